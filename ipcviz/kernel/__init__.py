@@ -1,0 +1,1 @@
+"""What Linux says: ptrace, seccomp, /proc, descriptors, memory, semaphores, queues."""

@@ -1,0 +1,1 @@
+"""From an event to a plain sentence in the field's terms."""

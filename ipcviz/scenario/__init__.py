@@ -1,0 +1,1 @@
+"""Scenarios: their format, loader, compiler and story."""

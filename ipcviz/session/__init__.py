@@ -1,0 +1,1 @@
+"""One interface to a stream of events, live or kept."""

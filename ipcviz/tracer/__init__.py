@@ -1,0 +1,1 @@
+"""Drives the observed processes: launch, trace, sample. Runs as a process of its own."""
