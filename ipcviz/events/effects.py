@@ -1,0 +1,149 @@
+"""Effects: changes of state that an event brought with it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from ipcviz.events.objects import Mode, ObjectInfo
+
+
+class Effect(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="effect"):
+    """Base of the effects; the wire names the type in `effect`."""
+
+
+class Opened(Effect, tag="opened", frozen=True):
+    """A descriptor now refers to a new open file description (`ofd` is numbered by the tracer)."""
+
+    fd: int
+    ofd: int
+    object: ObjectInfo
+    mode: Mode
+    flags: tuple[str, ...] = ()
+    """Status flags beyond the mode: `append`, `nonblock`, `direct`, ..."""
+    cloexec: bool = False
+
+
+class Duplicated(Effect, tag="duplicated", frozen=True):
+    """Descriptor `fd` now shares the open file description of `source`; what `fd` held before is closed."""
+
+    fd: int
+    source: int
+    cloexec: bool = False
+
+
+class Closed(Effect, tag="closed", frozen=True):
+    """A descriptor was closed."""
+
+    fd: int
+
+
+class CloseOnExec(Effect, tag="close-on-exec", frozen=True):
+    """A descriptor's FD_CLOEXEC was set or cleared."""
+
+    fd: int
+    cloexec: bool
+
+
+class StatusFlags(Effect, tag="status-flags", frozen=True):
+    """The status flags of the open file description behind `fd` changed (shared by all its descriptors)."""
+
+    fd: int
+    flags: tuple[str, ...]
+
+
+class Capacity(Effect, tag="capacity", frozen=True):
+    """An object's capacity in bytes was changed (F_SETPIPE_SZ, SO_SNDBUF, ...)."""
+
+    object: str
+    capacity: int
+
+
+class Mapped(Effect, tag="mapped", frozen=True):
+    """A mapping that other processes can share, or a private one of a file that is IPC here."""
+
+    start: int
+    length: int
+    object: ObjectInfo
+    offset: int = 0
+    prot: str = "r--"
+    shared: bool = True
+
+
+class Unmapped(Effect, tag="unmapped", frozen=True):
+    """A range is no longer mapped."""
+
+    start: int
+    length: int
+
+
+class Disposition(Effect, tag="disposition", frozen=True):
+    """What a process does with a signal (sigaction(2))."""
+
+    signo: int
+    action: Literal["default", "ignore", "catch"]
+    flags: tuple[str, ...] = ()
+    mask: int = 0
+
+
+class Mask(Effect, tag="mask", frozen=True):
+    """The calling thread's blocked signals are now these."""
+
+    blocked: int
+
+
+class Sent(Effect, tag="sent", frozen=True):
+    """A signal was sent: to a process (`tid` 0), a thread, a group (`target` negative) or by a timer."""
+
+    target: int
+    signo: int
+    tid: int = 0
+    value: int = 0
+
+
+class NameCreated(Effect, tag="name-created", frozen=True):
+    """A name that processes can meet at appeared: mkfifo, sem_open, shm_open, mq_open, bind, link, rename."""
+
+    path: str
+    object: str = ""
+
+
+class NameRemoved(Effect, tag="name-removed", frozen=True):
+    """A name was removed (unlink, shm_unlink, mq_unlink, rename away)."""
+
+    path: str
+    object: str = ""
+
+
+class Timer(Effect, tag="timer", frozen=True):
+    """A timer that will send `signo` was armed for `seconds` from now; 0 seconds disarms it."""
+
+    signo: int
+    seconds: float
+    interval: float = 0.0
+
+
+class WorkingDirectory(Effect, tag="working-directory", frozen=True):
+    """The process changed its working directory."""
+
+    path: str
+
+
+AnyEffect = (
+    Opened
+    | Duplicated
+    | Closed
+    | CloseOnExec
+    | StatusFlags
+    | Capacity
+    | Mapped
+    | Unmapped
+    | Disposition
+    | Mask
+    | Sent
+    | NameCreated
+    | NameRemoved
+    | Timer
+    | WorkingDirectory
+)

@@ -1,0 +1,145 @@
+"""Parts of samples: what was read from the kernel at one moment."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ipcviz.events.objects import Mode, ObjectInfo, Struct
+
+
+class Level(Struct, frozen=True):
+    """How full an object is, read from the kernel without consuming anything.
+
+    Attributes:
+        object: Its key.
+        queued: Bytes waiting (FIONREAD), or messages for a message queue.
+        capacity: Bytes that it can hold (F_GETPIPE_SZ, SO_SNDBUF of the peer, mq_maxmsg); 0 if unknown.
+        slots: Page slots in use, where the kernel lets it be known; -1 where not.
+        slots_total: Page slots of the ring; 0 if it has none.
+        writable: Whether poll(2) says that a write of at least one byte would be taken; None if it can't be asked.
+        head: The first waiting bytes, copied by tee(2) or MSG_PEEK.
+    """
+
+    object: str
+    queued: int
+    capacity: int = 0
+    slots: int = -1
+    slots_total: int = 0
+    writable: bool | None = None
+    head: bytes = b""
+
+
+class SemaphoreInfo(Struct, frozen=True):
+    """A semaphore's identity.
+
+    Attributes:
+        key: `sem:DEV:INO:OFFSET` for one in shared memory, `sem:vm:PID:ADDRESS` for one in private memory,
+            `sysv:ID:INDEX` for one of a System V set.
+        kind: `named` (sem_open), `unnamed` (sem_init), `system v` (semget).
+        name: `/name` for a named one, `0xKEY[3]` for System V; empty for unnamed ones.
+        object: Key of the mapped object that holds it; empty if it is private memory or System V.
+        offset: Byte offset within that object, or its address if the memory is private.
+    """
+
+    key: str
+    kind: Literal["named", "unnamed", "system v"]
+    name: str = ""
+    object: str = ""
+    offset: int = 0
+
+
+class SemaphoreLevel(Struct, frozen=True):
+    """A semaphore's value and waiters, read from memory (glibc's sem_t) or by semctl(2).
+
+    Attributes:
+        info: Which one.
+        value: Its value.
+        waiters: Threads that wait for it to grow; -1 if it can't be read.
+        waiters_zero: Processes that wait for zero (System V only).
+        last_pid: The process of the last semop (GETPID; System V only), 0 if there was none.
+    """
+
+    info: SemaphoreInfo
+    value: int
+    waiters: int = -1
+    waiters_zero: int = 0
+    last_pid: int = 0
+
+
+class ThreadSample(Struct, frozen=True):
+    """One thread as /proc/PID/task/TID shows it.
+
+    Attributes:
+        tid: The thread.
+        state: The state letter of /proc/PID/stat: R, S, D, T, t, Z, X.
+        call: Name of the call that it is inside; empty if it runs in user mode or could not be read.
+        args: That call's arguments by name (see `Call.args`).
+        object: Key of the object behind the call's descriptor argument, if it has one.
+        wchan: The kernel function that it sleeps in, only for colour: the names change between kernels.
+        blocked: Its signal mask.
+        pending: Signals pending for this thread.
+    """
+
+    tid: int
+    state: str
+    call: str = ""
+    args: dict[str, int | str] = {}
+    object: str = ""
+    wchan: str = ""
+    blocked: int = 0
+    pending: int = 0
+
+
+class ProcessSample(Struct, frozen=True):
+    """One process as /proc/PID shows it (proc(5)).
+
+    Times in seconds, memory in bytes. `chars_*` and `calls_*` are rchar, wchar, syscr, syscw of /proc/PID/io.
+    """
+
+    pid: int
+    state: str
+    name: str = ""
+    ppid: int = 0
+    pgrp: int = 0
+    session: int = 0
+    tty: int = 0
+    user_time: float = 0.0
+    system_time: float = 0.0
+    rss: int = 0
+    shared: int = 0
+    minor_faults: int = 0
+    major_faults: int = 0
+    voluntary_switches: int = 0
+    forced_switches: int = 0
+    chars_read: int = 0
+    chars_written: int = 0
+    calls_read: int = 0
+    calls_write: int = 0
+    pending: int = 0
+    """Signals pending for the process as a whole (ShdPnd)."""
+    ignored: int = 0
+    caught: int = 0
+    threads: tuple[ThreadSample, ...] = ()
+
+
+class TableEntry(Struct, frozen=True):
+    """One row of a descriptor table read whole; `ofd` equal in two rows means one open file description."""
+
+    fd: int
+    ofd: int
+    object: ObjectInfo
+    mode: Mode
+    flags: tuple[str, ...] = ()
+    cloexec: bool = False
+    offset: int = 0
+
+
+class MapEntry(Struct, frozen=True):
+    """One shared mapping of a process, from /proc/PID/maps."""
+
+    start: int
+    length: int
+    object: ObjectInfo
+    offset: int = 0
+    prot: str = "r--"
+    shared: bool = True

@@ -1,0 +1,331 @@
+"""The events themselves: one typed union from the tracer to every reader."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from ipcviz.events.effects import AnyEffect
+from ipcviz.events.objects import How
+from ipcviz.events.samples import Level, MapEntry, ProcessSample, SemaphoreInfo, SemaphoreLevel, TableEntry
+
+SCHEMA = 1
+"""Version of the stream's types: raised when an old reader could misread a new stream."""
+
+
+class Base(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="event", kw_only=True):
+    """Base of the events: when, and which number."""
+
+    t: float
+    n: int = 0
+
+
+class Started(Base, tag="started", frozen=True):
+    """The session began.
+
+    Attributes:
+        schema: `SCHEMA` of the writer.
+        version: ipcviz's version.
+        argv: The command as given.
+        mode: `live` (within a budget), `full` (every call) or `attached`.
+        terminal: Whether the command runs on a pseudo-terminal of its own.
+        kernel: `uname -r`.
+        machine: `uname -m`.
+        page_size: Bytes of a memory page.
+        missing: What this kernel or these rights do not allow, a sentence each.
+        sample_hz: Samples a second that are aimed at.
+    """
+
+    schema: int = SCHEMA
+    version: str = ""
+    argv: tuple[str, ...] = ()
+    mode: Literal["live", "full", "attached"] = "live"
+    terminal: bool = False
+    kernel: str = ""
+    machine: str = ""
+    page_size: int = 4096
+    missing: tuple[str, ...] = ()
+    sample_hz: float = 20.0
+
+
+class Forked(Base, tag="forked", frozen=True):
+    """A process came to be; it has its parent's descriptors, mappings and dispositions as they were.
+
+    Attributes:
+        pid: The new process.
+        parent: Its parent (the real one; a launched command's is ipcviz).
+        by: The thread that made it; 0 if launched.
+        how: fork, vfork, clone, launched or attached.
+        shares_files: It shares its parent's descriptor table (CLONE_FILES) and has no copy.
+        shares_memory: It shares its parent's memory (vfork, CLONE_VM).
+    """
+
+    pid: int
+    parent: int
+    by: int = 0
+    how: How = "fork"
+    name: str = ""
+    argv: tuple[str, ...] = ()
+    shares_files: bool = False
+    shares_memory: bool = False
+
+
+class ThreadCreated(Base, tag="thread-created", frozen=True):
+    """A thread came to be in process `pid`, made by thread `by`."""
+
+    pid: int
+    tid: int
+    by: int = 0
+    name: str = ""
+
+
+class Executed(Base, tag="executed", frozen=True):
+    """A process runs another program now (execve(2)): its other threads are gone, close-on-exec descriptors are
+    closed, caught signals are back to the default, mappings are gone.
+
+    `former` is the thread that called execve if it was not the leader (it has the leader's id now), else 0.
+    """
+
+    pid: int
+    path: str
+    argv: tuple[str, ...] = ()
+    name: str = ""
+    former: int = 0
+
+
+class ThreadExited(Base, tag="thread-exited", frozen=True):
+    """A thread other than the last one of its process ended."""
+
+    pid: int
+    tid: int
+    code: int = 0
+
+
+class Exited(Base, tag="exited", frozen=True):
+    """A process ended: by exit(`code`), or by a signal (`signo` not 0). It is a zombie until its parent waits."""
+
+    pid: int
+    code: int = 0
+    signo: int = 0
+    core: bool = False
+
+
+class Reaped(Base, tag="reaped", frozen=True):
+    """A zombie is gone: `by` waited for it (0 if who did is not known)."""
+
+    pid: int
+    by: int = 0
+
+
+class Table(Base, tag="table", frozen=True):
+    """A process's descriptor table read whole from /proc; it replaces what was computed.
+
+    `reason` is `launched`, `attached`, `exec`, `sample` or `corrected`. Where the table computed from events differed,
+    `differed` lists the descriptors: a bug or a finding, and never hidden.
+    """
+
+    pid: int
+    entries: tuple[TableEntry, ...]
+    reason: str = "sample"
+    differed: tuple[int, ...] = ()
+
+
+class Maps(Base, tag="maps", frozen=True):
+    """A process's shared mappings read whole from /proc/PID/maps; they replace what was computed."""
+
+    pid: int
+    entries: tuple[MapEntry, ...]
+
+
+class Call(Base, tag="call", frozen=True):
+    """A system call returned.
+
+    Attributes:
+        began: When it was entered.
+        name: The call's name on this architecture, e.g. `read`, `openat`, `rt_sigaction`.
+        args: Its arguments by the names of the manual page; numbers, or text where they are flags, paths, signals.
+        ret: What it returned; -1 if it failed.
+        error: `EAGAIN` and so on if it failed; empty otherwise.
+        object: Key of the object behind its descriptor argument, as that was at entry.
+        data: The first bytes that it moved (read, write, send, recv, ...).
+        effects: What it changed.
+        restarted: The kernel will start it again by itself (ERESTARTSYS and the like).
+    """
+
+    pid: int
+    tid: int
+    name: str
+    began: float = 0.0
+    args: dict[str, int | str] = {}
+    ret: int = 0
+    error: str = ""
+    object: str = ""
+    data: bytes = b""
+    effects: tuple[AnyEffect, ...] = ()
+    restarted: bool = False
+
+
+class Waiting(Base, tag="waiting", frozen=True):
+    """A thread sleeps in a call, as /proc/PID/task/TID says: blocked, or waiting on purpose."""
+
+    pid: int
+    tid: int
+    call: str
+    began: float = 0.0
+    args: dict[str, int | str] = {}
+    object: str = ""
+    state: str = "S"
+    wchan: str = ""
+
+
+class Resumed(Base, tag="resumed", frozen=True):
+    """A thread that was waiting no longer is, seen by a sample (where its call is traced, `Call` says it first)."""
+
+    pid: int
+    tid: int
+
+
+class SignalDelivered(Base, tag="signal-delivered", frozen=True):
+    """A signal reached a thread.
+
+    Attributes:
+        signo: Which.
+        code: si_code by name: `SI_USER`, `SI_KERNEL`, `CLD_EXITED`, `SEGV_MAPERR`, ...
+        sender: si_pid, where the kernel gives one; 0 otherwise.
+        action: What it does: `handler`, `ignore`, `terminate`, `core`, `stop`, `continue`.
+        address: Fault address, for SIGSEGV, SIGBUS and the like.
+        interrupted: Name of the call that it cut short; empty if none.
+    """
+
+    pid: int
+    tid: int
+    signo: int
+    code: str = ""
+    sender: int = 0
+    action: str = "handler"
+    address: int = 0
+    interrupted: str = ""
+    value: int = 0
+
+
+class HandlerReturned(Base, tag="handler-returned", frozen=True):
+    """A signal handler returned to what it had interrupted (rt_sigreturn)."""
+
+    pid: int
+    tid: int
+    blocked: int = 0
+
+
+class Stopped(Base, tag="stopped", frozen=True):
+    """A process was stopped by a signal (SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU): a group-stop."""
+
+    pid: int
+    signo: int
+
+
+class Continued(Base, tag="continued", frozen=True):
+    """A stopped process runs again (SIGCONT)."""
+
+    pid: int
+
+
+class SemaphoreOp(Base, tag="semaphore-op", frozen=True):
+    """A thread entered a semaphore function of libc, seen by a breakpoint at its first instruction.
+
+    `op` is the function without `sem_`: init, open, wait, trywait, timedwait, clockwait, post, getvalue, close,
+    destroy; or `acquired`: a wait that had to sleep is over (computed). `value` is the value just before, None if it
+    could not be read.
+    """
+
+    pid: int
+    tid: int
+    op: str
+    semaphore: SemaphoreInfo
+    value: int | None = None
+    initial: int | None = None
+    shared: bool = True
+
+
+class Marker(Base, tag="marker", frozen=True):
+    """A program left a marker: it tested for the path `/.ipcviz/step/TEXT`."""
+
+    pid: int
+    tid: int
+    text: str
+
+
+class Output(Base, tag="output", frozen=True):
+    """The command wrote this to its terminal. `dropped` bytes before it were not kept."""
+
+    data: bytes
+    dropped: int = 0
+
+
+class Sample(Base, tag="sample", frozen=True):
+    """What was read at one moment; only what changed since the last sample."""
+
+    levels: tuple[Level, ...] = ()
+    processes: tuple[ProcessSample, ...] = ()
+    semaphores: tuple[SemaphoreLevel, ...] = ()
+
+
+class Coverage(Base, tag="coverage", frozen=True):
+    """From here on, a process's data calls are traced in full, or only sampled, and why."""
+
+    pid: int
+    full: bool
+    reason: str = ""
+
+
+class Dropped(Base, tag="dropped", frozen=True):
+    """The stream's reader was too slow: `events` events of data calls were left out here."""
+
+    events: int
+
+
+class Trouble(Base, tag="trouble", frozen=True):
+    """Something could not be seen or done: one sentence for the viewer. `fatal` ends the session."""
+
+    message: str
+    pid: int = 0
+    fatal: bool = False
+
+
+class Finished(Base, tag="finished", frozen=True):
+    """The command ended, with the status it would have given a shell; `signo` if a signal ended it.
+
+    Other processes may still be there: `left` of them. A later `Finished` with `left` 0 ends the stream.
+    """
+
+    code: int
+    signo: int = 0
+    left: int = 0
+
+
+Event = (
+    Started
+    | Forked
+    | ThreadCreated
+    | Executed
+    | ThreadExited
+    | Exited
+    | Reaped
+    | Table
+    | Maps
+    | Call
+    | Waiting
+    | Resumed
+    | SignalDelivered
+    | HandlerReturned
+    | Stopped
+    | Continued
+    | SemaphoreOp
+    | Marker
+    | Output
+    | Sample
+    | Coverage
+    | Dropped
+    | Trouble
+    | Finished
+)

@@ -1,0 +1,294 @@
+"""The system's state at one moment, as the kernel's three tables and what hangs on them.
+
+Everything here is an immutable value: a `State` can be kept, compared and shown while the next ones are made, and two
+states share what did not change. `ipcviz.model.reduce` makes the next one, `ipcviz.model.query` answers questions.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import immutables
+import msgspec
+
+from ipcviz.events import (
+    Level,
+    MapEntry,
+    Mode,
+    ObjectInfo,
+    ProcessSample,
+    SemaphoreInfo,
+    SignalDelivered,
+    Started,
+)
+
+Fate = Literal["alive", "zombie", "gone"]
+
+
+class Value(msgspec.Struct, frozen=True):
+    """Base of the state's parts: immutable."""
+
+
+class CallInProgress(Value, frozen=True):
+    """The call that a thread is inside."""
+
+    name: str
+    args: dict[str, int | str] = {}
+    object: str = ""
+    began: float = 0.0
+
+
+class Thread(Value, frozen=True):
+    """A thread.
+
+    Attributes:
+        tid: Its id.
+        pid: Its process.
+        name: Its name (comm), if it differs from the process's.
+        state: The state letter of /proc: R, S, D, T, Z, X; `?` before the first look.
+        waiting: The call that it sleeps in; None if it runs, as far as is known.
+        blocked: Its signal mask.
+        pending: Signals pending for this thread alone.
+        handlers: Signals whose handlers it is inside, outermost first.
+        semaphore: Key of the semaphore that it is waiting for, empty if none.
+        wchan: The kernel function that it sleeps in.
+        alive: False after its exit.
+    """
+
+    tid: int
+    pid: int
+    name: str = ""
+    state: str = "?"
+    waiting: CallInProgress | None = None
+    blocked: int = 0
+    pending: int = 0
+    handlers: tuple[int, ...] = ()
+    semaphore: str = ""
+    wchan: str = ""
+    alive: bool = True
+
+
+class Handling(Value, frozen=True):
+    """What a process does with a signal."""
+
+    action: Literal["default", "ignore", "catch"]
+    flags: tuple[str, ...] = ()
+    mask: int = 0
+
+
+class Process(Value, frozen=True):
+    """A process.
+
+    Attributes:
+        pid: Its id.
+        parent: Its parent's.
+        how: fork, vfork, clone, launched or attached.
+        name: The name of its program (comm or the last part of argv[0]).
+        argv: Its arguments; those of its parent until it executes a program of its own.
+        executed: Whether it has executed a program since it came to be.
+        threads: Ids of its living threads, the leader first.
+        table: Whose descriptor table it uses: its own pid, or the one that it shares (CLONE_FILES).
+        born: When it came to be, in session seconds.
+        died: When it ended; None while it lives.
+        fate: alive, zombie (ended, not waited for) or gone.
+        exit_code: What it passed to exit, if it exited.
+        exit_signal: The signal that ended it, 0 if none did.
+        stopped_by: The signal that holds it in a group-stop, 0 if it is not stopped.
+        handling: Dispositions by signal number, where they differ from the default.
+        sample: The last look at /proc; None before the first.
+        full: Whether its data calls are all traced; if not, its figures are samples.
+        calls: Traced calls so far.
+    """
+
+    pid: int
+    parent: int = 0
+    how: str = "fork"
+    name: str = ""
+    argv: tuple[str, ...] = ()
+    executed: bool = False
+    threads: tuple[int, ...] = ()
+    table: int = 0
+    born: float = 0.0
+    died: float | None = None
+    fate: Fate = "alive"
+    exit_code: int = 0
+    exit_signal: int = 0
+    stopped_by: int = 0
+    handling: immutables.Map[int, Handling] = immutables.Map()
+    sample: ProcessSample | None = None
+    full: bool = True
+    calls: int = 0
+
+
+class Descriptor(Value, frozen=True):
+    """A row of a process's descriptor table.
+
+    Attributes:
+        fd: Its number.
+        ofd: The open file description behind it.
+        cloexec: FD_CLOEXEC.
+        how: Where it came from: `opened`, `dup of 3`, `inherited from 12`, `received`, `found`.
+        since: When it came to be, in session seconds.
+        used: Whether a traced call has used it since it came to be.
+    """
+
+    fd: int
+    ofd: int
+    cloexec: bool = False
+    how: str = "opened"
+    since: float = 0.0
+    used: bool = False
+
+
+class OpenFile(Value, frozen=True):
+    """An open file description: shared by dup, fork and SCM_RIGHTS; gone when the last descriptor is closed.
+
+    Attributes:
+        ofd: Its number, given by ipcviz: the kernel shows none.
+        object: Key of the object behind it.
+        mode: How it may be used.
+        flags: Status flags beyond the mode.
+        offset: File offset at the last look; 0 for what has none.
+        opened_by: The process that opened it; 0 if it was there before.
+        references: How many descriptors of watched processes refer to it.
+    """
+
+    ofd: int
+    object: str
+    mode: Mode
+    flags: tuple[str, ...] = ()
+    offset: int = 0
+    opened_by: int = 0
+    references: int = 0
+
+
+class Object(Value, frozen=True):
+    """What bytes go through or lie in: a pipe, a FIFO, a socket, a file, a queue, a segment.
+
+    Attributes:
+        info: Identity and kind.
+        label: A short name for the screen: P1, F1, S1, or the last part of a path.
+        level: How full it was at the last look; None if it was never looked at or has no level.
+        level_at: When that was.
+        bytes_in: Bytes written into it by traced calls.
+        bytes_out: Bytes read from it by traced calls.
+        last_writer: The process whose traced call wrote last; 0 if none.
+        last_reader: The process whose traced call read last; 0 if none.
+        exact: False once a process that holds it was only sampled: then bytes_in and bytes_out are lower bounds.
+        opened_at: When it was first seen.
+        unlinked: Its name was removed.
+        first_seen_by: The process that it was first seen in.
+    """
+
+    info: ObjectInfo
+    label: str
+    level: Level | None = None
+    level_at: float = 0.0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    last_writer: int = 0
+    last_reader: int = 0
+    exact: bool = True
+    opened_at: float = 0.0
+    unlinked: bool = False
+    first_seen_by: int = 0
+
+
+class Semaphore(Value, frozen=True):
+    """A semaphore.
+
+    Attributes:
+        info: Identity and kind.
+        label: A short name: `/name`, `_full` where the scenario names it, else M1, M2, ...
+        value: Its value at the last look; None if it could not be read.
+        waiters: Threads that wait for it; -1 if unknown.
+        waiters_zero: Processes that wait for zero (System V).
+        at: When that was.
+        last_pid: Who touched it last, 0 if unknown.
+        last_op: With which operation: wait, post, ...
+        operations: Operations seen.
+    """
+
+    info: SemaphoreInfo
+    label: str
+    value: int | None = None
+    waiters: int = -1
+    waiters_zero: int = 0
+    at: float = 0.0
+    last_pid: int = 0
+    last_op: str = ""
+    operations: int = 0
+
+
+class SignalSent(Value, frozen=True):
+    """One sending of a signal, and what is known to have become of it."""
+
+    t: float
+    sender: int
+    target: int
+    tid: int
+    signo: int
+    delivered: float | None = None
+    coalesced: bool = False
+    """It was already pending when this one was sent, and standard signals do not queue: it merged with that one."""
+
+
+class ArmedTimer(Value, frozen=True):
+    """A timer of a process that will send a signal."""
+
+    signo: int
+    due: float
+    interval: float = 0.0
+
+
+class State(Value, frozen=True):
+    """Everything that is known at one moment.
+
+    Attributes:
+        t: The moment, in session seconds.
+        n: Number of the last event that went into it.
+        started: The session's first event, or None before it.
+        root: The launched command's process, 0 before it.
+        processes: By pid; those that are gone stay, with `fate` gone.
+        threads: By tid; those of processes that are gone are dropped.
+        tables: Descriptor tables by owner pid, then by descriptor number.
+        open_files: By ofd; only those that some descriptor refers to.
+        objects: By key; they stay after their last descriptor is closed.
+        semaphores: By key.
+        mappings: Shared mappings by pid.
+        sent: The latest sendings of signals, oldest first, at most `SENT_KEPT`.
+        delivered: The latest deliveries, oldest first, at most `SENT_KEPT`.
+        timers: Armed timers by (pid, signo).
+        labels: How many labels of each letter were given out.
+        command_code: The launched command's exit status, None while it runs.
+        command_signal: The signal that ended it, 0 if none did.
+        finished: Nothing observed is left.
+        dropped: Events left out of the stream because its reader was slow.
+        changed: What the last event changed: `("fd", table, fd)`, `("object", key)`, `("process", pid)`,
+            `("thread", tid)`, `("semaphore", key)`, `("signal", pid, signo)`.
+    """
+
+    t: float = 0.0
+    n: int = 0
+    started: Started | None = None
+    root: int = 0
+    processes: immutables.Map[int, Process] = immutables.Map()
+    threads: immutables.Map[int, Thread] = immutables.Map()
+    tables: immutables.Map[int, immutables.Map[int, Descriptor]] = immutables.Map()
+    open_files: immutables.Map[int, OpenFile] = immutables.Map()
+    objects: immutables.Map[str, Object] = immutables.Map()
+    semaphores: immutables.Map[str, Semaphore] = immutables.Map()
+    mappings: immutables.Map[int, tuple[MapEntry, ...]] = immutables.Map()
+    sent: tuple[SignalSent, ...] = ()
+    delivered: tuple[SignalDelivered, ...] = ()
+    timers: immutables.Map[tuple[int, int], ArmedTimer] = immutables.Map()
+    labels: immutables.Map[str, int] = immutables.Map()
+    command_code: int | None = None
+    command_signal: int = 0
+    finished: bool = False
+    dropped: int = 0
+    changed: tuple[tuple[str | int, ...], ...] = ()
+
+
+SENT_KEPT = 200
+"""How many sendings and deliveries a state remembers."""
