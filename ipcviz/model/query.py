@@ -1,3 +1,328 @@
 """Questions to a state: who holds what, who waits for what, what is connected to what. Pure."""
 
 from __future__ import annotations
+
+from collections import defaultdict
+from typing import Final, Literal
+
+import immutables
+
+from ipcviz.model.calls import READS, WRITES
+from ipcviz.model.state import (
+    CallInProgress,
+    Descriptor,
+    Object,
+    Process,
+    Semaphore,
+    State,
+    Thread,
+    Value,
+)
+
+_NO_ROWS: Final[immutables.Map[int, Descriptor]] = immutables.Map()
+
+
+class Holder(Value, frozen=True):
+    """A descriptor of a living process that refers to an object."""
+
+    pid: int
+    fd: int
+    ofd: int
+    object: str
+    mode: str
+    cloexec: bool = False
+
+    @property
+    def reads(self) -> bool:
+        """Whether bytes can be taken out through it."""
+        return self.mode in ("r", "rw")
+
+    @property
+    def writes(self) -> bool:
+        """Whether bytes can be put in through it."""
+        return self.mode in ("w", "rw")
+
+
+class Link(Value, frozen=True):
+    """A line of the picture: a process and an object that it can use, by descriptors or by a mapping.
+
+    Attributes:
+        pid: The process.
+        object: The object's key.
+        reads: Bytes can flow from the object to the process.
+        writes: Bytes can flow from the process to the object.
+        fds: The descriptors that connect them, ascending; empty for a mapping.
+        mapped: It has the object mapped.
+    """
+
+    pid: int
+    object: str
+    reads: bool
+    writes: bool
+    fds: tuple[int, ...] = ()
+    mapped: bool = False
+
+
+class Wait(Value, frozen=True):
+    """What a thread sleeps in, and what would end it.
+
+    Attributes:
+        tid: The thread.
+        pid: Its process.
+        call: The call's name, or `sem_wait` where the semaphore is known.
+        fd: Its descriptor argument; -1 if it has none.
+        object: Key of the object that it waits on; empty if there is none.
+        semaphore: Key of the semaphore that it waits on; empty if there is none.
+        reason: Why, in the field's terms: `empty`, `full`, `no writer has it open`, `for a child`, ...
+        since: When the call was entered, in session seconds.
+        kind: `blocked` if another process or thread must act; `idle` for waits on time, signals or readiness.
+        enders: Processes that could end it, ascending, as far as the state shows.
+    """
+
+    tid: int
+    pid: int
+    call: str
+    fd: int = -1
+    object: str = ""
+    semaphore: str = ""
+    reason: str = ""
+    since: float = 0.0
+    kind: Literal["blocked", "idle"] = "blocked"
+    enders: tuple[int, ...] = ()
+
+
+def table_of(state: State, pid: int) -> immutables.Map[int, Descriptor]:
+    """A process's descriptor table by number; empty if it has none."""
+    process = state.processes.get(pid)
+    return state.tables.get(process.table, _NO_ROWS) if process else _NO_ROWS
+
+
+def object_behind(state: State, pid: int, fd: int) -> Object | None:
+    """The object behind a descriptor, by way of its open file description."""
+    descriptor = table_of(state, pid).get(fd)
+    found = state.open_files.get(descriptor.ofd) if descriptor else None
+    return state.objects.get(found.object) if found else None
+
+
+def living(state: State) -> tuple[Process, ...]:
+    """Processes that have not ended, in the order in which they came to be."""
+    return tuple(sorted((p for p in state.processes.values() if p.fate == "alive"), key=lambda p: (p.born, p.pid)))
+
+
+def holders(state: State) -> dict[str, tuple[Holder, ...]]:
+    """Every object's holders, by object key; each tuple ordered by pid and descriptor."""
+    found: dict[str, list[Holder]] = defaultdict(list)
+    for process in state.processes.values():
+        if process.fate != "alive":
+            continue
+        for fd, descriptor in state.tables.get(process.table, _NO_ROWS).items():
+            description = state.open_files.get(descriptor.ofd)
+            if description is not None:
+                found[description.object].append(
+                    Holder(
+                        pid=process.pid,
+                        fd=fd,
+                        ofd=descriptor.ofd,
+                        object=description.object,
+                        mode=description.mode,
+                        cloexec=descriptor.cloexec,
+                    )
+                )
+    return {key: tuple(sorted(rows, key=lambda h: (h.pid, h.fd))) for key, rows in found.items()}
+
+
+def links(state: State, held: dict[str, tuple[Holder, ...]] | None = None) -> tuple[Link, ...]:
+    """Every connection of a process with an object, ordered by object and process.
+
+    Args:
+        state: The moment.
+        held: The result of `holders(state)`, if the caller has it already.
+    """
+    found: dict[tuple[str, int], Link] = {}
+    for key, rows in (holders(state) if held is None else held).items():
+        for row in rows:
+            old = found.get((key, row.pid))
+            found[key, row.pid] = Link(
+                pid=row.pid,
+                object=key,
+                reads=row.reads or bool(old and old.reads),
+                writes=row.writes or bool(old and old.writes),
+                fds=(*(old.fds if old else ()), row.fd),
+            )
+    for pid, entries in state.mappings.items():
+        process = state.processes.get(pid)
+        if process is None or process.fate != "alive":
+            continue
+        for entry in entries:
+            key = entry.object.key
+            old = found.get((key, pid))
+            found[key, pid] = Link(
+                pid=pid,
+                object=key,
+                reads="r" in entry.prot or bool(old and old.reads),
+                writes=("w" in entry.prot and entry.shared) or bool(old and old.writes),
+                fds=old.fds if old else (),
+                mapped=True,
+            )
+    return tuple(found[key] for key in sorted(found))
+
+
+def waiters(state: State, semaphore: str) -> tuple[Thread, ...]:
+    """The threads that sleep on a semaphore, as far as the events tell, by tid."""
+    return tuple(sorted((t for t in state.threads.values() if t.semaphore == semaphore), key=lambda t: t.tid))
+
+
+def wait_of(state: State, tid: int, held: dict[str, tuple[Holder, ...]] | None = None) -> Wait | None:
+    """What a thread waits for, or None if it runs.
+
+    Args:
+        state: The moment.
+        tid: The thread.
+        held: The result of `holders(state)`, if the caller has it already; without it `enders` stay empty for objects.
+    """
+    thread = state.threads.get(tid)
+    if thread is None or thread.waiting is None:
+        return None
+    call = thread.waiting
+    found = _wait(state, thread, call)
+    if found.enders or held is None or not found.object:
+        return found
+    rows = held.get(found.object, ())
+    if call.name in READS or "no writer" in found.reason:
+        enders = {row.pid for row in rows if row.writes}
+    elif call.name in WRITES or "no reader" in found.reason:
+        enders = {row.pid for row in rows if row.reads}
+    else:
+        enders = {row.pid for row in rows if row.pid != thread.pid}
+    return Wait(
+        **{name: getattr(found, name) for name in found.__struct_fields__ if name != "enders"},
+        enders=tuple(sorted(enders)),
+    )
+
+
+def describe_wait(state: State, wait: Wait) -> str:
+    """A wait in a few words: `read(0) on P1, empty`."""
+    words = wait.call if wait.fd < 0 else f"{wait.call}({wait.fd})"
+    if wait.semaphore and wait.semaphore in state.semaphores:
+        words += f" on {state.semaphores[wait.semaphore].label}"
+    elif wait.object and wait.object in state.objects:
+        words += f" on {state.objects[wait.object].label}"
+    return f"{words}, {wait.reason}" if wait.reason else words
+
+
+def full_words(thing: Object) -> str:
+    """How full a full pipe is: `full: 62,029 B in 16 of 16 pages`; just `full` if it was not looked at."""
+    level = thing.level
+    if level is None:
+        return "full"
+    if level.slots_total:
+        return f"full: {level.queued:,} B in {level.slots_total} of {level.slots_total} pages"
+    return f"full: {level.queued:,} B of {level.capacity:,} B" if level.capacity else f"full: {level.queued:,} B"
+
+
+def blocked_writers(state: State, key: str) -> tuple[Thread, ...]:
+    """The threads that sleep in a write to an object: it is full for them, whatever its byte count says."""
+    return tuple(
+        sorted(
+            (
+                t
+                for t in state.threads.values()
+                if t.waiting is not None and t.waiting.name in WRITES and t.waiting.object == key
+            ),
+            key=lambda t: t.tid,
+        )
+    )
+
+
+def blocked_readers(state: State, key: str) -> tuple[Thread, ...]:
+    """The threads that sleep in a read of an object."""
+    return tuple(
+        sorted(
+            (
+                t
+                for t in state.threads.values()
+                if t.waiting is not None and t.waiting.name in READS and t.waiting.object == key
+            ),
+            key=lambda t: t.tid,
+        )
+    )
+
+
+def semaphores_of(state: State, key: str) -> tuple[Semaphore, ...]:
+    """The semaphores that lie in an object, by offset."""
+    return tuple(sorted((s for s in state.semaphores.values() if s.info.object == key), key=lambda s: s.info.offset))
+
+
+_FOR_SIGNAL: Final = frozenset({"pause", "rt_sigsuspend", "rt_sigtimedwait"})
+_FOR_TIME: Final = frozenset({"nanosleep", "clock_nanosleep"})
+_FOR_CHILD: Final = frozenset({"wait4", "waitid", "waitpid"})
+_FOR_READY: Final = frozenset({"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"})
+_OPENS: Final = frozenset({"open", "openat", "openat2", "creat"})
+_OTHER: Final[dict[str, tuple[str, Literal["blocked", "idle"]]]] = {
+    "futex": ("a futex", "blocked"),
+    "accept": ("for a connection", "idle"),
+    "accept4": ("for a connection", "idle"),
+    "connect": ("for the listener", "blocked"),
+    "flock": ("the lock is held", "blocked"),
+    "fcntl": ("the lock is held", "blocked"),
+    "semop": ("System V semaphore", "blocked"),
+    "semtimedop": ("System V semaphore", "blocked"),
+    "msgsnd": ("full", "blocked"),
+    "msgrcv": ("no such message", "blocked"),
+    "mq_timedsend": ("full", "blocked"),
+    "mq_timedreceive": ("empty", "blocked"),
+    "vfork": ("until its child executes or exits", "blocked"),
+}
+
+
+def _wait(state: State, thread: Thread, call: CallInProgress) -> Wait:
+    """The wait without its enders, by call and object."""
+    number = call.args.get("fd")
+    fd = number if isinstance(number, int) else -1
+    thing = state.objects.get(call.object)
+
+    def made(
+        reason: str,
+        kind: Literal["blocked", "idle"] = "blocked",
+        *,
+        name: str = call.name,
+        semaphore: str = "",
+        enders: tuple[int, ...] = (),
+    ) -> Wait:
+        return Wait(
+            tid=thread.tid,
+            pid=thread.pid,
+            call=name,
+            fd=fd,
+            object=call.object,
+            semaphore=semaphore,
+            reason=reason,
+            since=call.began,
+            kind=kind,
+            enders=enders,
+        )
+
+    if thread.semaphore and call.name == "futex":
+        return made("0", name="sem_wait", semaphore=thread.semaphore)
+    if call.name in READS:
+        if thing is not None and thing.info.kind == "terminal":
+            return made("for input", "idle")
+        return made("empty")
+    if call.name in WRITES:
+        return made(full_words(thing) if thing is not None else "full")
+    if call.name in _OPENS:
+        flags = str(call.args.get("flags", ""))
+        if thing is not None and thing.info.kind == "fifo":
+            return made("no reader has it open" if "O_WRONLY" in flags else "no writer has it open")
+        return made("opening")
+    if call.name in _FOR_CHILD:
+        alive = tuple(sorted(p.pid for p in state.processes.values() if p.parent == thread.pid and p.fate == "alive"))
+        return made("for a child", enders=alive)
+    if call.name in _FOR_SIGNAL:
+        return made("for a signal", "idle")
+    if call.name in _FOR_TIME:
+        return made("for time to pass", "idle")
+    if call.name in _FOR_READY:
+        return made("until a descriptor is ready", "idle")
+    reason, kind = _OTHER.get(call.name, ("", "blocked"))
+    return made(reason, kind)

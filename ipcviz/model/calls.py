@@ -1,0 +1,249 @@
+"""How a returned system call and its effects change the state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from ipcviz.events import (
+    Call,
+    Capacity,
+    Closed,
+    CloseOnExec,
+    Disposition,
+    Duplicated,
+    MapEntry,
+    Mapped,
+    Mask,
+    NameCreated,
+    NameRemoved,
+    Opened,
+    Sent,
+    StatusFlags,
+    Timer,
+    Unmapped,
+    WorkingDirectory,
+)
+from ipcviz.model.draft import Draft
+from ipcviz.model.signals import take_sent
+from ipcviz.model.state import ArmedTimer, Descriptor, Handling, OpenFile
+
+replace = msgspec.structs.replace
+
+READS: Final = frozenset(
+    {"read", "readv", "pread64", "preadv", "preadv2", "recvfrom", "recvmsg", "recv", "mq_timedreceive"}
+)
+"""Calls that take bytes out of the object behind `fd` and return how many."""
+
+WRITES: Final = frozenset(
+    {"write", "writev", "pwrite64", "pwritev", "pwritev2", "sendto", "sendmsg", "send", "vmsplice"}
+)
+"""Calls that put bytes into the object behind `fd` and return how many."""
+
+MOVES: Final = frozenset({"splice", "sendfile", "copy_file_range"})
+"""Calls that move bytes from `fd_in` to `fd_out` and return how many."""
+
+
+def take_call(draft: Draft, event: Call) -> None:
+    """A call returned: its thread runs, its bytes moved, its effects happened."""
+    process = draft.process(event.pid)
+    draft.put_process(replace(process, calls=process.calls + 1))
+    thread = draft.thread(event.tid, event.pid)
+    if thread.waiting is not None or thread.state != "R" or thread.semaphore:
+        draft.put_thread(replace(thread, state="R", waiting=None, semaphore="", wchan=""))
+    fd = event.args.get("fd")
+    if isinstance(fd, int):
+        _use(draft, process.table, fd)
+    if event.ret > 0 and not event.error:
+        if event.name in READS:
+            _moved(draft, event.object, event.pid, event.ret, out=True)
+        elif event.name in WRITES:
+            _moved(draft, event.object, event.pid, event.ret, out=False)
+        elif event.name in MOVES:
+            for name, out in (("fd_in", True), ("fd_out", False)):
+                number = event.args.get(name)
+                if isinstance(number, int):
+                    _use(draft, process.table, number)
+                    _moved(draft, _object_behind(draft, process.table, number), event.pid, event.ret, out=out)
+    for effect in event.effects:
+        _TAKE[type(effect)](draft, event, effect)
+
+
+def _object_behind(draft: Draft, table: int, fd: int) -> str:
+    rows = draft.tables.get(table)
+    descriptor = rows.get(fd) if rows is not None else None
+    found = draft.open_files.get(descriptor.ofd) if descriptor else None
+    return found.object if found else ""
+
+
+def _use(draft: Draft, table: int, fd: int) -> None:
+    rows = draft.tables.get(table)
+    descriptor = rows.get(fd) if rows is not None else None
+    if rows is not None and descriptor is not None and not descriptor.used:
+        draft.tables = draft.tables.set(table, rows.set(fd, replace(descriptor, used=True)))
+
+
+def _moved(draft: Draft, key: str, pid: int, count: int, *, out: bool) -> None:
+    found = draft.objects.get(key)
+    if found is None:
+        return
+    if out:
+        draft.put_object(replace(found, bytes_out=found.bytes_out + count, last_reader=pid))
+    else:
+        draft.put_object(replace(found, bytes_in=found.bytes_in + count, last_writer=pid))
+
+
+def _opened(draft: Draft, event: Call, effect: Opened) -> None:
+    draft.object(effect.object, event.pid)
+    known = draft.open_files.get(effect.ofd)
+    if known is None:
+        draft.put_open_file(
+            OpenFile(
+                ofd=effect.ofd,
+                object=effect.object.key,
+                mode=effect.mode,
+                flags=effect.flags,
+                opened_by=event.pid,
+            )
+        )
+    how = "received" if event.name in ("recvmsg", "recvmmsg", "pidfd_getfd") else "opened"
+    draft.place(
+        draft.process(event.pid).table,
+        Descriptor(fd=effect.fd, ofd=effect.ofd, cloexec=effect.cloexec, how=how, since=event.t),
+    )
+
+
+def _duplicated(draft: Draft, event: Call, effect: Duplicated) -> None:
+    table = draft.process(event.pid).table
+    rows = draft.tables.get(table)
+    source = rows.get(effect.source) if rows is not None else None
+    if source is None:
+        return
+    if effect.fd == effect.source:
+        return
+    draft.place(
+        table,
+        Descriptor(
+            fd=effect.fd,
+            ofd=source.ofd,
+            cloexec=effect.cloexec,
+            how=f"dup of {effect.source}",
+            since=event.t,
+        ),
+    )
+
+
+def _closed(draft: Draft, event: Call, effect: Closed) -> None:
+    draft.remove(draft.process(event.pid).table, effect.fd)
+
+
+def _close_on_exec(draft: Draft, event: Call, effect: CloseOnExec) -> None:
+    table = draft.process(event.pid).table
+    rows = draft.tables.get(table)
+    if rows is not None and effect.fd in rows:
+        draft.tables = draft.tables.set(table, rows.set(effect.fd, replace(rows[effect.fd], cloexec=effect.cloexec)))
+        draft.note("fd", table, effect.fd)
+
+
+def _status_flags(draft: Draft, event: Call, effect: StatusFlags) -> None:
+    table = draft.process(event.pid).table
+    rows = draft.tables.get(table)
+    descriptor = rows.get(effect.fd) if rows is not None else None
+    found = draft.open_files.get(descriptor.ofd) if descriptor else None
+    if found is not None:
+        draft.put_open_file(replace(found, flags=effect.flags))
+        draft.note("fd", table, effect.fd)
+
+
+def _capacity(draft: Draft, event: Call, effect: Capacity) -> None:
+    found = draft.objects.get(effect.object)
+    if found is not None:
+        draft.put_object(replace(found, info=replace(found.info, capacity=effect.capacity)))
+
+
+def _mapped(draft: Draft, event: Call, effect: Mapped) -> None:
+    draft.object(effect.object, event.pid)
+    entry = MapEntry(
+        start=effect.start,
+        length=effect.length,
+        object=effect.object,
+        offset=effect.offset,
+        prot=effect.prot,
+        shared=effect.shared,
+    )
+    draft.mappings = draft.mappings.set(event.pid, (*draft.mappings.get(event.pid, ()), entry))
+    draft.note("object", effect.object.key)
+
+
+def _unmapped(draft: Draft, event: Call, effect: Unmapped) -> None:
+    """Only whole mappings go here; what is left of one that was cut comes with the next `Maps`."""
+    end = effect.start + effect.length
+    kept = tuple(
+        m for m in draft.mappings.get(event.pid, ()) if not (effect.start <= m.start and m.start + m.length <= end)
+    )
+    draft.mappings = draft.mappings.set(event.pid, kept)
+
+
+def _disposition(draft: Draft, event: Call, effect: Disposition) -> None:
+    process = draft.process(event.pid)
+    handling = process.handling
+    if effect.action == "default":
+        if effect.signo in handling:
+            handling = handling.delete(effect.signo)
+    else:
+        handling = handling.set(effect.signo, Handling(action=effect.action, flags=effect.flags, mask=effect.mask))
+    draft.put_process(replace(process, handling=handling))
+    draft.note("signal", event.pid, effect.signo)
+
+
+def _mask(draft: Draft, event: Call, effect: Mask) -> None:
+    draft.put_thread(replace(draft.thread(event.tid, event.pid), blocked=effect.blocked))
+
+
+def _sent(draft: Draft, event: Call, effect: Sent) -> None:
+    take_sent(draft, event.pid, effect)
+
+
+def _name_created(draft: Draft, event: Call, effect: NameCreated) -> None:
+    """A name for the viewer; the object itself becomes known when somebody opens it."""
+
+
+def _name_removed(draft: Draft, event: Call, effect: NameRemoved) -> None:
+    found = draft.objects.get(effect.object)
+    if found is not None:
+        draft.put_object(replace(found, unlinked=True))
+
+
+def _timer(draft: Draft, event: Call, effect: Timer) -> None:
+    key = (event.pid, effect.signo)
+    if effect.seconds > 0:
+        armed = ArmedTimer(signo=effect.signo, due=event.t + effect.seconds, interval=effect.interval)
+        draft.timers = draft.timers.set(key, armed)
+    elif key in draft.timers:
+        draft.timers = draft.timers.delete(key)
+    draft.note("signal", event.pid, effect.signo)
+
+
+def _working_directory(draft: Draft, event: Call, effect: WorkingDirectory) -> None:
+    """Said in the log; no part of the state depends on it."""
+
+
+_TAKE: Final[dict[type, Callable[[Draft, Call, Any], None]]] = {
+    Opened: _opened,
+    Duplicated: _duplicated,
+    Closed: _closed,
+    CloseOnExec: _close_on_exec,
+    StatusFlags: _status_flags,
+    Capacity: _capacity,
+    Mapped: _mapped,
+    Unmapped: _unmapped,
+    Disposition: _disposition,
+    Mask: _mask,
+    Sent: _sent,
+    NameCreated: _name_created,
+    NameRemoved: _name_removed,
+    Timer: _timer,
+    WorkingDirectory: _working_directory,
+}

@@ -1,0 +1,38 @@
+"""Short names for objects: stable within a session and readable in class."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.events import ObjectInfo
+
+LETTERS: Final = {
+    "pipe": "P",
+    "unix socket": "S",
+    "tcp socket": "S",
+    "udp socket": "S",
+    "socket": "S",
+    "anonymous memory": "A",
+    "memfd": "MF",
+    "eventfd": "E",
+    "epoll": "EP",
+    "timerfd": "T",
+    "signalfd": "SG",
+    "inotify": "IN",
+    "pidfd": "PD",
+    "anonymous inode": "X",
+    "unknown": "U",
+}
+
+
+def object_label_letter(kind: str) -> str:
+    """The letter that numbers objects without a name of their own; empty for those that have one."""
+    return LETTERS.get(kind, "")
+
+
+def path_label(info: ObjectInfo) -> str:
+    """The last part of an object's path, or its kind."""
+    path = info.path.removesuffix(" (deleted)")
+    if info.kind == "terminal":
+        return path.removeprefix("/dev/") or "terminal"
+    return path.rstrip("/").rpartition("/")[2] or path or info.kind

@@ -1,0 +1,385 @@
+"""The next state: `reduce(state, event)`. Pure: no I/O, no clock, nothing changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from ipcviz.events import (
+    Call,
+    Continued,
+    Coverage,
+    Dropped,
+    Event,
+    Executed,
+    Exited,
+    Finished,
+    Forked,
+    HandlerReturned,
+    Maps,
+    Marker,
+    Output,
+    Reaped,
+    Resumed,
+    Sample,
+    SemaphoreOp,
+    SignalDelivered,
+    Started,
+    Stopped,
+    Table,
+    ThreadCreated,
+    ThreadExited,
+    Trouble,
+    Waiting,
+)
+from ipcviz.model.calls import take_call
+from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.signals import take_delivery, take_handler_return
+from ipcviz.model.state import (
+    CallInProgress,
+    Descriptor,
+    OpenFile,
+    Process,
+    State,
+    Thread,
+)
+
+replace = msgspec.structs.replace
+
+
+def reduce(state: State, event: Event) -> State:
+    """The state after an event.
+
+    Args:
+        state: The state before it; it is not changed.
+        event: Any event of the stream.
+
+    Returns:
+        A new state, whose `changed` names what this event changed.
+    """
+    draft = Draft(state, event.t)
+    _TAKE[type(event)](draft, event)
+    return draft.done(event.n or state.n + 1)
+
+
+def reduce_all(events: Iterable[Event], state: State | None = None) -> State:
+    """The state after a whole sequence of events."""
+    state = state or State()
+    for event in events:
+        state = reduce(state, event)
+    return state
+
+
+def _started(draft: Draft, event: Started) -> None:
+    draft.started = event
+
+
+def _forked(draft: Draft, event: Forked) -> None:
+    parent = draft.processes.get(event.parent)
+    inherits = parent is not None and event.how in ("fork", "vfork", "clone")
+    table = event.pid
+    if inherits and parent is not None:
+        if event.shares_files:
+            table = parent.table
+        else:
+            draft.copy_table(parent.table, event.pid, f"inherited from {event.parent}")
+        if event.parent in draft.mappings:
+            draft.mappings = draft.mappings.set(event.pid, draft.mappings[event.parent])
+    maker = draft.threads.get(event.by)
+    draft.put_process(
+        Process(
+            pid=event.pid,
+            parent=event.parent,
+            how=event.how,
+            name=event.name or (parent.name if inherits and parent else ""),
+            argv=event.argv or (parent.argv if inherits and parent else ()),
+            threads=(event.pid,),
+            table=table,
+            born=event.t,
+            handling=parent.handling if inherits and parent else Process(pid=0).handling,
+            full=parent.full if inherits and parent else True,
+        )
+    )
+    draft.put_thread(
+        Thread(
+            tid=event.pid,
+            pid=event.pid,
+            state="R",
+            blocked=maker.blocked if maker else 0,
+            handlers=maker.handlers if maker else (),
+        )
+    )
+    if event.how == "launched" and not draft.root:
+        draft.root = event.pid
+
+
+def _thread_created(draft: Draft, event: ThreadCreated) -> None:
+    process = draft.process(event.pid)
+    maker = draft.threads.get(event.by)
+    if event.tid not in process.threads:
+        draft.put_process(replace(process, threads=(*process.threads, event.tid)))
+    draft.put_thread(
+        Thread(tid=event.tid, pid=event.pid, name=event.name, state="R", blocked=maker.blocked if maker else 0)
+    )
+
+
+def _executed(draft: Draft, event: Executed) -> None:
+    process = draft.process(event.pid)
+    caller = draft.threads.get(event.former or event.pid)
+    draft.drop_threads(tuple(tid for tid in process.threads if tid != event.pid))
+    if process.table != event.pid:
+        # execve gives a process that shared its table one of its own (unshare_files in fs/exec.c).
+        draft.copy_table(process.table, event.pid, f"inherited from {process.table}")
+    for fd, descriptor in draft.tables.get(event.pid, NO_ROWS).items():
+        if descriptor.cloexec:
+            draft.remove(event.pid, fd)
+    handling = process.handling
+    for signo, how in process.handling.items():
+        if how.action == "catch":
+            handling = handling.delete(signo)
+    if event.pid in draft.mappings:
+        draft.mappings = draft.mappings.delete(event.pid)
+    draft.put_process(
+        replace(
+            process,
+            name=event.name or process.name,
+            argv=event.argv or process.argv,
+            executed=True,
+            threads=(event.pid,),
+            table=event.pid,
+            handling=handling,
+        )
+    )
+    draft.put_thread(
+        Thread(
+            tid=event.pid,
+            pid=event.pid,
+            state="R",
+            blocked=caller.blocked if caller else 0,
+            pending=caller.pending if caller else 0,
+        )
+    )
+
+
+def _thread_exited(draft: Draft, event: ThreadExited) -> None:
+    process = draft.process(event.pid)
+    draft.drop_threads((event.tid,))
+    draft.put_process(replace(process, threads=tuple(tid for tid in process.threads if tid != event.tid)))
+
+
+def _exited(draft: Draft, event: Exited) -> None:
+    process = draft.process(event.pid)
+    draft.drop_threads(process.threads)
+    shared = any(
+        other.table == process.table and other.pid != process.pid and other.fate == "alive"
+        for other in draft.processes.values()
+    )
+    if not shared:
+        draft.drop_table(process.table)
+    if event.pid in draft.mappings:
+        draft.mappings = draft.mappings.delete(event.pid)
+    for pid, signo in list(draft.timers):
+        if pid == event.pid:
+            draft.timers = draft.timers.delete((pid, signo))
+    draft.put_process(
+        replace(
+            process,
+            died=event.t,
+            fate="zombie",
+            exit_code=event.code,
+            exit_signal=event.signo,
+            threads=(),
+            stopped_by=0,
+        )
+    )
+
+
+def _reaped(draft: Draft, event: Reaped) -> None:
+    draft.put_process(replace(draft.process(event.pid), fate="gone"))
+
+
+def _table(draft: Draft, event: Table) -> None:
+    process = draft.process(event.pid)
+    old = draft.tables.get(process.table, NO_ROWS)
+    for entry in event.entries:
+        draft.object(entry.object, event.pid)
+        before = old.get(entry.fd)
+        known = draft.open_files.get(entry.ofd)
+        draft.put_open_file(
+            OpenFile(
+                ofd=entry.ofd,
+                object=entry.object.key,
+                mode=entry.mode,
+                flags=entry.flags,
+                offset=entry.offset,
+                opened_by=known.opened_by if known else 0,
+                references=known.references if known else 0,
+            )
+        )
+        if before is not None and before.ofd == entry.ofd:
+            if before.cloexec != entry.cloexec:
+                draft.place(process.table, replace(before, cloexec=entry.cloexec))
+            continue
+        how = "inherited" if event.reason == "launched" else "found"
+        draft.place(
+            process.table, Descriptor(fd=entry.fd, ofd=entry.ofd, cloexec=entry.cloexec, how=how, since=event.t)
+        )
+    kept = {entry.fd for entry in event.entries}
+    for fd in list(old):
+        if fd not in kept:
+            draft.remove(process.table, fd)
+
+
+def _maps(draft: Draft, event: Maps) -> None:
+    for entry in event.entries:
+        draft.object(entry.object, event.pid)
+    draft.mappings = draft.mappings.set(event.pid, event.entries)
+    draft.note("process", event.pid)
+
+
+def _waiting(draft: Draft, event: Waiting) -> None:
+    thread = draft.thread(event.tid, event.pid)
+    draft.put_thread(
+        replace(
+            thread,
+            state=event.state,
+            wchan=event.wchan,
+            waiting=CallInProgress(name=event.call, args=event.args, object=event.object, began=event.began),
+        )
+    )
+
+
+def _resumed(draft: Draft, event: Resumed) -> None:
+    thread = draft.thread(event.tid, event.pid)
+    draft.put_thread(replace(thread, state="R", waiting=None, semaphore="", wchan=""))
+
+
+def _stopped(draft: Draft, event: Stopped) -> None:
+    draft.put_process(replace(draft.process(event.pid), stopped_by=event.signo))
+
+
+def _continued(draft: Draft, event: Continued) -> None:
+    draft.put_process(replace(draft.process(event.pid), stopped_by=0))
+
+
+_WAITS = ("wait", "timedwait", "clockwait", "trywait")
+
+
+def _semaphore_op(draft: Draft, event: SemaphoreOp) -> None:
+    semaphore = draft.semaphore(event.semaphore)
+    value = event.value
+    touched = True
+    thread = draft.thread(event.tid, event.pid)
+    if event.op == "init":
+        value = event.initial
+    elif event.op == "post" and value is not None:
+        value += 1
+    elif event.op in _WAITS and value is not None:
+        if value > 0:
+            value -= 1
+        else:
+            touched = False
+            if event.op != "trywait":
+                draft.put_thread(replace(thread, semaphore=event.semaphore.key))
+    elif event.op in ("getvalue", "close", "open"):
+        touched = False
+    if event.op == "acquired":
+        draft.put_thread(replace(thread, semaphore="", waiting=None))
+    draft.put_semaphore(
+        replace(
+            semaphore,
+            value=value if value is not None else semaphore.value,
+            at=event.t,
+            last_pid=event.pid if touched else semaphore.last_pid,
+            last_op=event.op if touched else semaphore.last_op,
+            operations=semaphore.operations + 1,
+        )
+    )
+
+
+def _sample(draft: Draft, event: Sample) -> None:
+    for level in event.levels:
+        found = draft.objects.get(level.object)
+        if found is not None:
+            draft.put_object(replace(found, level=level, level_at=event.t))
+    for seen in event.semaphores:
+        semaphore = draft.semaphore(seen.info)
+        draft.put_semaphore(
+            replace(
+                semaphore,
+                value=seen.value,
+                waiters=seen.waiters,
+                waiters_zero=seen.waiters_zero,
+                at=event.t,
+                last_pid=seen.last_pid or semaphore.last_pid,
+                last_op="semop" if seen.last_pid and seen.last_pid != semaphore.last_pid else semaphore.last_op,
+            )
+        )
+    for sampled in event.processes:
+        process = draft.processes.get(sampled.pid)
+        if process is None or process.fate == "gone":
+            continue
+        # /proc shows who the parent is now: an orphan's changes.
+        draft.put_process(
+            replace(process, sample=sampled, parent=sampled.ppid or process.parent, name=sampled.name or process.name)
+        )
+        for line in sampled.threads:
+            thread = draft.threads.get(line.tid)
+            if thread is not None:
+                draft.put_thread(replace(thread, state=line.state, blocked=line.blocked, pending=line.pending))
+
+
+def _coverage(draft: Draft, event: Coverage) -> None:
+    process = draft.process(event.pid)
+    draft.put_process(replace(process, full=event.full))
+    if event.full:
+        return
+    for descriptor in draft.tables.get(process.table, NO_ROWS).values():
+        found = draft.open_files.get(descriptor.ofd)
+        thing = draft.objects.get(found.object) if found else None
+        if thing is not None and thing.exact:
+            draft.put_object(replace(thing, exact=False))
+
+
+def _dropped(draft: Draft, event: Dropped) -> None:
+    draft.dropped += event.events
+
+
+def _finished(draft: Draft, event: Finished) -> None:
+    draft.command_code = event.code
+    draft.command_signal = event.signo
+    draft.finished = event.left == 0
+
+
+def _nothing(draft: Draft, event: Event) -> None:
+    """Events that say something to the viewer and change no state."""
+
+
+_TAKE: dict[type, Callable[[Draft, Any], None]] = {
+    Started: _started,
+    Forked: _forked,
+    ThreadCreated: _thread_created,
+    Executed: _executed,
+    ThreadExited: _thread_exited,
+    Exited: _exited,
+    Reaped: _reaped,
+    Table: _table,
+    Maps: _maps,
+    Call: take_call,
+    Waiting: _waiting,
+    Resumed: _resumed,
+    SignalDelivered: take_delivery,
+    HandlerReturned: take_handler_return,
+    Stopped: _stopped,
+    Continued: _continued,
+    SemaphoreOp: _semaphore_op,
+    Sample: _sample,
+    Coverage: _coverage,
+    Dropped: _dropped,
+    Finished: _finished,
+    Marker: _nothing,
+    Output: _nothing,
+    Trouble: _nothing,
+}

@@ -1,0 +1,74 @@
+"""How sendings and deliveries of signals change the state."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ipcviz.events import HandlerReturned, Sent, SignalDelivered
+from ipcviz.model.draft import Draft
+from ipcviz.model.state import SENT_KEPT, SignalSent
+
+replace = msgspec.structs.replace
+
+FIRST_REAL_TIME = 32
+"""The kernel's SIGRTMIN; glibc keeps 32 and 33 to itself. From here on signals queue (signal(7))."""
+
+
+def take_sent(draft: Draft, sender: int, effect: Sent) -> None:
+    """A signal was sent. A standard one that is already on its way to the same target merges with that one."""
+    pending = any(
+        s.signo == effect.signo and s.target == effect.target and s.tid == effect.tid and s.delivered is None
+        for s in draft.sent
+        if not s.coalesced
+    )
+    record = SignalSent(
+        t=draft.t,
+        sender=sender,
+        target=effect.target,
+        tid=effect.tid,
+        signo=effect.signo,
+        coalesced=pending and effect.signo < FIRST_REAL_TIME,
+    )
+    draft.sent = (*draft.sent, record)[-SENT_KEPT:]
+    draft.note("signal", effect.target, effect.signo)
+
+
+def take_delivery(draft: Draft, event: SignalDelivered) -> None:
+    """A signal reached a thread: mark the oldest sending that it can be, enter the handler, end the wait."""
+    draft.delivered = (*draft.delivered, event)[-SENT_KEPT:]
+    for index, record in enumerate(draft.sent):
+        if (
+            record.signo == event.signo
+            and record.delivered is None
+            and not record.coalesced
+            and (record.target in (event.pid, event.tid) or record.target <= 0)
+            and (not event.sender or event.sender == record.sender)
+        ):
+            draft.sent = (*draft.sent[:index], replace(record, delivered=event.t), *draft.sent[index + 1 :])
+            break
+    timer = draft.timers.get((event.pid, event.signo))
+    if timer is not None and not event.sender:
+        if timer.interval:
+            timer = replace(timer, due=draft.t + timer.interval)
+            draft.timers = draft.timers.set((event.pid, event.signo), timer)
+        else:
+            draft.timers = draft.timers.delete((event.pid, event.signo))
+    thread = draft.thread(event.tid, event.pid)
+    bit = 1 << (event.signo - 1)
+    thread = replace(thread, pending=thread.pending & ~bit)
+    if event.action == "handler":
+        handling = draft.process(event.pid).handling.get(event.signo)
+        blocked = thread.blocked
+        if handling is not None:
+            blocked |= handling.mask | (0 if "SA_NODEFER" in handling.flags else bit)
+        thread = replace(
+            thread, handlers=(*thread.handlers, event.signo), blocked=blocked, waiting=None, state="R", semaphore=""
+        )
+    draft.put_thread(thread)
+    draft.note("signal", event.pid, event.signo)
+
+
+def take_handler_return(draft: Draft, event: HandlerReturned) -> None:
+    """A handler is left: the mask is what it was before."""
+    thread = draft.thread(event.tid, event.pid)
+    draft.put_thread(replace(thread, handlers=thread.handlers[:-1], blocked=event.blocked))
