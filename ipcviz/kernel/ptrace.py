@@ -1,0 +1,238 @@
+"""ptrace(2) and the waits that go with it.
+
+All of it must be called from one OS thread: the kernel ties a tracee to the thread that seized it.
+A tracee that died meanwhile (ESRCH) is normal life: the calls then return None or False.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+from typing import Final, NamedTuple
+
+from ipcviz.kernel.arch import Arch
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_ptrace = _libc.ptrace
+_ptrace.restype = ctypes.c_long
+_ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
+
+# linux/ptrace.h
+POKETEXT: Final = 4
+CONT: Final = 7
+SINGLESTEP: Final = 9
+SYSCALL: Final = 24
+GETEVENTMSG: Final = 0x4201
+GETSIGINFO: Final = 0x4202
+GETREGSET: Final = 0x4204
+SETREGSET: Final = 0x4205
+SEIZE: Final = 0x4206
+INTERRUPT: Final = 0x4207
+LISTEN: Final = 0x4208
+GETSIGMASK: Final = 0x420A
+SETSIGMASK: Final = 0x420B
+GET_SYSCALL_INFO: Final = 0x420E
+
+EVENT_FORK: Final = 1
+EVENT_VFORK: Final = 2
+EVENT_CLONE: Final = 3
+EVENT_EXEC: Final = 4
+EVENT_VFORK_DONE: Final = 5
+EVENT_EXIT: Final = 6
+EVENT_SECCOMP: Final = 7
+EVENT_STOP: Final = 128
+
+O_TRACESYSGOOD: Final = 1
+O_TRACEFORK: Final = 1 << EVENT_FORK
+O_TRACEVFORK: Final = 1 << EVENT_VFORK
+O_TRACECLONE: Final = 1 << EVENT_CLONE
+O_TRACEEXEC: Final = 1 << EVENT_EXEC
+O_TRACEEXIT: Final = 1 << EVENT_EXIT
+O_TRACESECCOMP: Final = 1 << EVENT_SECCOMP
+O_EXITKILL: Final = 1 << 20
+
+SYSCALL_INFO_NONE: Final = 0
+SYSCALL_INFO_ENTRY: Final = 1
+SYSCALL_INFO_EXIT: Final = 2
+SYSCALL_INFO_SECCOMP: Final = 3
+
+NT_PRSTATUS: Final = 1
+
+SIGTRAP: Final = 5
+SYSCALL_TRAP: Final = SIGTRAP | 0x80
+WALL: Final = 0x40000000
+
+
+class SyscallInfo(NamedTuple):
+    """struct ptrace_syscall_info: which kind of stop, and the call's number and arguments or its result.
+
+    `number` and `args` are set at an entry or seccomp stop, `result` and `is_error` at an exit stop.
+    """
+
+    op: int
+    arch: int
+    pc: int
+    sp: int
+    number: int = -1
+    args: tuple[int, int, int, int, int, int] = (0, 0, 0, 0, 0, 0)
+    result: int = 0
+    is_error: bool = False
+
+
+class SigInfo(NamedTuple):
+    """What siginfo_t says that ipcviz uses (sigaction(2)); fields that the code does not define are 0."""
+
+    signo: int
+    error: int
+    code: int
+    pid: int
+    uid: int
+    address: int
+    value: int
+
+
+class _IoVec(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+_INFO_SIZE: Final = 88
+_info = ctypes.create_string_buffer(_INFO_SIZE)
+_ENTRY: Final = struct.Struct("=B3xIQQQ6Q")
+_EXIT: Final = struct.Struct("=B3xIQQqB")
+_HEAD: Final = struct.Struct("=B3xIQQ")
+_siginfo = ctypes.create_string_buffer(128)
+_message = ctypes.c_ulong()
+_mask = ctypes.c_uint64()
+
+
+def seize(tid: int, options: int) -> None:
+    """Attach without stopping (PTRACE_SEIZE). Raises OSError: EPERM if not allowed, ESRCH if it is gone."""
+    ctypes.set_errno(0)
+    if _ptrace(SEIZE, tid, None, options) == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def resume(tid: int, request: int, signo: int = 0) -> bool:
+    """Let a stopped tracee go on (CONT, SYSCALL, SINGLESTEP, LISTEN), delivering a signal; False if it is gone."""
+    return _ptrace(request, tid, None, signo) != -1
+
+
+def interrupt(tid: int) -> bool:
+    """Ask a running tracee to stop (PTRACE_INTERRUPT); some calls then fail with EINTR (signal(7))."""
+    return _ptrace(INTERRUPT, tid, None, None) != -1
+
+
+def event_message(tid: int) -> int | None:
+    """The event's message: the new process of a fork, the former thread id of an exec, the status of an exit."""
+    if _ptrace(GETEVENTMSG, tid, None, ctypes.addressof(_message)) == -1:
+        return None
+    return _message.value
+
+
+def syscall_info(tid: int) -> SyscallInfo | None:
+    """Which system call a tracee stands at, in one form for every architecture (Linux 5.3 and later)."""
+    if _ptrace(GET_SYSCALL_INFO, tid, _INFO_SIZE, ctypes.addressof(_info)) == -1:
+        return None
+    raw = _info.raw
+    op = raw[0]
+    if op in (SYSCALL_INFO_ENTRY, SYSCALL_INFO_SECCOMP):
+        _, arch, pc, sp, number, a, b, c, d, e, f = _ENTRY.unpack_from(raw)
+        return SyscallInfo(op, arch, pc, sp, number, (a, b, c, d, e, f))
+    if op == SYSCALL_INFO_EXIT:
+        _, arch, pc, sp, result, is_error = _EXIT.unpack_from(raw)
+        return SyscallInfo(op, arch, pc, sp, result=result, is_error=bool(is_error))
+    _, arch, pc, sp = _HEAD.unpack_from(raw)
+    return SyscallInfo(op, arch, pc, sp)
+
+
+def signal_info(tid: int) -> SigInfo | None:
+    """The siginfo of a signal-delivery-stop; None at a group-stop, which has none, or if the tracee is gone."""
+    if _ptrace(GETSIGINFO, tid, None, ctypes.addressof(_siginfo)) == -1:
+        return None
+    raw = _siginfo.raw
+    signo, error, code = struct.unpack_from("=iii", raw)
+    pid, uid = struct.unpack_from("=iI", raw, 16)
+    (address,) = struct.unpack_from("=Q", raw, 16)
+    (value,) = struct.unpack_from("=q", raw, 24)
+    return SigInfo(signo, error, code, pid, uid, address, value)
+
+
+def get_registers(tid: int, arch: Arch) -> list[int] | None:
+    """The general registers (NT_PRSTATUS) in the order of `Arch.registers`."""
+    size = struct.calcsize(arch.registers)
+    buffer = ctypes.create_string_buffer(size)
+    iovec = _IoVec(ctypes.addressof(buffer), size)
+    if _ptrace(GETREGSET, tid, NT_PRSTATUS, ctypes.addressof(iovec)) == -1:
+        return None
+    return list(struct.unpack(arch.registers, buffer.raw))
+
+
+def set_registers(tid: int, arch: Arch, registers: list[int]) -> bool:
+    """Set the general registers, in the order of `Arch.registers`."""
+    data = struct.pack(arch.registers, *registers)
+    buffer = ctypes.create_string_buffer(data, len(data))
+    iovec = _IoVec(ctypes.addressof(buffer), len(data))
+    return _ptrace(SETREGSET, tid, NT_PRSTATUS, ctypes.addressof(iovec)) != -1
+
+
+def get_mask(tid: int) -> int | None:
+    """The signal mask of a stopped tracee, as a set of bits."""
+    if _ptrace(GETSIGMASK, tid, 8, ctypes.addressof(_mask)) == -1:
+        return None
+    return _mask.value
+
+
+def set_mask(tid: int, mask: int) -> bool:
+    """Set the signal mask of a stopped tracee."""
+    _mask.value = mask
+    return _ptrace(SETSIGMASK, tid, 8, ctypes.addressof(_mask)) != -1
+
+
+def wait(tid: int = -1, *, block: bool = False) -> tuple[int, int] | None:
+    """The next change of a tracee or child: (tid, status); (0, 0) if there is none yet; None if there are none left."""
+    while True:
+        try:
+            return os.waitpid(tid, WALL | (0 if block else os.WNOHANG))
+        except ChildProcessError:
+            return None
+        except InterruptedError:
+            continue
+
+
+def can_trace() -> str:
+    """Why ptrace can't be used here at all, as a sentence; empty if it can."""
+    try:
+        status = open("/proc/self/status").read()
+    except OSError:
+        return "/proc is not mounted here, and ipcviz reads everything from it: mount it (mount -t proc proc /proc)."
+    if "TracerPid:\t0" not in status:
+        return (
+            "ipcviz itself is being traced (by strace, gdb or another ipcviz), and can't trace in turn: run it alone."
+        )
+    return ""
+
+
+def explain(error: OSError, what: str) -> str:
+    """One sentence for a seize that failed, with the mend."""
+    if error.errno == errno.EPERM:
+        try:
+            scope = open("/proc/sys/kernel/yama/ptrace_scope").read().strip()
+        except OSError:
+            scope = "0"
+        if scope == "3":
+            return f"{what} can't be traced: kernel.yama.ptrace_scope is 3, which forbids it until the next boot."
+        if scope in ("1", "2"):
+            return (
+                f"{what} can't be traced: kernel.yama.ptrace_scope is {scope}; allow it with"
+                " 'sudo sysctl kernel.yama.ptrace_scope=0', or run ipcviz as root."
+            )
+        return (
+            f"{what} can't be traced: this container or sandbox forbids ptrace; run it with"
+            " --cap-add=SYS_PTRACE, or outside."
+        )
+    if error.errno == errno.ESRCH:
+        return f"{what} is gone."
+    return f"{what} can't be traced: {error.strerror}."

@@ -1,0 +1,120 @@
+"""A seccomp filter that stops a process, for its tracer, at marked system calls and lets all others pass.
+
+The filter is classic BPF (seccomp(2), linux/filter.h) and is installed in the child before it executes the command.
+With SECCOMP_RET_TRACE a marked call needs a tracer: without one it fails with ENOSYS, so what was launched with
+the filter can't be left to run on alone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from ipcviz.kernel.arch import Arch, call_numbers
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+RET_ALLOW: Final = 0x7FFF0000
+RET_TRACE: Final = 0x7FF00000
+
+_LD_W_ABS: Final = 0x20
+_JEQ: Final = 0x15
+_JSET: Final = 0x45
+_JGE: Final = 0x35
+_RET: Final = 0x06
+
+_NUMBER: Final = 0
+_ARCH: Final = 4
+_ARGS: Final = 16
+
+PR_SET_NO_NEW_PRIVS: Final = 38
+SECCOMP_SET_MODE_FILTER: Final = 1
+
+
+class AnyBits(NamedTuple):
+    """Mark a call only if an argument has one of these bits set (low 32 bits)."""
+
+    argument: int
+    bits: int
+
+
+class OneOf(NamedTuple):
+    """Mark a call only if an argument is one of these values (low 32 bits)."""
+
+    argument: int
+    values: tuple[int, ...]
+
+
+Condition = AnyBits | OneOf
+
+
+def _instruction(code: int, k: int, true: int = 0, false: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, true, false, k & 0xFFFFFFFF)
+
+
+def build(arch: Arch, marks: Iterable[str], conditions: Mapping[str, Condition]) -> bytes:
+    """The filter's program.
+
+    Args:
+        arch: The only architecture that it marks calls of; calls of another one pass unseen.
+        marks: Names of the calls to stop at; names that the architecture does not have are passed over.
+        conditions: For some of them, when.
+
+    Returns:
+        An array of struct sock_filter.
+    """
+    numbers = call_numbers(arch.table)
+    program = [
+        _instruction(_LD_W_ABS, _ARCH),
+        _instruction(_JEQ, arch.audit, 1, 0),
+        _instruction(_RET, RET_ALLOW),
+        _instruction(_LD_W_ABS, _NUMBER),
+    ]
+    for name in sorted(set(marks) & set(numbers)):
+        body = _condition(conditions.get(name))
+        program.append(_instruction(_JEQ, numbers[name], 0, len(body)))
+        program.extend(body)
+    program.append(_instruction(_RET, RET_ALLOW))
+    return b"".join(program)
+
+
+def _condition(condition: Condition | None) -> list[bytes]:
+    """What follows a matching number: it ends in a return on every path."""
+    trace, allow = _instruction(_RET, RET_TRACE), _instruction(_RET, RET_ALLOW)
+    if condition is None:
+        return [trace]
+    load = _instruction(_LD_W_ABS, _ARGS + 8 * condition.argument)
+    if isinstance(condition, AnyBits):
+        return [load, _instruction(_JSET, condition.bits, 0, 1), trace, allow]
+    body = [load]
+    count = len(condition.values)
+    for index, value in enumerate(condition.values):
+        body.append(_instruction(_JEQ, value, count - index, 0))
+    return [*body, allow, trace]
+
+
+def seccomp_number(arch: Arch) -> int:
+    """The number of the seccomp call itself."""
+    return call_numbers(arch.table)["seccomp"]
+
+
+def install(program: bytes, number: int) -> None:
+    """Install a filter for the calling thread and what it will execute.
+
+    It sets no_new_privs only if the kernel asks for it: with CAP_SYS_ADMIN it does not. Raises OSError.
+    """
+    buffer = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("=HxxxxxxQ", len(program) // 8, ctypes.addressof(buffer))
+    fprog = ctypes.create_string_buffer(header, len(header))
+    for attempt in range(2):
+        if _libc.syscall(number, SECCOMP_SET_MODE_FILTER, 0, fprog) == 0:
+            return
+        code = ctypes.get_errno()
+        if code == errno.EACCES and attempt == 0:
+            _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+            continue
+        raise OSError(code, os.strerror(code))
