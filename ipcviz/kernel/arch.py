@@ -51,7 +51,8 @@ X86_64: Final = Arch(
     table="x86_64",
     audit=0xC000003E,
     elf_machine="EM_X86_64",
-    # r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs
+    # r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss,
+    # then fs_base gs_base ds es fs gs
     registers="=27Q",
     pc=16,
     sp=19,

@@ -10,14 +10,15 @@ import ctypes
 import errno
 import os
 import struct
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from ipcviz.kernel.arch import Arch
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_ptrace = _libc.ptrace
-_ptrace.restype = ctypes.c_long
-_ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
+_libc.ptrace.restype = ctypes.c_long
+_libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
+_ptrace: Callable[..., int] = _libc.ptrace
 
 # linux/ptrace.h
 POKETEXT: Final = 4
@@ -202,11 +203,18 @@ def wait(tid: int = -1, *, block: bool = False) -> tuple[int, int] | None:
             continue
 
 
+def _text(path: str) -> str:
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
 def can_trace() -> str:
     """Why ptrace can't be used here at all, as a sentence; empty if it can."""
-    try:
-        status = open("/proc/self/status").read()
-    except OSError:
+    status = _text("/proc/self/status")
+    if not status:
         return "/proc is not mounted here, and ipcviz reads everything from it: mount it (mount -t proc proc /proc)."
     if "TracerPid:\t0" not in status:
         return (
@@ -218,10 +226,7 @@ def can_trace() -> str:
 def explain(error: OSError, what: str) -> str:
     """One sentence for a seize that failed, with the mend."""
     if error.errno == errno.EPERM:
-        try:
-            scope = open("/proc/sys/kernel/yama/ptrace_scope").read().strip()
-        except OSError:
-            scope = "0"
+        scope = _text("/proc/sys/kernel/yama/ptrace_scope").strip()
         if scope == "3":
             return f"{what} can't be traced: kernel.yama.ptrace_scope is 3, which forbids it until the next boot."
         if scope in ("1", "2"):

@@ -1,0 +1,245 @@
+"""The system calls that ipcviz knows: their arguments, and when a process is stopped at them.
+
+Names and argument order are those of the manual pages (section 2) and the kernel's syscalls.h. A call that is in no
+table here passes unseen.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from ipcviz.kernel.seccomp import AnyBits, Condition, OneOf
+
+
+class Signature(NamedTuple):
+    """A call's arguments, one `name:kind` each, in order.
+
+    Kinds: `int` (signed 32 bits), `long` (signed 64), `hex`, `fd`, `path` (a string in memory), `signal`, `pid`, `buf`
+    (data: how much is said by `count`), `iov`, `msg`, `at` (a directory descriptor), or the name of a decoder in
+    `ipcviz.tracer.decode`.
+    """
+
+    arguments: tuple[tuple[str, str], ...]
+
+
+def _s(text: str) -> Signature:
+    parts: list[tuple[str, str]] = []
+    for word in text.split():
+        name, _, kind = word.partition(":")
+        parts.append((name, kind or "long"))
+    return Signature(tuple(parts))
+
+
+STRUCTURAL: Final[dict[str, Signature]] = {
+    # Descriptor tables.
+    "open": _s("path:path flags:open_flags mode:mode"),
+    "openat": _s("dirfd:at path:path flags:open_flags mode:mode"),
+    "openat2": _s("dirfd:at path:path how:hex size"),
+    "creat": _s("path:path mode:mode"),
+    "close": _s("fd:fd"),
+    "close_range": _s("first:fd last:fd flags:close_range_flags"),
+    "dup": _s("fd:fd"),
+    "dup2": _s("fd:fd newfd:fd"),
+    "dup3": _s("fd:fd newfd:fd flags:open_flags"),
+    "fcntl": _s("fd:fd cmd:fcntl_command arg"),
+    "pipe": _s("fds:hex"),
+    "pipe2": _s("fds:hex flags:open_flags"),
+    "ioctl": _s("fd:fd request:ioctl_request arg:hex"),
+    "eventfd": _s("initval:int"),
+    "eventfd2": _s("initval:int flags:open_flags"),
+    "epoll_create": _s("size:int"),
+    "epoll_create1": _s("flags:open_flags"),
+    "timerfd_create": _s("clock:int flags:open_flags"),
+    "signalfd": _s("fd:fd mask:sigset size"),
+    "signalfd4": _s("fd:fd mask:sigset size flags:open_flags"),
+    "inotify_init": _s(""),
+    "inotify_init1": _s("flags:open_flags"),
+    "memfd_create": _s("name:path flags:hex"),
+    "memfd_secret": _s("flags:hex"),
+    "pidfd_open": _s("pid:pid flags:hex"),
+    "pidfd_getfd": _s("pidfd:fd targetfd:fd flags:hex"),
+    "userfaultfd": _s("flags:hex"),
+    "io_uring_setup": _s("entries:int params:hex"),
+    "perf_event_open": _s("attr:hex pid:pid cpu:int group:int flags:hex"),
+    "fanotify_init": _s("flags:hex eventflags:hex"),
+    # Sockets.
+    "socket": _s("domain:socket_domain type:socket_type protocol:int"),
+    "socketpair": _s("domain:socket_domain type:socket_type protocol:int fds:hex"),
+    "bind": _s("fd:fd address:sockaddr length:int"),
+    "listen": _s("fd:fd backlog:int"),
+    "accept": _s("fd:fd address:hex length:hex"),
+    "accept4": _s("fd:fd address:hex length:hex flags:socket_type"),
+    "connect": _s("fd:fd address:sockaddr length:int"),
+    "shutdown": _s("fd:fd how:shutdown_how"),
+    # Names.
+    "mknod": _s("path:path mode:mode dev:hex"),
+    "mknodat": _s("dirfd:at path:path mode:mode dev:hex"),
+    "unlink": _s("path:path"),
+    "unlinkat": _s("dirfd:at path:path flags:hex"),
+    "rename": _s("old:path new:path"),
+    "renameat": _s("olddirfd:at old:path newdirfd:at new:path"),
+    "renameat2": _s("olddirfd:at old:path newdirfd:at new:path flags:hex"),
+    "link": _s("old:path new:path"),
+    "linkat": _s("olddirfd:at old:path newdirfd:at new:path flags:hex"),
+    "access": _s("path:path mode:int"),
+    "faccessat": _s("dirfd:at path:path mode:int"),
+    "faccessat2": _s("dirfd:at path:path mode:int flags:hex"),
+    "chdir": _s("path:path"),
+    "fchdir": _s("fd:fd"),
+    # Queues, segments, semaphores that have a name or a key.
+    "mq_open": _s("path:path flags:open_flags mode:mode attr:hex"),
+    "mq_unlink": _s("path:path"),
+    "mq_notify": _s("fd:fd event:hex"),
+    "shmget": _s("key:hex size flags:ipc_flags"),
+    "shmat": _s("id:int address:hex flags:hex"),
+    "shmdt": _s("address:hex"),
+    "shmctl": _s("id:int cmd:ipc_command buf:hex"),
+    "semget": _s("key:hex count:int flags:ipc_flags"),
+    "semctl": _s("id:int index:int cmd:ipc_command arg:hex"),
+    "msgget": _s("key:hex flags:ipc_flags"),
+    "msgctl": _s("id:int cmd:ipc_command buf:hex"),
+    # Memory.
+    "mmap": _s("address:hex length prot:protection flags:map_flags fd:fd offset:long"),
+    "ftruncate": _s("fd:fd length"),
+    # Processes.
+    "wait4": _s("pid:pid status:hex options:wait_options rusage:hex"),
+    "waitid": _s("which:int pid:pid info:hex options:wait_options rusage:hex"),
+    "setsid": _s(""),
+    "setpgid": _s("pid:pid pgid:pid"),
+    "unshare": _s("flags:hex"),
+    # Signals.
+    "kill": _s("pid:pid signal:signal"),
+    "tkill": _s("tid:pid signal:signal"),
+    "tgkill": _s("pid:pid tid:pid signal:signal"),
+    "rt_sigqueueinfo": _s("pid:pid signal:signal info:hex"),
+    "rt_tgsigqueueinfo": _s("pid:pid tid:pid signal:signal info:hex"),
+    "pidfd_send_signal": _s("pidfd:fd signal:signal info:hex flags:hex"),
+    "rt_sigaction": _s("signal:signal new:sigaction old:hex size"),
+    "rt_sigprocmask": _s("how:mask_how set:sigset old:hex size"),
+    "rt_sigsuspend": _s("mask:sigset size"),
+    "rt_sigreturn": _s(""),
+    "pause": _s(""),
+    "alarm": _s("seconds:int"),
+    "setitimer": _s("which:itimer new:itimerval old:hex"),
+    "timer_create": _s("clock:int event:hex timer:hex"),
+    "timer_settime": _s("timer:int flags:hex new:itimerspec old:hex"),
+    "timer_delete": _s("timer:int"),
+    # Locks.
+    "flock": _s("fd:fd operation:flock_operation"),
+}
+"""Calls that change who is connected to what, or how signals are treated: a process is stopped at every one."""
+
+DATA: Final[dict[str, Signature]] = {
+    "read": _s("fd:fd buf:buf count"),
+    "write": _s("fd:fd buf:buf count"),
+    "pread64": _s("fd:fd buf:buf count offset"),
+    "pwrite64": _s("fd:fd buf:buf count offset"),
+    "readv": _s("fd:fd iov:iov count:int"),
+    "writev": _s("fd:fd iov:iov count:int"),
+    "preadv": _s("fd:fd iov:iov count:int offset"),
+    "pwritev": _s("fd:fd iov:iov count:int offset"),
+    "preadv2": _s("fd:fd iov:iov count:int offset"),
+    "pwritev2": _s("fd:fd iov:iov count:int offset"),
+    "sendto": _s("fd:fd buf:buf count flags:message_flags address:hex length:int"),
+    "recvfrom": _s("fd:fd buf:buf count flags:message_flags address:hex length:hex"),
+    "sendmsg": _s("fd:fd msg:msg flags:message_flags"),
+    "recvmsg": _s("fd:fd msg:msg flags:message_flags"),
+    "sendmmsg": _s("fd:fd msgs:hex count:int flags:message_flags"),
+    "recvmmsg": _s("fd:fd msgs:hex count:int flags:message_flags timeout:hex"),
+    "splice": _s("fd_in:fd off_in:hex fd_out:fd off_out:hex count flags:hex"),
+    "tee": _s("fd_in:fd fd_out:fd count flags:hex"),
+    "vmsplice": _s("fd:fd iov:iov count:int flags:hex"),
+    "sendfile": _s("fd_out:fd fd_in:fd offset:hex count"),
+    "copy_file_range": _s("fd_in:fd off_in:hex fd_out:fd off_out:hex count flags:hex"),
+    "lseek": _s("fd:fd offset whence:int"),
+    "futex": _s("address:hex op:futex_op value:int timeout:hex address2:hex value3:int"),
+    "semop": _s("id:int ops:sembuf count:int"),
+    "semtimedop": _s("id:int ops:sembuf count:int timeout:hex"),
+    "msgsnd": _s("id:int msg:msgbuf count flags:ipc_flags"),
+    "msgrcv": _s("id:int msg:hex count type:long flags:ipc_flags"),
+    "mq_timedsend": _s("fd:fd buf:buf count priority:int timeout:hex"),
+    "mq_timedreceive": _s("fd:fd buf:buf count priority:hex timeout:hex"),
+    "poll": _s("fds:pollfds count:int timeout:int"),
+    "ppoll": _s("fds:pollfds count:int timeout:hex mask:sigset size"),
+    "select": _s("nfds:int readfds:hex writefds:hex exceptfds:hex timeout:hex"),
+    "pselect6": _s("nfds:int readfds:hex writefds:hex exceptfds:hex timeout:hex mask:hex"),
+    "epoll_wait": _s("fd:fd events:hex count:int timeout:int"),
+    "epoll_pwait": _s("fd:fd events:hex count:int timeout:int mask:sigset"),
+    "epoll_pwait2": _s("fd:fd events:hex count:int timeout:hex mask:sigset"),
+    "epoll_ctl": _s("fd:fd op:epoll_op target:fd event:hex"),
+    "rt_sigtimedwait": _s("set:sigset info:hex timeout:hex size"),
+    "rt_sigpending": _s("set:hex size"),
+    "nanosleep": _s("request:hex remaining:hex"),
+    "clock_nanosleep": _s("clock:int flags:int request:hex remaining:hex"),
+    "msync": _s("address:hex length flags:hex"),
+    "fsync": _s("fd:fd"),
+    "timerfd_settime": _s("fd:fd flags:hex new:itimerspec old:hex"),
+    "setsockopt": _s("fd:fd level:int option:int value:hex length:int"),
+    "sched_yield": _s(""),
+    "munmap": _s("address:hex length"),
+    "io_uring_enter": _s("fd:fd submit:int complete:int flags:hex"),
+}
+"""Calls that move data or wait for it: a process is stopped at them only while it is traced in full."""
+
+KNOWN: Final[dict[str, Signature]] = {**STRUCTURAL, **DATA}
+
+# fcntl commands (linux/fcntl.h) that change what is shown; the others are many and change nothing.
+F_DUPFD: Final = 0
+F_SETFD: Final = 2
+F_SETFL: Final = 4
+F_SETLK: Final = 6
+F_SETLKW: Final = 7
+F_OFD_SETLK: Final = 37
+F_OFD_SETLKW: Final = 38
+F_DUPFD_CLOEXEC: Final = 1030
+F_SETPIPE_SZ: Final = 1031
+
+# asm-generic/ioctls.h
+FIONBIO: Final = 0x5421
+FIOCLEX: Final = 0x5451
+FIONCLEX: Final = 0x5450
+
+MAP_SHARED: Final = 1
+PROT_EXEC: Final = 4
+
+CONDITIONS: Final[dict[str, Condition]] = {
+    "fcntl": OneOf(
+        1, (F_DUPFD, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_DUPFD_CLOEXEC, F_SETPIPE_SZ)
+    ),
+    "ioctl": OneOf(1, (FIONBIO, FIOCLEX, FIONCLEX)),
+    "rt_sigaction": AnyBits(1, 0xFFFFFFFF),
+    "rt_sigprocmask": AnyBits(1, 0xFFFFFFFF),
+}
+"""Which of a structural call's uses are marked. rt_sigaction and rt_sigprocmask that only ask have a null pointer
+there; its low half is zero in practice only then."""
+
+NEW_DESCRIPTOR: Final = frozenset(
+    {
+        "open",
+        "openat",
+        "openat2",
+        "creat",
+        "eventfd",
+        "eventfd2",
+        "epoll_create",
+        "epoll_create1",
+        "timerfd_create",
+        "inotify_init",
+        "inotify_init1",
+        "memfd_create",
+        "memfd_secret",
+        "pidfd_open",
+        "userfaultfd",
+        "io_uring_setup",
+        "perf_event_open",
+        "fanotify_init",
+        "socket",
+        "accept",
+        "accept4",
+        "mq_open",
+    }
+)
+"""Calls that return the number of a descriptor of a new open file description."""
+
+NO_RETURN: Final = frozenset({"rt_sigreturn"})
+"""Calls whose return says nothing of its own."""
