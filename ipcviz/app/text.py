@@ -1,0 +1,121 @@
+"""Traced bytes, paths and arguments as text for the screen.
+
+What an observed program wrote or was given is data: it may hold escape sequences, markup, bytes of no encoding,
+characters of two cells or of none. Everything that shows such data shows it through here. The results are plain
+text without control characters; they are never markup, so give them to `rich.text.Text`, `Segment` or `Content`,
+not to anything that parses tags.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final, Literal
+
+from rich.cells import cell_len, set_cell_size
+
+ELLIPSIS: Final = "…"
+
+_SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0", "\\": "\\\\"}
+
+
+@lru_cache(maxsize=4096)
+def _shown(character: str) -> str:
+    """One character as it may stand on the screen."""
+    if character in _SHORT:
+        return _SHORT[character]
+    number = ord(character)
+    if 0xDC80 <= number <= 0xDCFF:  # a byte that was not UTF-8, kept by surrogateescape
+        return f"\\x{number - 0xDC00:02x}"
+    if not character.isprintable():  # controls, formats (bidi), surrogates, unassigned, blanks other than a space
+        return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+    return character
+
+
+def visible(data: bytes | str, *, newline: str = "\\n") -> str:
+    r"""The data with everything unprintable made visible, as C writes it: `\n`, `\x1b`, `\\`.
+
+    Args:
+        data: Bytes as they were traced (UTF-8 where they are), or text.
+        newline: What stands for a line feed; give "\n" to keep the lines.
+    """
+    text = data.decode("utf-8", "surrogateescape") if isinstance(data, bytes) else data
+    if text.isascii() and text.isprintable() and "\\" not in text:
+        return text
+    return "".join(newline if c == "\n" else _shown(c) for c in text)
+
+
+def width(text: str) -> int:
+    """Cells that the text takes on the screen."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def clip(text: str, cells: int, *, where: Literal["end", "start", "middle"] = "end") -> str:
+    """The text cut to at most so many cells, with `…` where something is missing.
+
+    Args:
+        text: Displayable text.
+        cells: Room for it; 0 or less gives an empty text.
+        where: What is cut away: the end; the start, for paths; the middle.
+    """
+    if width(text) <= cells:
+        return text
+    if cells <= 1:
+        return ELLIPSIS if cells == 1 else ""
+    if where == "end":
+        return set_cell_size(text, cells - 1).rstrip(" ") + ELLIPSIS
+    if where == "start":
+        return ELLIPSIS + _tail(text, cells - 1)
+    left = cells // 2
+    return set_cell_size(text, left).rstrip(" ") + ELLIPSIS + _tail(text, cells - 1 - left)
+
+
+def _tail(text: str, cells: int) -> str:
+    """The longest end of the text that fits into so many cells."""
+    begin = len(text)
+    room = cells
+    while begin and room >= width(text[begin - 1]):
+        begin -= 1
+        room -= width(text[begin])
+    return text[begin:]
+
+
+def fit(text: str, cells: int, align: Literal["left", "right", "center"] = "left") -> str:
+    """The text clipped or padded with blanks to exactly so many cells."""
+    text = clip(text, cells)
+    room = max(0, cells - width(text))
+    if align == "right":
+        return " " * room + text
+    if align == "center":
+        return " " * (room // 2) + text + " " * (room - room // 2)
+    return text + " " * room
+
+
+def path_text(path: str | bytes, cells: int = 0) -> str:
+    """A path; if it does not fit into `cells` (0: no limit), its end is kept, since names differ there."""
+    text = visible(path)
+    return clip(text, cells, where="start") if cells else text
+
+
+def argv_text(argv: Sequence[str], cells: int = 0) -> str:
+    """An argument vector as one would type it, quoted for sh(1) where needed, clipped to `cells` (0: no limit)."""
+    text = " ".join(visible(shlex.quote(word)) for word in argv)
+    return clip(text, cells) if cells else text
+
+
+def count_text(number: int) -> str:
+    """A count with its thousands set off: `62,029`."""
+    return f"{number:,}"
+
+
+def bytes_text(number: int) -> str:
+    """An amount of bytes in at most six cells, in units of 1,024: `512 B`, `60.6K`, `64K`, `1.2G`."""
+    if number < 1000:
+        return f"{number} B"
+    value = float(number)
+    for unit in "KMGT":
+        value /= 1024
+        if value < 999.5 or unit == "T":
+            return f"{value:.0f}{unit}" if value >= 99.95 or value == int(value) else f"{value:.1f}{unit}"
+    raise AssertionError("unreachable")
