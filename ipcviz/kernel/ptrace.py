@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from ipcviz.kernel import memory
 from ipcviz.kernel.arch import Arch
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -190,6 +191,20 @@ def set_mask(tid: int, mask: int) -> bool:
     """Set the signal mask of a stopped tracee."""
     _mask.value = mask
     return _ptrace(SETSIGMASK, tid, 8, ctypes.addressof(_mask)) != -1
+
+
+def poke(tid: int, address: int, data: bytes) -> bool:
+    """Write into a stopped tracee's memory, read-only pages too (PTRACE_POKETEXT, a word at a time)."""
+    for start in range(0, len(data), 8):
+        part = data[start : start + 8]
+        if len(part) < 8:
+            rest = memory.read(tid, address + start, 8)
+            if rest is None or len(rest) < 8:
+                return False
+            part += rest[len(part) :]
+        if _ptrace(POKETEXT, tid, address + start, int.from_bytes(part, "little")) == -1:
+            return False
+    return True
 
 
 def wait(tid: int = -1, *, block: bool = False) -> tuple[int, int] | None:

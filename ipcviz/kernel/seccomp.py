@@ -56,13 +56,13 @@ def _instruction(code: int, k: int, true: int = 0, false: int = 0) -> bytes:
     return struct.pack("=HBBI", code, true, false, k & 0xFFFFFFFF)
 
 
-def build(arch: Arch, marks: Iterable[str], conditions: Mapping[str, Condition]) -> bytes:
+def build(arch: Arch, marks: Iterable[str], conditions: Mapping[str, tuple[Condition, ...]]) -> bytes:
     """The filter's program.
 
     Args:
         arch: The only architecture that it marks calls of; calls of another one pass unseen.
         marks: Names of the calls to stop at; names that the architecture does not have are passed over.
-        conditions: For some of them, when.
+        conditions: For some of them, when: if any of these holds.
 
     Returns:
         An array of struct sock_filter.
@@ -82,19 +82,22 @@ def build(arch: Arch, marks: Iterable[str], conditions: Mapping[str, Condition])
     return b"".join(program)
 
 
-def _condition(condition: Condition | None) -> list[bytes]:
+def _condition(conditions: tuple[Condition, ...] | None) -> list[bytes]:
     """What follows a matching number: it ends in a return on every path."""
     trace, allow = _instruction(_RET, RET_TRACE), _instruction(_RET, RET_ALLOW)
-    if condition is None:
+    if conditions is None:
         return [trace]
-    load = _instruction(_LD_W_ABS, _ARGS + 8 * condition.argument)
-    if isinstance(condition, AnyBits):
-        return [load, _instruction(_JSET, condition.bits, 0, 1), trace, allow]
-    body = [load]
-    count = len(condition.values)
-    for index, value in enumerate(condition.values):
-        body.append(_instruction(_JEQ, value, count - index, 0))
-    return [*body, allow, trace]
+    tests: list[tuple[int, int, int]] = []
+    for condition in conditions:
+        if isinstance(condition, AnyBits):
+            tests.append((condition.argument, _JSET, condition.bits))
+        else:
+            tests.extend((condition.argument, _JEQ, value) for value in condition.values)
+    body: list[bytes] = []
+    for argument, test, value in tests:
+        # A test that holds returns at once: two instructions behind it are skipped where it does not.
+        body += [_instruction(_LD_W_ABS, _ARGS + 8 * argument), _instruction(test, value, 0, 1), trace]
+    return [*body, allow]
 
 
 def seccomp_number(arch: Arch) -> int:
@@ -118,3 +121,12 @@ def install(program: bytes, number: int) -> None:
             _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
             continue
         raise OSError(code, os.strerror(code))
+
+
+def available() -> bool:
+    """Whether this kernel can stop a process for its tracer by a filter (SECCOMP_RET_TRACE)."""
+    try:
+        with open("/proc/sys/kernel/seccomp/actions_avail") as file:
+            return "trace" in file.read().split()
+    except OSError:
+        return False

@@ -42,6 +42,9 @@ WRITES: Final = frozenset(
 )
 """Calls that put bytes into the object behind `fd` and return how many."""
 
+OPENS: Final = frozenset({"open", "openat", "openat2", "creat"})
+"""Calls that open something by its name."""
+
 MOVES: Final = frozenset({"splice", "sendfile", "copy_file_range"})
 """Calls that move bytes from `fd_in` to `fd_out` and return how many."""
 
@@ -51,8 +54,10 @@ def take_call(draft: Draft, event: Call) -> None:
     process = draft.process(event.pid)
     draft.put_process(replace(process, calls=process.calls + 1))
     thread = draft.thread(event.tid, event.pid)
-    if thread.waiting is not None or thread.state != "R" or thread.semaphore:
-        draft.put_thread(replace(thread, state="R", waiting=None, semaphore="", wchan=""))
+    if thread.waiting is not None or thread.state != "R" or (thread.semaphore and event.name != "futex"):
+        # A futex call that returned may be followed by another: sem_wait is over when the tracer says so.
+        semaphore = thread.semaphore if event.name == "futex" else ""
+        draft.put_thread(replace(thread, state="R", waiting=None, semaphore=semaphore, wchan=""))
     fd = event.args.get("fd")
     if isinstance(fd, int):
         _use(draft, process.table, fd)
@@ -203,7 +208,7 @@ def _mask(draft: Draft, event: Call, effect: Mask) -> None:
 
 
 def _sent(draft: Draft, event: Call, effect: Sent) -> None:
-    take_sent(draft, event.pid, effect)
+    take_sent(draft, event.pid, effect, event.began)
 
 
 def _name_created(draft: Draft, event: Call, effect: NameCreated) -> None:

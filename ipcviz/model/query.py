@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import immutables
 
-from ipcviz.model.calls import READS, WRITES
+from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.state import (
     CallInProgress,
     Descriptor,
@@ -257,7 +257,6 @@ _FOR_SIGNAL: Final = frozenset({"pause", "rt_sigsuspend", "rt_sigtimedwait"})
 _FOR_TIME: Final = frozenset({"nanosleep", "clock_nanosleep"})
 _FOR_CHILD: Final = frozenset({"wait4", "waitid", "waitpid"})
 _FOR_READY: Final = frozenset({"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"})
-_OPENS: Final = frozenset({"open", "openat", "openat2", "creat"})
 _OTHER: Final[dict[str, tuple[str, Literal["blocked", "idle"]]]] = {
     "futex": ("a futex", "blocked"),
     "accept": ("for a connection", "idle"),
@@ -310,7 +309,7 @@ def _wait(state: State, thread: Thread, call: CallInProgress) -> Wait:
         return made("empty")
     if call.name in WRITES:
         return made(full_words(thing) if thing is not None else "full")
-    if call.name in _OPENS:
+    if call.name in OPENS:
         flags = str(call.args.get("flags", ""))
         if thing is not None and thing.info.kind == "fifo":
             return made("no reader has it open" if "O_WRONLY" in flags else "no writer has it open")

@@ -20,6 +20,7 @@ from ipcviz.events import (
     HandlerReturned,
     Maps,
     Marker,
+    ObjectInfo,
     Output,
     Reaped,
     Resumed,
@@ -34,7 +35,7 @@ from ipcviz.events import (
     Trouble,
     Waiting,
 )
-from ipcviz.model.calls import take_call
+from ipcviz.model.calls import OPENS, take_call
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.signals import take_delivery, take_handler_return
 from ipcviz.model.state import (
@@ -241,6 +242,9 @@ def _maps(draft: Draft, event: Maps) -> None:
 
 def _waiting(draft: Draft, event: Waiting) -> None:
     thread = draft.thread(event.tid, event.pid)
+    if event.call in OPENS and event.object and event.object not in draft.objects:
+        # A FIFO that nobody has open yet: the tracer names no other object for a call that opens.
+        draft.object(ObjectInfo(key=event.object, kind="fifo", path=str(event.args.get("path", ""))), event.pid)
     draft.put_thread(
         replace(
             thread,

@@ -14,8 +14,21 @@ FIRST_REAL_TIME = 32
 """The kernel's SIGRTMIN; glibc keeps 32 and 33 to itself. From here on signals queue (signal(7))."""
 
 
-def take_sent(draft: Draft, sender: int, effect: Sent) -> None:
-    """A signal was sent. A standard one that is already on its way to the same target merges with that one."""
+def take_sent(draft: Draft, sender: int, effect: Sent, began: float) -> None:
+    """A signal was sent. A standard one that is already on its way to the same target merges with that one.
+
+    The receiver may have taken it before the sender's call returned (`began` is when that was entered).
+    """
+    arrived = next(
+        (
+            d.t
+            for d in reversed(draft.delivered)
+            if d.t >= began and d.signo == effect.signo and d.sender == sender and effect.target in (d.pid, d.tid)
+        ),
+        None,
+    )
+    if any(s.delivered == arrived and s.signo == effect.signo for s in draft.sent):
+        arrived = None
     pending = any(
         s.signo == effect.signo and s.target == effect.target and s.tid == effect.tid and s.delivered is None
         for s in draft.sent
@@ -27,7 +40,8 @@ def take_sent(draft: Draft, sender: int, effect: Sent) -> None:
         target=effect.target,
         tid=effect.tid,
         signo=effect.signo,
-        coalesced=pending and effect.signo < FIRST_REAL_TIME,
+        delivered=arrived,
+        coalesced=pending and arrived is None and effect.signo < FIRST_REAL_TIME,
     )
     draft.sent = (*draft.sent, record)[-SENT_KEPT:]
     draft.note("signal", effect.target, effect.signo)

@@ -202,16 +202,19 @@ FIONCLEX: Final = 0x5450
 MAP_SHARED: Final = 1
 PROT_EXEC: Final = 4
 
-CONDITIONS: Final[dict[str, Condition]] = {
-    "fcntl": OneOf(
-        1, (F_DUPFD, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_DUPFD_CLOEXEC, F_SETPIPE_SZ)
+CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
+    "fcntl": (
+        OneOf(
+            1, (F_DUPFD, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_DUPFD_CLOEXEC, F_SETPIPE_SZ)
+        ),
     ),
-    "ioctl": OneOf(1, (FIONBIO, FIOCLEX, FIONCLEX)),
-    "rt_sigaction": AnyBits(1, 0xFFFFFFFF),
-    "rt_sigprocmask": AnyBits(1, 0xFFFFFFFF),
+    "ioctl": (OneOf(1, (FIONBIO, FIOCLEX, FIONCLEX)),),
+    "mmap": (AnyBits(3, MAP_SHARED), AnyBits(2, PROT_EXEC)),
+    "rt_sigaction": (AnyBits(1, 0xFFFFFFFF),),
+    "rt_sigprocmask": (AnyBits(1, 0xFFFFFFFF),),
 }
 """Which of a structural call's uses are marked. rt_sigaction and rt_sigprocmask that only ask have a null pointer
-there; its low half is zero in practice only then."""
+there; its low half is zero in practice only then. mmap is marked for shared memory and for code (libraries)."""
 
 NEW_DESCRIPTOR: Final = frozenset(
     {

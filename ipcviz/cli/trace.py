@@ -1,0 +1,122 @@
+"""`ipcviz trace`: watch a command without a screen and write the stream."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+import click
+import msgspec
+
+from ipcviz.events import Finished, Input, Output, Resize, Trouble
+from ipcviz.session.errors import SessionError
+from ipcviz.session.live import LiveSession
+from ipcviz.tracer.config import LaunchConfig
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--jsonl", is_flag=True, help="Write the stream as JSON lines (the only format so far).")
+@click.option("-o", "--output", metavar="FILE", required=True, help="Where to; - for standard output.")
+@click.option("--pty/--no-pty", default=False, help="Give the command a terminal of its own (default: yours).")
+@click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def trace(*, jsonl: bool, output: str, pty: bool, full: bool, command: tuple[str, ...]) -> None:
+    """Run COMMAND, watch it, and write what was seen to FILE.
+
+    The command's own input and output are untouched, and its exit status is ours (128 + n for a signal).
+    """
+    sys.exit(run_trace(output, command, pty=pty, full=full))
+
+
+def run_trace(output: str, command: tuple[str, ...], *, pty: bool, full: bool) -> int:
+    """Trace a command into a file of JSON lines. Returns the exit status."""
+    size = shutil.get_terminal_size()
+    config = LaunchConfig(argv=command, terminal=pty, full=full, rows=size.lines, columns=size.columns)
+    try:
+        sink = _open(output)
+    except OSError as error:
+        click.echo(f"ipcviz: {output} can't be written: {error.strerror}.", err=True)
+        return 2
+    session = LiveSession(config, passing=True)
+    # The terminal's signals are for the command; we end when it ends.
+    for signo in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(signo, lambda *_: None)
+    try:
+        session.start()
+        with _relay_terminal(pty):
+            return _copy(session, sink, pty=pty)
+    except SessionError as error:
+        click.echo(f"ipcviz: {error.message}", err=True)
+        return 2
+    finally:
+        session.close()
+        sink.close()
+
+
+def _open(output: str) -> IO[bytes]:
+    if output == "-":
+        return os.fdopen(os.dup(1), "wb")
+    return open(output, "wb")
+
+
+@contextmanager
+def _relay_terminal(pty: bool) -> Iterator[None]:
+    """Our own terminal raw, while the command has one of its own that we pass bytes to and from."""
+    if not pty or not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(0)
+    tty.setraw(0)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, before)
+
+
+def _copy(session: LiveSession, sink: IO[bytes], *, pty: bool) -> int:
+    """Write every event until the stream ends; relay the terminal's bytes."""
+    encoder = msgspec.json.Encoder()
+    status = 2
+    stdin_open = pty
+    while not session.finished:
+        if stdin_open:
+            stdin_open = _type(session)
+        session.wait(0.02 if stdin_open else 0.5)
+        for event in session.drain():
+            sink.write(encoder.encode(event))
+            sink.write(b"\n")
+            if isinstance(event, Output) and pty:
+                os.write(1, event.data)
+            elif isinstance(event, Trouble):
+                click.echo(f"ipcviz: {event.message}", err=True)
+            if isinstance(event, Finished):
+                status = event.code
+        sink.flush()
+    return status
+
+
+def _type(session: LiveSession) -> bool:
+    """Pass what was typed; False once our standard input has ended."""
+    if not select.select((0,), (), (), 0)[0]:
+        return True
+    data = os.read(0, 65536)
+    session.send(Input(data=data or b"\x04"))
+    return bool(data)
+
+
+def watch_size(session: LiveSession) -> None:
+    """Pass our terminal's size on when it changes."""
+
+    def changed(*_: object) -> None:
+        rows, columns = termios.tcgetwinsize(1)
+        session.send(Resize(rows=rows, columns=columns))
+
+    signal.signal(signal.SIGWINCH, changed)

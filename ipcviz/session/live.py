@@ -1,0 +1,167 @@
+"""A live session: a tracer process of its own, its stream, and the commands to it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import deque
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+import ipcviz.tracer
+from ipcviz.events import AnyCommand, Event, Finished, Quit, Trouble
+from ipcviz.session.errors import SessionError
+from ipcviz.tracer.config import LaunchConfig
+from ipcviz.tracer.wire import Unframer, frame
+
+CHUNK: Final = 1 << 18
+PR_SET_PDEATHSIG: Final = 1
+CLOSE_SECONDS: Final = 10.0
+
+
+class LiveSession:
+    """Launches a command in a tracer process and gives what it says of it.
+
+    Args:
+        config: What to launch, and how to watch it.
+        passing: The command uses our standard streams and other descriptors (no terminal of its own); else the tracer
+            has none of ours.
+    """
+
+    def __init__(self, config: LaunchConfig, *, passing: bool = False) -> None:
+        self.argv = config.argv
+        self._config = config
+        self._passing = passing
+        self._events: deque[Event] = deque()
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._arrived = threading.Event()
+        self._tracer: subprocess.Popen[bytes] | None = None
+        self._channel: socket.socket | None = None
+        self._reader: threading.Thread | None = None
+        self._last_t = 0.0
+        self._last_n = 0
+        self._finished_seen = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether no further event will come."""
+        return self._ended.is_set() and not self._events
+
+    def start(self) -> None:
+        """Start the tracer. Raises SessionError if there can be none."""
+        if sys.platform != "linux":
+            raise SessionError("ipcviz watches processes on Linux only; 'ipcviz replay' shows a kept trace anywhere.")
+        if not os.path.isdir("/proc/self"):
+            raise SessionError("/proc is not mounted here, and ipcviz reads everything from it: mount it first.")
+        ours, theirs = socket.socketpair()
+        theirs.set_inheritable(True)
+        entry = Path(ipcviz.tracer.__file__).parent / "__main__.py"
+        streams = None if self._passing else subprocess.DEVNULL
+        try:
+            self._tracer = subprocess.Popen(
+                [sys.executable, "-P", str(entry), str(theirs.fileno())],
+                stdin=streams,
+                stdout=streams,
+                stderr=None if self._passing else subprocess.DEVNULL,
+                close_fds=not self._passing,
+                pass_fds=() if self._passing else (theirs.fileno(),),
+                start_new_session=not self._passing,
+                preexec_fn=_die_with_parent,
+                restore_signals=False,
+            )
+        except OSError as error:
+            raise SessionError(f"The tracer process can't be started: {error.strerror}.") from None
+        finally:
+            theirs.close()
+        self._channel = ours
+        ours.sendall(frame(msgspec.msgpack.encode(self._config)))
+        self._reader = threading.Thread(target=self._read, name="ipcviz stream", daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        """In a thread of its own: bytes from the tracer, events into the queue."""
+        assert self._channel is not None
+        decoder = msgspec.msgpack.Decoder(list[Event])
+        unframer = Unframer()
+        while True:
+            try:
+                data = self._channel.recv(CHUNK)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            for body in unframer.feed(data):
+                events = decoder.decode(body)
+                last = events[-1]
+                self._last_t, self._last_n = last.t, last.n
+                self._finished_seen = self._finished_seen or isinstance(last, Finished)
+                self._events.extend(events)
+                self._arrived.set()
+        if not self._finished_seen:
+            self._events.append(
+                Trouble(
+                    t=self._last_t,
+                    n=self._last_n + 1,
+                    message="The tracer ended before the command; what it had launched was killed with it.",
+                    fatal=True,
+                )
+            )
+        self._ended.set()
+        self._arrived.set()
+
+    def drain(self) -> list[Event]:
+        """Everything that came since the last call."""
+        self._arrived.clear()
+        events = []
+        while self._events:
+            events.append(self._events.popleft())
+        return events
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until there is something to drain, or the stream has ended; for callers without a clock of their own."""
+        return self._arrived.wait(timeout)
+
+    def send(self, command: AnyCommand) -> None:
+        """Tell the tracer something; nothing happens if it is gone."""
+        if self._channel is None:
+            return
+        with self._lock, contextlib.suppress(OSError):
+            self._channel.sendall(frame(msgspec.msgpack.encode(command)))
+
+    def close(self) -> None:
+        """End the tracer and with it all that it launched."""
+        if self._tracer is None:
+            return
+        self.send(Quit())
+        if self._channel is not None:
+            with contextlib.suppress(OSError):
+                self._channel.shutdown(socket.SHUT_WR)
+        try:
+            self._tracer.wait(CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            # PTRACE_O_EXITKILL takes the children with it.
+            self._tracer.kill()
+            self._tracer.wait()
+        if self._reader is not None:
+            self._reader.join(CLOSE_SECONDS)
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        self._tracer = None
+
+
+_libc = ctypes.CDLL(None)
+
+
+def _die_with_parent() -> None:
+    """In the tracer before it begins: if we are killed, it is told to end, and kills what it launched."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

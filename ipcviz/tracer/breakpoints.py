@@ -1,0 +1,138 @@
+"""Breakpoints on libc's semaphore functions: POSIX semaphores make no system call while they need not sleep.
+
+The first instruction of each function is replaced by the one that traps; a copy of it lies in the padding behind the
+library's code, where a thread executes it alone (out of line), so that other threads never see it missing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.kernel import elf, memory, ptrace
+from ipcviz.kernel.arch import Arch
+from ipcviz.tracer.tasks import Task, TracedProcess
+
+FUNCTIONS: Final = (
+    "sem_init",
+    "sem_wait",
+    "sem_trywait",
+    "sem_timedwait",
+    "sem_clockwait",
+    "sem_post",
+)
+SLOT: Final = 16
+"""Bytes of a copied instruction: x86-64's longest has 15."""
+
+PAGE: Final = 4096
+ALL_SIGNALS: Final = (1 << 64) - 1
+SIGTRAP_BIT: Final = 1 << (ptrace.SIGTRAP - 1)
+
+
+def holds_semaphores(path: str) -> bool:
+    """Whether a mapped program file may define the functions: libc, the older libpthread, musl."""
+    name = path.rpartition("/")[2]
+    return name.startswith(("libc.so", "libc-", "libpthread", "ld-musl", "libc.musl"))
+
+
+def insert(process: TracedProcess, tid: int, arch: Arch, path: str, start: int, offset: int) -> int:
+    """Set breakpoints in a program file that a stopped thread has mapped executable.
+
+    Args:
+        process: The process; its `breakpoints` gain the new ones.
+        tid: A stopped thread of it.
+        arch: This machine's.
+        path: The file, readable by us (/proc/PID/root or map_files do).
+        start: Address of the mapping.
+        offset: Offset in the file that it begins at.
+
+    Returns:
+        How many were set.
+    """
+    found = elf.function_addresses(path, FUNCTIONS)
+    segment = next((s for s in elf.executable_segments(path) if s.offset // PAGE == offset // PAGE), None)
+    if not found or segment is None:
+        return 0
+    base = start - offset + segment.offset - segment.vaddr
+    end = base + segment.vaddr + segment.filesz
+    scratch = (end + SLOT - 1) // SLOT * SLOT
+    room = (end + PAGE - 1) // PAGE * PAGE - scratch
+    count = 0
+    for name, vaddr in sorted(found.items()):
+        address = base + vaddr
+        if address in process.breakpoints:
+            continue
+        original = memory.read(tid, address, SLOT)
+        if original is None or len(original) < SLOT or original.startswith(arch.breakpoint):
+            continue
+        if (count + 1) * SLOT <= room and not _relative(arch, original):
+            slot = scratch + count * SLOT
+            if not ptrace.poke(tid, slot, original):
+                continue
+        else:
+            slot = 0
+        if ptrace.poke(tid, address, arch.breakpoint):
+            process.breakpoints[address] = (original, name, slot)
+            count += 1
+    return count
+
+
+def _relative(arch: Arch, code: bytes) -> bool:
+    """Whether an instruction may address memory relative to itself, and so can't be executed elsewhere."""
+    if arch.machine == "aarch64":
+        word = int.from_bytes(code[:4], "little")
+        return word & 0x1F000000 == 0x10000000 or word & 0x3B000000 == 0x18000000  # adr, adrp, ldr (literal)
+    index = 0
+    while code[index] in (0x66, 0xF2, 0xF3) or 0x40 <= code[index] <= 0x4F:
+        index += 1
+    index += 2 if code[index] == 0x0F else 1
+    return code[index] & 0xC7 == 0x05
+
+
+def remove_all(process: TracedProcess, tid: int, arch: Arch) -> None:
+    """Take all breakpoints out again, through a stopped thread of the process."""
+    for address, (original, _, _) in process.breakpoints.items():
+        ptrace.poke(tid, address, original[: len(arch.breakpoint)])
+    process.breakpoints = {}
+
+
+def step_over(task: Task, arch: Arch, registers: list[int], address: int, mask: int) -> int | None:
+    """Execute the instruction that a breakpoint replaced, and leave the thread stopped behind it.
+
+    Signals are blocked for the one step, so that none can come between; the mask is put back afterwards.
+
+    Args:
+        task: The thread, stopped at the breakpoint.
+        arch: This machine's.
+        registers: Its registers as they are.
+        address: The breakpoint's.
+        mask: The signal mask to put back: the kernel takes SIGTRAP out of a mask that blocks it when a breakpoint
+            traps, so it is the one that was known before.
+
+    Returns:
+        None if all went well; else the wait status that came instead of the step, to be handled as any other.
+    """
+    original, _, slot = task.process.breakpoints[address]
+    tid = task.tid
+    if not slot:
+        ptrace.poke(tid, address, original[: len(arch.breakpoint)])
+    registers[arch.pc] = slot or address
+    ptrace.set_registers(tid, arch, registers)
+    ptrace.set_mask(tid, ALL_SIGNALS)
+    status = None
+    if ptrace.resume(tid, ptrace.SINGLESTEP):
+        came = ptrace.wait(tid, block=True)
+        status = came[1] if came is not None else None
+    stepped = status is not None and status & 0xFF == 0x7F and status >> 8 == ptrace.SIGTRAP
+    now = ptrace.get_registers(tid, arch) if status is not None and status & 0xFF == 0x7F else None
+    if now is not None:
+        if slot and slot <= now[arch.pc] < slot + SLOT and stepped:
+            now[arch.pc] += address - slot
+            ptrace.set_registers(tid, arch, now)
+        elif not stepped and now[arch.pc] == (slot or address):
+            now[arch.pc] = address
+            ptrace.set_registers(tid, arch, now)
+            task.step_over = address
+        ptrace.set_mask(tid, mask)
+    if not slot:
+        ptrace.poke(tid, address, arch.breakpoint)
+    return None if stepped else status

@@ -1,0 +1,321 @@
+"""Stops at system calls: entries, returns, what moved, what changed, and who sleeps in one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Final
+
+from ipcviz.events import AnyEffect, Call, HandlerReturned, Marker, Reaped, Waiting
+from ipcviz.kernel import memory, procfs, ptrace
+from ipcviz.kernel.arch import call_numbers
+from ipcviz.model.calls import OPENS
+from ipcviz.model.query import table_of
+from ipcviz.tracer import breakpoints, mend
+from ipcviz.tracer.calls import CONDITIONS, DATA, KNOWN, NO_RETURN
+from ipcviz.tracer.context import Context
+from ipcviz.tracer.decode import decode_arguments
+from ipcviz.tracer.effects import Effects, Returned, removed_name
+from ipcviz.tracer.sampler import Sampler
+from ipcviz.tracer.semaphore_stops import SemaphoreStops
+from ipcviz.tracer.tasks import Entered, Task
+
+MARKER_PREFIX: Final = "/.ipcviz/step/"
+ANNOUNCE_SECONDS: Final = 0.003
+"""How long a thread has to be inside a call before a look at /proc asks whether it sleeps there."""
+
+RESTART_CODES: Final = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND", 516: "ERESTART_RESTARTBLOCK"}
+"""linux/errno.h: what a call cut short by a signal returns inside the kernel; a program never sees them."""
+
+OUTGOING: Final = frozenset({"write", "pwrite64", "sendto", "mq_timedsend"})
+INCOMING: Final = frozenset({"read", "pread64", "recvfrom", "mq_timedreceive"})
+EINTR: Final = 4
+
+
+class CallStops:
+    """Says which calls threads make and what came of them.
+
+    Args:
+        context: The session's.
+        sampler: Is told what calls bring to light.
+        semaphores: Is told when a wait is over.
+    """
+
+    def __init__(self, context: Context, sampler: Sampler, semaphores: SemaphoreStops) -> None:
+        self._context = context
+        self._sampler = sampler
+        self._semaphores = semaphores
+        self._restart = call_numbers(context.arch.table)["restart_syscall"]
+        self._entered: dict[int, Task] = {}
+        self._effects = Effects(context.next_ofd, context.object_of, lambda pid: tuple(table_of(context.state, pid)))
+
+    def forget(self, tid: int) -> None:
+        """A thread is gone, or runs another program: it is inside no call."""
+        self._entered.pop(tid, None)
+        task = self._context.tasks.get(tid)
+        if task is not None:
+            task.entered = None
+
+    def watch(self, task: Task) -> None:
+        """A thread goes on inside its call: `announce_waits` is to look at it."""
+        self._entered[task.tid] = task
+
+    def at_mark(self, task: Task) -> None:
+        """A thread stands at the entry of a marked call."""
+        info = ptrace.syscall_info(task.tid)
+        entered = task.entered
+        if info is not None and (entered is None or entered.number != info.number or entered.raw != info.args):
+            self._enter(task, info)
+
+    def at_call(self, task: Task) -> None:
+        """A thread stands at the entry or the return of a call."""
+        info = ptrace.syscall_info(task.tid)
+        if info is None:
+            return
+        if info.op == ptrace.SYSCALL_INFO_ENTRY:
+            self._enter(task, info)
+        elif info.op == ptrace.SYSCALL_INFO_EXIT:
+            self._leave(task, info)
+
+    def _enter(self, task: Task, info: ptrace.SyscallInfo) -> None:
+        self.settle(task, info)
+        interrupted, task.interrupted = task.interrupted, None
+        if interrupted is not None and info.number in (self._restart, interrupted[0].number):
+            # The kernel starts the interrupted call again: it is still the same call.
+            task.entered = interrupted[0]
+            return
+        name = self._context.names.get(info.number, "")
+        if name not in KNOWN or info.arch != self._context.arch.audit or not _matters(name, info.args):
+            task.entered = None
+            return
+        process = task.process
+        if name in DATA and self._context.over_budget(process) and process.full:
+            budget = f"{self._context.config.budget:,.0f}"
+            self._context.say_coverage(process, full=False, reason=f"more than {budget} data calls a second")
+        args = decode_arguments(task.tid, name, info.args)
+        path = args.get("path")
+        if isinstance(path, str) and path.startswith(MARKER_PREFIX):
+            t, n = self._context.stamp()
+            self._context.emit(Marker(t=t, n=n, pid=process.pid, tid=task.tid, text=path[len(MARKER_PREFIX) :]))
+        fd = args.get("fd")
+        data = b""
+        if name in OUTGOING:
+            data = memory.read(task.tid, info.args[1], min(info.args[2], self._context.config.data_bytes)) or b""
+        elif name in ("writev", "sendmsg", "pwritev"):
+            data = self._vector(task.tid, name, info.args)
+        task.entered = Entered(
+            name=name,
+            number=info.number,
+            raw=info.args,
+            args=args,
+            began=self._context.emitter.now(),
+            object=self._context.object_of(process.pid, fd) if isinstance(fd, int) else "",
+            data=data,
+            removed=removed_name(process.pid, name, args),
+        )
+
+    def _vector(self, tid: int, name: str, raw: tuple[int, ...], limit: int = 1 << 62) -> bytes:
+        """The first bytes of an I/O vector, or of a message's."""
+        wanted = min(self._context.config.data_bytes, limit)
+        if name in ("sendmsg", "recvmsg"):
+            header = memory.read(tid, raw[1], 32)
+            if header is None or len(header) < 32:
+                return b""
+            vector, count = (int.from_bytes(header[i : i + 8], "little") for i in (16, 24))
+        else:
+            vector, count = raw[1], raw[2]
+        return memory.read_iovec(tid, vector, min(count, 64), wanted) or b""
+
+    def _leave(self, task: Task, info: ptrace.SyscallInfo) -> None:
+        entered, task.entered = task.entered, None
+        self._entered.pop(task.tid, None)
+        if entered is None:
+            return
+        code = -info.result if info.is_error else 0
+        if code in RESTART_CODES:
+            task.interrupted = (entered, code)
+            return
+        if code == EINTR or (not code and self._cut_short(task, entered, info.result)):
+            task.deferred = (entered, info.result)
+            return
+        if entered.name in NO_RETURN:
+            mask = ptrace.get_mask(task.tid)
+            t, n = self._context.stamp()
+            self._context.emit(HandlerReturned(t=t, n=n, pid=task.process.pid, tid=task.tid, blocked=mask or 0))
+            return
+        result = info.result
+        if entered.carried:
+            result = mend.finish(task.tid, self._context.arch, entered, info)
+            code = 0 if result >= 0 else -result
+        self.returned(task, entered, result, code)
+
+    def _cut_short(self, task: Task, entered: Entered, result: int) -> bool:
+        """Whether a write to a pipe returned a part although the descriptor blocks: a signal did it."""
+        if entered.name != "write" or not 0 < result < entered.raw[2]:
+            return False
+        state = self._context.state
+        thing = state.objects.get(entered.object)
+        descriptor = table_of(state, task.process.pid).get(entered.raw[0] & 0x7FFFFFFF)
+        found = state.open_files.get(descriptor.ofd) if descriptor is not None else None
+        return (
+            thing is not None
+            and thing.info.kind in ("pipe", "fifo")
+            and found is not None
+            and "nonblock" not in found.flags
+        )
+
+    def returned(self, task: Task, entered: Entered, result: int, code: int) -> None:
+        """Say that a call returned `result`, or failed with error number `code` (0 if it did not fail)."""
+        process = task.process
+        effects: tuple[AnyEffect, ...] = ()
+        data = b""
+        call = Returned(process.pid, task.tid, entered.name, entered.raw, entered.args, result)
+        if not code:
+            effects = self._effects.of(call)
+            if entered.removed is not None:
+                effects = (*effects, entered.removed)
+            data = self._moved(task.tid, entered, result)
+        elif entered.name == "close" and code != 9:
+            # The descriptor is gone even if close(2) reports an error, unless that is EBADF.
+            effects = self._effects.of(call)
+        t, n = self._context.stamp()
+        self._context.emit(
+            Call(
+                t=t,
+                n=n,
+                pid=process.pid,
+                tid=task.tid,
+                name=entered.name,
+                began=entered.began,
+                args=entered.args,
+                ret=-1 if code else result,
+                error=_errno_name(code) if code else "",
+                object=entered.object,
+                data=data,
+                effects=effects,
+            )
+        )
+        if not code:
+            self._consequences(task, entered, result)
+
+    def _moved(self, tid: int, entered: Entered, result: int) -> bytes:
+        if result <= 0:
+            return b""
+        if entered.name in INCOMING:
+            return memory.read(tid, entered.raw[1], min(result, self._context.config.data_bytes)) or b""
+        if entered.name in ("readv", "recvmsg", "preadv"):
+            return self._vector(tid, entered.name, entered.raw, result)
+        return entered.data[:result]
+
+    def _consequences(self, task: Task, entered: Entered, result: int) -> None:
+        """What else is known from a call that succeeded."""
+        name = entered.name
+        if name in ("wait4", "waitid") and result >= 0:
+            self._waited(task, entered, result)
+        elif name == "mmap":
+            self._mapped(task, entered, result)
+        elif name in ("shmat", "shmdt"):
+            self._sampler.look_for_named(task.process.pid)
+        elif name in ("semget", "semop", "semtimedop", "semctl"):
+            self._sampler.system_v.add(result if name == "semget" else entered.raw[0])
+
+    def _waited(self, task: Task, entered: Entered, result: int) -> None:
+        pid = result
+        if entered.name == "waitid":
+            raw = memory.read(task.tid, entered.raw[2], 16) if entered.raw[2] else None
+            pid = int.from_bytes(raw[12:16], "little") if raw is not None and len(raw) == 16 else 0
+        dead = self._context.state.processes.get(pid)
+        if dead is not None and dead.fate == "zombie" and procfs.read_stat(pid) is None:
+            t, n = self._context.stamp()
+            self._context.emit(Reaped(t=t, n=n, pid=pid, by=task.process.pid))
+
+    def _mapped(self, task: Task, entered: Entered, result: int) -> None:
+        prot, flags, offset = entered.raw[2], entered.raw[3], entered.raw[5]
+        process = task.process
+        if flags & 1:
+            self._sampler.look_for_named(process.pid)
+        fd = entered.args.get("fd")
+        if prot & 4 and isinstance(fd, int) and fd >= 0:
+            path = procfs.fd_link(process.pid, fd)
+            if path and breakpoints.holds_semaphores(path):
+                readable = f"/proc/{process.pid}/root{path}"
+                breakpoints.insert(process, task.tid, self._context.arch, readable, result, offset)
+
+    def returned_early(self, task: Task, held: tuple[Entered, int]) -> None:
+        """A call that was held back until its signal was known has returned after all."""
+        entered, result = held
+        self.returned(task, entered, result, 0 if result >= 0 else -result)
+
+    def settle(self, task: Task, info: ptrace.SyscallInfo | None = None) -> None:
+        """Something new happens to a thread: what was held back until now is decided."""
+        if task.deferred is not None:
+            deferred, task.deferred = task.deferred, None
+            self.returned_early(task, deferred)
+        if task.semaphore and (info is None or self._context.names.get(info.number) != "futex"):
+            self._semaphores.acquired(task)
+
+    def announce_waits(self) -> None:
+        """Say of every thread that has been inside its call for a moment whether it sleeps there."""
+        now = self._context.emitter.now()
+        for tid, task in list(self._entered.items()):
+            entered = task.entered
+            if entered is None or entered.announced:
+                del self._entered[tid]
+                continue
+            if now - entered.began < ANNOUNCE_SECONDS:
+                continue
+            look = procfs.read_stat(task.process.pid, tid)
+            if look is None or look.state not in "SD":
+                continue
+            entered.announced = True
+            del self._entered[tid]
+            name, args, key = entered.name, entered.args, entered.object
+            if name in OPENS:
+                key = self._fifo_key(task.process.pid, str(args.get("path", "")))
+            t, n = self._context.stamp()
+            self._context.emit(
+                Waiting(
+                    t=t,
+                    n=n,
+                    pid=task.process.pid,
+                    tid=tid,
+                    call=name,
+                    began=entered.began,
+                    args=args,
+                    object=key,
+                    state=look.state,
+                    wchan=procfs.wchan(task.process.pid, tid) or "",
+                )
+            )
+            if key:
+                self._sampler.levels_now((key,))
+
+    def pending_waits(self) -> bool:
+        """Whether some thread's call is still to be looked at by `announce_waits`."""
+        return bool(self._entered)
+
+    @staticmethod
+    def _fifo_key(pid: int, path: str) -> str:
+        try:
+            found = os.stat(path if path.startswith("/") else f"/proc/{pid}/cwd/{path}")
+        except (OSError, ValueError):
+            return ""
+        return f"{found.st_dev}:{found.st_ino}" if stat.S_ISFIFO(found.st_mode) else ""
+
+
+def _matters(name: str, raw: tuple[int, ...]) -> bool:
+    """Whether a call meets its mark's condition: in full mode it is stopped at whether it does or not."""
+    conditions = CONDITIONS.get(name)
+    if conditions is None:
+        return True
+    for condition in conditions:
+        value = raw[condition.argument] & 0xFFFFFFFF
+        bits = getattr(condition, "bits", None)
+        if (value & bits) if bits is not None else (value in getattr(condition, "values", ())):
+            return True
+    return False
+
+
+def _errno_name(code: int) -> str:
+    return errno.errorcode.get(code, f"errno {code}")

@@ -1,0 +1,336 @@
+"""From a call's raw arguments to numbers and words."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from typing import Final
+
+from ipcviz.events.signals import signal_name
+from ipcviz.kernel import memory
+from ipcviz.tracer.calls import KNOWN
+
+Word = int | str
+
+# The access mode's values and the flags of open(2) differ between architectures; os has this machine's.
+_OPEN_FLAGS: Final = tuple(
+    (getattr(os, name), name)
+    for name in (
+        "O_CREAT",
+        "O_EXCL",
+        "O_NOCTTY",
+        "O_TRUNC",
+        "O_APPEND",
+        "O_NONBLOCK",
+        "O_CLOEXEC",
+        "O_DIRECT",
+        "O_DIRECTORY",
+        "O_NOFOLLOW",
+        "O_PATH",
+        "O_TMPFILE",
+        "O_SYNC",
+    )
+    if hasattr(os, name)
+)
+_ACCESS: Final = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_RDWR")
+
+
+def _flags(table: tuple[tuple[int, str], ...]) -> Callable[[int], Word]:
+    def decode(value: int) -> Word:
+        names = []
+        rest = value
+        for bits, name in table:
+            if bits and rest & bits == bits:
+                names.append(name)
+                rest &= ~bits
+        if rest:
+            names.append(hex(rest))
+        return "|".join(names) or "0"
+
+    return decode
+
+
+def _choice(table: dict[int, str]) -> Callable[[int], Word]:
+    def decode(value: int) -> Word:
+        return table.get(value, value)
+
+    return decode
+
+
+def open_flags(value: int) -> str:
+    """open(2)'s flags: the access mode first, if it is one of open's."""
+    value &= 0xFFFFFFFF
+    names = [name for bits, name in _OPEN_FLAGS if value & bits == bits]
+    return "|".join([_ACCESS[value & 3], *names])
+
+
+def _signed(value: int, bits: int) -> int:
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if value >> (bits - 1) else value
+
+
+def _int(value: int) -> Word:
+    return _signed(value, 32)
+
+
+def _long(value: int) -> Word:
+    return _signed(value, 64)
+
+
+def _hex(value: int) -> Word:
+    return hex(value) if value else 0
+
+
+def _mode(value: int) -> Word:
+    kinds = {0o010000: "S_IFIFO", 0o100000: "S_IFREG", 0o020000: "S_IFCHR", 0o060000: "S_IFBLK", 0o140000: "S_IFSOCK"}
+    kind = kinds.get(value & 0o170000, "")
+    return f"{kind}|{value & 0o7777:04o}" if kind else f"{value & 0o7777:04o}"
+
+
+def _signal(value: int) -> Word:
+    number = _signed(value, 32)
+    return signal_name(number) if number > 0 else number
+
+
+def _at(value: int) -> Word:
+    number = _signed(value, 32)
+    return "AT_FDCWD" if number == -100 else number
+
+
+_SOCKET_TYPES: Final = {1: "SOCK_STREAM", 2: "SOCK_DGRAM", 3: "SOCK_RAW", 5: "SOCK_SEQPACKET"}
+
+
+def _socket_type(value: int) -> Word:
+    names = [str(_SOCKET_TYPES[value & 0xF])] if value & 0xF in _SOCKET_TYPES else []
+    if value & os.O_NONBLOCK:
+        names.append("SOCK_NONBLOCK")
+    if value & os.O_CLOEXEC:
+        names.append("SOCK_CLOEXEC")
+    return "|".join(names) or value
+
+
+# linux/futex.h
+_FUTEX: Final = (
+    "WAIT",
+    "WAKE",
+    "FD",
+    "REQUEUE",
+    "CMP_REQUEUE",
+    "WAKE_OP",
+    "LOCK_PI",
+    "UNLOCK_PI",
+    "TRYLOCK_PI",
+    "WAIT_BITSET",
+    "WAKE_BITSET",
+    "WAIT_REQUEUE_PI",
+    "CMP_REQUEUE_PI",
+    "LOCK_PI2",
+)
+
+
+def _futex(value: int) -> Word:
+    op = value & 0x7F
+    name = f"FUTEX_{_FUTEX[op]}" if op < len(_FUTEX) else hex(op)
+    if value & 0x80:
+        name += "|PRIVATE"
+    if value & 0x100:
+        name += "|CLOCK_REALTIME"
+    return name
+
+
+PLAIN: Final[dict[str, Callable[[int], Word]]] = {
+    "int": _int,
+    "long": _long,
+    "hex": _hex,
+    "fd": _int,
+    "pid": _int,
+    "signal": _signal,
+    "at": _at,
+    "mode": _mode,
+    "open_flags": open_flags,
+    "socket_type": _socket_type,
+    "futex_op": _futex,
+    "buf": _hex,
+    "iov": _hex,
+    "msg": _hex,
+    "pollfds": _hex,
+    "fcntl_command": _choice(
+        {
+            0: "F_DUPFD",
+            1: "F_GETFD",
+            2: "F_SETFD",
+            3: "F_GETFL",
+            4: "F_SETFL",
+            5: "F_GETLK",
+            6: "F_SETLK",
+            7: "F_SETLKW",
+            37: "F_OFD_SETLK",
+            38: "F_OFD_SETLKW",
+            1030: "F_DUPFD_CLOEXEC",
+            1031: "F_SETPIPE_SZ",
+            1032: "F_GETPIPE_SZ",
+        }
+    ),
+    "ioctl_request": _choice({0x5421: "FIONBIO", 0x5451: "FIOCLEX", 0x5450: "FIONCLEX", 0x541B: "FIONREAD"}),
+    "socket_domain": _choice({1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK"}),
+    "shutdown_how": _choice({0: "SHUT_RD", 1: "SHUT_WR", 2: "SHUT_RDWR"}),
+    "close_range_flags": _flags(((2, "CLOSE_RANGE_UNSHARE"), (4, "CLOSE_RANGE_CLOEXEC"))),
+    "protection": _flags(((1, "PROT_READ"), (2, "PROT_WRITE"), (4, "PROT_EXEC"))),
+    "map_flags": _flags(((1, "MAP_SHARED"), (2, "MAP_PRIVATE"), (0x10, "MAP_FIXED"), (0x20, "MAP_ANONYMOUS"))),
+    "ipc_flags": _flags(((0o1000, "IPC_CREAT"), (0o2000, "IPC_EXCL"), (0o4000, "IPC_NOWAIT"))),
+    "ipc_command": _choice(
+        {
+            0: "IPC_RMID",
+            1: "IPC_SET",
+            2: "IPC_STAT",
+            11: "GETPID",
+            12: "GETVAL",
+            13: "GETALL",
+            14: "GETNCNT",
+            15: "GETZCNT",
+            16: "SETVAL",
+            17: "SETALL",
+        }
+    ),
+    "wait_options": _flags(((1, "WNOHANG"), (2, "WUNTRACED"), (4, "WEXITED"), (8, "WCONTINUED"))),
+    "mask_how": _choice({0: "SIG_BLOCK", 1: "SIG_UNBLOCK", 2: "SIG_SETMASK"}),
+    "itimer": _choice({0: "ITIMER_REAL", 1: "ITIMER_VIRTUAL", 2: "ITIMER_PROF"}),
+    "flock_operation": _flags(((4, "LOCK_NB"), (1, "LOCK_SH"), (2, "LOCK_EX"), (8, "LOCK_UN"))),
+    "message_flags": _flags(
+        ((2, "MSG_PEEK"), (0x40, "MSG_DONTWAIT"), (0x100, "MSG_WAITALL"), (0x4000, "MSG_NOSIGNAL"))
+    ),
+    "epoll_op": _choice({1: "EPOLL_CTL_ADD", 2: "EPOLL_CTL_DEL", 3: "EPOLL_CTL_MOD"}),
+}
+
+
+def _path(tid: int, value: int) -> Word:
+    if not value:
+        return "NULL"
+    text = memory.read_string(tid, value, 4096)
+    return "[unreadable]" if text is None else os.fsdecode(text)
+
+
+def _sigset(tid: int, value: int) -> Word:
+    return read_mask(tid, value) or 0
+
+
+def read_mask(tid: int, address: int) -> int | None:
+    """A kernel sigset_t (64 bits); None if the address is null or unreadable."""
+    raw = memory.read(tid, address, 8) if address else None
+    return int.from_bytes(raw, "little") if raw is not None and len(raw) == 8 else None
+
+
+def _sockaddr(tid: int, value: int) -> Word:
+    raw = memory.read(tid, value, 110) if value else None
+    if not raw or len(raw) < 4:
+        return _hex(value)
+    (family,) = struct.unpack_from("=H", raw)
+    if family == 1:
+        path = raw[2:]
+        if path[:1] == b"\0":
+            return "@" + os.fsdecode(path[1:].split(b"\0")[0])
+        return os.fsdecode(path.split(b"\0")[0])
+    if family == 2:
+        (port,) = struct.unpack_from("!H", raw, 2)
+        return ".".join(str(b) for b in raw[4:8]) + f":{port}"
+    if family == 10:
+        (port,) = struct.unpack_from("!H", raw, 2)
+        return f"[ipv6]:{port}"
+    return f"family {family}"
+
+
+def _timespec(raw: bytes) -> float:
+    seconds, nanoseconds = struct.unpack("=qq", raw)
+    return float(seconds) + float(nanoseconds) / 1e9
+
+
+def _itimerval(tid: int, value: int) -> Word:
+    times = read_itimer(tid, value, 1e6)
+    return f"{times[1]:g} s" if times else _hex(value)
+
+
+def _itimerspec(tid: int, value: int) -> Word:
+    times = read_itimer(tid, value, 1e9)
+    return f"{times[1]:g} s" if times else _hex(value)
+
+
+def read_itimer(tid: int, address: int, fraction: float) -> tuple[float, float] | None:
+    """(interval, value) in seconds of a struct itimerval (fraction 1e6) or itimerspec (1e9)."""
+    raw = memory.read(tid, address, 32) if address else None
+    if raw is None or len(raw) < 32:
+        return None
+    a, b, c, d = struct.unpack("=qqqq", raw)
+    return a + b / fraction, c + d / fraction
+
+
+def _sembuf(tid: int, value: int) -> Word:
+    raw = memory.read(tid, value, 6) if value else None
+    if raw is None or len(raw) < 6:
+        return _hex(value)
+    number, op, _ = struct.unpack("=Hhh", raw)
+    return f"[{number}] {op:+d}"
+
+
+def _msgbuf(tid: int, value: int) -> Word:
+    raw = memory.read(tid, value, 8) if value else None
+    return f"type {int.from_bytes(raw, 'little', signed=True)}" if raw and len(raw) == 8 else _hex(value)
+
+
+def _sigaction(tid: int, value: int) -> Word:
+    found = read_sigaction(tid, value)
+    return found[0] if found else _hex(value)
+
+
+# asm-generic/signal-defs.h
+_SA_FLAGS: Final = (
+    (1, "SA_NOCLDSTOP"),
+    (2, "SA_NOCLDWAIT"),
+    (4, "SA_SIGINFO"),
+    (0x08000000, "SA_ONSTACK"),
+    (0x10000000, "SA_RESTART"),
+    (0x40000000, "SA_NODEFER"),
+    (0x80000000, "SA_RESETHAND"),
+)
+
+
+def read_sigaction(tid: int, address: int) -> tuple[str, tuple[str, ...], int] | None:
+    """(action, flags, mask) of a kernel struct sigaction: handler, flags, restorer, mask (x86-64 and aarch64)."""
+    raw = memory.read(tid, address, 32) if address else None
+    if raw is None or len(raw) < 32:
+        return None
+    handler, flags, _, mask = struct.unpack("=QQQQ", raw)
+    action = {0: "default", 1: "ignore"}.get(handler, "catch")
+    return action, tuple(name for bit, name in _SA_FLAGS if flags & bit), mask
+
+
+FROM_MEMORY: Final[dict[str, Callable[[int, int], Word]]] = {
+    "path": _path,
+    "sigset": _sigset,
+    "sockaddr": _sockaddr,
+    "itimerval": _itimerval,
+    "itimerspec": _itimerspec,
+    "sembuf": _sembuf,
+    "msgbuf": _msgbuf,
+    "sigaction": _sigaction,
+}
+
+
+def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
+    """A known call's arguments by name.
+
+    Args:
+        tid: The thread, for what lies in its memory; 0 to leave pointers as numbers.
+        name: The call.
+        raw: Its six argument registers.
+    """
+    args: dict[str, Word] = {}
+    for (argument, kind), value in zip(KNOWN[name].arguments, raw, strict=False):
+        plain = PLAIN.get(kind)
+        if plain is not None:
+            args[argument] = plain(value)
+        elif tid:
+            args[argument] = FROM_MEMORY[kind](tid, value)
+        else:
+            args[argument] = _hex(value)
+    return args

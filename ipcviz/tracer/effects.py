@@ -1,0 +1,310 @@
+"""What a returned system call changed: from its arguments, its result and a look at /proc, the effects."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from ipcviz.events import (
+    AnyEffect,
+    Capacity,
+    Closed,
+    CloseOnExec,
+    Disposition,
+    Duplicated,
+    Mapped,
+    Mask,
+    NameCreated,
+    NameRemoved,
+    ObjectInfo,
+    Opened,
+    Sent,
+    StatusFlags,
+    TableEntry,
+    Timer,
+    WorkingDirectory,
+)
+from ipcviz.kernel import descriptors, maps, memory, procfs, ptrace
+from ipcviz.tracer import calls
+from ipcviz.tracer.decode import Word, read_itimer, read_sigaction
+
+SIGALRM: Final = 14
+_ITIMER_SIGNALS: Final = {0: 14, 1: 26, 2: 27}
+SCM_RIGHTS: Final = 1
+SOL_SOCKET: Final = 1
+
+
+class Returned(NamedTuple):
+    """A call that returned without an error.
+
+    Attributes:
+        pid: The process.
+        tid: The thread, which is stopped.
+        name: The call.
+        raw: Its argument registers.
+        args: Its arguments decoded.
+        result: What it returned.
+    """
+
+    pid: int
+    tid: int
+    name: str
+    raw: tuple[int, ...]
+    args: dict[str, Word]
+    result: int
+
+
+class Effects:
+    """Reads what a call changed.
+
+    Args:
+        next_ofd: Gives the next free number for an open file description.
+        object_of: Key of the object behind a process's descriptor, as the state has it.
+        table_numbers: The numbers in a process's descriptor table, as the state has it.
+    """
+
+    def __init__(
+        self,
+        next_ofd: Callable[[], int],
+        object_of: Callable[[int, int], str],
+        table_numbers: Callable[[int], tuple[int, ...]],
+    ) -> None:
+        self._next_ofd = next_ofd
+        self._object_of = object_of
+        self._table_numbers = table_numbers
+
+    def of(self, call: Returned) -> tuple[AnyEffect, ...]:
+        """The effects of a call, in the order in which they happened."""
+        reader = _READERS.get(call.name)
+        if reader is not None:
+            return tuple(reader(self, call))
+        if call.name in calls.NEW_DESCRIPTOR:
+            return tuple(self._new(call, call.result))
+        return ()
+
+    def _new(self, call: Returned, fd: int) -> Iterator[AnyEffect]:
+        """A new open file description behind `fd`."""
+        entry = descriptors.read_entry(call.pid, fd, self._next_ofd())
+        if entry is None:
+            entry = TableEntry(fd=fd, ofd=self._next_ofd(), object=_unreadable(call.pid, fd), mode="rw")
+        yield Opened(
+            fd=fd, ofd=entry.ofd, object=entry.object, mode=entry.mode, flags=entry.flags, cloexec=entry.cloexec
+        )
+
+    def _opened(self, call: Returned) -> Iterator[AnyEffect]:
+        yield from self._new(call, call.result)
+
+    def _pair(self, call: Returned) -> Iterator[AnyEffect]:
+        index = 3 if call.name == "socketpair" else 0
+        raw = memory.read(call.tid, call.raw[index], 8)
+        if raw is None or len(raw) < 8:
+            return
+        for fd in struct.unpack("=ii", raw):
+            yield from self._new(call, fd)
+
+    def _close(self, call: Returned) -> Iterator[AnyEffect]:
+        yield Closed(fd=_number(call, "fd"))
+
+    def _close_range(self, call: Returned) -> Iterator[AnyEffect]:
+        first, last, flags = call.raw[0] & 0xFFFFFFFF, call.raw[1] & 0xFFFFFFFF, call.raw[2]
+        for fd in self._table_numbers(call.pid):
+            if first <= fd <= last:
+                yield CloseOnExec(fd=fd, cloexec=True) if flags & 4 else Closed(fd=fd)
+
+    def _dup(self, call: Returned) -> Iterator[AnyEffect]:
+        cloexec = call.name == "dup3" and bool(call.raw[2] & os.O_CLOEXEC)
+        yield Duplicated(fd=call.result, source=_number(call, "fd"), cloexec=cloexec)
+
+    def _fcntl(self, call: Returned) -> Iterator[AnyEffect]:
+        fd, command, argument = _number(call, "fd"), call.raw[1], call.raw[2]
+        if command in (calls.F_DUPFD, calls.F_DUPFD_CLOEXEC):
+            yield Duplicated(fd=call.result, source=fd, cloexec=command == calls.F_DUPFD_CLOEXEC)
+        elif command == calls.F_SETFD:
+            yield CloseOnExec(fd=fd, cloexec=bool(argument & 1))
+        elif command == calls.F_SETFL:
+            yield from self._status(call, fd)
+        elif command == calls.F_SETPIPE_SZ:
+            yield Capacity(object=self._object_of(call.pid, fd), capacity=call.result)
+
+    def _status(self, call: Returned, fd: int) -> Iterator[AnyEffect]:
+        entry = descriptors.read_entry(call.pid, fd, 0)
+        if entry is not None:
+            yield StatusFlags(fd=fd, flags=entry.flags)
+
+    def _ioctl(self, call: Returned) -> Iterator[AnyEffect]:
+        fd, request = _number(call, "fd"), call.raw[1] & 0xFFFFFFFF
+        if request == calls.FIONBIO:
+            yield from self._status(call, fd)
+        elif request in (calls.FIOCLEX, calls.FIONCLEX):
+            yield CloseOnExec(fd=fd, cloexec=request == calls.FIOCLEX)
+
+    def _signalfd(self, call: Returned) -> Iterator[AnyEffect]:
+        if _number(call, "fd") == -1:
+            yield from self._new(call, call.result)
+
+    def _received(self, call: Returned) -> Iterator[AnyEffect]:
+        """Descriptors that came by SCM_RIGHTS (unix(7), cmsg(3)); 64-bit struct msghdr."""
+        header = memory.read(call.tid, call.raw[1], 56)
+        if header is None or len(header) < 56:
+            return
+        control, length = struct.unpack_from("=QQ", header, 32)
+        block = memory.read(call.tid, control, min(length, 4096)) if control and length >= 16 else None
+        offset = 0
+        while block is not None and offset + 16 <= len(block):
+            size, level, kind = struct.unpack_from("=Qii", block, offset)
+            if size < 16:
+                return
+            if level == SOL_SOCKET and kind == SCM_RIGHTS:
+                for (fd,) in struct.iter_unpack("=i", block[offset + 16 : offset + 16 + (size - 16) // 4 * 4]):
+                    yield from self._new(call, fd)
+            offset += (size + 7) & ~7
+
+    def _new_name(self, call: Returned) -> Iterator[AnyEffect]:
+        mode = call.args.get("mode", "")
+        if isinstance(mode, str) and mode.startswith("S_IFIFO"):
+            path = str(call.args["path"])
+            yield NameCreated(path=path, object=_key_of_path(call.pid, path))
+
+    def _bind(self, call: Returned) -> Iterator[AnyEffect]:
+        yield NameCreated(path=str(call.args["address"]), object=self._object_of(call.pid, _number(call, "fd")))
+
+    def _mmap(self, call: Returned) -> Iterator[AnyEffect]:
+        if not call.raw[3] & calls.MAP_SHARED:
+            return
+        found = _mapping_at(call.pid, call.result)
+        if found is not None:
+            yield found
+
+    def _shmat(self, call: Returned) -> Iterator[AnyEffect]:
+        found = _mapping_at(call.pid, call.result)
+        if found is not None:
+            yield found
+
+    def _sigaction(self, call: Returned) -> Iterator[AnyEffect]:
+        found = read_sigaction(call.tid, call.raw[1])
+        signo = call.raw[0] & 0xFF
+        if found is not None and found[0] in ("default", "ignore", "catch"):
+            action, flags, mask = found
+            yield Disposition(
+                signo=signo,
+                action="default" if action == "default" else "ignore" if action == "ignore" else "catch",
+                flags=flags,
+                mask=mask,
+            )
+
+    def _mask(self, call: Returned) -> Iterator[AnyEffect]:
+        mask = ptrace.get_mask(call.tid)
+        if mask is not None:
+            yield Mask(blocked=mask)
+
+    def _kill(self, call: Returned) -> Iterator[AnyEffect]:
+        signo = call.raw[1] & 0xFFFFFFFF
+        if signo:
+            yield Sent(target=_number(call, "pid"), signo=signo)
+
+    def _tkill(self, call: Returned) -> Iterator[AnyEffect]:
+        signo = call.raw[1] & 0xFFFFFFFF
+        tid = _number(call, "tid")
+        if signo:
+            yield Sent(target=_group_of(tid), tid=tid, signo=signo)
+
+    def _tgkill(self, call: Returned) -> Iterator[AnyEffect]:
+        signo = call.raw[2] & 0xFFFFFFFF
+        if signo:
+            yield Sent(target=_number(call, "pid"), tid=_number(call, "tid"), signo=signo)
+
+    def _alarm(self, call: Returned) -> Iterator[AnyEffect]:
+        yield Timer(signo=SIGALRM, seconds=float(call.raw[0] & 0xFFFFFFFF))
+
+    def _setitimer(self, call: Returned) -> Iterator[AnyEffect]:
+        signo = _ITIMER_SIGNALS.get(call.raw[0] & 0xFFFFFFFF)
+        times = read_itimer(call.tid, call.raw[1], 1e6)
+        if signo and times is not None:
+            yield Timer(signo=signo, seconds=times[1], interval=times[0])
+
+    def _chdir(self, call: Returned) -> Iterator[AnyEffect]:
+        yield WorkingDirectory(path=procfs.cwd(call.pid) or str(call.args.get("path", "")))
+
+
+def removed_name(pid: int, name: str, args: dict[str, Word]) -> NameRemoved | None:
+    """What an unlink is about to remove: to be asked at its entry, while the name is still there."""
+    if name in ("unlink", "unlinkat"):
+        path = str(args["path"])
+    elif name == "mq_unlink":
+        path = "/" + str(args["path"]).lstrip("/")
+    else:
+        return None
+    return NameRemoved(path=path, object=_key_of_path(pid, path))
+
+
+def _number(call: Returned, name: str) -> int:
+    value = call.args.get(name, -1)
+    return value if isinstance(value, int) else -1
+
+
+def _unreadable(pid: int, fd: int) -> ObjectInfo:
+    return ObjectInfo(key=f"unreadable:{pid}:{fd}", kind="unknown", path="[unreadable]")
+
+
+def _key_of_path(pid: int, path: str) -> str:
+    """Key of what a path names, seen from the process's working directory; empty if it can't be looked at."""
+    try:
+        found = os.lstat(path if path.startswith("/") else f"/proc/{pid}/cwd/{path}")
+    except (OSError, ValueError):
+        return ""
+    return f"{found.st_dev}:{found.st_ino}"
+
+
+def _group_of(tid: int) -> int:
+    status = procfs.read_status(tid)
+    return status.tgid if status is not None else tid
+
+
+def _mapping_at(pid: int, address: int) -> Mapped | None:
+    line = maps.line_at(maps.read_maps(pid) or (), address)
+    if line is None:
+        return None
+    return Mapped(
+        start=line.start,
+        length=line.end - line.start,
+        object=maps.identify_mapping(line),
+        offset=line.offset,
+        prot=line.perms[:3],
+        shared=line.perms[3:4] == "s",
+    )
+
+
+_READERS: Final[dict[str, Callable[[Effects, Returned], Iterator[AnyEffect]]]] = {
+    "pipe": Effects._pair,
+    "pipe2": Effects._pair,
+    "socketpair": Effects._pair,
+    "close": Effects._close,
+    "close_range": Effects._close_range,
+    "dup": Effects._dup,
+    "dup2": Effects._dup,
+    "dup3": Effects._dup,
+    "fcntl": Effects._fcntl,
+    "ioctl": Effects._ioctl,
+    "signalfd": Effects._signalfd,
+    "signalfd4": Effects._signalfd,
+    "pidfd_getfd": Effects._opened,
+    "recvmsg": Effects._received,
+    "mknod": Effects._new_name,
+    "mknodat": Effects._new_name,
+    "bind": Effects._bind,
+    "mmap": Effects._mmap,
+    "shmat": Effects._shmat,
+    "rt_sigaction": Effects._sigaction,
+    "rt_sigprocmask": Effects._mask,
+    "kill": Effects._kill,
+    "rt_sigqueueinfo": Effects._kill,
+    "tkill": Effects._tkill,
+    "tgkill": Effects._tgkill,
+    "rt_tgsigqueueinfo": Effects._tgkill,
+    "alarm": Effects._alarm,
+    "setitimer": Effects._setitimer,
+    "chdir": Effects._chdir,
+    "fchdir": Effects._chdir,
+}

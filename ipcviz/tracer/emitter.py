@@ -1,0 +1,122 @@
+"""Out of the tracer: events numbered, reduced into the tracer's own state, batched and written without blocking."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections import deque
+from typing import Final
+
+import msgspec
+
+from ipcviz.events import Call, Dropped, Event, Sample
+from ipcviz.model.reduce import reduce
+from ipcviz.model.state import State
+from ipcviz.tracer.wire import frame
+
+FLUSH_SECONDS: Final = 0.02
+FLUSH_EVENTS: Final = 256
+BACKLOG_LIMIT: Final = 64 << 20
+"""Bytes that may wait for a slow reader before events of data calls are left out (and counted)."""
+
+
+class Emitter:
+    """The stream's writing end.
+
+    Args:
+        channel: A connected stream socket.
+        lossless: Wait for a slow reader instead of leaving out events of data calls.
+    """
+
+    def __init__(self, channel: socket.socket, *, lossless: bool = False) -> None:
+        self.state = State()
+        self._channel = channel
+        self._lossless = lossless
+        self._encoder = msgspec.msgpack.Encoder()
+        self._pending: list[Event] = []
+        self._backlog: deque[memoryview] = deque()
+        self._backlog_bytes = 0
+        self._dropped = 0
+        self._began = time.monotonic()
+        self._flushed = self._began
+        self.closed = False
+        channel.setblocking(False)
+
+    def now(self) -> float:
+        """Session seconds."""
+        return time.monotonic() - self._began
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next event."""
+        return self.state.n + 1
+
+    def emit(self, event: Event) -> None:
+        """Take an event into the state and the stream. Its `n` must be `next_number`."""
+        self.state = reduce(self.state, event)
+        if self._backlog_bytes > BACKLOG_LIMIT and isinstance(event, Call | Sample) and not self._essential(event):
+            self._dropped += 1
+            return
+        self._pending.append(event)
+        if len(self._pending) >= FLUSH_EVENTS:
+            self.flush()
+
+    @staticmethod
+    def _essential(event: Call | Sample) -> bool:
+        return isinstance(event, Call) and bool(event.effects)
+
+    def flush_if_due(self) -> None:
+        """Write what waits if it has waited long enough."""
+        if self._pending and time.monotonic() - self._flushed >= FLUSH_SECONDS:
+            self.flush()
+        elif self._backlog:
+            self._write()
+
+    def flush(self) -> None:
+        """Write what waits, as far as the reader takes it."""
+        self._flushed = time.monotonic()
+        if self._dropped and self._backlog_bytes < BACKLOG_LIMIT // 2:
+            dropped, self._dropped = self._dropped, 0
+            event = Dropped(t=self.now(), n=self.next_number, events=dropped)
+            self.state = reduce(self.state, event)
+            self._pending.append(event)
+        if self._pending:
+            data = frame(self._encoder.encode(self._pending))
+            self._pending.clear()
+            self._backlog.append(memoryview(data))
+            self._backlog_bytes += len(data)
+        self._write()
+
+    def drain(self) -> None:
+        """Write everything, waiting for the reader; for the end of the session."""
+        self.flush()
+        self._channel.setblocking(True)
+        self._write()
+
+    def _write(self) -> None:
+        while self._backlog and not self.closed:
+            part = self._backlog[0]
+            try:
+                sent = self._channel.send(part)
+            except BlockingIOError:
+                if self._lossless and self._backlog_bytes > BACKLOG_LIMIT // 8:
+                    os.sched_yield()
+                    self._wait_writable()
+                    continue
+                return
+            except OSError:
+                self.closed = True
+                self._backlog.clear()
+                self._backlog_bytes = 0
+                return
+            self._backlog_bytes -= sent
+            if sent == len(part):
+                self._backlog.popleft()
+            else:
+                self._backlog[0] = part[sent:]
+
+    def _wait_writable(self) -> None:
+        import select
+
+        select.select((), (self._channel,), (), 1.0)

@@ -1,0 +1,357 @@
+"""The tracer's heart: which stop of which thread goes where, and how the thread goes on; births and deaths."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Final
+
+from ipcviz.events import (
+    Continued,
+    Executed,
+    Exited,
+    Finished,
+    Forked,
+    How,
+    Reaped,
+    Stopped,
+    ThreadCreated,
+    ThreadExited,
+    Trouble,
+)
+from ipcviz.kernel import descriptors, elf, maps, procfs, ptrace
+from ipcviz.kernel.arch import Arch
+from ipcviz.tracer import breakpoints
+from ipcviz.tracer.call_stops import CallStops
+from ipcviz.tracer.config import LaunchConfig
+from ipcviz.tracer.context import Context
+from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.sampler import Sampler
+from ipcviz.tracer.semaphore_stops import SemaphoreStops
+from ipcviz.tracer.signal_stops import SignalStops
+from ipcviz.tracer.tasks import Task, TracedProcess
+
+OPTIONS: Final = (
+    ptrace.O_TRACESYSGOOD
+    | ptrace.O_TRACEFORK
+    | ptrace.O_TRACEVFORK
+    | ptrace.O_TRACECLONE
+    | ptrace.O_TRACEEXEC
+    | ptrace.O_TRACEEXIT
+    | ptrace.O_TRACESECCOMP
+    | ptrace.O_EXITKILL
+)
+
+QUIET_SECONDS: Final = 1.0
+"""How long a sampled process has to be below its budget before its calls are traced in full again."""
+
+
+class Engine:
+    """Drives the traced threads of one session.
+
+    Args:
+        arch: This machine's.
+        config: Modes and budgets.
+        emitter: Where events go.
+        always: Stop at every call: there is no seccomp filter that marks some.
+    """
+
+    def __init__(self, arch: Arch, config: LaunchConfig, emitter: Emitter, *, always: bool = False) -> None:
+        self._context = Context(arch, config, emitter)
+        self._always = always
+        self._early: dict[int, int] = {}
+        self._root = 0
+        self._ended_with: tuple[int, int] | None = None
+        self.sampler = Sampler(self._context)
+        self._semaphores = SemaphoreStops(self._context, self.sampler)
+        self._calls = CallStops(self._context, self.sampler, self._semaphores)
+        self._signals = SignalStops(self._context, self._calls)
+
+    @property
+    def processes(self) -> dict[int, TracedProcess]:
+        """The traced processes by pid."""
+        return self._context.processes
+
+    # Beginning and end of processes.
+
+    def add_root(self, pid: int) -> None:
+        """The launched command's process, seized and held before its execve."""
+        self._root = pid
+        process = TracedProcess(pid, executed=False)
+        self._adopt(process, pid)
+        t, n = self._context.stamp()
+        name = self._context.config.argv[0].rpartition("/")[2]
+        self._context.emit(
+            Forked(t=t, n=n, pid=pid, parent=os.getpid(), how="launched", name=name, argv=self._context.config.argv)
+        )
+
+    def _adopt(self, process: TracedProcess, tid: int) -> Task:
+        task = Task(tid, process)
+        process.tasks[tid] = task
+        self._context.processes[process.pid] = process
+        self._context.tasks[tid] = task
+        return task
+
+    def alive(self) -> bool:
+        """Whether anything is still traced."""
+        return bool(self._context.tasks) or bool(self._early)
+
+    def unborn(self) -> tuple[int, ...]:
+        """Threads that have stopped for the first time before their makers told of them."""
+        return tuple(self._early)
+
+    def sample(self) -> None:
+        """Look at what can only be sampled, and at what was sampled so far."""
+        self.sampler.sample()
+        for task in list(self._context.tasks.values()):
+            if task.semaphore and self.sampler.left_futex(task):
+                self._semaphores.acquired(task)
+        self._reconsider()
+
+    def announce_waits(self) -> None:
+        """See `CallStops.announce_waits`."""
+        self._calls.announce_waits()
+
+    def pending_waits(self) -> bool:
+        """See `CallStops.pending_waits`."""
+        return self._calls.pending_waits()
+
+    # Stops.
+
+    def take(self, tid: int, status: int) -> None:
+        """Handle one result of waitpid."""
+        if os.WIFEXITED(status) or os.WIFSIGNALED(status):
+            self._ended(tid, status)
+            return
+        if not os.WIFSTOPPED(status):
+            return
+        task = self._context.tasks.get(tid)
+        if task is None:
+            # A child's first stop can come before its parent's fork event.
+            self._early[tid] = status
+            return
+        signo = os.WSTOPSIG(status)
+        event = status >> 16
+        if signo == ptrace.SYSCALL_TRAP:
+            if self._decodes(task.process):
+                self._calls.at_call(task)
+            self.resume(task)
+        elif event == ptrace.EVENT_SECCOMP:
+            if self._decodes(task.process):
+                self._calls.at_mark(task)
+            self.resume(task)
+        elif event == ptrace.EVENT_STOP:
+            self._event_stop(task, signo)
+        elif event:
+            self._ptrace_event(task, event)
+        else:
+            self._signal_stop(task, signo)
+
+    @staticmethod
+    def _decodes(process: TracedProcess) -> bool:
+        """Whether a process's calls mean anything: it runs the command, on this architecture."""
+        return process.executed and not process.foreign
+
+    def resume(self, task: Task, signo: int = 0) -> None:
+        """Let a thread go on, to the return of its call, its next call, or its next marked call."""
+        process = task.process
+        traced = self._decodes(process) and (process.full or self._always) and not self._context.config.full
+        if task.entered is not None:
+            self._calls.watch(task)
+            traced = True
+        if not ptrace.resume(task.tid, ptrace.SYSCALL if traced else ptrace.CONT, signo):
+            # It was killed meanwhile; its end comes by waitpid.
+            return
+
+    def _reconsider(self) -> None:
+        """Trace sampled processes in full again once they have been quiet, from their next stop on."""
+        now = time.monotonic()
+        for process in self._context.processes.values():
+            if process.full:
+                continue
+            calls = self.sampler.data_calls(process.pid)
+            rate = (calls - process.seen_calls) / max(now - process.seen_at, 1e-3)
+            process.seen_calls, process.seen_at = calls, now
+            if rate > self._context.config.budget / 4:
+                process.quiet_since = now
+            elif now - process.quiet_since > QUIET_SECONDS:
+                self._context.say_coverage(process, full=True, reason="quiet again")
+
+    # Signals.
+
+    def _signal_stop(self, task: Task, signo: int) -> None:
+        if not task.process.executed:
+            self.resume(task, signo)
+            return
+        address = self._semaphores.address(task) if signo == ptrace.SIGTRAP else 0
+        if address:
+            self._calls.settle(task)
+            status = self._semaphores.take(task, address)
+            if status is not None:
+                self.take(task.tid, status)
+            else:
+                self.resume(task)
+            return
+        self._semaphores.acquired(task)
+        self._signals.take(task, signo)
+        self.resume(task, signo)
+
+    def _event_stop(self, task: Task, signo: int) -> None:
+        """PTRACE_EVENT_STOP: a group-stop, its end, or a new thread's first stop."""
+        if signo == ptrace.SIGTRAP:
+            state = self._context.state.processes.get(task.process.pid)
+            if state is not None and state.stopped_by:
+                t, n = self._context.stamp()
+                self._context.emit(Continued(t=t, n=n, pid=task.process.pid))
+            self.resume(task)
+            return
+        state = self._context.state.processes.get(task.process.pid)
+        if state is not None and state.stopped_by != signo:
+            t, n = self._context.stamp()
+            self._context.emit(Stopped(t=t, n=n, pid=task.process.pid, signo=signo))
+        # LISTEN leaves it stopped, as it would be alone, and tells of SIGCONT.
+        ptrace.resume(task.tid, ptrace.LISTEN)
+
+    # Processes and threads.
+
+    def _ptrace_event(self, task: Task, event: int) -> None:
+        message = ptrace.event_message(task.tid)
+        if message is None:
+            return
+        self._calls.settle(task)
+        if event in (ptrace.EVENT_FORK, ptrace.EVENT_VFORK, ptrace.EVENT_CLONE):
+            self._born(task, message, event)
+        elif event == ptrace.EVENT_EXEC:
+            self._executed(task, message)
+            return
+        elif event == ptrace.EVENT_EXIT and task.process.executed:
+            self._calls.forget(task.tid)
+            if len(task.process.tasks) == 1:
+                self.sampler.process_now(task.process.pid)
+        self.resume(task)
+
+    def _born(self, task: Task, tid: int, event: int) -> None:
+        parent = task.process
+        status = procfs.read_status(tid)
+        t, n = self._context.stamp()
+        if status is not None and status.tgid == parent.pid:
+            self._adopt(parent, tid)
+            self._context.emit(ThreadCreated(t=t, n=n, pid=parent.pid, tid=tid, by=task.tid))
+        else:
+            process = TracedProcess(tid, full=parent.full, foreign=parent.foreign, breakpoints=dict(parent.breakpoints))
+            process.executed = parent.executed
+            hows: dict[int, How] = {ptrace.EVENT_FORK: "fork", ptrace.EVENT_VFORK: "vfork", ptrace.EVENT_CLONE: "clone"}
+            how = hows[event]
+            shares_memory = event == ptrace.EVENT_VFORK or bool(descriptors.same_memory(parent.pid, tid))
+            if shares_memory:
+                process.breakpoints = parent.breakpoints
+            self._adopt(process, tid)
+            self.sampler.inherit(parent.pid, tid)
+            self._context.emit(
+                Forked(
+                    t=t,
+                    n=n,
+                    pid=tid,
+                    parent=status.ppid if status is not None and status.ppid in self._context.processes else parent.pid,
+                    by=task.tid,
+                    how=how,
+                    shares_files=bool(descriptors.same_table(parent.pid, tid)),
+                    shares_memory=shares_memory,
+                )
+            )
+        early = self._early.pop(tid, None)
+        if early is not None:
+            self.take(tid, early)
+
+    def _executed(self, task: Task, former: int) -> None:
+        process = task.process
+        for tid in list(process.tasks):
+            if tid != process.pid:
+                del process.tasks[tid]
+                self._context.tasks.pop(tid, None)
+                self._calls.forget(tid)
+        leader = self._context.tasks.get(process.pid) or self._adopt(process, process.pid)
+        leader.entered = leader.interrupted = leader.deferred = None
+        leader.semaphore = ""
+        leader.sampled_call = ()
+        self._calls.forget(process.pid)
+        process.breakpoints = {}
+        self.sampler.forget_memory(process.pid)
+        first = not process.executed
+        process.executed = True
+        path = procfs.exe(process.pid) or ""
+        t, n = self._context.stamp()
+        self._context.emit(
+            Executed(
+                t=t,
+                n=n,
+                pid=process.pid,
+                path=path,
+                argv=tuple(procfs.cmdline(process.pid) or ()),
+                name=procfs.comm(process.pid) or path.rpartition("/")[2],
+                former=former if former != process.pid else 0,
+            )
+        )
+        program = f"/proc/{process.pid}/exe"
+        process.foreign = not elf.is_native(program, self._context.arch.elf_machine)
+        if process.foreign:
+            self._refuse(process, path, first)
+        self.sampler.check_table(process.pid, "launched" if first else "exec")
+        self.sampler.process_now(process.pid)
+        if not process.foreign:
+            self._break_in_program(process, program)
+        self.resume(leader)
+
+    def _refuse(self, process: TracedProcess, path: str, first: bool) -> None:
+        name = path.rpartition("/")[2] or "the program"
+        message = f"{name} is not a 64-bit {self._context.arch.machine} program: ipcviz can't decode its calls"
+        what_now = ". Run a native build." if first else "; it runs on and is only sampled."
+        t, n = self._context.stamp()
+        self._context.emit(Trouble(t=t, n=n, pid=process.pid, fatal=first, message=message + what_now))
+
+    def _break_in_program(self, process: TracedProcess, program: str) -> None:
+        """Breakpoints in what the kernel itself has mapped: a static program, or musl's loader."""
+        lines = maps.read_maps(process.pid) or []
+        static = elf.is_static(program)
+        for line in lines:
+            if "x" not in line.perms or not line.path.startswith("/"):
+                continue
+            if static or breakpoints.holds_semaphores(line.path):
+                path = program if static else f"/proc/{process.pid}/root{line.path}"
+                breakpoints.insert(process, process.pid, self._context.arch, path, line.start, line.offset)
+
+    def _ended(self, tid: int, status: int) -> None:
+        task = self._context.tasks.pop(tid, None)
+        self._early.pop(tid, None)
+        if task is None:
+            return
+        process = task.process
+        process.tasks.pop(tid, None)
+        self._calls.forget(tid)
+        t, n = self._context.stamp()
+        if tid != process.pid:
+            if process.executed:
+                code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
+                self._context.emit(ThreadExited(t=t, n=n, pid=process.pid, tid=tid, code=code))
+            return
+        self._context.processes.pop(tid, None)
+        self.sampler.forget_memory(tid)
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
+        signo = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        self._context.emit(Exited(t=t, n=n, pid=tid, code=code, signo=signo, core=bool(signo) and os.WCOREDUMP(status)))
+        if tid == self._root:
+            t, n = self._context.stamp()
+            self._context.emit(Reaped(t=t, n=n, pid=tid, by=os.getpid()))
+            self._ended_with = (128 + signo if signo else code, signo)
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._ended_with is not None:
+            code, signo = self._ended_with
+            t, n = self._context.stamp()
+            self._context.emit(Finished(t=t, n=n, code=code, signo=signo, left=len(self._context.processes)))
+
+    def all_gone(self) -> None:
+        """Nothing is traced any more: say so, if the command's own end did not."""
+        if self._ended_with is not None and not self._context.state.finished:
+            self._finish()

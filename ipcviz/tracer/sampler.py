@@ -1,0 +1,331 @@
+"""Samples: levels, semaphores and /proc of everything that is watched, several times a second; only what changed.
+
+A borrowed descriptor is held only inside one reading. The tracer is one thread: no observed thread can close a
+descriptor or exit, which are stops that it handles, while it is here; so no end of file or SIGPIPE is delayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ipcviz.events import (
+    Level,
+    ProcessSample,
+    Reaped,
+    Resumed,
+    Sample,
+    SemaphoreInfo,
+    SemaphoreLevel,
+    Table,
+    ThreadSample,
+    Waiting,
+)
+from ipcviz.kernel import buffers, descriptors, maps, memory, procfs, semaphores
+from ipcviz.model.query import Holder, holders, table_of
+from ipcviz.model.state import State
+from ipcviz.tracer.calls import DATA, KNOWN
+from ipcviz.tracer.context import Context
+from ipcviz.tracer.decode import Word, decode_arguments
+from ipcviz.tracer.tasks import Task, TracedProcess
+
+HEAD_BYTES: Final = 64
+"""Waiting bytes that are copied of every pipe; more of the one that the viewer looks at."""
+
+LEVELED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "message queue", "eventfd"})
+CLOCK: Final = 100.0
+"""Ticks a second of the times in /proc/PID/stat (USER_HZ), the same on all supported architectures."""
+
+
+class Sampler:
+    """Reads what can only be sampled.
+
+    Args:
+        context: The session's.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._names = context.names
+        self._processes = context.processes
+        self._levels: dict[str, Level] = {}
+        self._seen: dict[int, ProcessSample] = {}
+        self._semaphores: dict[str, SemaphoreLevel] = {}
+        self._addresses: dict[str, tuple[SemaphoreInfo, dict[int, int]]] = {}
+        self._turn = 0
+        self.peek: tuple[str, int] = ("", 0)
+        self.system_v: set[int] = set()
+        """Ids of the System V semaphore sets that observed processes have used."""
+
+    def data_calls(self, pid: int) -> int:
+        """Read and write calls of a process so far, from the last look at /proc/PID/io."""
+        seen = self._seen.get(pid)
+        return seen.calls_read + seen.calls_write if seen is not None else 0
+
+    def left_futex(self, task: Task) -> bool:
+        """Whether a thread that waited for a semaphore no longer sleeps in futex(2)."""
+        call = procfs.read_syscall(task.process.pid, task.tid)
+        return call is not None and self._names.get(call.number) != "futex"
+
+    # What others tell the sampler.
+
+    def know_semaphore(self, info: SemaphoreInfo, pid: int, address: int) -> None:
+        """A semaphore lies at this address of that process."""
+        self._addresses.setdefault(info.key, (info, {}))[1][pid] = address
+
+    def inherit(self, parent: int, child: int) -> None:
+        """A fork: the child has the parent's mappings at the same addresses."""
+        for _, places in self._addresses.values():
+            if parent in places:
+                places[child] = places[parent]
+
+    def forget_memory(self, pid: int) -> None:
+        """An exec or exit: the process's mappings are gone."""
+        for _, places in self._addresses.values():
+            places.pop(pid, None)
+
+    def look_for_named(self, pid: int) -> None:
+        """A process mapped something under /dev/shm: know the named semaphores among its mappings."""
+        for info, address in semaphores.find_named(maps.read_maps(pid) or []):
+            self.know_semaphore(info, pid, address)
+
+    # Looking.
+
+    def sample(self) -> None:
+        """Look at everything once and emit what changed."""
+        state = self._context.state
+        held = holders(state)
+        levels = tuple(self._changed_levels(state, held))
+        processes = tuple(self._changed_processes(state))
+        sems = tuple(self._changed_semaphores())
+        if levels or processes or sems:
+            t, n = self._context.stamp()
+            self._context.emit(Sample(t=t, n=n, levels=levels, processes=processes, semaphores=sems))
+        self._check_one_table()
+        self._notice_reaped()
+
+    def process_now(self, pid: int) -> None:
+        """Look at one process at once (after an exec, before an exit)."""
+        found = self._read_process(pid)
+        if found is not None and found != self._seen.get(pid):
+            self._seen[pid] = found
+            t, n = self._context.stamp()
+            self._context.emit(Sample(t=t, n=n, processes=(found,)))
+
+    def levels_now(self, keys: Iterable[str]) -> None:
+        """Look at some objects at once."""
+        state = self._context.state
+        held = holders(state)
+        levels = tuple(self._changed_levels(state, {key: held[key] for key in keys if key in held}))
+        if levels:
+            t, n = self._context.stamp()
+            self._context.emit(Sample(t=t, n=n, levels=levels))
+
+    def _changed_levels(self, state: State, held: dict[str, tuple[Holder, ...]]) -> Iterable[Level]:
+        for key, rows in held.items():
+            thing = state.objects.get(key)
+            if thing is None or thing.info.kind not in LEVELED:
+                continue
+            want = self.peek[1] if self.peek[0] == key else HEAD_BYTES
+            level = self._read_level(thing.info.kind, key, rows, want, state)
+            if level is not None and level != self._levels.get(key):
+                self._levels[key] = level
+                yield level
+
+    def _read_level(self, kind: str, key: str, rows: tuple[Holder, ...], want: int, state: State) -> Level | None:
+        rows = tuple(r for r in rows if r.pid in self._processes)
+        info = state.objects[key].info
+        if kind in ("pipe", "fifo"):
+            reader = next(((r.pid, r.fd) for r in rows if r.reads), None)
+            writer = next(((r.pid, r.fd) for r in rows if r.writes), None)
+            if reader is None and writer is None:
+                return None
+            return buffers.read_pipe_level(key, reader=reader, writer=writer, peek=want)
+        for row in rows:
+            level = buffers.read_level(row.pid, row.fd, info, peek=want)
+            if level is not None:
+                return level
+        return None
+
+    def _changed_processes(self, state: State) -> Iterable[ProcessSample]:
+        for pid, process in state.processes.items():
+            if process.fate == "gone" or (process.fate == "zombie" and pid in self._seen_zombies()):
+                continue
+            found = self._read_process(pid)
+            if found is None:
+                continue
+            if found != self._seen.get(pid):
+                self._seen[pid] = found
+                yield found
+            traced = self._processes.get(pid)
+            if traced is not None:
+                self._waits(traced, found)
+
+    def _seen_zombies(self) -> set[int]:
+        return {pid for pid, sample in self._seen.items() if sample.state == "Z"}
+
+    def _read_process(self, pid: int) -> ProcessSample | None:
+        stat = procfs.read_stat(pid)
+        if stat is None:
+            return None
+        status = procfs.read_status(pid)
+        io = procfs.read_io(pid)
+        threads = []
+        traced = self._processes.get(pid)
+        tids = sorted(traced.tasks) if traced is not None else [pid]
+        for tid in tids:
+            thread = self._read_thread(pid, tid)
+            if thread is not None:
+                threads.append(thread)
+        return ProcessSample(
+            pid=pid,
+            state=stat.state,
+            name=stat.name,
+            ppid=stat.ppid,
+            pgrp=stat.pgrp,
+            session=stat.session,
+            tty=stat.tty,
+            user_time=stat.utime / CLOCK,
+            system_time=stat.stime / CLOCK,
+            rss=stat.rss * memory.PAGE_SIZE,
+            minor_faults=stat.minflt,
+            major_faults=stat.majflt,
+            voluntary_switches=status.voluntary if status else 0,
+            forced_switches=status.forced if status else 0,
+            chars_read=io.rchar if io else 0,
+            chars_written=io.wchar if io else 0,
+            calls_read=io.syscr if io else 0,
+            calls_write=io.syscw if io else 0,
+            pending=status.shared_pending if status else 0,
+            ignored=status.ignored if status else 0,
+            caught=status.caught if status else 0,
+            threads=tuple(threads),
+        )
+
+    def _read_thread(self, pid: int, tid: int) -> ThreadSample | None:
+        stat = procfs.read_stat(pid, tid)
+        status = procfs.read_status(pid, tid)
+        if stat is None or status is None:
+            return None
+        # A thread that the tracer has stopped for a moment is running, as far as the viewer is concerned.
+        state = "R" if stat.state == "t" else stat.state
+        return ThreadSample(tid=tid, state=state, blocked=status.blocked, pending=status.pending)
+
+    # What threads wait in.
+
+    def _waits(self, process: TracedProcess, sample: ProcessSample) -> None:
+        for line in sample.threads:
+            task = process.tasks.get(line.tid)
+            if task is None or (task.entered is not None and process.full):
+                continue
+            self.look_at(task, line.state)
+
+    def look_at(self, task: Task, state: str) -> None:
+        """Say that a thread waits, or no longer does, when its calls are not stopped at.
+
+        `state` is its state letter just read.
+        """
+        pid, tid = task.process.pid, task.tid
+        call = procfs.read_syscall(pid, tid) if state in "SD" else None
+        name = self._names.get(call.number, "") if call is not None and call.number >= 0 else ""
+        known = self._context.state.threads.get(tid)
+        if call is None or not name or task.process.foreign:
+            if task.sampled_call or (known is not None and known.waiting is not None):
+                task.sampled_call = ()
+                t, n = self._context.stamp()
+                self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
+            return
+        mark = (name, call.args)
+        if mark == task.sampled_call and known is not None and known.waiting is not None:
+            return
+        task.sampled_call = mark
+        args = decode_arguments(tid, name, call.args) if name in KNOWN else {}
+        t, n = self._context.stamp()
+        self._context.emit(
+            Waiting(
+                t=t,
+                n=n,
+                pid=pid,
+                tid=tid,
+                call=name,
+                began=t,
+                args=args,
+                object=self.waited_object(pid, name, args),
+                state=state,
+                wchan=procfs.wchan(pid, tid) or "",
+            )
+        )
+
+    def waited_object(self, pid: int, name: str, args: dict[str, Word]) -> str:
+        """Key of the object that a call waits on: behind its descriptor, or the FIFO that it opens."""
+        state = self._context.state
+        fd = args.get("fd", args.get("fd_in"))
+        if isinstance(fd, int) and (name in DATA or name in ("accept", "accept4", "connect", "flock", "fcntl")):
+            descriptor = table_of(state, pid).get(fd)
+            found = state.open_files.get(descriptor.ofd) if descriptor is not None else None
+            return found.object if found is not None else ""
+        return ""
+
+    # Semaphores.
+
+    def _changed_semaphores(self) -> Iterable[SemaphoreLevel]:
+        for key, (info, places) in list(self._addresses.items()):
+            for pid, address in list(places.items()):
+                raw = memory.read(pid, address, 16)
+                if raw is None or len(raw) < 16:
+                    continue
+                value, waiters, _ = semaphores.decode(raw)
+                level = SemaphoreLevel(info=info, value=value, waiters=waiters)
+                if level != self._semaphores.get(key):
+                    self._semaphores[key] = level
+                    yield level
+                break
+        for semid in sorted(self.system_v):
+            for level in semaphores.sysv_levels(semid) or ():
+                if level != self._semaphores.get(level.info.key):
+                    self._semaphores[level.info.key] = level
+                    yield level
+
+    # What the computed state may have missed.
+
+    def _check_one_table(self) -> None:
+        """Compare one process's descriptor table with /proc: descriptors that came by calls that were not seen."""
+        pids = sorted(self._processes)
+        if not pids:
+            return
+        self._turn += 1
+        self.check_table(pids[self._turn % len(pids)])
+
+    def check_table(self, pid: int, reason: str = "sample") -> None:
+        """Where the computed table differs from /proc, say so and put the kernel's in its place."""
+        process = self._processes.get(pid)
+        numbers = procfs.read_fd_numbers(pid)
+        if process is None or numbers is None or any(task.entered for task in process.tasks.values()):
+            return
+        state = self._context.state
+        computed = table_of(state, pid)
+        if set(numbers) == set(computed) and reason == "sample":
+            return
+        entries = descriptors.read_table(pid, self._context.next_ofd, known=known_descriptors(state))
+        if entries is None:
+            return
+        differed = tuple(sorted(set(numbers) ^ set(computed)))
+        if differed or reason != "sample" or not computed:
+            t, n = self._context.stamp()
+            self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason=reason, differed=differed))
+
+    def _notice_reaped(self) -> None:
+        for pid, process in self._context.state.processes.items():
+            if process.fate == "zombie" and procfs.read_stat(pid) is None:
+                t, n = self._context.stamp()
+                self._context.emit(Reaped(t=t, n=n, pid=pid))
+
+
+def known_descriptors(state: State) -> dict[int, tuple[int, int]]:
+    """A living holder (pid, fd) of every open file description, for kcmp to compare with."""
+    found: dict[int, tuple[int, int]] = {}
+    for process in state.processes.values():
+        if process.fate == "alive":
+            for fd, descriptor in table_of(state, process.pid).items():
+                found.setdefault(descriptor.ofd, (process.pid, fd))
+    return found

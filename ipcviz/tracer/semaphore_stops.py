@@ -1,0 +1,96 @@
+"""Stops at breakpoints on semaphore functions, and when a wait for a semaphore is over."""
+
+from __future__ import annotations
+
+from ipcviz.events import SemaphoreOp
+from ipcviz.kernel import maps, memory, ptrace, semaphores
+from ipcviz.tracer import breakpoints
+from ipcviz.tracer.context import Context
+from ipcviz.tracer.sampler import Sampler
+from ipcviz.tracer.tasks import Task
+
+
+class SemaphoreStops:
+    """Says what threads do with POSIX semaphores.
+
+    Args:
+        context: The session's.
+        sampler: Is told where semaphores lie.
+    """
+
+    def __init__(self, context: Context, sampler: Sampler) -> None:
+        self._context = context
+        self._sampler = sampler
+
+    def address(self, task: Task) -> int:
+        """Address of the breakpoint that a thread stands at; 0 if the trap is the program's own."""
+        process = task.process
+        registers = ptrace.get_registers(task.tid, self._context.arch) if process.breakpoints else None
+        if registers is None:
+            return 0
+        address = registers[self._context.arch.pc] - self._context.arch.trap_skip
+        return address if address in process.breakpoints else 0
+
+    def take(self, task: Task, address: int) -> int | None:
+        """Say what the thread is about to do, and bring it past the breakpoint.
+
+        Returns:
+            None if it stands behind it now; else a wait status that came instead, to be handled as any other.
+        """
+        registers = ptrace.get_registers(task.tid, self._context.arch)
+        if registers is None:
+            return None
+        name = task.process.breakpoints[address][1]
+        if task.step_over == address:
+            task.step_over = 0
+        else:
+            self._semaphore_op(task, name.removeprefix("sem_"), registers)
+        thread = self._context.state.threads.get(task.tid)
+        mask = ptrace.get_mask(task.tid) or 0
+        if thread is not None and thread.blocked & breakpoints.SIGTRAP_BIT:
+            mask |= breakpoints.SIGTRAP_BIT
+        status = breakpoints.step_over(task, self._context.arch, registers, address, mask)
+        if status is None and self._context.over_budget(task.process, breakpoints=True):
+            breakpoints.remove_all(task.process, task.tid, self._context.arch)
+            budget = f"{self._context.config.budget:,.0f}"
+            self._context.say_coverage(
+                task.process,
+                full=task.process.full,
+                reason=f"more than {budget} semaphore operations a second: their values are sampled",
+            )
+        return status
+
+    def _semaphore_op(self, task: Task, op: str, registers: list[int]) -> None:
+        pid = task.process.pid
+        address, second, third = (registers[i] for i in self._context.arch.arguments[:3])
+        lines = maps.read_maps(pid) or []
+        info = semaphores.locate(lines, address, pid)
+        raw = memory.read(pid, address, 16)
+        value = semaphores.decode(raw)[0] if raw is not None and len(raw) == 16 and op != "init" else None
+        self._sampler.know_semaphore(info, pid, address)
+        t, n = self._context.stamp()
+        self._context.emit(
+            SemaphoreOp(
+                t=t,
+                n=n,
+                pid=pid,
+                tid=task.tid,
+                op=op,
+                semaphore=info,
+                value=value,
+                initial=third & 0xFFFFFFFF if op == "init" else None,
+                shared=bool(second & 0xFFFFFFFF) if op == "init" else not info.key.startswith("sem:vm:"),
+            )
+        )
+        if value == 0 and op in ("wait", "timedwait", "clockwait"):
+            task.semaphore = info.key
+
+    def acquired(self, task: Task) -> None:
+        """A thread that waited for a semaphore does something else now: it has it."""
+        key, task.semaphore = task.semaphore, ""
+        found = self._context.state.semaphores.get(key) if key else None
+        if found is not None:
+            t, n = self._context.stamp()
+            self._context.emit(
+                SemaphoreOp(t=t, n=n, pid=task.process.pid, tid=task.tid, op="acquired", semaphore=found.info)
+            )

@@ -1,0 +1,304 @@
+"""The tracer process: takes a configuration and commands from its session, runs the engine, sends the stream."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import platform
+import select
+import signal
+import socket
+import time
+from typing import Final
+
+import msgspec
+
+from ipcviz import __version__
+from ipcviz.events import AnyCommand, Finished, Input, Output, Peek, Quit, Resize, SendSignal, Started, Trouble
+from ipcviz.kernel import descriptors, ptrace, seccomp
+from ipcviz.kernel.arch import native
+from ipcviz.kernel.memory import PAGE_SIZE
+from ipcviz.tracer import launch
+from ipcviz.tracer.calls import CONDITIONS, DATA, STRUCTURAL
+from ipcviz.tracer.config import LaunchConfig
+from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.engine import OPTIONS, Engine
+from ipcviz.tracer.wire import Unframer
+
+SAMPLE_SHARE: Final = 0.25
+"""At most this part of the tracer's time goes into samples: where one takes long, they come less often."""
+
+CHUNK: Final = 65536
+
+
+class Service:
+    """One session of the tracer process.
+
+    Args:
+        channel: The session's socket.
+    """
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._unframer = Unframer()
+        self._commands = msgspec.msgpack.Decoder(AnyCommand)
+        self._waiting_commands: list[bytes] = []
+        self._master = -1
+        self._typed = bytearray()
+        self._quit = False
+        self._kept = 0.0
+        self._kept_at = 0.0
+        self._dropped = 0
+        self._failed = -1
+        self._trouble = ""
+        self._engine: Engine | None = None
+
+    def run(self) -> None:
+        """The whole session; returns when it is over."""
+        config = self._configuration()
+        if config is None:
+            return
+        self._emitter = Emitter(self._channel, lossless=config.full)
+        self._config = config
+        try:
+            self._launch(config)
+            self._loop()
+        except launch.LaunchError as error:
+            self._trouble = str(error)
+        finally:
+            self._end()
+
+    def stop(self) -> None:
+        """End the session at the next turn of the loop (for signal handlers)."""
+        self._quit = True
+
+    def _configuration(self) -> LaunchConfig | None:
+        """The first frame; None if the session went away first."""
+        while True:
+            data = self._channel.recv(CHUNK)
+            if not data:
+                return None
+            bodies = self._unframer.feed(data)
+            if bodies:
+                self._waiting_commands = bodies[1:]
+                return msgspec.msgpack.decode(bodies[0], type=LaunchConfig)
+
+    def _launch(self, config: LaunchConfig) -> None:
+        arch = native()
+        if arch is None:
+            raise launch.LaunchError(
+                f"ipcviz knows the system calls of x86-64 and aarch64, not of {platform.machine()}."
+            )
+        trouble = ptrace.can_trace()
+        if trouble:
+            raise launch.LaunchError(trouble)
+        missing = descriptors.missing_features()
+        marks = {**STRUCTURAL, **DATA} if config.full else STRUCTURAL
+        program = seccomp.build(arch, marks, CONDITIONS)
+        if not seccomp.available():
+            program = b""
+            missing = (*missing, "This kernel has no seccomp filters: every call of the command is stopped at.")
+        launched = launch.launch(config, arch, program, OPTIONS)
+        self._master = launched.master
+        emitter = self._emitter
+        emitter.emit(
+            Started(
+                t=emitter.now(),
+                n=emitter.next_number,
+                version=__version__,
+                argv=config.argv,
+                mode="full" if config.full else "live",
+                terminal=config.terminal,
+                kernel=os.uname().release,
+                machine=arch.machine,
+                page_size=PAGE_SIZE,
+                missing=missing,
+                sample_hz=config.sample_hz,
+            )
+        )
+        self._engine = Engine(arch, config, emitter, always=not program)
+        self._engine.add_root(launched.pid)
+        os.close(launched.go)
+        self._failed = launched.failed
+
+    # The loop.
+
+    def _loop(self) -> None:
+        wake_read, wake_write = os.pipe()
+        for fd in (wake_read, wake_write):
+            os.set_blocking(fd, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        self._poll = select.epoll()
+        self._poll.register(wake_read, select.EPOLLIN)
+        self._poll.register(self._channel, select.EPOLLIN)
+        self._poll.register(self._failed, select.EPOLLIN)
+        if self._master >= 0:
+            os.set_blocking(self._master, False)
+            self._poll.register(self._master, select.EPOLLIN)
+        engine, emitter = self._engine, self._emitter
+        assert engine is not None
+        for body in self._waiting_commands:
+            self._obey(engine, body)
+        period = 1.0 / self._config.sample_hz
+        next_sample = time.monotonic() + period
+        while not self._quit and (engine.alive() or self._failed >= 0):
+            self._reap(engine)
+            if engine.pending_waits():
+                engine.announce_waits()
+            emitter.flush_if_due()
+            now = time.monotonic()
+            if now >= next_sample:
+                engine.sample()
+                took = time.monotonic() - now
+                next_sample = now + max(period, took / SAMPLE_SHARE)
+                continue
+            timeout = min(next_sample - now, 0.004 if engine.pending_waits() else 1.0)
+            for fd, _ in self._poll.poll(timeout):
+                if fd == wake_read:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(wake_read, CHUNK)
+                elif fd == self._channel.fileno():
+                    self._take_commands(engine)
+                elif fd == self._master:
+                    self._take_output()
+                elif fd == self._failed:
+                    self._executed_or_not()
+            if emitter.closed:
+                self._quit = True
+
+    def _reap(self, engine: Engine) -> None:
+        """Handle every stop that there is, but come up for the rest now and then."""
+        for _ in range(500):
+            came = ptrace.wait()
+            if came is None or came[0] == 0:
+                return
+            engine.take(*came)
+            self._emitter.flush_if_due()
+
+    def _executed_or_not(self) -> None:
+        """The child has executed the command (the pipe closed), or says why it could not."""
+        text = os.read(self._failed, 64)
+        self._poll.unregister(self._failed)
+        os.close(self._failed)
+        self._failed = -1
+        if text:
+            raise launch.LaunchError(launch.why_not(int(text), self._config.argv[0]))
+
+    def _take_output(self) -> None:
+        try:
+            data = os.read(self._master, CHUNK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            # EIO: the last process closed the terminal's other side.
+            if error.errno != errno.EIO:
+                raise
+            data = b""
+        if not data:
+            self._poll.unregister(self._master)
+            os.close(self._master)
+            self._master = -1
+            return
+        self._say_output(data)
+
+    def _say_output(self, data: bytes) -> None:
+        """Into the stream, but not more than the budget of a second: endless output is counted, not kept."""
+        now = time.monotonic()
+        if now - self._kept_at >= 1.0:
+            self._kept_at, self._kept = now, 0
+        if self._kept + len(data) > self._config.keep_output:
+            self._dropped += len(data)
+            return
+        self._kept += len(data)
+        emitter = self._emitter
+        emitter.emit(Output(t=emitter.now(), n=emitter.next_number, data=data, dropped=self._dropped))
+        self._dropped = 0
+
+    # Commands.
+
+    def _take_commands(self, engine: Engine) -> None:
+        try:
+            data = self._channel.recv(CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._quit = True
+            return
+        for body in self._unframer.feed(data):
+            self._obey(engine, body)
+
+    def _obey(self, engine: Engine, body: bytes) -> None:
+        command = self._commands.decode(body)
+        if isinstance(command, Quit):
+            self._quit = True
+        elif isinstance(command, Input):
+            self._typed += command.data
+            self._type()
+        elif isinstance(command, Resize) and self._master >= 0:
+            with contextlib.suppress(OSError):
+                launch.set_size(self._master, command.rows, command.columns)
+        elif isinstance(command, SendSignal) and command.pid in engine.processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(command.pid, command.signo)
+        elif isinstance(command, Peek):
+            engine.sampler.peek = (command.object, command.limit)
+
+    def _type(self) -> None:
+        """Type to the command's terminal what it takes; the rest with the next turn."""
+        if self._master < 0:
+            self._typed.clear()
+            return
+        with contextlib.suppress(OSError):
+            sent = os.write(self._master, self._typed)
+            del self._typed[:sent]
+
+    # The end.
+
+    def _end(self) -> None:
+        """Kill what is left, wait until it is gone, and send the last events."""
+        emitter = self._emitter
+        if self._engine is not None:
+            self._kill_all(self._engine)
+        if self._master >= 0:
+            with contextlib.suppress(OSError):
+                while data := os.read(self._master, CHUNK):
+                    self._say_output(data)
+        if self._trouble:
+            emitter.emit(Trouble(t=emitter.now(), n=emitter.next_number, message=self._trouble, fatal=True))
+            emitter.emit(Finished(t=emitter.now(), n=emitter.next_number, code=2))
+        elif self._engine is not None:
+            self._engine.all_gone()
+        with contextlib.suppress(OSError):
+            emitter.drain()
+
+    @staticmethod
+    def _kill_all(engine: Engine) -> None:
+        """Kill every observed process and wait until it is gone: `waitpid` says so, and there is no other way out."""
+        deadline = time.monotonic() + 5.0
+        while engine.alive() and time.monotonic() < deadline:
+            for pid in [*engine.processes, *engine.unborn()]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            came = ptrace.wait()
+            if came is None:
+                break
+            if came[0]:
+                engine.take(*came)
+            else:
+                time.sleep(0.001)
+
+
+def main(fd: int) -> None:
+    """Run a session on an inherited socket."""
+    os.set_inheritable(fd, False)
+    launch.shield()
+    channel = socket.socket(fileno=fd)
+    service = Service(channel)
+    for signo in (signal.SIGTERM, signal.SIGHUP):
+        launch.remember(signo)
+        signal.signal(signo, lambda *_: service.stop())
+    service.run()

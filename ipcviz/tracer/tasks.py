@@ -1,0 +1,95 @@
+"""What the tracer remembers of each thread and process that it drives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ipcviz.events import NameRemoved
+from ipcviz.tracer.decode import Word
+
+
+@dataclass(slots=True)
+class Entered:
+    """A call that a thread has entered and not left.
+
+    Attributes:
+        name: The call.
+        number: Its number.
+        raw: Its argument registers.
+        args: Its arguments decoded.
+        began: When it was entered, in session seconds.
+        object: Key of the object behind its descriptor argument at entry.
+        data: The first bytes that it is about to move out of the process.
+        announced: It was said to be waiting.
+        removed: The name that it is about to remove.
+        carried: Bytes already moved by an earlier part of this very call (see `ipcviz.tracer.mend`).
+    """
+
+    name: str
+    number: int
+    raw: tuple[int, ...]
+    args: dict[str, Word]
+    began: float
+    object: str = ""
+    data: bytes = b""
+    announced: bool = False
+    removed: NameRemoved | None = None
+    carried: int = 0
+
+
+@dataclass(slots=True)
+class Task:
+    """A traced thread.
+
+    Attributes:
+        tid: Its id.
+        process: Its process.
+        entered: The call that it is inside, if its entry was seen.
+        interrupted: The call that a signal cut short, with the kernel's restart code, until what becomes of it shows.
+        deferred: A call that a signal ended early and its result (-EINTR, or a part of a write), held back until that
+            signal is known.
+        sampled_call: What a sample last said that it waits in, for calls whose entry was not seen.
+        step_over: Address of a breakpoint that it has to run over once without counting it.
+        semaphore: Key of the semaphore that it waits for.
+    """
+
+    tid: int
+    process: TracedProcess
+    entered: Entered | None = None
+    interrupted: tuple[Entered, int] | None = None
+    deferred: tuple[Entered, int] | None = None
+    sampled_call: tuple[object, ...] = ()
+    step_over: int = 0
+    semaphore: str = ""
+
+
+@dataclass(slots=True)
+class TracedProcess:
+    """A traced process.
+
+    Attributes:
+        pid: Its id.
+        tasks: Its threads by id.
+        full: Data calls are traced.
+        foreign: It runs a program of another architecture: its calls can't be decoded.
+        breakpoints: By address: the original bytes, the function's name, the address of their copy (0 if none).
+        window_start: When the current budget window began.
+        window_calls: Data calls seen in it.
+        quiet_since: Since when a sampled process has been below the budget.
+        breakpoint_hits: Breakpoints hit in the current budget window.
+        seen_calls: Its read and write calls at the last look at /proc/PID/io, and when that was (`seen_at`).
+        executed: It has executed the command (the launched process's first moments are ours).
+    """
+
+    pid: int
+    tasks: dict[int, Task] = field(default_factory=dict)
+    full: bool = True
+    foreign: bool = False
+    breakpoints: dict[int, tuple[bytes, str, int]] = field(default_factory=dict)
+    window_start: float = 0.0
+    window_calls: int = 0
+    quiet_since: float = 0.0
+    breakpoint_hits: int = 0
+    seen_calls: int = 0
+    seen_at: float = 0.0
+    executed: bool = True
