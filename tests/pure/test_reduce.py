@@ -335,7 +335,9 @@ def test_sampled_semaphore_value_wins_over_the_computed_one():
 
 def test_sample_sets_states_and_masks():
     line = ThreadSample(tid=10, state="S", blocked=1, pending=2)
-    state = reduce_all([*start(), Sample(t=1.0, processes=(ProcessSample(pid=10, state="S", ppid=7, threads=(line,)),))])
+    state = reduce_all(
+        [*start(), Sample(t=1.0, processes=(ProcessSample(pid=10, state="S", ppid=7, threads=(line,)),))]
+    )
     thread = state.threads[10]
     assert (thread.state, thread.blocked, thread.pending, state.processes[10].parent) == ("S", 1, 2, 7)
 

@@ -1,0 +1,80 @@
+"""The seccomp filter, executed by a small BPF machine of the test's own."""
+
+import struct
+
+import pytest
+
+from ipcviz.kernel.arch import AARCH64, X86_64, call_numbers
+from ipcviz.kernel.seccomp import RET_ALLOW, RET_TRACE, build
+from ipcviz.tracer.calls import CONDITIONS, DATA, STRUCTURAL
+
+
+def run(program, arch_code, number, args=(0,) * 6):
+    """linux/filter.h, the instructions that a seccomp filter of ours may have."""
+    data = struct.pack("=iIQ6Q", number, arch_code, 0, *args)
+    code = list(struct.iter_unpack("=HBBI", program))
+    pc = value = 0
+    while True:
+        op, true, false, k = code[pc]
+        pc += 1
+        if op == 0x20:
+            (value,) = struct.unpack_from("=I", data, k)
+        elif op == 0x15:
+            pc += true if value == k else false
+        elif op == 0x45:
+            pc += true if value & k else false
+        elif op == 0x06:
+            return k
+        else:
+            raise AssertionError(hex(op))
+
+
+@pytest.mark.parametrize("arch", [X86_64, AARCH64], ids=lambda a: a.machine)
+def test_structural_calls_are_marked_and_data_calls_are_not(arch):
+    program = build(arch, STRUCTURAL, CONDITIONS)
+    numbers = call_numbers(arch.table)
+    always = (7, 0xFFFF, 5, 3, 2, 1)
+    for name in STRUCTURAL:
+        if name in numbers and name not in CONDITIONS:
+            assert run(program, arch.audit, numbers[name], always) == RET_TRACE, name
+    for name in DATA:
+        if name in numbers:
+            assert run(program, arch.audit, numbers[name], always) == RET_ALLOW, name
+    assert run(program, arch.audit, numbers["getpid"]) == RET_ALLOW
+
+
+def test_calls_of_another_architecture_pass():
+    program = build(X86_64, STRUCTURAL, CONDITIONS)
+    assert run(program, 0x40000003, call_numbers("x86_64")["close"]) == RET_ALLOW
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "marked"),
+    [
+        ("fcntl", (3, 0, 10), True),
+        ("fcntl", (3, 3, 0), False),
+        ("fcntl", (3, 1031, 4096), True),
+        ("fcntl", (3, 1030, 0), True),
+        ("mmap", (0, 4096, 3, 0x22, 0xFFFFFFFF, 0), False),
+        ("mmap", (0, 4096, 3, 0x21, 0xFFFFFFFF, 0), True),
+        ("mmap", (0, 4096, 5, 0x02, 3, 0), True),
+        ("rt_sigaction", (2, 0, 0x7FFF0000, 8), False),
+        ("rt_sigaction", (2, 0x7FFF1234, 0, 8), True),
+        ("ioctl", (1, 0x5401, 0), False),
+        ("ioctl", (1, 0x5421, 0), True),
+    ],
+)
+def test_conditions(name, args, marked):
+    program = build(X86_64, STRUCTURAL, CONDITIONS)
+    padded = tuple(args) + (0,) * (6 - len(args))
+    expected = RET_TRACE if marked else RET_ALLOW
+    assert run(program, X86_64.audit, call_numbers("x86_64")[name], padded) == expected
+
+
+def test_every_jump_stays_inside_the_program():
+    program = build(X86_64, {**STRUCTURAL, **DATA}, CONDITIONS)
+    code = list(struct.iter_unpack("=HBBI", program))
+    assert len(code) < 4096, "BPF_MAXINSNS"
+    for index, (op, true, false, _) in enumerate(code):
+        if op & 7 == 5:
+            assert index + 1 + max(true, false) < len(code)
