@@ -1,0 +1,139 @@
+"""/proc/PID/maps: what a process has mapped where, and the identity of what is shared (proc(5))."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from ipcviz.events import MapEntry, ObjectInfo, ObjectKind
+from ipcviz.kernel import procfs
+
+DELETED: Final = " (deleted)"
+SHM: Final = "/dev/shm/"
+"""Where glibc keeps POSIX shared memory and named semaphores (shm_overview(7), sem_overview(7))."""
+
+
+class MapLine(NamedTuple):
+    """A line of /proc/PID/maps.
+
+    Attributes:
+        start: First address.
+        end: Address after the last.
+        perms: Four letters: `r`, `w`, `x` or `-`, then `s` for shared or `p` for private.
+        offset: Offset in the file.
+        dev: Device of the file, as st_dev; 0 for anonymous private memory.
+        ino: Its inode; the id of the segment for System V shared memory; 0 for anonymous private memory.
+        path: The file's path, `/memfd:NAME (deleted)`, `/SYSVKEY (deleted)`, `/dev/zero (deleted)`, `[heap]`, or empty.
+    """
+
+    start: int
+    end: int
+    perms: str
+    offset: int
+    dev: int
+    ino: int
+    path: str
+
+    @property
+    def shared(self) -> bool:
+        """Whether writes reach other processes (MAP_SHARED)."""
+        return self.perms[3:4] == "s"
+
+
+def parse_maps(raw: bytes) -> list[MapLine]:
+    """Parse /proc/PID/maps; a newline in a path stays escaped, as the kernel writes it."""
+    found = []
+    devices: dict[bytes, int] = {}
+    for line in raw.splitlines():
+        words = line.split(None, 5)
+        if len(words) < 5:
+            continue
+        start, _, end = words[0].partition(b"-")
+        dev = devices.get(words[3])
+        if dev is None:
+            major, _, minor = words[3].partition(b":")
+            dev = devices[words[3]] = os.makedev(int(major, 16), int(minor, 16))
+        found.append(
+            MapLine(
+                int(start, 16),
+                int(end, 16),
+                words[1].decode("ascii"),
+                int(words[2], 16),
+                dev,
+                int(words[4]),
+                os.fsdecode(words[5]) if len(words) > 5 else "",
+            )
+        )
+    return found
+
+
+def read_maps(pid: int) -> list[MapLine] | None:
+    """All mappings of a process, by address; None if it is gone or not ours to read, empty for a zombie."""
+    raw = procfs.read_bytes(f"/proc/{pid}/maps", whole=True)
+    return None if raw is None else parse_maps(raw)
+
+
+def line_at(maps: Iterable[MapLine], address: int) -> MapLine | None:
+    """The mapping that holds an address."""
+    return next((line for line in maps if line.start <= address < line.end), None)
+
+
+@lru_cache(maxsize=1024)
+def _device(dev: int, ino: int, path: str) -> int:
+    # Some file systems (btrfs) show another device in maps than in st_dev, by which descriptors are known.
+    try:
+        status = os.stat(path)
+    except OSError:
+        return dev
+    return status.st_dev if status.st_ino == ino else dev
+
+
+def is_system_v(line: MapLine) -> bool:
+    """Whether a mapping is a System V segment: its inode column is the shmid."""
+    return line.path.startswith("/SYSV") and line.path.endswith(DELETED) and line.shared
+
+
+def identify_mapping(line: MapLine) -> ObjectInfo:
+    """What is mapped, with the key that a descriptor of the same object has.
+
+    Private anonymous memory has the key `vm`, which says nothing about whose it is.
+    """
+    path, dev, ino = line.path, line.dev, line.ino
+    if is_system_v(line):
+        return ObjectInfo(key=f"shm:{ino}", kind="shared memory", path=path, dev=dev, ino=ino, detail="System V")
+    if not ino and not dev:
+        return ObjectInfo(key="vm", kind="anonymous memory", path=path)
+    if path.startswith("/memfd:"):
+        name = path[len("/memfd:") :].removesuffix(DELETED)
+        return ObjectInfo(key=f"{dev}:{ino}", kind="memfd", path=path, dev=dev, ino=ino, detail=name)
+    if path == "/dev/zero" + DELETED:
+        return ObjectInfo(key=f"{dev}:{ino}", kind="anonymous memory", path=path, dev=dev, ino=ino)
+    if path.startswith("/"):
+        dev = _device(dev, ino, path)
+    kind: ObjectKind = "file"
+    if path.startswith(SHM):
+        kind = "shared memory"
+    elif path.startswith("/dev/"):
+        kind = "character device"
+    elif path.startswith("anon_inode:"):
+        kind = "anonymous inode"
+    return ObjectInfo(key=f"{dev}:{ino}", kind=kind, path=path, dev=dev, ino=ino)
+
+
+def shared_entries(maps: Iterable[MapLine]) -> Iterator[MapEntry]:
+    """The mappings by which processes can communicate: the shared ones.
+
+    Left out is glibc's cache of character set converters, which almost every program maps shared and read-only.
+    """
+    for line in maps:
+        if line.shared and not line.path.endswith("/gconv-modules.cache"):
+            yield MapEntry(
+                start=line.start,
+                length=line.end - line.start,
+                object=identify_mapping(line),
+                offset=line.offset,
+                prot=line.perms[:3],
+                shared=True,
+            )

@@ -1,0 +1,181 @@
+"""Reading another process's memory without stopping it: process_vm_readv(2), else /proc/PID/mem.
+
+Both need the rights of ptrace(2) (PTRACE_MODE_ATTACH_REALCREDS). What can't be read is None, never an exception.
+A read may end early where unmapped memory begins: the result is then shorter than asked.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+from typing import Final
+
+PAGE_SIZE: Final = os.sysconf("SC_PAGE_SIZE")
+MOST: Final = 1 << 20
+"""Bytes that one call reads at most."""
+IOV_MAX: Final = 1024
+"""limits.h; readv(2) takes no longer vectors."""
+
+_WORD: Final = struct.Struct("=Q")
+_HALF: Final = struct.Struct("=I")
+_ADDRESS_END: Final = 1 << 64
+
+
+class _IoVec(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_readv = _libc.process_vm_readv
+_readv.restype = ctypes.c_ssize_t
+_readv.argtypes = (
+    ctypes.c_int,
+    ctypes.c_void_p,
+    ctypes.c_ulong,
+    ctypes.c_void_p,
+    ctypes.c_ulong,
+    ctypes.c_ulong,
+)
+
+
+class _Room:
+    """A buffer that is kept between reads: making one costs more than the read itself."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.buffer = (ctypes.c_char * size)()
+        self.address = ctypes.addressof(self.buffer)
+        self.local = _IoVec(self.address, size)
+        self.local_address = ctypes.addressof(self.local)
+        self.remote = (_IoVec * IOV_MAX)()
+        self.remote_address = ctypes.addressof(self.remote)
+
+
+_small = _Room(16384)
+_large: list[_Room] = []
+
+
+def _room(length: int) -> _Room:
+    if length <= _small.size:
+        return _small
+    if not _large:
+        _large.append(_Room(MOST))
+    return _large[0]
+
+
+def _gather(pid: int, parts: list[tuple[int, int]], total: int) -> bytes | None:
+    room = _room(total)
+    room.local.length = total
+    for index, (address, length) in enumerate(parts):
+        place = room.remote[index]
+        place.base, place.length = address, length
+    got = _readv(pid, room.local_address, 1, room.remote_address, len(parts), 0)
+    if got >= 0:
+        return ctypes.string_at(room.address, got)
+    if ctypes.get_errno() in (errno.ENOSYS, errno.EPERM):
+        return _through_file(pid, parts)
+    return None
+
+
+def _through_file(pid: int, parts: list[tuple[int, int]]) -> bytes | None:
+    """The fallback where a sandbox forbids process_vm_readv or the kernel lacks it (CONFIG_CROSS_MEMORY_ATTACH)."""
+    try:
+        fd = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    found = bytearray()
+    try:
+        for address, length in parts:
+            piece = os.pread(fd, length, address)
+            found += piece
+            if len(piece) < length:
+                break
+    except (OSError, OverflowError):
+        pass
+    finally:
+        os.close(fd)
+    return bytes(found) or None
+
+
+def read(pid: int, address: int, length: int) -> bytes | None:
+    """Read up to `length` bytes (at most `MOST`) at an address.
+
+    Args:
+        pid: A process, or any thread of it.
+        address: Where, in its address space.
+        length: How many bytes.
+
+    Returns:
+        The bytes, fewer if the memory ends before; None if nothing could be read.
+    """
+    if length <= 0:
+        return b""
+    if not 0 < address < _ADDRESS_END:
+        return None
+    length = min(length, MOST)
+    found = _gather(pid, [(address, length)], length)
+    return found or None
+
+
+def read_string(pid: int, address: int, limit: int = 4096) -> bytes | None:
+    """Read a C string of at most `limit` bytes, without its NUL; None if it can't be read.
+
+    It is cut off, without a sign of it, at `limit` and where readable memory ends.
+    """
+    if limit <= 0 or not 0 < address < _ADDRESS_END:
+        return None
+    found = b""
+    while len(found) < limit:
+        here = address + len(found)
+        # Up to the page's end at most: the next page may not be mapped, and most strings end in this one.
+        piece = read(pid, here, min(limit - len(found), PAGE_SIZE - here % PAGE_SIZE, 1024))
+        if piece is None:
+            return found or None
+        end = piece.find(0)
+        if end >= 0:
+            return found + piece[:end]
+        found += piece
+    return found
+
+
+def read_u64(pid: int, address: int) -> int | None:
+    """Read an unsigned word of 8 bytes in the machine's byte order."""
+    raw = read(pid, address, 8)
+    return None if raw is None or len(raw) < 8 else int(_WORD.unpack(raw)[0])
+
+
+def read_u32(pid: int, address: int) -> int | None:
+    """Read an unsigned word of 4 bytes in the machine's byte order."""
+    raw = read(pid, address, 4)
+    return None if raw is None or len(raw) < 4 else int(_HALF.unpack(raw)[0])
+
+
+def read_iovec(pid: int, address: int, count: int, limit: int) -> bytes | None:
+    """The bytes that a struct iovec array points to, joined, at most `limit` (readv(2), sendmsg(2)).
+
+    Args:
+        pid: A process, or any thread of it, with 64-bit pointers.
+        address: Where the array is.
+        count: Its elements; more than IOV_MAX (1024) are an error to the kernel and are not looked at.
+        limit: Bytes wanted at most.
+
+    Returns:
+        The bytes, fewer if a buffer can't be read; None if the array itself can't be.
+    """
+    if count <= 0 or limit <= 0:
+        return b""
+    array = read(pid, address, min(count, IOV_MAX) * 16)
+    if array is None:
+        return None
+    parts = []
+    limit = min(limit, MOST)
+    left = limit
+    for base, length in struct.iter_unpack("=QQ", array[: len(array) // 16 * 16]):
+        if length and left:
+            parts.append((base, min(length, left)))
+            left -= min(length, left)
+    if not parts:
+        return b""
+    return _gather(pid, parts, limit - left) or b""

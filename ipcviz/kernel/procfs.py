@@ -1,0 +1,396 @@
+"""/proc/PID as values: stat, status, io, the call that a thread is inside, its descriptors' numbers and facts.
+
+Every reader gives None (or nothing) for a process that is gone or that we may not read: both are normal life.
+They parse bytes read with one read(2) each, because a sampler calls them for every thread many times a second.
+Sources: proc(5), the kernel's Documentation/filesystems/proc.rst. Numbers are as in our own PID namespace.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final, NamedTuple
+
+CHUNK: Final = 16384
+
+
+def read_bytes(path: str, whole: bool = False) -> bytes | None:
+    """What a /proc file holds; None if it is not there or not ours to read.
+
+    `whole` is for files of many records: the kernel may end any one read(2) of those early, so only an empty one is
+    the end. Files of one record come with one read.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        data = os.read(fd, CHUNK)
+        if not data or (len(data) < CHUNK and not whole):
+            return data
+        parts = [data]
+        while data:
+            data = os.read(fd, CHUNK)
+            parts.append(data)
+        return b"".join(parts)
+    except OSError:
+        # ESRCH: it ended between open and read.
+        return None
+    finally:
+        os.close(fd)
+
+
+def _read_link(path: str) -> str | None:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def text(raw: bytes) -> str:
+    """Bytes of /proc as text; what is not UTF-8 stays visible as escapes."""
+    return raw.decode("utf-8", "backslashreplace")
+
+
+class Stat(NamedTuple):
+    """/proc/PID/stat, or that of one thread.
+
+    Attributes:
+        pid: The id in the first column.
+        name: The command name (comm), at most 15 bytes.
+        state: R, S, D, T (stopped), t (stopped by a tracer), Z, X, I.
+        ppid: Parent.
+        pgrp: Process group.
+        session: Session.
+        tty: Device number of the controlling terminal, 0 if it has none.
+        tpgid: Foreground process group of that terminal, -1 if it has none.
+        minflt: Minor faults.
+        majflt: Major faults.
+        utime: User time in clock ticks (sysconf(_SC_CLK_TCK), 100 a second).
+        stime: System time in clock ticks.
+        num_threads: Threads.
+        starttime: Clock ticks after boot at which it started: with the pid, an identity that is not reused.
+        rss: Resident pages, approximate (proc(5)).
+        processor: The CPU that it ran on last.
+    """
+
+    pid: int
+    name: str
+    state: str
+    ppid: int
+    pgrp: int
+    session: int
+    tty: int
+    tpgid: int
+    minflt: int
+    majflt: int
+    utime: int
+    stime: int
+    num_threads: int
+    starttime: int
+    rss: int
+    processor: int
+
+
+def parse_stat(raw: bytes) -> Stat | None:
+    """Parse a line of /proc/PID/stat; the name may itself hold blanks and parentheses."""
+    opening, closing = raw.find(b"("), raw.rfind(b")")
+    f = raw[closing + 2 :].split()
+    if opening < 0 or closing < opening or len(f) < 37:
+        return None
+    return Stat(
+        pid=int(raw[:opening]),
+        name=text(raw[opening + 1 : closing]),
+        state=f[0].decode("ascii"),
+        ppid=int(f[1]),
+        pgrp=int(f[2]),
+        session=int(f[3]),
+        tty=int(f[4]) & 0xFFFFFFFF,
+        tpgid=int(f[5]),
+        minflt=int(f[7]),
+        majflt=int(f[9]),
+        utime=int(f[11]),
+        stime=int(f[12]),
+        num_threads=int(f[17]),
+        starttime=int(f[19]),
+        rss=int(f[21]),
+        processor=int(f[36]),
+    )
+
+
+def read_stat(pid: int, tid: int = 0) -> Stat | None:
+    """A process's stat, or one thread's; a thread's counters are its own."""
+    raw = read_bytes(f"/proc/{pid}/task/{tid}/stat" if tid else f"/proc/{pid}/stat")
+    return parse_stat(raw) if raw else None
+
+
+class Status(NamedTuple):
+    """/proc/PID/status, or that of one thread. Signal sets are integers, bit `signo - 1`.
+
+    Attributes:
+        name: Its command name.
+        tgid: Its process.
+        pid: Its own id.
+        ppid: Parent process.
+        tracer: The process that traces it, 0 if none does.
+        nspid: Its ids from our PID namespace inwards.
+        uid: Real, effective, saved and file system user id.
+        threads: Threads of the process.
+        pending: Signals pending for this thread (SigPnd).
+        shared_pending: Signals pending for the process (ShdPnd).
+        blocked: This thread's mask (SigBlk).
+        ignored: Ignored by the process (SigIgn).
+        caught: Caught by the process (SigCgt).
+        voluntary: Voluntary context switches of this thread.
+        forced: Involuntary context switches of this thread.
+        rss_shared: Resident bytes that are shared: of files and of shared memory (RssFile + RssShmem).
+    """
+
+    name: str
+    tgid: int
+    pid: int
+    ppid: int
+    tracer: int
+    nspid: tuple[int, ...]
+    uid: tuple[int, ...]
+    threads: int
+    pending: int
+    shared_pending: int
+    blocked: int
+    ignored: int
+    caught: int
+    voluntary: int
+    forced: int
+    rss_shared: int
+
+
+def parse_status(raw: bytes) -> Status | None:
+    """Parse /proc/PID/status; fields that this kernel does not print count as 0."""
+    fields: dict[bytes, bytes] = {}
+    for line in raw.split(b"\n"):
+        key, _, value = line.partition(b":\t")
+        fields[key] = value
+    if b"Tgid" not in fields:
+        return None
+    get = fields.get
+    return Status(
+        name=text(get(b"Name", b"")),
+        tgid=int(fields[b"Tgid"]),
+        pid=int(get(b"Pid", b"0")),
+        ppid=int(get(b"PPid", b"0")),
+        tracer=int(get(b"TracerPid", b"0")),
+        nspid=tuple(map(int, get(b"NSpid", b"").split())),
+        uid=tuple(map(int, get(b"Uid", b"").split())),
+        threads=int(get(b"Threads", b"0")),
+        pending=int(get(b"SigPnd", b"0"), 16),
+        shared_pending=int(get(b"ShdPnd", b"0"), 16),
+        blocked=int(get(b"SigBlk", b"0"), 16),
+        ignored=int(get(b"SigIgn", b"0"), 16),
+        caught=int(get(b"SigCgt", b"0"), 16),
+        voluntary=int(get(b"voluntary_ctxt_switches", b"0")),
+        forced=int(get(b"nonvoluntary_ctxt_switches", b"0")),
+        rss_shared=1024 * (_kib(get(b"RssFile", b"")) + _kib(get(b"RssShmem", b""))),
+    )
+
+
+def _kib(value: bytes) -> int:
+    words = value.split()
+    return int(words[0]) if words else 0
+
+
+def read_status(pid: int, tid: int = 0) -> Status | None:
+    """A process's status, or one thread's. `pid` may also be a thread's id: `tgid` then says whose."""
+    raw = read_bytes(f"/proc/{pid}/task/{tid}/status" if tid else f"/proc/{pid}/status")
+    return parse_status(raw) if raw else None
+
+
+class Io(NamedTuple):
+    """/proc/PID/io: bytes and calls of read(2), write(2) and their like, and bytes from and to storage."""
+
+    rchar: int = 0
+    wchar: int = 0
+    syscr: int = 0
+    syscw: int = 0
+    read_bytes: int = 0
+    write_bytes: int = 0
+
+
+def parse_io(raw: bytes) -> Io | None:
+    """Parse /proc/PID/io."""
+    words = raw.split()
+    if len(words) < 12:
+        return None
+    return Io(*(int(word) for word in words[1:12:2]))
+
+
+def read_io(pid: int) -> Io | None:
+    """A process's I/O counters, summed over its threads; they stay readable while it is a zombie's parent's to read."""
+    raw = read_bytes(f"/proc/{pid}/io")
+    return parse_io(raw) if raw else None
+
+
+class SyscallLine(NamedTuple):
+    """/proc/PID/task/TID/syscall: where a thread is.
+
+    Attributes:
+        running: It was on a CPU, or ready for one: it may be inside a call or not.
+        number: The call that it sleeps in; -1 if it runs, or sleeps outside any call.
+        args: The call's six argument registers.
+        sp: Stack pointer, 0 if it runs.
+        pc: Program counter, 0 if it runs.
+    """
+
+    running: bool
+    number: int = -1
+    args: tuple[int, ...] = ()
+    sp: int = 0
+    pc: int = 0
+
+
+_RUNNING: Final = SyscallLine(True)
+
+
+def parse_syscall(raw: bytes) -> SyscallLine | None:
+    """Parse a line of /proc/PID/task/TID/syscall."""
+    if raw.startswith(b"running"):
+        return _RUNNING
+    words = raw.split()
+    if len(words) >= 9:
+        values = [int(word, 16) for word in words[1:9]]
+        return SyscallLine(False, int(words[0]), tuple(values[:6]), values[6], values[7])
+    if len(words) >= 3:
+        return SyscallLine(False, int(words[0]), (), int(words[1], 16), int(words[2], 16))
+    return None
+
+
+def read_syscall(pid: int, tid: int = 0) -> SyscallLine | None:
+    """Which call a thread sleeps in; needs the same rights as ptrace(2), and CONFIG_HAVE_ARCH_TRACEHOOK."""
+    raw = read_bytes(f"/proc/{pid}/task/{tid or pid}/syscall")
+    return parse_syscall(raw) if raw else None
+
+
+def wchan(pid: int, tid: int = 0) -> str | None:
+    """The kernel function that a thread sleeps in; empty if it sleeps in none."""
+    raw = read_bytes(f"/proc/{pid}/task/{tid or pid}/wchan")
+    if raw is None:
+        return None
+    return "" if raw == b"0" else text(raw)
+
+
+def _numbers(path: str) -> tuple[int, ...]:
+    try:
+        return tuple(sorted(int(name) for name in os.listdir(path)))
+    except OSError:
+        return ()
+
+
+def pids() -> tuple[int, ...]:
+    """All processes that /proc shows."""
+    try:
+        return tuple(sorted(int(name) for name in os.listdir("/proc") if name.isdecimal()))
+    except OSError:
+        return ()
+
+
+def tasks(pid: int) -> tuple[int, ...]:
+    """Ids of a process's threads; nothing if it is gone."""
+    return _numbers(f"/proc/{pid}/task")
+
+
+def children(pid: int) -> tuple[int, ...]:
+    """Children of all threads of a process (CONFIG_PROC_CHILDREN; exact only while they don't change)."""
+    found: list[int] = []
+    for tid in tasks(pid):
+        found.extend(map(int, (read_bytes(f"/proc/{pid}/task/{tid}/children") or b"").split()))
+    return tuple(sorted(found))
+
+
+def read_fd_numbers(pid: int) -> tuple[int, ...] | None:
+    """Numbers of a process's open descriptors; None if they can't be read. A zombie has none."""
+    try:
+        return tuple(sorted(int(name) for name in os.listdir(f"/proc/{pid}/fd")))
+    except OSError:
+        return None
+
+
+def fd_link(pid: int, fd: int) -> str | None:
+    """The text of /proc/PID/fd/FD: a path, `pipe:[INO]`, `socket:[INO]`, `anon_inode:[eventpoll]`, ..."""
+    return _read_link(f"/proc/{pid}/fd/{fd}")
+
+
+class FdInfo(NamedTuple):
+    """/proc/PID/fdinfo/FD.
+
+    Attributes:
+        pos: File offset.
+        flags: Access mode and status flags of the open file description, and O_CLOEXEC of the descriptor.
+        mnt_id: The mount that it is on (mountinfo).
+        ino: Inode number; 0 on kernels before 5.14.
+        extra: The lines that only some kinds have: `eventfd-count`, `sigmask`, `Pid`, `clockid`, `tty-index`,
+            `lock`, ... by name; where a name comes more than once (`tfd`, `lock`, `inotify wd`), all of them.
+    """
+
+    pos: int
+    flags: int
+    mnt_id: int
+    ino: int
+    extra: dict[str, tuple[str, ...]]
+
+
+_NO_EXTRA: Final[dict[str, tuple[str, ...]]] = {}
+
+
+def parse_fdinfo(raw: bytes) -> FdInfo | None:
+    """Parse a /proc/PID/fdinfo file."""
+    pos = mnt_id = ino = 0
+    flags = -1
+    extra: dict[str, list[str]] | None = None
+    for line in raw.splitlines():
+        key, colon, value = line.partition(b":")
+        if key == b"pos":
+            pos = int(value)
+        elif key == b"flags":
+            flags = int(value, 8)
+        elif key == b"mnt_id":
+            mnt_id = int(value)
+        elif key == b"ino":
+            ino = int(value)
+        elif colon or line.strip():
+            if extra is None:
+                extra = {}
+            if key.startswith(b"inotify"):
+                # The one kind whose lines have no colon after their name.
+                key, value = b"inotify", line[len(b"inotify") :]
+            extra.setdefault(text(key.strip()), []).append(text(value.strip()))
+    if flags < 0:
+        return None
+    return FdInfo(pos, flags, mnt_id, ino, {k: tuple(v) for k, v in extra.items()} if extra else _NO_EXTRA)
+
+
+def read_fdinfo(pid: int, fd: int) -> FdInfo | None:
+    """What /proc says of one descriptor; on kernels before 5.14 only for those that we may trace."""
+    raw = read_bytes(f"/proc/{pid}/fdinfo/{fd}")
+    return parse_fdinfo(raw) if raw else None
+
+
+def comm(pid: int, tid: int = 0) -> str | None:
+    """The command name of a process or thread."""
+    raw = read_bytes(f"/proc/{pid}/task/{tid}/comm" if tid else f"/proc/{pid}/comm")
+    return None if raw is None else text(raw.removesuffix(b"\n"))
+
+
+def cmdline(pid: int) -> tuple[str, ...] | None:
+    """The argument vector; empty for a zombie or a kernel thread."""
+    raw = read_bytes(f"/proc/{pid}/cmdline")
+    if raw is None:
+        return None
+    return tuple(text(part) for part in raw.removesuffix(b"\0").split(b"\0")) if raw else ()
+
+
+def cwd(pid: int) -> str | None:
+    """The working directory."""
+    return _read_link(f"/proc/{pid}/cwd")
+
+
+def exe(pid: int) -> str | None:
+    """The program's path; ends in ` (deleted)` if it was removed."""
+    return _read_link(f"/proc/{pid}/exe")
