@@ -1,0 +1,262 @@
+"""What stands behind a descriptor or a mapping: kind and key, the same for both and in all processes.
+
+Keys:
+    `pipe:[INO]`, `socket:[INO]` as /proc/PID/fd says; `DEV:INO` (st_dev and st_ino, decimal) for what has an inode of
+    its own: files, FIFOs, devices, POSIX queues and shared memory, memfds, MAP_ANONYMOUS|MAP_SHARED memory;
+    `DEV:INO:INDEX` for the master side of a pseudo-terminal, which all share one inode; `anon:OFD` for anonymous
+    inodes; `shm:ID` for a System V segment, whose inode number is its id and could equal another file's.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import stat
+import struct
+from functools import cache, lru_cache
+from typing import Final
+
+from ipcviz.events import ObjectInfo, ObjectKind
+from ipcviz.kernel import procfs, sockets
+from ipcviz.kernel.borrow import borrow
+from ipcviz.kernel.maps import DELETED, SHM
+
+MQUEUE_MAGIC: Final = 0x19800202  # linux/magic.h
+_ANONYMOUS: Final[dict[str, ObjectKind]] = {
+    "[eventfd]": "eventfd",
+    "[eventpoll]": "epoll",
+    "[timerfd]": "timerfd",
+    "[signalfd]": "signalfd",
+    "inotify": "inotify",
+    "[pidfd]": "pidfd",
+}
+_TTY_MAJORS: Final = frozenset({4, 5, 188, 204, 229, *range(128, 144)})
+"""If /proc/tty/drivers can't be read: Documentation/admin-guide/devices.txt."""
+_PTMX: Final = os.makedev(5, 2)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@lru_cache(maxsize=256)
+def _file_system(dev: int, path: str) -> int:
+    """f_type of statfs(2), whose first field it is."""
+    buffer = ctypes.create_string_buffer(256)
+    if _libc.statfs(os.fsencode(path), buffer) != 0:
+        return 0
+    return int(struct.unpack_from("=q", buffer.raw)[0])
+
+
+@lru_cache(maxsize=256)
+def _is_queue_device(dev: int) -> bool:
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
+            for line in lines:
+                words = line.split()
+                if words[2] == f"{os.major(dev)}:{os.minor(dev)}":
+                    return words[words.index("-") + 1] == "mqueue"
+    except (OSError, ValueError, IndexError):
+        pass
+    return False
+
+
+@cache
+def _tty_majors() -> frozenset[int]:
+    raw = procfs.read_bytes("/proc/tty/drivers", whole=True)
+    words = [line.split() for line in (raw or b"").splitlines()]
+    return frozenset(int(w[-3]) for w in words if len(w) >= 4) | _TTY_MAJORS
+
+
+@cache
+def _pipe_device() -> int:
+    r, w = os.pipe2(os.O_CLOEXEC)
+    try:
+        return os.fstat(r).st_dev
+    finally:
+        os.close(r)
+        os.close(w)
+
+
+@cache
+def _socket_device() -> int:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return os.fstat(probe.fileno()).st_dev
+
+
+def identify(pid: int, fd: int, ofd: int = 0) -> ObjectInfo | None:
+    """What stands behind a descriptor.
+
+    Args:
+        pid: The process.
+        fd: Its descriptor.
+        ofd: Number of the open file description, for the key of an anonymous inode.
+
+    Returns:
+        Its identity; None if the descriptor, or the process, is gone or not ours to look at. For a TCP or UDP
+        socket its descriptor is borrowed for a moment, see `ipcviz.kernel.borrow`.
+    """
+    link = procfs.fd_link(pid, fd)
+    return None if link is None else identify_link(pid, fd, link, ofd)
+
+
+def identify_link(pid: int, fd: int, link: str, ofd: int = 0) -> ObjectInfo | None:
+    """As `identify`, for a link that was read already."""
+    if link.startswith("pipe:["):
+        return ObjectInfo(key=link, kind="pipe", dev=_pipe_device(), ino=int(link[6:-1]))
+    if link.startswith("socket:["):
+        return _identify_socket(pid, fd, link)
+    if link.startswith("anon_inode:"):
+        return _identify_anonymous(pid, fd, link, ofd)
+    path = f"/proc/{pid}/fd/{fd}"
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    dev, ino, mode = status.st_dev, status.st_ino, status.st_mode
+    key = f"{dev}:{ino}"
+    if stat.S_ISREG(mode):
+        kind, detail = _kind_of_file(path, link, dev)
+        return ObjectInfo(key=key, kind=kind, path=link, dev=dev, ino=ino, detail=detail)
+    if stat.S_ISFIFO(mode):
+        return ObjectInfo(key=key, kind="fifo", path=link, dev=dev, ino=ino)
+    if stat.S_ISDIR(mode):
+        return ObjectInfo(key=key, kind="directory", path=link, dev=dev, ino=ino)
+    if stat.S_ISCHR(mode):
+        return _identify_character(pid, fd, link, status)
+    if stat.S_ISBLK(mode):
+        number = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
+        return ObjectInfo(key=key, kind="block device", path=link, dev=dev, ino=ino, detail=number)
+    # What is left: an O_PATH descriptor of a symbolic link or of a socket's name.
+    return ObjectInfo(key=key, kind="unknown", path=link, dev=dev, ino=ino)
+
+
+def _kind_of_file(path: str, link: str, dev: int) -> tuple[ObjectKind, str]:
+    if link.startswith("/memfd:"):
+        return "memfd", link[len("/memfd:") :].removesuffix(DELETED)
+    if link.startswith(SHM):
+        return "shared memory", ""
+    if ":[" in link and not link.startswith("/"):
+        # A namespace, `net:[4026531840]`, or another file that only the kernel has a name for.
+        return "anonymous inode", link.partition(":")[0]
+    # A POSIX queue's link is `/NAME`, which a file in the root directory could have too: ask the file system.
+    if link.count("/") == 1 and (_file_system(dev, path) == MQUEUE_MAGIC or _is_queue_device(dev)):
+        return "message queue", ""
+    if link.startswith("/dev/mqueue/") and _file_system(dev, path) == MQUEUE_MAGIC:
+        return "message queue", ""
+    return "file", ""
+
+
+def _identify_character(pid: int, fd: int, link: str, status: os.stat_result) -> ObjectInfo:
+    rdev = status.st_rdev
+    major, minor = os.major(rdev), os.minor(rdev)
+    key = f"{status.st_dev}:{status.st_ino}"
+    if rdev == _PTMX:
+        info = procfs.read_fdinfo(pid, fd)
+        index = info.extra.get("tty-index", ("",))[0] if info is not None else ""
+        peer = ""
+        if index:
+            key += f":{index}"
+            try:
+                slave = os.stat(f"/dev/pts/{index}")
+                peer = f"{slave.st_dev}:{slave.st_ino}"
+            except OSError:
+                pass
+        detail = f"master of pts/{index}" if index else "master"
+        return ObjectInfo(
+            key=key, kind="terminal", path=link, dev=status.st_dev, ino=status.st_ino, detail=detail, peer=peer
+        )
+    kind: ObjectKind = "terminal" if major in _tty_majors() else "character device"
+    return ObjectInfo(key=key, kind=kind, path=link, dev=status.st_dev, ino=status.st_ino, detail=f"{major}:{minor}")
+
+
+def _identify_anonymous(pid: int, fd: int, link: str, ofd: int) -> ObjectInfo:
+    name = link.removeprefix("anon_inode:")
+    kind = _ANONYMOUS.get(name, "anonymous inode")
+    detail = name if kind == "anonymous inode" else ""
+    if kind == "pidfd":
+        info = procfs.read_fdinfo(pid, fd)
+        detail = "pid " + info.extra.get("Pid", ("?",))[0] if info is not None else ""
+    return ObjectInfo(key=f"anon:{ofd}", kind=kind, detail=detail)
+
+
+def _identify_socket(pid: int, fd: int, link: str) -> ObjectInfo | None:
+    ino = int(link[8:-1])
+    try:
+        # sockfs names the protocol in an attribute: no descriptor need be borrowed for it.
+        protocol = os.getxattr(f"/proc/{pid}/fd/{fd}", "system.sockprotoname").rstrip(b"\0").decode("ascii", "replace")
+    except OSError:
+        protocol = ""
+    if not protocol and procfs.fd_link(pid, fd) != link:
+        return None
+    if protocol.startswith("UNIX") or not protocol:
+        one = sockets.unix_socket(ino)
+        if one is not None:
+            peer = f"socket:[{one.peer}]" if one.peer else ""
+            state = "unconnected" if one.state == 7 else sockets.STATES.get(one.state, "")
+            detail = f"{sockets.TYPES.get(one.type, '')} {state}".strip()
+            return ObjectInfo(
+                key=link,
+                kind="unix socket",
+                path=one.path,
+                dev=_socket_device(),
+                ino=ino,
+                detail=detail,
+                peer=peer,
+                capacity=_unix_capacity(one),
+            )
+    if protocol.startswith(("TCP", "MPTCP", "UDP")):
+        return _identify_inet(pid, fd, link, ino, protocol)
+    kind: ObjectKind = "unix socket" if protocol.startswith("UNIX") else "socket"
+    return ObjectInfo(key=link, kind=kind, dev=_socket_device(), ino=ino, detail=protocol)
+
+
+def _unix_capacity(one: sockets.UnixSocket) -> int:
+    """What its peer may have sent unread: a UNIX socket's bytes count against their sender's buffer (unix(7))."""
+    other = sockets.unix_socket(one.peer) if one.peer else None
+    return other.memory.send_limit if other is not None and other.memory is not None else 0
+
+
+def same_network(pid: int) -> bool:
+    """Whether a process is in our network namespace: if not, what sock_diag says of addresses is not about it."""
+    try:
+        return os.stat(f"/proc/{pid}/ns/net").st_ino == os.stat("/proc/self/ns/net").st_ino
+    except OSError:
+        return False
+
+
+def _identify_inet(pid: int, fd: int, link: str, ino: int, protocol: str) -> ObjectInfo:
+    kind: ObjectKind = "udp socket" if protocol.startswith("UDP") else "tcp socket"
+    detail = peer = ""
+    capacity = 0
+    with borrow(pid, fd) as number:
+        if number is not None:
+            try:
+                detail, peer, capacity = _inet_facts(pid, number, kind)
+            except OSError:
+                pass
+    return ObjectInfo(key=link, kind=kind, dev=_socket_device(), ino=ino, detail=detail, peer=peer, capacity=capacity)
+
+
+def _inet_facts(pid: int, number: int, kind: ObjectKind) -> tuple[str, str, int]:
+    """(detail, key of the peer, size of the receive buffer) of a borrowed TCP or UDP socket."""
+    one = socket.socket(fileno=number)
+    try:
+        local = one.getsockname()[:2]
+        capacity = one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        state = ""
+        protocol = socket.IPPROTO_UDP
+        if kind == "tcp socket":
+            protocol = socket.IPPROTO_TCP
+            info = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)
+            state = sockets.STATES.get(info[0], "")
+        try:
+            remote = one.getpeername()[:2]
+        except OSError:
+            return f"{sockets.show_end(local)} {state}".strip() if local[1] else state, "", capacity
+        family = one.family
+    finally:
+        # The descriptor is borrowed: whoever borrowed it gives it back.
+        one.detach()
+    other = sockets.inet_socket(family, protocol, remote, local) if same_network(pid) else None
+    peer = f"socket:[{other.ino}]" if other is not None and other.ino else ""
+    return f"{sockets.show_end(local)} → {sockets.show_end(remote)} {state}".strip(), peer, capacity

@@ -1,0 +1,331 @@
+"""Sockets as the kernel lists them: sock_diag(7) over netlink, /proc/net as the fallback.
+
+Only sockets of our own network namespace are listed. Inode numbers are those of `socket:[INO]` and are the same in
+all namespaces. No descriptor of the owner is touched, so nothing here can delay an end of file.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from ipcviz.kernel import procfs
+
+NETLINK_SOCK_DIAG: Final = 4  # linux/netlink.h
+SOCK_DIAG_BY_FAMILY: Final = 20  # linux/sock_diag.h
+_REQUEST: Final = 0x1
+_DUMP: Final = 0x300
+_DONE: Final = 3
+_ERROR: Final = 2
+_HEADER: Final = struct.Struct("=IHHII")
+_ATTRIBUTE: Final = struct.Struct("=HH")
+
+# linux/unix_diag.h
+_UNIX_REQUEST: Final = struct.Struct("=BBHIIIII")
+_UNIX_MESSAGE: Final = struct.Struct("=BBBxIII")
+_SHOW_NAME, _SHOW_PEER, _SHOW_RQLEN, _SHOW_MEMINFO = 0x01, 0x04, 0x10, 0x20
+_UNIX_NAME, _UNIX_PEER, _UNIX_RQLEN, _UNIX_MEMINFO = 0, 2, 4, 5
+
+# linux/inet_diag.h
+_INET_REQUEST: Final = struct.Struct("=BBBBI")
+_INET_MESSAGE: Final = struct.Struct("=BBBB")
+_INET_ID: Final = struct.Struct("!HH16s16s")
+_INET_TAIL: Final = struct.Struct("=IIIII")
+_INET_SKMEMINFO: Final = 7
+_NO_COOKIE: Final = 0xFFFFFFFF
+_ALL: Final = 0xFFFFFFFF
+
+# linux/net_tcp_states.h; UNIX sockets use the same numbers.
+STATES: Final = {
+    1: "established",
+    2: "syn-sent",
+    3: "syn-received",
+    4: "fin-wait-1",
+    5: "fin-wait-2",
+    6: "time-wait",
+    7: "closed",
+    8: "close-wait",
+    9: "last-ack",
+    10: "listening",
+    11: "closing",
+    12: "syn-received",
+}
+TYPES: Final = {1: "stream", 2: "datagram", 3: "raw", 5: "seqpacket"}
+ESTABLISHED: Final = 1
+LISTENING: Final = 10
+
+
+class Memory(NamedTuple):
+    """A socket's memory in bytes, bookkeeping included (SK_MEMINFO_* of linux/sock_diag.h)."""
+
+    received: int
+    receive_limit: int
+    sent: int
+    send_limit: int
+
+
+class UnixSocket(NamedTuple):
+    """A UNIX domain socket.
+
+    Attributes:
+        ino: Its inode.
+        type: SOCK_STREAM (1), SOCK_DGRAM (2) or SOCK_SEQPACKET (5).
+        state: A key of `STATES`.
+        path: The name that it is bound to; `@` stands for the NUL of an abstract one; empty if it has none.
+        peer: Inode of the socket that it is connected to, 0 if none or not known (/proc/net does not say).
+        receive_queue: Bytes waiting to be read from it; for a listening one, connections not yet accepted.
+        send_queue: Memory of what it sent and nobody has read, bookkeeping included; for a listening one, the most
+            connections that may wait. -1 if not known.
+        memory: Its buffers; None if not known.
+    """
+
+    ino: int
+    type: int
+    state: int
+    path: str = ""
+    peer: int = 0
+    receive_queue: int = -1
+    send_queue: int = -1
+    memory: Memory | None = None
+
+
+class InetSocket(NamedTuple):
+    """A TCP or UDP socket.
+
+    Attributes:
+        ino: Its inode, 0 if it has none left (time-wait) or is not accepted yet.
+        protocol: IPPROTO_TCP (6) or IPPROTO_UDP (17).
+        family: AF_INET or AF_INET6.
+        local: (address, port).
+        remote: (address, port); port 0 if it is not connected.
+        state: A key of `STATES`.
+        receive_queue: Bytes waiting to be read; for a listening one, connections not yet accepted.
+        send_queue: Bytes sent and not yet acknowledged; for a listening one, the most connections that may wait.
+        memory: Its buffers; None if not known.
+    """
+
+    ino: int
+    protocol: int
+    family: int
+    local: tuple[str, int]
+    remote: tuple[str, int]
+    state: int
+    receive_queue: int = 0
+    send_queue: int = 0
+    memory: Memory | None = None
+
+
+def _converse(body: bytes, dump: bool) -> list[bytes] | None:
+    """Send one request; the bodies of the answers, or None if the kernel refuses it or does not know it."""
+    try:
+        link = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
+    except OSError:
+        return None
+    with link:
+        # An answer comes at once or not at all; the limit is there so that a sample can never hang.
+        link.settimeout(1.0)
+        flags = _REQUEST | (_DUMP if dump else 0)
+        found: list[bytes] = []
+        try:
+            link.sendto(_HEADER.pack(_HEADER.size + len(body), SOCK_DIAG_BY_FAMILY, flags, 1, 0) + body, (0, 0))
+            while True:
+                data = link.recv(1 << 16)
+                offset = 0
+                while offset + _HEADER.size <= len(data):
+                    length, kind, _, _, _ = _HEADER.unpack_from(data, offset)
+                    if kind == _DONE:
+                        return found
+                    if kind == _ERROR or length < _HEADER.size:
+                        return None
+                    found.append(data[offset + _HEADER.size : offset + length])
+                    offset += (length + 3) & ~3
+                if not dump:
+                    return found
+        except OSError:
+            return None
+
+
+def _attributes(body: bytes, offset: int) -> dict[int, bytes]:
+    found = {}
+    while offset + _ATTRIBUTE.size <= len(body):
+        length, kind = _ATTRIBUTE.unpack_from(body, offset)
+        if length < _ATTRIBUTE.size:
+            break
+        found[kind] = body[offset + _ATTRIBUTE.size : offset + length]
+        offset += (length + 3) & ~3
+    return found
+
+
+def _memory(raw: bytes | None) -> Memory | None:
+    return Memory(*struct.unpack_from("=IIII", raw)) if raw is not None and len(raw) >= 16 else None
+
+
+def _name(raw: bytes) -> str:
+    if raw.startswith(b"\0"):
+        return "@" + procfs.text(raw[1:])
+    return os.fsdecode(raw.rstrip(b"\0"))
+
+
+def _unix_request(ino: int) -> bytes:
+    show = _SHOW_NAME | _SHOW_PEER | _SHOW_RQLEN | _SHOW_MEMINFO
+    return _UNIX_REQUEST.pack(socket.AF_UNIX, 0, 0, _ALL, ino, show, _NO_COOKIE, _NO_COOKIE)
+
+
+def parse_unix(body: bytes) -> UnixSocket | None:
+    """Decode a struct unix_diag_msg and its attributes."""
+    if len(body) < _UNIX_MESSAGE.size:
+        return None
+    _, kind, state, ino, _, _ = _UNIX_MESSAGE.unpack_from(body)
+    attributes = _attributes(body, _UNIX_MESSAGE.size)
+    queues = attributes.get(_UNIX_RQLEN, b"")
+    received, sent = struct.unpack_from("=II", queues) if len(queues) >= 8 else (-1, -1)
+    peer = attributes.get(_UNIX_PEER, b"")
+    return UnixSocket(
+        ino=ino,
+        type=kind,
+        state=state,
+        path=_name(attributes.get(_UNIX_NAME, b"")),
+        peer=int.from_bytes(peer[:4], "little" if struct.pack("=H", 1)[0] else "big"),
+        receive_queue=received,
+        send_queue=sent,
+        memory=_memory(attributes.get(_UNIX_MEMINFO)),
+    )
+
+
+def unix_socket(ino: int) -> UnixSocket | None:
+    """One UNIX socket by its inode; None if it is gone, in another network namespace, or sock_diag is missing."""
+    if not 0 < ino <= _ALL:
+        return None
+    found = _converse(_unix_request(ino), dump=False)
+    one = parse_unix(found[0]) if found else None
+    return one if one is not None and one.ino == ino else None
+
+
+def unix_sockets() -> dict[int, UnixSocket]:
+    """All UNIX sockets by inode."""
+    found = _converse(_unix_request(0), dump=True)
+    if found is None:
+        return parse_proc_unix(procfs.read_bytes("/proc/net/unix", whole=True) or b"")
+    sockets = (parse_unix(body) for body in found)
+    return {one.ino: one for one in sockets if one is not None}
+
+
+def parse_proc_unix(raw: bytes) -> dict[int, UnixSocket]:
+    """Parse /proc/net/unix, which has neither peers nor queues."""
+    found = {}
+    for line in raw.splitlines()[1:]:
+        words = line.split(None, 7)
+        if len(words) < 7:
+            continue
+        ino, flags, state = int(words[6]), int(words[3], 16), int(words[5], 16)
+        # SS_UNCONNECTED 1, SS_CONNECTING 2, SS_CONNECTED 3 (linux/net.h); __SO_ACCEPTCON marks a listening one.
+        known = LISTENING if flags & 0x10000 else {1: 7, 2: 2, 3: ESTABLISHED}.get(state, 7)
+        path = os.fsdecode(words[7]) if len(words) > 7 else ""
+        found[ino] = UnixSocket(ino=ino, type=int(words[4], 16), state=known, path=path)
+    return found
+
+
+def parse_inet(body: bytes, protocol: int) -> InetSocket | None:
+    """Decode a struct inet_diag_msg and its attributes."""
+    if len(body) < 72:
+        return None
+    family, state, _, _ = _INET_MESSAGE.unpack_from(body)
+    sport, dport, source, target = _INET_ID.unpack_from(body, 4)
+    _, received, sent, _, ino = _INET_TAIL.unpack_from(body, 52)
+    width = 4 if family == socket.AF_INET else 16
+    return InetSocket(
+        ino=ino,
+        protocol=protocol,
+        family=family,
+        local=(socket.inet_ntop(family, source[:width]), sport),
+        remote=(socket.inet_ntop(family, target[:width]), dport),
+        state=state,
+        receive_queue=received,
+        send_queue=sent,
+        memory=_memory(_attributes(body, 72).get(_INET_SKMEMINFO)),
+    )
+
+
+def _inet_request(family: int, protocol: int, identity: bytes = bytes(48)) -> bytes:
+    return _INET_REQUEST.pack(family, protocol, 1 << (_INET_SKMEMINFO - 1), 0, _ALL) + identity
+
+
+def inet_socket(
+    family: int, protocol: int, local: tuple[str, int], remote: tuple[str, int] = ("", 0)
+) -> InetSocket | None:
+    """The socket with these ends, looked up by the kernel's own hash and not by a listing; None if there is none."""
+    try:
+        ends = [socket.inet_pton(family, address) if address else b"" for address, _ in (local, remote)]
+    except OSError:
+        return None
+    here, there = (local[1], ends[0]), (remote[1], ends[1])
+    # TCP is asked from the socket's side, UDP from the side of a packet that comes to it (udp_dump_one).
+    for first, second in ((here, there), (there, here)) if protocol == socket.IPPROTO_UDP else ((here, there),):
+        identity = _INET_ID.pack(first[0], second[0], first[1], second[1])
+        identity += struct.pack("=III", 0, _NO_COOKIE, _NO_COOKIE)
+        found = _converse(_inet_request(family, protocol, identity), dump=False)
+        one = parse_inet(found[0], protocol) if found else None
+        # For want of an exact match the kernel answers with a socket that listens there.
+        if one is not None and one.local == local and one.remote[1] == remote[1]:
+            return one
+    return None
+
+
+def inet_sockets() -> dict[int, InetSocket]:
+    """All TCP and UDP sockets that have an inode, by it."""
+    return {one.ino: one for one in _all_inet() if one.ino}
+
+
+def _all_inet() -> Iterator[InetSocket]:
+    for protocol, name in ((socket.IPPROTO_TCP, "tcp"), (socket.IPPROTO_UDP, "udp")):
+        for family, suffix in ((socket.AF_INET, ""), (socket.AF_INET6, "6")):
+            found = _converse(_inet_request(family, protocol), dump=True)
+            if found is None:
+                raw = procfs.read_bytes(f"/proc/net/{name}{suffix}", whole=True) or b""
+                yield from parse_proc_inet(raw, protocol, family)
+            else:
+                yield from (one for one in (parse_inet(body, protocol) for body in found) if one is not None)
+
+
+def parse_proc_inet(raw: bytes, protocol: int, family: int) -> Iterator[InetSocket]:
+    """Parse /proc/net/tcp, tcp6, udp or udp6."""
+    for line in raw.splitlines()[1:]:
+        words = line.split()
+        if len(words) < 10:
+            continue
+        sent, _, received = words[4].partition(b":")
+        yield InetSocket(
+            ino=int(words[9]),
+            protocol=protocol,
+            family=family,
+            local=_hex_end(words[1], family),
+            remote=_hex_end(words[2], family),
+            state=int(words[3], 16),
+            receive_queue=int(received, 16),
+            send_queue=int(sent, 16),
+        )
+
+
+def _hex_end(word: bytes, family: int) -> tuple[str, int]:
+    address, _, port = word.partition(b":")
+    # The kernel prints each 32-bit group of the address as one number in the machine's byte order.
+    groups = [int(address[i : i + 8], 16) for i in range(0, len(address), 8)]
+    return socket.inet_ntop(family, struct.pack(f"={len(groups)}I", *groups)), int(port, 16)
+
+
+def other_end(sockets: dict[int, InetSocket], one: InetSocket) -> InetSocket | None:
+    """The socket at the other end of a connection, if it is on this machine and in this listing."""
+    if not one.remote[1]:
+        return None
+    for other in sockets.values():
+        if other.local == one.remote and other.remote == one.local and other.protocol == one.protocol:
+            return other
+    return None
+
+
+def show_end(end: tuple[str, int]) -> str:
+    """`127.0.0.1:80`, `[::1]:80`."""
+    return f"[{end[0]}]:{end[1]}" if ":" in end[0] else f"{end[0]}:{end[1]}"
