@@ -1,0 +1,241 @@
+"""What a program or library file says of itself: class, machine, functions' addresses, segments (elf(5)).
+
+pyelftools finds the sections; symbols are then looked up in the raw tables, because making an object of each of
+libc's three thousand costs a hundred times as much. Results are kept by the file's identity, size and time.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable
+from typing import BinaryIO, Final, NamedTuple
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import Section
+from elftools.elf.segments import InterpSegment
+
+PF_X: Final = 1
+STT_FUNC: Final = 2
+SHN_UNDEF: Final = 0
+VERSYM_HIDDEN: Final = 0x8000
+"""A symbol's version that is not the default one: `name@VERSION` and not `name@@VERSION`."""
+_SYMBOL: Final = struct.Struct("<IBBHQQ")
+
+
+class ElfClass(NamedTuple):
+    """A program's kind.
+
+    Attributes:
+        bits: 32 or 64. (x32 is 32 bits of EM_X86_64.)
+        machine: `EM_X86_64`, `EM_AARCH64`, ...
+        kind: `ET_EXEC`, `ET_DYN`, ...
+        static: It names no interpreter, so no dynamic linker loads libraries for it.
+        interpreter: Path of its dynamic linker; empty if static.
+    """
+
+    bits: int
+    machine: str
+    kind: str
+    static: bool
+    interpreter: str
+
+
+class Segment(NamedTuple):
+    """A loadable segment.
+
+    A byte at `vaddr + n` of the program is at `start - offset_of_line + offset + n` in a process, where `start` and
+    `offset_of_line` are those of the line of /proc/PID/maps that holds file offset `offset`.
+    """
+
+    offset: int
+    vaddr: int
+    filesz: int
+    memsz: int
+
+
+class _Program(NamedTuple):
+    """What is kept of a file."""
+
+    kind: ElfClass
+    executable: tuple[Segment, ...]
+    tables: tuple[_Table, ...]
+
+
+class _Table(NamedTuple):
+    """Places in the file of a symbol table, its names and its versions (empty for .symtab): (offset, size) each."""
+
+    symbols: tuple[int, int]
+    names: tuple[int, int]
+    versions: tuple[int, int]
+
+
+_Identity = tuple[int, int, int, int]
+
+
+def _identity(path: str) -> _Identity | None:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _open(path: str) -> BinaryIO | None:
+    try:
+        # Not to wait for the writer of a FIFO, which is not a program.
+        return open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
+    except (OSError, ValueError):
+        return None
+
+
+_programs: dict[_Identity, _Program | None] = {}
+_functions: dict[tuple[_Identity, frozenset[str]], dict[str, int]] = {}
+KEPT: Final = 256
+"""Files whose facts are kept."""
+
+
+def _program(path: str) -> _Program | None:
+    identity = _identity(path)
+    if identity is None:
+        return None
+    if identity not in _programs:
+        if len(_programs) >= KEPT:
+            _programs.clear()
+        _programs[identity] = _read_program(path)
+    return _programs[identity]
+
+
+def _read_program(path: str) -> _Program | None:
+    stream = _open(path)
+    if stream is None:
+        return None
+    with stream:
+        try:
+            return _parse_program(ELFFile(stream))
+        except (ELFError, OSError, ValueError, KeyError, AttributeError, struct.error):
+            # Not an ELF file, or a broken one.
+            return None
+
+
+def _parse_program(elf: ELFFile) -> _Program:
+    interpreter = ""
+    executable = []
+    for segment in elf.iter_segments():
+        if isinstance(segment, InterpSegment):
+            interpreter = segment.get_interp_name()
+        elif segment["p_type"] == "PT_LOAD" and segment["p_flags"] & PF_X:
+            executable.append(Segment(segment["p_offset"], segment["p_vaddr"], segment["p_filesz"], segment["p_memsz"]))
+    kind = ElfClass(elf.elfclass, elf["e_machine"], elf["e_type"], not interpreter, interpreter)
+    tables = []
+    if elf.elfclass == 64 and elf.little_endian:
+        for number, section in enumerate(elf.iter_sections()):
+            if section["sh_type"] in ("SHT_DYNSYM", "SHT_SYMTAB"):
+                names = elf.get_section(section["sh_link"])
+                versions = (0, 0)
+                if section["sh_type"] == "SHT_DYNSYM":
+                    for other in elf.iter_sections("SHT_GNU_versym"):
+                        if other["sh_link"] == number:
+                            versions = _place(other)
+                tables.append(_Table(_place(section), _place(names), versions))
+    return _Program(kind, tuple(executable), tuple(tables))
+
+
+def _place(section: Section) -> tuple[int, int]:
+    return section["sh_offset"], section["sh_size"]
+
+
+def machine_class(path: str) -> ElfClass | None:
+    """A program's class and machine; None if it can't be read or is no ELF file (a script, for example)."""
+    program = _program(path)
+    return None if program is None else program.kind
+
+
+def is_native(path: str, machine: str) -> bool:
+    """Whether a file is a 64-bit program for this machine (`EM_X86_64`, ...); true if it can't be read."""
+    kind = machine_class(path)
+    return kind is None or (kind.bits == 64 and kind.machine == machine)
+
+
+def is_static(path: str) -> bool:
+    """Whether a program is loaded by the kernel alone, with no dynamic linker."""
+    kind = machine_class(path)
+    return kind is not None and kind.static
+
+
+def executable_segments(path: str) -> tuple[Segment, ...]:
+    """The loadable segments with code; nothing if the file can't be read or is no ELF file."""
+    program = _program(path)
+    return () if program is None else program.executable
+
+
+def function_addresses(path: str, names: Iterable[str]) -> dict[str, int]:
+    """Addresses (st_value, before relocation) of the functions that a file defines under these names.
+
+    Of several versions of a dynamic symbol the default one is taken, which new programs are linked to. The symbol
+    table (.symtab) gives what the dynamic one has not, as in static programs.
+
+    Args:
+        path: The program or library.
+        names: The functions.
+
+    Returns:
+        Addresses by name, of those that are there; nothing if the file can't be read.
+    """
+    program = _program(path)
+    identity = _identity(path)
+    if program is None or identity is None:
+        return {}
+    wanted = frozenset(names)
+    found = _functions.get((identity, wanted))
+    if found is None:
+        if len(_functions) >= KEPT:
+            _functions.clear()
+        found = _functions[identity, wanted] = _look_up(path, program, wanted)
+    return dict(found)
+
+
+def _look_up(path: str, program: _Program, names: frozenset[str]) -> dict[str, int]:
+    stream = _open(path)
+    if stream is None:
+        return {}
+    found: dict[str, int] = {}
+    with stream:
+        for table in sorted(program.tables, key=lambda table: not table.versions[1]):
+            try:
+                symbols, strings, versions = (_bytes(stream, place) for place in table)
+            except OSError:
+                continue
+            for name, value in _scan(symbols, strings, versions, names).items():
+                found.setdefault(name, value)
+    return found
+
+
+def _bytes(stream: BinaryIO, place: tuple[int, int]) -> bytes:
+    stream.seek(place[0])
+    return stream.read(place[1])
+
+
+def _scan(symbols: bytes, strings: bytes, versions: bytes, names: Iterable[str]) -> dict[str, int]:
+    """Values of the defined functions with these names in a symbol table."""
+    offsets = {}
+    for name in names:
+        # A name may share the end of a longer one's, so each place where it ends in a NUL can be meant.
+        raw = name.encode() + b"\0"
+        start = strings.find(raw)
+        while start >= 0:
+            offsets[start] = name
+            start = strings.find(raw, start + 1)
+    found: dict[str, int] = {}
+    if not offsets:
+        return found
+    size = len(symbols) // _SYMBOL.size * _SYMBOL.size
+    for index, (where, info, _, section, value, _) in enumerate(_SYMBOL.iter_unpack(symbols[:size])):
+        if where in offsets and info & 0xF == STT_FUNC and section != SHN_UNDEF:
+            hidden = False
+            if len(versions) >= 2 * index + 2:
+                hidden = bool(struct.unpack_from("<H", versions, 2 * index)[0] & VERSYM_HIDDEN)
+            if not hidden or offsets[where] not in found:
+                found[offsets[where]] = value
+    return found
