@@ -37,7 +37,7 @@ from ipcviz.events import (
 )
 from ipcviz.model.calls import OPENS, take_call
 from ipcviz.model.draft import NO_ROWS, Draft
-from ipcviz.model.signals import take_delivery, take_handler_return
+from ipcviz.model.signals import seen_handling, take_delivery, take_handler_return
 from ipcviz.model.state import (
     CallInProgress,
     Descriptor,
@@ -327,7 +327,13 @@ def _sample(draft: Draft, event: Sample) -> None:
             continue
         # /proc shows who the parent is now: an orphan's changes.
         draft.put_process(
-            replace(process, sample=sampled, parent=sampled.ppid or process.parent, name=sampled.name or process.name)
+            replace(
+                process,
+                sample=sampled,
+                parent=sampled.ppid or process.parent,
+                name=sampled.name or process.name,
+                handling=seen_handling(process.handling, sampled),
+            )
         )
         for line in sampled.threads:
             thread = draft.threads.get(line.tid)

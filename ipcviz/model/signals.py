@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import immutables
 import msgspec
 
-from ipcviz.events import HandlerReturned, Sent, SignalDelivered
+from ipcviz.events import HandlerReturned, ProcessSample, Sent, SignalDelivered
 from ipcviz.model.draft import Draft
-from ipcviz.model.state import SENT_KEPT, SignalSent
+from ipcviz.model.state import SENT_KEPT, Handling, SignalSent
 
 replace = msgspec.structs.replace
+
+Dispositions = immutables.Map[int, Handling]
 
 FIRST_REAL_TIME = 32
 """The kernel's SIGRTMIN; glibc keeps 32 and 33 to itself. From here on signals queue (signal(7))."""
@@ -80,6 +83,25 @@ def take_delivery(draft: Draft, event: SignalDelivered) -> None:
         )
     draft.put_thread(thread)
     draft.note("signal", event.pid, event.signo)
+
+
+def seen_handling(known: Dispositions, sampled: ProcessSample) -> Dispositions:
+    """Dispositions as SigIgn and SigCgt of /proc/PID/status say; flags and masks stay where the action agrees.
+
+    A zombie's status shows none, and tells nothing.
+    """
+    if sampled.state in "ZX":
+        return known
+    for signo, how in known.items():
+        bit = 1 << (signo - 1)
+        if not (sampled.ignored if how.action == "ignore" else sampled.caught) & bit:
+            known = known.delete(signo)
+    ignored, caught = sampled.ignored, sampled.caught
+    for signo in range(1, 65):
+        bit = 1 << (signo - 1)
+        if (ignored | caught) & bit and signo not in known:
+            known = known.set(signo, Handling(action="ignore" if ignored & bit else "catch"))
+    return known
 
 
 def take_handler_return(draft: Draft, event: HandlerReturned) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from ipcviz.events import (
     Level,
+    Maps,
     ProcessSample,
     Reaped,
     Resumed,
@@ -294,7 +295,20 @@ class Sampler:
         if not pids:
             return
         self._turn += 1
-        self.check_table(pids[self._turn % len(pids)])
+        pid = pids[self._turn % len(pids)]
+        self.check_table(pid)
+        if pid in self._context.state.mappings:
+            self.check_maps(pid)
+
+    def check_maps(self, pid: int) -> None:
+        """Read a process's shared mappings: munmap is no call that a sampled process is stopped at."""
+        lines = maps.read_maps(pid)
+        if lines is None:
+            return
+        entries = tuple(maps.shared_entries(lines))
+        if entries != self._context.state.mappings.get(pid, ()):
+            t, n = self._context.stamp()
+            self._context.emit(Maps(t=t, n=n, pid=pid, entries=entries))
 
     def check_table(self, pid: int, reason: str = "sample") -> None:
         """Where the computed table differs from /proc, say so and put the kernel's in its place."""

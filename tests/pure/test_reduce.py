@@ -342,6 +342,21 @@ def test_sample_sets_states_and_masks():
     assert (thread.state, thread.blocked, thread.pending, state.processes[10].parent) == ("S", 1, 2, 7)
 
 
+def test_dispositions_follow_proc_status():
+    """What was inherited, or set before we came, is known from SigIgn and SigCgt alone."""
+    state = reduce_all(
+        [
+            *start(),
+            call("rt_sigaction", Disposition(signo=2, action="catch", flags=("SA_RESTART",))),
+            call("rt_sigaction", Disposition(signo=3, action="catch")),
+            Sample(t=1.0, processes=(ProcessSample(pid=10, state="S", ignored=1 << 12, caught=1 << 1),)),
+        ]
+    )
+    handling = state.processes[10].handling
+    assert {signo: how.action for signo, how in handling.items()} == {2: "catch", 13: "ignore"}
+    assert handling[2].flags == ("SA_RESTART",)
+
+
 def test_changed_names_what_the_last_event_touched_and_nothing_else():
     state = reduce_all([*piped(), call("close", Closed(fd=4))])
     assert ("fd", 10, 4) in state.changed
