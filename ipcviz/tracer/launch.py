@@ -104,6 +104,7 @@ def launch(config: LaunchConfig, arch: Arch, program: bytes, options: int) -> La
     number = seccomp.seccomp_number(arch)
     pid = os.fork()
     if pid == 0:
+        os.close(go_write)
         _child(config, path, slave, go_read, failed_write, program, number)
     os.close(go_read)
     os.close(failed_write)

@@ -94,6 +94,8 @@ class Sampler:
 
     def sample(self) -> None:
         """Look at everything once and emit what changed."""
+        if not all(process.executed for process in self._processes.values()):
+            return  # the command's process is still ours
         state = self._context.state
         held = holders(state)
         levels = tuple(self._changed_levels(state, held))
