@@ -23,12 +23,18 @@ __all__ = [
     "decode_flags",
     "identify",
     "identify_link",
+    "missing_features",
     "read_entry",
     "read_table",
     "same_description",
+    "same_memory",
+    "same_table",
 ]
 
-KCMP_FILE: Final = 0  # linux/kcmp.h
+# linux/kcmp.h
+KCMP_FILE: Final = 0
+KCMP_VM: Final = 1
+KCMP_FILES: Final = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
@@ -114,6 +120,24 @@ def same_description(pid1: int, fd1: int, pid2: int, fd2: int) -> bool | None:
     return None if order is None else order == "same"
 
 
+def _same(kind: int, pid1: int, pid2: int) -> bool | None:
+    number = _kcmp_number()
+    if number < 0:
+        return None
+    result = _syscall(number, pid1, pid2, kind, 0, 0)
+    return result == 0 if 0 <= result <= 3 else None
+
+
+def same_table(pid1: int, pid2: int) -> bool | None:
+    """Whether two tasks share one descriptor table (clone(2), CLONE_FILES); None if that can't be known."""
+    return _same(KCMP_FILES, pid1, pid2)
+
+
+def same_memory(pid1: int, pid2: int) -> bool | None:
+    """Whether two tasks share one address space (clone(2), CLONE_VM); None if that can't be known."""
+    return _same(KCMP_VM, pid1, pid2)
+
+
 def can_compare() -> bool:
     """Whether this kernel has kcmp(2) (CONFIG_KCMP) and lets us use it, tried on ourselves."""
     r, w = os.pipe2(os.O_CLOEXEC)
@@ -123,6 +147,22 @@ def can_compare() -> bool:
     finally:
         os.close(r)
         os.close(w)
+
+
+def missing_features() -> tuple[str, ...]:
+    """What this kernel, or a sandbox that we are in, does not allow, and what is lost by it, a sentence each."""
+    found = []
+    if not can_borrow():
+        found.append(
+            "Descriptors can't be borrowed (pidfd_getfd needs Linux 5.6, and a sandbox may forbid it):"
+            " how full pipes and queues are, and what waits in them, is not shown."
+        )
+    if not can_compare():
+        found.append(
+            "Open file descriptions can't be compared (kcmp is not in this kernel, or a sandbox forbids it):"
+            " which descriptors share one is known only from traced calls."
+        )
+    return tuple(found)
 
 
 class _Group:
