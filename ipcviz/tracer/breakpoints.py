@@ -92,7 +92,9 @@ def remove_all(process: TracedProcess, tid: int, arch: Arch) -> None:
     """Take all breakpoints out again, through a stopped thread of the process."""
     for address, (original, _, _) in process.breakpoints.items():
         ptrace.poke(tid, address, original[: len(arch.breakpoint)])
-    process.breakpoints = {}
+    # Other threads may have trapped already, and their stops are still to come.
+    process.retired.update(process.breakpoints)
+    process.breakpoints.clear()
 
 
 def step_over(task: Task, arch: Arch, registers: list[int], address: int, mask: int) -> int | None:

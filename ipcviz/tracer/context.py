@@ -76,5 +76,6 @@ class Context:
     def say_coverage(self, process: TracedProcess, *, full: bool, reason: str) -> None:
         """From here on a process's data calls are all traced, or not."""
         process.full = full
+        process.quiet_since = 0.0
         t, n = self.stamp()
         self.emit(Coverage(t=t, n=n, pid=process.pid, full=full, reason=reason))

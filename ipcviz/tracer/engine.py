@@ -172,7 +172,7 @@ class Engine:
             calls = self.sampler.data_calls(process.pid)
             rate = (calls - process.seen_calls) / max(now - process.seen_at, 1e-3)
             process.seen_calls, process.seen_at = calls, now
-            if rate > self._context.config.budget / 4:
+            if rate > self._context.config.budget / 4 or not process.quiet_since:
                 process.quiet_since = now
             elif now - process.quiet_since > QUIET_SECONDS:
                 self._context.say_coverage(process, full=True, reason="quiet again")
@@ -238,13 +238,19 @@ class Engine:
             self._adopt(parent, tid)
             self._context.emit(ThreadCreated(t=t, n=n, pid=parent.pid, tid=tid, by=task.tid))
         else:
-            process = TracedProcess(tid, full=parent.full, foreign=parent.foreign, breakpoints=dict(parent.breakpoints))
-            process.executed = parent.executed
+            process = TracedProcess(
+                tid,
+                full=parent.full,
+                foreign=parent.foreign,
+                breakpoints=dict(parent.breakpoints),
+                retired=set(parent.retired),
+                executed=parent.executed,
+            )
             hows: dict[int, How] = {ptrace.EVENT_FORK: "fork", ptrace.EVENT_VFORK: "vfork", ptrace.EVENT_CLONE: "clone"}
             how = hows[event]
             shares_memory = event == ptrace.EVENT_VFORK or bool(descriptors.same_memory(parent.pid, tid))
             if shares_memory:
-                process.breakpoints = parent.breakpoints
+                process.breakpoints, process.retired = parent.breakpoints, parent.retired
             self._adopt(process, tid)
             self.sampler.inherit(parent.pid, tid)
             self._context.emit(
@@ -275,7 +281,7 @@ class Engine:
         leader.semaphore = ""
         leader.sampled_call = ()
         self._calls.forget(process.pid)
-        process.breakpoints = {}
+        process.breakpoints, process.retired = {}, set()
         self.sampler.forget_memory(process.pid)
         first = not process.executed
         process.executed = True

@@ -25,11 +25,12 @@ class SemaphoreStops:
     def address(self, task: Task) -> int:
         """Address of the breakpoint that a thread stands at; 0 if the trap is the program's own."""
         process = task.process
-        registers = ptrace.get_registers(task.tid, self._context.arch) if process.breakpoints else None
+        mine = process.breakpoints or process.retired
+        registers = ptrace.get_registers(task.tid, self._context.arch) if mine else None
         if registers is None:
             return 0
         address = registers[self._context.arch.pc] - self._context.arch.trap_skip
-        return address if address in process.breakpoints else 0
+        return address if address in process.breakpoints or address in process.retired else 0
 
     def take(self, task: Task, address: int) -> int | None:
         """Say what the thread is about to do, and bring it past the breakpoint.
@@ -39,6 +40,10 @@ class SemaphoreStops:
         """
         registers = ptrace.get_registers(task.tid, self._context.arch)
         if registers is None:
+            return None
+        if address not in task.process.breakpoints:
+            registers[self._context.arch.pc] = address
+            ptrace.set_registers(task.tid, self._context.arch, registers)
             return None
         name = task.process.breakpoints[address][1]
         if task.step_over == address:

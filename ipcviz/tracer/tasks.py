@@ -73,6 +73,7 @@ class TracedProcess:
         full: Data calls are traced.
         foreign: It runs a program of another architecture: its calls can't be decoded.
         breakpoints: By address: the original bytes, the function's name, the address of their copy (0 if none).
+        retired: Addresses of breakpoints that were taken out.
         window_start: When the current budget window began.
         window_calls: Data calls seen in it.
         quiet_since: Since when a sampled process has been below the budget.
@@ -86,6 +87,7 @@ class TracedProcess:
     full: bool = True
     foreign: bool = False
     breakpoints: dict[int, tuple[bytes, str, int]] = field(default_factory=dict)
+    retired: set[int] = field(default_factory=set)
     window_start: float = 0.0
     window_calls: int = 0
     quiet_since: float = 0.0
