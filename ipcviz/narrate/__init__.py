@@ -1,1 +1,19 @@
-"""From an event to a plain sentence in the field's terms."""
+"""Sentences: each event that matters between processes, said in plain words in the field's terms. Pure."""
+
+from ipcviz.narrate.narrate import narrate
+from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
+from ipcviz.narrate.words import count_bytes, plain_size, signal_name, signal_names, who
+
+__all__ = [
+    "DETAIL",
+    "NOISE",
+    "STEP",
+    "TURN",
+    "Sentence",
+    "count_bytes",
+    "narrate",
+    "plain_size",
+    "signal_name",
+    "signal_names",
+    "who",
+]

@@ -1,0 +1,458 @@
+"""System calls in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from ipcviz.events import (
+    Call,
+    Capacity,
+    Closed,
+    CloseOnExec,
+    Disposition,
+    Duplicated,
+    Mapped,
+    Mask,
+    NameCreated,
+    NameRemoved,
+    Opened,
+    Sent,
+    StatusFlags,
+    Timer,
+    Unmapped,
+    WorkingDirectory,
+)
+from ipcviz.model import query
+from ipcviz.model.calls import MOVES, READS, WRITES
+from ipcviz.model.state import Object, State
+from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Subject
+from ipcviz.narrate.words import count_bytes, end_of, is_noise, label_of, named, signal_name, signal_names, who
+
+Told = tuple[str, int, Subject, tuple[str, ...]]
+"""What follows the process's name, its weight, its subject, and the keys of what it names."""
+
+_SEEN_BY_OTHERS: Final = frozenset(
+    {
+        "pipe",
+        "fifo",
+        "unix socket",
+        "tcp socket",
+        "udp socket",
+        "socket",
+        "message queue",
+        "shared memory",
+        "memfd",
+        "eventfd",
+        "terminal",
+    }
+)
+
+
+def narrate_call(event: Call, before: State, after: State) -> Sentence | None:
+    """A returned call as a sentence; None for calls that matter to nobody else and failed or changed nothing."""
+    told = _told(event, before, after)
+    if told is None:
+        return None
+    words, weight, subject, keys = told
+    subject_words = who(after, event.pid, event.tid)
+    group, amount = "", 0
+    if subject == "data":
+        moved = max(event.ret, 0)
+        group = f"{event.tid} {event.name} {event.object} {'' if moved else event.error or 'end'}"
+        amount = moved
+    return Sentence(event.n, event.t, event.pid, f"{subject_words} {words}", weight, subject, keys, group, amount)
+
+
+def _told(event: Call, before: State, after: State) -> Told | None:
+    if event.name in READS or event.name in WRITES:
+        return _data(event, after)
+    if event.name in MOVES:
+        return _moved(event, before, after)
+    if event.name in _SPECIAL:
+        found = _SPECIAL[event.name](event, before, after)
+        if found is not None:
+            return found
+    if event.effects:
+        return _effects(event, before, after)
+    if event.error and event.name in _FAILING:
+        return _failed(event)
+    return None
+
+
+def _fd(event: Call, name: str = "fd") -> str:
+    number = event.args.get(name)
+    return f" (fd {number})" if isinstance(number, int) else ""
+
+
+def _weight(thing: Object | None) -> int:
+    if thing is None or thing.info.kind in _SEEN_BY_OTHERS:
+        return STEP
+    return NOISE if is_noise(thing.info.path) else DETAIL
+
+
+_BECAUSE: Final = {
+    ("EAGAIN", True): "it is empty, and its open file description does not block",
+    ("EAGAIN", False): "it is full, and its open file description does not block",
+    ("EPIPE", False): "no reader is left",
+    ("EINTR", True): "a signal's handler ran first",
+    ("EINTR", False): "a signal's handler ran first",
+    ("ECONNRESET", True): "the other end is gone",
+    ("EBADF", True): "that descriptor is not open for it",
+    ("EBADF", False): "that descriptor is not open for it",
+}
+
+
+def _data(event: Call, after: State) -> Told:
+    reads = event.name in READS
+    thing = after.objects.get(event.object)
+    label = thing.label if thing else "an object that is not known"
+    keys = (event.object,) if event.object else ()
+    weight = _weight(thing)
+    if event.error:
+        why = _BECAUSE.get((event.error, reads))
+        text = f"got {event.error} from {event.name}{_fd(event)} on {label}" + (f": {why}" if why else "")
+        return text, max(weight, DETAIL), "data", keys
+    if reads and event.ret == 0:
+        text = f"read end of file from {label}{_fd(event)}"
+        if thing is not None and thing.info.kind in ("pipe", "fifo"):
+            return f"{text}: it is empty and no writer is left", TURN, "data", keys
+        return text, weight, "data", keys
+    if event.name == "mq_timedreceive":
+        return f"took a message of {count_bytes(event.ret)} from {label}", STEP, "data", keys
+    if reads:
+        return f"read {count_bytes(event.ret)} from {label}{_fd(event)}", weight, "data", keys
+    text = f"wrote {count_bytes(event.ret)} to {label}{_fd(event)}"
+    asked = event.args.get("count", event.args.get("len", event.ret))
+    if isinstance(asked, int) and asked > event.ret:
+        text += f", of {asked:,} that it had"
+    return text, weight, "data", keys
+
+
+def _moved(event: Call, before: State, after: State) -> Told:
+    ends = []
+    for name in ("fd_in", "fd_out"):
+        number = event.args.get(name)
+        ends.append(query.object_behind(after, event.pid, number) if isinstance(number, int) else None)
+    labels = [
+        f"{end.label if end else '?'}{_fd(event, name)}" for end, name in zip(ends, ("fd_in", "fd_out"), strict=True)
+    ]
+    keys = tuple(end.info.key for end in ends if end)
+    weight = max(_weight(end) for end in ends)
+    if event.error:
+        return f"got {event.error} from {event.name} from {labels[0]} to {labels[1]}", weight, "data", keys
+    if event.ret == 0:
+        return f"found the end of {labels[0]} in {event.name}", weight, "data", keys
+    return f"moved {count_bytes(event.ret)} from {labels[0]} to {labels[1]} by {event.name}", weight, "data", keys
+
+
+def _pair(event: Call, before: State, after: State) -> Told | None:
+    ends = [e for e in event.effects if isinstance(e, Opened)]
+    if len(ends) != 2:
+        return None
+    first, second = ends
+    if event.name.startswith("pipe"):
+        label = label_of(after, first.object.key)
+        return (
+            f"made the pipe {label}: read end {first.fd}, write end {second.fd}",
+            TURN,
+            "descriptor",
+            (first.object.key,),
+        )
+    labels = [label_of(after, e.object.key) for e in ends]
+    text = f"made the socket pair {labels[0]} and {labels[1]}: descriptors {first.fd} and {second.fd}"
+    return text, TURN, "descriptor", tuple(e.object.key for e in ends)
+
+
+def _kill(event: Call, before: State, after: State) -> Told | None:
+    sent = next((e for e in event.effects if isinstance(e, Sent)), None)
+    if sent is not None:
+        return _sent(sent, after)
+    if event.error:
+        target = event.args.get("pid", event.args.get("tgid", "?"))
+        return f"could not signal process {target}: {event.error}", STEP, "signal", ()
+    return None
+
+
+def _sent(effect: Sent, after: State) -> Told:
+    name = signal_name(effect.signo)
+    if effect.target == 0:
+        target = "its own process group"
+    elif effect.target == -1:
+        target = "every process that it may signal"
+    elif effect.target < 0:
+        target = f"the process group {-effect.target}"
+    else:
+        target = who(after, effect.target, effect.tid)
+    return f"sent {name} to {target}", TURN, "signal", ()
+
+
+def _connect(event: Call, before: State, after: State) -> Told | None:
+    thing = after.objects.get(event.object)
+    label = thing.label if thing else "a socket"
+    where = event.args.get("addr", "")
+    keys = (event.object,) if event.object else ()
+    if event.error:
+        return (
+            f"could not {event.name} {label}{_fd(event)}{f' to {where}' if where else ''}: {event.error}",
+            STEP,
+            "name",
+            keys,
+        )
+    words = {"connect": "connected", "bind": "bound", "listen": "listens on"}[event.name]
+    if event.name == "listen":
+        return f"{words} {label}{_fd(event)}", STEP, "name", keys
+    return f"{words} {label}{_fd(event)}{f' to {where}' if where else ''}", STEP, "name", keys
+
+
+def _accept(event: Call, before: State, after: State) -> Told | None:
+    opened = next((e for e in event.effects if isinstance(e, Opened)), None)
+    if opened is None:
+        return None
+    label = label_of(after, opened.object.key)
+    text = f"accepted a connection on {label_of(after, event.object)}{_fd(event)}: {label} is descriptor {opened.fd}"
+    return text, TURN, "descriptor", (opened.object.key,)
+
+
+def _mq_send(event: Call, before: State, after: State) -> Told | None:
+    label = label_of(after, event.object)
+    if event.error:
+        return f"got {event.error} from mq_timedsend on {label}", STEP, "data", (event.object,)
+    size = event.args.get("msg_len", event.args.get("len", 0))
+    size_words = f" of {count_bytes(size)}" if isinstance(size, int) and size else ""
+    return f"put a message{size_words} into {label}", STEP, "data", (event.object,)
+
+
+def _semop(event: Call, before: State, after: State) -> Told | None:
+    number = event.args.get("semid", "?")
+    if event.error:
+        return f"got {event.error} from semop on System V set {number}", STEP, "semaphore", ()
+    operations = event.args.get("sops", "")
+    return f"did semop on System V set {number}{f': {operations}' if operations else ''}", STEP, "semaphore", ()
+
+
+def _sysv_message(event: Call, before: State, after: State) -> Told | None:
+    number = event.args.get("msqid", "?")
+    if event.error:
+        return f"got {event.error} from {event.name} on System V queue {number}", STEP, "data", ()
+    size = event.ret if event.name == "msgrcv" else event.args.get("msgsz", 0)
+    size_words = f" of {count_bytes(size)}" if isinstance(size, int) else ""
+    verb = "took a message" if event.name == "msgrcv" else "put a message"
+    return (
+        f"{verb}{size_words} {'from' if event.name == 'msgrcv' else 'into'} System V queue {number}",
+        STEP,
+        "data",
+        (),
+    )
+
+
+def _ready(event: Call, before: State, after: State) -> Told | None:
+    if event.error:
+        return None
+    if event.ret == 0:
+        return f"found no descriptor ready in {event.name}", NOISE, "wait", ()
+    return f"found {event.ret} descriptor{'s' if event.ret != 1 else ''} ready in {event.name}", DETAIL, "wait", ()
+
+
+_SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
+    "pipe": _pair,
+    "pipe2": _pair,
+    "socketpair": _pair,
+    "kill": _kill,
+    "tkill": _kill,
+    "tgkill": _kill,
+    "rt_sigqueueinfo": _kill,
+    "pidfd_send_signal": _kill,
+    "connect": _connect,
+    "bind": _connect,
+    "listen": _connect,
+    "accept": _accept,
+    "accept4": _accept,
+    "mq_timedsend": _mq_send,
+    "semop": _semop,
+    "semtimedop": _semop,
+    "msgsnd": _sysv_message,
+    "msgrcv": _sysv_message,
+    "poll": _ready,
+    "ppoll": _ready,
+    "select": _ready,
+    "pselect6": _ready,
+    "epoll_wait": _ready,
+    "epoll_pwait": _ready,
+}
+
+_FAILING: Final = frozenset(
+    {"open", "openat", "openat2", "creat", "execve", "execveat", "fork", "vfork", "clone", "clone3", "mkfifo", "mknod"}
+    | {"mknodat", "unlink", "unlinkat", "dup", "dup2", "dup3", "close", "mmap", "shmget", "semget", "msgget", "mq_open"}
+    | {"flock", "fcntl", "lseek", "ftruncate", "socket", "wait4", "waitid", "setpgid"}
+)
+_LOOKS_UP: Final = frozenset({"ENOENT", "ENOTDIR", "EACCES"})
+
+
+def _failed(event: Call) -> Told:
+    what = event.args.get("path", event.args.get("pathname", event.args.get("filename", event.args.get("fd", ""))))
+    text = f"got {event.error} from {event.name}" + (f" of {what}" if what != "" else "")
+    plain = event.name.startswith(("open", "execve")) and event.error in _LOOKS_UP
+    noise = plain and (event.name.startswith("execve") or is_noise(str(what)))
+    return text, NOISE if noise else DETAIL, "process", ()
+
+
+def _effects(event: Call, before: State, after: State) -> Told | None:
+    """The call's first effect that says something; further ones of the same call are its details."""
+    for effect in event.effects:
+        told = _effect(event, effect, before, after)
+        if told is not None:
+            return told
+    return None
+
+
+def _effect(event: Call, effect: object, before: State, after: State) -> Told | None:
+    match effect:
+        case Opened():
+            return _opened(event, effect, before, after)
+        case Duplicated():
+            thing = query.object_behind(after, event.pid, effect.fd)
+            behind = f" ({_end(after, event.pid, effect.fd)})" if thing else ""
+            replaced = query.object_behind(before, event.pid, effect.fd)
+            instead = f", and no longer {replaced.label}" if replaced and thing and replaced is not thing else ""
+            weight = STEP if thing is None or thing.info.kind in _SEEN_BY_OTHERS else max(_weight(thing), DETAIL)
+            text = f"made descriptor {effect.fd} a duplicate of {effect.source}{behind}{instead}"
+            return text, weight, "descriptor", (thing.info.key,) if thing else ()
+        case Closed():
+            return _closed(event, effect, before, after)
+        case CloseOnExec():
+            what = "will be closed" if effect.cloexec else "will stay open"
+            return f"set that descriptor {effect.fd} {what} at exec", DETAIL, "descriptor", ()
+        case StatusFlags():
+            label = _end(after, event.pid, effect.fd)
+            flags = ", ".join(effect.flags) or "none"
+            return f"set the status flags behind descriptor {effect.fd} ({label}): {flags}", STEP, "descriptor", ()
+        case Capacity():
+            text = f"set the capacity of {label_of(after, effect.object)} to {count_bytes(effect.capacity)}"
+            return text, STEP, "data", (effect.object,)
+        case Mapped():
+            return _mapped(effect, after)
+        case Unmapped():
+            return _unmapped(effect, before, event.pid)
+        case Disposition():
+            return _disposition(event, effect, before)
+        case Mask():
+            return _mask(event, effect, before)
+        case Sent():
+            return _sent(effect, after)
+        case NameCreated():
+            return _name_created(event, effect)
+        case NameRemoved():
+            return f"removed the name {effect.path}", STEP, "name", (effect.object,) if effect.object else ()
+        case Timer():
+            name = signal_name(effect.signo)
+            if not effect.seconds:
+                return f"disarmed its timer for {name}", STEP, "signal", ()
+            again = f", and again every {effect.interval:g} s" if effect.interval else ""
+            return f"armed a timer: {name} in {effect.seconds:g} s{again}", TURN, "signal", ()
+        case WorkingDirectory():
+            return f"changed its directory to {effect.path}", DETAIL, "process", ()
+    return None
+
+
+def _end(state: State, pid: int, fd: int) -> str:
+    """What is behind a descriptor, with the end that it is: `P1, write end`."""
+    thing = query.object_behind(state, pid, fd)
+    if thing is None:
+        return "not known"
+    descriptor = query.table_of(state, pid)[fd]
+    end = end_of(state.open_files[descriptor.ofd].mode, thing.info.kind)
+    return f"{thing.label}, {end}" if end else thing.label
+
+
+_FOR: Final = {"r": "for reading", "w": "for writing", "rw": "for reading and writing", "path": "as a path only"}
+
+
+def _opened(event: Call, effect: Opened, before: State, after: State) -> Told:
+    thing = after.objects.get(effect.object.key)
+    what = named(thing) if thing else effect.object.path or effect.object.kind
+    key = (effect.object.key,)
+    if event.name in ("recvmsg", "recvmmsg"):
+        return f"received descriptor {effect.fd}: {what}", TURN, "descriptor", key
+    if event.name == "socket":
+        return f"made {what}: descriptor {effect.fd}", STEP, "descriptor", key
+    if effect.object.kind == "file" and effect.object.path:
+        what = effect.object.path
+    weight = STEP if effect.object.kind in _SEEN_BY_OTHERS else NOISE if is_noise(effect.object.path) else DETAIL
+    if effect.object.kind == "file" and effect.mode != "r" and weight:
+        weight = STEP
+    verb = "opened" if event.name.startswith(("open", "creat", "mq_open")) else "made"
+    flags = f", {', '.join(effect.flags)}" if effect.flags else ""
+    return f"{verb} {what} {_FOR[effect.mode]}{flags}: descriptor {effect.fd}", weight, "descriptor", key
+
+
+def _closed(event: Call, effect: Closed, before: State, after: State) -> Told:
+    thing = query.object_behind(before, event.pid, effect.fd)
+    if thing is None:
+        return f"closed descriptor {effect.fd}", DETAIL, "descriptor", ()
+    text = f"closed descriptor {effect.fd} ({_end(before, event.pid, effect.fd)})"
+    key = thing.info.key
+    if thing.info.kind not in ("pipe", "fifo"):
+        return text, STEP if thing.info.kind in _SEEN_BY_OTHERS else NOISE, "descriptor", (key,)
+    left = {f.mode for f in after.open_files.values() if f.object == key}
+    had = {f.mode for f in before.open_files.values() if f.object == key}
+    if had & {"w", "rw"} and not left & {"w", "rw"} and left:
+        return f"{text}: no writer is left, so its reader will find the end of file", TURN, "descriptor", (key,)
+    if had & {"r", "rw"} and not left & {"r", "rw"} and left:
+        return f"{text}: no reader is left, so the next write will raise SIGPIPE", TURN, "descriptor", (key,)
+    return text, STEP, "descriptor", (key,)
+
+
+def _mapped(effect: Mapped, after: State) -> Told:
+    label = label_of(after, effect.object.key)
+    kind = "shared" if effect.shared else "private"
+    text = f"mapped {count_bytes(effect.length)} of {label} {kind}, {effect.prot}, at {effect.start:#x}"
+    weight = NOISE if is_noise(effect.object.path) else STEP if effect.shared else DETAIL
+    return text, weight, "memory", (effect.object.key,)
+
+
+def _unmapped(effect: Unmapped, before: State, pid: int) -> Told | None:
+    end = effect.start + effect.length
+    for entry in before.mappings.get(pid, ()):
+        if effect.start <= entry.start and entry.start + entry.length <= end:
+            text = f"unmapped {count_bytes(entry.length)} of {label_of(before, entry.object.key)}"
+            weight = NOISE if is_noise(entry.object.path) else STEP
+            return text, weight, "memory", (entry.object.key,)
+    return None
+
+
+def _disposition(event: Call, effect: Disposition, before: State) -> Told | None:
+    process = before.processes.get(event.pid)
+    old = process.handling.get(effect.signo) if process else None
+    was = old.action if old else "default"
+    if was == effect.action:
+        return None
+    name = signal_name(effect.signo)
+    if effect.action == "catch":
+        flags = [f for f in effect.flags if f != "SA_RESTORER"]
+        return f"catches {name} from now on" + (f" ({', '.join(flags)})" if flags else ""), STEP, "signal", ()
+    if effect.action == "ignore":
+        return f"ignores {name} from now on", STEP, "signal", ()
+    return f"lets {name} do its default again", DETAIL, "signal", ()
+
+
+def _mask(event: Call, effect: Mask, before: State) -> Told | None:
+    thread = before.threads.get(event.tid)
+    old = thread.blocked if thread else 0
+    parts = []
+    if more := effect.blocked & ~old:
+        parts.append(f"blocks {signal_names(more)}")
+    if fewer := old & ~effect.blocked:
+        parts.append(f"unblocks {signal_names(fewer)}")
+    return (" and ".join(parts), DETAIL, "signal", ()) if parts else None
+
+
+def _name_created(event: Call, effect: NameCreated) -> Told:
+    key = (effect.object,) if effect.object else ()
+    if event.name.startswith("mk"):
+        return f"made the FIFO {effect.path}", TURN, "name", key
+    if event.name == "bind":
+        return f"bound its socket to the name {effect.path}", STEP, "name", key
+    if event.name.startswith("rename"):
+        return f"renamed it to {effect.path}", STEP, "name", key
+    return f"made the name {effect.path}", STEP, "name", key

@@ -1,0 +1,312 @@
+"""`narrate(event, before, after)`: an event as a sentence, or None if it says nothing that the log needs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from typing import Any, Final
+
+from ipcviz.events import (
+    Call,
+    Continued,
+    Coverage,
+    Dropped,
+    Event,
+    Executed,
+    Exited,
+    Finished,
+    Forked,
+    HandlerReturned,
+    Marker,
+    Reaped,
+    SemaphoreOp,
+    SignalDelivered,
+    Started,
+    Stopped,
+    Table,
+    ThreadCreated,
+    ThreadExited,
+    Trouble,
+    Waiting,
+)
+from ipcviz.model import query
+from ipcviz.model.state import State
+from ipcviz.narrate.calls import narrate_call
+from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Sentence
+from ipcviz.narrate.words import label_of, signal_name, who
+
+
+def narrate(event: Event, before: State, after: State) -> Sentence | None:
+    """An event in one plain sentence.
+
+    Args:
+        event: The event.
+        before: The state before it.
+        after: The state that it led to, `reduce(before, event)`.
+
+    Returns:
+        The sentence, or None for what is not an event between processes: samples, output, whole tables.
+    """
+    tell = _TELL.get(type(event))
+    return tell(event, before, after) if tell else None
+
+
+def _started(event: Started, before: State, after: State) -> Sentence:
+    how = "Attached to" if event.mode == "attached" else "Started"
+    where = ", on a terminal of its own" if event.terminal else ""
+    return Sentence(event.n, event.t, 0, f"{how} {shlex.join(event.argv)}{where}", TURN, "session")
+
+
+_MADE: Final = {"fork": "forked", "vfork": "vforked", "clone": "cloned"}
+
+
+def _forked(event: Forked, before: State, after: State) -> Sentence:
+    child = who(after, event.pid)
+    if event.how == "launched":
+        text = f"{child} was launched"
+    elif event.how == "attached":
+        text = f"{child} is watched from now on"
+    else:
+        text = f"{who(after, event.parent)} {_MADE.get(event.how, 'made')} {child}"
+        if event.shares_files:
+            text += ", which shares its descriptor table"
+        elif event.how == "vfork":
+            text += " and waits until that executes or exits"
+    return Sentence(event.n, event.t, event.pid, text, TURN)
+
+
+def _thread_created(event: ThreadCreated, before: State, after: State) -> Sentence:
+    return Sentence(event.n, event.t, event.pid, f"{who(after, event.pid)} made the thread {event.tid}", STEP)
+
+
+def _thread_exited(event: ThreadExited, before: State, after: State) -> Sentence:
+    return Sentence(event.n, event.t, event.pid, f"Thread {event.tid} of {who(after, event.pid)} ended", STEP)
+
+
+def _executed(event: Executed, before: State, after: State) -> Sentence:
+    old = who(before, event.pid)
+    command = shlex.join(event.argv) if event.argv else event.path
+    closed = len(query.table_of(before, event.pid)) - len(query.table_of(after, event.pid))
+    text = f"{old} executes {command}"
+    if closed > 0:
+        text += f": {closed} close-on-exec descriptor{'s are' if closed > 1 else ' is'} closed"
+    return Sentence(event.n, event.t, event.pid, text, TURN)
+
+
+def _exited(event: Exited, before: State, after: State) -> Sentence:
+    subject = who(after, event.pid)
+    if event.signo:
+        text = f"{subject} was killed by {signal_name(event.signo)}" + (" (core dumped)" if event.core else "")
+    else:
+        text = f"{subject} exited with status {event.code}"
+    keys = _left_without(before, after, event.pid)
+    if keys:
+        text += f": {', '.join(keys.values())}"
+    return Sentence(event.n, event.t, event.pid, text, TURN, objects=tuple(keys))
+
+
+def _left_without(before: State, after: State, pid: int) -> dict[str, str]:
+    """What a process's end took from the pipes and FIFOs that it held: `no writer of P1 is left`, by object key."""
+    held = {before.open_files[d.ofd].object for d in query.table_of(before, pid).values() if d.ofd in before.open_files}
+    words: dict[str, str] = {}
+    for key in sorted(held):
+        thing = after.objects.get(key)
+        if thing is None or thing.info.kind not in ("pipe", "fifo"):
+            continue
+        had = {f.mode for f in before.open_files.values() if f.object == key}
+        left = {f.mode for f in after.open_files.values() if f.object == key}
+        for name, modes in (("writer", {"w", "rw"}), ("reader", {"r", "rw"})):
+            if left and had & modes and not left & modes:
+                words[key] = f"no {name} of {thing.label} is left"
+    return words
+
+
+def _reaped(event: Reaped, before: State, after: State) -> Sentence:
+    child = who(after, event.pid)
+    text = (
+        f"{who(after, event.by)} waited for {child}: it is gone" if event.by else f"{child} was waited for: it is gone"
+    )
+    return Sentence(event.n, event.t, event.by or event.pid, text, STEP)
+
+
+def _table(event: Table, before: State, after: State) -> Sentence | None:
+    if not event.differed:
+        return None
+    numbers = ", ".join(str(fd) for fd in event.differed)
+    text = f"{who(after, event.pid)}: descriptors {numbers} are not what the calls seen so far had made of them"
+    return Sentence(event.n, event.t, event.pid, text, STEP, "session")
+
+
+_REASONS: Final = {"empty": "it is empty", "0": "its value is 0"}
+
+
+def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
+    wait = query.wait_of(after, event.tid)
+    if wait is None:
+        return None
+    subject = who(after, event.pid, event.tid)
+    call = wait.call if wait.fd < 0 else f"{wait.call}({wait.fd})"
+    target, keys = "", tuple(key for key in (wait.object, wait.semaphore) if key)
+    if wait.semaphore and wait.semaphore in after.semaphores:
+        target = f" on {after.semaphores[wait.semaphore].label}"
+    elif wait.object in after.objects:
+        target = f" on {label_of(after, wait.object)}"
+    else:
+        path = event.args.get("pathname", event.args.get("path", ""))
+        target = f" of {path}" if path else ""
+    reason = _REASONS.get(wait.reason, wait.reason)
+    if reason.startswith("full"):
+        reason = f"it is {reason}"
+    text = f"{subject} {'is blocked' if wait.kind == 'blocked' else 'waits'} in {call}{target}"
+    if reason.startswith(("for ", "until ")):
+        text += f", {reason}"
+    elif reason:
+        text += f": {reason}"
+    weight = DETAIL if wait.kind == "idle" and not wait.object else TURN
+    group = f"wait {event.tid} {call} {wait.object or wait.semaphore}"
+    return Sentence(event.n, event.t, event.pid, text, weight, "wait", keys, group)
+
+
+_FATES: Final = {
+    "handler": "its handler runs",
+    "ignore": "ignored",
+    "terminate": "it ends",
+    "core": "it ends and dumps core",
+    "stop": "it stops",
+    "continue": "it goes on",
+}
+_CHILD: Final = {
+    "CLD_EXITED": "exited",
+    "CLD_KILLED": "was killed",
+    "CLD_DUMPED": "was killed and dumped core",
+    "CLD_STOPPED": "stopped",
+    "CLD_CONTINUED": "continued",
+}
+
+
+def _delivered(event: SignalDelivered, before: State, after: State) -> Sentence:
+    name = signal_name(event.signo)
+    target = who(after, event.pid, event.tid)
+    source = ""
+    if event.code in _CHILD and event.sender:
+        source = f" ({who(after, event.sender)} {_CHILD[event.code]})"
+    elif event.code == "SI_TIMER" or (event.signo == 14 and not event.sender):
+        source = " from its timer"
+    elif event.sender:
+        source = f" from {who(after, event.sender)}"
+    elif event.address:
+        source = f" at address {event.address:#x}"
+    text = f"{name}{source} reached {target}: {_FATES.get(event.action, event.action)}"
+    if event.interrupted:
+        text += f", and cut short its {event.interrupted}"
+    return Sentence(event.n, event.t, event.pid, text, STEP if event.action == "ignore" else TURN, "signal")
+
+
+def _handler_returned(event: HandlerReturned, before: State, after: State) -> Sentence:
+    thread = before.threads.get(event.tid)
+    which = f" for {signal_name(thread.handlers[-1])}" if thread and thread.handlers else ""
+    text = f"The handler{which} of {who(after, event.pid, event.tid)} returned"
+    return Sentence(event.n, event.t, event.pid, text, STEP, "signal")
+
+
+def _stopped(event: Stopped, before: State, after: State) -> Sentence:
+    text = f"{who(after, event.pid)} was stopped by {signal_name(event.signo)}"
+    return Sentence(event.n, event.t, event.pid, text, TURN, "signal")
+
+
+def _continued(event: Continued, before: State, after: State) -> Sentence:
+    return Sentence(event.n, event.t, event.pid, f"{who(after, event.pid)} was continued", TURN, "signal")
+
+
+_TAKES: Final = ("wait", "timedwait", "clockwait", "trywait")
+
+
+def _semaphore(event: SemaphoreOp, before: State, after: State) -> Sentence:
+    key = event.semaphore.key
+    found = after.semaphores.get(key)
+    label = found.label if found else event.semaphore.name or key
+    subject = who(after, event.pid, event.tid)
+    value = event.value
+    weight, group = STEP, f"sem {event.tid} {event.op} {key}"
+    if event.op == "init":
+        reach = "shared between processes" if event.shared else "for its own threads only"
+        text = f"{subject} initialised the semaphore {label} to {event.initial} ({reach})"
+    elif event.op == "post":
+        change = f": {value} to {value + 1}" if value is not None else ""
+        text = f"{subject} posted {label}{change}"
+    elif event.op in _TAKES and value == 0:
+        text = f"{subject} finds {label} at 0 " + (
+            "and goes on without it" if event.op == "trywait" else "and must wait"
+        )
+        weight = TURN
+    elif event.op in _TAKES:
+        text = f"{subject} took {label}" + (f": {value} to {value - 1}" if value is not None else "")
+    elif event.op == "acquired":
+        text, weight = f"{subject} got {label} after its wait", TURN
+    elif event.op == "getvalue":
+        text, weight = f"{subject} read the value of {label}" + (f": {value}" if value is not None else ""), DETAIL
+    elif event.op == "open":
+        text = f"{subject} opened the semaphore {label}" + (f" (value {value})" if value is not None else "")
+    elif event.op == "close":
+        text, weight = f"{subject} closed the semaphore {label}", DETAIL
+    elif event.op == "destroy":
+        text = f"{subject} destroyed the semaphore {label}"
+    else:
+        text = f"{subject} called sem_{event.op} on {label}"
+    return Sentence(event.n, event.t, event.pid, text, weight, "semaphore", (key,), group)
+
+
+def _marker(event: Marker, before: State, after: State) -> Sentence:
+    return Sentence(event.n, event.t, event.pid, f"{who(after, event.pid, event.tid)}: {event.text}", TURN, "session")
+
+
+def _coverage(event: Coverage, before: State, after: State) -> Sentence:
+    subject = who(after, event.pid)
+    if event.full:
+        text = f"Every call of {subject} is traced again"
+    else:
+        why = f" ({event.reason})" if event.reason else ""
+        text = f"{subject} is only sampled from here on{why}: its counts are lower bounds"
+    return Sentence(event.n, event.t, event.pid, text, TURN, "session", group=f"coverage {event.pid} {event.full}")
+
+
+def _dropped(event: Dropped, before: State, after: State) -> Sentence:
+    text = f"{event.events:,} events of data calls were left out here: there were too many to show"
+    return Sentence(event.n, event.t, 0, text, TURN, "session", group="dropped")
+
+
+def _trouble(event: Trouble, before: State, after: State) -> Sentence:
+    return Sentence(event.n, event.t, event.pid, event.message, TURN, "session")
+
+
+def _finished(event: Finished, before: State, after: State) -> Sentence:
+    status = f"was ended by {signal_name(event.signo)}" if event.signo else f"ended with status {event.code}"
+    left = f"; {event.left} of its processes still run" if event.left else ""
+    text = f"The command {status}{left}"
+    if before.command_code is not None and not event.left:
+        text = "Nothing of the command is left running"
+    return Sentence(event.n, event.t, after.root, text, TURN, "session")
+
+
+_TELL: Final[dict[type, Callable[[Any, State, State], Sentence | None]]] = {
+    Started: _started,
+    Forked: _forked,
+    ThreadCreated: _thread_created,
+    ThreadExited: _thread_exited,
+    Executed: _executed,
+    Exited: _exited,
+    Reaped: _reaped,
+    Table: _table,
+    Call: narrate_call,
+    Waiting: _waiting,
+    SignalDelivered: _delivered,
+    HandlerReturned: _handler_returned,
+    Stopped: _stopped,
+    Continued: _continued,
+    SemaphoreOp: _semaphore,
+    Marker: _marker,
+    Coverage: _coverage,
+    Dropped: _dropped,
+    Trouble: _trouble,
+    Finished: _finished,
+}

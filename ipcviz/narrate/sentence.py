@@ -1,0 +1,45 @@
+"""What a sentence is."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+NOISE: Final = 0
+"""Library loading, locale files, look-ups that failed: true, and rarely what one looks for."""
+DETAIL: Final = 1
+"""A step within one process: reads of plain files, masks, mappings of its own."""
+STEP: Final = 2
+"""Something that another process can notice: bytes through a pipe, a descriptor passed on, a signal sent."""
+TURN: Final = 3
+"""A turn of the story: fork, exec, exit, a block, an end of file, a signal that arrived."""
+
+Subject = Literal["process", "descriptor", "data", "wait", "memory", "semaphore", "signal", "name", "session"]
+
+
+class Sentence(msgspec.Struct, frozen=True):
+    """One event in words.
+
+    Attributes:
+        n: The event's number.
+        t: When, in session seconds.
+        pid: The process that it is about; 0 for the session.
+        text: The sentence, without a full stop. Names and paths in it are data as the program gave them: escape them
+            before they are shown.
+        weight: `NOISE`, `DETAIL`, `STEP` or `TURN`.
+        subject: What it is about, for colour and filters.
+        objects: Keys of the objects and semaphores that it names.
+        group: Sentences with the same group, not empty, say the same thing again: they may be shown as one.
+        amount: Bytes that moved, to be summed over a group.
+    """
+
+    n: int
+    t: float
+    pid: int
+    text: str
+    weight: int = STEP
+    subject: Subject = "process"
+    objects: tuple[str, ...] = ()
+    group: str = ""
+    amount: int = 0

@@ -1,0 +1,134 @@
+"""The words that sentences share: processes, objects, sizes, signals."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.model.state import Object, State
+
+# Numbers of Linux on x86 and on everything that uses asm-generic/signal.h, so that a trace reads the same anywhere.
+_SIGNALS: Final = (
+    *("SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS"),
+    *("SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM"),
+    *("SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG"),
+    *("SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS"),
+)
+_RTMIN: Final = 34
+_LAST: Final = 64
+
+
+def signal_name(signo: int) -> str:
+    """A signal's name: `SIGINT`; `SIGRTMIN+1` for real-time ones, as glibc counts them; `signal 32` for its own."""
+    if 1 <= signo <= len(_SIGNALS):
+        return _SIGNALS[signo - 1]
+    if _RTMIN <= signo <= _LAST:
+        return f"SIGRTMIN+{signo - _RTMIN}" if signo > _RTMIN else "SIGRTMIN"
+    return f"signal {signo}"
+
+
+def signals_in(mask: int) -> tuple[int, ...]:
+    """The signal numbers of a set, ascending (bit `signo - 1`)."""
+    return tuple(signo for signo in range(1, _LAST + 1) if mask >> (signo - 1) & 1)
+
+
+def signal_names(mask: int, limit: int = 6) -> str:
+    """A set of signals by name: `SIGINT, SIGCHLD`; `all signals`, or `all but ...`, where that is shorter."""
+    numbers = signals_in(mask)
+    if not numbers:
+        return "no signal"
+    missing = [n for n in range(1, len(_SIGNALS) + 1) if n not in numbers and n not in (9, 19)]
+    if len(numbers) > limit and len(missing) <= limit:
+        return "all signals" + (f" but {', '.join(signal_name(n) for n in missing)}" if missing else "")
+    shown = ", ".join(signal_name(n) for n in numbers[:limit])
+    return shown + (f" and {len(numbers) - limit} more" if len(numbers) > limit else "")
+
+
+def count_bytes(count: int) -> str:
+    """An exact number of bytes: `4,096 bytes`, `1 byte`."""
+    return f"{count:,} byte" + ("" if count == 1 else "s")
+
+
+def plain_size(count: int) -> str:
+    """A size in at most five figures: `812 B`, `62.0 kB`, `1.21 MB`. Decimal units, as the SI means them."""
+    if count < 1000:
+        return f"{count} B"
+    size = float(count)
+    for unit in ("kB", "MB", "GB", "TB", "PB"):
+        size /= 1000
+        if size < 999.5:
+            return f"{size:.3g} {unit}" if size < 100 else f"{size:.0f} {unit}"
+    return f"{size:.0f} EB"
+
+
+def who(state: State, pid: int, tid: int = 0) -> str:
+    """A process or thread by name and number: `cat[12]`, `python3[12/15]` for a thread other than the leader."""
+    if not pid:
+        return "the kernel"
+    process = state.processes.get(pid)
+    name = process.name if process and process.name else "process"
+    return f"{name}[{pid}/{tid}]" if tid and tid != pid else f"{name}[{pid}]"
+
+
+def label_of(state: State, key: str) -> str:
+    """An object's short name, or its key if it is not known."""
+    found = state.objects.get(key)
+    return found.label if found else key
+
+
+_KIND_WORDS: Final = {
+    "pipe": "the pipe",
+    "fifo": "the FIFO",
+    "unix socket": "the UNIX socket",
+    "tcp socket": "the TCP socket",
+    "udp socket": "the UDP socket",
+    "message queue": "the message queue",
+    "shared memory": "the shared memory",
+    "memfd": "the memfd",
+    "terminal": "the terminal",
+    "directory": "the directory",
+    "eventfd": "the eventfd",
+    "epoll": "the epoll set",
+    "timerfd": "the timer descriptor",
+    "signalfd": "the signal descriptor",
+    "inotify": "the inotify watch",
+    "pidfd": "the pidfd",
+}
+
+
+def named(thing: Object) -> str:
+    """An object with its kind: `the FIFO fifo`, `the pipe P1`; a file by its name alone."""
+    word = _KIND_WORDS.get(thing.info.kind)
+    return f"{word} {thing.label}" if word else thing.label
+
+
+def end_of(mode: str, kind: str) -> str:
+    """Which end of a pipe or FIFO an open file description is; empty for other objects."""
+    if kind not in ("pipe", "fifo"):
+        return ""
+    return {"r": "read end", "w": "write end", "rw": "both ends"}.get(mode, "")
+
+
+_NOISE_PATHS: Final = (
+    "/usr/lib",
+    "/lib",
+    "/etc/ld.so",
+    "/etc/locale",
+    "/etc/nsswitch",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/localtime",
+    "/usr/share/locale",
+    "/usr/share/zoneinfo",
+    "/usr/local/lib",
+    "/proc/self",
+    "/proc/filesystems",
+    "/proc/sys",
+    "/sys/",
+    "/dev/null",
+    "/dev/urandom",
+)
+
+
+def is_noise(path: str) -> bool:
+    """Whether a path belongs to how programs start (libraries, locale, accounts) and not to what they do."""
+    return path.startswith(_NOISE_PATHS) or path.endswith((".so", ".pyc", ".mo", "pyvenv.cfg")) or ".so." in path
