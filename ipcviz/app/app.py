@@ -1,0 +1,155 @@
+"""The app: one session, its feed, and the screens that show it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from ipcviz.app.feed import Feed
+from ipcviz.app.screens.help import HelpScreen
+from ipcviz.app.screens.live import LiveScreen
+from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
+from ipcviz.app.themes import DARK, LIGHT
+from ipcviz.events import Trouble
+from ipcviz.session.base import Session
+from ipcviz.session.errors import SessionError
+
+if TYPE_CHECKING:
+    from ipcviz.scenario import Scenario
+
+FRAMES: Final = 30
+"""How often a second the stream is drained and the screen made anew."""
+BREATH: Final = 0.5
+"""Seconds after which what depends on the time alone is shown anew."""
+
+
+class IpcvizApp(App[None]):
+    """Shows one session.
+
+    Args:
+        session: What to show; it is started when the app is ready, and closed by who made it.
+        title: The command or scenario, for the status line.
+        scenario: The scenario, if it is one.
+        clock: Seconds; tests give one that stands still.
+    """
+
+    TITLE = "ipcviz"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "Help", id="app.help", tooltip="Keys, marks, and how to read each panel"),
+        Binding("ctrl+q", "quit", "Quit", id="app.quit", tooltip="Leave; what was launched is ended", priority=True),
+        Binding("b,full_stop", "blank", "Blank", show=False, id="app.blank", tooltip="Blank the screen"),
+        Binding("t", "light", "Dark or light", show=False, id="app.light", tooltip="Change between dark and light"),
+    ]
+
+    def __init__(
+        self,
+        session: Session,
+        title: str = "",
+        scenario: Scenario | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = DARK.name
+        self.session = session
+        self.feed = Feed(session, clock)
+        self.command = title or " ".join(session.argv)
+        self.scenario = scenario
+        self.live = LiveScreen(self.command)
+        self.trouble: str = ""
+        """The last trouble that ended the session, for who reads it after the app."""
+        self._shown_at = -1.0
+        self._said = 0
+
+    def on_mount(self) -> None:
+        """Show the screen, then start the session: what can be seen comes first."""
+        self.push_screen(self.live)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        try:
+            self.session.start()
+        except SessionError as error:
+            self.trouble = error.message
+            self.push_screen(TroubleScreen(error.message, "It could not be started"))
+            return
+        self._timer = self.set_interval(1 / FRAMES, self.tick, name="frames")
+
+    def tick(self) -> None:
+        """One frame: drain, and if anything changed, show it. The only place where events come in."""
+        changed = self.feed.pump()
+        now = self.feed.now
+        if changed or now - self._shown_at >= BREATH:
+            self._shown_at = now
+            self.live.take(self.feed.view())
+        for event in self.feed.troubles[self._said :]:
+            self._tell(event)
+        self._said = len(self.feed.troubles)
+        if self.session.finished and not self.feed.behind and not changed and self.feed.settled:
+            self._timer.stop()
+
+    def _tell(self, event: Trouble) -> None:
+        if event.fatal:
+            self.trouble = event.message
+            self.push_screen(TroubleScreen(event.message, "The session ended"))
+        elif self._said < 3:
+            self.notify(event.message, severity="warning", markup=False, timeout=6)
+
+    def action_help(self) -> None:
+        """Help for what is shown."""
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(self.live.help_screen())
+
+    def action_blank(self) -> None:
+        """Blank the screen."""
+        self.push_screen(BlankScreen())
+
+    def action_light(self) -> None:
+        """Change between the dark and the light theme."""
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every binding by name, and every process to select."""
+        yield from super().get_system_commands(screen)
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.description and binding.tooltip and not binding.action.startswith(("slot", "cursor", "page")):
+                yield SystemCommand(
+                    f"{binding.description} ({active.binding.key_display or binding.key})",
+                    binding.tooltip,
+                    lambda node=active.node, action=binding.action: self.call_next(self.run_action, action, node),
+                )
+        view = self.live.view
+        if view is not None:
+            for process in view.processes[:50]:
+                yield SystemCommand(
+                    f"Select {process.name}[{process.pid}]",
+                    "Show its descriptors, signals and state",
+                    lambda pid=process.pid: self.live.select(pid=pid),
+                )
+
+
+def run_app(session: Session, title: str, scenario: Scenario | None = None) -> int:
+    """Show a session until the viewer leaves, and close it.
+
+    Args:
+        session: What to show; not started yet.
+        title: The command or scenario, for the status line.
+        scenario: The scenario, if it is one.
+
+    Returns:
+        The exit status for ipcviz: 0, or 2 if the session could not be started or broke off.
+    """
+    app = IpcvizApp(session, title, scenario)
+    try:
+        app.run()
+    finally:
+        session.close()
+    return 2 if app.trouble or app.return_code else 0

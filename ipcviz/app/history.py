@@ -1,0 +1,170 @@
+"""What the app remembers beyond the state: levels over the last minute, CPU use, the log, closed descriptors."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import msgspec
+
+from ipcviz.model.state import Descriptor
+from ipcviz.narrate import Sentence
+
+MINUTE: Final = 60.0
+BUCKET: Final = 0.5
+"""Seconds that one remembered level stands for: the highest one seen in them."""
+
+
+class Trail:
+    """How full one object was over the last minute: the highest level of each half second, and the last one."""
+
+    __slots__ = ("_buckets",)
+
+    def __init__(self) -> None:
+        self._buckets: deque[tuple[int, int, int]] = deque(maxlen=int(MINUTE / BUCKET) + 1)
+
+    def add(self, t: float, value: int) -> None:
+        """A level was read."""
+        bucket = int(t / BUCKET)
+        if self._buckets and self._buckets[-1][0] == bucket:
+            highest = max(self._buckets[-1][1], value)
+            self._buckets[-1] = (bucket, highest, value)
+        else:
+            self._buckets.append((bucket, value, value))
+
+    def copy(self) -> Trail:
+        """A copy that no longer changes."""
+        other = Trail()
+        other._buckets = self._buckets.copy()
+        return other
+
+    def columns(self, now: float, width: int) -> list[int | None]:
+        """The last minute up to `now` in `width` columns, oldest first: the highest level in each.
+
+        A level holds until the next one was read; None where nothing was read yet.
+        """
+        last = int(now / BUCKET)
+        count = int(MINUTE / BUCKET)
+        values: list[int | None] = [None] * count
+        held: int | None = None
+        position = 0
+        buckets = self._buckets
+        for index in range(count):
+            bucket = last - count + 1 + index
+            high: int | None = None
+            while position < len(buckets) and buckets[position][0] <= bucket:
+                number, highest, final = buckets[position]
+                if number == bucket:
+                    high = highest
+                held = final
+                position += 1
+            values[index] = high if high is not None else held
+        shown: list[int | None] = []
+        for column in range(width):
+            part = values[column * count // width : max((column + 1) * count // width, column * count // width + 1)]
+            known = [value for value in part if value is not None]
+            shown.append(max(known) if known else None)
+        return shown
+
+
+class Meter:
+    """CPU seconds of one process over the last seconds, for its use in percent."""
+
+    __slots__ = ("_points",)
+
+    def __init__(self) -> None:
+        self._points: deque[tuple[float, float]] = deque(maxlen=64)
+
+    def add(self, t: float, seconds: float) -> None:
+        """So many seconds of CPU time were used by `t`."""
+        self._points.append((t, seconds))
+
+    def percent(self, now: float, window: float = 1.0) -> float | None:
+        """CPU use over the last `window` seconds in percent of one CPU; None until there are two looks."""
+        if len(self._points) < 2:
+            return None
+        start = self._points[0]
+        for point in self._points:
+            if point[0] > now - window:
+                break
+            start = point
+        span = max(now - start[0], 0.05)
+        return 100.0 * (self._points[-1][1] - start[1]) / max(span, window if start[0] <= now - window else span)
+
+
+class Ghost(msgspec.Struct, frozen=True):
+    """A descriptor that was closed a moment ago.
+
+    Attributes:
+        descriptor: The row as it was.
+        object: Key of the object that was behind it.
+        mode: How it could be used.
+        at: When it was closed.
+    """
+
+    descriptor: Descriptor
+    object: str
+    mode: str
+    at: float
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A row of the log: a sentence, or several that say the same thing.
+
+    Attributes:
+        sentence: The first one.
+        times: How many.
+        amount: Bytes in all.
+        last: When the last one was.
+    """
+
+    sentence: Sentence
+    times: int = 1
+    amount: int = 0
+    last: float = 0.0
+
+
+class Log:
+    """The session's sentences, oldest first; repeated ones that come close together are one entry.
+
+    An entry is never changed in place: a reader that keeps entries keeps what it showed.
+    """
+
+    KEPT: Final = 20_000
+    LOOK_BACK: Final = 12
+    """Only the last so many entries can still be replaced by a longer one."""
+    TOGETHER: Final = 1.0
+    """Seconds from an entry's first sentence within which others join it."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.first = 0
+        """Number of the first entry that is kept; how many were forgotten."""
+
+    @property
+    def end(self) -> int:
+        """Number of the entry after the last."""
+        return self.first + len(self.entries)
+
+    def add(self, sentence: Sentence) -> None:
+        """Take in a sentence."""
+        if sentence.group:
+            for back in range(1, min(self.LOOK_BACK, len(self.entries)) + 1):
+                entry = self.entries[-back]
+                if entry.sentence.group != sentence.group:
+                    continue
+                if sentence.t - entry.sentence.t <= self.TOGETHER:
+                    self.entries[-back] = Entry(
+                        entry.sentence, entry.times + 1, entry.amount + sentence.amount, sentence.t
+                    )
+                    return
+                break
+        self.entries.append(Entry(sentence, 1, sentence.amount, sentence.t))
+        if len(self.entries) > self.KEPT + self.KEPT // 10:
+            forget = len(self.entries) - self.KEPT
+            del self.entries[:forget]
+            self.first += forget
+
+    def since(self, number: int) -> list[Entry]:
+        """The entries from a number on."""
+        return self.entries[max(0, number - self.first) :]

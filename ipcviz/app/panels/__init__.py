@@ -1,0 +1,12 @@
+"""The panels of the screen: each shows one side of a view, and works only while it can be seen."""
+
+from ipcviz.app.panels.buffers import Buffers
+from ipcviz.app.panels.descriptors import Descriptors
+from ipcviz.app.panels.log import LogPanel
+from ipcviz.app.panels.output import OutputPanel
+from ipcviz.app.panels.panel import Panel
+from ipcviz.app.panels.proc import Proc
+from ipcviz.app.panels.semaphores import Semaphores
+from ipcviz.app.panels.signals import Signals
+
+__all__ = ["Buffers", "Descriptors", "LogPanel", "OutputPanel", "Panel", "Proc", "Semaphores", "Signals"]

@@ -1,0 +1,131 @@
+"""The buffers panel: how full each pipe, FIFO, socket and queue is, was, and what waits in the selected one."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from ipcviz.app.panels.cells import gauge, spark
+from ipcviz.app.panels.panel import Panel, Row, fit, row
+from ipcviz.app.view import View
+from ipcviz.model.query import Holder, blocked_readers, blocked_writers
+from ipcviz.model.state import Object
+from ipcviz.narrate import plain_size
+
+BUFFERED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "socket", "message queue"})
+"""Kinds of objects in which bytes or messages wait."""
+
+_GONE_SHOWN: Final = 12
+
+
+class Buffers(Panel):
+    """Levels of the objects in which bytes wait."""
+
+    TITLE = "Buffers"
+    HELP_TEXT: ClassVar[str] = (
+        "A row for each pipe, FIFO, socket and message queue: how full it is now (read from the kernel, 20 times a "
+        "second), over the last minute (the highest level in each column), bytes written into it and read from it, and "
+        "who writes and reads. `~` before a count: a process that holds it is only sampled, so the count is a lower "
+        "bound. `?`: not readable. W or R: a writer or a reader is blocked on it; a pipe can be full below its "
+        "capacity, because its pages are. Select one to see the bytes that wait in it: copied, never consumed."
+    )
+
+    def build(self, view: View, width: int) -> list[Row]:
+        """A row for each object, then the waiting bytes of the selected one."""
+        things = sorted(
+            (o for o in view.state.objects.values() if o.info.kind in BUFFERED), key=lambda o: (o.opened_at, o.label)
+        )
+        held = [o for o in things if o.info.key in view.holders]
+        gone = [o for o in things if o.info.key not in view.holders][-_GONE_SHOWN:]
+        if not held and not gone:
+            return [row(("No pipe, FIFO, socket or queue so far.", "dim"))]
+        rows = [_head(width)]
+        rows.extend(_row(view, thing, width) for thing in (*held, *gone))
+        chosen = view.state.objects.get(view.object)
+        if chosen is None or chosen.info.kind not in BUFFERED:
+            chosen = held[0] if len(held) == 1 else None
+        if chosen is not None:
+            rows.extend(_waiting_bytes(view, chosen, width))
+        return rows
+
+
+def _plan(width: int) -> tuple[int, int]:
+    """Widths of gauge and last minute."""
+    if width >= 110:
+        return 16, 30
+    return (10, 16) if width >= 70 else (8, 10)
+
+
+def _head(width: int) -> Row:
+    bar, minute = _plan(width)
+    text = f"  {'':8} {fit('NOW', bar + 16)} {fit('LAST MINUTE', minute)} {'IN/OUT':>17}  WRITERS > READERS"
+    return row((fit(text, width), "head"))
+
+
+def _row(view: View, thing: Object, width: int) -> Row:
+    bar, minute = _plan(width)
+    key = thing.info.key
+    level = thing.level
+    holders = view.holders.get(key, ())
+    base = "" if holders else "gone"
+    lit = ("object", key) in view.lit and bool(holders)
+    mark = ">" if key == view.object else " "
+    flag = "W" if blocked_writers(view.state, key) else "R" if blocked_readers(view.state, key) else " "
+    capacity = (level.capacity if level else 0) or thing.info.capacity
+    if level is None:
+        full, empty, words = "", "-" * bar, "?"
+    else:
+        full, empty = gauge(level.queued, capacity, bar)
+        words = f"{level.queued:,}/{capacity:,}" if capacity else f"{level.queued:,}"
+        if level.slots >= 0 and level.slots_total:
+            words += f" {level.slots}/{level.slots_total}p"
+    if not holders:
+        full, empty, words = "", "-" * bar, "closed"
+    trail = view.trails.get(key)
+    drawn = spark(trail.columns(view.now, minute), capacity or 1) if trail else "." * minute
+    sampled = "" if thing.exact else "~"
+    passed = f"{sampled}{plain_size(thing.bytes_in)}/{sampled}{plain_size(thing.bytes_out)}"
+    return row(
+        (mark, "chosen"),
+        (flag, "blocked" if flag != " " else ""),
+        (fit(thing.label, 8), "gone" if not holders else "chosen" if key == view.object else "object"),
+        " ",
+        (full, "gauge"),
+        (empty, "gauge"),
+        (fit(f" {words}", 17), base or ("lit" if lit else "")),
+        (drawn, "gauge"),
+        (fit(passed, 18, right=True), base),
+        "  ",
+        (fit(_ends(view, holders), max(0, width - bar - minute - 48)), base or "dim"),
+        target=("object", key),
+    )
+
+
+def _ends(view: View, holders: tuple[Holder, ...]) -> str:
+    """Who can write and who can read: `cat[12]:1 > gzip[13]:0`."""
+
+    def names(rows: list[Holder]) -> str:
+        shown = [f"{view.state.processes[h.pid].name or 'process'}[{h.pid}]:{h.fd}" for h in rows[:4]]
+        return " ".join(shown) + (f" +{len(rows) - 4}" if len(rows) > 4 else "") if rows else "nobody"
+
+    return f"{names([h for h in holders if h.writes])} > {names([h for h in holders if h.reads])}" if holders else ""
+
+
+def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
+    """The first waiting bytes, printable and in hexadecimal."""
+    level = thing.level
+    if level is None or not level.queued:
+        return [row(""), row((fit(f"Nothing waits in {thing.label}.", width), "dim"))]
+    if not level.head:
+        words = f"{level.queued:,} bytes wait in {thing.label}"
+        if thing.info.kind == "message queue":
+            words = f"{level.queued:,} messages wait in {thing.label}"
+        return [row(""), row((fit(f"{words}; ipcviz has not looked at them.", width), "dim"))]
+    per = 16 if width >= 76 else 8
+    age = max(0.0, view.now - thing.level_at)
+    title = f"Waiting in {thing.label}: the first {len(level.head):,} of {level.queued:,} bytes, {age:.1f} s ago"
+    rows = [row(""), row((fit(title, width), "head"))]
+    for start in range(0, min(len(level.head), 4096), per):
+        part = level.head[start : start + per]
+        shown = "".join(chr(b) if 0x20 <= b < 0x7F else "." for b in part)
+        rows.append(row((f"{start:6x}  ", "dim"), (f"{part.hex(' '):{per * 3}} ", ""), (fit(shown, per), "object")))
+    return rows

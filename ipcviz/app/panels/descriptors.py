@@ -1,0 +1,141 @@
+"""The descriptors panel: descriptor table, open file descriptions, objects, as the kernel keeps them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ipcviz.app.panels.panel import Panel, Row, Span, fit, row
+from ipcviz.app.view import View
+from ipcviz.model.query import table_of
+from ipcviz.model.state import Descriptor, Object, OpenFile
+from ipcviz.narrate import who
+
+_HEADS = ("DESCRIPTOR", "OPEN FILE DESCRIPTION", "OBJECT", "ALSO HELD BY")
+
+
+class Descriptors(Panel):
+    """The descriptor table of the selected process."""
+
+    TITLE = "Descriptors"
+    HELP_TEXT: ClassVar[str] = (
+        "The selected process's three tables, a row for each descriptor. DESCRIPTOR: its number, where it came from, "
+        "and `cx` if it is closed at exec. OPEN FILE DESCRIPTION: its number (given by ipcviz: the kernel shows none), "
+        "r, w or rw, offset and status flags; descriptors with the same number share offset and flags. OBJECT: what "
+        "lies behind. ALSO HELD BY: the other descriptors (process:number) that refer to the object; `=` marks those "
+        "that share this very open file description. + opened, = duplicated, < inherited by fork, * changed, - closed "
+        "a moment ago."
+    )
+
+    def title_of(self, view: View) -> str:
+        """The process, and whose table it uses."""
+        process = view.process
+        if process is None:
+            return self.TITLE
+        shared = f", table of {process.table}" if process.table not in (0, process.pid) else ""
+        return f"Descriptors of {who(view.state, process.pid)}{shared}: {len(table_of(view.state, process.pid))} open"
+
+    def build(self, view: View, width: int) -> list[Row]:
+        """A row for each descriptor, open or just closed."""
+        process = view.process
+        if process is None:
+            return [row(("No process is selected.", "dim"))]
+        table = table_of(view.state, process.pid)
+        ghosts = {fd: ghost for (owner, fd), ghost in view.ghosts.items() if owner == process.table}
+        if not table and not ghosts:
+            text = "It has ended: its descriptors are closed." if process.fate != "alive" else "It has none open."
+            return [row((text, "dim"))]
+        columns = _columns(width)
+        rows = [
+            row(
+                *(span for head, size in zip(_HEADS, columns, strict=True) for span in ((fit(head, size), "head"), " "))
+            )
+        ]
+        for fd in sorted({*table, *ghosts}):
+            descriptor = table.get(fd)
+            if descriptor is None:
+                ghost = ghosts[fd]
+                thing = view.state.objects.get(ghost.object)
+                spans = _spans(view, ghost.descriptor, None, thing, columns, mode=ghost.mode)
+                texts = tuple((text, "gone") for text, _ in spans)
+                rows.append(Row((("-", "lit-chip"), *texts[1:]), ("object", ghost.object)))
+                continue
+            description = view.state.open_files.get(descriptor.ofd)
+            thing = view.state.objects.get(description.object) if description else None
+            target = ("object", thing.info.key) if thing else None
+            rows.append(Row(tuple(_spans(view, descriptor, description, thing, columns)), target))
+        return rows
+
+
+def _columns(width: int) -> tuple[int, int, int, int]:
+    """Widths of the four columns, with a space after each."""
+    room = max(width - 4, 20)
+    first, second = (20, 18) if room >= 76 else (16, 14) if room >= 56 else (14, 8)
+    third = max(8, min(30, (room - first - second) // 2))
+    return first, second, third, max(0, room - first - second - third)
+
+
+def _mark(view: View, descriptor: Descriptor) -> str:
+    process = view.process
+    table = process.table if process else 0
+    fresh = view.now - descriptor.since <= 1.0 and descriptor.since > 0
+    if not fresh:
+        return "*" if ("fd", table, descriptor.fd) in view.lit else " "
+    if descriptor.how.startswith("dup"):
+        return "="
+    return "<" if descriptor.how.startswith("inherited") else "+"
+
+
+def _spans(
+    view: View,
+    descriptor: Descriptor,
+    description: OpenFile | None,
+    thing: Object | None,
+    columns: tuple[int, int, int, int],
+    mode: str = "",
+) -> list[Span]:
+    """A row's spans: mark, then the four columns."""
+    first, second, third, fourth = columns
+    mark = _mark(view, descriptor)
+    lit = "lit" if mark != " " else ""
+    how = descriptor.how.replace("inherited from", "from") + (" cx" if descriptor.cloexec else "")
+    spans: list[Span] = [(mark, "lit-chip" if lit else "")]
+    spans.append((fit(descriptor.fd, 3, right=True), "number" if not lit else "lit"))
+    spans.append((fit(f" {how}", first - 3), lit or "dim"))
+    if description is not None:
+        flags = ",".join(description.flags)
+        offset = f" @{description.offset:,}" if description.offset else ""
+        text = f"#{description.ofd} {description.mode}{f' {flags}' if flags else ''}{offset}"
+    else:
+        text = f"#{descriptor.ofd} {mode}"
+    spans.append((fit(text, second + 1), lit))
+    if thing is None:
+        spans.append((fit("not known", third + 1), "dim"))
+    else:
+        kind = "" if thing.info.kind == "file" else f" {thing.info.kind}"
+        gone = ", name removed" if thing.unlinked else ""
+        label = fit(thing.label, min(len(thing.label), third))
+        chosen = thing.info.key == view.object
+        spans.append((label, "chosen" if chosen else "object"))
+        spans.append((fit(f"{kind}{gone}", third + 1 - len(label)), "dim"))
+    if thing is not None and fourth:
+        spans.append((fit(_others(view, descriptor, thing), fourth), "dim"))
+    return spans
+
+
+def _others(view: View, descriptor: Descriptor, thing: Object) -> str:
+    """The other descriptors that refer to the object: `gzip[13]:0 r, sh[11]:4 =w`."""
+    if thing.info.kind in ("directory", "character device"):
+        return ""
+    process = view.process
+    shown = []
+    for holder in view.holders.get(thing.info.key, ()):
+        if process is not None and holder.pid == process.pid and holder.fd == descriptor.fd:
+            continue
+        name = view.state.processes[holder.pid].name or "process"
+        same = "=" if holder.ofd == descriptor.ofd else ""
+        own = "" if process is not None and holder.pid == process.pid else f"{name}[{holder.pid}]"
+        shown.append(f"{own}:{holder.fd} {same}{holder.mode}")
+        if len(shown) > 12:
+            shown.append("...")
+            break
+    return ", ".join(shown)

@@ -1,0 +1,151 @@
+"""The log: every sentence, followed at its end unless one has scrolled away from it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import ClassVar, Final
+
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+
+from ipcviz.app.history import Entry, Log
+from ipcviz.app.panels.cells import displayable, wrap
+from ipcviz.app.panels.panel import Panel, Row
+from ipcviz.app.view import View
+from ipcviz.narrate import DETAIL, NOISE, TURN, plain_size
+
+_MORE_ROWS: Final = 3
+"""Rows that a long sentence may take beyond its first."""
+
+
+class LogPanel(Panel):
+    """Sentences, latest last."""
+
+    TITLE = "Log"
+    HELP_TEXT: ClassVar[str] = (
+        "Every event between processes as a sentence, with its time in seconds. What repeats within a second is one "
+        "row: `x12` says how often, with the bytes in all. It follows its end; scroll up to stay where you are, > or G "
+        "to follow again. / filters by words (all must occur; `-word` must not), Escape ends that. a shows also what "
+        "is left out as noise: libraries, locale files, look-ups that failed. Bold: turns of the story."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "all", "All events", show=False, id="log.all", tooltip="Show library loading and the like too"),
+    ]
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.words: tuple[str, ...] = ()
+        self.least = DETAIL
+        self._numbers: list[int] = []
+        self._taken = 0
+        self._log: Log | None = None
+        self._width = 0
+        self._growing = False
+        self.following = True
+        """Whether the end stays on the screen as the log grows."""
+
+    def title_of(self, view: View) -> str:
+        """What is shown."""
+        parts = [self.TITLE]
+        if self.least == NOISE:
+            parts.append("all events")
+        if self.words:
+            parts.append(f"/{' '.join(self.words)}")
+        if not self.following:
+            parts.append("not following (> follows)")
+        return ", ".join(parts)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scrolled: who goes up stays there, who reaches the end follows it."""
+        super().watch_scroll_y(old_value, new_value)
+        if not self._growing:
+            self.following = round(new_value) >= self.max_scroll_y
+
+    def filter(self, text: str) -> None:
+        """Show only sentences with all of these words; `-word` leaves out those that have it."""
+        self.words = tuple(text.lower().split())
+        self.start_again()
+
+    def action_all(self) -> None:
+        """Show or hide what is noise most of the time."""
+        self.least = NOISE if self.least == DETAIL else DETAIL
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Choose anew among all entries."""
+        self._forget()
+        self.following = True
+        self.redraw()
+        self.rebuild()
+
+    def _forget(self) -> None:
+        self.rows, self._numbers, self._taken = [], [], 0
+        self._strips.clear()
+
+    def _wanted(self, entry: Entry) -> bool:
+        sentence = entry.sentence
+        if sentence.weight < self.least:
+            return False
+        if not self.words:
+            return True
+        text = sentence.text.lower()
+        return all((word[1:] not in text) if len(word) > 1 and word[0] == "-" else word in text for word in self.words)
+
+    def rebuild(self) -> None:
+        """Take in the entries that are new, and those that grew; the rows of all others stay."""
+        view = self.view
+        if view is None:
+            return
+        self.rebuilds += 1
+        log, width = view.log, self.scrollable_content_region.width
+        if log is not self._log or width != self._width or self._taken > view.log_end:
+            self._log, self._width = log, width
+            self._forget()
+        changed = max(0, self._taken - Log.LOOK_BACK, log.first)
+        kept = len(self.rows)
+        while kept and self._numbers[kept - 1] >= changed:
+            kept -= 1
+        old = self.rows[kept:]
+        del self.rows[kept:], self._numbers[kept:]
+        for number, entry in enumerate(log.entries[changed - log.first : view.log_end - log.first], changed):
+            if self._wanted(entry):
+                rows = rows_of(entry, width)
+                self.rows.extend(rows)
+                self._numbers.extend([number] * len(rows))
+        self._taken = view.log_end
+        forget = bisect_left(self._numbers, log.first)
+        if forget:
+            del self.rows[:forget], self._numbers[:forget]
+            self._strips.clear()
+            kept = max(0, kept - forget)
+        if forget or self.rows[kept:] != old:
+            for y in range(kept, max(len(self.rows), kept + len(old))):
+                self._strips.pop(y, None)
+            self._growing = True
+            if self.virtual_size.height != len(self.rows):
+                self.virtual_size = Size(width, len(self.rows))
+            if self.following:
+                self.scroll_end(animate=False, immediate=True)
+            self._growing = False
+            self.refresh()
+        title = displayable(self.title_of(view)).replace("[", "\\[")
+        if self.border_title != title:
+            self.border_title = title
+
+    def move_cursor(self, y: int) -> None:
+        """Put the cursor on a row; without one yet, on the last."""
+        super().move_cursor(len(self.rows) - 1 if self.cursor < 0 and y <= 0 else y)
+
+
+def rows_of(entry: Entry, width: int) -> list[Row]:
+    """An entry's rows: the time and the sentence, broken at spaces."""
+    sentence = entry.sentence
+    text = sentence.text
+    if entry.times > 1:
+        text += f"  x{entry.times:,}" + (f", {plain_size(entry.amount)} in all" if entry.amount else "")
+    style = "chosen" if sentence.weight >= TURN else "dim" if sentence.weight <= DETAIL else ""
+    target = ("process", sentence.pid) if sentence.pid else None
+    first, *more = wrap(text, width - 10)
+    rows = [Row(((f"{sentence.t:8.3f}  ", "dim"), (first, style)), target)]
+    rows.extend(Row(((" " * 10, ""), (line, style)), target) for line in more[:_MORE_ROWS])
+    return rows

@@ -1,0 +1,352 @@
+"""The base of the panels: rows of styled text by the line API, redrawn only where they changed."""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+
+from ipcviz.app.panels.cells import displayable
+from ipcviz.app.view import View
+
+Span = tuple[str, str]
+"""A piece of text and the name of its style (a component class without `panel--`, or empty)."""
+
+Target = tuple[str, int | str]
+"""What a click on a row selects: `("process", pid)` or `("object", key)`."""
+
+
+class Row(NamedTuple):
+    """A row of a panel: its spans, and what it selects if it is clicked or entered."""
+
+    spans: tuple[Span, ...]
+    target: Target | None = None
+
+    @property
+    def text(self) -> str:
+        """The row without styles."""
+        return "".join(text for text, _ in self.spans)
+
+
+def row(*spans: Span | str, target: Target | None = None) -> Row:
+    """A row from spans and plain texts."""
+    return Row(tuple((span, "") if isinstance(span, str) else span for span in spans), target)
+
+
+def fit(text: object, width: int, *, right: bool = False) -> str:
+    """Text made displayable and exactly `width` cells wide; what is cut off leaves a `~` behind it."""
+    return displayable(str(text), width, right=right)
+
+
+class Panel(ScrollView, can_focus=True):
+    """A panel of rows."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "cursor(1)", "Down", show=False, id="panel.down", tooltip="The next row"),
+        Binding("k,up", "cursor(-1)", "Up", show=False, id="panel.up", tooltip="The row before"),
+        Binding("ctrl+d", "page(1)", "Page down", show=False, id="panel.page-down", tooltip="Half a panel down"),
+        Binding("ctrl+u", "page(-1)", "Page up", show=False, id="panel.page-up", tooltip="Half a panel up"),
+        Binding("less_than_sign", "edge(-1)", "Top", show=False, id="panel.top", tooltip="The first row"),
+        Binding("greater_than_sign,G", "edge(1)", "End", show=False, id="panel.end", tooltip="The last row"),
+        Binding("y", "copy", "Copy", show=False, id="panel.copy", tooltip="Copy the panel's text"),
+    ]
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "panel--head",
+        "panel--dim",
+        "panel--gone",
+        "panel--lit",
+        "panel--lit-chip",
+        "panel--process",
+        "panel--object",
+        "panel--number",
+        "panel--bad",
+        "panel--cursor",
+        "panel--chosen",
+        "panel--running",
+        "panel--blocked",
+        "panel--asleep",
+        "panel--stopped",
+        "panel--zombie",
+        "panel--gone-chip",
+        "panel--gauge",
+    }
+    """Styles of the rows.
+
+    | Class | Description |
+    | :- | :- |
+    | `panel--head` | Headings. |
+    | `panel--dim` | What matters less. |
+    | `panel--gone` | What was closed or has ended. |
+    | `panel--lit` | What changed a moment ago; `panel--lit-chip` is its mark. |
+    | `panel--process` | Names of processes. |
+    | `panel--object` | Names of objects. |
+    | `panel--number` | Figures. |
+    | `panel--bad` | What is wrong. |
+    | `panel--cursor` | The row with the cursor. |
+    | `panel--chosen` | The row that is selected. |
+    | `panel--running` ... `panel--gone-chip` | Chips of process states. |
+    | `panel--gauge` | The filled part of a gauge. |
+    """
+
+    DEFAULT_CSS = """
+    Panel {
+        background: $surface;
+        color: $foreground;
+        border-top: solid $panel-border;
+        border-title-color: $foreground;
+        border-title-style: bold;
+        scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 0;
+        overflow-x: hidden;
+        overflow-y: auto;
+        &:focus { border-top: double $accent; }
+        & > .panel--head { color: $text-muted; text-style: bold; }
+        & > .panel--dim { color: $text-muted; }
+        & > .panel--gone { color: $text-muted; text-style: strike; }
+        & > .panel--lit { text-style: bold; }
+        & > .panel--lit-chip { background: $chip-lit; color: black; text-style: bold; }
+        & > .panel--process { text-style: bold; }
+        & > .panel--object { color: $object; text-style: bold; }
+        & > .panel--bad { background: $chip-bad; color: black; text-style: bold; }
+        & > .panel--cursor { background: $row-cursor; }
+        & > .panel--chosen { text-style: bold; }
+        & > .panel--running { background: $chip-running; color: black; text-style: bold; }
+        & > .panel--blocked { background: $chip-blocked; color: black; text-style: bold; }
+        & > .panel--asleep { background: $chip-asleep; color: black; text-style: bold; }
+        & > .panel--stopped { background: $chip-lit; color: black; text-style: bold; }
+        & > .panel--zombie { background: $chip-zombie; color: black; text-style: bold; }
+        & > .panel--gone-chip { background: $chip-gone; color: black; }
+        & > .panel--gauge { color: $gauge; background: $gauge-back; }
+    }
+    """
+
+    ALLOW_SELECT = True
+    TITLE: ClassVar[str] = ""
+    HELP_TEXT: ClassVar[str] = ""
+    """What the panel shows and how to read it, for the help screen."""
+
+    class Chosen(Message):
+        """A row was clicked or entered.
+
+        Attributes:
+            target: What it selects.
+        """
+
+        def __init__(self, target: Target) -> None:
+            super().__init__()
+            self.target = target
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.border_title = self.TITLE
+        self.rows: list[Row] = []
+        self.view: View | None = None
+        self.cursor = -1
+        self.rebuilds = 0
+        """How often the rows were made: tests see by it that a hidden panel does no work."""
+        self._shown = False
+        self._strips: dict[int, Strip] = {}
+        self._styles: dict[str, Style] = {}
+
+    # What a panel is made of.
+
+    def build(self, view: View, width: int) -> list[Row]:
+        """The panel's rows for a view, in `width` cells. Pure: each panel has its own."""
+        raise NotImplementedError
+
+    def title_of(self, view: View) -> str:
+        """The panel's title for a view."""
+        return self.TITLE
+
+    @property
+    def visible_now(self) -> bool:
+        """Whether any of it is on the screen."""
+        return self._shown and self.is_on_screen
+
+    # Taking a view in.
+
+    def show_view(self, view: View) -> None:
+        """Take a new view; a panel that can't be seen only remembers it."""
+        self.view = view
+        if self._shown and self.size.width:
+            self.rebuild()
+
+    def rebuild(self) -> None:
+        """Make the rows anew, and redraw those that differ."""
+        if self.view is None:
+            return
+        self.rebuilds += 1
+        title = displayable(self.title_of(self.view))
+        if self.border_title != title:
+            self.border_title = title.replace("[", "\\[")
+        self.take_rows(self.build(self.view, self.scrollable_content_region.width))
+
+    def take_rows(self, rows: list[Row]) -> None:
+        """Show these rows; only those that differ are drawn."""
+        old, self.rows = self.rows, rows
+        if len(old) != len(rows):
+            self.virtual_size = Size(self.scrollable_content_region.width, len(rows))
+            self.cursor = min(self.cursor, len(rows) - 1)
+        top, height = self.scroll_offset.y, self.size.height
+        for y in range(max(len(old), len(rows))):
+            if y < len(old) and y < len(rows) and old[y] == rows[y]:
+                continue
+            self._strips.pop(y, None)
+            if top <= y < top + height:
+                self.refresh(Region(0, y - top, self.size.width, 1))
+
+    def redraw(self) -> None:
+        """Forget all that was drawn."""
+        self._strips.clear()
+        self.refresh()
+
+    def on_show(self) -> None:
+        """The panel can be seen from now on: it works."""
+        self._shown = True
+        self.rebuild()
+
+    def on_hide(self) -> None:
+        """The panel can no longer be seen: it rests."""
+        self._shown = False
+
+    def on_resize(self) -> None:
+        """Another width makes other rows."""
+        self._strips.clear()
+        if self.size.width:
+            self._shown = True
+            self.rebuild()
+            self.virtual_size = Size(self.scrollable_content_region.width, len(self.rows))
+
+    # Drawing.
+
+    def notify_style_update(self) -> None:
+        """Styles changed: forget those that were worked out."""
+        super().notify_style_update()
+        self._styles.clear()
+        self._strips.clear()
+
+    def style(self, name: str) -> Style:
+        """A named style on the panel's background."""
+        found = self._styles.get(name)
+        if found is None:
+            found = self.visual_style.rich_style
+            if name:
+                found += self.get_component_rich_style(f"panel--{name}", partial=True)
+            self._styles[name] = found
+        return found
+
+    def row_at(self, y: int) -> Row | None:
+        """A row by its number."""
+        return self.rows[y] if 0 <= y < len(self.rows) else None
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the panel."""
+        number = y + self.scroll_offset.y
+        selection = self.text_selection
+        if selection is None and number in self._strips:
+            return self._strips[number]
+        width = self.size.width
+        found = self.row_at(number)
+        if found is None:
+            return Strip.blank(width, self.style(""))
+        strip = Strip([Segment(text, self.style(name)) for text, name in found.spans if text])
+        if number == self.cursor and self.has_focus:
+            strip = strip.apply_style(self.get_component_rich_style("panel--cursor", partial=True))
+            strip = strip.extend_cell_length(width, self.style("cursor"))
+        if selection is not None:
+            strip = self._with_selection(strip, selection, number)
+        strip = strip.crop_extend(0, width, self.style("")).apply_offsets(0, number)
+        if selection is None:
+            if len(self._strips) > 2_000:
+                self._strips.clear()
+            self._strips[number] = strip
+        return strip
+
+    def _with_selection(self, strip: Strip, selection: Selection, number: int) -> Strip:
+        span = selection.get_span(number)
+        if span is None:
+            return strip
+        start, end = span
+        length = strip.cell_length
+        end = length if end == -1 else min(end, length)
+        if start >= end:
+            return strip
+        chosen = self.screen.get_component_rich_style("screen--selection")
+        plain = Strip([Segment(s.text, (s.style or Style()) + chosen) for s in strip.crop(start, end)])
+        return Strip.join([strip.crop(0, start), plain, strip.crop(end, length)])
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        """The text selection changed."""
+        self.redraw()
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The selected text."""
+        return selection.extract("\n".join(r.text for r in self.rows)), "\n"
+
+    # Moving and choosing.
+
+    def move_cursor(self, y: int) -> None:
+        """Put the cursor on a row, and show it."""
+        if not self.rows:
+            return
+        old, self.cursor = self.cursor, max(0, min(y, len(self.rows) - 1))
+        for changed in (old, self.cursor):
+            self._strips.pop(changed, None)
+            self.refresh(Region(0, changed - self.scroll_offset.y, self.size.width, 1))
+        top, height = self.scroll_offset.y, self.size.height
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False)
+        elif self.cursor >= top + height:
+            self.scroll_to(y=self.cursor - height + 1, animate=False)
+        self._choose()
+
+    def _choose(self) -> None:
+        found = self.row_at(self.cursor)
+        if found is not None and found.target is not None:
+            self.post_message(self.Chosen(found.target))
+
+    def on_focus(self) -> None:
+        """The cursor appears."""
+        self.redraw()
+
+    def on_blur(self) -> None:
+        """The cursor disappears."""
+        self.redraw()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click selects what the row is about."""
+        offset = event.get_content_offset(self)
+        if offset is not None:
+            self.move_cursor(offset.y + self.scroll_offset.y)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scrolled: other rows are on the screen."""
+        super().watch_scroll_y(old_value, new_value)
+        self.refresh()
+
+    def action_cursor(self, by: int) -> None:
+        """Move the cursor by rows."""
+        self.move_cursor(self.cursor + by)
+
+    def action_page(self, by: int) -> None:
+        """Move by half of what can be seen."""
+        self.move_cursor(self.cursor + by * max(1, self.size.height // 2))
+
+    def action_edge(self, which: int) -> None:
+        """Move to the first or the last row."""
+        self.move_cursor(0 if which < 0 else len(self.rows) - 1)
+
+    def action_copy(self) -> None:
+        """Copy the whole panel as text."""
+        text = "\n".join(r.text.rstrip() for r in self.rows)
+        self.app.copy_to_clipboard(text)
+        self.notify(f"{len(self.rows)} rows of {self.TITLE} copied", timeout=2)

@@ -1,0 +1,108 @@
+"""The /proc panel: each process and what its threads are blocked in, and on."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ipcviz.app.panels.panel import Panel, Row, Span, fit, row
+from ipcviz.app.view import View
+from ipcviz.model.query import describe_wait
+from ipcviz.model.state import Process, Thread
+from ipcviz.narrate import plain_size, signal_name
+
+_THREADS_SHOWN = 8
+
+
+class Proc(Panel):
+    """Processes and threads as /proc shows them."""
+
+    TITLE = "/proc"
+    HELP_TEXT: ClassVar[str] = (
+        "Each process: its state (R runs, B is blocked until another process acts, S sleeps or waits, D waits for a "
+        "device, T is stopped, Z has ended and was not waited for, x is gone), CPU use of the last second (computed "
+        "from two looks), CPU seconds (user+system), resident memory, page faults (minor/major), context switches "
+        "(voluntary/forced), bytes read and written by calls (rchar/wchar), and what it waits in: the call, its "
+        "descriptor, the object, why, and for how long. `~`: only sampled, its calls are not all traced. `-`: not read "
+        "yet."
+    )
+
+    def build(self, view: View, width: int) -> list[Row]:
+        """Two rows for each process in a narrow panel, one in a wide one, and one for each further thread."""
+        wide = width >= 124
+        if not view.processes:
+            return [row(("No process yet.", "dim"))]
+        head = f"    {fit('PROCESS', 18)} {'CPU':>5} {'TIME':>11} {'RSS':>8} {'FAULTS':>12} {'SWITCHES':>12} "
+        rows = [row((fit(head + (f"{'READ/WRITTEN':>17}  WAITS IN" if wide else ""), width), "head"))]
+        for process in view.processes:
+            rows.extend(_rows(view, process, width, wide))
+        return rows
+
+
+def _rows(view: View, process: Process, width: int, wide: bool) -> list[Row]:
+    sample = process.sample
+    letter, chip = view.chip(process.pid)
+    target = ("process", process.pid)
+    chosen = process.pid == view.pid
+    digit = str(view.slots.get(process.pid, "")) or " "
+    ended = process.fate != "alive"
+    name = f"{process.name or 'process'}[{process.pid}]{'' if process.full else '~'}"
+    first: list[Span | str] = [
+        (">" if chosen else " ", "chosen"),
+        (digit, "dim"),
+        (letter, "gone-chip" if chip == "gone" else chip),
+        " ",
+        (fit(name, 18), "chosen" if chosen else "gone" if process.fate == "gone" else "process"),
+    ]
+    if sample is None:
+        first.append((fit(" -", 54), "dim"))
+    else:
+        percent = view.cpu.get(process.pid)
+        cpu = "-" if percent is None or ended else f"{percent:.0f}%"
+        used = f"{sample.user_time:.2f}+{sample.system_time:.2f}"
+        faults = f"{_count(sample.minor_faults)}/{_count(sample.major_faults)}"
+        switches = f"{_count(sample.voluntary_switches)}/{_count(sample.forced_switches)}"
+        figures = f" {cpu:>5} {used:>11} {plain_size(sample.rss):>8} {faults:>12} {switches:>12} "
+        first.append((figures, "dim" if ended else ""))
+    moved = f"{plain_size(sample.chars_read)}/{plain_size(sample.chars_written)}" if sample else "-"
+    doing = _fate(process) if ended else _doing(view, view.state.threads.get(process.pid), process)
+    if wide:
+        first.extend([(fit(moved, 17, right=True), ""), "  ", (fit(doing, max(0, width - 96)), "")])
+        rows = [row(*first, target=target)]
+    else:
+        second = fit(f"      {doing}", max(0, width - 24)) + fit(f"r/w {moved}", 24, right=True)
+        rows = [row(*first, target=target), row((second, "dim" if ended else ""), target=target)]
+    others = [tid for tid in process.threads if tid != process.pid]
+    for tid in others[:_THREADS_SHOWN]:
+        thread = view.state.threads.get(tid)
+        if thread is not None:
+            label = f"      thread {tid} {thread.name} {thread.state}: {_doing(view, thread, process)}"
+            rows.append(row((fit(label, width), ""), target=target))
+    if len(others) > _THREADS_SHOWN:
+        rows.append(row((f"      and {len(others) - _THREADS_SHOWN} more threads", "dim"), target=target))
+    return rows
+
+
+def _count(number: int) -> str:
+    """A count in at most five characters."""
+    if number < 10_000:
+        return str(number)
+    return f"{number / 1000:.0f}k" if number < 1_000_000 else f"{number / 1e6:.1f}M"
+
+
+def _fate(process: Process) -> str:
+    ended = f"killed by {signal_name(process.exit_signal)}" if process.exit_signal else f"exited {process.exit_code}"
+    return f"{ended}, not waited for yet" if process.fate == "zombie" else ended
+
+
+def _doing(view: View, thread: Thread | None, process: Process) -> str:
+    """What a thread waits in, and for how long: `read(0) on P1, empty, 1.2 s`."""
+    if process.stopped_by:
+        return f"stopped by {signal_name(process.stopped_by)}"
+    if thread is None:
+        return "-"
+    wait = view.waits.get(thread.tid)
+    if wait is None:
+        return "running" if thread.state in ("R", "?") else f"state {thread.state}"
+    seconds = max(0.0, view.now - wait.since)
+    since = f", {seconds:.1f} s" if wait.since and seconds >= 0.1 else ""
+    return f"{describe_wait(view.state, wait)}{since}"

@@ -1,0 +1,169 @@
+"""The signals panel: dispositions, masks, pending sets, and what was sent and became of it."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from ipcviz.app.panels.panel import Panel, Row, fit, row
+from ipcviz.app.view import View
+from ipcviz.events import SignalDelivered
+from ipcviz.model.state import Process, SignalSent
+from ipcviz.narrate import signal_name, who
+from ipcviz.narrate.words import signals_in
+
+_SHOWN: Final = 60
+
+
+class Signals(Panel):
+    """Signals of the selected process, and the traffic of all."""
+
+    TITLE = "Signals"
+    HELP_TEXT: ClassVar[str] = (
+        "Above: each signal that the selected process catches (C), ignores (I), blocks (B) or has pending (P); `h` "
+        "while it is inside the handler. Caught and ignored come from the calls seen and from /proc; `!` marks a row "
+        "where the two differ. Below, latest first: what was sent by whom to whom, and what became of it: delivered "
+        "after so long, still pending, or coalesced (a standard signal that was already pending: only one arrives). K "
+        "sends a signal to the selected process."
+    )
+
+    def title_of(self, view: View) -> str:
+        """The selected process."""
+        return f"Signals of {who(view.state, view.pid)}" if view.process else self.TITLE
+
+    def build(self, view: View, width: int) -> list[Row]:
+        """The selected process's signals, then the traffic."""
+        rows: list[Row] = []
+        if view.process is not None:
+            rows.extend(_dispositions(view, view.process, width))
+        rows.extend(_traffic(view, width))
+        return rows
+
+
+def _dispositions(view: View, process: Process, width: int) -> list[Row]:
+    if process.fate != "alive":
+        return [row(("It has ended.", "dim"))]
+    sample = process.sample
+    threads = [view.state.threads[tid] for tid in process.threads if tid in view.state.threads]
+    blocked = pending = 0
+    for thread in threads:
+        blocked |= thread.blocked
+        pending |= thread.pending
+    pending |= sample.pending if sample else 0
+    inside = {signo for thread in threads for signo in thread.handlers}
+    caught = sum(1 << (s - 1) for s, how in process.handling.items() if how.action == "catch")
+    ignored = sum(1 << (s - 1) for s, how in process.handling.items() if how.action == "ignore")
+    read_caught, read_ignored = (sample.caught, sample.ignored) if sample else (caught, ignored)
+    numbers = signals_in(caught | ignored | blocked | pending | read_caught | read_ignored)
+    counts = (("caught", caught | read_caught), ("ignored", ignored | read_ignored), ("blocked", blocked))
+    words = ", ".join(f"{len(signals_in(mask))} {name}" for name, mask in (*counts, ("pending", pending)))
+    rows = [row((fit(words, width), "dim"))]
+    if not numbers:
+        return rows
+    rows.append(row((fit("  SIGNAL       C I B P  HANDLING", width), "head")))
+    # Masks of all signals would fill the panel: what is only blocked is said in one row if it is much.
+    only_blocked = [n for n in numbers if not (caught | ignored | pending | read_caught | read_ignored) >> (n - 1) & 1]
+    folded = set(only_blocked) if len(only_blocked) > 10 else set()
+    for signo in numbers:
+        if signo in folded:
+            continue
+        bit = 1 << (signo - 1)
+        how = process.handling.get(signo)
+        differs = bool((caught ^ read_caught) & bit or (ignored ^ read_ignored) & bit)
+        is_caught, is_ignored = bool(read_caught & bit), bool(read_ignored & bit)
+        lit = ("signal", process.pid, signo) in view.lit
+        flags = ", ".join(f for f in how.flags if f != "SA_RESTORER") if how else ""
+        words = "its handler" if is_caught else "ignored" if is_ignored else "default"
+        if flags and is_caught:
+            words += f" ({flags})"
+        if signo in inside:
+            words += ", inside it now"
+        letters = " ".join(
+            letter if on else "."
+            for letter, on in (
+                ("C", is_caught),
+                ("I", is_ignored),
+                ("B", bool(blocked & bit)),
+                ("P", bool(pending & bit)),
+            )
+        )
+        rows.append(
+            row(
+                ("*" if lit else "h" if signo in inside else " ", "lit-chip" if lit or signo in inside else ""),
+                ("!" if differs else " ", "bad" if differs else ""),
+                (fit(signal_name(signo), 12), "lit" if lit else ""),
+                " ",
+                (letters, "lit" if pending & bit else ""),
+                "  ",
+                (fit(words, max(0, width - 24)), "dim"),
+            )
+        )
+    if folded:
+        rows.append(row((fit(f"  and {len(folded)} more signals are blocked only", width), "dim")))
+    return rows
+
+
+def _traffic(view: View, width: int) -> list[Row]:
+    """Sendings and deliveries, latest first; a delivery that belongs to a sending is told with it."""
+    sent = view.state.sent
+    told = {(s.signo, s.delivered) for s in sent if s.delivered is not None}
+    items: list[tuple[float, SignalSent | SignalDelivered]] = [(s.t, s) for s in sent]
+    items.extend((d.t, d) for d in view.state.delivered if (d.signo, d.t) not in told)
+    items.sort(key=lambda item: item[0], reverse=True)
+    if not items:
+        return [row((fit("No signal was sent so far.", width), "dim"))]
+    coalesced = sum(s.coalesced for s in sent)
+    title = f"SENT AND DELIVERED ({len(sent)} seen sent, {coalesced} coalesced)"
+    rows = [row((fit(title, width), "head"))]
+    for t, item in items[:_SHOWN]:
+        name = signal_name(item.signo)
+        if isinstance(item, SignalSent):
+            target = who(view.state, item.target, item.tid) if item.target > 0 else f"group {-item.target}"
+            route, fate = f"{who(view.state, item.sender)} > {target}", _fate(view, item)
+            concerned = view.pid in (item.sender, item.target)
+        else:
+            source = who(view.state, item.sender) if item.sender else _source(item)
+            route = f"{source} > {who(view.state, item.pid, item.tid)}"
+            fate = _ACTIONS.get(item.action, item.action) + (
+                f", cut {item.interrupted} short" if item.interrupted else ""
+            )
+            concerned = view.pid == item.pid
+        rows.append(
+            row(
+                (f"{t:9.3f} ", "dim"),
+                (fit(name, 11), "lit" if concerned else ""),
+                (fit(route, min(36, max(20, width - 52))), ""),
+                " ",
+                (fit(fate, max(0, width - 22 - min(36, max(20, width - 52)))), "dim"),
+                target=("process", item.target if isinstance(item, SignalSent) else item.pid),
+            )
+        )
+    return rows
+
+
+_ACTIONS: Final = {
+    "handler": "handled",
+    "ignore": "ignored",
+    "terminate": "ended it",
+    "core": "ended it, core",
+    "stop": "stopped it",
+    "continue": "continued it",
+}
+
+
+def _source(item: SignalDelivered) -> str:
+    return "timer" if item.signo == 14 or item.code == "SI_TIMER" else "kernel"
+
+
+def _fate(view: View, item: SignalSent) -> str:
+    """What became of a sending."""
+    if item.coalesced:
+        return "coalesced with one that was pending"
+    if item.delivered is None:
+        target = view.state.processes.get(item.target)
+        if target is not None and target.fate != "alive":
+            return "not seen delivered: the target ended"
+        return "not delivered yet: pending, or ignored" if item.target > 0 else "sent to a group"
+    action = next(
+        (d.action for d in reversed(view.state.delivered) if d.t == item.delivered and d.signo == item.signo), ""
+    )
+    return f"{_ACTIONS.get(action, 'delivered')} after {(item.delivered - item.t) * 1000:.1f} ms"

@@ -1,0 +1,107 @@
+"""Help: the keys that work, how to read each panel, and what the marks mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+KEYS: Final = (
+    ("1 ... 9", "select a process; [ and ] the one before and the next; a click does it too"),
+    ("l d u m s r o", "Log, Descriptors, bUffers, seMaphores, Signals, /pRoc, Output"),
+    ("v", "move to the picture"),
+    ("tab", "from panel to panel"),
+    ("z, Enter", "the panel takes the whole screen, and gives it back"),
+    ("j k, arrows", "move in a panel; ctrl+d, ctrl+u by half of it; < and > to its ends"),
+    ("f", "freeze what is shown; what runs goes on, and so does the collection"),
+    ("/", "filter the log; Escape ends that; a shows all events"),
+    ("i", "type to the command: ctrl+c, ctrl+d, ctrl+z reach it; Escape leaves"),
+    ("K", "send a signal to the selected process"),
+    ("y", "copy the panel as text; or mark text with the mouse, and ctrl+c"),
+    ("b or .", "blank the screen; any key brings it back"),
+    ("t", "dark or light"),
+    ("ctrl+p", "every command by name"),
+    ("?", "this help"),
+    ("ctrl+q", "leave: what was launched is ended, and nothing is left behind"),
+)
+
+MARKS: Final = (
+    ("no mark", "read from the kernel, or counted from every call"),
+    ("~", "sampled: calls of the process are not all traced, so a count is a lower bound"),
+    ("?", "could not be read"),
+    ("-", "not read yet"),
+    (
+        "R B S D T Z x",
+        "runs; blocked until another process acts; sleeps or waits; waits for a device; stopped; ended "
+        "and not waited for; gone",
+    ),
+    ("+ = < * -", "opened, duplicated, inherited, changed, closed within the last second"),
+    ("W R", "a writer, a reader is blocked on the object"),
+    ("N behind", "events that came and are not shown yet"),
+    ("N dropped", "data calls that were left out of the stream because there were too many"),
+    ("computed", "CPU use, bytes in and out, what a semaphore's last operation made of it: from events and two looks"),
+    ("not seen", "bytes in a program's own stdio buffer, plain loads and stores to shared memory"),
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """Help over what is shown."""
+
+    DEFAULT_CSS = """
+    HelpScreen {
+        align: center middle;
+        & > VerticalScroll {
+            width: 78; max-width: 100%; height: auto; max-height: 100%;
+            border: double $accent; background: $panel; padding: 0 1;
+        }
+        & Static { height: auto; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter", "dismiss", "Close", id="help.close", tooltip="Close the help"),
+        Binding("j", "scroll(1)", "Down", show=False, id="help.down", tooltip="Down"),
+        Binding("k", "scroll(-1)", "Up", show=False, id="help.up", tooltip="Up"),
+    ]
+
+    def __init__(self, first: tuple[str, str] | None, panels: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self.first = first
+        self.panels = panels
+
+    def compose(self) -> ComposeResult:
+        """The panel with the focus first, then keys, marks, and the other panels."""
+        with VerticalScroll() as box:
+            box.border_title = "Help"
+            box.border_subtitle = "Escape closes"
+            if self.first is not None:
+                yield Static(_part(*self.first))
+            yield Static(_table("Keys", KEYS))
+            yield Static(_table("Marks", MARKS))
+            for title, text in self.panels:
+                if self.first is None or title != self.first[0]:
+                    yield Static(_part(title, text))
+
+    def on_mount(self) -> None:
+        """The arrow keys scroll at once."""
+        self.query_one(VerticalScroll).focus()
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll by a row."""
+        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+
+
+def _part(title: str, text: str) -> Content:
+    return Content.assemble((f"{title}\n", "bold underline"), text, "\n")
+
+
+def _table(title: str, rows: Sequence[tuple[str, str]]) -> Content:
+    parts: list[str | tuple[str, str]] = [(f"{title}\n", "bold underline")]
+    for name, text in rows:
+        parts.extend([(f"{name:14} ", "bold"), f"{text}\n"])
+    return Content.assemble(*parts)

@@ -1,0 +1,340 @@
+"""The main screen: the picture, and around it the panels."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.reactive import var
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher, Footer, Input, Static
+
+from ipcviz.app.bars import PANEL_KEYS, PanelBar, ProcessBar, StatusLine
+from ipcviz.app.panels import Buffers, Descriptors, LogPanel, OutputPanel, Panel, Proc, Semaphores, Signals
+from ipcviz.app.panels.buffers import BUFFERED
+from ipcviz.app.panels.output import TypingLine
+from ipcviz.app.picture import Picture
+from ipcviz.app.screens.help import HelpScreen
+from ipcviz.app.screens.modals import SignalScreen
+from ipcviz.app.view import View
+from ipcviz.events import AnyCommand, Peek, SendSignal
+from ipcviz.events import Input as TypedInput
+from ipcviz.narrate import signal_name, who
+
+_PANELS: Final[dict[str, type[Panel] | type[OutputPanel]]] = {
+    "log": LogPanel,
+    "descriptors": Descriptors,
+    "buffers": Buffers,
+    "semaphores": Semaphores,
+    "signals": Signals,
+    "proc": Proc,
+    "output": OutputPanel,
+}
+
+_FILTER: Final = "words that must occur, -word for those that must not; Enter keeps"
+_TOO_SMALL: Final = "ipcviz needs a terminal of at least 40 columns and 10 rows. What runs goes on. ctrl+q leaves."
+
+
+def _panel_binding(name: str) -> Binding:
+    key, title = PANEL_KEYS[name]
+    return Binding(key, f"panel('{name}')", title, show=False, id=f"live.{name}", tooltip=f"Show the panel {title}")
+
+
+def _hidden(key: str, action: str, name: str, id: str, tooltip: str) -> Binding:
+    return Binding(key, action, name, show=False, id=id, tooltip=tooltip)
+
+
+class LiveScreen(Screen[None]):
+    """Picture, panels, bars."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(_panel_binding(name) for name in PANEL_KEYS),
+        Binding("z", "zoom", "Zoom", id="live.zoom", tooltip="The panel with the focus takes the whole screen, or not"),
+        Binding("enter", "zoom", "Zoom", show=False, id="live.zoom-enter", tooltip="As z"),
+        Binding("v", "picture", "Picture", show=False, id="live.picture", tooltip="Move to the picture"),
+        Binding("f", "freeze", "Freeze", id="live.freeze", tooltip="Freeze what is shown; the collection goes on"),
+        Binding("slash", "filter", "Filter", id="live.filter", tooltip="Filter the log by words"),
+        Binding("i", "type", "Type", id="live.type", tooltip="Type to the command"),
+        Binding("K", "signal", "Signal", id="live.signal", tooltip="Send a signal to the selected process"),
+        Binding(
+            "right_square_bracket", "process(1)", "Next process", show=False, id="live.next", tooltip="Next process"
+        ),
+        Binding(
+            "left_square_bracket", "process(-1)", "Process before", show=False, id="live.back", tooltip="Process before"
+        ),
+        *(
+            Binding(
+                str(n), f"slot({n})", f"Process {n}", show=False, id=f"live.slot-{n}", tooltip=f"Select process {n}"
+            )
+            for n in range(1, 10)
+        ),
+        Binding("escape", "leave", "Back", show=False, id="live.leave", tooltip="Leave zoom, filter or input line"),
+    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (40, "-narrow"), (110, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-low"), (30, "-tall")]
+    ALLOW_IN_MAXIMIZED_VIEW = "StatusLine, ProcessBar, Footer, #too-small"
+    AUTO_FOCUS = "#log"
+
+    DEFAULT_CSS = """
+    LiveScreen {
+        layers: base;
+        & #too-small { display: none; width: 1fr; height: 1fr; }
+        &.-tiny > *, &.-flat > * { display: none; }
+        &.-tiny #too-small, &.-flat #too-small { display: block; }
+        & #main { height: 1fr; }
+        & #left { width: 1fr; }
+        & Picture { height: 1fr; min-height: 4; }
+        & #panels { height: 1fr; min-height: 4; }
+        & #panels > * { height: 1fr; }
+        & #side { display: none; width: 1fr; border-left: solid $panel-border; }
+        & #side > Descriptors { height: 1fr; }
+        & #side > Buffers { height: 1fr; }
+        & #side > Proc { height: 1fr; }
+        &.-wide #side { display: block; }
+        &.-wide.-low #side > Proc { display: none; }
+        &.-low #panels { height: 1.2fr; }
+        & #filter { display: none; height: 1; border: none; background: $row-cursor; padding: 0 1; }
+        & #filter.-on { display: block; }
+        & .-maximized { height: 1fr; width: 1fr; }
+        & Footer { background: $panel; }
+    }
+    """
+
+    view: var[View | None] = var(None, always_update=True)
+    """What is shown; assigned once a frame, and taken by every panel that can be seen."""
+    paused: var[bool] = var(False)
+    """Whether what is shown stands still."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.command = title
+        self.chosen_pid = 0
+        self.chosen_object = ""
+        self._peeked = ""
+
+    def compose(self) -> ComposeResult:
+        """Bars at the edges, picture above panels, further panels at the right where there is room."""
+        yield StatusLine(self.command, id="status")
+        yield ProcessBar(id="processes")
+        with Horizontal(id="main"):
+            with Vertical(id="left"):
+                yield Picture(id="picture")
+                yield PanelBar(id="panel-bar")
+                with ContentSwitcher(initial="log", id="panels"):
+                    for name, panel in _PANELS.items():
+                        yield panel(id=name)
+            with Vertical(id="side"):
+                yield Descriptors(id="side-descriptors")
+                yield Buffers(id="side-buffers")
+                yield Proc(id="side-proc")
+        yield Input(placeholder=_FILTER, id="filter", compact=True)
+        yield Static(Content(_TOO_SMALL), id="too-small")
+        yield Footer()
+
+    # Taking a view in.
+
+    def take(self, view: View) -> None:
+        """Show a new view, unless what is shown is frozen."""
+        if not self.paused:
+            self.view = view.select(*self._selection(view))
+
+    def _selection(self, view: View) -> tuple[int, str]:
+        """What is selected: by the viewer, else the command's first process and the first buffer that is in use."""
+        pid = self.chosen_pid if self.chosen_pid in view.state.processes else view.state.root
+        if self.chosen_object in view.state.objects:
+            return pid, self.chosen_object
+        held = [o for o in view.state.objects.values() if o.info.kind in BUFFERED and o.info.key in view.holders]
+        return pid, min(held, key=lambda o: (o.opened_at, o.label)).info.key if held else ""
+
+    def watch_view(self, view: View | None) -> None:
+        """Every panel takes the view; those that can't be seen only remember it."""
+        if view is None or not self.is_mounted:
+            return
+        with self.app.batch_update():
+            for panel in self.query(Panel):
+                panel.show_view(view)
+            picture = self.query_one(Picture)
+            if picture.display and self.query_one("#left").display:
+                picture.state = view.state
+        self._peek(view)
+
+    def _peek(self, view: View) -> None:
+        """Have the waiting bytes copied only while somebody looks at them."""
+        seen = any(panel.visible_now for panel in self.query(Buffers))
+        wanted = view.object if seen else ""
+        if wanted != self._peeked:
+            self._peeked = wanted
+            self.send(Peek(object=wanted))
+
+    def send(self, command: AnyCommand) -> None:
+        """Tell the tracer something."""
+        self.app.feed.session.send(command)  # type: ignore[attr-defined]
+
+    # Selecting.
+
+    def select(self, pid: int = 0, key: str = "") -> None:
+        """Select a process or an object; every panel follows."""
+        if pid:
+            self.chosen_pid = pid
+        if key:
+            self.chosen_object = key
+        if self.view is not None:
+            self.view = self.view.select(*self._selection(self.view))
+
+    def on_panel_chosen(self, event: Panel.Chosen) -> None:
+        """A row or an item of a bar was selected."""
+        kind, what = event.target
+        if kind == "panel":
+            self.action_panel(str(what))
+        elif kind == "process":
+            self.select(pid=int(what))
+        else:
+            self.select(key=str(what))
+
+    def on_picture_selected(self, event: Picture.Selected) -> None:
+        """Something in the picture was selected."""
+        if event.kind in ("process", "thread"):
+            self.select(pid=int(event.key))
+        else:
+            self.select(key=str(event.key))
+
+    def action_slot(self, digit: int) -> None:
+        """Select a process by its digit."""
+        if self.view is None:
+            return
+        for pid, slot in self.view.slots.items():
+            if slot == digit:
+                self.select(pid=pid)
+                return
+        self.notify(f"No process has the digit {digit}", timeout=2)
+
+    def action_process(self, by: int) -> None:
+        """Select the next process, or the one before."""
+        if self.view is None or not self.view.processes:
+            return
+        pids = [process.pid for process in self.view.processes]
+        here = pids.index(self.view.pid) if self.view.pid in pids else 0
+        self.select(pid=pids[(here + by) % len(pids)])
+
+    # Panels.
+
+    def action_panel(self, name: str) -> None:
+        """Show a panel: where it stands already, else below the picture."""
+        if self.maximized is not None:
+            self.minimize()
+        found = self.query(f"#side-{name}")
+        if found and found.first(Panel).visible_now:
+            found.first(Panel).focus()
+            return
+        self.query_one("#panels", ContentSwitcher).current = name
+        bar = self.query_one(PanelBar)
+        bar.shown = name
+        bar.rebuild()
+        panel = self.query_one(f"#{name}")
+        (panel.panel if isinstance(panel, OutputPanel) else panel).focus()
+
+    def action_zoom(self) -> None:
+        """The panel with the focus takes the whole screen, or gives it back."""
+        if self.maximized is not None:
+            self.minimize()
+            return
+        widget: Widget | None = self.focused
+        while widget is not None and not isinstance(widget, (Panel, OutputPanel, Picture)):
+            widget = widget.parent if isinstance(widget.parent, Widget) else None
+        if widget is not None and isinstance(widget.parent, OutputPanel):
+            widget = widget.parent
+        if widget is not None:
+            self.maximize(widget, container=False)
+
+    def action_picture(self) -> None:
+        """Move to the picture."""
+        self.query_one(Picture).focus()
+
+    def action_freeze(self) -> None:
+        """Freeze what is shown, or go on with what is now."""
+        self.paused = not self.paused
+
+    def watch_paused(self, paused: bool) -> None:
+        """A frozen view keeps its own copy of what grows."""
+        if not self.is_mounted:
+            return
+        self.query_one(StatusLine).paused = paused
+        if self.view is None:
+            return
+        if paused:
+            self.view = self.view.frozen()
+        else:
+            self.take(self.app.feed.view())  # type: ignore[attr-defined]
+
+    def action_filter(self) -> None:
+        """Filter the log."""
+        if not self.query_one("#log").display or self.maximized not in (None, self.query_one("#log")):
+            self.action_panel("log")
+        line = self.query_one("#filter", Input)
+        if self.maximized is not None:
+            self.minimize()
+        line.add_class("-on")
+        line.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Each letter filters."""
+        if event.input.id == "filter":
+            self.query_one(LogPanel).filter(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter keeps the filter."""
+        if event.input.id == "filter":
+            event.input.remove_class("-on")
+            self.query_one(LogPanel).focus()
+
+    def action_leave(self) -> None:
+        """Leave the filter, then the zoom."""
+        line = self.query_one("#filter", Input)
+        if line.has_class("-on") or line.value:
+            line.clear()
+            line.remove_class("-on")
+            self.query_one(LogPanel).focus()
+        elif self.maximized is not None:
+            self.minimize()
+
+    # Talking to what runs.
+
+    def action_type(self) -> None:
+        """Type to the command."""
+        if self.view is not None and self.view.state.finished:
+            self.notify("The command has ended: nobody reads its terminal", timeout=3)
+            return
+        self.action_panel("output")
+        self.query_one(TypingLine).focus()
+
+    def on_output_panel_typed(self, event: OutputPanel.Typed) -> None:
+        """Bytes for the command's terminal."""
+        self.send(TypedInput(data=event.data))
+
+    def action_signal(self) -> None:
+        """Choose a signal and send it to the selected process."""
+        view = self.view
+        if view is None or view.process is None or view.process.fate != "alive":
+            self.notify("The selected process has ended: select one that lives", timeout=3)
+            return
+        pid, name = view.pid, who(view.state, view.pid)
+
+        def chosen(signo: int | None) -> None:
+            if signo:
+                self.send(SendSignal(pid=pid, signo=signo))
+                self.notify(f"{signal_name(signo)} to {name}", timeout=2)
+
+        self.app.push_screen(SignalScreen(name), chosen)
+
+    def help_screen(self) -> HelpScreen:
+        """Help for this screen, that of the panel with the focus first."""
+        widget: Widget | None = self.focused
+        while widget is not None and not getattr(widget, "HELP_TEXT", ""):
+            widget = widget.parent if isinstance(widget.parent, Widget) else None
+        panels = [(panel.TITLE, panel.HELP_TEXT) for panel in _PANELS.values()]
+        first = (getattr(widget, "TITLE", ""), getattr(widget, "HELP_TEXT", "")) if widget is not None else None
+        return HelpScreen(first=first if first in panels else None, panels=panels)

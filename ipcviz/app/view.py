@@ -1,0 +1,140 @@
+"""What one frame shows: a frozen view of the session, made by the feed and taken by every panel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from ipcviz.app.history import Ghost, Log, Trail
+from ipcviz.app.terminal import Terminal
+from ipcviz.model import query
+from ipcviz.model.state import Process, State
+
+
+class View:
+    """One moment as the screen shows it.
+
+    Attributes:
+        state: The system's state.
+        now: The moment in session seconds.
+        lit: What changed a moment ago, as `State.changed` names it.
+        ghosts: Descriptors that were closed a moment ago, by table and number.
+        trails: Levels of the last minute, by object key.
+        cpu: CPU use in percent of one CPU, by pid; None if not known yet.
+        slots: The digit that selects a process, by pid.
+        log: The log; entries from `log_end` on are not part of this view.
+        log_end: Number of the entry after the last one.
+        terminal: What the command wrote.
+        terminal_version: Which state of it is meant.
+        behind: Events that came and were not taken in yet.
+        pid: The selected process, 0 if there is none.
+        object: Key of the selected object, empty if there is none.
+    """
+
+    def __init__(
+        self,
+        *,
+        state: State,
+        now: float,
+        lit: frozenset[tuple[str | int, ...]],
+        ghosts: Mapping[tuple[int, int], Ghost],
+        trails: Mapping[str, Trail],
+        cpu: Mapping[int, float | None],
+        slots: Mapping[int, int],
+        log: Log,
+        log_end: int,
+        terminal: Terminal,
+        terminal_version: int,
+        behind: int = 0,
+        pid: int = 0,
+        object: str = "",
+    ) -> None:
+        self.state = state
+        self.now = now
+        self.lit = lit
+        self.ghosts = ghosts
+        self.trails = trails
+        self.cpu = cpu
+        self.slots = slots
+        self.log = log
+        self.log_end = log_end
+        self.terminal = terminal
+        self.terminal_version = terminal_version
+        self.behind = behind
+        self.pid = pid
+        self.object = object
+
+    def frozen(self) -> View:
+        """The same view with the parts that grow (the levels of the last minute) copied, for a pause."""
+        view = self.select(self.pid, self.object)
+        view.trails = {key: trail.copy() for key, trail in self.trails.items()}
+        return view
+
+    def select(self, pid: int, key: str) -> View:
+        """The same moment with another selection."""
+        return View(
+            state=self.state,
+            now=self.now,
+            lit=self.lit,
+            ghosts=self.ghosts,
+            trails=self.trails,
+            cpu=self.cpu,
+            slots=self.slots,
+            log=self.log,
+            log_end=self.log_end,
+            terminal=self.terminal,
+            terminal_version=self.terminal_version,
+            behind=self.behind,
+            pid=pid,
+            object=key,
+        )
+
+    @cached_property
+    def holders(self) -> dict[str, tuple[query.Holder, ...]]:
+        """Who holds each object; worked out once for all panels."""
+        return query.holders(self.state)
+
+    @property
+    def process(self) -> Process | None:
+        """The selected process."""
+        return self.state.processes.get(self.pid)
+
+    @cached_property
+    def processes(self) -> tuple[Process, ...]:
+        """Every process: those that live first, each part in the order in which they came to be."""
+        return tuple(
+            sorted(self.state.processes.values(), key=lambda p: (p.fate == "gone", p.fate != "alive", p.born, p.pid))
+        )
+
+    @cached_property
+    def waits(self) -> dict[int, query.Wait]:
+        """What each thread waits for, by tid."""
+        found = {}
+        for tid, thread in self.state.threads.items():
+            if thread.waiting is not None:
+                wait = query.wait_of(self.state, tid)
+                if wait is not None:
+                    found[tid] = wait
+        return found
+
+    def chip(self, pid: int) -> tuple[str, str]:
+        """A process's state as a letter and the style of its chip.
+
+        `R` runs, `B` is blocked until another process acts, `S` sleeps or waits, `D` waits for a device, `T` is
+        stopped, `Z` has ended and was not waited for, `x` is gone, `?` not known.
+        """
+        process = self.state.processes.get(pid)
+        if process is None:
+            return "?", "gone"
+        if process.fate != "alive":
+            return ("Z", "zombie") if process.fate == "zombie" else ("x", "gone")
+        if process.stopped_by:
+            return "T", "stopped"
+        waits = [self.waits.get(tid) for tid in process.threads]
+        if waits and all(waits):
+            return ("B", "blocked") if any(w and w.kind == "blocked" for w in waits) else ("S", "asleep")
+        thread = self.state.threads.get(pid)
+        letter = process.sample.state if process.sample else thread.state if thread else "?"
+        if letter in ("S", "D", "T", "Z") and not any(waits):
+            return letter, "asleep" if letter == "S" else "blocked"
+        return "R", "running"
