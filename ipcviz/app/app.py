@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -18,9 +18,6 @@ from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import Trouble
 from ipcviz.session.base import Session
 from ipcviz.session.errors import SessionError
-
-if TYPE_CHECKING:
-    from ipcviz.scenario import Scenario
 
 FRAMES: Final = 30
 """How often a second the stream is drained and the screen made anew."""
@@ -51,7 +48,7 @@ class IpcvizApp(App[None]):
         self,
         session: Session,
         title: str = "",
-        scenario: Scenario | None = None,
+        scenario: object | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
@@ -136,7 +133,7 @@ class IpcvizApp(App[None]):
                 )
 
 
-def run_app(session: Session, title: str, scenario: Scenario | None = None) -> int:
+def run_app(session: Session, title: str, scenario: object | None = None) -> int:
     """Show a session until the viewer leaves, and close it.
 
     Args:

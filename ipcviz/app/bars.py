@@ -6,8 +6,8 @@ from typing import ClassVar, Final
 
 from textual import events
 
-from ipcviz.app.panels.cells import displayable
 from ipcviz.app.panels.panel import Panel, Row, Span, Target, fit
+from ipcviz.app.text import visible
 from ipcviz.app.view import View
 from ipcviz.narrate import signal_name
 
@@ -24,6 +24,7 @@ class Bar(Panel, can_focus=False):
         background: $panel;
         scrollbar-size-vertical: 0;
         overflow: hidden hidden;
+        scrollbar-gutter: auto;
     }
     """
 
@@ -69,7 +70,7 @@ class ProcessBar(Bar):
             if process.fate == "gone" and digit is None:
                 continue
             letter, chip = view.chip(process.pid)
-            name = displayable(process.name or "process")[:16] + f"[{process.pid}]"
+            name = visible(process.name or "process")[:16] + f"[{process.pid}]"
             if not process.full and process.fate == "alive":
                 name += "~"
             if process.fate != "alive":
@@ -104,6 +105,8 @@ PANEL_KEYS: Final = {
 }
 """The panels below the picture: key and name."""
 
+_SHORT: Final = {"Descriptors": "Descr", "Buffers": "Buf", "Semaphores": "Sem", "Signals": "Sig", "Output": "Out"}
+
 
 class PanelBar(Bar):
     """The panels, with the key that shows each."""
@@ -115,7 +118,10 @@ class PanelBar(Bar):
     def items(self, view: View, width: int) -> list[Item]:
         """Key and name of each panel."""
         found: list[Item] = []
+        short = width < sum(len(title) + 4 for _, title in PANEL_KEYS.values())
         for name, (key, title) in PANEL_KEYS.items():
+            if short:
+                title = _SHORT.get(title, title)
             style = "cursor" if name == self.shown else ""
             spans: tuple[Span, ...] = (
                 ("[" if name == self.shown else " ", style),

@@ -19,6 +19,8 @@ _ESCAPE: Final = re.compile(
 )
 _UNFINISHED: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)$")
 _PARTS: Final = re.compile(r"[^\x00-\x1f\x7f]+|[\x00-\x1f\x7f]")
+# Controls of eight bits, and what turns the reading direction or takes no room.
+_UNPRINTABLE: Final = re.compile("[\x80-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _LONGEST_ESCAPE: Final = 4_096
 
 
@@ -88,7 +90,7 @@ class Terminal:
         elif part < " " or part == "\x7f":
             self._write(f"^{chr(ord(part) ^ 64)}")
         else:
-            self._write(part)
+            self._write(part if part.isprintable() else _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", part))
 
     def _write(self, text: str) -> None:
         room = COLUMNS_KEPT - self._column

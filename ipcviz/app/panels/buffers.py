@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from ipcviz.app.panels.cells import gauge, spark
-from ipcviz.app.panels.panel import Panel, Row, fit, row
+from ipcviz.app.panels.panel import Panel, Row, Span, fit, row
 from ipcviz.app.view import View
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers
 from ipcviz.model.state import Object
@@ -39,7 +39,8 @@ class Buffers(Panel):
         if not held and not gone:
             return [row(("No pipe, FIFO, socket or queue so far.", "dim"))]
         rows = [_head(width)]
-        rows.extend(_row(view, thing, width) for thing in (*held, *gone))
+        for thing in (*held, *gone):
+            rows.extend(_rows(view, thing, width))
         chosen = view.state.objects.get(view.object)
         if chosen is None or chosen.info.kind not in BUFFERED:
             chosen = held[0] if len(held) == 1 else None
@@ -48,56 +49,68 @@ class Buffers(Panel):
         return rows
 
 
+_WIDE: Final = 124
+_NAME: Final = 8
+
+
 def _plan(width: int) -> tuple[int, int]:
-    """Widths of gauge and last minute."""
-    if width >= 110:
-        return 16, 30
-    return (10, 16) if width >= 70 else (8, 10)
+    """Widths of the gauge and of the last minute."""
+    if width >= _WIDE:
+        return 14, 30
+    gauge_width = 12 if width >= 64 else 8
+    return gauge_width, max(6, width - gauge_width - 35)
 
 
 def _head(width: int) -> Row:
     bar, minute = _plan(width)
-    text = f"  {'':8} {fit('NOW', bar + 16)} {fit('LAST MINUTE', minute)} {'IN/OUT':>17}  WRITERS > READERS"
+    text = f"   {'':{_NAME}}{fit('NOW', bar)} {'BYTES OF CAPACITY':21}  {fit('LAST MINUTE', minute)}"
+    if width >= _WIDE:
+        text += f" {'IN AND OUT':>27}  WRITERS > READERS"
     return row((fit(text, width), "head"))
 
 
-def _row(view: View, thing: Object, width: int) -> Row:
+def _rows(view: View, thing: Object, width: int) -> list[Row]:
+    """An object's row; in a narrow panel what went through and who holds it in a second one."""
     bar, minute = _plan(width)
     key = thing.info.key
     level = thing.level
     holders = view.holders.get(key, ())
-    base = "" if holders else "gone"
     lit = ("object", key) in view.lit and bool(holders)
-    mark = ">" if key == view.object else " "
     flag = "W" if blocked_writers(view.state, key) else "R" if blocked_readers(view.state, key) else " "
     capacity = (level.capacity if level else 0) or thing.info.capacity
-    if level is None:
-        full, empty, words = "", "-" * bar, "?"
+    if not holders:
+        full, empty, words = "", "-" * bar, "closed"
+    elif level is None:
+        full, empty, words = "", "-" * bar, "? not read"
     else:
-        full, empty = gauge(level.queued, capacity, bar)
+        # A pipe whose pages are all in use is full below its capacity in bytes.
+        is_full = level.queued > 0 and (flag == "W" or level.writable is False)
+        full, empty = gauge(capacity if is_full else level.queued, capacity, bar)
         words = f"{level.queued:,}/{capacity:,}" if capacity else f"{level.queued:,}"
         if level.slots >= 0 and level.slots_total:
             words += f" {level.slots}/{level.slots_total}p"
-    if not holders:
-        full, empty, words = "", "-" * bar, "closed"
     trail = view.trails.get(key)
     drawn = spark(trail.columns(view.now, minute), capacity or 1) if trail else "." * minute
+    chosen = key == view.object
     sampled = "" if thing.exact else "~"
-    passed = f"{sampled}{plain_size(thing.bytes_in)}/{sampled}{plain_size(thing.bytes_out)}"
-    return row(
-        (mark, "chosen"),
+    passed = f"in {sampled}{plain_size(thing.bytes_in)}, out {sampled}{plain_size(thing.bytes_out)}"
+    spans: list[Span | str] = [
+        (">" if chosen else " ", "chosen"),
         (flag, "blocked" if flag != " " else ""),
-        (fit(thing.label, 8), "gone" if not holders else "chosen" if key == view.object else "object"),
         " ",
+        (fit(thing.label, _NAME), "gone" if not holders else "chosen" if chosen else "object"),
         (full, "gauge"),
         (empty, "gauge"),
-        (fit(f" {words}", 17), base or ("lit" if lit else "")),
-        (drawn, "gauge"),
-        (fit(passed, 18, right=True), base),
+        (fit(f" {words}", 22), "dim" if not holders else "lit" if lit else ""),
         "  ",
-        (fit(_ends(view, holders), max(0, width - bar - minute - 48)), base or "dim"),
-        target=("object", key),
-    )
+        (drawn, "gauge"),
+    ]
+    if width >= _WIDE:
+        ends = fit(_ends(view, holders), max(0, width - bar - minute - 35 - 30))
+        spans.extend([(fit(passed, 28, right=True), ""), "  ", (ends, "dim")])
+        return [row(*spans, target=("object", key))]
+    second = f"{'':{_NAME + 3}}{passed}  {_ends(view, holders)}"
+    return [row(*spans, target=("object", key)), row((fit(second, width), "dim"), target=("object", key))]
 
 
 def _ends(view: View, holders: tuple[Holder, ...]) -> str:

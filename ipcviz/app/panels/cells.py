@@ -1,45 +1,12 @@
-"""Traced text in cells: control characters made visible, widths kept."""
+"""Sentences, levels and gauges in cells."""
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
-# Controls, and what turns the reading direction or shows nothing: they would let a name lie about itself.
-_UNSEEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-
-
-def _visible(found: re.Match[str]) -> str:
-    code = ord(found.group())
-    if code < 0x20 or code == 0x7F:
-        return f"^{chr(code ^ 0x40)}"
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-
-
-def displayable(text: str, width: int | None = None, *, right: bool = False) -> str:
-    """Text as it can be shown.
-
-    Args:
-        text: Anything; it is data, never markup.
-        width: Make it exactly so many cells wide; what does not fit is cut, and a `~` put in its place.
-        right: Put the padding in front.
-
-    Returns:
-        The text without control characters.
-    """
-    if not text.isprintable():
-        text = _UNSEEN.sub(_visible, text)
-    if width is None:
-        return text
-    if width <= 0:
-        return ""
-    length = len(text) if text.isascii() else cell_len(text)
-    if length > width:
-        return set_cell_size(text, width - 1) + "~"
-    padding = " " * (width - length)
-    return padding + text if right else text + padding
+from ipcviz.app.text import visible
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -47,16 +14,11 @@ def wrap(text: str, width: int) -> list[str]:
     width = max(1, width)
     lines: list[str] = []
     line = ""
-    for word in displayable(text).split(" "):
-        while cell_len(word) > width:
-            if line:
-                lines.append(line)
-                line = ""
-            cut = width
-            while cell_len(word[:cut]) > width:
-                cut -= 1
-            lines.append(word[: max(cut, 1)])
-            word = word[max(cut, 1) :]
+    for word in visible(text).split(" "):
+        *pieces, word = chop(word, width) if cell_len(word) > width else [word]
+        if pieces:
+            lines.extend([line, *pieces] if line else pieces)
+            line = ""
         if not line:
             line = word
         elif cell_len(line) + 1 + cell_len(word) <= width:
@@ -66,6 +28,21 @@ def wrap(text: str, width: int) -> list[str]:
             line = word
     lines.append(line)
     return lines
+
+
+def chop(text: str, width: int) -> list[str]:
+    """Text in pieces of at most `width` cells, wherever that cuts it."""
+    if text.isascii():
+        return [text[at : at + width] for at in range(0, len(text), width)] or [""]
+    pieces, piece, used = [], "", 0
+    for character in text:
+        size = cell_len(character)
+        if used + size > width and piece:
+            pieces.append(piece)
+            piece, used = "", 0
+        piece += character
+        used += size
+    return [*pieces, piece]
 
 
 _LEVELS: Final = " ▁▂▃▄▅▆▇█"

@@ -56,8 +56,9 @@ class Descriptors(Panel):
                 ghost = ghosts[fd]
                 thing = view.state.objects.get(ghost.object)
                 spans = _spans(view, ghost.descriptor, None, thing, columns, mode=ghost.mode)
-                texts = tuple((text, "gone") for text, _ in spans)
-                rows.append(Row((("-", "lit-chip"), *texts[1:]), ("object", ghost.object)))
+                number, *others = spans[1:]
+                faded = ((text, "dim") for text, _ in others)
+                rows.append(Row((("-", "lit-chip"), (number[0], "gone"), *faded), ("object", ghost.object)))
                 continue
             description = view.state.open_files.get(descriptor.ofd)
             thing = view.state.objects.get(description.object) if description else None

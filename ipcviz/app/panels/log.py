@@ -9,8 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 
 from ipcviz.app.history import Entry, Log
-from ipcviz.app.panels.cells import displayable, wrap
+from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Panel, Row
+from ipcviz.app.text import visible
 from ipcviz.app.view import View
 from ipcviz.narrate import DETAIL, NOISE, TURN, plain_size
 
@@ -125,10 +126,10 @@ class LogPanel(Panel):
             if self.virtual_size.height != len(self.rows):
                 self.virtual_size = Size(width, len(self.rows))
             if self.following:
-                self.scroll_end(animate=False, immediate=True)
+                self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
             self._growing = False
             self.refresh()
-        title = displayable(self.title_of(view)).replace("[", "\\[")
+        title = visible(self.title_of(view)).replace("[", "\\[")
         if self.border_title != title:
             self.border_title = title
 

@@ -10,8 +10,8 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
+from ipcviz.app.panels.cells import chop
 from ipcviz.app.panels.panel import Panel, Row, row
-from ipcviz.app.terminal import COLUMNS_KEPT
 from ipcviz.app.view import View
 
 
@@ -41,7 +41,7 @@ class OutputRows(Panel):
         follow = self.scroll_offset.y >= self.max_scroll_y - 1
         super().rebuild()
         if follow:
-            self.scroll_end(animate=False, immediate=True)
+            self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
 
     def build(self, view: View, width: int) -> list[Row]:
         """The lines that are kept, broken where the panel ends."""
@@ -51,12 +51,8 @@ class OutputRows(Panel):
         rows = []
         if terminal.forgotten:
             rows.append(row((f"[{terminal.forgotten:,} earlier lines are not kept]", "dim")))
-        width = max(width, 10)
         for line in terminal.tail(1_000):
-            if len(line) <= width:
-                rows.append(Row(((line, ""),)))
-                continue
-            rows.extend(Row(((line[at : at + width], ""),)) for at in range(0, min(len(line), COLUMNS_KEPT), width))
+            rows.extend(Row(((piece, ""),)) for piece in chop(line, max(width, 10)))
         return rows
 
 

@@ -14,7 +14,8 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from ipcviz.app.panels.cells import displayable
+from ipcviz.app import text as cells
+from ipcviz.app.text import visible
 from ipcviz.app.view import View
 
 Span = tuple[str, str]
@@ -42,8 +43,8 @@ def row(*spans: Span | str, target: Target | None = None) -> Row:
 
 
 def fit(text: object, width: int, *, right: bool = False) -> str:
-    """Text made displayable and exactly `width` cells wide; what is cut off leaves a `~` behind it."""
-    return displayable(str(text), width, right=right)
+    """Anything as displayable text of exactly `width` cells; what is cut off leaves an ellipsis."""
+    return cells.fit(visible(str(text)), width, "right" if right else "left")
 
 
 class Panel(ScrollView, can_focus=True):
@@ -105,9 +106,14 @@ class Panel(ScrollView, can_focus=True):
         border-title-color: $foreground;
         border-title-style: bold;
         scrollbar-size-vertical: 1;
+        scrollbar-background: $surface;
+        scrollbar-background-hover: $surface;
+        scrollbar-background-active: $surface;
+        scrollbar-color: $panel-border;
         scrollbar-size-horizontal: 0;
         overflow-x: hidden;
         overflow-y: auto;
+        scrollbar-gutter: stable;
         &:focus { border-top: double $accent; }
         & > .panel--head { color: $text-muted; text-style: bold; }
         & > .panel--dim { color: $text-muted; }
@@ -153,7 +159,6 @@ class Panel(ScrollView, can_focus=True):
         self.cursor = -1
         self.rebuilds = 0
         """How often the rows were made: tests see by it that a hidden panel does no work."""
-        self._shown = False
         self._strips: dict[int, Strip] = {}
         self._styles: dict[str, Style] = {}
 
@@ -170,14 +175,14 @@ class Panel(ScrollView, can_focus=True):
     @property
     def visible_now(self) -> bool:
         """Whether any of it is on the screen."""
-        return self._shown and self.is_on_screen
+        return self.is_on_screen and self.size.width > 0
 
     # Taking a view in.
 
     def show_view(self, view: View) -> None:
         """Take a new view; a panel that can't be seen only remembers it."""
         self.view = view
-        if self._shown and self.size.width:
+        if self.visible_now:
             self.rebuild()
 
     def rebuild(self) -> None:
@@ -185,7 +190,7 @@ class Panel(ScrollView, can_focus=True):
         if self.view is None:
             return
         self.rebuilds += 1
-        title = displayable(self.title_of(self.view))
+        title = visible(self.title_of(self.view))
         if self.border_title != title:
             self.border_title = title.replace("[", "\\[")
         self.take_rows(self.build(self.view, self.scrollable_content_region.width))
@@ -210,19 +215,13 @@ class Panel(ScrollView, can_focus=True):
         self.refresh()
 
     def on_show(self) -> None:
-        """The panel can be seen from now on: it works."""
-        self._shown = True
+        """The panel can be seen again: it catches up."""
         self.rebuild()
-
-    def on_hide(self) -> None:
-        """The panel can no longer be seen: it rests."""
-        self._shown = False
 
     def on_resize(self) -> None:
         """Another width makes other rows."""
         self._strips.clear()
         if self.size.width:
-            self._shown = True
             self.rebuild()
             self.virtual_size = Size(self.scrollable_content_region.width, len(self.rows))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ipcviz.app.panels.panel import Panel, Row, Span, fit, row
 from ipcviz.app.view import View
@@ -27,50 +27,66 @@ class Proc(Panel):
     )
 
     def build(self, view: View, width: int) -> list[Row]:
-        """Two rows for each process in a narrow panel, one in a wide one, and one for each further thread."""
-        wide = width >= 124
+        """One to three rows for each process, by the width, and one for each further thread."""
         if not view.processes:
             return [row(("No process yet.", "dim"))]
-        head = f"    {fit('PROCESS', 18)} {'CPU':>5} {'TIME':>11} {'RSS':>8} {'FAULTS':>12} {'SWITCHES':>12} "
-        rows = [row((fit(head + (f"{'READ/WRITTEN':>17}  WAITS IN" if wide else ""), width), "head"))]
+        head = f"    {fit('PROCESS', 18)} {'CPU':>5} {'TIME':>11} {'RSS':>8}"
+        if width >= _MIDDLE:
+            head += f" {'FAULTS':>12} {'SWITCHES':>12}"
+        if width >= _WIDE:
+            head += f" {'READ/WRITTEN':>17}  WAITS IN"
+        rows = [row((fit(head, width), "head"))]
         for process in view.processes:
-            rows.extend(_rows(view, process, width, wide))
+            rows.extend(_rows(view, process, width))
         return rows
 
 
-def _rows(view: View, process: Process, width: int, wide: bool) -> list[Row]:
+_WIDE: Final = 124
+_MIDDLE: Final = 76
+
+
+def _rows(view: View, process: Process, width: int) -> list[Row]:
     sample = process.sample
     letter, chip = view.chip(process.pid)
     target = ("process", process.pid)
     chosen = process.pid == view.pid
-    digit = str(view.slots.get(process.pid, "")) or " "
     ended = process.fate != "alive"
+    faded = "dim" if ended else ""
     name = f"{process.name or 'process'}[{process.pid}]{'' if process.full else '~'}"
     first: list[Span | str] = [
         (">" if chosen else " ", "chosen"),
-        (digit, "dim"),
+        (str(view.slots.get(process.pid, "")) or " ", "dim"),
         (letter, "gone-chip" if chip == "gone" else chip),
         " ",
-        (fit(name, 18), "chosen" if chosen else "gone" if process.fate == "gone" else "process"),
+        (fit(name, 18), "chosen" if chosen else "dim" if process.fate == "gone" else "process"),
     ]
+    faults = switches = moved = "-"
     if sample is None:
-        first.append((fit(" -", 54), "dim"))
+        first.append((f" {'-':>5} {'-':>11} {'-':>8}", "dim"))
     else:
         percent = view.cpu.get(process.pid)
         cpu = "-" if percent is None or ended else f"{percent:.0f}%"
         used = f"{sample.user_time:.2f}+{sample.system_time:.2f}"
         faults = f"{_count(sample.minor_faults)}/{_count(sample.major_faults)}"
         switches = f"{_count(sample.voluntary_switches)}/{_count(sample.forced_switches)}"
-        figures = f" {cpu:>5} {used:>11} {plain_size(sample.rss):>8} {faults:>12} {switches:>12} "
-        first.append((figures, "dim" if ended else ""))
-    moved = f"{plain_size(sample.chars_read)}/{plain_size(sample.chars_written)}" if sample else "-"
+        moved = f"{plain_size(sample.chars_read)}/{plain_size(sample.chars_written)}"
+        first.append((f" {cpu:>5} {used:>11} {plain_size(sample.rss):>8}", faded))
     doing = _fate(process) if ended else _doing(view, view.state.threads.get(process.pid), process)
-    if wide:
-        first.extend([(fit(moved, 17, right=True), ""), "  ", (fit(doing, max(0, width - 96)), "")])
+    if width >= _MIDDLE:
+        first.append((f" {faults:>12} {switches:>12}", faded))
+    if width >= _WIDE:
+        first.extend([(f" {moved:>17}  ", faded), (fit(doing, max(0, width - 94)), faded)])
         rows = [row(*first, target=target)]
-    else:
+    elif width >= _MIDDLE:
         second = fit(f"      {doing}", max(0, width - 24)) + fit(f"r/w {moved}", 24, right=True)
-        rows = [row(*first, target=target), row((second, "dim" if ended else ""), target=target)]
+        rows = [row(*first, target=target), row((second, faded), target=target)]
+    else:
+        third = f"      faults {faults}, switches {switches}, r/w {moved}"
+        rows = [
+            row(*first, target=target),
+            row((fit(f"      {doing}", width), faded), target=target),
+            row((fit(third, width), "dim"), target=target),
+        ]
     others = [tid for tid in process.threads if tid != process.pid]
     for tid in others[:_THREADS_SHOWN]:
         thread = view.state.threads.get(tid)

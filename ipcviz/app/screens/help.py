@@ -12,6 +12,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from ipcviz.app.panels.cells import wrap
+
 KEYS: Final = (
     ("1 ... 9", "select a process; [ and ] the one before and the next; a click does it too"),
     ("l d u m s r o", "Log, Descriptors, bUffers, seMaphores, Signals, /pRoc, Output"),
@@ -103,5 +105,6 @@ def _part(title: str, text: str) -> Content:
 def _table(title: str, rows: Sequence[tuple[str, str]]) -> Content:
     parts: list[str | tuple[str, str]] = [(f"{title}\n", "bold underline")]
     for name, text in rows:
-        parts.extend([(f"{name:14} ", "bold"), f"{text}\n"])
+        first, *more = wrap(text, 56)
+        parts.extend([(f"{name:14} ", "bold"), f"{first}\n", *(f"{'':15}{line}\n" for line in more)])
     return Content.assemble(*parts)

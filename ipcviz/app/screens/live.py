@@ -17,9 +17,9 @@ from ipcviz.app.bars import PANEL_KEYS, PanelBar, ProcessBar, StatusLine
 from ipcviz.app.panels import Buffers, Descriptors, LogPanel, OutputPanel, Panel, Proc, Semaphores, Signals
 from ipcviz.app.panels.buffers import BUFFERED
 from ipcviz.app.panels.output import TypingLine
-from ipcviz.app.picture import Picture
 from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.modals import SignalScreen
+from ipcviz.app.screens.placeholder import Picture
 from ipcviz.app.view import View
 from ipcviz.events import AnyCommand, Peek, SendSignal
 from ipcviz.events import Input as TypedInput
@@ -76,7 +76,7 @@ class LiveScreen(Screen[None]):
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (40, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-low"), (30, "-tall")]
-    ALLOW_IN_MAXIMIZED_VIEW = "StatusLine, ProcessBar, Footer, #too-small"
+    ALLOW_IN_MAXIMIZED_VIEW = "#bars, #filter, Footer, #too-small"
     AUTO_FOCUS = "#log"
 
     DEFAULT_CSS = """
@@ -85,6 +85,7 @@ class LiveScreen(Screen[None]):
         & #too-small { display: none; width: 1fr; height: 1fr; }
         &.-tiny > *, &.-flat > * { display: none; }
         &.-tiny #too-small, &.-flat #too-small { display: block; }
+        & #bars { dock: top; height: 2; }
         & #main { height: 1fr; }
         & #left { width: 1fr; }
         & Picture { height: 1fr; min-height: 4; }
@@ -118,8 +119,9 @@ class LiveScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Bars at the edges, picture above panels, further panels at the right where there is room."""
-        yield StatusLine(self.command, id="status")
-        yield ProcessBar(id="processes")
+        with Vertical(id="bars"):
+            yield StatusLine(self.command, id="status")
+            yield ProcessBar(id="processes")
         with Horizontal(id="main"):
             with Vertical(id="left"):
                 yield Picture(id="picture")

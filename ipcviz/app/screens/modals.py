@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ipcviz.app.panels.cells import displayable
+from ipcviz.app.text import visible
 from ipcviz.narrate import signal_name
 
 
@@ -44,7 +44,7 @@ class TroubleScreen(ModalScreen[None]):
         """The message."""
         with Vertical() as box:
             box.border_title = self.heading
-            yield Static(Content(displayable(self.message)), id="message")
+            yield Static(Content(visible(self.message)), id="message")
             yield Static(Content("Enter closes, y copies"), classes="hint")
 
     def action_copy(self) -> None:
@@ -82,7 +82,7 @@ class SignalScreen(ModalScreen[int | None]):
     def compose(self) -> ComposeResult:
         """The signals by name."""
         with Vertical() as box:
-            box.border_title = f"Send to {displayable(self.target)}".replace("[", "\\[")
+            box.border_title = f"Send to {visible(self.target)}".replace("[", "\\[")
             box.border_subtitle = "Enter sends, Escape leaves"
             yield OptionList(*(Option(f"{signal_name(number):12} {number:3}", id=str(number)) for number in _COMMON))
 
