@@ -62,7 +62,7 @@ class Terminal:
             text = text[: rest.start()]
         *whole, last = text.split("\n")
         if len(whole) > LINES_KEPT:
-            self._end_line()
+            self.current, self._column = "", 0
             self.forgotten += len(whole) - LINES_KEPT
             whole = whole[-LINES_KEPT:]
         for line in whole:

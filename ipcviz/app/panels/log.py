@@ -133,9 +133,12 @@ class LogPanel(Panel):
         if self.border_title != title:
             self.border_title = title
 
-    def move_cursor(self, y: int) -> None:
-        """Put the cursor on a row; without one yet, on the last."""
-        super().move_cursor(len(self.rows) - 1 if self.cursor < 0 and y <= 0 else y)
+    def action_cursor(self, by: int) -> None:
+        """Move the cursor by rows; without one yet, start at the last row that can be seen."""
+        if self.cursor < 0:
+            self.move_cursor(min(len(self.rows), self.scroll_offset.y + self.size.height) - 1)
+        else:
+            super().action_cursor(by)
 
 
 def rows_of(entry: Entry, width: int) -> list[Row]:

@@ -1,0 +1,341 @@
+"""The main screen, driven by keys and mouse, fed by a prepared session."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ipcviz.app.app import IpcvizApp
+from ipcviz.app.bars import ProcessBar, StatusLine
+from ipcviz.app.panels import Buffers, Descriptors, LogPanel, Panel, Proc, Semaphores, Signals
+from ipcviz.app.panels.output import OutputRows
+from ipcviz.app.screens.help import HelpScreen
+from ipcviz.app.screens.modals import BlankScreen, SignalScreen, TroubleScreen
+from ipcviz.events import Input, Level, Output, Peek, Sample, SendSignal, Trouble
+from ipcviz.session.errors import SessionError
+from tests import fakes
+
+
+class Stage:
+    """An app on a terminal of some size, whose clock and session the test moves."""
+
+    def __init__(self, app, pilot, session, clock):
+        self.app, self.pilot, self.session, self.clock = app, pilot, session, clock
+
+    async def frame(self, seconds: float = 0.0) -> None:
+        self.clock.now += seconds
+        self.app.tick()
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    def panel(self, kind, id=None):
+        return self.app.live.query(id or kind.__name__).first(kind)
+
+    def text(self, panel: Panel) -> str:
+        return "\n".join(row.text for row in panel.rows)
+
+    def screen_text(self) -> str:
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+@asynccontextmanager
+async def stage(events=(), size=(80, 24)):
+    clock = fakes.FrozenClock()
+    session = fakes.FakeSession(events, argv=("sh", "-c", "cat FILE | gzip"))
+    app = IpcvizApp(session, "sh -c 'cat FILE | gzip'", clock=clock)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        app._timer.pause()
+        found = Stage(app, pilot, session, clock)
+        await found.frame()
+        await found.frame()
+        yield found
+
+
+def flow():
+    return fakes.numbered([*fakes.pipeline_start(), *fakes.pipeline_flow()])
+
+
+async def test_log_and_bars_show_the_session():
+    async with stage(flow()) as s:
+        assert s.session.started
+        assert "cat[12] is blocked in write(1) on P1: it is full" in s.text(s.panel(LogPanel))
+        bar = s.text(s.panel(ProcessBar))
+        assert "1 B >sh[11]<" in bar
+        assert "3 R  gzip[13]~" in bar
+        assert "~1 sampled" in s.text(s.panel(StatusLine))
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "events", "expected"),
+    [
+        ("d", Descriptors, flow(), "pts/3 terminal"),
+        ("u", Buffers, flow(), "62,029/65,536 16/16p"),
+        ("m", Semaphores, fakes.mmap_queue(), "/full"),
+        ("s", Signals, fakes.sleep_race(), "SIGALRM"),
+        ("r", Proc, flow(), "write(1) on P1, full: 62,029 B in 16 of 16 pages"),
+        ("o", OutputRows, flow(), "gzip: working"),
+    ],
+)
+async def test_each_panel_is_one_key_away(key, kind, events, expected):
+    async with stage(events) as s:
+        panel = s.panel(kind)
+        before = panel.rebuilds
+        await s.frame(1.0)
+        assert panel.rebuilds == before, "a hidden panel does no work"
+        await s.press(key)
+        assert expected in s.text(panel)
+        assert expected in s.screen_text()
+        assert s.app.focused is panel
+
+
+async def test_digits_and_clicks_select_and_every_panel_follows():
+    async with stage(flow()) as s:
+        await s.press("d", "2")
+        panel = s.panel(Descriptors)
+        assert "cat[12]" in str(panel.border_title)
+        assert "dup of 4" in s.text(panel)
+        await s.press("right_square_bracket")
+        assert s.app.live.view.pid == 13
+        bar = s.panel(ProcessBar)
+        x = s.text(bar).index("sh[11]")
+        await s.pilot.click(ProcessBar, offset=(x, 0))
+        await s.pilot.pause()
+        assert s.app.live.view.pid == 11
+        await s.press("9")
+        assert s.app.live.view.pid == 11
+
+
+async def test_three_tables_in_a_row_and_what_just_closed():
+    async with stage(flow()) as s:
+        await s.press("d", "2")
+        text = s.text(s.panel(Descriptors))
+        line = next(row for row in text.splitlines() if "dup of 4" in row)
+        assert "#11 w" in line
+        assert "P1 pipe" in line
+        assert "gzip[13]:0 r" in line
+        closed = [row for row in text.splitlines() if row.startswith("-")]
+        assert len(closed) == 1
+        assert "#11 w" in closed[0]
+        await s.frame(4.0)
+        assert not [row for row in s.text(s.panel(Descriptors)).splitlines() if row.startswith("-")]
+
+
+async def test_waiting_bytes_are_asked_for_only_while_they_are_looked_at():
+    async with stage(flow()) as s:
+        assert not [c for c in s.session.commands if isinstance(c, Peek)]
+        await s.press("u")
+        await s.frame(0.6)
+        assert s.session.commands[-1] == Peek(object=fakes.PIPE.key)
+        text = s.text(s.panel(Buffers))
+        assert "43 61 6c 6c 20 6d 65" in text
+        assert "Call me Ishmael" in text
+        assert "\x1b" not in text
+        await s.press("l")
+        await s.frame(0.6)
+        assert s.session.commands[-1] == Peek(object="")
+
+
+async def test_freezing_stops_the_view_and_not_the_collection():
+    async with stage(flow()) as s:
+        await s.press("u", "f")
+        before = s.text(s.panel(Buffers))
+        s.session.feed(Sample(t=3, n=90, levels=(Level(object=fakes.PIPE.key, queued=7, capacity=65536),)))
+        await s.frame(3.0)
+        assert s.app.feed.state.objects[fakes.PIPE.key].level.queued == 7
+        assert s.text(s.panel(Buffers)) == before
+        assert "FROZEN" in s.text(s.panel(StatusLine))
+        await s.press("l")
+        await s.press("u")
+        assert s.text(s.panel(Buffers)) == before, "coming back to it shows the same moment"
+        await s.press("f")
+        assert " 7/65,536" in s.text(s.panel(Buffers))
+
+
+async def test_the_end_stays_and_can_be_read():
+    async with stage(fakes.pipeline()) as s:
+        assert "exit 0" in s.text(s.panel(StatusLine))
+        bar = s.text(s.panel(ProcessBar))
+        assert "cat[12] 0" in bar
+        assert "gzip[13] 0" in bar
+        time = s.app.feed.now
+        await s.frame(100)
+        assert s.app.feed.now == time
+        await s.press("r")
+        assert "exited 0" in s.text(s.panel(Proc))
+        await s.press("i")
+        assert s.session.commands == []
+
+
+async def test_filter_and_its_end():
+    async with stage(flow()) as s:
+        log = s.panel(LogPanel)
+        everything = len(log.rows)
+        await s.press("slash", *"blocked", "space", *"-read")
+        assert all("blocked" in row.text or row.text.startswith(" " * 10) for row in log.rows)
+        assert 0 < len(log.rows) < everything
+        await s.press("enter", "escape")
+        assert len(log.rows) == everything
+
+
+async def test_log_follows_its_end_unless_scrolled_away():
+    async with stage(flow()) as s:
+        log = s.panel(LogPanel)
+        assert log.scroll_offset.y == log.max_scroll_y > 0
+        await s.press("less_than_sign")
+        assert log.scroll_offset.y == 0
+        s.session.feed(*fakes.numbered(fakes.pipeline_end()))
+        await s.frame(1)
+        assert log.scroll_offset.y == 0
+        assert "not following" in str(log.border_title)
+        await s.press("G")
+        await s.frame(1)
+        assert log.scroll_offset.y == log.max_scroll_y
+
+
+async def test_a_signal_is_sent_to_the_selected_process():
+    async with stage(flow()) as s:
+        await s.press("2", "K")
+        assert isinstance(s.app.screen, SignalScreen)
+        await s.press("down", "enter")
+        assert s.session.commands == [SendSignal(pid=12, signo=15)]
+
+
+async def test_typing_reaches_the_terminal_of_the_command():
+    async with stage(flow()) as s:
+        await s.press("i", *"hi [b]?", "enter", "x", "ctrl+c", "ctrl+d")
+        typed = [c.data for c in s.session.commands if isinstance(c, Input)]
+        assert typed == [b"hi [b]?\n", b"x\x03", b"\x04"]
+        await s.press("escape")
+        assert s.app.focused is s.panel(OutputRows)
+
+
+async def test_zoom_takes_the_screen_and_gives_it_back():
+    async with stage(flow()) as s:
+        await s.press("u", "z")
+        panel = s.panel(Buffers)
+        assert panel.size.height > 18
+        assert s.app.live.maximized is panel
+        await s.press("z")
+        assert s.app.live.maximized is None
+        await s.press("z", "d")
+        assert s.app.live.maximized is None
+        assert s.app.focused is s.panel(Descriptors)
+
+
+async def test_help_names_the_panel_in_use_first():
+    async with stage(flow()) as s:
+        await s.press("u", "question_mark")
+        assert isinstance(s.app.screen, HelpScreen)
+        assert s.app.screen.first[0] == "Buffers"
+        assert "sampled" in s.screen_text()
+        await s.press("escape")
+        assert s.app.screen is s.app.live
+
+
+@pytest.mark.parametrize("key", ["b", "full_stop"])
+async def test_blank_and_back_by_any_key(key):
+    async with stage(flow()) as s:
+        await s.press(key)
+        assert isinstance(s.app.screen, BlankScreen)
+        assert s.screen_text().strip() == ""
+        await s.press("d")
+        assert s.app.screen is s.app.live
+        assert s.app.focused is s.panel(LogPanel), "the key that wakes does nothing else"
+
+
+async def test_keys_for_stepping_are_free():
+    async with stage(flow()) as s:
+        used = {key for screen in (s.app, s.app.live) for key in screen._bindings.key_to_bindings}
+        assert not used & {"space", "right", "n", "pagedown", "left", "p", "pageup", "home", "end", "g"}
+
+
+async def test_every_binding_has_an_id_and_a_tooltip():
+    async with stage(flow()) as s:
+        for owner in (s.app, s.app.live, *s.app.live.query(Panel)):
+            for binding in type(owner).__dict__.get("BINDINGS", []):
+                assert binding.id, binding
+                assert binding.tooltip, binding
+
+
+async def test_wide_screens_add_panels_that_follow():
+    async with stage(flow(), size=(120, 36)) as s:
+        side = s.app.live.query_one("#side-descriptors", Descriptors)
+        assert "sh[11]" in str(side.border_title)
+        await s.press("2")
+        assert "dup of 4" in s.text(side)
+        await s.press("d")
+        assert s.app.focused is side, "it stands there already"
+
+
+@pytest.mark.parametrize("size", [(20, 5), (10, 3), (1, 1), (39, 30), (200, 9)])
+async def test_a_tiny_terminal_gets_a_sentence(size):
+    async with stage(flow(), size=size) as s:
+        text = " ".join(s.screen_text().split())
+        assert "ipcviz needs a terminal of".startswith(text) or text.startswith("ipcviz needs a")
+        await s.pilot.resize_terminal(80, 24)
+        await s.frame(1)
+        assert "gzip[13]" in s.screen_text()
+
+
+async def test_markup_in_names_is_only_text():
+    async with stage(fakes.fifo()) as s:
+        assert "cat '[/foo]' '[pid]'" in s.text(s.panel(LogPanel))
+        await s.press("slash", *"[/foo]", "enter")
+        assert "[/foo]" in s.screen_text()
+        await s.press("d", "3", "K")
+        assert "cat[23]" in s.screen_text()
+
+
+async def test_binary_and_endless_output_stays_small():
+    async with stage(flow()) as s:
+        await s.press("o")
+        for turn in range(20):
+            s.session.feed(Output(t=1 + turn / 10, data=bytes(range(256)) * 256))
+            await s.frame(0.1)
+        assert len(s.panel(OutputRows).rows) < 5000
+        assert "\x1b" not in s.screen_text()
+
+
+async def test_trouble_is_said_and_can_be_copied():
+    async with stage(flow()) as s:
+        s.session.feed(Trouble(t=2, message="[gone]: the tracer ended.", fatal=True))
+        await s.frame(1)
+        assert isinstance(s.app.screen, TroubleScreen)
+        assert "[gone]: the tracer ended." in s.screen_text()
+        await s.press("y")
+        assert s.app.clipboard == "[gone]: the tracer ended."
+        await s.press("escape")
+        assert s.app.screen is s.app.live
+
+
+async def test_a_session_that_cannot_start_is_said():
+    class Broken(fakes.FakeSession):
+        def start(self):
+            raise SessionError("nosuch was not found: check the name.")
+
+    app = IpcvizApp(Broken(), "nosuch")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert isinstance(app.screen, TroubleScreen)
+        assert app.trouble == "nosuch was not found: check the name."
+
+
+async def test_a_burst_is_taken_in_over_frames():
+    async with stage(flow()) as s:
+        write = fakes.call(1.0, 12, "write", fd=1, obj=fakes.PIPE.key, ret=10)
+        s.session.feed(*[write] * 20_000)
+        await s.frame(0.1)
+        assert s.app.feed.behind > 0
+        assert "behind" in s.text(s.panel(StatusLine))
+        for _ in range(2000):
+            if not s.app.feed.behind:
+                break
+            await s.frame()
+        assert s.app.feed.state.objects[fakes.PIPE.key].bytes_in == 65536 + 200_000
+        assert "x20,00" in s.text(s.panel(LogPanel))

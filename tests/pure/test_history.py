@@ -1,0 +1,83 @@
+"""What the app remembers."""
+
+from __future__ import annotations
+
+from ipcviz.app.history import Log, Meter, Trail
+from ipcviz.app.panels.cells import chop, gauge, spark, wrap
+from ipcviz.narrate import Sentence
+
+
+def test_a_level_holds_until_the_next_and_the_highest_is_kept():
+    trail = Trail()
+    trail.add(30.0, 5)
+    trail.add(30.1, 90)
+    trail.add(30.2, 10)
+    columns = trail.columns(60.0, 120)
+    assert columns[0] is None
+    at = 120 - 1 - 60
+    assert columns[at] == 90
+    assert columns[at + 1 :] == [10] * 60
+    assert trail.columns(60.0, 60)[-1] == 10
+    assert max(v for v in trail.columns(60.0, 7) if v is not None) == 90
+
+
+def test_a_copied_trail_stands_still():
+    trail = Trail()
+    trail.add(1.0, 1)
+    copy = trail.copy()
+    trail.add(2.0, 100)
+    assert copy.columns(2.0, 120)[-1] == 1
+
+
+def test_cpu_use_is_that_of_the_last_second():
+    meter = Meter()
+    for step in range(11):
+        meter.add(step / 10, step / 20)
+    assert round(meter.percent(1.0)) == 50
+    assert round(meter.percent(3.0)) == 0
+    assert Meter().percent(1.0) is None
+
+
+def say(t: float, group: str = "", amount: int = 0) -> Sentence:
+    return Sentence(0, t, 1, f"at {t}", group=group, amount=amount)
+
+
+def test_what_repeats_within_a_second_is_one_entry():
+    log = Log()
+    kept = None
+    for step in range(10):
+        log.add(say(step / 10, "w", 5))
+        log.add(say(step / 10, "r"))
+        kept = kept or log.entries[0]
+    assert [(e.times, e.amount) for e in log.entries] == [(10, 50), (10, 0)]
+    assert kept.times == 1, "an entry that somebody kept does not change"
+    log.add(say(2.0, "w"))
+    assert len(log.entries) == 3
+
+
+def test_the_log_is_bounded_and_numbers_go_on():
+    log = Log()
+    for step in range(Log.KEPT * 2):
+        log.add(say(step))
+    assert len(log.entries) <= Log.KEPT * 1.1
+    assert log.end == Log.KEPT * 2
+    assert log.since(log.end - 1)[0].sentence.t == Log.KEPT * 2 - 1
+
+
+def test_gauges_never_lie_at_their_ends():
+    assert gauge(0, 65536, 10) == ("", "░" * 10)
+    assert gauge(1, 65536, 10)[0] == "█"
+    assert gauge(65535, 65536, 10) == ("█" * 9, "░")
+    assert gauge(65536, 65536, 10) == ("█" * 10, "")
+    assert gauge(5, 0, 4) == ("", "----")
+
+
+def test_sparks():
+    assert spark([None, 0, 1, 50, 100], 100) == ".▁▁▄█"
+
+
+def test_wrapping_counts_cells():
+    assert wrap("aa bb cc", 5) == ["aa bb", "cc"]
+    assert wrap("abcdefgh", 3) == ["abc", "def", "gh"]
+    assert chop("漢字漢字", 5) == ["漢字", "漢字"]
+    assert wrap("x [/foo] \x1b[31m", 40) == ["x [/foo] \\x1b[31m"]

@@ -1,0 +1,167 @@
+"""Sentences from plain events."""
+
+from __future__ import annotations
+
+import pytest
+
+from ipcviz.events import Call, Closed, Disposition, Exited, Mask, Opened, SignalDelivered
+from ipcviz.model.reduce import reduce, reduce_all
+from ipcviz.model.state import State
+from ipcviz.narrate import NOISE, TURN, Sentence, narrate, plain_size, signal_name, signal_names
+from tests import fakes
+
+
+def tell(events) -> list[Sentence]:
+    state, found = State(), []
+    for event in events:
+        after = reduce(state, event)
+        sentence = narrate(event, state, after)
+        if sentence is not None:
+            found.append(sentence)
+        state = after
+    return found
+
+
+def texts(events) -> list[str]:
+    return [sentence.text for sentence in tell(events)]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "sh[11] made the pipe P1: read end 3, write end 4",
+        "sh[12] made descriptor 1 a duplicate of 4 (P1, write end), and no longer pts/3",
+        "sh[12] executes cat FILE",
+        "gzip[13] is blocked in read(0) on P1: it is empty",
+        "cat[12] wrote 65,536 bytes to P1 (fd 1), of 131,072 that it had",
+        "cat[12] is blocked in write(1) on P1: it is full: 62,029 B in 16 of 16 pages",
+        "cat[12] closed descriptor 1 (P1, write end): no writer is left, so its reader will find the end of file",
+        "SIGCHLD (cat[12] exited) reached sh[11]: ignored",
+        "gzip[13] read end of file from P1 (fd 0): it is empty and no writer is left",
+        "sh[11] waited for gzip[13]: it is gone",
+        "The command ended with status 0",
+    ],
+)
+def test_pipeline_is_told(sentence):
+    assert sentence in texts(fakes.pipeline())
+
+
+def test_last_writer_is_named_only_when_it_is_the_last():
+    before = reduce_all(fakes.numbered(fakes.pipeline_start()[:5]))
+    first = fakes.close(0.21, 11, 4, fakes.PIPE.key)
+    sentence = narrate(first, before, reduce(before, first))
+    assert sentence is not None
+    assert sentence.text == "sh[11] closed descriptor 4 (P1, write end)"
+
+
+def test_exit_says_which_ends_went_with_it():
+    before = reduce_all(fakes.numbered([*fakes.pipeline_start(), *fakes.pipeline_flow()]))
+    event = Exited(t=2.0, pid=12, signo=9)
+    sentence = narrate(event, before, reduce(before, event))
+    assert sentence is not None
+    assert sentence.text == "cat[12] was killed by SIGKILL: no writer of P1 is left"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "queue[31] mapped 4,096 bytes of queue.dat shared, rw-, at 0x7f0000000000",
+        "queue[31] initialised the semaphore M2 to 4 (shared between processes)",
+        "consumer[32] finds /full at 0 and must wait",
+        "consumer[32] is blocked in sem_wait on /full: its value is 0",
+        "queue[31] took M2: 4 to 3",
+        "queue[31] posted /full: 0 to 1",
+        "consumer[32] got /full after its wait",
+    ],
+)
+def test_semaphores_are_told(sentence):
+    assert sentence in texts(fakes.mmap_queue())
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "sleep2[41] catches SIGALRM from now on (SA_RESTART)",
+        "sleep2[41] blocks SIGINT",
+        "sleep2[41] armed a timer: SIGALRM in 1 s",
+        "sleep2[42] sent SIGINT to sleep2[41]",
+        "SIGALRM from its timer reached sleep2[41]: its handler runs",
+        "sleep2[41] waits in pause, for a signal",
+    ],
+)
+def test_signals_are_told(sentence):
+    assert sentence in texts(fakes.sleep_race())
+
+
+def test_fifo_is_told():
+    found = texts(fakes.fifo())
+    assert "sh[21] made the FIFO /tmp/fifo" in found
+    assert "sh[22] is blocked in openat on fifo: no writer has it open" in found
+    assert "sh[21] removed the name /tmp/fifo" in found
+
+
+def test_repeated_data_calls_share_a_group_and_other_objects_do_not():
+    flow = fakes.numbered([*fakes.pipeline_start(), *fakes.pipeline_flow(), *fakes.pipeline_end()])
+    writes = [s for s in tell(flow) if "wrote" in s.text]
+    to_pipe = [s for s in writes if s.objects == (fakes.PIPE.key,)]
+    assert len(to_pipe) == 2
+    assert len({s.group for s in to_pipe}) == 1
+    assert {s.group for s in writes if s.objects == (fakes.OUT.key,)} & {s.group for s in to_pipe} == set()
+    assert sum(s.amount for s in to_pipe) == 65536 + 131072
+
+
+def test_library_loading_is_noise():
+    state = reduce_all(fakes.numbered(fakes.pipeline_start()))
+    library = fakes.ObjectInfo(key="8:900", kind="file", path="/usr/lib/x86_64-linux-gnu/libc.so.6")
+    event = fakes.call(2, 12, "openat", Opened(fd=5, ofd=99, object=library, mode="r"), ret=5)
+    sentence = narrate(event, state, reduce(state, event))
+    assert sentence is not None
+    assert sentence.weight == NOISE
+
+
+def test_what_changes_nothing_is_not_told():
+    state = reduce_all(fakes.sleep_race())
+    same_mask = fakes.call(2, 41, "rt_sigprocmask", Mask(blocked=state.threads[41].blocked))
+    same_action = fakes.call(2, 41, "rt_sigaction", Disposition(signo=14, action="catch"))
+    for event in (same_mask, same_action):
+        assert narrate(event, state, reduce(state, event)) is None
+
+
+def test_an_unknown_process_and_object_do_not_matter():
+    event = Call(t=1, pid=77, tid=78, name="read", args={"fd": 9}, ret=5, object="pipe:[1]")
+    sentence = narrate(event, State(), reduce(State(), event))
+    assert sentence is not None
+    assert sentence.text == "process[77/78] read 5 bytes from an object that is not known (fd 9)"
+    closed = Call(t=1, pid=77, tid=77, name="close", effects=(Closed(fd=4),))
+    assert narrate(closed, State(), reduce(State(), closed)).text == "process[77] closed descriptor 4"
+
+
+def test_a_fatal_signal_is_a_turn():
+    state = reduce_all(fakes.numbered(fakes.pipeline_start()))
+    event = SignalDelivered(t=2, pid=12, tid=12, signo=13, code="SI_KERNEL", action="terminate", interrupted="write")
+    sentence = narrate(event, state, reduce(state, event))
+    assert sentence.text == "SIGPIPE reached cat[12]: it ends, and cut short its write"
+    assert sentence.weight == TURN
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [(1, "SIGHUP"), (17, "SIGCHLD"), (31, "SIGSYS"), (34, "SIGRTMIN"), (36, "SIGRTMIN+2"), (33, "signal 33")],
+)
+def test_signal_names(number, name):
+    assert signal_name(number) == name
+
+
+def test_sets_of_signals():
+    assert signal_names(0) == "no signal"
+    assert signal_names(1 << 1 | 1 << 16) == "SIGINT, SIGCHLD"
+    assert signal_names((1 << 64) - 1) == "all signals"
+    assert signal_names(((1 << 31) - 1) & ~(1 << 1)) == "all signals but SIGINT"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (65536, "65.5 kB"), (999_999, "1 MB"), (5 * 10**9, "5 GB")],
+)
+def test_sizes(count, text):
+    assert plain_size(count) == text
