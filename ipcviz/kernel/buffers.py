@@ -1,0 +1,316 @@
+"""How full pipes, sockets and queues are, and the bytes that wait in them, without consuming any.
+
+Descriptors are borrowed for this; `ipcviz.kernel.borrow` says when that is safe. Of a pipe the write end is enough
+for everything but the waiting bytes and the exact number of slots, so a caller that lets the observed processes run
+unwatched passes no reader. UNIX sockets' figures come from sock_diag, and only their bytes need a borrowed end.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import select
+import socket
+import struct
+import termios
+from functools import cache
+from typing import Final, NamedTuple
+
+from ipcviz.events import Level, Mode, ObjectInfo
+from ipcviz.kernel import procfs, sockets
+from ipcviz.kernel.arch import call_numbers, native
+from ipcviz.kernel.borrow import borrow
+from ipcviz.kernel.memory import PAGE_SIZE
+
+F_GETPIPE_SZ: Final = 1032  # linux/fcntl.h
+SPLICE_F_NONBLOCK: Final = 2
+SO_PEEK_OFF: Final = 42  # asm-generic/socket.h
+_ALL: Final = 1 << 30
+_INT: Final = bytes(4)
+_MQ_ATTR: Final = struct.Struct("=8q")
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_tee = _libc.tee
+_tee.restype = ctypes.c_ssize_t
+_tee.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_size_t, ctypes.c_uint)
+_syscall = _libc.syscall
+_syscall.restype = ctypes.c_long
+
+
+def _waiting(fd: int) -> int:
+    """FIONREAD; raises OSError where it has no meaning (a listening socket)."""
+    (count,) = struct.unpack("=i", fcntl.ioctl(fd, termios.FIONREAD, _INT))
+    return int(count)
+
+
+def _takes_a_write(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return any(events & select.POLLOUT for _, events in poll.poll(0))
+
+
+class _Copied(NamedTuple):
+    """What tee(2) says of a pipe at one moment.
+
+    Attributes:
+        count: How many bytes it copied.
+        slots: How many slots they were in.
+        whole: Whether that was all that the pipe held.
+        head: The first of them.
+    """
+
+    count: int
+    slots: int
+    whole: bool
+    head: bytes
+
+
+class _Scratch:
+    """A pipe of our own that waiting bytes are copied into, and emptied at once.
+
+    tee(2) makes the copy share the pages of the original and takes one slot for each of its slots, in one step under
+    both pipes' locks. Topping the scratch pipe up with one-byte slots then says how many were free. It has the
+    default size and no more: its pages count against the user's pipe-user-pages-soft as the observed pipes' do.
+    """
+
+    def __init__(self) -> None:
+        flags = os.O_CLOEXEC | os.O_NONBLOCK
+        self.out, self.into = os.pipe2(flags)
+        self.slots = fcntl.fcntl(self.out, F_GETPIPE_SZ) // PAGE_SIZE
+        self._null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
+        # Copies by tee are never merged into one slot, as written bytes would be.
+        seed_out, seed_into = os.pipe2(flags)
+        self._filler_out, self._filler_into = os.pipe2(flags)
+        os.write(seed_into, b"\0")
+        while _tee(seed_out, self._filler_into, 1, SPLICE_F_NONBLOCK) == 1:
+            pass
+        os.close(seed_out)
+        os.close(seed_into)
+
+    def copy(self, fd: int, peek: int) -> _Copied | None:
+        """Copy what fits of a pipe's waiting bytes and forget it again; None if it is empty or can't be read."""
+        copied = _tee(fd, self.into, _ALL, SPLICE_F_NONBLOCK)
+        if copied <= 0:
+            return None
+        try:
+            free = max(_tee(self._filler_out, self.into, self.slots, SPLICE_F_NONBLOCK), 0)
+            head = b""
+            limit = min(peek, copied)
+            while len(head) < limit:
+                # A pipe in packet mode (O_DIRECT) gives one packet at a time.
+                head += os.read(self.out, limit - len(head))
+            return _Copied(copied, self.slots - free, free > 0, head)
+        finally:
+            self._empty()
+
+    def _empty(self) -> None:
+        try:
+            while os.splice(self.out, self._null, _ALL, flags=SPLICE_F_NONBLOCK):
+                pass
+        except BlockingIOError:
+            pass
+
+
+@cache
+def _scratch(owner: int) -> _Scratch:
+    # Keyed by our own pid: after a fork, parent and child must not share one.
+    return _Scratch()
+
+
+def read_pipe_level(
+    key: str, reader: tuple[int, int] | None = None, writer: tuple[int, int] | None = None, peek: int = 0
+) -> Level | None:
+    """How full a pipe or FIFO is.
+
+    Args:
+        key: The object's key.
+        reader: A process and descriptor that is a read end, if one may be borrowed: for `head`, and for `slots`
+            while it is not full.
+        writer: A process and descriptor that is a write end: for `writable`.
+        peek: Bytes wanted in `head`; those of the first 16 slots at most.
+
+    Returns:
+        The level; None if neither end could be borrowed. `slots` is -1 if more than 16 are in use but not all, or
+        there is no reader. `writable` is None without a writer. A pipe is full when it takes no further byte, which
+        can be far short of its capacity: its slots are pages, and a slot that was read from in part, or not filled,
+        is not used for more.
+    """
+    queued = capacity = -1
+    writable: bool | None = None
+    slots = -1
+    head = b""
+    if writer is not None:
+        with borrow(*writer) as number:
+            if number is not None:
+                try:
+                    capacity = fcntl.fcntl(number, F_GETPIPE_SZ)
+                    writable = _takes_a_write(number)
+                    queued = _waiting(number)
+                except OSError:
+                    writable = None
+    if reader is not None and (queued != 0 or capacity < 0):
+        with borrow(*reader) as number:
+            if number is not None:
+                try:
+                    capacity = fcntl.fcntl(number, F_GETPIPE_SZ)
+                    copied = _scratch(os.getpid()).copy(number, peek)
+                    queued = _waiting(number) if copied is None or not copied.whole else copied.count
+                    if copied is not None:
+                        head = copied.head
+                        slots = copied.slots if copied.whole or copied.count == queued else -1
+                except OSError:
+                    pass
+    if capacity < 0 or queued < 0:
+        return None
+    total = capacity // PAGE_SIZE
+    if queued == 0:
+        slots = 0
+    elif writable is False and slots < 0:
+        slots = total
+    return Level(
+        object=key,
+        queued=queued,
+        capacity=capacity,
+        slots=slots,
+        slots_total=total,
+        writable=writable,
+        head=head,
+    )
+
+
+def read_level(pid: int, fd: int, info: ObjectInfo, mode: Mode = "rw", peek: int = 0) -> Level | None:
+    """How full what stands behind a descriptor is.
+
+    Args:
+        pid: The process.
+        fd: Its descriptor.
+        info: What stands behind it.
+        mode: How it may be used; of a pipe, which end it is.
+        peek: Bytes wanted in `head`; 0 borrows no more than the figures need.
+
+    Returns:
+        The level; None if there is none to speak of, or it can't be read. By kind:
+
+        * pipe, FIFO: see `read_pipe_level`, which takes both ends.
+        * UNIX socket: bytes waiting to be read from this end; of a datagram socket only those of the next datagram.
+          `capacity` is the peer's SO_SNDBUF, against which they count with their bookkeeping: a write is taken
+          (`writable`) while less than that is used, so the bytes at that moment vary with how they were written.
+        * TCP socket: bytes received and not read; `capacity` is SO_RCVBUF. UDP: those of the next datagram.
+        * POSIX queue: messages of at most mq_maxmsg.
+        * eventfd: its counter.
+    """
+    kind = info.kind
+    if kind in ("pipe", "fifo"):
+        end = (pid, fd)
+        reads, writes = mode in ("r", "rw"), mode in ("w", "rw")
+        return read_pipe_level(info.key, end if reads else None, end if writes else None, peek)
+    if kind == "unix socket":
+        return _unix_level(pid, fd, info, peek)
+    if kind in ("tcp socket", "udp socket"):
+        return _inet_level(pid, fd, info, peek)
+    if kind == "message queue":
+        return _queue_level(pid, fd, info)
+    if kind == "eventfd":
+        facts = procfs.read_fdinfo(pid, fd)
+        count = facts.extra.get("eventfd-count") if facts is not None else None
+        return Level(object=info.key, queued=int(count[0], 16)) if count else None
+    return None
+
+
+def _unix_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
+    one = sockets.unix_socket(info.ino)
+    if one is None:
+        # Another network namespace, or no sock_diag: only the descriptor itself can say.
+        return _borrowed_level(pid, fd, info, peek, limit=False)
+    if one.state == sockets.LISTENING or one.receive_queue < 0:
+        return None
+    writable: bool | None = None
+    capacity = 0
+    other = sockets.unix_socket(one.peer) if one.peer else None
+    if other is not None and other.memory is not None:
+        # sock_alloc_send_pskb(): the sender sleeps while this does not hold. poll(2) asks for more room.
+        writable = other.memory.sent < other.memory.send_limit
+        capacity = other.memory.send_limit
+    head = b""
+    if peek and one.receive_queue > 0 and one.type == socket.SOCK_STREAM:
+        with borrow(pid, fd) as number:
+            if number is not None:
+                head = _peek(number, peek)
+    return Level(object=info.key, queued=one.receive_queue, capacity=capacity, writable=writable, head=head)
+
+
+def _inet_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
+    return _borrowed_level(pid, fd, info, peek, limit=info.kind == "tcp socket")
+
+
+def _borrowed_level(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool) -> Level | None:
+    with borrow(pid, fd) as number:
+        if number is None:
+            return None
+        try:
+            queued = _waiting(number)
+        except OSError:
+            # EINVAL: it listens.
+            return None
+        one = socket.socket(fileno=number)
+        try:
+            capacity = one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) if limit else 0
+        except OSError:
+            capacity = 0
+        finally:
+            one.detach()
+        head = _peek(number, peek) if peek and queued else b""
+    return Level(object=info.key, queued=queued, capacity=capacity, head=head)
+
+
+def _peek(number: int, limit: int) -> bytes:
+    """The first waiting bytes of a borrowed stream socket that has some.
+
+    Called only where some wait: with none, recv(2) would take a pending error away from the owner. No room is given
+    for ancillary data, so no descriptors that are under way are received.
+    """
+    one = socket.socket(fileno=number)
+    try:
+        if one.type != socket.SOCK_STREAM or one.getsockopt(socket.SOL_SOCKET, SO_PEEK_OFF) >= 0:
+            # With an offset set (socket(7)), a peek of ours would move it.
+            return b""
+        return one.recv(limit, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:
+        return b""
+    finally:
+        one.detach()
+
+
+class QueueAttributes(NamedTuple):
+    """struct mq_attr: flags, most messages, largest message in bytes, messages now (mq_getattr(3))."""
+
+    flags: int
+    maxmsg: int
+    msgsize: int
+    curmsgs: int
+
+
+def queue_attributes(pid: int, fd: int) -> QueueAttributes | None:
+    """A POSIX queue's attributes through a descriptor of it, opened for whatever; None if they can't be read."""
+    number_of_call = _mq_getsetattr()
+    if number_of_call < 0:
+        return None
+    room = ctypes.create_string_buffer(_MQ_ATTR.size)
+    with borrow(pid, fd) as number:
+        if number is None or _syscall(number_of_call, number, None, room) != 0:
+            return None
+    return QueueAttributes(*_MQ_ATTR.unpack(room.raw)[:4])
+
+
+@cache
+def _mq_getsetattr() -> int:
+    arch = native()
+    return call_numbers(arch.table).get("mq_getsetattr", -1) if arch is not None else -1
+
+
+def _queue_level(pid: int, fd: int, info: ObjectInfo) -> Level | None:
+    found = queue_attributes(pid, fd)
+    if found is None:
+        return None
+    return Level(object=info.key, queued=found.curmsgs, capacity=found.maxmsg, writable=found.curmsgs < found.maxmsg)
