@@ -1,0 +1,179 @@
+"""System V message queues and shared memory, and the POSIX queues that can be seen (sysvipc(7), mq_overview(7)).
+
+What is listed is what our own IPC namespace has.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from typing import Final, NamedTuple
+
+from ipcviz.events import Level
+from ipcviz.kernel import procfs
+
+IPC_STAT: Final = 2  # linux/ipc.h
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_msgctl = _libc.msgctl
+
+# struct msqid64_ds of 64-bit machines (asm-generic/msgbuf.h): ipc64_perm of 48 bytes, three times, then
+# msg_cbytes, msg_qnum, msg_qbytes, msg_lspid, msg_lrpid.
+_MSQID: Final = struct.Struct("=72xQQQii")
+_MSQID_ROOM: Final = 256
+
+
+class MessageQueue(NamedTuple):
+    """A System V message queue (/proc/sysvipc/msg).
+
+    Attributes:
+        key: What msgget was given; 0 is IPC_PRIVATE.
+        msqid: Its id.
+        mode: Permission bits.
+        cbytes: Bytes in it.
+        qnum: Messages in it.
+        lspid: Process of the last msgsnd, 0 if there was none.
+        lrpid: Process of the last msgrcv, 0 if there was none.
+        uid: Owner.
+    """
+
+    key: int
+    msqid: int
+    mode: int
+    cbytes: int
+    qnum: int
+    lspid: int
+    lrpid: int
+    uid: int
+
+
+class SharedSegment(NamedTuple):
+    """A System V shared memory segment (/proc/sysvipc/shm). Its mappings have the key `shm:SHMID`.
+
+    Attributes:
+        key: What shmget was given; 0 is IPC_PRIVATE.
+        shmid: Its id.
+        mode: Permission bits, with SHM_DEST (01000) once it was removed and only waits for the last detach.
+        size: Bytes.
+        cpid: Its creator.
+        lpid: Process of the last shmat or shmdt, 0 if there was none.
+        nattch: How often it is attached now.
+        uid: Owner.
+    """
+
+    key: int
+    shmid: int
+    mode: int
+    size: int
+    cpid: int
+    lpid: int
+    nattch: int
+    uid: int
+
+    @property
+    def removed(self) -> bool:
+        """Whether it goes with its last attachment."""
+        return bool(self.mode & 0o1000)
+
+
+def parse_message_queues(raw: bytes) -> dict[int, MessageQueue]:
+    """Parse /proc/sysvipc/msg."""
+    found = {}
+    for line in raw.splitlines()[1:]:
+        w = line.split()
+        if len(w) >= 14:
+            one = MessageQueue(int(w[0]) & 0xFFFFFFFF, int(w[1]), int(w[2], 8), *(int(word) for word in w[3:8]))
+            found[one.msqid] = one
+    return found
+
+
+def message_queues() -> dict[int, MessageQueue]:
+    """All System V message queues by id."""
+    return parse_message_queues(procfs.read_bytes("/proc/sysvipc/msg", whole=True) or b"")
+
+
+def parse_segments(raw: bytes) -> dict[int, SharedSegment]:
+    """Parse /proc/sysvipc/shm."""
+    found = {}
+    for line in raw.splitlines()[1:]:
+        w = line.split()
+        if len(w) >= 14:
+            one = SharedSegment(int(w[0]) & 0xFFFFFFFF, int(w[1]), int(w[2], 8), *(int(word) for word in w[3:8]))
+            found[one.shmid] = one
+    return found
+
+
+def segments() -> dict[int, SharedSegment]:
+    """All System V shared memory segments by id."""
+    return parse_segments(procfs.read_bytes("/proc/sysvipc/shm", whole=True) or b"")
+
+
+def message_queue_level(msqid: int) -> Level | None:
+    """How full a System V message queue is, in bytes; key `msg:MSQID`.
+
+    Returns:
+        `queued` bytes of `capacity` msg_qbytes (msgctl(2), IPC_STAT). msgsnd also waits when there are as many
+        messages as the capacity has bytes. None if it is gone or its permissions forbid us to ask.
+    """
+    room = ctypes.create_string_buffer(_MSQID_ROOM)
+    if _msgctl(msqid, IPC_STAT, room) < 0:
+        return None
+    cbytes, qnum, qbytes, _, _ = _MSQID.unpack_from(room.raw)
+    return Level(object=f"msg:{msqid}", queued=cbytes, capacity=qbytes, writable=cbytes < qbytes and qnum < qbytes)
+
+
+class PosixQueue(NamedTuple):
+    """A POSIX queue with a name, in a mounted mqueue file system.
+
+    Attributes:
+        name: `/NAME`.
+        dev: Device of the file system: with `ino` the key of its descriptors.
+        ino: Inode.
+        size: Bytes in it; -1 if it is not ours to read.
+        notify_pid: The process that asked to be told of a message (mq_notify(3)), 0 if none.
+    """
+
+    name: str
+    dev: int
+    ino: int
+    size: int
+    notify_pid: int
+
+
+def posix_queues() -> tuple[PosixQueue, ...]:
+    """The POSIX queues with a name, if an mqueue file system is mounted; without one, only descriptors show them."""
+    found = []
+    for mount in _queue_mounts():
+        try:
+            with os.scandir(mount) as entries:
+                for entry in entries:
+                    status = entry.stat(follow_symlinks=False)
+                    fields = _queue_fields(procfs.read_bytes(entry.path) or b"")
+                    size, notify = fields.get("QSIZE", -1), fields.get("NOTIFY_PID", 0)
+                    found.append(PosixQueue("/" + entry.name, status.st_dev, status.st_ino, size, notify))
+        except OSError:
+            continue
+    return tuple(found)
+
+
+def _queue_mounts() -> list[str]:
+    raw = procfs.read_bytes("/proc/self/mountinfo", whole=True) or b""
+    mounts: dict[bytes, str] = {}
+    for line in raw.splitlines():
+        words = line.split()
+        if b"-" in words and words[words.index(b"-") + 1] == b"mqueue":
+            # The kernel writes blanks in paths as octal escapes.
+            path = words[4].replace(b"\\040", b" ").replace(b"\\011", b"\t").replace(b"\\134", b"\\")
+            mounts.setdefault(words[2], os.fsdecode(path))
+    return list(mounts.values())
+
+
+def _queue_fields(raw: bytes) -> dict[str, int]:
+    """`QSIZE:129 NOTIFY:2 SIGNO:0 NOTIFY_PID:8260` of a file of that file system."""
+    fields = {}
+    for word in raw.split():
+        name, _, value = word.partition(b":")
+        if value.lstrip(b"-").isdigit():
+            fields[procfs.text(name)] = int(value)
+    return fields
