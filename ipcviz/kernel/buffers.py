@@ -54,13 +54,13 @@ class _Copied(NamedTuple):
     """What tee(2) says of a pipe at one moment.
 
     Attributes:
-        count: How many bytes it copied.
+        length: How many bytes it copied.
         slots: How many slots they were in.
         whole: Whether that was all that the pipe held.
         head: The first of them.
     """
 
-    count: int
+    length: int
     slots: int
     whole: bool
     head: bytes
@@ -155,10 +155,10 @@ def read_pipe_level(
                 try:
                     capacity = fcntl.fcntl(number, F_GETPIPE_SZ)
                     copied = _scratch(os.getpid()).copy(number, peek)
-                    queued = _waiting(number) if copied is None or not copied.whole else copied.count
+                    queued = _waiting(number) if copied is None or not copied.whole else copied.length
                     if copied is not None:
                         head = copied.head
-                        slots = copied.slots if copied.whole or copied.count == queued else -1
+                        slots = copied.slots if copied.whole or copied.length == queued else -1
                 except OSError:
                     pass
     if capacity < 0 or queued < 0:
