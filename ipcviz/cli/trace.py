@@ -8,18 +8,22 @@ import shutil
 import signal
 import sys
 import termios
+import threading
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Final
 
 import click
 import msgspec
 
-from ipcviz.events import Finished, Input, Output, Resize, Trouble
+from ipcviz.events import Finished, Input, Output, Quit, Resize, Trouble
 from ipcviz.session.errors import SessionError
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
+
+ENDING: Final = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+SI_KERNEL: Final = 0x80
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -46,11 +50,10 @@ def run_trace(output: str, command: tuple[str, ...], *, pty: bool, full: bool) -
         click.echo(f"ipcviz: {output} can't be written: {error.strerror}.", err=True)
         return 2
     session = LiveSession(config, passing=True)
-    # The terminal's signals are for the command; we end when it ends.
-    for signo in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(signo, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         session.start()
+        threading.Thread(target=_sort_signals, args=(session,), daemon=True).start()
         with _relay_terminal(pty):
             return _copy(session, sink, pty=pty)
     except SessionError as error:
@@ -59,6 +62,21 @@ def run_trace(output: str, command: tuple[str, ...], *, pty: bool, full: bool) -
     finally:
         session.close()
         sink.close()
+
+
+def _sort_signals(session: LiveSession) -> None:
+    """In a thread of its own: which of the signals that would end us are meant for us.
+
+    Those of the terminal are for the command, which has them too; so are those that an observed process sends to its
+    process group, which is ours. Any other one ends the session, and with it the command.
+    """
+    while True:
+        info = signal.sigwaitinfo(ENDING)
+        from_terminal = info.si_signo in (signal.SIGINT, signal.SIGQUIT) and info.si_code == SI_KERNEL
+        if not from_terminal and not session.observes(info.si_pid):
+            session.killed_by = info.si_signo
+            session.send(Quit())
+            return
 
 
 def _open(output: str) -> IO[bytes]:
@@ -100,7 +118,7 @@ def _copy(session: LiveSession, sink: IO[bytes], *, pty: bool) -> int:
             if isinstance(event, Finished):
                 status = event.code
         sink.flush()
-    return status
+    return 128 + session.killed_by if session.killed_by else status
 
 
 def _type(session: LiveSession) -> bool:

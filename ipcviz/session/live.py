@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 import ipcviz.tracer
-from ipcviz.events import AnyCommand, Event, Finished, Quit, Trouble
+from ipcviz.events import AnyCommand, Event, Finished, Forked, Quit, Trouble
 from ipcviz.session.errors import SessionError
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.wire import Unframer, frame
@@ -50,6 +50,9 @@ class LiveSession:
         self._last_t = 0.0
         self._last_n = 0
         self._finished_seen = False
+        self._pids: set[int] = set()
+        self.killed_by = 0
+        """The signal that ended the session from outside, 0 if none did."""
 
     @property
     def finished(self) -> bool:
@@ -104,6 +107,7 @@ class LiveSession:
                 last = events[-1]
                 self._last_t, self._last_n = last.t, last.n
                 self._finished_seen = self._finished_seen or isinstance(last, Finished)
+                self._pids.update(event.pid for event in events if isinstance(event, Forked))
                 self._events.extend(events)
                 self._arrived.set()
         if not self._finished_seen:
@@ -129,6 +133,10 @@ class LiveSession:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until there is something to drain, or the stream has ended; for callers without a clock of their own."""
         return self._arrived.wait(timeout)
+
+    def observes(self, pid: int) -> bool:
+        """Whether a process is, or was, one of those observed."""
+        return pid in self._pids
 
     def send(self, command: AnyCommand) -> None:
         """Tell the tracer something; nothing happens if it is gone."""

@@ -12,7 +12,7 @@ from ipcviz.kernel import memory, procfs, ptrace
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.model.calls import OPENS
 from ipcviz.model.query import table_of
-from ipcviz.tracer import breakpoints, mend
+from ipcviz.tracer import breakpoints, escape, mend
 from ipcviz.tracer.calls import CONDITIONS, DATA, KNOWN, NO_RETURN
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import decode_arguments
@@ -84,10 +84,15 @@ class CallStops:
         if interrupted is not None and info.number in (self._restart, interrupted[0].number):
             # The kernel starts the interrupted call again: it is still the same call.
             task.entered = interrupted[0]
+            thread = self._context.state.threads.get(task.tid)
+            task.entered.announced = thread is not None and thread.waiting is not None
             return
         name = self._context.names.get(info.number, "")
         if name not in KNOWN or info.arch != self._context.arch.audit or not _matters(name, info.args):
             task.entered = None
+            return
+        if name in ("clone", "clone3"):
+            task.entered = escape.prevent(task.tid, self._context.arch, name, info.number, info.args)
             return
         process = task.process
         if name in DATA and self._context.over_budget(process) and process.full:
@@ -132,17 +137,21 @@ class CallStops:
         self._entered.pop(task.tid, None)
         if entered is None:
             return
+        if entered.name in ("clone", "clone3"):
+            escape.restore(task.tid, self._context.arch, entered)
+            return
+        if entered.name in NO_RETURN:
+            # What looks like its result is a register of the code that the handler had interrupted.
+            mask = ptrace.get_mask(task.tid)
+            t, n = self._context.stamp()
+            self._context.emit(HandlerReturned(t=t, n=n, pid=task.process.pid, tid=task.tid, blocked=mask or 0))
+            return
         code = -info.result if info.is_error else 0
         if code in RESTART_CODES:
             task.interrupted = (entered, code)
             return
         if code == EINTR or (not code and self._cut_short(task, entered, info.result)):
             task.deferred = (entered, info.result)
-            return
-        if entered.name in NO_RETURN:
-            mask = ptrace.get_mask(task.tid)
-            t, n = self._context.stamp()
-            self._context.emit(HandlerReturned(t=t, n=n, pid=task.process.pid, tid=task.tid, blocked=mask or 0))
             return
         result = info.result
         if entered.carried:
@@ -152,7 +161,7 @@ class CallStops:
 
     def _cut_short(self, task: Task, entered: Entered, result: int) -> bool:
         """Whether a write to a pipe returned a part although the descriptor blocks: a signal did it."""
-        if entered.name != "write" or not 0 < result < entered.raw[2]:
+        if entered.name != "write" or not 0 < result < entered.raw[2] - entered.carried:
             return False
         state = self._context.state
         thing = state.objects.get(entered.object)
@@ -197,7 +206,7 @@ class CallStops:
             )
         )
         if not code:
-            self._consequences(task, entered, result)
+            self._consequences(task, entered, result, effects)
 
     def _moved(self, tid: int, entered: Entered, result: int) -> bytes:
         if result <= 0:
@@ -208,9 +217,11 @@ class CallStops:
             return self._vector(tid, entered.name, entered.raw, result)
         return entered.data[:result]
 
-    def _consequences(self, task: Task, entered: Entered, result: int) -> None:
+    def _consequences(self, task: Task, entered: Entered, result: int, effects: tuple[AnyEffect, ...]) -> None:
         """What else is known from a call that succeeded."""
         name = entered.name
+        if name == "rt_sigaction" and self._semaphores.in_the_way(effects):
+            self._semaphores.stand_aside(task)
         if name in ("wait4", "waitid") and result >= 0:
             self._waited(task, entered, result)
         elif name == "mmap":
@@ -238,7 +249,7 @@ class CallStops:
         fd = entered.args.get("fd")
         if prot & 4 and isinstance(fd, int) and fd >= 0:
             path = procfs.fd_link(process.pid, fd)
-            if path and breakpoints.holds_semaphores(path):
+            if path and breakpoints.holds_semaphores(path) and self._semaphores.may_break(process.pid):
                 readable = f"/proc/{process.pid}/root{path}"
                 breakpoints.insert(process, task.tid, self._context.arch, readable, result, offset)
 

@@ -101,7 +101,9 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     # Memory.
     "mmap": _s("address:hex length prot:protection flags:map_flags fd:fd offset:long"),
     "ftruncate": _s("fd:fd length"),
-    # Processes.
+    # Processes. What clone makes is told by ptrace's events; it is a mark only where it would escape the tracer.
+    "clone": _s("flags:hex stack:hex parent_tid:hex child_tid:hex tls:hex"),
+    "clone3": _s("args:hex size"),
     "wait4": _s("pid:pid status:hex options:wait_options rusage:hex"),
     "waitid": _s("which:int pid:pid info:hex options:wait_options rusage:hex"),
     "setsid": _s(""),
@@ -202,7 +204,11 @@ FIONCLEX: Final = 0x5450
 MAP_SHARED: Final = 1
 PROT_EXEC: Final = 4
 
+CLONE_UNTRACED: Final = 0x00800000
+"""linux/sched.h: the new process or thread is not to be traced by whoever traces its maker."""
+
 CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
+    "clone": (AnyBits(0, CLONE_UNTRACED),),
     "fcntl": (
         OneOf(
             1, (F_DUPFD, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_DUPFD_CLOEXEC, F_SETPIPE_SZ)

@@ -158,6 +158,7 @@ class Engine:
         traced = self._decodes(process) and (process.full or self._always) and not self._context.config.full
         if task.entered is not None:
             self._calls.watch(task)
+        if task.entered is not None or task.interrupted is not None:
             traced = True
         if not ptrace.resume(task.tid, ptrace.SYSCALL if traced else ptrace.CONT, signo):
             # It was killed meanwhile; its end comes by waitpid.
@@ -304,7 +305,7 @@ class Engine:
             self._refuse(process, path, first)
         self.sampler.check_table(process.pid, "launched" if first else "exec")
         self.sampler.process_now(process.pid)
-        if not process.foreign:
+        if not process.foreign and self._semaphores.may_break(process.pid):
             self._break_in_program(process, program)
         self.resume(leader)
 

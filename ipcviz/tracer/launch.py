@@ -102,10 +102,14 @@ def launch(config: LaunchConfig, arch: Arch, program: bytes, options: int) -> La
     go_read, go_write = os.pipe()
     failed_read, failed_write = os.pipe()
     number = seccomp.seccomp_number(arch)
+    group = os.getpgrp()
+    if not config.terminal and group != os.getpid():
+        # A signal that the command sends to its process group is not meant for the tracer.
+        os.setpgid(0, 0)
     pid = os.fork()
     if pid == 0:
         os.close(go_write)
-        _child(config, path, slave, go_read, failed_write, program, number)
+        _child(config, path, slave, go_read, failed_write, program, number, group)
     os.close(go_read)
     os.close(failed_write)
     if slave >= 0:
@@ -136,6 +140,8 @@ def _child(config: LaunchConfig, path: str, slave: int, go: int, failed: int, pr
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
             for fd in range(3):
                 os.dup2(slave, fd)
+        elif group != os.getpgrp():
+            os.setpgid(0, group)
         if config.cwd:
             os.chdir(config.cwd)
         _restore_signals(everything=config.terminal)

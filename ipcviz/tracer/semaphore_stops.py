@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipcviz.events import SemaphoreOp
+from ipcviz.events import AnyEffect, Disposition, SemaphoreOp
 from ipcviz.kernel import maps, memory, ptrace, semaphores
 from ipcviz.tracer import breakpoints
 from ipcviz.tracer.context import Context
@@ -56,14 +56,29 @@ class SemaphoreStops:
             mask |= breakpoints.SIGTRAP_BIT
         status = breakpoints.step_over(task, self._context.arch, registers, address, mask)
         if status is None and self._context.over_budget(task.process, breakpoints=True):
-            breakpoints.remove_all(task.process, task.tid, self._context.arch)
-            budget = f"{self._context.config.budget:,.0f}"
-            self._context.say_coverage(
-                task.process,
-                full=task.process.full,
-                reason=f"more than {budget} semaphore operations a second: their values are sampled",
-            )
+            self._remove(task, f"more than {self._context.config.budget:,.0f} semaphore operations a second")
         return status
+
+    def may_break(self, pid: int) -> bool:
+        """Whether breakpoints are harmless to a process: a trap that it ignores or catches would change that."""
+        process = self._context.state.processes.get(pid)
+        return process is None or ptrace.SIGTRAP not in process.handling
+
+    @staticmethod
+    def in_the_way(effects: tuple[AnyEffect, ...]) -> bool:
+        """Whether a process has just begun to ignore or catch SIGTRAP: the kernel's forced one would undo that."""
+        return any(isinstance(e, Disposition) and e.signo == ptrace.SIGTRAP and e.action != "default" for e in effects)
+
+    def stand_aside(self, task: Task) -> None:
+        """Take a process's breakpoints out: it has a use of its own for SIGTRAP."""
+        if task.process.breakpoints:
+            self._remove(task, "it handles SIGTRAP itself")
+
+    def _remove(self, task: Task, reason: str) -> None:
+        breakpoints.remove_all(task.process, task.tid, self._context.arch)
+        self._context.say_coverage(
+            task.process, full=task.process.full, reason=f"{reason}: semaphore values are sampled"
+        )
 
     def _semaphore_op(self, task: Task, op: str, registers: list[int]) -> None:
         pid = task.process.pid
