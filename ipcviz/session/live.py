@@ -22,6 +22,7 @@ from ipcviz.session.errors import SessionError
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.wire import Unframer, frame
 
+_libc = ctypes.CDLL(None)
 CHUNK: Final = 1 << 18
 PR_SET_PDEATHSIG: Final = 1
 CLOSE_SECONDS: Final = 10.0
@@ -51,6 +52,7 @@ class LiveSession:
         self._last_n = 0
         self._finished_seen = False
         self._pids: set[int] = set()
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self.killed_by = 0
         """The signal that ended the session from outside, 0 if none did."""
 
@@ -78,7 +80,7 @@ class LiveSession:
                 close_fds=not self._passing,
                 pass_fds=() if self._passing else (theirs.fileno(),),
                 start_new_session=not self._passing,
-                preexec_fn=_die_with_parent,
+                preexec_fn=self._in_tracer,
                 restore_signals=False,
             )
         except OSError as error:
@@ -89,6 +91,11 @@ class LiveSession:
         ours.sendall(frame(msgspec.msgpack.encode(self._config)))
         self._reader = threading.Thread(target=self._read, name="ipcviz stream", daemon=True)
         self._reader.start()
+
+    def _in_tracer(self) -> None:
+        """In the tracer's process before it begins: if we are killed, so is it, and with it what it launched."""
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def _read(self) -> None:
         """In a thread of its own: bytes from the tracer, events into the queue."""
@@ -165,11 +172,3 @@ class LiveSession:
             self._channel.close()
             self._channel = None
         self._tracer = None
-
-
-_libc = ctypes.CDLL(None)
-
-
-def _die_with_parent() -> None:
-    """In the tracer before it begins: if we are killed, it is told to end, and kills what it launched."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

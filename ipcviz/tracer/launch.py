@@ -131,7 +131,9 @@ def set_size(master: int, rows: int, columns: int) -> None:
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("=HHHH", rows, columns, 0, 0))
 
 
-def _child(config: LaunchConfig, path: str, slave: int, go: int, failed: int, program: bytes, number: int) -> NoReturn:
+def _child(
+    config: LaunchConfig, path: str, slave: int, go: int, failed: int, program: bytes, number: int, group: int
+) -> NoReturn:
     """In the new process: become what the command would be alone, and execute it."""
     try:
         os.read(go, 1)  # returns at end of file, when we have been seized
