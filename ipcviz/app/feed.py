@@ -10,7 +10,7 @@ from typing import Final
 
 from ipcviz.app.history import Ghost, Log, Meter, Trail
 from ipcviz.app.terminal import Terminal
-from ipcviz.app.view import View
+from ipcviz.app.view import Held, View
 from ipcviz.events import Event, Finished, Output, Sample, Trouble
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
@@ -51,6 +51,7 @@ class Feed:
         self._lit: dict[tuple[str | int, ...], float] = {}
         self._ghosts: dict[tuple[int, int], Ghost] = {}
         self._frozen_at: float | None = None
+        self._held = Held()
 
     @property
     def now(self) -> float:
@@ -100,6 +101,7 @@ class Feed:
             terminal=self.terminal,
             terminal_version=self.terminal.version,
             behind=self.behind,
+            held=self._held,
         )
 
     def _take(self, event: Event) -> None:

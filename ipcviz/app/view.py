@@ -11,6 +11,23 @@ from ipcviz.model import query
 from ipcviz.model.state import Process, State
 
 
+class Held:
+    """Who holds each object, worked out again only when a descriptor table or the set of the living changed."""
+
+    def __init__(self) -> None:
+        self._of: tuple[object, object, frozenset[int]] | None = None
+        self._found: dict[str, tuple[query.Holder, ...]] = {}
+
+    def holders(self, state: State) -> dict[str, tuple[query.Holder, ...]]:
+        """The holders in a state."""
+        living = frozenset(pid for pid, process in state.processes.items() if process.fate == "alive")
+        of = self._of
+        if of is None or of[0] is not state.tables or of[1] is not state.open_files or of[2] != living:
+            self._of = (state.tables, state.open_files, living)
+            self._found = query.holders(state)
+        return self._found
+
+
 class View:
     """One moment as the screen shows it.
 
@@ -46,6 +63,7 @@ class View:
         terminal: Terminal,
         terminal_version: int,
         behind: int = 0,
+        held: Held | None = None,
         pid: int = 0,
         object: str = "",
     ) -> None:
@@ -61,6 +79,7 @@ class View:
         self.terminal = terminal
         self.terminal_version = terminal_version
         self.behind = behind
+        self.held = held or Held()
         self.pid = pid
         self.object = object
 
@@ -85,6 +104,7 @@ class View:
             terminal=self.terminal,
             terminal_version=self.terminal_version,
             behind=self.behind,
+            held=self.held,
             pid=pid,
             object=key,
         )
@@ -92,7 +112,7 @@ class View:
     @cached_property
     def holders(self) -> dict[str, tuple[query.Holder, ...]]:
         """Who holds each object; worked out once for all panels."""
-        return query.holders(self.state)
+        return self.held.holders(self.state)
 
     @property
     def process(self) -> Process | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from ipcviz.app.panels.cells import gauge, spark
-from ipcviz.app.panels.panel import Panel, Row, Span, fit, row
+from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.view import View
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers
 from ipcviz.model.state import Object
@@ -29,7 +29,7 @@ class Buffers(Panel):
         "capacity, because its pages are. Select one to see the bytes that wait in it: copied, never consumed."
     )
 
-    def build(self, view: View, width: int) -> list[Row]:
+    def build(self, view: View, width: int) -> list[Late]:
         """A row for each object, then the waiting bytes of the selected one."""
         things = sorted(
             (o for o in view.state.objects.values() if o.info.kind in BUFFERED), key=lambda o: (o.opened_at, o.label)
@@ -38,9 +38,10 @@ class Buffers(Panel):
         gone = [o for o in things if o.info.key not in view.holders][-_GONE_SHOWN:]
         if not held and not gone:
             return [row(("No pipe, FIFO, socket or queue so far.", "dim"))]
-        rows = [_head(width)]
+        rows: list[Late] = [_head(width)]
+        each = 1 if width >= _WIDE else 2
         for thing in (*held, *gone):
-            rows.extend(_rows(view, thing, width))
+            rows.extend(late(each, lambda thing=thing: _rows(view, thing, width)))  # type: ignore[misc]
         chosen = view.state.objects.get(view.object)
         if chosen is None or chosen.info.kind not in BUFFERED:
             chosen = held[0] if len(held) == 1 else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ipcviz.app.panels.panel import Panel, Row, Span, fit, row
+from ipcviz.app.history import Ghost
+from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.view import View
 from ipcviz.model.query import table_of
 from ipcviz.model.state import Descriptor, Object, OpenFile
@@ -34,7 +35,7 @@ class Descriptors(Panel):
         shared = f", table of {process.table}" if process.table not in (0, process.pid) else ""
         return f"Descriptors of {who(view.state, process.pid)}{shared}: {len(table_of(view.state, process.pid))} open"
 
-    def build(self, view: View, width: int) -> list[Row]:
+    def build(self, view: View, width: int) -> list[Late]:
         """A row for each descriptor, open or just closed."""
         process = view.process
         if process is None:
@@ -45,29 +46,39 @@ class Descriptors(Panel):
             text = "It has ended: its descriptors are closed." if process.fate != "alive" else "It has none open."
             return [row((text, "dim"))]
         columns = _columns(width)
-        rows = [
+        rows: list[Late] = [
             row(
                 *(span for head, size in zip(_HEADS, columns, strict=True) for span in ((fit(head, size), "head"), " "))
             )
         ]
         for fd in sorted({*table, *ghosts}):
             descriptor = table.get(fd)
-            if descriptor is None:
-                ghost = ghosts[fd]
-                thing = view.state.objects.get(ghost.object)
-                spans = _spans(view, ghost.descriptor, None, thing, columns, mode=ghost.mode)
-                number, *others = spans[1:]
-                faded = ((text, "dim") for text, _ in others)
-                rows.append(Row((("-", "lit-chip"), (number[0], "gone"), *faded), ("object", ghost.object)))
-                continue
-            description = view.state.open_files.get(descriptor.ofd)
-            thing = view.state.objects.get(description.object) if description else None
-            target = ("object", thing.info.key) if thing else None
-            rows.append(Row(tuple(_spans(view, descriptor, description, thing, columns)), target))
+            ghost = ghosts.get(fd)
+            if descriptor is not None:
+                rows.extend(late(1, lambda row=descriptor: [_open(view, row, columns)]))  # type: ignore[misc]
+            elif ghost is not None:
+                rows.extend(late(1, lambda ghost=ghost: [_closed(view, ghost, columns)]))  # type: ignore[misc]
         return rows
 
 
-def _columns(width: int) -> tuple[int, int, int, int]:
+Columns = tuple[int, int, int, int]
+
+
+def _open(view: View, descriptor: Descriptor, columns: Columns) -> Row:
+    description = view.state.open_files.get(descriptor.ofd)
+    thing = view.state.objects.get(description.object) if description else None
+    target = ("object", thing.info.key) if thing else None
+    return Row(tuple(_spans(view, descriptor, description, thing, columns)), target)
+
+
+def _closed(view: View, ghost: Ghost, columns: Columns) -> Row:
+    thing = view.state.objects.get(ghost.object)
+    number, *others = _spans(view, ghost.descriptor, None, thing, columns, mode=ghost.mode)[1:]
+    faded = ((text, "dim") for text, _ in others)
+    return Row((("-", "lit-chip"), (number[0], "gone"), *faded), ("object", ghost.object))
+
+
+def _columns(width: int) -> Columns:
     """Widths of the four columns, with a space after each."""
     room = max(width - 4, 20)
     first, second = (20, 18) if room >= 76 else (16, 14) if room >= 56 else (14, 8)
@@ -91,7 +102,7 @@ def _spans(
     descriptor: Descriptor,
     description: OpenFile | None,
     thing: Object | None,
-    columns: tuple[int, int, int, int],
+    columns: Columns,
     mode: str = "",
 ) -> list[Span]:
     """A row's spans: mark, then the four columns."""

@@ -17,6 +17,8 @@ from ipcviz.narrate import DETAIL, NOISE, TURN, plain_size
 
 _MORE_ROWS: Final = 3
 """Rows that a long sentence may take beyond its first."""
+_STEP: Final = 256
+"""The height grows by so many rows at once: each change of it lays out the whole screen anew."""
 
 
 class LogPanel(Panel):
@@ -56,6 +58,11 @@ class LogPanel(Panel):
             parts.append("not following (> follows)")
         return ", ".join(parts)
 
+    @property
+    def max_scroll_y(self) -> int:
+        """The last row at the bottom; the height that the layout knows is greater (see `_STEP`)."""
+        return max(0, len(self.rows) - self.size.height)
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Scrolled: who goes up stays there, who reaches the end follows it."""
         super().watch_scroll_y(old_value, new_value)
@@ -80,7 +87,8 @@ class LogPanel(Panel):
         self.rebuild()
 
     def _forget(self) -> None:
-        self.rows, self._numbers, self._taken = [], [], 0
+        self.rows = []
+        self._numbers, self._taken = [], 0
         self._strips.clear()
 
     def _wanted(self, entry: Entry) -> bool:
@@ -123,10 +131,11 @@ class LogPanel(Panel):
             for y in range(kept, max(len(self.rows), kept + len(old))):
                 self._strips.pop(y, None)
             self._growing = True
-            if self.virtual_size.height != len(self.rows):
-                self.virtual_size = Size(width, len(self.rows))
+            height = -(-len(self.rows) // _STEP) * _STEP
+            if self.virtual_size.height != height:
+                self.virtual_size = Size(width, height)
             if self.following:
-                self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
+                self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
             self._growing = False
             self.refresh()
         title = visible(self.title_of(view)).replace("[", "\\[")

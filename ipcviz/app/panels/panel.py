@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
@@ -35,6 +36,22 @@ class Row(NamedTuple):
     def text(self) -> str:
         """The row without styles."""
         return "".join(text for text, _ in self.spans)
+
+
+Late = Row | Callable[[], Row]
+"""A row, or what makes it once it comes onto the screen."""
+
+
+def late(count: int, make: Callable[[], Sequence[Row]]) -> list[Late]:
+    """`count` rows that are made together, and only when one of them is needed."""
+    made: list[Row] = []
+
+    def at(number: int) -> Row:
+        if not made:
+            made.extend(make())
+        return made[number]
+
+    return [lambda number=number: at(number) for number in range(count)]  # type: ignore[misc]
 
 
 def row(*spans: Span | str, target: Target | None = None) -> Row:
@@ -154,7 +171,7 @@ class Panel(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.border_title = self.TITLE
-        self.rows: list[Row] = []
+        self.rows: list[Late] = []
         self.view: View | None = None
         self.cursor = -1
         self.rebuilds = 0
@@ -164,7 +181,7 @@ class Panel(ScrollView, can_focus=True):
 
     # What a panel is made of.
 
-    def build(self, view: View, width: int) -> list[Row]:
+    def build(self, view: View, width: int) -> Sequence[Late]:
         """The panel's rows for a view, in `width` cells. Pure: each panel has its own."""
         raise NotImplementedError
 
@@ -195,19 +212,24 @@ class Panel(ScrollView, can_focus=True):
             self.border_title = title.replace("[", "\\[")
         self.take_rows(self.build(self.view, self.scrollable_content_region.width))
 
-    def take_rows(self, rows: list[Row]) -> None:
-        """Show these rows; only those that differ are drawn."""
-        old, self.rows = self.rows, rows
+    def take_rows(self, rows: Sequence[Late]) -> None:
+        """Show these rows; only those that can be seen are made, and only those that differ are drawn."""
+        old, self.rows = self.rows, list(rows)
         if len(old) != len(rows):
             self.virtual_size = Size(self.scrollable_content_region.width, len(rows))
             self.cursor = min(self.cursor, len(rows) - 1)
         top, height = self.scroll_offset.y, self.size.height
-        for y in range(max(len(old), len(rows))):
-            if y < len(old) and y < len(rows) and old[y] == rows[y]:
-                continue
-            self._strips.pop(y, None)
-            if top <= y < top + height:
+        for y in [y for y in self._strips if not top <= y < top + height]:
+            del self._strips[y]
+        for y in range(top, min(top + height, max(len(old), len(rows)))):
+            before = old[y] if y < len(old) else None
+            if before is None or callable(before) or before != self.row_at(y):
+                self._strips.pop(y, None)
                 self.refresh(Region(0, y - top, self.size.width, 1))
+
+    def all_rows(self) -> list[Row]:
+        """Every row, made."""
+        return [found for y in range(len(self.rows)) if (found := self.row_at(y)) is not None]
 
     def redraw(self) -> None:
         """Forget all that was drawn."""
@@ -245,7 +267,12 @@ class Panel(ScrollView, can_focus=True):
 
     def row_at(self, y: int) -> Row | None:
         """A row by its number."""
-        return self.rows[y] if 0 <= y < len(self.rows) else None
+        if not 0 <= y < len(self.rows):
+            return None
+        found = self.rows[y]
+        if callable(found):
+            found = self.rows[y] = found()
+        return found
 
     def render_line(self, y: int) -> Strip:
         """One line of the panel."""
@@ -289,7 +316,7 @@ class Panel(ScrollView, can_focus=True):
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The selected text."""
-        return selection.extract("\n".join(r.text for r in self.rows)), "\n"
+        return selection.extract("\n".join(r.text for r in self.all_rows())), "\n"
 
     # Moving and choosing.
 
@@ -346,6 +373,6 @@ class Panel(ScrollView, can_focus=True):
 
     def action_copy(self) -> None:
         """Copy the whole panel as text."""
-        text = "\n".join(r.text.rstrip() for r in self.rows)
+        text = "\n".join(r.text.rstrip() for r in self.all_rows())
         self.app.copy_to_clipboard(text)
         self.notify(f"{len(self.rows)} rows of {self.TITLE} copied", timeout=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from ipcviz.app.panels.panel import Panel, Row, Span, fit, row
+from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.view import View
 from ipcviz.model.query import describe_wait
 from ipcviz.model.state import Process, Thread
@@ -26,7 +26,7 @@ class Proc(Panel):
         "yet."
     )
 
-    def build(self, view: View, width: int) -> list[Row]:
+    def build(self, view: View, width: int) -> list[Late]:
         """One to three rows for each process, by the width, and one for each further thread."""
         if not view.processes:
             return [row(("No process yet.", "dim"))]
@@ -35,9 +35,12 @@ class Proc(Panel):
             head += f" {'FAULTS':>12} {'SWITCHES':>12}"
         if width >= _WIDE:
             head += f" {'READ/WRITTEN':>17}  WAITS IN"
-        rows = [row((fit(head, width), "head"))]
+        rows: list[Late] = [row((fit(head, width), "head"))]
+        each = 1 if width >= _WIDE else 2 if width >= _MIDDLE else 3
         for process in view.processes:
-            rows.extend(_rows(view, process, width))
+            more = [tid for tid in process.threads if tid != process.pid and tid in view.state.threads]
+            count = each + min(len(more), _THREADS_SHOWN) + (len(more) > _THREADS_SHOWN)
+            rows.extend(late(count, lambda process=process: _rows(view, process, width)))  # type: ignore[misc]
         return rows
 
 
@@ -87,12 +90,11 @@ def _rows(view: View, process: Process, width: int) -> list[Row]:
             row((fit(f"      {doing}", width), faded), target=target),
             row((fit(third, width), "dim"), target=target),
         ]
-    others = [tid for tid in process.threads if tid != process.pid]
+    others = [tid for tid in process.threads if tid != process.pid and tid in view.state.threads]
     for tid in others[:_THREADS_SHOWN]:
-        thread = view.state.threads.get(tid)
-        if thread is not None:
-            label = f"      thread {tid} {thread.name} {thread.state}: {_doing(view, thread, process)}"
-            rows.append(row((fit(label, width), ""), target=target))
+        thread = view.state.threads[tid]
+        label = f"      thread {tid} {thread.name} {thread.state}: {_doing(view, thread, process)}"
+        rows.append(row((fit(label, width), ""), target=target))
     if len(others) > _THREADS_SHOWN:
         rows.append(row((f"      and {len(others) - _THREADS_SHOWN} more threads", "dim"), target=target))
     return rows
