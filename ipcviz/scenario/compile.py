@@ -1,0 +1,144 @@
+"""Compiling a variant's C programs on first use, into the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from ipcviz.scenario.errors import ScenarioError
+from ipcviz.scenario.format import Scenario
+
+FLAGS: Final = ("-O0", "-g", "-Wall")
+"""Unoptimised and with line tables: each line of the source is there to be stopped at."""
+
+SECONDS: Final = 60.0
+"""How long a compiler may take for one program."""
+
+
+def compiler() -> tuple[str, ...] | None:
+    """The machine's C compiler and its fixed arguments: $CC, or cc; None if it can't be found."""
+    try:
+        words = shlex.split(os.environ.get("CC", "")) or ["cc"]
+    except ValueError:
+        words = [os.environ["CC"]]
+    path = shutil.which(words[0])
+    return (path, *words[1:]) if path else None
+
+
+def without_compiler() -> str:
+    """Why there is no compiler, in a sentence; empty if there is one."""
+    if compiler() is not None:
+        return ""
+    chosen = os.environ.get("CC", "").strip()
+    if chosen:
+        return f"the C compiler that $CC names ({chosen}) can't be found: unset CC or correct it"
+    return "no C compiler (cc) is installed: install gcc or clang, or set CC"
+
+
+def cache_folder() -> Path:
+    """`$XDG_CACHE_HOME/ipcviz/build`, or `~/.cache/ipcviz/build` (XDG Base Directory Specification)."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    folder = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~")) / ".cache"
+    return folder / "ipcviz" / "build"
+
+
+def build(scenario: Scenario, variant: str, spare: Path) -> Path:
+    """A folder in which the variant's programs are, compiled if they were not yet.
+
+    Args:
+        scenario: The scenario.
+        variant: One of its variants.
+        spare: A folder to compile into if the cache can't be written; the caller removes it.
+
+    Returns:
+        The folder that `{build}` stands for; any folder if the variant builds nothing.
+
+    Raises:
+        ScenarioError: There is no compiler, or it failed; then its own words follow.
+    """
+    chosen = scenario.variants[variant]
+    if not chosen.build:
+        return spare
+    command = compiler()
+    if command is None:
+        raise ScenarioError(f"Variant {variant!r} of {scenario.name!r} can't be compiled: {without_compiler()}.")
+    for program, sources in chosen.build.items():
+        missing = [source for source in sources if not (scenario.folder / source).is_file()]
+        if missing:
+            raise ScenarioError(f"{program!r} can't be compiled: {scenario.folder / missing[0]} is no longer there.")
+    target = _writable(cache_folder() / _key(scenario, variant, command)) or spare
+    for program, sources in chosen.build.items():
+        if not os.access(target / program, os.X_OK):
+            _compile(scenario, [*command, *FLAGS], list(sources), list(chosen.flags), target / program)
+    return target
+
+
+def _key(scenario: Scenario, variant: str, command: tuple[str, ...]) -> str:
+    """A name that differs whenever the programs could: sources, headers, flags, compiler, machine."""
+    chosen = scenario.variants[variant]
+    made = hashlib.sha256()
+    compiled_by = os.stat(command[0])
+    parts: list[object] = [platform.machine(), *command, compiled_by.st_size, compiled_by.st_mtime_ns, *FLAGS, "|"]
+    parts += [*chosen.flags, "|", chosen.build]
+    made.update(repr(parts).encode())
+    sources = {scenario.folder / source for group in chosen.build.values() for source in group}
+    for file in sorted(sources | set(scenario.folder.glob("*.h"))):
+        made.update(f"\0{file.name}\0".encode())
+        made.update(file.read_bytes())
+    return f"{scenario.name}-{made.hexdigest()[:24]}"
+
+
+def _writable(folder: Path) -> Path | None:
+    """The folder, made if need be; None if programs can't be put there and run from there."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Somebody else's folder, or one that others can write, could hold somebody else's program.
+        status = folder.stat()
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            return None
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+        return None if os.statvfs(folder).f_flag & os.ST_NOEXEC else folder
+    except OSError:
+        return None
+
+
+def _compile(scenario: Scenario, command: list[str], sources: list[str], flags: list[str], target: Path) -> None:
+    """Compile into a file beside the target and rename it there, so that two at once do no harm."""
+    fresh = ""
+    try:
+        handle, fresh = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+        os.close(handle)
+        # Sources before flags: libraries among the flags are searched for what the sources need.
+        argv = [*command, "-o", fresh, *(f"./{source}" for source in sources), *flags]
+        done = subprocess.run(
+            argv,
+            cwd=scenario.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=SECONDS,
+            check=False,
+        )
+        if done.returncode != 0:
+            words = done.stdout.decode(errors="replace").strip()
+            raise ScenarioError(f"{target.name!r} of {scenario.name!r} does not compile; {command[0]} says:\n{words}")
+        os.chmod(fresh, 0o755)
+        os.replace(fresh, target)
+        fresh = ""
+    except subprocess.TimeoutExpired:
+        raise ScenarioError(
+            f"{target.name!r} of {scenario.name!r} does not compile: {command[0]} took over {SECONDS:.0f} seconds."
+        ) from None
+    except OSError as error:
+        raise ScenarioError(f"{target.name!r} of {scenario.name!r} can't be compiled: {error.strerror}.") from None
+    finally:
+        if fresh:
+            Path(fresh).unlink(missing_ok=True)

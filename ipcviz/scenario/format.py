@@ -1,0 +1,330 @@
+"""What a scenario is: the structs that `scenario.toml` is read into.
+
+Every key of the file is a field here, with the same name; `ipcviz.scenario.check` says what else must hold, and
+`docs/scenarios.md` shows it by an example. Programs and their order of events are the author's; nothing here counts
+events or measures time, so that a story stays true under any interleaving.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from ipcviz.events import ObjectKind
+
+Language = Literal["sh", "py", "c", "other"]
+"""What a variant's programs are written in."""
+
+ParameterType = Literal["integer", "number", "choice", "flag", "text"]
+"""How a parameter's value is read: a whole number, a number, one of `choices`, yes or no, any text."""
+
+Panel = Literal[
+    "picture", "descriptors", "buffers", "semaphores", "signals", "memory", "proc", "events", "output", "source"
+]
+"""A panel of the screen that a step can point to."""
+
+EventKind = Literal[
+    "call",
+    "waiting",
+    "forked",
+    "executed",
+    "exited",
+    "reaped",
+    "signal-delivered",
+    "handler-returned",
+    "semaphore-op",
+    "marker",
+    "stopped",
+    "continued",
+]
+"""The events that a story can be tied to, by their names in the stream."""
+
+Value = bool | int | float | str
+"""A parameter's value."""
+
+Texts = str | tuple[str, ...]
+"""One text or several, of which one must match."""
+
+
+class Sheet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of all parts: immutable, and strict about its keys."""
+
+
+class Parameter(Sheet, frozen=True):
+    """Something that the viewer can set: `--set name=value`; `{name}` in a variant's command.
+
+    Attributes:
+        default: Its value if nothing is set; it also tells the type if `type` is not given.
+        help: What it is, in a few words, with its unit.
+        type: How a value is read; empty for that of the default (choice if there are `choices`).
+        choices: The values that are allowed, for a choice.
+        min: Smallest number allowed.
+        max: Largest number allowed.
+    """
+
+    default: Value
+    help: str
+    type: ParameterType | Literal[""] = ""
+    choices: tuple[str, ...] = ()
+    min: float | None = None
+    max: float | None = None
+
+
+class Variant(Sheet, frozen=True):
+    """One way to run the scenario.
+
+    Attributes:
+        command: Program and arguments. `{here}` is the scenario's folder, `{build}` where its C programs were compiled
+            to, `{python}` the Python that runs ipcviz, `{name}` a parameter's value; `{{` stands for a brace.
+        language: What its programs are written in.
+        title: A few words for the list of variants.
+        build: C programs by name, each with its source files, relative to the scenario's folder.
+        flags: Further arguments of the compiler, e.g. `-pthread`.
+        needs: Programs that must be installed, besides a compiler where there is something to build.
+    """
+
+    command: tuple[str, ...]
+    language: Language
+    title: str = ""
+    build: dict[str, tuple[str, ...]] = {}
+    flags: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+class Role(Sheet, frozen=True):
+    """A part that a process plays, and how the process is recognised: all keys that are given must hold.
+
+    Attributes:
+        name: Its name on the screen.
+        help: What it does, in a few words.
+        program: Pattern (`*`, `?`, `[...]`) of the name of the program that it executes, without folders.
+        argument: Pattern of one of its arguments.
+        parent: Role of the process that made it.
+        child: Which child of that parent it is, 1 for the first.
+        order: Which process of the run it is, 1 for the one that was launched.
+    """
+
+    name: str
+    help: str = ""
+    program: str = ""
+    argument: str = ""
+    parent: str = ""
+    child: int = 0
+    order: int = 0
+
+
+class Label(Sheet, frozen=True):
+    """A name for an object or a semaphore, and how it is recognised: all keys that are given must hold.
+
+    Attributes:
+        name: Its name on the screen and in conditions.
+        kind: An object's kind, or `semaphore`.
+        help: What it is for, in a few words.
+        path: Pattern of the last part of its path (a semaphore's name); of an unnamed semaphore's, the file it lies in.
+        offset: Where in that file a semaphore lies, in bytes.
+        order: Which one of those that match otherwise, 1 for the first seen (for semaphores: initialised or opened).
+    """
+
+    name: str
+    kind: ObjectKind | Literal["semaphore"]
+    help: str = ""
+    path: str = ""
+    offset: int | None = None
+    order: int = 0
+
+
+class When(Sheet, frozen=True):
+    """A condition on one event: all keys that are given must hold. Texts are patterns (`*`, `?`, `[...]`).
+
+    Attributes:
+        event: The event's kind; empty if another key tells it (`call`, `marker`, `op`, `program`, `blocked`, ...).
+        role: Role of the process that did it; for `forked` the parent, for `reaped` the one that waited.
+        child: For `forked` and `reaped`: role of the child.
+        call: Name of the system call.
+        object: Label of the object or semaphore that it is about.
+        fd: The descriptor that it is about.
+        error: The error that the call failed with, e.g. `EPIPE`.
+        failed: Whether the call failed.
+        result: What the call returned.
+        args: Its arguments by the manual page's names.
+        blocked: The thread sleeps in the call (event `waiting`), it did not return from it.
+        because: For `waiting`: why, as the model says it: `empty`, `full`, `for a child`, `for a signal`, ...
+        signal: Name of the signal delivered or sent, or that ended or stopped a process.
+        action: For `signal-delivered`: handler, ignore, terminate, core, stop, continue.
+        interrupted: For `signal-delivered`: the call that it cut short.
+        op: For `semaphore-op`: the function without `sem_`, or `acquired`.
+        value: For `semaphore-op`: the value just before.
+        program: For `executed`: the program's name without folders.
+        code: For `exited`: the exit status.
+        marker: For `marker`: its text.
+    """
+
+    event: EventKind | Literal[""] = ""
+    role: Texts = ()
+    child: Texts = ()
+    call: Texts = ()
+    object: Texts = ()
+    fd: int | None = None
+    error: Texts = ()
+    failed: bool | None = None
+    result: int | None = None
+    args: dict[str, int | str] = {}
+    blocked: bool = False
+    because: Texts = ()
+    signal: Texts = ()
+    action: Texts = ()
+    interrupted: Texts = ()
+    op: Texts = ()
+    value: int | None = None
+    program: Texts = ()
+    code: int | None = None
+    marker: Texts = ()
+
+    @property
+    def kind(self) -> str:
+        """The event that it is about: `event`, or what its other keys tell; empty if nothing does."""
+        if self.event:
+            return self.event
+        if self.blocked or self.because:
+            return "waiting"
+        for key, kind in TELLING.items():
+            if getattr(self, key) not in ((), None):
+                return kind
+        return ""
+
+
+TELLING: Final = {
+    "call": "call",
+    "marker": "marker",
+    "op": "semaphore-op",
+    "program": "executed",
+    "interrupted": "signal-delivered",
+    "action": "signal-delivered",
+    "code": "exited",
+}
+"""Keys of a condition that tell the event's kind when `event` does not."""
+
+KEYS_OF: Final[dict[str, frozenset[str]]] = {
+    "call": frozenset({"call", "object", "fd", "error", "failed", "result", "args", "signal"}),
+    "waiting": frozenset({"call", "object", "fd", "args", "blocked", "because"}),
+    "forked": frozenset({"child"}),
+    "executed": frozenset({"program"}),
+    "exited": frozenset({"code", "signal"}),
+    "reaped": frozenset({"child"}),
+    "signal-delivered": frozenset({"signal", "action", "interrupted"}),
+    "handler-returned": frozenset(),
+    "semaphore-op": frozenset({"op", "object", "value"}),
+    "marker": frozenset({"marker"}),
+    "stopped": frozenset({"signal"}),
+    "continued": frozenset(),
+}
+"""Which keys of a condition, besides `event` and `role`, say something about which event."""
+
+
+class Step(Sheet, frozen=True):
+    """A step of the story.
+
+    It is reached by the first event that meets `when`, whenever that comes; what the run's schedule has made impossible
+    is skipped, and said.
+
+    Attributes:
+        text: What happened and why, and what to look at; a sentence or two.
+        when: The event that it tells of.
+        id: A name for `after` and for questions.
+        title: A few words; a chapter's name in a recording.
+        after: Ids of steps that must have been reached before this one can be; if one is skipped, so is this.
+        unless: An event that makes this step impossible if it comes between the steps of `after` and this one.
+        otherwise: What is said if the step is skipped; empty for a sentence that ipcviz makes.
+        look: Panels in which it shows.
+    """
+
+    text: str
+    when: When
+    id: str = ""
+    title: str = ""
+    after: tuple[str, ...] = ()
+    unless: When | None = None
+    otherwise: str = ""
+    look: tuple[Panel, ...] = ()
+
+
+class Question(Sheet, frozen=True):
+    """A question to predict the next step by.
+
+    Attributes:
+        before: Id of the step that answers it.
+        text: The question.
+        choices: What can be answered.
+        answer: The right one of the choices.
+        why: Why it is right, in a sentence; the step's own text follows anyway.
+    """
+
+    before: str
+    text: str
+    choices: tuple[str, ...]
+    answer: str
+    why: str = ""
+
+
+class Document(Sheet, frozen=True):
+    """A whole `scenario.toml`.
+
+    Attributes:
+        title: What it is called in the catalogue.
+        topic: What it belongs to: pipes, named-pipes, memory, semaphores, signals, messages, files.
+        summary: What happens, in a sentence or two.
+        learn: What one knows afterwards, a sentence each.
+        minutes: How long it takes in class.
+        variants: Ways to run it, by name.
+        default: The variant that is run if none is named; empty for the first that needs no compiler.
+        parameters: What can be set.
+        roles: The processes' parts.
+        objects: Names for objects and semaphores.
+        story: Its steps.
+        questions: What to ask before some of them.
+        elsewhere: Where other systems than Linux differ; empty if nothing is to be said.
+    """
+
+    title: str
+    topic: str
+    summary: str
+    learn: tuple[str, ...]
+    minutes: int
+    variants: dict[str, Variant]
+    default: str = ""
+    parameters: dict[str, Parameter] = {}
+    roles: tuple[Role, ...] = ()
+    objects: tuple[Label, ...] = ()
+    story: tuple[Step, ...] = ()
+    questions: tuple[Question, ...] = ()
+    elsewhere: str = ""
+
+
+class Scenario(Document, frozen=True, kw_only=True):
+    """A scenario as found in a folder.
+
+    Attributes:
+        name: The folder's name.
+        folder: The folder.
+        shipped: It came with ipcviz.
+    """
+
+    name: str
+    folder: Path
+    shipped: bool = False
+
+    @property
+    def default_variant(self) -> str:
+        """The variant to run if none is named."""
+        if self.default:
+            return self.default
+        return next((name for name, variant in self.variants.items() if not variant.build), next(iter(self.variants)))
+
+    def sources(self, variant: str) -> tuple[Path, ...]:
+        """The files of a variant that were written to be read, in the order of its command and builds."""
+        chosen = self.variants[variant]
+        words = [word.removeprefix("{here}/") for word in chosen.command if word.startswith("{here}/")]
+        files = [self.folder / word for word in (*words, *(s for group in chosen.build.values() for s in group))]
+        return tuple(dict.fromkeys(file for file in files if file.is_file()))

@@ -1,0 +1,132 @@
+"""Finding scenarios and reading them, with errors that name file, line, what is wrong and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+import ipcviz
+from ipcviz.scenario.check import problems_of_meaning
+from ipcviz.scenario.errors import ScenarioError
+from ipcviz.scenario.format import Document, Scenario
+from ipcviz.scenario.lines import key_lines, line_of
+from ipcviz.scenario.shape import Problem, problems_of_shape
+
+FILE: Final = "scenario.toml"
+_LIMIT: Final = 1 << 20
+
+
+def shipped_folder() -> Path:
+    """Where ipcviz's own scenarios are: beside the package in a source checkout, inside it once installed.
+
+    Raises:
+        ScenarioError: They are in neither place.
+    """
+    package = Path(ipcviz.__file__).resolve().parent
+    for folder in (package / "scenarios", package.parent / "scenarios"):
+        if folder.is_dir():
+            return folder
+    raise ScenarioError("ipcviz's own scenarios are missing from this installation; install it again.")
+
+
+def load_all() -> list[Scenario]:
+    """All scenarios that come with ipcviz, by topic and name.
+
+    Raises:
+        ScenarioError: One of them can't be read.
+    """
+    return [load(file.parent, shipped=True) for file in sorted(shipped_folder().glob(f"*/*/{FILE}"))]
+
+
+def find(name_or_path: str | os.PathLike[str]) -> Scenario:
+    """A scenario by its name (`sleep-race`), its topic and name (`signals/sleep-race`), or a path to its folder.
+
+    Names come first; `./sleep-race` is always a path.
+
+    Raises:
+        ScenarioError: There is none, or it can't be read.
+    """
+    wanted = os.fspath(name_or_path)
+    folders = {file.parent.name: file.parent for file in sorted(shipped_folder().glob(f"*/*/{FILE}"))}
+    by_topic = {f"{folder.parent.name}/{folder.name}": folder for folder in folders.values()}
+    folder = folders.get(wanted) or by_topic.get(wanted.rstrip("/"))
+    if folder is not None:
+        return load(folder, shipped=True)
+    path = Path(wanted)
+    if path.name == FILE and path.is_file():
+        return load(path.parent)
+    if path.is_dir():
+        return load(path)
+    if "/" in wanted and wanted.rstrip("/") not in by_topic and not difflib.get_close_matches(wanted, by_topic, 1):
+        raise ScenarioError(f"There is no scenario at {wanted!r}: a scenario is a folder with a {FILE}.")
+    near = difflib.get_close_matches(wanted, [*folders, *by_topic], 1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ScenarioError(f"There is no scenario {wanted!r}; 'ipcviz list' shows all.{hint}")
+
+
+def load(folder: str | os.PathLike[str], *, shipped: bool = False) -> Scenario:
+    """The scenario in a folder.
+
+    Raises:
+        ScenarioError: It can't be read or is wrong: `FILE:LINE: what is wrong, what is allowed` of the first problem.
+    """
+    place = Path(folder)
+    file = place / FILE
+    text = _read(file)
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax(file, text, error) from None
+    except RecursionError:
+        raise ScenarioError(f"{file}:1: Lists or tables are nested too deeply.") from None
+    problems = [*problems_of_shape(document, Document)]
+    if problems:
+        raise _first(file, text, problems)
+    sheet = msgspec.convert(document, Document)
+    problems = [*problems_of_meaning(sheet, place)]
+    if problems:
+        raise _first(file, text, problems)
+    fields: dict[str, Any] = {name: getattr(sheet, name) for name in Document.__struct_fields__}
+    resolved = place.resolve()
+    return Scenario(name=resolved.name, folder=resolved, shipped=shipped, **fields)
+
+
+def _read(file: Path) -> str:
+    try:
+        with open(file, "rb") as source:
+            data = source.read(_LIMIT + 1)
+    except FileNotFoundError:
+        raise ScenarioError(f"There is no {FILE} in {str(file.parent)!r}; 'ipcviz new PATH' makes one.") from None
+    except OSError as error:
+        raise ScenarioError(f"{file} can't be read: {error.strerror}.") from None
+    if len(data) > _LIMIT:
+        raise ScenarioError(f"{file} is larger than {_LIMIT:,} bytes; that is no scenario.")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ScenarioError(f"{file}:{line}: This line is not UTF-8, and TOML must be.") from None
+
+
+def _syntax(file: Path, text: str, error: tomllib.TOMLDecodeError) -> ScenarioError:
+    words = str(error)
+    match = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", words)
+    if match is None:
+        return ScenarioError(f"{file}:1: This is not TOML: {words}.")
+    line = match[1] or str(text.count("\n") + 1)
+    return ScenarioError(f"{file}:{line}: This is not TOML: {words[: match.start()]}.")
+
+
+def _first(file: Path, text: str, problems: list[Problem]) -> ScenarioError:
+    """The error for the problem that stands first in the file, and how many more there are."""
+    lines = key_lines(text)
+    ordered = sorted(problems, key=lambda problem: line_of(lines, problem.path))
+    line = line_of(lines, ordered[0].path)
+    more = f" ({len(ordered) - 1} more.)" if len(ordered) > 1 else ""
+    return ScenarioError(f"{file}:{line}: {ordered[0].message}{more}")

@@ -1,0 +1,179 @@
+"""Whether an event meets a condition of a story: pure."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from ipcviz.events import (
+    Call,
+    Closed,
+    Disposition,
+    Duplicated,
+    Event,
+    Executed,
+    Exited,
+    Forked,
+    Mapped,
+    Marker,
+    NameCreated,
+    NameRemoved,
+    Opened,
+    Reaped,
+    SemaphoreOp,
+    Sent,
+    SignalDelivered,
+    Stopped,
+    Timer,
+    Waiting,
+)
+from ipcviz.model.query import wait_of
+from ipcviz.model.state import State
+from ipcviz.scenario.format import Scenario, Texts, When
+from ipcviz.scenario.recognise import Cast, named_by_path
+
+
+def kind_of(event: Event) -> str:
+    """An event's name in the stream."""
+    return str(event.__struct_config__.tag)
+
+
+def meets(when: When, scenario: Scenario, cast: Cast, event: Event, after: State) -> bool:
+    """Whether an event meets a condition.
+
+    Args:
+        when: The condition.
+        scenario: Whose it is.
+        cast: Who is who, with this event taken into account.
+        event: The event.
+        after: The state that it led to.
+    """
+    if when.kind != kind_of(event):
+        return False
+    actor, child = _people(event)
+    if when.role and cast.roles.get(actor) not in _texts(when.role):
+        return False
+    if when.child and cast.roles.get(child) not in _texts(when.child):
+        return False
+    if isinstance(event, Call):
+        return _meets_call(when, scenario, cast, event)
+    if isinstance(event, Waiting):
+        return _meets_waiting(when, scenario, cast, event, after)
+    if isinstance(event, SemaphoreOp):
+        return (
+            _like(when.op, event.op)
+            and (when.value is None or when.value == event.value)
+            and (not when.object or cast.labels.get(event.semaphore.key) in _texts(when.object))
+        )
+    return _meets_other(when, event)
+
+
+def _meets_other(when: When, event: Event) -> bool:
+    if isinstance(event, Marker):
+        return _like(when.marker, event.text)
+    if isinstance(event, Executed):
+        return _like(when.program, event.path.rpartition("/")[2], event.name)
+    if isinstance(event, Exited):
+        return (when.code is None or (when.code == event.code and not event.signo)) and _signals(when, [event.signo])
+    if isinstance(event, SignalDelivered):
+        return (
+            _signals(when, [event.signo])
+            and _like(when.action, event.action)
+            and _like(when.interrupted, event.interrupted)
+        )
+    if isinstance(event, Stopped):
+        return _signals(when, [event.signo])
+    return True
+
+
+def _people(event: Event) -> tuple[int, int]:
+    """Who did it, and to which child."""
+    if isinstance(event, Forked):
+        return event.parent, event.pid
+    if isinstance(event, Reaped):
+        return event.by, event.pid
+    pid = getattr(event, "pid", 0)
+    return (pid if isinstance(pid, int) else 0), 0
+
+
+def _meets_call(when: When, scenario: Scenario, cast: Cast, event: Call) -> bool:
+    return (
+        _like(when.call, event.name)
+        and (when.result is None or (when.result == event.ret and not event.error))
+        and (when.failed is None or when.failed == bool(event.error))
+        and _like(when.error, event.error)
+        and _has_args(when, event.args)
+        and (when.fd is None or when.fd in _descriptors(event))
+        and (not when.object or not _objects_of_call(scenario, cast, event).isdisjoint(_texts(when.object)))
+        and _signals_of_call(when, event)
+    )
+
+
+def _meets_waiting(when: When, scenario: Scenario, cast: Cast, event: Waiting, after: State) -> bool:
+    wait = wait_of(after, event.tid)
+    if not _like(when.call, event.call, wait.call if wait else ""):
+        return False
+    if when.because and (wait is None or not _like(when.because, wait.reason)):
+        return False
+    if when.fd is not None and event.args.get("fd") != when.fd:
+        return False
+    if when.object:
+        labels = {cast.labels.get(event.object, ""), cast.labels.get(wait.semaphore, "") if wait else ""}
+        labels |= named_by_path(scenario, str(event.args.get("path", "")))
+        if labels.isdisjoint(_texts(when.object)):
+            return False
+    return _has_args(when, event.args)
+
+
+def _descriptors(event: Call) -> set[int]:
+    """Descriptors that a call was about: its arguments, and those that it made or closed."""
+    found = {event.args[name] for name in ("fd", "newfd", "fd_in", "fd_out") if isinstance(event.args.get(name), int)}
+    found |= {effect.fd for effect in event.effects if isinstance(effect, Opened | Duplicated | Closed)}
+    return {fd for fd in found if isinstance(fd, int)}
+
+
+def _objects_of_call(scenario: Scenario, cast: Cast, event: Call) -> frozenset[str]:
+    """Labels of what a call was about: behind its descriptor, what it opened or mapped, the name it made or removed."""
+    keys = {event.object}
+    paths = {str(event.args[name]) for name in ("path", "old", "new") if name in event.args}
+    for effect in event.effects:
+        if isinstance(effect, Opened | Mapped):
+            keys.add(effect.object.key)
+        elif isinstance(effect, NameCreated | NameRemoved):
+            keys.add(effect.object)
+            paths.add(effect.path)
+    labels = frozenset(cast.labels[key] for key in keys if key in cast.labels)
+    return labels.union(*(named_by_path(scenario, path) for path in paths))
+
+
+def _signals_of_call(when: When, event: Call) -> bool:
+    if not when.signal:
+        return True
+    if str(event.args.get("signal", "")) in _texts(when.signal):
+        return True
+    return _signals(when, (effect.signo for effect in event.effects if isinstance(effect, Sent | Timer | Disposition)))
+
+
+def _signals(when: When, numbers: Iterable[int]) -> bool:
+    return not when.signal or any(_signal_name(number) in _texts(when.signal) for number in numbers)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}" if number > signal.SIGRTMIN else ""
+
+
+def _has_args(when: When, args: dict[str, int | str]) -> bool:
+    return all(name in args and fnmatchcase(str(args[name]), str(wanted)) for name, wanted in when.args.items())
+
+
+def _like(wanted: Texts, *found: str) -> bool:
+    """Whether nothing is wanted, or one of the texts found is like one of the patterns wanted."""
+    return not wanted or any(fnmatchcase(text, pattern) for text in found for pattern in _texts(wanted))
+
+
+def _texts(value: Texts) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value

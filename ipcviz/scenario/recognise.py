@@ -1,0 +1,136 @@
+"""Who plays which role, and which object has which name: from events and states, pure."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Final
+
+import immutables
+import msgspec
+
+from ipcviz.events import Event, Executed, Forked, ObjectInfo
+from ipcviz.model.state import Semaphore, State
+from ipcviz.scenario.format import Label, Role, Scenario
+
+
+class Birth(msgspec.Struct, frozen=True):
+    """How a process came to be: which one of the run, of whom, and which of its children (both from 1)."""
+
+    order: int
+    parent: int
+    child: int
+
+
+class Cast(msgspec.Struct, frozen=True):
+    """Who is who, so far.
+
+    Attributes:
+        roles: Role names by pid.
+        labels: The scenario's names of objects and semaphores by key.
+        births: How each process came to be, by pid.
+        children: How many children each process has had.
+        looked_at: Keys of objects and semaphores that were looked at.
+        counted: How many matched each label, by its place in the scenario.
+    """
+
+    roles: immutables.Map[int, str] = immutables.Map()
+    labels: immutables.Map[str, str] = immutables.Map()
+    births: immutables.Map[int, Birth] = immutables.Map()
+    children: immutables.Map[int, int] = immutables.Map()
+    looked_at: frozenset[str] = frozenset()
+    counted: immutables.Map[int, int] = immutables.Map()
+
+
+_replace = msgspec.structs.replace
+_NO_BIRTH: Final = Birth(order=0, parent=0, child=0)
+
+
+def recognise(scenario: Scenario, cast: Cast, event: Event, after: State) -> Cast:
+    """The cast after an event; the same one if nothing new is known."""
+    if isinstance(event, Forked):
+        count = cast.children.get(event.parent, 0) + 1
+        birth = Birth(order=len(cast.births) + 1, parent=event.parent, child=count)
+        cast = _replace(
+            cast,
+            births=cast.births.set(event.pid, birth),
+            children=cast.children.set(event.parent, count),
+            roles=cast.roles.delete(event.pid) if event.pid in cast.roles else cast.roles,
+        )
+        launched = event.how in ("launched", "attached")
+        cast = _give_role(scenario, cast, event.pid, event.argv if launched else (), (event.name,) if launched else ())
+    elif isinstance(event, Executed) and event.pid not in cast.roles:
+        cast = _give_role(scenario, cast, event.pid, event.argv, (_last(event.path), event.name))
+    if scenario.objects and len(after.objects) + len(after.semaphores) != len(cast.looked_at):
+        cast = _give_labels(scenario, cast, after)
+    return cast
+
+
+def _give_role(scenario: Scenario, cast: Cast, pid: int, argv: tuple[str, ...], programs: tuple[str, ...]) -> Cast:
+    for role in scenario.roles:
+        if _plays(role, cast, pid, argv, programs):
+            return _replace(cast, roles=cast.roles.set(pid, role.name))
+    return cast
+
+
+def _plays(role: Role, cast: Cast, pid: int, argv: tuple[str, ...], programs: tuple[str, ...]) -> bool:
+    birth = cast.births.get(pid, _NO_BIRTH)
+    return not (
+        (role.order and role.order != birth.order)
+        or (role.parent and cast.roles.get(birth.parent) != role.parent)
+        or (role.child and role.child != birth.child)
+        or (role.program and not any(fnmatchcase(name, role.program) for name in programs))
+        or (role.argument and not any(fnmatchcase(word, role.argument) for word in argv[1:]))
+    )
+
+
+def _give_labels(scenario: Scenario, cast: Cast, after: State) -> Cast:
+    labels, counted = cast.labels, cast.counted
+    objects = sorted(
+        (thing for key, thing in after.objects.items() if key not in cast.looked_at),
+        key=lambda thing: (thing.opened_at, thing.info.key),
+    )
+    semaphores = sorted(
+        (semaphore for key, semaphore in after.semaphores.items() if key not in cast.looked_at),
+        key=lambda semaphore: (semaphore.info.object, semaphore.info.offset, semaphore.info.key),
+    )
+    keys = [thing.info.key for thing in objects] + [semaphore.info.key for semaphore in semaphores]
+    found = [[_is_object(label, thing.info) for label in scenario.objects] for thing in objects]
+    found += [[_is_semaphore(label, semaphore, after) for label in scenario.objects] for semaphore in semaphores]
+    for key, matches in zip(keys, found, strict=True):
+        for place, label in enumerate(scenario.objects):
+            if not matches[place]:
+                continue
+            count = counted.get(place, 0) + 1
+            counted = counted.set(place, count)
+            if key not in labels and label.order in (0, count):
+                labels = labels.set(key, label.name)
+    return _replace(cast, labels=labels, counted=counted, looked_at=cast.looked_at | frozenset(keys))
+
+
+def _is_object(label: Label, info: ObjectInfo) -> bool:
+    return label.kind == info.kind and (not label.path or fnmatchcase(_last(info.path), label.path))
+
+
+def _is_semaphore(label: Label, semaphore: Semaphore, after: State) -> bool:
+    if label.kind != "semaphore" or (label.offset is not None and label.offset != semaphore.info.offset):
+        return False
+    if not label.path:
+        return True
+    holder = after.objects.get(semaphore.info.object)
+    paths = (semaphore.info.name, holder.info.path if holder and semaphore.info.kind == "unnamed" else "")
+    return any(path and fnmatchcase(_last(path), label.path) for path in paths)
+
+
+def _last(path: str) -> str:
+    return path.removesuffix(" (deleted)").rstrip("/").rpartition("/")[2]
+
+
+def named_by_path(scenario: Scenario, path: str) -> frozenset[str]:
+    """Labels that a path in a call's arguments stands for, for what has a name before anybody has it open."""
+    if not path:
+        return frozenset()
+    return frozenset(
+        label.name
+        for label in scenario.objects
+        if label.path and label.kind != "semaphore" and fnmatchcase(_last(path), label.path)
+    )

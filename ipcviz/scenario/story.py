@@ -1,0 +1,201 @@
+"""How a story follows the events: which step is reached, and what can no longer be.
+
+Pure: events and states in, moves out. A step is reached by the first event that meets its condition, in whatever order
+the run's schedule brings them; so what a step tells has always just happened.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from ipcviz.events import Event, Exited, Finished
+from ipcviz.model.state import State
+from ipcviz.scenario.format import Question, Role, Scenario, Step
+from ipcviz.scenario.matching import kind_of, meets
+from ipcviz.scenario.recognise import Cast, recognise
+
+
+class Skip(NamedTuple):
+    """A step that can't be reached in this run, by its place in the story, and why."""
+
+    step: int
+    reason: str
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a story is: an immutable value that can be kept, to go back to.
+
+    Attributes:
+        cast: Who is who.
+        reached: Places of the steps reached, in the order in which they were.
+        skipped: Steps that can't be reached any more.
+    """
+
+    cast: Cast = Cast()
+    reached: tuple[int, ...] = ()
+    skipped: tuple[Skip, ...] = ()
+
+
+class StoryMove(msgspec.Struct, frozen=True):
+    """What an event did to the story.
+
+    Attributes:
+        n: The event's number.
+        t: When it was, in session seconds.
+        step: Place of the step that it reached; None if it only made others impossible.
+        skipped: Steps that became impossible with it.
+    """
+
+    n: int
+    t: float
+    step: int | None = None
+    skipped: tuple[Skip, ...] = ()
+
+
+_replace = msgspec.structs.replace
+
+
+class Story:
+    """Follows a scenario's story through a stream of events.
+
+    Args:
+        scenario: Whose story.
+        progress: Where to go on from; None for the beginning.
+
+    Attributes:
+        scenario: Whose story.
+        progress: How far it is. Assign a kept one to go back.
+    """
+
+    def __init__(self, scenario: Scenario, progress: Progress | None = None) -> None:
+        self.scenario = scenario
+        self.progress = progress or Progress()
+
+    @property
+    def roles(self) -> dict[int, str]:
+        """Role names by pid."""
+        return dict(self.progress.cast.roles)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The scenario's names of objects and semaphores by key."""
+        return dict(self.progress.cast.labels)
+
+    @property
+    def step(self) -> Step | None:
+        """The step that was reached last; None before the first."""
+        return self.scenario.story[self.progress.reached[-1]] if self.progress.reached else None
+
+    @property
+    def pending(self) -> tuple[int, ...]:
+        """Places of the steps that are neither reached nor skipped."""
+        settled = self._settled()
+        return tuple(place for place in range(len(self.scenario.story)) if place not in settled)
+
+    @property
+    def question(self) -> Question | None:
+        """The question to ask now: about a step that is still to come, once all that leads to it has been told."""
+        settled = self._settled()
+        for place, step in enumerate(self.scenario.story):
+            if place in settled or not step.id:
+                continue
+            told = self._open(step) if step.after else place == 0 or place - 1 in settled
+            if told:
+                asked = next((q for q in self.scenario.questions if q.before == step.id), None)
+                if asked is not None:
+                    return asked
+        return None
+
+    def feed(self, event: Event, before: State, after: State) -> StoryMove | None:
+        """Take one event.
+
+        Args:
+            event: The event.
+            before: The state before it; unused by today's conditions, part of the interface for those that compare.
+            after: The state that it led to.
+
+        Returns:
+            What it did to the story; None if nothing.
+        """
+        scenario = self.scenario
+        cast = recognise(scenario, self.progress.cast, event, after)
+        if cast is not self.progress.cast:
+            self.progress = _replace(self.progress, cast=cast)
+        pending = self.pending
+        if not pending:
+            return None
+        kind = kind_of(event)
+        ready = [place for place in pending if self._open(scenario.story[place])]
+        step = next(
+            (
+                place
+                for place in ready
+                if scenario.story[place].when.kind == kind
+                and meets(scenario.story[place].when, scenario, cast, event, after)
+            ),
+            None,
+        )
+        barred = {place: "the run went another way" for place in ready if self._bars(place, kind, event, after)}
+        if step is not None:
+            barred.pop(step, None)
+            self.progress = _replace(self.progress, reached=(*self.progress.reached, step))
+        skipped = self._skip(barred, event, after)
+        if step is None and not skipped:
+            return None
+        return StoryMove(n=event.n, t=event.t, step=step, skipped=skipped)
+
+    def _settled(self) -> frozenset[int]:
+        return frozenset(self.progress.reached) | frozenset(skip.step for skip in self.progress.skipped)
+
+    def _open(self, step: Step) -> bool:
+        """Whether all that a step must come after has been reached."""
+        story = self.scenario.story
+        return not step.after or set(step.after) <= {story[place].id for place in self.progress.reached}
+
+    def _bars(self, place: int, kind: str, event: Event, after: State) -> bool:
+        unless = self.scenario.story[place].unless
+        return (
+            unless is not None
+            and unless.kind == kind
+            and meets(unless, self.scenario, self.progress.cast, event, after)
+        )
+
+    def _skip(self, barred: dict[int, str], event: Event, after: State) -> tuple[Skip, ...]:
+        """Settle what this event has made impossible, and what depends on it."""
+        story = self.scenario.story
+        gone = {skip.step for skip in self.progress.skipped}
+        lost = {story[skip.step].id: skip.step for skip in self.progress.skipped if story[skip.step].id}
+        ended = self._ended_role(event, after)
+        over = isinstance(event, Finished) and event.left == 0
+        found: list[Skip] = []
+        for place in self.pending:
+            step = story[place]
+            reason = barred.get(place, "")
+            if not reason and ended and step.when.role in (ended, (ended,)):
+                reason = f"{ended} ended before that"
+            if not reason and any(name in lost for name in step.after):
+                reason = "what leads to it did not happen"
+            if not reason and over:
+                reason = "everything ended before that"
+            if reason and place not in gone:
+                found.append(Skip(place, step.otherwise or f"Not in this run: {reason}."))
+                if step.id:
+                    lost[step.id] = place
+        if found:
+            self.progress = _replace(self.progress, skipped=(*self.progress.skipped, *found))
+        return tuple(found)
+
+    def _ended_role(self, event: Event, after: State) -> str:
+        """The role that nobody can play any more since this event; empty if there is none."""
+        if not isinstance(event, Exited):
+            return ""
+        name = self.progress.cast.roles.get(event.pid, "")
+        role = next((role for role in self.scenario.roles if role.name == name), None)
+        return name if role is not None and _for_one(role) else ""
+
+
+def _for_one(role: Role) -> bool:
+    """Whether only one process of a run can have a role."""
+    return bool(role.order or role.child)
