@@ -21,6 +21,9 @@ from ipcviz.scenario.shape import Problem, problems_of_shape
 FILE: Final = "scenario.toml"
 _LIMIT: Final = 1 << 20
 
+TOPICS: Final = ("pipes", "named-pipes", "memory", "semaphores", "signals", "messages", "files", "side-by-side")
+"""The topics in the order in which they are taught; others follow by name."""
+
 
 def shipped_folder() -> Path:
     """Where ipcviz's own scenarios are: beside the package in a source checkout, inside it once installed.
@@ -36,12 +39,17 @@ def shipped_folder() -> Path:
 
 
 def load_all() -> list[Scenario]:
-    """All scenarios that come with ipcviz, by topic and name.
+    """All scenarios that come with ipcviz, by topic (see `TOPICS`) and name.
 
     Raises:
         ScenarioError: One of them can't be read.
     """
-    return [load(file.parent, shipped=True) for file in sorted(shipped_folder().glob(f"*/*/{FILE}"))]
+    found = [load(file.parent, shipped=True) for file in shipped_folder().glob(f"*/*/{FILE}")]
+    return sorted(found, key=lambda scenario: (_topic_place(scenario.topic), scenario.topic, scenario.name))
+
+
+def _topic_place(topic: str) -> int:
+    return TOPICS.index(topic) if topic in TOPICS else len(TOPICS)
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Scenario:

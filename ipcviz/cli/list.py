@@ -1,0 +1,84 @@
+"""`ipcviz list`: the scenarios that come with ipcviz."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from itertools import groupby
+from typing import Any
+
+import click
+import msgspec
+
+from ipcviz.scenario import Scenario, ScenarioError, allowed_values, load_all, missing
+from ipcviz.scenario.parameters import as_text, type_of
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with parameters and what is missing.")
+def list_scenarios(*, as_json: bool) -> None:
+    """List the scenarios: what they are called, how long they take, what they need that is not here."""
+    try:
+        scenarios = load_all()
+    except ScenarioError as error:
+        click.echo(f"ipcviz: {error.message}", err=True)
+        sys.exit(2)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode([_facts(scenario) for scenario in scenarios])).decode())
+    else:
+        click.echo(_table(scenarios))
+
+
+def _facts(scenario: Scenario) -> dict[str, Any]:
+    return {
+        "name": scenario.name,
+        "topic": scenario.topic,
+        "title": scenario.title,
+        "summary": scenario.summary,
+        "learn": scenario.learn,
+        "minutes": scenario.minutes,
+        "folder": str(scenario.folder),
+        "default": scenario.default_variant,
+        "variants": {
+            name: {"title": variant.title, "language": variant.language, "missing": missing(scenario, name)}
+            for name, variant in scenario.variants.items()
+        },
+        "parameters": {
+            name: {
+                "type": type_of(parameter),
+                "default": parameter.default,
+                "allowed": allowed_values(parameter),
+                "help": parameter.help,
+            }
+            for name, parameter in scenario.parameters.items()
+        },
+    }
+
+
+def _table(scenarios: list[Scenario]) -> str:
+    """One block for each topic: name, minutes, title; below it the variants, the parameters, and what is missing."""
+    width = max((len(scenario.name) for scenario in scenarios), default=0)
+    lines: list[str] = []
+    for topic, group in groupby(scenarios, key=lambda scenario: scenario.topic):
+        lines += [topic.replace("-", " ")]
+        for scenario in group:
+            indent = " " * (width + 12)
+            lines.append(f"  {scenario.name:<{width}}  {scenario.minutes:>3} min  {scenario.title}")
+            lines += _wrapped("variants: ", ", ".join(scenario.variants), indent)
+            settings = (f"{name}={as_text(parameter.default)}" for name, parameter in scenario.parameters.items())
+            lines += _wrapped("--set ", " ".join(settings), indent)
+            for name in scenario.variants:
+                reason = missing(scenario, name)
+                if reason:
+                    lines += _wrapped(f"{name} can't run here: ", reason, indent)
+        lines.append("")
+    lines.append("Run one with: ipcviz run NAME")
+    return "\n".join(lines)
+
+
+def _wrapped(head: str, text: str, indent: str) -> list[str]:
+    if not text:
+        return []
+    return textwrap.wrap(
+        head + text, 80, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False
+    )
