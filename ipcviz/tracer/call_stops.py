@@ -65,7 +65,7 @@ class CallStops:
         """A thread stands at the entry of a marked call."""
         info = ptrace.syscall_info(task.tid)
         entered = task.entered
-        if info is not None and (entered is None or entered.number != info.number or entered.raw != info.args):
+        if info is not None and (entered is None or entered.number != info.number):
             self._enter(task, info)
 
     def at_call(self, task: Task) -> None:

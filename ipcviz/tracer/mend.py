@@ -51,6 +51,8 @@ def undo(
             return False
         number = _signed(registers[arch.original])
         result = _signed(registers[arch.result])
+        if number < 0:
+            return False  # it was in no call
         name = name_of.get(number, "")
         first, second, third, fourth = (registers[i] for i in arch.arguments)
         if result != -4 and not (name == "write" and 0 < result < third):
