@@ -132,9 +132,10 @@ def read_pipe_level(
 
     Returns:
         The level; None if neither end could be borrowed. `slots` is -1 if more than 16 are in use but not all, or
-        there is no reader. `writable` is None without a writer. A pipe is full when it takes no further byte, which
-        can be far short of its capacity: its slots are pages, and a slot that was read from in part, or not filled,
-        is not used for more.
+        there is no reader. `writable` is None without a writer; it is what poll(2) says: false when all slots are
+        in use, which can be far short of the capacity, since a slot is a page and one that was read from in part,
+        or not filled, takes no other bytes. Only the last slot may still take a small write: whether a writer is
+        really blocked, its own state tells.
     """
     queued = capacity = -1
     writable: bool | None = None
@@ -250,10 +251,10 @@ def _borrowed_level(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool)
             return None
         try:
             queued = _waiting(number)
+            one = socket.socket(fileno=number)
         except OSError:
-            # EINVAL: it listens.
+            # EINVAL: it listens. ENOTSOCK: the descriptor is another one by now.
             return None
-        one = socket.socket(fileno=number)
         try:
             capacity = one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) if limit else 0
         except OSError:
@@ -270,7 +271,10 @@ def _peek(number: int, limit: int) -> bytes:
     Called only where some wait: with none, recv(2) would take a pending error away from the owner. No room is given
     for ancillary data, so no descriptors that are under way are received.
     """
-    one = socket.socket(fileno=number)
+    try:
+        one = socket.socket(fileno=number)
+    except OSError:
+        return b""
     try:
         if one.type != socket.SOCK_STREAM or one.getsockopt(socket.SOL_SOCKET, SO_PEEK_OFF) >= 0:
             # With an offset set (socket(7)), a peek of ours would move it.

@@ -227,15 +227,22 @@ def _scan(symbols: bytes, strings: bytes, versions: bytes, names: Iterable[str])
         while start >= 0:
             offsets[start] = name
             start = strings.find(raw, start + 1)
-    found: dict[str, int] = {}
     if not offsets:
-        return found
+        return {}
+    default: dict[str, int | None] = {}
+    others: dict[str, int] = {}
     size = len(symbols) // _SYMBOL.size * _SYMBOL.size
     for index, (where, info, _, section, value, _) in enumerate(_SYMBOL.iter_unpack(symbols[:size])):
-        if where in offsets and info & 0xF == STT_FUNC and section != SHN_UNDEF:
-            hidden = False
-            if len(versions) >= 2 * index + 2:
-                hidden = bool(struct.unpack_from("<H", versions, 2 * index)[0] & VERSYM_HIDDEN)
-            if not hidden or offsets[where] not in found:
-                found[offsets[where]] = value
-    return found
+        if where not in offsets or section == SHN_UNDEF:
+            continue
+        name = offsets[where]
+        # An indirect function (STT_GNU_IFUNC) has the address of what chooses it, not its own.
+        is_function = info & 0xF == STT_FUNC
+        if len(versions) >= 2 * index + 2 and struct.unpack_from("<H", versions, 2 * index)[0] & VERSYM_HIDDEN:
+            if is_function:
+                others[name] = value
+        elif is_function or name not in default:
+            default[name] = value if is_function else None
+    # An old version counts only where there is no default one, whatever that is.
+    merged = {**others, **default}
+    return {name: value for name, value in merged.items() if value is not None}
