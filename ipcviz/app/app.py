@@ -16,6 +16,7 @@ from ipcviz.app.screens.live import LiveScreen
 from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import Trouble
+from ipcviz.scenario import Scenario
 from ipcviz.session.base import Session
 from ipcviz.session.errors import SessionError
 
@@ -41,14 +42,14 @@ class IpcvizApp(App[None]):
         Binding("question_mark", "help", "Help", id="app.help", tooltip="Keys, marks, and how to read each panel"),
         Binding("ctrl+q", "quit", "Quit", id="app.quit", tooltip="Leave; what was launched is ended", priority=True),
         Binding("b,full_stop", "blank", "Blank", show=False, id="app.blank", tooltip="Blank the screen"),
-        Binding("t", "light", "Dark or light", show=False, id="app.light", tooltip="Change between dark and light"),
+        Binding("T", "light", "Dark or light", show=False, id="app.light", tooltip="Change between dark and light"),
     ]
 
     def __init__(
         self,
         session: Session,
         title: str = "",
-        scenario: object | None = None,
+        scenario: Scenario | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
@@ -56,10 +57,10 @@ class IpcvizApp(App[None]):
         self.register_theme(LIGHT)
         self.theme = DARK.name
         self.session = session
-        self.feed = Feed(session, clock)
+        self.feed = Feed(session, clock, scenario)
         self.command = title or " ".join(session.argv)
         self.scenario = scenario
-        self.live = LiveScreen(self.command)
+        self.live = LiveScreen(self.command, story=scenario is not None)
         self.trouble: str = ""
         """The last trouble that ended the session, for who reads it after the app."""
         self._shown_at = -1.0
@@ -133,7 +134,7 @@ class IpcvizApp(App[None]):
                 )
 
 
-def run_app(session: Session, title: str, scenario: object | None = None) -> int:
+def run_app(session: Session, title: str, scenario: Scenario | None = None) -> int:
     """Show a session until the viewer leaves, and close it.
 
     Args:

@@ -95,6 +95,7 @@ class ProcessBar(Bar):
 
 
 PANEL_KEYS: Final = {
+    "story": ("t", "Story"),
     "log": ("l", "Log"),
     "descriptors": ("d", "Descriptors"),
     "buffers": ("u", "Buffers"),
@@ -118,8 +119,9 @@ class PanelBar(Bar):
     def items(self, view: View, width: int) -> list[Item]:
         """Key and name of each panel."""
         found: list[Item] = []
-        short = width < sum(len(title) + 4 for _, title in PANEL_KEYS.values())
-        for name, (key, title) in PANEL_KEYS.items():
+        panels = {name: at for name, at in PANEL_KEYS.items() if name != "story" or view.story is not None}
+        short = width < sum(len(title) + 4 for _, title in panels.values())
+        for name, (key, title) in panels.items():
             if short:
                 title = _SHORT.get(title, title)
             style = "cursor" if name == self.shown else ""

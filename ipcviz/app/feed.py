@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final
 
+from msgspec.structs import replace
+
 from ipcviz.app.history import Ghost, Log, Meter, Trail
 from ipcviz.app.terminal import Terminal
 from ipcviz.app.view import Held, View
@@ -15,6 +17,7 @@ from ipcviz.events import Event, Finished, Output, Sample, Trouble
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
+from ipcviz.scenario import Scenario, Story
 from ipcviz.session.base import Session
 
 LIT_FOR: Final = 1.0
@@ -31,9 +34,12 @@ class Feed:
     Args:
         session: Where the events come from.
         clock: Seconds, for the time between events; tests give one that stands still.
+        scenario: The scenario whose story is to be followed, if it is one.
     """
 
-    def __init__(self, session: Session, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, session: Session, clock: Callable[[], float] = time.monotonic, scenario: Scenario | None = None
+    ) -> None:
         self.session = session
         self.state = State()
         self.log = Log()
@@ -52,6 +58,7 @@ class Feed:
         self._ghosts: dict[tuple[int, int], Ghost] = {}
         self._frozen_at: float | None = None
         self._held = Held()
+        self._story = Story(scenario) if scenario is not None else None
 
     @property
     def now(self) -> float:
@@ -102,11 +109,15 @@ class Feed:
             terminal_version=self.terminal.version,
             behind=self.behind,
             held=self._held,
+            story=(self._story.scenario, self._story.progress) if self._story else None,
         )
 
     def _take(self, event: Event) -> None:
         before = self.state
         after = reduce(before, event)
+        if self._story is not None:
+            self._story.feed(event, before, after)
+            after = self._name(after, self._story.labels)
         self.state = after
         if self._origin is None or self._clock() - self._origin < event.t:
             self._origin = self._clock() - event.t
@@ -129,6 +140,20 @@ class Feed:
                 self.troubles.append(event)
             if isinstance(event, Finished) and event.left == 0:
                 self._frozen_at = max(event.t, self.state.t)
+
+    @staticmethod
+    def _name(state: State, labels: dict[str, str]) -> State:
+        """The state with the scenario's names for objects and semaphores."""
+        objects, semaphores = state.objects, state.semaphores
+        for key, name in labels.items():
+            thing, semaphore = objects.get(key), semaphores.get(key)
+            if thing is not None and thing.label != name:
+                objects = objects.set(key, replace(thing, label=name))
+            if semaphore is not None and semaphore.label != name:
+                semaphores = semaphores.set(key, replace(semaphore, label=name))
+        if objects is state.objects and semaphores is state.semaphores:
+            return state
+        return replace(state, objects=objects, semaphores=semaphores)
 
     def _sampled(self, event: Sample, before: State) -> None:
         for level in event.levels:

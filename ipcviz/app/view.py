@@ -9,6 +9,7 @@ from ipcviz.app.history import Ghost, Log, Trail
 from ipcviz.app.terminal import Terminal
 from ipcviz.model import query
 from ipcviz.model.state import Process, State
+from ipcviz.scenario import Progress, Scenario
 
 
 class Held:
@@ -44,6 +45,7 @@ class View:
         terminal: What the command wrote.
         terminal_version: Which state of it is meant.
         behind: Events that came and were not taken in yet.
+        story: The scenario, and how far its story is; None if it is none.
         pid: The selected process, 0 if there is none.
         object: Key of the selected object, empty if there is none.
     """
@@ -64,6 +66,7 @@ class View:
         terminal_version: int,
         behind: int = 0,
         held: Held | None = None,
+        story: tuple[Scenario, Progress] | None = None,
         pid: int = 0,
         object: str = "",
     ) -> None:
@@ -80,6 +83,7 @@ class View:
         self.terminal_version = terminal_version
         self.behind = behind
         self.held = held or Held()
+        self.story = story
         self.pid = pid
         self.object = object
 
@@ -105,6 +109,7 @@ class View:
             terminal_version=self.terminal_version,
             behind=self.behind,
             held=self.held,
+            story=self.story,
             pid=pid,
             object=key,
         )

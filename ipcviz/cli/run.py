@@ -1,29 +1,118 @@
-"""`ipcviz run`: watch a command or a scenario on the screen."""
+"""`ipcviz run`: watch a command or a scenario on the screen; and the catalogue of scenarios."""
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 
 import click
 
+from ipcviz.scenario import Scenario, ScenarioError, find, load_all, prepare, read_settings
+from ipcviz.scenario.format import Value
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
 
+_AFTER_DASHES = "ipcviz.run.command"
 
-@click.command(context_settings={"ignore_unknown_options": True})
+
+class RunCommand(click.Command):
+    """Tells `run NAME` from `run -- CMD`: click drops the dashes that make the difference."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Remember whether the command stands after `--`."""
+        ctx.meta[_AFTER_DASHES] = "--" in args
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=RunCommand)
 @click.option("--pty/--no-pty", default=True, help="Run it on a terminal of its own (default), or on pipes.")
 @click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
+@click.option("--variant", metavar="NAME", help="The way to run a scenario; 'ipcviz list' shows them.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A scenario's parameter; may be repeated.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(*, pty: bool, full: bool, command: tuple[str, ...]) -> None:
-    """Run COMMAND (after --) or a scenario by name, and show what its processes say to each other."""
-    size = shutil.get_terminal_size()
-    config = LaunchConfig(argv=command, terminal=pty, full=full, rows=max(size.lines - 6, 10), columns=size.columns)
+@click.pass_context
+def run(
+    context: click.Context,
+    *,
+    pty: bool,
+    full: bool,
+    variant: str | None,
+    settings: tuple[str, ...],
+    command: tuple[str, ...],
+) -> None:
+    """Run a scenario by name or folder, or after -- any command, and show what its processes say to each other."""
+    _need_a_terminal()
+    try:
+        if not context.meta[_AFTER_DASHES]:
+            sys.exit(_run_scenario(_one_scenario(command), variant, read_settings(settings), full=full))
+        if variant or settings:
+            raise click.UsageError("--variant and --set are for scenarios, not for a command after --.")
+        sys.exit(_show(command, shlex.join(command), pty=pty, full=full))
+    except ScenarioError as error:
+        click.echo(f"ipcviz: {error.message}", err=True)
+        sys.exit(2)
+
+
+def _one_scenario(words: tuple[str, ...]) -> Scenario:
+    if len(words) > 1:
+        raise ScenarioError(f"Name one scenario, or put -- before a command: ipcviz run -- {shlex.join(words)}")
+    try:
+        return find(words[0])
+    except ScenarioError as error:
+        if shutil.which(words[0]):
+            raise ScenarioError(f"{error.message} For the command of that name: ipcviz run -- {words[0]}") from None
+        raise
+
+
+def _need_a_terminal() -> None:
+    """The screen needs one; say so before anything is launched."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        click.echo("ipcviz: the screen needs a terminal; without one use 'ipcviz trace'.", err=True)
+        sys.exit(2)
+
+
+def _show(
+    argv: tuple[str, ...],
+    title: str,
+    *,
+    pty: bool = True,
+    full: bool = False,
+    cwd: str = "",
+    scenario: Scenario | None = None,
+) -> int:
+    """Show one session until the viewer leaves it."""
     from ipcviz.app.app import run_app
 
-    sys.exit(run_app(LiveSession(config), " ".join(command)))
+    size = shutil.get_terminal_size()
+    rows = max(size.lines - 6, 10)
+    config = LaunchConfig(argv=argv, cwd=cwd, terminal=pty, full=full, rows=rows, columns=size.columns)
+    return run_app(LiveSession(config), title, scenario)
+
+
+def _run_scenario(scenario: Scenario, variant: str | None, settings: Mapping[str, Value], *, full: bool = False) -> int:
+    """Make a scenario ready, and show it; what was made for it is removed afterwards."""
+    with prepare(scenario, variant, settings) as launch:
+        title = f"{scenario.name} ({launch.variant})"
+        return _show(launch.argv, title, full=full, cwd=launch.cwd, scenario=scenario)
 
 
 def catalogue() -> int:
-    """The catalogue of scenarios."""
-    raise click.UsageError("name a command: ipcviz run -- CMD ARG...")
+    """Let the viewer choose scenarios, and show each, until they leave the catalogue."""
+    from ipcviz.app.catalogue import choose_scenario
+
+    _need_a_terminal()
+    message = ""
+    try:
+        scenarios = load_all()
+    except ScenarioError as error:
+        click.echo(f"ipcviz: {error.message}", err=True)
+        return 2
+    while (choice := choose_scenario(scenarios, message)) is not None:
+        message = ""
+        try:
+            _run_scenario(choice.scenario, choice.variant, {})
+        except ScenarioError as error:
+            message = error.message
+    return 0

@@ -123,9 +123,9 @@ def _left_without(before: State, after: State, pid: int) -> dict[str, str]:
 
 def _reaped(event: Reaped, before: State, after: State) -> Sentence:
     child = who(after, event.pid)
-    text = (
-        f"{who(after, event.by)} waited for {child}: it is gone" if event.by else f"{child} was waited for: it is gone"
-    )
+    # Who is not watched, ipcviz above all, is no part of the story.
+    known = event.by in after.processes
+    text = f"{who(after, event.by)} waited for {child}: it is gone" if known else f"{child} was waited for: it is gone"
     return Sentence(event.n, event.t, event.by or event.pid, text, STEP)
 
 

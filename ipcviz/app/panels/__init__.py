@@ -8,5 +8,6 @@ from ipcviz.app.panels.panel import Panel
 from ipcviz.app.panels.proc import Proc
 from ipcviz.app.panels.semaphores import Semaphores
 from ipcviz.app.panels.signals import Signals
+from ipcviz.app.panels.story import StoryPanel
 
-__all__ = ["Buffers", "Descriptors", "LogPanel", "OutputPanel", "Panel", "Proc", "Semaphores", "Signals"]
+__all__ = ["Buffers", "Descriptors", "LogPanel", "OutputPanel", "Panel", "Proc", "Semaphores", "Signals", "StoryPanel"]

@@ -16,7 +16,7 @@ from ipcviz.app.panels.cells import wrap
 
 KEYS: Final = (
     ("1 ... 9", "select a process; [ and ] the one before and the next; a click does it too"),
-    ("l d u m s r o", "Log, Descriptors, bUffers, seMaphores, Signals, /pRoc, Output"),
+    ("t l d u m s r o", "sTory, Log, Descriptors, bUffers, seMaphores, Signals, /pRoc, Output"),
     ("v", "move to the picture"),
     ("tab", "from panel to panel"),
     ("z, Enter", "the panel takes the whole screen, and gives it back"),
@@ -27,7 +27,7 @@ KEYS: Final = (
     ("K", "send a signal to the selected process"),
     ("y", "copy the panel as text; or mark text with the mouse, and ctrl+c"),
     ("b or .", "blank the screen; any key brings it back"),
-    ("t", "dark or light"),
+    ("T", "dark or light"),
     ("ctrl+p", "every command by name"),
     ("?", "this help"),
     ("ctrl+q", "leave: what was launched is ended, and nothing is left behind"),

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
 from ipcviz.app.bars import PANEL_KEYS, PanelBar, ProcessBar, StatusLine
-from ipcviz.app.panels import Buffers, Descriptors, LogPanel, OutputPanel, Panel, Proc, Semaphores, Signals
+from ipcviz.app.panels import Buffers, Descriptors, LogPanel, OutputPanel, Panel, Proc, Semaphores, Signals, StoryPanel
 from ipcviz.app.panels.buffers import BUFFERED
 from ipcviz.app.panels.output import TypingLine
 from ipcviz.app.screens.help import HelpScreen
@@ -26,6 +26,7 @@ from ipcviz.events import Input as TypedInput
 from ipcviz.narrate import signal_name, who
 
 _PANELS: Final[dict[str, type[Panel] | type[OutputPanel]]] = {
+    "story": StoryPanel,
     "log": LogPanel,
     "descriptors": Descriptors,
     "buffers": Buffers,
@@ -76,8 +77,8 @@ class LiveScreen(Screen[None]):
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (40, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-low"), (30, "-tall")]
+    AUTO_FOCUS = ""
     ALLOW_IN_MAXIMIZED_VIEW = "#bars, #filter, Footer, #too-small"
-    AUTO_FOCUS = "#log"
 
     DEFAULT_CSS = """
     LiveScreen {
@@ -110,9 +111,10 @@ class LiveScreen(Screen[None]):
     paused: var[bool] = var(False)
     """Whether what is shown stands still."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, story: bool = False) -> None:
         super().__init__()
         self.command = title
+        self.first = "story" if story else "log"
         self.chosen_pid = 0
         self.chosen_object = ""
         self._peeked = ""
@@ -125,8 +127,10 @@ class LiveScreen(Screen[None]):
         with Horizontal(id="main"):
             with Vertical(id="left"):
                 yield Picture(id="picture")
-                yield PanelBar(id="panel-bar")
-                with ContentSwitcher(initial="log", id="panels"):
+                bar = PanelBar(id="panel-bar")
+                bar.shown = self.first
+                yield bar
+                with ContentSwitcher(initial=self.first, id="panels"):
                     for name, panel in _PANELS.items():
                         yield panel(id=name)
             with Vertical(id="side"):
@@ -136,6 +140,10 @@ class LiveScreen(Screen[None]):
         yield Input(placeholder=_FILTER, id="filter", compact=True)
         yield Static(Content(_TOO_SMALL), id="too-small")
         yield Footer()
+
+    def on_mount(self) -> None:
+        """The panel below the picture has the focus."""
+        self.query_one(f"#{self.first}").focus()
 
     # Taking a view in.
 
@@ -226,6 +234,9 @@ class LiveScreen(Screen[None]):
 
     def action_panel(self, name: str) -> None:
         """Show a panel: where it stands already, else below the picture."""
+        if name == "story" and self.first != "story":
+            self.notify("This is no scenario: the log tells what happens", timeout=2)
+            return
         if self.maximized is not None:
             self.minimize()
         found = self.query(f"#side-{name}")

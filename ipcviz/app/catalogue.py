@@ -1,0 +1,199 @@
+"""The catalogue: every scenario by topic, searchable, started by one key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from ipcviz.app.text import visible
+from ipcviz.app.themes import DARK, LIGHT
+from ipcviz.scenario import Scenario, missing
+
+
+class Choice(NamedTuple):
+    """What the viewer wants to see."""
+
+    scenario: Scenario
+    variant: str
+
+
+class Catalogue(App[Choice | None]):
+    """Choose a scenario.
+
+    Args:
+        scenarios: Those to choose from.
+        message: Something to say at the start, such as why the last one could not be run.
+    """
+
+    TITLE = "ipcviz"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "search", "Search", id="catalogue.search", tooltip="Search in names, titles, and lessons"),
+        Binding("v", "variant", "Variant", id="catalogue.variant", tooltip="The next way to run it"),
+        Binding("j", "move(1)", "Down", show=False, id="catalogue.down", tooltip="The next scenario"),
+        Binding("k", "move(-1)", "Up", show=False, id="catalogue.up", tooltip="The scenario before"),
+        Binding("T", "light", "Dark or light", show=False, id="catalogue.light", tooltip="Dark or light"),
+        Binding("escape", "leave", "Back", show=False, id="catalogue.leave", tooltip="Leave the search"),
+        Binding("ctrl+q", "quit", "Quit", id="catalogue.quit", tooltip="Leave ipcviz", priority=True),
+    ]
+    CSS = """
+    #list { width: 34; height: 1fr; border: none; border-right: solid $panel-border; background: $surface; }
+    #list > .option-list--option-disabled { color: $text-muted; text-style: bold; }
+    #about { width: 1fr; padding: 0 1; background: $surface; }
+    #about Static { height: auto; }
+    #search { height: 1; border: none; padding: 0 1; background: $panel; }
+    #search:focus { background: $row-cursor; }
+    #too-small { display: none; }
+    Screen.-tiny #main, Screen.-tiny #search, Screen.-tiny Footer { display: none; }
+    Screen.-tiny #too-small { display: block; }
+    Screen.-narrow #about { display: none; }
+    Screen.-narrow #list { width: 1fr; border: none; }
+    """
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (30, "-narrow"), (64, "-wide")]
+
+    def __init__(self, scenarios: Sequence[Scenario], message: str = "") -> None:
+        super().__init__()
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = DARK.name
+        self.scenarios = {scenario.name: scenario for scenario in scenarios}
+        self.message = message
+        self.variants = {scenario.name: _runnable(scenario) for scenario in scenarios}
+
+    def compose(self) -> ComposeResult:
+        """A line to search, the list, and what the scenario with the cursor is about."""
+        yield Input(placeholder="/ searches: words that must occur", id="search", compact=True)
+        with Horizontal(id="main"):
+            yield OptionList(id="list", compact=True)
+            with VerticalScroll(id="about", can_focus=False):
+                yield Static(id="text")
+        yield Static("ipcviz needs a terminal of at least 30 columns.", id="too-small")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Show all, with the cursor on the first."""
+        self._fill("")
+        self.query_one(OptionList).focus()
+        if self.message:
+            self.notify(self.message, severity="error", markup=False, timeout=15)
+
+    def _fill(self, wanted: str) -> None:
+        """List the scenarios in which all words occur, by topic."""
+        words = wanted.lower().split()
+        options: list[Option] = []
+        topic = ""
+        for scenario in sorted(self.scenarios.values(), key=lambda s: (s.topic, s.name)):
+            text = " ".join((scenario.name, scenario.title, scenario.topic, scenario.summary, *scenario.learn)).lower()
+            if not all(word in text for word in words):
+                continue
+            if scenario.topic != topic:
+                topic = scenario.topic
+                options.append(Option(Content(visible(topic)), disabled=True))
+            row = f"  {visible(scenario.name):22.22} {scenario.minutes:3} min"
+            options.append(Option(Content(row), id=scenario.name))
+        found = self.query_one(OptionList)
+        found.clear_options()
+        found.add_options(options or [Option(Content("Nothing has these words"), disabled=True)])
+        found.highlighted = next((at for at, option in enumerate(options) if not option.disabled), None)
+        self._about()
+
+    @property
+    def chosen(self) -> Scenario | None:
+        """The scenario with the cursor."""
+        found = self.query_one(OptionList).highlighted_option
+        return self.scenarios.get(found.id) if found is not None and found.id else None
+
+    def _about(self) -> None:
+        """What the scenario with the cursor is about."""
+        scenario = self.chosen
+        text = self.query_one("#text", Static)
+        if scenario is None:
+            text.update("")
+            return
+        parts: list[str | tuple[str, str]] = [(visible(scenario.title), "bold"), f"\n{visible(scenario.summary)}\n\n"]
+        parts.append(("What one knows afterwards\n", "bold underline"))
+        parts.extend(f"- {visible(line)}\n" for line in scenario.learn)
+        parts.append(("\nWays to run it (v: the next)\n", "bold underline"))
+        for name, variant in scenario.variants.items():
+            lacks = missing(scenario, name)
+            mark = "> " if name == self.variants[scenario.name] else "  "
+            line = f"{mark}{visible(variant.title or name)}" + (f" - not here: {lacks}" if lacks else "")
+            parts.append((f"{line}\n", "dim" if lacks else "bold" if mark == "> " else ""))
+        parts.append((f"\nEnter runs it: {scenario.minutes} minutes, {len(scenario.story)} steps", "bold"))
+        text.update(Content.assemble(*parts))
+
+    def on_option_list_option_highlighted(self) -> None:
+        """The cursor moved."""
+        self._about()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter or a click: run it."""
+        scenario = self.scenarios.get(event.option_id or "")
+        if scenario is None:
+            return
+        variant = self.variants[scenario.name]
+        lacks = missing(scenario, variant)
+        if lacks:
+            self.notify(f"It can't run here: {lacks}", severity="error", markup=False)
+        else:
+            self.exit(Choice(scenario, variant))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Each letter searches."""
+        self._fill(event.value)
+
+    def on_input_submitted(self) -> None:
+        """Enter in the search: to the list."""
+        self.query_one(OptionList).focus()
+
+    def action_search(self) -> None:
+        """Search."""
+        self.query_one(Input).focus()
+
+    def action_leave(self) -> None:
+        """Leave the search."""
+        self.query_one(Input).clear()
+        self.query_one(OptionList).focus()
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor."""
+        found = self.query_one(OptionList)
+        if by > 0:
+            found.action_cursor_down()
+        else:
+            found.action_cursor_up()
+
+    def action_variant(self) -> None:
+        """Choose the next way to run the scenario with the cursor."""
+        scenario = self.chosen
+        if scenario is not None:
+            names = list(scenario.variants)
+            at = names.index(self.variants[scenario.name])
+            self.variants[scenario.name] = names[(at + 1) % len(names)]
+            self._about()
+
+    def action_light(self) -> None:
+        """Change between the dark and the light theme."""
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+
+def _runnable(scenario: Scenario) -> str:
+    """The default variant if it can run here, else the first that can, else the default."""
+    names = [scenario.default_variant, *scenario.variants]
+    return next((name for name in names if not missing(scenario, name)), names[0])
+
+
+def choose_scenario(scenarios: Sequence[Scenario], message: str = "") -> Choice | None:
+    """Let the viewer choose.
+
+    Returns:
+        The choice, or None if the viewer left.
+    """
+    return Catalogue(scenarios, message).run()
