@@ -246,6 +246,8 @@ class CallStops:
         process = task.process
         if flags & 1:
             self._sampler.look_for_named(process.pid)
+            if prot & 2:
+                self._semaphores.set_again(task)
         fd = entered.args.get("fd")
         if prot & 4 and isinstance(fd, int) and fd >= 0:
             path = procfs.fd_link(process.pid, fd)

@@ -74,6 +74,25 @@ class SemaphoreStops:
         if task.process.breakpoints:
             self._remove(task, "it handles SIGTRAP itself")
 
+    def set_again(self, task: Task) -> None:
+        """Put breakpoints back that cost too much: the process has memory now in which others can wait for it.
+
+        CPython makes a semaphore of libc for each of its locks, and uses so many while it starts that it is soon over
+        the budget; what it shares with others comes later.
+        """
+        process = task.process
+        if process.breakpoints or not process.retired or not self.may_break(process.pid):
+            return
+        process.breakpoint_hits = 0
+        for line in maps.read_maps(process.pid) or ():
+            if "x" in line.perms and breakpoints.holds_semaphores(line.path):
+                readable = f"/proc/{process.pid}/root{line.path}"
+                breakpoints.insert(process, task.tid, self._context.arch, readable, line.start, line.offset)
+        if process.breakpoints:
+            self._context.say_coverage(
+                process, full=process.full, reason="it shares memory now: semaphore operations are seen again"
+            )
+
     def _remove(self, task: Task, reason: str) -> None:
         breakpoints.remove_all(task.process, task.tid, self._context.arch)
         self._context.say_coverage(
