@@ -216,7 +216,7 @@ def unix_sockets() -> dict[int, UnixSocket]:
 def parse_proc_unix(raw: bytes) -> dict[int, UnixSocket]:
     """Parse /proc/net/unix, which has neither peers nor queues."""
     found = {}
-    for line in raw.splitlines()[1:]:
+    for line in raw.split(b"\n")[1:]:
         words = line.split(None, 7)
         if len(words) < 7:
             continue
