@@ -263,7 +263,7 @@ def _group_of(tid: int) -> int:
 
 
 def _mapping_at(pid: int, address: int) -> Mapped | None:
-    line = maps.line_at(maps.read_maps(pid) or (), address)
+    line = maps.read_line(pid, address)
     if line is None:
         return None
     return Mapped(

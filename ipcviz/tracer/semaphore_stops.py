@@ -102,8 +102,8 @@ class SemaphoreStops:
     def _semaphore_op(self, task: Task, op: str, registers: list[int]) -> None:
         pid = task.process.pid
         address, second, third = (registers[i] for i in self._context.arch.arguments[:3])
-        lines = maps.read_maps(pid) or []
-        info = semaphores.locate(lines, address, pid)
+        line = maps.read_line(pid, address)
+        info = semaphores.locate((line,) if line is not None else (), address, pid)
         raw = memory.read(pid, address, 16)
         value = semaphores.decode(raw)[0] if raw is not None and len(raw) == 16 and op != "init" else None
         self._sampler.know_semaphore(info, pid, address)
