@@ -20,15 +20,16 @@ from ipcviz.events import (
     NameCreated,
     NameRemoved,
     Opened,
+    ProcessSample,
     Sent,
     StatusFlags,
     Timer,
     Unmapped,
     WorkingDirectory,
 )
-from ipcviz.model.draft import Draft
+from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.signals import take_sent
-from ipcviz.model.state import ArmedTimer, Descriptor, Handling, OpenFile
+from ipcviz.model.state import ArmedTimer, Descriptor, Handling, OpenFile, Process
 
 replace = msgspec.structs.replace
 
@@ -59,7 +60,7 @@ def take_call(draft: Draft, event: Call) -> None:
         semaphore = thread.semaphore if event.name == "futex" else ""
         draft.put_thread(replace(thread, state="R", waiting=None, semaphore=semaphore, wchan=""))
     fd = event.args.get("fd")
-    if isinstance(fd, int):
+    if isinstance(fd, int) and (event.name in READS or event.name in WRITES):
         _use(draft, process.table, fd)
     if event.ret > 0 and not event.error:
         if event.name in READS:
@@ -98,6 +99,34 @@ def _moved(draft: Draft, key: str, pid: int, count: int, *, out: bool) -> None:
         draft.put_object(replace(found, bytes_out=found.bytes_out + count, last_reader=pid))
     else:
         draft.put_object(replace(found, bytes_in=found.bytes_in + count, last_writer=pid))
+
+
+def take_sampled_bytes(draft: Draft, process: Process, now: ProcessSample) -> None:
+    """Bytes that a process moved while its calls were not traced, from rchar and wchar of /proc/PID/io.
+
+    The kernel counts them for all descriptors together. They are given to an object only where the traced calls
+    have used no other one in that direction; else nobody knows, and the object's count stays behind.
+    """
+    before = process.sample
+    if before is None or process.full:
+        return
+    for count, out in (
+        (now.chars_read - before.chars_read, True),
+        (now.chars_written - before.chars_written, False),
+    ):
+        if count > 0:
+            keys = _used_objects(draft, process, out=out)
+            if len(keys) == 1:
+                _moved(draft, keys.pop(), process.pid, count, out=out)
+
+
+def _used_objects(draft: Draft, process: Process, *, out: bool) -> set[str]:
+    keys = set()
+    for descriptor in draft.tables.get(process.table, NO_ROWS).values():
+        found = draft.open_files.get(descriptor.ofd)
+        if descriptor.used and found is not None and found.mode in (("r", "rw") if out else ("w", "rw")):
+            keys.add(found.object)
+    return keys
 
 
 def _opened(draft: Draft, event: Call, effect: Opened) -> None:

@@ -35,7 +35,7 @@ from ipcviz.events import (
     Trouble,
     Waiting,
 )
-from ipcviz.model.calls import OPENS, take_call
+from ipcviz.model.calls import OPENS, take_call, take_sampled_bytes
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.signals import seen_handling, take_delivery, take_handler_return
 from ipcviz.model.state import (
@@ -136,6 +136,9 @@ def _executed(draft: Draft, event: Executed) -> None:
     for fd, descriptor in draft.tables.get(event.pid, NO_ROWS).items():
         if descriptor.cloexec:
             draft.remove(event.pid, fd)
+        elif descriptor.used:
+            rows = draft.tables[event.pid]
+            draft.tables = draft.tables.set(event.pid, rows.set(fd, replace(descriptor, used=False)))
     handling = process.handling
     for signo, how in process.handling.items():
         if how.action == "catch":
@@ -325,6 +328,7 @@ def _sample(draft: Draft, event: Sample) -> None:
         process = draft.processes.get(sampled.pid)
         if process is None or process.fate == "gone":
             continue
+        take_sampled_bytes(draft, process, sampled)
         # /proc shows who the parent is now: an orphan's changes.
         draft.put_process(
             replace(

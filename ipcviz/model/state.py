@@ -129,7 +129,7 @@ class Descriptor(Value, frozen=True):
         cloexec: FD_CLOEXEC.
         how: Where it came from: `opened`, `dup of 3`, `inherited from 12`, `received`, `found`.
         since: When it came to be, in session seconds.
-        used: Whether a traced call has used it since it came to be.
+        used: Whether a traced call has moved data through it since it came to be, in the program that runs now.
     """
 
     fd: int
@@ -170,11 +170,13 @@ class Object(Value, frozen=True):
         label: A short name for the screen: P1, F1, S1, or the last part of a path.
         level: How full it was at the last look; None if it was never looked at or has no level.
         level_at: When that was.
-        bytes_in: Bytes written into it by traced calls.
-        bytes_out: Bytes read from it by traced calls.
+        bytes_in: Bytes written into it: by traced calls, and by sampled processes as far as their /proc/PID/io can be
+            laid to it.
+        bytes_out: Bytes read from it, likewise.
         last_writer: The process whose traced call wrote last; 0 if none.
         last_reader: The process whose traced call read last; 0 if none.
-        exact: False once a process that holds it was only sampled: then bytes_in and bytes_out are lower bounds.
+        exact: False once a process that holds it was only sampled: then bytes_in and bytes_out lag behind by up to a
+            sample, and are lower bounds where /proc/PID/io could not be laid to one object.
         opened_at: When it was first seen.
         unlinked: Its name was removed.
         first_seen_by: The process that it was first seen in.

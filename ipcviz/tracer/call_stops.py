@@ -7,7 +7,7 @@ import os
 import stat
 from typing import Final
 
-from ipcviz.events import AnyEffect, Call, HandlerReturned, Marker, Reaped, Waiting
+from ipcviz.events import AnyEffect, Call, Closed, Duplicated, HandlerReturned, Marker, Reaped, Waiting
 from ipcviz.kernel import memory, procfs, ptrace
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.model.calls import OPENS
@@ -96,8 +96,12 @@ class CallStops:
             return
         process = task.process
         if name in DATA and self._context.over_budget(process) and process.full:
+            # From here on /proc/PID/io counts its bytes: this very call is the first that is not traced.
             budget = f"{self._context.config.budget:,.0f}"
+            self._sampler.process_now(process.pid)
             self._context.say_coverage(process, full=False, reason=f"more than {budget} data calls a second")
+            task.entered = None
+            return
         args = decode_arguments(task.tid, name, info.args)
         path = args.get("path")
         if isinstance(path, str) and path.startswith(MARKER_PREFIX):
@@ -188,6 +192,9 @@ class CallStops:
         elif entered.name == "close" and code != 9:
             # The descriptor is gone even if close(2) reports an error, unless that is EBADF.
             effects = self._effects.of(call)
+        if not process.full and self._closes_used(process.pid, effects):
+            # Its last bytes can be laid to what it used only before the descriptor is gone from the state.
+            self._sampler.process_now(process.pid)
         t, n = self._context.stamp()
         self._context.emit(
             Call(
@@ -207,6 +214,11 @@ class CallStops:
         )
         if not code:
             self._consequences(task, entered, result, effects)
+
+    def _closes_used(self, pid: int, effects: tuple[AnyEffect, ...]) -> bool:
+        rows = table_of(self._context.state, pid)
+        gone = (rows.get(e.fd) for e in effects if isinstance(e, Closed | Duplicated))
+        return any(descriptor is not None and descriptor.used for descriptor in gone)
 
     def _moved(self, tid: int, entered: Entered, result: int) -> bytes:
         if result <= 0:

@@ -176,6 +176,7 @@ class Engine:
             if rate > self._context.config.budget / 4 or not process.quiet_since:
                 process.quiet_since = now
             elif now - process.quiet_since > QUIET_SECONDS:
+                self.sampler.process_now(process.pid)
                 self._context.say_coverage(process, full=True, reason="quiet again")
 
     # Signals.

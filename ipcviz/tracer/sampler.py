@@ -152,7 +152,8 @@ class Sampler:
 
     def _changed_processes(self, state: State) -> Iterable[ProcessSample]:
         for pid, process in state.processes.items():
-            if process.fate == "gone" or (process.fate == "zombie" and pid in self._seen_zombies()):
+            seen = self._seen.get(pid)
+            if process.fate == "gone" or (process.fate == "zombie" and seen is not None and seen.state == "Z"):
                 continue
             found = self._read_process(pid)
             if found is None:
@@ -164,9 +165,6 @@ class Sampler:
             if traced is not None:
                 self._waits(traced, found)
 
-    def _seen_zombies(self) -> set[int]:
-        return {pid for pid, sample in self._seen.items() if sample.state == "Z"}
-
     def _read_process(self, pid: int) -> ProcessSample | None:
         stat = procfs.read_stat(pid)
         if stat is None:
@@ -177,12 +175,13 @@ class Sampler:
         traced = self._processes.get(pid)
         tids = sorted(traced.tasks) if traced is not None else [pid]
         for tid in tids:
-            thread = self._read_thread(pid, tid)
+            # The leader's signals and state are those of /proc/PID/status and stat.
+            thread = _thread_sample(tid, stat, status) if tid == pid else self._read_thread(pid, tid)
             if thread is not None:
                 threads.append(thread)
         return ProcessSample(
             pid=pid,
-            state=stat.state,
+            state="R" if stat.state == "t" else stat.state,
             name=stat.name,
             ppid=stat.ppid,
             pgrp=stat.pgrp,
@@ -205,14 +204,9 @@ class Sampler:
             threads=tuple(threads),
         )
 
-    def _read_thread(self, pid: int, tid: int) -> ThreadSample | None:
-        stat = procfs.read_stat(pid, tid)
-        status = procfs.read_status(pid, tid)
-        if stat is None or status is None:
-            return None
-        # A thread that the tracer has stopped for a moment is running, as far as the viewer is concerned.
-        state = "R" if stat.state == "t" else stat.state
-        return ThreadSample(tid=tid, state=state, blocked=status.blocked, pending=status.pending)
+    @staticmethod
+    def _read_thread(pid: int, tid: int) -> ThreadSample | None:
+        return _thread_sample(tid, procfs.read_stat(pid, tid), procfs.read_status(pid, tid))
 
     # What threads wait in.
 
@@ -320,21 +314,28 @@ class Sampler:
             return
         state = self._context.state
         computed = table_of(state, pid)
-        if set(numbers) == set(computed) and reason == "sample":
+        if set(numbers) == set(computed) and reason != "launched":
             return
         entries = descriptors.read_table(pid, self._context.next_ofd, known=known_descriptors(state))
         if entries is None:
             return
         differed = tuple(sorted(set(numbers) ^ set(computed)))
-        if differed or reason != "sample" or not computed:
-            t, n = self._context.stamp()
-            self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason=reason, differed=differed))
+        t, n = self._context.stamp()
+        self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason=reason, differed=differed))
 
     def _notice_reaped(self) -> None:
         for pid, process in self._context.state.processes.items():
             if process.fate == "zombie" and procfs.read_stat(pid) is None:
                 t, n = self._context.stamp()
                 self._context.emit(Reaped(t=t, n=n, pid=pid))
+
+
+def _thread_sample(tid: int, stat: procfs.Stat | None, status: procfs.Status | None) -> ThreadSample | None:
+    if stat is None or status is None:
+        return None
+    # A thread that the tracer has stopped for a moment is running, as far as the viewer is concerned.
+    state = "R" if stat.state == "t" else stat.state
+    return ThreadSample(tid=tid, state=state, blocked=status.blocked, pending=status.pending)
 
 
 def known_descriptors(state: State) -> dict[int, tuple[int, int]]:

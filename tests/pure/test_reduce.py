@@ -172,6 +172,39 @@ def test_sampling_a_holder_makes_the_byte_count_a_lower_bound():
     assert not state.processes[10].full
 
 
+def io(pid, read, written):
+    return Sample(t=3.0, processes=(ProcessSample(pid=pid, state="R", chars_read=read, chars_written=written),))
+
+
+def test_bytes_of_a_sampled_process_come_from_proc_io():
+    state = reduce_all(
+        [
+            *piped(),
+            call("write", ret=100, object="pipe:[1]", args={"fd": 4}),
+            io(10, 0, 100),
+            Coverage(t=2.0, pid=10, full=False),
+            io(10, 0, 5000),
+        ]
+    )
+    assert (state.objects["pipe:[1]"].bytes_in, state.objects["pipe:[1]"].exact) == (5000, False)
+    state = reduce_all([Coverage(t=4.0, pid=10, full=True), io(10, 0, 6000)], state)
+    assert state.objects["pipe:[1]"].bytes_in == 5000, "traced calls say it again"
+
+
+def test_bytes_of_a_sampled_process_are_not_guessed_between_two_objects():
+    state = reduce_all(
+        [
+            *piped(),
+            call("write", ret=100, object="pipe:[1]", args={"fd": 4}),
+            call("write", ret=1, object="3:4", args={"fd": 1}),
+            io(10, 0, 101),
+            Coverage(t=2.0, pid=10, full=False),
+            io(10, 0, 5000),
+        ]
+    )
+    assert state.objects["pipe:[1]"].bytes_in == 100
+
+
 def test_exec_from_a_thread_leaves_one_thread_and_default_handlers():
     state = reduce_all(
         [
