@@ -32,7 +32,7 @@ from ipcviz.events import (
 from ipcviz.model import query
 from ipcviz.model.state import State
 from ipcviz.narrate.calls import narrate_call
-from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Sentence
+from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
 from ipcviz.narrate.words import label_of, signal_name, who
 
 
@@ -253,6 +253,9 @@ def _semaphore(event: SemaphoreOp, before: State, after: State) -> Sentence:
         text = f"{subject} destroyed the semaphore {label}"
     else:
         text = f"{subject} called sem_{event.op} on {label}"
+    if event.semaphore.kind == "unnamed" and not event.semaphore.object:
+        # In private memory: an interpreter's or a library's own lock, which no other process can see.
+        weight = NOISE
     return Sentence(event.n, event.t, event.pid, text, weight, "semaphore", (key,), group)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ipcviz.app.panels.panel import Panel, Row, fit, row
 from ipcviz.app.view import View
@@ -19,44 +19,69 @@ class Semaphores(Panel):
         "A row for each semaphore: named POSIX (sem_open), unnamed in shared memory (sem_init), System V (semget). "
         "VALUE is read from memory, or by semctl; `?` if it could not be read. WAITERS are the threads that sleep on "
         "it; a number alone is the kernel's or libc's count of waiters that ipcviz did not see go to sleep. LAST is "
-        "the last operation seen, by whom: a POSIX semaphore does not record it itself."
+        "the last operation seen, by whom: a POSIX semaphore does not record it itself. Semaphores in memory that no "
+        "other process shares, such as an interpreter's locks, come last, while their process lives."
     )
 
     def build(self, view: View, width: int) -> list[Row]:
         """A row for each semaphore."""
-        found = sorted(
+        every = sorted(
             view.state.semaphores.values(), key=lambda s: (s.info.object, s.info.kind, s.info.offset, s.label)
         )
-        if not found:
-            return [row(("No semaphore so far.", "dim"))]
-        name = 16 if width >= 70 else 10
+        found = [s for s in every if not is_private(s)]
+        private = [s for s in every if is_private(s) and _owner_lives(view, s)]
+        if not found and not private:
+            return [row(("No semaphore that processes share so far.", "dim"))]
+        name, last = (16, 26) if width >= 70 else (9, 22)
         where = 18 if width >= 90 else 0
-        rest = max(0, width - name - 10 - 7 - where - 26 - 6)
-        head = f"  {fit('NAME', name)} {fit('KIND', 9)} {'VALUE':>5}  "
-        head += (fit("WHERE", where) if where else "") + f"{fit('LAST', 26)} WAITERS"
+        rest = max(0, width - name - where - last - 23)
+        head = f"  {fit('NAME', name)} {fit('KIND', 8)} {'VALUE':>5}  "
+        head += (fit("WHERE", where) if where else "") + f"{fit('LAST', last)} WAITERS"
         rows = [row((fit(head, width), "head"))]
-        for semaphore in found:
-            rows.append(_row(view, semaphore, name, where, rest))
+        rows.extend(_row(view, semaphore, name, where, last, rest) for semaphore in found)
+        if private:
+            rows.append(row((fit("  IN MEMORY OF ONE PROCESS ALONE", width), "head")))
+            rows.extend(_row(view, semaphore, name, where, last, rest) for semaphore in private[:_PRIVATE_SHOWN])
+            if len(private) > _PRIVATE_SHOWN:
+                rows.append(row((f"  and {len(private) - _PRIVATE_SHOWN} more", "dim")))
         return rows
 
 
-def _row(view: View, semaphore: Semaphore, name: int, where: int, rest: int) -> Row:
+_PRIVATE_SHOWN: Final = 50
+_PLAUSIBLE: Final = 1_000_000
+
+
+def is_private(semaphore: Semaphore) -> bool:
+    """Whether it lies in memory that its process does not share."""
+    return semaphore.info.kind == "unnamed" and not semaphore.info.object
+
+
+def _owner_lives(view: View, semaphore: Semaphore) -> bool:
+    """Whether the process of a private semaphore lives (`sem:vm:PID:ADDRESS`)."""
+    pid = semaphore.info.key.split(":")[2]
+    process = view.state.processes.get(int(pid)) if pid.isdecimal() else None
+    return process is not None and process.fate == "alive"
+
+
+def _row(view: View, semaphore: Semaphore, name: int, where: int, last: int, rest: int) -> Row:
     lit = ("semaphore", semaphore.info.key) in view.lit
-    value = "?" if semaphore.value is None else f"{semaphore.value}"
+    # Freed memory of one process may hold anything by now.
+    unknown = semaphore.value is None or (is_private(semaphore) and semaphore.value > _PLAUSIBLE)
+    value = "?" if unknown else f"{semaphore.value}"
     holder = view.state.objects.get(semaphore.info.object)
     place = f"{holder.label}+{semaphore.info.offset}" if holder else ""
-    last = f"{semaphore.last_op} by {who(view.state, semaphore.last_pid)}" if semaphore.last_pid else "-"
+    touched = f"{semaphore.last_op} by {who(view.state, semaphore.last_pid)}" if semaphore.last_pid else "-"
     waiting = _waiters(view, semaphore)
     return row(
         ("*" if lit else " ", "lit-chip" if lit else ""),
         " ",
         (fit(semaphore.label, name), "lit" if lit else "object"),
         " ",
-        (fit(semaphore.info.kind, 9), "dim"),
+        (fit(semaphore.info.kind.replace("system v", "Sys V"), 8), "dim"),
         (fit(value, 6, right=True), "blocked" if semaphore.value == 0 and waiting else "lit" if lit else "number"),
         "  ",
         (fit(place, where) if where else "", "dim"),
-        (fit(last, 26), ""),
+        (fit(touched, last), ""),
         " ",
         (fit(waiting or "-", rest), "" if waiting else "dim"),
         target=("object", semaphore.info.object) if semaphore.info.object else None,

@@ -1,0 +1,85 @@
+"""Choosing a scenario, and its story on the main screen."""
+
+from __future__ import annotations
+
+import pytest
+
+from ipcviz.app.app import IpcvizApp
+from ipcviz.app.catalogue import Catalogue
+from ipcviz.app.feed import Feed
+from ipcviz.app.panels import StoryPanel
+from ipcviz.scenario import find, load_all
+from tests import fakes
+
+
+async def test_search_and_start_by_keys():
+    app = Catalogue(load_all())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("slash", *"lost wake", "enter")
+        await pilot.pause()
+        assert app.chosen is not None
+        assert app.chosen.name == "sleep-race"
+        await pilot.press("enter")
+    assert app.return_value is not None
+    assert app.return_value.scenario.name == "sleep-race"
+    assert app.return_value.variant == "py"
+
+
+async def test_nothing_found_starts_nothing():
+    app = Catalogue(load_all())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("slash", *"[/nosuch", "enter", "enter")
+        await pilot.pause()
+        assert app.chosen is None
+        await pilot.press("escape")
+        assert app.chosen is not None
+
+
+async def test_a_variant_that_cannot_run_here_says_why(monkeypatch):
+    monkeypatch.setattr("ipcviz.app.catalogue.missing", lambda s, v: "no C compiler" if v.startswith("c") else "")
+    app = Catalogue(load_all())
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await pilot.press("slash", *"lost wake", "enter", "v")
+        await pilot.pause()
+        assert app.variants["sleep-race"] == "c"
+        assert "not here: no C compiler" in str(app.query_one("#text").content)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.return_value is None
+        assert app.is_running
+
+
+@pytest.mark.parametrize("size", [(20, 5), (10, 3), (40, 10), (200, 60)])
+async def test_any_size(size):
+    app = Catalogue(load_all())
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        await pilot.press("j", "k", "v")
+
+
+async def test_story_follows_the_events_and_names_objects():
+    scenario = find("shell-pipeline")
+    clock = fakes.FrozenClock()
+    session = fakes.FakeSession(fakes.pipeline())
+    app = IpcvizApp(session, "shell-pipeline", scenario, clock=clock)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        app._timer.pause()
+        app.tick()
+        await pilot.pause()
+        panel = app.live.query_one(StoryPanel)
+        assert app.focused is panel
+        assert scenario.title in str(panel.border_title)
+        story = app.live.view.story
+        assert story is not None
+        assert story[1].reached or story[1].skipped
+
+
+def test_a_scenario_names_its_objects_in_the_state():
+    scenario = find("shell-pipeline")
+    feed = Feed(fakes.FakeSession(fakes.pipeline()), fakes.FrozenClock(), scenario)
+    feed.pump(10)
+    names = {label.name for label in scenario.objects}
+    shown = {thing.label for thing in feed.state.objects.values()}
+    assert not names or names & shown
