@@ -7,31 +7,40 @@ import sys
 import click
 
 from ipcviz import __version__
-from ipcviz.cli.run import run
+from ipcviz.cli.check import check
+from ipcviz.cli.list import list_scenarios
+from ipcviz.cli.new import new
+from ipcviz.cli.run import catalogue, run
 from ipcviz.cli.trace import trace
-
-
-class Sentence(click.ClickException):
-    """An error for the user: one sentence on stderr, exit status 2."""
-
-    exit_code = 2
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ipcviz")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """See inter-process communication happen: who talks to whom over what, and who is blocked on what, and why."""
-    if context.invoked_subcommand is None:
-        from ipcviz.cli.run import catalogue
+    """See inter-process communication happen: who talks to whom over what, and who is blocked on what, and why.
 
+    Without a command: the catalogue of scenarios.
+    """
+    if context.invoked_subcommand is None:
         sys.exit(catalogue())
 
 
-cli.add_command(run)
-cli.add_command(trace)
+for command in (run, trace, list_scenarios, check, new):
+    cli.add_command(command)
 
 
 def main() -> None:
-    """Run the command line."""
-    cli.main(prog_name="ipcviz")
+    """Run the command line; an error is one sentence on standard error, and exit status 2."""
+    try:
+        sys.exit(cli.main(prog_name="ipcviz", standalone_mode=False))
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        message = error.format_message()
+        context = getattr(error, "ctx", None)
+        hint = f" See '{context.command_path} --help'." if context is not None else ""
+        click.echo(f"ipcviz: {message}{hint}", err=True)
+        sys.exit(2)

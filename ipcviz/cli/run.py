@@ -13,6 +13,7 @@ from ipcviz.scenario import Scenario, ScenarioError, find, load_all, prepare, re
 from ipcviz.scenario.format import Value
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
+from ipcviz.tracer.launch import LaunchError, check_command
 
 _AFTER_DASHES = "ipcviz.run.command"
 
@@ -49,7 +50,11 @@ def run(
             sys.exit(_run_scenario(_one_scenario(command), variant, read_settings(settings), full=full))
         if variant or settings:
             raise click.UsageError("--variant and --set are for scenarios, not for a command after --.")
+        check_command(command)
         sys.exit(_show(command, shlex.join(command), pty=pty, full=full))
+    except LaunchError as error:
+        click.echo(f"ipcviz: {error}", err=True)
+        sys.exit(2)
     except ScenarioError as error:
         click.echo(f"ipcviz: {error.message}", err=True)
         sys.exit(2)

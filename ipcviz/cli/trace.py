@@ -26,7 +26,7 @@ ENDING: Final = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 SI_KERNEL: Final = 0x80
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(context_settings={"allow_interspersed_args": False})
 @click.option("--jsonl", is_flag=True, help="Write the stream as JSON lines (the only format so far).")
 @click.option("-o", "--output", metavar="FILE", required=True, help="Where to; - for standard output.")
 @click.option("--pty/--no-pty", default=False, help="Give the command a terminal of its own (default: yours).")
