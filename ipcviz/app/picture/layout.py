@@ -1,0 +1,268 @@
+"""From a scene to places in character cells: columns and rows of one size, so that what stays can stay. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Final
+
+import msgspec
+
+from ipcviz.app.picture.ranks import Cell, is_process, rank
+from ipcviz.app.picture.routes import Rect, Route, Router
+from ipcviz.app.picture.scene import ENDS, TUBES, Node, Scene
+
+EdgeKey = tuple[str, str, str]
+
+# widths: process, channel, end, gutter; the first that fits is taken
+_WIDTHS: Final = (
+    (30, 26, 16, 5),
+    (26, 22, 14, 5),
+    (24, 18, 14, 4),
+    (22, 16, 12, 4),
+    (20, 15, 11, 3),
+    (17, 13, 9, 3),
+    (15, 10, 8, 3),
+    (14, 8, 7, 2),
+    (11, 6, 6, 1),
+)
+# heights: process, gap; the same
+_HEIGHTS: Final[tuple[tuple[int, int], ...]] = ((6, 2), (5, 1), (4, 1), (3, 1), (3, 0), (1, 0))
+_LINE_WIDTH: Final = 30
+"""A process drawn as a single line wants this many cells."""
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """Where everything is.
+
+    Attributes:
+        size: The space that it was made for, in cells.
+        extent: The space that it takes: at least `size`; more if it has to be scrolled.
+        rects: Places of nodes by id.
+        routes: Ways of edges by key; an edge without a way is not drawn.
+        cells: Column and row of each node in the grid.
+        scale: Index of the widths and of the heights.
+        widths: Width of each grid column, in cells.
+        origin: Cell at which the grid begins.
+        shape: The scene's shape that it was made for.
+    """
+
+    size: tuple[int, int]
+    extent: tuple[int, int]
+    rects: dict[str, Rect]
+    routes: dict[EdgeKey, Route]
+    cells: dict[str, Cell]
+    scale: tuple[int, int]
+    widths: dict[int, int]
+    origin: tuple[int, int]
+    shape: tuple[object, ...]
+
+
+def arrange(scene: Scene, size: tuple[int, int], previous: Layout | None = None) -> Layout:
+    """Places for a scene.
+
+    Args:
+        scene: What is to be placed.
+        size: Columns and rows at hand; the result may be larger, and is then scrolled.
+        previous: The layout before; what has not changed keeps its place if everything still fits.
+
+    Returns:
+        A layout without overlaps, every box inside `extent`.
+    """
+    shape = scene.shape()
+    if previous is not None and previous.size == size:
+        if previous.shape == shape:
+            return previous
+        kept = _keep(scene, previous, shape)
+        if kept is not None:
+            return kept
+    cells = rank(scene)
+    scale = _scale(scene, cells, size)
+    return _place(scene, cells, scale, size, shape, None)
+
+
+def _keep(scene: Scene, previous: Layout, shape: tuple[object, ...]) -> Layout | None:
+    """The layout with the old places kept and the new nodes put in, or None if that can't be."""
+    fresh = rank(scene)
+    nodes = {n.id: n for n in scene.nodes}
+    cells = {i: previous.cells[i] for i in fresh if i in previous.cells}
+    if not cells:
+        return None
+    taken = set(cells.values())
+    near: dict[str, list[str]] = defaultdict(list)
+    for edge in scene.edges:
+        near[edge.source].append(edge.target)
+        near[edge.target].append(edge.source)
+    for new in sorted((i for i in fresh if i not in cells), key=lambda i: (fresh[i], i)):
+        friends = [i for i in near[new] if i in cells] or list(cells)
+        shift = min((cells[i][0] - fresh[i][0] for i in friends), key=abs)
+        drop = min((cells[i][1] - fresh[i][1] for i in friends), key=abs)
+        column, row = fresh[new][0] + shift, max(0, fresh[new][1] + drop)
+        if column < min(c for c, _ in previous.cells.values()) or (column % 2 == 1) != is_process(nodes[new]):
+            return None
+        while (column, row) in taken:
+            row += 1
+        cells[new] = (column, row)
+        taken.add((column, row))
+    for edge in scene.edges:
+        if edge.kind not in ("flow", "signal"):
+            continue
+        was, now = fresh[edge.source][0] < fresh[edge.target][0], cells[edge.source][0] < cells[edge.target][0]
+        if was and not now:
+            return None
+    layout = _place(scene, cells, previous.scale, previous.size, shape, previous)
+    if layout.extent[0] > max(previous.size[0], previous.extent[0]) or layout.extent[1] > max(
+        previous.size[1], previous.extent[1]
+    ):
+        return None
+    return layout
+
+
+def _height(node: Node, scale: int) -> int:
+    """Rows that a node wants."""
+    height = _HEIGHTS[scale][0]
+    if node.kind in ("memory", "semaphore"):
+        return max(height, len(node.lines) + 2)
+    if node.kind == "signal" and height > 4:
+        return 4
+    if node.kind in ENDS:
+        return min(height, 4)
+    return height
+
+
+def _column_widths(scene: Scene, cells: dict[str, Cell], scale: tuple[int, int]) -> dict[int, int]:
+    """How wide each column of the grid must be; gutters not counted."""
+    process, channel, end, _ = _WIDTHS[scale[0]]
+    if _HEIGHTS[scale[1]][0] == 1:
+        process = max(process, min(_LINE_WIDTH, process + 10))
+    found: dict[int, int] = {}
+    for node in scene.nodes:
+        column = cells[node.id][0]
+        if is_process(node):
+            want = process
+        elif node.kind in ENDS:
+            want = max(end, min(channel, len(node.title) + 4))
+        else:
+            want = channel
+        found[column] = max(found.get(column, 0), want)
+    return found
+
+
+def _scale(scene: Scene, cells: dict[str, Cell], size: tuple[int, int]) -> tuple[int, int]:
+    """The largest scale that fits, or the smallest."""
+    tall = len(_HEIGHTS) - 1
+    for tall in range(len(_HEIGHTS)):
+        if _bottom(scene, cells, tall)[0] <= size[1]:
+            break
+    wide = len(_WIDTHS) - 1
+    for wide in range(len(_WIDTHS)):
+        widths = _column_widths(scene, cells, (wide, tall))
+        if _total(widths, _WIDTHS[wide][3]) <= size[0]:
+            break
+    return wide, tall
+
+
+def _total(widths: dict[int, int], gutter: int) -> int:
+    """Cells from the left of the first column to the right of the last."""
+    return sum(widths.values()) + gutter * max(0, len(widths) - 1)
+
+
+def _bottom(scene: Scene, cells: dict[str, Cell], tall: int) -> tuple[int, dict[int, int]]:
+    """Rows needed, and where each row of the grid begins."""
+    height, gap = _HEIGHTS[tall]
+    need: dict[int, int] = {}
+    for node in scene.nodes:
+        row = cells[node.id][1]
+        need[row] = max(need.get(row, height), _height(node, tall))
+    last = max(need, default=-1)
+    tops, y = {}, 0
+    for row in range(min(need, default=0), last + 1):
+        tops[row] = y
+        y += need.get(row, height) + gap
+    back = any(e.kind == "hold" or (e.kind != "child" and cells[e.source][0] > cells[e.target][0]) for e in scene.edges)
+    return max(0, y - gap) + (1 if back else 0), tops
+
+
+def _place(
+    scene: Scene,
+    cells: dict[str, Cell],
+    scale: tuple[int, int],
+    size: tuple[int, int],
+    shape: tuple[object, ...],
+    previous: Layout | None,
+) -> Layout:
+    """Cells of the grid to cells of the screen, and the ways of the edges."""
+    gutter = _WIDTHS[scale[0]][3]
+    widths = _column_widths(scene, cells, scale)
+    if previous is not None:
+        widths = {c: max(widths.get(c, 0), previous.widths.get(c, 0)) for c in {*widths, *previous.widths}}
+    else:
+        widths = _stretch(widths, scene, cells, size[0] - _total(widths, gutter) - 2)
+    need, tops = _bottom(scene, cells, scale[1])
+    total = _total(widths, gutter)
+    if previous is not None:
+        origin = previous.origin
+    else:
+        origin = (max(0, (size[0] - total) // 2), max(0, (size[1] - need) // 2))
+    lefts, x = {}, origin[0]
+    for column in sorted(widths):
+        lefts[column] = x
+        x += widths[column] + gutter
+    height = _HEIGHTS[scale[1]][0]
+    rects: dict[str, Rect] = {}
+    for node in scene.nodes:
+        column, row = cells[node.id]
+        tall = _height(node, scale[1])
+        # smaller ones are lined up with the middles of the processes beside them
+        down = max(0, (height - 1) // 2 - (tall - 1) // 2)
+        rects[node.id] = Rect(lefts[column], origin[1] + tops[row] + down, widths[column], tall)
+    rects = _grow(scene, cells, rects, size[1], height)
+    right = max((r.right for r in rects.values()), default=0)
+    bottom = max((r.bottom for r in rects.values()), default=0)
+    extent = (max(size[0], right), max(size[1], bottom, origin[1] + need))
+    router = Router(rects, *extent, frozenset(n.id for n in scene.nodes if n.kind in TUBES))
+    routes: dict[EdgeKey, Route] = {}
+    order = {"flow": 0, "signal": 1, "child": 2, "hold": 3}
+    for edge in sorted(scene.edges, key=lambda e: (order[e.kind], e.key)):
+        old = previous.routes.get(edge.key) if previous else None
+        same = previous is not None and all(previous.rects.get(i) == rects[i] for i in (edge.source, edge.target))
+        route = old if old and same and router.free(old) else router.route(edge)
+        if route:
+            routes[edge.key] = route
+            router.take(edge, route)
+    return Layout(size, extent, rects, routes, cells, scale, widths, origin, shape)
+
+
+def _grow(scene: Scene, cells: dict[str, Cell], rects: dict[str, Rect], rows: int, height: int) -> dict[str, Rect]:
+    """Let nodes of a low scale take the free rows above and below them: one reader of many writers has room."""
+    if height > 3:
+        return rects
+    found = dict(rects)
+    columns: dict[int, list[str]] = defaultdict(list)
+    for node in scene.nodes:
+        columns[cells[node.id][0]].append(node.id)
+    for members in columns.values():
+        members.sort(key=lambda i: rects[i].y)
+        for place, one in enumerate(members):
+            rect = rects[one]
+            above = rect.y - (found[members[place - 1]].bottom if place else 0)
+            below = (rects[members[place + 1]].y if place + 1 < len(members) else rows) - rect.bottom
+            more = min(above - (place > 0), below - (place + 1 < len(members)), (5 - rect.h) // 2)
+            if more > 0:
+                found[one] = Rect(rect.x, rect.y - more, rect.w, rect.h + 2 * more)
+    return found
+
+
+def _stretch(widths: dict[int, int], scene: Scene, cells: dict[str, Cell], room: int) -> dict[int, int]:
+    """Give room to spare to the channels, which show more the longer they are, and then to processes."""
+    tubes = sorted({cells[n.id][0] for n in scene.nodes if not is_process(n) and n.kind not in ENDS})
+    people = sorted({cells[n.id][0] for n in scene.nodes if is_process(n)})
+    widths = dict(widths)
+    for columns, most in ((tubes, 30), (people, 34)):
+        if not columns or room <= 0:
+            continue
+        share = room // len(columns)
+        for column in columns:
+            more = max(0, min(share, most - widths[column], widths[column] // 3))
+            widths[column] += more
+            room -= more
+    return widths

@@ -1,0 +1,115 @@
+"""The scene: what the picture shows, before it has places. Plain values."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+NodeKind = Literal[
+    "process", "group", "pipe", "fifo", "socket", "queue", "memory", "semaphore", "file", "terminal", "signal"
+]
+EdgeKind = Literal["flow", "hold", "child", "signal"]
+"""`flow`: bytes go this way. `hold`: a descriptor that is open and not used. `child`: fork. `signal`: sent or due."""
+
+TUBES: Final = frozenset({"pipe", "fifo", "socket", "queue"})
+"""What bytes or messages stand in a line in, and is drawn with a gauge."""
+
+ENDS: Final = frozenset({"file", "terminal"})
+"""What stands at the ends of a flow."""
+
+
+class Gauge(msgspec.Struct, frozen=True):
+    """What waits in one direction of a channel.
+
+    Attributes:
+        queued: Bytes, or messages.
+        capacity: How many there can be; 0 if unknown.
+        full: A writer is blocked, or poll(2) says that it would be.
+        known: Whether it was looked at.
+        backwards: It flows from right to left.
+        unit: `B` or `messages`.
+    """
+
+    queued: int = 0
+    capacity: int = 0
+    full: bool = False
+    known: bool = False
+    backwards: bool = False
+    unit: str = "B"
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of words inside a node; `style` is `text`, `dim`, `strong` or a chip's name."""
+
+    text: str
+    style: str = "text"
+    lit: bool = False
+
+
+class Node(msgspec.Struct, frozen=True):
+    """Something with a place of its own.
+
+    Attributes:
+        id: Identity, stable over time: `p:PID`, `o:KEY`, `g:...` for groups, `t:KEY:in` for ends, `s:...` for signals.
+        kind: What it is drawn as.
+        title: Its name.
+        corner: A short fact beside the name: a PID, a count.
+        letter: A process's state as a letter.
+        chip: The style of that letter.
+        lines: More words, the most important first.
+        gauges: How full it is, one for each direction.
+        order: Older nodes come first.
+        parent: Id of the node of the parent process; empty if it is not drawn.
+        tree: It takes part in no flow: its place is in the tree of processes.
+        lit: It changed in this step.
+        faded: It has ended.
+        select: What a click on it selects: (`process`, pid), (`object`, key), (`semaphore`, key) or (`group`, id).
+    """
+
+    id: str
+    kind: NodeKind
+    title: str
+    corner: str = ""
+    letter: str = ""
+    chip: str = ""
+    lines: tuple[Line, ...] = ()
+    gauges: tuple[Gauge, ...] = ()
+    order: tuple[float, int] = (0.0, 0)
+    parent: str = ""
+    tree: bool = False
+    lit: bool = False
+    faded: bool = False
+    select: tuple[str, int | str] = ("", 0)
+
+
+class Edge(msgspec.Struct, frozen=True):
+    """A line between two nodes, in the direction in which the bytes flow; `both` if they flow both ways."""
+
+    source: str
+    target: str
+    kind: EdgeKind = "flow"
+    both: bool = False
+    lit: bool = False
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Identity: one line a pair of nodes and kind."""
+        return (self.source, self.target, self.kind)
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """The nodes and edges of one moment; node ids are unique, edges join ids that are there."""
+
+    nodes: tuple[Node, ...] = ()
+    edges: tuple[Edge, ...] = ()
+
+    def shape(self) -> tuple[object, ...]:
+        """What a layout depends on: equal shapes can share one."""
+        return (
+            tuple(
+                (n.id, n.kind, n.tree, n.parent, len(n.lines) if n.kind in ("memory", "semaphore") else 0)
+                for n in self.nodes
+            ),
+            tuple((e.source, e.target, e.kind, e.both) for e in self.edges),
+        )

@@ -1,0 +1,278 @@
+"""The picture as a widget: line API, cached strips, only changed rows repainted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from ipcviz.app.picture import graph
+from ipcviz.app.picture.canvas import Run
+from ipcviz.app.picture.draw import paint
+from ipcviz.app.picture.layout import Layout, arrange
+from ipcviz.app.picture.scene import Node, Scene
+from ipcviz.model.state import State
+
+_CHIPS = ("running", "blocked", "asleep", "stopped", "zombie", "gone")
+
+
+class Picture(ScrollView, can_focus=True):
+    """The drawing of the system: processes, channels between them, how full those are, who is blocked on what.
+
+    Assign `state`; everything else follows. A click, the arrow keys and tab select; `enter` opens a group.
+    """
+
+    HELP = """
+    # The picture
+    Boxes are processes, tubes are pipes and sockets, blocks are shared memory; bytes flow along the arrows.
+    The letter says a process's state: **R** runs, **B** is blocked until another one acts, **S** waits for time, a
+    signal or a child, **D** for a device, **T** is stopped, **Z** has ended and was not waited for. A dotted line is a
+    descriptor that is open and not used.
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "go(-1,0)", "Left", id="picture.left", show=False, tooltip="Select what is left of it"),
+        Binding("right,l", "go(1,0)", "Right", id="picture.right", show=False, tooltip="Select what is right of it"),
+        Binding("up,k", "go(0,-1)", "Up", id="picture.up", show=False, tooltip="Select what is above it"),
+        Binding("down,j", "go(0,1)", "Down", id="picture.down", show=False, tooltip="Select what is below it"),
+        Binding("enter", "open", "Open group", id="picture.open", show=False, tooltip="Open or fold a group"),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "picture--text",
+        "picture--dim",
+        "picture--strong",
+        "picture--title",
+        "picture--pid",
+        "picture--box",
+        "picture--group",
+        "picture--end",
+        "picture--edge",
+        "picture--hold",
+        "picture--child",
+        "picture--signal",
+        "picture--tube",
+        "picture--fill",
+        "picture--full",
+        "picture--memory",
+        "picture--semaphore",
+        "picture--lit",
+        "picture--selected",
+        "picture--gone",
+        *(f"picture--chip-{name}" for name in _CHIPS),
+    }
+    """One class for each style that `draw` names: `picture--` and the style's name."""
+    DEFAULT_CSS = """
+    Picture {
+        background: $background;
+        color: $foreground;
+        scrollbar-size: 1 1;
+        & > .picture--dim, & > .picture--pid, & > .picture--gone { color: $foreground 65%; }
+        & > .picture--strong, & > .picture--title { text-style: bold; }
+        & > .picture--box, & > .picture--edge { color: $foreground 85%; }
+        & > .picture--child, & > .picture--hold { color: $foreground 55%; }
+        & > .picture--end { color: $foreground 70%; }
+        & > .picture--group { color: $foreground; text-style: bold; }
+        & > .picture--tube { color: $foreground 60%; }
+        & > .picture--fill { color: #2b8cd6; }
+        & > .picture--full { color: #d55e00; }
+        & > .picture--memory { color: #009e73; }
+        & > .picture--semaphore { color: #b5639a; }
+        & > .picture--signal { color: #d55e00; }
+        & > .picture--lit { color: #e69f00; text-style: bold; }
+        & > .picture--selected { color: $foreground; text-style: bold; }
+        & > .picture--chip-running { background: #009e73; color: black; text-style: bold; }
+        & > .picture--chip-blocked { background: #e8743b; color: black; text-style: bold; }
+        & > .picture--chip-asleep { background: #56b4e9; color: black; text-style: bold; }
+        & > .picture--chip-stopped { background: #f0e442; color: black; text-style: bold; }
+        & > .picture--chip-zombie { background: #cc79a7; color: black; text-style: bold; }
+        & > .picture--chip-gone { background: #999999; color: black; text-style: bold; }
+    }
+    Picture:light {
+        & > .picture--lit { color: #9a5b00; }
+        & > .picture--fill { color: #0072b2; }
+    }
+    """
+
+    state: reactive[State] = reactive(State, layout=False, always_update=True, init=False)
+    """The moment that is drawn."""
+    selected: reactive[str] = reactive("", init=False)
+    """Id of the selected node; empty if none is."""
+
+    class Selected(Message):
+        """Something was selected: a `process` by pid, an `object` or `semaphore` by key, a `group` by id."""
+
+        def __init__(self, picture: Picture, kind: str, key: int | str) -> None:
+            self.picture, self.kind, self.key = picture, kind, key
+            super().__init__()
+
+        @property
+        def control(self) -> Picture:
+            """The picture that it was selected in."""
+            return self.picture
+
+    def __init__(
+        self,
+        state: State | None = None,
+        *,
+        roles: Mapping[int, str] | None = None,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self.roles: Mapping[int, str] = roles or {}
+        self.lit: frozenset[tuple[str | int, ...]] | None = None
+        """What is shown as changed; what `state.changed` says if None. Set it before `state`."""
+        self.scene = Scene()
+        self._layout_now: Layout | None = None
+        self._rows: list[tuple[Run, ...]] = []
+        self._strips: dict[int, Strip] = {}
+        self._looks: dict[str, Style] = {}
+        self._opened: frozenset[str] = frozenset()
+        if state is not None:
+            self.set_reactive(Picture.state, state)
+
+    # -- drawing
+
+    def on_mount(self) -> None:
+        """Draw what there is."""
+        self._redraw()
+
+    def watch_state(self) -> None:
+        """A new moment: draw it, and repaint the rows that changed."""
+        self._redraw()
+
+    def watch_selected(self) -> None:
+        """Another selection: its frame changes."""
+        self._repaint()
+
+    def on_resize(self) -> None:
+        """Another size is another layout."""
+        self._redraw()
+
+    def notify_style_update(self) -> None:
+        """The theme changed: colours are looked up again."""
+        super().notify_style_update()
+        self._looks.clear()
+        self._strips.clear()
+
+    def _redraw(self) -> None:
+        size = self.scrollable_content_region.size if self.is_attached else Size(0, 0)
+        if size.width < 1 or size.height < 1:
+            return
+        self.scene = graph.build(self.state, opened=self._opened, roles=self.roles, lit=self.lit)
+        room = (max(1, self.size.width), max(1, self.size.height))
+        self._layout_now = arrange(self.scene, room, self._layout_now)
+        self.virtual_size = Size(*self._layout_now.extent)
+        self._repaint()
+
+    def _repaint(self) -> None:
+        if self._layout_now is None:
+            return
+        rows = paint(self.scene, self._layout_now, self.selected)
+        old, self._rows = self._rows, rows
+        if len(old) != len(rows):
+            self._strips.clear()
+            self.refresh()
+            return
+        changed = [y for y, (before, after) in enumerate(zip(old, rows, strict=True)) if before != after]
+        for y in changed:
+            self._strips.pop(y, None)
+        top, width = self.scroll_offset.y, self.size.width
+        regions = [Region(0, y - top, width, 1) for y in changed if 0 <= y - top < self.size.height]
+        if regions:
+            self.refresh(*regions)
+
+    def render_line(self, y: int) -> Strip:
+        """One row of the screen."""
+        left, top = self.scroll_offset
+        row = y + top
+        strip = self._strips.get(row)
+        if strip is None:
+            runs = self._rows[row] if row < len(self._rows) else ()
+            strip = Strip([Segment(text, self._look(style)) for text, style in runs])
+            self._strips[row] = strip
+        width = self.size.width
+        return strip.crop_extend(left, left + width, self._look(""))
+
+    def _look(self, style: str) -> Style:
+        found = self._looks.get(style)
+        if found is None:
+            base = self.visual_style.rich_style
+            found = base + self.get_component_rich_style(f"picture--{style}", partial=True) if style else base
+            self._looks[style] = found
+        return found
+
+    # -- choosing
+
+    def node_at(self, x: int, y: int) -> Node | None:
+        """The node at a cell of the picture."""
+        if self._layout_now is None:
+            return None
+        for node in self.scene.nodes:
+            rect = self._layout_now.rects[node.id]
+            if rect.x <= x < rect.right and rect.y <= y < rect.bottom:
+                return node
+        return None
+
+    def choose(self, node: Node, *, tell: bool = True) -> None:
+        """Select a node, show it, and say so."""
+        self.selected = node.id
+        if self._layout_now is not None:
+            rect = self._layout_now.rects[node.id]
+            self.scroll_to_region(Region(rect.x, rect.y, rect.w, rect.h), animate=False)
+        if tell:
+            self.post_message(self.Selected(self, *node.select))
+
+    def show_selection(self, kind: str, key: int | str) -> None:
+        """Follow a selection that was made elsewhere; nothing is posted."""
+        node = next((n for n in self.scene.nodes if n.select == (kind, key)), None)
+        self.selected = node.id if node else ""
+
+    def on_click(self, event: events.Click) -> None:
+        """Select what was clicked; a second click on a group opens it."""
+        left, top = self.scroll_offset
+        node = self.node_at(event.x + left, event.y + top)
+        if node is None:
+            return
+        again = node.id == self.selected
+        self.choose(node)
+        if again and node.select[0] == "group":
+            self.action_open()
+
+    def action_go(self, right: int, down: int) -> None:
+        """Select the nearest node in a direction; the first one if none is selected."""
+        layout = self._layout_now
+        if layout is None or not self.scene.nodes:
+            return
+        here = layout.rects.get(self.selected)
+        if here is None:
+            self.choose(min(self.scene.nodes, key=lambda n: (layout.rects[n.id].y, layout.rects[n.id].x)))
+            return
+        best: tuple[int, Node] | None = None
+        for node in self.scene.nodes:
+            rect = layout.rects[node.id]
+            ahead = (rect.x - here.x) * right + 2 * (rect.middle - here.middle) * down
+            aside = abs(2 * (rect.middle - here.middle) * right) + abs((rect.x - here.x) * down)
+            if ahead > 0 and (best is None or ahead + 2 * aside < best[0]):
+                best = (ahead + 2 * aside, node)
+        if best is not None:
+            self.choose(best[1])
+
+    def action_open(self) -> None:
+        """Open the selected group, or fold the opened ones."""
+        node = next((n for n in self.scene.nodes if n.id == self.selected), None)
+        if node is not None and node.select[0] == "group":
+            self._opened |= {str(node.select[1])}
+        else:
+            self._opened = frozenset()
+        self._layout_now = None
+        self._redraw()

@@ -1,0 +1,111 @@
+"""Short words for the picture: what a process does, what became of it, what waits for it."""
+
+from __future__ import annotations
+
+import signal
+from typing import Final
+
+from ipcviz.app.picture.scene import Line
+from ipcviz.app.text import visible
+from ipcviz.model import query
+from ipcviz.model.state import Process, State
+
+_IDLE: Final = {
+    "for a child": "waits for a child",
+    "for a signal": "waits for a signal",
+    "for time to pass": "sleeps",
+    "for input": "waits for input",
+    "until a descriptor is ready": "waits until ready",
+    "for a connection": "waits for a client",
+}
+_LETTERS: Final = {"D": "waits for a device", "S": "asleep", "t": "held", "T": "stopped", "Z": "zombie"}
+
+
+def signal_name(signo: int) -> str:
+    """`SIGALRM`, `SIGRTMIN+3`, or the number."""
+    try:
+        return signal.Signals(signo).name
+    except ValueError:
+        return f"SIGRTMIN+{signo - 34}" if signo >= 34 else f"signal {signo}"
+
+
+def fate(process: Process) -> str:
+    """How a process ended: `exit 0`, `killed by SIGPIPE`."""
+    return f"killed by {signal_name(process.exit_signal)}" if process.exit_signal else f"exit {process.exit_code}"
+
+
+def waits_of(state: State, process: Process) -> tuple[query.Wait, ...]:
+    """The waits of all its threads, or nothing if one of them runs."""
+    found = [query.wait_of(state, tid) for tid in process.threads]
+    return tuple(w for w in found if w is not None) if found and all(found) else ()
+
+
+def chip(state: State, process: Process, waits: tuple[query.Wait, ...]) -> tuple[str, str]:
+    """Its state as a letter and the name of the letter's style.
+
+    `R` runs, `B` is blocked until another process acts, `S` waits for time, a signal or a child, `D` waits for a
+    device, `T` is stopped, `Z` has ended and was not waited for, `x` is gone.
+    """
+    if process.fate != "alive":
+        return ("Z", "zombie") if process.fate == "zombie" else ("x", "gone")
+    if process.stopped_by:
+        return "T", "stopped"
+    if waits:
+        blocked = any(w.kind == "blocked" and w.reason != "for a child" for w in waits)
+        return ("B", "blocked") if blocked else ("S", "asleep")
+    thread = state.threads.get(process.pid)
+    letter = process.sample.state if process.sample else thread.state if thread else "?"
+    some_wait = any(state.threads[t].waiting for t in process.threads if t in state.threads)
+    if letter in ("S", "D", "T") and not some_wait:
+        return letter, {"S": "asleep", "D": "blocked", "T": "stopped"}[letter]
+    return "R", "running"
+
+
+def doing(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
+    """What it does or is blocked on, in a few words: `read(0) P1 empty`."""
+    if process.fate == "zombie":
+        return f"zombie, {fate(process)}"
+    if process.fate == "gone":
+        return fate(process)
+    if process.stopped_by:
+        return f"stopped by {signal_name(process.stopped_by)}"
+    if waits:
+        first = next((w for w in waits if w.kind == "blocked"), waits[0])
+        return wait_words(state, first)
+    letter, _ = chip(state, process, waits)
+    leader = state.threads.get(process.pid)
+    if leader is not None and leader.handlers:
+        return f"in {signal_name(leader.handlers[-1])} handler"
+    return _LETTERS.get(letter, "running")
+
+
+def wait_words(state: State, wait: query.Wait) -> str:
+    """A wait in the fewest words that say on what and why."""
+    reason = wait.reason.partition(":")[0]
+    if wait.reason in _IDLE and wait.call not in ("read", "accept", "accept4"):
+        return _IDLE[wait.reason] if wait.reason != "for a signal" else f"{wait.call.removeprefix('rt_')}: a signal"
+    call = wait.call if wait.fd < 0 else f"{wait.call}({wait.fd})"
+    on = ""
+    if wait.semaphore and wait.semaphore in state.semaphores:
+        on = visible(state.semaphores[wait.semaphore].label)
+        reason = "is 0"
+    elif wait.object and wait.object in state.objects:
+        on = visible(state.objects[wait.object].label)
+        if wait.call in ("open", "openat", "openat2"):
+            call, reason = "open", reason.replace(" has it open", "")
+    return " ".join(part for part in (call, on, reason) if part)
+
+
+def pending_lines(state: State, process: Process) -> tuple[Line, ...]:
+    """Signals that are pending for it, and whether they are blocked."""
+    pending = process.sample.pending if process.sample else 0
+    mask = 0
+    for tid in process.threads:
+        thread = state.threads.get(tid)
+        if thread is not None:
+            pending |= thread.pending
+            mask |= thread.blocked
+    names = [
+        signal_name(n) + (" blocked" if mask >> (n - 1) & 1 else "") for n in range(1, 65) if pending >> (n - 1) & 1
+    ]
+    return tuple(Line(f"pending {name}", "strong") for name in names)
