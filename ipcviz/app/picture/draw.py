@@ -151,8 +151,10 @@ def _process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     else:
         lead = 0
     first, *rest = node.lines or (Line(""),)
-    words = _wrap(first.text, inner - lead, max(1, min(3, rows - bool(rest))))
     y = rect.y + 1
+    if lead and inner < 12 and rows > 1:  # narrow: the letter has a row of its own
+        y, lead, rows = y + 1, 0, rows - 1
+    words = _wrap(first.text, inner - lead, max(1, min(3, rows - bool(rest))))
     for number, text in enumerate(words):
         if number < rows:
             canvas.put(x + lead, y + number, text, "gone" if node.faded else "text")

@@ -26,7 +26,7 @@ _WIDTHS: Final = (
     (11, 6, 6, 1),
 )
 # heights: process, gap; the same
-_HEIGHTS: Final[tuple[tuple[int, int], ...]] = ((6, 2), (5, 1), (4, 1), (3, 1), (3, 0), (1, 0))
+_HEIGHTS: Final[tuple[tuple[int, int], ...]] = ((5, 2), (5, 1), (4, 1), (3, 1), (3, 0), (1, 0))
 _LINE_WIDTH: Final = 30
 """A process drawn as a single line wants this many cells."""
 

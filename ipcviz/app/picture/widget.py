@@ -206,8 +206,7 @@ class Picture(ScrollView, can_focus=True):
     def _look(self, style: str) -> Style:
         found = self._looks.get(style)
         if found is None:
-            base = self.visual_style.rich_style
-            found = base + self.get_component_rich_style(f"picture--{style}", partial=True) if style else base
+            found = (self.get_visual_style(f"picture--{style}") if style else self.visual_style).rich_style
             self._looks[style] = found
         return found
 
