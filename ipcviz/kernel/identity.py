@@ -14,7 +14,7 @@ import os
 import socket
 import stat
 import struct
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final
 
 from ipcviz.events import ObjectInfo, ObjectKind
@@ -38,26 +38,17 @@ _PTMX: Final = os.makedev(5, 2)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-@lru_cache(maxsize=256)
+_magics: dict[int, int] = {}
+
+
 def _file_system(dev: int, path: str) -> int:
-    """f_type of statfs(2), whose first field it is."""
-    buffer = ctypes.create_string_buffer(256)
-    if _libc.statfs(os.fsencode(path), buffer) != 0:
-        return 0
-    return int(struct.unpack_from("=q", buffer.raw)[0])
-
-
-@lru_cache(maxsize=256)
-def _is_queue_device(dev: int) -> bool:
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
-            for line in lines:
-                words = line.split()
-                if words[2] == f"{os.major(dev)}:{os.minor(dev)}":
-                    return words[words.index("-") + 1] == "mqueue"
-    except (OSError, ValueError, IndexError):
-        pass
-    return False
+    """f_type of statfs(2), its first field, of the file system on a device that a path leads to; 0 if unknown."""
+    if dev not in _magics:
+        buffer = ctypes.create_string_buffer(256)
+        if _libc.statfs(os.fsencode(path), buffer) != 0:
+            return 0
+        _magics[dev] = int(struct.unpack_from("=q", buffer.raw)[0])
+    return _magics[dev]
 
 
 @cache
@@ -138,10 +129,9 @@ def _kind_of_file(path: str, link: str, dev: int) -> tuple[ObjectKind, str]:
     if ":[" in link and not link.startswith("/"):
         # A namespace, `net:[4026531840]`, or another file that only the kernel has a name for.
         return "anonymous inode", link.partition(":")[0]
-    # A POSIX queue's link is `/NAME`, which a file in the root directory could have too: ask the file system.
-    if link.count("/") == 1 and (_file_system(dev, path) == MQUEUE_MAGIC or _is_queue_device(dev)):
-        return "message queue", ""
-    if link.startswith("/dev/mqueue/") and _file_system(dev, path) == MQUEUE_MAGIC:
+    # A POSIX queue's link is `/NAME`, which a file in the root directory could have too, or its path if the file
+    # system is mounted: ask which one it is.
+    if _file_system(dev, path) == MQUEUE_MAGIC:
         return "message queue", ""
     return "file", ""
 
@@ -216,14 +206,6 @@ def _unix_capacity(one: sockets.UnixSocket) -> int:
     return other.memory.send_limit if other is not None and other.memory is not None else 0
 
 
-def same_network(pid: int) -> bool:
-    """Whether a process is in our network namespace: if not, what sock_diag says of addresses is not about it."""
-    try:
-        return os.stat(f"/proc/{pid}/ns/net").st_ino == os.stat("/proc/self/ns/net").st_ino
-    except OSError:
-        return False
-
-
 def _identify_inet(pid: int, fd: int, link: str, ino: int, protocol: str) -> ObjectInfo:
     kind: ObjectKind = "udp socket" if protocol.startswith("UDP") else "tcp socket"
     detail = peer = ""
@@ -257,6 +239,7 @@ def _inet_facts(pid: int, number: int, kind: ObjectKind) -> tuple[str, str, int]
     finally:
         # The descriptor is borrowed: whoever borrowed it gives it back.
         one.detach()
-    other = sockets.inet_socket(family, protocol, remote, local) if same_network(pid) else None
+    # sock_diag knows our own namespace only, where the same addresses may be somebody else's.
+    other = sockets.inet_socket(family, protocol, remote, local) if procfs.same_namespace(pid, "net") else None
     peer = f"socket:[{other.ino}]" if other is not None and other.ino else ""
     return f"{sockets.show_end(local)} → {sockets.show_end(remote)} {state}".strip(), peer, capacity

@@ -121,7 +121,7 @@ def identify_mapping(line: MapLine) -> ObjectInfo:
     if path.startswith("/memfd:"):
         name = path[len("/memfd:") :].removesuffix(DELETED)
         return ObjectInfo(key=f"{dev}:{ino}", kind="memfd", path=path, dev=dev, ino=ino, detail=name)
-    if path == "/dev/zero" + DELETED:
+    if path == "/dev/zero" + DELETED or path.startswith("[anon_shmem:"):
         return ObjectInfo(key=f"{dev}:{ino}", kind="anonymous memory", path=path, dev=dev, ino=ino)
     if path.startswith("/"):
         dev = _device(dev, ino, path)

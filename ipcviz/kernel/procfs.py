@@ -223,7 +223,7 @@ def parse_io(raw: bytes) -> Io | None:
 
 
 def read_io(pid: int) -> Io | None:
-    """A process's I/O counters, summed over its threads; they stay readable while it is a zombie's parent's to read."""
+    """A process's I/O counters, summed over its threads, ended ones too; needs the rights of ptrace(2) to read."""
     raw = read_bytes(f"/proc/{pid}/io")
     return parse_io(raw) if raw else None
 
@@ -389,6 +389,15 @@ def cmdline(pid: int) -> tuple[str, ...] | None:
 def cwd(pid: int) -> str | None:
     """The working directory."""
     return _read_link(f"/proc/{pid}/cwd")
+
+
+def same_namespace(pid: int, kind: str) -> bool:
+    """Whether a process is in our own namespace of a kind: `net`, `ipc`, `mnt`, ... (namespaces(7)); false if unknown.
+
+    What is listed for all processes at once, as sockets and System V objects are, is about ours alone.
+    """
+    theirs = _read_link(f"/proc/{pid}/ns/{kind}")
+    return theirs is not None and theirs == _read_link(f"/proc/self/ns/{kind}")
 
 
 def exe(pid: int) -> str | None:

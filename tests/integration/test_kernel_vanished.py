@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from ipcviz.events import ObjectInfo, SemaphoreInfo
-from ipcviz.kernel import buffers, descriptors, identity, maps, memory, procfs, semaphores
+from ipcviz.kernel import buffers, descriptors, maps, memory, procfs, semaphores
 from tests.integration.puppet import Puppet, gone_pid, until
 
 pytestmark = pytest.mark.kernel
@@ -41,7 +41,7 @@ def readings(pid):
         "same": descriptors.same_description(pid, 0, os.getpid(), 0),
         "same table": descriptors.same_table(pid, os.getpid()),
         "same memory": descriptors.same_memory(pid, os.getpid()),
-        "network": identity.same_network(pid),
+        "network": procfs.same_namespace(pid, "net"),
         "memory": memory.read(pid, 4096, 10),
         "string": memory.read_string(pid, 4096),
         "word": memory.read_u64(pid, 4096),

@@ -1,0 +1,87 @@
+"""Names of signals and codes against this machine's own headers and `signal` module."""
+
+import pathlib
+import re
+import signal
+
+import pytest
+
+from ipcviz.events import signals
+
+
+@pytest.mark.parametrize("one", list(signal.Signals))
+def test_names_are_those_of_this_machine(one):
+    assert signals.signal_number(one.name) == one.value
+    if one.name != "SIGRTMAX":
+        assert signals.signal_name(one.value) == one.name
+
+
+def test_real_time_signals():
+    assert signals.signal_name(34) == "SIGRTMIN"
+    assert signals.signal_name(37) == "SIGRTMIN+3"
+    assert signals.signal_name(64) == "SIGRTMIN+30"
+    assert signals.signal_name(33) == "signal 33"
+    assert signals.signal_name(0) == "signal 0"
+    assert signals.is_real_time(34)
+    assert not signals.is_real_time(31)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("term", 15), (" SIGTERM ", 15), ("15", 15), ("RTMIN+3", 37), ("sigrtmax-1", 63), ("SIGRTMAX", 64), ("poll", 29)],
+)
+def test_what_a_person_may_type(text, number):
+    assert signals.signal_number(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "0", "65", "SIG", "SIGRTMIN+31", "RTMAX-31", "RTMINx", "RTMIN+", "-9", "ten"])
+def test_what_is_no_signal(text):
+    assert signals.signal_number(text) is None
+
+
+def test_every_name_can_be_typed():
+    for number in (*range(1, 32), *range(34, 65)):
+        assert signals.signal_number(signals.signal_name(number)) == number
+        if number < 32:
+            assert signals.MEANINGS[number]
+
+
+def test_codes():
+    assert signals.code_name(signal.SIGSEGV, 1) == "SEGV_MAPERR"
+    assert signals.code_name(signal.SIGCHLD, 1) == "CLD_EXITED"
+    assert signals.code_name(signal.SIGUSR1, 0) == "SI_USER"
+    assert signals.code_name(signal.SIGCHLD, 0) == "SI_USER"
+    assert signals.code_name(signal.SIGALRM, 0x80) == "SI_KERNEL"
+    assert signals.code_name(signal.SIGUSR1, -1) == "SI_QUEUE"
+    assert signals.code_name(signal.SIGUSR1, 5) == "5"
+    assert signals.code_name(signal.SIGCHLD, 99) == "99"
+    assert signals.code_name(signal.SIGFPE, 9) == "9"
+
+
+def test_codes_are_those_of_the_header():
+    header = pathlib.Path("/usr/include/asm-generic/siginfo.h")
+    if not header.exists():
+        pytest.skip("no kernel headers")
+    prefixes = {"ILL": 4, "FPE": 8, "SEGV": 11, "BUS": 7, "TRAP": 5, "CLD": 17, "POLL": 29, "SYS": 31, "SI": 10}
+    checked = 0
+    for prefix, name, value in re.findall(r"#\s*define ([A-Z]+)_([A-Z]\w*)\s+(-?\d+|0x80)\b", header.read_text()):
+        if prefix in prefixes and name != "MAX_SIZE":
+            assert signals.code_name(prefixes[prefix], int(value, 0)) == f"{prefix}_{name}"
+            checked += 1
+    assert checked > 50
+
+
+def test_default_actions():
+    """signal(7), the table of standard signals."""
+    assert signals.default_action(signal.SIGTERM) == "terminate"
+    assert signals.default_action(signal.SIGSEGV) == "core"
+    assert signals.default_action(signal.SIGCHLD) == "ignore"
+    assert signals.default_action(signal.SIGTSTP) == "stop"
+    assert signals.default_action(signal.SIGCONT) == "continue"
+    assert signals.default_action(40) == "terminate"
+
+
+def test_sets():
+    assert signals.members(0) == ()
+    assert signals.members(1 << 63 | 0b101) == (1, 3, 64)
+    assert signals.names_of(1 << 8 | 1 << 12) == ("SIGKILL", "SIGPIPE")
