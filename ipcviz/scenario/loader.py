@@ -69,7 +69,7 @@ def find(name_or_path: str | os.PathLike[str]) -> Scenario:
     path = Path(wanted)
     if path.name == FILE and path.is_file():
         return load(path.parent)
-    if path.is_dir():
+    if wanted and path.is_dir():
         return load(path)
     if "/" in wanted and wanted.rstrip("/") not in by_topic and not difflib.get_close_matches(wanted, by_topic, 1):
         raise ScenarioError(f"There is no scenario at {wanted!r}: a scenario is a folder with a {FILE}.")
@@ -134,7 +134,7 @@ def _syntax(file: Path, text: str, error: tomllib.TOMLDecodeError) -> ScenarioEr
 def _first(file: Path, text: str, problems: list[Problem]) -> ScenarioError:
     """The error for the problem that stands first in the file, and how many more there are."""
     lines = key_lines(text)
-    ordered = sorted(problems, key=lambda problem: line_of(lines, problem.path))
+    ordered = sorted(problems, key=lambda problem: (problem.absent, line_of(lines, problem.path)))
     line = line_of(lines, ordered[0].path)
     more = f" ({len(ordered) - 1} more.)" if len(ordered) > 1 else ""
     return ScenarioError(f"{file}:{line}: {ordered[0].message}{more}")

@@ -15,10 +15,14 @@ from ipcviz.scenario.lines import Path
 
 
 class Problem(NamedTuple):
-    """Something wrong: where in the document, and what, with what is allowed."""
+    """Something wrong: where in the document, and what, with what is allowed.
+
+    What is `absent` may be there under a wrong name, which is the better thing to say.
+    """
 
     path: Path
     message: str
+    absent: bool = False
 
 
 _WORDS: Final[dict[type, str]] = {
@@ -79,7 +83,7 @@ def _check_struct(value: dict[str, Any], kind: inspect.StructType, path: Path, n
             yield Problem((*path, key), f"{key!r} is not a key of {_place(path)}{suggestion(key, fields)}")
     for key, field in fields.items():
         if field.required and key not in value:
-            yield Problem(path, f"{_place(path)} has no {key!r}; it needs {_required(kind)}.")
+            yield Problem(path, f"{_place(path)} has no {key!r}; it needs {_required(kind)}.", absent=True)
 
 
 def _required(kind: inspect.StructType) -> str:

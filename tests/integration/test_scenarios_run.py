@@ -1,0 +1,357 @@
+"""The scenarios' programs on their own, and what making them ready leaves behind: nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ipcviz.events import Trouble
+from ipcviz.model.reduce import reduce
+from ipcviz.model.state import State
+from ipcviz.scenario import ScenarioError, Story, find, load, load_all, missing, prepare
+from ipcviz.scenario.compile import build, cache_folder
+from ipcviz.session.live import LiveSession
+from ipcviz.tracer.config import LaunchConfig
+
+QUICK = {
+    "shell-pipeline": {"size": "3"},
+    "fifo-gzip": {"size": "2", "delay": "0.2"},
+    "mmap-queue": {"messages": "8", "put-delay": "0", "get-delay": "0.03"},
+    "sleep-race": {"seconds": "1"},
+}
+VARIANTS = [(scenario.name, variant) for scenario in load_all() for variant in scenario.variants]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    return tmp_path / "cache"
+
+
+def ready(name, variant, settings=None):
+    scenario = find(name)
+    if reason := missing(scenario, variant):
+        pytest.skip(reason)
+    return prepare(scenario, variant, {**QUICK[name], **(settings or {})})
+
+
+def run(launch, timeout=30):
+    """Run outside ipcviz, in a process group of its own so that a left-over process is found."""
+    child = subprocess.Popen(
+        launch.argv, cwd=launch.cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    try:
+        output, _ = child.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+        raise
+    with pytest.raises(ProcessLookupError):
+        os.killpg(child.pid, 0)
+    return child.returncode, output.decode()
+
+
+def system_objects():
+    """Names of POSIX objects and System V identifiers, for before and after."""
+    shm = set(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else set()
+    for kind in ("shm", "sem", "msg"):
+        rows = Path(f"/proc/sysvipc/{kind}")
+        if rows.exists():
+            shm |= {f"{kind} {line.split()[1]}" for line in rows.read_text().splitlines()[1:]}
+    return shm
+
+
+def wait_until(true, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to be"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_each_variant_runs_to_its_end_and_leaves_nothing(name, variant):
+    before = system_objects()
+    with ready(name, variant) as launch:
+        status, output = run(launch)
+        assert status == 0, output
+        assert os.listdir(launch.cwd) == []
+        check = {"shell-pipeline": pipeline, "fifo-gzip": fifo, "mmap-queue": stack, "sleep-race": slept}[name]
+        check(output)
+        work = Path(launch.cwd)
+    assert not work.parent.exists()
+    # Others on this machine may have made some meanwhile; theirs go, and what we had left behind would stay.
+    wait_until(lambda: system_objects() <= before)
+
+
+def pipeline(output):
+    assert output.startswith("status of the pipeline: 0\n")
+    assert "3000000 file\n" in output
+    assert int(re.search(r"(\d+) file\.gz", output)[1]) < 1_500_000
+
+
+def fifo(output):
+    assert output.count(" pipe\n") == 2
+    assert output.startswith("prw")
+    assert output.endswith("the same bytes came out\n")
+
+
+def taken(output):
+    assert re.findall(r"^put (\d+)$", output, re.M) == [str(n) for n in range(1, 9)]
+    return [int(n) for n in re.findall(r"^got (\d+)$", output, re.M)]
+
+
+def stack(output):
+    got = taken(output)
+    assert sorted(got) == list(range(1, 9))
+    assert got != sorted(got)
+
+
+def slept(output):
+    assert output == "sleeping for 1 s\nawake\n"
+
+
+@pytest.mark.parametrize("variant", ["py", "c"])
+def test_a_ring_gives_the_messages_back_in_order(variant):
+    with ready("mmap-queue", variant, {"order": "ring"}) as launch:
+        status, output = run(launch)
+    assert status == 0
+    assert taken(output) == list(range(1, 9))
+
+
+@pytest.mark.parametrize("variant", ["py", "c"])
+def test_the_wake_up_is_lost_when_the_window_is_longer_than_the_alarm(variant):
+    with ready("sleep-race", variant, {"window": "1.3"}) as launch:
+        child = subprocess.Popen(launch.argv, cwd=launch.cwd, stdout=subprocess.PIPE)
+        try:
+            with pytest.raises(subprocess.TimeoutExpired):
+                child.wait(3)
+            status = Path(f"/proc/{child.pid}/status").read_text()
+            assert re.search(r"^State:\s+S", status, re.M)
+            assert re.search(r"^SigPnd:\s+0+$", status, re.M), "nothing is pending: it was caught, and is over"
+        finally:
+            child.kill()
+            output, _ = child.communicate()
+    assert output == b"sleeping for 1 s\n"
+
+
+@pytest.mark.parametrize("variant", ["py-sigsuspend", "c-sigsuspend"])
+def test_sigsuspend_loses_no_wake_up(variant):
+    with ready("sleep-race", variant, {"window": "1.3"}) as launch:
+        status, output = run(launch, timeout=10)
+    assert status == 0
+    slept(output)
+
+
+def test_interrupted_programs_leave_nothing_either():
+    with ready("fifo-gzip", "sh", {"delay": "30"}) as launch:
+        child = subprocess.Popen(launch.argv, cwd=launch.cwd, start_new_session=True, stdout=subprocess.DEVNULL)
+        fifo_path = Path(launch.cwd, "pipe")
+        wait_until(fifo_path.exists)
+        wait_until(Path(launch.cwd, "data").exists)
+        os.killpg(child.pid, signal.SIGTERM)
+        child.wait(10)
+        wait_until(lambda: os.listdir(launch.cwd) == [])
+        wait_until(lambda: not _group_lives(child.pid))
+
+
+def _group_lives(pgid):
+    try:
+        os.killpg(pgid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    ("name", "variant", "settings", "reached"),
+    [
+        (
+            "shell-pipeline",
+            "sh",
+            {},
+            {"pipe", "fork-cat", "cat-stdout", "gzip-stdin", "gzip-stdout", "cat", "gzip", "eof"},
+        ),
+        ("fifo-gzip", "sh", {"delay": "0.5"}, {"mkfifo", "blocked", "writer", "reader", "gzip", "flow", "eof", "rm"}),
+        (
+            "mmap-queue",
+            "py",
+            {},
+            {"map", "init-lock", "init-full", "slot", "lock", "message", "take", "freed", "unlink"},
+        ),
+        (
+            "mmap-queue",
+            "c",
+            {},
+            {"map", "init-lock", "init-full", "slot", "lock", "message", "take", "freed", "no-slot"},
+        ),
+        ("sleep-race", "py", {}, {"caught", "alarm", "window", "waits", "woken", "awake"}),
+        ("sleep-race", "c", {"window": "1.2"}, {"caught", "alarm", "window", "lost", "for-ever"}),
+        ("sleep-race", "py-sigsuspend", {"window": "1.2"}, {"blocked", "alarm", "window", "pending-kept", "awake"}),
+    ],
+)
+def test_the_story_is_told_by_the_events_of_a_real_run(name, variant, settings, reached):
+    with ready(name, variant, settings) as launch:
+        session = LiveSession(LaunchConfig(argv=launch.argv, cwd=launch.cwd, terminal=True))
+        story, state, troubles = Story(find(name)), State(), []
+        session.start()
+        try:
+            deadline = time.monotonic() + 30
+            while not session.finished and time.monotonic() < deadline:
+                session.wait(0.2)
+                for event in session.drain():
+                    after = reduce(state, event)
+                    story.feed(event, state, after)
+                    state = after
+                    troubles += [event] if isinstance(event, Trouble) else []
+                ids = {story.scenario.story[place].id for place in story.progress.reached}
+                if "for-ever" in ids:
+                    break
+        finally:
+            session.close()
+    assert troubles == []
+    assert reached <= ids
+    if name == "mmap-queue":
+        assert set(story.labels.values()) == {"shared.dat", "_lock", "_empty", "_full"}
+
+
+def test_programs_are_compiled_once_and_again_when_they_change(tmp_path, cache):
+    source = find("sleep-race")
+    if reason := missing(source, "c"):
+        pytest.skip(reason)
+    shutil.copytree(source.folder, tmp_path / "mine")
+    mine = load(tmp_path / "mine")
+    first = build(mine, "c", tmp_path)
+    assert first.parent == cache_folder()
+    stamp = (first / "sleep_pause").stat().st_mtime_ns
+    assert build(mine, "c", tmp_path) == first
+    assert (first / "sleep_pause").stat().st_mtime_ns == stamp
+    with open(tmp_path / "mine" / "sleep_pause.c", "a") as file:
+        file.write("/* changed */\n")
+    second = build(mine, "c", tmp_path)
+    assert second != first
+    assert sorted(os.listdir(second)) == ["sleep_pause"]
+
+
+def test_two_that_compile_at_once_do_no_harm(tmp_path):
+    scenario = find("mmap-queue")
+    if reason := missing(scenario, "c"):
+        pytest.skip(reason)
+    found, errors = [], []
+
+    def work():
+        try:
+            found.append(build(scenario, "c", tmp_path))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(set(found)) == 1
+    assert os.listdir(found[0]) == ["queue"]
+
+
+def test_the_compilers_words_are_shown(tmp_path):
+    source = find("sleep-race")
+    if reason := missing(source, "c"):
+        pytest.skip(reason)
+    shutil.copytree(source.folder, tmp_path / "mine")
+    (tmp_path / "mine" / "sleep_pause.c").write_text("int main(void) { return nothing; }\n")
+    with pytest.raises(ScenarioError) as caught, prepare(load(tmp_path / "mine"), "c"):
+        pass
+    assert "'sleep_pause' of 'mine' does not compile" in caught.value.message
+    assert "sleep_pause.c:1" in caught.value.message
+    assert "nothing" in caught.value.message
+    assert not any(Path(tmp_path, "tmp").iterdir())
+
+
+def test_without_a_compiler_it_is_said_and_the_default_still_runs(monkeypatch):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    scenario = find("mmap-queue")
+    assert "no-such-compiler" in missing(scenario, "c")
+    assert missing(scenario, scenario.default_variant) == ""
+    with (
+        pytest.raises(ScenarioError, match="Variant 'c' of 'mmap-queue' can't run here: the C compiler"),
+        prepare(scenario, "c"),
+    ):
+        pass
+    monkeypatch.delenv("CC")
+    monkeypatch.setenv("PATH", "")
+    assert missing(scenario, "c") == "no C compiler (cc) is installed: install gcc or clang, or set CC"
+    assert missing(find("shell-pipeline"), "sh") == (
+        "cat is not installed; gzip is not installed; seq is not installed; sh is not installed"
+    )
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+    if reason := missing(find("sleep-race"), "c"):
+        pytest.skip(reason)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with ready("sleep-race", "c") as launch:
+        program = Path(launch.argv[0])
+        assert program.is_relative_to(tmp_path / "tmp")
+        assert run(launch)[0] == 0
+    assert not program.exists()
+    assert not any(Path(tmp_path, "tmp").iterdir())
+
+
+def test_a_cache_that_others_can_write_is_not_trusted(tmp_path, cache):
+    if reason := missing(find("sleep-race"), "c"):
+        pytest.skip(reason)
+    with ready("sleep-race", "c") as launch:
+        folder = Path(launch.argv[0]).parent
+    assert folder.is_relative_to(cache)
+    folder.chmod(0o777)
+    with ready("sleep-race", "c") as launch:
+        assert not Path(launch.argv[0]).is_relative_to(cache)
+
+
+def test_variants_and_parameters_that_are_not_there():
+    scenario = find("sleep-race")
+    with (
+        pytest.raises(ScenarioError, match=r"no variant 'pyy'; it has: py, .* Did you mean 'py'\?"),
+        prepare(scenario, "pyy"),
+    ):
+        pass
+    with pytest.raises(ScenarioError, match="seconds can't be '0'"), prepare(scenario, None, {"seconds": "0"}):
+        pass
+
+
+def test_the_folder_goes_even_when_ipcviz_is_killed(tmp_path):
+    code = (
+        "import sys, time\n"
+        "from ipcviz.scenario import find, prepare\n"
+        "with prepare(find('sleep-race')) as launch:\n"
+        "    print(launch.cwd, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
+    work = Path(child.stdout.readline().strip())
+    assert work.is_dir()
+    (work / "left").write_text("")
+    child.kill()
+    child.communicate()
+    wait_until(lambda: not work.parent.exists())
+
+
+def test_no_temporary_folder(monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
+    with pytest.raises(ScenarioError, match="set TMPDIR"), prepare(find("sleep-race")):
+        pass

@@ -1,0 +1,266 @@
+"""Reading scenarios: each mistake has a sentence with file, line, what is wrong and what is allowed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ipcviz.scenario import ScenarioError, find, load, load_all
+from ipcviz.scenario.lines import key_lines, line_of
+from ipcviz.scenario.loader import TOPICS, shipped_folder
+
+GOOD = """\
+title = "Two and a pipe"
+topic = "pipes"
+summary = "One speaks, one listens."
+learn = ["something"]
+minutes = 5
+
+[parameters.times]
+default = 3
+min = 1
+help = "how often"
+
+[variants.sh]
+language = "sh"
+command = ["sh", "{here}/talk.sh", "{times}"]
+
+[[roles]]
+name = "shell"
+order = 1
+
+[[roles]]
+name = "cat"
+parent = "shell"
+child = 2
+
+[[objects]]
+name = "the pipe"
+kind = "pipe"
+
+[[story]]
+id = "pipe"
+text = "A pipe."
+when = { role = "shell", call = ["pipe", "pipe2"] }
+
+[[story]]
+id = "eof"
+text = "The end."
+when = { role = "cat", call = "read", object = "the pipe", result = 0 }
+after = ["pipe"]
+
+[[questions]]
+before = "eof"
+text = "How?"
+choices = ["so", "not so"]
+answer = "so"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "two"
+    place.mkdir()
+    (place / "talk.sh").write_text("echo hello | cat\n")
+    (place / "scenario.toml").write_text(GOOD)
+    return place
+
+
+def wrong(folder, old, new):
+    assert GOOD.count(old) == 1, f"{old!r} must be there once"
+    (folder / "scenario.toml").write_text(GOOD.replace(old, new))
+    with pytest.raises(ScenarioError) as caught:
+        load(folder)
+    return caught.value.message
+
+
+def test_a_good_one_is_read_whole(folder):
+    scenario = load(folder)
+    assert scenario.name == "two"
+    assert scenario.folder == folder
+    assert scenario.default_variant == "sh"
+    assert scenario.variants["sh"].command == ("sh", "{here}/talk.sh", "{times}")
+    assert scenario.sources("sh") == (folder / "talk.sh",)
+    assert [step.when.kind for step in scenario.story] == ["call", "call"]
+    assert not scenario.shipped
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ('title = "Two', 'titel = "Two', 1, "'titel' is not a key of the scenario; did you mean 'title'?"),
+        ('title = "Two and a pipe"\n', "", 1, "the scenario has no 'title'; it needs title, topic, summary"),
+        ("minutes = 5", 'minutes = "5"', 5, "'minutes' is the text '5', but must be a whole number."),
+        ("minutes = 5", "minutes = true", 5, "'minutes' is true, but must be a whole number."),
+        ("minutes = 5", "minutes = 0", 5, "'minutes' is 0, but must be 1 or more."),
+        ('learn = ["something"]', 'learn = "something"', 4, "'learn' is the text 'something', but must be a list"),
+        ('learn = ["something"]', 'learn = [\n"a",\n7]', 6, "'learn' is the number 7, but must be text in quotes"),
+        ('topic = "pipes"', 'topic = ""', 2, "'topic' is empty"),
+        ("default = 3", "default = 0", 8, "times can't be '0': it must be a whole number from 1."),
+        (
+            'help = "how often"',
+            'help = "x"\ntype = "int"',
+            11,
+            "'int' is not a value of 'type'; did you mean 'integer'?",
+        ),
+        ('help = "how often"', 'help = "x"\ntype = "choice"', 7, "is a choice without 'choices'"),
+        ('language = "sh"', 'language = "bash"', 13, "'bash' is not a value of 'language'"),
+        ("{here}/talk.sh", "{here}/tlak.sh", 14, "no file 'tlak.sh' in the scenario's folder; did you mean 'talk.sh'?"),
+        ("{here}/talk.sh", "{here}/../../etc/passwd", 14, "is outside the scenario's folder"),
+        ('"{times}"', '"{tims}"', 14, "{tims} stands for nothing; did you mean 'times'?"),
+        ('language = "sh"', 'language = "c"', 12, "is in C but builds nothing"),
+        ("order = 1", 'orde = "1"', 18, "'orde' is not a key of roles number 1; did you mean 'order'?"),
+        ("order = 1", "", 16, "Nothing tells who plays 'shell'"),
+        ('parent = "shell"', 'parent = "shall"', 22, "'shall' is not a role; did you mean 'shell'?"),
+        ('name = "cat"', 'name = "shell"', 21, "name 'shell' is there twice in roles"),
+        ('kind = "pipe"', 'kind = "pip"', 27, "'pip' is not a value of 'kind'; did you mean 'pipe'?"),
+        ('"pipe2"] }', '"pip2"] }', 32, "'pip2' is not a call that is watched; did you mean"),
+        ('role = "cat"', 'role = "dog"', 37, "'dog' is not a role. Allowed: shell, cat."),
+        ('role = "cat"', 'roel = "cat"', 37, "'roel' is not a key of story number 2 when; did you mean 'role'?"),
+        ('role = "cat"', 'event = "calls"', 37, "'calls' is not a value of 'event'; did you mean 'call'?"),
+        ('call = "read", ', "", 37, "Nothing tells which event is meant"),
+        ("result = 0", "op = 'post'", 37, "'op' says nothing about an event 'call'. Allowed: role, args, call"),
+        ('call = "read", object = "the pipe", result = 0', 'op = "psot"', 37, "did you mean 'post'?"),
+        ('call = "read", object = "the pipe", result = 0', 'event = "exited", signal = "SIGALARM"', 37, "'SIGALRM'"),
+        (
+            'object = "the pipe"',
+            'object = "a pipe"',
+            37,
+            "'a pipe' is not one of the objects; did you mean 'the pipe'?",
+        ),
+        ('after = ["pipe"]', 'after = ["eof"]', 38, "'eof' is not the id of an earlier step. Allowed: pipe."),
+        ('before = "eof"', 'before = "end"', 41, "'end' is not the id of a step"),
+        ('answer = "so"', 'answer = "yes"', 44, "'yes' is not one of the choices. Allowed: so, not so."),
+        ('choices = ["so", "not so"]', 'choices = ["so"]', 43, "A question needs two choices"),
+        ("[variants.sh]", "[variants.sh", 12, "This is not TOML"),
+        ('text = "How?"', "text = How", 42, "This is not TOML"),
+    ],
+)
+def test_each_mistake_has_its_line_and_what_is_allowed(folder, old, new, line, says):
+    message = wrong(folder, old, new)
+    assert message.startswith(f"{folder / 'scenario.toml'}:{line}: "), message
+    assert says in message
+
+
+def test_the_first_of_several_mistakes_is_said_and_the_others_counted(folder):
+    (folder / "scenario.toml").write_text(GOOD.replace("minutes", "minuts").replace('answer = "so"', "answer = 1"))
+    with pytest.raises(ScenarioError, match=r":5: 'minuts' is not .* \(2 more\.\)"):
+        load(folder)
+
+
+def test_what_is_no_file_or_no_text(folder, tmp_path):
+    with pytest.raises(ScenarioError, match=r"There is no scenario\.toml in"):
+        load(tmp_path)
+    (folder / "scenario.toml").write_bytes(b'title = "a"\nsummary = "\xff"\n')
+    with pytest.raises(ScenarioError, match=":2: This line is not UTF-8"):
+        load(folder)
+    (folder / "scenario.toml").unlink()
+    (folder / "scenario.toml").mkdir()
+    with pytest.raises(ScenarioError, match="can't be read: Is a directory"):
+        load(folder)
+
+
+def test_found_by_name_by_topic_and_by_path(folder, monkeypatch):
+    assert find("sleep-race").shipped
+    assert find("signals/sleep-race").name == "sleep-race"
+    assert find(str(folder)).name == "two"
+    assert find(folder / "scenario.toml").name == "two"
+    monkeypatch.chdir(folder)
+    assert find(".").name == "two"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("sleep-rac", "Did you mean 'sleep-race'?"),
+        ("no-such-thing", "There is no scenario 'no-such-thing'; 'ipcviz list' shows all."),
+        ("/no/such/folder", "There is no scenario at '/no/such/folder'"),
+        ("", "There is no scenario ''"),
+    ],
+)
+def test_what_is_not_found_is_said(name, says):
+    with pytest.raises(ScenarioError) as caught:
+        find(name)
+    assert says in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_the_shipped_ones_are_sound():
+    scenarios = load_all()
+    assert {"shell-pipeline", "fifo-gzip", "mmap-queue", "sleep-race"} <= {scenario.name for scenario in scenarios}
+    assert [scenario.topic for scenario in scenarios] == sorted((s.topic for s in scenarios), key=TOPICS.index)
+    for scenario in scenarios:
+        assert scenario.folder.parent == shipped_folder() / scenario.topic
+        assert scenario.variants[scenario.default_variant].language != "c", "the default must need no compiler"
+        assert scenario.questions, "a story asks at least one question"
+        assert len(scenario.story) > 5
+        for name in scenario.variants:
+            assert scenario.sources(name)
+
+
+def test_lines_of_everything_that_toml_can_say():
+    text = """\
+# [not.a.table]
+a = '''
+b = 1
+''' # c
+"d e" = { x = 1, y = { z = "}" } }
+f.g = [
+  "# no comment", [1.5, 2],
+  { h = 1 },
+]
+
+[[t]]
+k = "\\"]"
+[t.u]
+v = 1
+[[t]]
+k = \"\"\"
+m = "
+\"\"\"
+[[t.w]]
+q = 1979-05-27T07:32:00Z
+[[t.w]]
+q = +1e5
+"""
+    lines = key_lines(text)
+    wanted = {
+        ("a",): 2,
+        ("d e", "y", "z"): 5,
+        ("f", "g", 0): 7,
+        ("f", "g", 1, 1): 7,
+        ("f", "g", 2, "h"): 8,
+        ("t", 0, "k"): 12,
+        ("t", 0, "u", "v"): 14,
+        ("t", 1, "k"): 16,
+        ("t", 1, "w", 0, "q"): 20,
+        ("t", 1, "w", 1, "q"): 22,
+    }
+    assert {path: lines.get(path) for path in wanted} == wanted
+    assert line_of(lines, ("t", 1, "w", 1, "missing", 3)) == 21
+    assert line_of(lines, ("nothing",)) == 1
+    assert ("b",) not in lines
+
+
+@given(st.integers(0, len(GOOD)), st.integers(0, 40), st.text(alphabet="[]{}=\"'#\n,. \\a1é", max_size=6))
+def test_no_damage_to_the_file_gives_anything_but_a_sentence(tmp_path_factory, start, length, put):
+    place = tmp_path_factory.getbasetemp() / "damaged"
+    place.mkdir(exist_ok=True)
+    (place / "talk.sh").write_text("")
+    (place / "scenario.toml").write_text(GOOD[:start] + put + GOOD[start + length :])
+    try:
+        load(place)
+        said = None
+    except ScenarioError as error:
+        said = error.message
+    assert said is None or said.startswith(f"{place / 'scenario.toml'}:")
+
+
+def test_reading_scenarios_needs_no_screen():
+    code = "import sys, ipcviz.scenario; print([m for m in sys.modules if m.split('.')[0] in ('textual', 'rich')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
