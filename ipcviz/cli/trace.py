@@ -43,7 +43,7 @@ def trace(*, jsonl: bool, output: str, pty: bool, full: bool, command: tuple[str
 def run_trace(output: str, command: tuple[str, ...], *, pty: bool, full: bool) -> int:
     """Trace a command into a file of JSON lines. Returns the exit status."""
     size = shutil.get_terminal_size()
-    config = LaunchConfig(argv=command, terminal=pty, full=full, rows=size.lines, columns=size.columns)
+    config = LaunchConfig(argv=command, terminal=pty, full=full, rows=size.lines, columns=size.columns, keep_output=0)
     try:
         sink = _open(output)
     except OSError as error:

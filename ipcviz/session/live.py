@@ -113,7 +113,7 @@ class LiveSession:
                 events = decoder.decode(body)
                 last = events[-1]
                 self._last_t, self._last_n = last.t, last.n
-                self._finished_seen = self._finished_seen or isinstance(last, Finished)
+                self._finished_seen |= any(isinstance(event, Finished) and not event.left for event in events)
                 self._pids.update(event.pid for event in events if isinstance(event, Forked))
                 self._events.extend(events)
                 self._arrived.set()

@@ -18,7 +18,7 @@ class LaunchConfig(msgspec.Struct, frozen=True, omit_defaults=True):
         budget: Data calls a second of one process that are traced in full before it is only sampled.
         sample_hz: Samples a second that are aimed at.
         data_bytes: How many of the bytes that a call moves are kept with its event.
-        keep_output: Bytes a second of the terminal's output that go into the stream; the rest is counted.
+        keep_output: Bytes a second of the terminal's output that go into the stream; the rest is counted. 0 keeps all.
     """
 
     argv: tuple[str, ...]
@@ -30,4 +30,4 @@ class LaunchConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     budget: float = 1000.0
     sample_hz: float = 20.0
     data_bytes: int = 64
-    keep_output: int = 2_000_000
+    keep_output: int = 200_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import time
 from collections import deque
@@ -48,6 +49,11 @@ class Emitter:
         return time.monotonic() - self._began
 
     @property
+    def congested(self) -> bool:
+        """Whether so much waits for the reader that nothing should be added that can wait."""
+        return self._backlog_bytes > BACKLOG_LIMIT // 16
+
+    @property
     def next_number(self) -> int:
         """The number of the next event."""
         return self.state.n + 1
@@ -65,6 +71,10 @@ class Emitter:
     @staticmethod
     def _essential(event: Call | Sample) -> bool:
         return isinstance(event, Call) and bool(event.effects)
+
+    def flush_due(self) -> bool:
+        """Whether it is time to write what waits."""
+        return time.monotonic() - self._flushed >= FLUSH_SECONDS
 
     def flush_if_due(self) -> None:
         """Write what waits if it has waited long enough."""
@@ -117,6 +127,4 @@ class Emitter:
                 self._backlog[0] = part[sent:]
 
     def _wait_writable(self) -> None:
-        import select
-
         select.select((), (self._channel,), (), 1.0)

@@ -351,7 +351,8 @@ class Engine:
             t, n = self._context.stamp()
             self._context.emit(Reaped(t=t, n=n, pid=tid, by=os.getpid()))
             self._ended_with = (128 + signo if signo else code, signo)
-            self._finish()
+            if self._context.processes:
+                self._finish()
 
     def _finish(self) -> None:
         if self._ended_with is not None:

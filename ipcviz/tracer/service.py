@@ -47,8 +47,10 @@ class Service:
         self._master = -1
         self._typed = bytearray()
         self._quit = False
-        self._kept = 0.0
+        self._kept = 0
         self._kept_at = 0.0
+        self._output = bytearray()
+        self._listening = True
         self._dropped = 0
         self._failed = -1
         self._trouble = ""
@@ -147,7 +149,10 @@ class Service:
             self._reap(engine)
             if engine.pending_waits():
                 engine.announce_waits()
-            emitter.flush_if_due()
+            if emitter.flush_due():
+                self._say_output()
+                emitter.flush()
+                self._listen_to_output()
             now = time.monotonic()
             if now >= next_sample:
                 engine.sample()
@@ -201,20 +206,38 @@ class Service:
             os.close(self._master)
             self._master = -1
             return
-        self._say_output(data)
+        self._keep_output(data)
 
-    def _say_output(self, data: bytes) -> None:
-        """Into the stream, but not more than the budget of a second: endless output is counted, not kept."""
+    def _keep_output(self, data: bytes) -> None:
+        """Gather what the command writes, but not more than a second's budget: endless output is counted, not kept."""
         now = time.monotonic()
         if now - self._kept_at >= 1.0:
             self._kept_at, self._kept = now, 0
-        if self._kept + len(data) > self._config.keep_output:
+        if self._config.keep_output and self._kept + len(data) > self._config.keep_output:
+            self._say_output()
             self._dropped += len(data)
             return
         self._kept += len(data)
+        self._output += data
+        if len(self._output) >= CHUNK:
+            self._say_output()
+
+    def _say_output(self) -> None:
+        """What was gathered goes into the stream as one event."""
+        if not self._output:
+            return
         emitter = self._emitter
-        emitter.emit(Output(t=emitter.now(), n=emitter.next_number, data=data, dropped=self._dropped))
+        data, dropped = bytes(self._output), self._dropped
+        self._output.clear()
         self._dropped = 0
+        emitter.emit(Output(t=emitter.now(), n=emitter.next_number, data=data, dropped=dropped))
+
+    def _listen_to_output(self) -> None:
+        """Read the command's terminal only while the stream's reader keeps up: a slow terminal makes writers wait."""
+        listening = not self._emitter.congested
+        if self._master >= 0 and listening != self._listening:
+            self._listening = listening
+            self._poll.modify(self._master, select.EPOLLIN if listening else 0)
 
     # Commands.
 
@@ -266,7 +289,8 @@ class Service:
         if self._master >= 0:
             with contextlib.suppress(OSError):
                 while data := os.read(self._master, CHUNK):
-                    self._say_output(data)
+                    self._keep_output(data)
+        self._say_output()
         if self._trouble:
             emitter.emit(Trouble(t=emitter.now(), n=emitter.next_number, message=self._trouble, fatal=True))
             emitter.emit(Finished(t=emitter.now(), n=emitter.next_number, code=2))
