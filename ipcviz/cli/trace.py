@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
@@ -31,19 +32,29 @@ SI_KERNEL: Final = 0x80
 @click.option("-o", "--output", metavar="FILE", required=True, help="Where to; - for standard output.")
 @click.option("--pty/--no-pty", default=False, help="Give the command a terminal of its own (default: yours).")
 @click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
+@click.option("--no-seccomp", is_flag=True, help="Put no seccomp filter on the command: every call is stopped at.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def trace(*, jsonl: bool, output: str, pty: bool, full: bool, command: tuple[str, ...]) -> None:
+def trace(*, jsonl: bool, output: str, pty: bool, full: bool, no_seccomp: bool, command: tuple[str, ...]) -> None:
     """Run COMMAND, watch it, and write what was seen to FILE.
 
     The command's own input and output are untouched, and its exit status is ours (128 + n for a signal).
     """
-    sys.exit(run_trace(output, command, pty=pty, full=full))
-
-
-def run_trace(output: str, command: tuple[str, ...], *, pty: bool, full: bool) -> int:
-    """Trace a command into a file of JSON lines. Returns the exit status."""
     size = shutil.get_terminal_size()
-    config = LaunchConfig(argv=command, terminal=pty, full=full, rows=size.lines, columns=size.columns, keep_output=0)
+    config = LaunchConfig(
+        argv=command,
+        terminal=pty,
+        full=full,
+        seccomp=not no_seccomp,
+        rows=size.lines,
+        columns=size.columns,
+        keep_output=0,
+    )
+    sys.exit(run_trace(output, config))
+
+
+def run_trace(output: str, config: LaunchConfig) -> int:
+    """Trace a command into a file of JSON lines. Returns the exit status."""
+    pty = config.terminal
     try:
         sink = _open(output)
     except OSError as error:
@@ -54,14 +65,15 @@ def run_trace(output: str, command: tuple[str, ...], *, pty: bool, full: bool) -
     try:
         session.start()
         threading.Thread(target=_sort_signals, args=(session,), daemon=True).start()
-        with _relay_terminal(pty):
+        with _relay_terminal(session, pty):
             return _copy(session, sink, pty=pty)
     except SessionError as error:
         click.echo(f"ipcviz: {error.message}", err=True)
         return 2
     finally:
         session.close()
-        sink.close()
+        with contextlib.suppress(OSError):
+            sink.close()
 
 
 def _sort_signals(session: LiveSession) -> None:
@@ -86,12 +98,13 @@ def _open(output: str) -> IO[bytes]:
 
 
 @contextmanager
-def _relay_terminal(pty: bool) -> Iterator[None]:
+def _relay_terminal(session: LiveSession, pty: bool) -> Iterator[None]:
     """Our own terminal raw, while the command has one of its own that we pass bytes to and from."""
     if not pty or not sys.stdin.isatty():
         yield
         return
     before = termios.tcgetattr(0)
+    _watch_size(session)
     tty.setraw(0)
     try:
         yield
@@ -104,21 +117,35 @@ def _copy(session: LiveSession, sink: IO[bytes], *, pty: bool) -> int:
     encoder = msgspec.json.Encoder()
     status = 2
     stdin_open = pty
+    writable = True
     while not session.finished:
         if stdin_open:
             stdin_open = _type(session)
         session.wait(0.02 if stdin_open else 0.5)
-        for event in session.drain():
-            sink.write(encoder.encode(event))
-            sink.write(b"\n")
+        events = session.drain()
+        if writable:
+            writable = _write(sink, b"".join(encoder.encode(event) + b"\n" for event in events))
+        for event in events:
             if isinstance(event, Output) and pty:
                 os.write(1, event.data)
             elif isinstance(event, Trouble):
                 click.echo(f"ipcviz: {event.message}", err=True)
             if isinstance(event, Finished):
                 status = event.code
-        sink.flush()
     return 128 + session.killed_by if session.killed_by else status
+
+
+def _write(sink: IO[bytes], data: bytes) -> bool:
+    """Write to the trace; False if it can't be any more. The command goes on: it is not its fault."""
+    try:
+        sink.write(data)
+        sink.flush()
+    except OSError as error:
+        click.echo(
+            f"ipcviz: the trace ends here, it can't be written: {error.strerror}; the command runs on.", err=True
+        )
+        return False
+    return True
 
 
 def _type(session: LiveSession) -> bool:
@@ -130,7 +157,7 @@ def _type(session: LiveSession) -> bool:
     return bool(data)
 
 
-def watch_size(session: LiveSession) -> None:
+def _watch_size(session: LiveSession) -> None:
     """Pass our terminal's size on when it changes."""
 
     def changed(*_: object) -> None:

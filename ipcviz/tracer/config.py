@@ -15,6 +15,7 @@ class LaunchConfig(msgspec.Struct, frozen=True, omit_defaults=True):
         rows: The terminal's height.
         columns: The terminal's width.
         full: Trace every data call, whatever it costs.
+        seccomp: Mark the calls to stop at by a seccomp filter, where the kernel has them; else stop at every call.
         budget: Data calls a second of one process that are traced in full before it is only sampled.
         sample_hz: Samples a second that are aimed at.
         data_bytes: How many of the bytes that a call moves are kept with its event.
@@ -27,6 +28,7 @@ class LaunchConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     rows: int = 24
     columns: int = 80
     full: bool = False
+    seccomp: bool = True
     budget: float = 1000.0
     sample_hz: float = 20.0
     data_bytes: int = 64

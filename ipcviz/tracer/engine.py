@@ -155,7 +155,9 @@ class Engine:
     def resume(self, task: Task, signo: int = 0) -> None:
         """Let a thread go on, to the return of its call, its next call, or its next marked call."""
         process = task.process
-        traced = self._decodes(process) and (process.full or self._always) and not self._context.config.full
+        # In full mode the filter marks data calls too, where there is a filter.
+        every_call = self._always or (process.full and not self._context.config.full)
+        traced = every_call and self._decodes(process)
         if task.entered is not None:
             self._calls.watch(task)
         if task.entered is not None or task.interrupted is not None:

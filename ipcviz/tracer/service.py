@@ -98,7 +98,9 @@ class Service:
         missing = descriptors.missing_features()
         marks = {**STRUCTURAL, **DATA} if config.full else STRUCTURAL
         program = seccomp.build(arch, marks, CONDITIONS)
-        if not seccomp.available():
+        if not config.seccomp:
+            program = b""
+        elif not seccomp.available():
             program = b""
             missing = (*missing, "This kernel has no seccomp filters: every call of the command is stopped at.")
         launched = launch.launch(config, arch, program, OPTIONS)
