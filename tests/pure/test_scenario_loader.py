@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -264,3 +266,10 @@ def test_reading_scenarios_needs_no_screen():
     code = "import sys, ipcviz.scenario; print([m for m in sys.modules if m.split('.')[0] in ('textual', 'rich')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_manuals_example_is_right(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text()
+    for language, name in (("toml", "scenario.toml"), ("sh", "talk.sh")):
+        (tmp_path / name).write_text(re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)[1])
+    assert [step.id for step in load(tmp_path).story] == ["pipe", "said", "eof"]
