@@ -6,13 +6,14 @@ the run's schedule brings them; so what a step tells has always just happened.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import NamedTuple
 
 import msgspec
 
 from ipcviz.events import Event, Exited, Finished
 from ipcviz.model.state import State
-from ipcviz.scenario.format import Question, Role, Scenario, Step
+from ipcviz.scenario.format import Question, Role, Scenario, Step, When
 from ipcviz.scenario.matching import kind_of, meets
 from ipcviz.scenario.recognise import Cast, recognise
 
@@ -54,6 +55,20 @@ class StoryMove(msgspec.Struct, frozen=True):
     skipped: tuple[Skip, ...] = ()
 
 
+class _Ahead(NamedTuple):
+    """What lies ahead of some progress, kept because most events change nothing.
+
+    `reached_by` and `barred_by` have, by kind of event, the steps that such an event may reach or make impossible;
+    `kinds` are all kinds that matter.
+    """
+
+    progress: tuple[tuple[int, ...], tuple[Skip, ...]]
+    pending: tuple[int, ...]
+    reached_by: dict[str, list[int]]
+    barred_by: dict[str, list[tuple[int, When]]]
+    kinds: frozenset[str]
+
+
 _replace = msgspec.structs.replace
 
 
@@ -72,6 +87,7 @@ class Story:
     def __init__(self, scenario: Scenario, progress: Progress | None = None) -> None:
         self.scenario = scenario
         self.progress = progress or Progress()
+        self._known: _Ahead | None = None
 
     @property
     def roles(self) -> dict[int, str]:
@@ -91,8 +107,7 @@ class Story:
     @property
     def pending(self) -> tuple[int, ...]:
         """Places of the steps that are neither reached nor skipped."""
-        settled = self._settled()
-        return tuple(place for place in range(len(self.scenario.story)) if place not in settled)
+        return self._ahead().pending
 
     @property
     def question(self) -> Question | None:
@@ -123,28 +138,50 @@ class Story:
         cast = recognise(scenario, self.progress.cast, event, after)
         if cast is not self.progress.cast:
             self.progress = _replace(self.progress, cast=cast)
-        pending = self.pending
-        if not pending:
+        ahead, kind = self._ahead(), kind_of(event)
+        if kind not in ahead.kinds:
             return None
-        kind = kind_of(event)
-        ready = [place for place in pending if self._open(scenario.story[place])]
+        story = scenario.story
         step = next(
             (
                 place
-                for place in ready
-                if scenario.story[place].when.kind == kind
-                and meets(scenario.story[place].when, scenario, cast, event, after)
+                for place in ahead.reached_by.get(kind, ())
+                if meets(story[place].when, scenario, cast, event, after)
             ),
             None,
         )
-        barred = {place: "the run went another way" for place in ready if self._bars(place, kind, event, after)}
+        barred = {
+            place: "the run went another way"
+            for place, unless in ahead.barred_by.get(kind, ())
+            if meets(unless, scenario, cast, event, after)
+        }
         if step is not None:
             barred.pop(step, None)
             self.progress = _replace(self.progress, reached=(*self.progress.reached, step))
-        skipped = self._skip(barred, event, after)
+        skipped = self._skip(barred, event)
         if step is None and not skipped:
             return None
         return StoryMove(n=event.n, t=event.t, step=step, skipped=skipped)
+
+    def _ahead(self) -> _Ahead:
+        """What lies ahead of the present progress."""
+        reached, skipped = self.progress.reached, self.progress.skipped
+        known = self._known
+        if known is not None and known.progress[0] is reached and known.progress[1] is skipped:
+            return known
+        settled, story = self._settled(), self.scenario.story
+        pending = tuple(place for place in range(len(story)) if place not in settled)
+        reached_by: dict[str, list[int]] = defaultdict(list)
+        barred_by: dict[str, list[tuple[int, When]]] = defaultdict(list)
+        for place in pending:
+            step = story[place]
+            if self._open(step):
+                reached_by[step.when.kind].append(place)
+                if step.unless is not None:
+                    barred_by[step.unless.kind].append((place, step.unless))
+        kinds = frozenset({*reached_by, *barred_by} | ({"exited", "finished"} if pending else set()))
+        self._known = _Ahead((reached, skipped), pending, dict(reached_by), dict(barred_by), kinds)
+        return self._known
 
     def _settled(self) -> frozenset[int]:
         return frozenset(self.progress.reached) | frozenset(skip.step for skip in self.progress.skipped)
@@ -154,20 +191,12 @@ class Story:
         story = self.scenario.story
         return not step.after or set(step.after) <= {story[place].id for place in self.progress.reached}
 
-    def _bars(self, place: int, kind: str, event: Event, after: State) -> bool:
-        unless = self.scenario.story[place].unless
-        return (
-            unless is not None
-            and unless.kind == kind
-            and meets(unless, self.scenario, self.progress.cast, event, after)
-        )
-
-    def _skip(self, barred: dict[int, str], event: Event, after: State) -> tuple[Skip, ...]:
+    def _skip(self, barred: dict[int, str], event: Event) -> tuple[Skip, ...]:
         """Settle what this event has made impossible, and what depends on it."""
         story = self.scenario.story
         gone = {skip.step for skip in self.progress.skipped}
         lost = {story[skip.step].id: skip.step for skip in self.progress.skipped if story[skip.step].id}
-        ended = self._ended_role(event, after)
+        ended = self._ended_role(event)
         over = isinstance(event, Finished) and event.left == 0
         found: list[Skip] = []
         for place in self.pending:
@@ -187,7 +216,7 @@ class Story:
             self.progress = _replace(self.progress, skipped=(*self.progress.skipped, *found))
         return tuple(found)
 
-    def _ended_role(self, event: Event, after: State) -> str:
+    def _ended_role(self, event: Event) -> str:
         """The role that nobody can play any more since this event; empty if there is none."""
         if not isinstance(event, Exited):
             return ""
