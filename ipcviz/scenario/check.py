@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from ipcviz.events.signals import NAMES, signal_name, signal_number
 from ipcviz.scenario.format import KEYS_OF, Document, Parameter, Variant, When
 from ipcviz.scenario.lines import Path as KeyPath
 from ipcviz.scenario.parameters import problem_of_value, type_of
@@ -196,8 +196,9 @@ def _when(sheet: Document, when: When, path: KeyPath) -> Iterator[Problem]:
             if word not in CALLS:
                 yield Problem((*path, key), f"{word!r} is not a call that is watched{_near(word, CALLS)}")
     for word in texts(when.signal):
-        if word not in signal.Signals.__members__ and not re.fullmatch(r"SIGRTMIN\+\d+", word):
-            yield Problem((*path, "signal"), f"{word!r} is not a signal{_near(word, signal.Signals.__members__)}")
+        number = signal_number(word)
+        if number is None or signal_name(number) != word:
+            yield Problem((*path, "signal"), f"{word!r} is not a signal{_near(word, NAMES.values())}")
 
 
 def _near(word: str, allowed: Iterable[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
@@ -28,6 +27,7 @@ from ipcviz.events import (
     Timer,
     Waiting,
 )
+from ipcviz.events.signals import signal_name
 from ipcviz.model.query import wait_of
 from ipcviz.model.state import State
 from ipcviz.scenario.format import Scenario, Texts, When
@@ -156,14 +156,7 @@ def _signals_of_call(when: When, event: Call) -> bool:
 
 
 def _signals(when: When, numbers: Iterable[int]) -> bool:
-    return not when.signal or any(_signal_name(number) in _texts(when.signal) for number in numbers)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIGRTMIN+{number - signal.SIGRTMIN}" if number > signal.SIGRTMIN else ""
+    return not when.signal or any(signal_name(number) in _texts(when.signal) for number in numbers)
 
 
 def _has_args(when: When, args: dict[str, int | str]) -> bool:
