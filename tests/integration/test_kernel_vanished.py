@@ -113,3 +113,18 @@ def test_a_process_that_is_not_ours():
         subprocess.run([sys.executable, "-c", code], check=True)
     finally:
         puppet.close()
+
+
+def test_processes_that_end_while_they_are_looked_at():
+    """The end falls between any two steps of a reading: each of these processes lives a little longer."""
+    for count in range(150):
+        pid = os.fork()
+        if pid == 0:
+            for _ in range(count * 40):
+                os.getppid()
+            os._exit(0)
+        try:
+            readings(pid)
+        finally:
+            os.waitpid(pid, 0)
+        readings(pid)
