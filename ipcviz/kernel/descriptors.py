@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final, Literal
 
+import msgspec
+
 from ipcviz.events import Mode, TableEntry
 from ipcviz.kernel import procfs
 from ipcviz.kernel.arch import call_numbers, native
@@ -35,6 +37,8 @@ __all__ = [
 KCMP_FILE: Final = 0
 KCMP_VM: Final = 1
 KCMP_FILES: Final = 2
+
+replace = msgspec.structs.replace
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
@@ -197,7 +201,10 @@ class _Group:
 
 
 def read_table(
-    pid: int, next_ofd: Callable[[], int], known: Mapping[int, tuple[int, int]] | None = None
+    pid: int,
+    next_ofd: Callable[[], int],
+    known: Mapping[int, tuple[int, int]] | None = None,
+    objects: Mapping[int, str] | None = None,
 ) -> tuple[TableEntry, ...] | None:
     """A process's whole descriptor table, its descriptors joined by open file description.
 
@@ -210,6 +217,8 @@ def read_table(
         known: For descriptions known already, by their numbers, a living descriptor (pid, fd) of each, of this
             process or of others. A descriptor of this process itself is believed to be what it was if it refers to
             the same object: /proc can't tell whether it was closed and that object opened again in its place.
+        objects: Keys of the objects behind the known ones, as far as they are known: it saves looking at those that
+            this process does not have.
 
     Returns:
         The rows by number; None if the table can't be read. Without kcmp(2) every descriptor that is not itself a
@@ -218,11 +227,21 @@ def read_table(
     numbers = procfs.read_fd_numbers(pid)
     if numbers is None:
         return None
-    links = {fd: link for fd in numbers if (link := procfs.fd_link(pid, fd)) is not None}
+    links: dict[int, str] = {}
+    rows: dict[int, TableEntry] = {}
+    for fd in numbers:
+        link = procfs.fd_link(pid, fd)
+        row = _read_entry(pid, fd, 0, link) if link is not None else None
+        if link is not None and row is not None:
+            links[fd], rows[fd] = link, row
     wanted = set(links.values())
+    keys = {row.object.key for row in rows.values()}
     groups: dict[str, _Group] = {}
     own: dict[int, int] = {}
     for ofd, (other, fd) in (known or {}).items():
+        key = objects.get(ofd, "") if objects is not None else ""
+        if key and key not in keys and not key.startswith("anon:"):
+            continue
         link = links.get(fd) if other == pid else procfs.fd_link(other, fd)
         if link is None or link not in wanted:
             continue
@@ -239,7 +258,7 @@ def read_table(
         if found is None:
             found = own.get(fd) or next_ofd()
             group.rows.insert(place, (found, pid, fd))
-        entry = _read_entry(pid, fd, found, link)
-        if entry is not None:
-            entries.append(entry)
+        row = rows[fd]
+        thing = replace(row.object, key=f"anon:{found}") if row.object.key == "anon:0" else row.object
+        entries.append(replace(row, ofd=found, object=thing))
     return tuple(entries)

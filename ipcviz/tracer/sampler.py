@@ -316,7 +316,8 @@ class Sampler:
         computed = table_of(state, pid)
         if set(numbers) == set(computed) and reason != "launched":
             return
-        entries = descriptors.read_table(pid, self._context.next_ofd, known=known_descriptors(state))
+        objects = {ofd: file.object for ofd, file in state.open_files.items()}
+        entries = descriptors.read_table(pid, self._context.next_ofd, known_descriptors(state), objects)
         if entries is None:
             return
         differed = tuple(sorted(set(numbers) ^ set(computed))) if reason != "launched" else ()

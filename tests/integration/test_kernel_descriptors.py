@@ -235,7 +235,9 @@ def test_fork_shares_all_descriptions_and_opening_a_pipe_end_again_does_not(pupp
     try:
         parent = descriptors.read_table(puppet.pid, numbers)
         known = {entry.ofd: (puppet.pid, entry.fd) for entry in parent}
+        objects = {entry.ofd: entry.object.key for entry in parent}
         heir = {entry.fd: entry for entry in descriptors.read_table(child, numbers, known)}
+        assert tuple(heir.values()) == descriptors.read_table(child, numbers, known, objects)
         for entry in parent:
             assert heir[entry.fd].ofd == entry.ofd, entry
             assert heir[entry.fd].object == entry.object
