@@ -157,7 +157,8 @@ class Service:
                 self._listen_to_output()
             now = time.monotonic()
             if now >= next_sample:
-                engine.sample()
+                if engine.alive():
+                    engine.sample()
                 took = time.monotonic() - now
                 next_sample = now + max(period, took / SAMPLE_SHARE)
                 continue
