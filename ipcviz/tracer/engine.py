@@ -26,6 +26,7 @@ from ipcviz.tracer.call_stops import CallStops
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.launch import LaunchError
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.signal_stops import SignalStops
@@ -315,9 +316,11 @@ class Engine:
     def _refuse(self, process: TracedProcess, path: str, first: bool) -> None:
         name = path.rpartition("/")[2] or "the program"
         message = f"{name} is not a 64-bit {self._context.arch.machine} program: ipcviz can't decode its calls"
-        what_now = ". Run a native build." if first else "; it runs on and is only sampled."
+        if first:
+            raise LaunchError(f"{message}. Run a 64-bit build.")
         t, n = self._context.stamp()
-        self._context.emit(Trouble(t=t, n=n, pid=process.pid, fatal=first, message=message + what_now))
+        message += "; it runs on and is only sampled."
+        self._context.emit(Trouble(t=t, n=n, pid=process.pid, message=message))
 
     def _break_in_program(self, process: TracedProcess, program: str) -> None:
         """Breakpoints in what the kernel itself has mapped: a static program, or musl's loader."""
