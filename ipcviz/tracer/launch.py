@@ -181,7 +181,7 @@ _MASK_BEFORE: Final[set[int]] = set()
 
 def shield() -> None:
     """Let the tracer survive the terminal's signals, which are for the command; remember what was set before."""
-    _MASK_BEFORE.update(int(s) for s in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+    _MASK_BEFORE.update(int(s) for s in signal.pthread_sigmask(signal.SIG_SETMASK, ()))
     for signo in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
         remember(signo)
         signal.signal(signo, signal.SIG_IGN)
