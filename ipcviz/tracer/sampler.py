@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
 from ipcviz.events import (
     Level,
     Maps,
@@ -71,8 +73,13 @@ class Sampler:
     # What others tell the sampler.
 
     def know_semaphore(self, info: SemaphoreInfo, pid: int, address: int) -> None:
-        """A semaphore lies at this address of that process."""
-        self._addresses.setdefault(info.key, (info, {}))[1][pid] = address
+        """A semaphore lies at this address of that process.
+
+        sem_open maps it under a temporary name and links it to its own afterwards, so a later name is the better one.
+        """
+        known, places = self._addresses.get(info.key, (info, {}))
+        places[pid] = address
+        self._addresses[info.key] = (info if info.name else known, places)
 
     def inherit(self, parent: int, child: int) -> None:
         """A fork: the child has the parent's mappings at the same addresses."""
@@ -265,7 +272,18 @@ class Sampler:
 
     # Semaphores.
 
+    def _name_semaphores(self) -> None:
+        """Names as they are now: what was mapped under a temporary name has its own since."""
+        if not any(info.kind == "named" for info, _ in self._addresses.values()):
+            return
+        names = {f"{dev}:{ino}": name for (dev, ino), name in semaphores.named_semaphores().items()}
+        for key, (info, places) in self._addresses.items():
+            name = names.get(info.object, info.name)
+            if info.kind == "named" and name != info.name:
+                self._addresses[key] = (msgspec.structs.replace(info, name=name), places)
+
     def _changed_semaphores(self) -> Iterable[SemaphoreLevel]:
+        self._name_semaphores()
         for key, (info, places) in list(self._addresses.items()):
             for pid, address in list(places.items()):
                 raw = memory.read(pid, address, 16)
