@@ -1,0 +1,59 @@
+"""What the tests on the real kernel share."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.harness import Actor, Bench, Programs, actors
+
+ACTORS = actors()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.kernel)
+            if not sys.platform.startswith("linux"):
+                item.add_marker(pytest.mark.skip(reason="observing needs Linux"))
+
+
+@pytest.fixture(scope="session")
+def programs() -> Iterator[Programs]:
+    """The fixture programs; a test that uses them is skipped without a compiler."""
+    if not shutil.which("cc"):
+        pytest.skip("no C compiler (cc) for the fixture programs")
+    folder = Path(tempfile.mkdtemp(prefix="ipcviz-programs-"))
+    folder.chmod(0o755)
+    yield Programs(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def benches() -> Iterator[dict[str, Bench]]:
+    """A bench for each actor that can run Python at all."""
+    found = {}
+    for actor in ACTORS:
+        bench = Bench(actor)
+        if bench.start([sys.executable, "-c", ""], stderr=subprocess.DEVNULL).wait() == 0:
+            found[actor.name] = bench
+        else:
+            bench.close()
+    yield found
+    for bench in found.values():
+        bench.close()
+
+
+@pytest.fixture(params=ACTORS, ids=lambda actor: actor.name)
+def bench(request: pytest.FixtureRequest, benches: dict[str, Bench]) -> Bench:
+    """A place to run commands in, as root and as an ordinary user."""
+    actor: Actor = request.param
+    if actor.name not in benches:
+        pytest.skip("an ordinary user can't be made here: the interpreter is out of reach, or setpriv or unshare fails")
+    return benches[actor.name]

@@ -1,0 +1,118 @@
+"""ipcviz is ended in the middle: nothing that it launched is left, and no object of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import termios
+from pathlib import Path
+
+import pytest
+
+from ipcviz import events as ev
+from tests.integration.harness import TAG, Bench, Programs, contents, kernel_objects, read_stream, settled, tagged
+from tests.integration.watched import Watched
+
+COMMAND = ["bash", "-c", "setsid sleep 100 & yes | cat >/dev/null & (trap '' TERM INT; sleep 100) & sleep 100; echo on"]
+
+
+def members(run: Watched) -> list[tuple[int, str]]:
+    return tagged(tag_of(run))
+
+
+def tag_of(run: Watched) -> str:
+    found = Path(f"/proc/{run.process.pid}/environ").read_bytes().split(b"\0")
+    return next(entry for entry in found if entry.startswith(TAG.encode())).decode().removeprefix(f"{TAG}=")
+
+
+def tracer_of(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("TracerPid:\t")[1].split()[0])
+
+
+def in_full_swing(run: Watched) -> int:
+    """Wait until all of the command's processes are there; a process of it."""
+    state = run.until(lambda s: sum(p.name in ("sleep", "yes", "cat") for p in s.processes.values()) == 5)
+    names = [p.name for p in state.processes.values() if p.fate == "alive"]
+    assert sorted(name for name in names if name != "bash") == ["cat", "sleep", "sleep", "sleep", "yes"]
+    return next(p.pid for p in state.processes.values() if p.name == "cat")
+
+
+@pytest.mark.parametrize("option", ["--no-pty", "--pty"])
+@pytest.mark.parametrize("victim", ["command line", "tracer"])
+@pytest.mark.parametrize("signo", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_nothing_is_left(bench: Bench, victim: str, signo: signal.Signals, option: str) -> None:
+    if victim == "tracer" and signo not in (signal.SIGKILL, signal.SIGTERM):
+        pytest.skip("only the command line is at the terminal")
+    before = kernel_objects()
+    with Watched(bench, COMMAND, (), option) as run:
+        tag = tag_of(run)
+        one = in_full_swing(run)
+        os.kill(run.process.pid if victim == "command line" else tracer_of(one), signo)
+        run.process.wait(10)
+        left = settled(lambda: tagged(tag), 5.0)
+        for pid, _ in left:
+            os.kill(pid, signal.SIGKILL)
+        assert not left
+        assert run.process.returncode != 0
+    assert not contents(bench.temporary)
+    assert not contents(bench.work)
+    assert not kernel_objects() - before
+    assert read_stream_until_cut(bench)
+
+
+def read_stream_until_cut(bench: Bench) -> list[ev.Event]:
+    """Whatever came before the end can be read; at most the last line is cut."""
+    data = bench.stream.read_bytes()
+    whole = data[: data.rindex(b"\n") + 1]
+    bench.stream.write_bytes(whole)
+    return read_stream(bench.stream)
+
+
+def test_the_terminals_interrupt_is_for_the_command(bench: Bench) -> None:
+    """^C at the terminal goes to the whole foreground group: the command decides what it does, as it would alone."""
+    script = "trap 'echo caught; exit 6' INT; echo ready >ready; while :; do sleep 0.05; done"
+    master, slave = os.openpty()
+    bench.clear()
+    process = bench.start(
+        bench.observed(["bash", "-c", script]),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(slave)
+    assert settled(lambda: [] if (bench.work / "ready").exists() else [1], 10) == []
+    os.write(master, b"\x03")
+    assert process.wait(10) == 6
+    assert b"caught" in os.read(master, 1000)
+    os.close(master)
+
+
+def test_a_semaphore_in_use_is_not_left_broken(bench: Bench, programs: Programs) -> None:
+    """Killed while breakpoints are set, ipcviz takes the launched processes with it, and no file is changed."""
+    libc = next(
+        Path(line.split()[-1]) for line in Path("/proc/self/maps").read_text().splitlines() if "/libc.so.6" in line
+    )
+    before = libc.read_bytes()
+    with Watched(bench, ["sh", "-c", f"while :; do {programs['sem_shared']}; done"], ()) as run:
+        tag = tag_of(run)
+        run.until(lambda s: len(s.semaphores) >= 2)
+        os.kill(run.process.pid, signal.SIGKILL)
+        run.process.wait(10)
+        assert not settled(lambda: tagged(tag), 5.0)
+    assert libc.read_bytes() == before
+
+
+def test_the_reader_of_our_output_goes_away(bench: Bench) -> None:
+    """`ipcviz trace ... | head -1`: the command gets its SIGPIPE, as it would alone."""
+    argv = bench.observed(["sh", "-c", "yes; echo $? >status"])
+    bench.clear()
+    with bench.start(argv, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(2) == b"y\n"
+        process.stdout.close()
+        assert process.wait(20) == 0
+    assert (bench.work / "status").read_text() == "141\n"
