@@ -148,12 +148,10 @@ class Bench:
             TAG: tag,
         }
 
-    def start(self, argv: list[str], **options: object) -> subprocess.Popen[bytes]:
-        """Start a command as the actor, in the working folder."""
-        env = self.environment(uuid.uuid4().hex)
-        return subprocess.Popen(
-            [*self.actor.prefix, *argv], cwd=self.work, start_new_session=True, **{"env": env, **options}
-        )  # type: ignore[call-overload,no-any-return]
+    def start(self, argv: list[str], *, tag: str = "", **options: Any) -> subprocess.Popen[bytes]:
+        """Start a command as the actor, in the working folder; its processes have `tag` in their environment."""
+        env = self.environment(tag or uuid.uuid4().hex)
+        return subprocess.Popen([*self.actor.prefix, *argv], cwd=self.work, env=env, start_new_session=True, **options)
 
     def run(
         self,

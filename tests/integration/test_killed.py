@@ -12,19 +12,10 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
-from tests.integration.harness import TAG, Bench, Programs, contents, kernel_objects, read_stream, settled, tagged
+from tests.integration.harness import Bench, Programs, contents, kernel_objects, read_stream, settled, tagged
 from tests.integration.watched import Watched
 
 COMMAND = ["bash", "-c", "setsid sleep 100 & yes | cat >/dev/null & (trap '' TERM INT; sleep 100) & sleep 100; echo on"]
-
-
-def members(run: Watched) -> list[tuple[int, str]]:
-    return tagged(tag_of(run))
-
-
-def tag_of(run: Watched) -> str:
-    found = Path(f"/proc/{run.process.pid}/environ").read_bytes().split(b"\0")
-    return next(entry for entry in found if entry.startswith(TAG.encode())).decode().removeprefix(f"{TAG}=")
 
 
 def tracer_of(pid: int) -> int:
@@ -48,11 +39,10 @@ def test_nothing_is_left(bench: Bench, victim: str, signo: signal.Signals, optio
         pytest.skip("only the command line is at the terminal")
     before = kernel_objects()
     with Watched(bench, COMMAND, (), option) as run:
-        tag = tag_of(run)
         one = in_full_swing(run)
         os.kill(run.process.pid if victim == "command line" else tracer_of(one), signo)
         run.process.wait(10)
-        left = settled(lambda: tagged(tag), 5.0)
+        left = settled(lambda: tagged(run.tag), 5.0)
         for pid, _ in left:
             os.kill(pid, signal.SIGKILL)
         assert not left
@@ -98,11 +88,10 @@ def test_a_semaphore_in_use_is_not_left_broken(bench: Bench, programs: Programs)
     )
     before = libc.read_bytes()
     with Watched(bench, ["sh", "-c", f"while :; do {programs['sem_shared']}; done"], ()) as run:
-        tag = tag_of(run)
         run.until(lambda s: len(s.semaphores) >= 2)
         os.kill(run.process.pid, signal.SIGKILL)
         run.process.wait(10)
-        assert not settled(lambda: tagged(tag), 5.0)
+        assert not settled(lambda: tagged(run.tag), 5.0)
     assert libc.read_bytes() == before
 
 

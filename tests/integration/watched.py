@@ -7,6 +7,7 @@ import errno
 import os
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -32,7 +33,10 @@ class Watched:
         self.events: list[ev.Event] = []
         self._decoder = msgspec.json.Decoder(ev.Event)
         self._offset = 0
-        self.process = bench.start(bench.observed(argv, *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.tag = uuid.uuid4().hex
+        self.process = bench.start(
+            bench.observed(argv, *options), tag=self.tag, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
 
     def __enter__(self) -> Watched:
         return self
