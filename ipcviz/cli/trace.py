@@ -127,7 +127,7 @@ def _copy(session: LiveSession, sink: IO[bytes], *, pty: bool) -> int:
             writable = _write(sink, b"".join(encoder.encode(event) + b"\n" for event in events))
         for event in events:
             if isinstance(event, Output) and pty:
-                os.write(1, event.data)
+                _show(session, event.data)
             elif isinstance(event, Trouble):
                 click.echo(f"ipcviz: {event.message}", err=True)
             if isinstance(event, Finished):
@@ -146,6 +146,16 @@ def _write(sink: IO[bytes], data: bytes) -> bool:
         )
         return False
     return True
+
+
+def _show(session: LiveSession, data: bytes) -> None:
+    """What the command wrote to its terminal, to our standard output; if nobody reads there, the session ends."""
+    try:
+        while data:
+            data = data[os.write(1, data) :]
+    except BrokenPipeError:
+        session.killed_by = signal.SIGPIPE
+        session.send(Quit())
 
 
 def _type(session: LiveSession) -> bool:

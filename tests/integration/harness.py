@@ -164,7 +164,7 @@ class Bench:
         """Run a command to its end and gather what it did and left."""
         self.clear()
         tag = uuid.uuid4().hex
-        before = kernel_objects()
+        before = kernel_objects(self.actor.uid)
         run = _run_on_terminal if terminal else _run_on_pipes
         status, out, err = run([*self.actor.prefix, *argv], self.work, self.environment(tag), stdin, seconds)
         left = settled(lambda: tagged(tag), 3.0)
@@ -172,7 +172,7 @@ class Bench:
         for pid, _ in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        objects = settled(lambda: sorted(kernel_objects() - before), 1.0)
+        objects = settled(lambda: sorted(kernel_objects(self.actor.uid) - before), 1.0)
         return Outcome(
             status=status if status >= 0 else 128 - status,
             stdout=out,
@@ -276,16 +276,19 @@ def settled(look: Callable[[], list[Any]], seconds: float) -> list[Any]:
     return found
 
 
-def kernel_objects() -> set[str]:
-    """Names of all System V objects, shared memory objects and POSIX queues."""
+def kernel_objects(uid: int) -> set[str]:
+    """Names of the System V objects, shared memory objects and POSIX queues of a user: others' come and go."""
     found = set()
     for kind in ("sem", "msg", "shm"):
         with contextlib.suppress(OSError):
-            for line in Path("/proc/sysvipc", kind).read_text().splitlines()[1:]:
-                found.add(f"{kind} {line.split()[1]}")
+            names, *lines = [line.split() for line in Path("/proc/sysvipc", kind).read_text().splitlines()]
+            found |= {f"{kind} {line[1]}" for line in lines if int(line[names.index("uid")]) == uid}
     for folder in ("/dev/shm", "/dev/mqueue"):
         with contextlib.suppress(OSError):
-            found |= {f"{folder}/{name}" for name in os.listdir(folder)}
+            for path in Path(folder).iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    if path.lstat().st_uid == uid:
+                        found.add(str(path))
     return found
 
 

@@ -37,7 +37,7 @@ def in_full_swing(run: Watched) -> int:
 def test_nothing_is_left(bench: Bench, victim: str, signo: signal.Signals, option: str) -> None:
     if victim == "tracer" and signo not in (signal.SIGKILL, signal.SIGTERM):
         pytest.skip("only the command line is at the terminal")
-    before = kernel_objects()
+    before = kernel_objects(bench.actor.uid)
     with Watched(bench, COMMAND, (), option) as run:
         one = in_full_swing(run)
         os.kill(run.process.pid if victim == "command line" else tracer_of(one), signo)
@@ -49,7 +49,7 @@ def test_nothing_is_left(bench: Bench, victim: str, signo: signal.Signals, optio
         assert run.process.returncode != 0
     assert not contents(bench.temporary)
     assert not contents(bench.work)
-    assert not kernel_objects() - before
+    assert not kernel_objects(bench.actor.uid) - before
     assert read_stream_until_cut(bench)
 
 
@@ -105,3 +105,16 @@ def test_the_reader_of_our_output_goes_away(bench: Bench) -> None:
         process.stdout.close()
         assert process.wait(20) == 0
     assert (bench.work / "status").read_text() == "141\n"
+
+
+def test_the_reader_of_the_commands_terminal_goes_away(bench: Bench) -> None:
+    """With a terminal of its own, what the command writes goes through us: then we die of SIGPIPE, and it with us."""
+    argv = bench.observed(["yes"], "--pty")
+    bench.clear()
+    with bench.start(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(3) == b"y\r\n"
+        process.stdout.close()
+        assert process.wait(20) == 141
+        assert process.stderr.read() == b""
