@@ -211,11 +211,13 @@ def describe_wait(state: State, wait: Wait) -> str:
 
 
 def full_words(thing: Object) -> str:
-    """How full a full pipe is: `full: 62,029 B in 16 of 16 pages`; just `full` if it was not looked at."""
+    """Why a writer sleeps: `full: 62,029 B in 16 of 16 pages`, or `for room` if the last look still found some."""
     level = thing.level
     if level is None:
         return "full"
-    if level.slots_total:
+    if level.writable:
+        return f"for room: {level.queued:,} B waiting"
+    if level.slots_total and level.writable is False:
         return f"full: {level.queued:,} B in {level.slots_total} of {level.slots_total} pages"
     return f"full: {level.queued:,} B of {level.capacity:,} B" if level.capacity else f"full: {level.queued:,} B"
 
@@ -257,6 +259,7 @@ _FOR_SIGNAL: Final = frozenset({"pause", "rt_sigsuspend", "rt_sigtimedwait"})
 _FOR_TIME: Final = frozenset({"nanosleep", "clock_nanosleep"})
 _FOR_CHILD: Final = frozenset({"wait4", "waitid", "waitpid"})
 _FOR_READY: Final = frozenset({"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"})
+_ON_DISK: Final = frozenset({"file", "directory", "block device"})
 _OTHER: Final[dict[str, tuple[str, Literal["blocked", "idle"]]]] = {
     "futex": ("a futex", "blocked"),
     "accept": ("for a connection", "idle"),
@@ -306,8 +309,12 @@ def _wait(state: State, thread: Thread, call: CallInProgress) -> Wait:
     if call.name in READS:
         if thing is not None and thing.info.kind == "terminal":
             return made("for input", "idle")
+        if thing is not None and thing.info.kind in _ON_DISK:
+            return made("for the disk")
         return made("empty")
     if call.name in WRITES:
+        if thing is not None and thing.info.kind in _ON_DISK:
+            return made("for the disk")
         return made(full_words(thing) if thing is not None else "full")
     if call.name in OPENS:
         flags = str(call.args.get("flags", ""))

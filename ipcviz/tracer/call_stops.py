@@ -293,11 +293,17 @@ class CallStops:
             look = procfs.read_stat(task.process.pid, tid)
             if look is None or look.state not in "SD":
                 continue
-            entered.announced = True
-            del self._entered[tid]
             name, args, key = entered.name, entered.args, entered.object
             if name in OPENS:
                 key = self._fifo_key(task.process.pid, str(args.get("path", "")))
+            if key:
+                # The level first, for the reason that the wait is given; then it must still be one.
+                self._sampler.levels_now((key,))
+                look = procfs.read_stat(task.process.pid, tid)
+                if look is None or look.state not in "SD":
+                    continue
+            entered.announced = True
+            del self._entered[tid]
             t, n = self._context.stamp()
             self._context.emit(
                 Waiting(
@@ -313,8 +319,6 @@ class CallStops:
                     wchan=procfs.wchan(task.process.pid, tid) or "",
                 )
             )
-            if key:
-                self._sampler.levels_now((key,))
 
     def pending_waits(self) -> bool:
         """Whether some thread's call is still to be looked at by `announce_waits`."""
