@@ -125,12 +125,16 @@ def _frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str) -> 
     style = "selected" if chosen else "lit" if node.lit else style
     inner = rect.w - 2
     title_style = "gone" if node.faded else "lit" if node.lit else "title"
-    corner = node.corner if width(node.corner) + 4 <= inner - min(width(node.title), 4) else ""
-    room = inner - 2 - (width(corner) + 3 if corner else 0)
+    name = min(width(node.title), 8)  # rather no PID than half a name
+    close = width(node.corner) + name + 5 > inner
+    corner = node.corner if width(node.corner) + name + (3 if close else 5) <= inner else ""
+    room = inner - 2 - (width(corner) + (1 if close else 3) if corner else 0)
     title = clip(node.title, room)
     canvas.put(rect.x, rect.y, glyphs[0] + glyphs[1] * inner + glyphs[2], style)
     canvas.put(rect.x + 1, rect.y, f" {title} ", title_style)
-    if corner:
+    if corner and close:
+        canvas.put(rect.right - 2 - width(corner), rect.y, f"{corner} ", "pid")
+    elif corner:
         canvas.put(rect.right - 3 - width(corner), rect.y, f" {corner} ", "pid")
     for y in range(rect.y + 1, rect.bottom - 1):
         canvas.put(rect.x, y, glyphs[3] + " " * inner + glyphs[3], style)
@@ -154,7 +158,7 @@ def _process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     y = rect.y + 1
     if lead and inner < 12 and rows > 1:  # narrow: the letter has a row of its own
         y, lead, rows = y + 1, 0, rows - 1
-    words = _wrap(first.text, inner - lead, max(1, min(3, rows - bool(rest))))
+    words = _wrap(first.text, inner - lead, max(1, min(3, rows)))
     for number, text in enumerate(words):
         if number < rows:
             canvas.put(x + lead, y + number, text, "gone" if node.faded else "text")

@@ -79,12 +79,11 @@ class _Builder:
         """All of it."""
         by_object: dict[str, list[query.Link]] = defaultdict(list)
         for link in query.links(self.state, self.held):
-            if link.pid in self.processes:
+            if link.pid in self.processes and not self._idle_from_outside(link):
                 by_object[link.object].append(link)
-        for key, links in sorted(by_object.items()):
-            thing = self.state.objects.get(key)
-            if thing is not None:
-                self._object(thing, links, by_object)
+        things = [t for t in (self.state.objects.get(key) for key in sorted(by_object)) if t is not None]
+        for thing in sorted(things, key=lambda t: t.info.kind in ("file", "terminal")):  # ends when flows are known
+            self._object(thing, by_object[thing.info.key], by_object)
         self._waits_without_descriptor()
         self._semaphores(by_object)
         self._signals()
@@ -263,7 +262,7 @@ class _Builder:
                 continue
             node = f"t:{key}:{side}"
             moved = thing.bytes_out if side == "in" else thing.bytes_in
-            mark = "" if thing.exact else "at least "
+            mark = "" if thing.exact else ">="
             self._add(
                 Node(
                     id=node,
@@ -298,11 +297,23 @@ class _Builder:
     def _is_output(self, thing: Object, link: query.Link) -> bool:
         if link.pid in self.supervisors or not link.writes or not link.fds:
             return False
-        if thing.info.kind == "terminal":
+        rows = query.table_of(self.state, link.pid)
+        files = [self.state.open_files.get(rows[fd].ofd) for fd in link.fds if fd in rows]
+        if thing.info.kind == "terminal" or not any(f is not None and f.opened_by for f in files):
             process = self.processes[link.pid]
             first = 1 in link.fds and process.executed and link.pid in self.strong
             return first or (self._used(link) and thing.last_writer == link.pid)
         return True
+
+    def _idle_from_outside(self, link: query.Link) -> bool:
+        """Whether it is a descriptor of before the session that nobody has used: it says nothing of this system."""
+        if link.mapped or not link.fds or 0 in link.fds or 1 in link.fds:
+            return False
+        rows = query.table_of(self.state, link.pid)
+        files = [self.state.open_files.get(rows[fd].ofd) for fd in link.fds if fd in rows]
+        if any(f is not None and f.opened_by for f in files):
+            return False
+        return not self._used(link) and not any(w.object == link.object for w in self.waits[link.pid])
 
     def _used(self, link: query.Link) -> bool:
         rows = query.table_of(self.state, link.pid)
@@ -483,4 +494,4 @@ def _base(path: str) -> str:
 def _through(thing: Object) -> tuple[Line, ...]:
     if not thing.bytes_in and not thing.bytes_out:
         return ()
-    return (Line(f"{'' if thing.exact else '>'}{bytes_text(max(thing.bytes_in, thing.bytes_out))} through", "dim"),)
+    return (Line(f"{'' if thing.exact else '>='}{bytes_text(max(thing.bytes_in, thing.bytes_out))} through", "dim"),)

@@ -59,10 +59,11 @@ def _levels(scene: Scene, nodes: dict[str, Node]) -> dict[str, int]:
     """Each flowing process's level: one more than the highest that feeds it, cycles cut at the oldest process."""
     writers, readers = _ends_of(scene, nodes)
     after: dict[str, set[str]] = defaultdict(set)
+    flowing = sorted((n for n in scene.nodes if is_process(n) and not n.tree), key=lambda n: (n.order, n.id))
+    ranked = {n.id for n in flowing}
     for thing, sources in writers.items():
         for source in sources:
-            after[source].update(t for t in readers.get(thing, ()) if t != source)
-    flowing = sorted((n for n in scene.nodes if is_process(n) and not n.tree), key=lambda n: (n.order, n.id))
+            after[source].update(t for t in readers.get(thing, ()) if t != source and t in ranked)
     order: list[str] = []
     state: dict[str, int] = {}
     ahead: dict[str, list[str]] = defaultdict(list)

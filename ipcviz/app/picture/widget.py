@@ -82,21 +82,25 @@ class Picture(ScrollView, can_focus=True):
         & > .picture--group { color: $foreground; text-style: bold; }
         & > .picture--tube { color: $foreground 60%; }
         & > .picture--fill { color: #2b8cd6; }
-        & > .picture--full { color: #d55e00; }
+        & > .picture--full { color: #e69f00; }
         & > .picture--memory { color: #009e73; }
         & > .picture--semaphore { color: #b5639a; }
-        & > .picture--signal { color: #d55e00; }
-        & > .picture--lit { color: #e69f00; text-style: bold; }
+        & > .picture--signal { color: #e8793a; }
+        & > .picture--lit { color: #f0e442; text-style: bold; }
         & > .picture--selected { color: $foreground; text-style: bold; }
-        & > .picture--chip-running { background: #009e73; color: black; text-style: bold; }
-        & > .picture--chip-blocked { background: #e8743b; color: black; text-style: bold; }
+        & > .picture--chip-running { background: #29b98a; color: black; text-style: bold; }
+        & > .picture--chip-blocked { background: #e69f00; color: black; text-style: bold; }
         & > .picture--chip-asleep { background: #56b4e9; color: black; text-style: bold; }
         & > .picture--chip-stopped { background: #f0e442; color: black; text-style: bold; }
         & > .picture--chip-zombie { background: #cc79a7; color: black; text-style: bold; }
         & > .picture--chip-gone { background: #999999; color: black; text-style: bold; }
     }
     Picture:light {
-        & > .picture--lit { color: #9a5b00; }
+        & > .picture--lit { color: #b00040; }
+        & > .picture--signal { color: #a03c00; }
+        & > .picture--full { color: #c77800; }
+        & > .picture--memory { color: #00664a; }
+        & > .picture--semaphore { color: #8a3a72; }
         & > .picture--fill { color: #0072b2; }
     }
     """

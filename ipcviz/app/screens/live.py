@@ -17,9 +17,9 @@ from ipcviz.app.bars import PANEL_KEYS, PanelBar, ProcessBar, StatusLine
 from ipcviz.app.panels import Buffers, Descriptors, LogPanel, OutputPanel, Panel, Proc, Semaphores, Signals, StoryPanel
 from ipcviz.app.panels.buffers import BUFFERED
 from ipcviz.app.panels.output import TypingLine
+from ipcviz.app.picture import Picture
 from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.modals import SignalScreen
-from ipcviz.app.screens.placeholder import Picture
 from ipcviz.app.view import View
 from ipcviz.events import AnyCommand, Peek, SendSignal
 from ipcviz.events import Input as TypedInput
@@ -169,6 +169,7 @@ class LiveScreen(Screen[None]):
                 panel.show_view(view)
             picture = self.query_one(Picture)
             if picture.display and self.query_one("#left").display:
+                picture.lit = view.lit
                 picture.state = view.state
         self._peek(view)
 
@@ -207,9 +208,9 @@ class LiveScreen(Screen[None]):
 
     def on_picture_selected(self, event: Picture.Selected) -> None:
         """Something in the picture was selected."""
-        if event.kind in ("process", "thread"):
+        if event.kind == "process":
             self.select(pid=int(event.key))
-        else:
+        elif event.kind == "object":
             self.select(key=str(event.key))
 
     def action_slot(self, digit: int) -> None:

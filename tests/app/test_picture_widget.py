@@ -1,0 +1,134 @@
+"""The picture as a widget: what it repaints, what it selects, how it looks."""
+
+import pytest
+from textual.app import App
+
+from ipcviz.app.picture import Picture
+from ipcviz.model.reduce import reduce_all
+from ipcviz.model.state import State
+from tests import picture_states as systems
+
+
+class Shell(App):
+    CSS = "Picture { height: 1fr; }"
+
+    def __init__(self, state, theme="textual-dark"):
+        super().__init__()
+        self.start, self.look = state, theme
+        self.told = []
+
+    def compose(self):
+        yield Picture(self.start)
+
+    def on_mount(self):
+        self.theme = self.look
+
+    def on_picture_selected(self, event):
+        self.told.append((event.kind, event.key))
+
+
+def text(app):
+    picture = app.query_one(Picture)
+    return "\n".join(picture.render_line(y).text for y in range(picture.size.height))
+
+
+async def test_a_click_selects_and_says_what():
+    app = Shell(systems.pipeline_full())
+    async with app.run_test(size=(80, 24)) as pilot:
+        picture = app.query_one(Picture)
+        rect = picture._layout_now.rects["p:12"]
+        await pilot.click(Picture, offset=(rect.x + 3, rect.y + 1))
+        assert app.told == [("process", 12)]
+        rect = picture._layout_now.rects["o:pipe:[4711]"]
+        await pilot.click(Picture, offset=(rect.x + 3, rect.middle))
+        assert app.told[-1] == ("object", "pipe:[4711]")
+        await pilot.click(Picture, offset=(0, 0))
+        assert len(app.told) == 2
+
+
+async def test_arrow_keys_walk_along_the_pipeline():
+    app = Shell(systems.pipeline_full())
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.query_one(Picture).focus()
+        app.query_one(Picture).show_selection("process", 12)
+        await pilot.press("right", "right", "right", "left")
+        assert app.told == [
+            ("object", "pipe:[4711]"),
+            ("process", 13),
+            ("object", "8:101"),
+            ("process", 13),
+        ]
+
+
+async def test_the_selected_one_has_a_double_frame():
+    app = Shell(systems.pipeline_full())
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert "╔" not in text(app)
+        app.query_one(Picture).show_selection("process", 13)
+        await pilot.pause()
+        assert text(app).count("╔") == 1
+        assert app.told == []
+
+
+async def test_a_new_state_repaints_only_the_rows_that_changed(monkeypatch):
+    m = systems.pipeline_maker(("cat",), ("wc",))
+    m.level(systems.pipe(4711), 100)
+    app = Shell(m.state)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        picture = app.query_one(Picture)
+        picture.lit = frozenset()
+        picture.state = m.state
+        await pilot.pause()
+        regions = []
+        monkeypatch.setattr(picture, "refresh", lambda *rows, **kw: regions.extend(rows))
+        m.level(systems.pipe(4711), 60000)
+        picture.state = reduce_all(m.events)
+        assert 1 <= len(regions) <= 3
+        assert all(r.height == 1 for r in regions)
+        regions.clear()
+        picture.state = reduce_all(m.events)
+        assert regions == []
+
+
+async def test_enter_opens_a_group():
+    app = Shell(systems.fan(20))
+    async with app.run_test(size=(120, 36)) as pilot:
+        picture = app.query_one(Picture)
+        group = next(n for n in picture.scene.nodes if n.kind == "group")
+        picture.focus()
+        picture.choose(group)
+        await pilot.press("enter")
+        assert len([n for n in picture.scene.nodes if n.kind == "process"]) == 21
+        await pilot.press("enter")
+        assert any(n.kind == "group" for n in picture.scene.nodes)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20, 5), (80, 24)])
+async def test_any_size_and_nothing_to_show_are_fine(size):
+    for state in (State(), systems.tree(), systems.client_server(5)):
+        app = Shell(state)
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            assert text(app) is not None
+
+
+async def test_what_is_too_large_can_be_scrolled_to():
+    app = Shell(systems.client_server(6))
+    async with app.run_test(size=(50, 6)) as pilot:
+        picture = app.query_one(Picture)
+        await pilot.pause()
+        assert picture.virtual_size.height > 6
+        last = max(picture.scene.nodes, key=lambda n: picture._layout_now.rects[n.id].y)
+        picture.choose(last)
+        await pilot.pause()
+        assert picture.scroll_offset.y > 0
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+@pytest.mark.parametrize("name", ["pipeline_full", "mmap_queue"])
+def test_looks(snap_compare, name, size, theme):
+    if theme == "textual-light" and size == (120, 36):
+        pytest.skip("one light picture of each is enough")
+    assert snap_compare(Shell(systems.ALL[name](), theme), terminal_size=size)

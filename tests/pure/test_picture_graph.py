@@ -1,0 +1,142 @@
+"""What of a state gets into the picture."""
+
+import msgspec
+import pytest
+
+from ipcviz.app.picture.graph import KEPT, build
+from ipcviz.events import Exited, Forked, Reaped
+from ipcviz.model.reduce import reduce_all
+from ipcviz.model.state import State
+from tests import picture_states as systems
+
+
+def nodes(state, **kw):
+    return {n.id: n for n in build(state, **kw).nodes}
+
+
+def flows(state, **kw):
+    return {(e.source, e.target) for e in build(state, **kw).edges if e.kind == "flow"}
+
+
+def test_a_pipeline_flows_from_file_to_file():
+    state = systems.pipeline_full()
+    assert flows(state) == {
+        ("t:8:100:in", "p:12"),
+        ("p:12", "o:pipe:[4711]"),
+        ("o:pipe:[4711]", "p:13"),
+        ("p:13", "t:8:101:out"),
+    }
+    found = nodes(state)
+    assert found["p:12"].letter == "B"
+    assert found["p:12"].lines[0].text == "write(1) P1 full"
+    assert found["p:11"].tree
+    assert not found["p:12"].tree
+
+
+def test_full_is_what_blocks_a_writer_and_not_what_equals_the_capacity():
+    gauge = nodes(systems.pipeline_full())["o:pipe:[4711]"].gauges[0]
+    assert gauge.queued == 62029 < gauge.capacity
+    assert gauge.full
+    m = systems.pipeline_maker(("cat",), ("wc",))
+    m.level(systems.pipe(4711), 65536, writable=True)
+    assert not nodes(m.state)["o:pipe:[4711]"].gauges[0].full
+
+
+def test_a_pipe_that_was_never_looked_at_says_so():
+    assert not nodes(systems.ring())["o:pipe:[800]"].gauges[0].known
+
+
+def test_the_last_stage_writes_to_the_terminal():
+    assert ("p:14", "t:88:3:out") in flows(systems.pipeline_three())
+    assert ("p:12", "t:88:3:out") not in flows(systems.pipeline_three())
+
+
+def test_a_forgotten_write_end_is_a_dotted_line():
+    edges = {(e.source, e.target, e.kind) for e in build(systems.forgotten_end()).edges}
+    assert ("p:71", "o:pipe:[4711]", "hold") in edges
+    assert ("o:pipe:[4711]", "p:71", "flow") in edges
+
+
+def test_a_socket_pair_is_one_tube_with_two_gauges_client_first():
+    state = systems.client_server(1)
+    tube = nodes(state)["o:socket:[600]"]
+    assert [g.backwards for g in tube.gauges] == [False, True]
+    assert [g.queued for g in tube.gauges] == [52000, 0]
+    assert {("p:40", tube.id), (tube.id, "p:50")} <= flows(state)
+    assert "o:socket:[601]" not in nodes(state)
+
+
+def test_semaphores_stand_in_the_memory_that_holds_them_with_their_waiters():
+    block = nodes(systems.mmap_queue())["o:8:300"]
+    assert [line.text for line in block.lines] == ["M1 = 0", "M2 = 3", "M3 = 0 ←32"]
+    assert block.kind == "memory"
+
+
+def test_pending_signals_and_timers_point_at_their_process():
+    edges = {(e.source, e.target) for e in build(systems.sleep_race()).edges if e.kind == "signal"}
+    assert edges == {("s:timer:41:14", "p:41"), ("s:signal:41:2", "p:41")}
+
+
+def test_the_dead_are_marked_then_leave():
+    state = systems.ended()
+    found = nodes(state)
+    assert found["p:12"].letter == "Z"
+    assert found["p:12"].lines[0].text == "zombie, killed by SIGPIPE"
+    assert found["p:13"].faded
+    later = msgspec.structs.replace(state, t=state.t + KEPT + 1)
+    assert "p:13" not in nodes(later)
+    assert "p:12" in nodes(later)
+
+
+def test_alike_processes_fold_and_open():
+    found = nodes(systems.tree())
+    groups = [n for n in found.values() if n.kind == "group"]
+    assert [n.title for n in groups] == ["cc1 x9"] * 6
+    assert len({n.id for n in groups}) == 6
+    opened = nodes(systems.tree(), opened=frozenset({groups[0].id}))
+    assert len(opened) == len(found) - 1 + 9
+
+
+def test_workers_of_one_pipe_fold_into_one_writer():
+    found = flows(systems.fan(48))
+    assert len(found) == 2
+    assert any(source.startswith("g:") for source, _ in found)
+
+
+def test_an_opened_group_goes_on_with_its_other_edges():
+    scene = build(systems.tree())
+    ids = {n.id for n in scene.nodes}
+    assert all(e.source in ids and e.target in ids for e in scene.edges)
+
+
+def test_roles_and_hostile_names_are_plain_text():
+    state = reduce_all([Forked(t=0, pid=5, parent=1, how="launched", name="[/foo]\x1b[31m", argv=("x", "[pid]\n"))])
+    node = nodes(state, roles={5: "[red]"})["p:5"]
+    assert node.title == "[/foo]\\x1b[31m"
+    assert "[red]" in [line.text for line in node.lines]
+    assert all(line.text.isprintable() for line in node.lines)
+
+
+@pytest.mark.parametrize("name", sorted(systems.ALL))
+def test_every_prefix_of_every_system_makes_a_sound_scene(name, monkeypatch):
+    seen = []
+    monkeypatch.setattr(systems, "reduce_all", lambda events: seen.extend(events) or reduce_all(events))
+    systems.ALL[name]()
+    for stop in range(0, len(seen), 7):
+        scene = build(reduce_all(seen[:stop]))
+        ids = [n.id for n in scene.nodes]
+        assert len(ids) == len(set(ids))
+        assert all(e.source in ids and e.target in ids for e in scene.edges)
+
+
+def test_nothing_makes_an_empty_scene():
+    assert build(State()).nodes == ()
+    gone = reduce_all(
+        [
+            Forked(t=0, pid=5, parent=1, how="launched"),
+            Exited(t=1, pid=5),
+            Reaped(t=1, pid=5),
+            Forked(t=9, pid=6, parent=1),
+        ]
+    )
+    assert [n.id for n in build(gone).nodes] == ["p:6"]

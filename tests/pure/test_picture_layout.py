@@ -1,0 +1,157 @@
+"""Places: no overlaps, inside, stable, deterministic; and the drawing of them."""
+
+from itertools import combinations, pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ipcviz.app.picture.draw import paint
+from ipcviz.app.picture.graph import build
+from ipcviz.app.picture.layout import arrange
+from ipcviz.app.picture.scene import Edge, Gauge, Line, Node, Scene
+from ipcviz.app.text import width
+from ipcviz.model.reduce import reduce_all
+from tests import picture_states as systems
+
+SIZES = [(80, 24), (80, 14), (120, 36), (40, 10)]
+
+
+def check(scene, layout):
+    for a, b in combinations(layout.rects.values(), 2):
+        assert not a.overlaps(b)
+    assert set(layout.rects) == {n.id for n in scene.nodes}
+    for rect in layout.rects.values():
+        assert min(rect.x, rect.y) >= 0
+        assert rect.right <= layout.extent[0]
+        assert rect.bottom <= layout.extent[1]
+    for route in layout.routes.values():
+        for x, y in route:
+            assert x in range(layout.extent[0])
+            assert y in range(layout.extent[1])
+            assert not any(r.x <= x < r.right and r.y <= y < r.bottom for r in layout.rects.values())
+        assert all(abs(a[0] - b[0]) + abs(a[1] - b[1]) == 1 for a, b in pairwise(route))
+
+
+@st.composite
+def scenes(draw):
+    """Any mixture of processes and things between them, sensible or not."""
+    people = draw(st.integers(0, 9))
+    things = draw(st.integers(0, 6))
+    kinds = ["pipe", "socket", "memory", "file", "semaphore", "signal"]
+    nodes = [
+        Node(
+            id=f"p:{i}",
+            kind="process",
+            title=draw(st.sampled_from(["sh", "[/foo]", "日本語日本語日本語", "a-very-long-name-indeed"])),
+            corner=str(i),
+            letter="R",
+            chip="running",
+            lines=(Line("running"),),
+            order=(float(i), i),
+            parent=f"p:{draw(st.integers(0, i - 1))}" if i and draw(st.booleans()) else "",
+            tree=draw(st.booleans()),
+        )
+        for i in range(people)
+    ]
+    for i in range(things):
+        kind = draw(st.sampled_from(kinds))
+        lines = tuple(Line(f"M{k} = {k}") for k in range(draw(st.integers(0, 5))))
+        nodes.append(Node(id=f"o:{i}", kind=kind, title=f"P{i}", lines=lines, gauges=(Gauge(5, 9, known=True),)))
+    edges = {}
+    if people and things:
+        for _ in range(draw(st.integers(0, 14))):
+            a, b = f"p:{draw(st.integers(0, people - 1))}", f"o:{draw(st.integers(0, things - 1))}"
+            source, target = (a, b) if draw(st.booleans()) else (b, a)
+            edge = Edge(source, target, draw(st.sampled_from(["flow", "hold", "signal"])), both=draw(st.booleans()))
+            edges[edge.key] = edge
+    for node in nodes:
+        if node.parent:
+            edges[node.parent, node.id, "child"] = Edge(node.parent, node.id, "child")
+    return Scene(tuple(nodes), tuple(edges.values()))
+
+
+@settings(max_examples=60, deadline=None)
+@given(scenes(), scenes(), st.sampled_from(SIZES))
+def test_boxes_never_overlap_and_lines_go_around_them(first, second, size):
+    layout = arrange(first, size)
+    check(first, layout)
+    after = arrange(second, size, layout)
+    check(second, after)
+    rows = paint(second, after)
+    assert len(rows) == after.extent[1]
+    assert all(sum(width(text) for text, _ in row) == after.extent[0] for row in rows)
+
+
+@settings(max_examples=30, deadline=None)
+@given(scenes(), st.sampled_from(SIZES))
+def test_the_same_scene_gives_the_same_picture(scene, size):
+    assert arrange(scene, size) == arrange(scene, size)
+    assert arrange(scene, size, arrange(scene, size)) == arrange(scene, size)
+
+
+@pytest.mark.parametrize("name", sorted(systems.ALL))
+@pytest.mark.parametrize("size", SIZES)
+def test_systems_lie_well(name, size):
+    scene = build(systems.ALL[name]())
+    layout = arrange(scene, size)
+    check(scene, layout)
+    assert len(layout.routes) >= len([e for e in scene.edges if e.kind == "flow"])
+    if size in ((80, 24), (120, 36)):
+        assert layout.extent == size, "it has to be scrolled"
+
+
+def test_a_pipeline_reads_from_left_to_right():
+    scene = build(systems.pipeline_full())
+    rects = arrange(scene, (80, 24)).rects
+    line = [rects[i] for i in ("t:8:100:in", "p:12", "o:pipe:[4711]", "p:13", "t:8:101:out")]
+    assert all(a.right <= b.x for a, b in pairwise(line))
+    assert len({r.middle for r in line}) == 1
+    assert rects["p:11"].bottom <= rects["p:12"].y
+
+
+def test_what_stays_does_not_move_when_others_go():
+    m = systems.pipeline_maker(("yes",), ("head", "-1"))
+    before = arrange(build(m.state), (80, 24))
+    m.add(systems.Exited, pid=13)
+    m.add(systems.Reaped, pid=13, by=11)
+    scene = build(m.state)
+    after = arrange(scene, (80, 24), before)
+    assert after.rects["p:11"] == before.rects["p:11"]
+    assert after.rects["p:12"] == before.rects["p:12"]
+    m.t += 10
+    m.add(systems.Exited, pid=12)
+    last = arrange(build(m.state), (80, 24), after)
+    assert "p:13" not in last.rects
+    assert last.rects["p:11"] == before.rects["p:11"]
+
+
+def test_what_stays_does_not_move_when_others_come():
+    m = systems.Maker()
+    m.launch(1, "make")
+    for pid in (2, 3):
+        m.fork(1, pid, f"cc{pid}")
+    m.wait(1, "wait4")
+    before = arrange(build(m.state), (160, 40))
+    m.fork(3, 8, "as")
+    m.fork(1, 9, "ld")
+    after = arrange(build(m.state), (160, 40), before)
+    assert {i: after.rects[i] for i in before.rects} == before.rects
+    assert "p:9" in after.rects
+
+
+def test_amounts_and_words_are_drawn():
+    scene = build(systems.pipeline_full())
+    text = "\n".join("".join(t for t, _ in row) for row in paint(scene, arrange(scene, (120, 30))))
+    assert "62,029/65,536" in text
+    assert "full" in text
+    assert "█" in text
+    assert "write(1) P1 full" in text
+
+
+def test_a_queue_that_holds_something_is_never_drawn_empty():
+    m = systems.pipeline_maker(("cat",), ("wc",))
+    m.level(systems.pipe(4711), 1)
+    scene = build(reduce_all(m.events))
+    text = "\n".join("".join(t for t, _ in row) for row in paint(scene, arrange(scene, (80, 24))))
+    assert text.count("█") == 1
