@@ -97,6 +97,11 @@ def remove_all(process: TracedProcess, tid: int, arch: Arch) -> None:
     process.breakpoints.clear()
 
 
+def are_in(process: TracedProcess, tid: int, arch: Arch) -> bool:
+    """Whether a process's breakpoints are in the memory of a thread of another one too: a fork copied them."""
+    return all(memory.read(tid, address, len(arch.breakpoint)) == arch.breakpoint for address in process.breakpoints)
+
+
 def step_over(task: Task, arch: Arch, registers: list[int], address: int, mask: int) -> int | None:
     """Execute the instruction that a breakpoint replaced, and leave the thread stopped behind it.
 

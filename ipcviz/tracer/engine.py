@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from typing import Final
 
 from ipcviz.events import (
@@ -47,6 +48,15 @@ QUIET_SECONDS: Final = 1.0
 """How long a sampled process has to be below its budget before its calls are traced in full again."""
 
 
+ENDED_KEPT: Final = 64
+"""How many processes that have ended are kept for what their orphans need."""
+
+ORPHAN_SECONDS: Final = 0.04
+TELLING_SECONDS: Final = 1.0
+"""How long a new process may be known by its first stop alone before it counts as an orphan: shorter if its parent,
+as /proc shows it, is none of ours, and so was given to it."""
+
+
 class Engine:
     """Drives the traced threads of one session.
 
@@ -60,7 +70,8 @@ class Engine:
     def __init__(self, arch: Arch, config: LaunchConfig, emitter: Emitter, *, always: bool = False) -> None:
         self._context = Context(arch, config, emitter)
         self._always = always
-        self._early: dict[int, int] = {}
+        self._early: dict[int, tuple[int, float]] = {}
+        self._ended_lately: deque[TracedProcess] = deque(maxlen=ENDED_KEPT)
         self._root = 0
         self._ended_with: tuple[int, int] | None = None
         self.sampler = Sampler(self._context)
@@ -107,6 +118,7 @@ class Engine:
         for task in list(self._context.tasks.values()):
             if task.semaphore and self.sampler.left_futex(task):
                 self._semaphores.acquired(task)
+        self._adopt_orphans()
         self._reconsider()
 
     def announce_waits(self) -> None:
@@ -129,7 +141,7 @@ class Engine:
         task = self._context.tasks.get(tid)
         if task is None:
             # A child's first stop can come before its parent's fork event.
-            self._early[tid] = status
+            self._early[tid] = (status, time.monotonic())
             return
         signo = os.WSTOPSIG(status)
         event = status >> 16
@@ -236,6 +248,8 @@ class Engine:
         self.resume(task)
 
     def _born(self, task: Task, tid: int, event: int) -> None:
+        if tid in self._context.tasks:
+            return
         parent = task.process
         status = procfs.read_status(tid)
         t, n = self._context.stamp()
@@ -272,7 +286,31 @@ class Engine:
             )
         early = self._early.pop(tid, None)
         if early is not None:
-            self.take(tid, early)
+            self.take(tid, early[0])
+
+    def _adopt_orphans(self) -> None:
+        """Know children whose makers were killed before they could tell of them: nobody else would let them go on."""
+        now = time.monotonic()
+        for tid, (first_stop, since) in list(self._early.items()):
+            status = procfs.read_status(tid)
+            if status is None or status.tgid != tid:
+                continue
+            if now - since < (TELLING_SECONDS if status.ppid in self._context.processes else ORPHAN_SECONDS):
+                continue
+            del self._early[tid]
+            process = TracedProcess(tid)
+            # Which process made it is not known, but its breakpoints are in the memory that it was given.
+            for other in (*reversed(self._ended_lately), *self._context.processes.values()):
+                if other.breakpoints and breakpoints.are_in(other, tid, self._context.arch):
+                    process.breakpoints, process.retired = dict(other.breakpoints), set(other.retired)
+                    process.foreign = other.foreign
+                    break
+            self._adopt(process, tid)
+            t, n = self._context.stamp()
+            self._context.emit(Forked(t=t, n=n, pid=tid, parent=status.ppid, how="fork", name=status.name))
+            self.sampler.check_table(tid, "attached")
+            self.sampler.process_now(tid)
+            self.take(tid, first_stop)
 
     def _executed(self, task: Task, former: int) -> None:
         process = task.process
@@ -348,6 +386,7 @@ class Engine:
                 self._context.emit(ThreadExited(t=t, n=n, pid=process.pid, tid=tid, code=code))
             return
         self._context.processes.pop(tid, None)
+        self._ended_lately.append(process)
         self.sampler.forget_memory(tid)
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         signo = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0

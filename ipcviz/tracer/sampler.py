@@ -338,7 +338,7 @@ class Sampler:
         entries = descriptors.read_table(pid, self._context.next_ofd, known_descriptors(state), objects)
         if entries is None:
             return
-        differed = tuple(sorted(set(numbers) ^ set(computed))) if reason != "launched" else ()
+        differed = tuple(sorted(set(numbers) ^ set(computed))) if reason not in ("launched", "attached") else ()
         t, n = self._context.stamp()
         self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason=reason, differed=differed))
 

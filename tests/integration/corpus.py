@@ -83,6 +83,8 @@ SHELL = (
     Entry("coprocess_cat", "coproc cat; echo one >&${COPROC[1]}; read -u ${COPROC[0]} x; echo got $x; kill $COPROC_PID; "
           "wait $COPROC_PID; echo $?", "bash"),
     Entry("timeout_kills", "timeout 0.2 sleep 20; echo $?; timeout -s KILL 0.2 sleep 20; echo $?; timeout 5 true; echo $?"),
+    Entry("killed_while_forking", "exec 2>/dev/null; for i in 1 2 3 4 5 6 7 8; do timeout -s KILL 0.0$i sh -c 'while :; do (:); done'; echo $?; "
+          "done", "bash"),
     Entry("xargs_parallel", "seq 1 30 | xargs -P 4 -n 3 sh -c 'echo $(($1 + $2 + $3))' x | sort -n", full=True),
     Entry("find_xargs", "mkdir -p a/b c; touch a/1 a/b/2 c/3; find . -type f -print0 | xargs -0 ls | sort"),
     Entry("make_jobs", "make -s -j2 -f - all <<'END' | sort\nall: a b c d\na b c d:\n\t@echo made $@ && $(MAKE) -s -f /dev/null "
