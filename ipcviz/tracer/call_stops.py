@@ -13,7 +13,7 @@ from ipcviz.kernel.arch import call_numbers
 from ipcviz.model.calls import OPENS
 from ipcviz.model.query import table_of
 from ipcviz.tracer import breakpoints, escape, mend
-from ipcviz.tracer.calls import CONDITIONS, DATA, KNOWN, NO_RETURN
+from ipcviz.tracer.calls import CONDITIONS, DATA, KNOWN, MARKER_PATH, NO_RETURN
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import decode_arguments
 from ipcviz.tracer.effects import Effects, Returned, removed_name
@@ -22,6 +22,9 @@ from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.tasks import Entered, Task
 
 MARKER_PREFIX: Final = "/.ipcviz/step/"
+MARKER_LIMIT: Final = 200
+"""Bytes of a marker's text that are read."""
+
 ANNOUNCE_SECONDS: Final = 0.003
 """How long a thread has to be inside a call before a look at /proc asks whether it sleeps there."""
 
@@ -88,6 +91,9 @@ class CallStops:
             task.entered.announced = thread is not None and thread.waiting is not None
             return
         name = self._context.names.get(info.number, "")
+        if name in MARKER_PATH and info.arch == self._context.arch.audit:
+            looked_for = memory.read_string(task.tid, info.args[MARKER_PATH[name]], len(MARKER_PREFIX) + MARKER_LIMIT)
+            self._mark(task, os.fsdecode(looked_for or b""))
         if name not in KNOWN or info.arch != self._context.arch.audit or not _matters(name, info.args):
             task.entered = None
             return
@@ -103,10 +109,7 @@ class CallStops:
             task.entered = None
             return
         args = decode_arguments(task.tid, name, info.args)
-        path = args.get("path")
-        if isinstance(path, str) and path.startswith(MARKER_PREFIX):
-            t, n = self._context.stamp()
-            self._context.emit(Marker(t=t, n=n, pid=process.pid, tid=task.tid, text=path[len(MARKER_PREFIX) :]))
+        self._mark(task, str(args.get("path", "")))
         fd = args.get("fd")
         data = b""
         if name in OUTGOING:
@@ -123,6 +126,13 @@ class CallStops:
             data=data,
             removed=removed_name(process.pid, name, args),
         )
+
+    def _mark(self, task: Task, path: str) -> None:
+        """If a path that a program looks for is a marker, say so."""
+        if path.startswith(MARKER_PREFIX):
+            t, n = self._context.stamp()
+            text = path[len(MARKER_PREFIX) :]
+            self._context.emit(Marker(t=t, n=n, pid=task.process.pid, tid=task.tid, text=text))
 
     def _vector(self, tid: int, name: str, raw: tuple[int, ...], limit: int = 1 << 62) -> bytes:
         """The first bytes of an I/O vector, or of a message's."""

@@ -183,6 +183,10 @@ DATA: Final[dict[str, Signature]] = {
 }
 """Calls that move data or wait for it: a process is stopped at them only while it is traced in full."""
 
+MARKER_PATH: Final[dict[str, int]] = {"stat": 0, "lstat": 0, "newfstatat": 1, "fstatat": 1, "statx": 1}
+"""Calls that only look at a path, and which argument that is: a program may leave a marker by them. They are far too
+frequent to be structural, and are looked at only while a process is traced in full."""
+
 KNOWN: Final[dict[str, Signature]] = {**STRUCTURAL, **DATA}
 
 # fcntl commands (linux/fcntl.h) that change what is shown; the others are many and change nothing.

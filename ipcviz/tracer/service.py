@@ -20,7 +20,7 @@ from ipcviz.kernel import descriptors, ptrace, seccomp
 from ipcviz.kernel.arch import native
 from ipcviz.kernel.memory import PAGE_SIZE
 from ipcviz.tracer import launch
-from ipcviz.tracer.calls import CONDITIONS, DATA, STRUCTURAL
+from ipcviz.tracer.calls import CONDITIONS, DATA, MARKER_PATH, STRUCTURAL
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.engine import OPTIONS, Engine
@@ -96,7 +96,7 @@ class Service:
         if trouble:
             raise launch.LaunchError(trouble)
         missing = descriptors.missing_features()
-        marks = {**STRUCTURAL, **DATA} if config.full else STRUCTURAL
+        marks = {*STRUCTURAL, *DATA, *MARKER_PATH} if config.full else set(STRUCTURAL)
         program = seccomp.build(arch, marks, CONDITIONS)
         if not config.seccomp:
             program = b""
