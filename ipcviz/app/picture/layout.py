@@ -76,8 +76,9 @@ def arrange(scene: Scene, size: tuple[int, int], previous: Layout | None = None)
         if kept is not None:
             return kept
     cells = rank(scene)
-    scale = _scale(scene, cells, size)
-    return _place(scene, cells, scale, size, shape, None)
+    made = _place(scene, cells, _scale(scene, cells, size), size, shape, None)
+    assert made is not None, "only a layout that must keep places can fail"
+    return made
 
 
 def _keep(scene: Scene, previous: Layout, shape: tuple[object, ...]) -> Layout | None:
@@ -109,12 +110,7 @@ def _keep(scene: Scene, previous: Layout, shape: tuple[object, ...]) -> Layout |
         was, now = fresh[edge.source][0] < fresh[edge.target][0], cells[edge.source][0] < cells[edge.target][0]
         if was and not now:
             return None
-    layout = _place(scene, cells, previous.scale, previous.size, shape, previous)
-    if layout.extent[0] > max(previous.size[0], previous.extent[0]) or layout.extent[1] > max(
-        previous.size[1], previous.extent[1]
-    ):
-        return None
-    return layout
+    return _place(scene, cells, previous.scale, previous.size, shape, previous)
 
 
 def _height(node: Node, scale: int) -> int:
@@ -189,8 +185,8 @@ def _place(
     size: tuple[int, int],
     shape: tuple[object, ...],
     previous: Layout | None,
-) -> Layout:
-    """Cells of the grid to cells of the screen, and the ways of the edges."""
+) -> Layout | None:
+    """Cells of the grid to cells of the screen, and the ways of the edges; None if it outgrows the one before."""
     gutter = _WIDTHS[scale[0]][3]
     widths = _column_widths(scene, cells, scale)
     if previous is not None:
@@ -219,6 +215,8 @@ def _place(
     right = max((r.right for r in rects.values()), default=0)
     bottom = max((r.bottom for r in rects.values()), default=0)
     extent = (max(size[0], right), max(size[1], bottom, origin[1] + need))
+    if previous is not None and (extent[0] > previous.extent[0] or extent[1] > previous.extent[1]):
+        return None
     router = Router(rects, *extent, frozenset(n.id for n in scene.nodes if n.kind in TUBES))
     routes: dict[EdgeKey, Route] = {}
     order = {"flow": 0, "signal": 1, "child": 2, "hold": 3}
