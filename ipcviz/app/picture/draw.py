@@ -315,7 +315,7 @@ def _tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
             canvas.put(rect.right - 3 - width(word), top, f" {word} ", "chip-blocked" if word == "full" else "dim")
         _fill(canvas, gauges[0], rect.x, middle, rect.w)
         canvas.put(rect.x, middle + 1, line, wall)
-        canvas.put(rect.x + 1, middle + 1, f" {_amount(gauges[0], rect.w - 4)} ", "text")
+        canvas.put(rect.x + 1, middle + 1, f" {_amount(gauges[0], rect.w - 4 if rect.w > 11 else rect.w - 2)} ", "text")
         y = middle + 2
         lines = list(node.lines)
         if word == "full" and width(word) > room:

@@ -74,6 +74,7 @@ class _Builder:
             if pid in parents and waits and all(w.reason == "for a child" for w in waits)
         }
         self.strong: set[int] = set()
+        self.fed: set[int] = set()  # those whose standard input is a channel: what they write goes on somewhere
 
     def scene(self) -> Scene:
         """All of it."""
@@ -129,6 +130,8 @@ class _Builder:
             strong = (reads or writes) and link.pid not in self.supervisors
             if strong:
                 self.strong.add(link.pid)
+                if reads and 0 in link.fds:
+                    self.fed.add(link.pid)
             for flag, use, source, target in (
                 (link.writes, writes, f"p:{link.pid}", node),
                 (link.reads, reads, node, f"p:{link.pid}"),
@@ -301,7 +304,7 @@ class _Builder:
         files = [self.state.open_files.get(rows[fd].ofd) for fd in link.fds if fd in rows]
         if thing.info.kind == "terminal" or not any(f is not None and f.opened_by for f in files):
             process = self.processes[link.pid]
-            first = 1 in link.fds and process.executed and link.pid in self.strong
+            first = 1 in link.fds and process.executed and link.pid in self.fed
             return first or (self._used(link) and thing.last_writer == link.pid)
         return True
 

@@ -23,6 +23,7 @@ _WIDTHS: Final = (
     (17, 13, 9, 3),
     (15, 10, 8, 3),
     (14, 8, 7, 2),
+    (14, 9, 7, 1),
     (11, 6, 6, 1),
 )
 # heights: process, gap; the same
@@ -255,6 +256,12 @@ def _stretch(widths: dict[int, int], scene: Scene, cells: dict[str, Cell], room:
     tubes = sorted({cells[n.id][0] for n in scene.nodes if not is_process(n) and n.kind not in ENDS})
     people = sorted({cells[n.id][0] for n in scene.nodes if is_process(n)})
     widths = dict(widths)
+    for node in scene.nodes:
+        column = cells[node.id][0]
+        if node.kind in ENDS and column not in tubes and column not in people:
+            more = max(0, min(room, len(node.title) + 4 - widths[column], 14 - widths[column]))
+            widths[column] += more
+            room -= more
     for columns, most in ((tubes, 30), (people, 34)):
         if not columns or room <= 0:
             continue

@@ -43,7 +43,7 @@ def waits_of(state: State, process: Process) -> tuple[query.Wait, ...]:
 def chip(state: State, process: Process, waits: tuple[query.Wait, ...]) -> tuple[str, str]:
     """Its state as a letter and the name of the letter's style.
 
-    `R` runs, `B` is blocked until another process acts, `S` waits for time, a signal or a child, `D` waits for a
+    `R` runs, `B` is blocked until another process acts, `S` waits for time, a signal or input, `D` waits for a
     device, `T` is stopped, `Z` has ended and was not waited for, `x` is gone.
     """
     if process.fate != "alive":
@@ -51,8 +51,7 @@ def chip(state: State, process: Process, waits: tuple[query.Wait, ...]) -> tuple
     if process.stopped_by:
         return "T", "stopped"
     if waits:
-        blocked = any(w.kind == "blocked" and w.reason != "for a child" for w in waits)
-        return ("B", "blocked") if blocked else ("S", "asleep")
+        return ("B", "blocked") if any(w.kind == "blocked" for w in waits) else ("S", "asleep")
     thread = state.threads.get(process.pid)
     letter = process.sample.state if process.sample else thread.state if thread else "?"
     some_wait = any(state.threads[t].waiting for t in process.threads if t in state.threads)
