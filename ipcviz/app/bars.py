@@ -63,22 +63,20 @@ class ProcessBar(Bar):
     """The processes, with the digit that selects each."""
 
     def items(self, view: View, width: int) -> list[Item]:
-        """Digit, state and name of each process."""
+        """Digit, state and name of each process that has a digit, and how many more there are."""
         found: list[Item] = []
-        for process in view.processes:
-            digit = view.slots.get(process.pid)
-            if process.fate == "gone" and digit is None:
-                continue
-            letter, chip = view.chip(process.pid)
-            name = visible(process.name or "process")[:16] + f"[{process.pid}]"
+        for pid, digit in sorted(view.slots.items(), key=lambda item: item[1]):
+            process = view.state.processes[pid]
+            letter, chip = view.chip(pid)
+            name = visible(process.name or "process")[:16] + f"[{pid}]"
             if not process.full and process.fate == "alive":
                 name += "~"
             if process.fate != "alive":
                 end = signal_name(process.exit_signal) if process.exit_signal else str(process.exit_code)
                 name += f" {end}"
-            chosen = process.pid == view.pid
+            chosen = pid == view.pid
             spans: tuple[Span, ...] = (
-                (f"{digit or ' '}", "dim"),
+                (f"{digit}", "dim"),
                 (f" {letter} ", "gone-chip" if chip == "gone" else chip),
                 (
                     f">{name}<" if chosen else f" {name} ",
@@ -86,11 +84,10 @@ class ProcessBar(Bar):
                 ),
                 (" ", ""),
             )
-            found.append((spans, ("process", process.pid)))
-        if sum(len(text) for spans, _ in found for text, _ in spans) > width:
-            # No room for all: those that are gone go first, then the last ones.
-            alive = [item for item in found if item[1] is None or view.state.processes[int(item[1][1])].fate != "gone"]
-            return alive or found
+            found.append((spans, ("process", pid)))
+        more = sum(1 for p in view.state.processes.values() if p.fate != "gone" and p.pid not in view.slots)
+        if more:
+            found.append((((f"+{more} more in /proc", "dim"),), ("panel", "proc")))
         return found or [((("no process yet", "dim"),), None)]
 
 

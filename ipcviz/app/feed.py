@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ipcviz.app.history import Ghost, Log, Meter, Trail
 from ipcviz.app.terminal import Terminal
 from ipcviz.app.view import Held, View
-from ipcviz.events import Event, Finished, Output, Sample, Trouble
+from ipcviz.events import Event, Exited, Finished, Output, Sample, Trouble
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
@@ -101,7 +101,7 @@ class Feed:
             lit=frozenset(self._lit),
             ghosts=MappingProxyType(dict(self._ghosts)),
             trails=MappingProxyType(self.trails),
-            cpu=MappingProxyType({pid: meter.percent(now) for pid, meter in self.meters.items()}),
+            meters=MappingProxyType(self.meters),
             slots=MappingProxyType(dict(self.slots)),
             log=self.log,
             log_end=self.log.end,
@@ -131,7 +131,7 @@ class Feed:
         elif isinstance(event, Output):
             self.terminal.feed(event.data, event.dropped)
         else:
-            if after.processes is not before.processes:
+            if len(after.processes) != len(before.processes) or isinstance(event, Exited):
                 self._give_slots(after)
             sentence = narrate(event, before, after)
             if sentence is not None:

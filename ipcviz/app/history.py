@@ -79,6 +79,12 @@ class Meter:
         """So many seconds of CPU time were used by `t`."""
         self._points.append((t, seconds))
 
+    def copy(self) -> Meter:
+        """A copy that no longer changes."""
+        other = Meter()
+        other._points = self._points.copy()
+        return other
+
     def percent(self, now: float, window: float = 1.0) -> float | None:
         """CPU use over the last `window` seconds in percent of one CPU; None until there are two looks."""
         if len(self._points) < 2:

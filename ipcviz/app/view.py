@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from ipcviz.app.history import Ghost, Log, Trail
+from ipcviz.app.history import Ghost, Log, Meter, Trail
 from ipcviz.app.terminal import Terminal
 from ipcviz.model import query
 from ipcviz.model.state import Process, State
@@ -38,7 +38,7 @@ class View:
         lit: What changed a moment ago, as `State.changed` names it.
         ghosts: Descriptors that were closed a moment ago, by table and number.
         trails: Levels of the last minute, by object key.
-        cpu: CPU use in percent of one CPU, by pid; None if not known yet.
+        meters: CPU use, by pid.
         slots: The digit that selects a process, by pid.
         log: The log; entries from `log_end` on are not part of this view.
         log_end: Number of the entry after the last one.
@@ -58,7 +58,7 @@ class View:
         lit: frozenset[tuple[str | int, ...]],
         ghosts: Mapping[tuple[int, int], Ghost],
         trails: Mapping[str, Trail],
-        cpu: Mapping[int, float | None],
+        meters: Mapping[int, Meter],
         slots: Mapping[int, int],
         log: Log,
         log_end: int,
@@ -75,7 +75,8 @@ class View:
         self.lit = lit
         self.ghosts = ghosts
         self.trails = trails
-        self.cpu = cpu
+        self.meters = meters
+        self._waits: dict[int, query.Wait | None] = {}
         self.slots = slots
         self.log = log
         self.log_end = log_end
@@ -88,9 +89,10 @@ class View:
         self.object = object
 
     def frozen(self) -> View:
-        """The same view with the parts that grow (the levels of the last minute) copied, for a pause."""
+        """The same view with the parts that grow (levels of the last minute, CPU use) copied, for a pause."""
         view = self.select(self.pid, self.object)
         view.trails = {key: trail.copy() for key, trail in self.trails.items()}
+        view.meters = {pid: meter.copy() for pid, meter in self.meters.items()}
         return view
 
     def select(self, pid: int, key: str) -> View:
@@ -101,7 +103,7 @@ class View:
             lit=self.lit,
             ghosts=self.ghosts,
             trails=self.trails,
-            cpu=self.cpu,
+            meters=self.meters,
             slots=self.slots,
             log=self.log,
             log_end=self.log_end,
@@ -131,16 +133,16 @@ class View:
             sorted(self.state.processes.values(), key=lambda p: (p.fate == "gone", p.fate != "alive", p.born, p.pid))
         )
 
-    @cached_property
-    def waits(self) -> dict[int, query.Wait]:
-        """What each thread waits for, by tid."""
-        found = {}
-        for tid, thread in self.state.threads.items():
-            if thread.waiting is not None:
-                wait = query.wait_of(self.state, tid)
-                if wait is not None:
-                    found[tid] = wait
-        return found
+    def wait(self, tid: int) -> query.Wait | None:
+        """What a thread waits for; None if it runs."""
+        if tid not in self._waits:
+            self._waits[tid] = query.wait_of(self.state, tid)
+        return self._waits[tid]
+
+    def cpu(self, pid: int) -> float | None:
+        """A process's CPU use over the last second in percent of one CPU; None if it is not known yet."""
+        meter = self.meters.get(pid)
+        return meter.percent(self.now) if meter else None
 
     def chip(self, pid: int) -> tuple[str, str]:
         """A process's state as a letter and the style of its chip.
@@ -155,11 +157,14 @@ class View:
             return ("Z", "zombie") if process.fate == "zombie" else ("x", "gone")
         if process.stopped_by:
             return "T", "stopped"
-        waits = [self.waits.get(tid) for tid in process.threads]
+        waits = [self.wait(tid) for tid in process.threads]
         if waits and all(waits):
             return ("B", "blocked") if any(w and w.kind == "blocked" for w in waits) else ("S", "asleep")
         thread = self.state.threads.get(pid)
-        letter = process.sample.state if process.sample else thread.state if thread else "?"
+        letter = thread.state if thread else "?"
+        if letter == "?" and process.sample:
+            letter = process.sample.state
         if letter in ("S", "D", "T", "Z") and not any(waits):
             return letter, "asleep" if letter == "S" else "blocked"
+        # t is a stop for a moment by ipcviz itself.
         return "R", "running"

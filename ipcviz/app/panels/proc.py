@@ -67,7 +67,7 @@ def _rows(view: View, process: Process, width: int) -> list[Row]:
     if sample is None:
         first.append((f" {'-':>5} {'-':>11} {'-':>8}", "dim"))
     else:
-        percent = view.cpu.get(process.pid)
+        percent = view.cpu(process.pid)
         cpu = "-" if percent is None or ended else f"{percent:.0f}%"
         used = f"{sample.user_time:.2f}+{sample.system_time:.2f}"
         faults = f"{_count(sample.minor_faults)}/{_count(sample.major_faults)}"
@@ -112,15 +112,18 @@ def _fate(process: Process) -> str:
     return f"{ended}, not waited for yet" if process.fate == "zombie" else ended
 
 
+_STATES: Final = {"R": "running", "t": "running", "?": "running", "S": "sleeps", "D": "waits for a device"}
+
+
 def _doing(view: View, thread: Thread | None, process: Process) -> str:
     """What a thread waits in, and for how long: `read(0) on P1, empty, 1.2 s`."""
     if process.stopped_by:
         return f"stopped by {signal_name(process.stopped_by)}"
     if thread is None:
         return "-"
-    wait = view.waits.get(thread.tid)
+    wait = view.wait(thread.tid)
     if wait is None:
-        return "running" if thread.state in ("R", "?") else f"state {thread.state}"
+        return _STATES.get(thread.state, f"state {thread.state}")
     seconds = max(0.0, view.now - wait.since)
     since = f", {seconds:.1f} s" if wait.since and seconds >= 0.1 else ""
     return f"{describe_wait(view.state, wait)}{since}"

@@ -71,7 +71,7 @@ def _row(view: View, semaphore: Semaphore, name: int, where: int, last: int, res
     holder = view.state.objects.get(semaphore.info.object)
     place = f"{holder.label}+{semaphore.info.offset}" if holder else ""
     touched = f"{semaphore.last_op} by {who(view.state, semaphore.last_pid)}" if semaphore.last_pid else "-"
-    waiting = _waiters(view, semaphore)
+    waiting = "" if unknown else _waiters(view, semaphore)
     return row(
         ("*" if lit else " ", "lit-chip" if lit else ""),
         " ",
