@@ -22,6 +22,8 @@ from ipcviz.session.errors import SessionError
 
 FRAMES: Final = 30
 """How often a second the stream is drained and the screen made anew."""
+SHARE: Final = 0.5
+"""The share of a processor that frames may use before some are left out."""
 BREATH: Final = 0.5
 """Seconds after which what depends on the time alone is shown anew."""
 
@@ -64,6 +66,10 @@ class IpcvizApp(App[None]):
         self.trouble: str = ""
         """The last trouble that ended the session, for who reads it after the app."""
         self._shown_at = -1.0
+        self._unseen = False
+        self._frame_at = 0.0
+        self._credit = 0.1
+        self._asked_at, self._used = time.monotonic(), time.process_time()
         self._said = 0
 
     def on_mount(self) -> None:
@@ -78,19 +84,26 @@ class IpcvizApp(App[None]):
             self.trouble = error.message
             self.push_screen(TroubleScreen(error.message, "It could not be started"))
             return
-        self._timer = self.set_interval(1 / FRAMES, self.tick, name="frames")
+        self._timer = self.set_interval(1 / FRAMES, self._frame, name="frames")
 
-    def tick(self) -> None:
+    def _frame(self) -> None:
+        """A tick that shows nothing while frames take more than their share of a processor."""
+        now, used = time.monotonic(), time.process_time()
+        self._credit = min(0.1, self._credit + (now - self._asked_at) * SHARE) - (used - self._used)
+        self._asked_at, self._used = now, used
+        self.tick(show=self._credit > 0 or now - self._frame_at >= BREATH)
+
+    def tick(self, *, show: bool = True) -> None:
         """One frame: drain, and if anything changed, show it. The only place where events come in."""
-        changed = self.feed.pump()
+        changed = self._unseen = self.feed.pump() or self._unseen
         now = self.feed.now
-        if changed or now - self._shown_at >= BREATH:
-            self._shown_at = now
+        if show and (changed or now - self._shown_at >= BREATH):
+            self._shown_at, self._frame_at, self._unseen = now, time.monotonic(), False
             self.live.take(self.feed.view())
         for event in self.feed.troubles[self._said :]:
             self._tell(event)
         self._said = len(self.feed.troubles)
-        if self.session.finished and not self.feed.behind and not changed and self.feed.settled:
+        if self.session.finished and self.feed.settled and not changed:
             self._timer.stop()
 
     def _tell(self, event: Trouble) -> None:

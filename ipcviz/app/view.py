@@ -122,6 +122,11 @@ class View:
         return self.held.holders(self.state)
 
     @property
+    def roles(self) -> Mapping[int, str]:
+        """The scenario's names for processes, by pid."""
+        return self.story[1].cast.roles if self.story else {}
+
+    @property
     def process(self) -> Process | None:
         """The selected process."""
         return self.state.processes.get(self.pid)

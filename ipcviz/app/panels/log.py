@@ -18,7 +18,7 @@ from ipcviz.narrate import DETAIL, NOISE, TURN, plain_size
 _MORE_ROWS: Final = 3
 """Rows that a long sentence may take beyond its first."""
 _STEP: Final = 256
-"""The height grows by so many rows at once: each change of it lays out the whole screen anew."""
+"""The height grows by at least so many rows at once: each change of it lays out the whole screen anew."""
 
 
 class LogPanel(Panel):
@@ -131,9 +131,8 @@ class LogPanel(Panel):
             for y in range(kept, max(len(self.rows), kept + len(old))):
                 self._strips.pop(y, None)
             self._growing = True
-            height = -(-len(self.rows) // _STEP) * _STEP
-            if self.virtual_size.height != height:
-                self.virtual_size = Size(width, height)
+            if not len(self.rows) <= self.virtual_size.height <= 2 * len(self.rows) + _STEP:
+                self.virtual_size = Size(width, len(self.rows) + len(self.rows) // 4 + _STEP)
             if self.following:
                 self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
             self._growing = False

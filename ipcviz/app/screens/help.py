@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import cleandoc
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
@@ -96,6 +97,12 @@ class HelpScreen(ModalScreen[None]):
     def action_scroll(self, by: int) -> None:
         """Scroll by a row."""
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+
+
+def plain_help(markdown: str) -> str:
+    """A widget's Markdown help as a paragraph of plain text, without its heading."""
+    lines = [line for line in cleandoc(markdown).splitlines() if not line.startswith("#")]
+    return " ".join(lines).replace("**", "").replace("`", "").strip()
 
 
 def _part(title: str, text: str) -> Content:

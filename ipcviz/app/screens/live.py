@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
@@ -18,7 +19,7 @@ from ipcviz.app.panels import Buffers, Descriptors, LogPanel, OutputPanel, Panel
 from ipcviz.app.panels.buffers import BUFFERED
 from ipcviz.app.panels.output import TypingLine
 from ipcviz.app.picture import Picture
-from ipcviz.app.screens.help import HelpScreen
+from ipcviz.app.screens.help import HelpScreen, plain_help
 from ipcviz.app.screens.modals import SignalScreen
 from ipcviz.app.view import View
 from ipcviz.events import AnyCommand, Peek, SendSignal
@@ -36,6 +37,9 @@ _PANELS: Final[dict[str, type[Panel] | type[OutputPanel]]] = {
     "output": OutputPanel,
 }
 
+_DEAR: Final = 0.015
+"""Seconds from which on drawing the picture is dear, and how many times as long it then rests."""
+_REST: Final = 4
 _FILTER: Final = "words that must occur, -word for those that must not; Enter keeps"
 _TOO_SMALL: Final = "ipcviz needs a terminal of at least 40 columns and 10 rows. What runs goes on. ctrl+q leaves."
 
@@ -118,6 +122,8 @@ class LiveScreen(Screen[None]):
         self.chosen_pid = 0
         self.chosen_object = ""
         self._peeked = ""
+        self._draw_again = 0.0
+        self._drawn_pid = 0
 
     def compose(self) -> ComposeResult:
         """Bars at the edges, picture above panels, further panels at the right where there is room."""
@@ -169,9 +175,22 @@ class LiveScreen(Screen[None]):
                 panel.show_view(view)
             picture = self.query_one(Picture)
             if picture.display and self.query_one("#left").display:
-                picture.lit = view.lit
-                picture.state = view.state
+                self._draw(picture, view)
         self._peek(view)
+
+    def _draw(self, picture: Picture, view: View) -> None:
+        """Have the picture drawn; one that costs much is drawn less often, so that the keys go on working."""
+        began = time.perf_counter()
+        if began < self._draw_again and not view.state.finished:
+            return
+        picture.lit = view.lit
+        picture.roles = view.roles
+        picture.state = view.state
+        if view.pid != self._drawn_pid:
+            self._drawn_pid = view.pid
+            picture.show_selection("process", view.pid)
+        cost = time.perf_counter() - began
+        self._draw_again = began + cost * _REST if cost > _DEAR else 0.0
 
     def _peek(self, view: View) -> None:
         """Have the waiting bytes copied only while somebody looks at them."""
@@ -349,6 +368,9 @@ class LiveScreen(Screen[None]):
         widget: Widget | None = self.focused
         while widget is not None and not getattr(widget, "HELP_TEXT", ""):
             widget = widget.parent if isinstance(widget.parent, Widget) else None
-        panels = [(panel.TITLE, panel.HELP_TEXT) for panel in _PANELS.values()]
+        picture = ("Picture", plain_help(Picture.HELP))
+        panels = [picture, *((panel.TITLE, panel.HELP_TEXT) for panel in _PANELS.values())]
         first = (getattr(widget, "TITLE", ""), getattr(widget, "HELP_TEXT", "")) if widget is not None else None
+        if isinstance(self.focused, Picture):
+            first = picture
         return HelpScreen(first=first if first in panels else None, panels=panels)
