@@ -5,6 +5,7 @@ import mmap
 import os
 import shutil
 import subprocess
+import sys
 
 import posix_ipc
 import pytest
@@ -188,4 +189,4 @@ def test_a_set_that_is_not_ours_to_read(semid):
     )
     # The modules are loaded while it is still root, whose files they may be.
     code = "import ipcviz.kernel.semaphores\n" + code
-    subprocess.run(["python", "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True)
