@@ -83,7 +83,7 @@ def test_the_dead_are_marked_then_leave():
     assert found["p:12"].letter == "Z"
     assert found["p:12"].lines[0].text == "zombie, killed by SIGPIPE"
     assert found["p:13"].faded
-    later = msgspec.structs.replace(state, t=state.t + KEPT + 1)
+    later = msgspec.structs.replace(state, t=state.t + KEPT)
     assert "p:13" not in nodes(later)
     assert "p:12" in nodes(later)
 
@@ -140,3 +140,38 @@ def test_nothing_makes_an_empty_scene():
         ]
     )
     assert [n.id for n in build(gone).nodes] == ["p:6"]
+
+
+def test_what_was_open_before_the_session_and_is_unused_is_not_drawn():
+    m = systems.Maker()
+    m.launch(5, "sh")
+    stray = systems.pipe(99)
+    m.add(
+        systems.Table,
+        pid=5,
+        entries=(systems.TableEntry(fd=251, ofd=7, object=stray, mode="w"),),
+        reason="launched",
+    )
+    assert "o:pipe:[99]" not in nodes(m.state)
+    m.move(5, "write", 251, stray, 10)
+    assert ("p:5", "o:pipe:[99]") in flows(m.state)
+
+
+def test_locks_of_a_run_time_in_private_memory_are_drawn_only_while_somebody_waits():
+    m = systems.Maker()
+    m.launch(5, "python3")
+    own = systems.SemaphoreInfo(key="sem:vm:5:4096", kind="unnamed", offset=4096)
+    m.add(systems.SemaphoreOp, pid=5, tid=5, op="post", semaphore=own, value=0)
+    assert "m:sem:vm:5:4096" not in nodes(m.state)
+    m.add(systems.SemaphoreOp, pid=5, tid=5, op="wait", semaphore=own, value=0)
+    assert "m:sem:vm:5:4096" in nodes(m.state)
+
+
+def test_a_short_lived_process_leaves_sooner_than_a_long_lived_one():
+    m = systems.Maker()
+    m.launch(5, "sh")
+    m.fork(5, 6, "ls")
+    m.add(systems.Exited, pid=6)
+    m.add(systems.Reaped, pid=6, by=5)
+    assert "p:6" in nodes(m.state)
+    assert "p:6" not in nodes(msgspec.structs.replace(m.state, t=m.state.t + 0.5))

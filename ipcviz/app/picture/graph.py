@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from ipcviz.app.picture import folding, words
-from ipcviz.app.picture.scene import Edge, Gauge, Line, Node, NodeKind, Scene
+from ipcviz.app.picture.scene import ENDS, Edge, Gauge, Line, Node, NodeKind, Scene
 from ipcviz.app.text import argv_text, bytes_text, count_text, visible
 from ipcviz.model import query
 from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.state import Object, Process, State
 
 KEPT: Final = 3.0
-"""Seconds of the session for which an ended process stays in the picture, faded."""
+"""Seconds of the session for which an ended process stays in the picture, faded; shorter if it lived shorter."""
 
 _CHANNELS: Final[Mapping[str, NodeKind]] = {
     "pipe": "pipe",
@@ -80,11 +80,14 @@ class _Builder:
         """All of it."""
         by_object: dict[str, list[query.Link]] = defaultdict(list)
         for link in query.links(self.state, self.held):
-            if link.pid in self.processes and not self._idle_from_outside(link):
+            if link.pid in self.processes:
                 by_object[link.object].append(link)
         things = [t for t in (self.state.objects.get(key) for key in sorted(by_object)) if t is not None]
-        for thing in sorted(things, key=lambda t: t.info.kind in ("file", "terminal")):  # ends when flows are known
-            self._object(thing, by_object[thing.info.key], by_object)
+        # what leads out of the system comes last, when it is known what flows inside
+        for thing in sorted(things, key=lambda t: (self._outside(by_object[t.info.key]), t.info.kind in ENDS)):
+            links = [x for x in by_object[thing.info.key] if not self._idle_from_outside(x)]
+            if links:
+                self._object(thing, links, by_object)
         self._waits_without_descriptor()
         self._semaphores(by_object)
         self._signals()
@@ -300,21 +303,24 @@ class _Builder:
     def _is_output(self, thing: Object, link: query.Link) -> bool:
         if link.pid in self.supervisors or not link.writes or not link.fds:
             return False
-        rows = query.table_of(self.state, link.pid)
-        files = [self.state.open_files.get(rows[fd].ofd) for fd in link.fds if fd in rows]
-        if thing.info.kind == "terminal" or not any(f is not None and f.opened_by for f in files):
+        if thing.info.kind == "terminal" or self._outside([link]):
             process = self.processes[link.pid]
             first = 1 in link.fds and process.executed and link.pid in self.fed
             return first or (self._used(link) and thing.last_writer == link.pid)
         return True
 
+    def _outside(self, links: list[query.Link]) -> bool:
+        """Whether it was open before the session: the terminal, or where the command's input and output lead to."""
+        for link in links:
+            rows = query.table_of(self.state, link.pid)
+            files = [self.state.open_files.get(rows[fd].ofd) for fd in link.fds if fd in rows]
+            if link.mapped or any(f is not None and f.opened_by for f in files):
+                return False
+        return True
+
     def _idle_from_outside(self, link: query.Link) -> bool:
         """Whether it is a descriptor of before the session that nobody has used: it says nothing of this system."""
-        if link.mapped or not link.fds or 0 in link.fds or 1 in link.fds:
-            return False
-        rows = query.table_of(self.state, link.pid)
-        files = [self.state.open_files.get(rows[fd].ofd) for fd in link.fds if fd in rows]
-        if any(f is not None and f.opened_by for f in files):
+        if not self._outside([link]) or (1 in link.fds and link.pid in self.fed):
             return False
         return not self._used(link) and not any(w.object == link.object for w in self.waits[link.pid])
 
@@ -354,7 +360,9 @@ class _Builder:
         for key, found in sorted(self.state.semaphores.items()):
             if found.info.object and f"o:{found.info.object}" in self.nodes:
                 continue
-            pids = {t.pid for t in query.waiters(self.state, key)} | {found.last_pid}
+            pids = {t.pid for t in query.waiters(self.state, key)}
+            if found.info.kind != "unnamed":  # those in private memory are a run-time's own locks, mostly
+                pids.add(found.last_pid)
             pids = {pid for pid in pids if pid in self.processes and self.processes[pid].fate == "alive"}
             if not pids:
                 continue
@@ -483,7 +491,9 @@ class _Builder:
 
 
 def _shown(state: State, process: Process) -> bool:
-    return process.fate != "gone" or (process.died is not None and state.t - process.died < KEPT)
+    if process.fate != "gone" or process.died is None:
+        return process.fate != "gone"
+    return state.t - process.died < min(KEPT, max(0.3, process.died - process.born))
 
 
 def _age(process: Process) -> tuple[float, int]:

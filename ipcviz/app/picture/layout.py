@@ -138,6 +138,8 @@ def _column_widths(scene: Scene, cells: dict[str, Cell], scale: tuple[int, int])
             want = process
         elif node.kind in ENDS:
             want = max(end, min(channel, len(node.title) + 4))
+        elif node.kind in ("memory", "semaphore"):
+            want = max(channel, min(20, max((len(line.text) for line in node.lines), default=0) + 4))
         else:
             want = channel
         found[column] = max(found.get(column, 0), want)
