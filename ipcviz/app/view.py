@@ -12,6 +12,11 @@ from ipcviz.model.state import Process, State
 from ipcviz.scenario import Progress, Scenario
 
 
+def _blocks(wait: query.Wait) -> bool:
+    """Whether a wait is a block: for another process to act, and not for a child to end."""
+    return wait.kind == "blocked" and wait.reason != "for a child"
+
+
 class Held:
     """Who holds each object, worked out again only when a descriptor table or the set of the living changed."""
 
@@ -164,7 +169,7 @@ class View:
             return "T", "stopped"
         waits = [self.wait(tid) for tid in process.threads]
         if waits and all(waits):
-            return ("B", "blocked") if any(w and w.kind == "blocked" for w in waits) else ("S", "asleep")
+            return ("B", "blocked") if any(w and _blocks(w) for w in waits) else ("S", "asleep")
         thread = self.state.threads.get(pid)
         letter = thread.state if thread else "?"
         if letter == "?" and process.sample:

@@ -2,7 +2,7 @@
 
 from ipcviz.narrate.narrate import narrate
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
-from ipcviz.narrate.words import count_bytes, plain_size, signal_name, signal_names, who
+from ipcviz.narrate.words import count_bytes, signal_name, signal_names, who
 
 __all__ = [
     "DETAIL",
@@ -12,7 +12,6 @@ __all__ = [
     "Sentence",
     "count_bytes",
     "narrate",
-    "plain_size",
     "signal_name",
     "signal_names",
     "who",

@@ -157,7 +157,9 @@ def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
     reason = _REASONS.get(wait.reason, wait.reason)
     if reason.startswith("full"):
         reason = f"it is {reason}"
-    text = f"{subject} {'is blocked' if wait.kind == 'blocked' else 'waits'} in {call}{target}"
+    # Waiting for one's child is what a shell does all day: no block.
+    blocked = wait.kind == "blocked" and wait.reason != "for a child"
+    text = f"{subject} {'is blocked' if blocked else 'waits'} in {call}{target}"
     if reason.startswith(("for ", "until ")):
         text += f", {reason}"
     elif reason:

@@ -48,18 +48,6 @@ def count_bytes(count: int) -> str:
     return f"{count:,} byte" + ("" if count == 1 else "s")
 
 
-def plain_size(count: int) -> str:
-    """A size in at most five figures: `812 B`, `62.0 kB`, `1.21 MB`. Decimal units, as the SI means them."""
-    if count < 1000:
-        return f"{count} B"
-    size = float(count)
-    for unit in ("kB", "MB", "GB", "TB", "PB"):
-        size /= 1000
-        if size < 999.5:
-            return f"{size:.3g} {unit}" if size < 100 else f"{size:.0f} {unit}"
-    return f"{size:.0f} EB"
-
-
 def who(state: State, pid: int, tid: int = 0) -> str:
     """A process or thread by name and number: `cat[12]`, `python3[12/15]` for a thread other than the leader."""
     if not pid:

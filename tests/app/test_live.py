@@ -66,7 +66,7 @@ async def test_log_and_bars_show_the_session():
         assert s.session.started
         assert "cat[12] is blocked in write(1) on P1: it is full" in s.text(s.panel(LogPanel))
         bar = s.text(s.panel(ProcessBar))
-        assert "1 B >sh[11]<" in bar
+        assert "1 S >sh[11]<" in bar
         assert "3 R  gzip[13]~" in bar
         assert "~1 sampled" in s.text(s.panel(StatusLine))
 

@@ -7,7 +7,7 @@ import pytest
 from ipcviz.events import Call, Closed, Disposition, Exited, Mask, Opened, SignalDelivered
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
-from ipcviz.narrate import NOISE, TURN, Sentence, narrate, plain_size, signal_name, signal_names
+from ipcviz.narrate import NOISE, TURN, Sentence, narrate, signal_name, signal_names
 from tests import fakes
 
 
@@ -157,11 +157,3 @@ def test_sets_of_signals():
     assert signal_names(1 << 1 | 1 << 16) == "SIGINT, SIGCHLD"
     assert signal_names((1 << 64) - 1) == "all signals"
     assert signal_names(((1 << 31) - 1) & ~(1 << 1)) == "all signals but SIGINT"
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (65536, "65.5 kB"), (999_999, "1 MB"), (5 * 10**9, "5 GB")],
-)
-def test_sizes(count, text):
-    assert plain_size(count) == text

@@ -11,9 +11,9 @@ from textual.geometry import Size
 from ipcviz.app.history import Entry, Log
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Panel, Row
-from ipcviz.app.text import visible
+from ipcviz.app.text import bytes_text, visible
 from ipcviz.app.view import View
-from ipcviz.narrate import DETAIL, NOISE, TURN, plain_size
+from ipcviz.narrate import DETAIL, NOISE, TURN
 
 _MORE_ROWS: Final = 3
 """Rows that a long sentence may take beyond its first."""
@@ -136,6 +136,7 @@ class LogPanel(Panel):
             if self.following:
                 self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
             self._growing = False
+            self.vertical_scrollbar.window_virtual_size = len(self.rows)
             self.refresh()
         title = visible(self.title_of(view)).replace("[", "\\[")
         if self.border_title != title:
@@ -154,7 +155,7 @@ def rows_of(entry: Entry, width: int) -> list[Row]:
     sentence = entry.sentence
     text = sentence.text
     if entry.times > 1:
-        text += f"  x{entry.times:,}" + (f", {plain_size(entry.amount)} in all" if entry.amount else "")
+        text += f"  x{entry.times:,}" + (f", {bytes_text(entry.amount)} in all" if entry.amount else "")
     style = "chosen" if sentence.weight >= TURN else "dim" if sentence.weight <= DETAIL else ""
     target = ("process", sentence.pid) if sentence.pid else None
     first, *more = wrap(text, width - 10)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
+from ipcviz.app.text import bytes_text
 from ipcviz.app.view import View
 from ipcviz.model.query import describe_wait
 from ipcviz.model.state import Process, Thread
-from ipcviz.narrate import plain_size, signal_name
+from ipcviz.narrate import signal_name
 
 _THREADS_SHOWN = 8
 
@@ -72,8 +73,8 @@ def _rows(view: View, process: Process, width: int) -> list[Row]:
         used = f"{sample.user_time:.2f}+{sample.system_time:.2f}"
         faults = f"{_count(sample.minor_faults)}/{_count(sample.major_faults)}"
         switches = f"{_count(sample.voluntary_switches)}/{_count(sample.forced_switches)}"
-        moved = f"{plain_size(sample.chars_read)}/{plain_size(sample.chars_written)}"
-        first.append((f" {cpu:>5} {used:>11} {plain_size(sample.rss):>8}", faded))
+        moved = f"{bytes_text(sample.chars_read)}/{bytes_text(sample.chars_written)}"
+        first.append((f" {cpu:>5} {used:>11} {bytes_text(sample.rss):>8}", faded))
     doing = _fate(process) if ended else _doing(view, view.state.threads.get(process.pid), process)
     if width >= _MIDDLE:
         first.append((f" {faults:>12} {switches:>12}", faded))

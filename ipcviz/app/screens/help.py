@@ -36,7 +36,8 @@ KEYS: Final = (
 
 MARKS: Final = (
     ("no mark", "read from the kernel, or counted from every call"),
-    ("~", "sampled: calls of the process are not all traced, so a count is a lower bound"),
+    ("~", "sampled: the calls of this process are not all traced"),
+    (">=", "a lower bound, because a process that is concerned is only sampled"),
     ("?", "could not be read"),
     ("-", "not read yet"),
     (
