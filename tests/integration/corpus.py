@@ -240,7 +240,7 @@ time.sleep(0.05)
     Entry("python_interrupt", python("""
 import os, signal, time, threading
 threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-try: time.sleep(20)
+try: time.sleep(3)
 except KeyboardInterrupt: print("interrupted")
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.kill(os.getpid(), signal.SIGINT)
