@@ -6,15 +6,11 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from ipcviz.app.history import Ghost, Log, Meter, Trail
+from ipcviz.app.picture.words import chip
 from ipcviz.app.terminal import Terminal
 from ipcviz.model import query
 from ipcviz.model.state import Process, State
 from ipcviz.scenario import Progress, Scenario
-
-
-def _blocks(wait: query.Wait) -> bool:
-    """Whether a wait is a block: for another process to act, and not for a child to end."""
-    return wait.kind == "blocked" and wait.reason != "for a child"
 
 
 class Held:
@@ -155,26 +151,10 @@ class View:
         return meter.percent(self.now) if meter else None
 
     def chip(self, pid: int) -> tuple[str, str]:
-        """A process's state as a letter and the style of its chip.
-
-        `R` runs, `B` is blocked until another process acts, `S` sleeps or waits, `D` waits for a device, `T` is
-        stopped, `Z` has ended and was not waited for, `x` is gone, `?` not known.
-        """
+        """A process's state as a letter and the style of its chip, as in the picture; `?` if it is not known."""
         process = self.state.processes.get(pid)
         if process is None:
             return "?", "gone"
-        if process.fate != "alive":
-            return ("Z", "zombie") if process.fate == "zombie" else ("x", "gone")
-        if process.stopped_by:
-            return "T", "stopped"
-        waits = [self.wait(tid) for tid in process.threads]
-        if waits and all(waits):
-            return ("B", "blocked") if any(w and _blocks(w) for w in waits) else ("S", "asleep")
-        thread = self.state.threads.get(pid)
-        letter = thread.state if thread else "?"
-        if letter == "?" and process.sample:
-            letter = process.sample.state
-        if letter in ("S", "D", "T", "Z") and not any(waits):
-            return letter, "asleep" if letter == "S" else "blocked"
-        # t is a stop for a moment by ipcviz itself.
-        return "R", "running"
+        waits = tuple(self.wait(tid) for tid in process.threads)
+        known = tuple(wait for wait in waits if wait is not None)
+        return chip(self.state, process, known if len(known) == len(waits) else ())

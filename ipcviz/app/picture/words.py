@@ -43,17 +43,21 @@ def waits_of(state: State, process: Process) -> tuple[query.Wait, ...]:
 def chip(state: State, process: Process, waits: tuple[query.Wait, ...]) -> tuple[str, str]:
     """Its state as a letter and the name of the letter's style.
 
-    `R` runs, `B` is blocked until another process acts, `S` waits for time, a signal or input, `D` waits for a
-    device, `T` is stopped, `Z` has ended and was not waited for, `x` is gone.
+    `R` runs, `B` is blocked until another process acts, `S` waits for time, a signal, input or a child, `D` waits for
+    a device, `T` is stopped, `Z` has ended and was not waited for, `x` is gone.
     """
     if process.fate != "alive":
         return ("Z", "zombie") if process.fate == "zombie" else ("x", "gone")
     if process.stopped_by:
         return "T", "stopped"
     if waits:
-        return ("B", "blocked") if any(w.kind == "blocked" for w in waits) else ("S", "asleep")
+        blocks = any(w.kind == "blocked" and w.reason != "for a child" for w in waits)
+        return ("B", "blocked") if blocks else ("S", "asleep")
+    # A thread's state is newer than the sample: each call that returned renews it.
     thread = state.threads.get(process.pid)
-    letter = process.sample.state if process.sample else thread.state if thread else "?"
+    letter = thread.state if thread else "?"
+    if letter == "?" and process.sample:
+        letter = process.sample.state
     some_wait = any(state.threads[t].waiting for t in process.threads if t in state.threads)
     if letter in ("S", "D", "T") and not some_wait:
         return letter, {"S": "asleep", "D": "blocked", "T": "stopped"}[letter]
