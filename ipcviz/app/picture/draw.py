@@ -1,8 +1,7 @@
 """From a layout to rows of styled text: each thing drawn as what it is. Pure.
 
 Only glyphs that every terminal font has: ASCII, single and double box, full, half and shade blocks, arrows. Nothing is
-said by colour alone: a state has its letter, a full tube the word, a selection its double frame, a change its frame
-of `*`-marked corners.
+said by colour alone: a state has its letter, a full tube the word, a selection its double frame, a change its `*`.
 """
 
 from __future__ import annotations
@@ -131,7 +130,7 @@ def _frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str) -> 
     room = inner - 2 - (width(corner) + (1 if close else 3) if corner else 0)
     title = clip(node.title, room)
     canvas.put(rect.x, rect.y, glyphs[0] + glyphs[1] * inner + glyphs[2], style)
-    canvas.put(rect.x + 1, rect.y, f" {title} ", title_style)
+    canvas.put(rect.x + 1, rect.y, f"{_mark(node)}{title} ", title_style)
     if corner and close:
         canvas.put(rect.right - 2 - width(corner), rect.y, f"{corner} ", "pid")
     elif corner:
@@ -140,6 +139,11 @@ def _frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str) -> 
         canvas.put(rect.x, y, glyphs[3] + " " * inner + glyphs[3], style)
     if rect.h > 1:
         canvas.put(rect.x, rect.bottom - 1, glyphs[4] + glyphs[1] * inner + glyphs[5], style)
+
+
+def _mark(node: Node) -> str:
+    """What stands before a title: a star if it changed in this step."""
+    return "*" if node.lit else " "
 
 
 def _process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
@@ -216,7 +220,9 @@ def _end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     frame = "selected" if chosen else "lit" if node.lit else style
     inner = rect.w - 2
     head = clip(node.corner, inner - 2)
-    canvas.put(rect.x, rect.y, glyphs[0] + (f" {head} " if head else "").ljust(inner, glyphs[1]) + glyphs[2], frame)
+    canvas.put(
+        rect.x, rect.y, glyphs[0] + (f"{_mark(node)}{head} " if head else "").ljust(inner, glyphs[1]) + glyphs[2], frame
+    )
     for y in range(rect.y + 1, rect.bottom - 1):
         canvas.put(rect.x, y, glyphs[3] + " " * inner + glyphs[3], frame)
     canvas.put(rect.x, rect.bottom - 1, glyphs[4] + glyphs[1] * inner + glyphs[5], frame)
@@ -236,7 +242,7 @@ def _block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     corner = node.corner if width(node.corner) + 5 + min(8, width(node.title)) <= inner else ""
     title = clip(node.title, inner - 2 - (width(corner) + 2 if corner else 0))
     canvas.put(rect.x, rect.y, "█" + "▀" * inner + "█", style)
-    canvas.put(rect.x + 2, rect.y, f" {title} ", "lit" if node.lit else "title")
+    canvas.put(rect.x + 2, rect.y, f"{_mark(node)}{title} ", "lit" if node.lit else "title")
     if corner:
         canvas.put(rect.right - 3 - width(corner), rect.y, f" {corner} ", "pid")
     for y in range(rect.y + 1, rect.bottom - 1):
@@ -307,7 +313,7 @@ def _tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     top = middle - 1
     head = clip(node.title if node.kind != "fifo" else f"{node.title} (fifo)", rect.w - 4)
     canvas.put(rect.x, top, line, wall)
-    canvas.put(rect.x + 1, top, f" {head} ", title_style)
+    canvas.put(rect.x + 1, top, f"{_mark(node)}{head} ", title_style)
     room = rect.w - width(head) - 6
     if len(gauges) == 1:
         word = _word(gauges[0])

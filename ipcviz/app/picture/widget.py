@@ -35,8 +35,8 @@ class Picture(ScrollView, can_focus=True):
     # The picture
     Boxes are processes, tubes are pipes and sockets, blocks are shared memory; bytes flow along the arrows.
     The letter says a process's state: **R** runs, **B** is blocked until another one acts, **S** waits for time, a
-    signal or input, **D** for a device, **T** is stopped, **Z** has ended and was not waited for. A dotted line is a
-    descriptor that is open and not used.
+    signal, a child or input, **D** for a device, **T** is stopped, **Z** has ended and was not waited for. A dotted
+    line is a descriptor that is open and not used; a star marks what changed.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "go(-1,0)", "Left", id="picture.left", show=False, tooltip="Select what is left of it"),
