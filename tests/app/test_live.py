@@ -228,6 +228,19 @@ async def test_zoom_takes_the_screen_and_gives_it_back():
         assert s.app.focused is s.panel(Descriptors)
 
 
+async def test_output_zooms_with_its_input_line():
+    async with stage(flow()) as s:
+        await s.press("o", "z")
+        assert s.panel(OutputRows).size.height > 16
+        assert "type to the command" in s.screen_text()
+
+
+async def test_keys_pressed_at_once_after_i_are_typed():
+    async with stage(flow()) as s:
+        s.app.live.action_type()
+        assert s.app.focused is s.app.live.query_one("#typing")
+
+
 async def test_help_names_the_panel_in_use_first():
     async with stage(flow()) as s:
         await s.press("u", "question_mark")

@@ -88,6 +88,7 @@ class OutputPanel(Vertical):
         & TypingLine:focus { background: $row-cursor; }
     }
     """
+    ALLOW_MAXIMIZE = True
     TITLE = "Output"
     HELP_TEXT: ClassVar[str] = (
         "What the command wrote to its terminal. Colours and other escape sequences are left out, control characters "

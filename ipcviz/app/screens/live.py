@@ -261,14 +261,15 @@ class LiveScreen(Screen[None]):
             self.minimize()
         found = self.query(f"#side-{name}")
         if found and found.first(Panel).visible_now:
-            found.first(Panel).focus()
+            self.set_focus(found.first(Panel))
             return
         self.query_one("#panels", ContentSwitcher).current = name
         bar = self.query_one(PanelBar)
         bar.shown = name
         bar.rebuild()
         panel = self.query_one(f"#{name}")
-        (panel.panel if isinstance(panel, OutputPanel) else panel).focus()
+        # At once, not with the next refresh: the key that was pressed next belongs to this panel already.
+        self.set_focus(panel.panel if isinstance(panel, OutputPanel) else panel)
 
     def action_zoom(self) -> None:
         """The panel with the focus takes the whole screen, or gives it back."""
@@ -280,7 +281,7 @@ class LiveScreen(Screen[None]):
             widget = widget.parent if isinstance(widget.parent, Widget) else None
         if widget is not None and isinstance(widget.parent, OutputPanel):
             widget = widget.parent
-        if widget is not None:
+        if widget is not None and widget.display:
             self.maximize(widget, container=False)
 
     def action_picture(self) -> None:
@@ -311,7 +312,7 @@ class LiveScreen(Screen[None]):
         if self.maximized is not None:
             self.minimize()
         line.add_class("-on")
-        line.focus()
+        self.set_focus(line)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Each letter filters."""
@@ -342,7 +343,7 @@ class LiveScreen(Screen[None]):
             self.notify("The command has ended: nobody reads its terminal", timeout=3)
             return
         self.action_panel("output")
-        self.query_one(TypingLine).focus()
+        self.set_focus(self.query_one(TypingLine))
 
     def on_output_panel_typed(self, event: OutputPanel.Typed) -> None:
         """Bytes for the command's terminal."""
