@@ -182,8 +182,10 @@ def _process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     if node.letter:
         canvas.put(rect.x + 1, rect.y, f" {node.letter} ", f"chip-{node.chip}")
     x, room = rect.x + (5 if node.letter else 2), rect.w - (6 if node.letter else 3)
-    canvas.put(x, rect.y, clip(node.title, room), "gone" if node.faded else "title")
-    x, room = x + width(node.title) + 1, room - width(node.title) - 1
+    role = next((line.text for line in node.lines[1:2] if line.style == "strong"), "")
+    title = role or node.title  # a role says more than the name of an interpreter
+    canvas.put(x, rect.y, clip(title, room), "gone" if node.faded else "title")
+    x, room = x + width(title) + 1, room - width(title) - 1
     if node.corner and room > width(node.corner):
         canvas.put(x, rect.y, node.corner, "pid")
         x, room = x + width(node.corner) + 1, room - width(node.corner) - 1

@@ -165,13 +165,23 @@ def _total(widths: dict[int, int], gutter: int) -> int:
     return sum(widths.values()) + gutter * max(0, len(widths) - 1)
 
 
+def _middles(scene: Scene, cells: dict[str, Cell], tall: int) -> dict[int, int]:
+    """For each row of the grid, how far below its top the middles of its nodes lie."""
+    found: dict[int, int] = {}
+    for node in scene.nodes:
+        row = cells[node.id][1]
+        found[row] = max(found.get(row, 0), (_height(node, tall) - 1) // 2)
+    return found
+
+
 def _bottom(scene: Scene, cells: dict[str, Cell], tall: int) -> tuple[int, dict[int, int]]:
     """Rows needed, and where each row of the grid begins."""
     height, gap = _HEIGHTS[tall]
     need: dict[int, int] = {}
+    middles = _middles(scene, cells, tall)
     for node in scene.nodes:
-        row = cells[node.id][1]
-        need[row] = max(need.get(row, height), _height(node, tall))
+        row, own = cells[node.id][1], _height(node, tall)
+        need[row] = max(need.get(row, height), middles[row] - (own - 1) // 2 + own)
     last = max(need, default=-1)
     tops, y = {}, 0
     for row in range(min(need, default=0), last + 1):
@@ -208,11 +218,11 @@ def _place(
         x += widths[column] + gutter
     height = _HEIGHTS[scale[1]][0]
     rects: dict[str, Rect] = {}
+    middles = _middles(scene, cells, scale[1])
     for node in scene.nodes:
         column, row = cells[node.id]
         tall = _height(node, scale[1])
-        # smaller ones are lined up with the middles of the processes beside them
-        down = max(0, (height - 1) // 2 - (tall - 1) // 2)
+        down = middles[row] - (tall - 1) // 2  # all of a row are lined up by their middles
         rects[node.id] = Rect(lefts[column], origin[1] + tops[row] + down, widths[column], tall)
     rects = _grow(scene, cells, rects, size[1], height)
     right = max((r.right for r in rects.values()), default=0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ipcviz.app.picture.scene import Node, Scene
+from ipcviz.app.picture.scene import ENDS, Node, Scene
 
 Cell = tuple[int, int]
 """Column and row of the grid."""
@@ -202,7 +202,7 @@ def _rows(scene: Scene, nodes: dict[str, Node], columns: dict[str, int], part: l
             half = len(placed) // 2
             return placed[half] if len(placed) % 2 else (placed[half - 1] + placed[half]) / 2
 
-        members.sort(key=lambda n: (middle(n), nodes[n].order, n))
+        members.sort(key=lambda n: (middle(n), nodes[n].kind in ENDS, nodes[n].order, n))
         taken: set[int] = set()
         for node in members:
             wish = middle(node)
