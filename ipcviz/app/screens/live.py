@@ -62,8 +62,8 @@ class LiveScreen(Screen[None]):
         Binding("enter", "zoom", "Zoom", show=False, id="live.zoom-enter", tooltip="As z"),
         Binding("v", "picture", "Picture", show=False, id="live.picture", tooltip="Move to the picture"),
         Binding("f", "freeze", "Freeze", id="live.freeze", tooltip="Freeze what is shown; the collection goes on"),
-        Binding("slash", "filter", "Filter", id="live.filter", tooltip="Filter the log by words"),
-        Binding("i", "type", "Type", id="live.type", tooltip="Type to the command"),
+        Binding("slash", "filter", "Filter", id="live.filter", tooltip="Filter the log by words", priority=True),
+        Binding("i", "type", "Type", id="live.type", tooltip="Type to the command", priority=True),
         Binding("K", "signal", "Signal", id="live.signal", tooltip="Send a signal to the selected process"),
         Binding(
             "right_square_bracket", "process(1)", "Next process", show=False, id="live.next", tooltip="Next process"
@@ -334,6 +334,12 @@ class LiveScreen(Screen[None]):
             self.query_one(LogPanel).focus()
         elif self.maximized is not None:
             self.minimize()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What opens an input line works at once, so that the next key belongs to it, but not within such a line."""
+        if action in ("type", "filter"):
+            return not isinstance(self.focused, Input)
+        return True
 
     # Talking to what runs.
 
