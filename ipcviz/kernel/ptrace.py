@@ -28,6 +28,7 @@ SINGLESTEP: Final = 9
 SYSCALL: Final = 24
 GETEVENTMSG: Final = 0x4201
 GETSIGINFO: Final = 0x4202
+SETSIGINFO: Final = 0x4203
 GETREGSET: Final = 0x4204
 SETREGSET: Final = 0x4205
 SEIZE: Final = 0x4206
@@ -160,6 +161,25 @@ def signal_info(tid: int) -> SigInfo | None:
     (address,) = struct.unpack_from("=Q", raw, 16)
     (value,) = struct.unpack_from("=q", raw, 24)
     return SigInfo(signo, error, code, pid, uid, address, value)
+
+
+def raw_signal_info(tid: int) -> bytes | None:
+    """The whole siginfo_t of a signal-delivery-stop, for `set_signal_info`."""
+    if _ptrace(GETSIGINFO, tid, None, ctypes.addressof(_siginfo)) == -1:
+        return None
+    return _siginfo.raw
+
+
+def set_signal_info(tid: int, raw: bytes) -> bool:
+    """Replace the siginfo_t of a signal-delivery-stop (PTRACE_SETSIGINFO)."""
+    buffer = ctypes.create_string_buffer(raw, len(raw))
+    return _ptrace(SETSIGINFO, tid, None, ctypes.addressof(buffer)) != -1
+
+
+def tgkill(pid: int, tid: int, signo: int) -> bool:
+    """Send a signal to one thread; False if it is gone."""
+    result: int = _libc.tgkill(pid, tid, signo)
+    return result == 0
 
 
 def get_registers(tid: int, arch: Arch) -> list[int] | None:

@@ -275,6 +275,12 @@ _WAITS = ("wait", "timedwait", "clockwait", "trywait")
 
 
 def _semaphore_op(draft: Draft, event: SemaphoreOp) -> None:
+    if event.op == "destroy":
+        # Its memory may hold anything from now on.
+        if event.semaphore.key in draft.semaphores:
+            draft.semaphores = draft.semaphores.delete(event.semaphore.key)
+        draft.note("semaphore", event.semaphore.key)
+        return
     semaphore = draft.semaphore(event.semaphore)
     value = event.value
     touched = True

@@ -19,6 +19,7 @@ FUNCTIONS: Final = (
     "sem_timedwait",
     "sem_clockwait",
     "sem_post",
+    "sem_destroy",
 )
 SLOT: Final = 16
 """Bytes of a copied instruction: x86-64's longest has 15."""

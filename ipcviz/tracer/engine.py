@@ -210,8 +210,7 @@ class Engine:
                 self.resume(task)
             return
         self._semaphores.acquired(task)
-        self._signals.take(task, signo)
-        self.resume(task, signo)
+        self.resume(task, self._signals.take(task, signo))
 
     def _event_stop(self, task: Task, signo: int) -> None:
         """PTRACE_EVENT_STOP: a group-stop, its end, or a new thread's first stop."""

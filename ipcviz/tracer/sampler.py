@@ -81,6 +81,11 @@ class Sampler:
         places[pid] = address
         self._addresses[info.key] = (info if info.name else known, places)
 
+    def forget_semaphore(self, key: str) -> None:
+        """A semaphore was destroyed."""
+        self._addresses.pop(key, None)
+        self._semaphores.pop(key, None)
+
     def inherit(self, parent: int, child: int) -> None:
         """A fork: the child has the parent's mappings at the same addresses."""
         for _, places in self._addresses.values():

@@ -121,6 +121,8 @@ class SemaphoreStops:
                 shared=bool(second & 0xFFFFFFFF) if op == "init" else not info.key.startswith("sem:vm:"),
             )
         )
+        if op == "destroy":
+            self._sampler.forget_semaphore(info.key)
         if value == 0 and op in ("wait", "timedwait", "clockwait"):
             task.semaphore = info.key
 

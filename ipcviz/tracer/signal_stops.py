@@ -7,6 +7,7 @@ from typing import Final
 from ipcviz.events import SignalDelivered
 from ipcviz.events.signals import code_name, default_action
 from ipcviz.kernel import ptrace
+from ipcviz.model.signals import FIRST_REAL_TIME
 from ipcviz.tracer import mend
 from ipcviz.tracer.call_stops import EINTR, CallStops
 from ipcviz.tracer.context import Context
@@ -16,6 +17,10 @@ FAULTS: Final = (4, 5, 7, 8, 11)
 """SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV: their siginfo has an address (sigaction(2))."""
 
 SIGCHLD: Final = 17
+TO_PROCESS: Final = (0, 0x80, 1, 2, 3, 4, 5, 6)
+"""SI_USER, SI_KERNEL and CLD_*: codes of signals that are sent to a process, and not to one of its threads. The small
+numbers are also those of faults, which are left out by their own signals."""
+
 QUEUED: Final = (-1, -2, -3)
 """SI_QUEUE, SI_TIMER, SI_MESGQ: their siginfo has a value."""
 
@@ -32,9 +37,16 @@ class SignalStops:
         self._context = context
         self._calls = calls
 
-    def take(self, task: Task, signo: int) -> None:
-        """A signal is about to be delivered; the thread is resumed with it by the caller."""
+    def take(self, task: Task, signo: int) -> int:
+        """A signal is about to be delivered.
+
+        Returns:
+            The signal to resume the thread with: this one, or 0 if another thread is to have it.
+        """
         process = task.process
+        original = task.redirected.pop(signo, None)
+        if original is not None:
+            ptrace.set_signal_info(task.tid, original)
         info = ptrace.signal_info(task.tid)
         action, flags = self.action(process.pid, signo)
         deferred, task.deferred = task.deferred, None
@@ -44,11 +56,18 @@ class SignalStops:
         def other_action(other: int) -> str:
             return self.action(process.pid, other)[0]
 
-        if action == "ignore" and mend.undo(
+        redirected = (
+            original is None and self._belongs_to_leader(task, signo, info, action) and self._redirect(task, signo)
+        )
+        if (action == "ignore" or redirected) and mend.undo(
             task, self._context.arch, signo, deferred, other_action, self._context.names
         ):
-            # Alone, an ignored signal would never have reached the process, nor cut its call short.
+            # Alone, the signal would never have reached this thread, nor cut its call short.
             deferred = None
+        if redirected:
+            if deferred is not None:
+                self._calls.returned_early(task, deferred)
+            return 0
         t, n = self._context.stamp()
         self._context.emit(
             SignalDelivered(
@@ -72,6 +91,35 @@ class SignalStops:
             if code == 514 or code == 516 or (code == 512 and "SA_RESTART" not in flags):
                 task.interrupted = None
                 self._calls.returned(task, entered, -1, EINTR)
+        return signo
+
+    def _belongs_to_leader(self, task: Task, signo: int, info: ptrace.SigInfo | None, action: str) -> bool:
+        """Whether the leading thread would have had a signal that was sent to the process as a whole.
+
+        The kernel gives it to that thread if it does not block it (complete_signal in kernel/signal.c). But every
+        thread that leaves a ptrace stop looks for pending signals anew, and one that makes many stops takes it first.
+        """
+        leader = self._context.state.threads.get(task.process.pid)
+        return (
+            info is not None
+            and info.code in TO_PROCESS
+            and action == "handler"
+            and signo < FIRST_REAL_TIME
+            and signo not in FAULTS
+            and task.tid != task.process.pid
+            and task.process.pid in task.process.tasks
+            and leader is not None
+            and not leader.blocked >> (signo - 1) & 1
+        )
+
+    def _redirect(self, task: Task, signo: int) -> bool:
+        """Send the signal on to the leading thread, with its siginfo as it was."""
+        leader = task.process.tasks[task.process.pid]
+        raw = ptrace.raw_signal_info(task.tid)
+        if raw is None or not ptrace.tgkill(task.process.pid, leader.tid, signo):
+            return False
+        leader.redirected[signo] = raw
+        return True
 
     def action(self, pid: int, signo: int) -> tuple[str, tuple[str, ...]]:
         """What a signal will do to a process, and the flags of its handler."""

@@ -51,6 +51,7 @@ class Task:
         sampled_call: What a sample last said that it waits in, for calls whose entry was not seen.
         step_over: Address of a breakpoint that it has to run over once without counting it.
         semaphore: Key of the semaphore that it waits for.
+        redirected: Signals on their way to it that another thread had taken, with their siginfo.
     """
 
     tid: int
@@ -61,6 +62,7 @@ class Task:
     sampled_call: tuple[object, ...] = ()
     step_over: int = 0
     semaphore: str = ""
+    redirected: dict[int, bytes] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

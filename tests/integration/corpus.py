@@ -275,6 +275,7 @@ PROGRAMS = tuple(
         ("clone_untraced", True),
         ("daemon", True),
         ("signals_exact", True),
+        ("signal_leader", True),
         ("signal_storm", True),
         ("sigchld_write", True),
         ("ignored_eintr", True),

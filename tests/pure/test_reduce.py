@@ -366,6 +366,17 @@ def test_sampled_semaphore_value_wins_over_the_computed_one():
     assert state.semaphores["sem:1:2:0"].value == 3
 
 
+def test_destroyed_semaphore_is_gone():
+    state = reduce_all(
+        [
+            *start(),
+            SemaphoreOp(t=1.0, pid=10, tid=10, op="init", semaphore=SEM, initial=1),
+            SemaphoreOp(t=2.0, pid=10, tid=10, op="destroy", semaphore=SEM, value=1),
+        ]
+    )
+    assert not state.semaphores
+
+
 def test_sample_sets_states_and_masks():
     line = ThreadSample(tid=10, state="S", blocked=1, pending=2)
     state = reduce_all(
