@@ -9,7 +9,7 @@ import posix_ipc
 import pytest
 
 from ipcviz.kernel import descriptors, maps, sockets
-from tests.integration.puppet import Puppet
+from tests.integration.puppet import Puppet, until
 
 pytestmark = pytest.mark.kernel
 
@@ -233,8 +233,7 @@ def test_fork_shares_all_descriptions_and_opening_a_pipe_end_again_does_not(pupp
     puppet.do("e = __import__('select').epoll()")
     child = puppet.do("pid = os.fork()\nif pid == 0:\n  os.dup2(r, 40)\n  signal.pause()") or puppet.do("pid")
     try:
-        while not os.path.lexists(f"/proc/{child}/fd/40"):
-            os.sched_yield()
+        until(lambda: os.path.lexists(f"/proc/{child}/fd/40"))
         parent = descriptors.read_table(puppet.pid, numbers)
         known = {entry.ofd: (puppet.pid, entry.fd) for entry in parent}
         objects = {entry.ofd: entry.object.key for entry in parent}
