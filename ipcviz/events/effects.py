@@ -25,6 +25,12 @@ class Opened(Effect, tag="opened", frozen=True):
     cloexec: bool = False
 
 
+class Identified(Effect, tag="identified", frozen=True):
+    """More is known of an object than when it was opened: a socket has a name, a peer, another state now."""
+
+    object: ObjectInfo
+
+
 class Duplicated(Effect, tag="duplicated", frozen=True):
     """Descriptor `fd` now shares the open file description of `source`; what `fd` held before is closed."""
 
@@ -132,6 +138,7 @@ class WorkingDirectory(Effect, tag="working-directory", frozen=True):
 
 AnyEffect = (
     Opened
+    | Identified
     | Duplicated
     | Closed
     | CloseOnExec

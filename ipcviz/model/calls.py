@@ -14,6 +14,7 @@ from ipcviz.events import (
     CloseOnExec,
     Disposition,
     Duplicated,
+    Identified,
     MapEntry,
     Mapped,
     Mask,
@@ -142,11 +143,18 @@ def _opened(draft: Draft, event: Call, effect: Opened) -> None:
                 opened_by=event.pid,
             )
         )
-    how = "received" if event.name in ("recvmsg", "recvmmsg", "pidfd_getfd") else "opened"
+    how = "opened"
+    if event.name in ("recvmsg", "recvmmsg", "pidfd_getfd"):
+        through = draft.objects.get(event.object)
+        how = f"received over {through.label}" if through is not None else "received"
     draft.place(
         draft.process(event.pid).table,
         Descriptor(fd=effect.fd, ofd=effect.ofd, cloexec=effect.cloexec, how=how, since=event.t),
     )
+
+
+def _identified(draft: Draft, event: Call, effect: Identified) -> None:
+    draft.object(effect.object, event.pid)
 
 
 def _duplicated(draft: Draft, event: Call, effect: Duplicated) -> None:
@@ -266,6 +274,7 @@ def _working_directory(draft: Draft, event: Call, effect: WorkingDirectory) -> N
 
 _TAKE: Final[dict[type, Callable[[Draft, Call, Any], None]]] = {
     Opened: _opened,
+    Identified: _identified,
     Duplicated: _duplicated,
     Closed: _closed,
     CloseOnExec: _close_on_exec,

@@ -157,13 +157,21 @@ class Draft:
             letter = object_label_letter(info.kind)
             label = self.label(letter) if letter else path_label(info)
             found = Object(info=info, label=label, opened_at=self.t, first_seen_by=pid)
-            self.objects = self.objects.set(info.key, found)
-            self.note("object", info.key)
+            self.put_object(found)
         elif found.info != info:
+            if not info.peer and found.info.peer:
+                # A peer that has hung up is no peer for the kernel any more; for the viewer it is who it was.
+                info = replace(info, peer=found.info.peer)
             found = replace(found, info=info)
-            self.objects = self.objects.set(info.key, found)
-            self.note("object", info.key)
+            self.put_object(found)
+        self._tell_peer(info)
         return found
+
+    def _tell_peer(self, info: ObjectInfo) -> None:
+        """A connection has two ends: the one that connected learns of its peer when that is accepted."""
+        other = self.objects.get(info.peer) if info.peer else None
+        if other is not None and other.info.peer != info.key and other.info.kind == info.kind:
+            self.put_object(replace(other, info=replace(other.info, peer=info.key)))
 
     def put_object(self, value: Object) -> None:
         """Store an object, and note that it changed."""

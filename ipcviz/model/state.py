@@ -127,7 +127,7 @@ class Descriptor(Value, frozen=True):
         fd: Its number.
         ofd: The open file description behind it.
         cloexec: FD_CLOEXEC.
-        how: Where it came from: `opened`, `dup of 3`, `inherited from 12`, `received`, `found`.
+        how: Where it came from: `opened`, `dup of 3`, `inherited from 12`, `received over S2`, `found`.
         since: When it came to be, in session seconds.
         used: Whether a traced call has moved data through it since it came to be, in the program that runs now.
     """

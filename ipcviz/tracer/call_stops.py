@@ -51,7 +51,12 @@ class CallStops:
         self._semaphores = semaphores
         self._restart = call_numbers(context.arch.table)["restart_syscall"]
         self._entered: dict[int, Task] = {}
-        self._effects = Effects(context.next_ofd, context.object_of, lambda pid: tuple(table_of(context.state, pid)))
+        self._effects = Effects(
+            context.next_ofd,
+            context.object_of,
+            lambda pid: tuple(table_of(context.state, pid)),
+            context.same_as,
+        )
 
     def forget(self, tid: int) -> None:
         """A thread is gone, or runs another program: it is inside no call."""

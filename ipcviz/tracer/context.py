@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from typing import Final
-
 from ipcviz.events import Coverage, Event
+from ipcviz.kernel import descriptors
 from ipcviz.kernel.arch import Arch, call_names
-from ipcviz.model.query import object_behind
+from ipcviz.model.query import object_behind, table_of
 from ipcviz.model.state import State
+from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.tasks import Task, TracedProcess
-
-WINDOW_SECONDS: Final = 0.1
-"""How long a budget's window is."""
 
 
 class Context:
@@ -58,24 +54,39 @@ class Context:
         found = object_behind(self.state, pid, fd)
         return found.info.key if found is not None else ""
 
+    def same_as(self, pid: int, fd: int, key: str) -> int:
+        """Number of the known open file description of that object that a descriptor shares (kcmp); 0 if none."""
+        for process in self.state.processes.values():
+            if process.fate != "alive":
+                continue
+            for other, descriptor in table_of(self.state, process.pid).items():
+                found = self.state.open_files.get(descriptor.ofd)
+                if (
+                    found is not None
+                    and found.object == key
+                    and (process.pid, other) != (pid, fd)
+                    and descriptors.same_description(pid, fd, process.pid, other)
+                ):
+                    return descriptor.ofd
+        return 0
+
+    def new_process(self, pid: int) -> TracedProcess:
+        """A process with full budgets."""
+        rate = self.config.budget
+        return TracedProcess(pid, calls=Budget(rate), operations=Budget(rate))
+
     def over_budget(self, process: TracedProcess, *, breakpoints: bool = False) -> bool:
         """Count a data call or a breakpoint of a process; True if it makes too many of them to stop at each."""
         if self.config.full:
             return False
-        now = time.monotonic()
-        if now - process.window_start > WINDOW_SECONDS:
-            process.window_start = now
-            process.window_calls = 0
-            process.breakpoint_hits = 0
-        if breakpoints:
-            process.breakpoint_hits += 1
-            return process.breakpoint_hits > self.config.budget * WINDOW_SECONDS
-        process.window_calls += 1
-        return process.window_calls > self.config.budget * WINDOW_SECONDS
+        budget = process.operations if breakpoints else process.calls
+        return not budget.spend()
 
     def say_coverage(self, process: TracedProcess, *, full: bool, reason: str) -> None:
         """From here on a process's data calls are all traced, or not."""
         process.full = full
         process.quiet_since = 0.0
+        if full:
+            process.calls.fill()
         t, n = self.stamp()
         self.emit(Coverage(t=t, n=n, pid=process.pid, full=full, reason=reason))

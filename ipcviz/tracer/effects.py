@@ -14,6 +14,7 @@ from ipcviz.events import (
     CloseOnExec,
     Disposition,
     Duplicated,
+    Identified,
     Mapped,
     Mask,
     NameCreated,
@@ -63,6 +64,8 @@ class Effects:
         next_ofd: Gives the next free number for an open file description.
         object_of: Key of the object behind a process's descriptor, as the state has it.
         table_numbers: The numbers in a process's descriptor table, as the state has it.
+        same_as: Number of the known open file description behind a process's descriptor of that object; 0 if it is none
+            of those.
     """
 
     def __init__(
@@ -70,10 +73,12 @@ class Effects:
         next_ofd: Callable[[], int],
         object_of: Callable[[int, int], str],
         table_numbers: Callable[[int], tuple[int, ...]],
+        same_as: Callable[[int, int, str], int],
     ) -> None:
         self._next_ofd = next_ofd
         self._object_of = object_of
         self._table_numbers = table_numbers
+        self._same_as = same_as
 
     def of(self, call: Returned) -> tuple[AnyEffect, ...]:
         """The effects of a call, in the order in which they happened."""
@@ -84,17 +89,23 @@ class Effects:
             return tuple(self._new(call, call.result))
         return ()
 
-    def _new(self, call: Returned, fd: int) -> Iterator[AnyEffect]:
-        """A new open file description behind `fd`."""
+    def _new(self, call: Returned, fd: int, *, shared: bool = False) -> Iterator[AnyEffect]:
+        """A new open file description behind `fd`; if `shared`, perhaps one that somebody else has, too."""
         entry = descriptors.read_entry(call.pid, fd, self._next_ofd())
         if entry is None:
             entry = TableEntry(fd=fd, ofd=self._next_ofd(), object=_unreadable(call.pid, fd), mode="rw")
+        known = self._same_as(call.pid, fd, entry.object.key) if shared else 0
         yield Opened(
-            fd=fd, ofd=entry.ofd, object=entry.object, mode=entry.mode, flags=entry.flags, cloexec=entry.cloexec
+            fd=fd,
+            ofd=known or entry.ofd,
+            object=entry.object,
+            mode=entry.mode,
+            flags=entry.flags,
+            cloexec=entry.cloexec,
         )
 
-    def _opened(self, call: Returned) -> Iterator[AnyEffect]:
-        yield from self._new(call, call.result)
+    def _borrowed(self, call: Returned) -> Iterator[AnyEffect]:
+        yield from self._new(call, call.result, shared=True)
 
     def _pair(self, call: Returned) -> Iterator[AnyEffect]:
         index = 3 if call.name == "socketpair" else 0
@@ -158,7 +169,7 @@ class Effects:
                 return
             if level == SOL_SOCKET and kind == SCM_RIGHTS:
                 for (fd,) in struct.iter_unpack("=i", block[offset + 16 : offset + 16 + (size - 16) // 4 * 4]):
-                    yield from self._new(call, fd)
+                    yield from self._new(call, fd, shared=True)
             offset += (size + 7) & ~7
 
     def _new_name(self, call: Returned) -> Iterator[AnyEffect]:
@@ -169,6 +180,13 @@ class Effects:
 
     def _bind(self, call: Returned) -> Iterator[AnyEffect]:
         yield NameCreated(path=str(call.args["address"]), object=self._object_of(call.pid, _number(call, "fd")))
+        yield from self._identified(call)
+
+    def _identified(self, call: Returned) -> Iterator[AnyEffect]:
+        """A socket after a call that changes its state, its name or its peer."""
+        found = descriptors.read_entry(call.pid, _number(call, "fd"), 0)
+        if found is not None and not found.object.key.startswith("anon:"):
+            yield Identified(object=found.object)
 
     def _mmap(self, call: Returned) -> Iterator[AnyEffect]:
         if not call.raw[3] & calls.MAP_SHARED:
@@ -289,11 +307,14 @@ _READERS: Final[dict[str, Callable[[Effects, Returned], Iterator[AnyEffect]]]] =
     "ioctl": Effects._ioctl,
     "signalfd": Effects._signalfd,
     "signalfd4": Effects._signalfd,
-    "pidfd_getfd": Effects._opened,
+    "pidfd_getfd": Effects._borrowed,
     "recvmsg": Effects._received,
     "mknod": Effects._new_name,
     "mknodat": Effects._new_name,
     "bind": Effects._bind,
+    "listen": Effects._identified,
+    "connect": Effects._identified,
+    "shutdown": Effects._identified,
     "mmap": Effects._mmap,
     "shmat": Effects._shmat,
     "rt_sigaction": Effects._sigaction,

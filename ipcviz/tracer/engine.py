@@ -89,7 +89,8 @@ class Engine:
     def add_root(self, pid: int) -> None:
         """The launched command's process, seized and held before its execve."""
         self._root = pid
-        process = TracedProcess(pid, executed=False)
+        process = self._context.new_process(pid)
+        process.executed = False
         self._adopt(process, pid)
         t, n = self._context.stamp()
         name = self._context.config.argv[0].rpartition("/")[2]
@@ -256,14 +257,9 @@ class Engine:
             self._adopt(parent, tid)
             self._context.emit(ThreadCreated(t=t, n=n, pid=parent.pid, tid=tid, by=task.tid))
         else:
-            process = TracedProcess(
-                tid,
-                full=parent.full,
-                foreign=parent.foreign,
-                breakpoints=dict(parent.breakpoints),
-                retired=set(parent.retired),
-                executed=parent.executed,
-            )
+            process = self._context.new_process(tid)
+            process.foreign, process.executed = parent.foreign, parent.executed
+            process.breakpoints, process.retired = dict(parent.breakpoints), set(parent.retired)
             hows: dict[int, How] = {ptrace.EVENT_FORK: "fork", ptrace.EVENT_VFORK: "vfork", ptrace.EVENT_CLONE: "clone"}
             how = hows[event]
             shares_memory = event == ptrace.EVENT_VFORK or bool(descriptors.same_memory(parent.pid, tid))
@@ -283,6 +279,8 @@ class Engine:
                     shares_memory=shares_memory,
                 )
             )
+            if not parent.full:
+                self._context.say_coverage(process, full=True, reason="it has a budget of its own")
         early = self._early.pop(tid, None)
         if early is not None:
             self.take(tid, early[0])
@@ -297,7 +295,7 @@ class Engine:
             if now - since < (TELLING_SECONDS if status.ppid in self._context.processes else ORPHAN_SECONDS):
                 continue
             del self._early[tid]
-            process = TracedProcess(tid)
+            process = self._context.new_process(tid)
             # Which process made it is not known, but its breakpoints are in the memory that it was given.
             for other in (*reversed(self._ended_lately), *self._context.processes.values()):
                 if other.breakpoints and breakpoints.are_in(other, tid, self._context.arch):

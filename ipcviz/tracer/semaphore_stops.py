@@ -83,7 +83,7 @@ class SemaphoreStops:
         process = task.process
         if process.breakpoints or not process.retired or not self.may_break(process.pid):
             return
-        process.breakpoint_hits = 0
+        process.operations.fill()
         for line in maps.read_maps(process.pid) or ():
             if "x" in line.perms and breakpoints.holds_semaphores(line.path):
                 readable = f"/proc/{process.pid}/root{line.path}"

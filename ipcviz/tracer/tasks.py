@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ipcviz.events import NameRemoved
+from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.decode import Word
 
 
@@ -76,24 +77,22 @@ class TracedProcess:
         foreign: It runs a program of another architecture: its calls can't be decoded.
         breakpoints: By address: the original bytes, the function's name, the address of their copy (0 if none).
         retired: Addresses of breakpoints that were taken out.
-        window_start: When the current budget window began.
-        window_calls: Data calls seen in it.
+        calls: The budget for its data calls.
+        operations: The budget for its semaphore operations.
         quiet_since: Since when a sampled process has been below the budget.
-        breakpoint_hits: Breakpoints hit in the current budget window.
         seen_calls: Its read and write calls at the last look at /proc/PID/io, and when that was (`seen_at`).
         executed: It has executed the command (the launched process's first moments are ours).
     """
 
     pid: int
+    calls: Budget
+    operations: Budget
     tasks: dict[int, Task] = field(default_factory=dict)
     full: bool = True
     foreign: bool = False
     breakpoints: dict[int, tuple[bytes, str, int]] = field(default_factory=dict)
     retired: set[int] = field(default_factory=set)
-    window_start: float = 0.0
-    window_calls: int = 0
     quiet_since: float = 0.0
-    breakpoint_hits: int = 0
     seen_calls: int = 0
     seen_at: float = 0.0
     executed: bool = True
