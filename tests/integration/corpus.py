@@ -308,4 +308,4 @@ PROGRAMS = tuple(
     )
 )  # fmt: skip
 
-CORPUS = SHELL + PYTHON + PROGRAMS
+COMMANDS = SHELL + PYTHON + PROGRAMS

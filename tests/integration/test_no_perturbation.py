@@ -10,9 +10,11 @@ import sys
 import pytest
 
 from ipcviz import events as ev
-from tests.integration.corpus import CORPUS, Entry
+from tests.integration.corpus import COMMANDS, Entry
+from tests.integration.corpus_means import MEANS
 from tests.integration.harness import Bench, Outcome, Programs, actors, read_stream
 
+CORPUS = COMMANDS + MEANS
 ACTORS = actors()
 CASES = [
     pytest.param(actor, entry, option, id=f"{actor.name}-{entry.name}{option}")
@@ -29,7 +31,7 @@ def alone(bench: Bench, entry: Entry, argv: tuple[str, ...], terminal: bool) -> 
 
 
 def test_the_corpus_is_large_enough() -> None:
-    assert len(CORPUS) >= 40
+    assert len(CORPUS) >= 120
     assert len({entry.name for entry in CORPUS}) == len(CORPUS)
 
 
