@@ -12,7 +12,8 @@ class Level(Struct, frozen=True):
 
     Attributes:
         object: Its key.
-        queued: Bytes waiting (FIONREAD), or messages for a message queue.
+        queued: Bytes waiting (FIONREAD), messages in a queue, or connections that a listening socket has not accepted.
+        unit: Which of these it counts.
         capacity: Bytes that it can hold (F_GETPIPE_SZ, SO_SNDBUF of the peer, mq_maxmsg); 0 if unknown.
         slots: Page slots in use, where the kernel lets it be known; -1 where not.
         slots_total: Page slots of the ring; 0 if it has none.
@@ -27,6 +28,7 @@ class Level(Struct, frozen=True):
     slots_total: int = 0
     writable: bool | None = None
     head: bytes = b""
+    unit: Literal["bytes", "messages", "connections"] = "bytes"
 
 
 class SemaphoreInfo(Struct, frozen=True):

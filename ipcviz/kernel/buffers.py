@@ -224,8 +224,10 @@ def _unix_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
     if one is None:
         # Another network namespace, or no sock_diag: only the descriptor itself can say.
         return _borrowed_level(pid, fd, info, peek, limit=False)
-    if one.state == sockets.LISTENING or one.receive_queue < 0:
+    if one.receive_queue < 0:
         return None
+    if one.state == sockets.LISTENING:
+        return _backlog(info, one.receive_queue, one.send_queue)
     writable: bool | None = None
     capacity = 0
     other = sockets.unix_socket(one.peer) if one.peer else None
@@ -254,7 +256,7 @@ def _borrowed_level(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool)
             one = socket.socket(fileno=number)
         except OSError:
             # EINVAL: it listens. ENOTSOCK: the descriptor is another one by now.
-            return None
+            return _listening_level(number, info)
         try:
             capacity = one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) if limit else 0
         except OSError:
@@ -263,6 +265,27 @@ def _borrowed_level(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool)
             one.detach()
         head = _peek(number, peek) if peek and queued else b""
     return Level(object=info.key, queued=queued, capacity=capacity, head=head)
+
+
+def _backlog(info: ObjectInfo, waiting: int, most: int) -> Level:
+    return Level(object=info.key, queued=waiting, capacity=most, writable=waiting <= most, unit="connections")
+
+
+def _listening_level(number: int, info: ObjectInfo) -> Level | None:
+    """A listening TCP socket's backlog: tcp_get_info() puts it into tcpi_unacked and its limit into tcpi_sacked."""
+    try:
+        one = socket.socket(fileno=number)
+    except OSError:
+        return None
+    try:
+        facts = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+    except OSError:
+        return None
+    finally:
+        one.detach()
+    if len(facts) < 32 or facts[0] != sockets.LISTENING:
+        return None
+    return _backlog(info, *struct.unpack_from("=II", facts, 24))
 
 
 def _peek(number: int, limit: int) -> bytes:
@@ -317,4 +340,10 @@ def _queue_level(pid: int, fd: int, info: ObjectInfo) -> Level | None:
     found = queue_attributes(pid, fd)
     if found is None:
         return None
-    return Level(object=info.key, queued=found.curmsgs, capacity=found.maxmsg, writable=found.curmsgs < found.maxmsg)
+    return Level(
+        object=info.key,
+        queued=found.curmsgs,
+        capacity=found.maxmsg,
+        writable=found.curmsgs < found.maxmsg,
+        unit="messages",
+    )

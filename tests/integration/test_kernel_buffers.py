@@ -1,5 +1,6 @@
 """Levels of buffers against FIONREAD read by the test itself, and against what is then read from them."""
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -266,7 +267,6 @@ def test_datagrams():
 
 def test_a_tcp_connection():
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert level_behind(server.fileno()) is None
         with socket.create_connection(server.getsockname()) as a, server.accept()[0] as b:
             a.send(b"hello")
             until(lambda: fionread(b.fileno()) == 5)
@@ -319,3 +319,18 @@ def test_an_eventfd_counter():
 def test_what_has_no_level(tmp_path):
     with open(tmp_path / "f", "w") as file:
         assert level_behind(file.fileno()) is None
+
+
+@pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET])
+def test_connections_that_nobody_has_accepted(tmp_path, family):
+    name = str(tmp_path / "meet") if family == socket.AF_UNIX else ("127.0.0.1", 0)
+    with contextlib.ExitStack() as stack:
+        server, *callers = (stack.enter_context(socket.socket(family)) for _ in range(4))
+        server.bind(name)
+        server.listen(5)
+        for caller in callers:
+            caller.connect(server.getsockname())
+        level = level_behind(server.fileno())
+        assert (level.queued, level.capacity, level.unit) == (3, 5, "connections")
+        stack.enter_context(server.accept()[0])
+        assert level_behind(server.fileno()).queued == 2

@@ -88,6 +88,8 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
         is_full = level.queued > 0 and (flag == "W" or level.writable is False)
         full, empty = gauge(capacity if is_full else level.queued, capacity, bar)
         words = f"{level.queued:,}/{capacity:,}" if capacity else f"{level.queued:,}"
+        if level.unit == "connections":
+            words += " waiting"
         if level.slots >= 0 and level.slots_total:
             words += f" {level.slots}/{level.slots_total}p"
     trail = view.trails.get(key)
@@ -131,8 +133,8 @@ def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
         return [row(""), row((fit(f"Nothing waits in {thing.label}.", width), "dim"))]
     if not level.head:
         words = f"{level.queued:,} bytes wait in {thing.label}"
-        if thing.info.kind == "message queue":
-            words = f"{level.queued:,} messages wait in {thing.label}"
+        if level.unit != "bytes":
+            words = f"{level.queued:,} {level.unit} wait in {thing.label}"
         return [row(""), row((fit(f"{words}; ipcviz has not looked at them.", width), "dim"))]
     per = 16 if width >= 76 else 8
     age = max(0.0, view.now - thing.level_at)
