@@ -266,14 +266,17 @@ def test_datagrams():
 
 
 def test_a_tcp_connection():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with socket.create_connection(server.getsockname()) as a, server.accept()[0] as b:
-            a.send(b"hello")
-            until(lambda: fionread(b.fileno()) == 5)
-            level = level_behind(b.fileno(), peek=2)
-            assert (level.queued, level.head) == (5, b"he")
-            assert level.capacity == b.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-            assert b.recv(10) == b"hello"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as a,
+        server.accept()[0] as b,
+    ):
+        a.send(b"hello")
+        until(lambda: fionread(b.fileno()) == 5)
+        level = level_behind(b.fileno(), peek=2)
+        assert (level.queued, level.head) == (5, b"he")
+        assert level.capacity == b.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        assert b.recv(10) == b"hello"
 
 
 def test_a_reset_is_left_for_the_owner():
