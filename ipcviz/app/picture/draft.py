@@ -1,0 +1,113 @@
+"""A scene in the making: what is known of a state, and what has been put into the picture so far."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Final
+
+from ipcviz.app.picture import words
+from ipcviz.app.picture.scene import Edge, Node
+from ipcviz.model import query
+from ipcviz.model.calls import WRITES
+from ipcviz.model.state import Object, Process, State, Thread
+
+KEPT: Final = 3.0
+"""Seconds of the session for which an ended process stays in the picture, faded; shorter if it lived shorter."""
+
+Changes = frozenset[tuple[str | int, ...]]
+"""What is shown as changed, as `State.changed` names it."""
+
+
+class Draft:
+    """One scene in the making.
+
+    Attributes:
+        state: The moment.
+        roles: What a scenario calls its processes, by pid.
+        lit: What is shown as changed.
+        held: Every object's holders.
+        processes: Those that are drawn, by pid.
+        waits: What each of them waits for.
+        blocked: Processes that are blocked in a write, by object.
+        waiting: Threads that wait for a semaphore, by its key.
+        supervisors: Processes that only wait for their children.
+        strong: Processes that take part in a flow.
+        fed: Processes whose standard input is a channel: what they write goes on somewhere.
+        nodes: By id, so far.
+        edges: By key, so far.
+    """
+
+    def __init__(self, state: State, roles: Mapping[int, str], lit: Changes) -> None:
+        self.state = state
+        self.roles = roles
+        self.lit = lit
+        self.held = query.holders(state)
+        self.processes = {p.pid: p for p in state.processes.values() if _shown(state, p)}
+        self.waits = {pid: words.waits_of(state, p) for pid, p in self.processes.items()}
+        self.nodes: dict[str, Node] = {}
+        self.edges: dict[tuple[str, str, str], Edge] = {}
+        self.blocked: dict[str, set[int]] = defaultdict(set)
+        self.waiting: dict[str, list[Thread]] = defaultdict(list)
+        for thread in state.threads.values():
+            if thread.waiting is not None and thread.waiting.object and thread.waiting.name in WRITES:
+                self.blocked[thread.waiting.object].add(thread.pid)
+            if thread.semaphore:
+                self.waiting[thread.semaphore].append(thread)
+        parents = {p.parent for p in self.processes.values() if p.fate == "alive"}
+        self.supervisors = {
+            pid
+            for pid, waits in self.waits.items()
+            if pid in parents and waits and all(w.reason == "for a child" for w in waits)
+        }
+        self.strong: set[int] = set()
+        self.fed: set[int] = set()
+
+    def born(self, pid: int) -> tuple[float, int]:
+        """A process's place in the order of age."""
+        return age(self.processes[pid])
+
+    def add(self, node: Node) -> None:
+        """Put a node in."""
+        self.nodes[node.id] = node
+
+    def join(self, source: str, target: str, kind: str, thing: Object | None, pid: int, *, both: bool = False) -> None:
+        """Draw a line between two nodes; lit if both the thing and the process changed."""
+        lit = thing is not None and ("object", thing.info.key) in self.lit and pid in self._lit_pids
+        edge = Edge(source, target, "flow" if kind == "flow" else "hold", both, lit)
+        self.edges[edge.key] = edge
+
+    @cached_property
+    def _lit_pids(self) -> set[int]:
+        found: set[int] = set()
+        for change in self.lit:
+            if change[0] in ("process", "thread") and isinstance(change[1], int):
+                thread = self.state.threads.get(change[1])
+                found.add(thread.pid if thread else change[1])
+        return found
+
+    def outside(self, links: list[query.Link]) -> bool:
+        """Whether it was open before the session: the terminal, or where the command's input and output lead to."""
+        for link in links:
+            rows = query.table_of(self.state, link.pid)
+            files = [self.state.open_files.get(rows[fd].ofd) for fd in link.fds if fd in rows]
+            if link.mapped or any(f is not None and f.opened_by for f in files):
+                return False
+        return True
+
+    def used(self, link: query.Link) -> bool:
+        """Whether a traced call has moved data through one of its descriptors."""
+        rows = query.table_of(self.state, link.pid)
+        return any(rows[fd].used for fd in link.fds if fd in rows)
+
+
+def _shown(state: State, process: Process) -> bool:
+    if process.fate != "gone" or process.died is None:
+        return process.fate != "gone"
+    return state.t - process.died < min(KEPT, max(0.3, process.died - process.born))
+
+
+def age(process: Process) -> tuple[float, int]:
+    """Older processes come first."""
+    return (process.born, process.pid)

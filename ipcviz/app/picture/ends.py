@@ -1,0 +1,72 @@
+"""What stands at the ends of a flow: files and terminals. Pure."""
+
+from __future__ import annotations
+
+from ipcviz.app.picture.draft import Draft
+from ipcviz.app.picture.scene import Line, Node
+from ipcviz.app.text import bytes_text, visible
+from ipcviz.model import query
+from ipcviz.model.calls import READS
+from ipcviz.model.state import Object
+
+
+def end(d: Draft, thing: Object, links: list[query.Link]) -> None:
+    """A file or terminal: what flows from it at the left, what flows to it at the right."""
+    terminal = thing.info.kind == "terminal"
+    key = thing.info.key
+    inputs = [x for x in links if _is_input(d, thing, x, len(links))]
+    outputs = [x for x in links if _is_output(d, thing, x)]
+    for side, found in (("in", inputs), ("out", outputs)):
+        if not found:
+            continue
+        node = f"t:{key}:{side}"
+        moved = thing.bytes_out if side == "in" else thing.bytes_in
+        mark = "" if thing.exact else ">="
+        d.add(
+            Node(
+                id=node,
+                kind="terminal" if terminal else "file",
+                title=visible(thing.label),
+                corner="terminal" if terminal else "file",
+                lines=(Line(f"{mark}{bytes_text(moved)}", "dim"),) if moved else (),
+                order=(thing.opened_at, thing.info.ino),
+                lit=("object", key) in d.lit,
+                select=("object", key),
+            )
+        )
+        for link in found:
+            d.strong.add(link.pid)
+            ends = (node, f"p:{link.pid}") if side == "in" else (f"p:{link.pid}", node)
+            d.join(*ends, "flow", thing, link.pid)
+
+
+def _is_input(d: Draft, thing: Object, link: query.Link, holders: int) -> bool:
+    if link.pid in d.supervisors or not link.reads or not link.fds:
+        return False
+    used = d.used(link) or any(w.object == thing.info.key for w in d.waits[link.pid])
+    if thing.info.kind == "terminal":
+        return 0 in link.fds and any(w.object == thing.info.key and w.call in READS for w in d.waits[link.pid])
+    if 0 in link.fds:
+        return True
+    if link.writes or min(link.fds) >= 10:
+        return link.writes and used and thing.last_reader == link.pid
+    argv = d.processes[link.pid].argv
+    path = thing.info.path
+    return any(word and (word == path or path.endswith("/" + word.removeprefix("./"))) for word in argv[1:])
+
+
+def _is_output(d: Draft, thing: Object, link: query.Link) -> bool:
+    if link.pid in d.supervisors or not link.writes or not link.fds:
+        return False
+    if thing.info.kind == "terminal" or d.outside([link]):
+        process = d.processes[link.pid]
+        first = 1 in link.fds and process.executed and link.pid in d.fed
+        return first or (d.used(link) and thing.last_writer == link.pid)
+    return True
+
+
+def idle_from_outside(d: Draft, link: query.Link) -> bool:
+    """Whether it is a descriptor of before the session that nobody has used: it says nothing of this system."""
+    if not d.outside([link]) or (1 in link.fds and link.pid in d.fed):
+        return False
+    return not d.used(link) and not any(w.object == link.object for w in d.waits[link.pid])

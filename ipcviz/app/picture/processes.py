@@ -1,0 +1,53 @@
+"""The box of a process. Pure."""
+
+from __future__ import annotations
+
+from ipcviz.app.picture import words
+from ipcviz.app.picture.draft import Draft, age
+from ipcviz.app.picture.scene import Edge, Line, Node
+from ipcviz.app.text import argv_text, visible
+from ipcviz.model.state import Process
+
+
+def process(d: Draft, process: Process) -> None:
+    """A process, and the line from its parent where that says something."""
+    pid = process.pid
+    waits = d.waits[pid]
+    letter, style = words.chip(d.state, process, waits)
+    role = d.roles.get(pid, "")
+    lines = [Line(words.doing(d.state, process, waits), "text")]
+    if role:
+        lines.append(Line(visible(role), "strong"))
+    lines.extend(words.pending_lines(d.state, process))
+    if len(process.threads) > 1:
+        lines.append(Line(f"{len(process.threads)} threads", "dim"))
+    if len(process.argv) > 1 and (process.executed or process.how == "launched"):
+        lines.append(Line(argv_text((_base(process.argv[0]), *process.argv[1:])), "dim"))
+    if process.fate == "alive" and not process.full:
+        lines.append(Line("sampled", "dim"))
+    parent = f"p:{process.parent}" if process.parent in d.processes else ""
+    lit = bool({("process", pid), *(("thread", tid) for tid in process.threads)} & d.lit)
+    tree = pid not in d.strong
+    d.add(
+        Node(
+            id=f"p:{pid}",
+            kind="process",
+            title=visible(process.name) or "?",
+            corner=str(pid),
+            letter=letter,
+            chip=style,
+            lines=tuple(lines),
+            order=age(process),
+            parent=parent,
+            tree=tree,
+            lit=lit,
+            faded=process.fate == "gone",
+            select=("process", pid),
+        )
+    )
+    if parent and (tree or process.parent not in d.strong):
+        d.edges[parent, f"p:{pid}", "child"] = Edge(parent, f"p:{pid}", "child")
+
+
+def _base(path: str) -> str:
+    return path.rpartition("/")[2] or path

@@ -1,0 +1,86 @@
+"""What several processes touch at once: shared memory, and semaphores. Pure."""
+
+from __future__ import annotations
+
+from ipcviz.app.picture.draft import Draft
+from ipcviz.app.picture.scene import Line, Node
+from ipcviz.app.text import bytes_text, count_text, visible
+from ipcviz.model import query
+from ipcviz.model.state import Object
+
+
+def memory(d: Draft, thing: Object, links: list[query.Link]) -> None:
+    """A block of shared memory, with the semaphores in it; a named semaphore alone is one."""
+    key = thing.info.key
+    inside = query.semaphores_of(d.state, key)
+    label = visible(thing.label)
+    lines = tuple(_semaphore_line(d, s.info.key) for s in inside)
+    named = len(inside) == 1 and inside[0].info.kind == "named"
+    size = max((m.length for x in links for m in d.state.mappings.get(x.pid, ()) if m.object.key == key), default=0)
+    d.add(
+        Node(
+            id=f"o:{key}",
+            kind="semaphore" if named else "memory",
+            title=visible(inside[0].label) if named else label,
+            corner="semaphore" if named else bytes_text(size) if size else "",
+            lines=lines if lines else (Line("shared memory", "dim"),),
+            order=(thing.opened_at, thing.info.ino),
+            lit=("object", key) in d.lit or any(line.lit for line in lines),
+            select=("semaphore", inside[0].info.key) if named else ("object", key),
+        )
+    )
+    mapped = sorted((x for x in links if x.mapped), key=lambda x: d.born(x.pid))
+    _touch(d, f"o:{key}", [x.pid for x in mapped], thing)
+
+
+def _touch(d: Draft, node: str, pids: list[int], thing: Object | None) -> None:
+    """Join a shared thing with the processes at it: the older half at its left, the younger at its right."""
+    active = [pid for pid in pids if pid not in d.supervisors]
+    half = (len(active) + 1) // 2
+    for place, pid in enumerate(active):
+        d.strong.add(pid)
+        source, target = (f"p:{pid}", node) if place < half else (node, f"p:{pid}")
+        d.join(source, target, "flow", thing, pid, both=True)
+    for pid in pids:
+        if pid in d.supervisors:
+            d.join(f"p:{pid}", node, "hold", thing, pid)
+
+
+def _semaphore_line(d: Draft, key: str) -> Line:
+    found = d.state.semaphores[key]
+    value = "?" if found.value is None else count_text(found.value)
+    waiting = [str(t.pid) for t in sorted(d.waiting.get(key, ()), key=lambda t: t.tid)]
+    text = f"{visible(found.label)} = {value}"
+    if waiting:
+        text += f" ←{','.join(waiting)}"
+    elif found.waiters > 0:
+        text += f" ←{found.waiters} wait"
+    return Line(text, "strong" if waiting or found.waiters > 0 else "text", ("semaphore", key) in d.lit)
+
+
+def semaphores(d: Draft) -> None:
+    """Semaphores that lie in no drawn memory."""
+    for key, found in sorted(d.state.semaphores.items()):
+        if found.info.object and f"o:{found.info.object}" in d.nodes:
+            continue
+        pids = {t.pid for t in d.waiting.get(key, ())}
+        if found.info.kind != "unnamed":  # those in private memory are a run-time's own locks, mostly
+            pids.add(found.last_pid)
+        pids = {pid for pid in pids if pid in d.processes and d.processes[pid].fate == "alive"}
+        if not pids:
+            continue
+        node = f"m:{key}"
+        line = _semaphore_line(d, key)
+        d.add(
+            Node(
+                id=node,
+                kind="semaphore",
+                title=visible(found.label),
+                corner="semaphore",
+                lines=(line,),
+                order=(d.state.t + 1, 0),
+                lit=line.lit,
+                select=("semaphore", key),
+            )
+        )
+        _touch(d, node, sorted(pids, key=d.born), None)

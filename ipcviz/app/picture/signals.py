@@ -1,0 +1,56 @@
+"""Armed timers, and signals on their way. Pure."""
+
+from __future__ import annotations
+
+from ipcviz.app.picture import words
+from ipcviz.app.picture.draft import Draft
+from ipcviz.app.picture.scene import Edge, Line, Node
+
+
+def signals(d: Draft) -> None:
+    """Armed timers and signals on their way, at the left of the process that they are for."""
+    for (pid, signo), timer in sorted(d.state.timers.items()):
+        process = d.processes.get(pid)
+        if process is None or process.fate != "alive":
+            continue
+        left = max(0.0, timer.due - d.state.t)
+        _signal(d, pid, signo, f"in {left:.1f} s", "timer", ("timer", pid, signo))
+    newest: dict[tuple[int, int], int] = {}
+    for sent in d.state.sent:
+        if sent.delivered is None and not sent.coalesced and _pending(d, sent.target, sent.signo):
+            newest[sent.target, sent.signo] = sent.sender
+    for (pid, signo), sender in sorted(newest.items()):
+        node = _signal(d, pid, signo, "pending", "signal", ("signal", pid, signo))
+        if sender != pid and sender in d.processes and d.processes[sender].fate == "alive":
+            d.edges.setdefault((f"p:{sender}", node, "signal"), Edge(f"p:{sender}", node, "signal"))
+
+
+def _pending(d: Draft, pid: int, signo: int) -> bool:
+    process = d.processes.get(pid)
+    if process is None or process.fate != "alive":
+        return False
+    bits = process.sample.pending if process.sample else 0
+    for tid in process.threads:
+        thread = d.state.threads.get(tid)
+        bits |= thread.pending if thread else 0
+    return bool(bits >> (signo - 1) & 1)
+
+
+def _signal(d: Draft, pid: int, signo: int, text: str, corner: str, change: tuple[str, int, int]) -> str:
+    node = f"s:{corner}:{pid}:{signo}"
+    lit = ("signal", pid, signo) in d.lit or change in d.lit
+    d.add(
+        Node(
+            id=node,
+            kind="signal",
+            title=words.signal_name(signo),
+            corner=corner,
+            lines=(Line(text, "strong"),),
+            order=(d.born(pid)[0], pid),
+            lit=lit,
+            select=("process", pid),
+        )
+    )
+    d.edges[node, f"p:{pid}", "signal"] = Edge(node, f"p:{pid}", "signal", lit=lit)
+    d.strong.add(pid)
+    return node
