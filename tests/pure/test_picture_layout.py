@@ -1,5 +1,6 @@
 """Places: no overlaps, inside, stable, deterministic; and the drawing of them."""
 
+import random
 from itertools import combinations, pairwise
 
 import pytest
@@ -7,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipcviz.app.picture.draw import paint
+from ipcviz.app.picture.folding import LIMIT, fold
 from ipcviz.app.picture.graph import build
 from ipcviz.app.picture.layout import arrange
+from ipcviz.app.picture.routes import WORK
 from ipcviz.app.picture.scene import Edge, Gauge, Line, Node, Scene
 from ipcviz.app.text import width
 from ipcviz.model.reduce import reduce_all
@@ -155,3 +158,85 @@ def test_a_queue_that_holds_something_is_never_drawn_empty():
     scene = build(reduce_all(m.events))
     text = "\n".join("".join(t for t, _ in row) for row in paint(scene, arrange(scene, (80, 24))))
     assert text.count("█") == 1
+
+
+def crowd(processes, pipes, seed=1):
+    """Many processes and pipes between any two of them."""
+    pick = random.Random(seed)
+    m = systems.Maker(("crowd",))
+    m.launch(1000, "crowd")
+    for number in range(1, processes):
+        parent = 1000 + pick.randrange(number)
+        m.fork(parent, 1000 + number, f"w{number % 7}")
+    for number in range(pipes):
+        thing = systems.pipe(7000 + number)
+        a, b = pick.sample(range(1000, 1000 + processes), 2)
+        m.open(a, 10 + number, thing, "w")
+        m.open(b, 10 + number, thing, "r")
+    return m.state
+
+
+@pytest.mark.parametrize(("processes", "pipes"), [(100, 300), (500, 0), (20, 100), (3, 200)])
+@pytest.mark.parametrize("size", SIZES)
+def test_however_large_a_system_is_the_work_for_its_picture_is_bounded(processes, pipes, size):
+    state, other = crowd(processes, pipes), crowd(processes, pipes, seed=2)
+    opened: frozenset[str] = frozenset()
+    layout, level = None, 0
+    for moment in (state, other, state, other):
+        scene = build(moment, size=size, level=level, opened=opened)
+        layout, level = arrange(scene, size, layout), scene.level
+        assert len(scene.nodes) <= LIMIT
+        assert layout.work <= WORK
+        check(scene, layout)
+        opened |= {str(n.select[1]) for n in scene.nodes if n.kind == "group"}
+
+
+@settings(max_examples=40, deadline=None)
+@given(scenes(), scenes(), st.integers(1, 12), st.integers(4, 20))
+def test_folding_keeps_every_process_and_joins_only_what_is_there(first, second, most, room):
+    level = 0
+    for scene in (first, second, first):
+        folded = fold(scene, most=most, room=room, level=level)
+        level = folded.level
+        ids = {n.id for n in folded.nodes}
+        assert len(ids) == len(folded.nodes) <= len(scene.nodes)
+        assert all(e.source in ids and e.target in ids for e in folded.edges)
+        assert all(n.parent in ids or not n.parent for n in folded.nodes)
+        shown = sum(n.kind == "process" for n in folded.nodes)
+        grouped = sum(
+            int(n.title.strip("+ more").rpartition("x")[2]) for n in folded.nodes if n.letter and n.kind == "group"
+        )
+        assert shown + grouped <= sum(n.kind == "process" for n in scene.nodes)
+
+
+def test_what_is_folded_does_not_unfold_and_fold_by_turns():
+    levels = set()
+    level = 0
+    for number in [30, 29, 31, 30, 28, 31]:
+        scene = build(crowd(number, 0), size=(60, 10), level=level)
+        level = scene.level
+        levels.add(level)
+    assert len(levels) == 1
+
+
+def test_a_chain_of_many_stages_stays_a_chain():
+    scene = build(systems.pipeline_maker(*[("cat",)] * 12).state, size=(80, 10))
+    assert sum(n.kind == "process" for n in scene.nodes) == 13
+    assert not [n for n in scene.nodes if n.kind == "group"]
+
+
+def test_a_make_folds_by_what_its_processes_do():
+    m = systems.Maker(("make", "-j16"))
+    m.launch(10, "make", "-j16")
+    for number in range(16):
+        pid, thing = 20 + 4 * number, systems.pipe(100 + number)
+        m.fork(10, pid, "sh")
+        m.fork(pid, pid + 1, "gcc")
+        m.pipe(pid + 1, 3, 4, thing)
+        m.fork(pid + 1, pid + 2, "cc1")
+        m.close(pid + 2, 3)
+        m.fork(pid + 1, pid + 3, "as")
+        m.close(pid + 3, 4)
+        m.close(pid + 1, 3, 4)
+    titles = [n.title for n in build(m.state, size=(80, 10)).nodes]
+    assert sorted(titles) == ["as x16", "cc1 x16", "gcc x16", "make", "pipe x16", "sh x16"]

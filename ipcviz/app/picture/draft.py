@@ -91,9 +91,13 @@ class Draft:
         """Whether it was open before the session: the terminal, or where the command's input and output lead to."""
         for link in links:
             rows = query.table_of(self.state, link.pid)
-            files = [self.state.open_files.get(rows[fd].ofd) for fd in link.fds if fd in rows]
-            if link.mapped or any(f is not None and f.opened_by for f in files):
+            if link.mapped:
                 return False
+            for fd in link.fds:
+                row = rows.get(fd)
+                found = self.state.open_files.get(row.ofd) if row else None
+                if found is not None and found.opened_by:
+                    return False
         return True
 
     def used(self, link: query.Link) -> bool:

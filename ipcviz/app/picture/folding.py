@@ -1,81 +1,145 @@
-"""Folding of large systems: processes that are alike become one group that can be opened. Pure."""
+"""Folding of large systems: what is alike becomes one group that can be opened. Pure.
+
+However large the system is, the folded scene has at most `LIMIT` nodes, so that a layout's cost is bounded.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from typing import Final
+
+from msgspec.structs import replace
 
 from ipcviz.app.picture.scene import Edge, Line, Node, Scene
 
 LEAST: Final = 4
-"""Fewer alike processes than this are not worth a group."""
+"""Fewer alike processes than this are not worth a group while there is room."""
+LIMIT: Final = 90
+"""A folded scene never has more nodes than this, whatever was opened."""
+OPENED: Final = 40
+"""An opened group shows at most so many of its members; the others stay a group."""
+REST: Final = "g:more"
+"""Id of the group of the processes for which there is no room."""
+THINGS: Final = "g:more:things"
+"""Id of the group of the pipes, files and so on for which there is no room."""
+
+_LAST: Final = 6
+_CHAIN: Final = 40
+"""With few processes, so many nodes are not folded even if there is less room: a long pipeline is scrolled."""
+_EASE: Final = 0.7
+"""A lower level is taken again only when it leaves so much room: nothing folds and unfolds by turns."""
 
 _ORDER: Final = "RBDSTZx?"
-_WORDS: Final = {"R": "running", "B": "blocked", "S": "asleep", "D": "in a device", "T": "stopped", "Z": "zombie"}
+_WORDS: Final = {
+    "R": "running",
+    "B": "blocked",
+    "S": "asleep",
+    "D": "in a device",
+    "T": "stopped",
+    "Z": "zombie",
+    "x": "gone",
+}
 
 
-def fold(scene: Scene, opened: frozenset[str], most: int) -> Scene:
-    """The scene with alike processes folded if it has more than `most` of them.
+def fold(scene: Scene, opened: frozenset[str] = frozenset(), most: int = 14, room: int = 60, level: int = 0) -> Scene:
+    """The scene with as much folded as must be.
 
-    Alike are processes of one name and parent, without children of their own, with the same kinds of connections to
-    the same others; what only one of them holds folds with them.
+    The levels: 0 nothing; 1 processes of one name, parent and connections; 2 of one name and parent; 3 whose ancestors
+    have the same names, too; 4 of one name and parent with all their descendants; 5 of one name, wherever they are;
+    6 so many of them, and of what lies between them, as there is room for, and the rest as one.
+
+    Args:
+        scene: Everything.
+        opened: Ids of groups that are shown with their members.
+        most: Above so many processes, something is folded.
+        room: Above so many nodes, more is folded.
+        level: The level of the scene before; a lower one is taken only if it is well below the bounds.
+
+    Returns:
+        A scene of at most `LIMIT` nodes, with its level.
     """
     processes = [n for n in scene.nodes if n.kind == "process"]
-    if len(processes) <= most:
-        return scene
-    into = _groups(scene, processes)
-    for group in opened:
-        into = {node: g for node, g in into.items() if g != group and g != f"{group}:ends"}
-    if not into:
-        return scene
+    few = len(processes) <= (most if not level else int(most * _EASE))
+    for step in range(max(0, level - 1) if few else max(1, level - 1), _LAST + 1):
+        folded, extra = _folded(scene, processes, step, opened, room) if step else (scene, 0)
+        space = min(LIMIT, (room if step else max(room, _CHAIN)) + extra)
+        if step == _LAST or len(folded.nodes) <= (space if step >= level else int(space * _EASE)):
+            return replace(folded, level=step)
+    raise AssertionError("the last level always fits")
+
+
+def _folded(scene: Scene, processes: list[Node], level: int, opened: frozenset[str], room: int) -> tuple[Scene, int]:
+    """The scene at a level, and how many nodes are there only because the viewer opened their group."""
+    into, extra = _open(_LEVELS[min(level, _LAST - 1)](scene, processes), processes, opened)
+    if level == _LAST:
+        _rest(into, processes, opened, room + extra)
+    within = _things(scene, into, opened, level)
+    if level == _LAST:
+        _rest_of_things(scene, into, opened, room + extra)
     members: dict[str, list[Node]] = defaultdict(list)
     for node in scene.nodes:
         if node.id in into:
             members[into[node.id]].append(node)
+    inside: dict[str, list[Node]] = defaultdict(list)
+    for thing in within:
+        inside[into[thing.id]].append(thing)
     done: set[str] = set()
     nodes: list[Node] = []
     for node in scene.nodes:
         group = into.get(node.id, "")
         if not group:
-            nodes.append(node)
+            parent = into.get(node.parent, node.parent)
+            nodes.append(node if parent == node.parent else replace(node, parent=parent))
         elif group not in done:
             done.add(group)
-            nodes.append(_group_node(group, members[group]))
+            nodes.append(_group_node(group, [m for m in members[group] if m not in inside[group]], inside[group], into))
     edges: dict[tuple[str, str, str], Edge] = {}
     for edge in scene.edges:
         source, target = into.get(edge.source, edge.source), into.get(edge.target, edge.target)
-        if source != target:
-            new = Edge(source, target, edge.kind, edge.both, edge.lit)
-            old = edges.get(new.key)
-            edges[new.key] = Edge(source, target, edge.kind, edge.both, edge.lit or bool(old and old.lit))
-    return Scene(tuple(nodes), tuple(edges.values()))
+        if source == target or THINGS in (source, target):
+            continue
+        if source == edge.source and target == edge.target:
+            edges[edge.key] = edge
+            continue
+        new = Edge(source, target, edge.kind, edge.both, edge.lit)
+        old = edges.get(new.key)
+        edges[new.key] = new if old is None else replace(new, lit=new.lit or old.lit, both=new.both or old.both)
+    return Scene(tuple(nodes), tuple(edges.values())), extra
 
 
-def _groups(scene: Scene, processes: list[Node]) -> dict[str, str]:
-    """Which group each node goes into."""
-    parents = {n.parent for n in scene.nodes if n.parent}
-    by_id = {n.id: n for n in scene.nodes}
+# -- which processes go together
+
+
+def _nothing(scene: Scene, processes: list[Node]) -> dict[str, str]:
+    return {}
+
+
+def _alike(scene: Scene, processes: list[Node]) -> dict[str, str]:
+    """Processes without children, of one name and parent, with the same connections to the same others."""
+    parents = {n.parent for n in processes if n.parent}
+    kinds = {n.id: n.kind for n in scene.nodes}
     touching: dict[str, set[str]] = defaultdict(set)
+    own: dict[str, list[tuple[str, bool, str]]] = defaultdict(list)
     for edge in scene.edges:
         if edge.kind != "child":
             touching[edge.source].add(edge.target)
             touching[edge.target].add(edge.source)
+            own[edge.source].append((edge.target, True, edge.kind))
+            own[edge.target].append((edge.source, False, edge.kind))
     leaves = {n.id: (n.parent, n.title) for n in processes if n.id not in parents}
+    # of which names hang on each thing: whether one's own is among them is asked for each of its processes
+    about = {i: Counter(leaves[x] for x in near if x in leaves) for i, near in touching.items() if i not in leaves}
 
     def sign(node: Node) -> tuple[object, ...]:
         found: list[tuple[str, bool, str, tuple[str, ...]]] = []
-        for edge in scene.edges:
-            if edge.kind == "child" or node.id not in (edge.source, edge.target):
-                continue
-            other = edge.target if edge.source == node.id else edge.source
-            beyond = touching[other] - {node.id}
-            alike = {x for x in beyond if leaves.get(x) == leaves[node.id]}
-            outward = edge.source == node.id
-            if other.startswith("p:") or alike:
-                found.append((other, outward, edge.kind, ()))
+        for other, outward, kind in own[node.id]:
+            if other.startswith("p:") or about[other][leaves[node.id]] > 1:
+                found.append((other, outward, kind, ()))
             else:
-                found.append((by_id[other].kind, outward, edge.kind, tuple(sorted(beyond))))
-        return tuple(sorted(found, key=repr))
+                beyond = tuple(sorted(touching[other] - {node.id}))
+                found.append((kinds[other], outward, kind, beyond))
+        return tuple(sorted(found))
 
     alike: dict[tuple[object, ...], list[Node]] = defaultdict(list)
     for node in processes:
@@ -89,45 +153,216 @@ def _groups(scene: Scene, processes: list[Node]) -> dict[str, str]:
         name = f"g:{parent}:{title}"
         counts[name] += 1
         group = name if counts[name] == 1 else f"{name}:{counts[name]}"
-        ids = {n.id for n in nodes}
-        into.update(dict.fromkeys(ids, group))
-        for node in nodes:
-            for other in touching[node.id]:
-                if not other.startswith("p:") and len(touching[other] & ids) == 1:
-                    into[other] = f"{group}:ends"
+        into.update(dict.fromkeys((n.id for n in nodes), group))
     return into
 
 
-def _group_node(group: str, members: list[Node]) -> Node:
+def _siblings(scene: Scene, processes: list[Node]) -> dict[str, str]:
+    """Processes without children, of one name and parent."""
+    parents = {n.parent for n in processes if n.parent}
+    return _by(processes, lambda n: f"g:{n.parent}:{n.title}" if n.id not in parents else "")
+
+
+def _kin(scene: Scene, processes: list[Node]) -> dict[str, str]:
+    """Processes of one name whose ancestors have the same names, up to the root."""
+    by_id = {n.id: n for n in processes}
+    paths: dict[str, str] = {}
+    for node in processes:
+        line: list[Node] = []
+        while node.id not in paths and node not in line:
+            line.append(node)
+            if node.parent not in by_id:
+                break
+            node = by_id[node.parent]
+        for one in reversed(line):
+            paths[one.id] = f"{paths.get(one.parent, one.parent)}/{one.title}"
+    return _by(processes, lambda n: f"g:{paths[n.id]}")
+
+
+def _families(scene: Scene, processes: list[Node]) -> dict[str, str]:
+    """Processes of one name and parent, each with all its descendants."""
+    first = _by(processes, lambda n: f"g:{n.parent}:{n.title}" if n.parent else "")
+    parents = {n.id: n.parent for n in processes}
+    into: dict[str, str] = {}
+    for node in processes:
+        # the topmost ancestor that has a group gives it; a parent can be younger by its number, so walk up
+        line, seen, group = node.id, {node.id}, ""
+        while line in parents:
+            group = first.get(line, group)
+            line = parents[line]
+            if line in seen:
+                break
+            seen.add(line)
+        if group:
+            into[node.id] = group
+    return into
+
+
+def _names(scene: Scene, processes: list[Node]) -> dict[str, str]:
+    """Processes of one name, wherever they are."""
+    return _by(processes, lambda n: f"g::{n.title}")
+
+
+_LEVELS: Final = (_nothing, _alike, _siblings, _kin, _families, _names)
+
+
+def _by(processes: list[Node], key: Callable[[Node], str]) -> dict[str, str]:
+    """Groups of two and more with the same key; those without a key have none."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for node in processes:
+        group = key(node)
+        if group:
+            found[group].append(node.id)
+    return {node: group for group, nodes in found.items() if len(nodes) > 1 for node in nodes}
+
+
+def _open(into: dict[str, str], processes: list[Node], opened: frozenset[str]) -> tuple[dict[str, str], int]:
+    """Take the first members of opened groups out of them."""
+    if not opened:
+        return into, 0
+    shown: Counter[str] = Counter()
+    kept: dict[str, str] = {}
+    for node in processes:
+        group = into.get(node.id, "")
+        if not group:
+            continue
+        if group in opened and shown[group] < OPENED and shown.total() < LIMIT // 2:
+            shown[group] += 1
+        else:
+            kept[node.id] = group
+    return kept, shown.total()
+
+
+def _rest(into: dict[str, str], processes: list[Node], opened: frozenset[str], room: int) -> None:
+    """Keep the oldest, half as many as there is room for; the others, and the groups of others, become one."""
+    keep = max(4, min(LIMIT, room) // 2 + (OPENED // 2 if REST in opened else 0))
+    shown: dict[str, None] = {}
+    for node in processes:
+        shown.setdefault(into.get(node.id, node.id))
+    if len(shown) <= keep:
+        return
+    stay = set(list(shown)[: keep - 1])
+    for node in processes:
+        if into.get(node.id, node.id) not in stay:
+            into[node.id] = REST
+
+
+# -- and what lies between them
+
+
+def _things(scene: Scene, into: dict[str, str], opened: frozenset[str], level: int) -> list[Node]:
+    """Fold what has the same connections with the groups; what lies within one goes into it, and is returned."""
+    if not into and level < _LAST:
+        return []
+    groups = set(into.values())
+    near: dict[str, set[tuple[str, bool, str]]] = defaultdict(set)
+    for edge in scene.edges:
+        if edge.kind == "child":
+            continue
+        near[edge.source].add((into.get(edge.target, edge.target), False, edge.kind))
+        near[edge.target].add((into.get(edge.source, edge.source), True, edge.kind))
+    same: dict[tuple[str, tuple[tuple[str, bool, str], ...]], list[Node]] = defaultdict(list)
+    within: list[Node] = []
+    for node in scene.nodes:
+        if node.kind == "process":
+            continue
+        others = {other for other, _, _ in near[node.id]}
+        if len(others) == 1 and others <= groups and len({inward for _, inward, _ in near[node.id]}) == 2:
+            into[node.id] = next(iter(others))
+            within.append(node)
+        elif others & groups or level >= _LAST:
+            same[node.kind, tuple(sorted(near[node.id]))].append(node)
+    for (kind, around), nodes in same.items():
+        group = "e:" + ":".join((kind, *sorted({other for other, _, _ in around})))
+        if len(nodes) > 1 and group not in opened:
+            into.update(dict.fromkeys((n.id for n in nodes), group))
+    return within
+
+
+def _rest_of_things(scene: Scene, into: dict[str, str], opened: frozenset[str], room: int) -> None:
+    """Keep so many things as there is room for; the others become one, without lines."""
+    people = {into.get(n.id, n.id) for n in scene.nodes if n.kind == "process"}
+    things: dict[str, bool] = {}
+    for node in scene.nodes:
+        if node.kind != "process" and into.get(node.id) not in people:
+            name = into.get(node.id, node.id)
+            things[name] = things.get(name, False) or any(g.full for g in node.gauges)
+    space = min(LIMIT, room + (OPENED if THINGS in opened else 0)) - len(people)
+    if len(things) <= space:
+        return
+    # the full ones first, then the oldest
+    stay = set(sorted(things, key=lambda name: not things[name])[: max(0, space - 1)])
+    for node in scene.nodes:
+        if node.kind == "process" or into.get(node.id) in people:
+            continue
+        if into.get(node.id, node.id) not in stay:
+            into[node.id] = THINGS
+
+
+# -- how a group looks
+
+
+def _kinds(nodes: Iterable[Node]) -> str:
+    """`16 pipes, 2 files`."""
+    plural = {"memory": "memory", "terminal": "terminals"}
+    counts = Counter(n.kind for n in nodes)
+    return ", ".join(f"{n} {kind if n == 1 else plural.get(kind, kind + 's')}" for kind, n in counts.most_common())
+
+
+def _group_node(group: str, members: list[Node], inside: list[Node], into: dict[str, str]) -> Node:
+    people = [m for m in members if m.kind == "process"]
+    return _people(group, people, inside, into) if people else _alike_things(group, members)
+
+
+def _alike_things(group: str, members: list[Node]) -> Node:
     first = members[0]
-    if first.kind != "process":
-        titles = f"{first.title}…{members[-1].title}" if len(members) > 1 else first.title
-        gauges = [g for m in members for g in m.gauges]
-        full = sum(g.full for g in gauges)
-        return Node(
-            id=group,
-            kind="group",
-            title=f"{first.kind} x{len(members)}",
-            lines=(Line(titles, "dim"), *((Line(f"{full} full", "strong"),) if full else ())),
-            order=first.order,
-            lit=any(m.lit for m in members),
-            select=("group", group.removesuffix(":ends")),
-        )
+    full = sum(g.full for m in members for g in m.gauges)
+    more = (Line(f"{full} full", "strong"),) if full else ()
+    if group == THINGS:
+        title, words = f"+{len(members)} more", _kinds(members)
+    else:
+        title = f"{first.kind} x{len(members)}"
+        words = f"{first.title}…{members[-1].title}" if first.title != members[-1].title else first.title
+    near = next((part for part in group.split(":g:")[1:2]), "")
+    return Node(
+        id=group,
+        kind="group",
+        title=title,
+        lines=(Line(words, "dim"), *more),
+        order=first.order,
+        lit=any(m.lit for m in members),
+        faded=all(m.faded for m in members),
+        select=("group", f"g:{near}" if near else group),
+    )
+
+
+def _people(group: str, members: list[Node], inside: list[Node], into: dict[str, str]) -> Node:
+    first = members[0]
+    tops = [m for m in members if m.title == first.title] if group != REST else []
     counts = Counter(m.letter for m in members)
     common = min(counts, key=lambda letter: (-counts[letter], _ORDER.find(letter)))
     chip = next(m.chip for m in members if m.letter == common)
     said = ", ".join(f"{counts[c]} {_WORDS.get(c, c)}" for c in sorted(counts, key=_ORDER.find))
-    doing = Counter(m.lines[0].text for m in members).most_common(1)[0][0]
+    lines = [Line(said, "text")]
+    others = Counter(m.title for m in members if group == REST or m.title != first.title)
+    if others:
+        names = ", ".join(f"{n} {name}" for name, n in others.most_common(3))
+        lines.append(Line(f"and {names}" if tops else names, "dim"))
+    else:
+        lines.append(Line(Counter(m.lines[0].text for m in members if m.lines).most_common(1)[0][0], "dim"))
+    if inside:
+        lines.append(Line(f"{_kinds(inside)} within", "dim"))
+    parents = {into.get(m.parent, m.parent) for m in members} - {group}
     return Node(
         id=group,
         kind="group",
-        title=f"{first.title} x{len(members)}",
+        title=f"{first.title} x{len(tops)}" if tops else f"+{len(members)} more",
         letter=common,
         chip=chip,
-        lines=(Line(said, "text"), Line(doing, "dim")),
+        lines=tuple(lines),
         order=first.order,
-        parent=first.parent,
-        tree=first.tree,
+        parent=parents.pop() if len(parents) == 1 else "",
+        tree=all(m.tree for m in members),
         lit=any(m.lit for m in members),
         faded=all(m.faded for m in members),
         select=("group", group),

@@ -15,6 +15,9 @@ from ipcviz.model.state import Object, State
 __all__ = ["KEPT", "build"]
 
 _MEMORY: Final = frozenset({"shared memory", "memfd", "anonymous memory"})
+_CELLS: Final = 40
+_ROOM: Final = (20, 60)
+"""A node for each so many cells of the screen, between these bounds: what is more is folded."""
 
 
 def build(
@@ -24,6 +27,8 @@ def build(
     roles: Mapping[int, str] | None = None,
     lit: Changes | None = None,
     most: int = 14,
+    size: tuple[int, int] = (80, 24),
+    level: int = 0,
 ) -> Scene:
     """The scene of a moment.
 
@@ -33,9 +38,17 @@ def build(
         roles: What a scenario calls its processes, by pid.
         lit: What to show as changed; `state.changed` if None.
         most: Above so many processes, alike ones are folded into groups.
+        size: Columns and rows at hand: how much must be folded.
+        level: How much was folded in the scene before.
+
+    Returns:
+        A scene whose size is bounded, whatever the state is.
     """
     draft = Draft(state, roles or {}, frozenset(state.changed) if lit is None else lit)
-    return folding.fold(_scene(draft), opened, most)
+    room = max(_ROOM[0], min(_ROOM[1], size[0] * size[1] // _CELLS))
+    scene = folding.fold(_scene(draft), opened, most, room, level)
+    nodes = tuple(processes.completed(draft, n) if n.kind == "process" else n for n in scene.nodes)
+    return Scene(nodes, scene.edges, scene.level)
 
 
 def _scene(d: Draft) -> Scene:

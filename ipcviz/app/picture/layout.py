@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from ipcviz.app.picture.ranks import Cell, is_process, rank
-from ipcviz.app.picture.routes import Rect, Route, Router
+from ipcviz.app.picture.routes import WORK, WORK_KEPT, Rect, Route, Router
 from ipcviz.app.picture.scene import ENDS, TUBES, Node, Scene
 
 EdgeKey = tuple[str, str, str]
@@ -45,6 +45,7 @@ class Layout(msgspec.Struct, frozen=True):
         widths: Width of each grid column, in cells.
         origin: Cell at which the grid begins.
         shape: The scene's shape that it was made for.
+        work: Steps that were taken to find the ways; at most `routes.WORK`.
     """
 
     size: tuple[int, int]
@@ -56,6 +57,7 @@ class Layout(msgspec.Struct, frozen=True):
     widths: dict[int, int]
     origin: tuple[int, int]
     shape: tuple[object, ...]
+    work: int = 0
 
 
 def arrange(scene: Scene, size: tuple[int, int], previous: Layout | None = None) -> Layout:
@@ -230,7 +232,8 @@ def _place(
     extent = (max(size[0], right), max(size[1], bottom, origin[1] + need))
     if previous is not None and (extent[0] > previous.extent[0] or extent[1] > previous.extent[1]):
         return None
-    router = Router(rects, *extent, frozenset(n.id for n in scene.nodes if n.kind in TUBES))
+    tubes = frozenset(n.id for n in scene.nodes if n.kind in TUBES)
+    router = Router(rects, *extent, tubes, work=WORK if previous is None else WORK_KEPT)
     routes: dict[EdgeKey, Route] = {}
     order = {"flow": 0, "signal": 1, "child": 2, "hold": 3}
     for edge in sorted(scene.edges, key=lambda e: (order[e.kind], e.key)):
@@ -240,7 +243,7 @@ def _place(
         if route:
             routes[edge.key] = route
             router.take(edge, route)
-    return Layout(size, extent, rects, routes, cells, scale, widths, origin, shape)
+    return Layout(size, extent, rects, routes, cells, scale, widths, origin, shape, router.work)
 
 
 def _grow(scene: Scene, cells: dict[str, Cell], rects: dict[str, Rect], rows: int, height: int) -> dict[str, Rect]:

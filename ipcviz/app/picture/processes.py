@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from ipcviz.app.picture import words
 from ipcviz.app.picture.draft import Draft, age
 from ipcviz.app.picture.scene import Edge, Line, Node
@@ -14,17 +16,6 @@ def process(d: Draft, process: Process) -> None:
     pid = process.pid
     waits = d.waits[pid]
     letter, style = words.chip(d.state, process, waits)
-    role = d.roles.get(pid, "")
-    lines = [Line(words.doing(d.state, process, waits), "text")]
-    if role:
-        lines.append(Line(visible(role), "strong"))
-    lines.extend(words.pending_lines(d.state, process))
-    if len(process.threads) > 1:
-        lines.append(Line(f"{len(process.threads)} threads", "dim"))
-    if len(process.argv) > 1 and (process.executed or process.how == "launched"):
-        lines.append(Line(argv_text((_base(process.argv[0]), *process.argv[1:])), "dim"))
-    if process.fate == "alive" and not process.full:
-        lines.append(Line("sampled", "dim"))
     parent = f"p:{process.parent}" if process.parent in d.processes else ""
     lit = bool({("process", pid), *(("thread", tid) for tid in process.threads)} & d.lit)
     tree = pid not in d.strong
@@ -36,7 +27,7 @@ def process(d: Draft, process: Process) -> None:
             corner=str(pid),
             letter=letter,
             chip=style,
-            lines=tuple(lines),
+            lines=(Line(words.doing(d.state, process, waits), "text"),),
             order=age(process),
             parent=parent,
             tree=tree,
@@ -47,6 +38,23 @@ def process(d: Draft, process: Process) -> None:
     )
     if parent and (tree or process.parent not in d.strong):
         d.edges[parent, f"p:{pid}", "child"] = Edge(parent, f"p:{pid}", "child")
+
+
+def completed(d: Draft, node: Node) -> Node:
+    """The box with all its lines: made only for those that are not folded away."""
+    process = d.processes[int(node.select[1])]
+    lines = list(node.lines)
+    role = d.roles.get(process.pid, "")
+    if role:
+        lines.append(Line(visible(role), "strong"))
+    lines.extend(words.pending_lines(d.state, process))
+    if len(process.threads) > 1:
+        lines.append(Line(f"{len(process.threads)} threads", "dim"))
+    if len(process.argv) > 1 and (process.executed or process.how == "launched"):
+        lines.append(Line(argv_text((_base(process.argv[0]), *process.argv[1:])), "dim"))
+    if process.fate == "alive" and not process.full:
+        lines.append(Line("sampled", "dim"))
+    return replace(node, lines=tuple(lines))
 
 
 def _base(path: str) -> str:

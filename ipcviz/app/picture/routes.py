@@ -14,7 +14,11 @@ Point = tuple[int, int]
 Route = tuple[Point, ...]
 """Cells from the source to the target, both outside the boxes and next to them."""
 
-_TURN, _CROSS, _ALONG, _LIMIT = 4, 3, 25, 6000
+_TURN, _CROSS, _ALONG, _LIMIT = 4, 3, 25, 2500
+WORK = 4000
+"""Steps that all searches of one layout may take together; after that lines go the plainest way, or are left out."""
+WORK_KEPT = 1500
+"""The same for a layout that keeps the old places: those are made more often, and have few new lines to find."""
 _GAP = 8
 """Cells between two boxes up to which they count as neighbours."""
 _STEPS = ((1, 0), (-1, 0), (0, 1), (0, -1))
@@ -69,6 +73,8 @@ def _plain(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
     if a.right < b.x:
         if edge.kind == "child" and a.bottom <= b.y - 1 and b.x - a.right > _GAP:
             yield _through((a.right, a.middle), (b.x + 2, a.middle), (b.x + 2, b.y - 1))
+        if edge.kind == "child" and a.bottom <= b.middle and b.x - a.right > _GAP:
+            yield _through((a.x + 2, a.bottom), (a.x + 2, b.middle), (b.x - 1, b.middle))
         if a.middle == b.middle:
             yield _through((a.right, a.middle), (b.x - 1, a.middle))
         elif b.x - a.right <= _GAP:
@@ -89,14 +95,18 @@ def _through(*corners: Point) -> Route:
 
 
 class Router:
-    """Finds ways; remembers which cells earlier ways took."""
+    """Finds ways; remembers which cells earlier ways took, and how many steps it has searched (`work`)."""
 
-    def __init__(self, rects: dict[str, Rect], width: int, height: int, tubes: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, rects: dict[str, Rect], width: int, height: int, tubes: frozenset[str] = frozenset(), *, work: int = WORK
+    ) -> None:
         self.width, self.height = width, height
         self.blocked: set[Point] = set()
         self.taken: dict[Point, set[tuple[str, str]]] = {}
         self.rects = rects
         self.tubes = tubes
+        self.work = 0
+        self.most = work
         for rect in rects.values():
             self.blocked.update((x, y) for x in range(rect.x, rect.right) for y in range(rect.y, rect.bottom))
 
@@ -114,6 +124,7 @@ class Router:
         """The way of an edge; empty if there is none."""
         a, b = self.rects[edge.source], self.rects[edge.target]
         crossing: Route = ()
+        plainest: Route = ()
         for route in _plain(edge, a, b):
             if self.free(route):
                 prices = list(self._priced(route, edge))
@@ -121,7 +132,8 @@ class Router:
                     return route
                 if not crossing and max(prices) < _ALONG:
                     crossing = route
-        return crossing or self._search(edge, a, b)
+                plainest = plainest or route
+        return crossing or (self._search(edge, a, b) if self.work < self.most else ()) or plainest
 
     def _priced(self, route: Route, edge: Edge) -> Iterator[int]:
         """What each cell of a way costs beyond its length: nothing where no other line is."""
@@ -163,14 +175,15 @@ class Router:
         heap: list[tuple[int, int, int, Point, Point]] = []
         best: dict[tuple[Point, Point], int] = {}
         came: dict[tuple[Point, Point], tuple[Point, Point] | None] = {}
-        tick = 0
+        tick, most = 0, min(_LIMIT, self.most - self.work) - len(_STEPS)
 
         def near(point: Point) -> int:
+            # Twice the distance: lines a little longer than they must be, for a tenth of the steps.
             x, y = point
-            return max(b.x - 1 - x, 0, x - b.right) + max(b.y - 1 - y, 0, y - b.bottom)
+            return 2 * (max(b.x - 1 - x, 0, x - b.right) + max(b.y - 1 - y, 0, y - b.bottom))
 
         for point, way, price in self._ports(a, edge, True, forward):
-            if self._inside(point):
+            if self._inside(point) and tick < most:
                 key = (point, way)
                 cost = price + self._price(point, way, edge)
                 if cost < best.get(key, 1 << 30):
@@ -179,7 +192,7 @@ class Router:
                     tick += 1
         final: tuple[Point, Point] | None = None
         bound = 1 << 30
-        while heap and tick < _LIMIT:
+        while heap and tick < most:
             guess, _, cost, point, way = heappop(heap)
             if guess >= bound:
                 break
@@ -201,6 +214,7 @@ class Router:
                     best[after, step], came[after, step] = price, key
                     tick += 1
                     heappush(heap, (price + near(after), tick, price, after, step))
+        self.work += tick
         route: list[Point] = []
         while final is not None:
             route.append(final[0])

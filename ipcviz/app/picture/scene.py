@@ -99,10 +99,17 @@ class Edge(msgspec.Struct, frozen=True):
 
 
 class Scene(msgspec.Struct, frozen=True):
-    """The nodes and edges of one moment; node ids are unique, edges join ids that are there."""
+    """The nodes and edges of one moment; node ids are unique, edges join ids that are there.
+
+    Attributes:
+        nodes: Oldest first.
+        edges: In the order of their keys, or nearly so.
+        level: How much is folded: 0 for nothing, else the level of `folding`.
+    """
 
     nodes: tuple[Node, ...] = ()
     edges: tuple[Edge, ...] = ()
+    level: int = 0
 
     def shape(self) -> tuple[object, ...]:
         """What a layout depends on: equal shapes can share one."""

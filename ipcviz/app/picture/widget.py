@@ -66,6 +66,7 @@ class Picture(ScrollView, can_focus=True):
         "picture--lit",
         "picture--selected",
         "picture--gone",
+        "picture--note",
         *(f"picture--chip-{name}" for name in _CHIPS),
     }
     """One class for each style that `draw` names: `picture--` and the style's name."""
@@ -75,6 +76,7 @@ class Picture(ScrollView, can_focus=True):
         color: $foreground;
         scrollbar-size: 1 1;
         & > .picture--dim, & > .picture--pid, & > .picture--gone { color: $foreground 65%; }
+        & > .picture--note { background: $panel; color: $foreground; }
         & > .picture--strong, & > .picture--title { text-style: bold; }
         & > .picture--box, & > .picture--edge { color: $foreground 85%; }
         & > .picture--child, & > .picture--hold { color: $foreground 55%; }
@@ -140,6 +142,7 @@ class Picture(ScrollView, can_focus=True):
         self._rows: list[tuple[Run, ...]] = []
         self._strips: dict[int, Strip] = {}
         self._looks: dict[str, Style] = {}
+        self._note = ""
         self._opened: frozenset[str] = frozenset()
         if state is not None:
             self.set_reactive(Picture.state, state)
@@ -172,8 +175,10 @@ class Picture(ScrollView, can_focus=True):
         size = self.scrollable_content_region.size if self.is_attached else Size(0, 0)
         if size.width < 1 or size.height < 1:
             return
-        self.scene = graph.build(self.state, opened=self._opened, roles=self.roles, lit=self.lit)
         room = (max(1, self.size.width), max(1, self.size.height))
+        self.scene = graph.build(
+            self.state, opened=self._opened, roles=self.roles, lit=self.lit, size=room, level=self.scene.level
+        )
         self._layout_now = arrange(self.scene, room, self._layout_now)
         self.virtual_size = Size(*self._layout_now.extent)
         self._repaint()
@@ -183,6 +188,9 @@ class Picture(ScrollView, can_focus=True):
             return
         rows = paint(self.scene, self._layout_now, self.selected)
         old, self._rows = self._rows, rows
+        note, self._note = self._note, self._said()
+        if note != self._note:
+            self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
         if len(old) != len(rows):
             self._strips.clear()
             self.refresh()
@@ -205,7 +213,20 @@ class Picture(ScrollView, can_focus=True):
             strip = Strip([Segment(text, self._look(style)) for text, style in runs])
             self._strips[row] = strip
         width = self.size.width
-        return strip.crop_extend(left, left + width, self._look(""))
+        strip = strip.crop_extend(left, left + width, self._look(""))
+        note = self._note if y == self.size.height - 1 else ""
+        if note and len(note) < width:
+            said = Strip([Segment(note, self._look("note"))], len(note))
+            strip = Strip.join([strip.crop(0, width - len(note)), said])
+        return strip
+
+    def _said(self) -> str:
+        """What the picture leaves out, for its last row; empty if it shows everything."""
+        layout = self._layout_now
+        if layout is None:
+            return ""
+        missing = sum(1 for e in self.scene.edges if e.kind != "hold" and e.key not in layout.routes)
+        return f" {missing} of {len(self.scene.edges)} lines left out: too many " if missing else ""
 
     def _look(self, style: str) -> Style:
         found = self._looks.get(style)

@@ -108,6 +108,8 @@ def pending_lines(state: State, process: Process) -> tuple[Line, ...]:
         if thread is not None:
             pending |= thread.pending
             mask |= thread.blocked
+    if not pending:
+        return ()
     names = [
         signal_name(n) + (" blocked" if mask >> (n - 1) & 1 else "") for n in range(1, 65) if pending >> (n - 1) & 1
     ]
