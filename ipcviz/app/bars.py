@@ -73,7 +73,7 @@ class ProcessBar(Bar):
                 name += "~"
             if process.fate != "alive":
                 end = signal_name(process.exit_signal) if process.exit_signal else str(process.exit_code)
-                name += f" {end}"
+                name += f" {end}" if process.exit_known else " ?"
             chosen = pid == view.pid
             spans: tuple[Span, ...] = (
                 (f"{digit}", "dim"),

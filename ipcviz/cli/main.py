@@ -7,6 +7,7 @@ import sys
 import click
 
 from ipcviz import __version__
+from ipcviz.cli.attach import attach
 from ipcviz.cli.check import check
 from ipcviz.cli.list import list_scenarios
 from ipcviz.cli.new import new
@@ -26,7 +27,7 @@ def cli(context: click.Context) -> None:
         sys.exit(catalogue())
 
 
-for command in (run, trace, list_scenarios, check, new):
+for command in (run, attach, trace, list_scenarios, check, new):
     cli.add_command(command)
 
 

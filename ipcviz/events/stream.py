@@ -27,7 +27,7 @@ class Started(Base, tag="started", frozen=True):
     Attributes:
         schema: `SCHEMA` of the writer.
         version: ipcviz's version.
-        argv: The command as given.
+        argv: The command as given; attached, that of the first process.
         mode: `live` (within a budget), `full` (every call) or `attached`.
         terminal: Whether the command runs on a pseudo-terminal of its own.
         kernel: `uname -r`.
@@ -103,12 +103,16 @@ class ThreadExited(Base, tag="thread-exited", frozen=True):
 
 
 class Exited(Base, tag="exited", frozen=True):
-    """A process ended: by exit(`code`), or by a signal (`signo` not 0). It is a zombie until its parent waits."""
+    """A process ended: by exit(`code`), or by a signal (`signo` not 0). It is a zombie until its parent waits.
+
+    `unknown`: how it ended is not known, since it was only sampled and was gone at the next look.
+    """
 
     pid: int
     code: int = 0
     signo: int = 0
     core: bool = False
+    unknown: bool = False
 
 
 class Reaped(Base, tag="reaped", frozen=True):
@@ -167,7 +171,10 @@ class Call(Base, tag="call", frozen=True):
 
 
 class Waiting(Base, tag="waiting", frozen=True):
-    """A thread sleeps in a call, as /proc/PID/task/TID says: blocked, or waiting on purpose."""
+    """A thread sleeps in a call, as /proc/PID/task/TID says: blocked, or waiting on purpose.
+
+    `semaphore` is the key of the POSIX semaphore whose futex it sleeps on, where a sample knows it.
+    """
 
     pid: int
     tid: int
@@ -177,6 +184,7 @@ class Waiting(Base, tag="waiting", frozen=True):
     object: str = ""
     state: str = "S"
     wchan: str = ""
+    semaphore: str = ""
 
 
 class Resumed(Base, tag="resumed", frozen=True):
@@ -295,12 +303,14 @@ class Trouble(Base, tag="trouble", frozen=True):
 class Finished(Base, tag="finished", frozen=True):
     """The command ended, with the status it would have given a shell; `signo` if a signal ended it.
 
-    Other processes may still be there: `left` of them. A later `Finished` with `left` 0 ends the stream.
+    Other processes may still be there: `left` of them. A later `Finished` with `left` 0 ends the stream. In a session
+    that attached, nothing was launched: `code` is 0, and `detached` processes run on without being watched.
     """
 
     code: int
     signo: int = 0
     left: int = 0
+    detached: int = 0
 
 
 Event = (

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from ipcviz.events import Mode, TableEntry
-from ipcviz.kernel import procfs
+from ipcviz.kernel import procfs, sockets
 from ipcviz.kernel.arch import call_numbers, native
 from ipcviz.kernel.borrow import borrow, can_borrow
 from ipcviz.kernel.identity import identify, identify_link
@@ -84,9 +84,9 @@ def read_entry(pid: int, fd: int, ofd: int) -> TableEntry | None:
     return None if link is None else _read_entry(pid, fd, ofd, link)
 
 
-def _read_entry(pid: int, fd: int, ofd: int, link: str) -> TableEntry | None:
+def _read_entry(pid: int, fd: int, ofd: int, link: str, listing: sockets.Listing | None = None) -> TableEntry | None:
     info = procfs.read_fdinfo(pid, fd)
-    thing = identify_link(pid, fd, link, ofd)
+    thing = identify_link(pid, fd, link, ofd, listing)
     if info is None or thing is None:
         return None
     mode, flags, cloexec = decode_flags(info.flags)
@@ -205,6 +205,7 @@ def read_table(
     next_ofd: Callable[[], int],
     known: Mapping[int, tuple[int, int]] | None = None,
     objects: Mapping[int, str] | None = None,
+    listing: sockets.Listing | None = None,
 ) -> tuple[TableEntry, ...] | None:
     """A process's whole descriptor table, its descriptors joined by open file description.
 
@@ -219,6 +220,7 @@ def read_table(
             the same object: /proc can't tell whether it was closed and that object opened again in its place.
         objects: Keys of the objects behind the known ones, as far as they are known: it saves looking at those that
             this process does not have.
+        listing: All sockets; then none of the process's is borrowed to learn what it is.
 
     Returns:
         The rows by number; None if the table can't be read. Without kcmp(2) every descriptor that is not itself a
@@ -231,7 +233,7 @@ def read_table(
     rows: dict[int, TableEntry] = {}
     for fd in numbers:
         link = procfs.fd_link(pid, fd)
-        row = _read_entry(pid, fd, 0, link) if link is not None else None
+        row = _read_entry(pid, fd, 0, link, listing) if link is not None else None
         if link is not None and row is not None:
             links[fd], rows[fd] = link, row
     wanted = set(links.values())

@@ -90,12 +90,14 @@ def identify(pid: int, fd: int, ofd: int = 0) -> ObjectInfo | None:
     return None if link is None else identify_link(pid, fd, link, ofd)
 
 
-def identify_link(pid: int, fd: int, link: str, ofd: int = 0) -> ObjectInfo | None:
-    """As `identify`, for a link that was read already."""
+def identify_link(
+    pid: int, fd: int, link: str, ofd: int = 0, listing: sockets.Listing | None = None
+) -> ObjectInfo | None:
+    """As `identify`, for a link that was read already; with a `listing` of all sockets nothing is borrowed."""
     if link.startswith("pipe:["):
         return ObjectInfo(key=link, kind="pipe", dev=_pipe_device(), ino=int(link[6:-1]))
     if link.startswith("socket:["):
-        return _identify_socket(pid, fd, link)
+        return _identify_socket(pid, fd, link, listing)
     if link.startswith("anon_inode:"):
         return _identify_anonymous(pid, fd, link, ofd)
     path = f"/proc/{pid}/fd/{fd}"
@@ -169,8 +171,21 @@ def _identify_anonymous(pid: int, fd: int, link: str, ofd: int) -> ObjectInfo:
     return ObjectInfo(key=f"anon:{ofd}", kind=kind, detail=detail)
 
 
-def _identify_socket(pid: int, fd: int, link: str) -> ObjectInfo | None:
+def identify_listed(link: str, listing: sockets.Listing) -> ObjectInfo | None:
+    """A socket by its link `socket:[INO]`, as the listing has it; None if it is not in there."""
     ino = int(link[8:-1])
+    unix = listing.unix(ino)
+    if unix is not None:
+        return _unix_info(link, unix, listing.unix(unix.peer) if unix.peer else None)
+    inet = listing.inet(ino)
+    return _inet_info(link, inet, listing.peer_of(inet)) if inet is not None else None
+
+
+def _identify_socket(pid: int, fd: int, link: str, listing: sockets.Listing | None) -> ObjectInfo | None:
+    ino = int(link[8:-1])
+    listed = identify_listed(link, listing) if listing is not None else None
+    if listed is not None:
+        return listed
     try:
         # sockfs names the protocol in an attribute: no descriptor need be borrowed for it.
         protocol = os.getxattr(f"/proc/{pid}/fd/{fd}", "system.sockprotoname").rstrip(b"\0").decode("ascii", "replace")
@@ -181,29 +196,50 @@ def _identify_socket(pid: int, fd: int, link: str) -> ObjectInfo | None:
     if protocol.startswith("UNIX") or not protocol:
         one = sockets.unix_socket(ino)
         if one is not None:
-            peer = f"socket:[{one.peer}]" if one.peer else ""
-            state = "unconnected" if one.state == 7 else sockets.STATES.get(one.state, "")
-            detail = f"{sockets.TYPES.get(one.type, '')} {state}".strip()
-            return ObjectInfo(
-                key=link,
-                kind="unix socket",
-                path=one.path,
-                dev=_socket_device(),
-                ino=ino,
-                detail=detail,
-                peer=peer,
-                capacity=_unix_capacity(one),
-            )
+            return _unix_info(link, one, sockets.unix_socket(one.peer) if one.peer else None)
     if protocol.startswith(("TCP", "MPTCP", "UDP")):
+        if listing is not None:
+            # In another network namespace, or neither bound nor connected: only a borrowed descriptor could tell more.
+            kind: ObjectKind = "udp socket" if protocol.startswith("UDP") else "tcp socket"
+            return ObjectInfo(key=link, kind=kind, dev=_socket_device(), ino=ino)
         return _identify_inet(pid, fd, link, ino, protocol)
-    kind: ObjectKind = "unix socket" if protocol.startswith("UNIX") else "socket"
+    kind = "unix socket" if protocol.startswith("UNIX") else "socket"
     return ObjectInfo(key=link, kind=kind, dev=_socket_device(), ino=ino, detail=protocol)
 
 
-def _unix_capacity(one: sockets.UnixSocket) -> int:
-    """What its peer may have sent unread: a UNIX socket's bytes count against their sender's buffer (unix(7))."""
-    other = sockets.unix_socket(one.peer) if one.peer else None
-    return other.memory.send_limit if other is not None and other.memory is not None else 0
+def _unix_info(link: str, one: sockets.UnixSocket, other: sockets.UnixSocket | None) -> ObjectInfo:
+    peer = f"socket:[{one.peer}]" if one.peer else ""
+    state = "unconnected" if one.state == 7 else sockets.STATES.get(one.state, "")
+    detail = f"{sockets.TYPES.get(one.type, '')} {state}".strip()
+    # A UNIX socket's bytes count against their sender's buffer (unix(7)): what its peer may have sent unread.
+    capacity = other.memory.send_limit if other is not None and other.memory is not None else 0
+    return ObjectInfo(
+        key=link,
+        kind="unix socket",
+        path=one.path,
+        dev=_socket_device(),
+        ino=one.ino,
+        detail=detail,
+        peer=peer,
+        capacity=capacity,
+    )
+
+
+def _inet_info(link: str, one: sockets.InetSocket, peer: int) -> ObjectInfo:
+    tcp = one.protocol == socket.IPPROTO_TCP
+    ends = sockets.show_end(one.local) if one.local[1] else ""
+    if one.remote[1]:
+        ends += f" → {sockets.show_end(one.remote)}"
+    state = sockets.STATES.get(one.state, "") if tcp else ""
+    return ObjectInfo(
+        key=link,
+        kind="tcp socket" if tcp else "udp socket",
+        dev=_socket_device(),
+        ino=one.ino,
+        detail=f"{ends} {state}".strip(),
+        peer=f"socket:[{peer}]" if peer else "",
+        capacity=one.memory.receive_limit if one.memory is not None else 0,
+    )
 
 
 def _identify_inet(pid: int, fd: int, link: str, ino: int, protocol: str) -> ObjectInfo:

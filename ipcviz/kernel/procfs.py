@@ -71,6 +71,8 @@ class Stat(NamedTuple):
         starttime: Clock ticks after boot at which it started: with the pid, an identity that is not reused.
         rss: Resident pages, approximate (proc(5)).
         processor: The CPU that it ran on last.
+        flags: The kernel's PF_* bits (linux/sched.h).
+        exit_code: How a zombie ended, as wait(2) gives it; 0 while it lives or if we may not know.
     """
 
     pid: int
@@ -89,6 +91,11 @@ class Stat(NamedTuple):
     starttime: int
     rss: int
     processor: int
+    flags: int = 0
+    exit_code: int = 0
+
+
+PF_KTHREAD: Final = 0x00200000
 
 
 def parse_stat(raw: bytes) -> Stat | None:
@@ -114,6 +121,8 @@ def parse_stat(raw: bytes) -> Stat | None:
         starttime=int(f[19]),
         rss=int(f[21]),
         processor=int(f[36]),
+        flags=int(f[6]),
+        exit_code=int(f[49]) if len(f) > 49 else 0,
     )
 
 

@@ -238,6 +238,28 @@ def wait(tid: int = -1, *, block: bool = False) -> tuple[int, int] | None:
             continue
 
 
+def wait_gently(known: Callable[[int], bool]) -> tuple[int, int] | None:
+    """As `wait`, but a thread that stands before the delivery of a signal is only looked at (WNOWAIT).
+
+    Once a wait has taken such a stop, the signal is the tracer's to deliver, and lost if that is killed before it
+    does; as long as none has, the kernel delivers it. Such a thread must be resumed before the next call, which
+    would find it again; so must be those that `known` does not know, which are waited for as by `wait`.
+    """
+    while True:
+        try:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT | WALL)
+        except ChildProcessError:
+            return None
+        except InterruptedError:
+            continue
+        if found is None or not found.si_pid:
+            return 0, 0
+        # waitid(2) gives a tracee's whole stop, event and all, as the status.
+        if found.si_code == os.CLD_TRAPPED and found.si_status <= 64 and known(found.si_pid):
+            return found.si_pid, found.si_status << 8 | 0x7F
+        return wait(found.si_pid)
+
+
 def _text(path: str) -> str:
     try:
         with open(path) as file:

@@ -326,6 +326,35 @@ def other_end(sockets: dict[int, InetSocket], one: InetSocket) -> InetSocket | N
     return None
 
 
+class Listing:
+    """All sockets as sock_diag lists them at one moment, read when first asked for: no descriptor is borrowed.
+
+    For looking at processes that run on meanwhile, and at many sockets at once. It knows our own network namespace.
+    """
+
+    def __init__(self) -> None:
+        self._unix: dict[int, UnixSocket] | None = None
+        self._inet: dict[int, InetSocket] | None = None
+        self._ends: dict[tuple[int, tuple[str, int], tuple[str, int]], int] = {}
+
+    def unix(self, ino: int) -> UnixSocket | None:
+        """A UNIX socket by its inode."""
+        if self._unix is None:
+            self._unix = unix_sockets()
+        return self._unix.get(ino)
+
+    def inet(self, ino: int) -> InetSocket | None:
+        """A TCP or UDP socket by its inode."""
+        if self._inet is None:
+            self._inet = inet_sockets()
+            self._ends = {(one.protocol, one.local, one.remote): one.ino for one in self._inet.values()}
+        return self._inet.get(ino)
+
+    def peer_of(self, one: InetSocket) -> int:
+        """Inode of the socket at the other end of a connection; 0 if it is not on this machine."""
+        return self._ends.get((one.protocol, one.remote, one.local), 0) if one.remote[1] else 0
+
+
 def show_end(end: tuple[str, int]) -> str:
     """`127.0.0.1:80`, `[::1]:80`."""
     return f"[{end[0]}]:{end[1]}" if ":" in end[0] else f"{end[0]}:{end[1]}"

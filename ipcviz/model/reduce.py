@@ -112,7 +112,7 @@ def _forked(draft: Draft, event: Forked) -> None:
             handlers=maker.handlers if maker else (),
         )
     )
-    if event.how == "launched" and not draft.root:
+    if event.how in ("launched", "attached") and not draft.root:
         draft.root = event.pid
 
 
@@ -194,6 +194,7 @@ def _exited(draft: Draft, event: Exited) -> None:
             fate="zombie",
             exit_code=event.code,
             exit_signal=event.signo,
+            exit_known=not event.unknown,
             threads=(),
             stopped_by=0,
         )
@@ -253,6 +254,7 @@ def _waiting(draft: Draft, event: Waiting) -> None:
             thread,
             state=event.state,
             wchan=event.wchan,
+            semaphore=event.semaphore or thread.semaphore,
             waiting=CallInProgress(name=event.call, args=event.args, object=event.object, began=event.began),
         )
     )

@@ -93,6 +93,7 @@ class Process(Value, frozen=True):
         fate: alive, zombie (ended, not waited for) or gone.
         exit_code: What it passed to exit, if it exited.
         exit_signal: The signal that ended it, 0 if none did.
+        exit_known: Whether how it ended is known; a process that was only sampled can be gone at the next look.
         stopped_by: The signal that holds it in a group-stop, 0 if it is not stopped.
         handling: Dispositions by signal number, where they differ from the default.
         sample: The last look at /proc; None before the first.
@@ -113,6 +114,7 @@ class Process(Value, frozen=True):
     fate: Fate = "alive"
     exit_code: int = 0
     exit_signal: int = 0
+    exit_known: bool = True
     stopped_by: int = 0
     handling: immutables.Map[int, Handling] = immutables.Map()
     sample: ProcessSample | None = None
@@ -250,7 +252,7 @@ class State(Value, frozen=True):
         t: The moment, in session seconds.
         n: Number of the last event that went into it.
         started: The session's first event, or None before it.
-        root: The launched command's process, 0 before it.
+        root: The launched command's process, or the first that was attached to; 0 before it.
         processes: By pid; those that are gone stay, with `fate` gone.
         threads: By tid; those of processes that are gone are dropped.
         tables: Descriptor tables by owner pid, then by descriptor number.

@@ -95,7 +95,9 @@ def _executed(event: Executed, before: State, after: State) -> Sentence:
 
 def _exited(event: Exited, before: State, after: State) -> Sentence:
     subject = who(after, event.pid)
-    if event.signo:
+    if event.unknown:
+        text = f"{subject} is gone; how it ended is not known, since it was only sampled"
+    elif event.signo:
         text = f"{subject} was killed by {signal_name(event.signo)}" + (" (core dumped)" if event.core else "")
     else:
         text = f"{subject} exited with status {event.code}"
@@ -285,6 +287,11 @@ def _trouble(event: Trouble, before: State, after: State) -> Sentence:
 
 
 def _finished(event: Finished, before: State, after: State) -> Sentence:
+    if after.started is not None and after.started.mode == "attached":
+        text = "Nothing that was attached to is left"
+        if event.detached:
+            text = f"Detached: {event.detached} process{'es run' if event.detached > 1 else ' runs'} on"
+        return Sentence(event.n, event.t, after.root, text, TURN, "session")
     status = f"was ended by {signal_name(event.signo)}" if event.signo else f"ended with status {event.code}"
     left = f"; {event.left} of its processes still run" if event.left else ""
     text = f"The command {status}{left}"

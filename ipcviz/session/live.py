@@ -19,7 +19,7 @@ import msgspec
 import ipcviz.tracer
 from ipcviz.events import AnyCommand, Event, Finished, Forked, Quit, Trouble
 from ipcviz.session.errors import SessionError
-from ipcviz.tracer.config import LaunchConfig
+from ipcviz.tracer.config import AnyConfig, AttachConfig
 from ipcviz.tracer.wire import Unframer, frame
 
 _libc = ctypes.CDLL(None)
@@ -29,15 +29,15 @@ CLOSE_SECONDS: Final = 10.0
 
 
 class LiveSession:
-    """Launches a command in a tracer process and gives what it says of it.
+    """Launches a command in a tracer process, or attaches to running ones, and gives what it says of it.
 
     Args:
-        config: What to launch, and how to watch it.
+        config: What to launch or attach to, and how to watch it.
         passing: The command uses our standard streams and other descriptors (no terminal of its own); else the tracer
             has none of ours.
     """
 
-    def __init__(self, config: LaunchConfig, *, passing: bool = False) -> None:
+    def __init__(self, config: AnyConfig, *, passing: bool = False) -> None:
         self.argv = config.argv
         self._config = config
         self._passing = passing
@@ -118,14 +118,10 @@ class LiveSession:
                 self._events.extend(events)
                 self._arrived.set()
         if not self._finished_seen:
-            self._events.append(
-                Trouble(
-                    t=self._last_t,
-                    n=self._last_n + 1,
-                    message="The tracer ended before the command; what it had launched was killed with it.",
-                    fatal=True,
-                )
-            )
+            message = "The tracer ended before the command; what it had launched was killed with it."
+            if isinstance(self._config, AttachConfig):
+                message = "The tracer ended unexpectedly; what it had attached to runs on: attach to it again."
+            self._events.append(Trouble(t=self._last_t, n=self._last_n + 1, message=message, fatal=True))
         self._ended.set()
         self._arrived.set()
 

@@ -103,10 +103,14 @@ class CallStops:
             task.entered = None
             return
         if name in ("clone", "clone3"):
+            if self._context.attached:
+                # It would keep the child out of sight of whoever else it is meant for, too: leave it alone.
+                task.entered = None
+                return
             task.entered = escape.prevent(task.tid, self._context.arch, name, info.number, info.args)
             return
         process = task.process
-        if name in DATA and self._context.over_budget(process) and process.full:
+        if name in DATA and self._context.over_budget(process) and (process.full or process.catching):
             # From here on /proc/PID/io counts its bytes: this very call is the first that is not traced.
             budget = f"{self._context.config.budget:,.0f}"
             self._sampler.process_now(process.pid)

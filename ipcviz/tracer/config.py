@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class LaunchConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+class LaunchConfig(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="config", tag="launch"):
     """How to launch and watch a command.
 
     Attributes:
@@ -33,3 +33,40 @@ class LaunchConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     sample_hz: float = 20.0
     data_bytes: int = 64
     keep_output: int = 200_000
+
+
+class AttachConfig(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="config", tag="attach"):
+    """Which running processes to watch, and how.
+
+    Attributes:
+        pids: The processes.
+        tree: Their descendants too, also those that come to be.
+        trace: Trace their calls by ptrace(2); else they are only looked at, and nothing of them is ever stopped.
+        spare: Processes that are never watched: ipcviz's own.
+        budget: Traced: data calls a second of one process before it is only sampled.
+        sample_hz: Samples a second that are aimed at.
+        data_bytes: Traced: how many of the bytes that a call moves are kept with its event.
+    """
+
+    pids: tuple[int, ...]
+    tree: bool = False
+    trace: bool = False
+    spare: tuple[int, ...] = ()
+    budget: float = 1000.0
+    sample_hz: float = 20.0
+    data_bytes: int = 64
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """What a person would type for it."""
+        options = ("--tree",) * self.tree + ("--trace",) * self.trace
+        return ("ipcviz", "attach", *options, *map(str, self.pids))
+
+    @property
+    def full(self) -> bool:
+        """Whether every data call is traced, whatever it costs: never of processes that are not ours."""
+        return False
+
+
+AnyConfig = LaunchConfig | AttachConfig
+"""The first frame that a tracer process is sent."""

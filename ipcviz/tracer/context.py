@@ -8,7 +8,7 @@ from ipcviz.kernel.arch import Arch, call_names
 from ipcviz.model.query import object_behind, table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.budget import Budget
-from ipcviz.tracer.config import LaunchConfig
+from ipcviz.tracer.config import AnyConfig, AttachConfig
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.tasks import Task, TracedProcess
 
@@ -22,13 +22,16 @@ class Context:
         emitter: Where events go.
     """
 
-    def __init__(self, arch: Arch, config: LaunchConfig, emitter: Emitter) -> None:
+    def __init__(self, arch: Arch, config: AnyConfig, emitter: Emitter) -> None:
         self.arch = arch
         self.config = config
         self.emitter = emitter
         self.names = call_names(arch.table)
         self.processes: dict[int, TracedProcess] = {}
         self.tasks: dict[int, Task] = {}
+        self.attached = isinstance(config, AttachConfig)
+        """Whether the processes were there before us: then they may run on at any moment, and nothing of ours may be
+        left in them."""
         self._ofd = 0
 
     @property
@@ -85,6 +88,7 @@ class Context:
     def say_coverage(self, process: TracedProcess, *, full: bool, reason: str) -> None:
         """From here on a process's data calls are all traced, or not."""
         process.full = full
+        process.catching = False
         process.quiet_since = 0.0
         if full:
             process.calls.fill()

@@ -24,7 +24,7 @@ from ipcviz.kernel import descriptors, elf, maps, procfs, ptrace
 from ipcviz.kernel.arch import Arch
 from ipcviz.tracer import breakpoints
 from ipcviz.tracer.call_stops import CallStops
-from ipcviz.tracer.config import LaunchConfig
+from ipcviz.tracer.config import AnyConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.launch import LaunchError
@@ -67,7 +67,7 @@ class Engine:
         always: Stop at every call: there is no seccomp filter that marks some.
     """
 
-    def __init__(self, arch: Arch, config: LaunchConfig, emitter: Emitter, *, always: bool = False) -> None:
+    def __init__(self, arch: Arch, config: AnyConfig, emitter: Emitter, *, always: bool = False) -> None:
         self._context = Context(arch, config, emitter)
         self._always = always
         self._early: dict[int, tuple[int, float]] = {}
@@ -108,6 +108,10 @@ class Engine:
     def alive(self) -> bool:
         """Whether anything is still traced."""
         return bool(self._context.tasks) or bool(self._early)
+
+    def knows(self, tid: int) -> bool:
+        """Whether a thread is one of those traced."""
+        return tid in self._context.tasks
 
     def unborn(self) -> tuple[int, ...]:
         """Threads that have stopped for the first time before their makers told of them."""
@@ -169,9 +173,7 @@ class Engine:
     def resume(self, task: Task, signo: int = 0) -> None:
         """Let a thread go on, to the return of its call, its next call, or its next marked call."""
         process = task.process
-        # In full mode the filter marks data calls too, where there is a filter.
-        every_call = self._always or (process.full and not self._context.config.full)
-        traced = every_call and self._decodes(process)
+        traced = self._stops_at_calls(process) and self._decodes(process)
         if task.entered is not None:
             self._calls.watch(task)
         if task.entered is not None or task.interrupted is not None:
@@ -180,11 +182,16 @@ class Engine:
             # It was killed meanwhile; its end comes by waitpid.
             return
 
+    def _stops_at_calls(self, process: TracedProcess) -> bool:
+        """Whether a process's threads stop at every call."""
+        # In full mode the filter marks data calls too, where there is a filter.
+        return self._always or (process.full and not self._context.config.full)
+
     def _reconsider(self) -> None:
         """Trace sampled processes in full again once they have been quiet, from their next stop on."""
         now = time.monotonic()
         for process in self._context.processes.values():
-            if process.full:
+            if process.full or process.catching:
                 continue
             calls = self.sampler.data_calls(process.pid)
             rate = (calls - process.seen_calls) / max(now - process.seen_at, 1e-3)
@@ -192,8 +199,11 @@ class Engine:
             if rate > self._context.config.budget / 4 or not process.quiet_since:
                 process.quiet_since = now
             elif now - process.quiet_since > QUIET_SECONDS:
-                self.sampler.process_now(process.pid)
-                self._context.say_coverage(process, full=True, reason="quiet again")
+                self._trace_again(process)
+
+    def _trace_again(self, process: TracedProcess) -> None:
+        self.sampler.process_now(process.pid)
+        self._context.say_coverage(process, full=True, reason="quiet again")
 
     # Signals.
 
@@ -260,6 +270,8 @@ class Engine:
             process = self._context.new_process(tid)
             process.foreign, process.executed = parent.foreign, parent.executed
             process.breakpoints, process.retired = dict(parent.breakpoints), set(parent.retired)
+            if self._context.attached:
+                process.full, process.catching = parent.full, parent.catching
             hows: dict[int, How] = {ptrace.EVENT_FORK: "fork", ptrace.EVENT_VFORK: "vfork", ptrace.EVENT_CLONE: "clone"}
             how = hows[event]
             shares_memory = event == ptrace.EVENT_VFORK or bool(descriptors.same_memory(parent.pid, tid))

@@ -2,6 +2,7 @@
 
 A borrowed descriptor is held only inside one reading. The tracer is one thread: no observed thread can close a
 descriptor or exit, which are stops that it handles, while it is here; so no end of file or SIGPIPE is delayed.
+Processes that were attached to run on meanwhile: of theirs only write ends of pipes are borrowed, and POSIX queues.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 from ipcviz.events import (
     Level,
     Maps,
+    ObjectInfo,
     ProcessSample,
     Reaped,
     Resumed,
@@ -24,7 +26,7 @@ from ipcviz.events import (
     ThreadSample,
     Waiting,
 )
-from ipcviz.kernel import buffers, descriptors, maps, memory, procfs, semaphores
+from ipcviz.kernel import buffers, descriptors, maps, memory, procfs, semaphores, sockets
 from ipcviz.model.query import Holder, holders, table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.calls import DATA, KNOWN
@@ -56,6 +58,8 @@ class Sampler:
         self._semaphores: dict[str, SemaphoreLevel] = {}
         self._addresses: dict[str, tuple[SemaphoreInfo, dict[int, int]]] = {}
         self._turn = 0
+        self.listing = sockets.Listing()
+        """All sockets, as they were at the last look at processes that were attached to."""
         self.peek: tuple[str, int] = ("", 0)
         self.system_v: set[int] = set()
         """Ids of the System V semaphore sets that observed processes have used."""
@@ -69,6 +73,10 @@ class Sampler:
         """Whether a thread that waited for a semaphore no longer sleeps in futex(2)."""
         call = procfs.read_syscall(task.process.pid, task.tid)
         return call is not None and self._names.get(call.number) != "futex"
+
+    def new_listing(self) -> None:
+        """Forget how the sockets were: the next who asks for one has them listed anew."""
+        self.listing = sockets.Listing()
 
     # What others tell the sampler.
 
@@ -116,7 +124,8 @@ class Sampler:
         if levels or processes or sems:
             t, n = self._context.stamp()
             self._context.emit(Sample(t=t, n=n, levels=levels, processes=processes, semaphores=sems))
-        self._check_one_table()
+        if not self._context.attached:
+            self._check_one_table()
         self._notice_reaped()
 
     def process_now(self, pid: int) -> None:
@@ -150,6 +159,8 @@ class Sampler:
     def _read_level(self, kind: str, key: str, rows: tuple[Holder, ...], want: int, state: State) -> Level | None:
         rows = tuple(r for r in rows if r.pid in self._processes)
         info = state.objects[key].info
+        if self._context.attached:
+            return self._level_of_running(info, rows)
         if kind in ("pipe", "fifo"):
             reader = next(((r.pid, r.fd) for r in rows if r.reads), None)
             writer = next(((r.pid, r.fd) for r in rows if r.writes), None)
@@ -161,6 +172,21 @@ class Sampler:
             if level is not None:
                 return level
         return None
+
+    def _level_of_running(self, info: ObjectInfo, rows: tuple[Holder, ...]) -> Level | None:
+        """A level whose holders may close it at any moment.
+
+        A read end that we held then would let a write succeed that alone gives SIGPIPE, so none is ever borrowed.
+        The write end is, for three calls: a reader learns of the end of file when it is given back.
+        """
+        if info.kind in ("pipe", "fifo"):
+            for row in rows:
+                if row.mode == "w":
+                    return buffers.read_pipe_level(info.key, writer=(row.pid, row.fd))
+            return None
+        if info.kind.endswith(" socket"):
+            return buffers.read_listed_level(info, self.listing)
+        return next((level for row in rows if (level := buffers.read_level(row.pid, row.fd, info))), None)
 
     def _changed_processes(self, state: State) -> Iterable[ProcessSample]:
         for pid, process in state.processes.items():
@@ -249,6 +275,12 @@ class Sampler:
             return
         task.sampled_call = mark
         args = decode_arguments(tid, name, call.args) if name in KNOWN else {}
+        semaphore = self._semaphore_at(pid, call.args[0]) if name == "futex" and call.args else ""
+        if name in ("semop", "semtimedop") and isinstance(args.get("id"), int):
+            self.system_v.add(int(args["id"]))
+        if known is not None and known.semaphore and known.semaphore != semaphore:
+            t, n = self._context.stamp()
+            self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
         t, n = self._context.stamp()
         self._context.emit(
             Waiting(
@@ -260,6 +292,7 @@ class Sampler:
                 began=t,
                 args=args,
                 object=self.waited_object(pid, name, args),
+                semaphore=semaphore,
                 state=state,
                 wchan=procfs.wchan(pid, tid) or "",
             )
@@ -276,6 +309,13 @@ class Sampler:
         return ""
 
     # Semaphores.
+
+    def _semaphore_at(self, pid: int, address: int) -> str:
+        """Key of the known semaphore whose futex that is: glibc's sem_t begins with it."""
+        for key, (_, places) in self._addresses.items():
+            if places.get(pid) == address:
+                return key
+        return ""
 
     def _name_semaphores(self) -> None:
         """Names as they are now: what was mapped under a temporary name has its own since."""

@@ -60,7 +60,12 @@ class SemaphoreStops:
         return status
 
     def may_break(self, pid: int) -> bool:
-        """Whether breakpoints are harmless to a process: a trap that it ignores or catches would change that."""
+        """Whether breakpoints are harmless to a process: a trap that it ignores or catches would change that.
+
+        Attached, there are none: if we were killed, they would stay behind in the program and end it.
+        """
+        if self._context.attached:
+            return False
         process = self._context.state.processes.get(pid)
         return process is None or ptrace.SIGTRAP not in process.handling
 

@@ -16,20 +16,24 @@ import msgspec
 
 from ipcviz import __version__
 from ipcviz.events import AnyCommand, Finished, Input, Output, Peek, Quit, Resize, SendSignal, Started, Trouble
-from ipcviz.kernel import descriptors, ptrace, seccomp
-from ipcviz.kernel.arch import native
+from ipcviz.kernel import descriptors, procfs, ptrace, seccomp
+from ipcviz.kernel.arch import Arch, native
 from ipcviz.kernel.memory import PAGE_SIZE
-from ipcviz.tracer import launch
+from ipcviz.tracer import attach, launch
 from ipcviz.tracer.calls import CONDITIONS, DATA, MARKER_PATH, STRUCTURAL
-from ipcviz.tracer.config import LaunchConfig
+from ipcviz.tracer.config import AnyConfig, AttachConfig, LaunchConfig
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.engine import OPTIONS, Engine
+from ipcviz.tracer.seized import SeizedEngine
+from ipcviz.tracer.watcher import Watcher
 from ipcviz.tracer.wire import Unframer
 
 SAMPLE_SHARE: Final = 0.25
 """At most this part of the tracer's time goes into samples: where one takes long, they come less often."""
 
 CHUNK: Final = 65536
+
+_CONFIGURATION: Final = msgspec.msgpack.Decoder(AnyConfig)
 
 
 class Service:
@@ -54,7 +58,7 @@ class Service:
         self._dropped = 0
         self._failed = -1
         self._trouble = ""
-        self._engine: Engine | None = None
+        self._engine: Engine | Watcher | None = None
 
     def run(self) -> None:
         """The whole session; returns when it is over."""
@@ -64,7 +68,10 @@ class Service:
         self._emitter = Emitter(self._channel, lossless=config.full)
         self._config = config
         try:
-            self._launch(config)
+            if isinstance(config, AttachConfig):
+                self._attach(config)
+            else:
+                self._launch(config)
             self._loop()
         except launch.LaunchError as error:
             self._trouble = str(error)
@@ -75,7 +82,7 @@ class Service:
         """End the session at the next turn of the loop (for signal handlers)."""
         self._quit = True
 
-    def _configuration(self) -> LaunchConfig | None:
+    def _configuration(self) -> AnyConfig | None:
         """The first frame; None if the session went away first."""
         while True:
             data = self._channel.recv(CHUNK)
@@ -84,14 +91,45 @@ class Service:
             bodies = self._unframer.feed(data)
             if bodies:
                 self._waiting_commands = bodies[1:]
-                return msgspec.msgpack.decode(bodies[0], type=LaunchConfig)
+                config: AnyConfig = _CONFIGURATION.decode(bodies[0])
+                return config
 
-    def _launch(self, config: LaunchConfig) -> None:
+    @staticmethod
+    def _architecture() -> Arch:
         arch = native()
         if arch is None:
             raise launch.LaunchError(
                 f"ipcviz knows the system calls of x86-64 and aarch64, not of {platform.machine()}."
             )
+        return arch
+
+    def _attach(self, config: AttachConfig) -> None:
+        arch = self._architecture()
+        trouble = ptrace.can_trace() if config.trace else ""
+        if trouble:
+            raise launch.LaunchError(trouble)
+        attach.check(config.pids, trace=config.trace, spare=(*config.spare, os.getpid()))
+        emitter = self._emitter
+        emitter.emit(
+            Started(
+                t=emitter.now(),
+                n=emitter.next_number,
+                version=__version__,
+                argv=procfs.cmdline(config.pids[0]) or config.argv,
+                mode="attached",
+                kernel=os.uname().release,
+                machine=arch.machine,
+                page_size=PAGE_SIZE,
+                missing=descriptors.missing_features(),
+                sample_hz=config.sample_hz,
+            )
+        )
+        engine = SeizedEngine(arch, config, emitter) if config.trace else Watcher(arch, config, emitter)
+        self._engine = engine
+        engine.begin()
+
+    def _launch(self, config: LaunchConfig) -> None:
+        arch = self._architecture()
         trouble = ptrace.can_trace()
         if trouble:
             raise launch.LaunchError(trouble)
@@ -137,7 +175,8 @@ class Service:
         self._poll = select.epoll()
         self._poll.register(wake_read, select.EPOLLIN)
         self._poll.register(self._channel, select.EPOLLIN)
-        self._poll.register(self._failed, select.EPOLLIN)
+        if self._failed >= 0:
+            self._poll.register(self._failed, select.EPOLLIN)
         if self._master >= 0:
             os.set_blocking(self._master, False)
             self._poll.register(self._master, select.EPOLLIN)
@@ -176,10 +215,13 @@ class Service:
             if emitter.closed:
                 self._quit = True
 
-    def _reap(self, engine: Engine) -> None:
+    def _reap(self, engine: Engine | Watcher) -> None:
         """Handle every stop that there is, but come up for the rest now and then."""
+        if isinstance(engine, Watcher):
+            return
+        gently = isinstance(engine, SeizedEngine)
         for _ in range(500):
-            came = ptrace.wait()
+            came = ptrace.wait_gently(engine.knows) if gently else ptrace.wait()
             if came is None or came[0] == 0:
                 return
             engine.take(*came)
@@ -216,7 +258,8 @@ class Service:
         now = time.monotonic()
         if now - self._kept_at >= 1.0:
             self._kept_at, self._kept = now, 0
-        if self._config.keep_output and self._kept + len(data) > self._config.keep_output:
+        limit = self._config.keep_output if isinstance(self._config, LaunchConfig) else 0
+        if limit and self._kept + len(data) > limit:
             self._say_output()
             self._dropped += len(data)
             return
@@ -244,7 +287,7 @@ class Service:
 
     # Commands.
 
-    def _take_commands(self, engine: Engine) -> None:
+    def _take_commands(self, engine: Engine | Watcher) -> None:
         try:
             data = self._channel.recv(CHUNK)
         except BlockingIOError:
@@ -257,7 +300,7 @@ class Service:
         for body in self._unframer.feed(data):
             self._obey(engine, body)
 
-    def _obey(self, engine: Engine, body: bytes) -> None:
+    def _obey(self, engine: Engine | Watcher, body: bytes) -> None:
         command = self._commands.decode(body)
         if isinstance(command, Quit):
             self._quit = True
@@ -268,7 +311,7 @@ class Service:
             with contextlib.suppress(OSError):
                 launch.set_size(self._master, command.rows, command.columns)
         elif isinstance(command, SendSignal) and command.pid in engine.processes:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(command.pid, command.signo)
         elif isinstance(command, Peek):
             engine.sampler.peek = (command.object, command.limit)
@@ -285,9 +328,12 @@ class Service:
     # The end.
 
     def _end(self) -> None:
-        """Kill what is left, wait until it is gone, and send the last events."""
+        """Kill what was launched and is left, wait until it is gone, and send the last events.
+
+        What was attached to is let go of when this process ends.
+        """
         emitter = self._emitter
-        if self._engine is not None:
+        if self._engine is not None and not isinstance(self._engine, SeizedEngine | Watcher):
             self._kill_all(self._engine)
         if self._master >= 0:
             with contextlib.suppress(OSError):
@@ -297,6 +343,9 @@ class Service:
         if self._trouble:
             emitter.emit(Trouble(t=emitter.now(), n=emitter.next_number, message=self._trouble, fatal=True))
             emitter.emit(Finished(t=emitter.now(), n=emitter.next_number, code=2))
+        elif isinstance(self._engine, SeizedEngine | Watcher):
+            self._reap(self._engine)
+            self._engine.finish()
         elif self._engine is not None:
             self._engine.all_gone()
         with contextlib.suppress(OSError):

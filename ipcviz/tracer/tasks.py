@@ -53,6 +53,8 @@ class Task:
         step_over: Address of a breakpoint that it has to run over once without counting it.
         semaphore: Key of the semaphore that it waits for.
         redirected: Signals on their way to it that another thread had taken, with their siginfo.
+        caught: Attached: it was resumed so that it stops at its next call.
+        asked: Attached: it was asked to stop (PTRACE_INTERRUPT), and has not yet.
     """
 
     tid: int
@@ -64,6 +66,8 @@ class Task:
     step_over: int = 0
     semaphore: str = ""
     redirected: dict[int, bytes] = field(default_factory=dict)
+    caught: bool = False
+    asked: bool = False
 
 
 @dataclass(slots=True)
@@ -82,6 +86,8 @@ class TracedProcess:
         quiet_since: Since when a sampled process has been below the budget.
         seen_calls: Its read and write calls at the last look at /proc/PID/io, and when that was (`seen_at`).
         executed: It has executed the command (the launched process's first moments are ours).
+        catching: Attached: not all of its threads stop at calls yet.
+        why_sampled: Why it is not traced in full from the start.
     """
 
     pid: int
@@ -96,3 +102,5 @@ class TracedProcess:
     seen_calls: int = 0
     seen_at: float = 0.0
     executed: bool = True
+    catching: bool = False
+    why_sampled: str = ""

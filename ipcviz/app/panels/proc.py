@@ -110,6 +110,8 @@ def _count(number: int) -> str:
 
 def _fate(process: Process) -> str:
     ended = f"killed by {signal_name(process.exit_signal)}" if process.exit_signal else f"exited {process.exit_code}"
+    if not process.exit_known:
+        ended = "ended, how is not known"
     return f"{ended}, not waited for yet" if process.fate == "zombie" else ended
 
 

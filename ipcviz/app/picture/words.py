@@ -30,7 +30,9 @@ def signal_name(signo: int) -> str:
 
 
 def fate(process: Process) -> str:
-    """How a process ended: `exit 0`, `killed by SIGPIPE`."""
+    """How a process ended: `exit 0`, `killed by SIGPIPE`, `ended` if that is not known."""
+    if not process.exit_known:
+        return "ended"
     return f"killed by {signal_name(process.exit_signal)}" if process.exit_signal else f"exit {process.exit_code}"
 
 

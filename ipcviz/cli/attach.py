@@ -1,0 +1,116 @@
+"""`ipcviz attach`: watch processes that run already."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from typing import IO
+
+import click
+import msgspec
+
+from ipcviz.events import Finished, Quit, Trouble
+from ipcviz.session.errors import SessionError
+from ipcviz.session.live import LiveSession
+from ipcviz.tracer.attach import AttachError, check
+from ipcviz.tracer.config import AttachConfig
+
+ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+
+
+@click.command()
+@click.option("--tree", is_flag=True, help="Their descendants too, also those that come to be.")
+@click.option("--trace", is_flag=True, help="Trace their calls (ptrace); by default they are only looked at.")
+@click.option("--jsonl", is_flag=True, help="No screen: write the stream as JSON lines, with -o.")
+@click.option("-o", "--output", metavar="FILE", help="Where the stream goes; - for standard output.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="With --jsonl: detach after that long.")
+@click.argument("pids", nargs=-1, required=True, type=int, metavar="PID...")
+def attach(
+    *, tree: bool, trace: bool, jsonl: bool, output: str | None, seconds: float | None, pids: tuple[int, ...]
+) -> None:
+    """Watch running processes, by samples alone unless --trace is given. Leaving lets them run on as they were."""
+    if jsonl and not output:
+        raise click.UsageError("--jsonl needs -o FILE, or -o - for standard output.")
+    if (output or seconds) and not jsonl:
+        raise click.UsageError("-o and --seconds are for --jsonl, without a screen.")
+    pids = tuple(dict.fromkeys(pids))
+    config = AttachConfig(pids=pids, tree=tree, trace=trace, spare=(os.getpid(),))
+    try:
+        names = check(pids, trace=trace, spare=config.spare)
+    except AttachError as error:
+        click.echo(f"ipcviz: {error}", err=True)
+        sys.exit(2)
+    if output:
+        sys.exit(_write_stream(config, output, seconds))
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        click.echo("ipcviz: the screen needs a terminal; without one use --jsonl -o FILE.", err=True)
+        sys.exit(2)
+    from ipcviz.app.app import run_app
+
+    title = f"attached to {', '.join(names)}" + (" and what they fork" if tree else "")
+    sys.exit(run_app(LiveSession(config), title))
+
+
+def _write_stream(config: AttachConfig, output: str, seconds: float | None) -> int:
+    """Write every event as a line of JSON until the processes are gone, the time is up, or a signal ends it."""
+    try:
+        sink = _open(output)
+    except OSError as error:
+        click.echo(f"ipcviz: {output} can't be written: {error.strerror}.", err=True)
+        return 2
+    session = LiveSession(config)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        session.start()
+        threading.Thread(target=_end_on_signal, args=(session,), daemon=True).start()
+        return _copy(session, sink, seconds)
+    except SessionError as error:
+        click.echo(f"ipcviz: {error.message}", err=True)
+        return 2
+    finally:
+        session.close()
+        with contextlib.suppress(OSError):
+            sink.close()
+
+
+def _open(output: str) -> IO[bytes]:
+    if output == "-":
+        return os.fdopen(os.dup(1), "wb")
+    return open(output, "wb")
+
+
+def _end_on_signal(session: LiveSession) -> None:
+    """In a thread of its own: a signal that would end us ends the session first."""
+    session.killed_by = signal.sigwaitinfo(ENDING).si_signo
+    session.send(Quit())
+
+
+def _copy(session: LiveSession, sink: IO[bytes], seconds: float | None) -> int:
+    """Copy the stream; `seconds` count from its first event."""
+    until: float | None = None
+    encoder = msgspec.json.Encoder()
+    status = 2
+    while not session.finished:
+        session.wait(0.5 if until is None else min(0.5, max(0.0, until - time.monotonic())))
+        if until is not None and time.monotonic() >= until:
+            until = None
+            session.send(Quit())
+        events = session.drain()
+        if events and seconds is not None:
+            until, seconds = time.monotonic() + seconds, None
+        try:
+            sink.write(b"".join(encoder.encode(event) + b"\n" for event in events))
+            sink.flush()
+        except OSError as error:
+            click.echo(f"ipcviz: the stream can't be written any more: {error.strerror}.", err=True)
+            return 2
+        for event in events:
+            if isinstance(event, Trouble):
+                click.echo(f"ipcviz: {event.message}", err=True)
+            elif isinstance(event, Finished):
+                status = event.code
+    return 128 + session.killed_by if session.killed_by else status

@@ -1,0 +1,206 @@
+"""Tracing the calls of processes that run already, so that they don't notice and nothing of it stays behind.
+
+There are no breakpoints, no seccomp filter and no PTRACE_O_EXITKILL. Detaching is the tracer's end: the kernel lets go
+of every thread where it is, in a call, stopped or running (exit_ptrace in kernel/ptrace.c), without stopping it first.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from typing import Final
+
+from ipcviz.events import Finished
+from ipcviz.kernel import elf, procfs, ptrace
+from ipcviz.kernel.arch import Arch
+from ipcviz.tracer import attach, mend
+from ipcviz.tracer.attach import AttachError
+from ipcviz.tracer.config import AttachConfig
+from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.engine import OPTIONS, Engine
+from ipcviz.tracer.tables import Tables
+from ipcviz.tracer.tasks import Task, TracedProcess
+
+ATTACH_OPTIONS: Final = OPTIONS & ~(ptrace.O_EXITKILL | ptrace.O_TRACESECCOMP)
+"""No O_TRACESECCOMP: a program's own filter may count on the calls that it marks failing where nobody traces it."""
+
+WHY: Final = "threads that sleep in a call are left there until they come out of it"
+
+RESTARTED: Final = frozenset({"wait4", "waitid", "futex", "poll", "restart_syscall"})
+"""Calls that the kernel starts again, as they were, after PTRACE_INTERRUPT (ERESTARTSYS and its like; signal(7)).
+read(2) of a pipe is one too, since it sleeps only while nothing has moved."""
+
+LOOK_SECONDS: Final = 0.002
+"""How long one sample waits for a thread that works to come out of its call."""
+LOOKS: Final = 4
+"""For how many threads it does."""
+
+
+class SeizedEngine(Engine):
+    """Drives the threads of processes that were attached to.
+
+    Args:
+        arch: This machine's.
+        config: Which processes.
+        emitter: Where events go.
+    """
+
+    def __init__(self, arch: Arch, config: AttachConfig, emitter: Emitter) -> None:
+        super().__init__(arch, config, emitter)
+        self._config = config
+        self._tables = Tables(self._context, self.sampler)
+        self._switches: dict[int, int] = {}
+        self._patience = 0
+
+    def begin(self) -> None:
+        """Seize every thread. Raises AttachError if one can't be, or if nothing is left to be watched."""
+        spare = frozenset((*self._config.spare, os.getpid()))
+        seen: set[int] = set()
+        while True:
+            # What a seized process forks is traced from its birth, and its fork's stop tells of it.
+            pids = attach.family(self._config.pids, spare) if self._config.tree else self._config.pids
+            new = [pid for pid in pids if pid not in seen]
+            if not new:
+                break
+            seen.update(new)
+            for pid in new:
+                self._seize(pid)
+        if not self._context.processes:
+            names = ", ".join(map(str, self._config.pids))
+            raise AttachError(f"The process {names} ended before it could be watched.")
+
+    def _seize(self, pid: int) -> None:
+        process = TracedProcess(pid, full=False, why_sampled=WHY)
+        tried: set[int] = set()
+        while new := [tid for tid in procfs.tasks(pid) if tid not in tried]:
+            tried.update(new)
+            for tid in new:
+                try:
+                    ptrace.seize(tid, ATTACH_OPTIONS)
+                except OSError as error:
+                    if error.errno == errno.ESRCH:
+                        continue
+                    status = procfs.read_status(pid, tid)
+                    if status is None:
+                        continue
+                    if status.tracer != os.getpid():
+                        raise AttachError(self._why_not(error, pid, status)) from None
+                    if not process.tasks:
+                        return  # a child of one that was seized before: its maker's stop tells of it
+                    continue
+                self._adopt(process, tid)
+        if not process.tasks:
+            return
+        if pid not in process.tasks:
+            # The leader has ended and its threads have not: they are known by its id all the same.
+            self._adopt(process, pid)
+        process.foreign = not elf.is_native(f"/proc/{pid}/exe", self._context.arch.elf_machine)
+        look = procfs.read_stat(pid)
+        self._tables.introduce(pid, "attached", look.ppid if look is not None else 0)
+        process.catching = not process.foreign
+
+    @staticmethod
+    def _why_not(error: OSError, pid: int, status: procfs.Status) -> str:
+        name = f"{status.name}[{pid}]"
+        if status.tracer:
+            tracer = f"{procfs.comm(status.tracer) or 'process'}[{status.tracer}]"
+            return f"{name} is traced already by {tracer}: end that first, or attach without --trace."
+        return ptrace.explain(error, name)
+
+    def sample(self) -> None:
+        """Look at everything once; the tables too of those whose calls are not all traced."""
+        self.sampler.new_listing()
+        partly = [pid for pid, process in self._context.processes.items() if not process.full]
+        if partly:
+            self._tables.look(partly)
+        super().sample()
+        self._patience = LOOKS
+        for process in list(self._context.processes.values()):
+            if process.catching:
+                self._catch(process)
+
+    # Going on.
+
+    def _stops_at_calls(self, process: TracedProcess) -> bool:
+        return process.full or process.catching
+
+    def resume(self, task: Task, signo: int = 0) -> None:
+        """Let a thread go on: to its next call, or above the budget to its next signal, fork, exec or end."""
+        task.caught = self._stops_at_calls(task.process)
+        super().resume(task, signo)
+
+    def _trace_again(self, process: TracedProcess) -> None:
+        process.catching = True
+
+    def _catch(self, process: TracedProcess) -> None:
+        """Bring threads that don't stop at their calls yet to a stop, where that is not felt."""
+        left = [task for task in process.tasks.values() if not task.caught]
+        for task in left:
+            if not task.asked and (self._may_interrupt(task) or (self._ran(task) and self._comes_out(task))):
+                task.asked = ptrace.interrupt(task.tid)
+        if not left:
+            self._tables.read(process.pid)
+            self.sampler.process_now(process.pid)
+            self._context.say_coverage(process, full=True, reason="all of its threads stop at calls")
+
+    def _ran(self, task: Task) -> bool:
+        """Whether a thread has run since the last look, so that it may come out of its call again soon."""
+        status = procfs.read_status(task.process.pid, task.tid)
+        switches = status.voluntary + status.forced if status is not None else 0
+        before, self._switches[task.tid] = self._switches.get(task.tid, switches), switches
+        return switches != before
+
+    def _comes_out(self, task: Task) -> bool:
+        """Look again and again for a moment: a thread that works sleeps in its calls for moments only."""
+        self._patience -= 1
+        until = time.monotonic() + LOOK_SECONDS
+        while self._patience > 0 and time.monotonic() < until:
+            if self._may_interrupt(task):
+                return True
+        return False
+
+    def _may_interrupt(self, task: Task) -> bool:
+        """Whether a thread is in no call, or in one that goes on as if nothing had been."""
+        pid, tid = task.process.pid, task.tid
+        look = procfs.read_stat(pid, tid)
+        if look is None or look.state not in "RS":
+            return False
+        call = procfs.read_syscall(pid, tid)
+        if call is None:
+            return False
+        if call.running:
+            return True
+        name = self._context.names.get(call.number, "")
+        if name == "read":
+            try:
+                return stat.S_ISFIFO(os.stat(f"/proc/{pid}/fd/{call.args[0] & 0xFFFFFFFF}").st_mode)
+            except OSError:
+                return False
+        return name in RESTARTED
+
+    def _event_stop(self, task: Task, signo: int) -> None:
+        if signo == ptrace.SIGTRAP and task.asked:
+            task.asked = False
+            # It ran when it was asked, and may have begun to sleep in another call just then: let it make that again.
+            mend.undo(
+                task,
+                self._context.arch,
+                ptrace.SIGTRAP,
+                None,
+                lambda other: self._signals.action(task.process.pid, other)[0],
+                self._context.names,
+            )
+        super()._event_stop(task, signo)
+
+    def _executed(self, task: Task, former: int) -> None:
+        self._tables.forget(task.process.pid)
+        super()._executed(task, former)
+
+    # The end.
+
+    def finish(self) -> None:
+        """The last event: nothing is watched any more."""
+        t, n = self._context.stamp()
+        self._context.emit(Finished(t=t, n=n, code=0, detached=len(self._context.processes)))

@@ -1,0 +1,150 @@
+"""Descriptor tables and mappings of processes whose calls are not all traced: read again when they changed.
+
+Every look lists each process's descriptors and what they refer to (readlink(2)); a table that differs is read whole,
+and so is one table in turn whatever its links say, for what they don't show: flags, and a description opened anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ipcviz.events import Forked, How, Maps, Table, TableEntry, ThreadCreated
+from ipcviz.kernel import descriptors, identity, maps, procfs, semaphores
+from ipcviz.model.query import table_of
+from ipcviz.model.state import State
+from ipcviz.tracer.context import Context
+from ipcviz.tracer.sampler import Sampler, known_descriptors
+
+SYSTEM_V_TURNS = 10
+"""Looks after which it is asked again which System V semaphore sets the processes have used."""
+
+
+class Tables:
+    """Keeps the state's tables true to /proc.
+
+    Args:
+        context: The session's.
+        sampler: Has the listing of sockets, and is told of semaphores.
+    """
+
+    def __init__(self, context: Context, sampler: Sampler) -> None:
+        self._context = context
+        self._sampler = sampler
+        self._links: dict[int, dict[int, str]] = {}
+        self._turn = 0
+
+    def introduce(self, pid: int, how: How, parent: int) -> None:
+        """Say that a process is watched from now on, and all that can be read of it."""
+        t, n = self._context.stamp()
+        self._context.emit(
+            Forked(
+                t=t,
+                n=n,
+                pid=pid,
+                parent=parent,
+                how=how,
+                name=procfs.comm(pid) or "",
+                argv=tuple(procfs.cmdline(pid) or ()),
+            )
+        )
+        process = self._context.processes[pid]
+        for tid in sorted(process.tasks):
+            if tid != pid:
+                t, n = self._context.stamp()
+                self._context.emit(ThreadCreated(t=t, n=n, pid=pid, tid=tid, name=procfs.comm(pid, tid) or ""))
+        if process.full != self._context.state.processes[pid].full:
+            self._context.say_coverage(process, full=process.full, reason=process.why_sampled)
+        self.read(pid)
+        self.read_maps(pid)
+        self._sampler.process_now(pid)
+
+    def forget(self, pid: int) -> None:
+        """A process is gone, or runs another program."""
+        self._links.pop(pid, None)
+
+    def look(self, pids: Iterable[int]) -> None:
+        """Read again what changed of these processes."""
+        pids = tuple(pids)
+        self._turn += 1
+        stale = self._stale_sockets()
+        for index, pid in enumerate(pids):
+            turn = index == self._turn % len(pids)
+            links = _links(pid)
+            if links is not None and (turn or links != self._links.get(pid) or pid in stale):
+                self.read(pid)
+            if turn:
+                self.read_maps(pid)
+        if self._turn % SYSTEM_V_TURNS == 1:
+            self._find_sets()
+
+    def _stale_sockets(self) -> set[int]:
+        """Processes that hold a socket which was connected, bound or left by its peer since its table was read."""
+        found: set[int] = set()
+        state = self._context.state
+        for pid, links in self._links.items():
+            for link in links.values():
+                if link.startswith("socket:[") and link in state.objects:
+                    known = state.objects[link].info
+                    now = identity.identify_listed(link, self._sampler.listing)
+                    if now is not None and now != known:
+                        found.add(pid)
+                        break
+        return found
+
+    def read(self, pid: int) -> None:
+        """Read a descriptor table whole, and say so if it is not what the state has."""
+        state = self._context.state
+        links = _links(pid)
+        objects = {ofd: file.object for ofd, file in state.open_files.items()}
+        entries = descriptors.read_table(
+            pid, self._context.next_ofd, known_descriptors(state), objects, self._sampler.listing
+        )
+        if entries is None or links is None:
+            return
+        self._links[pid] = links
+        if not _agrees(state, pid, entries):
+            t, n = self._context.stamp()
+            self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason="attached"))
+
+    def read_maps(self, pid: int) -> None:
+        """Read the shared mappings, and know the named semaphores among them."""
+        lines = maps.read_maps(pid, shared_only=True)
+        if lines is None:
+            return
+        for info, address in semaphores.find_named(lines):
+            self._sampler.know_semaphore(info, pid, address)
+        entries = tuple(maps.shared_entries(lines))
+        if entries != self._context.state.mappings.get(pid, ()):
+            t, n = self._context.stamp()
+            self._context.emit(Maps(t=t, n=n, pid=pid, entries=entries))
+
+    def _find_sets(self) -> None:
+        """Sets whose last operation, as GETPID says, was a watched process's: the kernel lists no users of them."""
+        sets = semaphores.sysv_sets()
+        for semid in sets.keys() - self._sampler.system_v:
+            levels = semaphores.sysv_levels(semid, sets) or ()
+            if any(level.last_pid in self._context.processes for level in levels):
+                self._sampler.system_v.add(semid)
+
+
+def _links(pid: int) -> dict[int, str] | None:
+    numbers = procfs.read_fd_numbers(pid)
+    if numbers is None:
+        return None
+    return {fd: link for fd in numbers if (link := procfs.fd_link(pid, fd)) is not None}
+
+
+def _agrees(state: State, pid: int, entries: tuple[TableEntry, ...]) -> bool:
+    rows = table_of(state, pid)
+    if len(rows) != len(entries):
+        return False
+    for entry in entries:
+        row, file = rows.get(entry.fd), state.open_files.get(entry.ofd)
+        if row is None or file is None or row.ofd != entry.ofd or row.cloexec != entry.cloexec:
+            return False
+        thing = state.objects.get(entry.object.key)
+        if (file.flags, file.offset, file.mode) != (entry.flags, entry.offset, entry.mode):
+            return False
+        if thing is None or thing.info != entry.object:
+            return False
+    return True
