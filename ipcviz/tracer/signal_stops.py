@@ -88,7 +88,9 @@ class SignalStops:
             self._calls.returned_early(task, deferred)
         elif task.interrupted is not None and action == "handler":
             entered, code = task.interrupted
-            if code == 514 or code == 516 or (code == 512 and "SA_RESTART" not in flags):
+            # A handler that was set before we came may have SA_RESTART: /proc does not say.
+            known = not self._context.attached or flags
+            if code == 514 or code == 516 or (code == 512 and known and "SA_RESTART" not in flags):
                 task.interrupted = None
                 self._calls.returned(task, entered, -1, EINTR)
         return signo
