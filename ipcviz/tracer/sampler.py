@@ -126,7 +126,7 @@ class Sampler:
             self._context.emit(Sample(t=t, n=n, levels=levels, processes=processes, semaphores=sems))
         if not self._context.attached:
             self._check_one_table()
-        self._notice_reaped()
+        self.notice_reaped()
 
     def process_now(self, pid: int) -> None:
         """Look at one process at once (after an exec, before an exit)."""
@@ -387,7 +387,8 @@ class Sampler:
         t, n = self._context.stamp()
         self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason=reason, differed=differed))
 
-    def _notice_reaped(self) -> None:
+    def notice_reaped(self) -> None:
+        """Say which of the zombies are gone."""
         for pid, process in self._context.state.processes.items():
             if process.fate == "zombie" and procfs.read_stat(pid) is None:
                 t, n = self._context.stamp()

@@ -184,5 +184,6 @@ class Watcher:
 
     def finish(self) -> None:
         """The last event: nothing is watched any more."""
+        self.sampler.notice_reaped()
         t, n = self._context.stamp()
         self._context.emit(Finished(t=t, n=n, code=0, detached=len(self._context.processes)))

@@ -1,0 +1,304 @@
+"""Attaching to running processes: what is told is what /proc says, and they don't notice."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ipcviz import events as ev
+from ipcviz.model.query import blocked_writers, holders, wait_of
+from tests.integration.attached import Attached, Target, felt, holders_in_proc, settled
+from tests.integration.harness import Bench, Programs
+
+MODES = ("", "--trace")
+
+
+def options(mode: str, *more: str) -> tuple[str, ...]:
+    return (*([mode] if mode else []), *more)
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def asleep(pid: int, call: str) -> bool:
+    """Whether a process sleeps in the call of that number."""
+    with open(f"/proc/{pid}/syscall") as file:
+        return file.read().split()[0] == call
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_pipeline(bench: Bench, mode: str) -> None:
+    """Every pipe's holders, and what each process sleeps in; and then the bytes go through as if nothing had been."""
+    with Target(bench, ["sh", "-c", "cat | tr a b | cat; echo $?"]) as target:
+        pids: list[int] = []
+        for _ in target._patiently():
+            pids = [target.pid, *children(target.pid)]
+            if len(pids) == 4 and all(asleep(pid, "0") for pid in pids[1:]):
+                break
+        before = {pid: felt(pid) for pid in pids}
+        with Attached(bench, [target.pid], *options(mode, "--tree")) as run:
+            truth = holders_in_proc(pids, "pipe:")
+
+            def right(state: object) -> bool:
+                told = holders(run.state)
+                return {k: {(h.pid, h.fd) for h in told.get(k, ())} for k in truth} == truth and all(
+                    wait_of(run.state, pid) for pid in pids
+                )
+
+            state = run.until(right)
+            told = holders(state)
+            assert {k: {(h.pid, h.fd) for h in told.get(k, ())} for k in truth} == truth
+            assert len(truth) >= 4
+            held = holders(state)
+            for reader in pids[1:]:
+                wait = wait_of(state, reader, held)
+                assert wait is not None
+                assert (wait.call, wait.fd, wait.reason) == ("read", 0, "empty")
+                assert wait.object == os.readlink(f"/proc/{reader}/fd/0")
+            shell = wait_of(state, target.pid)
+            assert shell is not None
+            assert shell.call in ("wait4", "waitid")
+            assert state.started is not None
+            assert state.started.mode == "attached"
+            if mode:
+                assert all(run.full(pid) for pid in pids)
+            else:
+                assert not any(process.full for process in state.processes.values())
+                assert {felt(pid)[f"{pid} TracerPid"] for pid in pids} == {"0"}
+            run.leave()
+            assert isinstance(run.events[-1], ev.Finished)
+            assert run.events[-1].detached == 4
+        for pid in pids:
+            assert settled(pid, before[pid]) == before[pid]
+        out, err = target.process.communicate(b"banana\n")
+        assert (target.process.returncode, out, err) == (0, b"bbnbnb\n0\n", b"")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_blocked_writer(bench: Bench, programs: Programs, mode: str) -> None:
+    """It is full short of its capacity, the writer is left in its call, and gets SIGPIPE when the reader goes."""
+    with Target(bench, [programs["truth_blocked"]], ("blocked",)) as target:
+        facts = target.at("blocked")
+        key = os.readlink(f"/proc/{facts['pid']}/fd/{facts['read']}")
+        before = felt(facts["writer"])
+        with Attached(bench, [target.pid], *options(mode, "--tree")) as run:
+            state = run.until(lambda s: bool(blocked_writers(s, key)) and s.objects[key].level is not None)
+            level = state.objects[key].level
+            assert level is not None
+            assert (level.queued, level.capacity, level.writable) == (facts["queued"], facts["capacity"], False)
+            assert level.slots == level.slots_total == 16
+            wait = wait_of(state, facts["writer"], holders(state))
+            assert wait is not None
+            assert (wait.call, wait.fd, wait.object) == ("write", facts["write"], key)
+            assert wait.enders == (facts["pid"],)
+            assert re.match(r"\d+", before[f"{facts['writer']} call"])
+            assert felt(facts["writer"])[f"{facts['writer']} call"] == before[f"{facts['writer']} call"]
+            target.release("blocked")
+            state = run.until(lambda s: s.processes[facts["writer"]].fate != "alive")
+            end = state.processes[facts["writer"]]
+            assert end.fate != "alive"
+            assert not end.exit_known or end.exit_signal == signal.SIGPIPE
+            assert end.exit_known or not mode
+            assert run.finish() == 0
+            assert isinstance(run.events[-1], ev.Finished)
+            assert run.events[-1].detached == 0
+        out, _ = target.process.communicate()
+        assert out == b"writer killed by 13\n"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_nothing_is_cut_short(bench: Bench, programs: Programs, mode: str) -> None:
+    """Threads in every call that a stop can cut short or shorten: attached to and left, again and again."""
+    with Target(bench, [programs["attach_counts"]], ("ready",)) as target:
+        facts = target.at("ready")
+        sent = 0
+        for turn in range(4):
+            with Attached(bench, [target.pid], *options(mode)) as run:
+                threads = len(os.listdir(f"/proc/{target.pid}/task"))
+                run.until(lambda s: target.pid in s.processes and len(s.processes[target.pid].threads) == threads)  # noqa: B023
+                assert len(run.state.processes[target.pid].threads) == threads
+                if mode:
+                    run.until(lambda s: any(isinstance(e, ev.Call) for e in run.events))
+                for _ in range(300):
+                    os.kill(target.pid, facts["signal"])
+                    sent += 1
+                # In the middle of all that, by every way out.
+                run.leave((signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGKILL)[turn])
+        deadline = time.monotonic() + 5
+        while felt(target.pid)[f"{target.pid} TracerPid"] != "0" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        target.release("ready")
+        out, err = target.process.communicate(timeout=20)
+        assert (out.decode(), err) == (f"cut short 0, parts 0, signals {sent}, enough 1\n", b"")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_semaphores(bench: Bench, programs: Programs, mode: str) -> None:
+    name = f"/ipcviz-attach-{os.getpid()}-{bench.actor.name}-{mode.strip('-')}"
+    with Target(bench, [programs["truth_semaphores"], name], ("semaphores",)) as target:
+        facts = target.at("semaphores")
+        waiters = [facts[f"waiter{i}"] for i in range(3)]
+        before = {pid: felt(pid) for pid in waiters}
+        with Attached(bench, [target.pid], *options(mode, "--tree")) as run:
+
+            def named(suffix: str) -> tuple[int | None, int]:
+                found = [s for s in run.state.semaphores.values() if s.info.name == name + suffix]
+                return (found[0].value, found[0].waiters) if found else (None, -1)
+
+            def set_of() -> list[int | None]:
+                return [s.value if s else None for s in map(run.state.semaphores.get, keys)]
+
+            keys = [f"sysv:{facts['sysv']}:{i}" for i in range(3)]
+            values = [facts["sysv0"], facts["sysv1"], facts["sysv2"]]
+            state = run.until(
+                lambda s: (
+                    named("-0") == (0, 1)
+                    and set_of() == values
+                    and all(wait_of(s, waiter) is not None for waiter in waiters)
+                )
+            )
+            assert named("") == (facts["named"], 0)
+            assert named("-0") == (facts["empty"], 1)
+            assert set_of() == values
+            wait = wait_of(state, facts["waiter0"])
+            assert wait is not None
+            assert wait.call == "sem_wait"
+            assert state.semaphores[wait.semaphore].info.name == f"{name}-0"
+            other = wait_of(state, facts["waiter2"])
+            assert other is not None
+            assert other.call in ("semop", "semtimedop")
+            run.leave()
+        assert {pid: settled(pid, before[pid]) for pid in waiters} == before
+        target.release("semaphores")
+        assert target.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_stopped_process_stays_stopped(bench: Bench, mode: str, how: int) -> None:
+    """With a signal pending, and going on afterwards as if nothing had been."""
+    code = (
+        "import signal, time, os\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: os.write(1, b'caught\\n'))\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})\n"
+        "os.write(1, b'ready\\n')\n"
+        "end = time.monotonic() + 60\n"
+        "while time.monotonic() < end and not os.path.exists('over'): time.sleep(0.01)\n"
+    )
+    with Target(bench, [sys.executable, "-c", code]) as target:
+        assert target.process.stdout is not None
+        assert target.process.stdout.readline() == b"ready\n"
+        os.kill(target.pid, signal.SIGSTOP)
+        for _ in target._patiently():
+            if felt(target.pid)[f"{target.pid} State"].startswith("T (stopped)"):
+                break
+        os.kill(target.pid, signal.SIGUSR1)
+        os.kill(target.pid, signal.SIGUSR2)
+        before = felt(target.pid)
+        with Attached(bench, [target.pid], *options(mode)) as run:
+            state = run.until(
+                lambda s: (
+                    target.pid in s.processes
+                    and (bool(s.processes[target.pid].stopped_by) or s.threads[target.pid].state == "T")
+                )
+            )
+            if mode:
+                assert state.processes[target.pid].stopped_by == signal.SIGSTOP
+            else:
+                assert state.threads[target.pid].state == "T"
+            assert state.threads[target.pid].blocked == 1 << (signal.SIGUSR2 - 1)
+            run.leave(how)
+        assert settled(target.pid, before) == before
+        os.kill(target.pid, signal.SIGCONT)
+        assert target.process.stdout.readline() == b"caught\n"
+        (bench.work / "over").touch()
+        assert target.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_children_and_threads_come_and_go(bench: Bench, mode: str) -> None:
+    code = (
+        "import subprocess, sys, threading, time\n"
+        "for line in sys.stdin:\n"
+        "    if line == 'child\\n': child = subprocess.Popen(['sleep', '60'])\n"
+        "    if line == 'thread\\n': gate = threading.Event(); threading.Thread(target=gate.wait).start()\n"
+        "    if line == 'end\\n': child.kill(); child.wait(); gate.set()\n"
+        "    print('done', flush=True)\n"
+    )
+    with Target(bench, [sys.executable, "-c", code]) as target:
+        stdin, stdout = target.process.stdin, target.process.stdout
+        assert stdin is not None
+        assert stdout is not None
+
+        def do(word: bytes) -> None:
+            stdin.write(word + b"\n")
+            stdin.flush()
+            assert stdout.readline() == b"done\n"
+
+        do(b"thread")
+        with Attached(bench, [target.pid], *options(mode, "--tree")) as run:
+            run.until(lambda s: target.pid in s.processes and len(s.processes[target.pid].threads) == 2)
+            assert len(run.state.processes[target.pid].threads) == 2
+            do(b"child")
+            (child,) = children(target.pid)
+            state = run.until(lambda s: child in s.processes and s.processes[child].name == "sleep")
+            assert state.processes[child].parent == target.pid
+            assert state.processes[child].how in ("fork", "vfork", "clone")
+            state = run.until(lambda s: wait_of(s, child) is not None)
+            assert {h.pid for h in holders(state)[os.readlink(f"/proc/{child}/fd/0")]} == {target.pid, child}
+            do(b"end")
+            state = run.until(lambda s: s.processes[child].fate == "gone" and len(s.processes[target.pid].threads) == 1)
+            assert state.processes[child].fate == "gone"
+            assert state.processes[child].exit_signal == 9 or not state.processes[child].exit_known
+            assert bool(mode) <= state.processes[child].exit_known
+            assert len(state.processes[target.pid].threads) == 1
+            run.leave()
+        out, err = target.process.communicate()
+        assert (target.process.returncode, out, err) == (0, b"", b"")
+
+
+def test_traced_calls_are_told(bench: Bench) -> None:
+    """Once every thread is followed, each write is told, and its bytes."""
+    with (
+        Target(bench, ["sh", "-c", "while read line; do echo $line; done"]) as target,
+        Attached(bench, [target.pid], "--trace") as run,
+    ):
+        assert run.full(target.pid)
+        stdin, stdout = target.process.stdin, target.process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        for n in range(20):
+            stdin.write(b"%d\n" % n)
+            stdin.flush()
+            assert stdout.readline() == b"%d\n" % n
+
+        def written() -> list[bytes]:
+            return [e.data for e in run.events if isinstance(e, ev.Call) and e.name == "write"]
+
+        run.until(lambda _: len(written()) >= 20)
+        assert written() == [b"%d\n" % n for n in range(20)]
+        stdin.close()
+        target.process.stdin = None
+        assert target.process.wait(20) == 0
+        assert run.finish() == 0
+        assert [(e.code, e.signo) for e in run.events if isinstance(e, ev.Exited)] == [(0, 0)]
+
+
+def test_a_screen_needs_a_terminal(bench: Bench) -> None:
+    with Target(bench, ["sleep", "60"]) as target:
+        argv = [sys.executable, "-m", "ipcviz", "attach", str(target.pid)]
+        done = subprocess.run(
+            [*bench.actor.prefix, *argv], cwd=bench.work, env=bench.environment(""), stdin=subprocess.DEVNULL,
+            capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert b"--jsonl" in done.stderr
+        target.process.kill()
