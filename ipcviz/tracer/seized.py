@@ -72,7 +72,8 @@ class SeizedEngine(Engine):
             raise AttachError(f"The process {names} ended before it could be watched.")
 
     def _seize(self, pid: int) -> None:
-        process = TracedProcess(pid, full=False, why_sampled=WHY)
+        process = self._context.new_process(pid)
+        process.full, process.why_sampled = False, WHY
         tried: set[int] = set()
         while new := [tid for tid in procfs.tasks(pid) if tid not in tried]:
             tried.update(new)
@@ -132,7 +133,7 @@ class SeizedEngine(Engine):
         super().resume(task, signo)
 
     def _trace_again(self, process: TracedProcess) -> None:
-        process.catching = True
+        process.catching = not process.foreign
 
     def _catch(self, process: TracedProcess) -> None:
         """Bring threads that don't stop at their calls yet to a stop, where that is not felt."""

@@ -66,7 +66,8 @@ class Watcher:
         if procfs.read_fd_numbers(pid) is None:
             self._cannot_see(pid, stat)
             return
-        process = TracedProcess(pid, full=False, why_sampled=WHY, foreign=self._is_foreign(pid))
+        process = self._context.new_process(pid)
+        process.full, process.why_sampled, process.foreign = False, WHY, self._is_foreign(pid)
         process.tasks = {tid: Task(tid, process) for tid in tids}
         self._context.processes[pid] = process
         self._programs[pid] = (stat.starttime, procfs.exe(pid))
