@@ -23,6 +23,7 @@ from ipcviz.events.effects import (
     Duplicated,
     Effect,
     Identified,
+    Locks,
     Mapped,
     Mask,
     NameCreated,
@@ -34,6 +35,7 @@ from ipcviz.events.effects import (
     Unmapped,
     WorkingDirectory,
 )
+from ipcviz.events.locks import FileLock, Futex, ObjectLocks
 from ipcviz.events.objects import How, Mode, ObjectInfo, ObjectKind, Struct
 from ipcviz.events.samples import (
     Level,
@@ -93,13 +95,16 @@ __all__ = [
     "Event",
     "Executed",
     "Exited",
+    "FileLock",
     "Finished",
     "Forked",
+    "Futex",
     "HandlerReturned",
     "How",
     "Identified",
     "Input",
     "Level",
+    "Locks",
     "MapEntry",
     "Mapped",
     "Maps",
@@ -110,6 +115,7 @@ __all__ = [
     "NameRemoved",
     "ObjectInfo",
     "ObjectKind",
+    "ObjectLocks",
     "Opened",
     "Output",
     "Peek",

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from ipcviz.events.locks import FileLock
 from ipcviz.events.objects import Mode, ObjectInfo
 
 
@@ -130,6 +131,13 @@ class Timer(Effect, tag="timer", frozen=True):
     interval: float = 0.0
 
 
+class Locks(Effect, tag="locks", frozen=True):
+    """The locks on a file are these now, as /proc/locks has them at the return of a call that could change them."""
+
+    object: str
+    locks: tuple[FileLock, ...] = ()
+
+
 class WorkingDirectory(Effect, tag="working-directory", frozen=True):
     """The process changed its working directory."""
 
@@ -152,5 +160,6 @@ AnyEffect = (
     | NameCreated
     | NameRemoved
     | Timer
+    | Locks
     | WorkingDirectory
 )

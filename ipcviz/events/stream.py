@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from ipcviz.events.effects import AnyEffect
+from ipcviz.events.locks import Futex, ObjectLocks
 from ipcviz.events.objects import How
 from ipcviz.events.samples import Level, MapEntry, ProcessSample, SemaphoreInfo, SemaphoreLevel, TableEntry
 
@@ -174,6 +175,7 @@ class Waiting(Base, tag="waiting", frozen=True):
     """A thread sleeps in a call, as /proc/PID/task/TID says: blocked, or waiting on purpose.
 
     `semaphore` is the key of the POSIX semaphore whose futex it sleeps on, where a sample knows it.
+    `futex` says more of a wait in futex(2), where something is known.
     """
 
     pid: int
@@ -185,6 +187,7 @@ class Waiting(Base, tag="waiting", frozen=True):
     state: str = "S"
     wchan: str = ""
     semaphore: str = ""
+    futex: Futex | None = None
 
 
 class Resumed(Base, tag="resumed", frozen=True):
@@ -276,6 +279,9 @@ class Sample(Base, tag="sample", frozen=True):
     levels: tuple[Level, ...] = ()
     processes: tuple[ProcessSample, ...] = ()
     semaphores: tuple[SemaphoreLevel, ...] = ()
+    locks: tuple[ObjectLocks, ...] = ()
+    futexes: tuple[Futex, ...] = ()
+    """Futexes that threads sleep on and that have another owner now."""
 
 
 class Coverage(Base, tag="coverage", frozen=True):

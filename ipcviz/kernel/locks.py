@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Final, Literal, NamedTuple
 
+from ipcviz.events import FileLock
 from ipcviz.kernel import procfs
 
 
@@ -64,3 +66,78 @@ def parse_locks(raw: bytes) -> tuple[Lock, ...]:
 def read_locks() -> tuple[Lock, ...]:
     """All file locks that the kernel shows: held ones and those waited for."""
     return parse_locks(procfs.read_bytes("/proc/locks", whole=True) or b"")
+
+
+_KINDS: Final[dict[str, Literal["flock", "posix", "ofd", "lease"]]] = {
+    "FLOCK": "flock",
+    "POSIX": "posix",
+    "OFDLCK": "ofd",
+    "LEASE": "lease",
+}
+
+
+def _file_lock(lock: Lock, pid: int, ofd: int) -> FileLock | None:
+    kind = _KINDS.get(lock.kind)
+    if kind is None:
+        return None
+    return FileLock(
+        kind=kind,
+        mode="r" if lock.mode == "READ" else "w",
+        pid=max(pid, 0),
+        ofd=ofd,
+        start=lock.start,
+        end=-1 if lock.end is None else lock.end,
+        waits=lock.waits,
+    )
+
+
+def locks_on(dev: int, ino: int, every: Iterable[Lock], rows: Iterable[tuple[int, int, int]]) -> tuple[FileLock, ...]:
+    """The locks on one file, each with whoever holds it.
+
+    /proc/locks names no holder of an open file description's lock, and shows none whose taker is gone if this is not
+    the first PID namespace; the `lock:` lines of fdinfo are those that this very descriptor holds.
+
+    Args:
+        dev: The file's device.
+        ino: Its inode.
+        every: What `read_locks` gave.
+        rows: (pid, descriptor, open file description) of those that have the file open.
+
+    Returns:
+        Held locks first, then those waited for, each part by kind and range.
+    """
+    held: dict[FileLock, None] = {}
+    shown: dict[tuple[str, str, int, int | None], int] = {}
+    for pid, fd, ofd in rows:
+        facts = procfs.read_fdinfo(pid, fd)
+        for line in facts.extra.get("lock", ()) if facts is not None else ():
+            for lock in parse_locks(line.encode()):
+                if (lock.dev, lock.ino) != (dev, ino):
+                    continue
+                own = lock.kind == "POSIX"
+                found = _file_lock(lock, pid if own else lock.pid, 0 if own else ofd)
+                if found is not None and found not in held:
+                    held[found] = None
+                    mark = (lock.kind, lock.mode, lock.start, lock.end)
+                    shown[mark] = shown.get(mark, 0) + 1
+    waiting = []
+    for lock in every:
+        if (lock.dev, lock.ino) != (dev, ino):
+            continue
+        found = _file_lock(lock, lock.pid, 0)
+        if found is None:
+            continue
+        if found.waits:
+            waiting.append(found)
+            continue
+        mark = (lock.kind, lock.mode, lock.start, lock.end)
+        if shown.get(mark, 0) > 0:
+            shown[mark] -= 1
+        else:
+            # Held by somebody who is not watched.
+            held[found] = None
+    return (*sorted(held, key=_place), *sorted(waiting, key=_place))
+
+
+def _place(lock: FileLock) -> tuple[str, int, int, int, int]:
+    return lock.kind, lock.start, lock.end, lock.pid, lock.ofd

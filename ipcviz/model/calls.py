@@ -15,11 +15,13 @@ from ipcviz.events import (
     Disposition,
     Duplicated,
     Identified,
+    Locks,
     MapEntry,
     Mapped,
     Mask,
     NameCreated,
     NameRemoved,
+    ObjectLocks,
     Opened,
     ProcessSample,
     Sent,
@@ -29,6 +31,7 @@ from ipcviz.events import (
     WorkingDirectory,
 )
 from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.locks import take_locks
 from ipcviz.model.signals import take_sent
 from ipcviz.model.state import ArmedTimer, Descriptor, Handling, OpenFile, Process
 
@@ -268,6 +271,10 @@ def _timer(draft: Draft, event: Call, effect: Timer) -> None:
     draft.note("signal", event.pid, effect.signo)
 
 
+def _locks(draft: Draft, event: Call, effect: Locks) -> None:
+    take_locks(draft, ObjectLocks(object=effect.object, locks=effect.locks))
+
+
 def _working_directory(draft: Draft, event: Call, effect: WorkingDirectory) -> None:
     """Said in the log; no part of the state depends on it."""
 
@@ -288,5 +295,6 @@ _TAKE: Final[dict[type, Callable[[Draft, Call, Any], None]]] = {
     NameCreated: _name_created,
     NameRemoved: _name_removed,
     Timer: _timer,
+    Locks: _locks,
     WorkingDirectory: _working_directory,
 }

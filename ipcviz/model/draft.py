@@ -39,6 +39,7 @@ class Draft:
         "dropped",
         "finished",
         "labels",
+        "locks",
         "mappings",
         "objects",
         "open_files",
@@ -65,6 +66,7 @@ class Draft:
         self.objects = state.objects
         self.semaphores = state.semaphores
         self.mappings = state.mappings
+        self.locks = state.locks
         self.sent = state.sent
         self.delivered = state.delivered
         self.timers = state.timers
@@ -89,6 +91,7 @@ class Draft:
             objects=self.objects,
             semaphores=self.semaphores,
             mappings=self.mappings,
+            locks=self.locks,
             sent=self.sent,
             delivered=self.delivered,
             timers=self.timers,

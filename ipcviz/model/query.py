@@ -7,7 +7,9 @@ from typing import Final, Literal
 
 import immutables
 
+from ipcviz.events import Futex
 from ipcviz.model.calls import OPENS, READS, WRITES
+from ipcviz.model.locks import blocking, lock_holders, wanted
 from ipcviz.model.state import (
     CallInProgress,
     Descriptor,
@@ -277,6 +279,47 @@ _OTHER: Final[dict[str, tuple[str, Literal["blocked", "idle"]]]] = {
 }
 
 
+def _name(state: State, pid: int, tid: int = 0) -> str:
+    process = state.processes.get(pid)
+    name = process.name if process and process.name else "process"
+    return f"{name}[{pid}/{tid}]" if tid and tid != pid else f"{name}[{pid}]"
+
+
+def _lock(state: State, thread: Thread, call: CallInProgress, fd: int) -> tuple[str, tuple[int, ...]]:
+    """Why a thread sleeps in flock or fcntl, and who could end it."""
+    descriptor = table_of(state, thread.pid).get(fd)
+    wish = wanted(call.args, thread.pid, descriptor.ofd if descriptor else 0)
+    found = blocking(state, call.object, wish) if wish is not None else ()
+    pids = sorted({pid for lock in found for pid in lock_holders(state, lock)})
+    if not found or not pids:
+        return "the lock is held", ()
+    how = "shared" if all(lock.mode == "r" for lock in found) else "exclusively"
+    words = [
+        f"{_name(state, pid)} itself, by another open file description" if pid == thread.pid else _name(state, pid)
+        for pid in pids[:3]
+    ]
+    more = f" and {len(pids) - 3} more" if len(pids) > 3 else ""
+    return f"held {how} by {', '.join(words)}{more}", tuple(pids)
+
+
+def _futex(state: State, thread: Thread, futex: Futex) -> tuple[str, str, tuple[int, ...]]:
+    """(what the thread is in, why, who could end it) of a wait in futex(2)."""
+    owner = state.threads.get(futex.owner)
+    who = _name(state, owner.pid, owner.tid) if owner else f"thread {futex.owner}" if futex.owner else ""
+    enders = (owner.pid,) if owner else ()
+    if futex.kind == "thread":
+        return "pthread_join", f"until thread {futex.owner} ends", enders
+    if futex.kind == "mutex":
+        if not who:
+            return "futex", "a lock whose owner is not known", ()
+        return "pthread_mutex_lock", f"a mutex held by {who}", enders
+    if futex.kind == "semaphore":
+        return "futex", "probably a semaphore at 0", ()
+    if futex.kind == "condition":
+        return "futex", "probably a condition variable", ()
+    return "futex", "a futex", ()
+
+
 def _wait(state: State, thread: Thread, call: CallInProgress) -> Wait:
     """The wait without its enders, by call and object."""
     number = call.args.get("fd")
@@ -306,6 +349,12 @@ def _wait(state: State, thread: Thread, call: CallInProgress) -> Wait:
 
     if thread.semaphore and call.name == "futex":
         return made("0", name="sem_wait", semaphore=thread.semaphore)
+    if call.futex is not None and call.name == "futex":
+        name, reason, enders = _futex(state, thread, call.futex)
+        return made(reason, name=name, enders=enders)
+    if call.name in ("flock", "fcntl"):
+        reason, enders = _lock(state, thread, call, fd)
+        return made(reason, enders=enders)
     if call.name in READS:
         if thing is not None and thing.info.kind == "terminal":
             return made("for input", "idle")

@@ -37,6 +37,8 @@ from ipcviz.events import (
 )
 from ipcviz.model.calls import OPENS, take_call, take_sampled_bytes
 from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.futexes import take_futex
+from ipcviz.model.locks import drop_locks, take_locks
 from ipcviz.model.signals import seen_handling, take_delivery, take_handler_return
 from ipcviz.model.state import (
     CallInProgress,
@@ -182,6 +184,7 @@ def _exited(draft: Draft, event: Exited) -> None:
     )
     if not shared:
         draft.drop_table(process.table)
+    drop_locks(draft, event.pid)
     if event.pid in draft.mappings:
         draft.mappings = draft.mappings.delete(event.pid)
     for pid, signo in list(draft.timers):
@@ -255,7 +258,9 @@ def _waiting(draft: Draft, event: Waiting) -> None:
             state=event.state,
             wchan=event.wchan,
             semaphore=event.semaphore or thread.semaphore,
-            waiting=CallInProgress(name=event.call, args=event.args, object=event.object, began=event.began),
+            waiting=CallInProgress(
+                name=event.call, args=event.args, object=event.object, began=event.began, futex=event.futex
+            ),
         )
     )
 
@@ -332,6 +337,10 @@ def _sample(draft: Draft, event: Sample) -> None:
                 last_op="semop" if seen.last_pid and seen.last_pid != semaphore.last_pid else semaphore.last_op,
             )
         )
+    for locks in event.locks:
+        take_locks(draft, locks)
+    for futex in event.futexes:
+        take_futex(draft, futex)
     for sampled in event.processes:
         process = draft.processes.get(sampled.pid)
         if process is None or process.fate == "gone":

@@ -12,6 +12,8 @@ import immutables
 import msgspec
 
 from ipcviz.events import (
+    FileLock,
+    Futex,
     Level,
     MapEntry,
     Mode,
@@ -36,6 +38,7 @@ class CallInProgress(Value, frozen=True):
     args: dict[str, int | str] = {}
     object: str = ""
     began: float = 0.0
+    futex: Futex | None = None
 
 
 class Thread(Value, frozen=True):
@@ -260,6 +263,7 @@ class State(Value, frozen=True):
         objects: By key; they stay after their last descriptor is closed.
         semaphores: By key.
         mappings: Shared mappings by pid.
+        locks: File locks, held and waited for, by the key of the file.
         sent: The latest sendings of signals, oldest first, at most `SENT_KEPT`.
         delivered: The latest deliveries, oldest first, at most `SENT_KEPT`.
         timers: Armed timers by (pid, signo).
@@ -283,6 +287,7 @@ class State(Value, frozen=True):
     objects: immutables.Map[str, Object] = immutables.Map()
     semaphores: immutables.Map[str, Semaphore] = immutables.Map()
     mappings: immutables.Map[int, tuple[MapEntry, ...]] = immutables.Map()
+    locks: immutables.Map[str, tuple[FileLock, ...]] = immutables.Map()
     sent: tuple[SignalSent, ...] = ()
     delivered: tuple[SignalDelivered, ...] = ()
     timers: immutables.Map[tuple[int, int], ArmedTimer] = immutables.Map()

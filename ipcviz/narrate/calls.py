@@ -12,6 +12,7 @@ from ipcviz.events import (
     CloseOnExec,
     Disposition,
     Duplicated,
+    Locks,
     Mapped,
     Mask,
     NameCreated,
@@ -26,6 +27,7 @@ from ipcviz.events import (
 from ipcviz.model import query
 from ipcviz.model.calls import MOVES, READS, WRITES
 from ipcviz.model.state import Object, State
+from ipcviz.narrate.locks import locking, lost_by_close
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Subject
 from ipcviz.narrate.words import count_bytes, end_of, is_noise, label_of, named, signal_name, signal_names, who
 
@@ -69,6 +71,8 @@ def _told(event: Call, before: State, after: State) -> Told | None:
         return _data(event, after)
     if event.name in MOVES:
         return _moved(event, before, after)
+    if event.name == "flock" or "lock" in event.args:
+        return locking(event, before, after)
     if event.name in _SPECIAL:
         found = _SPECIAL[event.name](event, before, after)
         if found is not None:
@@ -292,6 +296,8 @@ _LOOKS_UP: Final = frozenset({"ENOENT", "ENOTDIR", "EACCES"})
 def _failed(event: Call) -> Told:
     what = event.args.get("path", event.args.get("pathname", event.args.get("filename", event.args.get("fd", ""))))
     text = f"got {event.error} from {event.name}" + (f" of {what}" if what != "" else "")
+    if event.error == "EEXIST" and "O_EXCL" in str(event.args.get("flags", "")):
+        return f"could not make the lock file {what}: it exists, and O_EXCL lets only one make it", STEP, "name", ()
     plain = event.name.startswith(("open", "execve")) and event.error in _LOOKS_UP
     noise = plain and (event.name.startswith("execve") or is_noise(str(what)))
     return text, NOISE if noise else DETAIL, "process", ()
@@ -302,8 +308,17 @@ def _effects(event: Call, before: State, after: State) -> Told | None:
     for effect in event.effects:
         told = _effect(event, effect, before, after)
         if told is not None:
-            return told
+            return _with_locks(event, effect, told, before, after)
     return None
+
+
+def _with_locks(event: Call, effect: object, found: Told, before: State, after: State) -> Told:
+    """The same, with what a close meant for locks on the file."""
+    if not isinstance(effect, Closed | Duplicated):
+        return found
+    words = lost_by_close(event.pid, effect.fd, before, after)
+    text, _, subject, keys = found
+    return (f"{text}: {words}", TURN, subject, keys) if words else found
 
 
 def _effect(event: Call, effect: object, before: State, after: State) -> Told | None:
@@ -350,6 +365,8 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
                 return f"disarmed its timer for {name}", STEP, "signal", ()
             again = f", and again every {effect.interval:g} s" if effect.interval else ""
             return f"armed a timer: {name} in {effect.seconds:g} s{again}", TURN, "signal", ()
+        case Locks():
+            return None
         case WorkingDirectory():
             return f"changed its directory to {effect.path}", DETAIL, "process", ()
     return None
@@ -382,6 +399,9 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Told:
     if effect.object.kind == "file" and effect.mode != "r" and weight:
         weight = STEP
     verb = "opened" if event.name.startswith(("open", "creat", "mq_open")) else "made"
+    if effect.object.kind == "file" and "O_EXCL" in str(event.args.get("flags", "")) and weight:
+        text = f"made {what}, which did not exist (O_EXCL): descriptor {effect.fd}"
+        return text, STEP, "descriptor", key
     flags = f", {', '.join(effect.flags)}" if effect.flags else ""
     return f"{verb} {what} {_FOR[effect.mode]}{flags}: descriptor {effect.fd}", weight, "descriptor", key
 

@@ -32,6 +32,7 @@ from ipcviz.events import (
 from ipcviz.model import query
 from ipcviz.model.state import State
 from ipcviz.narrate.calls import narrate_call
+from ipcviz.narrate.locks import released_by_exit
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
 from ipcviz.narrate.words import label_of, signal_name, who
 
@@ -101,7 +102,7 @@ def _exited(event: Exited, before: State, after: State) -> Sentence:
         text = f"{subject} was killed by {signal_name(event.signo)}" + (" (core dumped)" if event.core else "")
     else:
         text = f"{subject} exited with status {event.code}"
-    keys = _left_without(before, after, event.pid)
+    keys = _left_without(before, after, event.pid) | released_by_exit(event.pid, before, after)
     if keys:
         text += f": {', '.join(keys.values())}"
     return Sentence(event.n, event.t, event.pid, text, TURN, objects=tuple(keys))

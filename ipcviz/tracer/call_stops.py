@@ -211,6 +211,10 @@ class CallStops:
         elif entered.name == "close" and code != 9:
             # The descriptor is gone even if close(2) reports an error, unless that is EBADF.
             effects = self._effects.of(call)
+        effects = (
+            *effects,
+            *self._sampler.locks.effects(process.pid, entered.name, entered.raw, entered.object, effects),
+        )
         if not process.full and self._closes_used(process.pid, effects):
             # Its last bytes can be laid to what it used only before the descriptor is gone from the state.
             self._sampler.process_now(process.pid)
@@ -318,6 +322,8 @@ class CallStops:
             if key:
                 # The level first, for the reason that the wait is given; then it must still be one.
                 self._sampler.levels_now((key,))
+                if name in ("flock", "fcntl"):
+                    self._sampler.locks_now((key,))
                 look = procfs.read_stat(task.process.pid, tid)
                 if look is None or look.state not in "SD":
                     continue
@@ -336,6 +342,7 @@ class CallStops:
                     object=key,
                     state=look.state,
                     wchan=procfs.wchan(task.process.pid, tid) or "",
+                    futex=self._sampler.futexes.of(task.process.pid, tid, entered.raw) if name == "futex" else None,
                 )
             )
 

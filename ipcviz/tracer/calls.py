@@ -199,6 +199,7 @@ F_OFD_SETLK: Final = 37
 F_OFD_SETLKW: Final = 38
 F_DUPFD_CLOEXEC: Final = 1030
 F_SETPIPE_SZ: Final = 1031
+LOCK_COMMANDS: Final = frozenset({F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW})
 
 # asm-generic/ioctls.h
 FIONBIO: Final = 0x5421

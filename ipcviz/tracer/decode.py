@@ -9,7 +9,7 @@ from typing import Final
 
 from ipcviz.events.signals import signal_name
 from ipcviz.kernel import memory
-from ipcviz.tracer.calls import KNOWN
+from ipcviz.tracer.calls import KNOWN, LOCK_COMMANDS
 
 Word = int | str
 
@@ -304,6 +304,24 @@ def read_sigaction(tid: int, address: int) -> tuple[str, tuple[str, ...], int] |
     return action, tuple(name for bit, name in _SA_FLAGS if flags & bit), mask
 
 
+_LOCKS: Final = {0: "F_RDLCK", 1: "F_WRLCK", 2: "F_UNLCK"}
+_WHENCE: Final = {0: "SEEK_SET", 1: "SEEK_CUR", 2: "SEEK_END"}
+
+
+def _lock(tid: int, address: int) -> dict[str, Word]:
+    """A struct flock (fcntl_locking(2)) of 64-bit machines: type, from where, start, length (0: to the end)."""
+    raw = memory.read(tid, address, 24)
+    if raw is None or len(raw) < 24:
+        return {}
+    kind, whence, start, length = struct.unpack_from("=hh4xqq", raw)
+    return {
+        "lock": _LOCKS.get(kind, kind),
+        "whence": _WHENCE.get(whence, whence),
+        "start": start,
+        "length": length,
+    }
+
+
 FROM_MEMORY: Final[dict[str, Callable[[int, int], Word]]] = {
     "path": _path,
     "sigset": _sigset,
@@ -333,4 +351,6 @@ def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Wor
             args[argument] = FROM_MEMORY[kind](tid, value)
         else:
             args[argument] = _hex(value)
+    if tid and name == "fcntl" and raw[1] in LOCK_COMMANDS:
+        args.update(_lock(tid, raw[2]))
     return args

@@ -32,6 +32,8 @@ from ipcviz.model.state import State
 from ipcviz.tracer.calls import DATA, KNOWN
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import Word, decode_arguments
+from ipcviz.tracer.futex_looks import FutexLooks
+from ipcviz.tracer.lock_looks import LockLooks
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 HEAD_BYTES: Final = 64
@@ -60,6 +62,8 @@ class Sampler:
         self._turn = 0
         self.listing = sockets.Listing()
         """All sockets, as they were at the last look at processes that were attached to."""
+        self.locks = LockLooks(context)
+        self.futexes = FutexLooks(context)
         self.peek: tuple[str, int] = ("", 0)
         self.system_v: set[int] = set()
         """Ids of the System V semaphore sets that observed processes have used."""
@@ -121,9 +125,13 @@ class Sampler:
         levels = tuple(self._changed_levels(state, held))
         processes = tuple(self._changed_processes(state))
         sems = tuple(self._changed_semaphores())
-        if levels or processes or sems:
+        locks = self.locks.changed(held)
+        futexes = self.futexes.changed()
+        if levels or processes or sems or locks or futexes:
             t, n = self._context.stamp()
-            self._context.emit(Sample(t=t, n=n, levels=levels, processes=processes, semaphores=sems))
+            self._context.emit(
+                Sample(t=t, n=n, levels=levels, processes=processes, semaphores=sems, locks=locks, futexes=futexes)
+            )
         if not self._context.attached:
             self._check_one_table()
         self.notice_reaped()
@@ -144,6 +152,13 @@ class Sampler:
         if levels:
             t, n = self._context.stamp()
             self._context.emit(Sample(t=t, n=n, levels=levels))
+
+    def locks_now(self, keys: Iterable[str]) -> None:
+        """Look at the locks on some files at once."""
+        locks = self.locks.now(keys)
+        if locks:
+            t, n = self._context.stamp()
+            self._context.emit(Sample(t=t, n=n, locks=locks))
 
     def _changed_levels(self, state: State, held: dict[str, tuple[Holder, ...]]) -> Iterable[Level]:
         for key, rows in held.items():
@@ -281,6 +296,9 @@ class Sampler:
         if known is not None and known.semaphore and known.semaphore != semaphore:
             t, n = self._context.stamp()
             self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
+        key = self.waited_object(pid, name, args)
+        if key and name in ("flock", "fcntl"):
+            self.locks_now((key,))
         t, n = self._context.stamp()
         self._context.emit(
             Waiting(
@@ -291,10 +309,11 @@ class Sampler:
                 call=name,
                 began=t,
                 args=args,
-                object=self.waited_object(pid, name, args),
                 semaphore=semaphore,
+                object=key,
                 state=state,
                 wchan=procfs.wchan(pid, tid) or "",
+                futex=self.futexes.of(pid, tid, call.args) if name == "futex" else None,
             )
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+from ipcviz.app.panels.locks import HELP, futex_rows, lock_rows
 from ipcviz.app.panels.panel import Panel, Row, fit, row
 from ipcviz.app.view import View
 from ipcviz.model.query import waiters
@@ -20,7 +21,7 @@ class Semaphores(Panel):
         "VALUE is read from memory, or by semctl; `?` if it could not be read. WAITERS are the threads that sleep on "
         "it; a number alone is the kernel's or libc's count of waiters that ipcviz did not see go to sleep. LAST is "
         "the last operation seen, by whom: a POSIX semaphore does not record it itself. Semaphores in memory that no "
-        "other process shares, such as an interpreter's locks, come last, while their process lives."
+        "other process shares, such as an interpreter's locks, come last, while their process lives. " + HELP
     )
 
     def build(self, view: View, width: int) -> list[Row]:
@@ -30,8 +31,9 @@ class Semaphores(Panel):
         )
         found = [s for s in every if not is_private(s)]
         private = [s for s in every if is_private(s) and _owner_lives(view, s)]
+        further = [*lock_rows(view, width), *futex_rows(view, width)]
         if not found and not private:
-            return [row(("No semaphore that processes share so far.", "dim"))]
+            return further or [row(("No semaphore that processes share so far.", "dim"))]
         name, last = (16, 26) if width >= 70 else (9, 22)
         where = 18 if width >= 90 else 0
         rest = max(0, width - name - where - last - 23)
@@ -39,6 +41,7 @@ class Semaphores(Panel):
         head += (fit("WHERE", where) if where else "") + f"{fit('LAST', last)} WAITERS"
         rows = [row((fit(head, width), "head"))]
         rows.extend(_row(view, semaphore, name, where, last, rest) for semaphore in found)
+        rows.extend(further)
         if private:
             rows.append(row((fit("  IN MEMORY OF ONE PROCESS ALONE", width), "head")))
             rows.extend(_row(view, semaphore, name, where, last, rest) for semaphore in private[:_PRIVATE_SHOWN])

@@ -1,0 +1,111 @@
+"""File locks, and the futexes that threads sleep on: two parts of the semaphores panel."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.app.panels.panel import Row, fit, row
+from ipcviz.app.view import View
+from ipcviz.events import FileLock
+from ipcviz.model.futexes import KIND_WORDS, asleep_on
+from ipcviz.model.locks import lock_holders, range_words
+from ipcviz.narrate import who
+
+HELP: Final = (
+    "FILE LOCKS: each lock on a file that a watched process has open, from /proc/locks; flock and OFD locks belong to "
+    "an open file description, so to all who have it; fcntl locks to one process. FUTEXES: those that threads "
+    "sleep on. What they are is told by the memory there, as glibc keeps it: `probably`; a mutex's owner is shown "
+    "only if it is a living thread that has that memory."
+)
+_SORTS: Final = {"flock": "flock", "posix": "fcntl", "ofd": "OFD", "lease": "lease"}
+_SHOWN: Final = 50
+
+
+def lock_rows(view: View, width: int) -> list[Row]:
+    """A row for each lock that is held, with who waits for the file."""
+    if not view.state.locks:
+        return []
+    name, how, part = (20, 16, 22) if width >= 90 else (12, 12, 13)
+    rest = max(0, width - name - how - part - 5)
+    half = rest // 2
+    head = f"  {fit('FILE LOCKS', name)} {fit('KIND', how)} {fit('BYTES', part)} {fit('HELD BY', half)}WAITERS"
+    rows = [row((fit(head, width), "head"))]
+    for key, found in sorted(view.state.locks.items(), key=lambda item: _label(view, item[0])):
+        lit = ("lock", key) in view.lit
+        waiting = ", ".join(_asking(view, key, lock) for lock in found if lock.waits)
+        for lock in found:
+            if lock.waits:
+                continue
+            held = ", ".join(who(view.state, pid) for pid in lock_holders(view.state, lock)) or "not known"
+            mode = "exclusive" if lock.mode == "w" else "shared"
+            rows.append(
+                row(
+                    ("*" if lit else " ", "lit-chip" if lit else ""),
+                    " ",
+                    (fit(_label(view, key), name), "lit" if lit else "object"),
+                    " ",
+                    (fit(f"{_SORTS[lock.kind]} {mode}", how), ""),
+                    " ",
+                    (fit(range_words(lock) or "the whole file", part), "dim"),
+                    " ",
+                    (fit(held, half), ""),
+                    (fit(waiting or "-", rest - half), "blocked" if waiting else "dim"),
+                    target=("object", key),
+                )
+            )
+            waiting = ""
+    return rows[: _SHOWN + 1]
+
+
+def _label(view: View, key: str) -> str:
+    thing = view.state.objects.get(key)
+    return thing.label if thing else key
+
+
+def _asking(view: View, key: str, lock: FileLock) -> str:
+    """Who waits: the kernel names no process for an open file description's lock, but its thread sleeps in fcntl."""
+    if lock.pid:
+        return who(view.state, lock.pid)
+    for thread in view.state.threads.values():
+        call = thread.waiting
+        if call is not None and call.object == key and "OFD" in str(call.args.get("cmd", "")):
+            return who(view.state, thread.pid, thread.tid)
+    return "not known"
+
+
+def futex_rows(view: View, width: int) -> list[Row]:
+    """A row for each futex that somebody sleeps on."""
+    found = asleep_on(view.state)
+    if not found:
+        return []
+    name, what = (24, 28) if width >= 90 else (16, 20)
+    owner = max(8, (width - name - what - 5) // 2)
+    rest = max(0, width - name - what - owner - 5)
+    head = f"  {fit('FUTEXES', name)} {fit('WHAT', what)} {fit('OWNER', owner)} WAITERS"
+    rows = [row((fit(head, width), "head"))]
+    for threads in list(found.values())[:_SHOWN]:
+        futex = threads[0].waiting.futex if threads[0].waiting else None
+        if futex is None:
+            continue
+        thing = view.state.objects.get(futex.object)
+        process = who(view.state, threads[0].pid)
+        place = f"{thing.label}+{futex.offset}" if thing else f"{process} {futex.offset:#x}"
+        words = KIND_WORDS[futex.kind] or "not known"
+        if futex.kind and not futex.sure:
+            words = f"probably {words}"
+        holder = view.state.threads.get(futex.owner)
+        held = who(view.state, holder.pid, holder.tid) if holder else f"thread {futex.owner}" if futex.owner else "-"
+        rows.append(
+            row(
+                "  ",
+                (fit(place, name), "object"),
+                " ",
+                (fit(words + (", private" if futex.private and futex.object else ""), what), "dim"),
+                " ",
+                (fit(held, owner), ""),
+                " ",
+                (fit(", ".join(who(view.state, t.pid, t.tid) for t in threads), rest), "blocked"),
+                target=("object", futex.object) if futex.object else None,
+            )
+        )
+    return rows

@@ -1,0 +1,62 @@
+"""Parts of events about locks: file locks as /proc/locks shows them, futexes as their waiters do."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ipcviz.events.objects import Struct
+
+
+class FileLock(Struct, frozen=True):
+    """A lock on a file, held or waited for (flock(2), fcntl_locking(2), proc(5)).
+
+    Attributes:
+        kind: `flock` and `ofd` belong to an open file description; `posix` (fcntl) to a process; `lease`.
+        mode: `r` if others may hold it too (shared), `w` if not (exclusive).
+        pid: `posix`: the process that holds it or waits. Else the one that asked for it, which may be gone while
+            others hold the description; 0 if the kernel does not say.
+        ofd: The open file description that holds it; 0 if no watched process has it, or for waiters.
+        start: First byte.
+        end: Last byte; -1 for the end of the file, wherever that is.
+        waits: It is not held but waited for.
+    """
+
+    kind: Literal["flock", "posix", "ofd", "lease"]
+    mode: Literal["r", "w"]
+    pid: int = 0
+    ofd: int = 0
+    start: int = 0
+    end: int = -1
+    waits: bool = False
+
+
+class ObjectLocks(Struct, frozen=True):
+    """All locks on one file at one moment; none if `locks` is empty."""
+
+    object: str
+    locks: tuple[FileLock, ...] = ()
+
+
+class Futex(Struct, frozen=True):
+    """A futex that a thread sleeps on (futex(2)), and what of glibc's it seems to be.
+
+    Attributes:
+        key: `futex:DEV:INO:OFFSET` for one in shared memory, `futex:vm:PID:ADDRESS` for one that only the threads
+            of a process can meet at.
+        object: Key of the mapped object that holds it; empty for private memory.
+        offset: Byte offset within that object, or its address if the memory is private.
+        private: The wait was private (FUTEX_PRIVATE_FLAG): wakers of other processes do not reach it, even where the
+            memory is shared.
+        kind: `mutex`, `semaphore`, `condition`, `thread` (pthread_join), or empty if it is not known.
+        sure: The kernel's own rules say so; false where it was told by what the memory around it looks like.
+        owner: The thread that holds a mutex, or that a join waits for: a living thread of a process that has this
+            memory; 0 if that is not known.
+    """
+
+    key: str
+    object: str = ""
+    offset: int = 0
+    private: bool = False
+    kind: Literal["mutex", "semaphore", "condition", "thread", ""] = ""
+    sure: bool = False
+    owner: int = 0

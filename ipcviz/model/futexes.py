@@ -1,0 +1,38 @@
+"""Futexes in the state: those that threads sleep on. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ipcviz.events import Futex
+from ipcviz.model.draft import Draft
+from ipcviz.model.state import State, Thread
+
+replace = msgspec.structs.replace
+
+
+def take_futex(draft: Draft, seen: Futex) -> None:
+    """A futex that threads sleep on has another owner."""
+    for thread in draft.threads.values():
+        call = thread.waiting
+        if call is not None and call.futex is not None and call.futex.key == seen.key:
+            draft.put_thread(replace(thread, waiting=replace(call, futex=replace(call.futex, owner=seen.owner))))
+
+
+def asleep_on(state: State) -> dict[str, tuple[Thread, ...]]:
+    """The threads that sleep on each futex, by its key, of all processes: those that one wake could reach."""
+    found: dict[str, list[Thread]] = {}
+    for thread in state.threads.values():
+        if thread.waiting is not None and thread.waiting.futex is not None and not thread.semaphore:
+            found.setdefault(thread.waiting.futex.key, []).append(thread)
+    return {key: tuple(sorted(threads, key=lambda t: t.tid)) for key, threads in sorted(found.items())}
+
+
+KIND_WORDS = {
+    "mutex": "mutex",
+    "semaphore": "semaphore",
+    "condition": "condition variable",
+    "thread": "end of a thread",
+    "": "",
+}
+"""What a futex seems to be, in words."""

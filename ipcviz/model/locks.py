@@ -1,0 +1,111 @@
+"""File locks in the state, and questions about them: who holds one, which ones a call waits for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ipcviz.events import FileLock, ObjectLocks
+from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.state import State
+
+_TO_THE_END: Final = 1 << 63
+
+
+def take_locks(draft: Draft, seen: ObjectLocks) -> None:
+    """The locks on a file are these now."""
+    if seen.locks:
+        draft.locks = draft.locks.set(seen.object, seen.locks)
+    elif seen.object in draft.locks:
+        draft.locks = draft.locks.delete(seen.object)
+    draft.note("lock", seen.object)
+
+
+def drop_locks(draft: Draft, pid: int) -> None:
+    """A process ended: the kernel took its locks from it, and those of descriptions that went with it."""
+    for key, found in draft.locks.items():
+        left = tuple(
+            lock
+            for lock in found
+            if not (lock.pid == pid and (lock.kind == "posix" or lock.waits))
+            and not (lock.ofd and lock.ofd not in draft.open_files)
+        )
+        if left != found:
+            take_locks(draft, ObjectLocks(object=key, locks=left))
+
+
+def lock_holders(state: State, lock: FileLock) -> tuple[int, ...]:
+    """The processes that hold a lock: several where they share its open file description. Empty if it is not known."""
+    if lock.kind == "posix":
+        return (lock.pid,) if lock.pid else ()
+    if lock.ofd:
+        return tuple(
+            sorted(
+                process.pid
+                for process in state.processes.values()
+                if process.fate == "alive"
+                and any(row.ofd == lock.ofd for row in state.tables.get(process.table, NO_ROWS).values())
+            )
+        )
+    return (lock.pid,) if lock.pid else ()
+
+
+def wanted(args: Mapping[str, int | str], pid: int = 0, ofd: int = 0) -> FileLock | None:
+    """The lock that a call of flock or fcntl asks for; None if it asks for none.
+
+    Args:
+        args: The call's arguments as decoded.
+        pid: The process, for an fcntl lock.
+        ofd: The open file description behind its descriptor, for the other kinds.
+    """
+    operation = args.get("operation")
+    if isinstance(operation, str):
+        mode = "w" if "LOCK_EX" in operation else "r" if "LOCK_SH" in operation else ""
+        return FileLock(kind="flock", mode="w" if mode == "w" else "r", pid=pid, ofd=ofd, waits=True) if mode else None
+    kind = args.get("lock")
+    if kind not in ("F_RDLCK", "F_WRLCK"):
+        return None
+    start, length = args.get("start"), args.get("length")
+    first, last = 0, -1
+    # Relative to an offset that is not known here, it is taken for the whole file.
+    if isinstance(start, int) and isinstance(length, int) and args.get("whence") == "SEEK_SET":
+        first = start + min(length, 0)
+        last = start + length - 1 if length > 0 else start - 1 if length < 0 else -1
+    own = "OFD" not in str(args.get("cmd", ""))
+    return FileLock(
+        kind="posix" if own else "ofd",
+        mode="w" if kind == "F_WRLCK" else "r",
+        pid=pid,
+        ofd=0 if own else ofd,
+        start=first,
+        end=last,
+        waits=True,
+    )
+
+
+def conflicts(wish: FileLock, lock: FileLock) -> bool:
+    """Whether a lock that is held keeps another from being taken (flock(2), fcntl_locking(2))."""
+    if lock.waits or (wish.mode == "r" and lock.mode == "r"):
+        return False
+    if (wish.kind == "flock") != (lock.kind == "flock") or lock.kind == "lease":
+        # On a local file system the two sorts do not know each other.
+        return False
+    if wish.kind == lock.kind and (wish.pid == lock.pid if wish.kind == "posix" else wish.ofd and wish.ofd == lock.ofd):
+        return False
+    return wish.start <= _end(lock) and lock.start <= _end(wish)
+
+
+def _end(lock: FileLock) -> int:
+    return lock.end if lock.end >= 0 else _TO_THE_END
+
+
+def blocking(state: State, key: str, wish: FileLock) -> tuple[FileLock, ...]:
+    """The locks on a file that keep one from being taken."""
+    return tuple(lock for lock in state.locks.get(key, ()) if conflicts(wish, lock))
+
+
+def range_words(lock: FileLock) -> str:
+    """Which bytes: empty for the whole file, `bytes 0-99`, `from byte 100`."""
+    if lock.end < 0:
+        return f"from byte {lock.start:,}" if lock.start else ""
+    return f"bytes {lock.start:,}-{lock.end:,}"

@@ -1,0 +1,102 @@
+"""File locks in words: taken, refused, released, lost by a close, kept by a relative."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ipcviz.events import Call, FileLock
+from ipcviz.model import query
+from ipcviz.model.locks import blocking, lock_holders, range_words, wanted
+from ipcviz.model.state import State
+from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Subject
+from ipcviz.narrate.words import label_of, who
+
+_SORTS: Final = {"flock": "flock", "posix": "fcntl", "ofd": "open file description", "lease": "lease"}
+
+
+def _names(state: State, pids: Iterable[int]) -> str:
+    shown = [who(state, pid) for pid in pids]
+    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
+
+
+def _holders_have(state: State, found: Iterable[FileLock]) -> str:
+    """`sh[12] has`, `sh[12], cat[13] have`; empty if nobody is known."""
+    pids = sorted({pid for lock in found for pid in lock_holders(state, lock)})
+    return f"{_names(state, pids)} {'has' if len(pids) == 1 else 'have'}" if pids else ""
+
+
+def locking(event: Call, before: State, after: State) -> tuple[str, int, Subject, tuple[str, ...]]:
+    """What a call of flock or fcntl did: as words, weight, subject, objects."""
+    label, keys = label_of(after, event.object) or "a file", ((event.object,) if event.object else ())
+    number = event.args.get("fd")
+    fd = number if isinstance(number, int) else -1
+    descriptor = query.table_of(after, event.pid).get(fd)
+    wish = wanted(event.args, event.pid, descriptor.ofd if descriptor else 0)
+    if wish is None:
+        if event.error:
+            return f"got {event.error} from {event.name} on {label} (fd {fd})", DETAIL, "name", keys
+        waiting = any(lock.waits for lock in before.locks.get(event.object, ()))
+        return f"released its lock on {label} (fd {fd})", TURN if waiting else STEP, "name", keys
+    part = range_words(wish)
+    lock = f"{'exclusive' if wish.mode == 'w' else 'shared'} {_SORTS[wish.kind]} lock on {label}"
+    lock += f", {part}" if part else ""
+    if event.error in ("EAGAIN", "EACCES"):
+        why = _holders_have(after, blocking(after, event.object, wish)) or "another one has"
+        return f"did not get the {lock}: {why} it, and it did not want to wait", TURN, "name", keys
+    if event.error == "EDEADLK":
+        return f"was refused the {lock}: to wait for it would be a deadlock (EDEADLK)", TURN, "name", keys
+    if event.error:
+        return f"got {event.error} from {event.name} for the {lock}", STEP, "name", keys
+    thread = before.threads.get(event.tid)
+    waited = thread is not None and thread.waiting is not None
+    return f"{'got' if waited else 'took'} the {lock}{' after its wait' if waited else ''}", TURN, "name", keys
+
+
+def lost_by_close(pid: int, fd: int, before: State, after: State) -> str:
+    """What closing a descriptor meant for locks on its file; empty if nothing."""
+    descriptor = query.table_of(before, pid).get(fd)
+    thing = query.object_behind(before, pid, fd)
+    if descriptor is None or thing is None:
+        return ""
+    key = thing.info.key
+    old = [lock for lock in before.locks.get(key, ()) if not lock.waits]
+    new = [lock for lock in after.locks.get(key, ()) if not lock.waits]
+    words = []
+    had, has = (any(lock.kind == "posix" and lock.pid == pid for lock in locks) for locks in (old, new))
+    if had and not has:
+        others = [f for f, row in query.table_of(after, pid).items() if _behind(after, row.ofd) == key]
+        still = f", although descriptor {min(others)} is still open" if others else ""
+        words.append(f"its fcntl locks on {thing.label} are lost{still}")
+    if any(lock.ofd == descriptor.ofd for lock in old):
+        if not any(lock.ofd == descriptor.ofd for lock in new):
+            words.append(f"its lock on {thing.label} is released")
+        else:
+            heirs = _kept_by(after, [lock for lock in new if lock.ofd == descriptor.ofd])
+            words.append(f"the lock on {thing.label} stays{heirs}")
+    return ", and ".join(words)
+
+
+def _behind(state: State, ofd: int) -> str:
+    found = state.open_files.get(ofd)
+    return found.object if found else ""
+
+
+def _kept_by(state: State, found: Iterable[FileLock]) -> str:
+    have = _holders_have(state, found)
+    return f": {have} the same open file description" if have else ""
+
+
+def released_by_exit(pid: int, before: State, after: State) -> dict[str, str]:
+    """What a process's end meant for the locks that it held, by object key."""
+    words = {}
+    for key, locks in before.locks.items():
+        mine = [lock for lock in locks if not lock.waits and pid in lock_holders(before, lock)]
+        if not mine:
+            continue
+        left = [lock for lock in after.locks.get(key, ()) if lock in mine]
+        if left:
+            words[key] = f"its lock on {label_of(after, key)} stays{_kept_by(after, left)}"
+        else:
+            words[key] = f"its lock on {label_of(after, key)} is released"
+    return words

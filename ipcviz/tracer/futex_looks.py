@@ -1,0 +1,69 @@
+"""Looks at futexes that threads sleep on: when one goes to sleep there, and whether it still has the same owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from ipcviz.events import Futex
+from ipcviz.kernel import futexes, procfs
+from ipcviz.tracer.context import Context
+
+_MOST: Final = 200
+"""Futexes that one sample looks at again."""
+
+
+class FutexLooks:
+    """Tells what threads wait for in futex(2).
+
+    Args:
+        context: The session's.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._asleep: dict[int, tuple[int, tuple[int, ...]]] = {}
+
+    def of(self, pid: int, tid: int, raw: tuple[int, ...]) -> Futex | None:
+        """What a thread of a process waits for, by the call's argument registers; None if it does not wait."""
+        found = futexes.read(pid, tid, raw, lambda place: lambda owner: self._can_own(pid, place, owner))
+        if found is not None:
+            self._asleep[tid] = (pid, raw)
+        return found
+
+    def changed(self) -> tuple[Futex, ...]:
+        """The futexes that threads still sleep on and that have another owner by now."""
+        return tuple(self._changed()) if self._asleep else ()
+
+    def _changed(self) -> Iterator[Futex]:
+        threads = self._context.state.threads
+        looked: set[str] = set()
+        for tid, (pid, raw) in list(self._asleep.items()):
+            thread = threads.get(tid)
+            known = thread.waiting.futex if thread is not None and thread.waiting is not None else None
+            if known is None:
+                del self._asleep[tid]
+                continue
+            if known.kind != "mutex" or known.key in looked or len(looked) >= _MOST:
+                continue
+            looked.add(known.key)
+            now = futexes.read(
+                pid,
+                tid,
+                raw,
+                lambda place, pid=pid: lambda owner: self._can_own(pid, place, owner),  # type: ignore[misc]
+            )
+            if now is not None and now.key == known.key and now.owner != known.owner:
+                yield now
+
+    def _can_own(self, pid: int, place: Futex, owner: int) -> bool:
+        """Whether a thread lives, and is of a process that has this memory."""
+        status = procfs.read_status(owner)
+        look = procfs.read_stat(status.tgid, owner) if status is not None else None
+        # What lies in memory is the id in the process's own PID namespace.
+        if status is None or look is None or look.state in "ZX" or not procfs.same_namespace(pid, "pid"):
+            return False
+        if status.tgid == pid:
+            return True
+        entries = self._context.state.mappings.get(status.tgid, ())
+        return bool(place.object) and any(entry.object.key == place.object for entry in entries)

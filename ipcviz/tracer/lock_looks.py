@@ -1,0 +1,92 @@
+"""Looks at file locks: at the return of calls that could change them, and with every sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ipcviz.events import AnyEffect, Closed, Duplicated, FileLock, Locks, ObjectLocks
+from ipcviz.kernel import locks, procfs
+from ipcviz.model.locks import lock_holders
+from ipcviz.model.query import Holder, holders, object_behind
+from ipcviz.model.state import State
+from ipcviz.tracer.calls import LOCK_COMMANDS
+from ipcviz.tracer.context import Context
+
+_LOCKABLE: Final = frozenset(
+    {"file", "directory", "fifo", "shared memory", "memfd", "character device", "block device"}
+)
+
+
+class LockLooks:
+    """Reads /proc/locks for the files that watched processes have open.
+
+    Args:
+        context: The session's.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def changed(self, held: dict[str, tuple[Holder, ...]]) -> tuple[ObjectLocks, ...]:
+        """The files whose locks are not what the state has, out of all that are open or had locks."""
+        state = self._context.state
+        every = locks.read_locks()
+        marks = {(lock.dev, lock.ino) for lock in every}
+        if not marks and not state.locks:
+            return ()
+        found = []
+        for key in {*state.locks, *held}:
+            thing = state.objects.get(key)
+            if thing is None or thing.info.kind not in _LOCKABLE:
+                continue
+            if key in state.locks or (thing.info.dev, thing.info.ino) in marks:
+                now = self._on(state, key, every, held.get(key, ()))
+                if now != state.locks.get(key, ()):
+                    found.append(ObjectLocks(object=key, locks=now))
+        return tuple(sorted(found, key=lambda one: one.object))
+
+    def now(self, keys: Iterable[str]) -> tuple[ObjectLocks, ...]:
+        """The same for some files alone."""
+        state = self._context.state
+        held = holders(state)
+        every = locks.read_locks()
+        found = []
+        for key in keys:
+            now = self._on(state, key, every, held.get(key, ()))
+            if now != state.locks.get(key, ()):
+                found.append(ObjectLocks(object=key, locks=now))
+        return tuple(found)
+
+    def effects(self, pid: int, name: str, raw: tuple[int, ...], key: str, made: Iterable[AnyEffect]) -> list[Locks]:
+        """What a call that has just returned, whose thread is stopped, did to locks.
+
+        Args:
+            pid: The process.
+            name: The call.
+            raw: Its argument registers.
+            key: The object behind its descriptor.
+            made: Its effects so far: closing a descriptor can lose locks.
+        """
+        state = self._context.state
+        keys = set()
+        if key and (name == "flock" or (name == "fcntl" and raw[1] in LOCK_COMMANDS)):
+            keys.add(key)
+        if state.locks:
+            for effect in made:
+                if isinstance(effect, Closed | Duplicated):
+                    thing = object_behind(state, pid, effect.fd)
+                    if thing is not None and thing.info.key in state.locks:
+                        keys.add(thing.info.key)
+        return [Locks(object=one.object, locks=one.locks) for one in self.now(sorted(keys))] if keys else []
+
+    @staticmethod
+    def _on(state: State, key: str, every: tuple[locks.Lock, ...], rows: tuple[Holder, ...]) -> tuple[FileLock, ...]:
+        thing = state.objects.get(key)
+        if thing is None:
+            return ()
+        now = locks.locks_on(thing.info.dev, thing.info.ino, every, ((row.pid, row.fd, row.ofd) for row in rows))
+        gone = [lock for lock in state.locks.get(key, ()) if lock not in now and not lock.waits]
+        # What an ending process has lost goes with the event of its end, which is on its way.
+        ending = [lock for lock in gone if any(not procfs.read_fd_numbers(pid) for pid in lock_holders(state, lock))]
+        return (*ending, *now)

@@ -1,0 +1,132 @@
+"""File locks and futexes: who holds, who waits, for what: against F_GETLK, /proc/locks and what the program knows."""
+
+from __future__ import annotations
+
+import pytest
+
+from ipcviz import events as ev
+from ipcviz.kernel.locks import read_locks
+from ipcviz.model.locks import lock_holders
+from ipcviz.model.query import describe_wait, object_behind, wait_of
+from ipcviz.model.reduce import reduce
+from ipcviz.model.state import State
+from ipcviz.narrate import narrate
+from tests.integration.harness import Bench, Programs
+from tests.integration.watched import Watched
+
+MODES = pytest.mark.parametrize("options", [(), ("--full",)], ids=["live", "full"])
+
+
+def sentences(events: list[ev.Event]) -> list[str]:
+    """What the log says of a stream."""
+    told, state = [], State()
+    for event in events:
+        before, state = state, reduce(state, event)
+        sentence = narrate(event, before, state)
+        if sentence is not None:
+            told.append(sentence.text)
+    return told
+
+
+@MODES
+def test_file_locks(bench: Bench, programs: Programs, options: tuple[str, ...]) -> None:
+    with Watched(bench, [programs["truth_locks"]], ("held", "kept", "heir"), *options) as run:
+        facts = run.at("held")
+        assert (facts["posix"], facts["ofd"]) == (facts["pid"], -1), "what F_GETLK and F_OFD_GETLK say"
+
+        def enders(state: State, waiter: str) -> tuple[int, ...]:
+            wait = wait_of(state, facts[waiter])
+            return wait.enders if wait is not None else ()
+
+        def settled(state: State) -> bool:
+            return all(enders(state, w) == (facts["pid"],) for w in "abc") and all(
+                sorted(lock.waits for lock in locks) == [False, True] for locks in state.locks.values()
+            )
+
+        state = run.until(settled)
+        for waiter, file, call in (("a", "f", "flock"), ("b", "g", "fcntl"), ("c", "h", "fcntl")):
+            thing = object_behind(state, facts["pid"], facts[file])
+            assert thing is not None
+            wait = wait_of(state, facts[waiter])
+            assert wait is not None
+            assert (wait.call, wait.object, wait.enders) == (call, thing.info.key, (facts["pid"],))
+            locks = state.locks[thing.info.key]
+            kernel = [lock for lock in read_locks() if (lock.dev, lock.ino) == (thing.info.dev, thing.info.ino)]
+            assert sorted(lock.waits for lock in locks) == sorted(lock.waits for lock in kernel) == [False, True]
+            assert {(lock.start, lock.end) for lock in locks} == {
+                (lock.start, -1 if lock.end is None else lock.end) for lock in kernel
+            }
+        wait = wait_of(state, facts["b"])
+        assert wait is not None
+        assert describe_wait(state, wait).endswith(f"held exclusively by truth_locks[{facts['pid']}]")
+        run.release("held")
+        facts |= run.at("kept")
+        assert facts["asleep"] == 1, "the heir keeps the lock for which `a` waits"
+
+        def kept(state: State) -> bool:
+            key = next(key for key, thing in state.objects.items() if thing.label == "f")
+            return all(facts["pid"] not in lock_holders(state, lock) for lock in state.locks[key])
+
+        state = run.until(kept)
+        assert facts["heir"] in enders(state, "a")
+        run.release("heir")
+        run.release("kept")
+        assert run.finish() == 0
+        assert not run.state.locks
+        log = sentences(run.events)
+
+    def said(*words: str) -> bool:
+        return any(all(word in line for word in words) for line in log)
+
+    assert said("took the exclusive flock lock on f")
+    assert said("took the exclusive fcntl lock on g, bytes 10-19")
+    assert said("took the exclusive open file description lock on h")
+    assert said("could not make the lock file f: it exists")
+    assert said("did not get the exclusive flock lock on f", "and it did not want to wait")
+    assert said("closed", f"(g): its fcntl locks on g are lost, although descriptor {facts['g']} is still open")
+    assert said(f"truth_locks[{facts['b']}] got the exclusive fcntl lock on g, byte", "after its wait")
+    assert said(f"closed descriptor {facts['f']} (f): the lock on f stays", f"truth_locks[{facts['heir']}]")
+    assert said(f"truth_locks[{facts['heir']}] exited", "its lock on f")
+
+
+@MODES
+def test_futexes(bench: Bench, programs: Programs, options: tuple[str, ...]) -> None:
+    with Watched(bench, [programs["truth_futexes"]], ("asleep",), *options) as run:
+        facts = run.at("asleep")
+        pid = facts["pid"]
+
+        def told(state: State) -> dict[str, tuple[object, ...]]:
+            found: dict[str, tuple[object, ...]] = {}
+            for name in ("child0", "child1", "locks", "waits", "joins", "robust"):
+                thread = state.threads.get(facts[name])
+                futex = thread.waiting.futex if thread is not None and thread.waiting is not None else None
+                wait = wait_of(state, facts[name])
+                if futex is not None and wait is not None:
+                    found[name] = (wait.call, futex.kind, futex.owner, wait.enders)
+            return found
+
+        assert facts["owner"] == pid
+        truth = {
+            "child0": ("pthread_mutex_lock", "mutex", pid, (pid,)),
+            "child1": ("pthread_mutex_lock", "mutex", pid, (pid,)),
+            "locks": ("pthread_mutex_lock", "mutex", pid, (pid,)),
+            "waits": ("futex", "condition", 0, ()),
+            "joins": ("pthread_join", "thread", facts["sleeps"], (pid,)),
+            "robust": ("pthread_mutex_lock", "mutex", pid, (pid,)),
+        }
+        state = run.until(lambda s: told(s) == truth)
+        assert told(state) == truth
+        first, second = (state.threads[facts[name]].waiting for name in ("child0", "child1"))
+        assert first is not None
+        assert second is not None
+        assert first.futex is not None
+        assert second.futex is not None
+        assert first.futex.key == second.futex.key
+        assert first.futex.offset == facts["offset"]
+        assert not first.futex.private
+        assert any(entry.object.key == first.futex.object for entry in state.mappings[pid])
+        run.release("asleep")
+        assert run.finish() == 0
+    log = sentences(run.events)
+    assert any("is blocked in pthread_join" in line and f"until thread {facts['sleeps']} ends" in line for line in log)
+    assert any(f"a mutex held by truth_futexes[{pid}]" in line for line in log)
