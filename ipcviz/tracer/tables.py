@@ -1,7 +1,7 @@
 """Descriptor tables and mappings of processes whose calls are not all traced: read again when they changed.
 
 Every look lists each process's descriptors and what they refer to (readlink(2)); a table that differs is read whole,
-and so is one table in turn whatever its links say, for what they don't show: flags, and a description opened anew.
+and so is one table now and then whatever its links say, for what they don't show: flags, and a description opened anew.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from ipcviz.model.query import table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler, known_descriptors
+
+EVERY = 3
+"""Of so many looks, one sees how sockets have changed, and one reads a table whatever its links say."""
 
 SYSTEM_V_TURNS = 10
 """Looks after which it is asked again which System V semaphore sets the processes have used."""
@@ -66,9 +69,10 @@ class Tables:
         """Read again what changed of these processes."""
         pids = tuple(pids)
         self._turn += 1
-        stale = self._stale_sockets()
-        for index, pid in enumerate(pids):
-            turn = index == self._turn % len(pids)
+        stale = self._stale_sockets() if self._turn % EVERY == 0 else set()
+        due = pids[self._turn // EVERY % len(pids)] if self._turn % EVERY == 1 else 0
+        for pid in pids:
+            turn = pid == due
             links = _links(pid)
             if links is not None and (turn or links != self._links.get(pid) or pid in stale):
                 self.read(pid)
