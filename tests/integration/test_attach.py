@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -290,6 +292,46 @@ def test_traced_calls_are_told(bench: Bench) -> None:
         assert target.process.wait(20) == 0
         assert run.finish() == 0
         assert [(e.code, e.signo) for e in run.events if isinstance(e, ev.Exited)] == [(0, 0)]
+
+
+@pytest.mark.parametrize("how", ["ctrl+q", signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("mode", MODES)
+def test_leaving_the_screen(bench: Bench, mode: str, how: str | int) -> None:
+    """However it ends, what was attached to runs on."""
+    with Target(bench, ["sh", "-c", "exec 3>pipe-of-ours; while read line; do echo $line; done"]) as target:
+        for _ in target._patiently():
+            if asleep(target.pid, "0"):
+                break
+        before = felt(target.pid)
+        master, slave = os.openpty()
+        termios.tcsetwinsize(slave, (40, 140))
+        argv = [sys.executable, "-m", "ipcviz", "attach", *options(mode), str(target.pid)]
+        screen = bench.start(argv, stdin=slave, stdout=slave, stderr=slave)
+        os.close(slave)
+        os.set_blocking(master, False)
+        shown = b""
+        for _ in target._patiently():
+            with contextlib.suppress(BlockingIOError):
+                shown += os.read(master, 1 << 20)
+            if b"sampled" in shown and b"pipe-of-ours" in shown:
+                break
+        assert b"sampled" in shown
+        assert b"pipe-of-ours" in shown
+        assert felt(target.pid)[f"{target.pid} TracerPid"] != "0" or not mode
+        if how == "ctrl+q":
+            os.write(master, b"\x11")
+        else:
+            screen.send_signal(int(how))
+        for _ in target._patiently():
+            with contextlib.suppress(OSError):
+                os.read(master, 1 << 20)
+            if screen.poll() is not None:
+                break
+        assert screen.poll() == {"ctrl+q": 0, signal.SIGKILL: -9}.get(how, screen.poll())
+        os.close(master)
+        assert settled(target.pid, before) == before
+        out, err = target.process.communicate(b"still here\n")
+        assert (target.process.returncode, out, err) == (0, b"still here\n", b"")
 
 
 def test_a_screen_needs_a_terminal(bench: Bench) -> None:
