@@ -212,6 +212,17 @@ def describe_wait(state: State, wait: Wait) -> str:
     return f"{words}, {wait.reason}" if wait.reason else words
 
 
+def went_in(thing: Object) -> tuple[int, bool]:
+    """Bytes that were written into an object, and whether that is exact or a lower bound.
+
+    A write counts when it returns, so what was read from a pipe and what waits in it can be more than what was counted.
+    """
+    if thing.info.kind not in ("pipe", "fifo"):
+        return thing.bytes_in, thing.exact
+    least = max(thing.bytes_in, thing.bytes_out, thing.written)
+    return least, thing.exact and least == thing.bytes_in
+
+
 def full_words(thing: Object) -> str:
     """Why a writer sleeps: `full: 62,029 B in 16 of 16 pages`, or `for room` if the last look still found some."""
     level = thing.level

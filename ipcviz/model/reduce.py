@@ -323,7 +323,10 @@ def _sample(draft: Draft, event: Sample) -> None:
     for level in event.levels:
         found = draft.objects.get(level.object)
         if found is not None:
-            draft.put_object(replace(found, level=level, level_at=event.t))
+            written = found.written
+            if found.info.kind in ("pipe", "fifo"):
+                written = max(written, found.bytes_out + level.queued)
+            draft.put_object(replace(found, level=level, level_at=event.t, written=written))
     for seen in event.semaphores:
         semaphore = draft.semaphore(seen.info)
         draft.put_semaphore(

@@ -182,6 +182,8 @@ class Object(Value, frozen=True):
         last_reader: The process whose traced call read last; 0 if none.
         exact: False once a process that holds it was only sampled: then bytes_in and bytes_out lag behind by up to a
             sample, and are lower bounds where /proc/PID/io could not be laid to one object.
+        written: Bytes that had been written into a pipe or FIFO by the last look, at least: those that had been read,
+            and those that waited. A write that sleeps is part of it, and of `bytes_in` only when it returns.
         opened_at: When it was first seen.
         unlinked: Its name was removed.
         first_seen_by: The process that it was first seen in.
@@ -196,6 +198,7 @@ class Object(Value, frozen=True):
     last_writer: int = 0
     last_reader: int = 0
     exact: bool = True
+    written: int = 0
     opened_at: float = 0.0
     unlinked: bool = False
     first_seen_by: int = 0

@@ -10,6 +10,7 @@ from ipcviz.app.app import IpcvizApp
 from ipcviz.app.bars import ProcessBar, StatusLine
 from ipcviz.app.panels import Buffers, Descriptors, LogPanel, Panel, Proc, Semaphores, Signals
 from ipcviz.app.panels.output import OutputRows
+from ipcviz.app.picture import Picture
 from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.modals import BlankScreen, SignalScreen, TroubleScreen
 from ipcviz.events import Input, Level, Output, Peek, Sample, SendSignal, Trouble
@@ -352,3 +353,20 @@ async def test_a_burst_is_taken_in_over_frames():
             await s.frame()
         assert s.app.feed.state.objects[fakes.PIPE.key].bytes_in == 65536 + 200_000
         assert "x20,00" in s.text(s.panel(LogPanel))
+
+
+@pytest.mark.parametrize("first", ["v", "l"])
+async def test_shift_and_arrows_walk_in_the_picture_and_the_panels_keys_go_on_working(first):
+    async with stage(flow()) as s:
+        await s.press(first)
+        focused = s.app.live.focused
+        picture = s.app.live.query_one(Picture)
+        before = picture.selected
+        await s.press("left", "right", "pageup", "pagedown", "home", "end", "h")
+        assert picture.selected == before
+        await s.press("shift+right")
+        assert picture.selected not in ("", before)
+        assert s.app.live.focused is focused
+        await s.press("v", "d", "v", "l")
+        assert s.panel(LogPanel).display
+        assert s.app.live.focused is s.panel(LogPanel)

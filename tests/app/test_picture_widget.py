@@ -46,12 +46,12 @@ async def test_a_click_selects_and_says_what():
         assert len(app.told) == 2
 
 
-async def test_arrow_keys_walk_along_the_pipeline():
+async def test_shift_and_arrow_keys_walk_along_the_pipeline():
     app = Shell(systems.pipeline_full())
     async with app.run_test(size=(80, 24)) as pilot:
         app.query_one(Picture).focus()
         app.query_one(Picture).show_selection("process", 12)
-        await pilot.press("right", "right", "right", "left")
+        await pilot.press("shift+right", "shift+right", "shift+right", "shift+left")
         assert app.told == [
             ("object", "pipe:[4711]"),
             ("process", 13),

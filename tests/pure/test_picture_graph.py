@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from ipcviz.app.picture.graph import KEPT, build
+from ipcviz.app.picture.layout import arrange
 from ipcviz.events import Exited, Forked, Reaped
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
@@ -175,3 +176,53 @@ def test_a_short_lived_process_leaves_sooner_than_a_long_lived_one():
     m.add(systems.Reaped, pid=6, by=5)
     assert "p:6" in nodes(m.state)
     assert "p:6" not in nodes(msgspec.structs.replace(m.state, t=m.state.t + 0.5))
+
+
+def test_what_went_in_is_at_least_what_came_out_and_what_waits():
+    thing = systems.pipe(4711)
+    m = systems.pipeline_maker(("cat",), ("gzip",))
+    m.move(13, "read", 0, thing, 4096)
+    m.level(thing, 65536, writable=False)
+    m.wait(12, "write", 1, thing.key)  # its 128 KiB are counted when it returns
+    tube = nodes(m.state)["o:pipe:[4711]"]
+    assert tube.lines[0].text == "in >=68K, out 4K"
+    m.move(13, "read", 0, thing, 65536)  # what waited was read, so it must not be added again
+    assert nodes(m.state)["o:pipe:[4711]"].lines[0].text == "in >=68K, out 68K"
+    m.move(12, "write", 1, thing, 131072)
+    assert nodes(m.state)["o:pipe:[4711]"].lines[0].text == "in 128K, out 68K"
+
+
+def test_a_pipe_whose_ends_are_all_gone_fades_with_who_used_it():
+    thing = systems.pipe(4711)
+    m = systems.pipeline_maker(("cat",), ("gzip",))
+    m.t += 2
+    m.move(12, "write", 1, thing, 100)
+    m.move(13, "read", 0, thing, 100)
+    before = arrange(build(m.state), (80, 24))
+    for pid in (12, 13):
+        m.add(Exited, pid=pid)
+        m.add(Reaped, pid=pid, by=11)
+    scene = build(m.state)
+    tube = {n.id: n for n in scene.nodes}["o:pipe:[4711]"]
+    assert tube.faded
+    assert not [e for e in scene.edges if e.kind == "flow" and tube.id in (e.source, e.target)]
+    after = arrange(scene, (80, 24), before)
+    assert {i: after.rects[i] for i in ("p:12", tube.id, "p:13")} == {
+        i: before.rects[i] for i in ("p:12", tube.id, "p:13")
+    }
+    assert tube.id not in nodes(msgspec.structs.replace(m.state, t=m.state.t + KEPT))
+
+
+def test_a_pipe_that_was_closed_by_the_living_just_goes():
+    thing = systems.pipe(4711)
+    m = systems.pipeline_maker(("cat",), ("gzip",))
+    m.move(12, "write", 1, thing, 100)
+    m.close(12, 1)
+    m.close(13, 0)
+    assert "o:pipe:[4711]" not in nodes(m.state)
+
+
+def test_waiters_have_the_names_of_their_roles_and_a_short_form():
+    block = nodes(systems.mmap_queue(), roles={32: "consumer"})["o:8:300"]
+    assert [line.text for line in block.lines][2] == "M3 = 0 ←consumer"
+    assert block.lines[2].short == "M3 = 0 ←1"

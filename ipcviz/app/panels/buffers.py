@@ -8,7 +8,7 @@ from ipcviz.app.panels.cells import gauge, spark
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.text import bytes_text
 from ipcviz.app.view import View
-from ipcviz.model.query import Holder, blocked_readers, blocked_writers
+from ipcviz.model.query import Holder, blocked_readers, blocked_writers, went_in
 from ipcviz.model.state import Object
 
 BUFFERED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "socket", "message queue"})
@@ -25,7 +25,8 @@ class Buffers(Panel):
         "A row for each pipe, FIFO, socket and message queue: how full it is now (read from the kernel, 20 times a "
         "second), over the last minute (the highest level in each column), bytes written into it and read from it, and "
         "who writes and reads. `>=` before a count: a process that holds it is only sampled, so it is a lower "
-        "bound. `?`: not readable. W or R: a writer or a reader is blocked on it; a pipe can be full below its "
+        "bound, or a write has not returned yet: what was read and what waits has been written. `?`: not readable. W "
+        "or R: a writer or a reader is blocked on it; a pipe can be full below its "
         "capacity, because its pages are. Select one to see the bytes that wait in it: copied, never consumed."
     )
 
@@ -95,8 +96,9 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
     trail = view.trails.get(key)
     drawn = spark(trail.columns(view.now, minute), capacity or 1) if trail else "." * minute
     chosen = key == view.object
-    sampled = "" if thing.exact else ">="
-    passed = f"in {sampled}{bytes_text(thing.bytes_in)}, out {sampled}{bytes_text(thing.bytes_out)}"
+    put, exact = went_in(thing)
+    taken = f"{'' if thing.exact else '>='}{bytes_text(thing.bytes_out)}"
+    passed = f"in {'' if exact else '>='}{bytes_text(put)}, out {taken}"
     spans: list[Span | str] = [
         (">" if chosen else " ", "chosen"),
         (flag, "blocked" if flag != " " else ""),

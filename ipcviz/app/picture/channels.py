@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ipcviz.app.picture.draft import Draft
-from ipcviz.app.picture.scene import Gauge, Line, Node, NodeKind
+from ipcviz.app.picture.scene import Edge, Gauge, Line, Node, NodeKind
 from ipcviz.app.text import bytes_text, visible
 from ipcviz.model import query
 from ipcviz.model.calls import READS, WRITES
@@ -41,6 +41,7 @@ def channel(d: Draft, thing: Object, links: list[query.Link]) -> None:
             select=("object", key),
         )
     )
+    _past(d, thing, node)
     for link in links:
         reads, writes = link.reads, link.writes
         if reads and writes and unit == "B":
@@ -56,6 +57,39 @@ def channel(d: Draft, thing: Object, links: list[query.Link]) -> None:
         ):
             if flag:
                 d.join(source, target, "flow" if use and strong else "hold", thing, link.pid)
+
+
+def _past(d: Draft, thing: Object, node: str) -> bool:
+    """Keep the places of processes that used it until they ended; whether there are any."""
+    found = False
+    for pid, source, target in (
+        (thing.last_writer, f"p:{thing.last_writer}", node),
+        (thing.last_reader, node, f"p:{thing.last_reader}"),
+    ):
+        process = d.processes.get(pid)
+        if process is not None and process.fate != "alive":
+            d.strong.add(pid)
+            d.edges[source, target, "past"] = Edge(source, target, "past")
+            found = found or d.recent(process)
+    return found
+
+
+def closed(d: Draft, thing: Object) -> None:
+    """A channel that nobody has open any more, faded, for as long as one who used it is."""
+    node = f"o:{thing.info.key}"
+    if node not in d.nodes and _past(d, thing, node):
+        d.add(
+            Node(
+                id=node,
+                kind=CHANNELS[thing.info.kind],
+                title=visible(thing.label),
+                lines=_through(thing),
+                gauges=(Gauge(0, thing.info.capacity),),
+                order=(thing.opened_at, thing.info.ino),
+                faded=True,
+                select=("object", thing.info.key),
+            )
+        )
 
 
 def _main_direction(d: Draft, thing: Object, link: query.Link) -> tuple[bool, bool]:
@@ -160,4 +194,6 @@ def opening(d: Draft) -> None:
 def _through(thing: Object) -> tuple[Line, ...]:
     if not thing.bytes_in and not thing.bytes_out:
         return ()
-    return (Line(f"{'' if thing.exact else '>='}{bytes_text(max(thing.bytes_in, thing.bytes_out))} through", "dim"),)
+    put, exact = query.went_in(thing)
+    begin = f"in {'' if exact else '>='}{bytes_text(put)}"
+    return (Line(f"{begin}, out {'' if thing.exact else '>='}{bytes_text(thing.bytes_out)}", "dim", short=begin),)

@@ -87,6 +87,10 @@ class Draft:
                 found.add(thread.pid if thread else change[1])
         return found
 
+    def recent(self, process: Process) -> bool:
+        """Whether it ended only a moment ago."""
+        return _recent(self.state, process)
+
     def outside(self, links: list[query.Link]) -> bool:
         """Whether it was open before the session: the terminal, or where the command's input and output lead to."""
         for link in links:
@@ -107,8 +111,13 @@ class Draft:
 
 
 def _shown(state: State, process: Process) -> bool:
-    if process.fate != "gone" or process.died is None:
-        return process.fate != "gone"
+    return process.fate != "gone" or _recent(state, process)
+
+
+def _recent(state: State, process: Process) -> bool:
+    """Whether it ended only a moment ago."""
+    if process.died is None:
+        return False
     return state.t - process.died < min(KEPT, max(0.3, process.died - process.born))
 
 

@@ -118,6 +118,11 @@ def _arrow(here: tuple[int, int], there: tuple[int, int]) -> str:
 # -- boxes
 
 
+def _words(line: Line, cells: int) -> str:
+    """A line in so many cells: its short words where the others have no room."""
+    return clip(line.short if line.short and width(line.text) > cells else line.text, cells)
+
+
 def _frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str) -> None:
     """A box with its title in the upper border and its corner fact at the right of it."""
     glyphs = _DOUBLE if chosen else _SINGLE
@@ -170,7 +175,7 @@ def _process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     for line in rest:
         if y >= rect.bottom - 1:
             break
-        canvas.put(x, y, clip(line.text, inner), "gone" if node.faded else _STYLES.get(line.style, "text"))
+        canvas.put(x, y, _words(line, inner), "gone" if node.faded else _STYLES.get(line.style, "text"))
         y += 1
 
 
@@ -231,7 +236,7 @@ def _end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     pad = 1 if width(node.title) <= inner - 2 else 0
     canvas.put(rect.x + 1 + pad, rect.y + 1, clip(node.title, inner - pad), "lit" if node.lit else "title")
     for y, line in zip(range(rect.y + 2, rect.bottom - 1), node.lines, strict=False):
-        canvas.put(rect.x + 1 + pad, y, clip(line.text, inner - pad), _STYLES.get(line.style, "text"))
+        canvas.put(rect.x + 1 + pad, y, _words(line, inner - pad), _STYLES.get(line.style, "text"))
 
 
 def _block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
@@ -254,7 +259,7 @@ def _block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     top = rect.y + 1 + max(0, free // 2 if node.kind == "semaphore" else 0)
     for y, line in zip(range(top, rect.bottom - 1), node.lines, strict=False):
         look = "lit" if line.lit else _STYLES.get(line.style, "text")
-        canvas.put(rect.x + 2, y, clip(line.text, inner - 2), look)
+        canvas.put(rect.x + 2, y, _words(line, inner - 2), look)
 
 
 # -- tubes
@@ -302,9 +307,9 @@ def _word(gauge: Gauge) -> str:
 
 def _tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     """A pipe, FIFO, socket or queue: walls above and below, open ends, what waits inside."""
-    wall = "selected" if chosen else "lit" if node.lit else "tube"
+    wall = "selected" if chosen else "lit" if node.lit else "gone" if node.faded else "tube"
     gauges = node.gauges or (Gauge(),)
-    title_style = "lit" if node.lit else "title"
+    title_style = "lit" if node.lit else "gone" if node.faded else "title"
     if rect.h < 3:
         name = clip(node.title, rect.w // 2)
         canvas.put(rect.x, rect.y, name + " ", title_style)
@@ -323,14 +328,15 @@ def _tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
             canvas.put(rect.right - 3 - width(word), top, f" {word} ", "chip-blocked" if word == "full" else "dim")
         _fill(canvas, gauges[0], rect.x, middle, rect.w)
         canvas.put(rect.x, middle + 1, line, wall)
-        canvas.put(rect.x + 1, middle + 1, f" {_amount(gauges[0], rect.w - 4 if rect.w > 11 else rect.w - 2)} ", "text")
+        amount = "closed" if node.faded else _amount(gauges[0], rect.w - 4 if rect.w > 11 else rect.w - 2)
+        canvas.put(rect.x + 1, middle + 1, f" {amount} ", "gone" if node.faded else "text")
         y = middle + 2
         lines = list(node.lines)
         if word == "full" and width(word) > room:
             lines.insert(0, Line("full", "strong"))
         for text in lines:
             if y < rect.bottom:
-                canvas.put(rect.x + 1, y, clip(text.text, rect.w - 1), _STYLES.get(text.style, "text"))
+                canvas.put(rect.x + 1, y, _words(text, rect.w - 1), _STYLES.get(text.style, "text"))
                 y += 1
         return
     half = rect.h >= 5

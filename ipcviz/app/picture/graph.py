@@ -63,6 +63,9 @@ def _scene(d: Draft) -> Scene:
         links = [x for x in by_object[thing.info.key] if not ends.idle_from_outside(d, x)]
         if links:
             _object(d, thing, links, by_object)
+    for thing in d.state.objects.values():
+        if thing.info.key not in by_object and thing.info.kind in ("pipe", "fifo"):
+            channels.closed(d, thing)
     channels.opening(d)
     shared.semaphores(d)
     signals.signals(d)

@@ -189,7 +189,10 @@ def _bottom(scene: Scene, cells: dict[str, Cell], tall: int) -> tuple[int, dict[
     for row in range(min(need, default=0), last + 1):
         tops[row] = y
         y += need.get(row, height) + gap
-    back = any(e.kind == "hold" or (e.kind != "child" and cells[e.source][0] > cells[e.target][0]) for e in scene.edges)
+    back = any(
+        e.kind == "hold" or (e.kind not in ("child", "past") and cells[e.source][0] > cells[e.target][0])
+        for e in scene.edges
+    )
     return max(0, y - gap) + (1 if back else 0), tops
 
 
@@ -235,8 +238,9 @@ def _place(
     tubes = frozenset(n.id for n in scene.nodes if n.kind in TUBES)
     router = Router(rects, *extent, tubes, work=WORK if previous is None else WORK_KEPT)
     routes: dict[EdgeKey, Route] = {}
+    drawn = [e for e in scene.edges if e.kind != "past"]
     order = {"flow": 0, "signal": 1, "child": 2, "hold": 3}
-    for edge in sorted(scene.edges, key=lambda e: (order[e.kind], e.key)):
+    for edge in sorted(drawn, key=lambda e: (order[e.kind], e.key)):
         old = previous.routes.get(edge.key) if previous else None
         same = previous is not None and all(previous.rects.get(i) == rects[i] for i in (edge.source, edge.target))
         route = old if old and same and router.free(old) else router.route(edge)

@@ -9,8 +9,9 @@ import msgspec
 NodeKind = Literal[
     "process", "group", "pipe", "fifo", "socket", "queue", "memory", "semaphore", "file", "terminal", "signal"
 ]
-EdgeKind = Literal["flow", "hold", "child", "signal"]
-"""`flow`: bytes go this way. `hold`: a descriptor that is open and not used. `child`: fork. `signal`: sent or due."""
+EdgeKind = Literal["flow", "hold", "child", "signal", "past"]
+"""`flow`: bytes go this way. `hold`: a descriptor that is open and not used. `child`: fork. `signal`: sent or due.
+`past`: bytes went this way until the process ended; it keeps the places, and is not drawn."""
 
 TUBES: Final = frozenset({"pipe", "fifo", "socket", "queue"})
 """What bytes or messages stand in a line in, and is drawn with a gauge."""
@@ -40,11 +41,15 @@ class Gauge(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A line of words inside a node; `style` is `text`, `dim`, `strong` or a chip's name."""
+    """A line of words inside a node; `style` is `text`, `dim`, `strong` or a chip's name.
+
+    `short` is said instead where the text has no room.
+    """
 
     text: str
     style: str = "text"
     lit: bool = False
+    short: str = ""
 
 
 class Node(msgspec.Struct, frozen=True):

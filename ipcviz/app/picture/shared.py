@@ -49,13 +49,14 @@ def _touch(d: Draft, node: str, pids: list[int], thing: Object | None) -> None:
 def _semaphore_line(d: Draft, key: str) -> Line:
     found = d.state.semaphores[key]
     value = "?" if found.value is None else count_text(found.value)
-    waiting = [str(t.pid) for t in sorted(d.waiting.get(key, ()), key=lambda t: t.tid)]
-    text = f"{visible(found.label)} = {value}"
+    waiting = [d.roles.get(t.pid) or str(t.pid) for t in sorted(d.waiting.get(key, ()), key=lambda t: t.tid)]
+    short = text = f"{visible(found.label)} = {value}"
     if waiting:
-        text += f" ←{','.join(waiting)}"
+        text, short = f"{text} ←{visible(','.join(waiting))}", f"{short} ←{len(waiting)}"
     elif found.waiters > 0:
-        text += f" ←{found.waiters} wait"
-    return Line(text, "strong" if waiting or found.waiters > 0 else "text", ("semaphore", key) in d.lit)
+        text, short = f"{text} ←{found.waiters} wait", f"{short} ←{found.waiters}"
+    style = "strong" if waiting or found.waiters > 0 else "text"
+    return Line(text, style, ("semaphore", key) in d.lit, short)
 
 
 def semaphores(d: Draft) -> None:

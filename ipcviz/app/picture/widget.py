@@ -25,10 +25,11 @@ from ipcviz.model.state import State
 _CHIPS = ("running", "blocked", "asleep", "stopped", "zombie", "gone")
 
 
-class Picture(ScrollView, can_focus=True):
+class Picture(ScrollView, can_focus=True, inherit_bindings=False):
     """The drawing of the system: processes, channels between them, how full those are, who is blocked on what.
 
-    Assign `state`; everything else follows. A click, the arrow keys and tab select; `enter` opens a group.
+    Assign `state`; everything else follows. A click, and shift with the arrow keys, select; `enter` opens a group.
+    Left, right, PageUp and PageDown stay free: they step, wherever the focus is.
     """
 
     HELP = """
@@ -36,13 +37,20 @@ class Picture(ScrollView, can_focus=True):
     Boxes are processes, tubes are pipes and sockets, blocks are shared memory; bytes flow along the arrows.
     The letter says a process's state: **R** runs, **B** is blocked until another one acts, **S** waits for time, a
     signal, a child or input, **D** for a device, **T** is stopped, **Z** has ended and was not waited for. A dotted
-    line is a descriptor that is open and not used; a star marks what changed.
+    line is a descriptor that is open and not used; a star marks what changed. **Shift** with the arrow keys moves from
+    one to the next, whatever has the focus. What there is no room for is folded into groups: a second click or
+    **enter** opens one; **enter** on anything else folds them again. At a tube, "in" is what was written: a write
+    counts when it returns, but what was read and what waits has been written, so it can say >= that.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "go(-1,0)", "Left", id="picture.left", show=False, tooltip="Select what is left of it"),
-        Binding("right,l", "go(1,0)", "Right", id="picture.right", show=False, tooltip="Select what is right of it"),
-        Binding("up,k", "go(0,-1)", "Up", id="picture.up", show=False, tooltip="Select what is above it"),
-        Binding("down,j", "go(0,1)", "Down", id="picture.down", show=False, tooltip="Select what is below it"),
+        Binding("shift+left", "go(-1,0)", "Left", id="picture.left", show=False, tooltip="Select what is left of it"),
+        Binding(
+            "shift+right", "go(1,0)", "Right", id="picture.right", show=False, tooltip="Select what is right of it"
+        ),
+        Binding("shift+up,up,k", "go(0,-1)", "Up", id="picture.up", show=False, tooltip="Select what is above it"),
+        Binding(
+            "shift+down,down,j", "go(0,1)", "Down", id="picture.down", show=False, tooltip="Select what is below it"
+        ),
         Binding("enter", "open", "Open group", id="picture.open", show=False, tooltip="Open or fold a group"),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -225,7 +233,7 @@ class Picture(ScrollView, can_focus=True):
         layout = self._layout_now
         if layout is None:
             return ""
-        missing = sum(1 for e in self.scene.edges if e.kind != "hold" and e.key not in layout.routes)
+        missing = sum(1 for e in self.scene.edges if e.kind not in ("hold", "past") and e.key not in layout.routes)
         return f" {missing} of {len(self.scene.edges)} lines left out: too many " if missing else ""
 
     def _look(self, style: str) -> Style:

@@ -18,7 +18,8 @@ from ipcviz.app.panels.cells import wrap
 KEYS: Final = (
     ("1 ... 9", "select a process; [ and ] the one before and the next; a click does it too"),
     ("t l d u m s r o", "sTory, Log, Descriptors, bUffers, seMaphores, Signals, /pRoc, Output"),
-    ("v", "move to the picture"),
+    ("shift+arrows", "move in the picture, whatever has the focus"),
+    ("v", "the picture gets the focus: up, down move in it, z enlarges it, Enter opens or folds a group"),
     ("tab", "from panel to panel"),
     ("z, Enter", "the panel takes the whole screen, and gives it back"),
     ("j k, arrows", "move in a panel; ctrl+d, ctrl+u by half of it; < and > to its ends"),

@@ -61,6 +61,17 @@ class LiveScreen(Screen[None]):
         Binding("z", "zoom", "Zoom", id="live.zoom", tooltip="The panel with the focus takes the whole screen, or not"),
         Binding("enter", "zoom", "Zoom", show=False, id="live.zoom-enter", tooltip="As z"),
         Binding("v", "picture", "Picture", show=False, id="live.picture", tooltip="Move to the picture"),
+        *(
+            Binding(
+                f"shift+{way}",
+                f"walk({right},{down})",
+                f"Go {way}",
+                show=False,
+                id=f"live.go-{way}",
+                tooltip=f"Select what is next to the selection in the picture: {way}",
+            )
+            for way, right, down in (("left", -1, 0), ("right", 1, 0), ("up", 0, -1), ("down", 0, 1))
+        ),
         Binding("f", "freeze", "Freeze", id="live.freeze", tooltip="Freeze what is shown; the collection goes on"),
         Binding("slash", "filter", "Filter", id="live.filter", tooltip="Filter the log by words", priority=True),
         Binding("i", "type", "Type", id="live.type", tooltip="Type to the command", priority=True),
@@ -287,6 +298,10 @@ class LiveScreen(Screen[None]):
     def action_picture(self) -> None:
         """Move to the picture."""
         self.query_one(Picture).focus()
+
+    def action_walk(self, right: int, down: int) -> None:
+        """Select what is next to the selection in the picture, without moving the focus."""
+        self.query_one(Picture).action_go(right, down)
 
     def action_freeze(self) -> None:
         """Freeze what is shown, or go on with what is now."""
