@@ -1,0 +1,150 @@
+"""A state as bytes, whole or as what differs from an earlier one.
+
+The shape of the bytes is made from `State` itself, so a field that is added there is kept here. Two states share what
+did not change, so a difference is found by identity, without comparing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+
+import immutables
+import msgspec
+
+from ipcviz.model.state import State
+from ipcviz.trace.errors import TraceError
+
+MOST_BYTES: Final = 256 << 20
+"""No keyframe and no batch is larger when unpacked: what claims to be is not one of ours."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Changes(msgspec.Struct, array_like=True):
+    """What became of a map since the base: rows that were put, and keys that are gone."""
+
+    put: msgspec.Raw
+    gone: msgspec.Raw
+
+
+_HINTS: Final = get_type_hints(State)
+_MAPS: Final = {name: get_args(hint) for name, hint in _HINTS.items() if get_origin(hint) is immutables.Map}
+_Body: Final = msgspec.defstruct(
+    "_Body",
+    [
+        (name, Changes | msgspec.UnsetType if name in _MAPS else hint | msgspec.UnsetType, msgspec.UNSET)
+        for name, hint in _HINTS.items()
+    ],
+)
+
+
+def _shape(kind: Any, seen: dict[str, str]) -> None:
+    """Describe a type and all that it is made of, by the names and types of the fields."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__qualname__ not in seen:
+        hints = get_type_hints(kind)
+        seen[kind.__qualname__] = repr({name: hints[name] for name in kind.__struct_fields__})
+        for hint in hints.values():
+            _shape(hint, seen)
+    for part in get_args(kind):
+        _shape(part, seen)
+
+
+def _shape_of_states() -> str:
+    seen: dict[str, str] = {}
+    _shape(State, seen)
+    return hashlib.sha256(repr(sorted(seen.items())).encode()).hexdigest()[:16]
+
+
+SHAPE: Final = _shape_of_states()
+"""Names the shape of the states that this version keeps; keyframes of another shape are not used."""
+
+
+def _encode_map(value: Any) -> Any:
+    if isinstance(value, immutables.Map):
+        return list(value.items())
+    raise NotImplementedError
+
+
+def _decode_map(kind: Any, value: Any) -> Any:
+    if get_origin(kind) is immutables.Map:
+        key, item = get_args(kind)
+        return immutables.Map(msgspec.convert(value, list[tuple[key, item]], dec_hook=_decode_map))  # type: ignore[valid-type]
+    raise NotImplementedError
+
+
+_encoder: Final = msgspec.msgpack.Encoder(enc_hook=_encode_map)
+_decoder: Final = msgspec.msgpack.Decoder(_Body, dec_hook=_decode_map)
+_put_decoders: Final = {
+    name: msgspec.msgpack.Decoder(list[tuple[key, item]], dec_hook=_decode_map)  # type: ignore[valid-type]
+    for name, (key, item) in _MAPS.items()
+}
+_gone_decoders: Final = {name: msgspec.msgpack.Decoder(list[key]) for name, (key, _) in _MAPS.items()}  # type: ignore[valid-type]
+
+
+def pack_state(state: State, base: State | None = None) -> bytes:
+    """The bytes of a state, or of what differs from `base`."""
+    fields: dict[str, Any] = {}
+    for name in _HINTS:
+        value = getattr(state, name)
+        before = getattr(base, name) if base is not None else None
+        if base is not None and value is before:
+            continue
+        if name in _MAPS:
+            old = before if before is not None else immutables.Map()
+            put = [(key, item) for key, item in value.items() if old.get(key) is not item]
+            gone = [key for key in old if key not in value]
+            fields[name] = Changes(_raw(put), _raw(gone))
+        else:
+            fields[name] = value
+    return zlib.compress(_encoder.encode(_Body(**fields)), 1)
+
+
+def _raw(value: Any) -> msgspec.Raw:
+    return msgspec.Raw(_encoder.encode(value))
+
+
+def unpack_state(data: bytes, base: State | None = None) -> State:
+    """The state that `pack_state` made bytes of.
+
+    Raises:
+        TraceError: The bytes are no state.
+    """
+    try:
+        body = _decoder.decode(unpack(data))
+        fields: dict[str, Any] = {}
+        for name in _HINTS:
+            value = getattr(body, name)
+            if value is msgspec.UNSET:
+                if base is not None:
+                    fields[name] = getattr(base, name)
+            elif name in _MAPS:
+                with (getattr(base, name) if base is not None else immutables.Map()).mutate() as rows:
+                    for key in _gone_decoders[name].decode(value.gone):
+                        rows.pop(key, None)
+                    for key, item in _put_decoders[name].decode(value.put):
+                        rows[key] = item
+                    fields[name] = rows.finish()
+            else:
+                fields[name] = value
+        return State(**fields)
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        raise TraceError(f"A kept state can't be read: {error}.") from None
+
+
+def unpack(data: bytes) -> bytes:
+    """Decompress, but never beyond `MOST_BYTES`.
+
+    Raises:
+        TraceError: It is not compressed, cut off, or larger.
+    """
+    unpacker = zlib.decompressobj()
+    try:
+        found = unpacker.decompress(data, MOST_BYTES)
+    except zlib.error:
+        raise TraceError("The trace is damaged: a part can't be unpacked.") from None
+    if not unpacker.eof:
+        raise TraceError("The trace is damaged: a part is cut off or too large.")
+    return found

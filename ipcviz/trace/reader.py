@@ -1,0 +1,316 @@
+"""Reading a trace: its events, and the state at any moment of it.
+
+A trace may come from anywhere: nothing in it is believed. The tables that are read must be ours to the letter, sizes
+are bounded, and whatever is not as it must be is a TraceError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from ipcviz.events import Event
+from ipcviz.model.reduce import reduce
+from ipcviz.model.state import State
+from ipcviz.trace.errors import TraceError
+from ipcviz.trace.keyframes import MOST_BYTES, SHAPE, unpack, unpack_state
+from ipcviz.trace.schema import APPLICATION_ID, TABLES, VERSION
+
+_READ: Final = ("meta", "sources", "event", "batches", "keyframes")
+_BATCHES_KEPT: Final = 8
+_STATES_KEPT: Final = 64
+_OWN_KEYFRAMES: Final = 2048
+"""Events between two states that we remember where the trace has no keyframes."""
+
+
+class TraceReader:
+    """Reads a trace; it is not changed by that. For one thread.
+
+    Args:
+        path: The file.
+
+    Raises:
+        TraceError: It is no trace, a newer one, or damaged.
+
+    Attributes:
+        meta: What is known of the session: `argv` (JSON), `version`, `machine`, `title`, ...
+        argv: The command.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._decoder = msgspec.msgpack.Decoder(list[Event])
+        self._events: OrderedDict[int, list[Event]] = OrderedDict()
+        self._states: OrderedDict[int, State] = OrderedDict()
+        self._made: dict[int, State] = {}
+        self._made_at: list[int] = []
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._db = self._connect()
+        try:
+            self._check()
+            self.meta = {str(key): str(value) for key, value in self._rows("SELECT key, value FROM meta LIMIT 1000")}
+            self._read_index()
+        except TraceError:
+            self.close()
+            raise
+        self.argv = self._argv()
+
+    def __enter__(self) -> TraceReader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file. Idempotent."""
+        self._db.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    # What is in it.
+
+    @property
+    def first(self) -> int:
+        """Number of the first event; 0 if there is none."""
+        return self._firsts[0] if self._firsts else 0
+
+    @property
+    def last(self) -> int:
+        """Number of the last event; 0 if there is none."""
+        return self._lasts[-1] if self._lasts else 0
+
+    @cached_property
+    def numbers(self) -> array[int]:
+        """The numbers of all events, in order; some can be missing where events were dropped."""
+        return array("q", (_whole(n) for (n,) in self._rows("SELECT n FROM event ORDER BY n")))
+
+    @cached_property
+    def times(self) -> array[float]:
+        """The times of all events in session seconds, as `numbers` has them."""
+        return array("d", (_whole(us) / 1e6 for (us,) in self._rows("SELECT us FROM event ORDER BY n")))
+
+    @property
+    def count(self) -> int:
+        """How many events there are."""
+        return len(self.numbers)
+
+    def sources(self) -> dict[str, str]:
+        """The texts that were kept with it, by name."""
+        return {str(path): str(text) for path, text in self._rows("SELECT path, text FROM sources LIMIT 1000")}
+
+    def number_at(self, t: float) -> int:
+        """Number of the last event at or before a moment; 0 if there is none."""
+        at = bisect_right(self.times, t)
+        return self.numbers[at - 1] if at else 0
+
+    def events(self, first: int = 0, last: int | None = None) -> Iterator[Event]:
+        """The events numbered from `first` to `last`, both included.
+
+        Raises:
+            TraceError: A part is damaged; the events before it have been given.
+        """
+        last = self.last if last is None else last
+        for at in range(max(0, bisect_left(self._lasts, first)), len(self._firsts)):
+            if self._firsts[at] > last:
+                return
+            for event in self._batch(at):
+                if first <= event.n <= last:
+                    yield event
+
+    def state_at(self, n: int) -> State:
+        """The state after the event numbered `n`, or after the last one before it.
+
+        Raises:
+            TraceError: What is needed for it is damaged.
+        """
+        kept = self._nearest(n)
+        state = self._keyframe(kept) if kept >= 0 else State()
+        made = bisect_right(self._made_at, n)
+        if made and self._made_at[made - 1] > state.n:
+            state = self._made[self._made_at[made - 1]]
+        for taken, event in enumerate(self.events(state.n + 1, n), 1):
+            try:
+                state = reduce(state, event)
+            except Exception:  # noqa: BLE001 - an event that makes no sense can break anything, and is not ours
+                raise TraceError(f"{self.path} is damaged: event {event.n} makes no sense.") from None
+            if taken % _OWN_KEYFRAMES == 0:
+                self._remember(state)
+        return state
+
+    def _remember(self, state: State) -> None:
+        if state.n not in self._made:
+            self._made[state.n] = state
+            self._made_at.insert(bisect_left(self._made_at, state.n), state.n)
+
+    # Batches and keyframes.
+
+    def _read_index(self) -> None:
+        self._firsts: list[int] = []
+        self._lasts: list[int] = []
+        before = 0
+        for first, last in self._rows("SELECT first, last FROM batches ORDER BY first"):
+            if not before < _whole(first) <= _whole(last):
+                raise self._damaged("its batches overlap")
+            before = last
+            self._firsts.append(first)
+            self._lasts.append(last)
+        self._keyframes: list[int] = []
+        self._bases: dict[int, int | None] = {}
+        if self.meta.get("state") != SHAPE:
+            return
+        for n, base in self._rows("SELECT n, base FROM keyframes ORDER BY n"):
+            self._keyframes.append(_whole(n))
+            self._bases[n] = None if base is None else _whole(base)
+
+    def _batch(self, at: int) -> list[Event]:
+        found = self._events.get(at)
+        if found is None:
+            body = self._blob("SELECT body FROM batches WHERE first = ?", self._firsts[at])
+            try:
+                found = self._decoder.decode(unpack(body))
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                raise self._damaged(f"events from {self._firsts[at]} on can't be read ({error})") from None
+            before = self._firsts[at] - 1
+            for event in found:
+                if not before < event.n <= self._lasts[at]:
+                    raise self._damaged(f"event {event.n} is out of order")
+                before = event.n
+            self._events[at] = found
+            if len(self._events) > _BATCHES_KEPT:
+                self._events.popitem(last=False)
+        return found
+
+    def _nearest(self, n: int) -> int:
+        return bisect_right(self._keyframes, n) - 1
+
+    def _keyframe(self, at: int) -> State:
+        """A kept state; one that can't be read is done without: the events say the same."""
+        while at >= 0:
+            with contextlib.suppress(TraceError):
+                return self._kept_state(self._keyframes[at])
+            del self._keyframes[at]
+            at -= 1
+        return State()
+
+    def _kept_state(self, n: int) -> State:
+        found = self._states.get(n)
+        if found is None:
+            base = self._bases[n]
+            if base is not None and self._bases.get(base, base) is not None:
+                raise self._damaged(f"keyframe {n} has no base")
+            under = self._kept_state(base) if base is not None else None
+            found = unpack_state(self._blob("SELECT body FROM keyframes WHERE n = ?", n), under)
+            if found.n != n:
+                raise self._damaged(f"keyframe {n} is that of another moment")
+            self._states[n] = found
+            if len(self._states) > _STATES_KEPT:
+                self._states.popitem(last=False)
+        else:
+            self._states.move_to_end(n)
+        return found
+
+    # The file.
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            with open(self.path, "rb") as file:
+                head = file.read(16)
+        except OSError as error:
+            raise TraceError(f"{self.path} can't be read: {error.strerror}.") from None
+        if head != b"SQLite format 3\0":
+            raise TraceError(f"{self.path} is no trace of ipcviz: 'ipcviz trace -o FILE -- COMMAND' writes one.")
+        db = self._open(self.path.resolve(), "mode=ro")
+        try:
+            db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.OperationalError:
+            # Its writer was killed, and SQLite may not put its files beside it to bring back the end: do it elsewhere.
+            db.close()
+            return self._copy()
+        except sqlite3.DatabaseError as error:
+            db.close()
+            raise self._damaged(str(error)) from None
+        return db
+
+    def _copy(self) -> sqlite3.Connection:
+        self._folder = tempfile.TemporaryDirectory(prefix="ipcviz-")
+        place = Path(self._folder.name, "trace")
+        try:
+            shutil.copyfile(self.path, place)
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(f"{self.path}-wal", f"{place}-wal")
+        except OSError as error:
+            self._folder.cleanup()
+            raise TraceError(f"{self.path} can't be read: {error.strerror}.") from None
+        return self._open(place, "mode=rw")
+
+    def _open(self, path: Path, how: str) -> sqlite3.Connection:
+        try:
+            db = sqlite3.connect(f"{path.as_uri()}?{how}", uri=True, check_same_thread=False)
+            for limit, value in ((sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES), (sqlite3.SQLITE_LIMIT_ATTACHED, 0)):
+                db.setlimit(limit, value)
+            db.execute("PRAGMA trusted_schema = OFF")
+            db.execute("PRAGMA cell_size_check = ON")
+        except sqlite3.Error as error:
+            raise TraceError(f"{self.path} can't be read: {error}.") from None
+        return db
+
+    def _check(self) -> None:
+        """Raise unless this is a trace of a version that we know, whose tables are ours."""
+        application = self._one("PRAGMA application_id")
+        version = self._one("PRAGMA user_version")
+        if application != APPLICATION_ID:
+            raise TraceError(f"{self.path} is a database, but no trace of ipcviz.")
+        if version > VERSION:
+            raise TraceError(
+                f"{self.path} was written by a newer ipcviz (trace version {version}, this one reads {VERSION}): "
+                "install that one to read it."
+            )
+        found = dict(self._rows("SELECT name, sql FROM sqlite_schema WHERE type IN ('table', 'view') LIMIT 1000"))
+        for name in _READ:
+            if found.get(name) != TABLES[name]:
+                raise self._damaged(f"its table {name} is not that of a trace")
+
+    def _argv(self) -> tuple[str, ...]:
+        try:
+            return tuple(msgspec.json.decode(self.meta.get("argv", "[]"), type=tuple[str, ...]))
+        except msgspec.MsgspecError:
+            return ()
+
+    def _one(self, sql: str) -> int:
+        rows = list(self._rows(sql))
+        return _whole(rows[0][0]) if rows else 0
+
+    def _blob(self, sql: str, key: int) -> bytes:
+        rows = list(self._rows(sql, key))
+        if len(rows) != 1 or not isinstance(rows[0][0], bytes):
+            raise self._damaged("a part is missing")
+        return rows[0][0]
+
+    def _rows(self, sql: str, *values: int) -> Iterator[tuple[Any, ...]]:
+        try:
+            cursor = self._db.execute(sql, values)
+            while rows := cursor.fetchmany(10_000):
+                yield from rows
+        except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
+            raise self._damaged(str(error)) from None
+
+    def _damaged(self, why: str) -> TraceError:
+        return TraceError(f"{self.path} is damaged: {why}.")
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int):
+        raise TraceError(f"The trace is damaged: {str(value)[:40]!r} stands where a number must be.")
+    return value

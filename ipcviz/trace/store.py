@@ -1,0 +1,460 @@
+"""Writing a trace: events are taken at once, and written by a thread in batches.
+
+What is committed stays, whatever happens to us: SQLite's write-ahead log (WAL) brings it back when the file is opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import stat
+import threading
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from ipcviz import __version__
+from ipcviz.events import Event, Marker, Sample, Started
+from ipcviz.model.reduce import reduce
+from ipcviz.model.state import State
+from ipcviz.trace.errors import TraceError
+from ipcviz.trace.keyframes import SHAPE, pack_state
+from ipcviz.trace.schema import APPLICATION_ID, TABLES, VERSION, VIEWS, columns_of, fits, microseconds
+
+COMMIT_SECONDS: Final = 0.15
+"""From an event's arrival to the commit that keeps it; with the time to write, below a quarter second."""
+BATCH_EVENTS: Final = 1024
+"""Events that are compressed together, and between two keyframes."""
+_BATCH_BYTES: Final = 4 << 20
+_ROUND: Final = 8192
+"""Events written in one transaction at most."""
+_MOST_WAITING: Final = 400_000
+"""Events that may wait to be written before whoever adds more has to wait."""
+_MOST_UNREDUCED: Final = 100_000
+_CLOSE_SECONDS: Final = 3.0
+"""How long the last keyframes may take when the trace is closed; a reader can do without them."""
+
+
+class TraceWriter:
+    """Writes a trace.
+
+    Args:
+        path: Where to; a file that is there is replaced.
+        meta: What to keep besides what `Started` says: `title`, `scenario`, ...
+        sources: Texts to keep by name: a scenario's files.
+        reducing: Make keyframes from the events by ourselves; else `keyframe` is called by who has the states.
+        most_bytes: Size of the file at which writing ends; 0 for no limit.
+
+    Raises:
+        TraceError: The file can't be written.
+
+    Attributes:
+        trouble: Why nothing more is written; empty as long as all is well.
+        last: Number of the last event that was taken.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        meta: Mapping[str, str] | None = None,
+        sources: Mapping[str, str] | None = None,
+        reducing: bool = True,
+        most_bytes: int = 0,
+    ) -> None:
+        self.path = Path(path)
+        self.trouble = ""
+        self.last = 0
+        self._reducing = reducing
+        self._waiting: deque[Event] = deque()
+        self._tasks: deque[Callable[[], None]] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        self._names: dict[str, int] = {}
+        self._objects: dict[str, int] = {}
+        self._open: list[bytes] = []
+        self._open_bytes = 0
+        self._open_first = self._open_last = self._open_us = 0
+        self._written = 0
+        self._unreduced: deque[Event] = deque()
+        self._state = State()
+        self._base: State | None = None
+        self._base_bytes = 0
+        self._keyframe_n = 0
+        self._synced = State()
+        self._states: deque[State] = deque()
+        self._encoder = msgspec.msgpack.Encoder()
+        self._db = _create(self.path, meta or {}, sources or {}, most_bytes)
+
+    # For who has the events; none of these waits for the disk.
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Take events, in order. Waits only if the disk is far behind."""
+        if self.trouble or not events or self._closing:
+            return
+        with self._changed:
+            while len(self._waiting) > _MOST_WAITING and not self.trouble:
+                self._changed.wait(1.0)
+            self._waiting.extend(events)
+            self.last = events[-1].n or self.last + len(events)
+            self._start()
+            self._changed.notify_all()
+
+    def keyframe(self, state: State) -> None:
+        """Keep a state, if the last one kept is long enough ago."""
+        if not self.trouble and state.n - self._keyframe_n >= BATCH_EVENTS:
+            self._keyframe_n = state.n
+            self._states.append(state)
+
+    def copy_to(self, path: str | os.PathLike[str], state: State | None = None) -> Future[None]:
+        """Write what was taken so far to another file, which is replaced if it is there.
+
+        Args:
+            path: That file.
+            state: The state after the last event, if it is known.
+
+        Returns:
+            Done once the file is whole; its exception is a TraceError.
+        """
+        done: Future[None] = Future()
+
+        def copy() -> None:
+            try:
+                if state is not None and not self.trouble:
+                    self._sync(state)
+                    self._db.commit()
+                _copy(self._db, Path(path))
+            except (TraceError, sqlite3.Error, OSError) as error:
+                message = error.message if isinstance(error, TraceError) else f"{path} can't be written: {error}."
+                done.set_exception(TraceError(message))
+            else:
+                done.set_result(None)
+
+        with self._changed:
+            self._tasks.append(copy)
+            self._start()
+            self._changed.notify_all()
+        return done
+
+    def close(self) -> None:
+        """Write all that was taken, and make one plain file of it. Idempotent."""
+        with self._changed:
+            if self._closing:
+                return
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+        with contextlib.suppress(sqlite3.Error):
+            self._db.commit()
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.execute("PRAGMA journal_mode = DELETE")
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+
+    # In the thread.
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="ipcviz trace", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        due = 0.0
+        while True:
+            with self._changed:
+                while not self._closing and not self._tasks and len(self._waiting) < _ROUND:
+                    now = time.monotonic()
+                    if self._waiting and not due:
+                        due = now + COMMIT_SECONDS
+                    if due and now >= due:
+                        break
+                    if self._unreduced:
+                        break
+                    self._changed.wait(due - now if due else None)
+                closing, ripe = self._closing, bool(self._tasks) or (due and time.monotonic() >= due)
+                events: list[Event] = []
+                if closing or ripe or len(self._waiting) >= _ROUND:
+                    due = 0.0
+                    while self._waiting and len(events) < _ROUND:
+                        events.append(self._waiting.popleft())
+                    self._changed.notify_all()
+                more = bool(self._waiting)
+                tasks = list(self._tasks) if not more else []
+                if tasks:
+                    self._tasks.clear()
+            try:
+                if not self.trouble:
+                    self._write(events)
+                    if not events or len(self._unreduced) > _MOST_UNREDUCED:
+                        self._reduce(256)
+                    if closing and not more:
+                        self._finish()
+            except (sqlite3.Error, OSError) as error:
+                self._give_up(error)
+            for task in tasks:
+                task()
+            if closing and not more:
+                return
+
+    def _give_up(self, error: Exception) -> None:
+        """Nothing more can be written; what was committed stays."""
+        with contextlib.suppress(sqlite3.Error):
+            self._db.rollback()
+        self.trouble = f"the trace ends here, it can't be written: {error}"
+        with self._changed:
+            self._waiting.clear()
+            self._unreduced.clear()
+            self._states.clear()
+            self._changed.notify_all()
+
+    def _write(self, events: list[Event]) -> None:
+        """One transaction."""
+        if not events and not self._states:
+            return
+        rows: list[tuple[Any, ...]] = []
+        samples: list[tuple[Any, ...]] = []
+        usage: list[tuple[Any, ...]] = []
+        markers: list[tuple[Any, ...]] = []
+        name_of, object_of = self._name, self._object
+        last = self._written
+        for event in events:
+            n = event.n
+            if n <= last:
+                n = last + 1
+                event = msgspec.structs.replace(event, n=n)
+            last = n
+            key, name, ret, error = columns_of(event)
+            pid = getattr(event, "pid", None)
+            tid = getattr(event, "tid", None)
+            rows.append(
+                (
+                    n,
+                    microseconds(event.t),
+                    name_of(event.__struct_config__.tag),  # type: ignore[arg-type]
+                    pid,
+                    tid if tid != pid else None,
+                    object_of(key) if key else None,
+                    name_of(name) if name else None,
+                    fits(ret),
+                    name_of(error) if error else None,
+                )
+            )
+            kind = type(event)
+            if kind is Sample:
+                samples.extend((n, object_of(lv.object), fits(lv.queued), fits(lv.capacity)) for lv in event.levels)  # type: ignore[union-attr]
+                samples.extend((n, object_of(s.info.key), fits(s.value), None) for s in event.semaphores)  # type: ignore[union-attr]
+                usage.extend((n, p.pid, p.state, p.user_time + p.system_time, p.rss) for p in event.processes)  # type: ignore[union-attr]
+            elif kind is Marker:
+                markers.append((n, pid, event.text))  # type: ignore[union-attr]
+            elif kind is Started:
+                self._put_meta(event)  # type: ignore[arg-type]
+            self._pack(event)
+            if self._reducing:
+                self._unreduced.append(event)
+        self._written = last
+        db = self._db
+        db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?)", samples)
+        db.executemany("INSERT INTO usage VALUES (?, ?, ?, ?, ?)", usage)
+        db.executemany("INSERT INTO markers VALUES (?, ?, ?)", markers)
+        if self._open and events:
+            self._put_batch(1)
+        while self._states:
+            self._put_keyframe(self._states.popleft())
+        db.commit()
+
+    def _pack(self, event: Event) -> None:
+        """Add an event to the batch that is being filled; a full one is written for good."""
+        if not self._open:
+            self._open_first, self._open_us = event.n, microseconds(event.t)
+        body = self._encoder.encode(event)
+        self._open.append(body)
+        self._open_bytes += len(body)
+        self._open_last = event.n
+        if len(self._open) >= BATCH_EVENTS or self._open_bytes > _BATCH_BYTES:
+            self._put_batch(3)
+            self._open, self._open_bytes = [], 0
+
+    def _put_batch(self, level: int) -> None:
+        """Write the batch that is being filled; it is replaced when more came."""
+        head = b"\xdd" + len(self._open).to_bytes(4, "big")  # MessagePack: an array with a length of 32 bits
+        body = zlib.compress(head + b"".join(self._open), level)
+        self._db.execute(
+            "INSERT OR REPLACE INTO batches VALUES (?, ?, ?, ?)",
+            (self._open_first, self._open_last, self._open_us, body),
+        )
+
+    def _name(self, name: str) -> int:
+        found = self._names.get(name)
+        if found is None:
+            found = self._names[name] = len(self._names) + 1
+            self._db.execute("INSERT INTO names VALUES (?, ?)", (found, name))
+        return found
+
+    def _object(self, key: str) -> int:
+        found = self._objects.get(key)
+        if found is None:
+            found = self._objects[key] = len(self._objects) + 1
+            self._db.execute("INSERT INTO objects (id, key) VALUES (?, ?)", (found, key))
+        return found
+
+    def _put_meta(self, event: Started) -> None:
+        meta = {
+            "argv": json.dumps(event.argv),
+            "kernel": event.kernel,
+            "machine": event.machine,
+            "mode": event.mode,
+            "version": event.version or __version__,
+        }
+        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
+
+    # States.
+
+    def _reduce(self, most: int) -> None:
+        """Follow with the state, and keep one now and then."""
+        unreduced, state = self._unreduced, self._state
+        while unreduced and most:
+            state = reduce(state, unreduced.popleft())
+            most -= 1
+            if state.n - self._keyframe_n >= BATCH_EVENTS:
+                self.keyframe(state)
+        self._state = state
+
+    def _put_keyframe(self, state: State) -> None:
+        """Write a state: whole, or what differs from the last whole one as long as that is much less."""
+        body = pack_state(state, self._base) if self._base is not None else b""
+        if self._base is None or len(body) > self._base_bytes // 2 + 512:
+            body = pack_state(state)
+            self._base, self._base_bytes = state, len(body)
+            base = None
+        else:
+            base = self._base.n
+        self._db.execute(
+            "INSERT OR REPLACE INTO keyframes VALUES (?, ?, ?, ?)", (state.n, microseconds(state.t), base, body)
+        )
+        self._sync(state)
+
+    def _sync(self, state: State) -> None:
+        """Bring the tables of objects and processes up to date."""
+        before, db = self._synced, self._db
+        for key, thing in state.objects.items():
+            if before.objects.get(key) is not thing:
+                info = thing.info
+                facts = (info.kind, thing.label, info.path, info.detail, info.peer, fits(info.capacity))
+                db.execute(
+                    "UPDATE objects SET kind = ?, label = ?, path = ?, detail = ?, peer = ?, capacity = ?, "
+                    "bytes_in = ?, bytes_out = ?, first_pid = ? WHERE id = ?",
+                    (*facts, thing.bytes_in, thing.bytes_out, thing.first_seen_by, self._object(key)),
+                )
+        for key, semaphore in state.semaphores.items():
+            if before.semaphores.get(key) is not semaphore:
+                db.execute(
+                    "UPDATE objects SET kind = ?, label = ?, path = ? WHERE id = ?",
+                    ("semaphore", semaphore.label, semaphore.info.name, self._object(key)),
+                )
+        rows = [
+            (p.pid, p.born, p.parent, p.how, p.name, json.dumps(p.argv), p.died, p.exit_code, p.exit_signal, p.calls)
+            for pid, p in state.processes.items()
+            if before.processes.get(pid) is not p
+        ]
+        db.executemany("INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._synced = state
+
+    def _finish(self) -> None:
+        """At the end: the batch for good, the last keyframes, the tables as they are at the end."""
+        if self._open:
+            self._put_batch(3)
+            self._db.commit()
+        until = time.monotonic() + _CLOSE_SECONDS
+        while self._unreduced and time.monotonic() < until:
+            self._reduce(BATCH_EVENTS)
+            self._write([])
+        while self._states:
+            self._put_keyframe(self._states.popleft())
+        if self._reducing:
+            self._sync(self._state)
+        self._db.commit()
+
+
+def _create(path: Path, meta: Mapping[str, str], sources: Mapping[str, str], most_bytes: int) -> sqlite3.Connection:
+    """A new trace without events.
+
+    Raises:
+        TraceError: It can't be made.
+    """
+    try:
+        path = path.resolve()
+        _remove(path)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
+    except (OSError, RuntimeError) as error:
+        raise TraceError(f"{path} can't be written: {getattr(error, 'strerror', '') or error}.") from None
+    try:
+        db = sqlite3.connect(path, isolation_level="DEFERRED", check_same_thread=False)
+        db.execute("PRAGMA page_size = 4096")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA wal_autocheckpoint = 256")
+        if most_bytes:
+            db.execute(f"PRAGMA max_page_count = {max(64, most_bytes // 4096)}")
+        db.execute("BEGIN")
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {VERSION}")
+        for statement in (*TABLES.values(), *VIEWS):
+            db.execute(statement)
+        known = {
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "version": __version__,
+            "state": SHAPE,
+            **meta,
+        }
+        db.executemany("INSERT INTO meta VALUES (?, ?)", known.items())
+        db.executemany("INSERT INTO sources VALUES (?, ?)", (sources or {}).items())
+        db.commit()
+    except sqlite3.Error as error:
+        raise TraceError(f"{path} can't be written: {error}.") from None
+    return db
+
+
+def _remove(path: Path) -> None:
+    """Remove a file that is to be replaced, and what SQLite left beside it; never anything but a file."""
+    if path.is_dir():
+        raise IsADirectoryError(21, "it is a directory")
+    for suffix in ("-wal", "-shm", "-journal", ""):
+        file = path.with_name(path.name + suffix)
+        try:
+            mode = file.lstat().st_mode
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISREG(mode):
+            raise OSError(0, "it is not a regular file (use --jsonl to write into a pipe)")
+        file.unlink()
+
+
+def _copy(db: sqlite3.Connection, path: Path) -> None:
+    """A whole copy under a name of its own, then under the wanted one: never half a file there."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if path.exists() and not path.is_file():
+            raise TraceError(f"{path} can't be written: it is not a regular file.")
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
+        db.execute("VACUUM INTO ?", (str(part),))
+        _remove(path)
+        part.replace(path)
+    except OSError as error:
+        raise TraceError(f"{path} can't be written: {error.strerror or error}.") from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
