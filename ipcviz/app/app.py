@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import ClassVar, Final
 
 from textual.app import App, SystemCommand
@@ -11,19 +13,24 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from ipcviz.app.feed import Feed
+from ipcviz.app.keeping import is_kept, recording
 from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.live import LiveScreen
 from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
+from ipcviz.app.screens.save import SaveScreen, default_name
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import Trouble
 from ipcviz.scenario import Scenario
 from ipcviz.session.base import Session
 from ipcviz.session.errors import SessionError
+from ipcviz.trace import TraceError, TraceWriter
 
 FRAMES: Final = 30
 """How often a second the stream is drained and the screen made anew."""
 SHARE: Final = 0.5
 """The share of a processor that frames may use before some are left out."""
+CATCH_UP: Final = 0.1
+"""Seconds of a frame in which a kept session's events are taken in: the viewer waits for its end, the keys for this."""
 BREATH: Final = 0.5
 """Seconds after which what depends on the time alone is shown anew."""
 
@@ -36,6 +43,7 @@ class IpcvizApp(App[None]):
         title: The command or scenario, for the status line.
         scenario: The scenario, if it is one.
         clock: Seconds; tests give one that stands still.
+        recorder: What keeps the session, so that it can be written to a file; None if nothing does.
     """
 
     TITLE = "ipcviz"
@@ -44,6 +52,7 @@ class IpcvizApp(App[None]):
         Binding("question_mark", "help", "Help", id="app.help", tooltip="Keys, marks, and how to read each panel"),
         Binding("ctrl+q", "quit", "Quit", id="app.quit", tooltip="Leave; what was launched is ended", priority=True),
         Binding("b,full_stop", "blank", "Blank", show=False, id="app.blank", tooltip="Blank the screen"),
+        Binding("w", "save", "Save", show=False, id="app.save", tooltip="Write what was seen so far to a file"),
         Binding("T", "light", "Dark or light", show=False, id="app.light", tooltip="Change between dark and light"),
     ]
 
@@ -53,6 +62,7 @@ class IpcvizApp(App[None]):
         title: str = "",
         scenario: Scenario | None = None,
         clock: Callable[[], float] = time.monotonic,
+        recorder: TraceWriter | None = None,
     ) -> None:
         super().__init__()
         self.register_theme(DARK)
@@ -60,9 +70,11 @@ class IpcvizApp(App[None]):
         self.theme = DARK.name
         self.session = session
         self.feed = Feed(session, clock, scenario)
+        self.feed.recorder = recorder
+        self.kept = is_kept(session)
         self.command = title or " ".join(session.argv)
         self.scenario = scenario
-        self.live = LiveScreen(self.command, story=scenario is not None)
+        self.live = LiveScreen(self.command, story=scenario is not None, kept=self.kept)
         self.trouble: str = ""
         """The last trouble that ended the session, for who reads it after the app."""
         self._shown_at = -1.0
@@ -95,7 +107,8 @@ class IpcvizApp(App[None]):
 
     def tick(self, *, show: bool = True) -> None:
         """One frame: drain, and if anything changed, show it. The only place where events come in."""
-        changed = self._unseen = self.feed.pump() or self._unseen
+        took = self.feed.pump(CATCH_UP) if self.kept else self.feed.pump()
+        changed = self._unseen = took or self._unseen
         now = self.feed.now
         if show and (changed or now - self._shown_at >= BREATH):
             self._shown_at, self._frame_at, self._unseen = now, time.monotonic(), False
@@ -122,6 +135,31 @@ class IpcvizApp(App[None]):
         """Blank the screen."""
         self.push_screen(BlankScreen())
 
+    def action_save(self) -> None:
+        """Ask for a name, and write what was seen so far to that file."""
+        recorder = self.feed.recorder
+        if recorder is None:
+            why = "It is in a file already" if self.kept else "Nothing is kept: there was no room for it"
+            self.notify(f"{why}", severity="warning", timeout=4)
+            return
+
+        def named(name: str | None) -> None:
+            if name:
+                self.run_worker(self._save(recorder, name), group="save")
+
+        self.push_screen(SaveScreen(default_name(self.command)), named)
+
+    async def _save(self, recorder: TraceWriter, name: str) -> None:
+        self.notify("Writing ...", timeout=1)
+        try:
+            await asyncio.wrap_future(recorder.copy_to(Path(name).expanduser(), self.feed.state))
+        except TraceError as error:
+            self.notify(error.message, severity="error", markup=False, timeout=10)
+            return
+        if recorder.trouble:
+            self.notify(f"Only a part was kept: {recorder.trouble}", severity="warning", markup=False, timeout=10)
+        self.notify(f"Written: 'ipcviz replay {name}' shows it", markup=False, timeout=4)
+
     def action_light(self) -> None:
         """Change between the dark and the light theme."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
@@ -147,20 +185,28 @@ class IpcvizApp(App[None]):
                 )
 
 
-def run_app(session: Session, title: str, scenario: Scenario | None = None) -> int:
+def run_app(session: Session, title: str, scenario: Scenario | None = None, save: str = "") -> int:
     """Show a session until the viewer leaves, and close it.
 
     Args:
         session: What to show; not started yet.
         title: The command or scenario, for the status line.
         scenario: The scenario, if it is one.
+        save: A file to keep the session in; empty to keep it only until the end.
 
     Returns:
         The exit status for ipcviz: 0, or 2 if the session could not be started or broke off.
+
+    Raises:
+        TraceError: The file to keep it in can't be written.
     """
-    app = IpcvizApp(session, title, scenario)
     try:
-        app.run()
+        with recording(session, title, scenario, save) as recorder:
+            app = IpcvizApp(session, title, scenario, recorder=recorder)
+            app.run()
+            session.close()
+            if recorder is not None:
+                recorder.add(session.drain())
     finally:
         session.close()
     return 2 if app.trouble or app.return_code else 0

@@ -137,8 +137,9 @@ class StatusLine(Bar):
 
     TITLE: ClassVar[str] = "Status"
 
-    def __init__(self, title: str, *, id: str | None = None) -> None:
+    def __init__(self, title: str, *, kept: bool = False, id: str | None = None) -> None:
         super().__init__(id=id)
+        self.kept = kept
         self.command = title
         self.paused = False
 
@@ -153,6 +154,8 @@ class StatusLine(Bar):
             right.append((f" {state.dropped:,} dropped ", "bad"))
         if sampled and not state.finished:
             right.append((f" ~{sampled} sampled ", "blocked"))
+        if self.kept:
+            right.append((" TRACE ", "asleep"))
         if self.paused:
             right.append((" FROZEN ", "lit-chip"))
         if state.command_code is not None:
@@ -164,7 +167,7 @@ class StatusLine(Bar):
                 right.append((f" {alive} left ", "blocked"))
         elif state.started is None:
             right.append((" starting ", "asleep"))
-        else:
+        elif not self.kept:
             right.append((" live ", "running"))
         minutes, seconds = divmod(max(0.0, view.now), 60)
         right.append((f" {int(minutes)}:{seconds:04.1f} ", ""))

@@ -19,6 +19,7 @@ from ipcviz.model.state import State
 from ipcviz.narrate import narrate
 from ipcviz.scenario import Scenario, Story
 from ipcviz.session.base import Session
+from ipcviz.trace import TraceWriter
 
 LIT_FOR: Final = 1.0
 """Seconds that a change stays lit while everything runs."""
@@ -49,6 +50,8 @@ class Feed:
         self.slots: dict[int, int] = {}
         self.behind = 0
         """Events that wait to be taken in because a frame's time was up."""
+        self.recorder: TraceWriter | None = None
+        """Keeps what comes in, if it can be kept."""
         self.troubles: list[Trouble] = []
         """What the tracer could not do, in its own words; at most a hundred."""
         self._clock = clock
@@ -80,7 +83,10 @@ class Feed:
         Returns:
             Whether anything that can be seen changed.
         """
-        self._backlog.extend(self.session.drain())
+        events = self.session.drain()
+        if self.recorder is not None:
+            self.recorder.add(events)
+        self._backlog.extend(events)
         until = time.perf_counter() + budget
         took = False
         backlog = self._backlog
@@ -90,6 +96,11 @@ class Feed:
             if time.perf_counter() > until:
                 break
         self.behind = len(backlog)
+        if self._frozen_at is None and not backlog and self.state.n and self.session.finished:
+            # The stream ended before the command did: a kept trace that was cut off, a tracer that was killed.
+            self._frozen_at = self.state.t
+        if took and self.recorder is not None:
+            self.recorder.keyframe(self.state)
         return self._expire() or took
 
     def view(self) -> View:

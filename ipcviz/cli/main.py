@@ -1,21 +1,53 @@
-"""The command line's entry point: one group, a module for each command."""
+"""The command line's entry point: one group, a module for each command, imported when it is called.
+
+Showing a kept trace works without Linux, so nothing of what watches processes may be imported for it.
+"""
 
 from __future__ import annotations
 
+import importlib
 import sys
+from typing import Final
 
 import click
 
 from ipcviz import __version__
-from ipcviz.cli.attach import attach
-from ipcviz.cli.check import check
-from ipcviz.cli.list import list_scenarios
-from ipcviz.cli.new import new
-from ipcviz.cli.run import catalogue, run
-from ipcviz.cli.trace import trace
+
+COMMANDS: Final = {
+    "run": ("ipcviz.cli.run:run", "Run a scenario, or after -- any command, and show it."),
+    "attach": ("ipcviz.cli.attach:attach", "Watch processes that run already."),
+    "trace": ("ipcviz.cli.trace:trace", "Run a command without a screen and write a trace."),
+    "replay": ("ipcviz.cli.replay:replay", "Show a kept trace, or a stream of JSON lines."),
+    "list": ("ipcviz.cli.list:list_scenarios", "List the scenarios."),
+    "check": ("ipcviz.cli.check:check", "Check the scenario in a folder."),
+    "new": ("ipcviz.cli.new:new", "Make a new scenario in a folder."),
+}
+"""Where each command is, and what it does in a line."""
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+class LazyGroup(click.Group):
+    """Commands that are imported when they are called; their list needs none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        found = getattr(importlib.import_module(module), name)
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands and what they do."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ipcviz")
 @click.pass_context
 def cli(context: click.Context) -> None:
@@ -24,11 +56,9 @@ def cli(context: click.Context) -> None:
     Without a command: the catalogue of scenarios.
     """
     if context.invoked_subcommand is None:
+        from ipcviz.cli.run import catalogue
+
         sys.exit(catalogue())
-
-
-for command in (run, attach, trace, list_scenarios, check, new):
-    cli.add_command(command)
 
 
 def main() -> None:

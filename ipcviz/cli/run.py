@@ -12,6 +12,7 @@ import click
 from ipcviz.scenario import Scenario, ScenarioError, find, load_all, prepare, read_settings
 from ipcviz.scenario.format import Value
 from ipcviz.session.live import LiveSession
+from ipcviz.trace import TraceError
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.launch import LaunchError, check_command
 
@@ -30,6 +31,7 @@ class RunCommand(click.Command):
 @click.command(cls=RunCommand)
 @click.option("--pty/--no-pty", default=True, help="Run it on a terminal of its own (default), or on pipes.")
 @click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
+@click.option("--save", metavar="FILE", default="", help="Keep the session in FILE, for 'ipcviz replay'.")
 @click.option("--variant", metavar="NAME", help="The way to run a scenario; 'ipcviz list' shows them.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A scenario's parameter; may be repeated.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -39,6 +41,7 @@ def run(
     *,
     pty: bool,
     full: bool,
+    save: str,
     variant: str | None,
     settings: tuple[str, ...],
     command: tuple[str, ...],
@@ -47,15 +50,15 @@ def run(
     _need_a_terminal()
     try:
         if not context.meta[_AFTER_DASHES]:
-            sys.exit(_run_scenario(_one_scenario(command), variant, read_settings(settings), full=full))
+            sys.exit(_run_scenario(_one_scenario(command), variant, read_settings(settings), full=full, save=save))
         if variant or settings:
             raise click.UsageError("--variant and --set are for scenarios, not for a command after --.")
         check_command(command)
-        sys.exit(_show(command, shlex.join(command), pty=pty, full=full))
+        sys.exit(_show(command, shlex.join(command), pty=pty, full=full, save=save))
     except LaunchError as error:
         click.echo(f"ipcviz: {error}", err=True)
         sys.exit(2)
-    except ScenarioError as error:
+    except (ScenarioError, TraceError) as error:
         click.echo(f"ipcviz: {error.message}", err=True)
         sys.exit(2)
 
@@ -86,6 +89,7 @@ def _show(
     full: bool = False,
     cwd: str = "",
     scenario: Scenario | None = None,
+    save: str = "",
 ) -> int:
     """Show one session until the viewer leaves it."""
     from ipcviz.app.app import run_app
@@ -93,14 +97,16 @@ def _show(
     size = shutil.get_terminal_size()
     rows = max(size.lines - 6, 10)
     config = LaunchConfig(argv=argv, cwd=cwd, terminal=pty, full=full, rows=rows, columns=size.columns)
-    return run_app(LiveSession(config), title, scenario)
+    return run_app(LiveSession(config), title, scenario, save)
 
 
-def _run_scenario(scenario: Scenario, variant: str | None, settings: Mapping[str, Value], *, full: bool = False) -> int:
+def _run_scenario(
+    scenario: Scenario, variant: str | None, settings: Mapping[str, Value], *, full: bool = False, save: str = ""
+) -> int:
     """Make a scenario ready, and show it; what was made for it is removed afterwards."""
     with prepare(scenario, variant, settings) as launch:
         title = f"{scenario.name} ({launch.variant})"
-        return _show(launch.argv, title, full=full, cwd=launch.cwd, scenario=scenario)
+        return _show(launch.argv, title, full=full, cwd=launch.cwd, scenario=scenario, save=save)
 
 
 def catalogue() -> int:

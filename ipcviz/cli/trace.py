@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import shutil
@@ -11,16 +12,17 @@ import sys
 import termios
 import threading
 import tty
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, Final
+from typing import Final, Protocol
 
 import click
 import msgspec
 
-from ipcviz.events import Finished, Input, Output, Quit, Resize, Trouble
+from ipcviz.events import Event, Finished, Input, Output, Quit, Resize, Trouble
 from ipcviz.session.errors import SessionError
 from ipcviz.session.live import LiveSession
+from ipcviz.trace import TraceError, TraceWriter
 from ipcviz.tracer.config import LaunchConfig
 
 ENDING: Final = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
@@ -28,8 +30,8 @@ SI_KERNEL: Final = 0x80
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
-@click.option("--jsonl", is_flag=True, help="Write the stream as JSON lines (the only format so far).")
-@click.option("-o", "--output", metavar="FILE", required=True, help="Where to; - for standard output.")
+@click.option("--jsonl", is_flag=True, help="Write the stream as JSON lines (default: a trace for 'ipcviz replay').")
+@click.option("-o", "--output", metavar="FILE", required=True, help="Where to; with --jsonl, - is standard output.")
 @click.option("--pty/--no-pty", default=False, help="Give the command a terminal of its own (default: yours).")
 @click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
 @click.option("--no-seccomp", is_flag=True, help="Put no seccomp filter on the command: every call is stopped at.")
@@ -49,16 +51,63 @@ def trace(*, jsonl: bool, output: str, pty: bool, full: bool, no_seccomp: bool, 
         columns=size.columns,
         keep_output=0,
     )
-    sys.exit(run_trace(output, config))
+    if output == "-" and not jsonl:
+        raise click.UsageError("A trace is a database and can't go to standard output: add --jsonl, or name a file.")
+    sys.exit(run_trace(output, config, jsonl=jsonl))
 
 
-def run_trace(output: str, config: LaunchConfig) -> int:
-    """Trace a command into a file of JSON lines. Returns the exit status."""
+class Sink(Protocol):
+    """Where events are written to.
+
+    Attributes:
+        trouble: Why nothing more is written; empty as long as all is well.
+    """
+
+    trouble: str
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Take events."""
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+
+
+class LinesSink:
+    """A file of JSON lines."""
+
+    def __init__(self, output: str) -> None:
+        self.trouble = ""
+        self._file = open(os.dup(1) if output == "-" else output, "wb")  # noqa: SIM115 - closed by close
+        self._encoder = msgspec.json.Encoder()
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Write events and flush."""
+        if self.trouble:
+            return
+        try:
+            self._file.write(b"".join(self._encoder.encode(event) + b"\n" for event in events))
+            self._file.flush()
+        except OSError as error:
+            self.trouble = f"the trace ends here, it can't be written: {error.strerror}"
+
+    def close(self) -> None:
+        """Close the file."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+
+def run_trace(output: str, config: LaunchConfig, *, jsonl: bool) -> int:
+    """Trace a command into a file. Returns the exit status."""
     pty = config.terminal
+    told: set[str] = set()
+    sink: Sink
     try:
-        sink = _open(output)
+        sink = LinesSink(output) if jsonl else TraceWriter(output, meta={"argv": json.dumps(config.argv)})
     except OSError as error:
         click.echo(f"ipcviz: {output} can't be written: {error.strerror}.", err=True)
+        return 2
+    except TraceError as error:
+        click.echo(f"ipcviz: {error.message}", err=True)
         return 2
     session = LiveSession(config, passing=True)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
@@ -66,14 +115,21 @@ def run_trace(output: str, config: LaunchConfig) -> int:
         session.start()
         threading.Thread(target=_sort_signals, args=(session,), daemon=True).start()
         with _relay_terminal(session, pty):
-            return _copy(session, sink, pty=pty)
+            return _copy(session, sink, told, pty=pty)
     except SessionError as error:
         click.echo(f"ipcviz: {error.message}", err=True)
         return 2
     finally:
         session.close()
-        with contextlib.suppress(OSError):
-            sink.close()
+        sink.close()
+        _complain(sink, told)
+
+
+def _complain(sink: Sink, told: set[str]) -> None:
+    """Say once why the trace ends before the command: that one is not at fault, and goes on."""
+    if sink.trouble and sink.trouble not in told:
+        told.add(sink.trouble)
+        click.echo(f"ipcviz: {sink.trouble}; the command runs on.", err=True)
 
 
 def _sort_signals(session: LiveSession) -> None:
@@ -91,12 +147,6 @@ def _sort_signals(session: LiveSession) -> None:
             return
 
 
-def _open(output: str) -> IO[bytes]:
-    if output == "-":
-        return os.fdopen(os.dup(1), "wb")
-    return open(output, "wb")
-
-
 @contextmanager
 def _relay_terminal(session: LiveSession, pty: bool) -> Iterator[None]:
     """Our own terminal raw, while the command has one of its own that we pass bytes to and from."""
@@ -112,19 +162,17 @@ def _relay_terminal(session: LiveSession, pty: bool) -> Iterator[None]:
         termios.tcsetattr(0, termios.TCSADRAIN, before)
 
 
-def _copy(session: LiveSession, sink: IO[bytes], *, pty: bool) -> int:
+def _copy(session: LiveSession, sink: Sink, told: set[str], *, pty: bool) -> int:
     """Write every event until the stream ends; relay the terminal's bytes."""
-    encoder = msgspec.json.Encoder()
     status = 2
     stdin_open = pty
-    writable = True
     while not session.finished:
         if stdin_open:
             stdin_open = _type(session)
         session.wait(0.02 if stdin_open else 0.5)
         events = session.drain()
-        if writable:
-            writable = _write(sink, b"".join(encoder.encode(event) + b"\n" for event in events))
+        sink.add(events)
+        _complain(sink, told)
         for event in events:
             if isinstance(event, Output) and pty:
                 _show(session, event.data)
@@ -133,19 +181,6 @@ def _copy(session: LiveSession, sink: IO[bytes], *, pty: bool) -> int:
             if isinstance(event, Finished):
                 status = event.code
     return 128 + session.killed_by if session.killed_by else status
-
-
-def _write(sink: IO[bytes], data: bytes) -> bool:
-    """Write to the trace; False if it can't be any more. The command goes on: it is not its fault."""
-    try:
-        sink.write(data)
-        sink.flush()
-    except OSError as error:
-        click.echo(
-            f"ipcviz: the trace ends here, it can't be written: {error.strerror}; the command runs on.", err=True
-        )
-        return False
-    return True
 
 
 def _show(session: LiveSession, data: bytes) -> None:

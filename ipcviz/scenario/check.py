@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,7 +14,6 @@ from ipcviz.scenario.lines import Path as KeyPath
 from ipcviz.scenario.parameters import problem_of_value, type_of
 from ipcviz.scenario.shape import Problem, suggestion
 from ipcviz.scenario.words import FIXED, names_in
-from ipcviz.tracer.calls import KNOWN
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*\Z")
 
@@ -32,8 +32,15 @@ SEMAPHORE_OPS: Final = (
     "acquired",
 )
 ACTIONS: Final = ("handler", "ignore", "terminate", "core", "stop", "continue")
-CALLS: Final = (*KNOWN, "sem_wait")
-"""Calls that a condition can name: those that the tracer knows, and sem_wait for a wait that is known to be one."""
+
+
+@functools.cache
+def calls() -> tuple[str, ...]:
+    """Calls that a condition can name: those that the tracer knows, and sem_wait for a wait that is known to be one."""
+    # Only who checks a scenario needs the tracer's tables; a kept one is shown without them.
+    from ipcviz.tracer.calls import KNOWN
+
+    return (*KNOWN, "sem_wait")
 
 
 def texts(value: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -193,8 +200,8 @@ def _when(sheet: Document, when: When, path: KeyPath) -> Iterator[Problem]:
                 yield Problem((*path, key), f"{word!r} is not {what}{suggestion(word, allowed)}")
     for key in ("call", "interrupted"):
         for word in texts(getattr(when, key)):
-            if word not in CALLS:
-                yield Problem((*path, key), f"{word!r} is not a call that is watched{_near(word, CALLS)}")
+            if word not in calls():
+                yield Problem((*path, key), f"{word!r} is not a call that is watched{_near(word, calls())}")
     for word in texts(when.signal):
         number = signal_number(word)
         if number is None or signal_name(number) != word:

@@ -28,6 +28,7 @@ KEYS: Final = (
     ("i", "type to the command: ctrl+c, ctrl+d, ctrl+z reach it; Escape leaves"),
     ("K", "send a signal to the selected process"),
     ("y", "copy the panel as text; or mark text with the mouse, and ctrl+c"),
+    ("w", "write what was seen so far to a file; 'ipcviz replay FILE' shows it again"),
     ("b or .", "blank the screen; any key brings it back"),
     ("T", "dark or light"),
     ("ctrl+p", "every command by name"),

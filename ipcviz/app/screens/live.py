@@ -126,8 +126,9 @@ class LiveScreen(Screen[None]):
     paused: var[bool] = var(False)
     """Whether what is shown stands still."""
 
-    def __init__(self, title: str, *, story: bool = False) -> None:
+    def __init__(self, title: str, *, story: bool = False, kept: bool = False) -> None:
         super().__init__()
+        self.kept = kept
         self.command = title
         self.first = "story" if story else "log"
         self.chosen_pid = 0
@@ -139,7 +140,7 @@ class LiveScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Bars at the edges, picture above panels, further panels at the right where there is room."""
         with Vertical(id="bars"):
-            yield StatusLine(self.command, id="status")
+            yield StatusLine(self.command, kept=self.kept, id="status")
             yield ProcessBar(id="processes")
         with Horizontal(id="main"):
             with Vertical(id="left"):
@@ -360,11 +361,19 @@ class LiveScreen(Screen[None]):
 
     def action_type(self) -> None:
         """Type to the command."""
+        if self._nobody_there():
+            return
         if self.view is not None and self.view.state.finished:
             self.notify("The command has ended: nobody reads its terminal", timeout=3)
             return
         self.action_panel("output")
         self.set_focus(self.query_one(TypingLine))
+
+    def _nobody_there(self) -> bool:
+        """Say so if nothing runs here that could be told anything."""
+        if self.kept:
+            self.notify("This is what was seen; nothing runs here", timeout=3)
+        return self.kept
 
     def on_output_panel_typed(self, event: OutputPanel.Typed) -> None:
         """Bytes for the command's terminal."""
@@ -373,6 +382,8 @@ class LiveScreen(Screen[None]):
     def action_signal(self) -> None:
         """Choose a signal and send it to the selected process."""
         view = self.view
+        if self._nobody_there():
+            return
         if view is None or view.process is None or view.process.fate != "alive":
             self.notify("The selected process has ended: select one that lives", timeout=3)
             return

@@ -1,0 +1,55 @@
+"""Keeping what an app's session tells, in a file that was asked for or in a temporary one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+from ipcviz.scenario import Scenario, ScenarioError
+from ipcviz.scenario.kept import meta_of, sources_of
+from ipcviz.scenario.workplace import workplace
+from ipcviz.session.base import Session
+from ipcviz.session.kept import KeptSession
+from ipcviz.trace import TraceError, TraceWriter
+
+MOST_BYTES: Final = 1 << 30
+"""Size at which a temporary trace ends."""
+
+
+def is_kept(session: Session) -> bool:
+    """Whether nothing runs behind a session that could be told anything."""
+    return bool(getattr(session, "kept", False))
+
+
+@contextlib.contextmanager
+def recording(session: Session, title: str, scenario: Scenario | None, save: str) -> Iterator[TraceWriter | None]:
+    """Keep a session in the file `save`, or in one that is removed at the end, whatever ends us.
+
+    Yields:
+        What keeps it; None if it is a kept trace already, or if there is no place for a temporary file.
+
+    Raises:
+        TraceError: The file `save` can't be written.
+    """
+    if isinstance(session, KeptSession):
+        yield None
+        return
+    meta = {"title": title, "argv": json.dumps(session.argv), **(meta_of(scenario) if scenario else {})}
+    sources = sources_of(scenario) if scenario else {}
+    with contextlib.ExitStack() as stack:
+        recorder: TraceWriter | None = None
+        if save:
+            recorder = TraceWriter(save, meta=meta, sources=sources, reducing=False)
+        else:
+            with contextlib.suppress(ScenarioError, TraceError):
+                path = os.path.join(stack.enter_context(workplace()), "trace.ipcviz")
+                recorder = TraceWriter(path, meta=meta, sources=sources, reducing=False, most_bytes=MOST_BYTES)
+        if recorder is not None:
+            stack.callback(recorder.close)
+        yield recorder
+    if recorder is not None and save and recorder.trouble:
+        print(f"ipcviz: {recorder.trouble}.", file=sys.stderr)
