@@ -285,12 +285,16 @@ class Sampler:
                 t, n = self._context.stamp()
                 self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
             return
-        mark = (name, call.args)
+        numbers = call.args
+        if name == "restart_syscall" and task.entered is not None:
+            # The kernel makes a call again under this name; which one is known from before.
+            name, numbers = task.entered.name, task.entered.raw
+        mark = (name, numbers)
         if mark == task.sampled_call and known is not None and known.waiting is not None:
             return
         task.sampled_call = mark
-        args = decode_arguments(tid, name, call.args) if name in KNOWN else {}
-        semaphore = self._semaphore_at(pid, call.args[0]) if name == "futex" and call.args else ""
+        args = decode_arguments(tid, name, numbers) if name in KNOWN else {}
+        semaphore = self._semaphore_at(pid, numbers[0]) if name == "futex" and numbers else ""
         if name in ("semop", "semtimedop") and isinstance(args.get("id"), int):
             self.system_v.add(int(args["id"]))
         if known is not None and known.semaphore and known.semaphore != semaphore:
@@ -313,7 +317,7 @@ class Sampler:
                 object=key,
                 state=state,
                 wchan=procfs.wchan(pid, tid) or "",
-                futex=self.futexes.of(pid, tid, call.args) if name == "futex" else None,
+                futex=self.futexes.of(pid, tid, numbers) if name == "futex" else None,
             )
         )
 

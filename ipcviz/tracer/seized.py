@@ -17,11 +17,14 @@ from ipcviz.kernel import elf, procfs, ptrace
 from ipcviz.kernel.arch import Arch
 from ipcviz.tracer import attach, mend
 from ipcviz.tracer.attach import AttachError
+from ipcviz.tracer.call_stops import RESTART_CODES
+from ipcviz.tracer.calls import KNOWN
 from ipcviz.tracer.config import AttachConfig
+from ipcviz.tracer.decode import decode_arguments
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.engine import OPTIONS, Engine
 from ipcviz.tracer.tables import Tables
-from ipcviz.tracer.tasks import Task, TracedProcess
+from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 
 ATTACH_OPTIONS: Final = OPTIONS & ~(ptrace.O_EXITKILL | ptrace.O_TRACESECCOMP)
 """No O_TRACESECCOMP: a program's own filter may count on the calls that it marks failing where nobody traces it."""
@@ -51,7 +54,6 @@ class SeizedEngine(Engine):
         super().__init__(arch, config, emitter)
         self._config = config
         self._tables = Tables(self._context, self.sampler)
-        self._switches: dict[int, int] = {}
         self._patience = 0
 
     def begin(self) -> None:
@@ -150,8 +152,8 @@ class SeizedEngine(Engine):
         """Whether a thread has run since the last look, so that it may come out of its call again soon."""
         status = procfs.read_status(task.process.pid, task.tid)
         switches = status.voluntary + status.forced if status is not None else 0
-        before, self._switches[task.tid] = self._switches.get(task.tid, switches), switches
-        return switches != before
+        before, task.switches = task.switches, switches
+        return before not in (-1, switches)
 
     def _comes_out(self, task: Task) -> bool:
         """Look again and again for a moment: a thread that works sleeps in its calls for moments only."""
@@ -164,6 +166,7 @@ class SeizedEngine(Engine):
 
     def _may_interrupt(self, task: Task) -> bool:
         """Whether a thread is in no call, or in one that goes on as if nothing had been."""
+        task.inside = (-1, ())
         pid, tid = task.process.pid, task.tid
         look = procfs.read_stat(pid, tid)
         if look is None or look.state not in "RS":
@@ -173,6 +176,7 @@ class SeizedEngine(Engine):
             return False
         if call.running:
             return True
+        task.inside = (call.number, call.args)
         name = self._context.names.get(call.number, "")
         if name == "read":
             try:
@@ -184,6 +188,7 @@ class SeizedEngine(Engine):
     def _event_stop(self, task: Task, signo: int) -> None:
         if signo == ptrace.SIGTRAP and task.asked:
             task.asked = False
+            self._goes_on_inside(task)
             # It ran when it was asked, and may have begun to sleep in another call just then: let it make that again.
             mend.undo(
                 task,
@@ -194,6 +199,22 @@ class SeizedEngine(Engine):
                 self._context.names,
             )
         super()._event_stop(task, signo)
+
+    def _goes_on_inside(self, task: Task) -> None:
+        """Know the call that a thread was asked out of and makes again: some show as restart_syscall from then on."""
+        number, raw = task.inside
+        name = self._context.names.get(number, "")
+        registers = ptrace.get_registers(task.tid, self._context.arch) if name in KNOWN else None
+        if registers is None or registers[self._context.arch.original] != number or len(raw) < 6:
+            return
+        code = (1 << 64) - registers[self._context.arch.result]
+        if code not in RESTART_CODES:
+            return
+        args = decode_arguments(task.tid, name, raw)
+        key = self.sampler.waited_object(task.process.pid, name, args)
+        began = self._context.emitter.now()
+        entered = Entered(name=name, number=number, raw=raw, args=args, began=began, object=key)
+        task.interrupted = (entered, code)
 
     def _executed(self, task: Task, former: int) -> None:
         self._tables.forget(task.process.pid)

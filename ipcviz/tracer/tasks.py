@@ -55,6 +55,8 @@ class Task:
         redirected: Signals on their way to it that another thread had taken, with their siginfo.
         caught: Attached: it was resumed so that it stops at its next call.
         asked: Attached: it was asked to stop (PTRACE_INTERRUPT), and has not yet.
+        inside: Attached: the number and arguments of the call that it slept in when it was asked; -1 if it ran.
+        switches: Attached: its context switches at the last look; -1 before it.
     """
 
     tid: int
@@ -68,6 +70,8 @@ class Task:
     redirected: dict[int, bytes] = field(default_factory=dict)
     caught: bool = False
     asked: bool = False
+    inside: tuple[int, tuple[int, ...]] = (-1, ())
+    switches: int = -1
 
 
 @dataclass(slots=True)

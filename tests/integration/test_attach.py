@@ -267,6 +267,43 @@ def test_children_and_threads_come_and_go(bench: Bench, mode: str) -> None:
         assert (target.process.returncode, out, err) == (0, b"", b"")
 
 
+@pytest.mark.parametrize("call", ["poll", "futex", "wait4", "epoll_wait", "read"])
+def test_a_thread_that_was_asked_out_of_its_call(bench: Bench, call: str) -> None:
+    """It goes on sleeping in the call that it was in, and that is what is told, by its name."""
+    lines = {
+        "poll": "p = select.poll(); p.register(r); p.poll(40000)",
+        "futex": "threading.Lock().acquire() and (l := threading.Lock()).acquire() and l.acquire(timeout=40)",
+        "wait4": "os.fork() or time.sleep(60); os.wait()",
+        "epoll_wait": "e = select.epoll(); e.register(r); e.poll(40)",
+        "read": "os.read(r, 1)",
+    }
+    code = f"import os, select, threading, time\nr, w = os.pipe()\nprint(1, flush=True)\n{lines[call]}\n"
+    with Target(bench, [sys.executable, "-c", code]) as target:
+        assert target.process.stdout is not None
+        target.process.stdout.readline()
+        for _ in target._patiently():
+            if Path(f"/proc/{target.pid}/wchan").read_text() not in ("0", ""):
+                break
+        with Attached(bench, [target.pid], "--trace") as run:
+            if call != "epoll_wait":
+                assert run.full(target.pid)
+            state = run.until(lambda s: wait_of(s, target.pid) is not None)
+            wait = wait_of(state, target.pid)
+            assert wait is not None
+            assert wait.call == call
+            if call == "read":
+                assert wait.object == os.readlink(f"/proc/{target.pid}/fd/{wait.fd}")
+            time.sleep(0.2)
+            run.read()
+            found = [e.call for e in run.events if isinstance(e, ev.Waiting) and e.pid == target.pid]
+            assert set(found) == {call}
+            assert run.state.processes[target.pid].full == (call != "epoll_wait")
+            assert not [e for e in run.events if isinstance(e, ev.Call)]
+            run.leave()
+        for pid in [*children(target.pid), target.pid]:
+            os.kill(pid, signal.SIGKILL)
+
+
 def test_traced_calls_are_told(bench: Bench) -> None:
     """Once every thread is followed, each write is told, and its bytes."""
     with (
