@@ -39,8 +39,9 @@ _ROUND: Final = 8192
 """Events written in one transaction at most."""
 _MOST_WAITING: Final = 400_000
 """Events that may wait to be written before whoever adds more has to wait."""
-_MOST_UNREDUCED: Final = 100_000
-_CLOSE_SECONDS: Final = 3.0
+_MOST_UNREDUCED: Final = 50_000
+"""Events without keyframes from which on these are made at once, and not when there is time."""
+_CLOSE_SECONDS: Final = 5.0
 """How long the last keyframes may take when the trace is closed; a reader can do without them."""
 
 
@@ -198,8 +199,10 @@ class TraceWriter:
             try:
                 if not self.trouble:
                     self._write(events)
-                    if not events or len(self._unreduced) > _MOST_UNREDUCED:
+                    if not events:
                         self._reduce(256)
+                    elif len(self._unreduced) > _MOST_UNREDUCED:
+                        self._reduce(2 * _ROUND)
                     if closing and not more:
                         self._finish()
             except (sqlite3.Error, OSError) as error:

@@ -139,6 +139,8 @@ def test_it_is_small_and_fast(tmp_path):
     assert len(events) / (time.process_time() - began) > 50_000
     path = written(tmp_path / "t", events)
     assert path.stat().st_size / len(events) < 80
+    (last,) = sqlite3.connect(path).execute("SELECT max(n) FROM keyframes").fetchone()
+    assert len(events) - last <= 1024
     with TraceReader(path) as reader:
         for n in (59_999, 1_000, 30_500, 2_047, 45_678):
             began = time.process_time()
