@@ -17,15 +17,16 @@ class Held:
     """Who holds each object, worked out again only when a descriptor table or the set of the living changed."""
 
     def __init__(self) -> None:
-        self._of: tuple[object, object, frozenset[int]] | None = None
+        self._of: tuple[tuple[object, ...], frozenset[int]] | None = None
         self._found: dict[str, tuple[query.Holder, ...]] = {}
 
     def holders(self, state: State) -> dict[str, tuple[query.Holder, ...]]:
         """The holders in a state."""
         living = frozenset(pid for pid, process in state.processes.items() if process.fate == "alive")
         of = self._of
-        if of is None or of[0] is not state.tables or of[1] is not state.open_files or of[2] != living:
-            self._of = (state.tables, state.open_files, living)
+        now = (state.tables, state.open_files, state.uses)
+        if of is None or of[1] != living or any(old is not new for old, new in zip(of[0], now, strict=True)):
+            self._of = (now, living)
             self._found = query.holders(state)
         return self._found
 

@@ -33,6 +33,7 @@ from ipcviz.events.effects import (
     StatusFlags,
     Timer,
     Unmapped,
+    Uses,
     WorkingDirectory,
 )
 from ipcviz.events.locks import FileLock, Futex, ObjectLocks
@@ -40,6 +41,7 @@ from ipcviz.events.objects import How, Mode, ObjectInfo, ObjectKind, Struct
 from ipcviz.events.samples import (
     Level,
     MapEntry,
+    Message,
     ProcessSample,
     SemaphoreInfo,
     SemaphoreLevel,
@@ -110,6 +112,7 @@ __all__ = [
     "Maps",
     "Marker",
     "Mask",
+    "Message",
     "Mode",
     "NameCreated",
     "NameRemoved",
@@ -143,6 +146,7 @@ __all__ = [
     "Timer",
     "Trouble",
     "Unmapped",
+    "Uses",
     "Waiting",
     "WorkingDirectory",
 ]

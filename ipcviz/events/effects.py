@@ -138,6 +138,12 @@ class Locks(Effect, tag="locks", frozen=True):
     locks: tuple[FileLock, ...] = ()
 
 
+class Uses(Effect, tag="uses", frozen=True):
+    """The process uses an object that has no descriptor: a System V message queue."""
+
+    object: ObjectInfo
+
+
 class WorkingDirectory(Effect, tag="working-directory", frozen=True):
     """The process changed its working directory."""
 
@@ -161,5 +167,6 @@ AnyEffect = (
     | NameRemoved
     | Timer
     | Locks
+    | Uses
     | WorkingDirectory
 )

@@ -7,6 +7,14 @@ from typing import Literal
 from ipcviz.events.objects import Mode, ObjectInfo, Struct
 
 
+class Message(Struct, frozen=True):
+    """A message that waits in a System V queue: its type, its size in bytes, and its first bytes."""
+
+    type: int
+    size: int
+    head: bytes = b""
+
+
 class Level(Struct, frozen=True):
     """How full an object is, read from the kernel without consuming anything.
 
@@ -14,6 +22,11 @@ class Level(Struct, frozen=True):
         object: Its key.
         queued: Bytes waiting (FIONREAD), messages in a queue, or connections that a listening socket has not accepted.
         unit: Which of these it counts.
+        messages: Messages in a queue whose `queued` counts bytes (System V); -1 elsewhere.
+        largest: Bytes of the largest message that it takes (mq_msgsize); 0 if unknown.
+        payload: Bytes of all messages in a queue whose `queued` counts those; -1 elsewhere.
+        notify: The process that is to be told of a message (mq_notify(3)); 0 if none.
+        waiting: The first messages in the queue, where they can be copied (msgrcv(2) with MSG_COPY).
         capacity: Bytes that it can hold (F_GETPIPE_SZ, SO_SNDBUF of the peer, mq_maxmsg); 0 if unknown.
         slots: Page slots in use, where the kernel lets it be known; -1 where not.
         slots_total: Page slots of the ring; 0 if it has none.
@@ -29,6 +42,11 @@ class Level(Struct, frozen=True):
     writable: bool | None = None
     head: bytes = b""
     unit: Literal["bytes", "messages", "connections"] = "bytes"
+    messages: int = -1
+    largest: int = 0
+    payload: int = -1
+    notify: int = 0
+    waiting: tuple[Message, ...] = ()
 
 
 class SemaphoreInfo(Struct, frozen=True):

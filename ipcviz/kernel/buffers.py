@@ -18,7 +18,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from ipcviz.events import Level, Mode, ObjectInfo
-from ipcviz.kernel import procfs, sockets
+from ipcviz.kernel import procfs, queues, sockets
 from ipcviz.kernel.arch import call_numbers, native
 from ipcviz.kernel.borrow import borrow
 from ipcviz.kernel.memory import PAGE_SIZE
@@ -363,8 +363,12 @@ def _queue_level(pid: int, fd: int, info: ObjectInfo) -> Level | None:
     found = queue_attributes(pid, fd)
     if found is None:
         return None
+    size, notify = queues.queue_file(pid, fd)
     return Level(
         object=info.key,
+        largest=found.msgsize,
+        payload=size,
+        notify=notify,
         queued=found.curmsgs,
         capacity=found.maxmsg,
         writable=found.curmsgs < found.maxmsg,

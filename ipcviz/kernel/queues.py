@@ -10,13 +10,22 @@ import os
 import struct
 from typing import Final, NamedTuple
 
-from ipcviz.events import Level
+from ipcviz.events import Level, Message, ObjectInfo
 from ipcviz.kernel import procfs
 
 IPC_STAT: Final = 2  # linux/ipc.h
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _msgctl = _libc.msgctl
+_msgrcv = _libc.msgrcv
+_msgrcv.restype = ctypes.c_ssize_t
+_msgrcv.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_long, ctypes.c_int)
+
+# linux/ipc.h, linux/msg.h
+IPC_NOWAIT: Final = 0o4000
+MSG_NOERROR: Final = 0o10000
+MSG_COPY: Final = 0o40000
+_LARGEST_COPY: Final = 65536
 
 # struct msqid64_ds of 64-bit machines (asm-generic/msgbuf.h): ipc64_perm of 48 bytes, three times, then
 # msg_cbytes, msg_qnum, msg_qbytes, msg_lspid, msg_lrpid.
@@ -109,8 +118,41 @@ def segments() -> dict[int, SharedSegment]:
     return parse_segments(procfs.read_bytes("/proc/sysvipc/shm", whole=True) or b"")
 
 
-def message_queue_level(msqid: int) -> Level | None:
+def identify_queue(msqid: int, key: int) -> ObjectInfo:
+    """A System V message queue as an object: `key` as msgget had it, 0 for IPC_PRIVATE."""
+    path = f"0x{key:08x}" if key else f"msg {msqid}"
+    return ObjectInfo(key=f"msg:{msqid}", kind="message queue", path=path, ino=msqid, detail="System V")
+
+
+def copy_messages(msqid: int, count: int, limit: int) -> tuple[Message, ...]:
+    """Copy the first messages of a System V queue, which stay in it (msgrcv(2), MSG_COPY, since Linux 3.8).
+
+    Args:
+        msqid: The queue.
+        count: Messages at most.
+        limit: Bytes of each at most.
+
+    Returns:
+        What could be copied; nothing if the kernel can't (CONFIG_CHECKPOINT_RESTORE), or its permissions forbid it.
+    """
+    found = []
+    room = ctypes.create_string_buffer(8 + _LARGEST_COPY)
+    for index in range(count):
+        size = _msgrcv(msqid, room, _LARGEST_COPY, index, IPC_NOWAIT | MSG_COPY | MSG_NOERROR)
+        if size < 0:
+            break
+        kind = int.from_bytes(room.raw[:8], "little", signed=True)
+        found.append(Message(type=kind, size=size, head=room.raw[8 : 8 + min(size, limit)]))
+    return tuple(found)
+
+
+def message_queue_level(msqid: int, count: int = 0, limit: int = 0) -> Level | None:
     """How full a System V message queue is, in bytes; key `msg:MSQID`.
+
+    Args:
+        msqid: The queue.
+        count: Messages to copy at most.
+        limit: Bytes of each at most.
 
     Returns:
         `queued` bytes of `capacity` msg_qbytes (msgctl(2), IPC_STAT). msgsnd also waits when there are as many
@@ -120,7 +162,14 @@ def message_queue_level(msqid: int) -> Level | None:
     if _msgctl(msqid, IPC_STAT, room) < 0:
         return None
     cbytes, qnum, qbytes, _, _ = _MSQID.unpack_from(room.raw)
-    return Level(object=f"msg:{msqid}", queued=cbytes, capacity=qbytes, writable=cbytes < qbytes and qnum < qbytes)
+    return Level(
+        object=f"msg:{msqid}",
+        queued=cbytes,
+        capacity=qbytes,
+        writable=cbytes < qbytes and qnum < qbytes,
+        messages=qnum,
+        waiting=copy_messages(msqid, min(count, qnum), limit) if count else (),
+    )
 
 
 class PosixQueue(NamedTuple):
@@ -167,6 +216,16 @@ def _queue_mounts() -> list[str]:
             path = words[4].replace(b"\\040", b" ").replace(b"\\011", b"\t").replace(b"\\134", b"\\")
             mounts.setdefault(words[2], os.fsdecode(path))
     return list(mounts.values())
+
+
+def queue_file(pid: int, fd: int) -> tuple[int, int]:
+    """Bytes of all messages of a POSIX queue (-1 if not known), and the process to be told of the next (0 if none).
+
+    Its file is opened anew for reading, which changes nothing but its times.
+    """
+    raw = procfs.read_bytes(f"/proc/{pid}/fd/{fd}")
+    fields = _queue_fields(raw or b"")
+    return fields.get("QSIZE", -1), fields.get("NOTIFY_PID", 0)
 
 
 def _queue_fields(raw: bytes) -> dict[str, int]:

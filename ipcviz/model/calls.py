@@ -28,10 +28,12 @@ from ipcviz.events import (
     StatusFlags,
     Timer,
     Unmapped,
+    Uses,
     WorkingDirectory,
 )
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.locks import take_locks
+from ipcviz.model.queues import RECEIVES, forget_queue, message_bytes, take_use
 from ipcviz.model.signals import take_sent
 from ipcviz.model.state import ArmedTimer, Descriptor, Handling, OpenFile, Process
 
@@ -77,6 +79,9 @@ def take_call(draft: Draft, event: Call) -> None:
                 if isinstance(number, int):
                     _use(draft, process.table, number)
                     _moved(draft, _object_behind(draft, process.table, number), event.pid, event.ret, out=out)
+    if event.name in ("msgsnd", "mq_timedsend", "msgrcv"):
+        take_use(draft, event.pid, event.object)
+        _moved(draft, event.object, event.pid, message_bytes(event), out=event.name in RECEIVES)
     for effect in event.effects:
         _TAKE[type(effect)](draft, event, effect)
 
@@ -259,6 +264,7 @@ def _name_removed(draft: Draft, event: Call, effect: NameRemoved) -> None:
     found = draft.objects.get(effect.object)
     if found is not None:
         draft.put_object(replace(found, unlinked=True))
+        forget_queue(draft, effect.object)
 
 
 def _timer(draft: Draft, event: Call, effect: Timer) -> None:
@@ -269,6 +275,11 @@ def _timer(draft: Draft, event: Call, effect: Timer) -> None:
     elif key in draft.timers:
         draft.timers = draft.timers.delete(key)
     draft.note("signal", event.pid, effect.signo)
+
+
+def _uses(draft: Draft, event: Call, effect: Uses) -> None:
+    draft.object(effect.object, event.pid)
+    take_use(draft, event.pid, effect.object.key)
 
 
 def _locks(draft: Draft, event: Call, effect: Locks) -> None:
@@ -296,5 +307,6 @@ _TAKE: Final[dict[type, Callable[[Draft, Call, Any], None]]] = {
     NameRemoved: _name_removed,
     Timer: _timer,
     Locks: _locks,
+    Uses: _uses,
     WorkingDirectory: _working_directory,
 }

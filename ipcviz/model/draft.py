@@ -52,6 +52,7 @@ class Draft:
         "tables",
         "threads",
         "timers",
+        "uses",
     )
 
     def __init__(self, state: State, t: float) -> None:
@@ -67,6 +68,7 @@ class Draft:
         self.semaphores = state.semaphores
         self.mappings = state.mappings
         self.locks = state.locks
+        self.uses = state.uses
         self.sent = state.sent
         self.delivered = state.delivered
         self.timers = state.timers
@@ -92,6 +94,7 @@ class Draft:
             semaphores=self.semaphores,
             mappings=self.mappings,
             locks=self.locks,
+            uses=self.uses,
             sent=self.sent,
             delivered=self.delivered,
             timers=self.timers,

@@ -10,6 +10,7 @@ import immutables
 from ipcviz.events import Futex
 from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.locks import blocking, lock_holders, wanted
+from ipcviz.model.queues import RECEIVES, SENDS, wanted_words
 from ipcviz.model.state import (
     CallInProgress,
     Descriptor,
@@ -25,7 +26,7 @@ _NO_ROWS: Final[immutables.Map[int, Descriptor]] = immutables.Map()
 
 
 class Holder(Value, frozen=True):
-    """A descriptor of a living process that refers to an object."""
+    """A descriptor of a living process that refers to an object; `fd` -1 for a System V queue, used by its id."""
 
     pid: int
     fd: int
@@ -130,6 +131,9 @@ def holders(state: State) -> dict[str, tuple[Holder, ...]]:
                         cloexec=descriptor.cloexec,
                     )
                 )
+    for pid, keys in state.uses.items():
+        for key in keys:
+            found[key].append(Holder(pid=pid, fd=-1, ofd=-1, object=key, mode="rw"))
     return {key: tuple(sorted(rows, key=lambda h: (h.pid, h.fd))) for key, rows in found.items()}
 
 
@@ -149,7 +153,7 @@ def links(state: State, held: dict[str, tuple[Holder, ...]] | None = None) -> tu
                 object=key,
                 reads=row.reads or bool(old and old.reads),
                 writes=row.writes or bool(old and old.writes),
-                fds=(*(old.fds if old else ()), row.fd),
+                fds=(*(old.fds if old else ()), *((row.fd,) if row.fd >= 0 else ())),
             )
     for pid, entries in state.mappings.items():
         process = state.processes.get(pid)
@@ -228,6 +232,8 @@ def full_words(thing: Object) -> str:
     level = thing.level
     if level is None:
         return "full"
+    if level.unit == "messages":
+        return f"full: {level.queued:,} of {level.capacity:,} messages"
     if level.writable:
         return f"for room: {level.queued:,} B waiting"
     if level.slots_total and level.writable is False:
@@ -242,7 +248,7 @@ def blocked_writers(state: State, key: str) -> tuple[Thread, ...]:
             (
                 t
                 for t in state.threads.values()
-                if t.waiting is not None and t.waiting.name in WRITES and t.waiting.object == key
+                if t.waiting is not None and t.waiting.name in WRITES | SENDS and t.waiting.object == key
             ),
             key=lambda t: t.tid,
         )
@@ -256,7 +262,7 @@ def blocked_readers(state: State, key: str) -> tuple[Thread, ...]:
             (
                 t
                 for t in state.threads.values()
-                if t.waiting is not None and t.waiting.name in READS and t.waiting.object == key
+                if t.waiting is not None and t.waiting.name in READS | RECEIVES and t.waiting.object == key
             ),
             key=lambda t: t.tid,
         )
@@ -366,6 +372,10 @@ def _wait(state: State, thread: Thread, call: CallInProgress) -> Wait:
     if call.name in ("flock", "fcntl"):
         reason, enders = _lock(state, thread, call, fd)
         return made(reason, enders=enders)
+    if call.name == "msgrcv":
+        return made(wanted_words(thing, call.args.get("type"), call.args.get("flags")))
+    if call.name in SENDS:
+        return made(full_words(thing) if thing is not None else "full")
     if call.name in READS:
         if thing is not None and thing.info.kind == "terminal":
             return made("for input", "idle")

@@ -39,6 +39,7 @@ from ipcviz.model.calls import OPENS, take_call, take_sampled_bytes
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.futexes import take_futex
 from ipcviz.model.locks import drop_locks, take_locks
+from ipcviz.model.queues import drop_uses, take_use
 from ipcviz.model.signals import seen_handling, take_delivery, take_handler_return
 from ipcviz.model.state import (
     CallInProgress,
@@ -185,6 +186,7 @@ def _exited(draft: Draft, event: Exited) -> None:
     if not shared:
         draft.drop_table(process.table)
     drop_locks(draft, event.pid)
+    drop_uses(draft, event.pid)
     if event.pid in draft.mappings:
         draft.mappings = draft.mappings.delete(event.pid)
     for pid, signo in list(draft.timers):
@@ -252,6 +254,7 @@ def _waiting(draft: Draft, event: Waiting) -> None:
     if event.call in OPENS and event.object and event.object not in draft.objects:
         # A FIFO that nobody has open yet: the tracer names no other object for a call that opens.
         draft.object(ObjectInfo(key=event.object, kind="fifo", path=str(event.args.get("path", ""))), event.pid)
+    take_use(draft, event.pid, event.object)
     draft.put_thread(
         replace(
             thread,

@@ -266,6 +266,7 @@ class State(Value, frozen=True):
         objects: By key; they stay after their last descriptor is closed.
         semaphores: By key.
         mappings: Shared mappings by pid.
+        uses: Keys of the System V message queues that each process has used, by pid.
         locks: File locks, held and waited for, by the key of the file.
         sent: The latest sendings of signals, oldest first, at most `SENT_KEPT`.
         delivered: The latest deliveries, oldest first, at most `SENT_KEPT`.
@@ -290,6 +291,7 @@ class State(Value, frozen=True):
     objects: immutables.Map[str, Object] = immutables.Map()
     semaphores: immutables.Map[str, Semaphore] = immutables.Map()
     mappings: immutables.Map[int, tuple[MapEntry, ...]] = immutables.Map()
+    uses: immutables.Map[int, tuple[str, ...]] = immutables.Map()
     locks: immutables.Map[str, tuple[FileLock, ...]] = immutables.Map()
     sent: tuple[SignalSent, ...] = ()
     delivered: tuple[SignalDelivered, ...] = ()

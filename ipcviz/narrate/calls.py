@@ -22,12 +22,15 @@ from ipcviz.events import (
     StatusFlags,
     Timer,
     Unmapped,
+    Uses,
     WorkingDirectory,
 )
 from ipcviz.model import query
 from ipcviz.model.calls import MOVES, READS, WRITES
+from ipcviz.model.queues import RECEIVES, SENDS
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.locks import locking, lost_by_close
+from ipcviz.narrate.queues import control_queue, get_queue, message, notify
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Subject
 from ipcviz.narrate.words import count_bytes, end_of, is_noise, label_of, named, signal_name, signal_names, who
 
@@ -67,6 +70,8 @@ def narrate_call(event: Call, before: State, after: State) -> Sentence | None:
 
 
 def _told(event: Call, before: State, after: State) -> Told | None:
+    if event.name in SENDS or event.name in RECEIVES:
+        return message(event, before, after)
     if event.name in READS or event.name in WRITES:
         return _data(event, after)
     if event.name in MOVES:
@@ -122,8 +127,6 @@ def _data(event: Call, after: State) -> Told:
         if thing is not None and thing.info.kind in ("pipe", "fifo"):
             return f"{text}: it is empty and no writer is left", TURN, "data", keys
         return text, weight, "data", keys
-    if event.name == "mq_timedreceive":
-        return f"took a message of {count_bytes(event.ret)} from {label}", STEP, "data", keys
     if reads:
         return f"read {count_bytes(event.ret)} from {label}{_fd(event)}", weight, "data", keys
     text = f"wrote {count_bytes(event.ret)} to {label}{_fd(event)}"
@@ -218,36 +221,12 @@ def _accept(event: Call, before: State, after: State) -> Told | None:
     return text, TURN, "descriptor", (opened.object.key,)
 
 
-def _mq_send(event: Call, before: State, after: State) -> Told | None:
-    label = label_of(after, event.object)
-    if event.error:
-        return f"got {event.error} from mq_timedsend on {label}", STEP, "data", (event.object,)
-    size = event.args.get("msg_len", event.args.get("len", 0))
-    size_words = f" of {count_bytes(size)}" if isinstance(size, int) and size else ""
-    return f"put a message{size_words} into {label}", STEP, "data", (event.object,)
-
-
 def _semop(event: Call, before: State, after: State) -> Told | None:
     number = event.args.get("semid", "?")
     if event.error:
         return f"got {event.error} from semop on System V set {number}", STEP, "semaphore", ()
     operations = event.args.get("sops", "")
     return f"did semop on System V set {number}{f': {operations}' if operations else ''}", STEP, "semaphore", ()
-
-
-def _sysv_message(event: Call, before: State, after: State) -> Told | None:
-    number = event.args.get("msqid", "?")
-    if event.error:
-        return f"got {event.error} from {event.name} on System V queue {number}", STEP, "data", ()
-    size = event.ret if event.name == "msgrcv" else event.args.get("msgsz", 0)
-    size_words = f" of {count_bytes(size)}" if isinstance(size, int) else ""
-    verb = "took a message" if event.name == "msgrcv" else "put a message"
-    return (
-        f"{verb}{size_words} {'from' if event.name == 'msgrcv' else 'into'} System V queue {number}",
-        STEP,
-        "data",
-        (),
-    )
 
 
 def _ready(event: Call, before: State, after: State) -> Told | None:
@@ -272,11 +251,11 @@ _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
     "listen": _connect,
     "accept": _accept,
     "accept4": _accept,
-    "mq_timedsend": _mq_send,
+    "mq_notify": notify,
+    "msgget": get_queue,
+    "msgctl": control_queue,
     "semop": _semop,
     "semtimedop": _semop,
-    "msgsnd": _sysv_message,
-    "msgrcv": _sysv_message,
     "poll": _ready,
     "ppoll": _ready,
     "select": _ready,
@@ -365,7 +344,7 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
                 return f"disarmed its timer for {name}", STEP, "signal", ()
             again = f", and again every {effect.interval:g} s" if effect.interval else ""
             return f"armed a timer: {name} in {effect.seconds:g} s{again}", TURN, "signal", ()
-        case Locks():
+        case Locks() | Uses():
             return None
         case WorkingDirectory():
             return f"changed its directory to {effect.path}", DETAIL, "process", ()

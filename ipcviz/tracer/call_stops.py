@@ -7,17 +7,17 @@ import os
 import stat
 from typing import Final
 
-from ipcviz.events import AnyEffect, Call, Closed, Duplicated, HandlerReturned, Marker, Reaped, Waiting
-from ipcviz.kernel import memory, procfs, ptrace
+from ipcviz.events import AnyEffect, Call, Closed, Duplicated, HandlerReturned, Marker, Reaped, Uses, Waiting
+from ipcviz.kernel import memory, procfs, ptrace, queues
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.model.calls import OPENS
 from ipcviz.model.query import table_of
 from ipcviz.tracer import breakpoints, escape, mend
 from ipcviz.tracer.calls import CONDITIONS, DATA, KNOWN, MARKER_PATH, NO_RETURN
 from ipcviz.tracer.context import Context
-from ipcviz.tracer.decode import decode_arguments
+from ipcviz.tracer.decode import Word, decode_arguments, taken
 from ipcviz.tracer.effects import Effects, Returned, removed_name
-from ipcviz.tracer.sampler import Sampler
+from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.tasks import Entered, Task
 
@@ -33,6 +33,7 @@ RESTART_CODES: Final = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTAR
 
 OUTGOING: Final = frozenset({"write", "pwrite64", "sendto", "mq_timedsend"})
 INCOMING: Final = frozenset({"read", "pread64", "recvfrom", "mq_timedreceive"})
+QUEUE_CALLS: Final = frozenset({"msgsnd", "msgrcv", "msgctl"})
 EINTR: Final = 4
 
 
@@ -119,10 +120,12 @@ class CallStops:
             return
         args = decode_arguments(task.tid, name, info.args)
         self._mark(task, str(args.get("path", "")))
-        fd = args.get("fd")
         data = b""
         if name in OUTGOING:
             data = memory.read(task.tid, info.args[1], min(info.args[2], self._context.config.data_bytes)) or b""
+        elif name == "msgsnd":
+            # struct msgbuf: the type comes first.
+            data = memory.read(task.tid, info.args[1] + 8, min(info.args[2], self._context.config.data_bytes)) or b""
         elif name in ("writev", "sendmsg", "pwritev"):
             data = self._vector(task.tid, name, info.args)
         task.entered = Entered(
@@ -131,10 +134,17 @@ class CallStops:
             raw=info.args,
             args=args,
             began=self._context.emitter.now(),
-            object=self._context.object_of(process.pid, fd) if isinstance(fd, int) else "",
+            object=self._object(process.pid, name, args),
             data=data,
             removed=removed_name(process.pid, name, args),
         )
+
+    def _object(self, pid: int, name: str, args: dict[str, Word]) -> str:
+        """Key of the object that a call is about, if it says so by a descriptor or a queue's id."""
+        if name in QUEUE_CALLS:
+            return queue_key(pid, args.get("id"))
+        fd = args.get("fd")
+        return self._context.object_of(pid, fd) if isinstance(fd, int) else ""
 
     def _mark(self, task: Task, path: str) -> None:
         """If a path that a program looks for is a marker, say so."""
@@ -208,6 +218,13 @@ class CallStops:
             if entered.removed is not None:
                 effects = (*effects, entered.removed)
             data = self._moved(task.tid, entered, result)
+            entered.args.update(taken(task.tid, entered.name, entered.raw))
+            if entered.object.startswith("msg:") and entered.object not in self._context.state.objects:
+                # Its id is older than the watch: made before, or known from somewhere else.
+                number = int(entered.object.removeprefix("msg:"))
+                known = queues.message_queues().get(number)
+                if known is not None:
+                    effects = (Uses(object=queues.identify_queue(number, known.key)), *effects)
         elif entered.name == "close" and code != 9:
             # The descriptor is gone even if close(2) reports an error, unless that is EBADF.
             effects = self._effects.of(call)
@@ -244,8 +261,12 @@ class CallStops:
         return any(descriptor is not None and descriptor.used for descriptor in gone)
 
     def _moved(self, tid: int, entered: Entered, result: int) -> bytes:
+        if entered.name in ("msgsnd", "mq_timedsend"):
+            return entered.data  # they return 0
         if result <= 0:
             return b""
+        if entered.name == "msgrcv":
+            return memory.read(tid, entered.raw[1] + 8, min(result, self._context.config.data_bytes)) or b""
         if entered.name in INCOMING:
             return memory.read(tid, entered.raw[1], min(result, self._context.config.data_bytes)) or b""
         if entered.name in ("readv", "recvmsg", "preadv"):

@@ -334,6 +334,17 @@ FROM_MEMORY: Final[dict[str, Callable[[int, int], Word]]] = {
 }
 
 
+def taken(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
+    """What a call that took a message says of it: `taken` is its type (msgrcv) or its priority (mq_timedreceive)."""
+    if name == "msgrcv":
+        found = memory.read(tid, raw[1], 8)
+        return {"taken": int.from_bytes(found, "little", signed=True)} if found and len(found) == 8 else {}
+    if name == "mq_timedreceive" and raw[3]:
+        found = memory.read(tid, raw[3], 4)
+        return {"taken": int.from_bytes(found, "little")} if found and len(found) == 4 else {}
+    return {}
+
+
 def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
     """A known call's arguments by name.
 

@@ -25,9 +25,10 @@ from ipcviz.events import (
     StatusFlags,
     TableEntry,
     Timer,
+    Uses,
     WorkingDirectory,
 )
-from ipcviz.kernel import descriptors, maps, memory, procfs, ptrace
+from ipcviz.kernel import descriptors, maps, memory, procfs, ptrace, queues
 from ipcviz.tracer import calls
 from ipcviz.tracer.decode import Word, read_itimer, read_sigaction
 
@@ -200,6 +201,14 @@ class Effects:
         if found is not None:
             yield found
 
+    def _msgget(self, call: Returned) -> Iterator[AnyEffect]:
+        if procfs.same_namespace(call.pid, "ipc"):
+            yield Uses(object=queues.identify_queue(call.result, call.raw[0] & 0xFFFFFFFF))
+
+    def _msgctl(self, call: Returned) -> Iterator[AnyEffect]:
+        if call.args.get("cmd") == "IPC_RMID" and procfs.same_namespace(call.pid, "ipc"):
+            yield NameRemoved(path=f"msg {_number(call, 'id')}", object=f"msg:{_number(call, 'id')}")
+
     def _sigaction(self, call: Returned) -> Iterator[AnyEffect]:
         found = read_sigaction(call.tid, call.raw[1])
         signo = call.raw[0] & 0xFF
@@ -317,6 +326,8 @@ _READERS: Final[dict[str, Callable[[Effects, Returned], Iterator[AnyEffect]]]] =
     "shutdown": Effects._identified,
     "mmap": Effects._mmap,
     "shmat": Effects._shmat,
+    "msgget": Effects._msgget,
+    "msgctl": Effects._msgctl,
     "rt_sigaction": Effects._sigaction,
     "rt_sigprocmask": Effects._mask,
     "kill": Effects._kill,

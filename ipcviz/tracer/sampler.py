@@ -26,7 +26,7 @@ from ipcviz.events import (
     ThreadSample,
     Waiting,
 )
-from ipcviz.kernel import buffers, descriptors, maps, memory, procfs, semaphores, sockets
+from ipcviz.kernel import buffers, descriptors, maps, memory, procfs, queues, semaphores, sockets
 from ipcviz.model.query import Holder, holders, table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.calls import DATA, KNOWN
@@ -38,6 +38,9 @@ from ipcviz.tracer.tasks import Task, TracedProcess
 
 HEAD_BYTES: Final = 64
 """Waiting bytes that are copied of every pipe; more of the one that the viewer looks at."""
+
+QUEUED_MESSAGES: Final = 16
+"""Messages that are copied of a System V queue."""
 
 LEVELED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "message queue", "eventfd"})
 CLOCK: Final = 100.0
@@ -174,6 +177,8 @@ class Sampler:
     def _read_level(self, kind: str, key: str, rows: tuple[Holder, ...], want: int, state: State) -> Level | None:
         rows = tuple(r for r in rows if r.pid in self._processes)
         info = state.objects[key].info
+        if key.startswith("msg:"):
+            return queues.message_queue_level(info.ino, QUEUED_MESSAGES, min(want, HEAD_BYTES))
         if self._context.attached:
             return self._level_of_running(info, rows)
         if kind in ("pipe", "fifo"):
@@ -323,6 +328,8 @@ class Sampler:
 
     def waited_object(self, pid: int, name: str, args: dict[str, Word]) -> str:
         """Key of the object that a call waits on: behind its descriptor, or the FIFO that it opens."""
+        if name in ("msgsnd", "msgrcv"):
+            return queue_key(pid, args.get("id"))
         state = self._context.state
         fd = args.get("fd", args.get("fd_in"))
         if isinstance(fd, int) and (name in DATA or name in ("accept", "accept4", "connect", "flock", "fcntl")):
@@ -416,6 +423,11 @@ class Sampler:
             if process.fate == "zombie" and procfs.read_stat(pid) is None:
                 t, n = self._context.stamp()
                 self._context.emit(Reaped(t=t, n=n, pid=pid))
+
+
+def queue_key(pid: int, number: object) -> str:
+    """Key of a System V message queue by its id; empty if the process's ids are not those of our namespace."""
+    return f"msg:{number}" if isinstance(number, int) and procfs.same_namespace(pid, "ipc") else ""
 
 
 def _thread_sample(tid: int, stat: procfs.Stat | None, status: procfs.Status | None) -> ThreadSample | None:

@@ -53,6 +53,8 @@ int main(void)
     CHECK(pthread_create(&sleeper, NULL, sleeps, NULL) == 0);
     CHECK(pthread_create(&threads[0], NULL, locks, NULL) == 0 && pthread_create(&threads[1], NULL, waits, NULL) == 0);
     CHECK(pthread_create(&threads[2], NULL, joins, NULL) == 0 && pthread_create(&threads[3], NULL, robustly, NULL) == 0);
+    while (!__atomic_load_n(&ids[2], __ATOMIC_SEQ_CST))
+        usleep(1000);
     static const int futexes[] = {0, 1, 3, 4};
     for (int i = 0; i < 4; i++)
         while (!asleep(__atomic_load_n(&ids[futexes[i]], __ATOMIC_SEQ_CST)))

@@ -6,10 +6,12 @@ from typing import ClassVar, Final
 
 from ipcviz.app.panels.cells import gauge, spark
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
-from ipcviz.app.text import bytes_text
+from ipcviz.app.text import bytes_text, visible
 from ipcviz.app.view import View
+from ipcviz.events import Level
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers, went_in
 from ipcviz.model.state import Object
+from ipcviz.narrate import who
 
 BUFFERED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "socket", "message queue"})
 """Kinds of objects in which bytes or messages wait."""
@@ -91,6 +93,8 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
         words = f"{level.queued:,}/{capacity:,}" if capacity else f"{level.queued:,}"
         if level.unit == "connections":
             words += " waiting"
+        if level.messages >= 0:
+            words += f" {level.messages:,} msg"
         if level.slots >= 0 and level.slots_total:
             words += f" {level.slots}/{level.slots_total}p"
     trail = view.trails.get(key)
@@ -122,15 +126,34 @@ def _ends(view: View, holders: tuple[Holder, ...]) -> str:
     """Who can write and who can read: `cat[12]:1 > gzip[13]:0`."""
 
     def names(rows: list[Holder]) -> str:
-        shown = [f"{view.state.processes[h.pid].name or 'process'}[{h.pid}]:{h.fd}" for h in rows[:4]]
+        shown = [who(view.state, h.pid) + (f":{h.fd}" if h.fd >= 0 else "") for h in rows[:4]]
         return " ".join(shown) + (f" +{len(rows) - 4}" if len(rows) > 4 else "") if rows else "nobody"
 
     return f"{names([h for h in holders if h.writes])} > {names([h for h in holders if h.reads])}" if holders else ""
 
 
+def _waiting_messages(view: View, thing: Object, level: Level, width: int) -> list[Row]:
+    """A queue's limits, who is to be told of a message, and the messages that could be copied."""
+    count = level.messages if level.messages >= 0 else level.queued
+    words = f"{count:,} message{'' if count == 1 else 's'} in {thing.label}"
+    if level.payload >= 0:
+        words += f", {level.payload:,} bytes"
+    if level.largest:
+        words += f"; at most {level.capacity:,} of up to {level.largest:,} bytes each"
+    if level.notify:
+        words += f"; {who(view.state, level.notify)} is told when one comes into it empty"
+    rows = [row(""), row((fit(words, width), "head"))]
+    for one in level.waiting:
+        shown = visible(one.head) + ("..." if one.size > len(one.head) else "")
+        rows.append(row((fit(f"  type {one.type}, {one.size:,} B  ", 24), "dim"), (fit(shown, width - 24), "object")))
+    return rows
+
+
 def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
     """The first waiting bytes, printable and in hexadecimal."""
     level = thing.level
+    if level is not None and thing.info.kind == "message queue":
+        return _waiting_messages(view, thing, level, width)
     if level is None or not level.queued:
         return [row(""), row((fit(f"Nothing waits in {thing.label}.", width), "dim"))]
     if not level.head:

@@ -28,7 +28,7 @@ def channel(d: Draft, thing: Object, links: list[query.Link]) -> None:
     """A pipe, a FIFO or a message queue, with those that have it open."""
     key = thing.info.key
     node = f"o:{key}"
-    unit = "messages" if thing.info.kind == "message queue" else "B"
+    unit = "messages" if thing.info.kind == "message queue" and not key.startswith("msg:") else "B"
     d.add(
         Node(
             id=node,

@@ -1,0 +1,77 @@
+"""System V message queues in the state: they have no descriptors, so processes are known by their use of them. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.events import Call, ObjectInfo
+from ipcviz.model.draft import Draft
+from ipcviz.model.state import Object, State
+
+PREFIX: Final = "msg:"
+"""What the key of a System V queue begins with, before its id."""
+SENDS: Final = frozenset({"msgsnd", "mq_timedsend"})
+RECEIVES: Final = frozenset({"msgrcv", "mq_timedreceive"})
+
+
+def take_use(draft: Draft, pid: int, key: str) -> None:
+    """A process uses a System V queue."""
+    if not key.startswith(PREFIX) or key in draft.uses.get(pid, ()):
+        return
+    known = draft.objects.get(key)
+    if known is None:
+        number = key.removeprefix(PREFIX)
+        draft.object(
+            ObjectInfo(key=key, kind="message queue", path=f"msg {number}", ino=int(number), detail="System V"), pid
+        )
+    if known is None or not known.unlinked:
+        draft.uses = draft.uses.set(pid, (*draft.uses.get(pid, ()), key))
+        draft.note("object", key)
+
+
+def forget_queue(draft: Draft, key: str) -> None:
+    """A queue was removed: nobody uses it any more."""
+    for pid, keys in draft.uses.items():
+        if key in keys:
+            draft.uses = draft.uses.set(pid, tuple(one for one in keys if one != key))
+
+
+def drop_uses(draft: Draft, pid: int) -> None:
+    """A process ended."""
+    if pid in draft.uses:
+        draft.uses = draft.uses.delete(pid)
+
+
+def message_bytes(event: Call) -> int:
+    """The size of the message that a call put into a queue or took out of it; 0 if it did not."""
+    if event.error:
+        return 0
+    if event.name in RECEIVES:
+        return max(event.ret, 0)
+    count = event.args.get("count")
+    return count if event.name in SENDS and isinstance(count, int) else 0
+
+
+def wanted_words(thing: Object | None, kind: object, flags: object) -> str:
+    """Why msgrcv waits (msgop(2)): `no message of type 9: 3 others wait`, `empty`."""
+    level = thing.level if thing is not None else None
+    if level is not None and level.messages == 0:
+        return "empty" if kind == 0 else f"empty, and it wants {_wish(kind, flags)}"
+    if not isinstance(kind, int) or kind == 0:
+        return "empty"
+    rest = f": {level.messages:,} other{' waits' if level.messages == 1 else 's wait'}" if level is not None else ""
+    return f"no {_wish(kind, flags)}{rest}"
+
+
+def _wish(kind: object, flags: object) -> str:
+    # linux/msg.h: MSG_EXCEPT is 020000.
+    if isinstance(flags, str) and "0x2000" in flags:
+        return f"message of another type than {kind}"
+    if isinstance(kind, int) and kind < 0:
+        return f"message of a type up to {-kind}"
+    return f"message of type {kind}"
+
+
+def uses(state: State, key: str) -> tuple[int, ...]:
+    """The living processes that have used a System V queue."""
+    return tuple(sorted(pid for pid, keys in state.uses.items() if key in keys))

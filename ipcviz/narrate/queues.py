@@ -1,0 +1,84 @@
+"""Message queues in words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.events import Call
+from ipcviz.model.queues import RECEIVES, message_bytes
+from ipcviz.model.state import State
+from ipcviz.narrate.sentence import STEP, TURN, Subject
+from ipcviz.narrate.words import count_bytes, label_of
+
+_SHOWN: Final = 24
+
+_FAILED: Final = {
+    "EAGAIN": "it would have had to wait",
+    "ENOMSG": "no such message is in it, and it did not want to wait",
+    "EIDRM": "the queue was removed",
+    "E2BIG": "the message is larger than the room that it gave",
+    "EMSGSIZE": "the message and its room do not fit the queue's largest message",
+    "ETIMEDOUT": "its time was up",
+    "EINTR": "a signal's handler ran first",
+}
+
+Told = tuple[str, int, Subject, tuple[str, ...]]
+
+
+def quoted(data: bytes, size: int) -> str:
+    """The first bytes of a message, in quotes; what is not printable as escapes."""
+    shown = "".join(chr(b) if 0x20 <= b < 0x7F and b not in b'"\\' else f"\\x{b:02x}" for b in data[:_SHOWN])
+    return f'"{shown}"' + ("..." if size > min(len(data), _SHOWN) else "")
+
+
+def message(event: Call, before: State, after: State) -> Told | None:
+    """A message put into a queue or taken out of it."""
+    label = label_of(after, event.object) or f"System V queue {event.args.get('id', '?')}"
+    keys = (event.object,) if event.object else ()
+    if event.error:
+        why = _FAILED.get(event.error)
+        text = f"got {event.error} from {event.name} on {label}" + (f": {why}" if why else "")
+        return text, TURN if event.error == "EIDRM" else STEP, "data", keys
+    size = message_bytes(event)
+    takes = event.name in RECEIVES
+    rank = ""
+    if event.name.startswith("mq_"):
+        priority = event.args.get("taken" if takes else "priority")
+        rank = f", priority {priority}" if isinstance(priority, int) else ""
+    else:
+        kind = event.args.get("taken") if takes else str(event.args.get("msg", "")).removeprefix("type ")
+        rank = f", type {kind}" if kind is not None and kind != "" else ""
+    content = f": {quoted(event.data, size)}" if event.data else ""
+    verb = "took" if takes else "put"
+    where = "from" if takes else "into"
+    return f"{verb} a message of {count_bytes(size)}{rank} {where} {label}{content}", STEP, "data", keys
+
+
+def notify(event: Call, before: State, after: State) -> Told | None:
+    """mq_notify(3): asked for, or no longer."""
+    label, keys = label_of(after, event.object), (event.object,) if event.object else ()
+    if event.error == "EBUSY":
+        return f"can't be told of messages in {label}: another process has asked for that", STEP, "data", keys
+    if event.error:
+        return f"got {event.error} from mq_notify on {label}", STEP, "data", keys
+    if event.args.get("event") in (0, "0"):
+        return f"no longer wants to be told of messages in {label}", STEP, "data", keys
+    return f"asks to be told when a message comes into {label} while it is empty", STEP, "data", keys
+
+
+def get_queue(event: Call, before: State, after: State) -> Told | None:
+    """msgget(2)."""
+    if event.error:
+        return None
+    key = f"msg:{event.ret}"
+    made = key not in before.objects
+    name = "a private key" if event.args.get("key") in (0, "0") else f"the key {event.args.get('key')}"
+    what = "has" if made else "has again"
+    return f"{what} the System V queue {label_of(after, key)} (id {event.ret}) for {name}", STEP, "name", (key,)
+
+
+def control_queue(event: Call, before: State, after: State) -> Told | None:
+    """msgctl(2): only the removal is told."""
+    if event.error or event.args.get("cmd") != "IPC_RMID":
+        return None
+    return f"removed the System V queue {label_of(after, event.object)}", TURN, "name", (event.object,)

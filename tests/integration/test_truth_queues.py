@@ -1,0 +1,69 @@
+"""Message queues of both kinds, against msgctl and mq_getattr, and the sentences about what passed through them."""
+
+from __future__ import annotations
+
+import os
+
+from ipcviz import events as ev
+from ipcviz.model.query import describe_wait, holders, object_behind, wait_of
+from ipcviz.model.state import State
+from tests.integration.harness import Bench, Programs
+from tests.integration.test_truth_locks import MODES, sentences
+from tests.integration.watched import Watched
+
+
+@MODES
+def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> None:
+    name = f"/ipcviz-truth-{os.getpid()}-{bench.actor.name}-{len(options)}"
+    with Watched(bench, [programs["truth_queues"], name], ("queued",), *options) as run:
+        facts = run.at("queued")
+        key = f"msg:{facts['id']}"
+
+        def complete(state: State) -> bool:
+            blocked = [wait_of(state, facts[who], holders(state)) for who in ("receiver", "sender")]
+            return all(blocked) and key in state.objects and "other" in (blocked[0].reason if blocked[0] else "")
+
+        state = run.until(complete)
+        level = state.objects[key].level
+        assert level is not None
+        assert (level.queued, level.capacity, level.messages) == (facts["bytes"], facts["limit"], facts["messages"])
+        if level.waiting:  # a kernel with MSG_COPY
+            assert level.waiting == (
+                ev.Message(type=5, size=4, head=b"five"),
+                ev.Message(type=7, size=6, head=b"seven\n"),
+                ev.Message(type=5, size=10, head=b"five again"),
+            )
+        held = holders(state)
+        wait = wait_of(state, facts["receiver"], held)
+        assert wait is not None
+        assert (wait.call, wait.object, wait.enders) == ("msgrcv", key, (facts["pid"],))
+        assert describe_wait(state, wait) == f"msgrcv on msg {facts['id']}, no message of type 9: 3 others wait"
+        full, told = (object_behind(state, facts["pid"], facts[which]) for which in ("full", "told"))
+        assert full is not None
+        assert told is not None
+        assert full.level is not None
+        assert told.level is not None
+        assert (full.level.queued, full.level.capacity, full.level.largest) == (facts["count"], 3, 32)
+        assert full.level.payload == 10
+        assert (told.level.notify, told.level.payload) == (facts["pid"], 0)
+        wait = wait_of(state, facts["sender"], held)
+        assert wait is not None
+        assert (wait.call, wait.object, wait.reason) == ("mq_timedsend", full.info.key, "full: 3 of 3 messages")
+        run.release("queued")
+        assert run.finish() == 0, "looking at the messages took none"
+        assert run.state.objects[key].unlinked
+        assert key not in holders(run.state)
+    log = sentences(run.events)
+
+    def said(*words: str) -> bool:
+        return any(all(word in line for word in words) for line in log)
+
+    assert said("has the System V queue", f"(id {facts['id']}) for a private key")
+    assert said("put a message of 4 bytes, type 5 into msg", ': "five"')
+    assert said("took a message of 6 bytes, type 7 from msg", r': "seven\x0a"')
+    assert said(f"truth_queues[{facts['receiver']}] took a message of 4 bytes, type 9", ': "nine"')
+    assert said("put a message of 4 bytes, priority 30 into", ': "high"')
+    assert said("took a message of 4 bytes, priority 30 from", ': "high"')
+    assert said("asks to be told when a message comes into")
+    assert said("removed the System V queue")
+    assert run.state.objects[key].bytes_in == run.state.objects[key].bytes_out == 24
