@@ -68,7 +68,10 @@ class Capacity(Effect, tag="capacity", frozen=True):
 
 
 class Mapped(Effect, tag="mapped", frozen=True):
-    """A mapping that other processes can share, or a private one of a file that is IPC here."""
+    """A mapping that other processes can share, or a private one of a file that is IPC here.
+
+    `size` is how many bytes the object had at that moment; -1 if that is not known.
+    """
 
     start: int
     length: int
@@ -76,6 +79,7 @@ class Mapped(Effect, tag="mapped", frozen=True):
     offset: int = 0
     prot: str = "r--"
     shared: bool = True
+    size: int = -1
 
 
 class Unmapped(Effect, tag="unmapped", frozen=True):
@@ -83,6 +87,14 @@ class Unmapped(Effect, tag="unmapped", frozen=True):
 
     start: int
     length: int
+
+
+class Protected(Effect, tag="protected", frozen=True):
+    """The protection of a range that holds shared mappings changed (mprotect(2))."""
+
+    start: int
+    length: int
+    prot: str
 
 
 class Disposition(Effect, tag="disposition", frozen=True):
@@ -160,6 +172,7 @@ AnyEffect = (
     | Capacity
     | Mapped
     | Unmapped
+    | Protected
     | Disposition
     | Mask
     | Sent

@@ -155,7 +155,7 @@ class TableEntry(Struct, frozen=True):
 
 
 class MapEntry(Struct, frozen=True):
-    """One shared mapping of a process, from /proc/PID/maps."""
+    """A mapping of a process by which it can communicate, from /proc/PID/maps: shared, or private of a shared file."""
 
     start: int
     length: int
@@ -163,3 +163,69 @@ class MapEntry(Struct, frozen=True):
     offset: int = 0
     prot: str = "r--"
     shared: bool = True
+
+
+class PagesSample(Struct, frozen=True):
+    """The states of a mapping's pages, from /proc/PID/pagemap, and what /proc/PID/smaps counts.
+
+    Attributes:
+        pid: The process.
+        start: Address of the mapping.
+        pages: A letter for each of the first pages: `.` not in this process's page table, `o` a page of the object
+            that this process alone has there, `O` one that others have too, `c` a private copy (copied on write), `C` a
+            private copy that a fork still shares, `z` swapped out.
+        total: Pages of the mapping; more than `pages` has letters if it is long.
+        rss: Bytes in the page table; -1 before the first look at smaps, as all that follow.
+        pss: The same, each page divided by the processes that have it.
+        shared_dirty: Bytes written and in more than one page table.
+        private_dirty: Bytes written and in this page table alone.
+    """
+
+    pid: int
+    start: int
+    pages: str
+    total: int
+    rss: int = -1
+    pss: int = -1
+    shared_dirty: int = -1
+    private_dirty: int = -1
+
+
+class MemorySample(Struct, frozen=True):
+    """Bytes of a mapped object, read without touching a page that no process has touched.
+
+    Attributes:
+        object: Its key.
+        pid: 0 for the object's own bytes; the process whose private copies these are otherwise.
+        size: Bytes of the object; -1 if unknown.
+        offset: Where in the object `data` begins.
+        data: Some of its bytes; empty if no process has touched the pages there.
+        changed: Ranges (offset in the object, length) that differ from the look before, at most 32.
+        more: There were more.
+        attached: How often a System V segment is attached (nattch); -1 for others.
+        removed: A System V segment that goes with its last attachment (IPC_RMID).
+    """
+
+    object: str
+    pid: int = 0
+    size: int = -1
+    offset: int = 0
+    data: bytes = b""
+    changed: tuple[tuple[int, int], ...] = ()
+    more: bool = False
+    attached: int = -1
+    removed: bool = False
+
+
+class Fault(Struct, frozen=True):
+    """Where a fault address lies (SIGSEGV, SIGBUS).
+
+    Attributes:
+        mapping: The mapping that it lies in, of whatever kind; None if nothing is mapped there.
+        size: Bytes of the mapped object; -1 if unknown or none.
+        execution: The thread was about to execute what lies there.
+    """
+
+    mapping: MapEntry | None = None
+    size: int = -1
+    execution: bool = False

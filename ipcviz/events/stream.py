@@ -9,7 +9,17 @@ import msgspec
 from ipcviz.events.effects import AnyEffect
 from ipcviz.events.locks import Futex, ObjectLocks
 from ipcviz.events.objects import How
-from ipcviz.events.samples import Level, MapEntry, ProcessSample, SemaphoreInfo, SemaphoreLevel, TableEntry
+from ipcviz.events.samples import (
+    Fault,
+    Level,
+    MapEntry,
+    MemorySample,
+    PagesSample,
+    ProcessSample,
+    SemaphoreInfo,
+    SemaphoreLevel,
+    TableEntry,
+)
 
 SCHEMA = 1
 """Version of the stream's types: raised when an old reader could misread a new stream."""
@@ -137,7 +147,9 @@ class Table(Base, tag="table", frozen=True):
 
 
 class Maps(Base, tag="maps", frozen=True):
-    """A process's shared mappings read whole from /proc/PID/maps; they replace what was computed."""
+    """A process's shared mappings, and private ones of shared files, read from /proc/PID/maps; they replace what was
+    computed.
+    """
 
     pid: int
     entries: tuple[MapEntry, ...]
@@ -207,6 +219,7 @@ class SignalDelivered(Base, tag="signal-delivered", frozen=True):
         action: What it does: `handler`, `ignore`, `terminate`, `core`, `stop`, `continue`.
         address: Fault address, for SIGSEGV, SIGBUS and the like.
         interrupted: Name of the call that it cut short; empty if none.
+        fault: What lies at that address, for SIGSEGV and SIGBUS that the processor raised.
     """
 
     pid: int
@@ -218,6 +231,7 @@ class SignalDelivered(Base, tag="signal-delivered", frozen=True):
     address: int = 0
     interrupted: str = ""
     value: int = 0
+    fault: Fault | None = None
 
 
 class HandlerReturned(Base, tag="handler-returned", frozen=True):
@@ -282,6 +296,8 @@ class Sample(Base, tag="sample", frozen=True):
     locks: tuple[ObjectLocks, ...] = ()
     futexes: tuple[Futex, ...] = ()
     """Futexes that threads sleep on and that have another owner now."""
+    pages: tuple[PagesSample, ...] = ()
+    memory: tuple[MemorySample, ...] = ()
 
 
 class Coverage(Base, tag="coverage", frozen=True):

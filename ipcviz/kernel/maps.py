@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -142,11 +143,51 @@ def shared_entries(maps: Iterable[MapLine]) -> Iterator[MapEntry]:
     """
     for line in maps:
         if line.shared and not line.path.endswith("/gconv-modules.cache"):
-            yield MapEntry(
-                start=line.start,
-                length=line.end - line.start,
-                object=identify_mapping(line),
-                offset=line.offset,
-                prot=line.perms[:3],
-                shared=True,
-            )
+            yield entry_of(line)
+
+
+def entry_of(line: MapLine) -> MapEntry:
+    """A line as a value of the stream."""
+    return MapEntry(
+        start=line.start,
+        length=line.end - line.start,
+        object=identify_mapping(line),
+        offset=line.offset,
+        prot=line.perms[:3],
+        shared=line.shared,
+    )
+
+
+def private_entries(maps: Iterable[MapLine]) -> Iterator[MapEntry]:
+    """Private mappings of files that are no program and no library: of a file that others use they may matter."""
+    lines = [line for line in maps if line.ino and line.path.startswith("/") and not line.shared]
+    code = {(line.dev, line.ino) for line in lines if "x" in line.perms}
+    return (entry_of(line) for line in lines if (line.dev, line.ino) not in code)
+
+
+def object_size(pid: int, entry: MapEntry, descriptors: Iterable[tuple[int, int]] = ()) -> int:
+    """How many bytes a mapped object has.
+
+    Args:
+        pid: A process that has it mapped.
+        entry: The mapping.
+        descriptors: Processes and numbers of descriptors that refer to it, for what has no name (any more).
+
+    Returns:
+        Its size; -1 if it can't be found out, as that of anonymous memory. System V segments are in `queues.segments`.
+    """
+    info = entry.object
+    paths = [f"/proc/{holder}/fd/{fd}" for holder, fd in descriptors]
+    if info.path.startswith("/") and not info.path.endswith(DELETED):
+        paths.insert(0, f"/proc/{pid}/root{info.path}")
+    # Only root may follow these, but they lead to what has neither a name nor a descriptor.
+    paths.append(f"/proc/{pid}/map_files/{entry.start:x}-{entry.start + entry.length:x}")
+    for path in paths:
+        try:
+            found = os.stat(path)
+        except (OSError, ValueError):
+            continue
+        if found.st_ino == info.ino and stat.S_ISREG(found.st_mode):
+            # Memory of no name that processes share is a file to the kernel, as long as its first mapping.
+            return found.st_size
+    return -1

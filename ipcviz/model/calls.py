@@ -24,6 +24,7 @@ from ipcviz.events import (
     ObjectLocks,
     Opened,
     ProcessSample,
+    Protected,
     Sent,
     StatusFlags,
     Timer,
@@ -33,6 +34,7 @@ from ipcviz.events import (
 )
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.locks import take_locks
+from ipcviz.model.memory import forget_range, protected, without
 from ipcviz.model.queues import RECEIVES, forget_queue, message_bytes, take_use
 from ipcviz.model.signals import take_sent
 from ipcviz.model.state import ArmedTimer, Descriptor, Handling, OpenFile, Process
@@ -223,17 +225,23 @@ def _mapped(draft: Draft, event: Call, effect: Mapped) -> None:
         prot=effect.prot,
         shared=effect.shared,
     )
-    draft.mappings = draft.mappings.set(event.pid, (*draft.mappings.get(event.pid, ()), entry))
+    # What was there before is replaced (MAP_FIXED); /proc lists mappings by address.
+    kept = without(draft.mappings.get(event.pid, ()), entry.start, entry.length)
+    draft.mappings = draft.mappings.set(event.pid, tuple(sorted((*kept, entry), key=lambda m: m.start)))
+    forget_range(draft, event.pid, effect.start, effect.length)
     draft.note("object", effect.object.key)
 
 
 def _unmapped(draft: Draft, event: Call, effect: Unmapped) -> None:
-    """Only whole mappings go here; what is left of one that was cut comes with the next `Maps`."""
-    end = effect.start + effect.length
-    kept = tuple(
-        m for m in draft.mappings.get(event.pid, ()) if not (effect.start <= m.start and m.start + m.length <= end)
-    )
+    kept = without(draft.mappings.get(event.pid, ()), effect.start, effect.length)
     draft.mappings = draft.mappings.set(event.pid, kept)
+    forget_range(draft, event.pid, effect.start, effect.length)
+
+
+def _protected(draft: Draft, event: Call, effect: Protected) -> None:
+    entries = protected(draft.mappings.get(event.pid, ()), effect.start, effect.length, effect.prot)
+    draft.mappings = draft.mappings.set(event.pid, entries)
+    forget_range(draft, event.pid, effect.start, effect.length)
 
 
 def _disposition(draft: Draft, event: Call, effect: Disposition) -> None:
@@ -300,6 +308,7 @@ _TAKE: Final[dict[type, Callable[[Draft, Call, Any], None]]] = {
     Capacity: _capacity,
     Mapped: _mapped,
     Unmapped: _unmapped,
+    Protected: _protected,
     Disposition: _disposition,
     Mask: _mask,
     Sent: _sent,

@@ -41,8 +41,10 @@ class Draft:
         "labels",
         "locks",
         "mappings",
+        "memory",
         "objects",
         "open_files",
+        "pages",
         "processes",
         "root",
         "semaphores",
@@ -69,6 +71,8 @@ class Draft:
         self.mappings = state.mappings
         self.locks = state.locks
         self.uses = state.uses
+        self.pages = state.pages
+        self.memory = state.memory
         self.sent = state.sent
         self.delivered = state.delivered
         self.timers = state.timers
@@ -95,6 +99,8 @@ class Draft:
             mappings=self.mappings,
             locks=self.locks,
             uses=self.uses,
+            pages=self.pages,
+            memory=self.memory,
             sent=self.sent,
             delivered=self.delivered,
             timers=self.timers,

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import immutables
 
-from ipcviz.events import Futex
+from ipcviz.events import Futex, MapEntry
 from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.locks import blocking, lock_holders, wanted
 from ipcviz.model.queues import RECEIVES, SENDS, wanted_words
@@ -402,3 +402,27 @@ def _wait(state: State, thread: Thread, call: CallInProgress) -> Wait:
         return made("until a descriptor is ready", "idle")
     reason, kind = _OTHER.get(call.name, ("", "blocked"))
     return made(reason, kind)
+
+
+class Mapper(Value, frozen=True):
+    """A living process's mapping of an object."""
+
+    pid: int
+    entry: MapEntry
+
+
+def mappers(state: State) -> dict[str, tuple[Mapper, ...]]:
+    """Who has each object mapped, by object key; each tuple by process and address."""
+    found: dict[str, list[Mapper]] = defaultdict(list)
+    for pid in sorted(state.mappings):
+        process = state.processes.get(pid)
+        if process is not None and process.fate == "alive":
+            for entry in state.mappings[pid]:
+                found[entry.object.key].append(Mapper(pid=pid, entry=entry))
+    return {key: tuple(rows) for key, rows in found.items()}
+
+
+def mapping_at(state: State, pid: int, address: int, length: int = 1) -> MapEntry | None:
+    """The first known mapping of a process that has bytes of a range; None if it has none."""
+    entries = state.mappings.get(pid, ())
+    return next((m for m in entries if m.start < address + length and address < m.start + m.length), None)

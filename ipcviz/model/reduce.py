@@ -39,6 +39,7 @@ from ipcviz.model.calls import OPENS, take_call, take_sampled_bytes
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.futexes import take_futex
 from ipcviz.model.locks import drop_locks, take_locks
+from ipcviz.model.memory import forget_pages, take_memory
 from ipcviz.model.queues import drop_uses, take_use
 from ipcviz.model.signals import seen_handling, take_delivery, take_handler_return
 from ipcviz.model.state import (
@@ -148,6 +149,7 @@ def _executed(draft: Draft, event: Executed) -> None:
             handling = handling.delete(signo)
     if event.pid in draft.mappings:
         draft.mappings = draft.mappings.delete(event.pid)
+        forget_pages(draft, event.pid)
     draft.put_process(
         replace(
             process,
@@ -189,6 +191,7 @@ def _exited(draft: Draft, event: Exited) -> None:
     drop_uses(draft, event.pid)
     if event.pid in draft.mappings:
         draft.mappings = draft.mappings.delete(event.pid)
+        forget_pages(draft, event.pid)
     for pid, signo in list(draft.timers):
         if pid == event.pid:
             draft.timers = draft.timers.delete((pid, signo))
@@ -323,6 +326,7 @@ def _semaphore_op(draft: Draft, event: SemaphoreOp) -> None:
 
 
 def _sample(draft: Draft, event: Sample) -> None:
+    take_memory(draft, event)
     for level in event.levels:
         found = draft.objects.get(level.object)
         if found is not None:

@@ -53,6 +53,8 @@ def take_sent(draft: Draft, sender: int, effect: Sent, began: float) -> None:
 def take_delivery(draft: Draft, event: SignalDelivered) -> None:
     """A signal reached a thread: mark the oldest sending that it can be, enter the handler, end the wait."""
     draft.delivered = (*draft.delivered, event)[-SENT_KEPT:]
+    if event.fault is not None:
+        draft.put_process(replace(draft.process(event.pid), fault=event))
     for index, record in enumerate(draft.sent):
         if (
             record.signo == event.signo

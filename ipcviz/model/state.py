@@ -16,8 +16,10 @@ from ipcviz.events import (
     Futex,
     Level,
     MapEntry,
+    MemorySample,
     Mode,
     ObjectInfo,
+    PagesSample,
     ProcessSample,
     SemaphoreInfo,
     SignalDelivered,
@@ -102,6 +104,7 @@ class Process(Value, frozen=True):
         sample: The last look at /proc; None before the first.
         full: Whether its data calls are all traced; if not, its figures are samples.
         calls: Traced calls so far.
+        fault: The last invalid memory access of its threads (SIGSEGV, SIGBUS); None if there was none.
     """
 
     pid: int
@@ -123,6 +126,7 @@ class Process(Value, frozen=True):
     sample: ProcessSample | None = None
     full: bool = True
     calls: int = 0
+    fault: SignalDelivered | None = None
 
 
 class Descriptor(Value, frozen=True):
@@ -230,6 +234,20 @@ class Semaphore(Value, frozen=True):
     operations: int = 0
 
 
+class Memory(Value, frozen=True):
+    """Some bytes of a mapped object, or of a process's private copy of it.
+
+    Attributes:
+        sample: The last look.
+        at: When that was.
+        changed_at: When a look last found bytes that differed.
+    """
+
+    sample: MemorySample
+    at: float = 0.0
+    changed_at: float = 0.0
+
+
 class SignalSent(Value, frozen=True):
     """One sending of a signal, and what is known to have become of it."""
 
@@ -265,9 +283,11 @@ class State(Value, frozen=True):
         open_files: By ofd; only those that some descriptor refers to.
         objects: By key; they stay after their last descriptor is closed.
         semaphores: By key.
-        mappings: Shared mappings by pid.
         uses: Keys of the System V message queues that each process has used, by pid.
         locks: File locks, held and waited for, by the key of the file.
+        mappings: Shared mappings, and private ones of files that others use, by pid.
+        pages: States of the pages of those, by pid and address.
+        memory: Bytes of what is mapped: by object key, and 0 for the object's own or the pid whose private copy it is.
         sent: The latest sendings of signals, oldest first, at most `SENT_KEPT`.
         delivered: The latest deliveries, oldest first, at most `SENT_KEPT`.
         timers: Armed timers by (pid, signo).
@@ -277,7 +297,8 @@ class State(Value, frozen=True):
         finished: Nothing observed is left.
         dropped: Events left out of the stream because its reader was slow.
         changed: What the last event changed: `("fd", table, fd)`, `("object", key)`, `("process", pid)`,
-            `("thread", tid)`, `("semaphore", key)`, `("signal", pid, signo)`.
+            `("thread", tid)`, `("semaphore", key)`, `("signal", pid, signo)`, `("memory", key)`,
+            `("pages", pid, start)`.
     """
 
     t: float = 0.0
@@ -293,6 +314,8 @@ class State(Value, frozen=True):
     mappings: immutables.Map[int, tuple[MapEntry, ...]] = immutables.Map()
     uses: immutables.Map[int, tuple[str, ...]] = immutables.Map()
     locks: immutables.Map[str, tuple[FileLock, ...]] = immutables.Map()
+    pages: immutables.Map[tuple[int, int], PagesSample] = immutables.Map()
+    memory: immutables.Map[tuple[str, int], Memory] = immutables.Map()
     sent: tuple[SignalSent, ...] = ()
     delivered: tuple[SignalDelivered, ...] = ()
     timers: immutables.Map[tuple[int, int], ArmedTimer] = immutables.Map()

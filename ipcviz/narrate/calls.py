@@ -18,6 +18,7 @@ from ipcviz.events import (
     NameCreated,
     NameRemoved,
     Opened,
+    Protected,
     Sent,
     StatusFlags,
     Timer,
@@ -30,12 +31,10 @@ from ipcviz.model.calls import MOVES, READS, WRITES
 from ipcviz.model.queues import RECEIVES, SENDS
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.locks import locking, lost_by_close
+from ipcviz.narrate.memory import mapped, reprotected, resized, segment_control, segment_found, synced, unmapped
 from ipcviz.narrate.queues import control_queue, get_queue, message, notify
-from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Subject
+from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
 from ipcviz.narrate.words import count_bytes, end_of, is_noise, label_of, named, signal_name, signal_names, who
-
-Told = tuple[str, int, Subject, tuple[str, ...]]
-"""What follows the process's name, its weight, its subject, and the keys of what it names."""
 
 _SEEN_BY_OTHERS: Final = frozenset(
     {
@@ -254,6 +253,10 @@ _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
     "mq_notify": notify,
     "msgget": get_queue,
     "msgctl": control_queue,
+    "msync": synced,
+    "ftruncate": resized,
+    "shmctl": segment_control,
+    "shmget": segment_found,
     "semop": _semop,
     "semtimedop": _semop,
     "poll": _ready,
@@ -325,9 +328,11 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
             text = f"set the capacity of {label_of(after, effect.object)} to {count_bytes(effect.capacity)}"
             return text, STEP, "data", (effect.object,)
         case Mapped():
-            return _mapped(effect, after)
+            return mapped(event, effect, after)
+        case Protected():
+            return reprotected(event, effect, after)
         case Unmapped():
-            return _unmapped(effect, before, event.pid)
+            return unmapped(effect, before, event.pid)
         case Disposition():
             return _disposition(event, effect, before)
         case Mask():
@@ -400,24 +405,6 @@ def _closed(event: Call, effect: Closed, before: State, after: State) -> Told:
     if had & {"r", "rw"} and not left & {"r", "rw"} and left:
         return f"{text}: no reader is left, so the next write will raise SIGPIPE", TURN, "descriptor", (key,)
     return text, STEP, "descriptor", (key,)
-
-
-def _mapped(effect: Mapped, after: State) -> Told:
-    label = label_of(after, effect.object.key)
-    kind = "shared" if effect.shared else "private"
-    text = f"mapped {count_bytes(effect.length)} of {label} {kind}, {effect.prot}, at {effect.start:#x}"
-    weight = NOISE if is_noise(effect.object.path) else STEP if effect.shared else DETAIL
-    return text, weight, "memory", (effect.object.key,)
-
-
-def _unmapped(effect: Unmapped, before: State, pid: int) -> Told | None:
-    end = effect.start + effect.length
-    for entry in before.mappings.get(pid, ()):
-        if effect.start <= entry.start and entry.start + entry.length <= end:
-            text = f"unmapped {count_bytes(entry.length)} of {label_of(before, entry.object.key)}"
-            weight = NOISE if is_noise(entry.object.path) else STEP
-            return text, weight, "memory", (entry.object.key,)
-    return None
 
 
 def _disposition(event: Call, effect: Disposition, before: State) -> Told | None:

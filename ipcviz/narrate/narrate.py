@@ -33,6 +33,7 @@ from ipcviz.model import query
 from ipcviz.model.state import State
 from ipcviz.narrate.calls import narrate_call
 from ipcviz.narrate.locks import released_by_exit
+from ipcviz.narrate.memory import fault_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
 from ipcviz.narrate.words import label_of, signal_name, who
 
@@ -100,6 +101,9 @@ def _exited(event: Exited, before: State, after: State) -> Sentence:
         text = f"{subject} is gone; how it ended is not known, since it was only sampled"
     elif event.signo:
         text = f"{subject} was killed by {signal_name(event.signo)}" + (" (core dumped)" if event.core else "")
+        process = before.processes.get(event.pid)
+        if process is not None and process.fault is not None and process.fault.signo == event.signo:
+            text += f": {fault_words(before, process.fault)}"
     else:
         text = f"{subject} exited with status {event.code}"
     keys = _left_without(before, after, event.pid) | released_by_exit(event.pid, before, after)
@@ -199,6 +203,8 @@ def _delivered(event: SignalDelivered, before: State, after: State) -> Sentence:
         source = " from its timer"
     elif event.sender:
         source = f" from {who(after, event.sender)}"
+    elif event.fault is not None:
+        source = f" ({fault_words(after, event)})"
     elif event.address:
         source = f" at address {event.address:#x}"
     text = f"{name}{source} reached {target}: {_FATES.get(event.action, event.action)}"

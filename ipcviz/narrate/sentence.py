@@ -43,3 +43,7 @@ class Sentence(msgspec.Struct, frozen=True):
     objects: tuple[str, ...] = ()
     group: str = ""
     amount: int = 0
+
+
+Told = tuple[str, int, Subject, tuple[str, ...]]
+"""What follows the process's name, its weight, its subject, and the keys of what it names."""

@@ -13,7 +13,7 @@ from ipcviz.kernel.arch import call_numbers
 from ipcviz.model.calls import OPENS
 from ipcviz.model.query import table_of
 from ipcviz.tracer import breakpoints, escape, mend
-from ipcviz.tracer.calls import CONDITIONS, DATA, KNOWN, MARKER_PATH, NO_RETURN
+from ipcviz.tracer.calls import ADDRESSED, CONDITIONS, DATA, KNOWN, MAP_ANONYMOUS, MARKER_PATH, NO_RETURN
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import Word, decode_arguments, taken
 from ipcviz.tracer.effects import Effects, Returned, removed_name
@@ -57,6 +57,8 @@ class CallStops:
             context.object_of,
             lambda pid: tuple(table_of(context.state, pid)),
             context.same_as,
+            sampler.mappings.is_shared,
+            sampler.mappings.length_at,
         )
 
     def forget(self, tid: int) -> None:
@@ -100,7 +102,7 @@ class CallStops:
         if name in MARKER_PATH and info.arch == self._context.arch.audit:
             looked_for = memory.read_string(task.tid, info.args[MARKER_PATH[name]], len(MARKER_PREFIX) + MARKER_LIMIT)
             self._mark(task, os.fsdecode(looked_for or b""))
-        if name not in KNOWN or info.arch != self._context.arch.audit or not _matters(name, info.args):
+        if name not in KNOWN or info.arch != self._context.arch.audit or not self._is_wanted(task, name, info.args):
             task.entered = None
             return
         if name in ("clone", "clone3"):
@@ -134,13 +136,29 @@ class CallStops:
             raw=info.args,
             args=args,
             began=self._context.emitter.now(),
-            object=self._object(process.pid, name, args),
+            object=self._object(process.pid, name, args, info.args),
             data=data,
             removed=removed_name(process.pid, name, args),
         )
 
-    def _object(self, pid: int, name: str, args: dict[str, Word]) -> str:
-        """Key of the object that a call is about, if it says so by a descriptor or a queue's id."""
+    def _is_wanted(self, task: Task, name: str, raw: tuple[int, ...]) -> bool:
+        """Whether a known call is one of those uses of it that are looked at."""
+        pid, mappings = task.process.pid, self._sampler.mappings
+        if name in ADDRESSED:
+            return mappings.matters(pid, raw)
+        if _matters(name, raw):
+            return True
+        # A private mapping of a file that others see: looked at where its process is stopped anyway.
+        return (
+            name == "mmap"
+            and not raw[3] & MAP_ANONYMOUS
+            and mappings.is_shared(self._context.object_of(pid, raw[4] & 0xFFFFFFFF))
+        )
+
+    def _object(self, pid: int, name: str, args: dict[str, Word], raw: tuple[int, ...]) -> str:
+        """Key of the object that a call is about: behind its descriptor, a queue's id, or at an address."""
+        if name in ADDRESSED:
+            return self._sampler.mappings.object_at(pid, raw[0])
         if name in QUEUE_CALLS:
             return queue_key(pid, args.get("id"))
         fd = args.get("fd")

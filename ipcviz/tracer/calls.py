@@ -173,7 +173,9 @@ DATA: Final[dict[str, Signature]] = {
     "rt_sigpending": _s("set:hex size"),
     "nanosleep": _s("request:hex remaining:hex"),
     "clock_nanosleep": _s("clock:int flags:int request:hex remaining:hex"),
-    "msync": _s("address:hex length flags:hex"),
+    "msync": _s("address:hex length flags:msync_flags"),
+    "mprotect": _s("address:hex length prot:protection"),
+    "mremap": _s("address:hex length newlength flags:hex newaddress:hex"),
     "fsync": _s("fd:fd"),
     "timerfd_settime": _s("fd:fd flags:hex new:itimerspec old:hex"),
     "setsockopt": _s("fd:fd level:int option:int value:hex length:int"),
@@ -182,6 +184,9 @@ DATA: Final[dict[str, Signature]] = {
     "io_uring_enter": _s("fd:fd submit:int complete:int flags:hex"),
 }
 """Calls that move data or wait for it: a process is stopped at them only while it is traced in full."""
+
+ADDRESSED: Final = frozenset({"munmap", "mprotect", "mremap", "msync"})
+"""Calls about a range of memory: of interest only where that range is shared with others."""
 
 MARKER_PATH: Final[dict[str, int]] = {"stat": 0, "lstat": 0, "newfstatat": 1, "fstatat": 1, "statx": 1}
 """Calls that only look at a path, and which argument that is: a program may leave a marker by them. They are far too
@@ -207,6 +212,7 @@ FIOCLEX: Final = 0x5451
 FIONCLEX: Final = 0x5450
 
 MAP_SHARED: Final = 1
+MAP_ANONYMOUS: Final = 0x20
 PROT_EXEC: Final = 4
 
 CLONE_UNTRACED: Final = 0x00800000
@@ -226,6 +232,9 @@ CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
 }
 """Which of a structural call's uses are marked. rt_sigaction and rt_sigprocmask that only ask have a null pointer
 there; its low half is zero in practice only then. mmap is marked for shared memory and for code (libraries)."""
+
+FULL_CONDITIONS: Final = {name: conditions for name, conditions in CONDITIONS.items() if name != "mmap"}
+"""The same in full mode, where private mappings of files that others write are to be seen, too."""
 
 NEW_DESCRIPTOR: Final = frozenset(
     {

@@ -200,6 +200,7 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
     "message_flags": _flags(
         ((2, "MSG_PEEK"), (0x40, "MSG_DONTWAIT"), (0x100, "MSG_WAITALL"), (0x4000, "MSG_NOSIGNAL"))
     ),
+    "msync_flags": _flags(((1, "MS_ASYNC"), (2, "MS_INVALIDATE"), (4, "MS_SYNC"))),
     "epoll_op": _choice({1: "EPOLL_CTL_ADD", 2: "EPOLL_CTL_DEL", 3: "EPOLL_CTL_MOD"}),
 }
 

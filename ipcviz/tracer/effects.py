@@ -21,10 +21,12 @@ from ipcviz.events import (
     NameRemoved,
     ObjectInfo,
     Opened,
+    Protected,
     Sent,
     StatusFlags,
     TableEntry,
     Timer,
+    Unmapped,
     Uses,
     WorkingDirectory,
 )
@@ -67,6 +69,8 @@ class Effects:
         table_numbers: The numbers in a process's descriptor table, as the state has it.
         same_as: Number of the known open file description behind a process's descriptor of that object; 0 if it is none
             of those.
+        is_shared: Whether others can see the bytes of a file, by its key: then a private mapping of it matters.
+        length_at: Bytes of a process's known mapping that begins at an address; 0 if none does.
     """
 
     def __init__(
@@ -75,11 +79,15 @@ class Effects:
         object_of: Callable[[int, int], str],
         table_numbers: Callable[[int], tuple[int, ...]],
         same_as: Callable[[int, int, str], int],
+        is_shared: Callable[[str], bool],
+        length_at: Callable[[int, int], int],
     ) -> None:
         self._next_ofd = next_ofd
         self._object_of = object_of
         self._table_numbers = table_numbers
         self._same_as = same_as
+        self._is_shared = is_shared
+        self._length_at = length_at
 
     def of(self, call: Returned) -> tuple[AnyEffect, ...]:
         """The effects of a call, in the order in which they happened."""
@@ -190,11 +198,30 @@ class Effects:
             yield Identified(object=found.object)
 
     def _mmap(self, call: Returned) -> Iterator[AnyEffect]:
-        if not call.raw[3] & calls.MAP_SHARED:
+        shared = bool(call.raw[3] & calls.MAP_SHARED)
+        if not shared and not self._is_shared(self._object_of(call.pid, _number(call, "fd"))):
             return
+        found = _mapping_at(call.pid, call.result, call.raw[1], _number(call, "fd"))
+        if found is not None:
+            yield found
+
+    def _munmap(self, call: Returned) -> Iterator[AnyEffect]:
+        yield Unmapped(start=call.raw[0], length=_whole_pages(call.raw[1]))
+
+    def _mprotect(self, call: Returned) -> Iterator[AnyEffect]:
+        prot = "".join(letter if call.raw[2] & bit else "-" for bit, letter in ((1, "r"), (2, "w"), (4, "x")))
+        yield Protected(start=call.raw[0], length=_whole_pages(call.raw[1]), prot=prot)
+
+    def _mremap(self, call: Returned) -> Iterator[AnyEffect]:
+        yield Unmapped(start=call.raw[0], length=_whole_pages(call.raw[1]))
         found = _mapping_at(call.pid, call.result)
         if found is not None:
             yield found
+
+    def _shmdt(self, call: Returned) -> Iterator[AnyEffect]:
+        length = self._length_at(call.pid, call.raw[0])
+        if length:
+            yield Unmapped(start=call.raw[0], length=length)
 
     def _shmat(self, call: Returned) -> Iterator[AnyEffect]:
         found = _mapping_at(call.pid, call.result)
@@ -289,17 +316,33 @@ def _group_of(tid: int) -> int:
     return status.tgid if status is not None else tid
 
 
-def _mapping_at(pid: int, address: int) -> Mapped | None:
+def _whole_pages(length: int) -> int:
+    return (length + memory.PAGE_SIZE - 1) // memory.PAGE_SIZE * memory.PAGE_SIZE
+
+
+def _mapping_at(pid: int, address: int, length: int = 0, fd: int = -1) -> Mapped | None:
+    """What is mapped at an address: `length` bytes of it (0: all), as it was mapped through descriptor `fd`.
+
+    The kernel shows neighbours that continue each other as one mapping.
+    """
     line = maps.read_line(pid, address)
     if line is None:
         return None
+    entry = maps.entry_of(line)
+    if entry.object.key.startswith("shm:"):
+        segment = queues.segments().get(entry.object.ino)
+        size = segment.size if segment is not None else -1
+    else:
+        size = maps.object_size(pid, entry, [(pid, fd)] if fd >= 0 else ())
+    start = address if length else entry.start
     return Mapped(
-        start=line.start,
-        length=line.end - line.start,
-        object=maps.identify_mapping(line),
-        offset=line.offset,
-        prot=line.perms[:3],
-        shared=line.perms[3:4] == "s",
+        start=start,
+        length=_whole_pages(length) or entry.length,
+        object=entry.object,
+        offset=entry.offset + start - entry.start,
+        prot=entry.prot,
+        shared=entry.shared,
+        size=size,
     )
 
 
@@ -325,9 +368,13 @@ _READERS: Final[dict[str, Callable[[Effects, Returned], Iterator[AnyEffect]]]] =
     "connect": Effects._identified,
     "shutdown": Effects._identified,
     "mmap": Effects._mmap,
+    "munmap": Effects._munmap,
+    "mprotect": Effects._mprotect,
+    "mremap": Effects._mremap,
     "shmat": Effects._shmat,
     "msgget": Effects._msgget,
     "msgctl": Effects._msgctl,
+    "shmdt": Effects._shmdt,
     "rt_sigaction": Effects._sigaction,
     "rt_sigprocmask": Effects._mask,
     "kill": Effects._kill,

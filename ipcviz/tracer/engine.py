@@ -255,6 +255,7 @@ class Engine:
             self._calls.forget(task.tid)
             if len(task.process.tasks) == 1:
                 self.sampler.process_now(task.process.pid)
+                self.sampler.memory_now(task.process.pid)
         self.resume(task)
 
     def _born(self, task: Task, tid: int, event: int) -> None:

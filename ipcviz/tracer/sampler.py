@@ -34,6 +34,8 @@ from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import Word, decode_arguments
 from ipcviz.tracer.futex_looks import FutexLooks
 from ipcviz.tracer.lock_looks import LockLooks
+from ipcviz.tracer.mappings import Mappings
+from ipcviz.tracer.memory_looks import MemoryLooks
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 HEAD_BYTES: Final = 64
@@ -68,6 +70,8 @@ class Sampler:
         self.locks = LockLooks(context)
         self.futexes = FutexLooks(context)
         self.peek: tuple[str, int] = ("", 0)
+        self.mappings = Mappings(context)
+        self._memory = MemoryLooks(context)
         self.system_v: set[int] = set()
         """Ids of the System V semaphore sets that observed processes have used."""
 
@@ -109,6 +113,7 @@ class Sampler:
 
     def forget_memory(self, pid: int) -> None:
         """An exec or exit: the process's mappings are gone."""
+        self.mappings.forget(pid)
         for _, places in self._addresses.values():
             places.pop(pid, None)
 
@@ -130,10 +135,21 @@ class Sampler:
         sems = tuple(self._changed_semaphores())
         locks = self.locks.changed(held)
         futexes = self.futexes.changed()
-        if levels or processes or sems or locks or futexes:
+        pages, contents = self._memory.look(state, self.peek)
+        if levels or processes or sems or locks or futexes or pages or contents:
             t, n = self._context.stamp()
             self._context.emit(
-                Sample(t=t, n=n, levels=levels, processes=processes, semaphores=sems, locks=locks, futexes=futexes)
+                Sample(
+                    t=t,
+                    n=n,
+                    levels=levels,
+                    processes=processes,
+                    semaphores=sems,
+                    locks=locks,
+                    futexes=futexes,
+                    pages=pages,
+                    memory=contents,
+                )
             )
         if not self._context.attached:
             self._check_one_table()
@@ -146,6 +162,14 @@ class Sampler:
             self._seen[pid] = found
             t, n = self._context.stamp()
             self._context.emit(Sample(t=t, n=n, processes=(found,)))
+
+    def memory_now(self, pid: int) -> None:
+        """Look at the shared memory of one process at once (before its exit)."""
+        if pid in self._context.state.mappings:
+            pages, contents = self._memory.look(self._context.state, self.peek, only=pid)
+            if pages or contents:
+                t, n = self._context.stamp()
+                self._context.emit(Sample(t=t, n=n, pages=pages, memory=contents))
 
     def levels_now(self, keys: Iterable[str]) -> None:
         """Look at some objects at once."""
@@ -386,15 +410,14 @@ class Sampler:
         self._turn += 1
         pid = pids[self._turn % len(pids)]
         self.check_table(pid)
-        if pid in self._context.state.mappings:
-            self.check_maps(pid)
+        self.check_maps(pid)
 
     def check_maps(self, pid: int) -> None:
-        """Read a process's shared mappings: munmap is no call that a sampled process is stopped at."""
+        """Read a process's mappings: munmap is no call that a sampled process is stopped at."""
         lines = maps.read_maps(pid)
         if lines is None:
             return
-        entries = tuple(maps.shared_entries(lines))
+        entries = self.mappings.entries(pid, lines)
         if entries != self._context.state.mappings.get(pid, ()):
             t, n = self._context.stamp()
             self._context.emit(Maps(t=t, n=n, pid=pid, entries=entries))

@@ -20,7 +20,7 @@ from ipcviz.kernel import descriptors, procfs, ptrace, seccomp
 from ipcviz.kernel.arch import Arch, native
 from ipcviz.kernel.memory import PAGE_SIZE
 from ipcviz.tracer import attach, launch
-from ipcviz.tracer.calls import CONDITIONS, DATA, MARKER_PATH, STRUCTURAL
+from ipcviz.tracer.calls import CONDITIONS, DATA, FULL_CONDITIONS, MARKER_PATH, STRUCTURAL
 from ipcviz.tracer.config import AnyConfig, AttachConfig, LaunchConfig
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.engine import OPTIONS, Engine
@@ -135,7 +135,7 @@ class Service:
             raise launch.LaunchError(trouble)
         missing = descriptors.missing_features()
         marks = {*STRUCTURAL, *DATA, *MARKER_PATH} if config.full else set(STRUCTURAL)
-        program = seccomp.build(arch, marks, CONDITIONS)
+        program = seccomp.build(arch, marks, FULL_CONDITIONS if config.full else CONDITIONS)
         if not config.seccomp:
             program = b""
         elif not seccomp.available():

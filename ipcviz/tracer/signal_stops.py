@@ -11,11 +11,16 @@ from ipcviz.model.signals import FIRST_REAL_TIME
 from ipcviz.tracer import mend
 from ipcviz.tracer.call_stops import EINTR, CallStops
 from ipcviz.tracer.context import Context
+from ipcviz.tracer.mappings import look_at_fault
 from ipcviz.tracer.tasks import Task
 
 FAULTS: Final = (4, 5, 7, 8, 11)
 """SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV: their siginfo has an address (sigaction(2))."""
 
+INVALID_ACCESS: Final = (7, 11)
+"""SIGBUS and SIGSEGV."""
+
+SI_KERNEL: Final = 0x80
 SIGCHLD: Final = 17
 TO_PROCESS: Final = (0, 0x80, 1, 2, 3, 4, 5, 6)
 """SI_USER, SI_KERNEL and CLD_*: codes of signals that are sent to a process, and not to one of its threads. The small
@@ -82,6 +87,9 @@ class SignalStops:
                 address=info.address if info and signo in FAULTS and info.code > 0 else 0,
                 interrupted=interrupted.name if interrupted and action != "ignore" else "",
                 value=info.value if info and info.code in QUEUED else 0,
+                fault=look_at_fault(self._context, process.pid, task.tid, info.address)
+                if info and signo in INVALID_ACCESS and 0 < info.code < SI_KERNEL
+                else None,
             )
         )
         if deferred is not None:

@@ -1,0 +1,70 @@
+"""How mappings, their pages and the bytes in them change the state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import msgspec
+
+from ipcviz.events import MapEntry, Sample
+from ipcviz.model.draft import Draft
+from ipcviz.model.state import Memory
+
+replace = msgspec.structs.replace
+
+
+def take_memory(draft: Draft, event: Sample) -> None:
+    """Pages and bytes of mapped objects as they were at one moment."""
+    for pages in event.pages:
+        draft.pages = draft.pages.set((pages.pid, pages.start), pages)
+        draft.note("pages", pages.pid, pages.start)
+    for sample in event.memory:
+        key = (sample.object, sample.pid)
+        old = draft.memory.get(key)
+        changed_at = event.t if sample.changed or old is None else old.changed_at
+        draft.memory = draft.memory.set(key, Memory(sample=sample, at=event.t, changed_at=changed_at))
+        if sample.changed:
+            draft.note("memory", sample.object)
+
+
+def forget_pages(draft: Draft, pid: int) -> None:
+    """A process's mappings are gone: an exec, or its end. What its private copies held goes with them."""
+    for key in draft.pages:
+        if key[0] == pid:
+            draft.pages = draft.pages.delete(key)
+    for where in draft.memory:
+        if where[1] == pid:
+            draft.memory = draft.memory.delete(where)
+
+
+def forget_range(draft: Draft, pid: int, start: int, length: int) -> None:
+    """What was known of the pages of mappings that begin in a range no longer holds."""
+    for key in draft.pages:
+        if key[0] == pid and start <= key[1] < start + length:
+            draft.pages = draft.pages.delete(key)
+
+
+def without(entries: tuple[MapEntry, ...], start: int, length: int) -> tuple[MapEntry, ...]:
+    """The mappings when a range is unmapped: one that it cuts leaves its ends."""
+    return tuple(part for entry in entries for part, inside in _parts(entry, start, start + length) if not inside)
+
+
+def protected(entries: tuple[MapEntry, ...], start: int, length: int, prot: str) -> tuple[MapEntry, ...]:
+    """The mappings when a range has another protection: one that it cuts becomes several, as in the kernel."""
+    return tuple(
+        replace(part, prot=prot) if inside else part
+        for entry in entries
+        for part, inside in _parts(entry, start, start + length)
+    )
+
+
+def _parts(entry: MapEntry, start: int, end: int) -> Iterator[tuple[MapEntry, bool]]:
+    """A mapping cut at a range's ends, and of each part whether it lies inside."""
+    last = entry.start + entry.length
+    cuts = sorted({entry.start, last, *(cut for cut in (start, end) if entry.start < cut < last)})
+    for low, high in pairwise(cuts):
+        part = entry
+        if high - low != entry.length:
+            part = replace(entry, start=low, length=high - low, offset=entry.offset + low - entry.start)
+        yield part, start <= low < end

@@ -1,0 +1,173 @@
+"""Shared memory in words: mappings, protections, sizes, and why an access failed."""
+
+from __future__ import annotations
+
+from ipcviz.events import Call, MapEntry, Mapped, Protected, SignalDelivered, Unmapped
+from ipcviz.model import query
+from ipcviz.model.state import State
+from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Told
+from ipcviz.narrate.words import count_bytes, is_noise, label_of, who
+
+_DEFAULT_PAGE = 4096
+
+
+def _page(state: State) -> int:
+    return state.started.page_size if state.started is not None else _DEFAULT_PAGE
+
+
+def _whole_pages(state: State, size: int) -> int:
+    page = _page(state)
+    return (size + page - 1) // page * page
+
+
+def mapped(event: Call, effect: Mapped, after: State) -> Told:
+    """A new mapping, and a warning if it is longer than what it maps."""
+    label = label_of(after, effect.object.key)
+    kind = "shared" if effect.shared else "private"
+    text = f"mapped {count_bytes(effect.length)} of {label} {kind}, {effect.prot}, at {effect.start:#x}"
+    if event.name == "shmat":
+        text = f"attached {count_bytes(effect.length)} of {label}, {effect.prot}, at {effect.start:#x}"
+    weight = NOISE if is_noise(effect.object.path) else STEP if effect.shared else DETAIL
+    if effect.size >= 0 and effect.offset + effect.length > _whole_pages(after, effect.size):
+        text += f"; it has only {count_bytes(effect.size)}: touching a page beyond its end raises SIGBUS"
+        weight = TURN
+    elif not effect.shared and "w" in effect.prot:
+        text += ": what it writes there stays its own"
+        weight = STEP
+    return text, weight, "memory", (effect.object.key,)
+
+
+def unmapped(effect: Unmapped, before: State, pid: int) -> Told | None:
+    """A mapping that went, whole or in part."""
+    entry = query.mapping_at(before, pid, effect.start, effect.length)
+    if entry is None:
+        return None
+    count = min(entry.start + entry.length, effect.start + effect.length) - max(entry.start, effect.start)
+    of = "" if count == entry.length else f" of the {count_bytes(entry.length)}"
+    text = f"unmapped {count_bytes(count)}{of} of {label_of(before, entry.object.key)} at {effect.start:#x}"
+    return text, NOISE if is_noise(entry.object.path) else STEP, "memory", (entry.object.key,)
+
+
+def reprotected(event: Call, effect: Protected, after: State) -> Told | None:
+    """A protection that changed."""
+    entry = query.mapping_at(after, event.pid, effect.start, effect.length)
+    if entry is None:
+        return None
+    allowed = {"---": "nothing may touch it", "r--": "it may only be read"}.get(effect.prot, "")
+    text = f"set the protection of {count_bytes(effect.length)} of {label_of(after, entry.object.key)} "
+    text += f"at {effect.start:#x} to {effect.prot}" + (f": {allowed}" if allowed else "")
+    return text, STEP, "memory", (entry.object.key,)
+
+
+def synced(event: Call, before: State, after: State) -> Told | None:
+    """msync(2)."""
+    if not event.object:
+        return None
+    label = label_of(after, event.object)
+    if event.error:
+        return f"got {event.error} from msync of {label}", STEP, "memory", (event.object,)
+    length = event.args.get("length", 0)
+    flags = str(event.args.get("flags", ""))
+    how = "and waited until it was" if "MS_SYNC" in flags else "without waiting for it"
+    count = count_bytes(length) if isinstance(length, int) else "some bytes"
+    return f"had {count} of {label} written to the file, {how} (msync)", STEP, "memory", (event.object,)
+
+
+def resized(event: Call, before: State, after: State) -> Told | None:
+    """ftruncate(2): and whose mappings are longer than the object now."""
+    if event.error or not event.object:
+        return None
+    length = event.args.get("length", 0)
+    if not isinstance(length, int):
+        return None
+    label = label_of(after, event.object)
+    text = f"set the size of {label} to {count_bytes(length)}"
+    beyond = [
+        row.pid
+        for row in query.mappers(after).get(event.object, ())
+        if row.entry.offset + row.entry.length > _whole_pages(after, length)
+    ]
+    if beyond:
+        names = ", ".join(who(after, pid) for pid in dict.fromkeys(beyond))
+        text += f"; {names} {'has' if len(set(beyond)) == 1 else 'have'} more than that mapped: "
+        text += "touching a page beyond the end raises SIGBUS"
+    return text, TURN if beyond else STEP, "memory", (event.object,)
+
+
+def segment_found(event: Call, before: State, after: State) -> Told | None:
+    """shmget(2)."""
+    key = event.args.get("key", 0)
+    if event.error:
+        return f"got {event.error} from shmget of key {key}", STEP, "memory", ()
+    size = event.args.get("size", 0)
+    count = f" of {count_bytes(size)}" if isinstance(size, int) and size else ""
+    name = f"key {key}" if key else "no key (IPC_PRIVATE)"
+    return f"has the System V segment {event.ret}{count}, {name}", STEP, "memory", (f"shm:{event.ret}",)
+
+
+def segment_control(event: Call, before: State, after: State) -> Told | None:
+    """shmctl(2) with IPC_RMID; other commands change nothing that is shown."""
+    if event.args.get("cmd") != "IPC_RMID":
+        return None
+    number = event.args.get("id", "?")
+    key = f"shm:{number}"
+    if event.error:
+        return f"could not remove the System V segment {number}: {event.error}", STEP, "memory", (key,)
+    attached = {row.pid for row in query.mappers(after).get(key, ())}
+    text = f"removed the System V segment {number} (IPC_RMID)"
+    if attached:
+        text += f": it stays until {', '.join(who(after, pid) for pid in sorted(attached))} detached it"
+    return text, STEP, "memory", (key,)
+
+
+def fault_words(state: State, event: SignalDelivered) -> str:
+    """Why an access to memory failed, from the signal's code and what lies at the address.
+
+    Args:
+        state: The state around it, for names.
+        event: A delivery with a `fault`.
+
+    Returns:
+        Words like `address 0x10: nothing is mapped there`.
+    """
+    at = f"address {event.address:#x}"
+    entry = event.fault.mapping if event.fault is not None else None
+    if entry is None:
+        if event.address < _page(state):
+            return f"{at}: nothing is mapped there, it is next to a null pointer"
+        return f"{at}: nothing is mapped there"
+    assert event.fault is not None
+    place = _place(state, event, entry)
+    offset = entry.offset + event.address - entry.start
+    size = event.fault.size
+    if event.code == "BUS_ADRERR":
+        if size >= 0 and offset >= size:
+            return f"{at} is byte {offset:,} of {_name(state, entry)}, past its end: it has {count_bytes(size)}"
+        return f"{at}{place}: the page could not be had (no space, or an error of the file system)"
+    if event.code == "BUS_ADRALN":
+        return f"{at}{place}: it is not aligned for that access"
+    if event.code == "SEGV_ACCERR":
+        if event.fault.execution:
+            return f"{at}{place}: that page may not be executed ({entry.prot})"
+        if entry.prot.startswith("r") and "w" not in entry.prot:
+            return f"{at}{place}: the write was refused, that page may only be read ({entry.prot})"
+        return f"{at}{place}: that page may not be touched so ({entry.prot})"
+    if event.code == "SEGV_MAPERR":
+        # The mapping came to be after the fault: another thread's, or a stack that could not grow.
+        return f"{at}: nothing was mapped there"
+    return f"{at}{place}: {event.code}"
+
+
+def _name(state: State, entry: MapEntry) -> str:
+    found = state.objects.get(entry.object.key)
+    if found is not None:
+        return found.label
+    path = entry.object.path.removesuffix(" (deleted)")
+    return path.rpartition("/")[2] or path or "private memory"
+
+
+def _place(state: State, event: SignalDelivered, entry: MapEntry) -> str:
+    kind = "shared" if entry.shared else "private"
+    if entry.object.key == "vm":
+        return f", in {entry.object.path or 'private memory'}"
+    return f", byte {entry.offset + event.address - entry.start:,} of {_name(state, entry)} ({kind})"

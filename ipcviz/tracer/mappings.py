@@ -1,0 +1,101 @@
+"""Which mappings processes can communicate by, and what fault addresses mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ipcviz.events import Fault, MapEntry
+from ipcviz.kernel import maps, ptrace, queues
+from ipcviz.model.query import mapping_at
+from ipcviz.model.state import State
+from ipcviz.tracer.context import Context
+
+
+class Mappings:
+    """Knows the private mappings that matter: those of files that others map or write.
+
+    Args:
+        context: The session's.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._private: dict[str, set[int]] = {}
+
+    def entries(self, pid: int, lines: Iterable[maps.MapLine]) -> tuple[MapEntry, ...]:
+        """A process's mappings that matter, from its /proc/PID/maps."""
+        lines = tuple(lines)
+        private = tuple(maps.private_entries(lines))
+        self.forget(pid)
+        for entry in private:
+            if "w" in entry.prot:
+                self._private.setdefault(entry.object.key, set()).add(pid)
+        wanted = [entry for entry in private if self.is_shared(entry.object.key)]
+        return tuple(sorted((*maps.shared_entries(lines), *wanted), key=lambda entry: entry.start))
+
+    def is_shared(self, key: str) -> bool:
+        """Whether others can see a file's bytes change: it is mapped shared, open for writing, or mapped by several."""
+        state = self._context.state
+        return (
+            len(self._private.get(key, ())) > 1
+            or any(entry.shared and entry.object.key == key for rows in state.mappings.values() for entry in rows)
+            or any(file.object == key and file.mode in ("w", "rw") for file in state.open_files.values())
+        )
+
+    def forget(self, pid: int) -> None:
+        """A process's mappings are gone, or are about to be read anew."""
+        for key, pids in list(self._private.items()):
+            pids.discard(pid)
+            if not pids:
+                del self._private[key]
+
+    def matters(self, pid: int, raw: tuple[int, ...]) -> bool:
+        """Whether a call about a range of memory (its first two arguments) concerns a mapping that is known."""
+        return mapping_at(self._context.state, pid, raw[0], max(raw[1], 1)) is not None
+
+    def object_at(self, pid: int, address: int) -> str:
+        """Key of the object mapped at an address; empty if that mapping is none of the known."""
+        entry = mapping_at(self._context.state, pid, address)
+        return entry.object.key if entry is not None else ""
+
+    def length_at(self, pid: int, start: int) -> int:
+        """Bytes of the known mapping that begins at an address; 0 if none does."""
+        return next((m.length for m in self._context.state.mappings.get(pid, ()) if m.start == start), 0)
+
+
+def descriptors_of(state: State, key: str) -> list[tuple[int, int]]:
+    """Processes and numbers of some descriptors that refer to an object."""
+    ofds = {ofd for ofd, file in state.open_files.items() if file.object == key}
+    found = []
+    for process in state.processes.values():
+        if process.fate == "alive" and ofds:
+            for fd, descriptor in state.tables.get(process.table, {}).items():
+                if descriptor.ofd in ofds:
+                    found.append((process.pid, fd))
+                    break
+    return found[:4]
+
+
+def size_of(state: State, pid: int, entry: MapEntry) -> int:
+    """Bytes of a mapped object; -1 if they can't be found out."""
+    key = entry.object.key
+    if key.startswith("shm:"):
+        segment = queues.segments().get(entry.object.ino)
+        return segment.size if segment is not None else -1
+    if entry.object.kind == "character device" or not entry.object.ino:
+        return -1
+    return maps.object_size(pid, entry, descriptors_of(state, key))
+
+
+def look_at_fault(context: Context, pid: int, tid: int, address: int) -> Fault | None:
+    """What lies at a fault address; None if the process's mappings can't be read."""
+    lines = maps.read_maps(pid)
+    if not lines:
+        return None
+    line = maps.line_at(lines, address)
+    if line is None:
+        return Fault()
+    entry = maps.entry_of(line)
+    registers = ptrace.get_registers(tid, context.arch)
+    execution = registers is not None and registers[context.arch.pc] == address
+    return Fault(mapping=entry, size=size_of(context.state, pid, entry), execution=execution)
