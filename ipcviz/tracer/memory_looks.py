@@ -24,12 +24,14 @@ MOST_PAGES: Final = 256
 """Pages of one mapping whose states are looked at."""
 SCANNED_PAGES: Final = 16
 """Pages of one object whose bytes are compared with those of the last look."""
+MOST_ROWS: Final = 64
+"""Mappings of one object that are looked at in one round; of more, others in the next."""
 WINDOW: Final = 256
 """Bytes of an object that are shown; more of the one that the viewer looks at."""
 WINDOW_MOST: Final = 4096
 MOST_RANGES: Final = 32
 BLOCK: Final = 64
-SECONDS: Final = 0.004
+SECONDS: Final = 0.002
 """How long one round of looks may take; what it did not come to has its turn in the next."""
 USE_SECONDS: Final = 1.0
 STALE_SECONDS: Final = 0.2
@@ -56,6 +58,8 @@ class MemoryLooks:
         self._shown: dict[Where, MemorySample] = {}
         self._use: dict[int, tuple[float, dict[int, pagemap.MappingUse]]] = {}
         self._stale: set[int] = set()
+        self._round = 0
+        self._may_walk = True
         self._turn = 0
 
     def look(
@@ -80,6 +84,8 @@ class MemoryLooks:
             self._forget(found)
         if not keys:
             return (), ()
+        self._round += 1
+        self._may_walk = True
         segments = queues.segments() if any(key.startswith("shm:") for key in keys) else {}
         deadline = time.monotonic() + SECONDS
         pages: list[PagesSample] = []
@@ -87,7 +93,7 @@ class MemoryLooks:
         done = 0
         for key in keys:
             done += 1
-            rows = tuple(row for row in found[key] if row.pid in self._context.processes)
+            rows = self._due([row for row in found[key] if row.pid in self._context.processes and only in (0, row.pid)])
             states = {row: states for row in rows if (states := self._states(row)) is not None}
             pages.extend(self._changed_pages(states))
             first = rows[0] if rows else None
@@ -106,6 +112,13 @@ class MemoryLooks:
         if not only:
             self._turn = (self._turn + done) % len(keys)
         return tuple(pages), tuple(contents)
+
+    def _due(self, rows: list[Mapper]) -> list[Mapper]:
+        """The mappings whose turn it is."""
+        if len(rows) <= MOST_ROWS:
+            return rows
+        begin = self._round * MOST_ROWS % len(rows)
+        return (rows + rows)[begin : begin + MOST_ROWS]
 
     def _forget(self, found: dict[str, tuple[Mapper, ...]]) -> None:
         """Drop what was known of mappings that are no more: one that comes to the same place is another."""
@@ -148,7 +161,9 @@ class MemoryLooks:
     def _used(self, pid: int) -> dict[int, pagemap.MappingUse]:
         at, known = self._use.get(pid, (0.0, {}))
         now = time.monotonic()
-        if now - at >= (STALE_SECONDS if pid in self._stale else USE_SECONDS):
+        if self._may_walk and now - at >= (STALE_SECONDS if pid in self._stale else USE_SECONDS):
+            # One process's a round: where many are due, each has its turn.
+            self._may_walk = False
             self._stale.discard(pid)
             starts = frozenset(entry.start for entry in self._context.state.mappings.get(pid, ()))
             known = pagemap.read_use(pid, starts) or {}
@@ -187,6 +202,9 @@ class MemoryLooks:
         where = (facts.object, facts.pid)
         before = self._images.get(where)
         shown = self._shown.get(where)
+        if not now and shown is not None:
+            # Nobody has its pages now: what was read of them last is still the best that is known.
+            now = before or {}
         changed: list[tuple[int, int]] = []
         more = False
         if before is not None:
