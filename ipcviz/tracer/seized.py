@@ -35,6 +35,18 @@ RESTARTED: Final = frozenset({"wait4", "waitid", "futex", "poll", "restart_sysca
 """Calls that the kernel starts again, as they were, after PTRACE_INTERRUPT (ERESTARTSYS and its like; signal(7)).
 read(2) of a pipe is one too, since it sleeps only while nothing has moved."""
 
+PARTIAL: Final = frozenset(
+    {
+        *("write", "writev", "pwrite64", "pwritev", "pwritev2", "sendto", "sendmsg", "sendmmsg", "sendfile"),
+        *("readv", "recvfrom", "recvmsg", "recvmmsg", "splice", "tee", "vmsplice", "copy_file_range"),
+    }
+)
+"""Calls that come back with what they have moved so far if they are cut short. A thread that was seen asleep in one is
+never asked to stop, not even while it runs: it may have been woken for the rest of that very call."""
+
+LOOKS_FIRST: Final = 4
+"""How many samples look at a thread before it may be asked to stop while it runs."""
+
 LOOK_SECONDS: Final = 0.002
 """How long one sample waits for a thread that works to come out of its call."""
 LOOKS: Final = 4
@@ -141,6 +153,7 @@ class SeizedEngine(Engine):
         """Bring threads that don't stop at their calls yet to a stop, where that is not felt."""
         left = [task for task in process.tasks.values() if not task.caught]
         for task in left:
+            task.looks += 1
             if not task.asked and (self._may_interrupt(task) or (self._ran(task) and self._comes_out(task))):
                 task.asked = ptrace.interrupt(task.tid)
         if not left:
@@ -175,7 +188,8 @@ class SeizedEngine(Engine):
         if call is None:
             return False
         if call.running:
-            return True
+            # It may have been woken in the middle of a call, and /proc does not say of which.
+            return task.looks > LOOKS_FIRST and not task.moves
         task.inside = (call.number, call.args)
         name = self._context.names.get(call.number, "")
         if name == "read":
@@ -183,6 +197,7 @@ class SeizedEngine(Engine):
                 return stat.S_ISFIFO(os.stat(f"/proc/{pid}/fd/{call.args[0] & 0xFFFFFFFF}").st_mode)
             except OSError:
                 return False
+        task.moves |= name in PARTIAL
         return name in RESTARTED
 
     def _event_stop(self, task: Task, signo: int) -> None:

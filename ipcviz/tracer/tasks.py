@@ -56,6 +56,8 @@ class Task:
         caught: Attached: it was resumed so that it stops at its next call.
         asked: Attached: it was asked to stop (PTRACE_INTERRUPT), and has not yet.
         inside: Attached: the number and arguments of the call that it slept in when it was asked; -1 if it ran.
+        looks: Attached: samples that have looked at it.
+        moves: Attached: it was seen asleep in a call that comes back with a part if it is cut short.
         switches: Attached: its context switches at the last look; -1 before it.
     """
 
@@ -71,6 +73,8 @@ class Task:
     caught: bool = False
     asked: bool = False
     inside: tuple[int, tuple[int, ...]] = (-1, ())
+    looks: int = 0
+    moves: bool = False
     switches: int = -1
 
 

@@ -59,6 +59,13 @@ class Attached(Watched):
         argv = [sys.executable, "-m", "ipcviz", "attach", "--jsonl", "-o", str(bench.stream), *options]
         self.process = bench.start([*argv, *map(str, pids)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
+    def __enter__(self) -> Attached:
+        """From when it has looked for the first time: on a busy machine its start alone may take long."""
+        for _ in self._patiently():
+            if self.read().threads or self.process.poll() is not None:
+                break
+        return self
+
     def leave(self, signo: int = signal.SIGTERM) -> None:
         """Detach, and wait until that is so."""
         self.until(lambda state: state.started is not None)
