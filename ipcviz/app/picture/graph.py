@@ -15,8 +15,8 @@ from ipcviz.model.state import Object, State
 __all__ = ["KEPT", "build"]
 
 _MEMORY: Final = frozenset({"shared memory", "memfd", "anonymous memory"})
-_CELLS: Final = 40
-_ROOM: Final = (20, 60)
+_CELLS: Final = 60
+_ROOM: Final = (14, 60)
 """A node for each so many cells of the screen, between these bounds: what is more is folded."""
 
 

@@ -28,6 +28,9 @@ _WIDTHS: Final = (
 )
 # heights: process, gap; the same
 _HEIGHTS: Final[tuple[tuple[int, int], ...]] = ((5, 2), (5, 1), (4, 1), (3, 1), (3, 0), (1, 0))
+_SMALL: Final = (6, 4)
+_CRAMPED: Final = 2
+"""From these widths and heights on, so many steps below what there is room for are too many for nothing to move."""
 _LINE_WIDTH: Final = 30
 """A process drawn as a single line wants this many cells."""
 
@@ -75,18 +78,28 @@ def arrange(scene: Scene, size: tuple[int, int], previous: Layout | None = None)
     if previous is not None and previous.size == size:
         if previous.shape == shape:
             return previous
-        kept = _keep(scene, previous, shape)
+        cells = rank(scene)
+        kept = None if _cramped(scene, cells, previous) else _keep(scene, cells, previous, shape)
         if kept is not None:
             return kept
-    cells = rank(scene)
+    else:
+        cells = rank(scene)
     made = _place(scene, cells, _scale(scene, cells, size), size, shape, None)
     assert made is not None, "only a layout that must keep places can fail"
     return made
 
 
-def _keep(scene: Scene, previous: Layout, shape: tuple[object, ...]) -> Layout | None:
+def _cramped(scene: Scene, cells: dict[str, Cell], previous: Layout) -> bool:
+    """Whether the old places were made for so much more that the boxes could be far larger now."""
+    wide, tall = _scale(scene, cells, previous.size)
+    return any(
+        before >= small and before - now >= _CRAMPED
+        for before, now, small in zip(previous.scale, (wide, tall), _SMALL, strict=True)
+    )
+
+
+def _keep(scene: Scene, fresh: dict[str, Cell], previous: Layout, shape: tuple[object, ...]) -> Layout | None:
     """The layout with the old places kept and the new nodes put in, or None if that can't be."""
-    fresh = rank(scene)
     nodes = {n.id: n for n in scene.nodes}
     cells = {i: previous.cells[i] for i in fresh if i in previous.cells}
     if not cells:
@@ -142,6 +155,8 @@ def _column_widths(scene: Scene, cells: dict[str, Cell], scale: tuple[int, int])
             want = max(end, min(channel, len(node.title) + 4))
         elif node.kind in ("memory", "semaphore"):
             want = max(channel, min(20, max((len(line.text) for line in node.lines), default=0) + 4))
+        elif node.kind == "group":
+            want = max(channel, min(16, len(node.title) + 4))
         else:
             want = channel
         found[column] = max(found.get(column, 0), want)
