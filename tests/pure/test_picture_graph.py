@@ -226,3 +226,18 @@ def test_waiters_have_the_names_of_their_roles_and_a_short_form():
     block = nodes(systems.mmap_queue(), roles={32: "consumer"})["o:8:300"]
     assert [line.text for line in block.lines][2] == "M3 = 0 ←consumer"
     assert block.lines[2].short == "M3 = 0 ←1"
+
+
+def test_channels_that_run_parallel_are_one():
+    m = systems.Maker()
+    m.launch(5, "sh")
+    m.fork(5, 6, "reader")
+    for number in range(10):
+        thing = systems.pipe(100 + number)
+        m.open(5, 10 + number, thing, "w")
+        m.open(6, 10 + number, thing, "r")
+    found = nodes(m.state)
+    group = next(n for n in found.values() if n.kind == "group")
+    assert group.title == "pipe x10"
+    assert flows(m.state) == {("p:5", group.id), (group.id, "p:6")}
+    assert len(nodes(m.state, opened=frozenset({str(group.select[1])}))) == 12

@@ -240,3 +240,11 @@ def test_a_make_folds_by_what_its_processes_do():
         m.close(pid + 1, 3, 4)
     titles = [n.title for n in build(m.state, size=(80, 10)).nodes]
     assert sorted(titles) == ["as x16", "cc1 x16", "gcc x16", "make", "pipe x16", "sh x16"]
+
+
+def test_places_that_were_left_by_others_are_given_up_when_the_rest_would_have_to_be_scrolled_to():
+    size = (60, 6)
+    crowded = arrange(build(systems.client_server(9), most=99), size)
+    assert crowded.extent[1] > size[1]
+    late = arrange(build(systems.pipeline_full()), size, crowded)
+    assert late.extent[1] == size[1]

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ipcviz.app.picture.scene import Edge, Line, Node, Scene
+from ipcviz.app.picture.scene import ENDS, TUBES, Edge, Line, Node, Scene
 
 LEAST: Final = 4
 """Fewer alike processes than this are not worth a group while there is room."""
@@ -45,9 +45,10 @@ _WORDS: Final = {
 def fold(scene: Scene, opened: frozenset[str] = frozenset(), most: int = 14, room: int = 60, level: int = 0) -> Scene:
     """The scene with as much folded as must be.
 
-    The levels: 0 nothing; 1 processes of one name, parent and connections; 2 of one name and parent; 3 whose ancestors
-    have the same names, too; 4 of one name and parent with all their descendants; 5 of one name, wherever they are;
-    6 so many of them, and of what lies between them, as there is room for, and the rest as one.
+    The levels: 0 nothing but channels and files that run parallel, at any level; 1 processes of one name, parent and
+    connections; 2 of one name and parent; 3 whose ancestors have the same names, too; 4 of one name and parent with all
+    their descendants; 5 of one name, wherever they are; 6 so many of them, and of what lies between them, as there is
+    room for, and the rest as one.
 
     Args:
         scene: Everything.
@@ -62,7 +63,7 @@ def fold(scene: Scene, opened: frozenset[str] = frozenset(), most: int = 14, roo
     processes = [n for n in scene.nodes if n.kind == "process"]
     few = len(processes) <= (most if not level else int(most * _EASE))
     for step in range(max(0, level - 1) if few else max(1, level - 1), _LAST + 1):
-        folded, extra = _folded(scene, processes, step, opened, room) if step else (scene, 0)
+        folded, extra = _folded(scene, processes, step, opened, room)
         space = min(LIMIT, (room if step else max(room, _CHAIN)) + extra)
         if step == _LAST or len(folded.nodes) <= (space if step >= level else int(space * _EASE)):
             return replace(folded, level=step)
@@ -252,8 +253,6 @@ def _rest(into: dict[str, str], processes: list[Node], opened: frozenset[str], r
 
 def _things(scene: Scene, into: dict[str, str], opened: frozenset[str], level: int) -> list[Node]:
     """Fold what has the same connections with the groups; what lies within one goes into it, and is returned."""
-    if not into and level < _LAST:
-        return []
     groups = set(into.values())
     near: dict[str, set[tuple[str, bool, str]]] = defaultdict(set)
     for edge in scene.edges:
@@ -270,11 +269,12 @@ def _things(scene: Scene, into: dict[str, str], opened: frozenset[str], level: i
         if len(others) == 1 and others <= groups and len({inward for _, inward, _ in near[node.id]}) == 2:
             into[node.id] = next(iter(others))
             within.append(node)
-        elif others & groups or level >= _LAST:
+        elif others & groups or level >= _LAST or node.kind in TUBES | ENDS:
             same[node.kind, tuple(sorted(near[node.id]))].append(node)
     for (kind, around), nodes in same.items():
         group = "e:" + ":".join((kind, *sorted({other for other, _, _ in around})))
-        if len(nodes) > 1 and group not in opened:
+        enough = 2 if level >= _LAST or any(other in groups for other, _, _ in around) else LEAST
+        if len(nodes) >= enough and around and group not in opened:
             into.update(dict.fromkeys((n.id for n in nodes), group))
     return within
 

@@ -31,6 +31,8 @@ _HEIGHTS: Final[tuple[tuple[int, int], ...]] = ((5, 2), (5, 1), (4, 1), (3, 1), 
 _SMALL: Final = (6, 4)
 _CRAMPED: Final = 2
 """From these widths and heights on, so many steps below what there is room for are too many for nothing to move."""
+_SMALLER: Final = 0.8
+"""A layout that has to be scrolled is made anew when this share of its width or height is enough."""
 _LINE_WIDTH: Final = 30
 """A process drawn as a single line wants this many cells."""
 
@@ -90,8 +92,12 @@ def arrange(scene: Scene, size: tuple[int, int], previous: Layout | None = None)
 
 
 def _cramped(scene: Scene, cells: dict[str, Cell], previous: Layout) -> bool:
-    """Whether the old places were made for so much more that the boxes could be far larger now."""
+    """Whether the old places were made for so much more that the boxes could be far larger, or all be seen, now."""
     wide, tall = _scale(scene, cells, previous.size)
+    need = _total(_column_widths(scene, cells, (wide, tall)), _WIDTHS[wide][3]), _bottom(scene, cells, tall)[0]
+    for have, now, room in zip(previous.extent, need, previous.size, strict=True):
+        if have > room and now < have * _SMALLER:
+            return True
     return any(
         before >= small and before - now >= _CRAMPED
         for before, now, small in zip(previous.scale, (wide, tall), _SMALL, strict=True)
