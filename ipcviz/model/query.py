@@ -302,6 +302,21 @@ def _name(state: State, pid: int, tid: int = 0) -> str:
     return f"{name}[{pid}/{tid}]" if tid and tid != pid else f"{name}[{pid}]"
 
 
+def _ready(state: State, pid: int, watched: str) -> str:
+    """What poll, select or epoll waits for: `until P1 or S2 is ready`."""
+    labels: list[str] = []
+    for word in watched.split():
+        thing = object_behind(state, pid, int(word.rstrip("rw")))
+        label = thing.label if thing is not None else f"descriptor {word.rstrip('rw')}"
+        if label not in labels:
+            labels.append(label)
+    if not labels:
+        return "until a descriptor is ready"
+    if len(labels) > 6:
+        return f"until one of {', '.join(labels[:5])} and {len(labels) - 5} more is ready"
+    return f"until {' or '.join((', '.join(labels[:-1]), labels[-1])) if labels[:-1] else labels[0]} is ready"
+
+
 def _lock(state: State, thread: Thread, call: CallInProgress, fd: int) -> tuple[str, tuple[int, ...]]:
     """Why a thread sleeps in flock or fcntl, and who could end it."""
     descriptor = table_of(state, thread.pid).get(fd)
@@ -399,7 +414,7 @@ def _wait(state: State, thread: Thread, call: CallInProgress) -> Wait:
     if call.name in _FOR_TIME:
         return made("for time to pass", "idle")
     if call.name in _FOR_READY:
-        return made("until a descriptor is ready", "idle")
+        return made(_ready(state, thread.pid, str(call.args.get("watched", ""))), "idle")
     reason, kind = _OTHER.get(call.name, ("", "blocked"))
     return made(reason, kind)
 

@@ -15,7 +15,7 @@ from ipcviz.model.query import table_of
 from ipcviz.tracer import breakpoints, escape, mend
 from ipcviz.tracer.calls import ADDRESSED, CONDITIONS, DATA, KNOWN, MAP_ANONYMOUS, MARKER_PATH, NO_RETURN
 from ipcviz.tracer.context import Context
-from ipcviz.tracer.decode import Word, decode_arguments, taken
+from ipcviz.tracer.decode import Word, decode_arguments, taken, watched
 from ipcviz.tracer.effects import Effects, Returned, removed_name
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
@@ -355,7 +355,8 @@ class CallStops:
             look = procfs.read_stat(task.process.pid, tid)
             if look is None or look.state not in "SD":
                 continue
-            name, args, key = entered.name, entered.args, entered.object
+            name, key = entered.name, entered.object
+            args = {**entered.args, **watched(tid, name, entered.raw)}
             if name in OPENS:
                 key = self._fifo_key(task.process.pid, str(args.get("path", "")))
             if key:

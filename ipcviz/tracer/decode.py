@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ipcviz.events.signals import signal_name
-from ipcviz.kernel import memory
+from ipcviz.kernel import memory, procfs
 from ipcviz.tracer.calls import KNOWN, LOCK_COMMANDS
 
 Word = int | str
@@ -344,6 +344,43 @@ def taken(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
         found = memory.read(tid, raw[3], 4)
         return {"taken": int.from_bytes(found, "little")} if found and len(found) == 4 else {}
     return {}
+
+
+_WATCHED: Final = 64
+"""Descriptors of one poll, select or epoll that are read at most."""
+POLLIN: Final = 1
+POLLOUT: Final = 4
+
+
+def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
+    """The descriptors that a sleeping poll, select or epoll_wait watches, as `watched`: `3r 5rw` (poll(2)).
+
+    They are read while it sleeps: from its memory, which the kernel has read at the entry, and for epoll from fdinfo.
+    """
+    found: list[tuple[int, int]] = []
+    if name in ("poll", "ppoll"):
+        data = memory.read(tid, raw[0], 8 * min(raw[1], _WATCHED)) if raw[0] and raw[1] else None
+        found = [
+            (fd, events) for fd, events, _ in struct.iter_unpack("=ihh", (data or b"")[: len(data or b"") // 8 * 8])
+        ]
+    elif name in ("select", "pselect6"):
+        sets = [memory.read(tid, address, 128) or b"" if address else b"" for address in raw[1:3]]
+        for fd in range(min(raw[0] & 0xFFFFFFFF, 1024)):
+            bits = [len(one) > fd // 8 and bool(one[fd // 8] >> fd % 8 & 1) for one in sets]
+            if any(bits):
+                found.append((fd, POLLIN * bits[0] | POLLOUT * bits[1]))
+    elif name.startswith("epoll_"):
+        facts = procfs.read_fdinfo(tid, raw[0] & 0x7FFFFFFF)
+        for line in facts.extra.get("tfd", ()) if facts is not None else ():
+            words = line.split()
+            if len(words) >= 3:
+                found.append((int(words[0]), int(words[2], 16)))
+    shown = [
+        f"{fd}{'r' if events & POLLIN else ''}{'w' if events & POLLOUT else ''}"
+        for fd, events in found[:_WATCHED]
+        if fd >= 0
+    ]
+    return {"watched": " ".join(shown)} if shown else {}
 
 
 def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:

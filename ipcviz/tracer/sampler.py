@@ -31,7 +31,7 @@ from ipcviz.model.query import Holder, holders, table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.calls import DATA, KNOWN
 from ipcviz.tracer.context import Context
-from ipcviz.tracer.decode import Word, decode_arguments
+from ipcviz.tracer.decode import Word, decode_arguments, watched
 from ipcviz.tracer.futex_looks import FutexLooks
 from ipcviz.tracer.lock_looks import LockLooks
 from ipcviz.tracer.mappings import Mappings
@@ -323,6 +323,7 @@ class Sampler:
             return
         task.sampled_call = mark
         args = decode_arguments(tid, name, numbers) if name in KNOWN else {}
+        args.update(watched(tid, name, numbers))
         semaphore = self._semaphore_at(pid, numbers[0]) if name == "futex" and numbers else ""
         if name in ("semop", "semtimedop") and isinstance(args.get("id"), int):
             self.system_v.add(int(args["id"]))

@@ -89,6 +89,8 @@ def wait_words(state: State, wait: query.Wait) -> str:
     reason = wait.reason.partition(":")[0]
     if wait.reason in _IDLE and wait.call not in ("read", "accept", "accept4"):
         return _IDLE[wait.reason] if wait.reason != "for a signal" else f"{wait.call.removeprefix('rt_')}: a signal"
+    if wait.reason.startswith("until ") and wait.reason.endswith(" is ready"):
+        return visible(f"{wait.call}: {wait.reason.removeprefix('until ').removesuffix(' is ready')}")
     call = wait.call if wait.fd < 0 else f"{wait.call}({wait.fd})"
     on = ""
     if wait.semaphore and wait.semaphore in state.semaphores:
