@@ -51,6 +51,8 @@ class _Room:
         self.local_address = ctypes.addressof(self.local)
         self.remote = (_IoVec * IOV_MAX)()
         self.remote_address = ctypes.addressof(self.remote)
+        self.first = self.remote[0]
+        self.view = memoryview(self.buffer).cast("B")
 
 
 _small = _Room(16384)
@@ -115,8 +117,14 @@ def read(pid: int, address: int, length: int) -> bytes | None:
     if not 0 < address < _ADDRESS_END:
         return None
     length = min(length, MOST)
-    found = _gather(pid, [(address, length)], length)
-    return found or None
+    room = _room(length)
+    room.first.base, room.first.length, room.local.length = address, length, length
+    got = _readv(pid, room.local_address, 1, room.remote_address, 1, 0)
+    if got > 0:
+        return room.view[:got].tobytes()
+    if ctypes.get_errno() in (errno.ENOSYS, errno.EPERM):
+        return _through_file(pid, [(address, length)])
+    return None
 
 
 def read_string(pid: int, address: int, limit: int = 4096) -> bytes | None:

@@ -102,6 +102,9 @@ class _IoVec(ctypes.Structure):
 
 _INFO_SIZE: Final = 88
 _info = ctypes.create_string_buffer(_INFO_SIZE)
+_info_address: Final = ctypes.addressof(_info)
+_info_view: Final = memoryview(_info).cast("B")
+_NO_ARGUMENTS: Final = (0, 0, 0, 0, 0, 0)
 _ENTRY: Final = struct.Struct("=B3xIQQQ6Q")
 _EXIT: Final = struct.Struct("=B3xIQQqB")
 _HEAD: Final = struct.Struct("=B3xIQQ")
@@ -137,17 +140,16 @@ def event_message(tid: int) -> int | None:
 
 def syscall_info(tid: int) -> SyscallInfo | None:
     """Which system call a tracee stands at, in one form for every architecture (Linux 5.3 and later)."""
-    if _ptrace(GET_SYSCALL_INFO, tid, _INFO_SIZE, ctypes.addressof(_info)) == -1:
+    if _ptrace(GET_SYSCALL_INFO, tid, _INFO_SIZE, _info_address) == -1:
         return None
-    raw = _info.raw
-    op = raw[0]
-    if op in (SYSCALL_INFO_ENTRY, SYSCALL_INFO_SECCOMP):
-        _, arch, pc, sp, number, a, b, c, d, e, f = _ENTRY.unpack_from(raw)
-        return SyscallInfo(op, arch, pc, sp, number, (a, b, c, d, e, f))
+    op = _info_view[0]
     if op == SYSCALL_INFO_EXIT:
-        _, arch, pc, sp, result, is_error = _EXIT.unpack_from(raw)
-        return SyscallInfo(op, arch, pc, sp, result=result, is_error=bool(is_error))
-    _, arch, pc, sp = _HEAD.unpack_from(raw)
+        _, arch, pc, sp, result, is_error = _EXIT.unpack_from(_info_view)
+        return SyscallInfo(op, arch, pc, sp, -1, _NO_ARGUMENTS, result, is_error != 0)
+    if op in (SYSCALL_INFO_ENTRY, SYSCALL_INFO_SECCOMP):
+        _, arch, pc, sp, number, a, b, c, d, e, f = _ENTRY.unpack_from(_info_view)
+        return SyscallInfo(op, arch, pc, sp, number, (a, b, c, d, e, f))
+    _, arch, pc, sp = _HEAD.unpack_from(_info_view)
     return SyscallInfo(op, arch, pc, sp)
 
 

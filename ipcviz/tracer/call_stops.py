@@ -90,7 +90,8 @@ class CallStops:
             self._leave(task, info)
 
     def _enter(self, task: Task, info: ptrace.SyscallInfo) -> None:
-        self.settle(task, info)
+        if task.deferred is not None or task.semaphore:
+            self.settle(task, info)
         interrupted, task.interrupted = task.interrupted, None
         if interrupted is not None and info.number in (self._restart, interrupted[0].number):
             # The kernel starts the interrupted call again: it is still the same call.
@@ -99,10 +100,13 @@ class CallStops:
             task.entered.announced = thread is not None and thread.waiting is not None
             return
         name = self._context.names.get(info.number, "")
-        if name in MARKER_PATH and info.arch == self._context.arch.audit:
+        if info.arch != self._context.arch.audit:
+            task.entered = None
+            return
+        if name in MARKER_PATH:
             looked_for = memory.read_string(task.tid, info.args[MARKER_PATH[name]], len(MARKER_PREFIX) + MARKER_LIMIT)
             self._mark(task, os.fsdecode(looked_for or b""))
-        if name not in KNOWN or info.arch != self._context.arch.audit or not self._is_wanted(task, name, info.args):
+        if name not in KNOWN or not self._is_wanted(task, name, info.args):
             task.entered = None
             return
         if name in ("clone", "clone3"):
@@ -121,7 +125,9 @@ class CallStops:
             task.entered = None
             return
         args = decode_arguments(task.tid, name, info.args)
-        self._mark(task, str(args.get("path", "")))
+        path = args.get("path")
+        if isinstance(path, str):
+            self._mark(task, path)
         data = b""
         if name in OUTGOING:
             data = memory.read(task.tid, info.args[1], min(info.args[2], self._context.config.data_bytes)) or b""
@@ -400,11 +406,8 @@ class CallStops:
 
 
 def _matters(name: str, raw: tuple[int, ...]) -> bool:
-    """Whether a call meets its mark's condition: in full mode it is stopped at whether it does or not."""
-    conditions = CONDITIONS.get(name)
-    if conditions is None:
-        return True
-    for condition in conditions:
+    """Whether a call that has conditions meets one of them: in full mode it is stopped at whether it does or not."""
+    for condition in CONDITIONS[name]:
         value = raw[condition.argument] & 0xFFFFFFFF
         bits = getattr(condition, "bits", None)
         if (value & bits) if bits is not None else (value in getattr(condition, "values", ())):

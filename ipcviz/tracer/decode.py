@@ -71,11 +71,12 @@ def _signed(value: int, bits: int) -> int:
 
 
 def _int(value: int) -> Word:
-    return _signed(value, 32)
+    value &= 0xFFFFFFFF
+    return value - 0x100000000 if value > 0x7FFFFFFF else value
 
 
 def _long(value: int) -> Word:
-    return _signed(value, 64)
+    return value if value < 1 << 63 else _signed(value, 64)
 
 
 def _hex(value: int) -> Word:
@@ -335,6 +336,14 @@ FROM_MEMORY: Final[dict[str, Callable[[int, int], Word]]] = {
 }
 
 
+_ALL_PLAIN: Final = {
+    name: tuple((argument, PLAIN[kind]) for argument, kind in signature.arguments)
+    for name, signature in KNOWN.items()
+    if all(kind in PLAIN for _, kind in signature.arguments)
+}
+"""Decoders of the calls whose arguments need no look into memory: the most frequent ones are among them."""
+
+
 def taken(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
     """What a call that took a message says of it: `taken` is its type (msgrcv) or its priority (mq_timedreceive)."""
     if name == "msgrcv":
@@ -391,6 +400,9 @@ def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Wor
         name: The call.
         raw: Its six argument registers.
     """
+    decoders = _ALL_PLAIN.get(name)
+    if decoders is not None:
+        return {argument: decode(value) for (argument, decode), value in zip(decoders, raw, strict=False)}
     args: dict[str, Word] = {}
     for (argument, kind), value in zip(KNOWN[name].arguments, raw, strict=False):
         plain = PLAIN.get(kind)

@@ -12,6 +12,8 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Call, Dropped, Event, Sample
+from ipcviz.model.calls import MOVES, READS, WRITES
+from ipcviz.model.query import table_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.tracer.wire import frame
@@ -32,6 +34,7 @@ class Emitter:
 
     def __init__(self, channel: socket.socket, *, lossless: bool = False) -> None:
         self.state = State()
+        self._number = 0
         self._channel = channel
         self._lossless = lossless
         self._encoder = msgspec.msgpack.Encoder()
@@ -56,17 +59,37 @@ class Emitter:
     @property
     def next_number(self) -> int:
         """The number of the next event."""
-        return self.state.n + 1
+        return self._number + 1
 
     def emit(self, event: Event) -> None:
         """Take an event into the state and the stream. Its `n` must be `next_number`."""
-        self.state = reduce(self.state, event)
+        self._number = event.n
+        if not (isinstance(event, Call) and self._says_nothing_new(event)):
+            self.state = reduce(self.state, event)
         if self._backlog_bytes > BACKLOG_LIMIT and isinstance(event, Call | Sample) and not self._essential(event):
             self._dropped += 1
             return
         self._pending.append(event)
         if len(self._pending) >= FLUSH_EVENTS:
             self.flush()
+
+    def _says_nothing_new(self, event: Call) -> bool:
+        """Whether a call changes only counts of bytes and calls, which nobody in the tracer asks for.
+
+        Almost all calls of a busy program are of this kind. What the tracer does ask for is left as it is by them: who
+        holds what, whether a thread waits, and which descriptors were used.
+        """
+        if event.effects or event.name in MOVES:
+            return False
+        state = self.state
+        thread = state.threads.get(event.tid)
+        if thread is None or thread.state != "R" or thread.waiting is not None or thread.semaphore:
+            return False
+        fd = event.args.get("fd")
+        if not isinstance(fd, int):
+            return True
+        descriptor = table_of(state, event.pid).get(fd)
+        return descriptor is None or descriptor.used or not (event.name in READS or event.name in WRITES)
 
     @staticmethod
     def _essential(event: Call | Sample) -> bool:
@@ -89,6 +112,7 @@ class Emitter:
         if self._dropped and self._backlog_bytes < BACKLOG_LIMIT // 2:
             dropped, self._dropped = self._dropped, 0
             event = Dropped(t=self.now(), n=self.next_number, events=dropped)
+            self._number = event.n
             self.state = reduce(self.state, event)
             self._pending.append(event)
         if self._pending:

@@ -44,6 +44,10 @@ OPTIONS: Final = (
     | ptrace.O_EXITKILL
 )
 
+# Wait statuses (waitpid(2), ptrace(2)): stopped, by which signal, and in the third byte by which event.
+AT_CALL: Final = ptrace.SYSCALL_TRAP << 8 | 0x7F
+AT_MARK: Final = ptrace.EVENT_SECCOMP << 16 | ptrace.SIGTRAP << 8 | 0x7F
+
 QUIET_SECONDS: Final = 1.0
 """How long a sampled process has to be below its budget before its calls are traced in full again."""
 
@@ -138,25 +142,29 @@ class Engine:
 
     def take(self, tid: int, status: int) -> None:
         """Handle one result of waitpid."""
+        task = self._context.tasks.get(tid)
+        if task is not None and self._decodes(task.process):
+            # The most frequent stops first: those at system calls.
+            if status == AT_CALL:
+                self._calls.at_call(task)
+                self.resume(task)
+                return
+            if status == AT_MARK:
+                self._calls.at_mark(task)
+                self.resume(task)
+                return
         if os.WIFEXITED(status) or os.WIFSIGNALED(status):
             self._ended(tid, status)
             return
         if not os.WIFSTOPPED(status):
             return
-        task = self._context.tasks.get(tid)
         if task is None:
             # A child's first stop can come before its parent's fork event.
             self._early[tid] = (status, time.monotonic())
             return
         signo = os.WSTOPSIG(status)
         event = status >> 16
-        if signo == ptrace.SYSCALL_TRAP:
-            if self._decodes(task.process):
-                self._calls.at_call(task)
-            self.resume(task)
-        elif event == ptrace.EVENT_SECCOMP:
-            if self._decodes(task.process):
-                self._calls.at_mark(task)
+        if signo == ptrace.SYSCALL_TRAP or event == ptrace.EVENT_SECCOMP:
             self.resume(task)
         elif event == ptrace.EVENT_STOP:
             self._event_stop(task, signo)
@@ -172,12 +180,13 @@ class Engine:
 
     def resume(self, task: Task, signo: int = 0) -> None:
         """Let a thread go on, to the return of its call, its next call, or its next marked call."""
-        process = task.process
-        traced = self._stops_at_calls(process) and self._decodes(process)
         if task.entered is not None:
             self._calls.watch(task)
-        if task.entered is not None or task.interrupted is not None:
             traced = True
+        elif task.interrupted is not None:
+            traced = True
+        else:
+            traced = self._stops_at_calls(task.process) and self._decodes(task.process)
         if not ptrace.resume(task.tid, ptrace.SYSCALL if traced else ptrace.CONT, signo):
             # It was killed meanwhile; its end comes by waitpid.
             return

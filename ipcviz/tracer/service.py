@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import os
 import platform
 import select
@@ -16,7 +17,7 @@ import msgspec
 
 from ipcviz import __version__
 from ipcviz.events import AnyCommand, Finished, Input, Output, Peek, Quit, Resize, SendSignal, Started, Trouble
-from ipcviz.kernel import descriptors, procfs, ptrace, seccomp
+from ipcviz.kernel import descriptors, procfs, ptrace, seccomp, signals
 from ipcviz.kernel.arch import Arch, native
 from ipcviz.kernel.memory import PAGE_SIZE
 from ipcviz.tracer import attach, launch
@@ -30,6 +31,9 @@ from ipcviz.tracer.wire import Unframer
 
 SAMPLE_SHARE: Final = 0.25
 """At most this part of the tracer's time goes into samples: where one takes long, they come less often."""
+
+STOPS_AT_ONCE: Final = 500
+"""Stops that are handled before the loop looks after everything else."""
 
 CHUNK: Final = 65536
 
@@ -170,10 +174,12 @@ class Service:
         wake_read, wake_write = os.pipe()
         for fd in (wake_read, wake_write):
             os.set_blocking(fd, False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        # A signal at each stop would cost as much as the stop: it is blocked, and heard by a descriptor.
+        children = signals.open_signalfd({signal.SIGCHLD})
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         self._poll = select.epoll()
         self._poll.register(wake_read, select.EPOLLIN)
+        self._poll.register(children, select.EPOLLIN)
         self._poll.register(self._channel, select.EPOLLIN)
         if self._failed >= 0:
             self._poll.register(self._failed, select.EPOLLIN)
@@ -203,9 +209,9 @@ class Service:
                 continue
             timeout = min(next_sample - now, 0.004 if engine.pending_waits() else 1.0)
             for fd, _ in self._poll.poll(timeout):
-                if fd == wake_read:
+                if fd in (children, wake_read):
                     with contextlib.suppress(BlockingIOError):
-                        os.read(wake_read, CHUNK)
+                        os.read(fd, CHUNK)
                 elif fd == self._channel.fileno():
                     self._take_commands(engine)
                 elif fd == self._master:
@@ -220,12 +226,13 @@ class Service:
         if isinstance(engine, Watcher):
             return
         gently = isinstance(engine, SeizedEngine)
-        for _ in range(500):
+        take, flush_if_due = engine.take, self._emitter.flush_if_due
+        for _ in range(STOPS_AT_ONCE):
             came = ptrace.wait_gently(engine.knows) if gently else ptrace.wait()
             if came is None or came[0] == 0:
                 return
-            engine.take(*came)
-            self._emitter.flush_if_due()
+            take(*came)
+            flush_if_due()
 
     def _executed_or_not(self) -> None:
         """The child has executed the command (the pipe closed), or says why it could not."""
@@ -368,10 +375,18 @@ class Service:
                 time.sleep(0.001)
 
 
+def _spare_collections() -> None:
+    """Look for cycles of garbage rarely: events and states have none, and each look goes through all that is known."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+
+
 def main(fd: int) -> None:
     """Run a session on an inherited socket."""
     os.set_inheritable(fd, False)
     launch.shield()
+    _spare_collections()
     channel = socket.socket(fileno=fd)
     service = Service(channel)
     for signo in (signal.SIGTERM, signal.SIGHUP):
