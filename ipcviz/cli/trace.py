@@ -11,6 +11,7 @@ import signal
 import sys
 import termios
 import threading
+import time
 import tty
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from ipcviz.tracer.config import LaunchConfig
 
 ENDING: Final = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 SI_KERNEL: Final = 0x80
+NEWS_SECONDS: Final = 0.2
+"""How long the news that a process was made may be under way, while the tracer gathers events and others run."""
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -141,10 +144,20 @@ def _sort_signals(session: LiveSession) -> None:
     while True:
         info = signal.sigwaitinfo(ENDING)
         from_terminal = info.si_signo in (signal.SIGINT, signal.SIGQUIT) and info.si_code == SI_KERNEL
-        if not from_terminal and not session.observes(info.si_pid):
+        if not from_terminal and not _observed(session, info.si_pid):
             session.killed_by = info.si_signo
             session.send(Quit())
             return
+
+
+def _observed(session: LiveSession, pid: int) -> bool:
+    """Whether a process is one of those observed: one that has just begun may be quicker than the news of it."""
+    deadline = time.monotonic() + NEWS_SECONDS
+    while not session.observes(pid):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 @contextmanager
