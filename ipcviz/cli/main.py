@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "list": ("ipcviz.cli.list:list_scenarios", "List the scenarios."),
     "check": ("ipcviz.cli.check:check", "Check the scenario in a folder."),
     "new": ("ipcviz.cli.new:new", "Make a new scenario in a folder."),
+    "bench": ("ipcviz.cli.bench:bench", "Measure what watching costs here."),
 }
 """Where each command is, and what it does in a line."""
 

@@ -1,0 +1,1 @@
+"""What watching costs: measured in pairs, against doing without and against other tools."""

@@ -1,0 +1,165 @@
+"""Start-up of the screen, and how many frames a second it draws under load."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import select
+import signal
+import sys
+import termios
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from ipcviz.app.app import IpcvizApp
+from ipcviz.bench.measure import Measurement, compared, pairs
+from ipcviz.events import AnyCommand, Call, Event, Forked, ObjectInfo, Started, Table, TableEntry
+
+ROWS: Final = 36
+COLUMNS: Final = 120
+MARK: Final = "for time to pass"
+"""What the screen says of `sleep` once it is of use: that the process is there, and what it waits for."""
+EMPTY_APP: Final = f"""
+from textual.app import App
+from textual.widgets import Static
+class Empty(App):
+    def compose(self):
+        yield Static("{MARK}")
+Empty().run()
+"""
+PATIENCE: Final = 30.0
+
+
+def seconds_until_shown(argv: Sequence[str], text: str) -> float:
+    """How long a program on a terminal takes until it shows a text. It is ended then; raises TimeoutError."""
+    began = time.perf_counter()
+    pid, master = pty.fork()
+    if pid == 0:
+        try:
+            os.execvpe(argv[0], list(argv), {**os.environ, "TERM": "xterm-256color"})
+        finally:
+            os._exit(127)
+    termios.tcsetwinsize(master, (ROWS, COLUMNS))
+    shown = b""
+    try:
+        while text.encode() not in shown:
+            if time.perf_counter() - began > PATIENCE:
+                raise TimeoutError(f"{argv[0]} did not show {text!r}")
+            if select.select((master,), (), (), 0.1)[0]:
+                shown += os.read(master, 65536)
+        return time.perf_counter() - began
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        os.close(master)
+        os.waitpid(pid, 0)
+
+
+def startup(rounds: int) -> Measurement:
+    """`ipcviz run` until its screen says something of use, against a Textual app that only shows a line."""
+    ours = (sys.executable, "-m", "ipcviz", "run", "--", "sleep", "60")
+    empty = (sys.executable, "-c", EMPTY_APP)
+    found = pairs(rounds, lambda: seconds_until_shown(ours, MARK), lambda: seconds_until_shown(empty, MARK))
+    return compared("start-up to the first useful screen", "an empty Textual app", found)
+
+
+class LoadSession:
+    """A session without a kernel: processes that each write to a pipe, so many events a second."""
+
+    def __init__(self, processes: int, descriptors: int, rate: int) -> None:
+        self.argv: tuple[str, ...] = ("load",)
+        self.finished = False
+        self._rate = rate
+        self._n = 0
+        self._pids = range(1000, 1000 + processes)
+        self._each = max(descriptors // processes, 1)
+        self._began = 0.0
+        self._sent = 0
+
+    def start(self) -> None:
+        """Begin to count time."""
+        self._began = time.monotonic()
+
+    def drain(self) -> list[Event]:
+        """The events that are due."""
+        now = time.monotonic() - self._began
+        events: list[Event] = [] if self._n else self._structure()
+        for _ in range(int(now * self._rate) - self._sent):
+            self._sent += 1
+            self._n += 1
+            pid = self._pids[self._sent % len(self._pids)]
+            events.append(
+                Call(
+                    t=now,
+                    n=self._n,
+                    pid=pid,
+                    tid=pid,
+                    name="write",
+                    began=now,
+                    args={"fd": 3, "buf": "0x1000", "count": 512},
+                    ret=512,
+                    object=f"0:{pid}0",
+                    data=b"x" * 64,
+                )
+            )
+        return events
+
+    def _structure(self) -> list[Event]:
+        events: list[Event] = [Started(t=0.0, n=1, argv=self.argv)]
+        for index, pid in enumerate(self._pids):
+            parent = self._pids[0] if index else 1
+            how = "fork" if index else "launched"
+            events.append(Forked(t=0.0, n=0, pid=pid, parent=parent, how=how, name=f"p{index}"))  # type: ignore[arg-type]
+            entries = tuple(
+                TableEntry(
+                    fd=3 + i,
+                    ofd=pid * 100 + i,
+                    object=ObjectInfo(key=f"0:{pid}{i // 2}", kind="pipe", ino=pid * 10 + i // 2),
+                    mode="r" if i % 2 else "w",
+                )
+                for i in range(self._each)
+            )
+            events.append(Table(t=0.0, n=0, pid=pid, entries=entries, reason="attached"))
+        self._n = len(events)
+        return events
+
+    def send(self, command: AnyCommand) -> None:
+        """Nobody is there to be told."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def frames(processes: int = 100, descriptors: int = 1000, rate: int = 5000, seconds: float = 5.0) -> Measurement:
+    """Frames a second of the live screen under load, and the share of one CPU that it takes."""
+    drawn = 0
+    used = took = 0.0
+    behind = 0
+
+    async def measure() -> None:
+        nonlocal drawn, used, took, behind
+        app = IpcvizApp(LoadSession(processes, descriptors, rate), "load")
+        take = app.live.take
+
+        def counted(view: object) -> None:
+            nonlocal drawn
+            drawn += 1
+            take(view)  # type: ignore[arg-type]
+
+        app.live.take = counted  # type: ignore[method-assign]
+        async with app.run_test(size=(COLUMNS, ROWS)) as pilot:
+            await pilot.pause(1.0)
+            drawn, began, cpu = 0, time.perf_counter(), time.process_time()
+            await asyncio.sleep(seconds)
+            took, used = time.perf_counter() - began, time.process_time() - cpu
+            behind = app.feed.behind
+
+    asyncio.run(measure())
+    return Measurement(
+        name=f"frames at {COLUMNS}x{ROWS}: {processes} processes, {descriptors:,} descriptors, {rate:,} events/s",
+        unit="1/s",
+        ours=drawn / took,
+        pairs=1,
+        facts={"cpu_share": round(used / took, 2), "events_behind": behind},
+    )

@@ -1,0 +1,136 @@
+"""What it costs a command to be watched: live mode against alone, full mode against strace, semaphores."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from ipcviz.bench.measure import Measurement, compared, pairs, run_quietly, skipped
+from ipcviz.events import Call, Event, Executed, Exited, Sample, SemaphoreOp
+from ipcviz.model.reduce import reduce_all
+from ipcviz.session.live import LiveSession
+from ipcviz.tracer.config import LaunchConfig
+
+BLOCK: Final = 512
+SEMAPHORES: Final = """
+import posix_ipc, sys
+one = posix_ipc.Semaphore(None, posix_ipc.O_CREX, initial_value=1)
+one.unlink()
+for _ in range(int(sys.argv[1])):
+    one.acquire()
+    one.release()
+"""
+
+
+def pipeline(count: int) -> tuple[str, ...]:
+    """A command that does nothing but communicate: `count` blocks through a pipe."""
+    return ("sh", "-c", f"dd if=/dev/zero bs={BLOCK} count={count} 2>/dev/null | cat >/dev/null")
+
+
+class Watched(NamedTuple):
+    """A command that was watched to its end.
+
+    Attributes:
+        whole: Seconds from before the tracer was started until the end of the stream.
+        command: Seconds from the command's execve to its exit, by the stream's clock.
+        events: The stream.
+    """
+
+    whole: float
+    command: float
+    events: list[Event]
+
+
+def watch(argv: Sequence[str], *, full: bool = False) -> Watched:
+    """Watch a command as the app does, its events drained as they come."""
+    session = LiveSession(LaunchConfig(argv=tuple(argv), full=full))
+    events: list[Event] = []
+    began = time.perf_counter()
+    try:
+        session.start()
+        while not session.finished:
+            session.wait(0.1)
+            events += session.drain()
+        whole = time.perf_counter() - began
+    finally:
+        session.close()
+    executed = next((e for e in events if isinstance(e, Executed)), None)
+    root = executed.pid if executed is not None else 0
+    ended = next((e for e in events if isinstance(e, Exited) and e.pid == root), None)
+    return Watched(whole, ended.t - executed.t if executed is not None and ended is not None else whole, events)
+
+
+def live(rounds: int, count: int) -> Measurement:
+    """Live mode on a pipeline of `count` blocks, against the same alone; the tracer's own start is in it."""
+    facts: dict[str, Any] = {}
+
+    def ours() -> float:
+        seen = watch(pipeline(count))
+        facts.update(_what_was_seen(seen, count * BLOCK))
+        return seen.whole
+
+    found = pairs(rounds, ours, lambda: run_quietly(pipeline(count)))
+    return compared(f"live mode, dd | cat, {count:,} blocks", "alone", found, promise=1.5, **facts)
+
+
+def _what_was_seen(seen: Watched, wanted: int) -> dict[str, Any]:
+    """Byte counts of the pipe, and how often its level was told."""
+    state = reduce_all(seen.events)
+    pipe = next((o for o in state.objects.values() if o.info.kind == "pipe"), None)
+    looks = sum(
+        1 for e in seen.events if isinstance(e, Sample) and pipe and any(x.object == pipe.info.key for x in e.levels)
+    )
+    return {
+        "bytes_in": pipe.bytes_in if pipe else 0,
+        "bytes_out": pipe.bytes_out if pipe else 0,
+        "bytes_right": pipe is not None and pipe.bytes_in == pipe.bytes_out == wanted,
+        "levels_a_second": round(looks / seen.command, 1) if seen.command else 0.0,
+        "events": len(seen.events),
+    }
+
+
+def full(rounds: int, count: int) -> tuple[Measurement, list[Event]]:
+    """Full mode against strace, for each system call that is stopped at; and a stream to measure others with."""
+    name = f"full mode, dd | cat, {count:,} blocks, per call"
+    seen = watch(pipeline(count), full=True)
+    missing = skipped(name, "strace")
+    if missing is not None:
+        return missing, seen.events
+    calls = sum(isinstance(e, Call) for e in seen.events)
+    facts: dict[str, Any] = {"calls": calls}
+
+    def ours() -> float:
+        again = watch(pipeline(count), full=True)
+        made = sum(isinstance(e, Call) for e in again.events)
+        return again.command / made * 1e6
+
+    def theirs() -> float:
+        return run_quietly(("strace", "-f", "-o", "/dev/null", *pipeline(count))) / calls * 1e6
+
+    return compared(
+        name, "strace -f -o /dev/null", pairs(rounds, ours, theirs), promise=1.0, unit="us", **facts
+    ), seen.events
+
+
+def semaphores(rounds: int, count: int) -> Measurement:
+    """Semaphore operations under breakpoints: what one costs."""
+    times = []
+    operations = 0
+    for _ in range(rounds):
+        seen = watch((sys.executable, "-c", SEMAPHORES, str(count)), full=True)
+        stamps = [e.t for e in seen.events if isinstance(e, SemaphoreOp) and e.semaphore.kind == "named"]
+        operations = len(stamps)
+        if operations > 1:
+            times.append((stamps[-1] - stamps[0]) / (operations - 1) * 1e6)
+    if not times:
+        return Measurement(name="semaphore operation under a breakpoint", skipped="no semaphore operation was seen")
+    return Measurement(
+        name="semaphore operation under a breakpoint",
+        unit="us",
+        ours=statistics.median(times),
+        pairs=len(times),
+        facts={"operations": operations, "complete": operations == 2 * count},
+    )

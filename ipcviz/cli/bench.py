@@ -1,0 +1,84 @@
+"""`ipcviz bench`: what watching costs on this machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from ipcviz.bench.measure import Machine, Measurement, machine
+
+FORMATS = {"s": "{:.2f} s", "ms": "{:.1f} ms", "us": "{:.1f} us", "1/s": "{:,.0f} a second"}
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What is written as JSON."""
+
+    machine: Machine
+    measurements: list[Measurement]
+
+
+@click.command()
+@click.option("--json", "target", metavar="FILE", type=click.Path(path_type=Path), help="Write the figures there too.")
+@click.option("--pairs", default=5, show_default=True, type=click.IntRange(min=1), help="Pairs of each measurement.")
+@click.option("--quick", is_flag=True, help="A tenth of the work: figures that say little, in seconds.")
+@click.argument(
+    "what", nargs=-1, type=click.Choice(("live", "full", "sample", "semaphores", "events", "startup", "ui"))
+)
+def bench(*, target: Path | None, pairs: int, quick: bool, what: tuple[str, ...]) -> None:
+    """Measure what watching costs here, in pairs: against doing without, and against strace, lsfd and lsof.
+
+    WHAT is one or more of live, full, sample, semaphores, events, startup, ui; all but ui if none is named.
+    """
+    # Before anything runs: the measurements themselves are load.
+    where = machine()
+    found: list[Measurement] = []
+    click.echo(f"{where.cpus} CPUs, Linux {where.kernel}, {where.machine}, Python {where.python}, load {where.load}")
+    for one in _measure(
+        what or ("live", "full", "sample", "semaphores", "events", "startup"), pairs, 10 if quick else 1
+    ):
+        found.append(one)
+        click.echo(describe(one))
+    if target is not None:
+        try:
+            target.write_bytes(msgspec.json.format(msgspec.json.encode(Report(where, found)), indent=2) + b"\n")
+        except OSError as error:
+            click.echo(f"ipcviz: {target} can't be written: {error.strerror}.", err=True)
+            sys.exit(2)
+
+
+def _measure(what: tuple[str, ...], pairs: int, part: int) -> Iterator[Measurement]:
+    from ipcviz.bench import sampling, screen, stream, watching
+
+    if "live" in what:
+        yield watching.live(pairs, 3_000_000 // part)
+    if "full" in what or "events" in what:
+        measured, events = watching.full(pairs if "full" in what else 1, 20_000 // part)
+        if "full" in what:
+            yield measured
+        if "events" in what:
+            yield from stream.rates(pairs, events)
+    if "sample" in what:
+        yield from sampling.sample(pairs, 100, 11)
+    if "semaphores" in what:
+        yield watching.semaphores(pairs, 2000 // part)
+    if "startup" in what:
+        yield screen.startup(pairs)
+    if "ui" in what:
+        yield screen.frames(seconds=10.0 / part)
+
+
+def describe(one: Measurement) -> str:
+    """A measurement in a line."""
+    if one.skipped:
+        return f"{one.name}: skipped, {one.skipped}"
+    words = f"{one.name}: {FORMATS[one.unit].format(one.ours)}"
+    if one.against:
+        words += f", {one.against} {FORMATS[one.unit].format(one.theirs)}, ratio {one.ratio:.2f}"
+    if one.promise:
+        words += f" (promised at most {one.promise:g}: {'kept' if one.kept else 'NOT KEPT'})"
+    facts = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in one.facts.items())
+    return f"{words}; {facts}" if facts else words
