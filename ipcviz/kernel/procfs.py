@@ -132,6 +132,16 @@ def read_stat(pid: int, tid: int = 0) -> Stat | None:
     return parse_stat(raw) if raw else None
 
 
+def run_count(pid: int) -> bytes:
+    """What changes whenever a process's first thread runs: its time on a CPU and off it, in nanoseconds, and its turns.
+
+    /proc/PID/schedstat (Documentation/scheduler/sched-stats.rst); empty if the process is gone, or the kernel keeps no
+    such counts (CONFIG_SCHED_INFO).
+    """
+    count = read_bytes(f"/proc/{pid}/schedstat") or b""
+    return b"" if count.startswith(b"0 0 0") else count
+
+
 class Status(NamedTuple):
     """/proc/PID/status, or that of one thread. Signal sets are integers, bit `signo - 1`.
 

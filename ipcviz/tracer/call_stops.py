@@ -7,7 +7,7 @@ import os
 import stat
 from typing import Final
 
-from ipcviz.events import AnyEffect, Call, Closed, Duplicated, HandlerReturned, Marker, Reaped, Uses, Waiting
+from ipcviz.events import AnyEffect, Call, Closed, Duplicated, HandlerReturned, Marker, Reaped, Sent, Uses, Waiting
 from ipcviz.kernel import memory, procfs, ptrace, queues
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.model.calls import OPENS
@@ -34,6 +34,8 @@ RESTART_CODES: Final = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTAR
 OUTGOING: Final = frozenset({"write", "pwrite64", "sendto", "mq_timedsend"})
 INCOMING: Final = frozenset({"read", "pread64", "recvfrom", "mq_timedreceive"})
 QUEUE_CALLS: Final = frozenset({"msgsnd", "msgrcv", "msgctl"})
+MAPPINGS: Final = frozenset({"mmap", "munmap", "shmat", "shmdt", "unlink", "unlinkat", "link", "linkat"})
+"""Calls after which another semaphore may lie at an address, or the same one has another name."""
 EINTR: Final = 4
 
 
@@ -259,6 +261,8 @@ class CallStops:
         if not process.full and self._closes_used(process.pid, effects):
             # Its last bytes can be laid to what it used only before the descriptor is gone from the state.
             self._sampler.process_now(process.pid)
+        if effects and any(isinstance(effect, Sent) for effect in effects):
+            self._sampler.look_again()
         t, n = self._context.stamp()
         self._context.emit(
             Call(
@@ -300,6 +304,8 @@ class CallStops:
     def _consequences(self, task: Task, entered: Entered, result: int, effects: tuple[AnyEffect, ...]) -> None:
         """What else is known from a call that succeeded."""
         name = entered.name
+        if name in MAPPINGS:
+            self._semaphores.forget_places()
         if name == "rt_sigaction" and self._semaphores.in_the_way(effects):
             self._semaphores.stand_aside(task)
         if name in ("wait4", "waitid") and result >= 0:
@@ -309,7 +315,7 @@ class CallStops:
         elif name in ("shmat", "shmdt"):
             self._sampler.look_for_named(task.process.pid)
         elif name in ("semget", "semop", "semtimedop", "semctl"):
-            self._sampler.system_v.add(result if name == "semget" else entered.raw[0])
+            self._sampler.use_system_v(task.process.pid, result if name == "semget" else entered.raw[0])
 
     def _waited(self, task: Task, entered: Entered, result: int) -> None:
         pid = result

@@ -345,6 +345,7 @@ class Engine:
         self._calls.forget(process.pid)
         process.breakpoints, process.retired = {}, set()
         self.sampler.forget_memory(process.pid)
+        self._semaphores.forget_places()
         first = not process.executed
         process.executed = True
         path = procfs.exe(process.pid) or ""

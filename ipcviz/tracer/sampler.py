@@ -44,6 +44,9 @@ HEAD_BYTES: Final = 64
 QUEUED_MESSAGES: Final = 16
 """Messages that are copied of a System V queue."""
 
+IDLE_TURNS: Final = 5
+"""A process that has not run since is looked at once in so many samples."""
+
 LEVELED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "message queue", "eventfd"})
 CLOCK: Final = 100.0
 """Ticks a second of the times in /proc/PID/stat (USER_HZ), the same on all supported architectures."""
@@ -65,6 +68,10 @@ class Sampler:
         self._semaphores: dict[str, SemaphoreLevel] = {}
         self._addresses: dict[str, tuple[SemaphoreInfo, dict[int, int]]] = {}
         self._turn = 0
+        self._idle: set[int] = set()
+        self._look_again = False
+        self._run_counts: dict[int, bytes] = {}
+        self._held: tuple[object, object, object, dict[str, tuple[Holder, ...]]] | None = None
         self.listing = sockets.Listing()
         """All sockets, as they were at the last look at processes that were attached to."""
         self.locks = LockLooks(context)
@@ -119,8 +126,13 @@ class Sampler:
 
     def look_for_named(self, pid: int) -> None:
         """A process mapped something under /dev/shm: know the named semaphores among its mappings."""
-        for info, address in semaphores.find_named(maps.read_maps(pid) or []):
+        for info, address in semaphores.find_named(maps.read_maps(pid, shared_only=True) or []):
             self.know_semaphore(info, pid, address)
+
+    def use_system_v(self, pid: int, semid: int) -> None:
+        """A process uses a System V set. Ids of another IPC namespace than ours are not ours to ask for."""
+        if semid not in self.system_v and procfs.same_namespace(pid, "ipc"):
+            self.system_v.add(semid)
 
     # Looking.
 
@@ -129,9 +141,12 @@ class Sampler:
         if not all(process.executed for process in self._processes.values()):
             return  # the command's process is still ours
         state = self._context.state
-        held = holders(state)
-        levels = tuple(self._changed_levels(state, held))
+        self._turn += 1
+        self._find_idle(state)
         processes = tuple(self._changed_processes(state))
+        state = self._context.state
+        held = self._holders(state)
+        levels = tuple(self._changed_levels(state, self._may_have_changed(held)))
         sems = tuple(self._changed_semaphores())
         locks = self.locks.changed(held)
         futexes = self.futexes.changed()
@@ -187,6 +202,49 @@ class Sampler:
             t, n = self._context.stamp()
             self._context.emit(Sample(t=t, n=n, locks=locks))
 
+    # What can be passed over.
+
+    def look_again(self) -> None:
+        """Something was done to a process that sleeps (a signal was sent): the next sample passes nothing over."""
+        self._look_again = True
+
+    def _find_idle(self, state: State) -> None:
+        """Know the processes that have not run since the last sample: nothing that they do themselves has changed.
+
+        What others do to them, and to what they hold, is looked at every `IDLE_TURNS` samples all the same. The counts
+        are read before anything else is: who runs in the meantime has other ones at the next sample.
+        """
+        again, self._look_again = self._look_again, False
+        idle = set()
+        counts: dict[int, bytes] = {}
+        for pid, process in state.processes.items():
+            if process.fate != "alive" or len(process.threads) > 1:
+                continue
+            count = counts[pid] = procfs.run_count(pid)
+            if count and count == self._run_counts.get(pid) and pid in self._seen and not again:
+                idle.add(pid)
+        self._run_counts = counts
+        self._idle = idle
+
+    def _holders(self, state: State) -> dict[str, tuple[Holder, ...]]:
+        """Every object's holders, worked out again only where a table or a process has changed."""
+        alive = tuple((p.pid, p.table) for p in state.processes.values() if p.fate == "alive")
+        known = self._held
+        if known is None or known[0] is not state.tables or known[1] is not state.open_files or known[2] != alive:
+            known = self._held = (state.tables, state.open_files, alive, holders(state))
+        return known[3]
+
+    def _may_have_changed(self, held: dict[str, tuple[Holder, ...]]) -> dict[str, tuple[Holder, ...]]:
+        idle = self._idle
+        return {
+            key: rows
+            for index, (key, rows) in enumerate(held.items())
+            if (self._turn + index) % IDLE_TURNS == 0
+            or key == self.peek[0]
+            or key not in self._levels
+            or not all(row.pid in idle for row in rows)
+        }
+
     def _changed_levels(self, state: State, held: dict[str, tuple[Holder, ...]]) -> Iterable[Level]:
         for key, rows in held.items():
             thing = state.objects.get(key)
@@ -234,6 +292,8 @@ class Sampler:
 
     def _changed_processes(self, state: State) -> Iterable[ProcessSample]:
         for pid, process in state.processes.items():
+            if pid in self._idle and (self._turn + pid) % IDLE_TURNS:
+                continue
             seen = self._seen.get(pid)
             if process.fate == "gone" or (process.fate == "zombie" and seen is not None and seen.state == "Z"):
                 continue
@@ -272,6 +332,7 @@ class Sampler:
             user_time=stat.utime / CLOCK,
             system_time=stat.stime / CLOCK,
             rss=stat.rss * memory.PAGE_SIZE,
+            shared=status.rss_shared if status else 0,
             minor_faults=stat.minflt,
             major_faults=stat.majflt,
             voluntary_switches=status.voluntary if status else 0,
@@ -395,8 +456,9 @@ class Sampler:
                     self._semaphores[key] = level
                     yield level
                 break
+        sets = semaphores.sysv_sets() if self.system_v else {}
         for semid in sorted(self.system_v):
-            for level in semaphores.sysv_levels(semid) or ():
+            for level in semaphores.sysv_levels(semid, sets) or ():
                 if level != self._semaphores.get(level.info.key):
                     self._semaphores[level.info.key] = level
                     yield level
@@ -408,7 +470,6 @@ class Sampler:
         pids = sorted(self._processes)
         if not pids:
             return
-        self._turn += 1
         pid = pids[self._turn % len(pids)]
         self.check_table(pid)
         self.check_maps(pid)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipcviz.events import AnyEffect, Disposition, SemaphoreOp
+from ipcviz.events import AnyEffect, Disposition, SemaphoreInfo, SemaphoreOp
 from ipcviz.kernel import maps, memory, ptrace, semaphores
 from ipcviz.tracer import breakpoints
 from ipcviz.tracer.context import Context
@@ -21,6 +21,11 @@ class SemaphoreStops:
     def __init__(self, context: Context, sampler: Sampler) -> None:
         self._context = context
         self._sampler = sampler
+        self._places: dict[tuple[int, int], SemaphoreInfo] = {}
+
+    def forget_places(self) -> None:
+        """Mappings have changed: what lies at an address is to be looked up again."""
+        self._places.clear()
 
     def address(self, task: Task) -> int:
         """Address of the breakpoint that a thread stands at; 0 if the trap is the program's own."""
@@ -107,8 +112,11 @@ class SemaphoreStops:
     def _semaphore_op(self, task: Task, op: str, registers: list[int]) -> None:
         pid = task.process.pid
         address, second, third = (registers[i] for i in self._context.arch.arguments[:3])
-        line = maps.read_line(pid, address)
-        info = semaphores.locate((line,) if line is not None else (), address, pid)
+        info = self._places.get((pid, address)) if op != "init" else None
+        if info is None:
+            line = maps.read_line(pid, address)
+            info = semaphores.locate((line,) if line is not None else (), address, pid)
+            self._places[pid, address] = info
         raw = memory.read(pid, address, 16)
         value = semaphores.decode(raw)[0] if raw is not None and len(raw) == 16 and op != "init" else None
         self._sampler.know_semaphore(info, pid, address)

@@ -205,7 +205,8 @@ class Service:
                 if engine.alive():
                     engine.sample()
                 took = time.monotonic() - now
-                next_sample = now + max(period, took / SAMPLE_SHARE)
+                # On the beat, however late this one was; but never two at once, nor too much of the time.
+                next_sample = max(next_sample + period, now + took / SAMPLE_SHARE, now + period / 2)
                 continue
             timeout = min(next_sample - now, 0.004 if engine.pending_waits() else 1.0)
             for fd, _ in self._poll.poll(timeout):
