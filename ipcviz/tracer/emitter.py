@@ -21,7 +21,8 @@ from ipcviz.tracer.wire import frame
 FLUSH_SECONDS: Final = 0.02
 FLUSH_EVENTS: Final = 256
 BACKLOG_LIMIT: Final = 64 << 20
-"""Bytes that may wait for a slow reader before events of data calls are left out (and counted)."""
+"""Bytes that may wait for a slow reader before events of data calls are left out (and counted). Of those events that
+can't be left out, twice as much may wait; then the observed processes wait too, as for a terminal that nobody reads."""
 
 
 class Emitter:
@@ -134,7 +135,7 @@ class Emitter:
             try:
                 sent = self._channel.send(part)
             except BlockingIOError:
-                if self._lossless and self._backlog_bytes > BACKLOG_LIMIT // 8:
+                if self._backlog_bytes > (BACKLOG_LIMIT // 8 if self._lossless else 2 * BACKLOG_LIMIT):
                     os.sched_yield()
                     self._wait_writable()
                     continue

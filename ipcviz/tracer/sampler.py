@@ -189,7 +189,7 @@ class Sampler:
     def levels_now(self, keys: Iterable[str]) -> None:
         """Look at some objects at once."""
         state = self._context.state
-        held = holders(state)
+        held = self._holders(state)
         levels = tuple(self._changed_levels(state, {key: held[key] for key in keys if key in held}))
         if levels:
             t, n = self._context.stamp()
@@ -257,19 +257,21 @@ class Sampler:
                 yield level
 
     def _read_level(self, kind: str, key: str, rows: tuple[Holder, ...], want: int, state: State) -> Level | None:
-        rows = tuple(r for r in rows if r.pid in self._processes)
+        traced = self._processes
         info = state.objects[key].info
         if key.startswith("msg:"):
             return queues.message_queue_level(info.ino, QUEUED_MESSAGES, min(want, HEAD_BYTES))
         if self._context.attached:
             return self._level_of_running(info, rows)
         if kind in ("pipe", "fifo"):
-            reader = next(((r.pid, r.fd) for r in rows if r.reads), None)
-            writer = next(((r.pid, r.fd) for r in rows if r.writes), None)
+            reader = next(((r.pid, r.fd) for r in rows if r.reads and r.pid in traced), None)
+            writer = next(((r.pid, r.fd) for r in rows if r.writes and r.pid in traced), None)
             if reader is None and writer is None:
                 return None
             return buffers.read_pipe_level(key, reader=reader, writer=writer, peek=want)
         for row in rows:
+            if row.pid not in traced:
+                continue
             level = buffers.read_level(row.pid, row.fd, info, peek=want)
             if level is not None:
                 return level

@@ -1,0 +1,135 @@
+"""Many processes, many descriptors, floods of events, and a reader that stands still: nothing is lost unsaid."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ipcviz import events as ev
+from ipcviz.model.reduce import reduce_all
+from ipcviz.tracer import emitter as emitting
+from ipcviz.tracer.wire import Unframer
+from tests.integration.harness import Bench, Programs, read_stream
+from tests.integration.test_killed import tracer_of
+from tests.integration.watched import Watched
+
+TABLE = """
+import os, resource
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+ends = [end for _ in range(5000) for end in os.pipe()]
+open("all.ready", "w").close()
+open("all.go").close()
+os.closerange(ends[0], ends[-1] + 1)
+open("none.ready", "w").close()
+open("none.go").close()
+"""
+
+
+def test_a_thousand_processes(bench: Bench, programs: Programs) -> None:
+    argv = [programs["many_children"], "1000"]
+    alone = bench.run(argv)
+    assert alone.stdout.startswith(b"made 1000, reaped 1000")
+    seen = bench.run(bench.observed(argv))
+    assert (seen.status, seen.stdout, seen.processes) == (alone.status, alone.stdout, ())
+    events = read_stream(bench.stream)
+    state = reduce_all(events)
+    assert sum(isinstance(e, ev.Forked) for e in events) == 1001
+    assert sum(p.fate == "gone" for p in state.processes.values()) >= 1000
+    assert not [e for e in events if isinstance(e, ev.Table) and e.differed]
+    assert state.finished
+
+
+@pytest.mark.skipif(
+    resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 10_100, reason="no 10,000 descriptors here (ulimit -Hn)"
+)
+def test_ten_thousand_descriptors(bench: Bench) -> None:
+    with Watched(bench, [sys.executable, "-c", TABLE], ("all", "none")) as run:
+        run.at("all")
+        state = run.until(lambda s: any(len(t) >= 10_000 for t in s.tables.values()))
+        (root,) = state.processes
+        kernel = {int(fd) for fd in os.listdir(f"/proc/{root}/fd")}
+        assert len(kernel) >= 10_000
+        assert set(run.until(lambda s: set(s.tables[root]) == kernel).tables[root]) == kernel
+        run.release("all")
+        run.at("none")
+        assert len(run.until(lambda s: len(s.tables[root]) < 20).tables[root]) < 20
+        run.release("none")
+        assert run.finish() == 0
+
+
+def duplicates(events: list[ev.Event]) -> int:
+    return sum(isinstance(e, ev.Call) and any(isinstance(x, ev.Duplicated) for x in e.effects) for e in events)
+
+
+def test_a_flood_of_structural_calls_is_complete(bench: Bench) -> None:
+    argv = [sys.executable, "-c", "import os\nfor _ in range(10000): os.close(os.dup(0))"]
+    assert bench.run(bench.observed(argv)).status == 0
+    events = read_stream(bench.stream)
+    assert duplicates(events) == 10_000
+    assert not reduce_all(events).dropped
+    assert [e.n for e in events] == list(range(1, len(events) + 1))
+
+
+def test_a_reader_that_stands_still(bench: Bench) -> None:
+    """In live mode the command runs on, the tracer's memory stays bounded, and the stream is whole afterwards."""
+    program = (
+        "import os\nfor _ in range(8000): os.close(os.dup(0))\nopen('end.ready', 'w').close()\nopen('end.go').close()"
+    )
+    with Watched(bench, [sys.executable, "-c", program], ("end",)) as run:
+        state = run.until(lambda s: any(p.executed for p in s.processes.values()))
+        (root,) = state.processes
+        tracer = tracer_of(root)
+        os.kill(run.process.pid, signal.SIGSTOP)
+        try:
+            run.at("end")
+            status = Path(f"/proc/{tracer}/status").read_text()
+            assert int(status.split("VmRSS:")[1].split()[0]) < 300_000
+        finally:
+            os.kill(run.process.pid, signal.SIGCONT)
+        run.release("end")
+        assert run.finish() == 0
+    events = read_stream(bench.stream)
+    assert duplicates(events) == 8000
+    assert reduce_all(events).finished
+
+
+def test_what_was_left_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emitting, "BACKLOG_LIMIT", 1 << 20)
+    ours, theirs = socket.socketpair()
+    out = emitting.Emitter(ours)
+
+    def write(n: int, *effects: ev.AnyEffect) -> ev.Call:
+        return ev.Call(t=0.0, n=n, pid=1, tid=1, name="write", began=0.0, ret=64, data=b"x" * 64, effects=effects)
+
+    most = 0
+    for index in range(50_000):
+        out.emit(write(out.next_number, *((ev.Closed(fd=index),) if index % 1000 == 0 else ())))
+        most = max(most, out._backlog_bytes)
+    assert most < 3 << 20
+    theirs.setblocking(False)
+    unframer, decoder = Unframer(), msgspec.msgpack.Decoder(list[ev.Event])
+    got: list[ev.Event] = []
+    deadline = time.monotonic() + 20
+    while not any(isinstance(e, ev.Dropped) for e in got) and time.monotonic() < deadline:
+        try:
+            for body in unframer.feed(theirs.recv(1 << 20)):
+                got += decoder.decode(body)
+        except BlockingIOError:
+            out.flush()
+    (dropped,) = (e for e in got if isinstance(e, ev.Dropped))
+    calls = [e for e in got if isinstance(e, ev.Call)]
+    assert dropped.events > 10_000
+    assert len(calls) + dropped.events == 50_000
+    assert sum(bool(call.effects) for call in calls) == 50
+    assert out.state.dropped == dropped.events
+    ours.close()
+    theirs.close()
