@@ -19,7 +19,7 @@ from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.sampler import Sampler
-from ipcviz.tracer.tasks import Task, TracedProcess
+from ipcviz.tracer.tasks import Task
 
 TREE: Final = """
 import os, signal, sys
@@ -62,7 +62,8 @@ class _Watcher:
         self.context = context
         self.sampler = Sampler(context)
         for pid in pids:
-            process = TracedProcess(pid, full=False)
+            process = context.new_process(pid)
+            process.full = False
             process.tasks[pid] = context.tasks[pid] = Task(pid, process)
             context.processes[pid] = process
             t, n = context.stamp()
