@@ -262,7 +262,7 @@ class Sampler:
         if key.startswith("msg:"):
             return queues.message_queue_level(info.ino, QUEUED_MESSAGES, min(want, HEAD_BYTES))
         if self._context.attached:
-            return self._level_of_running(info, rows)
+            return self._level_of_running(info, tuple(r for r in rows if r.pid in traced))
         if kind in ("pipe", "fifo"):
             reader = next(((r.pid, r.fd) for r in rows if r.reads and r.pid in traced), None)
             writer = next(((r.pid, r.fd) for r in rows if r.writes and r.pid in traced), None)
