@@ -71,7 +71,7 @@ class Sampler:
         self._idle: set[int] = set()
         self._look_again = False
         self._run_counts: dict[int, bytes] = {}
-        self._held: tuple[object, object, object, dict[str, tuple[Holder, ...]]] | None = None
+        self._held: tuple[object, object, object, object, dict[str, tuple[Holder, ...]]] | None = None
         self.listing = sockets.Listing()
         """All sockets, as they were at the last look at processes that were attached to."""
         self.locks = LockLooks(context)
@@ -230,9 +230,15 @@ class Sampler:
         """Every object's holders, worked out again only where a table or a process has changed."""
         alive = tuple((p.pid, p.table) for p in state.processes.values() if p.fate == "alive")
         known = self._held
-        if known is None or known[0] is not state.tables or known[1] is not state.open_files or known[2] != alive:
-            known = self._held = (state.tables, state.open_files, alive, holders(state))
-        return known[3]
+        if (
+            known is None
+            or known[0] is not state.tables
+            or known[1] is not state.open_files
+            or known[2] is not state.uses
+            or known[3] != alive
+        ):
+            known = self._held = (state.tables, state.open_files, state.uses, alive, holders(state))
+        return known[4]
 
     def _may_have_changed(self, held: dict[str, tuple[Holder, ...]]) -> dict[str, tuple[Holder, ...]]:
         idle = self._idle
