@@ -12,11 +12,14 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Call, Dropped, Event, Sample
-from ipcviz.model.calls import MOVES, READS, WRITES
+from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.query import table_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.tracer.wire import frame
+
+PLAIN: Final = frozenset(name for name in READS | WRITES if not name.startswith("mq_"))
+"""Calls that move bytes through a descriptor, and do nothing else that is kept."""
 
 FLUSH_SECONDS: Final = 0.02
 FLUSH_EVENTS: Final = 256
@@ -80,7 +83,7 @@ class Emitter:
         Almost all calls of a busy program are of this kind. What the tracer does ask for is left as it is by them: who
         holds what, whether a thread waits, and which descriptors were used.
         """
-        if event.effects or event.name in MOVES:
+        if event.effects or event.name not in PLAIN:
             return False
         state = self.state
         thread = state.threads.get(event.tid)
@@ -90,7 +93,7 @@ class Emitter:
         if not isinstance(fd, int):
             return True
         descriptor = table_of(state, event.pid).get(fd)
-        return descriptor is None or descriptor.used or not (event.name in READS or event.name in WRITES)
+        return descriptor is None or descriptor.used
 
     @staticmethod
     def _essential(event: Call | Sample) -> bool:
