@@ -412,8 +412,11 @@ class CallStops:
 
 
 def _matters(name: str, raw: tuple[int, ...]) -> bool:
-    """Whether a call that has conditions meets one of them: in full mode it is stopped at whether it does or not."""
-    for condition in CONDITIONS[name]:
+    """Whether a call meets its mark's condition: in full mode it is stopped at whether it does or not."""
+    conditions = CONDITIONS.get(name)
+    if conditions is None:
+        return True
+    for condition in conditions:
         value = raw[condition.argument] & 0xFFFFFFFF
         bits = getattr(condition, "bits", None)
         if (value & bits) if bits is not None else (value in getattr(condition, "values", ())):
