@@ -339,7 +339,7 @@ FROM_MEMORY: Final[dict[str, Callable[[int, int], Word]]] = {
 _ALL_PLAIN: Final = {
     name: tuple((argument, PLAIN[kind]) for argument, kind in signature.arguments)
     for name, signature in KNOWN.items()
-    if all(kind in PLAIN for _, kind in signature.arguments)
+    if name != "fcntl" and all(kind in PLAIN for _, kind in signature.arguments)
 }
 """Decoders of the calls whose arguments need no look into memory: the most frequent ones are among them."""
 
