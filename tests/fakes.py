@@ -19,13 +19,17 @@ from ipcviz.events import (
     Finished,
     Forked,
     Level,
+    MapEntry,
     Mapped,
+    Maps,
     Mask,
+    MemorySample,
     NameCreated,
     NameRemoved,
     ObjectInfo,
     Opened,
     Output,
+    PagesSample,
     ProcessSample,
     Reaped,
     Sample,
@@ -327,5 +331,48 @@ def sleep_race() -> list[Event]:
             call(0.41, 42, "kill", Sent(target=41, signo=2), args={"pid": 41, "sig": "SIGINT"}),
             SignalDelivered(t=1.2, pid=41, tid=41, signo=14, code="SI_KERNEL", action="handler"),
             Waiting(t=1.3, pid=41, tid=41, call="pause"),
+        ]
+    )
+
+
+def shared_memory() -> list[Event]:
+    """The queue in a file, mapped shared by two processes and private by one of them, while bytes change."""
+    shared, private, other = 0x7F0000000000, 0x7F0000100000, 0x7F5500000000
+    text = bytes(range(32)) + b"job 1: [/foo] bar" + bytes(207)
+    later = text[:32] + b"job 2:" + text[38:]
+
+    def pages(pid: int, start: int, letters: str) -> PagesSample:
+        return PagesSample(
+            pid=pid, start=start, pages=letters, total=300, rss=8192, pss=4096, shared_dirty=4096, private_dirty=0
+        )
+
+    def entry(start: int, prot: str, kind: bool) -> MapEntry:
+        return MapEntry(start=start, length=300 * 4096, object=QUEUE, prot=prot, shared=kind)
+
+    return numbered(
+        [
+            *mmap_queue(),
+            Maps(t=1, pid=31, entries=(entry(shared, "rw-", True), entry(private, "rw-", False))),
+            Maps(t=1.01, pid=32, entries=(entry(other, "r--", True),)),
+            Sample(
+                t=1.1,
+                pages=(
+                    pages(31, shared, "OO.o" + "." * 252),
+                    pages(31, private, "Oc.." + "." * 252),
+                    pages(32, other, "OO.." + "." * 252),
+                ),
+                memory=(
+                    MemorySample(object=QUEUE.key, size=300 * 4096, data=text),
+                    MemorySample(object=QUEUE.key, pid=31, size=300 * 4096, offset=4096, data=b"mine" + bytes(60)),
+                ),
+            ),
+            Sample(
+                t=1.2,
+                memory=(
+                    MemorySample(
+                        object=QUEUE.key, size=300 * 4096, data=later, changed=((4, 1), (31, 2), (36, 1), (9000, 3))
+                    ),
+                ),
+            ),
         ]
     )

@@ -97,13 +97,21 @@ PANEL_KEYS: Final = {
     "descriptors": ("d", "Descriptors"),
     "buffers": ("u", "Buffers"),
     "semaphores": ("m", "Semaphores"),
+    "memory": ("e", "Memory"),
     "signals": ("s", "Signals"),
     "proc": ("r", "/proc"),
     "output": ("o", "Output"),
 }
 """The panels below the picture: key and name."""
 
-_SHORT: Final = {"Descriptors": "Descr", "Buffers": "Buf", "Semaphores": "Sem", "Signals": "Sig", "Output": "Out"}
+_SHORT: Final = {
+    "Descriptors": "Descr",
+    "Buffers": "Buf",
+    "Semaphores": "Sem",
+    "Memory": "Mem",
+    "Signals": "Sig",
+    "Output": "Out",
+}
 
 
 class PanelBar(Bar):

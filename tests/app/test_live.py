@@ -8,7 +8,7 @@ import pytest
 
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.bars import ProcessBar, StatusLine
-from ipcviz.app.panels import Buffers, Descriptors, LogPanel, Panel, Proc, Semaphores, Signals
+from ipcviz.app.panels import Buffers, Descriptors, LogPanel, MemoryPanel, Panel, Proc, Semaphores, Signals
 from ipcviz.app.panels.output import OutputRows
 from ipcviz.app.picture import Picture
 from ipcviz.app.screens.help import HelpScreen
@@ -78,6 +78,7 @@ async def test_log_and_bars_show_the_session():
         ("d", Descriptors, flow(), "pts/3 terminal"),
         ("u", Buffers, flow(), "62,029/65,536 16/16p"),
         ("m", Semaphores, fakes.mmap_queue(), "/full"),
+        ("e", MemoryPanel, fakes.shared_memory(), "queue.dat"),
         ("s", Signals, fakes.sleep_race(), "SIGALRM"),
         ("r", Proc, flow(), "write(1) on P1, full: 62,029 B in 16 of 16 pages"),
         ("o", OutputRows, flow(), "gzip: working"),
@@ -370,3 +371,38 @@ async def test_shift_and_arrows_walk_in_the_picture_and_the_panels_keys_go_on_wo
         await s.press("v", "d", "v", "l")
         assert s.panel(LogPanel).display
         assert s.app.live.focused is s.panel(LogPanel)
+
+
+async def test_memory_shows_who_maps_what_pages_and_changed_bytes():
+    async with stage(fakes.shared_memory()) as s:
+        await s.press("e", "z")
+        text = s.text(s.panel(MemoryPanel))
+        assert "1,228,800  queue[31], consumer[32]" in text.replace("queue[32]", "consumer[32]")
+        assert "queue[31] private rw- 0x7f0000100000, 1.2M: Rss 8K, Pss 4K, dirty 4K" in text
+        assert "Oc.." in text
+        assert "then 192 pages that are not there, and 44 more pages, not looked at" in text
+        assert "and 44 more pages, not looked at" in text
+        assert "7 changed" in text
+        assert "queue[31]'s private copy: 64 bytes from 4,096" in text
+        line = next(row for row in text.splitlines() if row.startswith("    20 "))
+        assert line.startswith("    20 [6a]6f 62 20[32]3a 20 5b")
+        assert line.endswith("job 2: [/foo] ba")
+        assert "\x1f" not in text
+        spans = [span for row in s.panel(MemoryPanel).all_rows() for span in row.spans]
+        lit = [text for text, style in spans if style == "lit-chip" and text != "*"]
+        assert lit == ["04", ".", "1f", ".", "6a", "32", "j", "2"]
+
+
+async def test_memory_that_nobody_maps_any_more_is_remembered():
+    from ipcviz.events import Exited
+
+    gone = [Exited(t=2, pid=31), Exited(t=2.1, pid=32)]
+    async with stage(fakes.numbered([*fakes.shared_memory(), *gone])) as s:
+        await s.press("e")
+        text = s.text(s.panel(MemoryPanel))
+        assert "nobody any more" in text
+        assert "private copy" not in text
+        assert "job 2" in text
+    async with stage(flow()) as s:
+        await s.press("e")
+        assert "No memory that processes share so far." in s.text(s.panel(MemoryPanel))

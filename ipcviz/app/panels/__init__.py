@@ -3,6 +3,7 @@
 from ipcviz.app.panels.buffers import Buffers
 from ipcviz.app.panels.descriptors import Descriptors
 from ipcviz.app.panels.log import LogPanel
+from ipcviz.app.panels.memory import MemoryPanel
 from ipcviz.app.panels.output import OutputPanel
 from ipcviz.app.panels.panel import Panel
 from ipcviz.app.panels.proc import Proc
@@ -10,4 +11,15 @@ from ipcviz.app.panels.semaphores import Semaphores
 from ipcviz.app.panels.signals import Signals
 from ipcviz.app.panels.story import StoryPanel
 
-__all__ = ["Buffers", "Descriptors", "LogPanel", "OutputPanel", "Panel", "Proc", "Semaphores", "Signals", "StoryPanel"]
+__all__ = [
+    "Buffers",
+    "Descriptors",
+    "LogPanel",
+    "MemoryPanel",
+    "OutputPanel",
+    "Panel",
+    "Proc",
+    "Semaphores",
+    "Signals",
+    "StoryPanel",
+]

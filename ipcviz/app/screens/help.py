@@ -17,7 +17,7 @@ from ipcviz.app.panels.cells import wrap
 
 KEYS: Final = (
     ("1 ... 9", "select a process; [ and ] the one before and the next; a click does it too"),
-    ("t l d u m s r o", "sTory, Log, Descriptors, bUffers, seMaphores, Signals, /pRoc, Output"),
+    ("t l d u m e s r o", "sTory, Log, Descriptors, bUffers, seMaphores, mEmory, Signals, /pRoc, Output"),
     ("shift+arrows", "move in the picture, whatever has the focus"),
     ("v", "the picture gets the focus: up, down move in it, z enlarges it, Enter opens or folds a group"),
     ("tab", "from panel to panel"),

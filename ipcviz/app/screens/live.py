@@ -15,7 +15,18 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
 from ipcviz.app.bars import PANEL_KEYS, PanelBar, ProcessBar, StatusLine
-from ipcviz.app.panels import Buffers, Descriptors, LogPanel, OutputPanel, Panel, Proc, Semaphores, Signals, StoryPanel
+from ipcviz.app.panels import (
+    Buffers,
+    Descriptors,
+    LogPanel,
+    MemoryPanel,
+    OutputPanel,
+    Panel,
+    Proc,
+    Semaphores,
+    Signals,
+    StoryPanel,
+)
 from ipcviz.app.panels.buffers import BUFFERED
 from ipcviz.app.panels.output import TypingLine
 from ipcviz.app.picture import Picture
@@ -32,6 +43,7 @@ _PANELS: Final[dict[str, type[Panel] | type[OutputPanel]]] = {
     "descriptors": Descriptors,
     "buffers": Buffers,
     "semaphores": Semaphores,
+    "memory": MemoryPanel,
     "signals": Signals,
     "proc": Proc,
     "output": OutputPanel,
