@@ -1,9 +1,12 @@
 """The picture as a widget: what it repaints, what it selects, how it looks."""
 
 import pytest
+from msgspec import structs
 from textual.app import App
+from textual.geometry import Size
 
 from ipcviz.app.picture import Picture
+from ipcviz.app.picture.routes import Rect
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
 from tests import picture_states as systems
@@ -123,6 +126,21 @@ async def test_what_is_too_large_can_be_scrolled_to():
         picture.choose(last)
         await pilot.pause()
         assert picture.scroll_offset.y > 0
+
+
+async def test_a_part_without_anything_in_it_is_not_what_is_shown():
+    app = Shell(systems.client_server(6))
+    async with app.run_test(size=(50, 6)) as pilot:
+        await pilot.pause()
+        picture = app.query_one(Picture)
+        layout = picture._layout_now
+        moved = {i: Rect(r.x, r.y + 60, r.w, r.h) for i, r in layout.rects.items()}
+        picture._layout_now = structs.replace(layout, rects=moved, extent=(layout.extent[0], layout.extent[1] + 60))
+        picture.virtual_size = Size(*picture._layout_now.extent)
+        await pilot.pause()
+        picture._show_something()
+        await pilot.pause()
+        assert picture.scroll_offset.y > 40
 
 
 @pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])

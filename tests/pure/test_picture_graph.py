@@ -241,3 +241,17 @@ def test_channels_that_run_parallel_are_one():
     assert group.title == "pipe x10"
     assert flows(m.state) == {("p:5", group.id), (group.id, "p:6")}
     assert len(nodes(m.state, opened=frozenset({str(group.select[1])}))) == 12
+
+
+def test_a_pool_whose_workers_share_everything_folds_where_there_is_no_room():
+    m = systems.Maker()
+    m.launch(5, "python3")
+    shared = [systems.pipe(100 + number) for number in range(9)]
+    for number, thing in enumerate(shared):
+        m.pipe(5, 10 + 2 * number, 11 + 2 * number, thing)
+    for pid in range(6, 12):
+        m.fork(5, pid)
+        for number in range(len(shared)):
+            m.close(pid, 11 + 2 * number)
+        m.close(pid, 10 + 2 * (pid - 6))  # no two workers hold the same ones
+    assert "python3 x6" in [n.title for n in build(m.state, size=(80, 10)).nodes]

@@ -26,7 +26,8 @@ THINGS: Final = "g:more:things"
 
 _LAST: Final = 6
 _CHAIN: Final = 40
-"""With few processes, so many nodes are not folded even if there is less room: a long pipeline is scrolled."""
+"""With few processes and no more lines than nodes, so many nodes are not folded even if there is less room: a long
+pipeline is scrolled."""
 _EASE: Final = 0.7
 """A lower level is taken again only when it leaves so much room: nothing folds and unfolds by turns."""
 
@@ -64,7 +65,9 @@ def fold(scene: Scene, opened: frozenset[str] = frozenset(), most: int = 14, roo
     few = len(processes) <= (most if not level else int(most * _EASE))
     for step in range(max(0, level - 1) if few else max(1, level - 1), _LAST + 1):
         folded, extra = _folded(scene, processes, step, opened, room)
-        space = min(LIMIT, (room if step else max(room, _CHAIN)) + extra)
+        lines = sum(e.kind in ("flow", "signal") for e in folded.edges)
+        chain = not step and lines <= len(folded.nodes)
+        space = min(LIMIT, (max(room, _CHAIN) if chain else room) + extra)
         if step == _LAST or len(folded.nodes) <= (space if step >= level else int(space * _EASE)):
             return replace(folded, level=step)
     raise AssertionError("the last level always fits")

@@ -189,7 +189,19 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         )
         self._layout_now = arrange(self.scene, room, self._layout_now)
         self.virtual_size = Size(*self._layout_now.extent)
+        self._show_something()
         self._repaint()
+
+    def _show_something(self) -> None:
+        """Scroll to a node if the part that can be seen has none."""
+        layout = self._layout_now
+        if layout is None or layout.extent == layout.size or not layout.rects:
+            return
+        seen = Region(*self.scroll_offset, *layout.size)
+        places = {node: Region(rect.x, rect.y, rect.w, rect.h) for node, rect in layout.rects.items()}
+        if not any(seen.overlaps(place) for place in places.values()):
+            first = min(places.values(), key=lambda place: (place.x, place.y))
+            self.scroll_to_region(places.get(self.selected, first), animate=False)
 
     def _repaint(self) -> None:
         if self._layout_now is None:
