@@ -66,7 +66,13 @@ def _is_output(d: Draft, thing: Object, link: query.Link) -> bool:
 
 
 def idle_from_outside(d: Draft, link: query.Link) -> bool:
-    """Whether it is a descriptor of before the session that nobody has used: it says nothing of this system."""
+    """Whether it is a descriptor of before the session that nobody has used: it says nothing of this system.
+
+    Of processes that were attached to, all that they hold is of before, and use is seldom seen.
+    """
+    started = d.state.started
+    if started is not None and started.mode == "attached":
+        return False
     if not d.outside([link]) or (1 in link.fds and link.pid in d.fed):
         return False
     return not d.used(link) and not any(w.object == link.object for w in d.waits[link.pid])
