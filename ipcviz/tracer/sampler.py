@@ -390,8 +390,14 @@ class Sampler:
         mark = (name, numbers)
         if mark == task.sampled_call and known is not None and known.waiting is not None:
             return
-        task.sampled_call = mark
         args = decode_arguments(tid, name, numbers) if name in KNOWN else {}
+        key = self.waited_object(pid, name, args)
+        if key:
+            # The level first, for the reason that the wait is given; then it must still be one.
+            self.levels_now((key,))
+            if procfs.read_syscall(pid, tid) != call:
+                return
+        task.sampled_call = mark
         args.update(watched(tid, name, numbers))
         semaphore = self._semaphore_at(pid, numbers[0]) if name == "futex" and numbers else ""
         if name in ("semop", "semtimedop") and isinstance(args.get("id"), int):
@@ -399,7 +405,6 @@ class Sampler:
         if known is not None and known.semaphore and known.semaphore != semaphore:
             t, n = self._context.stamp()
             self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
-        key = self.waited_object(pid, name, args)
         if key and name in ("flock", "fcntl"):
             self.locks_now((key,))
         t, n = self._context.stamp()
