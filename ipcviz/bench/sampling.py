@@ -72,7 +72,7 @@ class _Watcher:
     def first(self) -> None:
         """Everything, read for the first time."""
         for pid in self.context.processes:
-            self.sampler.check_table(pid, "attached")
+            self.sampler.tables.check(pid, "attached")
         self.sampler.sample()
 
     def close(self) -> None:

@@ -313,9 +313,9 @@ class CallStops:
         elif name == "mmap":
             self._mapped(task, entered, result)
         elif name in ("shmat", "shmdt"):
-            self._sampler.look_for_named(task.process.pid)
+            self._sampler.semaphores.look_for_named(task.process.pid)
         elif name in ("semget", "semop", "semtimedop", "semctl"):
-            self._sampler.use_system_v(task.process.pid, result if name == "semget" else entered.raw[0])
+            self._sampler.semaphores.use_system_v(task.process.pid, result if name == "semget" else entered.raw[0])
 
     def _waited(self, task: Task, entered: Entered, result: int) -> None:
         pid = result
@@ -331,7 +331,7 @@ class CallStops:
         prot, flags, offset = entered.raw[2], entered.raw[3], entered.raw[5]
         process = task.process
         if flags & 1:
-            self._sampler.look_for_named(process.pid)
+            self._sampler.semaphores.look_for_named(process.pid)
             if prot & 2:
                 self._semaphores.set_again(task)
         fd = entered.args.get("fd")

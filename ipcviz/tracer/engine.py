@@ -288,7 +288,7 @@ class Engine:
             if shares_memory:
                 process.breakpoints, process.retired = parent.breakpoints, parent.retired
             self._adopt(process, tid)
-            self.sampler.inherit(parent.pid, tid)
+            self.sampler.semaphores.inherit(parent.pid, tid)
             self._context.emit(
                 Forked(
                     t=t,
@@ -327,7 +327,7 @@ class Engine:
             self._adopt(process, tid)
             t, n = self._context.stamp()
             self._context.emit(Forked(t=t, n=n, pid=tid, parent=status.ppid, how="fork", name=status.name))
-            self.sampler.check_table(tid, "attached")
+            self.sampler.tables.check(tid, "attached")
             self.sampler.process_now(tid)
             self.take(tid, first_stop)
 
@@ -365,7 +365,7 @@ class Engine:
         process.foreign = not elf.is_native(program, self._context.arch.elf_machine)
         if process.foreign:
             self._refuse(process, path, first)
-        self.sampler.check_table(process.pid, "launched" if first else "exec")
+        self.sampler.tables.check(process.pid, "launched" if first else "exec")
         self.sampler.process_now(process.pid)
         if not process.foreign and self._semaphores.may_break(process.pid):
             self._break_in_program(process, program)

@@ -10,23 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
-
 from ipcviz.events import (
     Level,
-    Maps,
     ObjectInfo,
     ProcessSample,
     Reaped,
     Resumed,
     Sample,
-    SemaphoreInfo,
-    SemaphoreLevel,
-    Table,
     ThreadSample,
     Waiting,
 )
-from ipcviz.kernel import buffers, descriptors, maps, memory, procfs, queues, semaphores, sockets
+from ipcviz.kernel import buffers, memory, procfs, queues, sockets
 from ipcviz.model.query import Holder, holders, table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.calls import DATA, KNOWN
@@ -36,6 +30,8 @@ from ipcviz.tracer.futex_looks import FutexLooks
 from ipcviz.tracer.lock_looks import LockLooks
 from ipcviz.tracer.mappings import Mappings
 from ipcviz.tracer.memory_looks import MemoryLooks
+from ipcviz.tracer.semaphore_looks import SemaphoreLooks
+from ipcviz.tracer.table_looks import TableLooks
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 HEAD_BYTES: Final = 64
@@ -65,8 +61,6 @@ class Sampler:
         self._processes = context.processes
         self._levels: dict[str, Level] = {}
         self._seen: dict[int, ProcessSample] = {}
-        self._semaphores: dict[str, SemaphoreLevel] = {}
-        self._addresses: dict[str, tuple[SemaphoreInfo, dict[int, int]]] = {}
         self._turn = 0
         self._idle: set[int] = set()
         self._look_again = False
@@ -78,9 +72,9 @@ class Sampler:
         self.futexes = FutexLooks(context)
         self.peek: tuple[str, int] = ("", 0)
         self.mappings = Mappings(context)
+        self.semaphores = SemaphoreLooks(context)
+        self.tables = TableLooks(context, self.mappings)
         self._memory = MemoryLooks(context)
-        self.system_v: set[int] = set()
-        """Ids of the System V semaphore sets that observed processes have used."""
 
     def data_calls(self, pid: int) -> int:
         """Read and write calls of a process so far, from the last look at /proc/PID/io."""
@@ -96,43 +90,10 @@ class Sampler:
         """Forget how the sockets were: the next who asks for one has them listed anew."""
         self.listing = sockets.Listing()
 
-    # What others tell the sampler.
-
-    def know_semaphore(self, info: SemaphoreInfo, pid: int, address: int) -> None:
-        """A semaphore lies at this address of that process.
-
-        sem_open maps it under a temporary name and links it to its own afterwards, so a later name is the better one.
-        """
-        known, places = self._addresses.get(info.key, (info, {}))
-        places[pid] = address
-        self._addresses[info.key] = (info if info.name else known, places)
-
-    def forget_semaphore(self, key: str) -> None:
-        """A semaphore was destroyed."""
-        self._addresses.pop(key, None)
-        self._semaphores.pop(key, None)
-
-    def inherit(self, parent: int, child: int) -> None:
-        """A fork: the child has the parent's mappings at the same addresses."""
-        for _, places in self._addresses.values():
-            if parent in places:
-                places[child] = places[parent]
-
     def forget_memory(self, pid: int) -> None:
         """An exec or exit: the process's mappings are gone."""
         self.mappings.forget(pid)
-        for _, places in self._addresses.values():
-            places.pop(pid, None)
-
-    def look_for_named(self, pid: int) -> None:
-        """A process mapped something under /dev/shm: know the named semaphores among its mappings."""
-        for info, address in semaphores.find_named(maps.read_maps(pid, shared_only=True) or []):
-            self.know_semaphore(info, pid, address)
-
-    def use_system_v(self, pid: int, semid: int) -> None:
-        """A process uses a System V set. Ids of another IPC namespace than ours are not ours to ask for."""
-        if semid not in self.system_v and procfs.same_namespace(pid, "ipc"):
-            self.system_v.add(semid)
+        self.semaphores.forget_memory(pid)
 
     # Looking.
 
@@ -147,7 +108,7 @@ class Sampler:
         state = self._context.state
         held = self._holders(state)
         levels = tuple(self._changed_levels(state, self._may_have_changed(held)))
-        sems = tuple(self._changed_semaphores())
+        sems = tuple(self.semaphores.changed())
         locks = self.locks.changed(held)
         futexes = self.futexes.changed()
         pages, contents = self._memory.look(state, self.peek)
@@ -167,7 +128,7 @@ class Sampler:
                 )
             )
         if not self._context.attached:
-            self._check_one_table()
+            self.tables.check_one(self._turn)
         self.notice_reaped()
 
     def process_now(self, pid: int) -> None:
@@ -399,9 +360,9 @@ class Sampler:
                 return
         task.sampled_call = mark
         args.update(watched(tid, name, numbers))
-        semaphore = self._semaphore_at(pid, numbers[0]) if name == "futex" and numbers else ""
+        semaphore = self.semaphores.at(pid, numbers[0]) if name == "futex" and numbers else ""
         if name in ("semop", "semtimedop") and isinstance(args.get("id"), int):
-            self.system_v.add(int(args["id"]))
+            self.semaphores.system_v.add(int(args["id"]))
         if known is not None and known.semaphore and known.semaphore != semaphore:
             t, n = self._context.stamp()
             self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
@@ -437,84 +398,6 @@ class Sampler:
             return found.object if found is not None else ""
         return ""
 
-    # Semaphores.
-
-    def _semaphore_at(self, pid: int, address: int) -> str:
-        """Key of the known semaphore whose futex that is: glibc's sem_t begins with it."""
-        for key, (_, places) in self._addresses.items():
-            if places.get(pid) == address:
-                return key
-        return ""
-
-    def _name_semaphores(self) -> None:
-        """Names as they are now: what was mapped under a temporary name has its own since."""
-        if not any(info.kind == "named" for info, _ in self._addresses.values()):
-            return
-        names = {f"{dev}:{ino}": name for (dev, ino), name in semaphores.named_semaphores().items()}
-        for key, (info, places) in self._addresses.items():
-            name = names.get(info.object, info.name)
-            if info.kind == "named" and name != info.name:
-                self._addresses[key] = (msgspec.structs.replace(info, name=name), places)
-
-    def _changed_semaphores(self) -> Iterable[SemaphoreLevel]:
-        self._name_semaphores()
-        for key, (info, places) in list(self._addresses.items()):
-            for pid, address in list(places.items()):
-                raw = memory.read(pid, address, 16)
-                if raw is None or len(raw) < 16:
-                    continue
-                value, waiters, _ = semaphores.decode(raw)
-                level = SemaphoreLevel(info=info, value=value, waiters=waiters)
-                if level != self._semaphores.get(key):
-                    self._semaphores[key] = level
-                    yield level
-                break
-        sets = semaphores.sysv_sets() if self.system_v else {}
-        for semid in sorted(self.system_v):
-            for level in semaphores.sysv_levels(semid, sets) or ():
-                if level != self._semaphores.get(level.info.key):
-                    self._semaphores[level.info.key] = level
-                    yield level
-
-    # What the computed state may have missed.
-
-    def _check_one_table(self) -> None:
-        """Compare one process's descriptor table with /proc: descriptors that came by calls that were not seen."""
-        pids = sorted(self._processes)
-        if not pids:
-            return
-        pid = pids[self._turn % len(pids)]
-        self.check_table(pid)
-        self.check_maps(pid)
-
-    def check_maps(self, pid: int) -> None:
-        """Read a process's mappings: munmap is no call that a sampled process is stopped at."""
-        lines = maps.read_maps(pid)
-        if lines is None:
-            return
-        entries = self.mappings.entries(pid, lines)
-        if entries != self._context.state.mappings.get(pid, ()):
-            t, n = self._context.stamp()
-            self._context.emit(Maps(t=t, n=n, pid=pid, entries=entries))
-
-    def check_table(self, pid: int, reason: str = "sample") -> None:
-        """Where the computed table differs from /proc, say so and put the kernel's in its place."""
-        process = self._processes.get(pid)
-        numbers = procfs.read_fd_numbers(pid)
-        if process is None or numbers is None or any(task.entered for task in process.tasks.values()):
-            return
-        state = self._context.state
-        computed = table_of(state, pid)
-        if set(numbers) == set(computed) and reason != "launched":
-            return
-        objects = {ofd: file.object for ofd, file in state.open_files.items()}
-        entries = descriptors.read_table(pid, self._context.next_ofd, known_descriptors(state), objects)
-        if entries is None:
-            return
-        differed = tuple(sorted(set(numbers) ^ set(computed))) if reason not in ("launched", "attached") else ()
-        t, n = self._context.stamp()
-        self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason=reason, differed=differed))
-
     def notice_reaped(self) -> None:
         """Say which of the zombies are gone."""
         for pid, process in self._context.state.processes.items():
@@ -534,13 +417,3 @@ def _thread_sample(tid: int, stat: procfs.Stat | None, status: procfs.Status | N
     # A thread that the tracer has stopped for a moment is running, as far as the viewer is concerned.
     state = "R" if stat.state == "t" else stat.state
     return ThreadSample(tid=tid, state=state, blocked=status.blocked, pending=status.pending)
-
-
-def known_descriptors(state: State) -> dict[int, tuple[int, int]]:
-    """A living holder (pid, fd) of every open file description, for kcmp to compare with."""
-    found: dict[int, tuple[int, int]] = {}
-    for process in state.processes.values():
-        if process.fate == "alive":
-            for fd, descriptor in table_of(state, process.pid).items():
-                found.setdefault(descriptor.ofd, (process.pid, fd))
-    return found

@@ -119,7 +119,7 @@ class SemaphoreStops:
             self._places[pid, address] = info
         raw = memory.read(pid, address, 16)
         value = semaphores.decode(raw)[0] if raw is not None and len(raw) == 16 and op != "init" else None
-        self._sampler.know_semaphore(info, pid, address)
+        self._sampler.semaphores.know(info, pid, address)
         t, n = self._context.stamp()
         self._context.emit(
             SemaphoreOp(
@@ -135,7 +135,7 @@ class SemaphoreStops:
             )
         )
         if op == "destroy":
-            self._sampler.forget_semaphore(info.key)
+            self._sampler.semaphores.forget(info.key)
         if value == 0 and op in ("wait", "timedwait", "clockwait"):
             task.semaphore = info.key
 

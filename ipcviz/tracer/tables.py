@@ -13,7 +13,8 @@ from ipcviz.kernel import descriptors, identity, maps, procfs, semaphores
 from ipcviz.model.query import table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.context import Context
-from ipcviz.tracer.sampler import Sampler, known_descriptors
+from ipcviz.tracer.sampler import Sampler
+from ipcviz.tracer.table_looks import known_descriptors
 
 EVERY = 3
 """Of so many looks, one sees how sockets have changed, and one reads a table whatever its links say."""
@@ -116,7 +117,7 @@ class Tables:
         if lines is None:
             return
         for info, address in semaphores.find_named(lines):
-            self._sampler.know_semaphore(info, pid, address)
+            self._sampler.semaphores.know(info, pid, address)
         entries = tuple(maps.shared_entries(lines))
         if entries != self._context.state.mappings.get(pid, ()):
             t, n = self._context.stamp()
@@ -125,10 +126,10 @@ class Tables:
     def _find_sets(self) -> None:
         """Sets whose last operation, as GETPID says, was a watched process's: the kernel lists no users of them."""
         sets = semaphores.sysv_sets()
-        for semid in sets.keys() - self._sampler.system_v:
+        for semid in sets.keys() - self._sampler.semaphores.system_v:
             levels = semaphores.sysv_levels(semid, sets) or ()
             if any(level.last_pid in self._context.processes for level in levels):
-                self._sampler.system_v.add(semid)
+                self._sampler.semaphores.system_v.add(semid)
 
 
 def _links(pid: int) -> dict[int, str] | None:
