@@ -13,7 +13,20 @@ Conventions that hold for every type:
   event brought with it (a descriptor opened) and is never listed by itself.
 """
 
-from ipcviz.events.commands import AnyCommand, Command, Input, Peek, Quit, Resize, SendSignal
+from ipcviz.events.base import Base
+from ipcviz.events.commands import (
+    AnyCommand,
+    Breakpoint,
+    Command,
+    Hold,
+    Input,
+    Let,
+    Peek,
+    Quit,
+    Resize,
+    Run,
+    SendSignal,
+)
 from ipcviz.events.effects import (
     AnyEffect,
     Capacity,
@@ -52,9 +65,9 @@ from ipcviz.events.samples import (
     TableEntry,
     ThreadSample,
 )
+from ipcviz.events.stepping import At, Held, Poised, Released, Settled, Stepped
 from ipcviz.events.stream import (
     SCHEMA,
-    Base,
     Call,
     Continued,
     Coverage,
@@ -86,7 +99,9 @@ __all__ = [
     "SCHEMA",
     "AnyCommand",
     "AnyEffect",
+    "At",
     "Base",
+    "Breakpoint",
     "Call",
     "Capacity",
     "CloseOnExec",
@@ -107,9 +122,12 @@ __all__ = [
     "Forked",
     "Futex",
     "HandlerReturned",
+    "Held",
+    "Hold",
     "How",
     "Identified",
     "Input",
+    "Let",
     "Level",
     "Locks",
     "MapEntry",
@@ -129,21 +147,26 @@ __all__ = [
     "Output",
     "PagesSample",
     "Peek",
+    "Poised",
     "ProcessSample",
     "Protected",
     "Quit",
     "Reaped",
+    "Released",
     "Resize",
     "Resumed",
+    "Run",
     "Sample",
     "SemaphoreInfo",
     "SemaphoreLevel",
     "SemaphoreOp",
     "SendSignal",
     "Sent",
+    "Settled",
     "SignalDelivered",
     "Started",
     "StatusFlags",
+    "Stepped",
     "Stopped",
     "Struct",
     "Table",

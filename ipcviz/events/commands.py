@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 
@@ -36,8 +38,47 @@ class Peek(Command, tag="peek", frozen=True):
     limit: int = 4096
 
 
+class Hold(Command, tag="hold", frozen=True):
+    """Step mode: hold every thread at its next stop, and those that run in their own code at once."""
+
+
+class Let(Command, tag="let", frozen=True):
+    """Step mode: let one held thread go on, until it is held again or blocks. Nothing happens if it is not held; one
+    that comes before the last one's `Settled` is obeyed after that.
+    """
+
+    tid: int
+
+
+class Breakpoint(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What ends a live run: an event for which all that is given here is true.
+
+    Attributes:
+        event: The event's name in the stream: `call`, `forked`, `signal-delivered`, `semaphore-op`, `exited`, ...
+        call: The call's name, or that of the semaphore operation without `sem_`.
+        object: Key of the object or semaphore that it is about.
+        pid: The process that it is about.
+        signo: The signal that it is about.
+        condition: What must have become true of the object with it: `full`, `empty`, `end` (of file), `blocked`
+            (a thread waits for it), or `zero` (a semaphore's value).
+    """
+
+    event: str = ""
+    call: str = ""
+    object: str = ""
+    pid: int = 0
+    signo: int = 0
+    condition: Literal["", "full", "empty", "end", "blocked", "zero"] = ""
+
+
+class Run(Command, tag="run", frozen=True):
+    """Let everything go on by itself, until one of these breakpoints is reached; then all are held again."""
+
+    until: tuple[Breakpoint, ...] = ()
+
+
 class Quit(Command, tag="quit", frozen=True):
     """End the session: kill what was launched, and leave nothing behind."""
 
 
-AnyCommand = Input | Resize | SendSignal | Peek | Quit
+AnyCommand = Input | Resize | SendSignal | Peek | Hold | Let | Run | Quit

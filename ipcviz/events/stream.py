@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
-
+from ipcviz.events.base import Base
 from ipcviz.events.effects import AnyEffect
 from ipcviz.events.locks import Futex, ObjectLocks
 from ipcviz.events.objects import How
@@ -20,16 +19,10 @@ from ipcviz.events.samples import (
     SemaphoreLevel,
     TableEntry,
 )
+from ipcviz.events.stepping import Held, Poised, Released, Settled, Stepped
 
 SCHEMA = 1
 """Version of the stream's types: raised when an old reader could misread a new stream."""
-
-
-class Base(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="event", kw_only=True):
-    """Base of the events: when, and which number."""
-
-    t: float
-    n: int = 0
 
 
 class Started(Base, tag="started", frozen=True):
@@ -354,6 +347,11 @@ Event = (
     | Continued
     | SemaphoreOp
     | Marker
+    | Held
+    | Released
+    | Poised
+    | Stepped
+    | Settled
     | Output
     | Sample
     | Coverage

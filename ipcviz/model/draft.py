@@ -42,6 +42,7 @@ class Draft:
         "locks",
         "mappings",
         "memory",
+        "moving",
         "objects",
         "open_files",
         "pages",
@@ -50,6 +51,8 @@ class Draft:
         "semaphores",
         "sent",
         "started",
+        "step",
+        "stepping",
         "t",
         "tables",
         "threads",
@@ -81,6 +84,9 @@ class Draft:
         self.command_signal = state.command_signal
         self.finished = state.finished
         self.dropped = state.dropped
+        self.stepping = state.stepping
+        self.step = state.step
+        self.moving = state.moving
         self.changed: list[tuple[str | int, ...]] = []
 
     def done(self, n: int) -> State:
@@ -109,6 +115,9 @@ class Draft:
             command_signal=self.command_signal,
             finished=self.finished,
             dropped=self.dropped,
+            stepping=self.stepping,
+            step=self.step,
+            moving=self.moving,
             changed=tuple(self.changed),
         )
 

@@ -18,16 +18,21 @@ from ipcviz.events import (
     Finished,
     Forked,
     HandlerReturned,
+    Held,
     Maps,
     Marker,
     ObjectInfo,
     Output,
+    Poised,
     Reaped,
+    Released,
     Resumed,
     Sample,
     SemaphoreOp,
+    Settled,
     SignalDelivered,
     Started,
+    Stepped,
     Stopped,
     Table,
     ThreadCreated,
@@ -93,6 +98,10 @@ def _forked(draft: Draft, event: Forked) -> None:
         if event.parent in draft.mappings:
             draft.mappings = draft.mappings.set(event.pid, draft.mappings[event.parent])
     maker = draft.threads.get(event.by)
+    lineage = "1"
+    if parent is not None:
+        lineage = f"{parent.lineage or parent.pid}.{parent.children + 1}"
+        draft.put_process(replace(parent, children=parent.children + 1))
     draft.put_process(
         Process(
             pid=event.pid,
@@ -105,6 +114,7 @@ def _forked(draft: Draft, event: Forked) -> None:
             born=event.t,
             handling=parent.handling if inherits and parent else Process(pid=0).handling,
             full=parent.full if inherits and parent else True,
+            lineage=lineage,
         )
     )
     draft.put_thread(
@@ -123,10 +133,18 @@ def _forked(draft: Draft, event: Forked) -> None:
 def _thread_created(draft: Draft, event: ThreadCreated) -> None:
     process = draft.process(event.pid)
     maker = draft.threads.get(event.by)
-    if event.tid not in process.threads:
-        draft.put_process(replace(process, threads=(*process.threads, event.tid)))
+    number = process.made_threads + 1
+    threads = process.threads if event.tid in process.threads else (*process.threads, event.tid)
+    draft.put_process(replace(process, threads=threads, made_threads=number))
     draft.put_thread(
-        Thread(tid=event.tid, pid=event.pid, name=event.name, state="R", blocked=maker.blocked if maker else 0)
+        Thread(
+            tid=event.tid,
+            pid=event.pid,
+            name=event.name,
+            state="R",
+            blocked=maker.blocked if maker else 0,
+            number=number,
+        )
     )
 
 
@@ -394,6 +412,35 @@ def _finished(draft: Draft, event: Finished) -> None:
     draft.finished = event.left == 0
 
 
+def _held(draft: Draft, event: Held) -> None:
+    draft.stepping = True
+
+
+def _released(draft: Draft, event: Released) -> None:
+    draft.stepping = False
+    draft.moving = 0
+    for thread in draft.threads.values():
+        if thread.poised is not None:
+            draft.put_thread(replace(thread, poised=None, state="R"))
+
+
+def _poised(draft: Draft, event: Poised) -> None:
+    thread = draft.thread(event.tid, event.pid)
+    draft.put_thread(replace(thread, poised=event, state="t", waiting=None, wchan=""))
+
+
+def _stepped(draft: Draft, event: Stepped) -> None:
+    draft.step = event.step
+    draft.moving = event.tid
+    thread = draft.threads.get(event.tid)
+    if thread is not None:
+        draft.put_thread(replace(thread, poised=None, state="R"))
+
+
+def _settled(draft: Draft, event: Settled) -> None:
+    draft.moving = 0
+
+
 def _nothing(draft: Draft, event: Event) -> None:
     """Events that say something to the viewer and change no state."""
 
@@ -420,6 +467,11 @@ _TAKE: dict[type, Callable[[Draft, Any], None]] = {
     Coverage: _coverage,
     Dropped: _dropped,
     Finished: _finished,
+    Held: _held,
+    Released: _released,
+    Poised: _poised,
+    Stepped: _stepped,
+    Settled: _settled,
     Marker: _nothing,
     Output: _nothing,
     Trouble: _nothing,

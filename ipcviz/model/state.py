@@ -20,6 +20,7 @@ from ipcviz.events import (
     Mode,
     ObjectInfo,
     PagesSample,
+    Poised,
     ProcessSample,
     SemaphoreInfo,
     SignalDelivered,
@@ -58,6 +59,8 @@ class Thread(Value, frozen=True):
         semaphore: Key of the semaphore that it is waiting for, empty if none.
         wchan: The kernel function that it sleeps in.
         alive: False after its exit.
+        number: Which thread of its process it is, in the order of their births; the leader is 1.
+        poised: In step mode: where it is held, and what it will do; None if it runs or is blocked.
     """
 
     tid: int
@@ -71,6 +74,8 @@ class Thread(Value, frozen=True):
     semaphore: str = ""
     wchan: str = ""
     alive: bool = True
+    number: int = 1
+    poised: Poised | None = None
 
 
 class Handling(Value, frozen=True):
@@ -105,6 +110,10 @@ class Process(Value, frozen=True):
         full: Whether its data calls are all traced; if not, its figures are samples.
         calls: Traced calls so far.
         fault: The last invalid memory access of its threads (SIGSEGV, SIGBUS); None if there was none.
+        lineage: Its place in the family, the same in every run of the same schedule: `1` for the command, `1.2` for
+            its second child.
+        children: How many processes it has made.
+        made_threads: How many threads it has had, the leader among them.
     """
 
     pid: int
@@ -127,6 +136,9 @@ class Process(Value, frozen=True):
     full: bool = True
     calls: int = 0
     fault: SignalDelivered | None = None
+    lineage: str = ""
+    children: int = 0
+    made_threads: int = 1
 
 
 class Descriptor(Value, frozen=True):
@@ -296,6 +308,9 @@ class State(Value, frozen=True):
         command_signal: The signal that ended it, 0 if none did.
         finished: Nothing observed is left.
         dropped: Events left out of the stream because its reader was slow.
+        stepping: Every thread is held, and goes on only when it is let go.
+        step: How many times one was let go.
+        moving: The thread that was let go and has not come to rest yet; 0 if all are at rest.
         changed: What the last event changed: `("fd", table, fd)`, `("object", key)`, `("process", pid)`,
             `("thread", tid)`, `("semaphore", key)`, `("signal", pid, signo)`, `("memory", key)`,
             `("pages", pid, start)`.
@@ -324,6 +339,9 @@ class State(Value, frozen=True):
     command_signal: int = 0
     finished: bool = False
     dropped: int = 0
+    stepping: bool = False
+    step: int = 0
+    moving: int = 0
     changed: tuple[tuple[str | int, ...], ...] = ()
 
 

@@ -28,13 +28,14 @@ from ipcviz.events import (
 )
 from ipcviz.model import query
 from ipcviz.model.calls import MOVES, READS, WRITES
+from ipcviz.model.noise import is_noise
 from ipcviz.model.queues import RECEIVES, SENDS
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.locks import locking, lost_by_close
 from ipcviz.narrate.memory import mapped, reprotected, resized, segment_control, segment_found, synced, unmapped
 from ipcviz.narrate.queues import control_queue, get_queue, message, notify
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
-from ipcviz.narrate.words import count_bytes, end_of, is_noise, label_of, named, signal_name, signal_names, who
+from ipcviz.narrate.words import count_bytes, end_of, label_of, named, signal_name, signal_names, who
 
 _SEEN_BY_OTHERS: Final = frozenset(
     {

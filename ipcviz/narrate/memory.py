@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ipcviz.events import Call, MapEntry, Mapped, Protected, SignalDelivered, Unmapped
 from ipcviz.model import query
+from ipcviz.model.noise import is_noise
 from ipcviz.model.state import State
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Told
-from ipcviz.narrate.words import count_bytes, is_noise, label_of, who
+from ipcviz.narrate.words import count_bytes, label_of, who
 
 _DEFAULT_PAGE = 4096
 

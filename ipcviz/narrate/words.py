@@ -94,29 +94,3 @@ def end_of(mode: str, kind: str) -> str:
     if kind not in ("pipe", "fifo"):
         return ""
     return {"r": "read end", "w": "write end", "rw": "both ends"}.get(mode, "")
-
-
-_NOISE_PATHS: Final = (
-    "/usr/lib",
-    "/lib",
-    "/etc/ld.so",
-    "/etc/locale",
-    "/etc/nsswitch",
-    "/etc/passwd",
-    "/etc/group",
-    "/etc/localtime",
-    "/usr/share/locale",
-    "/usr/share/zoneinfo",
-    "/usr/local/lib",
-    "/proc/self",
-    "/proc/filesystems",
-    "/proc/sys",
-    "/sys/",
-    "/dev/null",
-    "/dev/urandom",
-)
-
-
-def is_noise(path: str) -> bool:
-    """Whether a path belongs to how programs start (libraries, locale, accounts) and not to what they do."""
-    return path.startswith(_NOISE_PATHS) or path.endswith((".so", ".pyc", ".mo", "pyvenv.cfg")) or ".so." in path

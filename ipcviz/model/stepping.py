@@ -1,0 +1,73 @@
+"""Step mode as the state has it: who can be let go, whose turn it is, and what each one will do. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ipcviz.events import Poised
+from ipcviz.events.signals import signal_name
+from ipcviz.model.state import State, Thread
+
+
+def _birth(state: State, thread: Thread) -> tuple[tuple[int, ...], int]:
+    process = state.processes.get(thread.pid)
+    lineage = process.lineage if process is not None else ""
+    return tuple(int(part) for part in lineage.split(".") if part.isdigit()), thread.number
+
+
+def held(state: State) -> tuple[Thread, ...]:
+    """The threads that can be let go, elders first: a process before its children."""
+    found = [thread for thread in state.threads.values() if thread.poised is not None]
+    return tuple(sorted(found, key=lambda thread: _birth(state, thread)))
+
+
+def next_in_turn(state: State, last: int = 0) -> int:
+    """The thread whose turn it is when all take turns; 0 if none is held.
+
+    Args:
+        state: The moment.
+        last: The thread that was let go last; 0 if none was.
+    """
+    threads = held(state)
+    if not threads:
+        return 0
+    tids = [thread.tid for thread in threads]
+    if last in tids:
+        return tids[(tids.index(last) + 1) % len(tids)]
+    gone = state.threads.get(last)
+    if gone is not None:
+        later = [thread.tid for thread in threads if _birth(state, thread) > _birth(state, gone)]
+        return later[0] if later else tids[0]
+    return tids[0]
+
+
+def name_of(state: State, tid: int, roles: Mapping[int, str] | None = None) -> str:
+    """A thread's name in a schedule, the same in every run: its role or its place in the family; `1.2/3` for the third
+    thread of the process 1.2. Empty if it is not known.
+    """
+    thread = state.threads.get(tid)
+    if thread is None:
+        return ""
+    process = state.processes.get(thread.pid)
+    lineage = process.lineage if process is not None else ""
+    name = (roles or {}).get(thread.pid, "") or lineage or str(thread.pid)
+    return name if thread.number == 1 else f"{name}/{thread.number}"
+
+
+def thread_named(state: State, name: str, roles: Mapping[int, str] | None = None) -> int:
+    """The living thread of that name in a schedule; 0 if there is none."""
+    for tid in state.threads:
+        if name in (name_of(state, tid, roles), name_of(state, tid)):
+            return tid
+    return 0
+
+
+def operation(poised: Poised) -> str:
+    """What a held thread will do, in one word: the name of a call, a signal, `sem_wait`, `start`, `return`, `run`."""
+    if poised.at == "entry":
+        return poised.call
+    if poised.at == "signal":
+        return signal_name(poised.signo)
+    if poised.at == "semaphore":
+        return f"sem_{poised.op}"
+    return {"start": "start", "return": "return", "running": "run"}[poised.at]

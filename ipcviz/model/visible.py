@@ -1,0 +1,133 @@
+"""Which operations are worth a step: those that another process can notice, or that decide what it will see.
+
+Step mode holds a thread before each of them; the past of a live run is divided by them. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.events import ObjectInfo
+from ipcviz.model.noise import is_noise
+from ipcviz.model.query import mapping_at, table_of
+from ipcviz.model.state import State
+
+ENDS: Final = frozenset({"exit_group", "execve", "execveat", "fork", "vfork", "clone", "clone3"})
+"""Births, deaths and changes of program."""
+
+_ALWAYS: Final = ENDS | frozenset(
+    {
+        # Who is there.
+        *("wait4", "waitid", "setsid", "setpgid", "unshare", "pidfd_open", "pidfd_getfd"),
+        # New means of communication.
+        *("pipe", "pipe2", "socketpair", "socket", "bind", "listen", "accept", "accept4", "connect", "shutdown"),
+        *("eventfd", "eventfd2", "epoll_create", "epoll_create1", "timerfd_create", "timerfd_settime", "signalfd"),
+        *("signalfd4", "inotify_init", "inotify_init1", "inotify_add_watch", "memfd_create", "mq_open", "mq_unlink"),
+        *("shmget", "shmat", "shmdt", "shmctl", "semget", "semctl", "msgget", "msgctl", "mq_notify"),
+        # Messages, semaphores, locks.
+        *("semop", "semtimedop", "msgsnd", "msgrcv", "mq_timedsend", "mq_timedreceive", "flock"),
+        # Signals.
+        *("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal", "rt_sigsuspend"),
+        *("rt_sigreturn", "rt_sigtimedwait", "pause", "alarm", "setitimer", "timer_settime", "timer_delete"),
+        # Waiting for time, or for one of several.
+        *("nanosleep", "clock_nanosleep", "poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait"),
+        *("epoll_pwait2", "epoll_ctl", "msync"),
+    }
+)
+
+_BY_PATH: Final = frozenset(
+    {"open", "openat", "openat2", "creat", "mknod", "mknodat", "unlink", "unlinkat", "rename", "renameat", "renameat2"}
+    | {"link", "linkat", "mkdir", "mkdirat"}
+)
+_BY_OBJECT: Final = frozenset(
+    {
+        *("read", "write", "pread64", "pwrite64", "readv", "writev", "preadv", "pwritev", "preadv2", "pwritev2"),
+        *("sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "vmsplice", "close", "dup", "dup2"),
+        *("dup3", "ftruncate", "fsync", "fdatasync"),
+    }
+)
+_BETWEEN: Final = frozenset({"splice", "tee", "sendfile", "copy_file_range"})
+_MOST_SIGNALS: Final = 32
+"""A mask of more signals than this is libc's own, around fork and the like."""
+
+_PRIVATE: Final = frozenset({"character device", "block device", "directory", "anonymous inode", "unknown"})
+
+
+def is_visible_object(info: ObjectInfo) -> bool:
+    """Whether what happens to an object is worth a step."""
+    return info.kind not in _PRIVATE and not is_noise(info.path)
+
+
+def is_visible_semaphore(key: str) -> bool:
+    """Whether a semaphore can be seen by other processes: interpreters make private ones for each of their locks."""
+    return not key.startswith("sem:vm:")
+
+
+def is_visible(state: State, pid: int, name: str, args: dict[str, int | str]) -> bool:
+    """Whether a call is worth a step, before it is made or after it.
+
+    Args:
+        state: The state before it.
+        pid: The process.
+        name: The call.
+        args: Its arguments by name.
+    """
+    if name in _ALWAYS:
+        return True
+    if name in _BY_OBJECT:
+        return _visible_fd(state, pid, args.get("fd"))
+    if name in _BY_PATH:
+        return not is_noise(str(args.get("path", args.get("new", ""))))
+    if name in _BETWEEN:
+        return _visible_fd(state, pid, args.get("fd_in")) or _visible_fd(state, pid, args.get("fd_out"))
+    test = _CONDITIONAL.get(name)
+    return test is not None and test(state, pid, args)
+
+
+def _visible_fd(state: State, pid: int, fd: int | str | None) -> bool:
+    row = table_of(state, pid).get(fd) if isinstance(fd, int) else None
+    file = state.open_files.get(row.ofd) if row is not None else None
+    thing = state.objects.get(file.object) if file is not None else None
+    return thing is not None and is_visible_object(thing.info)
+
+
+def _fcntl(state: State, pid: int, args: dict[str, int | str]) -> bool:
+    return ("lock" in args or args.get("cmd") not in ("F_SETFD", 2)) and _visible_fd(state, pid, args.get("fd"))
+
+
+def _sigaction(state: State, pid: int, args: dict[str, int | str]) -> bool:
+    return str(args.get("new", "")).startswith("catch")
+
+
+def _sigprocmask(state: State, pid: int, args: dict[str, int | str]) -> bool:
+    names = args.get("set")
+    if not isinstance(names, int):
+        return bool(names) and "all signals" not in str(names)
+    return 0 < names.bit_count() <= _MOST_SIGNALS
+
+
+def _mmap(state: State, pid: int, args: dict[str, int | str]) -> bool:
+    if "MAP_SHARED" not in str(args.get("flags", "")):
+        return False
+    fd = args.get("fd")
+    return not isinstance(fd, int) or fd < 0 or _visible_fd(state, pid, fd)
+
+
+def _range(state: State, pid: int, args: dict[str, int | str]) -> bool:
+    try:
+        address, length = (int(str(args.get(name, 0)), 0) for name in ("address", "length"))
+    except ValueError:
+        return False
+    entry = mapping_at(state, pid, address, max(length, 1))
+    return entry is not None and entry.shared and not is_noise(entry.object.path)
+
+
+_CONDITIONAL: Final = {
+    "fcntl": _fcntl,
+    "rt_sigaction": _sigaction,
+    "rt_sigprocmask": _sigprocmask,
+    "mmap": _mmap,
+    "munmap": _range,
+    "mprotect": _range,
+    "mremap": _range,
+}
