@@ -7,13 +7,35 @@ import os
 import stat
 from typing import Final
 
-from ipcviz.events import AnyEffect, Call, Closed, Duplicated, HandlerReturned, Marker, Reaped, Sent, Uses, Waiting
+from ipcviz.events import (
+    AnyEffect,
+    Call,
+    Closed,
+    Duplicated,
+    HandlerReturned,
+    Marker,
+    Poised,
+    Reaped,
+    Sent,
+    Uses,
+    Waiting,
+)
 from ipcviz.kernel import memory, procfs, ptrace, queues
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.model.calls import OPENS
 from ipcviz.model.query import table_of
+from ipcviz.model.visible import ENDS, is_visible
 from ipcviz.tracer import breakpoints, escape, mend
-from ipcviz.tracer.calls import ADDRESSED, CONDITIONS, DATA, KNOWN, MAP_ANONYMOUS, MARKER_PATH, NO_RETURN
+from ipcviz.tracer.calls import (
+    ADDRESSED,
+    BIRTHS_AND_ENDS,
+    CONDITIONS,
+    DATA,
+    KNOWN,
+    MAP_ANONYMOUS,
+    MARKER_PATH,
+    NO_RETURN,
+)
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import Word, decode_arguments, taken, watched
 from ipcviz.tracer.effects import Effects, Returned, removed_name
@@ -130,14 +152,7 @@ class CallStops:
         path = args.get("path")
         if isinstance(path, str):
             self._mark(task, path)
-        data = b""
-        if name in OUTGOING:
-            data = memory.read(task.tid, info.args[1], min(info.args[2], self._context.config.data_bytes)) or b""
-        elif name == "msgsnd":
-            # struct msgbuf: the type comes first.
-            data = memory.read(task.tid, info.args[1] + 8, min(info.args[2], self._context.config.data_bytes)) or b""
-        elif name in ("writev", "sendmsg", "pwritev"):
-            data = self._vector(task.tid, name, info.args)
+        data = self._outgoing(task.tid, name, info.args)
         task.entered = Entered(
             name=name,
             number=info.number,
@@ -148,6 +163,58 @@ class CallStops:
             data=data,
             removed=removed_name(process.pid, name, args),
         )
+
+    def _outgoing(self, tid: int, name: str, raw: tuple[int, ...]) -> bytes:
+        """The first bytes that a call is about to move out of its process."""
+        most = self._context.config.data_bytes
+        if name in OUTGOING:
+            return memory.read(tid, raw[1], min(raw[2], most)) or b""
+        if name == "msgsnd":
+            # struct msgbuf: the type comes first.
+            return memory.read(tid, raw[1] + 8, min(raw[2], most)) or b""
+        if name in ("writev", "sendmsg", "pwritev"):
+            return self._vector(tid, name, raw)
+        return b""
+
+    def about(self, task: Task, info: ptrace.SyscallInfo) -> Poised | None:
+        """What a thread at the entry of a call is about to do; None if that is nothing to hold it for.
+
+        It looks only: `at_call` or `at_mark` takes the entry in once the thread is let go.
+        """
+        name = self._context.names.get(info.number, "")
+        process = task.process
+        if info.arch != self._context.arch.audit:
+            return None
+        if process.loader and process.loader[0] <= info.pc < process.loader[1] and name not in ENDS:
+            return None
+        t, n = self._context.stamp()
+        if name in MARKER_PATH or name in ("access", "faccessat", "faccessat2"):
+            at = MARKER_PATH.get(name, int(name != "access"))
+            path = os.fsdecode(memory.read_string(task.tid, info.args[at], len(MARKER_PREFIX) + MARKER_LIMIT) or b"")
+            if not path.startswith(MARKER_PREFIX):
+                return None
+            args: dict[str, Word] = {"text": path[len(MARKER_PREFIX) :]}
+            return Poised(t=t, n=n, pid=process.pid, tid=task.tid, at="entry", call="marker", args=args)
+        if name not in BIRTHS_AND_ENDS and (name not in KNOWN or not self._is_wanted(task, name, info.args)):
+            return None
+        args = decode_arguments(task.tid, name, info.args)
+        if not is_visible(self._context.state, process.pid, name, args):
+            return None
+        return Poised(
+            t=t,
+            n=n,
+            pid=process.pid,
+            tid=task.tid,
+            at="entry",
+            call=name,
+            args=args,
+            object=self._object(process.pid, name, args, info.args),
+            data=self._outgoing(task.tid, name, info.args),
+        )
+
+    def makes_again(self, task: Task, number: int) -> bool:
+        """Whether a call that is entered is one that a signal cut short, and that the kernel starts again."""
+        return task.interrupted is not None and number in (self._restart, task.interrupted[0].number)
 
     def _is_wanted(self, task: Task, name: str, raw: tuple[int, ...]) -> bool:
         """Whether a known call is one of those uses of it that are looked at."""

@@ -194,6 +194,17 @@ frequent to be structural, and are looked at only while a process is traced in f
 
 KNOWN: Final[dict[str, Signature]] = {**STRUCTURAL, **DATA}
 
+BIRTHS_AND_ENDS: Final[dict[str, Signature]] = {
+    "fork": _s(""),
+    "vfork": _s(""),
+    "clone": _s("flags:hex stack:hex"),
+    "clone3": _s("args:hex size"),
+    "execve": _s("path:path argv:argv"),
+    "execveat": _s("dirfd:at path:path argv:argv"),
+    "exit_group": _s("code:int"),
+}
+"""Calls that ptrace's own events tell of; step mode holds threads before them, too."""
+
 # fcntl commands (linux/fcntl.h) that change what is shown; the others are many and change nothing.
 F_DUPFD: Final = 0
 F_SETFD: Final = 2

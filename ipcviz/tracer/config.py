@@ -15,6 +15,7 @@ class LaunchConfig(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="c
         rows: The terminal's height.
         columns: The terminal's width.
         full: Trace every data call, whatever it costs.
+        hold: Begin in step mode: hold the command before its first operation.
         seccomp: Mark the calls to stop at by a seccomp filter, where the kernel has them; else stop at every call.
         budget: Data calls a second of one process that are traced in full before it is only sampled.
         sample_hz: Samples a second that are aimed at.
@@ -28,6 +29,7 @@ class LaunchConfig(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="c
     rows: int = 24
     columns: int = 80
     full: bool = False
+    hold: bool = False
     seccomp: bool = True
     budget: float = 1000.0
     sample_hz: float = 20.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ipcviz.events import Coverage, Event
 from ipcviz.kernel import descriptors
 from ipcviz.kernel.arch import Arch, call_names
@@ -32,6 +34,10 @@ class Context:
         self.attached = isinstance(config, AttachConfig)
         """Whether the processes were there before us: then they may run on at any moment, and nothing of ours may be
         left in them."""
+        self.holding = False
+        """Step mode: threads stop at all calls, and are held there."""
+        self.notice: Callable[[Event], None] | None = None
+        """Is told every event while a breakpoint is waited for."""
         self._ofd = 0
 
     @property
@@ -46,6 +52,8 @@ class Context:
     def emit(self, event: Event) -> None:
         """Take an event into the state and the stream."""
         self.emitter.emit(event)
+        if self.notice is not None:
+            self.notice(event)
 
     def next_ofd(self) -> int:
         """A new number for an open file description."""
@@ -80,7 +88,7 @@ class Context:
 
     def over_budget(self, process: TracedProcess, *, breakpoints: bool = False) -> bool:
         """Count a data call or a breakpoint of a process; True if it makes too many of them to stop at each."""
-        if self.config.full:
+        if self.config.full or self.holding:
             return False
         budget = process.operations if breakpoints else process.calls
         return not budget.spend()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shlex
 import struct
 from collections.abc import Callable
 from typing import Final
 
 from ipcviz.events.signals import signal_name
 from ipcviz.kernel import memory, procfs
-from ipcviz.tracer.calls import KNOWN, LOCK_COMMANDS
+from ipcviz.tracer.calls import BIRTHS_AND_ENDS, KNOWN, LOCK_COMMANDS
 
 Word = int | str
+
+_WORDS: Final = 8
+_WORD_BYTES: Final = 80
+"""Of a command's arguments so many, and so much of each, are read before it is executed."""
 
 # The access mode's values and the flags of open(2) differ between architectures; os has this machine's.
 _OPEN_FLAGS: Final = tuple(
@@ -324,6 +329,18 @@ def _lock(tid: int, address: int) -> dict[str, Word]:
     }
 
 
+def _argv(tid: int, address: int) -> Word:
+    """A vector of strings as a command line: the first few, shortened."""
+    raw = memory.read(tid, address, 8 * _WORDS) or b""
+    words: list[str] = []
+    for at in range(0, len(raw) // 8 * 8, 8):
+        place = int.from_bytes(raw[at : at + 8], "little")
+        if not place:
+            return shlex.join(words)
+        words.append(os.fsdecode(memory.read_string(tid, place, _WORD_BYTES) or b""))
+    return shlex.join(words) + " ..." if words else _hex(address)
+
+
 FROM_MEMORY: Final[dict[str, Callable[[int, int], Word]]] = {
     "path": _path,
     "sigset": _sigset,
@@ -333,6 +350,7 @@ FROM_MEMORY: Final[dict[str, Callable[[int, int], Word]]] = {
     "sembuf": _sembuf,
     "msgbuf": _msgbuf,
     "sigaction": _sigaction,
+    "argv": _argv,
 }
 
 
@@ -404,7 +422,8 @@ def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Wor
     if decoders is not None:
         return {argument: decode(value) for (argument, decode), value in zip(decoders, raw, strict=False)}
     args: dict[str, Word] = {}
-    for (argument, kind), value in zip(KNOWN[name].arguments, raw, strict=False):
+    signature = KNOWN.get(name) or BIRTHS_AND_ENDS[name]
+    for (argument, kind), value in zip(signature.arguments, raw, strict=False):
         plain = PLAIN.get(kind)
         if plain is not None:
             args[argument] = plain(value)

@@ -24,13 +24,14 @@ from ipcviz.kernel import descriptors, elf, maps, procfs, ptrace
 from ipcviz.kernel.arch import Arch
 from ipcviz.tracer import breakpoints
 from ipcviz.tracer.call_stops import CallStops
-from ipcviz.tracer.config import AnyConfig
+from ipcviz.tracer.config import AnyConfig, LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.launch import LaunchError
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.signal_stops import SignalStops
+from ipcviz.tracer.stepping import Stepping
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 OPTIONS: Final = (
@@ -82,6 +83,15 @@ class Engine:
         self._semaphores = SemaphoreStops(self._context, self.sampler)
         self._calls = CallStops(self._context, self.sampler, self._semaphores)
         self._signals = SignalStops(self._context, self._calls)
+        self.stepping = Stepping(
+            self._context,
+            self._calls,
+            self._signals,
+            self._semaphores,
+            self.sampler,
+            lambda task: self.resume(task),
+            lambda task, signo: self._signal_stop(task, signo),
+        )
 
     @property
     def processes(self) -> dict[int, TracedProcess]:
@@ -95,15 +105,17 @@ class Engine:
         self._root = pid
         process = self._context.new_process(pid)
         process.executed = False
-        self._adopt(process, pid)
+        task = self._adopt(process, pid)
         t, n = self._context.stamp()
         name = self._context.config.argv[0].rpartition("/")[2]
         self._context.emit(
             Forked(t=t, n=n, pid=pid, parent=os.getpid(), how="launched", name=name, argv=self._context.config.argv)
         )
+        if isinstance(self._context.config, LaunchConfig) and self._context.config.hold:
+            self.stepping.begin(task)
 
-    def _adopt(self, process: TracedProcess, tid: int) -> Task:
-        task = Task(tid, process)
+    def _adopt(self, process: TracedProcess, tid: int, *, fresh: bool = False) -> Task:
+        task = Task(tid, process, fresh=fresh)
         process.tasks[tid] = task
         self._context.processes[process.pid] = process
         self._context.tasks[tid] = task
@@ -130,6 +142,12 @@ class Engine:
         self._adopt_orphans()
         self._reconsider()
 
+    def come_to_rest(self) -> None:
+        """Hold everything if a breakpoint was reached; in step mode, see whether all is at rest."""
+        self.stepping.trip()
+        if self.stepping.unsettled:
+            self.stepping.settle(unborn=bool(self._early))
+
     def announce_waits(self) -> None:
         """See `CallStops.announce_waits`."""
         self._calls.announce_waits()
@@ -143,6 +161,8 @@ class Engine:
     def take(self, tid: int, status: int) -> None:
         """Handle one result of waitpid."""
         task = self._context.tasks.get(tid)
+        if task is not None and self._context.holding and self.stepping.take(task, status):
+            return
         if task is not None and self._decodes(task.process):
             # The most frequent stops first: those at system calls.
             if status == AT_CALL:
@@ -180,6 +200,8 @@ class Engine:
 
     def resume(self, task: Task, signo: int = 0) -> None:
         """Let a thread go on, to the return of its call, its next call, or its next marked call."""
+        if self._context.notice is not None and self.stepping.trip(task):
+            return
         if task.entered is not None:
             self._calls.watch(task)
             traced = True
@@ -194,7 +216,7 @@ class Engine:
     def _stops_at_calls(self, process: TracedProcess) -> bool:
         """Whether a process's threads stop at every call."""
         # In full mode the filter marks data calls too, where there is a filter.
-        return self._always or (process.full and not self._context.config.full)
+        return self._always or self._context.holding or (process.full and not self._context.config.full)
 
     def _reconsider(self) -> None:
         """Trace sampled processes in full again once they have been quiet, from their next stop on."""
@@ -234,6 +256,7 @@ class Engine:
 
     def _event_stop(self, task: Task, signo: int) -> None:
         """PTRACE_EVENT_STOP: a group-stop, its end, or a new thread's first stop."""
+        task.fresh = False
         if signo == ptrace.SIGTRAP:
             state = self._context.state.processes.get(task.process.pid)
             if state is not None and state.stopped_by:
@@ -274,7 +297,7 @@ class Engine:
         status = procfs.read_status(tid)
         t, n = self._context.stamp()
         if status is not None and status.tgid == parent.pid:
-            self._adopt(parent, tid)
+            self._adopt(parent, tid, fresh=True)
             self._context.emit(ThreadCreated(t=t, n=n, pid=parent.pid, tid=tid, by=task.tid))
         else:
             process = self._context.new_process(tid)
@@ -287,7 +310,8 @@ class Engine:
             shares_memory = event == ptrace.EVENT_VFORK or bool(descriptors.same_memory(parent.pid, tid))
             if shares_memory:
                 process.breakpoints, process.retired = parent.breakpoints, parent.retired
-            self._adopt(process, tid)
+            self._adopt(process, tid, fresh=True)
+            process.loader = parent.loader
             self.sampler.semaphores.inherit(parent.pid, tid)
             self._context.emit(
                 Forked(
@@ -324,7 +348,7 @@ class Engine:
                     process.breakpoints, process.retired = dict(other.breakpoints), set(other.retired)
                     process.foreign = other.foreign
                     break
-            self._adopt(process, tid)
+            self._adopt(process, tid, fresh=True)
             t, n = self._context.stamp()
             self._context.emit(Forked(t=t, n=n, pid=tid, parent=status.ppid, how="fork", name=status.name))
             self.sampler.tables.check(tid, "attached")
@@ -333,6 +357,7 @@ class Engine:
 
     def _executed(self, task: Task, former: int) -> None:
         process = task.process
+        moving = any(other.moving for other in process.tasks.values())
         for tid in list(process.tasks):
             if tid != process.pid:
                 del process.tasks[tid]
@@ -342,6 +367,8 @@ class Engine:
         leader.entered = leader.interrupted = leader.deferred = None
         leader.semaphore = ""
         leader.sampled_call = ()
+        leader.held, leader.moving, leader.passed, leader.backing = None, moving, -1, -1
+        process.loader = None
         self._calls.forget(process.pid)
         process.breakpoints, process.retired = {}, set()
         self.sampler.forget_memory(process.pid)

@@ -109,16 +109,32 @@ class SemaphoreStops:
             task.process, full=task.process.full, reason=f"{reason}: semaphore values are sampled"
         )
 
-    def _semaphore_op(self, task: Task, op: str, registers: list[int]) -> None:
-        pid = task.process.pid
-        address, second, third = (registers[i] for i in self._context.arch.arguments[:3])
+    def about(self, task: Task, address: int) -> tuple[str, SemaphoreInfo, int | None] | None:
+        """What a thread at a breakpoint is about to do: the operation, the semaphore, its value now.
+
+        None if it has done so already, or if there is no breakpoint any more.
+        """
+        found = task.process.breakpoints.get(address)
+        registers = ptrace.get_registers(task.tid, self._context.arch)
+        if found is None or registers is None or task.step_over == address:
+            return None
+        op = found[1].removeprefix("sem_")
+        return op, *self._locate(task.process.pid, op, registers[self._context.arch.arguments[0]])
+
+    def _locate(self, pid: int, op: str, address: int) -> tuple[SemaphoreInfo, int | None]:
+        """The semaphore at an address, and its value; None if it has none yet, or can't be read."""
         info = self._places.get((pid, address)) if op != "init" else None
         if info is None:
             line = maps.read_line(pid, address)
             info = semaphores.locate((line,) if line is not None else (), address, pid)
             self._places[pid, address] = info
         raw = memory.read(pid, address, 16)
-        value = semaphores.decode(raw)[0] if raw is not None and len(raw) == 16 and op != "init" else None
+        return info, semaphores.decode(raw)[0] if raw is not None and len(raw) == 16 and op != "init" else None
+
+    def _semaphore_op(self, task: Task, op: str, registers: list[int]) -> None:
+        pid = task.process.pid
+        address, second, third = (registers[i] for i in self._context.arch.arguments[:3])
+        info, value = self._locate(pid, op, address)
         self._sampler.semaphores.know(info, pid, address)
         t, n = self._context.stamp()
         self._context.emit(

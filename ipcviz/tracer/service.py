@@ -17,7 +17,21 @@ from typing import Final
 import msgspec
 
 from ipcviz import __version__
-from ipcviz.events import AnyCommand, Finished, Input, Output, Peek, Quit, Resize, SendSignal, Started, Trouble
+from ipcviz.events import (
+    AnyCommand,
+    Finished,
+    Hold,
+    Input,
+    Let,
+    Output,
+    Peek,
+    Quit,
+    Resize,
+    Run,
+    SendSignal,
+    Started,
+    Trouble,
+)
 from ipcviz.kernel import descriptors, procfs, ptrace, seccomp, signals
 from ipcviz.kernel.arch import Arch, native
 from ipcviz.kernel.memory import PAGE_SIZE
@@ -202,6 +216,8 @@ class Service:
             self._reap(engine)
             if engine.pending_waits():
                 engine.announce_waits()
+            if isinstance(engine, Engine):
+                engine.come_to_rest()
             if emitter.flush_due():
                 self._say_output()
                 emitter.flush()
@@ -215,6 +231,8 @@ class Service:
                 next_sample = max(next_sample + period, now + took / SAMPLE_SHARE, now + period / 2)
                 continue
             timeout = min(next_sample - now, 0.004 if engine.pending_waits() else 1.0)
+            if isinstance(engine, Engine) and engine.stepping.unsettled:
+                timeout = min(timeout, 0.001)
             for fd, _ in self._poll.poll(timeout):
                 if fd in (children, wake_read):
                     with contextlib.suppress(BlockingIOError):
@@ -333,8 +351,21 @@ class Service:
         elif isinstance(command, SendSignal) and command.pid in engine.processes:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(command.pid, command.signo)
+        elif isinstance(command, Hold | Let | Run):
+            self._obey_in_steps(engine, command)
         elif isinstance(command, Peek):
             engine.sampler.peek = (command.object, command.limit)
+
+    def _obey_in_steps(self, engine: Engine | Watcher, command: Hold | Let | Run) -> None:
+        if not isinstance(engine, Engine) or isinstance(engine, SeizedEngine):
+            message = "Only what ipcviz has launched can be held and stepped: use 'ipcviz run'."
+            self._emitter.emit(Trouble(t=self._emitter.now(), n=self._emitter.next_number, message=message))
+        elif isinstance(command, Hold):
+            engine.stepping.hold()
+        elif isinstance(command, Let):
+            engine.stepping.let(command.tid)
+        else:
+            engine.stepping.release(command.until)
 
     def _type(self) -> None:
         """Type to the command's terminal what it takes; the rest with the next turn."""
@@ -374,6 +405,7 @@ class Service:
     @staticmethod
     def _kill_all(engine: Engine) -> None:
         """Kill every observed process and wait until it is gone: `waitpid` says so, and there is no other way out."""
+        engine.stepping.abandon()
         deadline = time.monotonic() + 5.0
         while engine.alive() and time.monotonic() < deadline:
             for pid in [*engine.processes, *engine.unborn()]:

@@ -103,6 +103,14 @@ class SignalStops:
                 self._calls.returned(task, entered, -1, EINTR)
         return signo
 
+    def passes(self, task: Task, signo: int) -> bool:
+        """Whether a signal that is about to be delivered is not this thread's affair: it is ignored, or another's."""
+        action, _ = self.action(task.process.pid, signo)
+        if action in ("ignore", "continue"):
+            return True
+        info = ptrace.signal_info(task.tid)
+        return signo not in task.redirected and self._belongs_to_leader(task, signo, info, action)
+
     def _belongs_to_leader(self, task: Task, signo: int, info: ptrace.SigInfo | None, action: str) -> bool:
         """Whether the leading thread would have had a signal that was sent to the process as a whole.
 

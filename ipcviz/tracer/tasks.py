@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ipcviz.events import NameRemoved
+from ipcviz.events import NameRemoved, Poised
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.decode import Word
 
@@ -54,8 +54,15 @@ class Task:
         semaphore: Key of the semaphore that it waits for.
         redirected: Signals on their way to it that another thread had taken, with their siginfo.
         caught: Attached: it was resumed so that it stops at its next call.
-        asked: Attached: it was asked to stop (PTRACE_INTERRUPT), and has not yet.
-        inside: Attached: the number and arguments of the call that it slept in when it was asked; -1 if it ran.
+        asked: It was asked to stop (PTRACE_INTERRUPT), and has not yet.
+        inside: The number and arguments of the call that it slept in when it was asked; -1 if it ran.
+        held: Step mode: where it is held, and the wait status of that stop; None if it was let go.
+        moving: Step mode: it was let go, and has neither been held again nor blocked since.
+        fresh: It was made by a traced thread, and has not had its first stop.
+        passed: Step mode: the number of the call that it was let into; -1 if it is in none.
+        backing: Step mode: the number of the call that it is brought back to before; -1 if it is not.
+        rejoins: Step mode: it makes the call again that it was asked out of.
+        asleep_since: Step mode: since when it has been seen asleep, by CLOCK_MONOTONIC; 0 if it was not.
         looks: Attached: samples that have looked at it.
         moves: Attached: it was seen asleep in a call that comes back with a part if it is cut short.
         switches: Attached: its context switches at the last look; -1 before it.
@@ -73,6 +80,13 @@ class Task:
     caught: bool = False
     asked: bool = False
     inside: tuple[int, tuple[int, ...]] = (-1, ())
+    held: tuple[Poised, int] | None = None
+    moving: bool = False
+    fresh: bool = False
+    passed: int = -1
+    backing: int = -1
+    rejoins: bool = False
+    asleep_since: float = 0.0
     looks: int = 0
     moves: bool = False
     switches: int = -1
@@ -94,6 +108,8 @@ class TracedProcess:
         quiet_since: Since when a sampled process has been below the budget.
         seen_calls: Its read and write calls at the last look at /proc/PID/io, and when that was (`seen_at`).
         executed: It has executed the command (the launched process's first moments are ours).
+        loader: Step mode: where the dynamic linker lies, from and to which address: calls from there are not the
+            program's own. None if it was not looked for since the last exec.
         catching: Attached: not all of its threads stop at calls yet.
         why_sampled: Why it is not traced in full from the start.
     """
@@ -110,5 +126,6 @@ class TracedProcess:
     seen_calls: int = 0
     seen_at: float = 0.0
     executed: bool = True
+    loader: tuple[int, int] | None = None
     catching: bool = False
     why_sampled: str = ""

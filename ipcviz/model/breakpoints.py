@@ -1,0 +1,96 @@
+"""Whether an event is what a live run is to end at. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.events import Breakpoint, Call, Event, Sample, SemaphoreOp, Waiting
+from ipcviz.events.signals import signal_name
+from ipcviz.model.calls import READS
+from ipcviz.model.query import blocked_readers, blocked_writers, waiters
+from ipcviz.model.state import State
+
+_ABOUT_ANY: Final = ("", "sample")
+
+
+def reached(breakpoints: tuple[Breakpoint, ...], event: Event, state: State) -> Breakpoint | None:
+    """The first breakpoint that an event reaches; None if it reaches none.
+
+    Args:
+        breakpoints: What is waited for.
+        event: The event.
+        state: The state after it.
+    """
+    return next((point for point in breakpoints if _reaches(point, event, state)), None)
+
+
+def _reaches(point: Breakpoint, event: Event, state: State) -> bool:
+    if point.event and event.__struct_config__.tag != point.event:
+        return False
+    if point.pid and getattr(event, "pid", 0) != point.pid:
+        return False
+    if point.signo and getattr(event, "signo", 0) != point.signo:
+        return False
+    if point.call and point.call != _name(event):
+        return False
+    if point.condition:
+        return _holds(point, event, state)
+    return not point.object or point.object in _objects(event)
+
+
+def _name(event: Event) -> str:
+    if isinstance(event, Call):
+        return event.name
+    if isinstance(event, Waiting):
+        return event.call
+    return event.op if isinstance(event, SemaphoreOp) else ""
+
+
+def _objects(event: Event) -> tuple[str, ...]:
+    if isinstance(event, Call | Waiting):
+        return (event.object,)
+    if isinstance(event, SemaphoreOp):
+        return (event.semaphore.key,)
+    if isinstance(event, Sample):
+        return (*(level.object for level in event.levels), *(seen.info.key for seen in event.semaphores))
+    return ()
+
+
+def _holds(point: Breakpoint, event: Event, state: State) -> bool:
+    """Whether the condition has become true of the object with this very event."""
+    keys = [key for key in _objects(event) if key and point.object in ("", key)]
+    return any(_is_so(point.condition, key, event, state) for key in keys)
+
+
+def _is_so(condition: str, key: str, event: Event, state: State) -> bool:
+    thing, semaphore = state.objects.get(key), state.semaphores.get(key)
+    if condition == "end":
+        return isinstance(event, Call) and event.name in READS and event.ret == 0 and not event.error
+    if condition == "zero":
+        return semaphore is not None and semaphore.value == 0
+    if condition == "blocked":
+        return isinstance(event, Waiting) or bool(semaphore is not None and waiters(state, key))
+    if thing is None:
+        return False
+    level = thing.level
+    if condition == "full":
+        full = level is not None and 0 < level.capacity <= level.queued
+        slots = level is not None and 0 < level.slots_total <= level.slots
+        return full or slots or bool(blocked_writers(state, key))
+    return (level is not None and level.queued == 0 and isinstance(event, Sample)) or bool(blocked_readers(state, key))
+
+
+def in_words(point: Breakpoint, state: State) -> str:
+    """A breakpoint in a few words, for who reads why all is held."""
+    thing, semaphore = state.objects.get(point.object), state.semaphores.get(point.object)
+    label = thing.label if thing is not None else semaphore.label if semaphore is not None else point.object
+    process = state.processes.get(point.pid)
+    what = point.call or (signal_name(point.signo) if point.signo else "") or point.event.replace("-", " ")
+    conditions = {"end": "end of file", "zero": "value 0"}
+    words = [
+        f"{process.name or 'process'}[{point.pid}]" if process is not None else "",
+        "" if point.event in _ABOUT_ANY and not point.call and not point.signo else what,
+        label,
+        conditions.get(point.condition, point.condition),
+    ]
+    return " ".join(word for word in words if word) or "anything"
