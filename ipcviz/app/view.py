@@ -143,7 +143,7 @@ class View:
     def wait(self, tid: int) -> query.Wait | None:
         """What a thread waits for; None if it runs."""
         if tid not in self._waits:
-            self._waits[tid] = query.wait_of(self.state, tid)
+            self._waits[tid] = query.wait_of(self.state, tid, now=self.now)
         return self._waits[tid]
 
     def cpu(self, pid: int) -> float | None:

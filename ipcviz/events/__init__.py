@@ -51,6 +51,7 @@ from ipcviz.events.effects import (
     WorkingDirectory,
 )
 from ipcviz.events.locks import FileLock, Futex, ObjectLocks
+from ipcviz.events.notifiers import EpollEntry, InotifyWatch, Notifier
 from ipcviz.events.objects import How, Mode, ObjectInfo, ObjectKind, Struct
 from ipcviz.events.samples import (
     Fault,
@@ -113,6 +114,7 @@ __all__ = [
     "Dropped",
     "Duplicated",
     "Effect",
+    "EpollEntry",
     "Event",
     "Executed",
     "Exited",
@@ -126,6 +128,7 @@ __all__ = [
     "Hold",
     "How",
     "Identified",
+    "InotifyWatch",
     "Input",
     "Let",
     "Level",
@@ -140,6 +143,7 @@ __all__ = [
     "Mode",
     "NameCreated",
     "NameRemoved",
+    "Notifier",
     "ObjectInfo",
     "ObjectKind",
     "ObjectLocks",

@@ -7,6 +7,7 @@ from typing import Literal
 from ipcviz.events.base import Base
 from ipcviz.events.effects import AnyEffect
 from ipcviz.events.locks import Futex, ObjectLocks
+from ipcviz.events.notifiers import Notifier
 from ipcviz.events.objects import How
 from ipcviz.events.samples import (
     Fault,
@@ -291,6 +292,7 @@ class Sample(Base, tag="sample", frozen=True):
     """Futexes that threads sleep on and that have another owner now."""
     pages: tuple[PagesSample, ...] = ()
     memory: tuple[MemorySample, ...] = ()
+    notifiers: tuple[Notifier, ...] = ()
 
 
 class Coverage(Base, tag="coverage", frozen=True):

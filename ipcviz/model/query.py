@@ -10,6 +10,7 @@ import immutables
 from ipcviz.events import Futex, MapEntry
 from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.locks import blocking, lock_holders, wanted
+from ipcviz.model.notifiers import KINDS, read_words, ready_words
 from ipcviz.model.queues import RECEIVES, SENDS, wanted_words
 from ipcviz.model.state import (
     CallInProgress,
@@ -178,19 +179,22 @@ def waiters(state: State, semaphore: str) -> tuple[Thread, ...]:
     return tuple(sorted((t for t in state.threads.values() if t.semaphore == semaphore), key=lambda t: t.tid))
 
 
-def wait_of(state: State, tid: int, held: dict[str, tuple[Holder, ...]] | None = None) -> Wait | None:
+def wait_of(
+    state: State, tid: int, held: dict[str, tuple[Holder, ...]] | None = None, now: float | None = None
+) -> Wait | None:
     """What a thread waits for, or None if it runs.
 
     Args:
         state: The moment.
         tid: The thread.
         held: The result of `holders(state)`, if the caller has it already; without it `enders` stay empty for objects.
+        now: The moment for what is left of timers, in session seconds; that of the last event if it is not given.
     """
     thread = state.threads.get(tid)
     if thread is None or thread.waiting is None:
         return None
     call = thread.waiting
-    found = _wait(state, thread, call)
+    found = _wait(state, thread, call, state.t if now is None else now)
     if found.enders or held is None or not found.object:
         return found
     rows = held.get(found.object, ())
@@ -277,7 +281,8 @@ def semaphores_of(state: State, key: str) -> tuple[Semaphore, ...]:
 _FOR_SIGNAL: Final = frozenset({"pause", "rt_sigsuspend", "rt_sigtimedwait"})
 _FOR_TIME: Final = frozenset({"nanosleep", "clock_nanosleep"})
 _FOR_CHILD: Final = frozenset({"wait4", "waitid", "waitpid"})
-_FOR_READY: Final = frozenset({"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"})
+FOR_READY: Final = frozenset({"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"})
+"""Calls that wait until one of several descriptors is ready."""
 _ON_DISK: Final = frozenset({"file", "directory", "block device"})
 _OTHER: Final[dict[str, tuple[str, Literal["blocked", "idle"]]]] = {
     "futex": ("a futex", "blocked"),
@@ -300,21 +305,6 @@ def _name(state: State, pid: int, tid: int = 0) -> str:
     process = state.processes.get(pid)
     name = process.name if process and process.name else "process"
     return f"{name}[{pid}/{tid}]" if tid and tid != pid else f"{name}[{pid}]"
-
-
-def _ready(state: State, pid: int, watched: str) -> str:
-    """What poll, select or epoll waits for: `until P1 or S2 is ready`."""
-    labels: list[str] = []
-    for word in watched.split():
-        thing = object_behind(state, pid, int(word.rstrip("rw")))
-        label = thing.label if thing is not None else f"descriptor {word.rstrip('rw')}"
-        if label not in labels:
-            labels.append(label)
-    if not labels:
-        return "until a descriptor is ready"
-    if len(labels) > 6:
-        return f"until one of {', '.join(labels[:5])} and {len(labels) - 5} more is ready"
-    return f"until {' or '.join((', '.join(labels[:-1]), labels[-1])) if labels[:-1] else labels[0]} is ready"
 
 
 def _lock(state: State, thread: Thread, call: CallInProgress, fd: int) -> tuple[str, tuple[int, ...]]:
@@ -352,7 +342,7 @@ def _futex(state: State, thread: Thread, futex: Futex) -> tuple[str, str, tuple[
     return "futex", "a futex", ()
 
 
-def _wait(state: State, thread: Thread, call: CallInProgress) -> Wait:
+def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wait:
     """The wait without its enders, by call and object."""
     number = call.args.get("fd")
     fd = number if isinstance(number, int) else -1
@@ -396,6 +386,9 @@ def _wait(state: State, thread: Thread, call: CallInProgress) -> Wait:
             return made("for input", "idle")
         if thing is not None and thing.info.kind in _ON_DISK:
             return made("for the disk")
+        if thing is not None and thing.info.kind in KINDS:
+            kind: Literal["blocked", "idle"] = "blocked" if thing.info.kind == "eventfd" else "idle"
+            return made(read_words(state, thing, now) or "empty", kind)
         return made("empty")
     if call.name in WRITES:
         if thing is not None and thing.info.kind in _ON_DISK:
@@ -413,8 +406,8 @@ def _wait(state: State, thread: Thread, call: CallInProgress) -> Wait:
         return made("for a signal", "idle")
     if call.name in _FOR_TIME:
         return made("for time to pass", "idle")
-    if call.name in _FOR_READY:
-        return made(_ready(state, thread.pid, str(call.args.get("watched", ""))), "idle")
+    if call.name in FOR_READY:
+        return made(ready_words(state, thread.pid, call, now), "idle")
     reason, kind = _OTHER.get(call.name, ("", "blocked"))
     return made(reason, kind)
 

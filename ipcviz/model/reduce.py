@@ -45,6 +45,7 @@ from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.futexes import take_futex
 from ipcviz.model.locks import drop_locks, take_locks
 from ipcviz.model.memory import forget_pages, take_memory
+from ipcviz.model.notifiers import take_notifier
 from ipcviz.model.queues import drop_uses, take_use
 from ipcviz.model.signals import seen_handling, take_delivery, take_handler_return
 from ipcviz.model.state import (
@@ -365,6 +366,8 @@ def _sample(draft: Draft, event: Sample) -> None:
                 last_op="semop" if seen.last_pid and seen.last_pid != semaphore.last_pid else semaphore.last_op,
             )
         )
+    for notifier in event.notifiers:
+        take_notifier(draft, notifier)
     for locks in event.locks:
         take_locks(draft, locks)
     for futex in event.futexes:

@@ -18,6 +18,7 @@ from ipcviz.events import (
     MapEntry,
     MemorySample,
     Mode,
+    Notifier,
     ObjectInfo,
     PagesSample,
     Poised,
@@ -203,6 +204,7 @@ class Object(Value, frozen=True):
         opened_at: When it was first seen.
         unlinked: Its name was removed.
         first_seen_by: The process that it was first seen in.
+        notifier: What fdinfo said last of an eventfd, timerfd, signalfd, pidfd, inotify or epoll descriptor.
     """
 
     info: ObjectInfo
@@ -218,6 +220,7 @@ class Object(Value, frozen=True):
     opened_at: float = 0.0
     unlinked: bool = False
     first_seen_by: int = 0
+    notifier: Notifier | None = None
 
 
 class Semaphore(Value, frozen=True):

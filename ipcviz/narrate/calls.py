@@ -33,6 +33,7 @@ from ipcviz.model.queues import RECEIVES, SENDS
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.locks import locking, lost_by_close
 from ipcviz.narrate.memory import mapped, reprotected, resized, segment_control, segment_found, synced, unmapped
+from ipcviz.narrate.notifiers import SPECIAL, moved
 from ipcviz.narrate.queues import control_queue, get_queue, message, notify
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
 from ipcviz.narrate.words import count_bytes, end_of, label_of, named, signal_name, signal_names, who
@@ -73,7 +74,7 @@ def _told(event: Call, before: State, after: State) -> Told | None:
     if event.name in SENDS or event.name in RECEIVES:
         return message(event, before, after)
     if event.name in READS or event.name in WRITES:
-        return _data(event, after)
+        return moved(event, after) or _data(event, after)
     if event.name in MOVES:
         return _moved(event, before, after)
     if event.name == "flock" or "lock" in event.args:
@@ -266,6 +267,8 @@ _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
     "pselect6": _ready,
     "epoll_wait": _ready,
     "epoll_pwait": _ready,
+    "epoll_pwait2": _ready,
+    **SPECIAL,
 }
 
 _FAILING: Final = frozenset(

@@ -39,6 +39,7 @@ from ipcviz.tracer.calls import (
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import Word, decode_arguments, taken, watched
 from ipcviz.tracer.effects import Effects, Returned, removed_name
+from ipcviz.tracer.notifier_looks import AFTER
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.tasks import Entered, Task
@@ -381,8 +382,19 @@ class CallStops:
             self._mapped(task, entered, result)
         elif name in ("shmat", "shmdt"):
             self._sampler.semaphores.look_for_named(task.process.pid)
+        elif name in AFTER:
+            self._told_of(task, entered, result)
         elif name in ("semget", "semop", "semtimedop", "semctl"):
             self._sampler.semaphores.use_system_v(task.process.pid, result if name == "semget" else entered.raw[0])
+
+    def _told_of(self, task: Task, entered: Entered, result: int) -> None:
+        """A call made or changed a descriptor that tells of events."""
+        number = entered.args.get("fd")
+        fd = number if isinstance(number, int) and number >= 0 else result
+        if entered.name == "inotify_add_watch":
+            path = str(entered.args.get("path", ""))
+            self._sampler.notifiers.know_path(task.process.pid, fd, result, path)
+        self._sampler.notifiers.after(task.process.pid, fd)
 
     def _waited(self, task: Task, entered: Entered, result: int) -> None:
         pid = result
@@ -448,6 +460,7 @@ class CallStops:
                     continue
             entered.announced = True
             del self._entered[tid]
+            self._sampler.notifiers.of_wait(task.process.pid, name, key, str(args.get("watched", "")))
             t, n = self._context.stamp()
             self._context.emit(
                 Waiting(

@@ -10,6 +10,7 @@ from typing import Final
 
 from ipcviz.events.signals import signal_name
 from ipcviz.kernel import memory, procfs
+from ipcviz.kernel.notifiers import CLOCKS, epoll_events, inotify_events
 from ipcviz.tracer.calls import BIRTHS_AND_ENDS, KNOWN, LOCK_COMMANDS
 
 Word = int | str
@@ -207,6 +208,10 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
         ((2, "MSG_PEEK"), (0x40, "MSG_DONTWAIT"), (0x100, "MSG_WAITALL"), (0x4000, "MSG_NOSIGNAL"))
     ),
     "msync_flags": _flags(((1, "MS_ASYNC"), (2, "MS_INVALIDATE"), (4, "MS_SYNC"))),
+    "inotify_mask": lambda value: "|".join(inotify_events(value)) or "0",
+    "eventfd_flags": _flags(((1, "EFD_SEMAPHORE"), (os.O_NONBLOCK, "EFD_NONBLOCK"), (os.O_CLOEXEC, "EFD_CLOEXEC"))),
+    "clock": _choice(dict(CLOCKS)),
+    "timer_flags": _flags(((1, "TIMER_ABSTIME"),)),
     "epoll_op": _choice({1: "EPOLL_CTL_ADD", 2: "EPOLL_CTL_DEL", 3: "EPOLL_CTL_MOD"}),
 }
 
@@ -253,13 +258,24 @@ def _timespec(raw: bytes) -> float:
 
 
 def _itimerval(tid: int, value: int) -> Word:
-    times = read_itimer(tid, value, 1e6)
-    return f"{times[1]:g} s" if times else _hex(value)
+    return _times(read_itimer(tid, value, 1e6)) or _hex(value)
 
 
 def _itimerspec(tid: int, value: int) -> Word:
-    times = read_itimer(tid, value, 1e9)
-    return f"{times[1]:g} s" if times else _hex(value)
+    return _times(read_itimer(tid, value, 1e9)) or _hex(value)
+
+
+def _times(times: tuple[float, float] | None) -> str:
+    """`1.5 s`, or `1.5 s, then every 2 s`."""
+    if times is None:
+        return ""
+    return f"{times[1]:g} s" + (f", then every {times[0]:g} s" if times[0] else "")
+
+
+def _epoll_event(tid: int, value: int) -> Word:
+    """The events of a struct epoll_event, its first field (epoll_ctl(2))."""
+    raw = memory.read(tid, value, 4) if value else None
+    return "|".join(epoll_events(int.from_bytes(raw, "little"))) or "0" if raw and len(raw) == 4 else _hex(value)
 
 
 def read_itimer(tid: int, address: int, fraction: float) -> tuple[float, float] | None:
@@ -347,6 +363,7 @@ FROM_MEMORY: Final[dict[str, Callable[[int, int], Word]]] = {
     "sockaddr": _sockaddr,
     "itimerval": _itimerval,
     "itimerspec": _itimerspec,
+    "epoll_event": _epoll_event,
     "sembuf": _sembuf,
     "msgbuf": _msgbuf,
     "sigaction": _sigaction,
@@ -407,7 +424,27 @@ def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
         for fd, events in found[:_WATCHED]
         if fd >= 0
     ]
-    return {"watched": " ".join(shown)} if shown else {}
+    limit = _limit(tid, name, raw)
+    return {**({"watched": " ".join(shown)} if shown else {}), **({"limit": limit} if limit else {})}
+
+
+_MILLISECONDS: Final = {"poll": 2, "epoll_wait": 3, "epoll_pwait": 3}
+_TIMES: Final = {"ppoll": (2, 1e9), "select": (4, 1e6), "pselect6": (4, 1e9), "epoll_pwait2": (3, 1e9)}
+
+
+def _limit(tid: int, name: str, raw: tuple[int, ...]) -> str:
+    """How many seconds such a call waits at most; empty if there is no limit."""
+    if name in _MILLISECONDS:
+        limit = _signed(raw[_MILLISECONDS[name]], 32)
+        return f"{limit / 1000:g}" if limit >= 0 else ""
+    if name not in _TIMES:
+        return ""
+    argument, fraction = _TIMES[name]
+    data = memory.read(tid, raw[argument], 16) if raw[argument] else None
+    if data is None or len(data) < 16:
+        return ""
+    seconds, parts = struct.unpack("=qq", data)
+    return f"{seconds + parts / fraction:g}"
 
 
 def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:

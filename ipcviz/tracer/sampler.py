@@ -30,6 +30,7 @@ from ipcviz.tracer.futex_looks import FutexLooks
 from ipcviz.tracer.lock_looks import LockLooks
 from ipcviz.tracer.mappings import Mappings
 from ipcviz.tracer.memory_looks import MemoryLooks
+from ipcviz.tracer.notifier_looks import NotifierLooks
 from ipcviz.tracer.semaphore_looks import SemaphoreLooks
 from ipcviz.tracer.table_looks import TableLooks
 from ipcviz.tracer.tasks import Task, TracedProcess
@@ -70,6 +71,7 @@ class Sampler:
         """All sockets, as they were at the last look at processes that were attached to."""
         self.locks = LockLooks(context)
         self.futexes = FutexLooks(context)
+        self.notifiers = NotifierLooks(context)
         self.peek: tuple[str, int] = ("", 0)
         self.mappings = Mappings(context)
         self.semaphores = SemaphoreLooks(context)
@@ -111,8 +113,9 @@ class Sampler:
         sems = tuple(self.semaphores.changed())
         locks = self.locks.changed(held)
         futexes = self.futexes.changed()
+        notifiers = self.notifiers.changed(held, self.peek[0])
         pages, contents = self._memory.look(state, self.peek)
-        if levels or processes or sems or locks or futexes or pages or contents:
+        if levels or processes or sems or locks or futexes or notifiers or pages or contents:
             t, n = self._context.stamp()
             self._context.emit(
                 Sample(
@@ -125,6 +128,7 @@ class Sampler:
                     futexes=futexes,
                     pages=pages,
                     memory=contents,
+                    notifiers=notifiers,
                 )
             )
         if not self._context.attached:
@@ -368,6 +372,7 @@ class Sampler:
             self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
         if key and name in ("flock", "fcntl"):
             self.locks_now((key,))
+        self.notifiers.of_wait(pid, name, key, str(args.get("watched", "")))
         t, n = self._context.stamp()
         self._context.emit(
             Waiting(

@@ -48,8 +48,9 @@ def test_what_is_waited_for(bench: Bench, name: str, options: tuple[str, ...]) -
         def labels(state: State) -> list[str]:
             return [thing.label for which in "ra" if (thing := object_behind(state, facts["child"], facts[which]))]
 
-        state = run.until(lambda s: "ready" in told(s) and len(labels(s)) == 2)
+        state = run.until(lambda s: "readable" in told(s) and len(labels(s)) == 2)
         first, second = labels(state)
-        assert told(state) in (f"until {first} or {second} is ready", f"until {second} or {first} is ready")
+        one, two = f"{first} (readable)", f"{second} (readable)"
+        assert told(state) in (f"for {one} or {two}", f"for {two} or {one}")
         run.release("ready")
         assert run.finish() == 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ipcviz.app.history import Ghost
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.view import View
+from ipcviz.events import EpollEntry
+from ipcviz.model.notifiers import holds, letters, ready
 from ipcviz.model.query import table_of
 from ipcviz.model.state import Descriptor, Object, OpenFile
 from ipcviz.narrate import who
@@ -24,7 +26,10 @@ class Descriptors(Panel):
         "r, w or rw, offset and status flags; descriptors with the same number share offset and flags. OBJECT: what "
         "lies behind. ALSO HELD BY: the other descriptors (process:number) that refer to the object; `=` marks those "
         "that share this very open file description. + opened, = duplicated, < inherited by fork, * changed, - closed "
-        "a moment ago."
+        "a moment ago. Of an eventfd its counter is shown, of a timerfd when it expires, of a signalfd its signals, of "
+        "a pidfd its process, of inotify what it watches: read from fdinfo, often while somebody waits for it or it is "
+        "selected, now and then otherwise. A selected epoll set or inotify descriptor has its list below it; `ready` "
+        "marks what the last looks found ready."
     )
 
     def title_of(self, view: View) -> str:
@@ -56,12 +61,54 @@ class Descriptors(Panel):
             ghost = ghosts.get(fd)
             if descriptor is not None:
                 rows.extend(late(1, lambda row=descriptor: [_open(view, row, columns)]))  # type: ignore[misc]
+                rows.extend(_inside(view, descriptor, width))
             elif ghost is not None:
                 rows.extend(late(1, lambda ghost=ghost: [_closed(view, ghost, columns)]))  # type: ignore[misc]
         return rows
 
 
 Columns = tuple[int, int, int, int]
+_SHOWN: Final = 16
+
+
+def _inside(view: View, descriptor: Descriptor, width: int) -> list[Row]:
+    """What the selected object lists, where that is an epoll set or an inotify descriptor: a row for each line."""
+    description = view.state.open_files.get(descriptor.ofd)
+    thing = view.state.objects.get(description.object) if description else None
+    if thing is None or thing.info.key != view.object or thing.notifier is None:
+        return []
+    kept = holds(view.state, thing, view.now)
+    found = [] if thing.info.kind in ("epoll", "inotify") else [row((fit(f"      {kept}", width), ""))]
+    found.extend(_listed(view, entry, width) for entry in thing.notifier.listed[:_SHOWN])
+    for watch in thing.notifier.watches[:_SHOWN]:
+        seen = view.state.objects.get(watch.object)
+        path = watch.path or (seen.info.path if seen else "") or f"inode {watch.object.rpartition(':')[2]}"
+        words = f"      watch {watch.wd}: {path}: {', '.join(watch.events)}"
+        found.append(row((fit(words, width), ""), target=("object", watch.object) if seen else None))
+    lines = len(thing.notifier.listed) + len(thing.notifier.watches)
+    more = lines + thing.notifier.more - min(lines, _SHOWN)
+    if more > 0:
+        found.append(row((fit(f"      and {more} more", width), "dim")))
+    return found
+
+
+def _listed(view: View, entry: EpollEntry, width: int) -> Row:
+    """A line of an epoll set's interest list, with whether it is ready as far as the last looks tell."""
+    thing = view.state.objects.get(entry.object)
+    words = f"      lists {entry.fd:>3} {fit(thing.label if thing else 'closed', 6)}"
+    known = ready(view.state, view.pid, thing, letters(entry.events)) if thing is not None else None
+    mark = "ready" if known else ""
+    kept = holds(view.state, thing, view.now) if thing is not None else ""
+    rest = ", ".join(part for part in ("|".join(entry.events), kept) if part)
+    room = max(0, width - len(words) - 8)
+    return row(
+        (words, "object"),
+        " ",
+        (fit(mark, 6), "lit-chip" if mark else ""),
+        " ",
+        (fit(rest, room), "dim"),
+        target=("object", entry.object) if thing is not None else None,
+    )
 
 
 def _open(view: View, descriptor: Descriptor, columns: Columns) -> Row:
@@ -123,7 +170,8 @@ def _spans(
     if thing is None:
         spans.append((fit("not known", third + 1), "dim"))
     else:
-        kind = "" if thing.info.kind == "file" else f" {thing.info.kind}"
+        inside = holds(view.state, thing, view.now)
+        kind = "" if thing.info.kind == "file" else f" {thing.info.kind}{f': {inside}' if inside else ''}"
         gone = ", name removed" if thing.unlinked else ""
         label = fit(thing.label, min(len(thing.label), third))
         chosen = thing.info.key == view.object

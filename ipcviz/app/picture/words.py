@@ -8,6 +8,7 @@ from typing import Final
 from ipcviz.app.picture.scene import Line
 from ipcviz.app.text import visible
 from ipcviz.model import query
+from ipcviz.model.notifiers import ready_labels
 from ipcviz.model.state import Process, State
 
 _IDLE: Final = {
@@ -15,7 +16,6 @@ _IDLE: Final = {
     "for a signal": "waits for a signal",
     "for time to pass": "sleeps",
     "for input": "waits for input",
-    "until a descriptor is ready": "waits until ready",
     "for a connection": "waits for a client",
 }
 _LETTERS: Final = {"D": "waits for a device", "S": "asleep", "t": "held", "T": "stopped", "Z": "zombie"}
@@ -89,8 +89,10 @@ def wait_words(state: State, wait: query.Wait) -> str:
     reason = wait.reason.partition(":")[0]
     if wait.reason in _IDLE and wait.call not in ("read", "accept", "accept4"):
         return _IDLE[wait.reason] if wait.reason != "for a signal" else f"{wait.call.removeprefix('rt_')}: a signal"
-    if wait.reason.startswith("until ") and wait.reason.endswith(" is ready"):
-        return visible(f"{wait.call}: {wait.reason.removeprefix('until ').removesuffix(' is ready')}")
+    thread = state.threads.get(wait.tid)
+    if wait.call in query.FOR_READY and thread is not None and thread.waiting is not None:
+        labels = ready_labels(state, wait.pid, thread.waiting)
+        return visible(f"{wait.call}: {labels}") if labels else "waits until ready"
     call = wait.call if wait.fd < 0 else f"{wait.call}({wait.fd})"
     on = ""
     if wait.semaphore and wait.semaphore in state.semaphores:

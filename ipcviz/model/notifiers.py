@@ -1,0 +1,198 @@
+"""Descriptors that tell of events: what they hold, whether they are ready, and waits for them in words. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from ipcviz.events import Notifier
+from ipcviz.events.signals import names_of
+from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.state import CallInProgress, Object, State
+
+replace = msgspec.structs.replace
+
+KINDS: Final = frozenset({"eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll"})
+
+
+def take_notifier(draft: Draft, seen: Notifier) -> None:
+    """A look at fdinfo found this."""
+    found = draft.objects.get(seen.object)
+    if found is not None:
+        draft.put_object(replace(found, notifier=seen))
+
+
+def _process(state: State, pid: int) -> str:
+    process = state.processes.get(pid)
+    return f"{process.name or 'process'}[{pid}]" if process is not None else f"process {pid}"
+
+
+def seconds_text(seconds: float) -> str:
+    """A length of time: `0.25 s`, `1.5 s`, `42 s`, `5 min`."""
+    if seconds >= 120:
+        return f"{seconds / 60:.0f} min"
+    number = f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}" if seconds >= 1 else f"{seconds:.2f}"
+    return f"{number.removesuffix('.0')} s"
+
+
+def signal_words(mask: int) -> str:
+    """A set of signals: `SIGINT or SIGTERM`, `SIGHUP or 30 more`."""
+    names = names_of(mask)
+    if not names:
+        return "no signal"
+    if len(names) > 3:
+        return f"{names[0]} or {len(names) - 1} more"
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def place_words(state: State, notifier: Notifier) -> str:
+    """What an inotify descriptor watches, the first of it by name."""
+    names = []
+    for watch in notifier.watches:
+        thing = state.objects.get(watch.object)
+        path = watch.path or (thing.info.path if thing is not None else "")
+        names.append(path or f"inode {watch.object.rpartition(':')[2]}")
+    more = len(notifier.watches) + notifier.more - 2
+    return ", ".join(names[:2]) + (f" and {more} more" if more > 0 else "")
+
+
+def due_words(notifier: Notifier, now: float) -> str:
+    """When a timer expires: `1.5 s left`, `not armed`, `expired 3 times`."""
+    if notifier.count > 0:
+        return f"expired {'once' if notifier.count == 1 else f'{notifier.count:,} times'}"
+    if notifier.due is None:
+        return "not armed"
+    left = notifier.due - now
+    # Between two looks it can have expired: that it has is for the kernel to say.
+    return f"{seconds_text(left)} left" if left > 0 else "due now"
+
+
+def holds(state: State, thing: Object, now: float) -> str:
+    """What such a descriptor holds: `counter 3`, `a timer, 1.5 s left`, `SIGINT or SIGTERM`; empty if not known."""
+    notifier = thing.notifier
+    if notifier is None:
+        return ""
+    if thing.info.kind == "eventfd":
+        return f"counter {notifier.count:,}" + (", a semaphore" if notifier.semaphore else "")
+    if thing.info.kind == "timerfd":
+        again = f", every {seconds_text(notifier.interval)}" if notifier.interval else ""
+        return f"{due_words(notifier, now)}{again}"
+    if thing.info.kind == "signalfd":
+        return signal_words(notifier.mask)
+    if thing.info.kind == "pidfd":
+        return f"of {_process(state, notifier.pid)}" if notifier.pid > 0 else "of a process that is gone"
+    if thing.info.kind == "inotify":
+        return f"watches {place_words(state, notifier)}" if notifier.watches else "watches nothing"
+    count = len(notifier.listed) + notifier.more
+    return f"lists {count} descriptor{'' if count == 1 else 's'}"
+
+
+def ready(state: State, pid: int, thing: Object, events: str) -> bool | None:
+    """Whether a descriptor was ready at the last looks, as far as they tell; None if they don't.
+
+    Args:
+        state: The moment.
+        pid: The process that asks: a signalfd is about its own signals.
+        thing: The object behind the descriptor.
+        events: `r` for reading, `w` for writing, or both.
+    """
+    notifier, level = thing.notifier, thing.level
+    if "w" in events and level is not None and level.writable:
+        return True
+    if "r" not in events:
+        return level.writable if level is not None else None
+    if notifier is not None and thing.info.kind in ("eventfd", "timerfd"):
+        return notifier.count > 0
+    if notifier is not None and thing.info.kind == "signalfd":
+        process = state.processes.get(pid)
+        if process is None:
+            return None
+        pending = process.sample.pending if process.sample is not None else 0
+        for tid in process.threads:
+            thread = state.threads.get(tid)
+            pending |= thread.pending if thread is not None else 0
+        return bool(pending & notifier.mask)
+    if notifier is not None and thing.info.kind == "pidfd":
+        process = state.processes.get(notifier.pid)
+        return process.fate != "alive" if process is not None else notifier.pid <= 0 or None
+    if thing.info.kind == "epoll" or level is None:
+        return None
+    return True if level.queued > 0 else None if thing.info.kind.endswith("socket") else False
+
+
+def _told(state: State, thing: Object, events: str, now: float) -> str:
+    """One thing that is waited for: `S2 (readable)`, `T1 (a timer, 1.5 s left)`."""
+    notifier, kind = thing.notifier, thing.info.kind
+    if kind == "timerfd" and notifier is not None:
+        return f"{thing.label} (a timer, {due_words(notifier, now)})"
+    if kind == "signalfd" and notifier is not None:
+        return f"{thing.label} ({signal_words(notifier.mask)})"
+    if kind == "pidfd" and notifier is not None and notifier.pid > 0:
+        return f"{thing.label} (the end of {_process(state, notifier.pid)})"
+    if kind == "inotify" and notifier is not None and notifier.watches:
+        return f"{thing.label} (a change in {place_words(state, notifier)})"
+    if kind == "eventfd" and notifier is not None and "w" not in events:
+        return f"{thing.label} (an eventfd at {notifier.count:,})"
+    words = " or ".join(word for letter, word in (("r", "readable"), ("w", "writable")) if letter in events)
+    return f"{thing.label} ({words or 'an error'})"
+
+
+def ready_words(state: State, pid: int, call: CallInProgress, now: float) -> str:
+    """What poll, select or epoll waits for: `for S2 (readable) or T1 (a timer, 1.5 s left)`."""
+    told: list[str] = []
+    for thing, number, events in _watched(state, pid, call):
+        words = _told(state, thing, events, now) if thing is not None else f"descriptor {number}, not known any more"
+        if words not in told:
+            told.append(words)
+    limit = str(call.args.get("limit", ""))
+    most = f", {limit} s at most" if limit else ""
+    if not told:
+        return f"until {'time is up' if limit else 'a descriptor is ready'}{most}"
+    if len(told) > 6:
+        return f"for one of {', '.join(told[:5])} and {len(told) - 5} more{most}"
+    return f"for {' or '.join(filter(None, (', '.join(told[:-1]), told[-1])))}{most}"
+
+
+def ready_labels(state: State, pid: int, call: CallInProgress) -> str:
+    """The same by labels alone: `S2 or T1`; empty if none is known."""
+    told = dict.fromkeys(thing.label if thing else str(number) for thing, number, _ in _watched(state, pid, call))
+    names = list(told) if len(told) <= 4 else [*list(told)[:3], f"{len(told) - 3} more"]
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
+
+
+def _watched(state: State, pid: int, call: CallInProgress) -> list[tuple[Object | None, int, str]]:
+    """(object, number, `r`, `w` or both) of each descriptor that a call watches."""
+    asked = state.objects.get(call.object)
+    if asked is not None and asked.notifier is not None and asked.notifier.listed:
+        return [(state.objects.get(entry.object), entry.fd, letters(entry.events)) for entry in asked.notifier.listed]
+    process = state.processes.get(pid)
+    table = state.tables.get(process.table, NO_ROWS) if process is not None else NO_ROWS
+    found = []
+    for word in str(call.args.get("watched", "")).split():
+        number = int(word.rstrip("rw"))
+        row = table.get(number)
+        file = state.open_files.get(row.ofd) if row is not None else None
+        thing = state.objects.get(file.object) if file is not None else None
+        found.append((thing, number, word.lstrip("0123456789")))
+    return found
+
+
+def letters(events: tuple[str, ...]) -> str:
+    """An epoll entry's events as `r`, `w` or both."""
+    return ("r" if "EPOLLIN" in events else "") + ("w" if "EPOLLOUT" in events else "")
+
+
+def read_words(state: State, thing: Object, now: float) -> str:
+    """Why a read of such a descriptor sleeps; empty for other objects."""
+    notifier, kind = thing.notifier, thing.info.kind
+    if kind == "eventfd":
+        return "its counter is 0"
+    if kind == "timerfd":
+        return f"until it expires ({due_words(notifier, now)})" if notifier is not None else "until it expires"
+    if kind == "signalfd":
+        return f"until {signal_words(notifier.mask)} comes" if notifier is not None else "until a signal comes"
+    if kind == "inotify":
+        where = place_words(state, notifier) if notifier is not None else ""
+        return f"until something happens in {where}" if where else "until something happens to what it watches"
+    return ""

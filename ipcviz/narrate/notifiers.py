@@ -1,0 +1,166 @@
+"""Descriptors that tell of events, in words: eventfd, timerfd, signalfd, pidfd, inotify, epoll."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from ipcviz.events import Call
+from ipcviz.model import query
+from ipcviz.model.calls import WRITES
+from ipcviz.model.notifiers import KINDS, signal_words
+from ipcviz.model.state import Object, State
+from ipcviz.narrate.sentence import DETAIL, STEP, Told
+from ipcviz.narrate.words import label_of, signal_name, who
+
+_INOTIFY_HEAD: Final = 16
+"""Bytes of struct inotify_event before the name (inotify(7))."""
+_ALL: Final = (1 << 64) - 1
+
+# linux/inotify.h, as things that happened.
+_HAPPENED: Final = (
+    (0x80, "{} was moved into {}"),
+    (0x40, "{} was moved out of {}"),
+    (0x100, "{} was made in {}"),
+    (0x200, "{} was removed from {}"),
+    (0x8, "{} in {} was closed after writing"),
+    (0x2, "{} in {} was written to"),
+    (0x4, "the attributes of {} in {} changed"),
+    (0x20, "{} in {} was opened"),
+    (0x10, "{} in {} was closed"),
+    (0x1, "{} in {} was read"),
+    (0x400, "{}{} itself was removed"),
+    (0x800, "{}{} itself was moved"),
+    (0x4000, "events were lost: the queue was full{}{}"),
+    (0x8000, "{}the watch of {} is gone"),
+)
+
+
+def moved(event: Call, after: State) -> Told | None:
+    """A read or write of such a descriptor; None for other objects, and for what failed."""
+    thing = after.objects.get(event.object)
+    if thing is None or thing.info.kind not in KINDS or event.error or event.ret <= 0:
+        return None
+    words = _moved(event, thing, after)
+    number = event.args.get("fd")
+    return (f"{words} (fd {number})", STEP, "data", (event.object,)) if words else None
+
+
+def _moved(event: Call, thing: Object, after: State) -> str:
+    kind, data = thing.info.kind, event.data
+    number = int.from_bytes(data[:8], "little") if len(data) >= 8 else -1
+    if kind == "eventfd" and number >= 0:
+        if event.name in WRITES:
+            return f"added {number:,} to the eventfd {thing.label}"
+        semaphore = thing.notifier is not None and thing.notifier.semaphore
+        return f"took {number:,} from the eventfd {thing.label}" + ("" if semaphore else ": its counter is back at 0")
+    if kind == "timerfd" and number >= 0:
+        times = "once" if number == 1 else f"{number:,} times"
+        return f"read from the timer {thing.label} that it has expired {times}"
+    if kind == "signalfd" and len(data) >= 16:
+        signo, _, _, pid = struct.unpack_from("=IiiI", data)
+        source = f" from {who(after, pid)}" if pid else ""
+        return f"took {signal_name(signo)}{source} out of {thing.label}"
+    if kind == "inotify" and len(data) >= _INOTIFY_HEAD:
+        return f"read from {thing.label} that {_happened(data, thing, after)}"
+    return ""
+
+
+def _happened(data: bytes, thing: Object, after: State) -> str:
+    """The first event of what an inotify descriptor gave."""
+    wd, mask, _, length = struct.unpack_from("=iIII", data)
+    name = data[_INOTIFY_HEAD : _INOTIFY_HEAD + length].rstrip(b"\0").decode("utf-8", "surrogateescape")
+    watches = thing.notifier.watches if thing.notifier is not None else ()
+    watch = next((one for one in watches if one.wd == wd), None)
+    found = after.objects.get(watch.object) if watch is not None else None
+    place = (watch.path if watch else "") or (found.info.path if found else "") or f"what watch {wd} is about"
+    words = next((text for bit, text in _HAPPENED if mask & bit), "")
+    if not words:
+        return "something happened"
+    if "{}{}" not in words and not words.startswith("{}the") and not name:
+        words, name = words.replace(" into {}", "").replace(" out of {}", "").replace(" in {}", ""), place
+        words = words.replace(" from {}", "")
+    more = len(data) > _INOTIFY_HEAD + length
+    return words.format(name, place) + (", and more" if more else "")
+
+
+def _ends(event: Call, after: State) -> tuple[str, str, tuple[str, ...]]:
+    """(label of the set, what the call puts into it, keys) of epoll_ctl."""
+    label = label_of(after, event.object) if event.object else "an epoll set"
+    number = event.args.get("target")
+    thing = query.object_behind(after, event.pid, number) if isinstance(number, int) else None
+    keys = tuple(key for key in (event.object, thing.info.key if thing else "") if key)
+    return label, f"{thing.label if thing else 'a descriptor'} (fd {number})", keys
+
+
+def epoll_control(event: Call, before: State, after: State) -> Told | None:
+    """epoll_ctl(2)."""
+    label, what, keys = _ends(event, after)
+    if event.error:
+        return f"got {event.error} from epoll_ctl for {what} in {label}", DETAIL, "descriptor", keys
+    operation = str(event.args.get("op", ""))
+    events = str(event.args.get("event", "")).replace("|", ", ")
+    if operation == "EPOLL_CTL_DEL":
+        return f"took {what} out of the epoll set {label}", DETAIL, "descriptor", keys
+    verb = "put" if operation == "EPOLL_CTL_ADD" else "changed"
+    into = f"into the epoll set {label}" if operation == "EPOLL_CTL_ADD" else f"in the epoll set {label}"
+    return f"{verb} {what} {into}: {events}", DETAIL, "descriptor", keys
+
+
+def timer_set(event: Call, before: State, after: State) -> Told | None:
+    """timerfd_settime(2)."""
+    label, keys = label_of(after, event.object), (event.object,) if event.object else ()
+    if event.error:
+        return f"got {event.error} from timerfd_settime of {label}", DETAIL, "descriptor", keys
+    words = str(event.args.get("new", ""))
+    if words.startswith("0 s"):
+        return f"disarmed the timer {label}", STEP, "descriptor", keys
+    if "ABSTIME" in str(event.args.get("flags", "")):
+        _, comma, again = words.partition(", ")
+        return f"armed the timer {label} for a moment of its clock{comma}{again}", STEP, "descriptor", keys
+    return f"armed the timer {label}: it expires in {words}", STEP, "descriptor", keys
+
+
+def signals_set(event: Call, before: State, after: State) -> Told | None:
+    """signalfd(2)."""
+    if event.error:
+        return f"got {event.error} from {event.name}", DETAIL, "descriptor", ()
+    mask = event.args.get("mask")
+    thing = query.object_behind(after, event.pid, event.ret)
+    label = thing.label if thing else "a signal descriptor"
+    keys = (thing.info.key,) if thing else ()
+    words = signal_words(mask & _ALL) if isinstance(mask, int) else "signals"
+    return f"made {words} readable from {label}: descriptor {event.ret}", STEP, "descriptor", keys
+
+
+def watch_added(event: Call, before: State, after: State) -> Told | None:
+    """inotify_add_watch(2)."""
+    label, keys = label_of(after, event.object), (event.object,) if event.object else ()
+    path = event.args.get("path", "?")
+    if event.error:
+        return f"got {event.error} from inotify_add_watch of {path}", STEP, "name", keys
+    events = str(event.args.get("mask", "")).split("|")
+    words = ", ".join(events[:4]) + (f" and {len(events) - 4} more" if len(events) > 4 else "")
+    return f"watches {path} by {label} from now on: {words}", STEP, "name", keys
+
+
+def watch_removed(event: Call, before: State, after: State) -> Told | None:
+    """inotify_rm_watch(2)."""
+    if event.error:
+        return f"got {event.error} from inotify_rm_watch", DETAIL, "name", ()
+    thing = before.objects.get(event.object)
+    wd = event.args.get("wd")
+    watches = thing.notifier.watches if thing is not None and thing.notifier is not None else ()
+    path = next((one.path for one in watches if one.wd == wd), "") or f"what watch {wd} was about"
+    return f"no longer watches {path}", STEP, "name", (event.object,) if event.object else ()
+
+
+SPECIAL: Final = {
+    "epoll_ctl": epoll_control,
+    "timerfd_settime": timer_set,
+    "signalfd": signals_set,
+    "signalfd4": signals_set,
+    "inotify_add_watch": watch_added,
+    "inotify_rm_watch": watch_removed,
+}
+"""Calls that are about such descriptors alone."""

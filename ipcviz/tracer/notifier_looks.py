@@ -1,0 +1,161 @@
+"""Looks at descriptors that tell of events: those that threads wait for, the one looked at, the others in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from ipcviz.events import Notifier, ObjectInfo, Sample
+from ipcviz.kernel.notifiers import NOTIFIERS, anonymous_inode, read_notifier
+from ipcviz.model.query import Holder, holders, object_behind, table_of
+from ipcviz.model.state import CallInProgress, State
+from ipcviz.tracer.context import Context
+
+IN_TURN: Final = 2
+"""Descriptors that nobody waits for and that are read with each sample all the same."""
+MOST: Final = 100
+"""Descriptors that one sample reads at most."""
+JITTER: Final = 0.01
+"""A timer's next expiry is worked out from its remaining time: looks that differ by less agree, in seconds."""
+
+AFTER: Final = frozenset(
+    {
+        *("eventfd", "eventfd2", "timerfd_create", "timerfd_settime", "signalfd", "signalfd4", "pidfd_open"),
+        *("inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch"),
+        *("epoll_create", "epoll_create1", "epoll_ctl"),
+    }
+)
+"""Calls after whose return the descriptor that they are about is read at once."""
+
+
+class NotifierLooks:
+    """Reads fdinfo of eventfd, timerfd, signalfd, pidfd, inotify and epoll descriptors.
+
+    Args:
+        context: The session's.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._paths: dict[tuple[str, int], str] = {}
+        self._turn = 0
+
+    def changed(self, held: dict[str, tuple[Holder, ...]], looked_at: str) -> tuple[Notifier, ...]:
+        """What differs from the state's, of those waited for, the one that the viewer looks at, and some in turn."""
+        state = self._context.state
+        every = [key for key in held if _is_one(state, key)]
+        if not every:
+            return ()
+        self._turn += 1
+        wanted = dict.fromkeys(key for key in self._waited_for(state) if key in held)
+        if looked_at in held:
+            wanted[looked_at] = None
+        for index in range(min(IN_TURN, len(every))):
+            wanted[every[(self._turn * IN_TURN + index) % len(every)]] = None
+        return self._read(state, list(wanted)[:MOST], held)
+
+    def of_wait(self, pid: int, name: str, key: str, watched: str) -> None:
+        """Say the same of what a thread begins to wait for, by its call."""
+        state = self._context.state
+        keys = _keys(state, pid, CallInProgress(name=name, args={"watched": watched}, object=key))
+        keys = [one for one in dict.fromkeys(keys) if _is_one(state, one)]
+        if keys:
+            self._say(self._read(state, keys[:MOST], holders(state)))
+
+    def after(self, pid: int, fd: int) -> None:
+        """Say the same of a process's descriptor, after a call that changed what is behind it."""
+        state = self._context.state
+        thing = object_behind(state, pid, fd)
+        if thing is None or thing.info.kind not in NOTIFIERS:
+            return
+        row = table_of(state, pid)[fd]
+        mine = Holder(pid=pid, fd=fd, ofd=row.ofd, object=thing.info.key, mode="rw")
+        self._say(self._read(state, [thing.info.key], {thing.info.key: (mine,)}))
+
+    def _say(self, found: tuple[Notifier, ...]) -> None:
+        if found:
+            t, n = self._context.stamp()
+            self._context.emit(Sample(t=t, n=n, notifiers=found))
+
+    def know_path(self, pid: int, fd: int, wd: int, path: str) -> None:
+        """A call told the path of an inotify watch."""
+        thing = object_behind(self._context.state, pid, fd)
+        if thing is not None:
+            self._paths[thing.info.key, wd] = path
+
+    def _read(self, state: State, keys: list[str], held: dict[str, tuple[Holder, ...]]) -> tuple[Notifier, ...]:
+        found = []
+        for key in keys:
+            thing = state.objects.get(key)
+            if thing is None or thing.info.kind not in NOTIFIERS:
+                continue
+            for row in held.get(key, ()):
+                if row.pid not in self._context.processes:
+                    continue
+                now = read_notifier(
+                    row.pid,
+                    row.fd,
+                    thing.info,
+                    self._context.emitter.now(),
+                    lambda fd, dev, ino, pid=row.pid: self._place(state, pid, fd, dev, ino),  # type: ignore[misc]
+                    lambda wd, watched, key=key: self._path(state, key, wd, watched),  # type: ignore[misc]
+                )
+                if now is not None:
+                    now = _steady(now, thing.notifier)
+                    if now != thing.notifier:
+                        found.append(now)
+                    break
+        return tuple(found)
+
+    def _waited_for(self, state: State) -> Iterable[str]:
+        for thread in state.threads.values():
+            if thread.waiting is not None:
+                yield from _keys(state, thread.pid, thread.waiting)
+
+    @staticmethod
+    def _place(state: State, pid: int, fd: int, dev: int, ino: int) -> str:
+        """Key of what an epoll set means by a number: it keeps the file, whatever the number refers to by now."""
+        thing = object_behind(state, pid, fd)
+        if thing is not None and _may_be(thing.info, dev, ino):
+            return thing.info.key
+        for row in table_of(state, pid).values():
+            file = state.open_files.get(row.ofd)
+            other = state.objects.get(file.object) if file is not None else None
+            if other is not None and other.info.ino == ino and other.info.dev == dev:
+                return other.info.key
+        return ""
+
+    def _path(self, state: State, key: str, wd: int, watched: str) -> str:
+        thing = state.objects.get(watched)
+        return self._paths.get((key, wd)) or (thing.info.path if thing is not None else "")
+
+
+def _may_be(info: ObjectInfo, dev: int, ino: int) -> bool:
+    """Whether that is an object's inode. Where one inode serves for all, the descriptor's number has to be believed."""
+    if info.ino:
+        return info.ino == ino
+    return (dev, ino) == anonymous_inode() or info.kind == "pidfd"
+
+
+def _is_one(state: State, key: str) -> bool:
+    thing = state.objects.get(key)
+    return thing is not None and thing.info.kind in NOTIFIERS
+
+
+def _keys(state: State, pid: int, call: CallInProgress) -> list[str]:
+    """Keys of all that a call in progress waits on."""
+    keys = [call.object] if call.object else []
+    for word in str(call.args.get("watched", "")).split():
+        thing = object_behind(state, pid, int(word.rstrip("rw")))
+        if thing is not None:
+            keys.append(thing.info.key)
+    return keys
+
+
+def _steady(now: Notifier, known: Notifier | None) -> Notifier:
+    """The same, with the expiry that is known if they agree: it was worked out at another moment."""
+    if known is None or now.due is None or known.due is None or abs(now.due - known.due) > JITTER:
+        return now
+    return msgspec.structs.replace(now, due=known.due)
