@@ -18,6 +18,7 @@ from ipcviz.events import (
     Exited,
     Finished,
     Forked,
+    Held,
     Level,
     MapEntry,
     Mapped,
@@ -30,6 +31,7 @@ from ipcviz.events import (
     Opened,
     Output,
     PagesSample,
+    Poised,
     ProcessSample,
     Reaped,
     Sample,
@@ -37,8 +39,10 @@ from ipcviz.events import (
     SemaphoreLevel,
     SemaphoreOp,
     Sent,
+    Settled,
     SignalDelivered,
     Started,
+    Stepped,
     Table,
     TableEntry,
     ThreadSample,
@@ -331,6 +335,48 @@ def sleep_race() -> list[Event]:
             call(0.41, 42, "kill", Sent(target=41, signo=2), args={"pid": 41, "sig": "SIGINT"}),
             SignalDelivered(t=1.2, pid=41, tid=41, signo=14, code="SI_KERNEL", action="handler"),
             Waiting(t=1.3, pid=41, tid=41, call="pause"),
+        ]
+    )
+
+
+def stepped() -> list[Event]:
+    """A shell and its child at a pipe, by single steps: the child blocks in a read, the write wakes it."""
+    p = PIPE.key
+
+    def poised(t: float, pid: int, name: str) -> Poised:
+        return Poised(t=t, pid=pid, tid=pid, at="entry", call=name, args={"fd": 3 if name == "read" else 4}, object=p)
+
+    return numbered(
+        [
+            Started(t=0, argv=("sh",), terminal=True),
+            Forked(t=0.01, pid=51, parent=1, how="launched", name="sh", argv=("sh",)),
+            terminal_table(51, 0.01),
+            call(
+                0.1,
+                51,
+                "pipe2",
+                Opened(fd=3, ofd=10, object=PIPE, mode="r"),
+                Opened(fd=4, ofd=11, object=PIPE, mode="w"),
+            ),
+            Forked(t=0.2, pid=52, parent=51, by=51),
+            Held(t=0.3),
+            poised(0.31, 51, "write"),
+            poised(0.32, 52, "read"),
+            Settled(t=0.33, step=0),
+            Stepped(t=2.0, step=1, pid=52, tid=52),
+            Waiting(t=2.01, pid=52, tid=52, call="read", args={"fd": 3}, object=p),
+            Settled(t=2.02, step=1),
+            Stepped(t=4.0, step=2, pid=51, tid=51),
+            call(4.01, 51, "write", fd=4, obj=p, ret=6, data=b"hello\n", args={"count": 6}),
+            Sample(t=4.02, levels=(Level(object=p, queued=6, capacity=65536),)),
+            Poised(t=4.03, pid=52, tid=52, at="return", call="read", object=p),
+            poised(4.04, 51, "close"),
+            Settled(t=4.05, step=2),
+            Stepped(t=6.0, step=3, pid=52, tid=52),
+            call(6.01, 52, "read", fd=3, obj=p, ret=6, args={"count": 4096}),
+            Sample(t=6.02, levels=(Level(object=p, queued=0, capacity=65536),)),
+            poised(6.03, 52, "read"),
+            Settled(t=6.04, step=3),
         ]
     )
 

@@ -16,6 +16,7 @@ import msgspec
 from ipcviz.events import Finished, Quit, Trouble
 from ipcviz.session.errors import SessionError
 from ipcviz.session.live import LiveSession
+from ipcviz.trace import TraceError
 from ipcviz.tracer.attach import AttachError, check
 from ipcviz.tracer.config import AttachConfig
 
@@ -28,15 +29,25 @@ ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 @click.option("--jsonl", is_flag=True, help="No screen: write the stream as JSON lines, with -o.")
 @click.option("-o", "--output", metavar="FILE", help="Where the stream goes; - for standard output.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="With --jsonl: detach after that long.")
+@click.option("--save", metavar="FILE", default="", help="Keep the session in FILE, for 'ipcviz replay'.")
 @click.argument("pids", nargs=-1, required=True, type=int, metavar="PID...")
 def attach(
-    *, tree: bool, trace: bool, jsonl: bool, output: str | None, seconds: float | None, pids: tuple[int, ...]
+    *,
+    tree: bool,
+    trace: bool,
+    jsonl: bool,
+    output: str | None,
+    seconds: float | None,
+    save: str,
+    pids: tuple[int, ...],
 ) -> None:
     """Watch running processes, by samples alone unless --trace is given. Leaving lets them run on as they were."""
     if jsonl and not output:
         raise click.UsageError("--jsonl needs -o FILE, or -o - for standard output.")
     if (output or seconds) and not jsonl:
         raise click.UsageError("-o and --seconds are for --jsonl, without a screen.")
+    if save and jsonl:
+        raise click.UsageError("--save is for the screen; without one, --jsonl -o FILE writes the stream.")
     pids = tuple(dict.fromkeys(pids))
     config = AttachConfig(pids=pids, tree=tree, trace=trace, spare=(os.getpid(),))
     try:
@@ -52,7 +63,11 @@ def attach(
     from ipcviz.app.app import run_app
 
     title = f"attached to {', '.join(names)}" + (" and what they fork" if tree else "")
-    sys.exit(run_app(LiveSession(config), title))
+    try:
+        sys.exit(run_app(LiveSession(config), title, save=save))
+    except TraceError as error:
+        click.echo(f"ipcviz: {error.message}", err=True)
+        sys.exit(2)
 
 
 def _write_stream(config: AttachConfig, output: str, seconds: float | None) -> int:

@@ -25,9 +25,9 @@ from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.trace.errors import TraceError
 from ipcviz.trace.keyframes import MOST_BYTES, SHAPE, unpack, unpack_state
-from ipcviz.trace.schema import APPLICATION_ID, TABLES, VERSION
+from ipcviz.trace.schema import APPLICATION_ID, TABLES, VERSION, microseconds
 
-_READ: Final = ("meta", "sources", "event", "batches", "keyframes")
+_READ: Final = ("meta", "sources", "names", "objects", "event", "samples", "usage", "batches", "keyframes")
 _BATCHES_KEPT: Final = 8
 _STATES_KEPT: Final = 64
 _OWN_KEYFRAMES: Final = 2048
@@ -154,23 +154,104 @@ class TraceReader:
             self._made[state.n] = state
             self._made_at.insert(bisect_left(self._made_at, state.n), state.n)
 
+    # What is in columns: no event has to be unpacked for it.
+
+    def moments(self) -> array[int]:
+        """The numbers of the events that are moments, as far as its writer knew them; no later one is missing before
+        the last of these.
+        """
+        if self._shape.get("moments") != TABLES["moments"]:
+            return array("q")
+        return array("q", (_whole(n) for (n,) in self._rows("SELECT n FROM moments ORDER BY n")))
+
+    def outputs(self, after: int = 0) -> array[int]:
+        """The numbers of the events with output, from `after` on (not included)."""
+        sql = "SELECT n FROM event WHERE n > ? AND type = (SELECT id FROM names WHERE name = 'output') ORDER BY n"
+        return array("q", (_whole(n) for (n,) in self._rows(sql, after)))
+
+    def levels(self, first: int, last: int) -> Iterator[tuple[float, str, int]]:
+        """What samples found from event `first` to `last`: the time, the key of the object or semaphore, its level."""
+        sql = (
+            "SELECT e.us, o.key, s.queued FROM samples s JOIN event e ON e.n = s.n JOIN objects o ON o.id = s.object "
+            "WHERE s.rowid >= ? AND s.n <= ? ORDER BY s.rowid"
+        )
+        for us, key, queued in self._rows(sql, self._row_of("samples", first), last):
+            if isinstance(queued, int):
+                yield _whole(us) / 1e6, str(key), queued
+
+    def cpu_seconds(self, first: int, last: int) -> Iterator[tuple[float, int, float]]:
+        """What samples found from event `first` to `last`: the time, a process, the CPU time that it had used."""
+        sql = (
+            "SELECT e.us, u.pid, u.cpu FROM usage u JOIN event e ON e.n = u.n WHERE u.rowid >= ? AND u.n <= ? "
+            "ORDER BY u.rowid"
+        )
+        for us, pid, cpu in self._rows(sql, self._row_of("usage", first), last):
+            if isinstance(cpu, int | float):
+                yield _whole(us) / 1e6, _whole(pid), float(cpu)
+
+    def before(self, t: float) -> int:
+        """Number of the last event before or at a moment, found without reading all of them; 0 if there is none."""
+        low, high = 0, self.last
+        while low < high:
+            middle = (low + high + 1) // 2
+            rows = list(self._rows("SELECT n, us FROM event WHERE n <= ? ORDER BY n DESC LIMIT 1", middle))
+            if not rows:
+                low = middle
+            elif _whole(rows[0][1]) > microseconds(t):
+                high = _whole(rows[0][0]) - 1
+            else:
+                low = middle
+        return max(low, 0)
+
+    def time_of(self, n: int) -> float:
+        """When the event numbered `n` was, in session seconds; 0 if there is none."""
+        return self._one("SELECT us FROM event WHERE n <= ? ORDER BY n DESC LIMIT 1", n) / 1e6
+
+    def _row_of(self, table: str, n: int) -> int:
+        """The first row of a table for an event numbered `n` or later; its rows are in that order."""
+        low, high = 1, self._one(f"SELECT coalesce(max(rowid), 0) FROM {table}") + 1
+        while low < high:
+            middle = (low + high) // 2
+            if self._one(f"SELECT n FROM {table} WHERE rowid <= ? ORDER BY rowid DESC LIMIT 1", middle) < n:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
     # Batches and keyframes.
+
+    def refresh(self) -> None:
+        """Take in what its writer has added since."""
+        last = self._firsts.pop() if self._firsts else 0
+        if last:
+            self._lasts.pop()
+            self._events.pop(len(self._firsts), None)
+        for name in ("numbers", "times"):
+            self.__dict__.pop(name, None)
+        self._read_batches(last)
+        self._read_keyframes(self._keyframes[-1] if self._keyframes else -1)
 
     def _read_index(self) -> None:
         self._firsts: list[int] = []
         self._lasts: list[int] = []
-        before = 0
-        for first, last in self._rows("SELECT first, last FROM batches ORDER BY first"):
+        self._keyframes: list[int] = []
+        self._bases: dict[int, int | None] = {}
+        self._read_batches(0)
+        self._read_keyframes(-1)
+
+    def _read_batches(self, least: int) -> None:
+        before = self._lasts[-1] if self._lasts else 0
+        for first, last in self._rows("SELECT first, last FROM batches WHERE first >= ? ORDER BY first", least):
             if not before < _whole(first) <= _whole(last):
                 raise self._damaged("its batches overlap")
             before = last
             self._firsts.append(first)
             self._lasts.append(last)
-        self._keyframes: list[int] = []
-        self._bases: dict[int, int | None] = {}
+
+    def _read_keyframes(self, after: int) -> None:
         if self.meta.get("state") != SHAPE:
             return
-        for n, base in self._rows("SELECT n, base FROM keyframes ORDER BY n"):
+        for n, base in self._rows("SELECT n, base FROM keyframes WHERE n > ? ORDER BY n", after):
             self._keyframes.append(_whole(n))
             self._bases[n] = None if base is None else _whole(base)
 
@@ -278,6 +359,7 @@ class TraceReader:
                 "install that one to read it."
             )
         found = dict(self._rows("SELECT name, sql FROM sqlite_schema WHERE type IN ('table', 'view') LIMIT 1000"))
+        self._shape = found
         for name in _READ:
             if found.get(name) != TABLES[name]:
                 raise self._damaged(f"its table {name} is not that of a trace")
@@ -288,8 +370,8 @@ class TraceReader:
         except msgspec.MsgspecError:
             return ()
 
-    def _one(self, sql: str) -> int:
-        rows = list(self._rows(sql))
+    def _one(self, sql: str, *values: int) -> int:
+        rows = list(self._rows(sql, *values))
         return _whole(rows[0][0]) if rows else 0
 
     def _blob(self, sql: str, key: int) -> bytes:

@@ -15,13 +15,17 @@ from ipcviz.events import (
     Exited,
     Finished,
     Forked,
+    Output,
+    Poised,
     SemaphoreOp,
     SignalDelivered,
+    Stepped,
     Stopped,
     ThreadExited,
     Waiting,
 )
 from ipcviz.events.signals import signal_name
+from ipcviz.model.stepping import operation
 
 APPLICATION_ID: Final = 0x69706376
 """`ipcv`: what `file` and we know a trace by (PRAGMA application_id)."""
@@ -47,6 +51,12 @@ TABLES: Final[dict[str, str]] = {
     "samples": "CREATE TABLE samples (n INTEGER, object INTEGER, queued INTEGER, capacity INTEGER)",
     "usage": "CREATE TABLE usage (n INTEGER, pid INTEGER, state TEXT, cpu REAL, rss INTEGER)",
     "markers": "CREATE TABLE markers (n INTEGER PRIMARY KEY, pid INTEGER, text TEXT)",
+    "moments": "CREATE TABLE moments (n INTEGER PRIMARY KEY)",
+    "schedule": (
+        "CREATE TABLE schedule (step INTEGER PRIMARY KEY, n INTEGER, pid INTEGER, tid INTEGER, who TEXT, "
+        "operation TEXT)"
+    ),
+    "findings": ("CREATE TABLE findings (n INTEGER, name TEXT, sure INTEGER, pid INTEGER, object INTEGER, text TEXT)"),
     "batches": "CREATE TABLE batches (first INTEGER PRIMARY KEY, last INTEGER, us INTEGER, body BLOB)",
     "keyframes": "CREATE TABLE keyframes (n INTEGER PRIMARY KEY, us INTEGER, base INTEGER, body BLOB)",
 }
@@ -69,6 +79,9 @@ _COLUMNS: Final[dict[type, Callable[[Any], Columns]]] = {
     SignalDelivered: lambda e: ("", signal_name(e.signo), None, ""),
     SemaphoreOp: lambda e: (e.semaphore.key, f"sem_{e.op}", e.value, ""),
     Executed: lambda e: ("", e.name, None, ""),
+    Output: lambda e: ("", "", len(e.data) + e.dropped, ""),
+    Poised: lambda e: (e.semaphore.key if e.semaphore else e.object, operation(e), e.value, ""),
+    Stepped: lambda e: ("", "", e.step, ""),
     Forked: lambda e: ("", e.how, e.parent, ""),
     ThreadExited: lambda e: ("", "", e.code, ""),
     Exited: lambda e: ("", signal_name(e.signo) if e.signo else "", e.code, ""),

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import sqlite3
-import stat
 import threading
 import time
 import zlib
@@ -23,12 +22,15 @@ from typing import Any, Final
 import msgspec
 
 from ipcviz import __version__
-from ipcviz.events import Event, Marker, Sample, Started
+from ipcviz.events import Event, Marker, Sample, Started, Stepped
+from ipcviz.model.moments import is_moment
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
+from ipcviz.model.stepping import name_of, operation
+from ipcviz.trace import file
 from ipcviz.trace.errors import TraceError
-from ipcviz.trace.keyframes import SHAPE, pack_state
-from ipcviz.trace.schema import APPLICATION_ID, TABLES, VERSION, VIEWS, columns_of, fits, microseconds
+from ipcviz.trace.keyframes import pack_state
+from ipcviz.trace.schema import columns_of, fits, microseconds
 
 COMMIT_SECONDS: Final = 0.15
 """From an event's arrival to the commit that keeps it; with the time to write, below a quarter second."""
@@ -52,7 +54,7 @@ class TraceWriter:
         path: Where to; a file that is there is replaced.
         meta: What to keep besides what `Started` says: `title`, `scenario`, ...
         sources: Texts to keep by name: a scenario's files.
-        reducing: Make keyframes from the events by ourselves; else `keyframe` is called by who has the states.
+        reducing: Make the states from the events by ourselves; else who has them calls `follow` and `keyframe`.
         most_bytes: Size of the file at which writing ends; 0 for no limit.
 
     Raises:
@@ -94,8 +96,10 @@ class TraceWriter:
         self._keyframe_n = 0
         self._synced = State()
         self._states: deque[State] = deque()
+        self._moments: deque[int] = deque()
+        self._schedule: deque[tuple[int, int, int, int, str, str]] = deque()
         self._encoder = msgspec.msgpack.Encoder()
-        self._db = _create(self.path, meta or {}, sources or {}, most_bytes)
+        self._db = file.create(self.path, meta or {}, sources or {}, most_bytes)
 
     # For who has the events; none of these waits for the disk.
 
@@ -117,6 +121,43 @@ class TraceWriter:
             self._keyframe_n = state.n
             self._states.append(state)
 
+    def follow(self, event: Event, before: State, after: State, roles: Mapping[int, str] | None = None) -> None:
+        """Keep what an event means: that it is a moment, that it let a thread go.
+
+        Args:
+            event: The event.
+            before: The state before it.
+            after: The state after it.
+            roles: The scenario's names for processes, by pid.
+        """
+        if self.trouble:
+            return
+        if is_moment(event, before, after):
+            self._moments.append(after.n)
+        if isinstance(event, Stepped):
+            thread = before.threads.get(event.tid)
+            poised = thread.poised if thread is not None else None
+            who, what = name_of(before, event.tid, roles), operation(poised) if poised is not None else ""
+            self._schedule.append((event.step, after.n, event.pid, event.tid, who, what))
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until what was taken so far can be read from the file.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Returns:
+            Whether it can.
+        """
+        done = threading.Event()
+        with self._changed:
+            if self._closing:
+                return not self.trouble
+            self._tasks.append(done.set)
+            self._start()
+            self._changed.notify_all()
+        return done.wait(timeout) and not self.trouble
+
     def copy_to(self, path: str | os.PathLike[str], state: State | None = None) -> Future[None]:
         """Write what was taken so far to another file, which is replaced if it is there.
 
@@ -133,8 +174,9 @@ class TraceWriter:
             try:
                 if state is not None and not self.trouble:
                     self._sync(state)
+                    self._put_meaning()
                     self._db.commit()
-                _copy(self._db, Path(path))
+                file.copy(self._db, Path(path))
             except (TraceError, sqlite3.Error, OSError) as error:
                 message = error.message if isinstance(error, TraceError) else f"{path} can't be written: {error}."
                 done.set_exception(TraceError(message))
@@ -221,6 +263,8 @@ class TraceWriter:
             self._waiting.clear()
             self._unreduced.clear()
             self._states.clear()
+            self._moments.clear()
+            self._schedule.clear()
             self._changed.notify_all()
 
     def _write(self, events: list[Event]) -> None:
@@ -277,7 +321,19 @@ class TraceWriter:
             self._put_batch(1)
         while self._states:
             self._put_keyframe(self._states.popleft())
+        self._put_meaning()
         db.commit()
+
+    def _put_meaning(self) -> None:
+        """Write what `follow` found."""
+        moments, schedule = self._moments, self._schedule
+        self._db.executemany(
+            "INSERT OR IGNORE INTO moments VALUES (?)", ((moments.popleft(),) for _ in range(len(moments)))
+        )
+        self._db.executemany(
+            "INSERT OR REPLACE INTO schedule VALUES (?, ?, ?, ?, ?, ?)",
+            (schedule.popleft() for _ in range(len(schedule))),
+        )
 
     def _pack(self, event: Event) -> None:
         """Add an event to the batch that is being filled; a full one is written for good."""
@@ -330,7 +386,9 @@ class TraceWriter:
         """Follow with the state, and keep one now and then."""
         unreduced, state = self._unreduced, self._state
         while unreduced and most:
-            state = reduce(state, unreduced.popleft())
+            event, before = unreduced.popleft(), state
+            state = reduce(before, event)
+            self.follow(event, before, state)
             most -= 1
             if state.n - self._keyframe_n >= BATCH_EVENTS:
                 self.keyframe(state)
@@ -389,75 +447,5 @@ class TraceWriter:
             self._put_keyframe(self._states.popleft())
         if self._reducing:
             self._sync(self._state)
+        self._put_meaning()
         self._db.commit()
-
-
-def _create(path: Path, meta: Mapping[str, str], sources: Mapping[str, str], most_bytes: int) -> sqlite3.Connection:
-    """A new trace without events.
-
-    Raises:
-        TraceError: It can't be made.
-    """
-    try:
-        path = path.resolve()
-        _remove(path)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
-    except (OSError, RuntimeError) as error:
-        raise TraceError(f"{path} can't be written: {getattr(error, 'strerror', '') or error}.") from None
-    try:
-        db = sqlite3.connect(path, isolation_level="DEFERRED", check_same_thread=False)
-        db.execute("PRAGMA page_size = 4096")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("PRAGMA wal_autocheckpoint = 256")
-        if most_bytes:
-            db.execute(f"PRAGMA max_page_count = {max(64, most_bytes // 4096)}")
-        db.execute("BEGIN")
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {VERSION}")
-        for statement in (*TABLES.values(), *VIEWS):
-            db.execute(statement)
-        known = {
-            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "version": __version__,
-            "state": SHAPE,
-            **meta,
-        }
-        db.executemany("INSERT INTO meta VALUES (?, ?)", known.items())
-        db.executemany("INSERT INTO sources VALUES (?, ?)", (sources or {}).items())
-        db.commit()
-    except sqlite3.Error as error:
-        raise TraceError(f"{path} can't be written: {error}.") from None
-    return db
-
-
-def _remove(path: Path) -> None:
-    """Remove a file that is to be replaced, and what SQLite left beside it; never anything but a file."""
-    if path.is_dir():
-        raise IsADirectoryError(21, "it is a directory")
-    for suffix in ("-wal", "-shm", "-journal", ""):
-        file = path.with_name(path.name + suffix)
-        try:
-            mode = file.lstat().st_mode
-        except FileNotFoundError:
-            continue
-        if not stat.S_ISREG(mode):
-            raise OSError(0, "it is not a regular file (use --jsonl to write into a pipe)")
-        file.unlink()
-
-
-def _copy(db: sqlite3.Connection, path: Path) -> None:
-    """A whole copy under a name of its own, then under the wanted one: never half a file there."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        if path.exists() and not path.is_file():
-            raise TraceError(f"{path} can't be written: it is not a regular file.")
-        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
-        db.execute("VACUUM INTO ?", (str(part),))
-        _remove(path)
-        part.replace(path)
-    except OSError as error:
-        raise TraceError(f"{path} can't be written: {error.strerror or error}.") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)

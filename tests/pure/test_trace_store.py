@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ipcviz.events import Call, Closed, Event, Opened, Output, Waiting
+from ipcviz.events import Call, Closed, Event, Opened, Output, Sample, Waiting
+from ipcviz.model.moments import is_moment
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.trace import TraceReader, TraceWriter
@@ -156,13 +157,13 @@ def test_what_was_seen_so_far_goes_to_another_file(tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["copy", "t"]
 
 
-def test_there_are_ten_questions():
-    assert len(QUERIES) == 10
+def test_there_are_eleven_questions():
+    assert len(QUERIES) == 11
 
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_the_documented_questions_have_answers(tmp_path, query):
-    events = [*fakes.pipeline(), *fakes.mmap_queue(), *fakes.sleep_race()]
+    events = [*fakes.pipeline(), *fakes.mmap_queue(), *fakes.sleep_race(), *fakes.stepped()]
     events = fakes.numbered(events)
     path = written(tmp_path / "t", events)
     assert sqlite3.connect(path).execute(query).fetchall()
@@ -178,3 +179,79 @@ def test_columns_say_what_events_say(tmp_path):
         assert row[0] == event.n
         assert abs(row[1] - event.t) < 2e-6
         assert row[3:] == (event.pid, event.tid, event.object or None, event.name, event.ret, event.error or None)
+
+
+def moments_of(events: list[Event]) -> list[int]:
+    found, state = [], State()
+    for event in events:
+        before, state = state, reduce(state, event)
+        if is_moment(event, before, state):
+            found.append(state.n)
+    return found
+
+
+@pytest.mark.parametrize("events", [fakes.pipeline(), fakes.stepped(), long_session(3000)])
+@pytest.mark.parametrize("reducing", [True, False])
+def test_moments_are_kept(tmp_path, events, reducing):
+    writer = TraceWriter(tmp_path / "t", reducing=reducing)
+    writer.add(events)
+    state = State()
+    for event in [] if reducing else events:
+        before, state = state, reduce(state, event)
+        writer.follow(event, before, state)
+    writer.close()
+    with TraceReader(tmp_path / "t") as reader:
+        assert list(reader.moments()) == moments_of(events)
+
+
+def test_the_schedule_is_kept_with_names_that_are_the_same_in_every_run(tmp_path):
+    path = written(tmp_path / "t", fakes.stepped())
+    rows = sqlite3.connect(path).execute("SELECT step, who, operation FROM schedule ORDER BY step").fetchall()
+    assert rows == [(1, "1.1", "read"), (2, "1", "write"), (3, "1.1", "return")]
+    became = sqlite3.connect(path).execute(QUERIES[-1]).fetchall()
+    assert became[0] == (1, "1.1", "read", "waiting read")
+    assert became[1] == (2, "1", "write", "call write, poised return, poised close")
+
+
+def test_columns_answer_without_the_events(tmp_path):
+    events = [*fakes.pipeline(), *fakes.sleep_race(), *fakes.pipeline_flow()]
+    events = fakes.numbered([msgspec.structs.replace(event, t=k * 0.01) for k, event in enumerate(events)])
+    with TraceReader(written(tmp_path / "t", events)) as reader:
+        samples = [event for event in events if isinstance(event, Sample)]
+        for first, last in ((0, 10**9), (samples[0].n + 1, samples[1].n), (samples[0].n, samples[0].n), (5, 4)):
+            there = [event for event in samples if first <= event.n <= last]
+            assert list(reader.levels(first, last)) == [
+                (pytest.approx(e.t, abs=1e-6), level.object, level.queued) for e in there for level in e.levels
+            ]
+            assert list(reader.cpu_seconds(first, last)) == [
+                (pytest.approx(e.t, abs=1e-6), p.pid, pytest.approx(p.user_time + p.system_time))
+                for e in there
+                for p in e.processes
+            ]
+        assert list(reader.outputs()) == [event.n for event in events if isinstance(event, Output)]
+        assert list(reader.outputs(reader.outputs()[0])) == list(reader.outputs()[1:])
+        for event in events:
+            assert reader.before(event.t) == event.n
+            assert reader.time_of(event.n) == pytest.approx(event.t, abs=1e-6)
+        assert reader.before(-1) == 0
+        assert reader.before(1e9) == events[-1].n
+
+
+def test_it_can_be_read_while_it_is_written(tmp_path):
+    events = long_session(4000)
+    writer = TraceWriter(tmp_path / "t")
+    writer.add(events[:10])
+    assert writer.flush(10)
+    with TraceReader(tmp_path / "t") as reader:
+        assert list(reader.events()) == events[:10]
+        for first, last in ((10, 500), (500, 2500), (2500, 4000)):
+            writer.add(events[first:last])
+            assert writer.flush(10)
+            reader.refresh()
+            assert list(reader.events()) == events[:last]
+            assert reader.count == last
+            assert reader.state_at(last - 3) == reduce_to(events, last - 3)
+        writer.close()
+        reader.refresh()
+        assert reader.state_at(4000) == reduce_to(events, 4000)
+    assert writer.flush(0)
