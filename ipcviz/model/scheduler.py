@@ -198,8 +198,8 @@ def _run(line: Line, place: int, state: State, names: Names) -> Move:
             pid = process.pid
         until.append(
             Breakpoint(
-                event=wanted.get("event", "call" if "call" in wanted else ""),
-                call=wanted.get("call", ""),
+                event=wanted.get("event", ""),
+                call=wanted.get("call", "").removeprefix("sem_"),
                 object=key,
                 pid=pid,
                 signo=signal_number(wanted.get("signal", "")) or 0,

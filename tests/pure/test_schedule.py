@@ -174,7 +174,7 @@ def test_run_lets_go_until_a_breakpoint():
     move = run.go()
     assert move.waits == "a breakpoint"
     key = run.session.programs[60][2].on
-    points = (Breakpoint(event="call", call="write", object=key, pid=60), Breakpoint(event="exited"))
+    points = (Breakpoint(call="write", object=key, pid=60), Breakpoint(event="exited"))
     assert run.session.commands[-1] == Run(until=points)
     assert run.recorder.lines[-1] == "run"
 
