@@ -444,8 +444,11 @@ class Stepping:
         if process is not None and process.stopped_by:
             return True
         look = procfs.read_stat(task.process.pid, task.tid)
-        if look is None or look.state in "ZX":
+        if look is None:
             return True
+        if look.state in "ZX":
+            # Its end is still to come by waitpid, unless it is a leader whose other threads go on.
+            return len(task.process.tasks) > 1
         if look.state in "SD":
             if task.moving and (task.entered is None or not task.entered.announced):
                 task.asleep_since = task.asleep_since or now
