@@ -21,7 +21,7 @@ def check(*, path: str) -> None:
     click.echo(
         f"{scenario.name}: {scenario.title!r}, {_count(scenario.variants, 'variant')}, "
         f"{_count(scenario.parameters, 'parameter')}, {_count(scenario.story, 'step')}, "
-        f"{_count(scenario.questions, 'question')}: nothing wrong found."
+        f"{_count(scenario.questions, 'question')}, {_count(scenario.schedules, 'schedule')}: nothing wrong found."
     )
     for name in scenario.variants:
         reason = missing(scenario, name)

@@ -52,6 +52,10 @@ def _facts(scenario: Scenario) -> dict[str, Any]:
             }
             for name, parameter in scenario.parameters.items()
         },
+        "schedules": {
+            name: {"title": plan.title, "text": plan.text, "variants": plan.variants}
+            for name, plan in scenario.schedules.items()
+        },
     }
 
 
@@ -67,6 +71,7 @@ def _table(scenarios: list[Scenario]) -> str:
             lines += _wrapped("variants: ", ", ".join(scenario.variants), indent)
             settings = (f"{name}={as_text(parameter.default)}" for name, parameter in scenario.parameters.items())
             lines += _wrapped("--set ", " ".join(settings), indent)
+            lines += _wrapped("--schedule ", " ".join(scenario.schedules), indent)
             for name in scenario.variants:
                 reason = missing(scenario, name)
                 if reason:

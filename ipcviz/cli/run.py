@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import click
 
+from ipcviz.cli.words import AFTER_DASHES, AfterDashes
 from ipcviz.scenario import Scenario, ScenarioError, find, load_all, prepare, read_settings
 from ipcviz.scenario.format import Value
 from ipcviz.session.live import LiveSession
@@ -16,19 +17,8 @@ from ipcviz.trace import TraceError
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.launch import LaunchError, check_command
 
-_AFTER_DASHES = "ipcviz.run.command"
 
-
-class RunCommand(click.Command):
-    """Tells `run NAME` from `run -- CMD`: click drops the dashes that make the difference."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Remember whether the command stands after `--`."""
-        ctx.meta[_AFTER_DASHES] = "--" in args
-        return super().parse_args(ctx, args)
-
-
-@click.command(cls=RunCommand)
+@click.command(cls=AfterDashes)
 @click.option("--pty/--no-pty", default=True, help="Run it on a terminal of its own (default), or on pipes.")
 @click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
 @click.option("--save", metavar="FILE", default="", help="Keep the session in FILE, for 'ipcviz replay'.")
@@ -49,7 +39,7 @@ def run(
     """Run a scenario by name or folder, or after -- any command, and show what its processes say to each other."""
     _need_a_terminal()
     try:
-        if not context.meta[_AFTER_DASHES]:
+        if not context.meta[AFTER_DASHES]:
             sys.exit(_run_scenario(_one_scenario(command), variant, read_settings(settings), full=full, save=save))
         if variant or settings:
             raise click.UsageError("--variant and --set are for scenarios, not for a command after --.")

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import select
+import shlex
 import shutil
 import signal
 import sys
@@ -13,14 +14,21 @@ import termios
 import threading
 import time
 import tty
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, Protocol
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
 
 import click
 import msgspec
 
+from ipcviz.cli.words import AFTER_DASHES, AfterDashes, planned, scenario_named
 from ipcviz.events import Event, Finished, Input, Output, Quit, Resize, Trouble
+from ipcviz.model.query import living
+from ipcviz.model.schedule import Schedule
+from ipcviz.scenario import ScenarioError, Story, prepare, read_schedule, read_settings
+from ipcviz.scenario.kept import meta_of, sources_of
+from ipcviz.session.driver import PATIENCE, TURNS, Driver
 from ipcviz.session.errors import SessionError
 from ipcviz.session.live import LiveSession
 from ipcviz.trace import TraceError, TraceWriter
@@ -32,17 +40,38 @@ NEWS_SECONDS: Final = 0.2
 """How long the news that a process was made may be under way, while the tracer gathers events and others run."""
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(cls=AfterDashes, context_settings={"allow_interspersed_args": False})
 @click.option("--jsonl", is_flag=True, help="Write the stream as JSON lines (default: a trace for 'ipcviz replay').")
 @click.option("-o", "--output", metavar="FILE", required=True, help="Where to; with --jsonl, - is standard output.")
 @click.option("--pty/--no-pty", default=False, help="Give the command a terminal of its own (default: yours).")
 @click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
 @click.option("--no-seccomp", is_flag=True, help="Put no seccomp filter on the command: every call is stopped at.")
+@click.option("--step", is_flag=True, help="Hold every thread, and let them take turns, one operation each.")
+@click.option("--schedule", metavar="NAME|FILE", help="Step in this order: one of the scenario's, or a file.")
+@click.option("--save-schedule", metavar="FILE", help="Write the order of the steps to FILE.")
+@click.option("--variant", metavar="NAME", help="The way to run a scenario; 'ipcviz list' shows them.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A scenario's parameter; may be repeated.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def trace(*, jsonl: bool, output: str, pty: bool, full: bool, no_seccomp: bool, command: tuple[str, ...]) -> None:
-    """Run COMMAND, watch it, and write what was seen to FILE.
+@click.pass_context
+def trace(
+    context: click.Context,
+    *,
+    jsonl: bool,
+    output: str,
+    pty: bool,
+    full: bool,
+    no_seccomp: bool,
+    step: bool,
+    schedule: str | None,
+    save_schedule: str | None,
+    variant: str | None,
+    settings: tuple[str, ...],
+    command: tuple[str, ...],
+) -> None:
+    """Run COMMAND, or a scenario by its name, watch it, and write what was seen to FILE.
 
-    The command's own input and output are untouched, and its exit status is ours (128 + n for a signal).
+    The command's own input and output are untouched, and its exit status is ours (128 + n for a signal). A schedule
+    that ends before the command ends that, too; where the run departs from it, that is said, with exit status 2.
     """
     size = shutil.get_terminal_size()
     config = LaunchConfig(
@@ -53,10 +82,47 @@ def trace(*, jsonl: bool, output: str, pty: bool, full: bool, no_seccomp: bool, 
         rows=size.lines,
         columns=size.columns,
         keep_output=0,
+        hold=bool(step or schedule or save_schedule),
     )
     if output == "-" and not jsonl:
         raise click.UsageError("A trace is a database and can't go to standard output: add --jsonl, or name a file.")
-    sys.exit(run_trace(output, config, jsonl=jsonl))
+    try:
+        scenario = None if context.meta[AFTER_DASHES] else scenario_named(command)
+        if scenario is None and (variant or settings):
+            raise click.UsageError("--variant and --set are for scenarios, not for a command.")
+        order, plan = read_schedule(schedule, scenario) if schedule else (TURNS, None)
+        if scenario is None:
+            steps = Steps(config.hold, order, save_schedule, shlex.join(command))
+            sys.exit(run_trace(output, config, jsonl=jsonl, steps=steps))
+        variant, values = planned(scenario, variant, read_settings(settings), plan)
+        with prepare(scenario, variant, values) as launch:
+            config = msgspec.structs.replace(config, argv=launch.argv, cwd=launch.cwd)
+            title = f"{scenario.name} ({launch.variant})"
+            steps = Steps(config.hold, order, save_schedule, title, Story(scenario))
+            meta = {"title": title, **meta_of(scenario)}
+            status = run_trace(output, config, jsonl=jsonl, steps=steps, meta=meta, sources=sources_of(scenario))
+        sys.exit(status)
+    except ScenarioError as error:
+        click.echo(f"ipcviz: {error.message}", err=True)
+        sys.exit(2)
+
+
+class Steps(NamedTuple):
+    """How a session is stepped.
+
+    Attributes:
+        hold: Whether it is.
+        order: The schedule.
+        save: A file for the steps that were made; None for none.
+        title: What was run, for that file.
+        story: The scenario's, which knows its names.
+    """
+
+    hold: bool = False
+    order: Schedule = TURNS
+    save: str | None = None
+    title: str = ""
+    story: Story | None = None
 
 
 class Sink(Protocol):
@@ -99,13 +165,25 @@ class LinesSink:
             self._file.close()
 
 
-def run_trace(output: str, config: LaunchConfig, *, jsonl: bool) -> int:
-    """Trace a command into a file. Returns the exit status."""
+_LIVE: Final = Steps()
+
+
+def run_trace(
+    output: str,
+    config: LaunchConfig,
+    *,
+    jsonl: bool,
+    steps: Steps = _LIVE,
+    meta: Mapping[str, str] | None = None,
+    sources: Mapping[str, str] | None = None,
+) -> int:
+    """Trace a command into a file, stepped or not. Returns the exit status."""
     pty = config.terminal
     told: set[str] = set()
     sink: Sink
     try:
-        sink = LinesSink(output) if jsonl else TraceWriter(output, meta={"argv": json.dumps(config.argv)})
+        facts = {"argv": json.dumps(config.argv), **(meta or {})}
+        sink = LinesSink(output) if jsonl else TraceWriter(output, meta=facts, sources=sources or {})
     except OSError as error:
         click.echo(f"ipcviz: {output} can't be written: {error.strerror}.", err=True)
         return 2
@@ -113,12 +191,14 @@ def run_trace(output: str, config: LaunchConfig, *, jsonl: bool) -> int:
         click.echo(f"ipcviz: {error.message}", err=True)
         return 2
     session = LiveSession(config, passing=True)
+    driver = Driver(session, steps.order, steps.story, patience=None if steps.order is TURNS else PATIENCE)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         session.start()
         threading.Thread(target=_sort_signals, args=(session,), daemon=True).start()
         with _relay_terminal(session, pty):
-            return _copy(session, sink, told, pty=pty)
+            status = _copy(session, sink, told, driver if steps.hold else None, pty=pty)
+        return _stepped(driver, steps, status) if steps.hold else status
     except SessionError as error:
         click.echo(f"ipcviz: {error.message}", err=True)
         return 2
@@ -126,6 +206,23 @@ def run_trace(output: str, config: LaunchConfig, *, jsonl: bool) -> int:
         session.close()
         sink.close()
         _complain(sink, told)
+
+
+def _stepped(driver: Driver, steps: Steps, status: int) -> int:
+    """Say how the schedule went, and write down the steps. Returns the exit status."""
+    if driver.departed:
+        click.echo(f"ipcviz: {driver.departed}", err=True)
+        status = 2
+    elif not driver.state.finished and driver.over:
+        click.echo("ipcviz: the schedule ends here; what still ran was ended with it.", err=True)
+        status = 0
+    if steps.save:
+        try:
+            Path(steps.save).write_text(driver.recorder.text(steps.title), encoding="utf-8")
+        except OSError as error:
+            click.echo(f"ipcviz: {steps.save} can't be written: {error.strerror}.", err=True)
+            status = 2
+    return status
 
 
 def _complain(sink: Sink, told: set[str]) -> None:
@@ -175,8 +272,8 @@ def _relay_terminal(session: LiveSession, pty: bool) -> Iterator[None]:
         termios.tcsetattr(0, termios.TCSADRAIN, before)
 
 
-def _copy(session: LiveSession, sink: Sink, told: set[str], *, pty: bool) -> int:
-    """Write every event until the stream ends; relay the terminal's bytes."""
+def _copy(session: LiveSession, sink: Sink, told: set[str], driver: Driver | None, *, pty: bool) -> int:
+    """Write every event until the stream or the schedule ends; relay the terminal's bytes."""
     status = 2
     stdin_open = pty
     while not session.finished:
@@ -186,6 +283,10 @@ def _copy(session: LiveSession, sink: Sink, told: set[str], *, pty: bool) -> int
         events = session.drain()
         sink.add(events)
         _complain(sink, told)
+        if driver is not None:
+            driver.take(events)
+            if driver.over and living(driver.state):
+                break
         for event in events:
             if isinstance(event, Output) and pty:
                 _show(session, event.data)

@@ -1,10 +1,11 @@
 """Scenarios: their format, finding and reading them, what to launch, and how a story follows the events."""
 
 from ipcviz.scenario.errors import ScenarioError
-from ipcviz.scenario.format import Label, Parameter, Question, Role, Scenario, Step, Variant, When
+from ipcviz.scenario.format import Label, Parameter, Question, Role, Scenario, SchedulePlan, Step, Variant, When
 from ipcviz.scenario.launch import Launch, choose_variant, missing, prepare
 from ipcviz.scenario.loader import find, load, load_all
 from ipcviz.scenario.parameters import allowed_values, read_settings
+from ipcviz.scenario.plans import read_schedule
 from ipcviz.scenario.story import Progress, Skip, Story, StoryMove
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Role",
     "Scenario",
     "ScenarioError",
+    "SchedulePlan",
     "Skip",
     "Step",
     "Story",
@@ -29,5 +31,6 @@ __all__ = [
     "load_all",
     "missing",
     "prepare",
+    "read_schedule",
     "read_settings",
 ]

@@ -12,6 +12,7 @@ from ipcviz.events.signals import NAMES, signal_name, signal_number
 from ipcviz.scenario.format import KEYS_OF, Document, Parameter, Variant, When
 from ipcviz.scenario.lines import Path as KeyPath
 from ipcviz.scenario.parameters import problem_of_value, type_of
+from ipcviz.scenario.plans import problems_of_schedule
 from ipcviz.scenario.shape import Problem, suggestion
 from ipcviz.scenario.words import FIXED, names_in
 
@@ -69,6 +70,8 @@ def problems_of_meaning(sheet: Document, folder: Path) -> Iterator[Problem]:
     yield from _objects(sheet)
     yield from _story(sheet)
     yield from _questions(sheet)
+    for name, plan in sheet.schedules.items():
+        yield from problems_of_schedule(sheet, name, plan)
 
 
 def _parameter(name: str, parameter: Parameter) -> Iterator[Problem]:

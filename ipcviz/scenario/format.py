@@ -268,6 +268,24 @@ class Question(Sheet, frozen=True):
     why: str = ""
 
 
+class SchedulePlan(Sheet, frozen=True):
+    """An order in which the processes go on, that shows something: `ipcviz run NAME --schedule`.
+
+    Attributes:
+        title: What happens then, in a few words.
+        steps: The order, as `docs/scenarios.md` describes it; one step or goal on each line.
+        text: What to look at, in a sentence or two.
+        variants: Variants that it is for, the one to run first; empty for all.
+        settings: Values of parameters that it needs; what the viewer sets goes before them.
+    """
+
+    title: str
+    steps: str
+    text: str = ""
+    variants: tuple[str, ...] = ()
+    settings: dict[str, Value] = {}
+
+
 class Document(Sheet, frozen=True):
     """A whole `scenario.toml`.
 
@@ -284,6 +302,7 @@ class Document(Sheet, frozen=True):
         objects: Names for objects and semaphores.
         story: Its steps.
         questions: What to ask before some of them.
+        schedules: Orders in which its processes can be stepped, by name.
         elsewhere: Where other systems than Linux differ; empty if nothing is to be said.
     """
 
@@ -299,6 +318,7 @@ class Document(Sheet, frozen=True):
     objects: tuple[Label, ...] = ()
     story: tuple[Step, ...] = ()
     questions: tuple[Question, ...] = ()
+    schedules: dict[str, SchedulePlan] = {}
     elsewhere: str = ""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 from ipcviz.events import Event, Sample
-from ipcviz.model.query import wait_of
+from ipcviz.model.query import living, wait_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.schedule import Names, Recorder, Schedule, parse
 from ipcviz.model.scheduler import Scheduler
@@ -126,7 +126,7 @@ class Driver:
     def events(self) -> Iterator[Event]:
         """Everything that the session tells, until the schedule is over or the session has ended."""
         wait = getattr(self.session, "wait", time.sleep)
-        while not self.over and not self.session.finished:
+        while not self.session.finished and not (self.over and living(self.state)):
             events = self.session.drain()
             self.take(events)
             yield from events

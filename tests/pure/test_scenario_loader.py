@@ -273,3 +273,48 @@ def test_the_manuals_example_is_right(tmp_path):
     for language, name in (("toml", "scenario.toml"), ("sh", "talk.sh")):
         (tmp_path / name).write_text(re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)[1])
     assert [step.id for step in load(tmp_path).story] == ["pipe", "said", "eof"]
+
+
+PLAN = """
+[schedules.first]
+title = "the cat comes first"
+settings = { times = 2 }
+variants = ["sh"]
+steps = \"\"\"
+# the second child
+cat to read on the pipe
+until SIGCHLD pending on shell
+1.1 to end
+run until call=write on="the pipe" of=cat
+\"\"\"
+"""
+
+
+def test_a_schedule_is_read(folder):
+    (folder / "scenario.toml").write_text(GOOD + PLAN)
+    plan = load(folder).schedules["first"]
+    assert plan.title == "the cat comes first"
+    assert plan.settings == {"times": 2}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("cat to read", "dog to read", "In line 2 of the steps 'dog' is not a role. Allowed: shell, cat."),
+        ("to read on", "to raed on", "'raed' is no operation"),
+        ("on the pipe", "on the hose", "'the hose' is not one of the objects; did you mean 'the pipe'?"),
+        ("SIGCHLD", "SIGCHILD", "In line 3 of the steps 'SIGCHILD' is not a signal"),
+        ("1.1 to end", "1.1", "In line 4 of the steps '1.1' is no step; write "),
+        ("times = 2", "times = 0", "times can't be '0'"),
+        ("times = 2", "time = 2", "'time' is not a parameter; did you mean 'times'?"),
+        ('variants = ["sh"]', 'variants = ["zsh"]', "'zsh' is not a variant; did you mean 'sh'?"),
+        ('title = "the cat comes first"\n', "", "schedules first has no 'title'"),
+    ],
+)
+def test_what_is_wrong_with_a_schedule(folder, old, new, words):
+    assert old in PLAN
+    (folder / "scenario.toml").write_text(GOOD + PLAN.replace(old, new))
+    with pytest.raises(ScenarioError) as caught:
+        load(folder)
+    assert words in caught.value.message
+    assert "scenario.toml:" in caught.value.message

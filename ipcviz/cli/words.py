@@ -1,0 +1,50 @@
+"""What commands of the command line share: telling a scenario's name from a command, and its schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import click
+
+from ipcviz.scenario import Scenario, ScenarioError, SchedulePlan, choose_variant, find
+from ipcviz.scenario.format import Value
+
+AFTER_DASHES: Final = "ipcviz.command"
+"""Whether a command stands after `--`, in `click.Context.meta`."""
+
+
+class AfterDashes(click.Command):
+    """Tells `NAME` from `-- CMD`: click drops the dashes that make the difference."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Remember whether the command stands after `--`."""
+        ctx.meta[AFTER_DASHES] = "--" in args
+        return super().parse_args(ctx, args)
+
+
+def scenario_named(words: tuple[str, ...]) -> Scenario | None:
+    """The scenario that a single word names; None if it names none, and so may be a command."""
+    if len(words) != 1:
+        return None
+    try:
+        return find(words[0])
+    except ScenarioError:
+        return None
+
+
+def planned(
+    scenario: Scenario, variant: str | None, settings: Mapping[str, Value], plan: SchedulePlan | None
+) -> tuple[str | None, dict[str, Value]]:
+    """The variant and the settings for a scenario's schedule; what the viewer chose goes before what it suggests.
+
+    Raises:
+        ScenarioError: The schedule is not for the variant that was chosen.
+    """
+    if plan is None:
+        return variant, dict(settings)
+    if variant and plan.variants and choose_variant(scenario, variant) not in plan.variants:
+        raise ScenarioError(f"The schedule {plan.title!r} is for the variants {', '.join(plan.variants)}.")
+    if not variant and plan.variants and scenario.default_variant not in plan.variants:
+        variant = plan.variants[0]
+    return variant, {**plan.settings, **settings}

@@ -1,0 +1,106 @@
+"""Schedules on the real kernel: the scenarios' own do what their titles say, and what was stepped can be repeated."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ipcviz.events import Output, Settled, Stepped
+from ipcviz.model.schedule import parse
+from ipcviz.scenario import Story, find, missing, prepare, read_schedule
+from ipcviz.session.driver import TURNS, Driver
+from ipcviz.session.live import LiveSession
+from ipcviz.tracer.config import LaunchConfig
+
+
+def stepped(config, schedule, story=None):
+    """(driver, events) of a run that a schedule drove."""
+    session = LiveSession(config)
+    session.start()
+    try:
+        driver = Driver(session, schedule, story, patience=20)
+        events = list(driver.events())
+    finally:
+        session.close()
+    return driver, events
+
+
+def played(name, variant, plan_name):
+    """(driver, story ids, output) of one of a scenario's own schedules."""
+    scenario = find(name)
+    if reason := missing(scenario, variant):
+        pytest.skip(reason)
+    schedule, plan = read_schedule(plan_name, scenario)
+    story = Story(scenario)
+    with prepare(scenario, variant, plan.settings) as launch:
+        config = LaunchConfig(argv=launch.argv, cwd=launch.cwd, terminal=True, hold=True)
+        driver, events = stepped(config, schedule, story)
+    ids = [scenario.story[place].id for place in story.progress.reached]
+    assert driver.departed == ""
+    assert driver.scheduler.place >= len(schedule.lines) - 1
+    return driver, ids, b"".join(e.data for e in events if isinstance(e, Output)).decode().split()
+
+
+@pytest.mark.parametrize("variant", ["py", "c"])
+def test_the_wake_up_is_lost(variant):
+    driver, ids, output = played("sleep-race", variant, "lost")
+    assert ids[-3:] == ["lost", "window", "for-ever"]
+    assert output == ["sleeping", "for", "1", "s"]
+    (thread,) = driver.state.threads.values()
+    assert thread.waiting.name == "pause"
+    assert not driver.state.timers
+
+
+def test_the_wake_up_arrives():
+    _, ids, output = played("sleep-race", "c", "arrives")
+    assert {"waits", "woken", "awake"} <= set(ids)
+    assert output[-1] == "awake"
+
+
+def test_who_gets_the_lock_is_chosen():
+    driver, _, first = played("mmap-queue", "c", "consumer-first")
+    _, _, second = played("mmap-queue", "c", "producer-first")
+    assert first[:4] == ["put", "1", "got", "1"]
+    assert second[:6] == ["put", "1", "put", "2", "got", "2"]
+    assert driver.state.finished
+
+
+def test_what_was_stepped_can_be_repeated_and_exactly_one_moves(tmp_path):
+    command = (
+        "sh",
+        "-c",
+        "printf 'a\\nb\\n' | (read x; echo got $x; kill -USR1 $$; cat >&2) & trap : USR1; wait; echo end",
+    )
+    config = LaunchConfig(argv=command, cwd=str(tmp_path), terminal=True, hold=True)
+    first, events = stepped(config, TURNS)
+    assert first.state.finished
+    steps = [e for e in events if isinstance(e, Stepped | Settled)]
+    assert [type(e) for e in steps] == [Stepped, Settled] * (len(steps) // 2), "no two were let go at once"
+    text = first.recorder.text("a shell")
+    again, _ = stepped(config, parse(text))
+    assert again.departed == ""
+    assert again.recorder.lines == first.recorder.lines
+
+
+def ipcviz(*words, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "ipcviz", *words], cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_command_line_steps_saves_and_repeats(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    ran = ipcviz(
+        "trace", "--step", "--save-schedule", "s", "-o", "t", "--", "sh", "-c", "seq 3 | wc -l; exit 3", cwd=tmp_path
+    )
+    assert (ran.returncode, ran.stdout.strip(), ran.stderr) == (3, "3", "")
+    text = (tmp_path / "s").read_text()
+    assert "1.1 write" in text
+    again = ipcviz("trace", "--schedule", "s", "-o", "t2", "--", "sh", "-c", "seq 3 | wc -l; exit 3", cwd=tmp_path)
+    assert (again.returncode, again.stdout.strip(), again.stderr) == (3, "3", "")
+    (tmp_path / "s").write_text("1 to exit_group\n1 read\n")
+    other = ipcviz("trace", "--schedule", "s", "-o", "t3", "--", "true", cwd=tmp_path)
+    assert (other.returncode, other.stderr) == (2, "ipcviz: Line 2 wants 1 to read, but it stands before exit_group.\n")
