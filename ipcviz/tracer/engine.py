@@ -285,6 +285,8 @@ class Engine:
             return
         elif event == ptrace.EVENT_EXIT and task.process.executed:
             self._calls.forget(task.tid)
+            # /proc/PID/fd shows the leader's table, which is gone with it even if other threads go on.
+            task.process.ending |= len(task.process.tasks) == 1 or task.tid == task.process.pid
             if len(task.process.tasks) == 1:
                 self.sampler.process_now(task.process.pid)
                 self.sampler.memory_now(task.process.pid)
@@ -368,7 +370,7 @@ class Engine:
         leader.semaphore = ""
         leader.sampled_call = ()
         leader.held, leader.moving, leader.passed, leader.backing = None, moving, -1, -1
-        process.loader = None
+        process.loader, process.ending = None, False
         self._calls.forget(process.pid)
         process.breakpoints, process.retired = {}, set()
         self.sampler.forget_memory(process.pid)

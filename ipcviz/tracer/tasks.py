@@ -110,6 +110,7 @@ class TracedProcess:
         executed: It has executed the command (the launched process's first moments are ours).
         loader: Step mode: where the dynamic linker lies, from and to which address: calls from there are not the
             program's own. None if it was not looked for since the last exec.
+        ending: Its last thread, or its leader, has begun to exit: its descriptors may be closed already.
         catching: Attached: not all of its threads stop at calls yet.
         why_sampled: Why it is not traced in full from the start.
     """
@@ -127,5 +128,6 @@ class TracedProcess:
     seen_at: float = 0.0
     executed: bool = True
     loader: tuple[int, int] | None = None
+    ending: bool = False
     catching: bool = False
     why_sampled: str = ""
