@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import struct
+from collections.abc import Callable
 from typing import Final
 
 PAGE_SIZE: Final = os.sysconf("SC_PAGE_SIZE")
@@ -40,6 +41,14 @@ _readv.argtypes = (
 )
 
 
+_quick: Callable[..., int] = ctypes.PyDLL(None).process_vm_readv
+"""The same at half the price, for one range, without errno and without releasing the interpreter's lock."""
+_RANGES: Final = struct.Struct("=QQQQ")
+_ranges: Final = ctypes.create_string_buffer(_RANGES.size)
+_to: Final = ctypes.c_void_p(ctypes.addressof(_ranges))
+_from: Final = ctypes.c_void_p(ctypes.addressof(_ranges) + 16)
+
+
 class _Room:
     """A buffer that is kept between reads: making one costs more than the read itself."""
 
@@ -51,7 +60,6 @@ class _Room:
         self.local_address = ctypes.addressof(self.local)
         self.remote = (_IoVec * IOV_MAX)()
         self.remote_address = ctypes.addressof(self.remote)
-        self.first = self.remote[0]
         self.view = memoryview(self.buffer).cast("B")
 
 
@@ -118,13 +126,11 @@ def read(pid: int, address: int, length: int) -> bytes | None:
         return None
     length = min(length, MOST)
     room = _room(length)
-    room.first.base, room.first.length, room.local.length = address, length, length
-    got = _readv(pid, room.local_address, 1, room.remote_address, 1, 0)
+    _RANGES.pack_into(_ranges, 0, room.address, length, address, length)
+    got: int = _quick(pid, _to, 1, _from, 1, 0)
     if got > 0:
         return room.view[:got].tobytes()
-    if ctypes.get_errno() in (errno.ENOSYS, errno.EPERM):
-        return _through_file(pid, [(address, length)])
-    return None
+    return _gather(pid, [(address, length)], length) or None
 
 
 def read_string(pid: int, address: int, limit: int = 4096) -> bytes | None:
