@@ -107,6 +107,8 @@ _INFO_SIZE: Final = 88
 _info = ctypes.create_string_buffer(_INFO_SIZE)
 _info_pointer: Final = ctypes.c_void_p(ctypes.addressof(_info))
 _info_view: Final = memoryview(_info).cast("B")
+_made: Final = tuple.__new__
+"""Makes a named tuple of a tuple of all its fields, in half the time."""
 _NO_ARGUMENTS: Final = (0, 0, 0, 0, 0, 0)
 _ENTRY: Final = struct.Struct("=B3xIQQQ6Q")
 _EXIT: Final = struct.Struct("=B3xIQQqB")
@@ -148,10 +150,10 @@ def syscall_info(tid: int) -> SyscallInfo | None:
     op = _info_view[0]
     if op == SYSCALL_INFO_EXIT:
         _, arch, pc, sp, result, is_error = _EXIT.unpack_from(_info_view)
-        return SyscallInfo(op, arch, pc, sp, -1, _NO_ARGUMENTS, result, is_error != 0)
+        return _made(SyscallInfo, (op, arch, pc, sp, -1, _NO_ARGUMENTS, result, is_error != 0))
     if op in (SYSCALL_INFO_ENTRY, SYSCALL_INFO_SECCOMP):
-        _, arch, pc, sp, number, a, b, c, d, e, f = _ENTRY.unpack_from(_info_view)
-        return SyscallInfo(op, arch, pc, sp, number, (a, b, c, d, e, f))
+        found = _ENTRY.unpack_from(_info_view)
+        return _made(SyscallInfo, (*found[:5], found[5:], 0, False))
     _, arch, pc, sp = _HEAD.unpack_from(_info_view)
     return SyscallInfo(op, arch, pc, sp)
 

@@ -30,7 +30,6 @@ from ipcviz.tracer.calls import (
     ADDRESSED,
     BIRTHS_AND_ENDS,
     CONDITIONS,
-    DATA,
     KNOWN,
     MAP_ANONYMOUS,
     MARKER_PATH,
@@ -40,6 +39,7 @@ from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import Word, decode_arguments, taken, watched
 from ipcviz.tracer.effects import Effects, Returned, removed_name
 from ipcviz.tracer.notifier_looks import AFTER
+from ipcviz.tracer.plans import INCOMING, OUTGOING, QUEUE_CALLS, VECTORS, Plan, plans
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.tasks import Entered, Task
@@ -54,9 +54,6 @@ ANNOUNCE_SECONDS: Final = 0.003
 RESTART_CODES: Final = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND", 516: "ERESTART_RESTARTBLOCK"}
 """linux/errno.h: what a call cut short by a signal returns inside the kernel; a program never sees them."""
 
-OUTGOING: Final = frozenset({"write", "pwrite64", "sendto", "mq_timedsend"})
-INCOMING: Final = frozenset({"read", "pread64", "recvfrom", "mq_timedreceive"})
-QUEUE_CALLS: Final = frozenset({"msgsnd", "msgrcv", "msgctl"})
 MAPPINGS: Final = frozenset({"mmap", "munmap", "shmat", "shmdt", "unlink", "unlinkat", "link", "linkat"})
 """Calls after which another semaphore may lie at an address, or the same one has another name."""
 EINTR: Final = 4
@@ -75,6 +72,7 @@ class CallStops:
         self._context = context
         self._sampler = sampler
         self._semaphores = semaphores
+        self._plans = plans(context.names)
         self._restart = call_numbers(context.arch.table)["restart_syscall"]
         self._entered: dict[int, Task] = {}
         self._effects = Effects(
@@ -124,45 +122,42 @@ class CallStops:
             thread = self._context.state.threads.get(task.tid)
             task.entered.announced = thread is not None and thread.waiting is not None
             return
-        name = self._context.names.get(info.number, "")
-        if info.arch != self._context.arch.audit:
-            task.entered = None
+        task.entered = None
+        plan = self._plans.get(info.number)
+        if plan is None or info.arch != self._context.arch.audit:
             return
-        if name in MARKER_PATH:
-            looked_for = memory.read_string(task.tid, info.args[MARKER_PATH[name]], len(MARKER_PREFIX) + MARKER_LIMIT)
+        if plan.marker >= 0:
+            looked_for = memory.read_string(task.tid, info.args[plan.marker], len(MARKER_PREFIX) + MARKER_LIMIT)
             self._mark(task, os.fsdecode(looked_for or b""))
-        if name not in KNOWN or not self._is_wanted(task, name, info.args):
-            task.entered = None
+        name = plan.name
+        if not plan.known or (plan.sometimes and not self._is_wanted(task, name, info.args)):
             return
-        if name in ("clone", "clone3"):
-            if self._context.attached:
-                # It would keep the child out of sight of whoever else it is meant for, too: leave it alone.
-                task.entered = None
-                return
-            task.entered = escape.prevent(task.tid, self._context.arch, name, info.number, info.args)
+        if plan.makes:
+            # Attached, it would keep the child out of sight of whoever else it is meant for, too: leave it alone.
+            if not self._context.attached:
+                task.entered = escape.prevent(task.tid, self._context.arch, name, info.number, info.args)
             return
         process = task.process
-        if name in DATA and self._context.over_budget(process) and (process.full or process.catching):
+        if plan.data and self._context.over_budget(process) and (process.full or process.catching):
             # From here on /proc/PID/io counts its bytes: this very call is the first that is not traced.
             budget = f"{self._context.config.budget:,.0f}"
             self._sampler.process_now(process.pid)
             self._context.say_coverage(process, full=False, reason=f"more than {budget} data calls a second")
-            task.entered = None
             return
         args = decode_arguments(task.tid, name, info.args)
-        path = args.get("path")
-        if isinstance(path, str):
-            self._mark(task, path)
-        data = self._outgoing(task.tid, name, info.args)
+        if plan.path:
+            self._mark(task, str(args["path"]))
+        data = self._outgoing(task.tid, name, info.args) if plan.sends else b""
         task.entered = Entered(
             name=name,
             number=info.number,
             raw=info.args,
             args=args,
             began=self._context.emitter.now(),
-            object=self._object(process.pid, name, args, info.args),
+            object=self._object(process.pid, plan, args, info.args),
             data=data,
-            removed=removed_name(process.pid, name, args),
+            removed=removed_name(process.pid, name, args) if plan.removes else None,
+            plain=plan.plain,
         )
 
     def _outgoing(self, tid: int, name: str, raw: tuple[int, ...]) -> bytes:
@@ -173,7 +168,7 @@ class CallStops:
         if name == "msgsnd":
             # struct msgbuf: the type comes first.
             return memory.read(tid, raw[1] + 8, min(raw[2], most)) or b""
-        if name in ("writev", "sendmsg", "pwritev"):
+        if name in VECTORS:
             return self._vector(tid, name, raw)
         return b""
 
@@ -209,7 +204,7 @@ class CallStops:
             at="entry",
             call=name,
             args=args,
-            object=self._object(process.pid, name, args, info.args),
+            object=self._object(process.pid, self._plans.get(info.number), args, info.args),
             data=self._outgoing(task.tid, name, info.args),
         )
 
@@ -231,14 +226,16 @@ class CallStops:
             and mappings.is_shared(self._context.object_of(pid, raw[4] & 0xFFFFFFFF))
         )
 
-    def _object(self, pid: int, name: str, args: dict[str, Word], raw: tuple[int, ...]) -> str:
+    def _object(self, pid: int, plan: Plan | None, args: dict[str, Word], raw: tuple[int, ...]) -> str:
         """Key of the object that a call is about: behind its descriptor, a queue's id, or at an address."""
-        if name in ADDRESSED:
+        if plan is None:
+            return ""
+        if plan.by_descriptor:
+            fd = args["fd"]
+            return self._context.object_of(pid, fd) if isinstance(fd, int) else ""
+        if plan.name in ADDRESSED:
             return self._sampler.mappings.object_at(pid, raw[0])
-        if name in QUEUE_CALLS:
-            return queue_key(pid, args.get("id"))
-        fd = args.get("fd")
-        return self._context.object_of(pid, fd) if isinstance(fd, int) else ""
+        return queue_key(pid, args.get("id")) if plan.name in QUEUE_CALLS else ""
 
     def _mark(self, task: Task, path: str) -> None:
         """If a path that a program looks for is a marker, say so."""
@@ -305,13 +302,38 @@ class CallStops:
         """Say that a call returned `result`, or failed with error number `code` (0 if it did not fail)."""
         process = task.process
         effects: tuple[AnyEffect, ...] = ()
-        data = b""
+        data = self._moved(task.tid, entered, result) if not code else b""
+        if not entered.plain:
+            effects = self._effects_of(task, entered, result, code)
+        t, n = self._context.stamp()
+        self._context.emit(
+            Call(
+                t=t,
+                n=n,
+                pid=process.pid,
+                tid=task.tid,
+                name=entered.name,
+                began=entered.began,
+                args=entered.args,
+                ret=-1 if code else result,
+                error=_errno_name(code) if code else "",
+                object=entered.object,
+                data=data,
+                effects=effects,
+            )
+        )
+        if not code and not entered.plain:
+            self._consequences(task, entered, result, effects)
+
+    def _effects_of(self, task: Task, entered: Entered, result: int, code: int) -> tuple[AnyEffect, ...]:
+        """What a call changed that has returned `result`, or failed with error number `code`."""
+        process = task.process
+        effects: tuple[AnyEffect, ...] = ()
         call = Returned(process.pid, task.tid, entered.name, entered.raw, entered.args, result)
         if not code:
             effects = self._effects.of(call)
             if entered.removed is not None:
                 effects = (*effects, entered.removed)
-            data = self._moved(task.tid, entered, result)
             entered.args.update(taken(task.tid, entered.name, entered.raw))
             if entered.object.startswith("msg:") and entered.object not in self._context.state.objects:
                 # Its id is older than the watch: made before, or known from somewhere else.
@@ -331,25 +353,7 @@ class CallStops:
             self._sampler.process_now(process.pid)
         if effects and any(isinstance(effect, Sent) for effect in effects):
             self._sampler.look_again()
-        t, n = self._context.stamp()
-        self._context.emit(
-            Call(
-                t=t,
-                n=n,
-                pid=process.pid,
-                tid=task.tid,
-                name=entered.name,
-                began=entered.began,
-                args=entered.args,
-                ret=-1 if code else result,
-                error=_errno_name(code) if code else "",
-                object=entered.object,
-                data=data,
-                effects=effects,
-            )
-        )
-        if not code:
-            self._consequences(task, entered, result, effects)
+        return effects
 
     def _closes_used(self, pid: int, effects: tuple[AnyEffect, ...]) -> bool:
         rows = table_of(self._context.state, pid)

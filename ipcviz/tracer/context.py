@@ -39,6 +39,9 @@ class Context:
         self.notice: Callable[[Event], None] | None = None
         """Is told every event while a breakpoint is waited for."""
         self._ofd = 0
+        self._asked_of = emitter.state
+        self._keys: dict[tuple[int, int], str] = {}
+        """What `object_of` found in that state."""
 
     @property
     def state(self) -> State:
@@ -62,8 +65,15 @@ class Context:
 
     def object_of(self, pid: int, fd: int) -> str:
         """Key of the object behind a process's descriptor; empty if there is none."""
-        found = object_behind(self.state, pid, fd)
-        return found.info.key if found is not None else ""
+        state = self.emitter.state
+        if state is not self._asked_of:
+            self._asked_of = state
+            self._keys.clear()
+        key = self._keys.get((pid, fd))
+        if key is None:
+            found = object_behind(state, pid, fd)
+            key = self._keys[pid, fd] = found.info.key if found is not None else ""
+        return key
 
     def same_as(self, pid: int, fd: int, key: str) -> int:
         """Number of the known open file description of that object that a descriptor shares (kcmp); 0 if none."""

@@ -455,6 +455,10 @@ def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Wor
         name: The call.
         raw: Its six argument registers.
     """
+    if name in ("read", "write"):
+        # The most frequent calls of all.
+        fd, buf, count = raw[:3]
+        return {"fd": fd if fd < 1 << 31 else _int(fd), "buf": _hex(buf), "count": _long(count)}
     decoders = _ALL_PLAIN.get(name)
     if decoders is not None:
         return {argument: decode(value) for (argument, decode), value in zip(decoders, raw, strict=False)}

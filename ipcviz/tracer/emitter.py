@@ -12,14 +12,11 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Call, Dropped, Event, Sample
-from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.query import table_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
+from ipcviz.tracer.plans import MOVERS
 from ipcviz.tracer.wire import frame
-
-PLAIN: Final = frozenset(name for name in READS | WRITES if not name.startswith("mq_"))
-"""Calls that move bytes through a descriptor, and do nothing else that is kept."""
 
 FLUSH_SECONDS: Final = 0.02
 FLUSH_EVENTS: Final = 256
@@ -48,6 +45,9 @@ class Emitter:
         self._dropped = 0
         self._began = time.monotonic()
         self._flushed = self._began
+        self._asked_of = self.state
+        self._answers: dict[tuple[int, int | str | None], bool] = {}
+        """What `_says_nothing_new` found in that state."""
         self.closed = False
         channel.setblocking(False)
 
@@ -83,17 +83,20 @@ class Emitter:
         Almost all calls of a busy program are of this kind. What the tracer does ask for is left as it is by them: who
         holds what, whether a thread waits, and which descriptors were used.
         """
-        if event.effects or event.name not in PLAIN:
+        if event.effects or event.name not in MOVERS:
             return False
         state = self.state
-        thread = state.threads.get(event.tid)
-        if thread is None or thread.state != "R" or thread.waiting is not None or thread.semaphore:
-            return False
+        if state is not self._asked_of:
+            self._asked_of = state
+            self._answers.clear()
         fd = event.args.get("fd")
-        if not isinstance(fd, int):
-            return True
-        descriptor = table_of(state, event.pid).get(fd)
-        return descriptor is None or descriptor.used
+        answer = self._answers.get((event.tid, fd))
+        if answer is None:
+            thread = state.threads.get(event.tid)
+            awake = thread is not None and thread.state == "R" and thread.waiting is None and not thread.semaphore
+            descriptor = table_of(state, event.pid).get(fd) if isinstance(fd, int) else None
+            answer = self._answers[event.tid, fd] = awake and (descriptor is None or descriptor.used)
+        return answer
 
     @staticmethod
     def _essential(event: Call | Sample) -> bool:

@@ -24,6 +24,7 @@ class Entered:
         announced: It was said to be waiting.
         removed: The name that it is about to remove.
         carried: Bytes already moved by an earlier part of this very call (see `ipcviz.tracer.mend`).
+        plain: It moves bytes through its descriptor and has no other effect.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Entered:
     announced: bool = False
     removed: NameRemoved | None = None
     carried: int = 0
+    plain: bool = False
 
 
 @dataclass(slots=True)

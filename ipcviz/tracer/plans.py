@@ -1,0 +1,84 @@
+"""What is to be done at the stops of each call, worked out once and not at every stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ipcviz.model.calls import READS, WRITES
+from ipcviz.tracer.calls import ADDRESSED, CONDITIONS, DATA, KNOWN, MARKER_PATH
+
+OUTGOING: Final = frozenset({"write", "pwrite64", "sendto", "mq_timedsend"})
+"""Calls whose second and third argument are the bytes that leave the process, and how many they are."""
+
+INCOMING: Final = frozenset({"read", "pread64", "recvfrom", "mq_timedreceive"})
+"""Calls whose second and third argument are the room for the bytes that come in, and how large it is."""
+
+VECTORS: Final = frozenset({"writev", "sendmsg", "pwritev"})
+"""Calls that send what lies in several places."""
+
+QUEUE_CALLS: Final = frozenset({"msgsnd", "msgrcv", "msgctl"})
+REMOVALS: Final = frozenset({"unlink", "unlinkat", "mq_unlink"})
+
+MOVERS: Final = frozenset(name for name in READS | WRITES if not name.startswith("mq_"))
+"""Calls that move bytes through the descriptor `fd`."""
+
+PLAIN: Final = MOVERS - {"recvmsg"}
+"""Those of them that have no other effect: descriptors can come by recvmsg."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the stops at a call need.
+
+    Attributes:
+        name: The call.
+        known: Whether it is looked at for itself; else only for markers.
+        data: It counts against the budget.
+        marker: Which argument is a path that may be a marker; -1 if none is.
+        sometimes: Only some uses of it are looked at.
+        makes: It makes processes, and could hide them.
+        path: Its argument `path` may be a marker.
+        by_descriptor: It is about the object behind its argument `fd`.
+        sends: It has bytes to show at its entry.
+        removes: It removes a name.
+        plain: It is one of `PLAIN`.
+    """
+
+    name: str
+    known: bool
+    data: bool
+    marker: int
+    sometimes: bool
+    makes: bool
+    path: bool
+    by_descriptor: bool
+    sends: bool
+    removes: bool
+    plain: bool
+
+
+def _plan(name: str) -> Plan:
+    arguments = dict(KNOWN[name].arguments) if name in KNOWN else {}
+    return Plan(
+        name=name,
+        known=name in KNOWN,
+        data=name in DATA,
+        marker=MARKER_PATH.get(name, -1),
+        sometimes=name in ADDRESSED or name in CONDITIONS,
+        makes=name in ("clone", "clone3"),
+        path="path" in arguments,
+        by_descriptor="fd" in arguments and name not in ADDRESSED and name not in QUEUE_CALLS,
+        sends=name in OUTGOING or name in VECTORS or name == "msgsnd",
+        removes=name in REMOVALS,
+        plain=name in PLAIN,
+    )
+
+
+def plans(names: dict[int, str]) -> dict[int, Plan]:
+    """The plans of the calls that are looked at, by number.
+
+    Args:
+        names: An architecture's call names by number.
+    """
+    return {number: _plan(name) for number, name in names.items() if name in KNOWN or name in MARKER_PATH}
