@@ -45,7 +45,12 @@ class TableLooks:
         """Where the computed table differs from /proc, say so and put the kernel's in its place."""
         process = self._context.processes.get(pid)
         numbers = procfs.read_fd_numbers(pid)
-        if process is None or numbers is None or process.ending or any(task.entered for task in process.tasks.values()):
+        if (
+            process is None
+            or numbers is None
+            or process.ending
+            or any(task.entered or task.moving for task in process.tasks.values())
+        ):
             return
         state = self._context.state
         computed = table_of(state, pid)

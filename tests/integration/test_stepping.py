@@ -11,6 +11,8 @@ import pytest
 
 import ipcviz.events as ev
 from ipcviz.kernel import procfs
+from ipcviz.scenario import find, prepare
+from ipcviz.scenario.format import Value
 from tests.integration.harness import Programs
 from tests.integration.stepper import Stepper
 
@@ -67,23 +69,51 @@ def test_from_the_first_to_the_last_operation_it_is_as_alone(tmp_path: Path, arg
     for name in ("a", "b"):
         (tmp_path / name).unlink(missing_ok=True)
     with Stepper(*argv, cwd=str(tmp_path)) as stepper:
-        asleep: set[int] = set()
-        while not stepper.finished:
-            if not stepper.held:
-                stepper.until(lambda: bool(stepper.held) or stepper.finished)
-                continue
-            step = stepper.next()
-            if any(isinstance(event, ev.Settled) for event in step):
-                _check_moves(stepper, step, asleep)
-                _check_rest(stepper)
-            asleep = {thread.tid for thread in stepper.state.threads.values() if not thread.poised}
-        stepped = _kinds(stepper.events, ev.Stepped)
-        assert [event.step for event in stepped if isinstance(event, ev.Stepped)] == list(range(len(stepped)))
-        settled = [event.step for event in stepper.events if isinstance(event, ev.Settled)]
-        assert settled == sorted(set(settled)), "a step came to rest twice"
-        assert not [event for event in stepper.events if isinstance(event, ev.Table) and event.differed]
+        _steps_to_the_end(stepper)
         assert stepper.state.command_code == alone.returncode
         assert stepper.output.replace(b"\r\n", b"\n") == alone.stdout
+
+
+def _steps_to_the_end(stepper: Stepper) -> None:
+    """Let all take turns, and see at each step that only one moved and that all is at rest then."""
+    asleep: set[int] = set()
+    while not stepper.finished:
+        if not stepper.held:
+            stepper.until(lambda: bool(stepper.held) or stepper.finished)
+            continue
+        step = stepper.next()
+        if any(isinstance(event, ev.Settled) for event in step):
+            _check_moves(stepper, step, asleep)
+            _check_rest(stepper)
+        asleep = {thread.tid for thread in stepper.state.threads.values() if not thread.poised}
+    stepped = [event.step for event in stepper.events if isinstance(event, ev.Stepped)]
+    assert stepped == list(range(len(stepped))), "a step was lost"
+    settled = [event.step for event in stepper.events if isinstance(event, ev.Settled)]
+    assert settled == sorted(set(settled)), "a step came to rest twice"
+    assert not [event for event in stepper.events if isinstance(event, ev.Table) and event.differed]
+
+
+RUNS = [
+    ("shell-pipeline", "sh", {"size": 1}, 0),
+    ("fifo-gzip", "sh", {"size": 1, "delay": 0}, 0),
+    *(
+        ("mmap-queue", variant, {"messages": 3, "put-delay": 0, "get-delay": 0, "order": order}, 0)
+        for variant in ("py", "c")
+        for order in ("stack", "ring")
+    ),
+    *(("sleep-race", variant, {"seconds": 1}, 0) for variant in ("py", "c", "py-sigsuspend", "c-sigsuspend")),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "values", "status"), RUNS, ids=[f"{r[0]}-{r[1]}-{r[2].get('order', '')}" for r in RUNS]
+)
+def test_every_scenario_steps_from_first_to_last(
+    name: str, variant: str, values: dict[str, Value], status: int
+) -> None:
+    with prepare(find(name), variant, values) as launch, Stepper(*launch.argv, cwd=launch.cwd) as stepper:
+        _steps_to_the_end(stepper)
+        assert stepper.state.command_code == status
 
 
 @pytest.mark.parametrize("name", ["exec_thread", "vfork_exec", "daemon", "sem_static", "signals_exact", "raw_clone"])
