@@ -135,6 +135,28 @@ class NameRemoved(Effect, tag="name-removed", frozen=True):
     object: str = ""
 
 
+class Filed(Effect, tag="filed", frozen=True):
+    """A name in a directory was moved, made further, removed or exchanged; or the directory is watched (inotify).
+
+    Attributes:
+        action: What happened.
+        folder: Path of the directory, symbolic links followed: where it moved to.
+        name: The name in it; empty if the directory itself is meant.
+        source: Path of the directory that it was in before, or that its other name is in.
+        source_name: That name.
+        object: Key of what is named.
+        replaced: Key of what had the new name before; empty if nothing had.
+    """
+
+    action: Literal["moved", "linked", "removed", "exchanged", "watched"]
+    folder: str
+    name: str = ""
+    source: str = ""
+    source_name: str = ""
+    object: str = ""
+    replaced: str = ""
+
+
 class Timer(Effect, tag="timer", frozen=True):
     """A timer that will send `signo` was armed for `seconds` from now; 0 seconds disarms it."""
 
@@ -178,6 +200,7 @@ AnyEffect = (
     | Sent
     | NameCreated
     | NameRemoved
+    | Filed
     | Timer
     | Locks
     | Uses

@@ -14,6 +14,7 @@ from ipcviz.events import (
     CloseOnExec,
     Disposition,
     Duplicated,
+    Filed,
     Identified,
     Locks,
     MapEntry,
@@ -33,6 +34,7 @@ from ipcviz.events import (
     WorkingDirectory,
 )
 from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.folders import forget_reused, take_filed, take_listing, take_opening
 from ipcviz.model.locks import take_locks
 from ipcviz.model.memory import forget_range, protected, without
 from ipcviz.model.queues import RECEIVES, forget_queue, message_bytes, take_use
@@ -84,6 +86,8 @@ def take_call(draft: Draft, event: Call) -> None:
     if event.name in ("msgsnd", "mq_timedsend", "msgrcv"):
         take_use(draft, event.pid, event.object)
         _moved(draft, event.object, event.pid, message_bytes(event), out=event.name in RECEIVES)
+    elif event.name == "getdents64":
+        take_listing(draft, event)
     for effect in event.effects:
         _TAKE[type(effect)](draft, event, effect)
 
@@ -141,6 +145,7 @@ def _used_objects(draft: Draft, process: Process, *, out: bool) -> set[str]:
 
 
 def _opened(draft: Draft, event: Call, effect: Opened) -> None:
+    forget_reused(draft, effect)
     draft.object(effect.object, event.pid)
     known = draft.open_files.get(effect.ofd)
     if known is None:
@@ -161,6 +166,8 @@ def _opened(draft: Draft, event: Call, effect: Opened) -> None:
         draft.process(event.pid).table,
         Descriptor(fd=effect.fd, ofd=effect.ofd, cloexec=effect.cloexec, how=how, since=event.t),
     )
+
+    take_opening(draft, event, effect)
 
 
 def _identified(draft: Draft, event: Call, effect: Identified) -> None:
@@ -314,6 +321,7 @@ _TAKE: Final[dict[type, Callable[[Draft, Call, Any], None]]] = {
     Sent: _sent,
     NameCreated: _name_created,
     NameRemoved: _name_removed,
+    Filed: take_filed,
     Timer: _timer,
     Locks: _locks,
     Uses: _uses,

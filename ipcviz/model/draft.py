@@ -38,6 +38,7 @@ class Draft:
         "delivered",
         "dropped",
         "finished",
+        "folders",
         "labels",
         "locks",
         "mappings",
@@ -76,6 +77,7 @@ class Draft:
         self.uses = state.uses
         self.pages = state.pages
         self.memory = state.memory
+        self.folders = state.folders
         self.sent = state.sent
         self.delivered = state.delivered
         self.timers = state.timers
@@ -107,6 +109,7 @@ class Draft:
             uses=self.uses,
             pages=self.pages,
             memory=self.memory,
+            folders=self.folders,
             sent=self.sent,
             delivered=self.delivered,
             timers=self.timers,

@@ -223,6 +223,35 @@ class Object(Value, frozen=True):
     notifier: Notifier | None = None
 
 
+Did = Literal["watches", "lists", "reads", "takes", "puts"]
+"""What a process did to a directory: watched it (inotify), listed it (getdents64), opened files of it for reading,
+removed names from it or moved them out, put names or bytes into it."""
+
+
+class FolderUse(Value, frozen=True):
+    """What one process has done to a directory."""
+
+    pid: int
+    did: tuple[Did, ...] = ()
+
+
+class Folder(Value, frozen=True):
+    """A directory that traced calls have used.
+
+    Attributes:
+        path: Its path, symbolic links followed.
+        uses: By whom, in the order in which they came; those that have ended stay.
+        last: What was done to it last, by `last_pid`, with the name `last_name`, at `last_at`.
+    """
+
+    path: str
+    uses: tuple[FolderUse, ...] = ()
+    last: Did = "lists"
+    last_pid: int = 0
+    last_name: str = ""
+    last_at: float = 0.0
+
+
 class Semaphore(Value, frozen=True):
     """A semaphore.
 
@@ -303,6 +332,7 @@ class State(Value, frozen=True):
         mappings: Shared mappings, and private ones of files that others use, by pid.
         pages: States of the pages of those, by pid and address.
         memory: Bytes of what is mapped: by object key, and 0 for the object's own or the pid whose private copy it is.
+        folders: Directories that traced calls have used, by path; the most recent few hundred.
         sent: The latest sendings of signals, oldest first, at most `SENT_KEPT`.
         delivered: The latest deliveries, oldest first, at most `SENT_KEPT`.
         timers: Armed timers by (pid, signo).
@@ -316,7 +346,7 @@ class State(Value, frozen=True):
         moving: The thread that was let go and has not come to rest yet; 0 if all are at rest.
         changed: What the last event changed: `("fd", table, fd)`, `("object", key)`, `("process", pid)`,
             `("thread", tid)`, `("semaphore", key)`, `("signal", pid, signo)`, `("memory", key)`,
-            `("pages", pid, start)`.
+            `("pages", pid, start)`, `("folder", path)`.
     """
 
     t: float = 0.0
@@ -334,6 +364,7 @@ class State(Value, frozen=True):
     locks: immutables.Map[str, tuple[FileLock, ...]] = immutables.Map()
     pages: immutables.Map[tuple[int, int], PagesSample] = immutables.Map()
     memory: immutables.Map[tuple[str, int], Memory] = immutables.Map()
+    folders: immutables.Map[str, Folder] = immutables.Map()
     sent: tuple[SignalSent, ...] = ()
     delivered: tuple[SignalDelivered, ...] = ()
     timers: immutables.Map[tuple[int, int], ArmedTimer] = immutables.Map()

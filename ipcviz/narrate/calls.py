@@ -12,6 +12,7 @@ from ipcviz.events import (
     CloseOnExec,
     Disposition,
     Duplicated,
+    Filed,
     Locks,
     Mapped,
     Mask,
@@ -31,6 +32,8 @@ from ipcviz.model.calls import MOVES, READS, WRITES
 from ipcviz.model.noise import is_noise
 from ipcviz.model.queues import RECEIVES, SENDS
 from ipcviz.model.state import Object, State
+from ipcviz.narrate.folders import SPECIAL as FOLDER_CALLS
+from ipcviz.narrate.folders import filed, opening
 from ipcviz.narrate.locks import locking, lost_by_close
 from ipcviz.narrate.memory import mapped, reprotected, resized, segment_control, segment_found, synced, unmapped
 from ipcviz.narrate.notifiers import SPECIAL, moved
@@ -269,6 +272,7 @@ _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
     "epoll_pwait": _ready,
     "epoll_pwait2": _ready,
     **SPECIAL,
+    **FOLDER_CALLS,
 }
 
 _FAILING: Final = frozenset(
@@ -345,6 +349,8 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
             return _sent(effect, after)
         case NameCreated():
             return _name_created(event, effect)
+        case Filed():
+            return filed(event, effect, after)
         case NameRemoved():
             return f"removed the name {effect.path}", STEP, "name", (effect.object,) if effect.object else ()
         case Timer():
@@ -388,10 +394,13 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Told:
         weight = STEP
     verb = "opened" if event.name.startswith(("open", "creat", "mq_open")) else "made"
     if effect.object.kind == "file" and "O_EXCL" in str(event.args.get("flags", "")) and weight:
-        text = f"made {what}, which did not exist (O_EXCL): descriptor {effect.fd}"
-        return text, STEP, "descriptor", key
+        where, alive = opening(event, effect, after)
+        text = f"made {what}, which did not exist (O_EXCL){where}: descriptor {effect.fd}"
+        return text, TURN if alive else STEP, "descriptor", key
     flags = f", {', '.join(effect.flags)}" if effect.flags else ""
-    return f"{verb} {what} {_FOR[effect.mode]}{flags}: descriptor {effect.fd}", weight, "descriptor", key
+    source, _ = opening(event, effect, after) if weight else ("", False)
+    weight = max(weight, STEP) if source else weight
+    return f"{verb} {what} {_FOR[effect.mode]}{flags}{source}: descriptor {effect.fd}", weight, "descriptor", key
 
 
 def _closed(event: Call, effect: Closed, before: State, after: State) -> Told:

@@ -37,9 +37,10 @@ from ipcviz.tracer.calls import (
 )
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import Word, decode_arguments, taken, watched
-from ipcviz.tracer.effects import Effects, Returned, removed_name
+from ipcviz.tracer.effects import Effects, Returned
+from ipcviz.tracer.names import names_lost, with_names
 from ipcviz.tracer.notifier_looks import AFTER
-from ipcviz.tracer.plans import INCOMING, OUTGOING, QUEUE_CALLS, VECTORS, Plan, plans
+from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS, Plan, plans
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.tasks import Entered, Task
@@ -156,7 +157,7 @@ class CallStops:
             began=self._context.emitter.now(),
             object=self._object(process.pid, plan, args, info.args),
             data=data,
-            removed=removed_name(process.pid, name, args) if plan.removes else None,
+            losing=names_lost(process.pid, name, args) if plan.removes else (),
             plain=plan.plain,
         )
 
@@ -332,8 +333,8 @@ class CallStops:
         call = Returned(process.pid, task.tid, entered.name, entered.raw, entered.args, result)
         if not code:
             effects = self._effects.of(call)
-            if entered.removed is not None:
-                effects = (*effects, entered.removed)
+            if entered.name in NAMES:
+                effects = with_names(process.pid, entered.name, entered.args, (*effects, *entered.losing))
             entered.args.update(taken(task.tid, entered.name, entered.raw))
             if entered.object.startswith("msg:") and entered.object not in self._context.state.objects:
                 # Its id is older than the watch: made before, or known from somewhere else.

@@ -212,6 +212,7 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
     "eventfd_flags": _flags(((1, "EFD_SEMAPHORE"), (os.O_NONBLOCK, "EFD_NONBLOCK"), (os.O_CLOEXEC, "EFD_CLOEXEC"))),
     "clock": _choice(dict(CLOCKS)),
     "timer_flags": _flags(((1, "TIMER_ABSTIME"),)),
+    "rename_flags": _flags(((1, "RENAME_NOREPLACE"), (2, "RENAME_EXCHANGE"), (4, "RENAME_WHITEOUT"))),
     "epoll_op": _choice({1: "EPOLL_CTL_ADD", 2: "EPOLL_CTL_DEL", 3: "EPOLL_CTL_MOD"}),
 }
 

@@ -14,6 +14,7 @@ from ipcviz.events import (
     CloseOnExec,
     Disposition,
     Duplicated,
+    Filed,
     Identified,
     Mapped,
     Mask,
@@ -31,6 +32,7 @@ from ipcviz.events import (
     WorkingDirectory,
 )
 from ipcviz.kernel import descriptors, maps, memory, procfs, ptrace, queues
+from ipcviz.kernel.names import AT_FDCWD, folder_of, key_of
 from ipcviz.tracer import calls
 from ipcviz.tracer.decode import Word, read_itimer, read_sigaction
 
@@ -185,7 +187,7 @@ class Effects:
         mode = call.args.get("mode", "")
         if isinstance(mode, str) and mode.startswith("S_IFIFO"):
             path = str(call.args["path"])
-            yield NameCreated(path=path, object=_key_of_path(call.pid, path))
+            yield NameCreated(path=path, object=key_of(call.pid, path, call.args.get("dirfd", AT_FDCWD)))
 
     def _bind(self, call: Returned) -> Iterator[AnyEffect]:
         yield NameCreated(path=str(call.args["address"]), object=self._object_of(call.pid, _number(call, "fd")))
@@ -236,6 +238,11 @@ class Effects:
         if call.args.get("cmd") == "IPC_RMID" and procfs.same_namespace(call.pid, "ipc"):
             yield NameRemoved(path=f"msg {_number(call, 'id')}", object=f"msg:{_number(call, 'id')}")
 
+    def _watch(self, call: Returned) -> Iterator[AnyEffect]:
+        folder, _ = folder_of(call.pid, f"{call.args.get('path', '')}/")
+        if folder:
+            yield Filed(action="watched", folder=folder)
+
     def _sigaction(self, call: Returned) -> Iterator[AnyEffect]:
         found = read_sigaction(call.tid, call.raw[1])
         signo = call.raw[0] & 0xFF
@@ -282,17 +289,6 @@ class Effects:
         yield WorkingDirectory(path=procfs.cwd(call.pid) or str(call.args.get("path", "")))
 
 
-def removed_name(pid: int, name: str, args: dict[str, Word]) -> NameRemoved | None:
-    """What an unlink is about to remove: to be asked at its entry, while the name is still there."""
-    if name in ("unlink", "unlinkat"):
-        path = str(args["path"])
-    elif name == "mq_unlink":
-        path = "/" + str(args["path"]).lstrip("/")
-    else:
-        return None
-    return NameRemoved(path=path, object=_key_of_path(pid, path))
-
-
 def _number(call: Returned, name: str) -> int:
     value = call.args.get(name, -1)
     return value if isinstance(value, int) else -1
@@ -300,15 +296,6 @@ def _number(call: Returned, name: str) -> int:
 
 def _unreadable(pid: int, fd: int) -> ObjectInfo:
     return ObjectInfo(key=f"unreadable:{pid}:{fd}", kind="unknown", path="[unreadable]")
-
-
-def _key_of_path(pid: int, path: str) -> str:
-    """Key of what a path names, seen from the process's working directory; empty if it can't be looked at."""
-    try:
-        found = os.lstat(path if path.startswith("/") else f"/proc/{pid}/cwd/{path}")
-    except (OSError, ValueError):
-        return ""
-    return f"{found.st_dev}:{found.st_ino}"
 
 
 def _group_of(tid: int) -> int:
@@ -384,6 +371,7 @@ _READERS: Final[dict[str, Callable[[Effects, Returned], Iterator[AnyEffect]]]] =
     "rt_tgsigqueueinfo": Effects._tgkill,
     "alarm": Effects._alarm,
     "setitimer": Effects._setitimer,
+    "inotify_add_watch": Effects._watch,
     "chdir": Effects._chdir,
     "fchdir": Effects._chdir,
 }

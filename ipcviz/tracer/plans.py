@@ -18,7 +18,11 @@ VECTORS: Final = frozenset({"writev", "sendmsg", "pwritev"})
 """Calls that send what lies in several places."""
 
 QUEUE_CALLS: Final = frozenset({"msgsnd", "msgrcv", "msgctl"})
-REMOVALS: Final = frozenset({"unlink", "unlinkat", "mq_unlink"})
+REMOVALS: Final = frozenset({"unlink", "unlinkat", "mq_unlink", "rename", "renameat", "renameat2"})
+"""Calls that take something from a name."""
+
+NAMES: Final = REMOVALS | {"link", "linkat"}
+"""Calls that change names in directories."""
 
 MOVERS: Final = frozenset(name for name in READS | WRITES if not name.startswith("mq_"))
 """Calls that move bytes through the descriptor `fd`."""
@@ -41,7 +45,7 @@ class Plan:
         path: Its argument `path` may be a marker.
         by_descriptor: It is about the object behind its argument `fd`.
         sends: It has bytes to show at its entry.
-        removes: It removes a name.
+        removes: It is one of `REMOVALS`.
         plain: It is one of `PLAIN`.
     """
 

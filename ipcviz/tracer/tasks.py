@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ipcviz.events import NameRemoved, Poised
+from ipcviz.events import AnyEffect, Poised
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.decode import Word
 
@@ -22,7 +22,7 @@ class Entered:
         object: Key of the object behind its descriptor argument at entry.
         data: The first bytes that it is about to move out of the process.
         announced: It was said to be waiting.
-        removed: The name that it is about to remove.
+        losing: What it is about to do to names, as far as it can be seen only before it is done.
         carried: Bytes already moved by an earlier part of this very call (see `ipcviz.tracer.mend`).
         plain: It moves bytes through its descriptor and has no other effect.
     """
@@ -35,7 +35,7 @@ class Entered:
     object: str = ""
     data: bytes = b""
     announced: bool = False
-    removed: NameRemoved | None = None
+    losing: tuple[AnyEffect, ...] = ()
     carried: int = 0
     plain: bool = False
 

@@ -295,6 +295,7 @@ PROGRAMS = tuple(
         ("posix_objects", True),
         ("scm_rights", True),
         ("timers", True),
+        ("spool", True),
         ("many_children 100", False),
         ("leader_exits", True),
         ("wait_kinds", True),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+from ipcviz.app.panels.folders import HELP as FOLDERS
+from ipcviz.app.panels.folders import folder_rows
 from ipcviz.app.panels.locks import HELP, futex_rows, lock_rows
 from ipcviz.app.panels.panel import Panel, Row, fit, row
 from ipcviz.app.view import View
@@ -21,7 +23,10 @@ class Semaphores(Panel):
         "VALUE is read from memory, or by semctl; `?` if it could not be read. WAITERS are the threads that sleep on "
         "it; a number alone is the kernel's or libc's count of waiters that ipcviz did not see go to sleep. LAST is "
         "the last operation seen, by whom: a POSIX semaphore does not record it itself. Semaphores in memory that no "
-        "other process shares, such as an interpreter's locks, come last, while their process lives. " + HELP
+        "other process shares, such as an interpreter's locks, come last, while their process lives. "
+        + HELP
+        + " "
+        + FOLDERS
     )
 
     def build(self, view: View, width: int) -> list[Row]:
@@ -31,7 +36,7 @@ class Semaphores(Panel):
         )
         found = [s for s in every if not is_private(s)]
         private = [s for s in every if is_private(s) and _owner_lives(view, s)]
-        further = [*lock_rows(view, width), *futex_rows(view, width)]
+        further = [*lock_rows(view, width), *futex_rows(view, width), *folder_rows(view, width)]
         if not found and not private:
             return further or [row(("No semaphore that processes share so far.", "dim"))]
         name, last = (16, 26) if width >= 70 else (9, 22)

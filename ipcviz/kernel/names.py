@@ -1,0 +1,58 @@
+"""Where a process's paths lead: the directory that a name lies in, and what it names (path_resolution(7)).
+
+Nothing is opened for real: O_PATH descriptors and lstat(2) wake no reader, change no access time of what they name,
+and are no events for inotify.
+"""
+
+from __future__ import annotations
+
+import os
+
+AT_FDCWD = "AT_FDCWD"
+
+
+def whereabouts(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
+    """A path of a process as one that we can follow, through its root, its working directory or its descriptor.
+
+    Args:
+        pid: The process.
+        path: The path as it gave it.
+        directory: Its descriptor of a directory that a relative path begins at, or `AT_FDCWD`.
+    """
+    if path.startswith("/"):
+        return f"/proc/{pid}/root{path}"
+    if isinstance(directory, int) and directory >= 0:
+        return f"/proc/{pid}/fd/{directory}/{path}"
+    return f"/proc/{pid}/cwd/{path}"
+
+
+def folder_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> tuple[str, str]:
+    """(path of the directory, last name in it) of a process's path, symbolic links on the way followed.
+
+    The directory's path is as we see it, so the same for all processes. It is empty if it can't be looked at. Of a path
+    that itself ends in a directory (`queue/`, `.`), the name is empty.
+    """
+    above, _, name = path.rpartition("/")
+    if name in ("", ".", ".."):
+        above, name = path, ""
+    elif not above and path.startswith("/"):
+        above = "/"
+    try:
+        number = os.open(whereabouts(pid, above, directory), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return "", name
+    try:
+        return os.readlink(f"/proc/self/fd/{number}"), name
+    except OSError:
+        return "", name
+    finally:
+        os.close(number)
+
+
+def key_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
+    """Key `DEV:INO` of what a process's path names, itself if it is a symbolic link; empty if it names nothing."""
+    try:
+        found = os.lstat(whereabouts(pid, path, directory))
+    except (OSError, ValueError):
+        return ""
+    return f"{found.st_dev}:{found.st_ino}"

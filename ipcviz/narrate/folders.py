@@ -1,0 +1,125 @@
+"""Files as messages, in words: names that come, go and move in directories, and who else uses those."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.events import Call, Filed, Opened
+from ipcviz.model.folders import others
+from ipcviz.model.noise import is_noise
+from ipcviz.model.state import Did, State
+from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Told
+from ipcviz.narrate.words import label_of, who
+
+VERBS: Final[dict[Did, str]] = {
+    "watches": "watches",
+    "lists": "lists",
+    "reads": "reads from",
+    "takes": "takes files out of",
+    "puts": "puts files into",
+}
+
+
+def folder_label(path: str) -> str:
+    """A directory by its last name: `queue/`."""
+    return f"{path.rstrip('/').rpartition('/')[2]}/"
+
+
+def clause(after: State, pid: int, path: str) -> tuple[str, bool]:
+    """(`, in queue/, which lpd[13] watches and lists`, whether such a process lives); empty if nobody else uses it."""
+    found, alive = others(after, path, pid)
+    if not found:
+        return "", False
+    if not alive:
+        names = " and ".join(who(after, one.pid) for one in found[:2])
+        return f", in {folder_label(path)}, which {names}{_more(len(found) - 2)} used before", False
+    parts = [f"{who(after, one.pid)} {' and '.join(VERBS[did] for did in one.did[:2])}" for one in found[:2]]
+    return f", in {folder_label(path)}, which {', and '.join(parts)}{_more(len(found) - 2)}", True
+
+
+def _more(count: int) -> str:
+    return f" and {count} more" if count > 0 else ""
+
+
+def _weight(alive: bool, *paths: str) -> int:
+    return NOISE if any(is_noise(path) for path in paths) else TURN if alive else STEP
+
+
+def filed(event: Call, effect: Filed, after: State) -> Told | None:
+    """A name that came, went or moved."""
+    where, alive = clause(after, event.pid, effect.folder)
+    old, new = event.args.get("old", ""), event.args.get("new", "")
+    keys = (effect.object,) if effect.object else ()
+    if effect.action == "watched":
+        return None
+    if effect.action == "removed":
+        text = f"removed the name {event.args.get('path', effect.name)}"
+        return f"{text}{where}", _weight(alive, effect.folder), "name", keys
+    if not alive and effect.source and effect.source != effect.folder:
+        # What was taken away matters to those who use the place that it was in.
+        where, alive = clause(after, event.pid, effect.source) if not where else (where, alive)
+    text = {
+        "moved": f"renamed {old} to {new}",
+        "linked": f"gave {old} a further name, {new}",
+        "exchanged": f"exchanged the names {old} and {new}",
+    }[effect.action]
+    if effect.replaced and effect.action == "moved":
+        text += ", in place of what had that name"
+    return f"{text}{where}", _weight(alive, effect.folder, effect.source), "name", keys
+
+
+def failed(event: Call, before: State, after: State) -> Told | None:
+    """A rename or link that failed; None where it succeeded, which its effects tell."""
+    if not event.error:
+        return None
+    verb = "link" if event.name.startswith("link") else "rename"
+    why = ": that name exists, and only one can make it" if event.error == "EEXIST" else ""
+    text = f"could not {verb} {event.args.get('old', '?')} to {event.args.get('new', '?')} ({event.error}){why}"
+    return text, STEP, "name", ()
+
+
+def opening(event: Call, effect: Opened, after: State) -> tuple[str, bool]:
+    """What an opening means to others: (words to follow its own, whether one of them lives)."""
+    thing = after.objects.get(effect.object.key)
+    if thing is None or effect.object.kind != "file":
+        return "", False
+    if effect.mode == "r" and thing.last_writer not in (0, event.pid):
+        return f", which {who(after, thing.last_writer)} wrote", False
+    if "O_EXCL" in str(event.args.get("flags", "")):
+        return clause(after, event.pid, effect.object.path.rpartition("/")[0] or "/")
+    return "", False
+
+
+def put_onto_disk(event: Call, before: State, after: State) -> Told | None:
+    """fsync(2), fdatasync(2)."""
+    thing = after.objects.get(event.object)
+    label = label_of(after, event.object) if event.object else "a file"
+    keys = (event.object,) if event.object else ()
+    if event.error:
+        return f"got {event.error} from {event.name} of {label}", DETAIL, "name", keys
+    path = thing.info.path if thing is not None else ""
+    is_folder = thing is not None and thing.info.kind == "directory"
+    where, alive = clause(after, event.pid, path if is_folder else path.rpartition("/")[0] or "/")
+    what = f"the names in {folder_label(path)}" if is_folder else label
+    text = f"had {what} put onto the disk ({event.name})"
+    return f"{text}{'' if is_folder else where}", STEP if alive else DETAIL, "name", keys
+
+
+def listed(event: Call, before: State, after: State) -> Told | None:
+    """getdents64(2)."""
+    thing = after.objects.get(event.object)
+    if thing is None or event.error or event.ret == 0:
+        return None
+    found, alive = others(after, thing.info.path, event.pid)
+    putters = [who(after, one.pid) for one in found if "puts" in one.did][:2]
+    where = f", which {' and '.join(putters)} put{'s' if len(putters) == 1 else ''} files into" if putters else ""
+    weight = NOISE if is_noise(thing.info.path) else STEP if putters and alive else DETAIL
+    return f"listed {folder_label(thing.info.path)}{where}", weight, "name", (event.object,)
+
+
+SPECIAL: Final = {
+    **dict.fromkeys(("rename", "renameat", "renameat2", "link", "linkat"), failed),
+    **dict.fromkeys(("fsync", "fdatasync"), put_onto_disk),
+    "getdents64": listed,
+}
+"""Calls that are about names and directories."""
