@@ -148,7 +148,7 @@ def _decide(line: Line, place: int, steps: int, state: State, names: Names, last
         )
     assert thread is not None
     if line.kind == "pending":
-        if pending(state, thread) >> (line.signo - 1) & 1:
+        if stepping.pending(state, thread) >> (line.signo - 1) & 1:
             return None
         return Move(place=place, waits=f"{signal_name(line.signo)} to be pending on {line.who}")
     if line.kind == "signal":
@@ -207,13 +207,6 @@ def _run(line: Line, place: int, state: State, names: Names) -> Move:
             )
         )
     return Move(place=place, steps=1, command=Run(until=tuple(until)))
-
-
-def pending(state: State, thread: Thread) -> int:
-    """The signals that are pending for a thread or its process, as a set."""
-    process = state.processes.get(thread.pid)
-    sampled = process.sample.pending if process is not None and process.sample is not None else 0
-    return thread.pending | sampled
 
 
 def _find(state: State, who: str, names: Names) -> tuple[Process | None, Thread | None]:

@@ -71,3 +71,10 @@ def operation(poised: Poised) -> str:
     if poised.at == "semaphore":
         return f"sem_{poised.op}"
     return {"start": "start", "return": "return", "running": "run"}[poised.at]
+
+
+def pending(state: State, thread: Thread) -> int:
+    """The signals that are pending for a thread or its process, as a set."""
+    process = state.processes.get(thread.pid)
+    sampled = process.sample.pending if process is not None and process.sample is not None else 0
+    return thread.pending | sampled

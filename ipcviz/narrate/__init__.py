@@ -2,6 +2,7 @@
 
 from ipcviz.narrate.narrate import narrate
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
+from ipcviz.narrate.steps import Outcomes, intention, stands
 from ipcviz.narrate.words import count_bytes, signal_name, signal_names, who
 
 __all__ = [
@@ -9,10 +10,13 @@ __all__ = [
     "NOISE",
     "STEP",
     "TURN",
+    "Outcomes",
     "Sentence",
     "count_bytes",
+    "intention",
     "narrate",
     "signal_name",
     "signal_names",
+    "stands",
     "who",
 ]

@@ -17,8 +17,11 @@ from ipcviz.events import (
     Finished,
     Forked,
     HandlerReturned,
+    Held,
     Marker,
+    Poised,
     Reaped,
+    Released,
     SemaphoreOp,
     SignalDelivered,
     Started,
@@ -35,6 +38,7 @@ from ipcviz.narrate.calls import narrate_call
 from ipcviz.narrate.locks import released_by_exit
 from ipcviz.narrate.memory import fault_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
+from ipcviz.narrate.steps import narrate_held, narrate_poised, narrate_released
 from ipcviz.narrate.words import label_of, signal_name, who
 
 
@@ -328,4 +332,7 @@ _TELL: Final[dict[type, Callable[[Any, State, State], Sentence | None]]] = {
     Dropped: _dropped,
     Trouble: _trouble,
     Finished: _finished,
+    Held: narrate_held,
+    Released: narrate_released,
+    Poised: narrate_poised,
 }

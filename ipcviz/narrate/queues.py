@@ -11,6 +11,7 @@ from ipcviz.narrate.sentence import STEP, TURN, Subject
 from ipcviz.narrate.words import count_bytes, label_of
 
 _SHOWN: Final = 24
+_ESCAPES: Final = {ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}
 
 _FAILED: Final = {
     "EAGAIN": "it would have had to wait",
@@ -27,7 +28,9 @@ Told = tuple[str, int, Subject, tuple[str, ...]]
 
 def quoted(data: bytes, size: int) -> str:
     """The first bytes of a message, in quotes; what is not printable as escapes."""
-    shown = "".join(chr(b) if 0x20 <= b < 0x7F and b not in b'"\\' else f"\\x{b:02x}" for b in data[:_SHOWN])
+    shown = "".join(
+        _ESCAPES.get(b) or (chr(b) if 0x20 <= b < 0x7F and b not in b'"\\' else f"\\x{b:02x}") for b in data[:_SHOWN]
+    )
     return f'"{shown}"' + ("..." if size > min(len(data), _SHOWN) else "")
 
 

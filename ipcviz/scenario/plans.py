@@ -9,6 +9,7 @@ from typing import Final
 
 from ipcviz.events.signals import signal_number
 from ipcviz.model.schedule import Line, Schedule, ScheduleError, parse
+from ipcviz.model.visible import ENDS
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Document, Scenario, SchedulePlan
 from ipcviz.scenario.lines import Path as KeyPath
@@ -69,7 +70,7 @@ def _known(operation: str) -> bool:
     if operation.startswith("SIG"):
         return signal_number(operation) is not None
     semaphores = {f"sem_{op}" for op in SEMAPHORE_OPS}
-    return operation in _OTHERS or operation in semaphores or operation in calls()
+    return operation in _OTHERS or operation in ENDS or operation in semaphores or operation in calls()
 
 
 def plan_named(scenario: Scenario, name: str) -> SchedulePlan | None:

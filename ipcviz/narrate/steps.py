@@ -1,0 +1,394 @@
+"""Step mode in words: what a held thread is about to do, and what became of a step."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ipcviz.events import (
+    Call,
+    Event,
+    Executed,
+    Exited,
+    Forked,
+    Held,
+    Marker,
+    Poised,
+    Reaped,
+    Released,
+    SemaphoreOp,
+    Settled,
+    SignalDelivered,
+    Stepped,
+    ThreadCreated,
+    ThreadExited,
+    Waiting,
+)
+from ipcviz.model import query
+from ipcviz.model.calls import OPENS, READS, WRITES
+from ipcviz.model.queues import RECEIVES, SENDS
+from ipcviz.model.state import State
+from ipcviz.model.stepping import pending
+from ipcviz.model.visible import is_visible, is_visible_semaphore
+from ipcviz.narrate.queues import quoted
+from ipcviz.narrate.sentence import NOISE, STEP, TURN, Sentence
+from ipcviz.narrate.words import count_bytes, end_of, signal_name, signal_names, signals_in, who
+
+Args = Mapping[str, int | str]
+
+_ACTIONS: Final = {
+    "handler": "to run its handler for {}",
+    "terminate": "to be ended by {}",
+    "core": "to be ended by {}, with a core dump",
+    "stop": "to be stopped by {}",
+    "continue": "to be continued by {}",
+    "ignore": "to ignore {}",
+}
+
+
+def intention(state: State, poised: Poised) -> str:
+    """What a held thread will do when it is let go, as the rest of `it is about ...`: `to read from P1`.
+
+    Names, paths and data in it are the program's own: escape them before they are shown.
+    """
+    if poised.at == "entry":
+        return f"to {call_words(state, poised.pid, poised.call, poised.args, poised.object, poised.data)}"
+    if poised.at == "semaphore":
+        return f"to {_semaphore(state, poised)}"
+    if poised.at == "signal":
+        source = f" from {who(state, poised.sender)}" if poised.sender in state.processes else ""
+        return _ACTIONS.get(poised.action, "to take {}").format(signal_name(poised.signo)) + source
+    if poised.at == "return":
+        return f"to return from {poised.call or 'its call'}"
+    if poised.at == "start":
+        return "to begin"
+    return "to go on in its own code"
+
+
+def stands(state: State, poised: Poised) -> str:
+    """The same as a whole sentence without its subject: `is about to read from P1`, `stands behind its read: ...`."""
+    if poised.at == "return":
+        return f"stands behind its {poised.call or 'call'}: it was woken"
+    if poised.at == "start":
+        return "was just born, and has done nothing yet"
+    if poised.at == "running":
+        return "is held in its own code"
+    return f"is about {intention(state, poised)}"
+
+
+_TAKES: Final = ("wait", "trywait", "timedwait", "clockwait")
+
+
+def _semaphore(state: State, poised: Poised) -> str:
+    info = poised.semaphore
+    found = state.semaphores.get(info.key) if info is not None else None
+    label = found.label if found is not None else (info.name or "a semaphore" if info is not None else "a semaphore")
+    value = "" if poised.value is None else f" (it is {poised.value})"
+    if poised.op in _TAKES:
+        verb = "take" if poised.value is None or poised.value else "wait for"
+        return f"{'try to ' if poised.op == 'trywait' else ''}{verb} {label}{value}: sem_{poised.op}"
+    return {"post": f"post {label}{value}", "init": f"initialise the semaphore {label}"}.get(
+        poised.op, f"call sem_{poised.op} on {label}{value}"
+    )
+
+
+def _on(state: State, key: str, args: Args) -> str:
+    """What a call is about: an object's label, or its descriptor."""
+    if key in state.objects:
+        return state.objects[key].label
+    return f"descriptor {args['fd']}" if isinstance(args.get("fd"), int) else key
+
+
+def _behind(state: State, pid: int, fd: int | str | None) -> str:
+    """A descriptor with what is behind it: `4 (P1, write end)`."""
+    thing = query.object_behind(state, pid, fd) if isinstance(fd, int) else None
+    if thing is None or not isinstance(fd, int):
+        return str(fd)
+    file = state.open_files[query.table_of(state, pid)[fd].ofd]
+    end = end_of(file.mode, thing.info.kind)
+    return f"{fd} ({thing.label}, {end})" if end else f"{fd} ({thing.label})"
+
+
+def call_words(state: State, pid: int, name: str, args: Args, key: str = "", data: bytes = b"") -> str:
+    """A call that is about to be made, in words: `write 3 bytes to P1: "one"`."""
+    on = _on(state, key, args)
+    count = args.get("count", args.get("len"))
+    if name in SENDS or name in RECEIVES:
+        content = f": {quoted(data, count if isinstance(count, int) else len(data))}" if data else ""
+        return f"put a message into {on}{content}" if name in SENDS else f"take a message from {on}"
+    if name in WRITES or name in READS:
+        return _data(name, on, count, data)
+    if name in OPENS:
+        return _open(args)
+    if "lock" in args:
+        return f"change a lock on {on}: {args['lock']}"
+    made = _WORDS.get(name)
+    return made(state, pid, args, on) if made is not None else f"call {name}" + (f" on {on}" if on else "")
+
+
+def _data(name: str, on: str, count: int | str | None, data: bytes) -> str:
+    whole = isinstance(count, int) and name in ("read", "write", "pread64", "pwrite64", "sendto", "recvfrom")
+    amount = count_bytes(count) if whole and isinstance(count, int) else ""
+    if name in READS:
+        return f"read up to {amount} from {on}" if amount else f"read from {on} ({name})"
+    size = count if whole and isinstance(count, int) else len(data) + 1
+    content = f": {quoted(data, size)}" if data else ""
+    return (f"write {amount} to {on}" if amount else f"write to {on} ({name})") + content
+
+
+def _open(args: Args) -> str:
+    flags = str(args.get("flags", ""))
+    how = "for writing" if "O_WRONLY" in flags else "for both" if "O_RDWR" in flags else "for reading"
+    path = args.get("path", "a file")
+    return f"make {path}, if it does not exist, and open it" if "O_EXCL" in flags else f"open {path} {how}"
+
+
+def _target(state: State, args: Args) -> str:
+    target = args.get("pid", args.get("tid", "?"))
+    if isinstance(target, int) and target > 0:
+        return who(state, target)
+    return "its process group" if target == 0 else f"the process group {-target}" if isinstance(target, int) else target
+
+
+def _kill(state: State, pid: int, args: Args, on: str) -> str:
+    return f"send {args.get('signal', 'a signal')} to {_target(state, args)}"
+
+
+def _mask(state: State, pid: int, args: Args, on: str) -> str:
+    names = args.get("set")
+    words = signal_names(names) if isinstance(names, int) else str(names)
+    verb = {"SIG_BLOCK": "block", "SIG_UNBLOCK": "unblock"}.get(str(args.get("how")), "")
+    return f"{verb} {words}" if verb else f"let its mask of blocked signals be {words}"
+
+
+def _action(state: State, pid: int, args: Args, on: str) -> str:
+    name = args.get("signal", "a signal")
+    new = str(args.get("new", ""))
+    if new.startswith("catch"):
+        return f"catch {name} from now on"
+    return f"ignore {name} from now on" if new.startswith("ignore") else f"set {name} back to its default"
+
+
+def _handler(state: State, pid: int, args: Args, on: str) -> str:
+    thread = next((t for t in state.threads.values() if t.pid == pid and t.handlers), None)
+    return f"leave its handler for {signal_name(thread.handlers[-1])}" if thread is not None else "leave its handler"
+
+
+def _wait4(state: State, pid: int, args: Args, on: str) -> str:
+    child = args.get("pid", -1)
+    return f"wait for {who(state, child)}" if isinstance(child, int) and child > 0 else "wait for a child"
+
+
+def _suspend(state: State, pid: int, args: Args, on: str) -> str:
+    mask = args.get("mask")
+    return "wait for a signal" + (f", with {signal_names(mask)} blocked" if isinstance(mask, int) and mask else "")
+
+
+def _dup(state: State, pid: int, args: Args, on: str) -> str:
+    return f"make descriptor {args.get('newfd', '?')} a duplicate of {_behind(state, pid, args.get('fd'))}"
+
+
+_CLONE_THREAD: Final = 0x10000  # linux/sched.h
+
+
+def _clone(state: State, pid: int, args: Args, on: str) -> str:
+    flags = int(str(args.get("flags", 0)), 0)
+    return "make a thread" if flags & _CLONE_THREAD else "fork (clone)"
+
+
+def _mmap(state: State, pid: int, args: Args, on: str) -> str:
+    return f"map {on}, shared" if on and args.get("fd") != -1 else "map memory to share with its children"
+
+
+_Make = Callable[[State, int, Args, str], str]
+
+
+def _plain(text: str) -> _Make:
+    return lambda state, pid, args, on: text
+
+
+def _of(text: str) -> _Make:
+    """Words with `{on}` and the names of arguments in braces."""
+
+    def made(state: State, pid: int, args: Args, on: str) -> str:
+        known = defaultdict(lambda: "?", {name: str(value) for name, value in args.items()})
+        known["on"] = on or "something"
+        return text.format_map(known)
+
+    return made
+
+
+def _all(names: str, make: _Make) -> dict[str, _Make]:
+    return dict.fromkeys(names.split(), make)
+
+
+_WORDS: Final[dict[str, _Make]] = {
+    **_all("pipe pipe2", _plain("make a pipe")),
+    "socketpair": _plain("make a pair of sockets"),
+    "socket": _plain("make a socket"),
+    "bind": _of("give {on} the address {address}"),
+    "listen": _of("listen on {on}"),
+    **_all("accept accept4", _of("accept a connection on {on}")),
+    "connect": _of("connect {on} to {address}"),
+    "shutdown": _of("shut down {on}: {how}"),
+    "clone": _clone,
+    "clone3": _plain("make a process or thread"),
+    "fork": _plain("fork"),
+    "vfork": _plain("vfork"),
+    **_all("execve execveat", _of("execute {path}")),
+    "exit_group": _of("exit with status {code}"),
+    **_all("wait4 waitid", _wait4),
+    "close": lambda state, pid, args, on: f"close descriptor {_behind(state, pid, args.get('fd'))}",
+    "dup": lambda state, pid, args, on: f"duplicate descriptor {_behind(state, pid, args.get('fd'))}",
+    **_all("dup2 dup3", _dup),
+    "fcntl": _of("change {on}: {cmd}"),
+    **_all("mknod mknodat", _of("make the name {path}")),
+    **_all("unlink unlinkat mq_unlink", _of("remove the name {path}")),
+    **_all("rename renameat renameat2", _of("rename {old} to {new}")),
+    **_all("link linkat", _of("give {old} the second name {new}")),
+    **_all("mkdir mkdirat", _of("make the directory {path}")),
+    "ftruncate": _of("set the size of {on} to {length} bytes"),
+    **_all("fsync fdatasync", _of("have {on} written to the disk")),
+    "mmap": _mmap,
+    "munmap": _of("unmap {on}"),
+    "mprotect": _of("change how it may use {on}: {prot}"),
+    "msync": _of("have {on} written to the disk (msync)"),
+    "shmget": _of("get a shared memory segment for the key {key}"),
+    "shmat": _plain("attach a shared memory segment"),
+    "shmdt": _plain("detach a shared memory segment"),
+    "semget": _of("get a set of semaphores for the key {key}"),
+    **_all("semop semtimedop", _of("change semaphores: {ops}")),
+    "msgget": _of("get a message queue for the key {key}"),
+    "mq_open": _of("open the message queue {path}"),
+    "mq_notify": _of("ask to be told of messages in {on}"),
+    "flock": _of("flock {on}: {operation}"),
+    **_all("kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo", _kill),
+    "rt_sigaction": _action,
+    "rt_sigprocmask": _mask,
+    "rt_sigreturn": _handler,
+    "rt_sigsuspend": _suspend,
+    "rt_sigtimedwait": _plain("take a pending signal, or wait for one"),
+    "pause": _plain("wait for a signal (pause)"),
+    "alarm": _of("have SIGALRM sent in {seconds} s"),
+    "setitimer": _of("set a timer: {new}"),
+    "timer_settime": _of("set a timer: {new}"),
+    **_all("nanosleep clock_nanosleep", _plain("sleep for a time")),
+    **_all("poll ppoll select pselect6", _plain("wait until one of its descriptors is ready")),
+    **_all("epoll_wait epoll_pwait epoll_pwait2", _plain("wait until one of its descriptors is ready")),
+    "marker": _of("pass the marker: {text}"),
+}
+
+
+# Sentences for the log.
+
+
+def narrate_poised(event: Poised, before: State, after: State) -> Sentence:
+    """A thread is held: a turn of the story where a signal or a wake-up brought it there."""
+    weight = {"signal": TURN, "return": STEP}.get(event.at, NOISE)
+    text = f"{who(after, event.pid, event.tid)} {stands(after, event)}"
+    return Sentence(event.n, event.t, event.pid, text, weight, "signal" if event.at == "signal" else "session")
+
+
+def narrate_held(event: Held, before: State, after: State) -> Sentence:
+    """All are held."""
+    why = f": {event.reason}" if event.reason else ""
+    return Sentence(event.n, event.t, 0, f"Everything is held{why}", TURN, "session")
+
+
+def narrate_released(event: Released, before: State, after: State) -> Sentence:
+    """All go on."""
+    return Sentence(event.n, event.t, 0, "Everything runs by itself again", TURN, "session")
+
+
+_DEEDS: Final = (
+    *(Call, Waiting, SemaphoreOp, SignalDelivered, Forked, ThreadCreated, Executed, Reaped, Exited, ThreadExited),
+    Marker,
+)
+
+
+def _is_seen(event: Event, before: State) -> bool:
+    """Whether what happened is worth a word: libc's own calls on the way are not."""
+    if isinstance(event, Call):
+        return is_visible(before, event.pid, event.name, event.args)
+    if isinstance(event, Waiting):
+        return event.call != "vfork"
+    return not isinstance(event, SemaphoreOp) or is_visible_semaphore(event.semaphore.key)
+
+
+class Outcomes:
+    """Gathers what became of the last step, from its events.
+
+    Attributes:
+        step: Which step it was.
+        tid: The thread that was let go; 0 before the first step.
+        pid: Its process.
+        text: What became of it, in a sentence without a full stop; empty until it has settled.
+    """
+
+    def __init__(self, tell: Callable[[Event, State, State], Sentence | None]) -> None:
+        self.step = 0
+        self.tid = 0
+        self.pid = 0
+        self.text = ""
+        self._tell = tell
+        self._did: list[str] = []
+        self._others: list[str] = []
+        self._pending: dict[int, int] = {}
+
+    def feed(self, event: Event, before: State, after: State) -> None:
+        """Take an event."""
+        if isinstance(event, Stepped):
+            self.step, self.tid, self.pid, self.text = event.step, event.tid, event.pid, ""
+            self._did, self._others = [], []
+            self._pending = {tid: pending(before, thread) for tid, thread in before.threads.items()}
+        elif isinstance(event, Settled):
+            self._settled(event, after)
+        elif isinstance(event, Held):
+            self.text = ""
+            self._did, self._others = [], []
+            self.tid = 0
+        elif self.tid and not self.text:
+            self._take(event, before, after)
+
+    def _take(self, event: Event, before: State, after: State) -> None:
+        if isinstance(event, Poised):
+            if event.tid != self.tid and event.at == "return":
+                self._others.append(f"{who(after, event.pid, event.tid)} was woken")
+            elif event.tid == self.tid and event.at == "signal":
+                self._did.append(f"first it {stands(after, event)}")
+            return
+        if not isinstance(event, _DEEDS) or not _is_seen(event, before):
+            return
+        actor = getattr(event, "parent", 0) or getattr(event, "by", 0) or getattr(event, "pid", 0)
+        sentence = self._tell(event, before, after)
+        if sentence is None or sentence.weight <= NOISE:
+            return
+        if actor == self.pid:
+            self._did.append(sentence.text)
+        elif isinstance(event, Exited | Waiting):
+            self._others.append(sentence.text)
+
+    def _settled(self, event: Settled, after: State) -> None:
+        if not self.tid:
+            return
+        new = []
+        for tid, thread in after.threads.items():
+            more = pending(after, thread) & ~self._pending.get(tid, 0)
+            new += [
+                f"{signal_name(signo)} is pending for {who(after, thread.pid, tid)}"
+                for signo in signals_in(more)
+                if tid == thread.pid
+            ]
+        parts = [*_shortened(self._did), *self._others[:2], *new[:2]]
+        if not parts:
+            mine = after.threads.get(self.tid)
+            goes_on = f"{who(after, self.pid, self.tid)} {'goes on' if mine is not None else 'ended'}"
+            held = mine.poised if mine is not None else None
+            parts = [f"{goes_on}, and {stands(after, held)}" if held is not None else goes_on]
+        self.text = "; ".join(parts)
+
+
+def _shortened(did: list[str]) -> list[str]:
+    """The first and the last thing that it did."""
+    return did if len(did) <= 2 else [did[0], did[-1]]
