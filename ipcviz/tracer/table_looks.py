@@ -45,12 +45,11 @@ class TableLooks:
         """Where the computed table differs from /proc, say so and put the kernel's in its place."""
         process = self._context.processes.get(pid)
         numbers = procfs.read_fd_numbers(pid)
-        if (
-            process is None
-            or numbers is None
-            or process.ending
-            or any(task.entered or task.moving for task in process.tasks.values())
-        ):
+        if process is None or numbers is None or process.ending:
+            return
+        tasks = process.tasks.values()
+        # In the middle of a call the kernel may have done what the stream does not say yet.
+        if any(task.entered or (task.moving and reason == "sample") for task in tasks):
             return
         state = self._context.state
         computed = table_of(state, pid)
