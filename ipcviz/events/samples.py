@@ -27,6 +27,8 @@ class Level(Struct, frozen=True):
         payload: Bytes of all messages in a queue whose `queued` counts those; -1 elsewhere.
         notify: The process that is to be told of a message (mq_notify(3)); 0 if none.
         waiting: The first messages in the queue, where they can be copied (msgrcv(2) with MSG_COPY).
+        quiet: No call was under way when it was read that may have put bytes there or taken some, and every thread
+            that holds an end of it stops at each of its calls: `queued` is what those that have returned left there.
         capacity: Bytes that it can hold (F_GETPIPE_SZ, SO_SNDBUF of the peer, mq_maxmsg); 0 if unknown.
         slots: Page slots in use, where the kernel lets it be known; -1 where not.
         slots_total: Page slots of the ring; 0 if it has none.
@@ -47,6 +49,7 @@ class Level(Struct, frozen=True):
     payload: int = -1
     notify: int = 0
     waiting: tuple[Message, ...] = ()
+    quiet: bool = False
 
 
 class SemaphoreInfo(Struct, frozen=True):

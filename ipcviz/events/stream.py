@@ -162,6 +162,8 @@ class Call(Base, tag="call", frozen=True):
         data: The first bytes that it moved (read, write, send, recv, ...).
         effects: What it changed.
         restarted: The kernel will start it again by itself (ERESTARTSYS and the like).
+        slept: When its thread was last seen asleep inside it, for calls that move bytes through a pipe while others do
+            so too, or had moved nothing when a signal cut it short; 0 if it was not looked at or did not sleep.
     """
 
     pid: int
@@ -175,6 +177,32 @@ class Call(Base, tag="call", frozen=True):
     data: bytes = b""
     effects: tuple[AnyEffect, ...] = ()
     restarted: bool = False
+    slept: float = 0.0
+
+
+class Entered(Base, tag="entered", frozen=True):
+    """A call that moves bytes through a channel is under way: said before a read of that channel returns whose bytes
+    may have to do with it, and if it will never return. It changes nothing but what is known of those bytes.
+
+    Attributes:
+        call: The call's name.
+        began: When it was entered.
+        args: Its arguments by name.
+        object: Key of the object behind its descriptor argument.
+        data: The first bytes that it is about to write.
+        slept: See `Call.slept`.
+        cut: Its thread has ended inside it: it will never return.
+    """
+
+    pid: int
+    tid: int
+    call: str
+    began: float = 0.0
+    args: dict[str, int | str] = {}
+    object: str = ""
+    data: bytes = b""
+    slept: float = 0.0
+    cut: bool = False
 
 
 class Waiting(Base, tag="waiting", frozen=True):
@@ -341,6 +369,7 @@ Event = (
     | Table
     | Maps
     | Call
+    | Entered
     | Waiting
     | Resumed
     | SignalDelivered

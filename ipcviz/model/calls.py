@@ -33,6 +33,7 @@ from ipcviz.events import (
     Uses,
     WorkingDirectory,
 )
+from ipcviz.model import knowledge, ledger
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.folders import forget_reused, take_filed, take_listing, take_opening
 from ipcviz.model.locks import take_locks
@@ -72,7 +73,9 @@ def take_call(draft: Draft, event: Call) -> None:
     fd = event.args.get("fd")
     if isinstance(fd, int) and (event.name in READS or event.name in WRITES):
         _use(draft, process.table, fd)
-    if event.ret > 0 and not event.error:
+    ledger.take_call(draft, event)
+    peeked = "MSG_PEEK" in str(event.args.get("flags", ""))
+    if event.ret > 0 and not event.error and not peeked:
         if event.name in READS:
             _moved(draft, event.object, event.pid, event.ret, out=True)
         elif event.name in WRITES:
@@ -90,6 +93,8 @@ def take_call(draft: Draft, event: Call) -> None:
         take_listing(draft, event)
     for effect in event.effects:
         _TAKE[type(effect)](draft, event, effect)
+    if event.name == "io_uring_setup" and not event.error:
+        knowledge.take_ring(draft, event.pid)
 
 
 def _object_behind(draft: Draft, table: int, fd: int) -> str:
@@ -166,6 +171,7 @@ def _opened(draft: Draft, event: Call, effect: Opened) -> None:
         draft.process(event.pid).table,
         Descriptor(fd=effect.fd, ofd=effect.ofd, cloexec=effect.cloexec, how=how, since=event.t),
     )
+    knowledge.take_opened(draft, event, effect.object, effect.flags)
 
     take_opening(draft, event, effect)
 
@@ -214,6 +220,7 @@ def _status_flags(draft: Draft, event: Call, effect: StatusFlags) -> None:
     if found is not None:
         draft.put_open_file(replace(found, flags=effect.flags))
         draft.note("fd", table, effect.fd)
+        knowledge.take_flags(draft, found.object, effect.flags)
 
 
 def _capacity(draft: Draft, event: Call, effect: Capacity) -> None:

@@ -33,12 +33,15 @@ class Draft:
     __slots__ = (
         "base",
         "changed",
+        "channels",
         "command_code",
         "command_signal",
         "delivered",
         "dropped",
         "finished",
         "folders",
+        "freed",
+        "keep_ledger",
         "labels",
         "locks",
         "mappings",
@@ -48,6 +51,7 @@ class Draft:
         "open_files",
         "pages",
         "processes",
+        "reads",
         "root",
         "semaphores",
         "sent",
@@ -78,6 +82,10 @@ class Draft:
         self.pages = state.pages
         self.memory = state.memory
         self.folders = state.folders
+        self.channels = state.channels
+        self.reads = state.reads
+        self.keep_ledger = state.keep_ledger
+        self.freed: list[str] = []
         self.sent = state.sent
         self.delivered = state.delivered
         self.timers = state.timers
@@ -110,6 +118,9 @@ class Draft:
             pages=self.pages,
             memory=self.memory,
             folders=self.folders,
+            channels=self.channels,
+            reads=self.reads,
+            keep_ledger=self.keep_ledger,
             sent=self.sent,
             delivered=self.delivered,
             timers=self.timers,
@@ -228,6 +239,7 @@ class Draft:
         references = found.references + by
         if references <= 0:
             self.open_files = self.open_files.delete(ofd)
+            self.freed.append(found.object)
         else:
             self.open_files = self.open_files.set(ofd, replace(found, references=references))
 

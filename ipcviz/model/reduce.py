@@ -12,6 +12,7 @@ from ipcviz.events import (
     Continued,
     Coverage,
     Dropped,
+    Entered,
     Event,
     Executed,
     Exited,
@@ -40,6 +41,7 @@ from ipcviz.events import (
     Trouble,
     Waiting,
 )
+from ipcviz.model import knowledge, ledger
 from ipcviz.model.calls import OPENS, take_call, take_sampled_bytes
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.futexes import take_futex
@@ -72,6 +74,8 @@ def reduce(state: State, event: Event) -> State:
     """
     draft = Draft(state, event.t)
     _TAKE[type(event)](draft, event)
+    if draft.freed and draft.channels:
+        knowledge.forget_closed(draft)
     return draft.done(event.n or state.n + 1)
 
 
@@ -116,6 +120,7 @@ def _forked(draft: Draft, event: Forked) -> None:
             handling=parent.handling if inherits and parent else Process(pid=0).handling,
             full=parent.full if inherits and parent else True,
             lineage=lineage,
+            ring=parent.ring if inherits and parent else False,
         )
     )
     draft.put_thread(
@@ -151,6 +156,8 @@ def _thread_created(draft: Draft, event: ThreadCreated) -> None:
 
 def _executed(draft: Draft, event: Executed) -> None:
     process = draft.process(event.pid)
+    others = tuple(tid for tid in process.threads if tid != (event.former or event.pid))
+    ledger.take_end(draft, event.pid, others, event.t)
     caller = draft.threads.get(event.former or event.pid)
     draft.drop_threads(tuple(tid for tid in process.threads if tid != event.pid))
     if process.table != event.pid:
@@ -193,12 +200,14 @@ def _executed(draft: Draft, event: Executed) -> None:
 
 def _thread_exited(draft: Draft, event: ThreadExited) -> None:
     process = draft.process(event.pid)
+    ledger.take_end(draft, event.pid, (event.tid,), event.t)
     draft.drop_threads((event.tid,))
     draft.put_process(replace(process, threads=tuple(tid for tid in process.threads if tid != event.tid)))
 
 
 def _exited(draft: Draft, event: Exited) -> None:
     process = draft.process(event.pid)
+    ledger.take_end(draft, event.pid, process.threads, event.t)
     draft.drop_threads(process.threads)
     shared = any(
         other.table == process.table and other.pid != process.pid and other.fate == "alive"
@@ -232,11 +241,20 @@ def _reaped(draft: Draft, event: Reaped) -> None:
     draft.put_process(replace(draft.process(event.pid), fate="gone"))
 
 
+_CORRECTED = "the descriptor table of one of its users had to be corrected"
+
+
 def _table(draft: Draft, event: Table) -> None:
     process = draft.process(event.pid)
     old = draft.tables.get(process.table, NO_ROWS)
+    for fd in event.differed:
+        if fd in old:
+            knowledge.lose_behind(draft, old[fd].ofd, _CORRECTED)
     for entry in event.entries:
         draft.object(entry.object, event.pid)
+        knowledge.take_found(draft, entry.object, event.reason)
+        if entry.fd in event.differed:
+            knowledge.lose(draft, entry.object.key, _CORRECTED)
         before = old.get(entry.fd)
         known = draft.open_files.get(entry.ofd)
         draft.put_open_file(
@@ -353,6 +371,7 @@ def _sample(draft: Draft, event: Sample) -> None:
             if found.info.kind in ("pipe", "fifo"):
                 written = max(written, found.bytes_out + level.queued)
             draft.put_object(replace(found, level=level, level_at=event.t, written=written))
+            ledger.take_level(draft, level)
     for seen in event.semaphores:
         semaphore = draft.semaphore(seen.info)
         draft.put_semaphore(
@@ -398,6 +417,7 @@ def _coverage(draft: Draft, event: Coverage) -> None:
     draft.put_process(replace(process, full=event.full))
     if event.full:
         return
+    knowledge.lose_held(draft, event.pid, knowledge.not_traced(process))
     for descriptor in draft.tables.get(process.table, NO_ROWS).values():
         found = draft.open_files.get(descriptor.ofd)
         thing = draft.objects.get(found.object) if found else None
@@ -407,6 +427,11 @@ def _coverage(draft: Draft, event: Coverage) -> None:
 
 def _dropped(draft: Draft, event: Dropped) -> None:
     draft.dropped += event.events
+    knowledge.lose_all(draft, f"{event.events:,} events were left out of the stream")
+
+
+def _entered(draft: Draft, event: Entered) -> None:
+    ledger.take_entered(draft, event)
 
 
 def _finished(draft: Draft, event: Finished) -> None:
@@ -459,6 +484,7 @@ _TAKE: dict[type, Callable[[Draft, Any], None]] = {
     Table: _table,
     Maps: _maps,
     Call: take_call,
+    Entered: _entered,
     Waiting: _waiting,
     Resumed: _resumed,
     SignalDelivered: take_delivery,

@@ -27,6 +27,7 @@ from ipcviz.events import (
     SignalDelivered,
     Started,
 )
+from ipcviz.model.channels import Channel, Read
 
 Fate = Literal["alive", "zombie", "gone"]
 
@@ -110,6 +111,7 @@ class Process(Value, frozen=True):
         sample: The last look at /proc; None before the first.
         full: Whether its data calls are all traced; if not, its figures are samples.
         calls: Traced calls so far.
+        ring: It has an io_uring: bytes may move without a call of its own.
         fault: The last invalid memory access of its threads (SIGSEGV, SIGBUS); None if there was none.
         lineage: Its place in the family, the same in every run of the same schedule: `1` for the command, `1.2` for
             its second child.
@@ -136,6 +138,7 @@ class Process(Value, frozen=True):
     sample: ProcessSample | None = None
     full: bool = True
     calls: int = 0
+    ring: bool = False
     fault: SignalDelivered | None = None
     lineage: str = ""
     children: int = 0
@@ -333,6 +336,9 @@ class State(Value, frozen=True):
         pages: States of the pages of those, by pid and address.
         memory: Bytes of what is mapped: by object key, and 0 for the object's own or the pid whose private copy it is.
         folders: Directories that traced calls have used, by path; the most recent few hundred.
+        channels: The byte ledger of each channel, by the key of the object that is read from.
+        reads: Where the bytes of the latest reads of channels came from, oldest first, at most `READS_KEPT`.
+        keep_ledger: Whether these two are kept: the tracer has no use for them.
         sent: The latest sendings of signals, oldest first, at most `SENT_KEPT`.
         delivered: The latest deliveries, oldest first, at most `SENT_KEPT`.
         timers: Armed timers by (pid, signo).
@@ -365,6 +371,9 @@ class State(Value, frozen=True):
     pages: immutables.Map[tuple[int, int], PagesSample] = immutables.Map()
     memory: immutables.Map[tuple[str, int], Memory] = immutables.Map()
     folders: immutables.Map[str, Folder] = immutables.Map()
+    channels: immutables.Map[str, Channel] = immutables.Map()
+    reads: tuple[Read, ...] = ()
+    keep_ledger: bool = True
     sent: tuple[SignalSent, ...] = ()
     delivered: tuple[SignalDelivered, ...] = ()
     timers: immutables.Map[tuple[int, int], ArmedTimer] = immutables.Map()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from ipcviz.events import (
@@ -14,6 +15,7 @@ from ipcviz.events import (
     Duplicated,
     HandlerReturned,
     Marker,
+    Opened,
     Poised,
     Reaped,
     Sent,
@@ -23,6 +25,7 @@ from ipcviz.events import (
 from ipcviz.kernel import memory, procfs, ptrace, queues
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.model.calls import OPENS
+from ipcviz.model.directions import NOWHERE, is_channel
 from ipcviz.model.query import table_of
 from ipcviz.model.visible import ENDS, is_visible
 from ipcviz.tracer import breakpoints, escape, mend
@@ -38,6 +41,7 @@ from ipcviz.tracer.calls import (
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import Word, decode_arguments, taken, watched
 from ipcviz.tracer.effects import Effects, Returned
+from ipcviz.tracer.moving import Move
 from ipcviz.tracer.names import names_lost, with_names
 from ipcviz.tracer.notifier_looks import AFTER
 from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS, Plan, plans
@@ -73,9 +77,12 @@ class CallStops:
         self._context = context
         self._sampler = sampler
         self._semaphores = semaphores
-        self._plans = plans(context.names)
+        self._plans = plans(context.names, ledger=not context.attached)
         self._restart = call_numbers(context.arch.table)["restart_syscall"]
         self._entered: dict[int, Task] = {}
+        self._moving = context.moving
+        self.take_stop: Callable[[int, int], None] = lambda tid, status: None
+        """Takes a stop of another thread (its id, the status of waitpid) while one is at the entry of a call."""
         self._effects = Effects(
             context.next_ofd,
             context.object_of,
@@ -88,13 +95,35 @@ class CallStops:
     def forget(self, tid: int) -> None:
         """A thread is gone, or runs another program: it is inside no call."""
         self._entered.pop(tid, None)
+        cut = self._moving.cut(tid)
+        if cut:
+            self._sampler.levels_now(cut)
         task = self._context.tasks.get(tid)
         if task is not None:
             task.entered = None
 
     def watch(self, task: Task) -> None:
-        """A thread goes on inside its call: `announce_waits` is to look at it."""
+        """A thread goes on inside its call, or is let in: `announce_waits` is to look at it."""
         self._entered[task.tid] = task
+        entered = task.entered
+        if entered is None or entered.inside:
+            return
+        entered.inside = True
+        if entered.ends is not NOWHERE:
+            self._take_returns(self._moving.siblings(entered.ends))
+            entered.began = self._context.emitter.now()
+            self._moving.begin(
+                Move(
+                    pid=task.process.pid,
+                    tid=task.tid,
+                    name=entered.name,
+                    args=entered.args,
+                    object=entered.object,
+                    data=entered.data,
+                    began=entered.began,
+                    ends=entered.ends,
+                )
+            )
 
     def at_mark(self, task: Task) -> None:
         """A thread stands at the entry of a marked call."""
@@ -120,9 +149,13 @@ class CallStops:
         if interrupted is not None and info.number in (self._restart, interrupted[0].number):
             # The kernel starts the interrupted call again: it is still the same call.
             task.entered = interrupted[0]
+            if not task.entered.carried:
+                self._moving.again(task.tid)
             thread = self._context.state.threads.get(task.tid)
             task.entered.announced = thread is not None and thread.waiting is not None
             return
+        if interrupted is not None:
+            self._moving.drop(task.tid)
         task.entered = None
         plan = self._plans.get(info.number)
         if plan is None or info.arch != self._context.arch.audit:
@@ -149,17 +182,26 @@ class CallStops:
         if plan.path:
             self._mark(task, str(args["path"]))
         data = self._outgoing(task.tid, name, info.args) if plan.sends else b""
+        key = self._object(process.pid, plan, args, info.args)
         task.entered = Entered(
             name=name,
             number=info.number,
             raw=info.args,
             args=args,
             began=self._context.emitter.now(),
-            object=self._object(process.pid, plan, args, info.args),
+            object=key,
             data=data,
             losing=names_lost(process.pid, name, args) if plan.removes else (),
             plain=plan.plain,
+            ends=self._moving.prepare(process.pid, name, args, key) if plan.moves else NOWHERE,
         )
+
+    def _take_returns(self, tids: Iterable[int]) -> None:
+        """Take the returns that are there already of calls whose order with another one would be in doubt."""
+        for tid in tids:
+            came = ptrace.wait(tid)
+            if came is not None and came[0] == tid:
+                self.take_stop(*came)
 
     def _outgoing(self, tid: int, name: str, raw: tuple[int, ...]) -> bytes:
         """The first bytes that a call is about to move out of its process."""
@@ -302,15 +344,22 @@ class CallStops:
     def returned(self, task: Task, entered: Entered, result: int, code: int) -> None:
         """Say that a call returned `result`, or failed with error number `code` (0 if it did not fail)."""
         process = task.process
+        moved = 0
+        if entered.ends is not NOWHERE and result > 0 and not code:
+            moved = 0 if "MSG_PEEK" in str(entered.args.get("flags", "")) else result
+            if moved and entered.ends.source:
+                # The writes that these bytes came from, if they have returned meanwhile, come first.
+                self._take_returns(self._moving.writes_before(task.tid, moved))
         effects: tuple[AnyEffect, ...] = ()
         data = self._moved(task.tid, entered, result) if not code else b""
         if not entered.plain:
             effects = self._effects_of(task, entered, result, code)
-        t, n = self._context.stamp()
+        t = self._context.emitter.now()
+        slept = self._moving.returns(task.tid, moved, t) if entered.ends is not NOWHERE else 0.0
         self._context.emit(
             Call(
                 t=t,
-                n=n,
+                n=self._context.emitter.next_number,
                 pid=process.pid,
                 tid=task.tid,
                 name=entered.name,
@@ -321,6 +370,7 @@ class CallStops:
                 object=entered.object,
                 data=data,
                 effects=effects,
+                slept=slept,
             )
         )
         if not code and not entered.plain:
@@ -379,6 +429,12 @@ class CallStops:
         name = entered.name
         if name in MAPPINGS:
             self._semaphores.forget_places()
+        for effect in effects:
+            if isinstance(effect, Opened) and is_channel(effect.object):
+                self._moving.touch(effect.object.key)
+                if effect.object.kind == "fifo":
+                    # Others may have had it open before: whether it is empty is asked at once.
+                    self._sampler.levels_now((effect.object.key,))
         if name == "rt_sigaction" and self._semaphores.in_the_way(effects):
             self._semaphores.stand_aside(task)
         if name in ("wait4", "waitid") and result >= 0:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ipcviz.events import Coverage, Event
-from ipcviz.kernel import descriptors
+import msgspec
+
+from ipcviz.events import Coverage, Entered, Event
+from ipcviz.kernel import descriptors, procfs
 from ipcviz.kernel.arch import Arch, call_names
 from ipcviz.model.query import object_behind, table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.config import AnyConfig, AttachConfig
 from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.moving import Moving
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 
@@ -42,6 +45,8 @@ class Context:
         self._asked_of = emitter.state
         self._keys: dict[tuple[int, int], str] = {}
         """What `object_of` found in that state."""
+        self.moving = Moving(lambda: self.state, emitter.now, _asleep, self._say_entered)
+        """The calls under way that move bytes through channels."""
 
     @property
     def state(self) -> State:
@@ -91,6 +96,20 @@ class Context:
                     return descriptor.ofd
         return 0
 
+    def _say_entered(self, event: Entered) -> None:
+        self.emit(msgspec.structs.replace(event, n=self.emitter.next_number))
+
+    def stops_at_all_calls(self, pid: int) -> bool:
+        """Whether every thread of a process stops at each data call that it makes, from where it is now."""
+        process = self.processes.get(pid)
+        return (
+            process is not None
+            and process.full
+            and process.executed
+            and not process.foreign
+            and all(task.stops for task in process.tasks.values())
+        )
+
     def new_process(self, pid: int) -> TracedProcess:
         """A process with full budgets."""
         rate = self.config.budget
@@ -107,8 +126,16 @@ class Context:
         """From here on a process's data calls are all traced, or not."""
         process.full = full
         process.catching = False
+        for descriptor in table_of(self.state, process.pid).values():
+            if descriptor.ofd in self.state.open_files:
+                self.moving.touch(self.state.open_files[descriptor.ofd].object)
         process.quiet_since = 0.0
         if full:
             process.calls.fill()
         t, n = self.stamp()
         self.emit(Coverage(t=t, n=n, pid=process.pid, full=full, reason=reason))
+
+
+def _asleep(pid: int, tid: int) -> bool:
+    look = procfs.read_stat(pid, tid)
+    return look is not None and look.state == "S"

@@ -205,7 +205,14 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
     "itimer": _choice({0: "ITIMER_REAL", 1: "ITIMER_VIRTUAL", 2: "ITIMER_PROF"}),
     "flock_operation": _flags(((4, "LOCK_NB"), (1, "LOCK_SH"), (2, "LOCK_EX"), (8, "LOCK_UN"))),
     "message_flags": _flags(
-        ((2, "MSG_PEEK"), (0x40, "MSG_DONTWAIT"), (0x100, "MSG_WAITALL"), (0x4000, "MSG_NOSIGNAL"))
+        (
+            (1, "MSG_OOB"),
+            (2, "MSG_PEEK"),
+            (0x20, "MSG_TRUNC"),
+            (0x40, "MSG_DONTWAIT"),
+            (0x100, "MSG_WAITALL"),
+            (0x4000, "MSG_NOSIGNAL"),
+        )
     ),
     "msync_flags": _flags(((1, "MS_ASYNC"), (2, "MS_INVALIDATE"), (4, "MS_SYNC"))),
     "inotify_mask": lambda value: "|".join(inotify_events(value)) or "0",

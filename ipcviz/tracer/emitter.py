@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from ipcviz.events import Call, Dropped, Event, Sample
+from ipcviz.events import Call, Dropped, Entered, Event, Sample
 from ipcviz.model.query import table_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
@@ -34,7 +34,7 @@ class Emitter:
     """
 
     def __init__(self, channel: socket.socket, *, lossless: bool = False) -> None:
-        self.state = State()
+        self.state = State(keep_ledger=False)
         self._number = 0
         self._channel = channel
         self._lossless = lossless
@@ -68,9 +68,11 @@ class Emitter:
     def emit(self, event: Event) -> None:
         """Take an event into the state and the stream. Its `n` must be `next_number`."""
         self._number = event.n
-        if not (isinstance(event, Call) and self._says_nothing_new(event)):
+        if not (isinstance(event, Entered) or (isinstance(event, Call) and self._says_nothing_new(event))):
             self.state = reduce(self.state, event)
-        if self._backlog_bytes > BACKLOG_LIMIT and isinstance(event, Call | Sample) and not self._essential(event):
+        # Until that is said nothing follows that rests on what was left out.
+        full = self._dropped or self._backlog_bytes > BACKLOG_LIMIT
+        if full and isinstance(event, Call | Sample | Entered) and not self._essential(event):
             self._dropped += 1
             return
         self._pending.append(event)
@@ -99,7 +101,7 @@ class Emitter:
         return answer
 
     @staticmethod
-    def _essential(event: Call | Sample) -> bool:
+    def _essential(event: Call | Sample | Entered) -> bool:
         return isinstance(event, Call) and bool(event.effects)
 
     def flush_due(self) -> bool:

@@ -92,6 +92,7 @@ class Engine:
             lambda task: self.resume(task),
             lambda task, signo: self._signal_stop(task, signo),
         )
+        self._calls.take_stop = self.take
 
     @property
     def processes(self) -> dict[int, TracedProcess]:
@@ -209,6 +210,7 @@ class Engine:
             traced = True
         else:
             traced = self._stops_at_calls(task.process) and self._decodes(task.process)
+        task.stops = traced or self._context.config.full
         if not ptrace.resume(task.tid, ptrace.SYSCALL if traced else ptrace.CONT, signo):
             # It was killed meanwhile; its end comes by waitpid.
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from ipcviz.model import directions
 from ipcviz.model.calls import READS, WRITES
 from ipcviz.tracer.calls import ADDRESSED, CONDITIONS, DATA, KNOWN, MARKER_PATH
 
@@ -47,6 +48,7 @@ class Plan:
         sends: It has bytes to show at its entry.
         removes: It is one of `REMOVALS`.
         plain: It is one of `PLAIN`.
+        moves: It moves bytes through channels, and the ledger is kept of those.
     """
 
     name: str
@@ -60,9 +62,10 @@ class Plan:
     sends: bool
     removes: bool
     plain: bool
+    moves: bool
 
 
-def _plan(name: str) -> Plan:
+def _plan(name: str, ledger: bool) -> Plan:
     arguments = dict(KNOWN[name].arguments) if name in KNOWN else {}
     return Plan(
         name=name,
@@ -76,13 +79,15 @@ def _plan(name: str) -> Plan:
         sends=name in OUTGOING or name in VECTORS or name == "msgsnd",
         removes=name in REMOVALS,
         plain=name in PLAIN,
+        moves=ledger and name in directions.MOVERS,
     )
 
 
-def plans(names: dict[int, str]) -> dict[int, Plan]:
+def plans(names: dict[int, str], *, ledger: bool) -> dict[int, Plan]:
     """The plans of the calls that are looked at, by number.
 
     Args:
         names: An architecture's call names by number.
+        ledger: Whether all calls of all that is watched are stopped at from the start, so that the ledger can be kept.
     """
-    return {number: _plan(name) for number, name in names.items() if name in KNOWN or name in MARKER_PATH}
+    return {number: _plan(name, ledger) for number, name in names.items() if name in KNOWN or name in MARKER_PATH}

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
 from ipcviz.events import (
     Level,
     ObjectInfo,
@@ -21,6 +23,7 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.kernel import buffers, memory, procfs, queues, sockets
+from ipcviz.model.directions import is_channel
 from ipcviz.model.query import Holder, holders, table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.calls import DATA, KNOWN
@@ -59,6 +62,7 @@ class Sampler:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._names = context.names
+        self._moving = context.moving
         self._processes = context.processes
         self._levels: dict[str, Level] = {}
         self._seen: dict[int, ProcessSample] = {}
@@ -131,6 +135,7 @@ class Sampler:
                     notifiers=notifiers,
                 )
             )
+            self._moving.leveled(levels, t)
         if not self._context.attached:
             self.tables.check_one(self._turn)
         self.notice_reaped()
@@ -159,6 +164,7 @@ class Sampler:
         if levels:
             t, n = self._context.stamp()
             self._context.emit(Sample(t=t, n=n, levels=levels))
+            self._moving.leveled(levels, t)
 
     def locks_now(self, keys: Iterable[str]) -> None:
         """Look at the locks on some files at once."""
@@ -213,6 +219,7 @@ class Sampler:
             if (self._turn + index) % IDLE_TURNS == 0
             or key == self.peek[0]
             or key not in self._levels
+            or self._moving.wants(key)
             or not all(row.pid in idle for row in rows)
         }
 
@@ -223,9 +230,22 @@ class Sampler:
                 continue
             want = self.peek[1] if self.peek[0] == key else HEAD_BYTES
             level = self._read_level(thing.info.kind, key, rows, want, state)
-            if level is not None and level != self._levels.get(key):
-                self._levels[key] = level
+            if level is None:
+                continue
+            changed = level != self._levels.get(key)
+            self._levels[key] = level
+            if (changed or self._moving.wants(key)) and self._is_quiet(state, thing.info, rows):
+                yield msgspec.structs.replace(level, quiet=True)
+            elif changed:
                 yield level
+
+    def _is_quiet(self, state: State, info: ObjectInfo, rows: tuple[Holder, ...]) -> bool:
+        """Whether `Level.quiet` is true of a level that has just been read."""
+        if self._context.attached or not is_channel(info):
+            return False
+        others = self._holders(state).get(info.peer, ()) if info.kind == "unix socket" else ()
+        pids = {row.pid for row in (*rows, *others)}
+        return self._moving.quiet(info.key) and all(self._context.stops_at_all_calls(pid) for pid in pids)
 
     def _read_level(self, kind: str, key: str, rows: tuple[Holder, ...], want: int, state: State) -> Level | None:
         traced = self._processes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ipcviz.events import AnyEffect, Poised
+from ipcviz.model.directions import NOWHERE, Directions
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.decode import Word
 
@@ -18,13 +19,15 @@ class Entered:
         number: Its number.
         raw: Its argument registers.
         args: Its arguments decoded.
-        began: When it was entered, in session seconds.
+        began: When it was let in, in session seconds.
         object: Key of the object behind its descriptor argument at entry.
         data: The first bytes that it is about to move out of the process.
         announced: It was said to be waiting.
         losing: What it is about to do to names, as far as it can be seen only before it is done.
         carried: Bytes already moved by an earlier part of this very call (see `ipcviz.tracer.mend`).
         plain: It moves bytes through its descriptor and has no other effect.
+        ends: From and into which channels it moves bytes.
+        inside: It was let in: until then it stands at its entry, however long.
     """
 
     name: str
@@ -38,6 +41,8 @@ class Entered:
     losing: tuple[AnyEffect, ...] = ()
     carried: int = 0
     plain: bool = False
+    ends: Directions = NOWHERE
+    inside: bool = False
 
 
 @dataclass(slots=True)
@@ -55,6 +60,7 @@ class Task:
         step_over: Address of a breakpoint that it has to run over once without counting it.
         semaphore: Key of the semaphore that it waits for.
         redirected: Signals on their way to it that another thread had taken, with their siginfo.
+        stops: It was resumed so that it stops at each data call.
         caught: Attached: it was resumed so that it stops at its next call.
         asked: It was asked to stop (PTRACE_INTERRUPT), and has not yet.
         inside: The number and arguments of the call that it slept in when it was asked; -1 if it ran.
@@ -79,6 +85,7 @@ class Task:
     step_over: int = 0
     semaphore: str = ""
     redirected: dict[int, bytes] = field(default_factory=dict)
+    stops: bool = False
     caught: bool = False
     asked: bool = False
     inside: tuple[int, tuple[int, ...]] = (-1, ())

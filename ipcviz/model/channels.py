@@ -1,0 +1,188 @@
+"""What is known of the bytes in a channel: which write put each of them there, and which read took them out.
+
+The values of the byte ledger; `ipcviz.model.ledger` keeps it.
+"""
+
+from __future__ import annotations
+
+import immutables
+import msgspec
+
+
+class Write(msgspec.Struct, frozen=True):
+    """A call that put bytes into a channel.
+
+    Attributes:
+        n: Number of the event of its return; 0 while it is under way.
+        pid: The process.
+        tid: The thread.
+        fd: The descriptor that it wrote to; -1 if unknown.
+        name: The call.
+        began: When it was entered, in session seconds.
+        t: When it returned; that of the last news of it while it is under way.
+        length: How many bytes it put there; -1 while that is not known.
+        most: How many it would put there at most; -1 if unknown.
+        head: The first of them.
+    """
+
+    n: int
+    pid: int
+    tid: int
+    fd: int
+    name: str
+    began: float
+    t: float
+    length: int
+    most: int = -1
+    head: bytes = b""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A write and how much of it has been read.
+
+    Attributes:
+        write: The write.
+        taken: Bytes of it that have been read, from its beginning.
+        read_at: When a read first took some of it for certain; -1 if none did.
+        cut: Its thread ended inside it: it will never return, and how much it put there is to be found out.
+    """
+
+    write: Write
+    taken: int = 0
+    read_at: float = -1.0
+    cut: bool = False
+
+    @property
+    def left(self) -> int:
+        """Bytes that still wait; 0 while it is not known how many it put there."""
+        return max(self.write.length - self.taken, 0)
+
+    @property
+    def open(self) -> bool:
+        """Whether it is not known yet how many bytes it put there."""
+        return self.write.length < 0
+
+
+class Knot(msgspec.Struct, frozen=True):
+    """Writes that were under way at the same time, so that the order of their bytes is not known; mostly it is one.
+
+    Attributes:
+        parts: The writes, in the order of their returns.
+        last: When the last of them returned; infinite while one is under way.
+    """
+
+    parts: tuple[Part, ...]
+    last: float
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Bytes that a read took out of a channel, all from one write.
+
+    Attributes:
+        n: Number of the event of the write; 0 if it had not returned yet.
+        pid: The process that wrote them.
+        tid: The thread.
+        fd: The descriptor that it wrote to.
+        began: When that write was entered.
+        offset: Where they begin in what that write wrote.
+        length: How many they are.
+        sure: Whether that is certain. If not, other calls were under way at the same moment; then it is the likeliest
+            by the bytes themselves, as far as they were kept.
+    """
+
+    n: int
+    pid: int
+    tid: int
+    fd: int
+    began: float
+    offset: int
+    length: int
+    sure: bool = True
+
+
+class Read(msgspec.Struct, frozen=True):
+    """A call that took bytes out of a channel, and where they came from, in order.
+
+    `sources` is empty if that is not known. `n` is the number of the event of its return.
+    """
+
+    n: int
+    pid: int
+    tid: int
+    fd: int
+    t: float
+    object: str
+    length: int
+    sources: tuple[Source, ...] = ()
+
+
+class Interleaving(msgspec.Struct, frozen=True):
+    """A write whose bytes do not follow each other in the channel: those of another one lie between them.
+
+    Attributes:
+        n: Number of the event of the write's return.
+        pid: The process that wrote.
+        other: Number of the event of the return of the write that came in between.
+        other_pid: The process that did.
+        sure: Whether that is proved by the times of calls; if not, by the bytes that were read alone.
+    """
+
+    n: int
+    pid: int
+    other: int
+    other_pid: int
+    sure: bool = True
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A read that is under way and may have taken bytes: its thread, when it was entered, how many it would take.
+
+    `cut`: its thread ended inside it.
+    """
+
+    tid: int
+    began: float
+    most: int = -1
+    cut: bool = False
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """The bytes in one direction of a channel: a pipe, a FIFO, or what waits to be read from a UNIX stream socket.
+
+    Attributes:
+        key: Key of the object that they are read from.
+        known: Whether it is known which write every byte in it belongs to.
+        since: Since when it is known, or not.
+        reason: Why it is not.
+        outside: It can't become known again: somebody that is not watched may hold it.
+        knots: The writes of which bytes wait, in the order of the bytes, by a number that grows.
+        first: Number of the first of `knots`.
+        next: The next free number.
+        reading: Reads that are under way and may have taken bytes.
+        read_until: When the last read returned.
+        written_until: When the last write returned of which nothing waits any more.
+        interleaved: What was proved of writes that others came in between of, the latest last.
+    """
+
+    key: str
+    known: bool = True
+    since: float = 0.0
+    reason: str = ""
+    outside: bool = False
+    knots: immutables.Map[int, Knot] = immutables.Map()
+    first: int = 0
+    next: int = 0
+    reading: tuple[Reading, ...] = ()
+    read_until: float = -1.0
+    written_until: float = -1.0
+    interleaved: tuple[Interleaving, ...] = ()
+
+
+READS_KEPT = 256
+"""Of how many of the latest reads a state remembers where their bytes came from."""
+
+WRITES_KEPT = 2048
+"""Of how many writes bytes may wait in one channel before the ledger gives up on it until it is empty."""
+
+INTERLEAVINGS_KEPT = 16
+"""How many proved interleavings a channel remembers."""

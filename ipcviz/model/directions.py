@@ -1,0 +1,100 @@
+"""From and into which channels a call moves bytes."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from ipcviz.events import ObjectInfo
+from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.state import OpenFile, State
+
+READS: Final = frozenset({"read", "readv", "pread64", "preadv", "preadv2", "recvfrom", "recvmsg"})
+WRITES: Final = frozenset({"write", "writev", "pwrite64", "pwritev", "pwritev2", "sendto", "sendmsg", "vmsplice"})
+BETWEEN: Final = frozenset({"splice", "sendfile", "tee"})
+COUNTS_MESSAGES: Final = frozenset({"sendmmsg", "recvmmsg"})
+"""They return how many messages they moved, not how many bytes."""
+MOVERS: Final = READS | WRITES | BETWEEN | COUNTS_MESSAGES
+"""Calls that put bytes into channels or take them out."""
+
+_HAS_COUNT: Final = frozenset(
+    {"read", "pread64", "recvfrom", "write", "pwrite64", "sendto", "splice", "sendfile", "tee"}
+)
+"""Calls whose `count` is in bytes."""
+_WHOLE: Final = frozenset({"write", "pwrite64"})
+_SLEEPS_FIRST: Final = frozenset({"read", "readv"})
+PIPE_BUF: Final = 4096
+"""Bytes that a write puts into a pipe in one piece (pipe(7), linux/limits.h)."""
+
+
+class Directions(NamedTuple):
+    """Keys of the channels that a call takes bytes from and puts them into; empty for none."""
+
+    source: str
+    target: str
+
+
+NOWHERE: Final = Directions("", "")
+
+
+def is_channel(info: ObjectInfo) -> bool:
+    """Whether the ledger is kept of an object: bytes in it have an order and no bounds between messages."""
+    return info.kind in ("pipe", "fifo") or (info.kind == "unix socket" and info.detail.startswith("stream"))
+
+
+def directions(state: State | Draft, pid: int, name: str, args: dict[str, int | str], key: str) -> Directions:
+    """From and into which channels a call moves bytes.
+
+    Args:
+        state: The moment.
+        pid: The process.
+        name: The call.
+        args: Its arguments by name.
+        key: Key of the object behind its descriptor argument, if it has one.
+
+    Returns:
+        The keys; `NOWHERE` itself if there are none.
+    """
+    source = target = ""
+    if name in BETWEEN:
+        files = (_behind(state, pid, args.get(end)) for end in ("fd_in", "fd_out"))
+        source, target = (file.object if file is not None else "" for file in files)
+        source, target = "" if name == "tee" else _into(state, source, out=True), _into(state, target, out=False)
+    elif name in READS or name == "recvmmsg" or (name == "vmsplice" and _reads(state, pid, args.get("fd"))):
+        source = _into(state, key, out=True)
+    elif name in MOVERS:
+        target = _into(state, key, out=False)
+    return Directions(source, target) if source or target else NOWHERE
+
+
+def _reads(state: State | Draft, pid: int, fd: object) -> bool:
+    file = _behind(state, pid, fd)
+    return file is not None and file.mode == "r"
+
+
+def _into(state: State | Draft, key: str, *, out: bool) -> str:
+    """The channel that is read from at an object, or written to: of a socket, what its peer has to read."""
+    thing = state.objects.get(key)
+    if thing is None or not is_channel(thing.info):
+        return ""
+    return key if out or thing.info.kind != "unix socket" else thing.info.peer
+
+
+def _behind(state: State | Draft, pid: int, fd: object) -> OpenFile | None:
+    process = state.processes.get(pid)
+    row = state.tables.get(process.table, NO_ROWS).get(fd) if process is not None and isinstance(fd, int) else None
+    return state.open_files.get(row.ofd) if row is not None else None
+
+
+def most_bytes(name: str, args: dict[str, int | str]) -> int:
+    """How many bytes a call would move at most; -1 if its arguments don't say."""
+    count = args.get("count")
+    return count if name in _HAS_COUNT and isinstance(count, int) else -1
+
+
+def untouched_asleep(name: str, args: dict[str, int | str]) -> bool:
+    """Whether a thread that sleeps in this call on a pipe or FIFO has moved nothing yet.
+
+    A read sleeps only while there is nothing to take; a write of at most PIPE_BUF bytes only while there is no room
+    for all of them (pipe(7); pipe_read and pipe_write in fs/pipe.c).
+    """
+    return name in _SLEEPS_FIRST or (name in _WHOLE and 0 <= most_bytes(name, args) <= PIPE_BUF)

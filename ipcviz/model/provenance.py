@@ -1,0 +1,80 @@
+"""Questions to the byte ledger: whose bytes wait, and where those came from that were read. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ipcviz.model.channels import Interleaving, Read, Source, Write
+from ipcviz.model.state import State
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Bytes that wait in a channel, all of one write.
+
+    Attributes:
+        write: The write; its `n` is 0 while it is under way, or if its thread ended inside it.
+        offset: Where they begin in what it writes.
+        length: How many they are; -1 if that is not known: its write is under way.
+        sure: Whether their place among the others is certain.
+    """
+
+    write: Write
+    offset: int
+    length: int
+    sure: bool = True
+
+
+def waiting_ranges(state: State, key: str) -> tuple[Waiting, ...]:
+    """Whose bytes wait in a channel, first those that are read next; empty if none do, or that is not known."""
+    channel = state.channels.get(key)
+    if channel is None or not channel.known:
+        return ()
+    alone = not channel.reading
+    found = []
+    for number in range(channel.first, channel.next):
+        parts = channel.knots[number].parts
+        for part in parts:
+            if part.open or part.left:
+                length = -1 if part.open else part.left
+                found.append(Waiting(part.write, part.taken, length, sure=alone and len(parts) == 1))
+    return tuple(found)
+
+
+def waiting_bytes(state: State, key: str) -> int:
+    """How many bytes wait in a channel of writes that have returned, and of which no return of a read is known."""
+    channel = state.channels.get(key)
+    knots = channel.knots.values() if channel is not None else ()
+    return sum(part.left for knot in knots for part in knot.parts)
+
+
+def sources_of(state: State, n: int) -> Read | None:
+    """Where the bytes came from that the call with this event's number read; None if it was no read, or long ago."""
+    return next((read for read in reversed(state.reads) if read.n == n), None)
+
+
+def interleavings(state: State, key: str) -> tuple[Interleaving, ...]:
+    """Writes whose bytes had those of others between them, in what one process read from a channel.
+
+    First what the times of calls prove, then what the bytes of the latest reads speak for.
+    """
+    channel = state.channels.get(key)
+    found = list(channel.interleaved) if channel is not None else []
+    seen = {(one.n, one.other) for one in found}
+    runs: dict[int, list[Source]] = {}
+    for read in state.reads:
+        if read.object == key:
+            runs.setdefault(read.pid, []).extend(read.sources)
+    for sources in runs.values():
+        for i, first in enumerate(sources):
+            between: Source | None = None
+            for later in sources[i + 1 :]:
+                same = (later.n, later.tid, later.began) == (first.n, first.tid, first.began)
+                if not same:
+                    between = between or later
+                elif between is not None:
+                    if (first.n, between.n) not in seen:
+                        sure = first.sure and between.sure and later.sure
+                        seen.add((first.n, between.n))
+                        found.append(Interleaving(first.n, first.pid, between.n, between.pid, sure))
+                    break
+    return tuple(found)

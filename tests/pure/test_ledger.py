@@ -1,0 +1,506 @@
+"""The byte ledger: never wrong, on plain events and on a simulated pipe whose bytes know where they came from."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ipcviz.events import (
+    Call,
+    Closed,
+    Coverage,
+    Dropped,
+    Entered,
+    Exited,
+    Forked,
+    Level,
+    ObjectInfo,
+    Opened,
+    Sample,
+    Started,
+    StatusFlags,
+    Table,
+    TableEntry,
+)
+from ipcviz.model.provenance import interleavings, sources_of, waiting_bytes, waiting_ranges
+from ipcviz.model.reduce import reduce, reduce_all
+from ipcviz.model.state import State
+from ipcviz.tracer.moving import Move, Moving
+
+PIPE = ObjectInfo(key="pipe:[1]", kind="pipe", ino=1)
+KEY = PIPE.key
+ENDS = (Opened(fd=3, ofd=1, object=PIPE, mode="r"), Opened(fd=4, ofd=2, object=PIPE, mode="w"))
+
+
+class Story:
+    """Events one after the other, each with its number."""
+
+    def __init__(self, *pids: int, effects=ENDS, name="pipe") -> None:
+        self.state = State()
+        self.t = 0.0
+        self.say(Started, argv=("sh",))
+        self.say(Forked, pid=10, parent=1, how="launched", name="sh")
+        self.call(10, name, effects=effects)
+        for pid in pids:
+            self.say(Forked, pid=pid, parent=10, by=10, name=f"p{pid}")
+
+    def say(self, kind, t: float = 0.0, **fields) -> int:
+        self.t = t or self.t + 1.0
+        n = self.state.n + 1
+        self.state = reduce(self.state, kind(t=self.t, n=n, **fields))
+        return n
+
+    def call(self, pid: int, name: str, *, began: float = 0.0, fd: int = -1, **fields) -> int:
+        args = {"fd": fd} if fd >= 0 else {}
+        args |= fields.pop("args", {})
+        return self.say(Call, pid=pid, tid=pid, name=name, began=began or self.t + 0.5, args=args, **fields)
+
+    def write(self, pid: int, count: int, data: bytes = b"", *, key: str = KEY, **fields) -> int:
+        return self.call(pid, "write", fd=4, ret=count, object=key, data=data, args={"count": count}, **fields)
+
+    def read(self, pid: int, count: int, data: bytes = b"", *, key: str = KEY, **fields) -> int:
+        return self.call(pid, "read", fd=3, ret=count, object=key, data=data, args={"count": 65536}, **fields)
+
+    def level(self, queued: int, quiet: bool = True, key: str = KEY) -> None:
+        self.say(Sample, levels=(Level(object=key, queued=queued, quiet=quiet),))
+
+    def sources(self, n: int):
+        read = sources_of(self.state, n)
+        return read and [(s.n, s.offset, s.length, s.sure) for s in read.sources]
+
+    @property
+    def channel(self):
+        return self.state.channels[KEY]
+
+
+def test_reads_name_the_writes_that_they_drew_from():
+    story = Story(11, 12)
+    first = story.write(10, 10)
+    second = story.write(11, 20)
+    assert [(w.write.n, w.offset, w.length, w.sure) for w in waiting_ranges(story.state, KEY)] == [
+        (first, 0, 10, True),
+        (second, 0, 20, True),
+    ]
+    n = story.read(12, 15)
+    assert story.sources(n) == [(first, 0, 10, True), (second, 0, 5, True)]
+    assert [(w.write.pid, w.offset, w.length) for w in waiting_ranges(story.state, KEY)] == [(11, 5, 15)]
+    assert story.sources(story.read(12, 15)) == [(second, 5, 15, True)]
+    assert waiting_ranges(story.state, KEY) == ()
+    read = sources_of(story.state, n)
+    assert read is not None
+    assert [(s.pid, s.tid, s.fd) for s in read.sources] == [(10, 10, 4), (11, 11, 4)]
+
+
+def test_a_read_draws_on_a_write_that_has_not_returned():
+    story = Story(11, 12)
+    story.say(Entered, pid=11, tid=11, call="write", began=4.5, args={"fd": 4, "count": 100000}, object=KEY)
+    early = story.read(12, 65536)
+    assert story.sources(early) == [(0, 0, 65536, True)]
+    (waits,) = waiting_ranges(story.state, KEY)
+    assert (waits.write.pid, waits.offset, waits.length) == (11, 65536, -1)
+    n = story.write(11, 100000, began=4.5)
+    assert story.sources(early) == [(n, 0, 65536, True)]
+    late = story.read(12, 34464)
+    assert story.sources(late) == [(n, 65536, 34464, True)]
+
+
+def test_writes_at_the_same_time_are_marked_and_told_apart_by_their_bytes():
+    story = Story(11, 12)
+    first = story.write(10, 4, b"aaaa", began=10.0, t=13.0)
+    second = story.write(11, 4, b"bbbb", began=11.0, t=14.0)
+    assert [w.sure for w in waiting_ranges(story.state, KEY)] == [False, False]
+    assert story.sources(story.read(12, 4, b"bbbb")) == [(second, 0, 4, False)]
+    assert story.sources(story.read(12, 4, b"aaaa")) == [(first, 0, 4, False)]
+    third = story.write(11, 4)
+    assert story.sources(story.read(12, 4)) == [(third, 0, 4, True)]
+
+
+def test_reads_at_the_same_time_are_marked():
+    story = Story(11, 12)
+    story.write(10, 4)
+    story.write(10, 4)
+    story.say(Entered, pid=11, tid=11, call="read", began=6.0, args={"fd": 3, "count": 4}, object=KEY)
+    assert [s[3] for s in story.sources(story.read(12, 4))] == [False]
+    assert [s[3] for s in story.sources(story.read(11, 4, began=6.0))] == [False]
+    third = story.write(10, 4)
+    assert story.sources(story.read(11, 4)) == [(third, 0, 4, True)]
+
+
+def test_a_reader_that_slept_took_nothing_before():
+    story = Story(11, 12)
+    first = story.write(10, 4)
+    story.say(Entered, pid=11, tid=11, call="read", began=5.5, args={"fd": 3, "count": 4}, object=KEY)
+    story.say(Entered, pid=11, tid=11, call="read", began=5.5, args={"fd": 3, "count": 4}, object=KEY, slept=9.0)
+    assert story.sources(story.read(12, 4, t=8.5)) == [(first, 0, 4, True)]
+    second = story.write(10, 4)
+    assert story.sources(story.read(11, 4, began=5.5, slept=9.0)) == [(second, 0, 4, True)]
+
+
+def test_a_sampled_holder_makes_it_unknown_until_it_was_seen_empty():
+    story = Story(11, 12)
+    story.write(10, 10)
+    story.say(Coverage, pid=11, full=False, reason="busy")
+    assert (story.channel.known, story.channel.reason) == (False, "p11[11] is only sampled")
+    assert story.sources(story.read(12, 4)) == []
+    story.level(5)
+    story.level(0, quiet=False)
+    assert not story.channel.known
+    story.say(Coverage, pid=11, full=True)
+    story.level(0)
+    assert story.channel.known
+    assert story.channel.since == story.t
+    n = story.write(10, 3)
+    assert story.sources(story.read(12, 3)) == [(n, 0, 3, True)]
+
+
+def test_a_level_that_is_not_what_was_expected_is_said():
+    story = Story(11)
+    story.write(10, 10)
+    story.level(10)
+    assert story.channel.known
+    story.level(12)
+    assert not story.channel.known
+    assert story.channel.reason.startswith("12 bytes wait in it, and 10 were expected")
+
+
+def test_more_read_than_written_is_said():
+    story = Story(11)
+    story.write(10, 10)
+    assert story.sources(story.read(11, 11)) == []
+    assert story.channel.reason == "more was read from it than was seen to be written"
+
+
+def test_events_that_were_left_out():
+    story = Story(11)
+    story.say(Dropped, events=3)
+    assert story.channel.reason == "3 events were left out of the stream"
+
+
+def test_packets_and_peeks():
+    story = Story(11)
+    n = story.write(10, 10)
+    story.call(11, "recvfrom", fd=3, ret=4, object=KEY, args={"flags": "MSG_PEEK"})
+    assert waiting_bytes(story.state, KEY) == 10
+    assert story.sources(story.read(11, 10)) == [(n, 0, 10, True)]
+    story.call(10, "fcntl", fd=4, effects=(StatusFlags(fd=4, flags=("direct",)),))
+    story.level(0)
+    assert not story.channel.known
+
+
+def test_what_was_there_before_the_watch_is_never_known():
+    table = Table(t=1.0, pid=10, reason="launched", entries=(TableEntry(fd=3, ofd=1, object=PIPE, mode="r"),))
+    state = reduce_all([Forked(t=0.0, pid=10, parent=1, how="launched"), table])
+    assert (state.channels[KEY].known, state.channels[KEY].outside) == (False, True)
+    state = reduce(state, Sample(t=2.0, levels=(Level(object=KEY, queued=0, quiet=True),)))
+    assert not state.channels[KEY].known
+
+
+def test_a_closed_pipe_is_forgotten():
+    story = Story()
+    story.write(10, 10)
+    story.call(10, "close", fd=3, effects=(Closed(fd=3),))
+    assert KEY in story.state.channels
+    story.call(10, "close", fd=4, effects=(Closed(fd=4),))
+    assert KEY not in story.state.channels
+
+
+def test_both_directions_of_a_socket_pair():
+    a = ObjectInfo(key="socket:[1]", kind="unix socket", detail="stream connected", peer="socket:[2]")
+    b = ObjectInfo(key="socket:[2]", kind="unix socket", detail="stream connected", peer="socket:[1]")
+    ends = (Opened(fd=3, ofd=1, object=a, mode="rw"), Opened(fd=4, ofd=2, object=b, mode="rw"))
+    story = Story(11, effects=ends, name="socketpair")
+    there = story.write(10, 5, key=a.key)
+    back = story.write(11, 7, key=b.key)
+    assert [w.write.n for w in waiting_ranges(story.state, b.key)] == [there]
+    assert [w.write.n for w in waiting_ranges(story.state, a.key)] == [back]
+    assert story.sources(story.read(11, 5, key=b.key)) == [(there, 0, 5, True)]
+    assert story.sources(story.read(10, 7, key=a.key)) == [(back, 0, 7, True)]
+
+
+def test_a_writer_killed_in_the_middle():
+    story = Story(11, 12)
+    args = {"fd": 4, "count": 9000}
+    story.say(Entered, pid=11, tid=11, call="write", began=5.5, args=args, object=KEY, cut=True)
+    story.level(6000)
+    story.say(Exited, pid=11, signo=9)
+    assert story.channel.known
+    n = story.write(10, 3)
+    last = story.read(12, 6003)
+    read = sources_of(story.state, last)
+    assert read is not None
+    assert [(s.n, s.pid, s.length, s.sure) for s in read.sources] == [(0, 11, 6000, True), (n, 10, 3, True)]
+
+
+def test_splice_and_tee():
+    other = ObjectInfo(key="pipe:[2]", kind="pipe", ino=2)
+    story = Story(11)
+    ends = (Opened(fd=5, ofd=3, object=other, mode="r"), Opened(fd=6, ofd=4, object=other, mode="w"))
+    story.call(10, "pipe2", effects=ends)
+    n = story.write(10, 10)
+    copied = story.call(10, "tee", ret=4, args={"fd_in": 3, "fd_out": 6, "count": 4})
+    moved = story.call(10, "splice", ret=10, args={"fd_in": 3, "fd_out": 6, "count": 10})
+    assert story.sources(moved) == [(n, 0, 10, True)]
+    assert [(w.write.n, w.length) for w in waiting_ranges(story.state, other.key)] == [(copied, 4), (moved, 10)]
+    assert waiting_bytes(story.state, KEY) == 0
+
+
+def test_an_interleaving_that_times_prove():
+    story = Story(11, 12)
+    story.say(Entered, pid=11, tid=11, call="write", began=5.5, args={"fd": 4, "count": 90000}, object=KEY)
+    story.read(12, 100)
+    between = story.write(10, 5000)
+    long = story.call(11, "write", fd=4, ret=90000, object=KEY, args={"count": 90000}, began=5.5, slept=story.t + 0.1)
+    found = interleavings(story.state, KEY)
+    assert [(i.n, i.pid, i.other, i.other_pid, i.sure) for i in found] == [(long, 11, between, 10, True)]
+
+
+# A pipe whose bytes know where they came from, threads that the tracer stops at each call, and the tracer's rules.
+
+CAPACITY = 20_000
+SIZES = (1, 2, 3, 3, 100, 4096, 5000, 9000, 30_000)
+
+
+@dataclasses.dataclass(eq=False)
+class Op:
+    """A call of a simulated thread."""
+
+    tid: int
+    writes: bool
+    count: int
+    began: float
+    number: int
+    seen: bool = True
+    done: int = 0
+    finished: bool = False
+    asleep: bool = False
+    took: list = dataclasses.field(default_factory=list)
+
+    @property
+    def head(self) -> bytes:
+        return bytes([65 + self.number % 26]) * min(self.count, 64) if self.writes else b""
+
+
+class Simulation:
+    """Some writers and readers of one pipe, and what the ledger makes of their calls."""
+
+    def __init__(self, writers: int, readers: int) -> None:
+        self.queue: list[tuple[int, int]] = []
+        self.ops: dict[int, Op] = {}
+        self.numbers: dict[int, int] = {}
+        self.made = 0
+        self.writers = list(range(20, 20 + writers))
+        self.readers = list(range(60, 60 + readers))
+        self.full = dict.fromkeys((*self.writers, *self.readers), True)
+        self.stops = dict.fromkeys(self.full, True)
+        self.next_tid = 100
+        self.story = Story(*self.writers, *self.readers)
+        self.clock = self.story.t
+        self.moving = Moving(lambda: self.story.state, self.now, self.sleeps, self.emit)
+        self.cuts: dict[float, int] = {}
+        self.sure = self.unsure = self.unknown = 0
+
+    def now(self) -> float:
+        self.clock += 0.001
+        return self.clock
+
+    def sleeps(self, pid: int, tid: int) -> bool:
+        return tid in self.ops and self.ops[tid].asleep and not self.ops[tid].finished
+
+    def emit(self, event) -> int:
+        n = self.story.state.n + 1
+        self.story.state = reduce(self.story.state, msgspec.structs.replace(event, n=n))
+        return n
+
+    # What threads do.
+
+    def enter(self, tid: int, count: int) -> None:
+        writes = tid in self.writers
+        if not self.full[tid]:
+            self.made += 1
+            self.ops[tid] = Op(tid, writes, count, self.clock, self.made, seen=False)
+            return
+        self.stops[tid] = True  # it stands at a stop: from here on it is traced
+        name, fd = ("write", 4) if writes else ("read", 3)
+        args = {"fd": fd, "count": count}
+        ends = self.moving.prepare(tid, name, args, KEY)
+        for other in self.moving.siblings(ends):
+            if self.ops[other].finished:
+                self.give_back(other)
+        self.made += 1
+        op = self.ops[tid] = Op(tid, writes, count, self.now(), self.made)
+        self.moving.begin(Move(tid, tid, name, args, KEY, op.head, op.began, ends))
+
+    def work(self, op: Op) -> None:
+        if op.writes:
+            room = CAPACITY - len(self.queue)
+            part = op.count - op.done
+            if (op.count <= 4096 and room < part) or room <= 0:
+                op.asleep = True
+                return
+            part = min(part, room, 4096)
+            self.queue += [(op.number, op.done + i) for i in range(part)]
+            op.done += part
+            op.finished, op.asleep = op.done == op.count, False
+        elif self.queue:
+            op.took, self.queue = self.queue[: op.count], self.queue[op.count :]
+            op.done = len(op.took)
+            op.finished, op.asleep = True, False
+        else:
+            op.asleep = True
+        if op.finished and not op.seen:
+            del self.ops[op.tid]
+
+    def give_back(self, tid: int) -> None:
+        op = self.ops.pop(tid)
+        t = self.now()
+        slept = self.moving.returns(tid, op.done, t)
+        name, fd = ("write", 4) if op.writes else ("read", 3)
+        data = op.head if op.writes else bytes(65 + number % 26 for number, _ in op.took[:64])
+        args = {"fd": fd, "count": op.count}
+        call = Call(
+            t=t, pid=tid, tid=tid, name=name, began=op.began, args=args, ret=op.done, object=KEY, data=data, slept=slept
+        )
+        n = self.emit(call)
+        if op.writes:
+            self.numbers[op.number] = n
+        else:
+            self.check_read(n, op)
+
+    def kill(self, tid: int) -> None:
+        op = self.ops.pop(tid, None)
+        if op is not None and op.writes:
+            self.cuts[op.began] = op.number
+        if self.moving.cut(tid):
+            self.level()
+        self.emit(Exited(t=self.now(), pid=tid, signo=9))
+        kind = self.writers if tid in self.writers else self.readers
+        kind.remove(tid)
+        del self.full[tid], self.stops[tid]
+        new, self.next_tid = self.next_tid, self.next_tid + 1
+        kind.append(new)
+        self.full[new] = self.stops[new] = True
+        self.emit(Forked(t=self.now(), pid=new, parent=10, by=10))
+
+    def level(self) -> None:
+        queued = len(self.queue)
+        quiet = self.moving.quiet(KEY) and all(self.full.values()) and all(self.stops.values())
+        t = self.now()
+        level = Level(object=KEY, queued=queued, quiet=quiet)
+        self.emit(Sample(t=t, levels=(level,)))
+        self.moving.leveled((level,), t)
+        if quiet:
+            self.check_waiting()
+
+    def cover(self, tid: int) -> None:
+        if self.full[tid] and tid in self.ops:
+            return  # it is sampled from a call's entry on: not in the middle of one
+        self.full[tid] = not self.full[tid]
+        if not self.full[tid]:
+            self.stops[tid] = False
+        self.emit(Coverage(t=self.now(), pid=tid, full=self.full[tid]))
+
+    # What must hold.
+
+    def truth_of(self, n: int, began: float) -> int:
+        """The number of the operation that a source or a waiting range names."""
+        if n:
+            return next(number for number, event in self.numbers.items() if event == n)
+        return next(
+            (op.number for op in self.ops.values() if op.writes and op.began == began), self.cuts.get(began, -1)
+        )
+
+    def check_read(self, n: int, op: Op) -> None:
+        if not op.took:
+            return
+        read = sources_of(self.story.state, n)
+        assert read is not None
+        if not read.sources:
+            self.unknown += 1
+            return
+        assert sum(s.length for s in read.sources) == len(op.took)
+        at = 0
+        for source in read.sources:
+            if source.sure:
+                number = self.truth_of(source.n, source.began)
+                truth = op.took[at : at + source.length]
+                assert truth == [(number, source.offset + i) for i in range(source.length)]
+            self.sure += source.sure
+            self.unsure += not source.sure
+            at += source.length
+
+    def check_waiting(self) -> None:
+        if not self.story.channel.known:
+            return
+        assert waiting_bytes(self.story.state, KEY) == len(self.queue)
+        at = 0
+        for waits in waiting_ranges(self.story.state, KEY):
+            if waits.length < 0:
+                continue  # a write that sleeps before it has put anything there
+            if waits.sure:
+                number = self.truth_of(waits.write.n, waits.write.began)
+                assert self.queue[at : at + waits.length] == [(number, waits.offset + i) for i in range(waits.length)]
+            at += waits.length
+
+
+def steps_of(actions):
+    """What happens and to which thread: mostly calls that begin, work and return, long enough to tangle."""
+    step = st.tuples(st.sampled_from(actions), st.integers(0, 6), st.sampled_from(SIZES))
+    return st.lists(step, min_size=40, max_size=120)
+
+
+CALLS = ("call",) * 9 + ("level",)
+FAULTS = ("call",) * 16 + ("level", "level", "level", "kill", "cover")
+
+
+def run(writers: int, readers: int, steps) -> Simulation:
+    simulation = Simulation(writers, readers)
+    for what, whom, count in steps:
+        tids = [*simulation.writers, *simulation.readers]
+        tid = tids[whom % len(tids)]
+        op = simulation.ops.get(tid)
+        if what == "kill":
+            simulation.kill(tid)
+        elif what == "cover":
+            simulation.cover(tid)
+        elif what == "level":
+            simulation.level()
+        elif op is None:
+            simulation.enter(tid, count)
+        elif op.finished:
+            simulation.give_back(tid)
+        else:
+            simulation.work(op)
+    return simulation
+
+
+QUICK = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+
+
+@QUICK
+@given(st.integers(1, 4), st.integers(1, 3), steps_of(CALLS))
+def test_never_wrong_and_always_known_where_every_call_is_traced(writers, readers, steps):
+    simulation = run(writers, readers, steps)
+    assert simulation.story.channel.known, simulation.story.channel.reason
+    assert not simulation.unknown
+
+
+@QUICK
+@given(steps_of(CALLS))
+def test_one_writer_and_one_reader_are_always_sure(steps):
+    simulation = run(1, 1, steps)
+    assert simulation.story.channel.known, simulation.story.channel.reason
+    assert not simulation.unsure
+
+
+@QUICK
+@given(st.integers(1, 4), st.integers(1, 3), steps_of(FAULTS))
+def test_never_wrong_where_some_are_killed_or_sampled(writers, readers, steps):
+    run(writers, readers, steps)
