@@ -319,7 +319,8 @@ class TraceReader:
             # Its writer was killed, and SQLite may not put its files beside it to bring back the end: do it elsewhere.
             db.close()
             return self._copy()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            # SQLite quotes what it can't read in its message, whatever bytes those are.
             db.close()
             raise self._damaged(str(error)) from None
         return db
