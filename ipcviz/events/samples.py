@@ -62,6 +62,8 @@ class SemaphoreInfo(Struct, frozen=True):
         name: `/name` for a named one, `0xKEY[3]` for System V; empty for unnamed ones.
         object: Key of the mapped object that holds it; empty if it is private memory or System V.
         offset: Byte offset within that object, or its address if the memory is private.
+        heap: It lies in private memory that the program has allocated, and not among its variables: most of those are
+            the locks of an interpreter.
     """
 
     key: str
@@ -69,6 +71,7 @@ class SemaphoreInfo(Struct, frozen=True):
     name: str = ""
     object: str = ""
     offset: int = 0
+    heap: bool = False
 
 
 class SemaphoreLevel(Struct, frozen=True):

@@ -142,7 +142,9 @@ def locate(
     """
     line = line_at(maps, address)
     if line is None or not line.shared:
-        return SemaphoreInfo(key=f"sem:vm:{pid}:{address}", kind="unnamed", offset=address)
+        # Variables lie in the program's own file mappings, or on the first thread's stack.
+        heap = line is not None and not line.path.startswith(("/", "[stack"))
+        return SemaphoreInfo(key=f"sem:vm:{pid}:{address}", kind="unnamed", offset=address, heap=heap)
     offset = line.offset + address - line.start
     if line.path.startswith(SHM + _PREFIX) and offset == 0:
         return _named(line, named_semaphores() if names is None else names)

@@ -56,9 +56,9 @@ def is_moment(event: Event, before: State, after: State) -> bool:
     if isinstance(event, _ALWAYS):
         return True
     if isinstance(event, Call):
-        return event.name not in ENDS and is_visible(before, event.pid, event.name, event.args)
+        return event.name not in ENDS and is_visible(before, event.pid, event.name, event.args, event.tid)
     if isinstance(event, Waiting):
         return is_visible(before, event.pid, event.call, event.args)
     if isinstance(event, SemaphoreOp):
-        return is_visible_semaphore(event.semaphore.key)
+        return is_visible_semaphore(event.semaphore)
     return isinstance(event, SignalDelivered) and event.action != "ignore"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ipcviz.events import ObjectInfo
+from ipcviz.events import ObjectInfo, SemaphoreInfo
 from ipcviz.model.noise import is_noise
 from ipcviz.model.query import mapping_at, table_of
 from ipcviz.model.state import State
@@ -47,8 +47,10 @@ _BY_OBJECT: Final = frozenset(
     }
 )
 _BETWEEN: Final = frozenset({"splice", "tee", "sendfile", "copy_file_range"})
+_OF_LIBC: Final = ("signal 32", "signal 33")
+"""glibc keeps these two signals for its own threads (nptl/internaltypes.h)."""
+_LIBC_BITS: Final = 3 << 31
 _MOST_SIGNALS: Final = 32
-"""A mask of more signals than this is libc's own, around fork and the like."""
 
 _PRIVATE: Final = frozenset({"character device", "block device", "directory", "anonymous inode", "unknown"})
 
@@ -58,12 +60,12 @@ def is_visible_object(info: ObjectInfo) -> bool:
     return info.kind not in _PRIVATE and not is_noise(info.path)
 
 
-def is_visible_semaphore(key: str) -> bool:
-    """Whether a semaphore can be seen by other processes: interpreters make private ones for each of their locks."""
-    return not key.startswith("sem:vm:")
+def is_visible_semaphore(info: SemaphoreInfo) -> bool:
+    """Whether operations on a semaphore are worth a step: interpreters make one on the heap for each of their locks."""
+    return not info.heap
 
 
-def is_visible(state: State, pid: int, name: str, args: dict[str, int | str]) -> bool:
+def is_visible(state: State, pid: int, name: str, args: dict[str, int | str], tid: int = 0) -> bool:
     """Whether a call is worth a step, before it is made or after it.
 
     Args:
@@ -71,7 +73,10 @@ def is_visible(state: State, pid: int, name: str, args: dict[str, int | str]) ->
         pid: The process.
         name: The call.
         args: Its arguments by name.
+        tid: The thread; by default the leader.
     """
+    if name == "rt_sigprocmask":
+        return _sigprocmask(state, tid or pid, args)
     if name in _ALWAYS:
         return True
     if name in _BY_OBJECT:
@@ -96,14 +101,17 @@ def _fcntl(state: State, pid: int, args: dict[str, int | str]) -> bool:
 
 
 def _sigaction(state: State, pid: int, args: dict[str, int | str]) -> bool:
-    return str(args.get("new", "")).startswith("catch")
+    return str(args.get("new", "")).startswith("catch") and args.get("signal") not in _OF_LIBC
 
 
-def _sigprocmask(state: State, pid: int, args: dict[str, int | str]) -> bool:
-    names = args.get("set")
-    if not isinstance(names, int):
-        return bool(names) and "all signals" not in str(names)
-    return 0 < names.bit_count() <= _MOST_SIGNALS
+def _sigprocmask(state: State, tid: int, args: dict[str, int | str]) -> bool:
+    """Whether a mask changes by a few signals: libc blocks nearly all of them around fork and the like."""
+    thread, given = state.threads.get(tid), args.get("set")
+    if thread is None or not isinstance(given, int):
+        return False
+    how, now = args.get("how"), thread.blocked
+    mask = now | given if how == "SIG_BLOCK" else now & ~given if how == "SIG_UNBLOCK" else given
+    return 0 < ((now ^ mask) & ~_LIBC_BITS).bit_count() <= _MOST_SIGNALS
 
 
 def _mmap(state: State, pid: int, args: dict[str, int | str]) -> bool:
@@ -125,7 +133,6 @@ def _range(state: State, pid: int, args: dict[str, int | str]) -> bool:
 _CONDITIONAL: Final = {
     "fcntl": _fcntl,
     "rt_sigaction": _sigaction,
-    "rt_sigprocmask": _sigprocmask,
     "mmap": _mmap,
     "munmap": _range,
     "mprotect": _range,

@@ -313,7 +313,7 @@ def _is_seen(event: Event, before: State) -> bool:
         return is_visible(before, event.pid, event.name, event.args)
     if isinstance(event, Waiting):
         return event.call != "vfork"
-    return not isinstance(event, SemaphoreOp) or is_visible_semaphore(event.semaphore.key)
+    return not isinstance(event, SemaphoreOp) or is_visible_semaphore(event.semaphore)
 
 
 class Outcomes:

@@ -237,7 +237,7 @@ class CallStops:
         if name not in BIRTHS_AND_ENDS and (name not in KNOWN or not self._is_wanted(task, name, info.args)):
             return None
         args = decode_arguments(task.tid, name, info.args)
-        if not is_visible(self._context.state, process.pid, name, args):
+        if not is_visible(self._context.state, process.pid, name, args, task.tid):
             return None
         return Poised(
             t=t,

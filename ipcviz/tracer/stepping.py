@@ -279,7 +279,7 @@ class Stepping:
         if address:
             self._calls.settle(task)
             found = self._semaphores.about(task, address)
-            if found is None or not is_visible_semaphore(found[1].key):
+            if found is None or not is_visible_semaphore(found[1]):
                 return False
             op, semaphore, value = found
             t, n = self._context.stamp()

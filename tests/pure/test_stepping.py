@@ -94,6 +94,15 @@ def test_what_others_can_notice_is_visible(name: str, args: dict[str, int | str]
     assert is_visible(_family(), 90, name, args) is visible
 
 
+def test_a_mask_that_changes_by_a_few_signals_is_visible_and_that_of_libc_is_not() -> None:
+    state = _family()
+    alarm, nearly_all = 1 << 13, (1 << 64) - 1
+    assert is_visible(state, 90, "rt_sigprocmask", {"how": "SIG_BLOCK", "set": alarm})
+    assert not is_visible(state, 90, "rt_sigprocmask", {"how": "SIG_BLOCK", "set": nearly_all})
+    assert not is_visible(state, 90, "rt_sigprocmask", {"how": "SIG_SETMASK", "set": 0})
+    assert not is_visible(state, 90, "rt_sigprocmask", {"how": "SIG_UNBLOCK", "set": 3 << 31})
+
+
 def test_at_rest_is_the_moment_in_step_mode_and_each_operation_in_a_live_run() -> None:
     held = _family()
     live = reduce(held, Released(t=6))
