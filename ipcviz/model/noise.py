@@ -30,7 +30,23 @@ def is_noise(path: str) -> bool:
     """Whether a path belongs to how programs start (libraries, locale, accounts) and not to what they do."""
     return (
         path.startswith(_NOISE_PATHS)
-        or path.endswith((".so", ".pyc", ".mo", "pyvenv.cfg", "._pth"))
+        or path.endswith((".so", ".pyc", ".mo", "pyvenv.cfg", "._pth", "pybuilddir.txt"))
         or ".so." in path
         or "/lib/python" in path
     )
+
+
+_INTERPRETERS: Final = ("python", "sh", "dash", "bash", "zsh", "ksh", "perl", "ruby", "node", "tclsh", "lua")
+
+
+def is_own_script(argv: tuple[str, ...], path: str) -> bool:
+    """Whether a path is that of the script that an interpreter runs: reading it is how the program starts.
+
+    Args:
+        argv: The process's arguments.
+        path: The path, as the process gave it or absolute.
+    """
+    if not argv or argv[0].rpartition("/")[2].rstrip("0123456789.") not in _INTERPRETERS:
+        return False
+    script = next((word for word in argv[1:] if not word.startswith("-")), "")
+    return bool(script) and (path == script or path.endswith("/" + script.removeprefix("./")))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import ObjectInfo, SemaphoreInfo
-from ipcviz.model.noise import is_noise
+from ipcviz.model.noise import is_noise, is_own_script
 from ipcviz.model.query import mapping_at, table_of
 from ipcviz.model.state import State
 
@@ -82,7 +82,7 @@ def is_visible(state: State, pid: int, name: str, args: dict[str, int | str], ti
     if name in _BY_OBJECT:
         return _visible_fd(state, pid, args.get("fd"))
     if name in _BY_PATH:
-        return not is_noise(str(args.get("path", args.get("new", ""))))
+        return _visible_path(state, pid, str(args.get("path", args.get("new", ""))), args)
     if name in _BETWEEN:
         return _visible_fd(state, pid, args.get("fd_in")) or _visible_fd(state, pid, args.get("fd_out"))
     test = _CONDITIONAL.get(name)
@@ -93,7 +93,18 @@ def _visible_fd(state: State, pid: int, fd: int | str | None) -> bool:
     row = table_of(state, pid).get(fd) if isinstance(fd, int) else None
     file = state.open_files.get(row.ofd) if row is not None else None
     thing = state.objects.get(file.object) if file is not None else None
-    return thing is not None and is_visible_object(thing.info)
+    if thing is None or not is_visible_object(thing.info):
+        return False
+    return thing.info.kind != "file" or not _is_script(state, pid, thing.info.path)
+
+
+def _is_script(state: State, pid: int, path: str) -> bool:
+    process = state.processes.get(pid)
+    return process is not None and is_own_script(process.argv, path)
+
+
+def _visible_path(state: State, pid: int, path: str, args: dict[str, int | str]) -> bool:
+    return not (is_noise(path) or "O_DIRECTORY" in str(args.get("flags", "")) or _is_script(state, pid, path))
 
 
 def _fcntl(state: State, pid: int, args: dict[str, int | str]) -> bool:

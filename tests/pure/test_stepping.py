@@ -17,6 +17,7 @@ from ipcviz.events import (
 )
 from ipcviz.model import stepping
 from ipcviz.model.moments import is_moment
+from ipcviz.model.noise import is_own_script
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.model.visible import is_visible
@@ -101,6 +102,14 @@ def test_a_mask_that_changes_by_a_few_signals_is_visible_and_that_of_libc_is_not
     assert not is_visible(state, 90, "rt_sigprocmask", {"how": "SIG_BLOCK", "set": nearly_all})
     assert not is_visible(state, 90, "rt_sigprocmask", {"how": "SIG_SETMASK", "set": 0})
     assert not is_visible(state, 90, "rt_sigprocmask", {"how": "SIG_UNBLOCK", "set": 3 << 31})
+
+
+def test_an_interpreter_that_reads_its_script_is_only_starting() -> None:
+    assert is_own_script(("/usr/bin/python3.11", "-I", "prog.py", "data"), "/home/me/prog.py")
+    assert is_own_script(("sh", "./fifo.sh"), "./fifo.sh")
+    assert not is_own_script(("python3", "prog.py", "data"), "data")
+    assert not is_own_script(("cat", "prog.py"), "prog.py")
+    assert not is_own_script(("sh", "-c"), "/tmp/x")
 
 
 def test_at_rest_is_the_moment_in_step_mode_and_each_operation_in_a_live_run() -> None:
