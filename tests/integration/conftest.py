@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import ipcviz
 from tests.integration.harness import Actor, Bench, Programs, actors
 
 ACTORS = actors()
@@ -22,6 +24,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.kernel)
             if not sys.platform.startswith("linux"):
                 item.add_marker(pytest.mark.skip(reason="observing needs Linux"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> None:
+    """Compile ipcviz once: it is started some hundred times, and may not write its byte code where it can't or must not
+    (an ordinary user, PYTHONDONTWRITEBYTECODE)."""
+    compileall.compile_dir(Path(ipcviz.__file__).parent, quiet=2)
 
 
 @pytest.fixture(scope="session")
