@@ -16,7 +16,7 @@ import stat
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from ipcviz.events import Breakpoint, Continued, Event, Held, Poised, Released, Settled, Stepped
 from ipcviz.events.stepping import At
@@ -282,48 +282,24 @@ class Stepping:
             if found is None or not is_visible_semaphore(found[1]):
                 return False
             op, semaphore, value = found
-            t, n = self._context.stamp()
-            self._park(
-                task,
-                Poised(
-                    t=t,
-                    n=n,
-                    pid=task.process.pid,
-                    tid=task.tid,
-                    at="semaphore",
-                    op=op,
-                    semaphore=semaphore,
-                    value=value,
-                ),
-                status,
-            )
+            self._park(task, self._poised(task, "semaphore", op=op, semaphore=semaphore, value=value), status)
             return True
         if self._signals.passes(task, signo):
             return False
         info = ptrace.signal_info(task.tid)
         action, _ = self._signals.action(task.process.pid, signo)
-        t, n = self._context.stamp()
-        self._park(
-            task,
-            Poised(
-                t=t,
-                n=n,
-                pid=task.process.pid,
-                tid=task.tid,
-                at="signal",
-                signo=signo,
-                action=action,
-                sender=info.pid if info is not None and info.code <= 0 else 0,
-            ),
-            status,
-        )
+        sender = info.pid if info is not None and info.code <= 0 else 0
+        self._park(task, self._poised(task, "signal", signo=signo, action=action, sender=sender), status)
         return True
 
     # Holding.
 
-    def _poise(self, task: Task, at: At, status: int, call: str = "") -> None:
+    def _poised(self, task: Task, at: At, **what: Any) -> Poised:
         t, n = self._context.stamp()
-        self._park(task, Poised(t=t, n=n, pid=task.process.pid, tid=task.tid, at=at, call=call), status)
+        return Poised(t=t, n=n, pid=task.process.pid, tid=task.tid, at=at, **what)
+
+    def _poise(self, task: Task, at: At, status: int, call: str = "") -> None:
+        self._park(task, self._poised(task, at, call=call), status)
 
     def _park(self, task: Task, poised: Poised, status: int) -> None:
         task.held = (poised, status)
