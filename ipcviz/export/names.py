@@ -1,0 +1,212 @@
+"""Names that do not differ from run to run: the kernel's numbers, numbered anew by first appearance. Pure.
+
+In a cast nobody asks what process 41233 was; that it was the second one is what the class remembers. Processes and
+threads are numbered from 1 in the order in which they came to be; objects, devices and System V identifiers in the
+order in which the stream names them. Whoever was never seen to be born (the shell that started all, another user's
+process that sent a signal) gets a number from `OUTSIDE` on. What a run measured is left as it was: times, addresses,
+sizes, counts, and all that the programs wrote.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from ipcviz.events import Call, Event, Forked, Output, ThreadCreated, Waiting
+
+OUTSIDE: Final = 1_000_001
+
+PROCESSES: Final = frozenset(
+    {"pid", "tid", "parent", "by", "former", "sender", "owner", "notify", "last_pid", "ppid", "pgrp", "session"}
+)
+"""Fields of events that hold the id of a process or thread."""
+
+_BIRTHS: Final = frozenset(
+    {"fork", "vfork", "clone", "clone3", "wait4", "waitid", "getpid", "gettid", "getppid", "setsid"}
+)
+"""Calls that return one."""
+_IDENTIFIERS: Final = frozenset({"semget", "shmget", "msgget"})
+"""Calls that return a System V identifier."""
+_IN_TEXT: Final = re.compile(
+    r"/proc/(?P<process>[0-9]+)(?=/|$)"
+    r"|/dev/pts/(?P<terminal>[0-9]+)"
+    r"|(?P<kind>pipe|socket):\[(?P<inode>[0-9]+)\]"
+    r"|(?P<place>/ipcviz-)[a-z0-9_]{8}(?=/|$)"
+)
+_MOST_REMEMBERED: Final = 50_000
+
+T = TypeVar("T")
+
+
+class Names:
+    """Gives the names; one for each stream, from its first event on."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[int, int] = {}
+        self._born = 0
+        self._outside: dict[int, int] = {}
+        self._numbers: dict[str, dict[str, int]] = {}
+        self._texts: dict[str, str] = {}
+
+    def tell(self, event: Event) -> Event:
+        """The same event with the names of this stream."""
+        if isinstance(event, Forked):
+            self._bear(event.pid)
+        elif isinstance(event, ThreadCreated):
+            self._bear(event.tid)
+        elif isinstance(event, Output):
+            return event
+        if isinstance(event, Call | Waiting):
+            call = event.name if isinstance(event, Call) else event.call
+            args = self._arguments(call, event.args)
+            if isinstance(event, Call) and event.ret > 0 and not event.error:
+                event = msgspec.structs.replace(event, args=args, ret=self._result(call, event.ret))
+            else:
+                event = msgspec.structs.replace(event, args=args)
+        return self._struct(event)
+
+    def all(self, events: Iterable[Event]) -> Iterator[Event]:
+        """All events of a stream."""
+        return map(self.tell, events)
+
+    # Processes and threads.
+
+    def _bear(self, task: int) -> None:
+        """A process or thread came to be; the kernel may give it the number of one that is gone."""
+        self._born += 1
+        self._tasks[task] = self._born
+
+    def task(self, number: int) -> int:
+        """The number of a process or thread; 0 and less stand for none, or for many."""
+        if number <= 0:
+            return number
+        found = self._tasks.get(number)
+        return self._outside.setdefault(number, OUTSIDE + len(self._outside)) if found is None else found
+
+    def _target(self, number: int) -> int:
+        """Whom a signal is for: a process, or, negative, a process group; 0 and -1 are what they are."""
+        return -self.task(-number) if number < -1 else self.task(number)
+
+    # Objects.
+
+    def _number(self, kind: str, name: str) -> int:
+        known = self._numbers.setdefault(kind, {})
+        return known.setdefault(name, len(known) + 1)
+
+    def key(self, key: str) -> str:
+        """The key of an object, a semaphore or a futex."""
+        head, _, rest = key.partition(":")
+        if head in ("sem", "futex"):
+            if rest.startswith("vm:"):
+                _, pid, address = rest.split(":", 2)
+                return f"{head}:vm:{self.task(int(pid)) if pid.isdecimal() else pid}:{address}"
+            thing, _, offset = rest.rpartition(":")
+            return f"{head}:{self.key(thing)}:{offset}"
+        if head == "sysv":
+            number, _, index = rest.partition(":")
+            return f"sysv:{self._identifier('sem', number)}:{index}"
+        if head in ("shm", "msg"):
+            return f"{head}:{self._identifier(head, rest)}"
+        if head in ("pipe", "socket"):
+            return f"{head}:[{self._number(head, rest.strip('[]'))}]"
+        if not rest or not head:
+            return key
+        if head.isdecimal():
+            return f"1:{self._number('file', key)}"
+        return f"{head}:{self._number(head, rest)}"
+
+    def _identifier(self, kind: str, number: str) -> int:
+        return self._number(kind, number)
+
+    def _device(self, number: int) -> int:
+        return self._number("device", str(number)) if number else 0
+
+    def _inode(self, number: int) -> int:
+        return self._number("inode", str(number)) if number else 0
+
+    # Texts.
+
+    def text(self, text: str) -> str:
+        """A path, an argument or a sentence in which such numbers stand."""
+        if "/" not in text and ":[" not in text:
+            return text
+        found = self._texts.get(text)
+        if found is None:
+            found = _IN_TEXT.sub(self._in_text, text)
+            # A process that is not born yet may be the next time: such a text is not remembered.
+            if "/proc/" not in text and len(self._texts) < _MOST_REMEMBERED:
+                self._texts[text] = found
+        return found
+
+    def _in_text(self, found: re.Match[str]) -> str:
+        if found["process"]:
+            return f"/proc/{self.task(int(found['process']))}"
+        if found["terminal"]:
+            return f"/dev/pts/{self._number('terminal', found['terminal'])}"
+        if found["place"]:
+            return found["place"].removesuffix("-")
+        return f"{found['kind']}:[{self._number(found['kind'], found['inode'])}]"
+
+    # Calls.
+
+    def _arguments(self, call: str, args: dict[str, int | str]) -> dict[str, int | str]:
+        return {name: self._argument(call, name, value) for name, value in args.items()}
+
+    def _argument(self, call: str, name: str, value: int | str) -> int | str:
+        if isinstance(value, str):
+            return self.text(value)
+        if name in ("pid", "tid", "pgid", "tgid"):
+            return self._target(value)
+        if name == "id" and value >= 0 and call[:3] in ("sem", "shm", "msg"):
+            return self._identifier(call[:3], str(value))
+        return value
+
+    def _result(self, call: str, value: int) -> int:
+        if call in _BIRTHS:
+            return self.task(value)
+        return self._identifier(call[:3], str(value)) if call in _IDENTIFIERS else value
+
+    # Events, whatever they are made of.
+
+    def _struct(self, value: T) -> T:
+        """A value with everything in it renamed; the same one if nothing was."""
+        changed: dict[str, Any] = {}
+        for name in value.__struct_fields__:  # type: ignore[attr-defined]
+            old = getattr(value, name)
+            rename = _FIELDS.get(name, Names._any)
+            new = rename(self, old)
+            if new is not old:
+                changed[name] = new
+        return msgspec.structs.replace(value, **changed) if changed else value  # type: ignore[type-var]
+
+    def _any(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, tuple):
+            new = tuple(self._any(one) for one in value)
+            return value if all(a is b for a, b in zip(new, value, strict=True)) else new
+        return self._struct(value) if isinstance(value, msgspec.Struct) else value
+
+    def _task_field(self, value: Any) -> Any:
+        return self.task(value) if isinstance(value, int) else self._any(value)
+
+    def _key_field(self, value: Any) -> Any:
+        return self.key(value) if isinstance(value, str) and value else self._any(value)
+
+
+def _kept(_: Names, value: Any) -> Any:
+    return value
+
+
+_FIELDS: Final[dict[str, Callable[[Names, Any], Any]]] = {
+    **dict.fromkeys(PROCESSES, Names._task_field),
+    **dict.fromkeys(("object", "key", "peer", "semaphore"), Names._key_field),
+    "target": lambda names, value: names._target(value) if isinstance(value, int) else value,
+    "dev": lambda names, value: names._device(value),
+    "ino": lambda names, value: names._inode(value),
+    # What was done with already, and what has nothing to rename.
+    **dict.fromkeys(("args", "data", "head", "t", "n"), _kept),
+}

@@ -1,0 +1,176 @@
+"""Casts as files: what is written, what is read, and what is wrong, with its line."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from ipcviz.export import CastError, CastWriter, Look, check_cast, read_cast
+
+HEADER = {"version": 2, "width": 80, "height": 24}
+HEADER_3 = {"version": 3, "term": {"cols": 80, "rows": 24}}
+
+
+def written(**options):
+    file = io.BytesIO()
+    return CastWriter(file, 4, 2, **options), file
+
+
+def lines_of(file):
+    return [json.loads(line) for line in file.getvalue().splitlines()]
+
+
+def kept(tmp_path, *lines, end="\n"):
+    path = tmp_path / "x.cast"
+    data = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
+    path.write_bytes(data + end.encode())
+    return path
+
+
+def test_a_chapter_is_its_marker_and_then_its_frame():
+    writer, file = written(title="a\nb", look=Look("#ffffff", "#000000", ("#000000",) * 8), about={"theme": "dark"})
+    assert writer.frame(0, ["ab", "cd"])
+    writer.marker(2, "x\x1b[31m wrote\t1 byte")
+    assert writer.frame(2, ["ab", "\x1b[1mce\x1b[0m"])
+    writer.end(4)
+    header, first, marker, frame, end = lines_of(file)
+    assert header["title"] == "a b"
+    assert header["theme"] == {"fg": "#ffffff", "bg": "#000000", "palette": ":".join(["#000000"] * 8)}
+    assert "timestamp" not in header
+    assert first == [0.0, "o", "\x1b[H\x1b[2J\x1b[?25l\x1b[?7l\x1b[0m\x1b[1;1Hab\x1b[2;1Hcd\x1b[0m"]
+    assert marker == [2.0, "m", "x [31m wrote 1 byte"]
+    assert frame == [2.0, "o", "\x1b[?25l\x1b[?7l\x1b[0m\x1b[1;1Hab\x1b[2;1H\x1b[1mce\x1b[0m\x1b[0m"]
+    assert end == [4.0, "o", "\x1b[0m\x1b[?7h\x1b[?25h"]
+    assert writer.size == len(file.getvalue())
+
+
+def test_an_equal_frame_is_not_written_again():
+    writer, file = written()
+    assert writer.frame(0, ["a"])
+    assert not writer.differs(["a"])
+    assert not writer.frame(1, ["a"])
+    assert writer.frames == 1
+    assert len(lines_of(file)) == 2
+
+
+def test_a_frame_holds_nothing_but_text_and_colours():
+    writer, file = written()
+    writer.frame(0, ["\x1b]8;id=1;http://x\x1b\\a\x1b]8;;\x1b\\\x1b[2J\r\n\x07\x1b[31mb"])
+    assert lines_of(file)[1][2].endswith("\x1b[1;1Ha\x1b[31mb\x1b[0m")
+
+
+def test_times_never_decrease():
+    writer, file = written()
+    writer.frame(3, ["a"])
+    writer.marker(1, "late")
+    assert [event[0] for event in lines_of(file)[1:]] == [3.0, 3.0]
+
+
+def test_what_is_written_is_good(tmp_path):
+    writer, file = written(look=Look("#ffffff", "#000000", ("#000000",) * 16))
+    writer.frame(0, ["\N{WATCH}"])
+    writer.end(1)
+    path = tmp_path / "x"
+    path.write_bytes(file.getvalue())
+    cast = check_cast(path)
+    assert (cast.version, cast.width, cast.height, cast.duration) == (2, 4, 2, 1.0)
+
+
+def test_version_3_has_intervals_comments_and_an_exit_status(tmp_path):
+    path = kept(tmp_path, HEADER_3, [1, "o", "a"], b"# a comment", [0.5, "m", "x"], [0.25, "r", "90x30"], [0, "x", "0"])
+    cast = check_cast(path)
+    assert [event.t for event in cast.events] == [1.0, 1.5, 1.75, 1.75]
+    assert (cast.version, cast.width, cast.height) == (3, 80, 24)
+
+
+GOOD = [0, "o", "a"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "number", "words"),
+    [
+        ([b""], 1, "not JSON"),
+        ([[]], 1, "begins with a header"),
+        ([b"\xef\xbb\xbf{}"], 1, "byte order mark"),
+        ([{"width": 80, "height": 24}], 1, "no 'version'"),
+        ([{**HEADER, "version": 1}], 1, "version 1"),
+        ([{**HEADER, "version": 4}], 1, "2 or 3"),
+        ([{**HEADER, "version": "2"}], 1, "2 or 3"),
+        ([{"version": 2, "height": 24}], 1, "no 'width'"),
+        ([{**HEADER, "width": "80"}], 1, "'width' must be"),
+        ([{**HEADER, "width": 0}], 1, "'width' must be"),
+        ([{**HEADER, "height": True}], 1, "'height' must be"),
+        ([{**HEADER, "height": 100_000}], 1, "'height' must be"),
+        ([{"version": 3, "width": 80, "height": 24}], 1, "'term'"),
+        ([{"version": 3, "term": {"cols": 80}}], 1, "no 'rows'"),
+        ([{**HEADER, "title": 1}], 1, "'title'"),
+        ([{**HEADER, "timestamp": 1.5}], 1, "'timestamp'"),
+        ([{**HEADER, "idle_time_limit": "2"}], 1, "'idle_time_limit'"),
+        ([{**HEADER, "env": {"TERM": 1}}], 1, "'env'"),
+        ([{**HEADER, "theme": "dark"}], 1, "'theme'"),
+        ([{**HEADER, "theme": {"fg": "red", "bg": "#000000", "palette": ""}}], 1, "'fg'"),
+        ([{**HEADER, "theme": {"fg": "#000000", "bg": "#000000", "palette": "#000000:#ffffff"}}], 1, "8 or 16"),
+        ([HEADER, GOOD, b"[1, NaN"], 3, "not JSON"),
+        ([HEADER, GOOD, b'[NaN, "o", "a"]'], 3, "not JSON"),
+        ([HEADER, GOOD, b'[1e999, "o", "a"]'], 3, "not JSON"),
+        ([HEADER, GOOD, b'[1, "o", "\xff"]'], 3, "not UTF-8"),
+        ([HEADER, GOOD, b'[1, "o", "\\ud800"]'], 3, "not JSON"),
+        ([HEADER, b"[" * 5000], 2, "not JSON"),
+        ([HEADER, GOOD, b"", GOOD], 3, "line is empty"),
+        ([HEADER, GOOD, b"# no comments here"], 3, "not JSON"),
+        ([HEADER, {"a": 1}], 2, "array of three"),
+        ([HEADER, [0, "o"]], 2, "array of three"),
+        ([HEADER, ["0", "o", "a"]], 2, "number of seconds"),
+        ([HEADER, [True, "o", "a"]], 2, "number of seconds"),
+        ([HEADER, [-1, "o", "a"]], 2, "negative"),
+        ([HEADER, [2, "o", "a"], [1, "o", "b"]], 3, "before that of the event above"),
+        ([HEADER, [1e8, "o", "a"]], 2, "beyond"),
+        ([HEADER, [0, 1, "a"]], 2, "must be texts"),
+        ([HEADER, [0, "o", None]], 2, "must be texts"),
+        ([HEADER, [0, "q", "a"]], 2, "there are only"),
+        ([HEADER, [0, "x", "0"]], 2, "there are only"),
+        ([HEADER, GOOD, [1, "r", "80"]], 3, "such as 80x24"),
+        ([HEADER, GOOD, [1, "r", "0x24"]], 3, "such as 80x24"),
+        ([HEADER_3, GOOD, [1, "x", "no"]], 3, "exit status"),
+        ([HEADER_3, [-0.1, "o", "a"]], 2, "negative"),
+        ([HEADER, [0, "m", "a"]], 0, "nothing to show"),
+        ([HEADER], 0, "nothing to show"),
+        ([b"SQLite format 3\0"], 0, "ipcviz replay"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(tmp_path, lines, number, words):
+    with pytest.raises(CastError) as error:
+        check_cast(kept(tmp_path, *lines))
+    assert error.value.line == number
+    assert words in error.value.message
+
+
+def test_an_empty_file_and_none(tmp_path):
+    with pytest.raises(CastError, match="empty"):
+        check_cast(kept(tmp_path, end=""))
+    with pytest.raises(CastError, match="No such file"):
+        check_cast(tmp_path / "none")
+
+
+def test_sizes_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("ipcviz.export.reading.LONGEST_LINE", 1000)
+    with pytest.raises(CastError, match="longer") as error:
+        check_cast(kept(tmp_path, HEADER, [0, "o", "x" * 1000]))
+    assert error.value.line == 2
+    monkeypatch.setattr("ipcviz.export.reading.MOST_BYTES", 1000)
+    with pytest.raises(CastError, match="larger"):
+        check_cast(kept(tmp_path, HEADER, *[[0, "o", "x" * 100]] * 20))
+    monkeypatch.setattr("ipcviz.export.reading.MOST_EVENTS", 2)
+    with pytest.raises(CastError, match="more than 2 events"):
+        check_cast(kept(tmp_path, HEADER, GOOD, GOOD, GOOD))
+
+
+def test_what_can_be_played_is_played(tmp_path):
+    path = kept(tmp_path, HEADER, [2, "o", "a"], b"", [1, "o", "b"], [3, "q", ""], [4, "o", "c"], b'[5, "o", "cut o')
+    cast = read_cast(path)
+    assert [(event.t, event.data) for event in cast.events] == [(2.0, "a"), (2.0, "b"), (4.0, "c")]
+    assert "line 7" in cast.trouble
+    with pytest.raises(CastError, match="no 'width'"):
+        read_cast(kept(tmp_path, {"version": 2}, GOOD))

@@ -1,0 +1,168 @@
+"""Names that stay the same from run to run."""
+
+from __future__ import annotations
+
+import re
+from typing import get_args, get_type_hints
+
+import msgspec
+
+from ipcviz.events import (
+    Call,
+    Event,
+    Executed,
+    Forked,
+    Level,
+    ObjectInfo,
+    Opened,
+    Output,
+    Sample,
+    SemaphoreInfo,
+    SemaphoreOp,
+    Sent,
+    SignalDelivered,
+    Started,
+    ThreadCreated,
+    Waiting,
+)
+from ipcviz.export.names import OUTSIDE, PROCESSES, Names
+from ipcviz.model.reduce import reduce
+from ipcviz.model.state import State
+from ipcviz.narrate import narrate
+from tests import fakes
+
+
+def moved(events, by):
+    """The same run as the kernel would number it another time."""
+    text = msgspec.json.encode(list(events)).decode()
+    text = re.sub(r'"(pid|ppid|tid|parent|by|sender|target|ino)":(\d+)', lambda m: f'"{m[1]}":{int(m[2]) + by}', text)
+    text = re.sub(r":\[(\d+)\]", lambda m: f":[{int(m[1]) + by}]", text)
+    text = re.sub(r'"(\d+):(\d+)"', lambda m: f'"{m[1]}:{int(m[2]) + by}"', text)
+    return msgspec.json.decode(text, type=list[Event])
+
+
+def told(events):
+    state, found = State(), []
+    for event in events:
+        before, state = state, reduce(state, event)
+        sentence = narrate(event, before, state)
+        if sentence:
+            found.append(sentence.text)
+    return found
+
+
+def test_two_runs_tell_the_same():
+    for events in (fakes.pipeline(), fakes.sleep_race()):
+        other = moved(events, 7000)
+        assert told(other) != told(events)
+        assert list(Names().all(other)) == list(Names().all(events))
+
+
+def test_the_story_is_the_same_story():
+    """Renamed before or after it is told, it is one story."""
+    events = fakes.pipeline()
+    first = told(Names().all(events))
+    for old, new in zip(told(events), first, strict=True):
+        assert re.sub(r"\d+", "", old) == re.sub(r"\d+", "", new)
+    assert any("cat[" in text for text in first)
+
+
+def test_processes_and_threads_are_numbered_by_birth():
+    names = Names()
+    assert names.tell(Forked(t=0, pid=500, parent=80, how="launched")) == Forked(
+        t=0, pid=1, parent=OUTSIDE, how="launched"
+    )
+    assert names.tell(ThreadCreated(t=0, pid=500, tid=501, by=500)) == ThreadCreated(t=0, pid=1, tid=2, by=1)
+    assert names.tell(Forked(t=0, pid=499, parent=500, by=501)) == Forked(t=0, pid=3, parent=1, by=2)
+    stranger = names.tell(SignalDelivered(t=0, pid=500, tid=500, signo=15, sender=9))
+    assert stranger.sender == OUTSIDE + 1
+    assert names.tell(SignalDelivered(t=0, pid=500, tid=500, signo=15)).sender == 0
+
+
+def test_a_number_that_the_kernel_gives_again_is_another_process():
+    names = Names()
+    names.tell(Forked(t=0, pid=5, parent=0))
+    assert names.tell(Forked(t=1, pid=5, parent=0)).pid == 2
+    assert names.tell(Executed(t=2, pid=5, path="/bin/x")).pid == 2
+
+
+def test_targets_and_arguments_of_calls():
+    names = Names()
+    names.tell(Forked(t=0, pid=700, parent=0))
+    for target, expected in ((700, 1), (-700, -1), (0, 0), (-1, -1)):
+        call = Call(
+            t=1, pid=700, tid=700, name="kill", args={"pid": target, "signal": "SIGTERM"}, effects=(Sent(target, 15),)
+        )
+        found = names.tell(call)
+        assert found.args == {"pid": expected, "signal": "SIGTERM"}
+        assert found.effects[0].target == expected
+    assert names.tell(Call(t=1, pid=700, tid=700, name="wait4", args={"pid": -1}, ret=700)).ret == 1
+    assert names.tell(Call(t=1, pid=700, tid=700, name="read", args={"fd": 3, "count": 700}, ret=700)).ret == 700
+    first = names.tell(Call(t=1, pid=700, tid=700, name="semget", args={"key": 0}, ret=98304))
+    again = names.tell(Call(t=1, pid=700, tid=700, name="semop", args={"id": 98304, "ops": "0-1"}))
+    assert (first.ret, again.args["id"]) == (1, 1)
+
+
+def test_keys_of_what_belongs_together_still_belong_together():
+    names = Names()
+    names.tell(Forked(t=0, pid=9, parent=0))
+    key = names.key
+    assert key("pipe:[100]") == "pipe:[1]"
+    assert key("socket:[100]") == "socket:[1]"
+    assert key("pipe:[50]") == "pipe:[2]"
+    thing = key("2049:777")
+    assert key("sem:2049:777:32") == f"sem:{thing}:32"
+    assert key("futex:2049:777:32") == f"futex:{thing}:32"
+    assert key("sem:vm:9:4096") == "sem:vm:1:4096"
+    assert key("futex:vm:9:4096") == "futex:vm:1:4096"
+    assert key("sysv:98304:2") == "sysv:1:2"
+    assert key("shm:5") == "shm:1"
+    assert key("anon:17") == "anon:1"
+    semaphore = SemaphoreInfo(key="sem:2049:777:32", kind="unnamed", object="2049:777", offset=32)
+    found = names.tell(SemaphoreOp(t=0, pid=9, tid=9, op="wait", semaphore=semaphore)).semaphore
+    assert (found.key, found.object) == (f"sem:{thing}:32", thing)
+    assert names.tell(Waiting(t=0, pid=9, tid=9, call="read", object="pipe:[100]")).object == "pipe:[1]"
+    info = ObjectInfo(key="pipe:[50]", kind="pipe", ino=50, dev=12, peer="socket:[100]")
+    opened = names.tell(Call(t=0, pid=9, tid=9, name="pipe2", effects=(Opened(3, 1, info, "r"),))).effects[0]
+    assert opened.object == ObjectInfo(key="pipe:[2]", kind="pipe", ino=1, dev=1, peer="socket:[1]")
+    assert names.tell(Sample(t=1, levels=(Level(object="pipe:[50]", queued=7),))).levels[0].object == "pipe:[2]"
+
+
+def test_paths():
+    names = Names()
+    names.tell(Forked(t=0, pid=4242, parent=0))
+    assert names.text("/proc/4242/fd/3") == "/proc/1/fd/3"
+    assert names.text("/proc/self/fd") == "/proc/self/fd"
+    assert names.text("/dev/pts/17") == "/dev/pts/1"
+    assert names.text("/tmp/ipcviz-a_b1c2d3/work/fifo") == "/tmp/ipcviz/work/fifo"
+    assert names.text("/tmp/ipcviz-longer-name/x") == "/tmp/ipcviz-longer-name/x"
+    assert names.text("socket:[88]") == "socket:[1]"
+    assert names.text("no 4242 here") == "no 4242 here"
+
+
+def test_what_the_programs_wrote_stays():
+    event = Output(t=0, data=b"/proc/4242 /tmp/ipcviz-a_b1c2d3/")
+    assert Names().tell(event) is event
+    started = Started(t=0, argv=("cat", "/tmp/ipcviz-a_b1c2d3/work/f"))
+    assert Names().tell(started).argv == ("cat", "/tmp/ipcviz/work/f")
+
+
+def fields(kind, seen):
+    for part in (kind, *get_args(kind)):
+        if isinstance(part, type) and issubclass(part, msgspec.Struct) and part not in seen:
+            seen.add(part)
+            for name, hint in get_type_hints(part).items():
+                yield part, name, hint
+                yield from fields(hint, seen)
+        elif part is not kind:
+            yield from fields(part, seen)
+
+
+def test_no_number_of_a_process_is_forgotten():
+    """A field that is called like one is renamed; who adds one under another name adds that name to `PROCESSES`."""
+    seen: set[type] = set()
+    found = [(kind.__name__, name) for kind, name, hint in fields(Event, seen) if hint is int]
+    assert len(found) > 50
+    suspicious = re.compile(r"pid|tid|parent|sender|owner|process|thread|^by$|pgrp|session|leader|tracer|group")
+    forgotten = [(kind, name) for kind, name in found if suspicious.search(name) and name not in PROCESSES]
+    assert forgotten == []
