@@ -52,6 +52,8 @@ class Feed:
         """Events that wait to be taken in because a frame's time was up."""
         self.recorder: TraceWriter | None = None
         """Keeps what comes in, if it can be kept."""
+        self.by_role = False
+        """Whether processes are called by their roles in the scenario, where they have one."""
         self.troubles: list[Trouble] = []
         """What the tracer could not do, in its own words; at most a hundred."""
         self._clock = clock
@@ -129,6 +131,8 @@ class Feed:
         if self._story is not None:
             self._story.feed(event, before, after)
             after = self._name(after, self._story.labels)
+            if self.by_role:
+                after = self._cast(after, self._story.roles)
         self.state = after
         if self._origin is None or self._clock() - self._origin < event.t:
             self._origin = self._clock() - event.t
@@ -165,6 +169,21 @@ class Feed:
         if objects is state.objects and semaphores is state.semaphores:
             return state
         return replace(state, objects=objects, semaphores=semaphores)
+
+    @staticmethod
+    def _cast(state: State, roles: dict[int, str]) -> State:
+        """The state with the processes called by their roles."""
+        processes = state.processes
+        for pid, role in roles.items():
+            process = processes.get(pid)
+            if process is not None and process.name != role:
+                processes = processes.set(pid, replace(process, name=role))
+        return state if processes is state.processes else replace(state, processes=processes)
+
+    def put_out(self) -> None:
+        """Nothing is marked as changed any more: what comes next is a step of its own."""
+        self._lit.clear()
+        self._ghosts.clear()
 
     def _sampled(self, event: Sample, before: State) -> None:
         for level in event.levels:

@@ -1,18 +1,44 @@
-"""`ipcviz check`: whether a folder is a scenario."""
+"""`ipcviz check`: whether a folder is a scenario, or a file a cast that every player takes."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
+from ipcviz.export import CastError, check_cast
 from ipcviz.scenario import ScenarioError, load, missing
 
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=str))
 def check(*, path: str) -> None:
-    """Check the scenario in the folder PATH: keys, names, programs. Exit status 2 if something is wrong."""
+    """Check the scenario in the folder PATH (keys, names, programs), or the cast in the file PATH (asciicast 2 or 3).
+
+    Exit status 0 if nothing wrong was found, else 2 and one sentence; for a cast it names the line.
+    """
+    if os.path.isfile(path):
+        _check_cast(path)
+    else:
+        _check_scenario(path)
+
+
+def _check_cast(path: str) -> None:
+    try:
+        cast = check_cast(path)
+    except CastError as error:
+        click.echo(f"ipcviz: {path}{f', line {error.line}' if error.line else ''}: {error.message}.", err=True)
+        sys.exit(2)
+    markers = sum(event.code == "m" for event in cast.events)
+    chapters = f"{markers:,} chapters" if markers else "no chapters"
+    click.echo(
+        f"{path}: asciicast {cast.version}, {cast.width}x{cast.height}, {cast.duration:,.1f} s, {chapters}: "
+        "nothing wrong found."
+    )
+
+
+def _check_scenario(path: str) -> None:
     try:
         scenario = load(path)
     except ScenarioError as error:

@@ -18,8 +18,10 @@ COMMANDS: Final = {
     "attach": ("ipcviz.cli.attach:attach", "Watch processes that run already."),
     "trace": ("ipcviz.cli.trace:trace", "Run a command without a screen and write a trace."),
     "replay": ("ipcviz.cli.replay:replay", "Show a kept trace, or a stream of JSON lines."),
+    "record": ("ipcviz.cli.record:record", "Write a cast of a scenario or a trace; no terminal is needed."),
+    "play": ("ipcviz.cli.play:play", "Play a cast in the terminal, forward and back by chapters."),
     "list": ("ipcviz.cli.list:list_scenarios", "List the scenarios."),
-    "check": ("ipcviz.cli.check:check", "Check the scenario in a folder."),
+    "check": ("ipcviz.cli.check:check", "Check the scenario in a folder, or a cast."),
     "new": ("ipcviz.cli.new:new", "Make a new scenario in a folder."),
     "bench": ("ipcviz.cli.bench:bench", "Measure what watching costs here."),
 }

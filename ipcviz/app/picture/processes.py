@@ -45,7 +45,7 @@ def completed(d: Draft, node: Node) -> Node:
     process = d.processes[int(node.select[1])]
     lines = list(node.lines)
     role = d.roles.get(process.pid, "")
-    if role:
+    if role and role != process.name:
         lines.append(Line(visible(role), "strong"))
     lines.extend(words.pending_lines(d.state, process))
     if len(process.threads) > 1:

@@ -147,6 +147,8 @@ class LiveScreen(Screen[None]):
         self.chosen_object = ""
         self._peeked = ""
         self._draw_again = 0.0
+        self.patient = False
+        """Whether everything is drawn every time, whatever it costs: for pictures that are kept."""
         self._drawn_pid = 0
 
     def compose(self) -> ComposeResult:
@@ -205,7 +207,7 @@ class LiveScreen(Screen[None]):
     def _draw(self, picture: Picture, view: View) -> None:
         """Have the picture drawn; one that costs much is drawn less often, so that the keys go on working."""
         began = time.perf_counter()
-        if began < self._draw_again and not view.state.finished:
+        if began < self._draw_again and not (view.state.finished or self.patient):
             return
         picture.lit = view.lit
         picture.roles = view.roles

@@ -1,0 +1,59 @@
+"""What the screen shows, as rows of text with colours: the frames of a cast."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from rich.console import Console
+from textual._context import visible_screen_stack
+from textual.app import App
+from textual.strip import Strip
+from textual.theme import Theme
+
+from ipcviz.export import Look
+
+_ANSI = (
+    *("#1C232B", "#E8793A", "#29B98A", "#E69F00", "#56B4E9", "#CC79A7", "#7CC7F2", "#E4E4E4"),
+    *("#4A5866", "#F29A66", "#5BD3AC", "#F0E442", "#8CCBF0", "#E0A3C4", "#A9DBF7", "#FFFFFF"),
+)
+"""The sixteen colours for players that want them; frames name theirs in full."""
+
+
+def strips_of(app: App[Any]) -> list[Strip]:
+    """The rows of the screen as they are composed now, whether or not a terminal has shown them yet.
+
+    The one place that uses what Textual keeps for itself; `App.export_screenshot` does the same, but would also make
+    the terminal believe that it is up to date.
+    """
+    token = visible_screen_stack.set(app._background_screens)
+    try:
+        return app.screen._compositor.render_strips()
+    finally:
+        visible_screen_stack.reset(token)
+
+
+def frame_of(app: App[Any]) -> list[str]:
+    """The rows of the screen with their colours, the same in whatever environment and terminal we run."""
+    width, height = app.size
+    console = Console(
+        width=width,
+        height=height,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
+        legacy_windows=False,
+        no_color=False,
+        _environ={},
+    )
+    return [strip.simplify().discard_meta().render(console) for strip in strips_of(app)]
+
+
+def texts_of(app: App[Any]) -> list[str]:
+    """The rows of the screen as plain text."""
+    return [strip.text for strip in strips_of(app)]
+
+
+def look_of(theme: Theme) -> Look:
+    """The colours of the terminal around a theme."""
+    return Look(fg=theme.foreground or "#E4E4E4", bg=theme.background or "#101418", palette=_ANSI)

@@ -1,0 +1,232 @@
+"""`ipcviz record`: a scenario or a trace as a cast; no terminal is needed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import click
+
+from ipcviz.cli.words import planned
+from ipcviz.model.query import living
+from ipcviz.scenario import Scenario, ScenarioError, Story, find, prepare, read_schedule, read_settings
+from ipcviz.scenario.format import Value
+from ipcviz.scenario.kept import meta_of, scenario_of, sources_of
+from ipcviz.scenario.workplace import workplace
+from ipcviz.session.errors import SessionError
+from ipcviz.trace import TraceError, TraceReader, TraceWriter
+
+if TYPE_CHECKING:
+    from ipcviz.app.casting import Made, Wanted
+
+LEAST: Final = (40, 10)
+MOST: Final = (400, 120)
+
+
+@click.command()
+@click.option("-o", "--output", metavar="FILE", required=True, help="Where to; by convention its name ends in .cast.")
+@click.option("--size", metavar="COLUMNSxROWS", default="80x24", show_default=True, help="The size of the screen.")
+@click.option("--hold", type=float, default=2.0, show_default=True, metavar="SECONDS", help="How long a step is shown.")
+@click.option("--theme", type=click.Choice(["dark", "light"]), default="dark", show_default=True, help="Colours.")
+@click.option("--steps", metavar="A-B", default="", help="Only these steps, counted from 1: 10-40, 10-, -40 or 10.")
+@click.option("--schedule", metavar="NAME|FILE", help="Step a scenario in this order: one of its own, or a file.")
+@click.option("--live", is_flag=True, help="Let a scenario run by itself, and show every operation afterwards.")
+@click.option("--variant", metavar="NAME", help="The way to run a scenario; 'ipcviz list' shows them.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A scenario's parameter; may be repeated.")
+@click.argument("source", metavar="SCENARIO|TRACE")
+def record(
+    *,
+    output: str,
+    size: str,
+    hold: float,
+    theme: str,
+    steps: str,
+    schedule: str | None,
+    live: bool,
+    variant: str | None,
+    settings: tuple[str, ...],
+    source: str,
+) -> None:
+    """Write a cast: a whole picture for each step, each step a chapter, for 'ipcviz play' and every asciicast player.
+
+    A scenario is run for it, by name or folder, one operation at a time; a trace of 'ipcviz trace' or 'ipcviz run
+    --save' is shown as it was. The same trace makes the same bytes.
+    """
+    columns, rows = _size(size)
+    first, last = _steps(steps)
+    if not 0.1 <= hold <= 3600:
+        raise click.UsageError("--hold takes 0.1 to 3600 seconds.")
+    if schedule and live:
+        raise click.UsageError("--schedule is for stepping, and --live is not: choose one.")
+    options = Options(variant, settings, schedule, live)
+    try:
+        with _trace_of(source, options) as trace, TraceReader(trace) as reader:
+            _plain_environment()
+            from ipcviz.app.casting import Wanted
+
+            wanted = Wanted(width=columns, height=rows, hold=hold, theme=theme, first=first, last=last)
+            _tell(_write(reader, output, wanted, source), output)
+    except (ScenarioError, TraceError, SessionError) as error:
+        click.echo(f"ipcviz: {error.message}", err=True)
+        sys.exit(2)
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
+    size = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not all(least <= number <= most for least, number, most in zip(LEAST, size, MOST, strict=True)):
+        least, most = ("x".join(map(str, limit)) for limit in (LEAST, MOST))
+        raise click.UsageError(f"--size takes COLUMNSxROWS from {least} to {most}, such as 80x24.")
+    return size
+
+
+def _steps(text: str) -> tuple[int, int]:
+    """First and last step, the last 0 for the end."""
+    found = re.fullmatch(r"(\d{0,9})(-?)(\d{0,9})", text)
+    if found is None or (text and not (found[1] or found[3])):
+        raise click.UsageError("--steps takes numbers from 1: 10-40, 10-, -40 or 10.")
+    first = int(found[1] or 1)
+    last = int(found[3] or 0) if found[2] or not text else first
+    if first < 1 or (last and last < first) or (found[3] and not last):
+        raise click.UsageError("--steps takes numbers from 1, the smaller one first.")
+    return first, last
+
+
+class Options(NamedTuple):
+    """How a scenario is to be run for its cast."""
+
+    variant: str | None = None
+    settings: tuple[str, ...] = ()
+    schedule: str | None = None
+    live: bool = False
+
+
+class Fresh(NamedTuple):
+    """A scenario that is to be run."""
+
+    scenario: Scenario
+    variant: str | None
+    settings: Mapping[str, Value]
+    schedule: str | None
+    live: bool
+
+
+@contextlib.contextmanager
+def _trace_of(source: str, options: Options) -> Iterator[str]:
+    """The trace to show: the one named, or that of a fresh run, which is removed afterwards."""
+    if os.path.isfile(source):
+        if any(options):
+            raise click.UsageError("--variant, --set, --schedule and --live are for scenarios, not for a trace.")
+        yield source
+        return
+    try:
+        scenario = find(source)
+    except ScenarioError as error:
+        raise ScenarioError(f"{error.message} There is no trace of that name either.") from None
+    with workplace() as place:
+        path = str(place / "trace.ipcviz")
+        settings = read_settings(options.settings)
+        _run(Fresh(scenario, options.variant, settings, options.schedule, options.live), path)
+        yield path
+
+
+def _run(fresh: Fresh, path: str) -> None:
+    """Run a scenario without a screen, and keep all that it does."""
+    from ipcviz.session.driver import TURNS, Driver
+    from ipcviz.session.live import LiveSession
+    from ipcviz.tracer.config import LaunchConfig
+
+    scenario = fresh.scenario
+    order, plan = read_schedule(fresh.schedule, scenario) if fresh.schedule else (TURNS, None)
+    variant, values = planned(scenario, fresh.variant, fresh.settings, plan)
+    with prepare(scenario, variant, values) as launch:
+        meta = {
+            "title": f"{scenario.name} ({launch.variant})",
+            "argv": json.dumps(launch.argv),
+            **meta_of(scenario),
+        }
+        writer = TraceWriter(path, meta=meta, sources=sources_of(scenario))
+        session = LiveSession(LaunchConfig(argv=launch.argv, cwd=launch.cwd, terminal=True, hold=not fresh.live))
+        driver = Driver(session, order, Story(scenario))
+        try:
+            session.start()
+            while not session.finished and not (driver.over and living(driver.state)):
+                session.wait(0.5)
+                events = session.drain()
+                writer.add(events)
+                if not fresh.live:
+                    driver.take(events)
+        finally:
+            # What still ran is ended here, by us: that is no part of the story.
+            session.close()
+            writer.close()
+    if writer.trouble:
+        raise TraceError(f"The run can't be kept, so there is nothing to show: {writer.trouble}.")
+    if driver.departed:
+        click.echo(f"ipcviz: {driver.departed} The cast shows what was done until then.", err=True)
+
+
+def _plain_environment() -> None:
+    """Before Textual is imported: nothing in the environment changes how things look."""
+    for name in list(os.environ):
+        if name.startswith("TEXTUAL") or name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
+            del os.environ[name]
+    os.environ.update(
+        TERM="xterm-256color", COLORTERM="truecolor", TEXTUAL_COLOR_SYSTEM="truecolor", TEXTUAL_ANIMATIONS="none"
+    )
+
+
+def _write(reader: TraceReader, output: str, wanted: Wanted, source: str) -> Made:
+    """Write the cast beside its place, and put it there when it is complete."""
+    from ipcviz.app.casting import make_cast
+
+    if not reader.last:
+        raise TraceError(f"{reader.path} holds no events: its writer was ended before the first one.")
+    title = reader.meta.get("title") or shlex.join(reader.argv) or os.path.basename(source)
+    target = Path(output)
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", suffix=target.name[-40:], delete=False) as file:
+            try:
+                made = make_cast(
+                    reader.events, file, wanted, title=title, argv=reader.argv, scenario=scenario_of(reader.meta)
+                )
+                if not made.shown:
+                    beyond = f" from {wanted.first} on" if made.steps else ""
+                    raise TraceError(f"{source} has {made.steps or 'no'} steps: there is nothing to show{beyond}.")
+                os.fchmod(file.fileno(), 0o666 & ~_umask())
+                file.flush()
+                os.replace(file.name, target)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise TraceError(f"{output} can't be written: {error.strerror}.") from None
+    return made
+
+
+def _umask() -> int:
+    before = os.umask(0o077)
+    os.umask(before)
+    return before
+
+
+def _tell(made: Made, output: str) -> None:
+    """Say what is in it, and how to get what is not."""
+    count = f"{len(made.shown):,} of {made.steps:,} steps" if made.steps > 1 else "1 step"
+    click.echo(f"{output}: {count}; 'ipcviz play {shlex.quote(output)}' shows it.")
+    if made.left_out:
+        click.echo(
+            f"ipcviz: there was no room for all: {made.left_out:,} steps that repeat others are left out; "
+            "--steps A-B takes all of a part.",
+            err=True,
+        )
+    if made.rest:
+        click.echo(f"ipcviz: the cast is full: '--steps {made.rest}-' goes on where it ends.", err=True)
