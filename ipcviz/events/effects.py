@@ -158,11 +158,42 @@ class Filed(Effect, tag="filed", frozen=True):
 
 
 class Timer(Effect, tag="timer", frozen=True):
-    """A timer that will send `signo` was armed for `seconds` from now; 0 seconds disarms it."""
+    """A timer that will send `signo` was armed for `seconds` from now; 0 seconds disarms it.
+
+    Attributes:
+        signo: The signal; 0 for one of timer_create's, whose signal was said when it was made.
+        seconds: Until it expires first.
+        interval: Between expirations after that; 0 if it is the last.
+        id: Number of a POSIX timer; -1 for alarm and setitimer, of which each process has one for each signal.
+        clock: What it counts, if that is not real time: `CPU time`.
+        change: Whether it was armed (or disarmed), or made (timer_create) or removed (timer_delete).
+    """
 
     signo: int
     seconds: float
     interval: float = 0.0
+    id: int = -1
+    clock: str = ""
+    change: Literal["set", "made", "removed"] = "set"
+
+
+class Grouped(Effect, tag="grouped", frozen=True):
+    """A process's group, session or terminal, or that terminal's foreground group, changed.
+
+    That is by setsid(2), setpgid(2), or ioctl_tty(2): TIOCSCTTY, TIOCNOTTY, TIOCSPGRP.
+    """
+
+    pid: int
+    pgrp: int
+    session: int
+    tty: int = 0
+    foreground: int = 0
+
+
+class Subreaper(Effect, tag="subreaper", frozen=True):
+    """The process gets the orphans among its descendants from now on, or no longer (prctl(2))."""
+
+    enabled: bool
 
 
 class Locks(Effect, tag="locks", frozen=True):
@@ -202,6 +233,8 @@ AnyEffect = (
     | NameRemoved
     | Filed
     | Timer
+    | Grouped
+    | Subreaper
     | Locks
     | Uses
     | WorkingDirectory

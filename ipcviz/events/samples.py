@@ -129,6 +129,8 @@ class ProcessSample(Struct, frozen=True):
     pgrp: int = 0
     session: int = 0
     tty: int = 0
+    foreground: int = 0
+    """Foreground process group of the controlling terminal (tpgid); 0 if it has none."""
     user_time: float = 0.0
     system_time: float = 0.0
     rss: int = 0
@@ -146,6 +148,51 @@ class ProcessSample(Struct, frozen=True):
     ignored: int = 0
     caught: int = 0
     threads: tuple[ThreadSample, ...] = ()
+
+
+class PosixTimer(Struct, frozen=True):
+    """A timer that a process has made (timer_create(2)), as /proc/PID/timers shows it: not whether it is armed.
+
+    Attributes:
+        id: The kernel's number for it.
+        signo: The signal that it sends.
+        clock: `CLOCK_MONOTONIC`, ...
+        notify: It sends one; false for one that is only asked (SIGEV_NONE).
+        tid: The thread that is to get it; 0 for the process.
+    """
+
+    id: int
+    signo: int
+    clock: str = ""
+    notify: bool = True
+    tid: int = 0
+
+
+class Surroundings(Struct, frozen=True):
+    """What of a process is read rarely.
+
+    Attributes:
+        pid: The process.
+        namespaces: Which of its namespaces are not ours: `pid`, `net`, `mnt`, `ipc`, `user`.
+        inner: Its ids in PID namespaces within ours, outermost first.
+        timers: Its POSIX timers.
+    """
+
+    pid: int
+    namespaces: tuple[str, ...] = ()
+    inner: tuple[int, ...] = ()
+    timers: tuple[PosixTimer, ...] = ()
+
+
+class Orphan(Struct, frozen=True):
+    """A child that a process left behind when it ended: the kernel has given it to a reaper (prctl(2)).
+
+    `name` is the reaper's, which may be no process that is watched.
+    """
+
+    pid: int
+    reaper: int
+    name: str = ""
 
 
 class TableEntry(Struct, frozen=True):

@@ -14,10 +14,12 @@ from ipcviz.events.samples import (
     Level,
     MapEntry,
     MemorySample,
+    Orphan,
     PagesSample,
     ProcessSample,
     SemaphoreInfo,
     SemaphoreLevel,
+    Surroundings,
     TableEntry,
 )
 from ipcviz.events.stepping import Held, Poised, Released, Settled, Stepped
@@ -111,6 +113,7 @@ class Exited(Base, tag="exited", frozen=True):
     """A process ended: by exit(`code`), or by a signal (`signo` not 0). It is a zombie until its parent waits.
 
     `unknown`: how it ended is not known, since it was only sampled and was gone at the next look.
+    `orphans`: its children that still live, and who has them now.
     """
 
     pid: int
@@ -118,6 +121,7 @@ class Exited(Base, tag="exited", frozen=True):
     signo: int = 0
     core: bool = False
     unknown: bool = False
+    orphans: tuple[Orphan, ...] = ()
 
 
 class Reaped(Base, tag="reaped", frozen=True):
@@ -241,6 +245,8 @@ class SignalDelivered(Base, tag="signal-delivered", frozen=True):
         action: What it does: `handler`, `ignore`, `terminate`, `core`, `stop`, `continue`.
         address: Fault address, for SIGSEGV, SIGBUS and the like.
         interrupted: Name of the call that it cut short; empty if none.
+        timer: Number of the POSIX timer that sent it (SI_TIMER); -1 if none did.
+        overrun: How often that timer has expired since without a signal of its own.
         fault: What lies at that address, for SIGSEGV and SIGBUS that the processor raised.
     """
 
@@ -253,6 +259,8 @@ class SignalDelivered(Base, tag="signal-delivered", frozen=True):
     address: int = 0
     interrupted: str = ""
     value: int = 0
+    timer: int = -1
+    overrun: int = 0
     fault: Fault | None = None
 
 
@@ -321,6 +329,7 @@ class Sample(Base, tag="sample", frozen=True):
     pages: tuple[PagesSample, ...] = ()
     memory: tuple[MemorySample, ...] = ()
     notifiers: tuple[Notifier, ...] = ()
+    surroundings: tuple[Surroundings, ...] = ()
 
 
 class Coverage(Base, tag="coverage", frozen=True):

@@ -15,6 +15,7 @@ from ipcviz.events import (
     Disposition,
     Duplicated,
     Filed,
+    Grouped,
     Identified,
     Locks,
     MapEntry,
@@ -28,6 +29,7 @@ from ipcviz.events import (
     Protected,
     Sent,
     StatusFlags,
+    Subreaper,
     Timer,
     Unmapped,
     Uses,
@@ -35,12 +37,13 @@ from ipcviz.events import (
 )
 from ipcviz.model import knowledge, ledger
 from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.families import take_group
 from ipcviz.model.folders import forget_reused, take_filed, take_listing, take_opening
 from ipcviz.model.locks import take_locks
 from ipcviz.model.memory import forget_range, protected, without
 from ipcviz.model.queues import RECEIVES, forget_queue, message_bytes, take_use
 from ipcviz.model.signals import take_sent
-from ipcviz.model.state import ArmedTimer, Descriptor, Handling, OpenFile, Process
+from ipcviz.model.state import POSIX, ArmedTimer, Descriptor, Handling, OpenFile, Process
 
 replace = msgspec.structs.replace
 
@@ -290,13 +293,32 @@ def _name_removed(draft: Draft, event: Call, effect: NameRemoved) -> None:
 
 
 def _timer(draft: Draft, event: Call, effect: Timer) -> None:
-    key = (event.pid, effect.signo)
-    if effect.seconds > 0:
-        armed = ArmedTimer(signo=effect.signo, due=event.t + effect.seconds, interval=effect.interval)
-        draft.timers = draft.timers.set(key, armed)
-    elif key in draft.timers:
-        draft.timers = draft.timers.delete(key)
-    draft.note("signal", event.pid, effect.signo)
+    key = (event.pid, POSIX + effect.id if effect.id >= 0 else effect.signo)
+    known = draft.timers.get(key)
+    signo = effect.signo or (known.signo if known is not None else 0)
+    if effect.change == "removed" or (effect.change == "set" and effect.seconds <= 0 and effect.id < 0):
+        if known is not None:
+            draft.timers = draft.timers.delete(key)
+    else:
+        clock = effect.clock or (known.clock if known is not None else "")
+        timer = ArmedTimer(
+            signo=signo,
+            due=effect.seconds if clock else event.t + effect.seconds,
+            interval=effect.interval,
+            id=effect.id,
+            clock=clock,
+            armed=effect.seconds > 0,
+        )
+        draft.timers = draft.timers.set(key, timer)
+    draft.note("signal", event.pid, signo)
+
+
+def _grouped(draft: Draft, event: Call, effect: Grouped) -> None:
+    take_group(draft, effect)
+
+
+def _subreaper(draft: Draft, event: Call, effect: Subreaper) -> None:
+    draft.put_process(replace(draft.process(event.pid), subreaper=effect.enabled))
 
 
 def _uses(draft: Draft, event: Call, effect: Uses) -> None:
@@ -329,6 +351,8 @@ _TAKE: Final[dict[type, Callable[[Draft, Call, Any], None]]] = {
     NameCreated: _name_created,
     NameRemoved: _name_removed,
     Filed: take_filed,
+    Grouped: _grouped,
+    Subreaper: _subreaper,
     Timer: _timer,
     Locks: _locks,
     Uses: _uses,

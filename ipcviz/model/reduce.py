@@ -119,6 +119,10 @@ def _forked(draft: Draft, event: Forked) -> None:
             born=event.t,
             handling=parent.handling if inherits and parent else Process(pid=0).handling,
             full=parent.full if inherits and parent else True,
+            pgrp=parent.pgrp if inherits and parent else 0,
+            session=parent.session if inherits and parent else 0,
+            tty=parent.tty if inherits and parent else 0,
+            foreground=parent.foreground if inherits and parent else 0,
             lineage=lineage,
             ring=parent.ring if inherits and parent else False,
         )
@@ -223,6 +227,10 @@ def _exited(draft: Draft, event: Exited) -> None:
     for pid, signo in list(draft.timers):
         if pid == event.pid:
             draft.timers = draft.timers.delete((pid, signo))
+    for orphan in event.orphans:
+        child = draft.processes.get(orphan.pid)
+        if child is not None:
+            draft.put_process(replace(child, parent=orphan.reaper))
     draft.put_process(
         replace(
             process,
@@ -387,6 +395,10 @@ def _sample(draft: Draft, event: Sample) -> None:
         )
     for notifier in event.notifiers:
         take_notifier(draft, notifier)
+    for surroundings in event.surroundings:
+        found_process = draft.processes.get(surroundings.pid)
+        if found_process is not None and found_process.fate == "alive":
+            draft.put_process(replace(found_process, surroundings=surroundings))
     for locks in event.locks:
         take_locks(draft, locks)
     for futex in event.futexes:
@@ -404,6 +416,10 @@ def _sample(draft: Draft, event: Sample) -> None:
                 parent=sampled.ppid or process.parent,
                 name=sampled.name or process.name,
                 handling=seen_handling(process.handling, sampled),
+                pgrp=sampled.pgrp or process.pgrp,
+                session=sampled.session or process.session,
+                tty=sampled.tty,
+                foreground=sampled.foreground,
             )
         )
         for line in sampled.threads:

@@ -7,7 +7,7 @@ import msgspec
 
 from ipcviz.events import HandlerReturned, ProcessSample, Sent, SignalDelivered
 from ipcviz.model.draft import Draft
-from ipcviz.model.state import SENT_KEPT, Handling, SignalSent
+from ipcviz.model.state import POSIX, SENT_KEPT, Handling, SignalSent
 
 replace = msgspec.structs.replace
 
@@ -65,13 +65,7 @@ def take_delivery(draft: Draft, event: SignalDelivered) -> None:
         ):
             draft.sent = (*draft.sent[:index], replace(record, delivered=event.t), *draft.sent[index + 1 :])
             break
-    timer = draft.timers.get((event.pid, event.signo))
-    if timer is not None and not event.sender:
-        if timer.interval:
-            timer = replace(timer, due=draft.t + timer.interval)
-            draft.timers = draft.timers.set((event.pid, event.signo), timer)
-        else:
-            draft.timers = draft.timers.delete((event.pid, event.signo))
+    _expired(draft, event)
     thread = draft.thread(event.tid, event.pid)
     bit = 1 << (event.signo - 1)
     thread = replace(thread, pending=thread.pending & ~bit)
@@ -85,6 +79,21 @@ def take_delivery(draft: Draft, event: SignalDelivered) -> None:
         )
     draft.put_thread(thread)
     draft.note("signal", event.pid, event.signo)
+
+
+def _expired(draft: Draft, event: SignalDelivered) -> None:
+    """A signal that a timer sent: the timer goes on, or is over."""
+    key = (event.pid, POSIX + event.timer if event.timer >= 0 else event.signo)
+    timer = draft.timers.get(key)
+    if timer is None or event.sender:
+        return
+    if timer.interval:
+        due = timer.interval if timer.clock else draft.t + timer.interval
+        draft.timers = draft.timers.set(key, replace(timer, due=due))
+    elif timer.id >= 0:
+        draft.timers = draft.timers.set(key, replace(timer, armed=False))
+    else:
+        draft.timers = draft.timers.delete(key)
 
 
 def seen_handling(known: Dispositions, sampled: ProcessSample) -> Dispositions:

@@ -26,6 +26,7 @@ from ipcviz.events import (
     SemaphoreInfo,
     SignalDelivered,
     Started,
+    Surroundings,
 )
 from ipcviz.model.channels import Channel, Read
 
@@ -112,6 +113,12 @@ class Process(Value, frozen=True):
         full: Whether its data calls are all traced; if not, its figures are samples.
         calls: Traced calls so far.
         ring: It has an io_uring: bytes may move without a call of its own.
+        pgrp: Its process group.
+        session: Its session.
+        tty: Device number of its controlling terminal, as /proc/PID/stat has it; 0 if it has none.
+        foreground: The foreground process group of that terminal; 0 if there is none.
+        subreaper: It was seen to ask for the orphans among its descendants.
+        surroundings: Its namespaces and POSIX timers; None before the first look.
         fault: The last invalid memory access of its threads (SIGSEGV, SIGBUS); None if there was none.
         lineage: Its place in the family, the same in every run of the same schedule: `1` for the command, `1.2` for
             its second child.
@@ -140,6 +147,12 @@ class Process(Value, frozen=True):
     calls: int = 0
     ring: bool = False
     fault: SignalDelivered | None = None
+    pgrp: int = 0
+    session: int = 0
+    tty: int = 0
+    foreground: int = 0
+    subreaper: bool = False
+    surroundings: Surroundings | None = None
     lineage: str = ""
     children: int = 0
     made_threads: int = 1
@@ -309,11 +322,23 @@ class SignalSent(Value, frozen=True):
 
 
 class ArmedTimer(Value, frozen=True):
-    """A timer of a process that will send a signal."""
+    """A timer of a process that will send a signal.
+
+    Attributes:
+        signo: Which.
+        due: When, in session seconds; after so many seconds of CPU time, if that is its clock.
+        interval: Seconds between expirations after that one; 0 if it is the last.
+        id: Number of a POSIX timer (timer_create); -1 for alarm and setitimer.
+        clock: What it counts, if that is not real time: `CPU time`.
+        armed: It will expire; a POSIX timer is made first and armed later.
+    """
 
     signo: int
     due: float
     interval: float = 0.0
+    id: int = -1
+    clock: str = ""
+    armed: bool = True
 
 
 class State(Value, frozen=True):
@@ -341,7 +366,7 @@ class State(Value, frozen=True):
         keep_ledger: Whether these two are kept: the tracer has no use for them.
         sent: The latest sendings of signals, oldest first, at most `SENT_KEPT`.
         delivered: The latest deliveries, oldest first, at most `SENT_KEPT`.
-        timers: Armed timers by (pid, signo).
+        timers: Timers by (pid, signo); those of timer_create by (pid, `POSIX` + id).
         labels: How many labels of each letter were given out.
         command_code: The launched command's exit status, None while it runs.
         command_signal: The signal that ended it, 0 if none did.
@@ -387,6 +412,9 @@ class State(Value, frozen=True):
     moving: int = 0
     changed: tuple[tuple[str | int, ...], ...] = ()
 
+
+POSIX = 1000
+"""Added to the number of a POSIX timer, where timers are told apart by their signals."""
 
 SENT_KEPT = 200
 """How many sendings and deliveries a state remembers."""

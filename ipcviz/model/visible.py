@@ -18,11 +18,20 @@ ENDS: Final = frozenset({"exit_group", "execve", "execveat", "fork", "vfork", "c
 _ALWAYS: Final = ENDS | frozenset(
     {
         # Who is there.
-        *("wait4", "waitid", "setsid", "setpgid", "unshare", "pidfd_open", "pidfd_getfd"),
+        *("wait4", "waitid", "setsid", "setpgid", "unshare", "setns", "prctl", "pidfd_open", "pidfd_getfd"),
         # New means of communication.
         *("pipe", "pipe2", "socketpair", "socket", "bind", "listen", "accept", "accept4", "connect", "shutdown"),
         *("eventfd", "eventfd2", "epoll_create", "epoll_create1", "timerfd_create", "timerfd_settime", "signalfd"),
-        *("signalfd4", "inotify_init", "inotify_init1", "inotify_add_watch", "memfd_create", "mq_open", "mq_unlink"),
+        *(
+            "signalfd4",
+            "inotify_init",
+            "inotify_init1",
+            "inotify_add_watch",
+            "inotify_rm_watch",
+            "memfd_create",
+            "mq_open",
+            "mq_unlink",
+        ),
         *("shmget", "shmat", "shmdt", "shmctl", "semget", "semctl", "msgget", "msgctl", "mq_notify"),
         # Messages, semaphores, locks.
         *("semop", "semtimedop", "msgsnd", "msgrcv", "mq_timedsend", "mq_timedreceive", "flock"),

@@ -13,6 +13,7 @@ from ipcviz.events import (
     Disposition,
     Duplicated,
     Filed,
+    Grouped,
     Locks,
     Mapped,
     Mask,
@@ -22,6 +23,7 @@ from ipcviz.events import (
     Protected,
     Sent,
     StatusFlags,
+    Subreaper,
     Timer,
     Unmapped,
     Uses,
@@ -32,6 +34,8 @@ from ipcviz.model.calls import MOVES, READS, WRITES
 from ipcviz.model.noise import is_noise
 from ipcviz.model.queues import RECEIVES, SENDS
 from ipcviz.model.state import Object, State
+from ipcviz.narrate.families import SPECIAL as FAMILY_CALLS
+from ipcviz.narrate.families import grouped, subreaper, timer
 from ipcviz.narrate.folders import SPECIAL as FOLDER_CALLS
 from ipcviz.narrate.folders import filed, opening
 from ipcviz.narrate.locks import locking, lost_by_close
@@ -273,6 +277,7 @@ _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
     "epoll_pwait2": _ready,
     **SPECIAL,
     **FOLDER_CALLS,
+    **FAMILY_CALLS,
 }
 
 _FAILING: Final = frozenset(
@@ -354,11 +359,11 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
         case NameRemoved():
             return f"removed the name {effect.path}", STEP, "name", (effect.object,) if effect.object else ()
         case Timer():
-            name = signal_name(effect.signo)
-            if not effect.seconds:
-                return f"disarmed its timer for {name}", STEP, "signal", ()
-            again = f", and again every {effect.interval:g} s" if effect.interval else ""
-            return f"armed a timer: {name} in {effect.seconds:g} s{again}", TURN, "signal", ()
+            return timer(event, effect, before, after)
+        case Grouped():
+            return grouped(event, effect, before, after)
+        case Subreaper():
+            return subreaper(effect)
         case Locks() | Uses():
             return None
         case WorkingDirectory():

@@ -35,6 +35,7 @@ from ipcviz.events import (
 from ipcviz.model import query
 from ipcviz.model.state import State
 from ipcviz.narrate.calls import narrate_call
+from ipcviz.narrate.families import adopted
 from ipcviz.narrate.locks import released_by_exit
 from ipcviz.narrate.memory import fault_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
@@ -110,6 +111,9 @@ def _exited(event: Exited, before: State, after: State) -> Sentence:
             text += f": {fault_words(before, process.fault)}"
     else:
         text = f"{subject} exited with status {event.code}"
+    orphans = adopted(event.orphans, after)
+    if orphans:
+        text += f"; {orphans}"
     keys = _left_without(before, after, event.pid) | released_by_exit(event.pid, before, after)
     if keys:
         text += f": {', '.join(keys.values())}"
@@ -204,7 +208,9 @@ def _delivered(event: SignalDelivered, before: State, after: State) -> Sentence:
     if event.code in _CHILD and event.sender:
         source = f" ({who(after, event.sender)} {_CHILD[event.code]})"
     elif event.code == "SI_TIMER" or (event.signo == 14 and not event.sender):
-        source = " from its timer"
+        source = f" from its timer{f' {event.timer}' if event.timer >= 0 else ''}"
+        if event.overrun:
+            source += f", which expired {event.overrun:,} time{'s' if event.overrun > 1 else ''} more meanwhile,"
     elif event.sender:
         source = f" from {who(after, event.sender)}"
     elif event.fault is not None:

@@ -41,6 +41,7 @@ from ipcviz.tracer.calls import (
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import Word, decode_arguments, taken, watched
 from ipcviz.tracer.effects import Effects, Returned
+from ipcviz.tracer.family_looks import AFTER as RARE
 from ipcviz.tracer.moving import Move
 from ipcviz.tracer.names import names_lost, with_names
 from ipcviz.tracer.notifier_looks import AFTER
@@ -443,6 +444,8 @@ class CallStops:
             self._mapped(task, entered, result)
         elif name in ("shmat", "shmdt"):
             self._sampler.semaphores.look_for_named(task.process.pid)
+        elif name in RARE:
+            self._sampler.families.now(task.process.pid)
         elif name in AFTER:
             self._told_of(task, entered, result)
         elif name in ("semget", "semop", "semtimedop", "semctl"):

@@ -110,7 +110,9 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     "waitid": _s("which:int pid:pid info:hex options:wait_options rusage:hex"),
     "setsid": _s(""),
     "setpgid": _s("pid:pid pgid:pid"),
-    "unshare": _s("flags:hex"),
+    "unshare": _s("flags:clone_flags"),
+    "setns": _s("fd:fd type:clone_flags"),
+    "prctl": _s("option:prctl_option value:long"),
     # Signals.
     "kill": _s("pid:pid signal:signal"),
     "tkill": _s("tid:pid signal:signal"),
@@ -125,8 +127,8 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     "pause": _s(""),
     "alarm": _s("seconds:int"),
     "setitimer": _s("which:itimer new:itimerval old:hex"),
-    "timer_create": _s("clock:int event:hex timer:hex"),
-    "timer_settime": _s("timer:int flags:hex new:itimerspec old:hex"),
+    "timer_create": _s("clock:clock event:hex timer:hex"),
+    "timer_settime": _s("timer:int flags:timer_flags new:itimerspec old:hex"),
     "timer_delete": _s("timer:int"),
     # Locks.
     "flock": _s("fd:fd operation:flock_operation"),
@@ -226,6 +228,13 @@ FIONBIO: Final = 0x5421
 FIOCLEX: Final = 0x5451
 FIONCLEX: Final = 0x5450
 
+TIOCSCTTY: Final = 0x540E
+TIOCSPGRP: Final = 0x5410
+TIOCNOTTY: Final = 0x5422
+
+PR_SET_CHILD_SUBREAPER: Final = 36
+"""linux/prctl.h"""
+
 MAP_SHARED: Final = 1
 MAP_ANONYMOUS: Final = 0x20
 PROT_EXEC: Final = 4
@@ -240,7 +249,8 @@ CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
             1, (F_DUPFD, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_DUPFD_CLOEXEC, F_SETPIPE_SZ)
         ),
     ),
-    "ioctl": (OneOf(1, (FIONBIO, FIOCLEX, FIONCLEX)),),
+    "ioctl": (OneOf(1, (FIONBIO, FIOCLEX, FIONCLEX, TIOCSCTTY, TIOCSPGRP, TIOCNOTTY)),),
+    "prctl": (OneOf(0, (PR_SET_CHILD_SUBREAPER,)),),
     "mmap": (AnyBits(3, MAP_SHARED), AnyBits(2, PROT_EXEC)),
     "rt_sigaction": (AnyBits(1, 0xFFFFFFFF),),
     "rt_sigprocmask": (AnyBits(1, 0xFFFFFFFF),),

@@ -179,7 +179,17 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             1032: "F_GETPIPE_SZ",
         }
     ),
-    "ioctl_request": _choice({0x5421: "FIONBIO", 0x5451: "FIOCLEX", 0x5450: "FIONCLEX", 0x541B: "FIONREAD"}),
+    "ioctl_request": _choice(
+        {
+            0x5421: "FIONBIO",
+            0x5451: "FIOCLEX",
+            0x5450: "FIONCLEX",
+            0x541B: "FIONREAD",
+            0x540E: "TIOCSCTTY",
+            0x5410: "TIOCSPGRP",
+            0x5422: "TIOCNOTTY",
+        }
+    ),
     "socket_domain": _choice({1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK"}),
     "shutdown_how": _choice({0: "SHUT_RD", 1: "SHUT_WR", 2: "SHUT_RDWR"}),
     "close_range_flags": _flags(((2, "CLOSE_RANGE_UNSHARE"), (4, "CLOSE_RANGE_CLOEXEC"))),
@@ -220,6 +230,23 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
     "clock": _choice(dict(CLOCKS)),
     "timer_flags": _flags(((1, "TIMER_ABSTIME"),)),
     "rename_flags": _flags(((1, "RENAME_NOREPLACE"), (2, "RENAME_EXCHANGE"), (4, "RENAME_WHITEOUT"))),
+    "prctl_option": _choice({36: "PR_SET_CHILD_SUBREAPER"}),
+    # linux/sched.h
+    "clone_flags": _flags(
+        (
+            (0x00020000, "CLONE_NEWNS"),
+            (0x02000000, "CLONE_NEWCGROUP"),
+            (0x04000000, "CLONE_NEWUTS"),
+            (0x08000000, "CLONE_NEWIPC"),
+            (0x10000000, "CLONE_NEWUSER"),
+            (0x20000000, "CLONE_NEWPID"),
+            (0x40000000, "CLONE_NEWNET"),
+            (0x00000080, "CLONE_NEWTIME"),
+            (0x00000200, "CLONE_FS"),
+            (0x00000400, "CLONE_FILES"),
+            (0x00040000, "CLONE_SYSVSEM"),
+        )
+    ),
     "epoll_op": _choice({1: "EPOLL_CTL_ADD", 2: "EPOLL_CTL_DEL", 3: "EPOLL_CTL_MOD"}),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
@@ -15,6 +16,7 @@ from ipcviz.events import (
     Disposition,
     Duplicated,
     Filed,
+    Grouped,
     Identified,
     Mapped,
     Mask,
@@ -25,6 +27,7 @@ from ipcviz.events import (
     Protected,
     Sent,
     StatusFlags,
+    Subreaper,
     TableEntry,
     Timer,
     Unmapped,
@@ -33,6 +36,7 @@ from ipcviz.events import (
 )
 from ipcviz.kernel import descriptors, maps, memory, procfs, ptrace, queues
 from ipcviz.kernel.names import AT_FDCWD, folder_of, key_of
+from ipcviz.kernel.surroundings import read_timers
 from ipcviz.tracer import calls
 from ipcviz.tracer.decode import Word, read_itimer, read_sigaction
 
@@ -40,6 +44,17 @@ SIGALRM: Final = 14
 _ITIMER_SIGNALS: Final = {0: 14, 1: 26, 2: 27}
 SCM_RIGHTS: Final = 1
 SOL_SOCKET: Final = 1
+
+
+_SIGEV_NONE: Final = 1
+_TIMER_ABSTIME: Final = 1
+CPU_TIME: Final = "CPU time"
+
+
+def _cpu_clock(clock: int) -> str:
+    """`CPU time` for clocks that count that (clock_getres(2)): the fixed ones, and those made of a negated pid."""
+    number = clock & 0xFFFFFFFF
+    return CPU_TIME if number in (2, 3) or number >> 31 else ""
 
 
 class Returned(NamedTuple):
@@ -159,6 +174,8 @@ class Effects:
         fd, request = _number(call, "fd"), call.raw[1] & 0xFFFFFFFF
         if request == calls.FIONBIO:
             yield from self._status(call, fd)
+        elif request in (calls.TIOCSCTTY, calls.TIOCSPGRP, calls.TIOCNOTTY):
+            yield from self._grouped(call)
         elif request in (calls.FIOCLEX, calls.FIONCLEX):
             yield CloseOnExec(fd=fd, cloexec=request == calls.FIOCLEX)
 
@@ -283,7 +300,57 @@ class Effects:
         signo = _ITIMER_SIGNALS.get(call.raw[0] & 0xFFFFFFFF)
         times = read_itimer(call.tid, call.raw[1], 1e6)
         if signo and times is not None:
-            yield Timer(signo=signo, seconds=times[1], interval=times[0])
+            clock = "" if signo == SIGALRM else CPU_TIME
+            yield Timer(signo=signo, seconds=times[1], interval=times[0], clock=clock)
+
+    def _grouped(self, call: Returned) -> Iterator[AnyEffect]:
+        """The caller's groups as /proc has them now, or those of the process that setpgid(2) named."""
+        pid = _number(call, "pid") if call.name == "setpgid" else 0
+        found = procfs.read_stat(pid if pid > 0 else call.pid)
+        if found is not None:
+            yield Grouped(
+                pid=found.pid,
+                pgrp=found.pgrp,
+                session=found.session,
+                tty=found.tty,
+                foreground=max(found.tpgid, 0),
+            )
+
+    def _prctl(self, call: Returned) -> Iterator[AnyEffect]:
+        if call.raw[0] & 0xFFFFFFFF == calls.PR_SET_CHILD_SUBREAPER:
+            yield Subreaper(enabled=bool(call.raw[1]))
+
+    def _timer_create(self, call: Returned) -> Iterator[AnyEffect]:
+        """Struct sigevent: value, signal, how to notify. A null pointer means SIGALRM."""
+        number = memory.read(call.tid, call.raw[2], 4)
+        event = memory.read(call.tid, call.raw[1], 16) if call.raw[1] else struct.pack("=Qii", 0, SIGALRM, 0)
+        if number is None or len(number) < 4 or event is None or len(event) < 16:
+            return
+        _, signo, how = struct.unpack("=Qii", event)
+        clock = _cpu_clock(call.raw[0])
+        signo = 0 if how == _SIGEV_NONE else signo
+        yield Timer(signo=signo, seconds=0.0, id=int.from_bytes(number, "little"), clock=clock, change="made")
+
+    def _timer_settime(self, call: Returned) -> Iterator[AnyEffect]:
+        times = read_itimer(call.tid, call.raw[2], 1e9)
+        if times is None:
+            return
+        interval, seconds = times
+        number = call.raw[0] & 0xFFFFFFFF
+        if call.raw[1] & _TIMER_ABSTIME and seconds:
+            left = self._left(call.pid, number, seconds)
+            seconds = left if left is not None else seconds
+        yield Timer(signo=0, seconds=seconds, interval=interval, id=number)
+
+    @staticmethod
+    def _left(pid: int, number: int, moment: float) -> float | None:
+        """Seconds until a moment of a timer's clock, where that runs alike for all processes."""
+        name = next((timer.clock for timer in read_timers(pid) if timer.id == number), "")
+        clock = getattr(time, name, None)
+        return max(moment - time.clock_gettime(clock), 1e-9) if clock is not None and "CPU" not in name else None
+
+    def _timer_delete(self, call: Returned) -> Iterator[AnyEffect]:
+        yield Timer(signo=0, seconds=0.0, id=call.raw[0] & 0xFFFFFFFF, change="removed")
 
     def _chdir(self, call: Returned) -> Iterator[AnyEffect]:
         yield WorkingDirectory(path=procfs.cwd(call.pid) or str(call.args.get("path", "")))
@@ -371,6 +438,12 @@ _READERS: Final[dict[str, Callable[[Effects, Returned], Iterator[AnyEffect]]]] =
     "rt_tgsigqueueinfo": Effects._tgkill,
     "alarm": Effects._alarm,
     "setitimer": Effects._setitimer,
+    "timer_create": Effects._timer_create,
+    "timer_settime": Effects._timer_settime,
+    "timer_delete": Effects._timer_delete,
+    "setsid": Effects._grouped,
+    "setpgid": Effects._grouped,
+    "prctl": Effects._prctl,
     "inotify_add_watch": Effects._watch,
     "chdir": Effects._chdir,
     "fchdir": Effects._chdir,

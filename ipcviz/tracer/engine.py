@@ -27,6 +27,7 @@ from ipcviz.tracer.call_stops import CallStops
 from ipcviz.tracer.config import AnyConfig, LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.family_looks import orphans_of
 from ipcviz.tracer.launch import LaunchError
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
@@ -441,7 +442,9 @@ class Engine:
         self.sampler.forget_memory(tid)
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         signo = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        self._context.emit(Exited(t=t, n=n, pid=tid, code=code, signo=signo, core=bool(signo) and os.WCOREDUMP(status)))
+        core = bool(signo) and os.WCOREDUMP(status)
+        orphans = orphans_of(self._context, tid)
+        self._context.emit(Exited(t=t, n=n, pid=tid, code=code, signo=signo, core=core, orphans=orphans))
         if tid == self._root:
             t, n = self._context.stamp()
             self._context.emit(Reaped(t=t, n=n, pid=tid, by=os.getpid()))

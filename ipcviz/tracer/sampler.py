@@ -29,6 +29,7 @@ from ipcviz.model.state import State
 from ipcviz.tracer.calls import DATA, KNOWN
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import Word, decode_arguments, watched
+from ipcviz.tracer.family_looks import FamilyLooks
 from ipcviz.tracer.futex_looks import FutexLooks
 from ipcviz.tracer.lock_looks import LockLooks
 from ipcviz.tracer.mappings import Mappings
@@ -76,6 +77,7 @@ class Sampler:
         self.locks = LockLooks(context)
         self.futexes = FutexLooks(context)
         self.notifiers = NotifierLooks(context)
+        self.families = FamilyLooks(context)
         self.peek: tuple[str, int] = ("", 0)
         self.mappings = Mappings(context)
         self.semaphores = SemaphoreLooks(context)
@@ -118,8 +120,10 @@ class Sampler:
         locks = self.locks.changed(held)
         futexes = self.futexes.changed()
         notifiers = self.notifiers.changed(held, self.peek[0])
+        surroundings = self.families.changed()
         pages, contents = self._memory.look(state, self.peek)
-        if levels or processes or sems or locks or futexes or notifiers or pages or contents:
+        rest = locks or futexes or notifiers or surroundings or pages or contents
+        if levels or processes or sems or rest:
             t, n = self._context.stamp()
             self._context.emit(
                 Sample(
@@ -133,6 +137,7 @@ class Sampler:
                     pages=pages,
                     memory=contents,
                     notifiers=notifiers,
+                    surroundings=surroundings,
                 )
             )
             self._moving.leveled(levels, t)
@@ -322,6 +327,7 @@ class Sampler:
             pgrp=stat.pgrp,
             session=stat.session,
             tty=stat.tty,
+            foreground=max(stat.tpgid, 0),
             user_time=stat.utime / CLOCK,
             system_time=stat.stime / CLOCK,
             rss=stat.rss * memory.PAGE_SIZE,

@@ -26,7 +26,8 @@ TO_PROCESS: Final = (0, 0x80, 1, 2, 3, 4, 5, 6)
 """SI_USER, SI_KERNEL and CLD_*: codes of signals that are sent to a process, and not to one of its threads. The small
 numbers are also those of faults, which are left out by their own signals."""
 
-QUEUED: Final = (-1, -2, -3)
+SI_TIMER: Final = -2
+QUEUED: Final = (-1, SI_TIMER, -3)
 """SI_QUEUE, SI_TIMER, SI_MESGQ: their siginfo has a value."""
 
 
@@ -73,6 +74,8 @@ class SignalStops:
             if deferred is not None:
                 self._calls.returned_early(task, deferred)
             return 0
+        # Of a timer's signal, siginfo has the timer's number where others have their sender.
+        timed = info is not None and info.code == SI_TIMER
         t, n = self._context.stamp()
         self._context.emit(
             SignalDelivered(
@@ -82,11 +85,13 @@ class SignalStops:
                 tid=task.tid,
                 signo=signo,
                 code=code_name(signo, info.code) if info else "",
-                sender=info.pid if info and (info.code <= 0 or signo == SIGCHLD) else 0,
+                sender=info.pid if info and ((info.code <= 0 and not timed) or signo == SIGCHLD) else 0,
                 action=action,
                 address=info.address if info and signo in FAULTS and info.code > 0 else 0,
                 interrupted=interrupted.name if interrupted and action != "ignore" else "",
                 value=info.value if info and info.code in QUEUED else 0,
+                timer=info.pid if info and timed else -1,
+                overrun=info.uid if info and timed else 0,
                 fault=look_at_fault(self._context, process.pid, task.tid, info.address)
                 if info and signo in INVALID_ACCESS and 0 < info.code < SI_KERNEL
                 else None,

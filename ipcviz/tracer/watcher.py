@@ -13,6 +13,7 @@ from ipcviz.tracer.attach import AttachError
 from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.family_looks import orphans_of
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.tables import Tables
 from ipcviz.tracer.tasks import Task, TracedProcess
@@ -156,7 +157,8 @@ class Watcher:
         self.sampler.forget_memory(pid)
         t, n = self._context.stamp()
         if zombie is None:
-            self._context.emit(Exited(t=t, n=n, pid=pid, unknown=True))
+            orphans = orphans_of(self._context, pid)
+            self._context.emit(Exited(t=t, n=n, pid=pid, unknown=True, orphans=orphans))
             t, n = self._context.stamp()
             self._context.emit(Reaped(t=t, n=n, pid=pid))
             return
@@ -164,7 +166,8 @@ class Watcher:
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         signo = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         core = bool(signo) and os.WCOREDUMP(status)
-        self._context.emit(Exited(t=t, n=n, pid=pid, code=code, signo=signo, core=core))
+        orphans = orphans_of(self._context, pid)
+        self._context.emit(Exited(t=t, n=n, pid=pid, code=code, signo=signo, core=core, orphans=orphans))
 
     def _look_for_children(self) -> None:
         """New processes whose parent is watched; of those known already only now and then, since ids are given anew."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.text import bytes_text
 from ipcviz.app.view import View
+from ipcviz.model.families import group_words, namespace_words, orphan_words
 from ipcviz.model.query import describe_wait
 from ipcviz.model.state import Process, Thread
 from ipcviz.narrate import signal_name
@@ -24,7 +26,8 @@ class Proc(Panel):
         "from two looks), CPU seconds (user+system), resident memory, page faults (minor/major), context switches "
         "(voluntary/forced), bytes read and written by calls (rchar/wchar), and what it waits in: the call, its "
         "descriptor, the object, why, and for how long. `~`: only sampled, its calls are not all traced. `-`: not read "
-        "yet."
+        "yet. Of the selected process also its group, session, controlling terminal and whether its group is in the "
+        "foreground there; who gets orphans, as far as seen; and those of its namespaces that are not ipcviz's own."
     )
 
     def build(self, view: View, width: int) -> list[Late]:
@@ -40,7 +43,12 @@ class Proc(Panel):
         each = 1 if width >= _WIDE else 2 if width >= _MIDDLE else 3
         for process in view.processes:
             more = [tid for tid in process.threads if tid != process.pid and tid in view.state.threads]
-            count = each + min(len(more), _THREADS_SHOWN) + (len(more) > _THREADS_SHOWN)
+            count = (
+                each
+                + len(_details(view, process, width))
+                + min(len(more), _THREADS_SHOWN)
+                + (len(more) > _THREADS_SHOWN)
+            )
             rows.extend(late(count, lambda process=process: _rows(view, process, width)))  # type: ignore[misc]
         return rows
 
@@ -91,6 +99,7 @@ def _rows(view: View, process: Process, width: int) -> list[Row]:
             row((fit(f"      {doing}", width), faded), target=target),
             row((fit(third, width), "dim"), target=target),
         ]
+    rows.extend(row((fit(f"      {words}", width), "dim"), target=target) for words in _details(view, process, width))
     others = [tid for tid in process.threads if tid != process.pid and tid in view.state.threads]
     for tid in others[:_THREADS_SHOWN]:
         thread = view.state.threads[tid]
@@ -99,6 +108,14 @@ def _rows(view: View, process: Process, width: int) -> list[Row]:
     if len(others) > _THREADS_SHOWN:
         rows.append(row((f"      and {len(others) - _THREADS_SHOWN} more threads", "dim"), target=target))
     return rows
+
+
+def _details(view: View, process: Process, width: int) -> list[str]:
+    """Of the selected process: its group, session and terminal; who gets orphans; namespaces that are not ours."""
+    if process.pid != view.pid or process.fate != "alive":
+        return []
+    words = (group_words(view.state, process), orphan_words(view.state, process), namespace_words(process))
+    return [line for word in words if word for line in wrap(word, width - 6)]
 
 
 def _count(number: int) -> str:

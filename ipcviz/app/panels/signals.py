@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from ipcviz.app.panels.panel import Panel, Row, fit, row
+from ipcviz.app.panels.timers import HELP, timer_rows
 from ipcviz.app.view import View
 from ipcviz.events import SignalDelivered
 from ipcviz.model.state import Process, SignalSent
@@ -23,7 +24,7 @@ class Signals(Panel):
         "while it is inside the handler. Caught and ignored come from the calls seen and from /proc; `!` marks a row "
         "where the two differ. Below, latest first: what was sent by whom to whom, and what became of it: delivered "
         "after so long, still pending, or coalesced (a standard signal that was already pending: only one arrives). K "
-        "sends a signal to the selected process."
+        "sends a signal to the selected process. " + HELP
     )
 
     def title_of(self, view: View) -> str:
@@ -35,6 +36,7 @@ class Signals(Panel):
         rows: list[Row] = []
         if view.process is not None:
             rows.extend(_dispositions(view, view.process, width))
+            rows.extend(timer_rows(view, view.process, width))
         rows.extend(_traffic(view, width))
         return rows
 

@@ -9,12 +9,14 @@ from ipcviz.app.picture.scene import Edge, Line, Node
 
 def signals(d: Draft) -> None:
     """Armed timers and signals on their way, at the left of the process that they are for."""
-    for (pid, signo), timer in sorted(d.state.timers.items()):
+    for (pid, _), timer in sorted(d.state.timers.items()):
         process = d.processes.get(pid)
-        if process is None or process.fate != "alive":
+        if process is None or process.fate != "alive" or not timer.armed:
             continue
         left = max(0.0, timer.due - d.state.t)
-        _signal(d, pid, signo, f"in {left:.1f} s", "timer", ("timer", pid, signo))
+        text = f"{timer.due:g} s of CPU" if timer.clock else f"in {left:.1f} s"
+        corner = "timer" if timer.id < 0 else f"timer {timer.id}"
+        _signal(d, pid, timer.signo, text, corner, ("timer", pid, timer.signo))
     newest: dict[tuple[int, int], int] = {}
     for sent in d.state.sent:
         if sent.delivered is None and not sent.coalesced and _pending(d, sent.target, sent.signo):

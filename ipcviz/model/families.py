@@ -1,0 +1,114 @@
+"""Process groups, sessions, terminals, reapers, namespaces: questions to a state, and what changes them. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ipcviz.events import Grouped
+from ipcviz.model.draft import Draft
+from ipcviz.model.state import Process, State
+
+replace = msgspec.structs.replace
+
+
+def take_group(draft: Draft, effect: Grouped) -> None:
+    """A process is in another group or session, or its terminal has another foreground group."""
+    process = draft.processes.get(effect.pid)
+    if process is not None:
+        draft.put_process(
+            replace(
+                process,
+                pgrp=effect.pgrp,
+                session=effect.session,
+                tty=effect.tty,
+                foreground=effect.foreground,
+            )
+        )
+    if not effect.tty:
+        return
+    for other in draft.processes.values():
+        if other.session == effect.session and other.tty == effect.tty and other.foreground != effect.foreground:
+            draft.put_process(replace(other, foreground=effect.foreground))
+
+
+def tty_name(number: int) -> str:
+    """A terminal by the device number of /proc/PID/stat: `pts/3`, `tty1`, `ttyS0`; empty for none (devices.txt)."""
+    if not number:
+        return ""
+    major, minor = number >> 8 & 0xFFF, number & 0xFF | number >> 12 & 0xFFF00
+    if 136 <= major <= 143:
+        return f"pts/{(major - 136) * 256 + minor}"
+    if major == 4:
+        return f"tty{minor}" if minor < 64 else f"ttyS{minor - 64}"
+    return f"terminal {major}:{minor}"
+
+
+def members(state: State, pgrp: int) -> tuple[Process, ...]:
+    """The living processes of a group that are watched, its leader first."""
+    found = [p for p in state.processes.values() if p.fate == "alive" and p.pgrp == pgrp]
+    return tuple(sorted(found, key=lambda p: (p.pid != pgrp, p.born, p.pid)))
+
+
+def reaper_of(state: State, pid: int) -> int:
+    """Who would get a process's children if it ended now: its nearest ancestor that asked for orphans.
+
+    Returns:
+        0 if none of the watched ones has: then it is one further up, or the first process of the PID namespace.
+    """
+    process = state.processes.get(pid)
+    seen = {pid}
+    while process is not None and process.parent not in seen:
+        seen.add(process.parent)
+        process = state.processes.get(process.parent)
+        if process is not None and process.fate == "alive" and process.subreaper:
+            return process.pid
+    return 0
+
+
+def _who(state: State, pid: int) -> str:
+    process = state.processes.get(pid)
+    return f"{process.name or 'process'}[{pid}]" if process is not None else str(pid)
+
+
+def group_words(state: State, process: Process) -> str:
+    """`group 12 (leads it, with cat[13]), session 11 (sh[11]), terminal pts/3 (foreground)`; empty if not known."""
+    if not process.pgrp:
+        return ""
+    others = [p.pid for p in members(state, process.pgrp) if p.pid not in (process.pid, process.pgrp)]
+    words = [_who(state, pid) for pid in others[:2]] + ([f"{len(others) - 2} more"] if len(others) > 2 else [])
+    leads = process.pgrp == process.pid
+    lead = "leads it" if leads else f"led by {_who(state, process.pgrp)}"
+    parts = [f"group {process.pgrp} ({lead}{', with ' + ', '.join(words) if words else ''})"]
+    parts.append(
+        f"session {process.session}"
+        + (" (leads it)" if process.session == process.pid else f" (of {_who(state, process.session)})")
+    )
+    if not process.tty:
+        parts.append("no terminal")
+    else:
+        name = tty_name(process.tty)
+        front = process.foreground
+        parts.append(
+            f"terminal {name} "
+            + ("(in the foreground)" if front == process.pgrp else f"(in the background: group {front} has it)")
+        )
+    return ", ".join(parts)
+
+
+def orphan_words(state: State, process: Process) -> str:
+    """Who gets orphans: `gets the orphans among its descendants (subreaper)`, or who would get its children."""
+    if process.subreaper:
+        return "gets the orphans among its descendants (subreaper)"
+    reaper = reaper_of(state, process.pid)
+    return f"its children would go to {_who(state, reaper)} (subreaper)" if reaper else ""
+
+
+def namespace_words(process: Process) -> str:
+    """`in another pid and net namespace, as process 1 there`; empty if all are ours, or were not read yet."""
+    known = process.surroundings
+    if known is None or not known.namespaces:
+        return ""
+    *most, last = known.namespaces
+    kinds = f"{', '.join(most)} and {last}" if most else last
+    inner = f", as process {known.inner[-1]} there" if known.inner and "pid" in known.namespaces else ""
+    return f"in another {kinds} namespace{inner}"

@@ -1,0 +1,106 @@
+"""Groups, sessions, terminals, namespaces, orphans and POSIX timers, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ipcviz.events import Call, Grouped, Orphan, Subreaper, Timer
+from ipcviz.model.families import tty_name
+from ipcviz.model.state import POSIX, State
+from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Told
+from ipcviz.narrate.words import signal_name, who
+
+
+def grouped(event: Call, effect: Grouped, before: State, after: State) -> Told:
+    """setsid, setpgid, or an ioctl of the terminal."""
+    if event.name == "setsid":
+        text = f"began the session {effect.session} and the group {effect.pgrp} in it, without a terminal"
+        return text, TURN, "process", ()
+    if event.name == "setpgid":
+        leads = effect.pgrp == effect.pid
+        itself = effect.pid == event.pid
+        whom = "itself" if itself else who(after, effect.pid)
+        old = before.processes.get(effect.pid)
+        if old is not None and old.pgrp == effect.pgrp:
+            return f"put {whom} into the group {effect.pgrp}, where it was already", DETAIL, "process", ()
+        where = f"a group of its own, {effect.pgrp}" if leads else f"the group {effect.pgrp}"
+        return f"put {whom} into {where}", STEP, "process", ()
+    request = event.args.get("request")
+    name = tty_name(effect.tty)
+    if request == "TIOCSPGRP":
+        return f"put the group {effect.foreground} into the foreground of {name}", STEP, "process", ()
+    if request == "TIOCSCTTY":
+        return f"made {name or 'a terminal'} the controlling terminal of its session", TURN, "process", ()
+    return "gave up its controlling terminal", STEP, "process", ()
+
+
+def subreaper(effect: Subreaper) -> Told:
+    """prctl(PR_SET_CHILD_SUBREAPER)."""
+    if effect.enabled:
+        return "gets the orphans among its descendants from now on (subreaper)", STEP, "process", ()
+    return "does not get orphans any more", STEP, "process", ()
+
+
+def adopted(orphans: Iterable[Orphan], after: State) -> str:
+    """`its child b[12] is now that of init[1]`; empty if there are none."""
+    by: dict[tuple[int, str], list[int]] = {}
+    for orphan in orphans:
+        by.setdefault((orphan.reaper, orphan.name), []).append(orphan.pid)
+    parts = []
+    for (reaper, name), pids in by.items():
+        to = who(after, reaper) if reaper in after.processes else f"{name or 'process'}[{reaper}]"
+        shown = ", ".join(who(after, pid) for pid in pids[:3]) + (f" and {len(pids) - 3} more" if len(pids) > 3 else "")
+        parts.append(f"its child{'ren' if len(pids) > 1 else ''} {shown} {'go' if len(pids) > 1 else 'goes'} to {to}")
+    return ", ".join(parts)
+
+
+def _other_namespaces(event: Call, before: State, after: State) -> Told | None:
+    """unshare(2), setns(2)."""
+    if event.error:
+        return f"got {event.error} from {event.name}", DETAIL, "process", ()
+    flags = [word for word in str(event.args.get("flags", event.args.get("type", ""))).split("|") if "CLONE_" in word]
+    kinds = ", ".join(_KINDS.get(flag, flag) for flag in flags)
+    verb = "left what it shared and has its own" if event.name == "unshare" else "entered another"
+    return f"{verb} {kinds or 'namespace'} ({event.name})", TURN, "process", ()
+
+
+_KINDS: Final = {
+    "CLONE_NEWNS": "mount namespace",
+    "CLONE_NEWCGROUP": "cgroup namespace",
+    "CLONE_NEWUTS": "UTS namespace",
+    "CLONE_NEWIPC": "IPC namespace",
+    "CLONE_NEWUSER": "user namespace",
+    "CLONE_NEWPID": "PID namespace for its children",
+    "CLONE_NEWNET": "network namespace",
+    "CLONE_NEWTIME": "time namespace for its children",
+    "CLONE_FS": "working directory",
+    "CLONE_FILES": "descriptor table",
+    "CLONE_SYSVSEM": "System V undo values",
+}
+
+
+def timer(event: Call, effect: Timer, before: State, after: State) -> Told:
+    """alarm, setitimer, timer_create, timer_settime, timer_delete."""
+    number = effect.id
+    key = (event.pid, POSIX + number if number >= 0 else effect.signo)
+    known = before.timers.get(key)
+    signo = effect.signo or (known.signo if known is not None else 0)
+    name = signal_name(signo) if signo else "a signal"
+    which = f"the timer {number}" if number >= 0 else f"its timer for {name}"
+    if effect.change == "made":
+        clock = f" on {effect.clock}" if effect.clock else ""
+        return f"made the timer {number}, which will send {name}{clock}", STEP, "signal", ()
+    if effect.change == "removed":
+        return f"removed {which}", STEP, "signal", ()
+    if not effect.seconds:
+        return f"disarmed {which}", STEP, "signal", ()
+    clock = effect.clock or (known.clock if known is not None else "")
+    of = f" of {clock}" if clock else ""
+    again = f", and again every {effect.interval:g} s" if effect.interval else ""
+    subject = f"armed the timer {number}" if number >= 0 else "armed a timer"
+    return f"{subject}: {name} in {effect.seconds:g} s{of}{again}", TURN, "signal", ()
+
+
+SPECIAL: Final = {"unshare": _other_namespaces, "setns": _other_namespaces}
+"""Calls that change whom a process can meet."""

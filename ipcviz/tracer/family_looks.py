@@ -1,0 +1,65 @@
+"""Looks at what of processes is read rarely, and at who has the children of one that ended."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.events import Orphan, Sample, Surroundings
+from ipcviz.kernel import procfs
+from ipcviz.kernel.surroundings import read_surroundings
+from ipcviz.tracer.context import Context
+
+AFTER: Final = frozenset({"unshare", "setns", "timer_create", "timer_delete"})
+"""Calls after whose return the caller is read at once."""
+NEW: Final = 20
+"""New processes that one sample reads at most."""
+
+
+class FamilyLooks:
+    """Reads namespaces and POSIX timers: once of each process, after calls that change them, and in turn.
+
+    Args:
+        context: The session's.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._turn = 0
+
+    def changed(self) -> tuple[Surroundings, ...]:
+        """What differs from the state's, of new processes and of one of the others."""
+        processes = self._context.state.processes
+        pids = [pid for pid in self._context.processes if pid in processes]
+        if not pids:
+            return ()
+        self._turn += 1
+        wanted = [pid for pid in pids if processes[pid].surroundings is None][:NEW]
+        return self._read(dict.fromkeys((*wanted, pids[self._turn % len(pids)])))
+
+    def now(self, pid: int) -> None:
+        """Say the same of one process at once."""
+        found = self._read({pid: None})
+        if found:
+            t, n = self._context.stamp()
+            self._context.emit(Sample(t=t, n=n, surroundings=found))
+
+    def _read(self, pids: dict[int, None]) -> tuple[Surroundings, ...]:
+        found = []
+        for pid in pids:
+            known = self._context.state.processes.get(pid)
+            now = read_surroundings(pid) if known is not None and known.fate == "alive" else None
+            if now is not None and known is not None and now != known.surroundings:
+                found.append(now)
+        return tuple(found)
+
+
+def orphans_of(context: Context, pid: int) -> tuple[Orphan, ...]:
+    """The living children of a process that has just ended, with those that the kernel has given them to."""
+    found = []
+    for child in context.state.processes.values():
+        if child.parent != pid or child.fate != "alive":
+            continue
+        look = procfs.read_stat(child.pid)
+        if look is not None and look.ppid not in (0, pid):
+            found.append(Orphan(pid=child.pid, reaper=look.ppid, name=procfs.comm(look.ppid) or ""))
+    return tuple(found)
