@@ -39,7 +39,7 @@ def test_families_and_timers(bench: Bench, programs: Programs, options: tuple[st
             known = state.processes[pid].surroundings
             return known.timers if known is not None else ()
 
-        state = run.until(lambda s: [told(s, one) for one in pids] == kernel and len(timers_of(s)) == 3)
+        state = run.until(lambda s: [told(s, one) for one in pids] == kernel and (pid, 27) in s.timers)
         assert [told(state, one) for one in pids] == kernel
         family = {name: state.processes[facts[name]] for name in OTHERS}
         assert family["grouped"].pgrp == facts["grouped"]
