@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from ipcviz.app.feed import Feed
 from ipcviz.app.keeping import is_kept, recording
+from ipcviz.app.recording import Recorder
 from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.live import LiveScreen
 from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
@@ -53,6 +54,9 @@ class IpcvizApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", id="app.quit", tooltip="Leave; what was launched is ended", priority=True),
         Binding("b,full_stop", "blank", "Blank", show=False, id="app.blank", tooltip="Blank the screen"),
         Binding("w", "save", "Save", show=False, id="app.save", tooltip="Write what was seen so far to a file"),
+        Binding(
+            "R", "record", "Record", show=False, id="app.record", tooltip="Record what is shown as a cast; R ends it"
+        ),
         Binding("T", "light", "Dark or light", show=False, id="app.light", tooltip="Change between dark and light"),
     ]
 
@@ -75,6 +79,7 @@ class IpcvizApp(App[None]):
         self.command = title or " ".join(session.argv)
         self.scenario = scenario
         self.live = LiveScreen(self.command, story=scenario is not None, kept=self.kept)
+        self.camera = Recorder(self)
         self.trouble: str = ""
         """The last trouble that ended the session, for who reads it after the app."""
         self._shown_at = -1.0
@@ -159,6 +164,22 @@ class IpcvizApp(App[None]):
         if recorder.trouble:
             self.notify(f"Only a part was kept: {recorder.trouble}", severity="warning", markup=False, timeout=10)
         self.notify(f"Written: 'ipcviz replay {name}' shows it", markup=False, timeout=4)
+
+    def action_record(self) -> None:
+        """Ask for a name, and record what is shown to that file; or end the recording."""
+        if self.camera.recording is not None:
+            self.camera.end()
+            return
+
+        def named(name: str | None) -> None:
+            if name:
+                self.camera.begin(name)
+
+        self.push_screen(SaveScreen(default_name(self.command, ".cast"), "Record what is shown to"), named)
+
+    def on_unmount(self) -> None:
+        """What is recorded is complete, however the app is left."""
+        self.camera.end()
 
     def action_light(self) -> None:
         """Change between the dark and the light theme."""

@@ -164,6 +164,11 @@ class CastWriter:
         self.frames += 1
         return True
 
+    def resize(self, t: float, width: int, height: int) -> None:
+        """The terminal has another size from here on; write a frame of that size next."""
+        self._event(t, "r", f"{width}x{height}")
+        self._begun, self._frame = False, ""
+
     def end(self, t: float) -> None:
         """The last event: players show the last chapter until then."""
         self._event(t, "o", f"{PLAIN}{SHOW}")

@@ -29,6 +29,7 @@ KEYS: Final = (
     ("K", "send a signal to the selected process"),
     ("y", "copy the panel as text; or mark text with the mouse, and ctrl+c"),
     ("w", "write what was seen so far to a file; 'ipcviz replay FILE' shows it again"),
+    ("R", "record what is shown, as it is shown, to a file for 'ipcviz play'; R again ends it"),
     ("b or .", "blank the screen; any key brings it back"),
     ("T", "dark or light"),
     ("ctrl+p", "every command by name"),

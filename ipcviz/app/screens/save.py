@@ -17,11 +17,11 @@ from textual.widgets import Input, Static
 from ipcviz.app.text import visible
 
 
-def default_name(command: str) -> str:
+def default_name(command: str, suffix: str = ".ipcviz") -> str:
     """A file name from a command and the time."""
     words = command.split()
     word = re.sub(r"[^A-Za-z0-9_.+-]", "", words[0].rpartition("/")[2]) if words else ""
-    return f"{word[:40] or 'session'}-{time.strftime('%Y%m%d-%H%M%S')}.ipcviz"
+    return f"{word[:40] or 'session'}-{time.strftime('%Y%m%d-%H%M%S')}{suffix}"
 
 
 class SaveScreen(ModalScreen[str | None]):
@@ -41,15 +41,16 @@ class SaveScreen(ModalScreen[str | None]):
         Binding("escape", "dismiss(None)", "Write nothing", id="save.cancel", tooltip="Write nothing"),
     ]
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, title: str = "Write what was seen so far to") -> None:
         super().__init__()
+        self.heading = title
         self.proposed = name
         self._asked = ""
 
     def compose(self) -> ComposeResult:
         """The line, and what Enter does."""
         with Vertical() as box:
-            box.border_title = "Write what was seen so far to"
+            box.border_title = self.heading
             yield Input(self.proposed, id="name", compact=True)
             yield Static(Content("Enter writes, Escape leaves"), id="hint")
 
