@@ -47,16 +47,27 @@ class Futex(Struct, frozen=True):
         offset: Byte offset within that object, or its address if the memory is private.
         private: The wait was private (FUTEX_PRIVATE_FLAG): wakers of other processes do not reach it, even where the
             memory is shared.
-        kind: `mutex`, `semaphore`, `condition`, `thread` (pthread_join), or empty if it is not known.
+        kind: `mutex`, `semaphore`, `condition`, `rwlock`, `barrier`, `thread` (pthread_join), or empty if it is not
+            known.
         sure: The kernel's own rules say so; false where it was told by what the memory around it looks like.
-        owner: The thread that holds a mutex, or that a join waits for: a living thread of a process that has this
-            memory; 0 if that is not known.
+        owner: The thread that holds a mutex, or a lock for writing, or that a join waits for: a living thread of a
+            process that has this memory; 0 if that is not known.
+        former: What the owner's word names if there is no such thread any more: it ended without unlocking.
+        asks: rwlock: whether the thread wants to read or to write.
+        readers: rwlock: how many hold it for reading.
+        arrived: barrier: how many threads have come to it.
+        parties: barrier: for how many they wait.
     """
 
     key: str
     object: str = ""
     offset: int = 0
     private: bool = False
-    kind: Literal["mutex", "semaphore", "condition", "thread", ""] = ""
+    kind: Literal["mutex", "semaphore", "condition", "rwlock", "barrier", "thread", ""] = ""
     sure: bool = False
     owner: int = 0
+    former: int = 0
+    asks: Literal["read", "write", ""] = ""
+    readers: int = 0
+    arrived: int = 0
+    parties: int = 0

@@ -1,7 +1,7 @@
 """What a thread that sleeps in futex(2) waits for, as far as the kernel's rules and glibc's structures tell.
 
-Sources: futex(2); glibc's sysdeps/nptl/bits/struct_mutex.h, bits/thread-shared-types.h (struct __pthread_cond_s),
-internaltypes.h (struct new_sem) for 64-bit machines.
+Sources: futex(2); glibc's sysdeps/nptl/bits/struct_mutex.h, bits/struct_rwlock.h, bits/thread-shared-types.h (struct
+__pthread_cond_s), internaltypes.h (struct new_sem, struct pthread_barrier) for 64-bit machines.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ import struct
 from collections.abc import Callable
 from typing import Final, Literal
 
+import msgspec
+
 from ipcviz.events import Futex
 from ipcviz.kernel import maps, memory
+
+replace = msgspec.structs.replace
 
 # linux/futex.h
 PRIVATE: Final = 0x80
@@ -24,6 +28,7 @@ _COMMAND: Final = 0x7F
 OWNER: Final = 0x3FFFFFFF
 """FUTEX_TID_MASK: the owner in the word of a robust or priority-inheriting mutex."""
 WAITERS: Final = 0x80000000
+OWNER_DIED: Final = 0x40000000
 
 # struct __pthread_mutex_s: lock, count, owner, nusers, kind. Kinds are of a few low bits, and 128 if shared.
 _MUTEX: Final = struct.Struct("=IIIII")
@@ -35,8 +40,19 @@ _SIGNALS: Final = 40
 _SEMAPHORE: Final = struct.Struct("=IIiI")
 _PLAUSIBLE: Final = 1 << 20
 
-Threads = Callable[[int], bool]
-"""Whether a thread lives and has the memory."""
+# struct __pthread_rwlock_arch_t: readers, writers, wrphase_futex, writers_futex, two paddings, cur_writer, shared,
+# elision and padding, padding, flags and padding.
+_RWLOCK: Final = struct.Struct("=IIIIIIIIQQII")
+_WRITE_PHASE: Final = 1
+_WRITER: Final = 2
+_READERS: Final = 3
+"""Of __readers: the two lowest bits say that writers have it and that one is first in line; the rest counts readers."""
+# struct pthread_barrier: in, current_round, count, shared, out.
+_BARRIER: Final = struct.Struct("=IIIII")
+
+Fate = Literal["lives", "gone", "other"]
+Threads = Callable[[int], Fate]
+"""Whether a thread lives and has the memory; or no thread has that id; or one does that has nothing to do with it."""
 
 
 def is_wait(op: int) -> bool:
@@ -72,41 +88,44 @@ def read(pid: int, tid: int, raw: tuple[int, ...], has: Callable[[Futex], Thread
     if not is_wait(op):
         return None
     place = locate(pid, address, bool(op & PRIVATE))
-    kind, sure, owner = _told(pid, tid, address, op, value, place, has(place))
-    return Futex(
-        key=place.key,
-        object=place.object,
-        offset=place.offset,
-        private=place.private,
-        kind=kind,
-        sure=sure,
-        owner=owner,
-    )
+    return _told(pid, tid, address, op, value, place, has(place))
 
 
-Kind = Literal["mutex", "semaphore", "condition", "thread", ""]
-
-
-def _told(
-    pid: int, tid: int, address: int, op: int, value: int, place: Futex, threads: Threads
-) -> tuple[Kind, bool, int]:
-    """(kind, whether that is sure, the owner if it is known)."""
+def _told(pid: int, tid: int, address: int, op: int, value: int, place: Futex, threads: Threads) -> Futex:
+    """The same place with what lies there, as far as that can be told."""
     word = _word(pid, address)
-    if op & _COMMAND in (LOCK_PI, LOCK_PI2):
-        owner = (word or 0) & OWNER
-        return "mutex", True, owner if owner and threads(owner) else 0
+    command = op & _COMMAND
+    if command in (LOCK_PI, LOCK_PI2):
+        return _owned(place, (word or 0) & OWNER, threads, sure=True)
+    lock = _rwlock(pid, address, value, place, threads) if command == WAIT_BITSET and value in (2, 3) else None
+    if lock is not None:
+        return lock
+    barrier = _barrier(pid, address, value, place) if command == WAIT else None
+    if barrier is not None:
+        return barrier
     if value == 2:
-        return _mutex(pid, tid, address, threads)
-    if value & WAITERS and threads(value & OWNER):
+        return _mutex(pid, tid, address, place, threads)
+    if value & WAITERS and threads(value & OWNER) != "other":
         # A robust mutex: the kernel's list of those has the owner in the word.
-        return "mutex", False, value & OWNER
-    if value not in (0, tid) and not place.private and not place.object and word == value and threads(value):
+        return _owned(place, value & OWNER, threads)
+    if value not in (0, tid) and not place.private and not place.object and word == value and threads(value) == "lives":
         # Its own id lies in each thread's memory until it ends: the kernel clears it then (CLONE_CHILD_CLEARTID).
-        return "thread", False, value
+        return replace(place, kind="thread", owner=value)
     semaphore, condition = value == 0 and _is_semaphore(pid, address, place), _is_condition(pid, address)
     if semaphore != condition:
-        return ("semaphore" if semaphore else "condition"), False, 0
-    return "", False, 0
+        return replace(place, kind="semaphore" if semaphore else "condition")
+    return place
+
+
+def _owned(place: Futex, owner: int, threads: Threads, *, sure: bool = False) -> Futex:
+    fate = threads(owner) if owner else "other"
+    return replace(
+        place,
+        kind="mutex",
+        sure=sure,
+        owner=owner if fate == "lives" else 0,
+        former=owner if fate == "gone" else 0,
+    )
 
 
 def _word(pid: int, address: int) -> int | None:
@@ -114,15 +133,71 @@ def _word(pid: int, address: int) -> int | None:
     return int.from_bytes(raw, "little") if raw is not None and len(raw) == 4 else None
 
 
-def _mutex(pid: int, tid: int, address: int, threads: Threads) -> tuple[Kind, bool, int]:
+def _mutex(pid: int, tid: int, address: int, place: Futex, threads: Threads) -> Futex:
     """A lock of glibc: 2 says that there are waiters. Only a pthread_mutex_t keeps its owner."""
     raw = memory.read(pid, address, _MUTEX.size)
     if raw is None or len(raw) < _MUTEX.size:
-        return "", False, 0
+        return place
     _, _, owner, users, kind = _MUTEX.unpack(raw)
-    if kind >= _MUTEX_KINDS or not 0 < users < _PLAUSIBLE or owner == tid or not owner or not threads(owner):
-        return "mutex", False, 0
-    return "mutex", False, owner
+    if kind >= _MUTEX_KINDS or not 0 < users < _PLAUSIBLE or owner == tid:
+        return replace(place, kind="mutex")
+    return _owned(place, owner, threads)
+
+
+def _rwlock(pid: int, address: int, value: int, place: Futex, threads: Threads) -> Futex | None:
+    """A read-write lock: readers, and the writer that is next, sleep on its third word, other writers on its fourth."""
+    found = []
+    for before, asks in ((8, "read" if value == 3 else "write"), (12, "write")):
+        raw = memory.read(pid, address - before, _RWLOCK.size)
+        if raw is None or len(raw) < _RWLOCK.size or (before == 12 and value == 2):
+            continue
+        lock = decode_rwlock(raw, private=place.private)
+        if lock is None:
+            continue
+        readers, phase, line, writer = lock
+        if before == 8 and (phase not in (2, 3) or bool(readers & _WRITE_PHASE) != (asks == "read")):
+            continue
+        if before == 12 and (line not in (2, 3) or not readers & _WRITER):
+            continue
+        fate = threads(writer) if writer else "other"
+        found.append(
+            replace(
+                place,
+                kind="rwlock",
+                asks="read" if asks == "read" else "write",
+                readers=0 if readers & _WRITE_PHASE else readers >> _READERS,
+                owner=writer if fate == "lives" else 0,
+                former=writer if fate == "gone" else 0,
+            )
+        )
+    # Where both readings make sense, neither is believed.
+    return found[0] if len(found) == 1 else None
+
+
+def decode_rwlock(raw: bytes, *, private: bool) -> tuple[int, int, int, int] | None:
+    """(readers, wrphase_futex, writers_futex, cur_writer), if it can be a pthread_rwlock_t; None if it can't."""
+    readers, writers, phase, line, pad3, pad4, writer, shared, elision, pad2, flags, _ = _RWLOCK.unpack(raw)
+    if pad3 or pad4 or elision or pad2 or flags > 2 or shared > 1 or bool(shared) == private:
+        return None
+    if phase > 3 or line > 3 or readers >> _READERS >= _PLAUSIBLE or writers >= _PLAUSIBLE or writer > OWNER:
+        return None
+    return readers, phase, line, writer
+
+
+def _barrier(pid: int, address: int, value: int, place: Futex) -> Futex | None:
+    """A barrier: who has come sleeps on its second word, the number of the round."""
+    raw = memory.read(pid, address - 4, _BARRIER.size)
+    found = decode_barrier(raw, value, private=place.private) if raw is not None and len(raw) == _BARRIER.size else None
+    return replace(place, kind="barrier", arrived=found[0], parties=found[1]) if found is not None else None
+
+
+def decode_barrier(raw: bytes, value: int, *, private: bool) -> tuple[int, int] | None:
+    """(threads that have come, threads that must come) of what can be a pthread_barrier_t; None if it can't."""
+    came, current, count, shared, left = _BARRIER.unpack(raw)
+    arrived = came - current
+    if current != value or not 0 < arrived < count < _PLAUSIBLE or shared != (0 if private else PRIVATE) or left > came:
+        return None
+    return arrived, count
 
 
 def _is_semaphore(pid: int, address: int, place: Futex) -> bool:

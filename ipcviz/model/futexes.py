@@ -12,11 +12,12 @@ replace = msgspec.structs.replace
 
 
 def take_futex(draft: Draft, seen: Futex) -> None:
-    """A futex that threads sleep on has another owner."""
+    """A futex that threads sleep on is held by another thread, or by others too."""
     for thread in draft.threads.values():
         call = thread.waiting
         if call is not None and call.futex is not None and call.futex.key == seen.key:
-            draft.put_thread(replace(thread, waiting=replace(call, futex=replace(call.futex, owner=seen.owner))))
+            now = replace(call.futex, owner=seen.owner, former=seen.former, readers=seen.readers, arrived=seen.arrived)
+            draft.put_thread(replace(thread, waiting=replace(call, futex=now)))
 
 
 def asleep_on(state: State) -> dict[str, tuple[Thread, ...]]:
@@ -32,6 +33,8 @@ KIND_WORDS = {
     "mutex": "mutex",
     "semaphore": "semaphore",
     "condition": "condition variable",
+    "rwlock": "read-write lock",
+    "barrier": "barrier",
     "thread": "end of a thread",
     "": "",
 }

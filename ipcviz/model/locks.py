@@ -27,7 +27,8 @@ def drop_locks(draft: Draft, pid: int) -> None:
         left = tuple(
             lock
             for lock in found
-            if not (lock.pid == pid and (lock.kind == "posix" or lock.waits))
+            # Of a lock that no known description has, all that is known is who took it.
+            if not (lock.pid == pid and (lock.kind == "posix" or lock.waits or not lock.ofd))
             and not (lock.ofd and lock.ofd not in draft.open_files)
         )
         if left != found:

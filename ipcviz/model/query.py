@@ -331,6 +331,19 @@ def _futex(state: State, thread: Thread, futex: Futex) -> tuple[str, str, tuple[
     enders = (owner.pid,) if owner else ()
     if futex.kind == "thread":
         return "pthread_join", f"until thread {futex.owner} ends", enders
+    ended = f"{_name(state, futex.former) if futex.former in state.processes else f'thread {futex.former}'}, has ended"
+    if futex.kind == "rwlock":
+        call = "pthread_rwlock_rdlock" if futex.asks == "read" else "pthread_rwlock_wrlock"
+        if who:
+            return call, f"probably a read-write lock that {who} has for writing", enders
+        if futex.former:
+            return call, f"probably a read-write lock whose writer, {ended}", ()
+        many = f"{futex.readers} reader{'s have' if futex.readers > 1 else ' has'}" if futex.readers else "others have"
+        return call, f"probably a read-write lock that {many}", ()
+    if futex.kind == "barrier":
+        return "pthread_barrier_wait", f"probably a barrier: {futex.arrived} of {futex.parties} have come", ()
+    if futex.kind == "mutex" and futex.former:
+        return "pthread_mutex_lock", f"a mutex whose owner, {ended}", ()
     if futex.kind == "mutex":
         if not who:
             return "futex", "a lock whose owner is not known", ()

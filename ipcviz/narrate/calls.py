@@ -38,7 +38,7 @@ from ipcviz.narrate.families import SPECIAL as FAMILY_CALLS
 from ipcviz.narrate.families import grouped, subreaper, timer
 from ipcviz.narrate.folders import SPECIAL as FOLDER_CALLS
 from ipcviz.narrate.folders import filed, opening
-from ipcviz.narrate.locks import locking, lost_by_close
+from ipcviz.narrate.locks import locking, lost_by_close, owner_died
 from ipcviz.narrate.memory import mapped, reprotected, resized, segment_control, segment_found, synced, unmapped
 from ipcviz.narrate.notifiers import SPECIAL, moved
 from ipcviz.narrate.queues import control_queue, get_queue, message, notify
@@ -275,6 +275,7 @@ _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
     "epoll_wait": _ready,
     "epoll_pwait": _ready,
     "epoll_pwait2": _ready,
+    "futex": owner_died,
     **SPECIAL,
     **FOLDER_CALLS,
     **FAMILY_CALLS,

@@ -53,6 +53,16 @@ def locking(event: Call, before: State, after: State) -> tuple[str, int, Subject
     return f"{'got' if waited else 'took'} the {lock}{' after its wait' if waited else ''}", TURN, "name", keys
 
 
+def owner_died(event: Call, before: State, after: State) -> tuple[str, int, Subject, tuple[str, ...]] | None:
+    """A wait for a robust mutex that ended because the owner did."""
+    tid = event.args.get("died")
+    if not isinstance(tid, int):
+        return None
+    owner = who(after, tid) if tid in after.processes else f"thread {tid}"
+    text = f"was woken because {owner} has ended while it held the robust mutex: who takes it next gets EOWNERDEAD"
+    return text, TURN, "semaphore", ()
+
+
 def lost_by_close(pid: int, fd: int, before: State, after: State) -> str:
     """What closing a descriptor meant for locks on its file; empty if nothing."""
     descriptor = query.table_of(before, pid).get(fd)

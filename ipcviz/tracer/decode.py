@@ -10,6 +10,10 @@ from typing import Final
 
 from ipcviz.events.signals import signal_name
 from ipcviz.kernel import memory, procfs
+from ipcviz.kernel.futexes import OWNER as FUTEX_TID_MASK
+from ipcviz.kernel.futexes import OWNER_DIED as FUTEX_OWNER_DIED
+from ipcviz.kernel.futexes import WAITERS as FUTEX_WAITERS
+from ipcviz.kernel.futexes import is_wait
 from ipcviz.kernel.notifiers import CLOCKS, epoll_events, inotify_events
 from ipcviz.tracer.calls import BIRTHS_AND_ENDS, KNOWN, LOCK_COMMANDS
 
@@ -415,10 +419,18 @@ _ALL_PLAIN: Final = {
 
 
 def taken(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
-    """What a call that took a message says of it: `taken` is its type (msgrcv) or its priority (mq_timedreceive)."""
+    """What a call that took a message says of it: `taken` is its type (msgrcv) or its priority (mq_timedreceive).
+
+    Of a wait for a robust mutex, `died` is the thread that has ended while it held it.
+    """
     if name == "msgrcv":
         found = memory.read(tid, raw[1], 8)
         return {"taken": int.from_bytes(found, "little", signed=True)} if found and len(found) == 8 else {}
+    if name == "futex" and raw[2] & FUTEX_WAITERS and is_wait(raw[1]):
+        # The kernel marks the word of a robust mutex whose owner ends, and wakes one that waits for it.
+        found = memory.read(tid, raw[0], 4)
+        died = found and len(found) == 4 and int.from_bytes(found, "little") & FUTEX_OWNER_DIED
+        return {"died": raw[2] & FUTEX_TID_MASK} if died else {}
     if name == "mq_timedreceive" and raw[3]:
         found = memory.read(tid, raw[3], 4)
         return {"taken": int.from_bytes(found, "little")} if found and len(found) == 4 else {}

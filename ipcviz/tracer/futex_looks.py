@@ -7,7 +7,14 @@ from typing import Final
 
 from ipcviz.events import Futex
 from ipcviz.kernel import futexes, procfs
+from ipcviz.kernel.futexes import Fate
 from ipcviz.tracer.context import Context
+
+HELD: Final = frozenset({"mutex", "rwlock", "barrier"})
+"""Kinds of futexes whose holders, or those that have come, change while somebody sleeps there."""
+
+MOST_IDS: Final = 1 << 22
+"""PID_MAX_LIMIT of linux/threads.h: ids of threads are smaller."""
 
 _MOST: Final = 200
 """Futexes that one sample looks at again."""
@@ -26,7 +33,7 @@ class FutexLooks:
 
     def of(self, pid: int, tid: int, raw: tuple[int, ...]) -> Futex | None:
         """What a thread of a process waits for, by the call's argument registers; None if it does not wait."""
-        found = futexes.read(pid, tid, raw, lambda place: lambda owner: self._can_own(pid, place, owner))
+        found = futexes.read(pid, tid, raw, lambda place: lambda owner: self._fate(pid, place, owner))
         if found is not None:
             self._asleep[tid] = (pid, raw)
         return found
@@ -44,26 +51,36 @@ class FutexLooks:
             if known is None:
                 del self._asleep[tid]
                 continue
-            if known.kind != "mutex" or known.key in looked or len(looked) >= _MOST:
+            if known.kind not in HELD or known.key in looked or len(looked) >= _MOST:
                 continue
             looked.add(known.key)
             now = futexes.read(
                 pid,
                 tid,
                 raw,
-                lambda place, pid=pid: lambda owner: self._can_own(pid, place, owner),  # type: ignore[misc]
+                lambda place, pid=pid: lambda owner: self._fate(pid, place, owner),  # type: ignore[misc]
             )
-            if now is not None and now.key == known.key and now.owner != known.owner:
+            if now is not None and now.key == known.key and now.kind == known.kind and _holding(now) != _holding(known):
                 yield now
 
-    def _can_own(self, pid: int, place: Futex, owner: int) -> bool:
-        """Whether a thread lives, and is of a process that has this memory."""
+    def _fate(self, pid: int, place: Futex, owner: int) -> Fate:
+        """What became of the thread with an id that lies in the memory of a process.
+
+        It has to live, and to be of a process that has this memory, to own what is there; or to be no more.
+        """
+        # What lies in memory is the id in the process's own PID namespace.
+        if not 0 < owner < MOST_IDS or not procfs.same_namespace(pid, "pid"):
+            return "other"
         status = procfs.read_status(owner)
         look = procfs.read_stat(status.tgid, owner) if status is not None else None
-        # What lies in memory is the id in the process's own PID namespace.
-        if status is None or look is None or look.state in "ZX" or not procfs.same_namespace(pid, "pid"):
-            return False
+        if status is None or look is None or look.state in "ZX":
+            return "gone"
         if status.tgid == pid:
-            return True
+            return "lives"
         entries = self._context.state.mappings.get(status.tgid, ())
-        return bool(place.object) and any(entry.object.key == place.object for entry in entries)
+        shared = bool(place.object) and any(entry.object.key == place.object for entry in entries)
+        return "lives" if shared else "other"
+
+
+def _holding(futex: Futex) -> tuple[int, ...]:
+    return futex.owner, futex.former, futex.readers, futex.arrived

@@ -89,4 +89,11 @@ class LockLooks:
         gone = [lock for lock in state.locks.get(key, ()) if lock not in now and not lock.waits]
         # What an ending process has lost goes with the event of its end, which is on its way.
         ending = [lock for lock in gone if any(not procfs.read_fd_numbers(pid) for pid in lock_holders(state, lock))]
-        return (*ending, *now)
+        # While it closes them, the kernel still shows those locks, but nobody's descriptor has them any more.
+        going = {_what(lock) for lock in ending}
+        left = (lock for lock in now if lock.ofd or lock.waits or _what(lock) not in going)
+        return (*ending, *left)
+
+
+def _what(lock: FileLock) -> tuple[str, int, int, int]:
+    return lock.kind, lock.pid, lock.start, lock.end

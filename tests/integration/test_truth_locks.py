@@ -130,3 +130,45 @@ def test_futexes(bench: Bench, programs: Programs, options: tuple[str, ...]) -> 
     log = sentences(run.events)
     assert any("is blocked in pthread_join" in line and f"until thread {facts['sleeps']} ends" in line for line in log)
     assert any(f"a mutex held by truth_futexes[{pid}]" in line for line in log)
+
+
+@MODES
+def test_locks_of_threads(bench: Bench, programs: Programs, options: tuple[str, ...]) -> None:
+    """Read-write locks, a barrier, and locks whose owners have ended."""
+    with Watched(bench, [programs["truth_pthreads"]], ("asleep", "orphaned"), *options) as run:
+        facts = run.at("asleep")
+        pid, holder = facts["pid"], facts["holder"]
+        name = "truth_pthreads"
+
+        def told(state: State) -> dict[str, str]:
+            found = {}
+            for which in truth:
+                wait = wait_of(state, facts[which])
+                found[which] = f"{wait.call}: {wait.reason}" if wait is not None else ""
+            return found
+
+        reading = "pthread_rwlock_rdlock: probably a read-write lock"
+        writing = "pthread_rwlock_wrlock: probably a read-write lock"
+        truth = {
+            "robust": f"pthread_mutex_lock: a mutex held by {name}[{holder}]",
+            "shared": f"{reading} that {name}[{holder}] has for writing",
+            "reads": f"{reading} that {name}[{pid}] has for writing",
+            "writes": f"{writing} that {name}[{pid}] has for writing",
+            "first": f"{writing} that 1 reader has",
+            "second": f"{writing} that 1 reader has",
+            "meets": "pthread_barrier_wait: probably a barrier: 2 of 3 have come",
+            "last": "pthread_barrier_wait: probably a barrier: 2 of 3 have come",
+            "hopes": f"pthread_mutex_lock: a mutex whose owner, thread {facts['owner']}, has ended",
+        }
+        state = run.until(lambda s: told(s) == truth)
+        assert told(state) == truth
+        run.release("asleep")
+        run.at("orphaned")
+        truth["shared"] = f"{reading} whose writer, {name}[{holder}], has ended"
+        state = run.until(lambda s: told(s)["shared"] == truth["shared"])
+        assert told(state)["shared"] == truth["shared"]
+        run.release("orphaned")
+        assert run.finish() == 0
+    ended = f"was woken because {name}[{holder}] has ended while it held the robust mutex"
+    words = f"{name}[{facts['robust']}] {ended}: who takes it next gets EOWNERDEAD"
+    assert words in sentences(run.events)

@@ -14,8 +14,8 @@ from ipcviz.narrate import who
 HELP: Final = (
     "FILE LOCKS: each lock on a file that a watched process has open, from /proc/locks; flock and OFD locks belong to "
     "an open file description, so to all who have it; fcntl locks to one process. FUTEXES: those that threads "
-    "sleep on. What they are is told by the memory there, as glibc keeps it: `probably`; a mutex's owner is shown "
-    "only if it is a living thread that has that memory."
+    "sleep on. What they are is told by the memory there, as glibc keeps it: `probably`; an owner is shown "
+    "only if it is a living thread that has that memory, or if no thread has its id any more: it `has ended`."
 )
 _SORTS: Final = {"flock": "flock", "posix": "fcntl", "ofd": "OFD", "lease": "lease"}
 _SHOWN: Final = 50
@@ -95,6 +95,12 @@ def futex_rows(view: View, width: int) -> list[Row]:
             words = f"probably {words}"
         holder = view.state.threads.get(futex.owner)
         held = who(view.state, holder.pid, holder.tid) if holder else f"thread {futex.owner}" if futex.owner else "-"
+        if futex.former:
+            held = f"thread {futex.former}, has ended"
+        elif futex.readers and not futex.owner:
+            held = f"{futex.readers} reader{'s' if futex.readers > 1 else ''}"
+        elif futex.kind == "barrier":
+            held = f"{futex.arrived} of {futex.parties} have come"
         rows.append(
             row(
                 "  ",

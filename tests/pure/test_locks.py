@@ -1,0 +1,170 @@
+"""Locks of files and threads: what stays when a process ends, and what looks like a lock of glibc. Plain data."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from ipcviz.events import Call, Exited, FileLock, Forked, Futex, Locks, ObjectInfo, Opened, Sample, Started, Waiting
+from ipcviz.kernel import futexes, locks, procfs
+from ipcviz.kernel.futexes import decode_barrier, decode_rwlock
+from ipcviz.model.query import describe_wait, wait_of
+from ipcviz.model.reduce import reduce, reduce_all
+from ipcviz.model.state import State
+from ipcviz.tracer.lock_looks import LockLooks
+
+FILE = ObjectInfo(key="8:5", kind="file", path="/s/f", dev=8, ino=5)
+HELD = FileLock(kind="flock", mode="w", pid=10, ofd=4)
+UNCLAIMED = FileLock(kind="flock", mode="w", pid=10)
+
+
+def locked(*found: FileLock) -> State:
+    opened = Opened(fd=3, ofd=4, object=FILE, mode="rw")
+    return reduce_all(
+        [
+            Started(t=0.0),
+            Forked(t=0.0, pid=10, parent=1, how="launched", name="a"),
+            Call(t=1.0, pid=10, tid=10, name="openat", ret=3, effects=(opened,)),
+            Call(t=2.0, pid=10, tid=10, name="flock", effects=(Locks(FILE.key, found),)),
+        ]
+    )
+
+
+@pytest.mark.parametrize("lock", [HELD, UNCLAIMED, FileLock(kind="posix", mode="r", pid=10)])
+def test_no_lock_outlives_the_last_that_had_it(lock: FileLock) -> None:
+    assert not reduce(locked(lock), Exited(t=3.0, pid=10)).locks
+
+
+def test_a_lock_stays_with_who_has_its_description() -> None:
+    state = reduce(locked(HELD), Forked(t=2.5, pid=11, parent=10, name="heir"))
+    assert reduce(state, Exited(t=3.0, pid=10)).locks[FILE.key] == (HELD,)
+
+
+@pytest.mark.parametrize("fds", [None, ()])
+def test_while_a_process_ends_its_lock_is_still_its_own(
+    monkeypatch: pytest.MonkeyPatch, fds: tuple[int, ...] | None
+) -> None:
+    """Its descriptors are out of sight before the kernel has closed them."""
+    monkeypatch.setattr(procfs, "read_fd_numbers", lambda pid: fds)
+    for now in ((UNCLAIMED,), ()):
+        monkeypatch.setattr(locks, "locks_on", lambda *rest, now=now: now)
+        assert LockLooks._on(locked(HELD), FILE.key, (), ()) == (HELD,)
+    monkeypatch.setattr(procfs, "read_fd_numbers", lambda pid: (3,))
+    assert LockLooks._on(locked(HELD), FILE.key, (), ()) == ()
+
+
+def rwlock(**fields: int) -> bytes:
+    names = (
+        "readers",
+        "writers",
+        "phase",
+        "line",
+        "pad3",
+        "pad4",
+        "writer",
+        "shared",
+        "elision",
+        "pad2",
+        "flags",
+        "end",
+    )
+    return struct.pack("=IIIIIIIIQQII", *(fields.get(name, 0) for name in names))
+
+
+def test_what_can_be_a_read_write_lock() -> None:
+    whole = {"readers": 0b1011, "phase": 3, "line": 3, "writer": 77}
+    assert decode_rwlock(rwlock(**whole), private=True) == (0b1011, 3, 3, 77)
+    assert decode_rwlock(rwlock(**whole, shared=1), private=False) == (0b1011, 3, 3, 77)
+    for wrong in (
+        {"shared": 1},
+        {"pad3": 1},
+        {"elision": 9},
+        {"flags": 3},
+        {"phase": 4},
+        {"line": 9},
+        {"readers": 1 << 31},
+    ):
+        assert decode_rwlock(rwlock(**{**whole, **wrong}), private=True) is None
+    assert decode_rwlock(bytes(range(56)), private=True) is None
+
+
+def test_what_can_be_a_barrier() -> None:
+    def made(*words: int, value: int = 4, private: bool = True) -> tuple[int, int] | None:
+        return decode_barrier(struct.pack("=IIIII", *words), value, private=private)
+
+    assert made(6, 4, 3, 0, 0) == (2, 3)
+    assert made(6, 4, 3, 128, 0, private=False) == (2, 3)
+    assert made(6, 4, 3, 128, 0) is None
+    assert made(6, 4, 3, 0, 0, value=5) is None
+    assert made(4, 4, 3, 0, 0) is None, "nobody has come"
+    assert made(7, 4, 3, 0, 0) is None, "all have come"
+
+
+def memory_of(monkeypatch: pytest.MonkeyPatch, start: int, data: bytes) -> None:
+    def read(pid: int, at: int, size: int) -> bytes | None:
+        return data[at - start : at - start + size] if at >= start else None
+
+    monkeypatch.setattr(futexes.memory, "read", read)
+    monkeypatch.setattr(futexes, "locate", lambda pid, address, private: Futex("k", offset=address, private=private))
+
+
+def look(at: int, op: int, value: int, **fates: str) -> Futex:
+    found = futexes.read(10, 20, (at, op, value, 0, 0, 0), lambda place: lambda owner: fates.get(f"t{owner}", "other"))  # type: ignore[arg-type,return-value]
+    assert found is not None
+    return found
+
+
+def test_a_mutex_whose_owner_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory_of(monkeypatch, 1000, struct.pack("=IIIII", 2, 0, 77, 1, 0))
+    assert look(1000, 0x80, 2, t77="lives").owner == 77
+    found = look(1000, 0x80, 2, t77="gone")
+    assert (found.kind, found.owner, found.former) == ("mutex", 0, 77)
+    found = look(1000, 0x80, 2, t77="other")
+    assert (found.kind, found.owner, found.former) == ("mutex", 0, 0), "that id is somebody else's by now"
+    robust = look(1000, 0, 0x80000000 | 77, t77="gone")
+    assert (robust.kind, robust.former) == ("mutex", 77)
+
+
+def test_who_wants_what_of_a_read_write_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory_of(monkeypatch, 1000, rwlock(readers=0b1011, phase=3, line=3, writer=77) + bytes(64))
+    found = look(1008, 0x189, 3, t77="lives")
+    assert (found.kind, found.asks, found.owner, found.readers) == ("rwlock", "read", 77, 0)
+    found = look(1012, 0x189, 3, t77="gone")
+    assert (found.kind, found.asks, found.former) == ("rwlock", "write", 77)
+    memory_of(monkeypatch, 1000, rwlock(readers=0b10010, phase=2, line=3) + bytes(64))
+    found = look(1008, 0x189, 2)
+    assert (found.kind, found.asks, found.readers) == ("rwlock", "write", 2)
+
+
+def words(futex: Futex) -> str:
+    state = reduce_all([Started(t=0.0), Forked(t=0.0, pid=10, parent=1, how="launched", name="a")])
+    state = reduce(state, Waiting(t=1.0, pid=10, tid=10, call="futex", futex=futex))
+    wait = wait_of(state, 10)
+    assert wait is not None
+    return describe_wait(state, wait)
+
+
+def test_they_are_named_as_likely() -> None:
+    assert words(Futex("k", kind="barrier", arrived=2, parties=3)) == (
+        "pthread_barrier_wait, probably a barrier: 2 of 3 have come"
+    )
+    assert words(Futex("k", kind="rwlock", asks="read", readers=0)) == (
+        "pthread_rwlock_rdlock, probably a read-write lock that others have"
+    )
+    assert words(Futex("k", kind="rwlock", asks="write", readers=2)) == (
+        "pthread_rwlock_wrlock, probably a read-write lock that 2 readers have"
+    )
+    assert words(Futex("k", kind="mutex", former=99)) == "pthread_mutex_lock, a mutex whose owner, thread 99, has ended"
+
+
+def test_who_has_come_is_brought_up_to_date() -> None:
+    state = reduce_all([Started(t=0.0), Forked(t=0.0, pid=10, parent=1, how="launched", name="a")])
+    state = reduce(
+        state, Waiting(t=1.0, pid=10, tid=10, call="futex", futex=Futex("k", kind="barrier", arrived=1, parties=3))
+    )
+    state = reduce(state, Sample(t=2.0, futexes=(Futex("k", kind="barrier", arrived=2, parties=3),)))
+    thread = state.threads[10]
+    assert thread.waiting is not None
+    assert thread.waiting.futex is not None
+    assert thread.waiting.futex.arrived == 2
