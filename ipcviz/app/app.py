@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,6 +22,7 @@ from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
 from ipcviz.app.screens.save import SaveScreen, default_name
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import Trouble
+from ipcviz.model.schedule import Schedule
 from ipcviz.scenario import Scenario
 from ipcviz.session.base import Session
 from ipcviz.session.errors import SessionError
@@ -45,6 +47,7 @@ class IpcvizApp(App[None]):
         scenario: The scenario, if it is one.
         clock: Seconds; tests give one that stands still.
         recorder: What keeps the session, so that it can be written to a file; None if nothing does.
+        order: In which order threads go on in step mode, and what that is called; None to let all take turns.
     """
 
     TITLE = "ipcviz"
@@ -67,6 +70,7 @@ class IpcvizApp(App[None]):
         scenario: Scenario | None = None,
         clock: Callable[[], float] = time.monotonic,
         recorder: TraceWriter | None = None,
+        order: tuple[Schedule, str] | None = None,
     ) -> None:
         super().__init__()
         self.register_theme(DARK)
@@ -75,6 +79,8 @@ class IpcvizApp(App[None]):
         self.session = session
         self.feed = Feed(session, clock, scenario)
         self.feed.recorder = recorder
+        if order is not None:
+            self.feed.steps.obey(*order)
         self.kept = is_kept(session)
         self.command = title or " ".join(session.argv)
         self.scenario = scenario
@@ -206,7 +212,14 @@ class IpcvizApp(App[None]):
                 )
 
 
-def run_app(session: Session, title: str, scenario: Scenario | None = None, save: str = "") -> int:
+def run_app(
+    session: Session,
+    title: str,
+    scenario: Scenario | None = None,
+    save: str = "",
+    order: tuple[Schedule, str] | None = None,
+    save_steps: str = "",
+) -> int:
     """Show a session until the viewer leaves, and close it.
 
     Args:
@@ -214,6 +227,8 @@ def run_app(session: Session, title: str, scenario: Scenario | None = None, save
         title: The command or scenario, for the status line.
         scenario: The scenario, if it is one.
         save: A file to keep the session in; empty to keep it only until the end.
+        order: In which order threads go on in step mode, and what that is called; None to let all take turns.
+        save_steps: A file for the steps that were made, as a schedule; empty for none.
 
     Returns:
         The exit status for ipcviz: 0, or 2 if the session could not be started or broke off.
@@ -223,11 +238,20 @@ def run_app(session: Session, title: str, scenario: Scenario | None = None, save
     """
     try:
         with recording(session, title, scenario, save) as recorder:
-            app = IpcvizApp(session, title, scenario, recorder=recorder)
+            app = IpcvizApp(session, title, scenario, recorder=recorder, order=order)
             app.run()
             session.close()
+            if save_steps:
+                _write(save_steps, app.feed.steps.recorder.text(title))
             if recorder is not None:
                 recorder.add(session.drain())
     finally:
         session.close()
     return 2 if app.trouble or app.return_code else 0
+
+
+def _write(file: str, text: str) -> None:
+    try:
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        print(f"ipcviz: {file} can't be written: {error.strerror}.", file=sys.stderr)

@@ -84,7 +84,7 @@ class ProcessBar(Bar):
                 ),
                 (" ", ""),
             )
-            found.append((spans, ("process", pid)))
+            found.append((spans, ("slot", pid)))
         more = sum(1 for p in view.state.processes.values() if p.fate != "gone" and p.pid not in view.slots)
         if more:
             found.append((((f"+{more} more in /proc", "dim"),), ("panel", "proc")))
@@ -175,6 +175,8 @@ class StatusLine(Bar):
                 right.append((f" {alive} left ", "blocked"))
         elif state.started is None:
             right.append((" starting ", "asleep"))
+        elif state.stepping:
+            right.append((" step mode ", "held"))
         elif not self.kept:
             right.append((" live ", "running"))
         minutes, seconds = divmod(max(0.0, view.now), 60)

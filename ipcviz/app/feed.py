@@ -11,10 +11,12 @@ from typing import Final
 from msgspec.structs import replace
 
 from ipcviz.app.history import Ghost, Log, Meter, Trail
+from ipcviz.app.steps import Steps
 from ipcviz.app.terminal import Terminal
 from ipcviz.app.view import Held, View
 from ipcviz.events import Event, Exited, Finished, Output, Sample, Trouble
 from ipcviz.model.reduce import reduce
+from ipcviz.model.schedule import NO_NAMES, Names
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
 from ipcviz.scenario import Scenario, Story
@@ -64,6 +66,8 @@ class Feed:
         self._frozen_at: float | None = None
         self._held = Held()
         self._story = Story(scenario) if scenario is not None else None
+        self.steps = Steps(session.send, clock=clock)
+        """Who lets threads go in step mode."""
 
     @property
     def now(self) -> float:
@@ -103,7 +107,8 @@ class Feed:
             self._frozen_at = self.state.t
         if took and self.recorder is not None:
             self.recorder.keyframe(self.state)
-        return self._expire() or took
+        stepped = not backlog and self.steps.tick()
+        return self._expire() or took or stepped
 
     def view(self) -> View:
         """What there is to see now."""
@@ -134,6 +139,8 @@ class Feed:
             if self.by_role:
                 after = self._cast(after, self._story.roles)
         self.state = after
+        names = Names(roles=self._story.roles, labels=self._story.labels) if self._story is not None else NO_NAMES
+        self.steps.take(event, before, after, names)
         if self._origin is None or self._clock() - self._origin < event.t:
             self._origin = self._clock() - event.t
         for change in after.changed:

@@ -6,11 +6,13 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import click
 
-from ipcviz.cli.words import AFTER_DASHES, AfterDashes
-from ipcviz.scenario import Scenario, ScenarioError, find, load_all, prepare, read_settings
+from ipcviz.cli.words import AFTER_DASHES, AfterDashes, planned
+from ipcviz.model.schedule import Schedule
+from ipcviz.scenario import Scenario, ScenarioError, find, load_all, prepare, read_schedule, read_settings
 from ipcviz.scenario.format import Value
 from ipcviz.session.live import LiveSession
 from ipcviz.trace import TraceError
@@ -22,6 +24,9 @@ from ipcviz.tracer.launch import LaunchError, check_command
 @click.option("--pty/--no-pty", default=True, help="Run it on a terminal of its own (default), or on pipes.")
 @click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
 @click.option("--save", metavar="FILE", default="", help="Keep the session in FILE, for 'ipcviz replay'.")
+@click.option("--step/--live", default=None, help="Hold every thread (default for a scenario), or let all run.")
+@click.option("--schedule", metavar="NAME|FILE", help="Step in this order: one of the scenario's, or a file.")
+@click.option("--save-schedule", metavar="FILE", default="", help="Write the order of the steps to FILE at the end.")
 @click.option("--variant", metavar="NAME", help="The way to run a scenario; 'ipcviz list' shows them.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A scenario's parameter; may be repeated.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -32,19 +37,29 @@ def run(
     pty: bool,
     full: bool,
     save: str,
+    step: bool | None,
+    schedule: str | None,
+    save_schedule: str,
     variant: str | None,
     settings: tuple[str, ...],
     command: tuple[str, ...],
 ) -> None:
     """Run a scenario by name or folder, or after -- any command, and show what its processes say to each other."""
     _need_a_terminal()
+    if schedule and step is False:
+        raise click.UsageError("A schedule is followed step by step, and --live lets everything run.")
     try:
         if not context.meta[AFTER_DASHES]:
-            sys.exit(_run_scenario(_one_scenario(command), variant, read_settings(settings), full=full, save=save))
+            scenario = _one_scenario(command)
+            how = How(full=full, hold=step is not False, save=save, save_steps=save_schedule)
+            sys.exit(_run_scenario(scenario, variant, read_settings(settings), how, schedule))
         if variant or settings:
             raise click.UsageError("--variant and --set are for scenarios, not for a command after --.")
         check_command(command)
-        sys.exit(_show(command, shlex.join(command), pty=pty, full=full, save=save))
+        order = (read_schedule(schedule)[0], schedule) if schedule else None
+        hold = bool(step or order or save_schedule)
+        how = How(pty=pty, full=full, hold=hold, save=save, save_steps=save_schedule, order=order)
+        sys.exit(_show(command, shlex.join(command), how))
     except LaunchError as error:
         click.echo(f"ipcviz: {error}", err=True)
         sys.exit(2)
@@ -71,32 +86,52 @@ def _need_a_terminal() -> None:
         sys.exit(2)
 
 
-def _show(
-    argv: tuple[str, ...],
-    title: str,
-    *,
-    pty: bool = True,
-    full: bool = False,
-    cwd: str = "",
-    scenario: Scenario | None = None,
-    save: str = "",
-) -> int:
+class How(NamedTuple):
+    """How a command is run and shown.
+
+    Attributes:
+        pty: It has a terminal of its own.
+        full: It is stopped at every data call, whatever that costs.
+        hold: It is held at its first operation.
+        save: A file to keep the session in.
+        save_steps: A file for the steps that were made.
+        order: In which order threads go on, and what that is called.
+    """
+
+    pty: bool = True
+    full: bool = False
+    hold: bool = False
+    save: str = ""
+    save_steps: str = ""
+    order: tuple[Schedule, str] | None = None
+
+
+def _show(argv: tuple[str, ...], title: str, how: How, cwd: str = "", scenario: Scenario | None = None) -> int:
     """Show one session until the viewer leaves it."""
     from ipcviz.app.app import run_app
 
     size = shutil.get_terminal_size()
     rows = max(size.lines - 6, 10)
-    config = LaunchConfig(argv=argv, cwd=cwd, terminal=pty, full=full, rows=rows, columns=size.columns)
-    return run_app(LiveSession(config), title, scenario, save)
+    config = LaunchConfig(
+        argv=argv, cwd=cwd, terminal=how.pty, full=how.full, rows=rows, columns=size.columns, hold=how.hold
+    )
+    return run_app(LiveSession(config), title, scenario, how.save, how.order, how.save_steps)
 
 
 def _run_scenario(
-    scenario: Scenario, variant: str | None, settings: Mapping[str, Value], *, full: bool = False, save: str = ""
+    scenario: Scenario,
+    variant: str | None,
+    settings: Mapping[str, Value],
+    how: How,
+    schedule: str | None = None,
 ) -> int:
     """Make a scenario ready, and show it; what was made for it is removed afterwards."""
-    with prepare(scenario, variant, settings) as launch:
-        title = f"{scenario.name} ({launch.variant})"
-        return _show(launch.argv, title, full=full, cwd=launch.cwd, scenario=scenario, save=save)
+    order, plan = read_schedule(schedule, scenario) if schedule else (None, None)
+    if order is not None:
+        how = how._replace(order=(order, plan.title if plan is not None else str(schedule)))
+    variant, values = planned(scenario, variant, settings, plan)
+    with prepare(scenario, variant, values) as launch:
+        return _show(launch.argv, f"{scenario.name} ({launch.variant})", how, launch.cwd, scenario)
 
 
 def catalogue() -> int:
@@ -113,7 +148,7 @@ def catalogue() -> int:
     while (choice := choose_scenario(scenarios, message)) is not None:
         message = ""
         try:
-            _run_scenario(choice.scenario, choice.variant, {})
+            _run_scenario(choice.scenario, choice.variant, {}, How(hold=True))
         except ScenarioError as error:
             message = error.message
     return 0

@@ -27,7 +27,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from ipcviz.events import Call, Event, Held, Poised, Released, Settled, Stepped
+from ipcviz.events import Breakpoint, Call, Event, Held, Poised, Released, Settled, Stepped
 from ipcviz.events.signals import signal_name, signal_number
 from ipcviz.model import stepping
 from ipcviz.model.state import State
@@ -46,6 +46,7 @@ class Line(msgspec.Struct, frozen=True):
         on: Name of the object or semaphore wanted; empty if any will do.
         signo: The signal (`pending`, `signal`).
         until: The breakpoints of `run`, by their keys: `call`, `on`, `of`, `event`, `signal`, `is`.
+        text: The line as it was written, without its comment.
     """
 
     number: int
@@ -55,6 +56,7 @@ class Line(msgspec.Struct, frozen=True):
     on: str = ""
     signo: int = 0
     until: tuple[dict[str, str], ...] = ()
+    text: str = ""
 
 
 class Schedule(msgspec.Struct, frozen=True):
@@ -105,7 +107,7 @@ def parse(text: str) -> Schedule:
             continue
         if last is not None and (last.kind == "turns" or (last.kind == "run" and not last.until)):
             raise ScheduleError(number, f"nothing can follow {last.kind!r}, which goes on to the end")
-        last = _line(number, words)
+        last = msgspec.structs.replace(_line(number, words), text=words)
         lines.append(last)
     return Schedule(tuple(lines))
 
@@ -167,7 +169,8 @@ class Names(msgspec.Struct, frozen=True):
     labels: Mapping[str, str] = {}
 
 
-_NO_NAMES: Final = Names()
+NO_NAMES: Final = Names()
+"""For runs of no scenario."""
 
 
 def target_of(poised: Poised) -> str:
@@ -175,10 +178,24 @@ def target_of(poised: Poised) -> str:
     return poised.semaphore.key if poised.semaphore is not None else poised.object
 
 
-def label_of(state: State, key: str, names: Names = _NO_NAMES) -> str:
+def label_of(state: State, key: str, names: Names = NO_NAMES) -> str:
     """The name of an object or a semaphore; empty if there is none."""
     thing, semaphore = state.objects.get(key), state.semaphores.get(key)
     return names.labels.get(key, "") or (thing.label if thing else "") or (semaphore.label if semaphore else "")
+
+
+def breakpoint_words(point: Breakpoint, state: State, names: Names = NO_NAMES) -> str:
+    """A breakpoint as a schedule has it: `call=write on=P1`."""
+    who = stepping.name_of(state, point.pid, names.roles) if point.pid else ""
+    found = {
+        "event": point.event,
+        "call": point.call,
+        "on": label_of(state, point.object, names) if point.object else "",
+        "of": who,
+        "signal": signal_name(point.signo) if point.signo else "",
+        "is": point.condition,
+    }
+    return " ".join(f"{key}={shlex.quote(value)}" for key, value in found.items() if value)
 
 
 class Recorder:
@@ -196,7 +213,7 @@ class Recorder:
         self._ran = False
         """Whether it has run by itself for a time that a schedule can't say."""
 
-    def feed(self, event: Event, before: State, names: Names = _NO_NAMES) -> None:
+    def feed(self, event: Event, before: State, names: Names = NO_NAMES) -> None:
         """Take an event, with the state before it."""
         if isinstance(event, Stepped):
             self._stepped(event.tid, before, names)
@@ -211,7 +228,7 @@ class Recorder:
         elif isinstance(event, Held):
             self._held(event)
 
-    def sent(self, state: State, pid: int, signo: int, names: Names = _NO_NAMES) -> None:
+    def sent(self, state: State, pid: int, signo: int, names: Names = NO_NAMES) -> None:
         """The viewer sent a signal."""
         who = stepping.name_of(state, pid, names.roles)
         if who:

@@ -10,20 +10,20 @@ from ipcviz.events import AnyCommand, Breakpoint, Event, Held, Let, Poised, Rele
 from ipcviz.events.signals import signal_name, signal_number
 from ipcviz.model import stepping
 from ipcviz.model.query import wait_of
-from ipcviz.model.schedule import Line, Names, Schedule, label_of, target_of
+from ipcviz.model.schedule import NO_NAMES, Line, Names, Schedule, label_of, target_of
 from ipcviz.model.state import Process, State, Thread
 
 MOST_STEPS: Final = 10_000
 """Operations after which a goal that was not reached is given up."""
 _ALL: Final = -1
-_NO_NAMES: Final = Names()
 
 
 class Move(msgspec.Struct, frozen=True):
     """What a schedule wants next.
 
     Attributes:
-        place: Which line that is, counted from 0; after the last one if it is done.
+        place: Where the schedule goes on, by its line counted from 0; after the last one if it is done.
+        line: Which line wants it.
         steps: How many operations this line's goal has taken, with this one.
         command: What the tracer is to be told; None if nothing.
         tid: The thread that it lets go; 0 if none.
@@ -33,6 +33,7 @@ class Move(msgspec.Struct, frozen=True):
     """
 
     place: int = 0
+    line: int = 0
     steps: int = 0
     command: AnyCommand | None = None
     tid: int = 0
@@ -74,17 +75,21 @@ class Scheduler:
         waiting = self._asked == _ALL or (thread is not None and thread.poised is not None)
         return not state.finished and (bool(state.moving) or waiting)
 
-    def peek(self, state: State, names: Names = _NO_NAMES) -> Move:
+    def peek(self, state: State, names: Names = NO_NAMES) -> Move:
         """What comes next in a state that is at rest; the schedule stays where it is."""
         return decide(self.schedule, state, (self.place, self._steps), names, self._last)
 
-    def take(self, state: State, names: Names = _NO_NAMES) -> Move:
+    def take(self, state: State, names: Names = NO_NAMES) -> Move:
         """What comes next in a state that is at rest; the caller sends its command."""
         move = self.peek(state, names)
         self._follow(move)
         return move
 
-    def by_hand(self, tid: int, state: State, names: Names = _NO_NAMES) -> None:
+    def asked(self, tid: int) -> None:
+        """A thread was let go by others than the schedule: until it moves, all is not at rest."""
+        self._asked = tid
+
+    def by_hand(self, tid: int, state: State, names: Names = NO_NAMES) -> None:
         """The viewer lets a thread go: as the schedule wants it, or instead."""
         if self.left:
             return
@@ -92,7 +97,7 @@ class Scheduler:
         if move.tid == tid:
             self._follow(move)
         elif not move.done:
-            self.left = "You let another one go than the schedule would have: from here on all take turns."
+            self.left = "The schedule was left by hand: all take turns."
 
     def _follow(self, move: Move) -> None:
         if move.departed:
@@ -104,7 +109,7 @@ class Scheduler:
 
 
 def decide(
-    schedule: Schedule, state: State, at: tuple[int, int] = (0, 0), names: Names = _NO_NAMES, last: int = 0
+    schedule: Schedule, state: State, at: tuple[int, int] = (0, 0), names: Names = NO_NAMES, last: int = 0
 ) -> Move:
     """What is to be done next in a state that is at rest.
 
@@ -120,9 +125,9 @@ def decide(
         line = schedule.lines[place]
         move = _decide(line, place, steps, state, names, last)
         if move is not None:
-            return move
+            return msgspec.structs.replace(move, line=place)
         place, steps = place + 1, 0
-    return Move(place=place, done=True)
+    return Move(place=place, line=place, done=True)
 
 
 def _decide(line: Line, place: int, steps: int, state: State, names: Names, last: int) -> Move | None:

@@ -9,7 +9,8 @@ from ipcviz.events.signals import signal_name
 from ipcviz.model.state import State, Thread
 
 
-def _birth(state: State, thread: Thread) -> tuple[tuple[int, ...], int]:
+def age(state: State, thread: Thread) -> tuple[tuple[int, ...], int]:
+    """What to sort threads by, so that elders come first: a process before its children."""
     process = state.processes.get(thread.pid)
     lineage = process.lineage if process is not None else ""
     return tuple(int(part) for part in lineage.split(".") if part.isdigit()), thread.number
@@ -18,7 +19,7 @@ def _birth(state: State, thread: Thread) -> tuple[tuple[int, ...], int]:
 def held(state: State) -> tuple[Thread, ...]:
     """The threads that can be let go, elders first: a process before its children."""
     found = [thread for thread in state.threads.values() if thread.poised is not None]
-    return tuple(sorted(found, key=lambda thread: _birth(state, thread)))
+    return tuple(sorted(found, key=lambda thread: age(state, thread)))
 
 
 def next_in_turn(state: State, last: int = 0) -> int:
@@ -36,7 +37,7 @@ def next_in_turn(state: State, last: int = 0) -> int:
         return tids[(tids.index(last) + 1) % len(tids)]
     gone = state.threads.get(last)
     if gone is not None:
-        later = [thread.tid for thread in threads if _birth(state, thread) > _birth(state, gone)]
+        later = [thread.tid for thread in threads if age(state, thread) > age(state, gone)]
         return later[0] if later else tids[0]
     return tids[0]
 

@@ -310,7 +310,7 @@ _DEEDS: Final = (
 def _is_seen(event: Event, before: State) -> bool:
     """Whether what happened is worth a word: libc's own calls on the way are not."""
     if isinstance(event, Call):
-        return is_visible(before, event.pid, event.name, event.args)
+        return is_visible(before, event.pid, event.name, event.args, event.tid)
     if isinstance(event, Waiting):
         return event.call != "vfork"
     return not isinstance(event, SemaphoreOp) or is_visible_semaphore(event.semaphore)
@@ -356,7 +356,7 @@ class Outcomes:
             if event.tid != self.tid and event.at == "return":
                 self._others.append(f"{who(after, event.pid, event.tid)} was woken")
             elif event.tid == self.tid and event.at == "signal":
-                self._did.append(f"first it {stands(after, event)}")
+                self._did.append(f"{who(after, event.pid, event.tid)} {stands(after, event)} first")
             return
         if not isinstance(event, _DEEDS) or not _is_seen(event, before):
             return

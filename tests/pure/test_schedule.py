@@ -6,7 +6,7 @@ import pytest
 
 from ipcviz.events import Breakpoint, Let, Run, SendSignal
 from ipcviz.model.reduce import reduce
-from ipcviz.model.schedule import Names, Recorder, ScheduleError, parse
+from ipcviz.model.schedule import Names, Recorder, ScheduleError, breakpoint_words, parse
 from ipcviz.model.scheduler import Scheduler
 from ipcviz.model.state import State
 from tests import stepped
@@ -203,3 +203,14 @@ def test_a_step_by_hand_follows_the_schedule_or_leaves_it():
     run.drain()
     run.scheduler.by_hand(61, run.state)
     assert "take turns" in run.scheduler.left
+
+
+def test_a_breakpoint_is_written_as_it_is_read():
+    run = Run_(stepped.pair(), "1 pipe2\n1 fork", Names(roles={60: "the writer"}))
+    run.go()
+    key = run.session.programs[60][2].on
+    point = Breakpoint(call="write", object=key, pid=60, condition="full")
+    words = breakpoint_words(point, run.state, run.names)
+    assert words == "call=write on=P1 of='the writer' is=full"
+    run.scheduler = Scheduler(parse(f"run until {words}"))
+    assert run.scheduler.take(run.state, run.names).command == Run(until=(point,))

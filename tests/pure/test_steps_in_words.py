@@ -121,5 +121,5 @@ def test_a_signal_that_comes_first_and_one_that_became_pending():
     run.let(70)
     session.arrive(70, 14)
     run.drain()
-    assert run.let(70) == "first it is about to run its handler for SIGALRM"
+    assert run.let(70) == "sleeper[70] is about to run its handler for SIGALRM first"
     assert run.let(70) == "SIGALRM from its timer reached sleeper[70]: its handler runs"

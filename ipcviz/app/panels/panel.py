@@ -64,8 +64,11 @@ def fit(text: object, width: int, *, right: bool = False) -> str:
     return cells.fit(visible(str(text)), width, "right" if right else "left")
 
 
-class Panel(ScrollView, can_focus=True):
-    """A panel of rows."""
+class Panel(ScrollView, can_focus=True, inherit_bindings=False):
+    """A panel of rows.
+
+    Left, right, PageUp, PageDown, Home and End stay free: they move through time, wherever the focus is.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "cursor(1)", "Down", show=False, id="panel.down", tooltip="The next row"),
@@ -89,6 +92,7 @@ class Panel(ScrollView, can_focus=True):
         "panel--bad",
         "panel--cursor",
         "panel--chosen",
+        "panel--held",
         "panel--running",
         "panel--blocked",
         "panel--asleep",
@@ -111,7 +115,7 @@ class Panel(ScrollView, can_focus=True):
     | `panel--bad` | What is wrong. |
     | `panel--cursor` | The row with the cursor. |
     | `panel--chosen` | The row that is selected. |
-    | `panel--running` ... `panel--gone-chip` | Chips of process states. |
+    | `panel--held` ... `panel--gone-chip` | Chips of process states. |
     | `panel--gauge` | The filled part of a gauge. |
     """
 
@@ -143,6 +147,7 @@ class Panel(ScrollView, can_focus=True):
         & > .panel--cursor { background: $row-cursor; }
         & > .panel--chosen { text-style: bold; }
         & > .panel--running { background: $chip-running; color: black; text-style: bold; }
+        & > .panel--held { background: $foreground; color: $background; text-style: bold; }
         & > .panel--blocked { background: $chip-blocked; color: black; text-style: bold; }
         & > .panel--asleep { background: $chip-asleep; color: black; text-style: bold; }
         & > .panel--stopped { background: $chip-lit; color: black; text-style: bold; }

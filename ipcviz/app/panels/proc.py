@@ -132,7 +132,7 @@ def _fate(process: Process) -> str:
     return f"{ended}, not waited for yet" if process.fate == "zombie" else ended
 
 
-_STATES: Final = {"R": "running", "t": "running", "?": "running", "S": "sleeps", "D": "waits for a device"}
+_STATES: Final = {"R": "running", "t": "held", "?": "running", "S": "sleeps", "D": "waits for a device"}
 
 
 def _doing(view: View, thread: Thread | None, process: Process) -> str:

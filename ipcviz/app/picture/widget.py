@@ -22,7 +22,7 @@ from ipcviz.app.picture.layout import Layout, arrange
 from ipcviz.app.picture.scene import Node, Scene
 from ipcviz.model.state import State
 
-_CHIPS = ("running", "blocked", "asleep", "stopped", "zombie", "gone")
+_CHIPS = ("held", "running", "blocked", "asleep", "stopped", "zombie", "gone")
 
 
 class Picture(ScrollView, can_focus=True, inherit_bindings=False):
@@ -35,11 +35,12 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
     HELP = """
     # The picture
     Boxes are processes, tubes are pipes and sockets, blocks are shared memory; bytes flow along the arrows.
-    The letter says a process's state: **R** runs, **B** is blocked until another one acts, **S** waits for time, a
-    signal, a child or input, **D** for a device, **T** is stopped, **Z** has ended and was not waited for. A dotted
-    line is a descriptor that is open and not used; a star marks what changed. **Shift** with the arrow keys moves from
-    one to the next, whatever has the focus. What there is no room for is folded into groups: a second click or
-    **enter** opens one; **enter** on anything else folds them again. At a tube, "in" is what was written: a write
+    The letter says a process's state: **H** is held in step mode, with what it will do when it is let go, **R** runs,
+    **B** is blocked until another one acts, **S** waits for time, a signal, a child or input, **D** for a device,
+    **T** is stopped, **Z** has ended and was not waited for. A dotted line is a descriptor that is open and not used; a
+    star marks what changed. **Shift** with the arrow keys moves from one to the next, whatever has the focus. What
+    there is no room for is folded into groups: a second click or **enter** opens one; **enter** on anything else folds
+    them again. At a tube, "in" is what was written: a write
     counts when it returns, but what was read and what waits has been written, so it can say >= that.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -98,6 +99,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         & > .picture--signal { color: #e8793a; }
         & > .picture--lit { color: #f0e442; text-style: bold; }
         & > .picture--selected { color: $foreground; text-style: bold; }
+        & > .picture--chip-held { background: $foreground; color: $background; text-style: bold; }
         & > .picture--chip-running { background: #29b98a; color: black; text-style: bold; }
         & > .picture--chip-blocked { background: #e69f00; color: black; text-style: bold; }
         & > .picture--chip-asleep { background: #56b4e9; color: black; text-style: bold; }

@@ -7,8 +7,9 @@ from typing import Final
 
 from ipcviz.app.picture.scene import Line
 from ipcviz.app.text import visible
-from ipcviz.model import query
+from ipcviz.model import query, stepping
 from ipcviz.model.notifiers import ready_labels
+from ipcviz.model.schedule import label_of, target_of
 from ipcviz.model.state import Process, State
 
 _IDLE: Final = {
@@ -42,16 +43,24 @@ def waits_of(state: State, process: Process) -> tuple[query.Wait, ...]:
     return tuple(w for w in found if w is not None) if found and all(found) else ()
 
 
+def is_held(state: State, process: Process) -> bool:
+    """Whether one of its threads is held in step mode, and none runs."""
+    threads = [state.threads[tid] for tid in process.threads if tid in state.threads]
+    return any(t.poised is not None for t in threads) and all(t.poised or t.waiting for t in threads)
+
+
 def chip(state: State, process: Process, waits: tuple[query.Wait, ...]) -> tuple[str, str]:
     """Its state as a letter and the name of the letter's style.
 
     `R` runs, `B` is blocked until another process acts, `S` waits for time, a signal, input or a child, `D` waits for
-    a device, `T` is stopped, `Z` has ended and was not waited for, `x` is gone.
+    a device, `H` is held in step mode, `T` is stopped, `Z` has ended and was not waited for, `x` is gone.
     """
     if process.fate != "alive":
         return ("Z", "zombie") if process.fate == "zombie" else ("x", "gone")
     if process.stopped_by:
         return "T", "stopped"
+    if is_held(state, process):
+        return "H", "held"
     if waits:
         blocks = any(w.kind == "blocked" and w.reason != "for a child" for w in waits)
         return ("B", "blocked") if blocks else ("S", "asleep")
@@ -74,6 +83,9 @@ def doing(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
         return fate(process)
     if process.stopped_by:
         return f"stopped by {signal_name(process.stopped_by)}"
+    held = next((t for tid in process.threads if (t := state.threads.get(tid)) and t.poised), None)
+    if held is not None and held.poised is not None:
+        return visible(f"> {stepping.operation(held.poised)} {label_of(state, target_of(held.poised))}".rstrip())
     if waits:
         first = next((w for w in waits if w.kind == "blocked"), waits[0])
         return wait_words(state, first)

@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.reactive import var
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
@@ -32,8 +31,10 @@ from ipcviz.app.panels.output import TypingLine
 from ipcviz.app.picture import Picture
 from ipcviz.app.screens.help import HelpScreen, plain_help
 from ipcviz.app.screens.modals import SignalScreen
+from ipcviz.app.screens.stepping import SteppingScreen
+from ipcviz.app.strip import StepStrip
 from ipcviz.app.view import View
-from ipcviz.events import AnyCommand, Peek, SendSignal
+from ipcviz.events import AnyCommand, Peek
 from ipcviz.events import Input as TypedInput
 from ipcviz.narrate import signal_name, who
 
@@ -65,7 +66,7 @@ def _hidden(key: str, action: str, name: str, id: str, tooltip: str) -> Binding:
     return Binding(key, action, name, show=False, id=id, tooltip=tooltip)
 
 
-class LiveScreen(Screen[None]):
+class LiveScreen(SteppingScreen):
     """Picture, panels, bars."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -85,6 +86,7 @@ class LiveScreen(Screen[None]):
             for way, right, down in (("left", -1, 0), ("right", 1, 0), ("up", 0, -1), ("down", 0, 1))
         ),
         Binding("f", "freeze", "Freeze", id="live.freeze", tooltip="Freeze what is shown; the collection goes on"),
+        Binding("n,right,pagedown", "step_next", "Step", id="step.next", tooltip="The next step, in step mode"),
         Binding("slash", "filter", "Filter", id="live.filter", tooltip="Filter the log by words", priority=True),
         Binding("i", "type", "Type", id="live.type", tooltip="Type to the command", priority=True),
         Binding("K", "signal", "Signal", id="live.signal", tooltip="Send a signal to the selected process"),
@@ -113,7 +115,7 @@ class LiveScreen(Screen[None]):
         & #too-small { display: none; width: 1fr; height: 1fr; }
         &.-tiny > *, &.-flat > * { display: none; }
         &.-tiny #too-small, &.-flat #too-small { display: block; }
-        & #bars { dock: top; height: 2; }
+        & #bars { dock: top; height: auto; }
         & #main { height: 1fr; }
         & #left { width: 1fr; }
         & Picture { height: 1fr; min-height: 4; }
@@ -150,12 +152,14 @@ class LiveScreen(Screen[None]):
         self.patient = False
         """Whether everything is drawn every time, whatever it costs: for pictures that are kept."""
         self._drawn_pid = 0
+        self._stepping = False
 
     def compose(self) -> ComposeResult:
         """Bars at the edges, picture above panels, further panels at the right where there is room."""
         with Vertical(id="bars"):
             yield StatusLine(self.command, kept=self.kept, id="status")
             yield ProcessBar(id="processes")
+            yield StepStrip(id="steps")
         with Horizontal(id="main"):
             with Vertical(id="left"):
                 yield Picture(id="picture")
@@ -175,6 +179,7 @@ class LiveScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """The panel below the picture has the focus."""
+        self.query_one(StepStrip).steps = self.steps
         self.query_one(f"#{self.first}").focus()
 
     # Taking a view in.
@@ -196,6 +201,9 @@ class LiveScreen(Screen[None]):
         """Every panel takes the view; those that can't be seen only remember it."""
         if view is None or not self.is_mounted:
             return
+        if view.state.stepping is not self._stepping:
+            self._stepping = view.state.stepping
+            self.refresh_bindings()
         with self.app.batch_update():
             for panel in self.query(Panel):
                 panel.show_view(view)
@@ -246,7 +254,11 @@ class LiveScreen(Screen[None]):
         kind, what = event.target
         if kind == "panel":
             self.action_panel(str(what))
-        elif kind == "process":
+        elif kind == "step":
+            self.advance_thread(int(what))
+        elif kind == "slot" and self.now.stepping:
+            self.advance(int(what))
+        elif kind == "slot" or kind == "process":
             self.select(pid=int(what))
         else:
             self.select(key=str(what))
@@ -259,12 +271,15 @@ class LiveScreen(Screen[None]):
             self.select(key=str(event.key))
 
     def action_slot(self, digit: int) -> None:
-        """Select a process by its digit."""
+        """Select a process by its digit; in step mode, let it go on by one operation."""
         if self.view is None:
             return
         for pid, slot in self.view.slots.items():
             if slot == digit:
-                self.select(pid=pid)
+                if self.now.stepping:
+                    self.advance(pid)
+                else:
+                    self.select(pid=pid)
                 return
         self.notify(f"No process has the digit {digit}", timeout=2)
 
@@ -369,13 +384,13 @@ class LiveScreen(Screen[None]):
         """What opens an input line works at once, so that the next key belongs to it, but not within such a line."""
         if action in ("type", "filter"):
             return not isinstance(self.focused, Input)
-        return True
+        return super().check_action(action, parameters)
 
     # Talking to what runs.
 
     def action_type(self) -> None:
         """Type to the command."""
-        if self._nobody_there():
+        if self.nobody_there():
             return
         if self.view is not None and self.view.state.finished:
             self.notify("The command has ended: nobody reads its terminal", timeout=3)
@@ -383,7 +398,7 @@ class LiveScreen(Screen[None]):
         self.action_panel("output")
         self.set_focus(self.query_one(TypingLine))
 
-    def _nobody_there(self) -> bool:
+    def nobody_there(self) -> bool:
         """Say so if nothing runs here that could be told anything."""
         if self.kept:
             self.notify("This is what was seen; nothing runs here", timeout=3)
@@ -396,7 +411,7 @@ class LiveScreen(Screen[None]):
     def action_signal(self) -> None:
         """Choose a signal and send it to the selected process."""
         view = self.view
-        if self._nobody_there():
+        if self.nobody_there():
             return
         if view is None or view.process is None or view.process.fate != "alive":
             self.notify("The selected process has ended: select one that lives", timeout=3)
@@ -405,7 +420,7 @@ class LiveScreen(Screen[None]):
 
         def chosen(signo: int | None) -> None:
             if signo:
-                self.send(SendSignal(pid=pid, signo=signo))
+                self.steps.sent(pid, signo)
                 self.notify(f"{signal_name(signo)} to {name}", timeout=2)
 
         self.app.push_screen(SignalScreen(name), chosen)
@@ -416,7 +431,8 @@ class LiveScreen(Screen[None]):
         while widget is not None and not getattr(widget, "HELP_TEXT", ""):
             widget = widget.parent if isinstance(widget.parent, Widget) else None
         picture = ("Picture", plain_help(Picture.HELP))
-        panels = [picture, *((panel.TITLE, panel.HELP_TEXT) for panel in _PANELS.values())]
+        steps = (StepStrip.TITLE, StepStrip.HELP_TEXT)
+        panels = [picture, steps, *((panel.TITLE, panel.HELP_TEXT) for panel in _PANELS.values())]
         first = (getattr(widget, "TITLE", ""), getattr(widget, "HELP_TEXT", "")) if widget is not None else None
         if isinstance(self.focused, Picture):
             first = picture

@@ -45,6 +45,7 @@ class SaveScreen(ModalScreen[str | None]):
         super().__init__()
         self.heading = title
         self.proposed = name
+        self.heading = title
         self._asked = ""
 
     def compose(self) -> ComposeResult:

@@ -1,0 +1,193 @@
+"""Step mode: what of the main screen lets threads go, holds them, and runs until a breakpoint."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from ipcviz.app.screens.running import RunScreen, SlowScreen, choices_of
+from ipcviz.app.screens.save import SaveScreen
+from ipcviz.app.steps import Steps
+from ipcviz.app.strip import StepStrip
+from ipcviz.app.text import visible
+from ipcviz.events import Breakpoint
+from ipcviz.model import stepping
+from ipcviz.model.schedule import Names, breakpoint_words
+from ipcviz.model.state import State
+from ipcviz.narrate import who
+
+if TYPE_CHECKING:
+    from ipcviz.app.app import IpcvizApp
+
+
+class SteppingScreen(Screen[None]):
+    """A screen whose viewer is the scheduler of what runs."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "space", "hold_or_next", "Hold or step", show=False, id="step.space", tooltip="Hold everything; or step"
+        ),
+        Binding("H", "hold", "Hold", key_display="space", id="step.hold", tooltip="Hold everything at once: step mode"),
+        Binding("c", "run_on", "Run", id="step.run", tooltip="Let everything run, until a breakpoint"),
+        Binding("S", "slow", "Slow", show=False, id="step.slow", tooltip="Slow motion: steps by itself, or no more"),
+        Binding(
+            "W", "save_steps", "Save steps", show=False, id="step.save", tooltip="Write the steps made as a schedule"
+        ),
+    ]
+
+    kept = False
+    """Whether nothing runs here."""
+
+    @property
+    def steps(self) -> Steps:
+        """Who lets threads go."""
+        return cast("IpcvizApp", self.app).feed.steps
+
+    @property
+    def now(self) -> State:
+        """The present state."""
+        return cast("IpcvizApp", self.app).feed.state
+
+    def select(self, pid: int = 0, key: str = "") -> None:
+        """Select a process or an object."""
+        raise NotImplementedError
+
+    def nobody_there(self) -> bool:
+        """Say so if nothing runs here that could be told anything."""
+        raise NotImplementedError
+
+    # Stepping.
+
+    def action_step_next(self) -> None:
+        """The next step."""
+        self.step_next()
+
+    def step_next(self) -> None:
+        """The next step in step mode; a live run has to be held first."""
+        if self.nobody_there() or self._is_over():
+            return
+        if not self.now.stepping:
+            self.notify("Everything runs: space holds it, then n lets one at a time go on", timeout=3)
+            return
+        self.steps.next()
+        self.follow()
+
+    def action_hold(self) -> None:
+        """Hold everything that runs."""
+        if not self.nobody_there() and not self._is_over():
+            self.steps.hold()
+
+    def action_hold_or_next(self) -> None:
+        """Hold everything that runs; in step mode, the next step."""
+        if self.now.stepping:
+            self.action_step_next()
+        else:
+            self.action_hold()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Holding is for a live run, running on for a held one; only what works is in the footer."""
+        if action == "hold":
+            return not self.kept and not self.now.stepping and not self.now.finished
+        if action in ("run_on", "step_next"):
+            return not self.kept and self.now.stepping
+        return True
+
+    def advance(self, pid: int) -> None:
+        """Let a process go on by one operation: its thread whose turn it is."""
+        state = self.now
+        self.select(pid=pid)
+        if self.nobody_there() or self._is_over():
+            return
+        tids = [thread.tid for thread in stepping.held(state) if thread.pid == pid]
+        if not tids:
+            thread = state.threads.get(pid)
+            what = (
+                "has ended" if thread is None else "moves" if state.moving == pid else "is blocked: others can wake it"
+            )
+            self.notify(f"{visible(who(state, pid))} {what}", timeout=2, markup=False)
+            return
+        last = self.steps.outcomes.tid
+        tid = tids[(tids.index(last) + 1) % len(tids)] if last in tids else tids[0]
+        self.advance_thread(tid)
+
+    def advance_thread(self, tid: int) -> None:
+        """Let a thread go on by one operation."""
+        if not self.nobody_there() and not self._is_over():
+            self.steps.let(tid)
+            self.follow()
+
+    def follow(self) -> None:
+        """What the viewer is told of the schedule."""
+        self.query_one(StepStrip).rebuild()
+        if self.steps.said:
+            self.notify(visible(self.steps.said), timeout=3, markup=False)
+
+    def _is_over(self) -> bool:
+        if self.now.finished:
+            self.notify("The command has ended", timeout=2)
+        return self.now.finished
+
+    # Running on.
+
+    def action_run_on(self) -> None:
+        """Ask what is to end the run, and let everything go on."""
+        view = getattr(self, "view", None)
+        if self.nobody_there() or self._is_over() or view is None:
+            return
+        if not self.now.stepping:
+            self.notify("Everything runs already: space holds it", timeout=3)
+            return
+
+        def chosen(until: tuple[Breakpoint, ...] | None) -> None:
+            if until is not None and not self.now.finished:
+                names = Names(roles=view.roles)
+                words = " or ".join(breakpoint_words(point, self.now, names) for point in until)
+                self.steps.run(until, words)
+
+        self.app.push_screen(RunScreen(choices_of(view)), chosen)
+
+    def action_slow(self) -> None:
+        """Take steps by itself, or no more."""
+        if self.nobody_there() or self._is_over():
+            return
+        if self.steps.rate:
+            self.steps.slow(0)
+            return
+        if not self.now.stepping:
+            self.steps.hold()
+
+        def chosen(rate: float | None) -> None:
+            if rate:
+                self.steps.slow(rate)
+
+        self.app.push_screen(SlowScreen(), chosen)
+
+    # Keeping the order.
+
+    def action_save_steps(self) -> None:
+        """Ask for a name, and write the steps that were made as a schedule."""
+        if self.nobody_there():
+            return
+        recorder = self.steps.recorder
+        if not recorder.lines:
+            self.notify("No step was made yet", timeout=2)
+            return
+        title = cast("IpcvizApp", self.app).command
+
+        def named(name: str | None) -> None:
+            if not name:
+                return
+            try:
+                Path(name).expanduser().write_text(recorder.text(title), encoding="utf-8")
+            except (OSError, RuntimeError, ValueError) as error:
+                why = getattr(error, "strerror", None) or str(error)
+                self.notify(f"{name} can't be written: {why}.", severity="error", markup=False, timeout=8)
+                return
+            self.notify(f"Written: --schedule {name} repeats these steps", markup=False, timeout=4)
+
+        word = re.sub(r"[^A-Za-z0-9_.+-]", "", title.split()[0].rpartition("/")[2]) if title.split() else ""
+        self.app.push_screen(SaveScreen(f"{word[:40] or 'steps'}.schedule", "Write the steps made so far to"), named)

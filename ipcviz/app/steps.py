@@ -1,0 +1,188 @@
+"""Step mode as the app drives it: whose turn it is, what is asked of the tracer, what became of the last step."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from ipcviz.events import AnyCommand, Breakpoint, Event, Held, Hold, Let, Run, SendSignal
+from ipcviz.model import stepping
+from ipcviz.model.schedule import Names, Recorder, Schedule
+from ipcviz.model.scheduler import Move, Scheduler
+from ipcviz.model.state import State
+from ipcviz.narrate import Outcomes, narrate
+
+_MOST_WANTED: Final = 8
+"""Steps that can be asked for while one is still under way."""
+_NEXT: Final = 0
+
+
+class Steps:
+    """Lets threads go one at a time, as the viewer or a schedule wants it.
+
+    Args:
+        send: Tells the tracer something.
+        clock: Seconds, for slow motion; tests give one that stands still.
+
+    Attributes:
+        recorder: The steps that were made, as a schedule.
+        outcomes: What became of the last one.
+        title: What the schedule is called; empty without one.
+        said: What the viewer is to be told about the schedule: that it waits, is done, or was departed from.
+        rate: Steps a second in slow motion; 0 if it is off.
+        reason: Why all were held, in words; empty if the viewer wanted it.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[AnyCommand], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.recorder = Recorder()
+        self.outcomes = Outcomes(narrate)
+        self.title = ""
+        self.said = ""
+        self.rate = 0.0
+        self.reason = ""
+        self._send = send
+        self._scheduler = Scheduler(Schedule())
+        self._following = False
+        self._clock = clock
+        self._state = State()
+        self._names = Names()
+        self._wanted: deque[int] = deque()
+        self._due = 0.0
+
+    def obey(self, schedule: Schedule, title: str) -> None:
+        """Let this schedule say from now on who is next."""
+        self._scheduler, self.title, self._following = Scheduler(schedule), title, True
+
+    # Taking in.
+
+    def take(self, event: Event, before: State, after: State, names: Names) -> None:
+        """Take an event in, with the states around it and the scenario's names."""
+        self._state, self._names = after, names
+        self.recorder.feed(event, before, names)
+        self._scheduler.feed(event)
+        self.outcomes.feed(event, before, after)
+        if isinstance(event, Held):
+            self.reason = event.reason
+
+    def tick(self) -> bool:
+        """Do what was asked for while a step was under way, and what slow motion wants. Returns whether it did."""
+        state = self._state
+        if not state.stepping or self._scheduler.busy(state):
+            return False
+        if self._wanted:
+            self._go(self._wanted.popleft())
+            return True
+        if self.rate and self._clock() >= self._due:
+            self._due = self._clock() + 1 / self.rate
+            self._go(_NEXT)
+            return True
+        return False
+
+    # What the viewer wants.
+
+    @property
+    def following(self) -> bool:
+        """Whether a schedule says who is next."""
+        return self._following
+
+    def line(self, state: State) -> tuple[int, int, str]:
+        """Which line of the schedule is next, from 1, how many there are, and what it says."""
+        lines = self._scheduler.schedule.lines
+        place = self._scheduler.peek(state, self._names).line
+        return min(place + 1, len(lines)), len(lines), lines[place].text if place < len(lines) else ""
+
+    def next_tid(self, state: State) -> int:
+        """Who is next, by the schedule or by turns; 0 if nobody can go on."""
+        if self._following:
+            move = self._scheduler.peek(state, self._names)
+            if move.tid or not (move.done or move.departed):
+                return move.tid
+        return stepping.next_in_turn(state, self.outcomes.tid)
+
+    def next(self) -> None:
+        """Let the next one go."""
+        self._ask(_NEXT)
+
+    def let(self, tid: int) -> None:
+        """Let this one go."""
+        self._ask(tid)
+
+    def hold(self) -> None:
+        """Hold everything."""
+        self._send(Hold())
+
+    def run(self, until: tuple[Breakpoint, ...] = (), words: str = "") -> None:
+        """Let everything run, until a breakpoint if there is any; `words` are those of a schedule."""
+        self.rate = 0.0
+        self._wanted.clear()
+        if self._state.stepping:
+            self.recorder.ran(words)
+        self._send(Run(until=until))
+
+    def slow(self, rate: float) -> None:
+        """Take steps by itself, so many a second; 0 ends that."""
+        self.rate = rate
+        self._due = self._clock()
+
+    def sent(self, pid: int, signo: int) -> None:
+        """The viewer sends a signal."""
+        if self._state.stepping:
+            self.recorder.sent(self._state, pid, signo, self._names)
+        self._send(SendSignal(pid=pid, signo=signo))
+
+    def _ask(self, tid: int) -> None:
+        if self._scheduler.busy(self._state):
+            if len(self._wanted) < _MOST_WANTED:
+                self._wanted.append(tid)
+        else:
+            self._go(tid)
+
+    def _go(self, tid: int) -> None:
+        """Let one go: this one, or whoever is next."""
+        if tid != _NEXT:
+            thread = self._state.threads.get(tid)
+            if thread is None or thread.poised is None:
+                return
+            if self._following:
+                self._scheduler.by_hand(tid, self._state, self._names)
+            self._let(tid)
+            self._leave(self._scheduler.left)
+            return
+        if self._following and self._by_schedule(self._scheduler.take(self._state, self._names)):
+            return
+        tid = stepping.next_in_turn(self._state, self.outcomes.tid)
+        if tid:
+            self._let(tid)
+        elif self.rate and self._state.finished:
+            self.rate = 0.0
+
+    def _let(self, tid: int) -> None:
+        self._scheduler.asked(tid)
+        self.said = ""
+        self._send(Let(tid=tid))
+
+    def _by_schedule(self, move: Move) -> bool:
+        """Do what the schedule wants. Returns whether it wanted anything."""
+        if move.done or move.departed:
+            done = f"The schedule{f' {self.title!r}' if self.title else ''} is done: all take turns."
+            departed = f"{move.departed[:1].upper()}{move.departed[1:]}: all take turns."
+            self._leave(departed if move.departed else done)
+            self.rate = 0.0
+            return True
+        self.said = f"The schedule waits for {move.waits}." if move.waits else ""
+        if isinstance(move.command, SendSignal):
+            self.sent(move.command.pid, move.command.signo)
+        elif move.command is not None:
+            self._send(move.command)
+        return True
+
+    def _leave(self, why: str) -> None:
+        if why:
+            self._following = False
+            self.said = why

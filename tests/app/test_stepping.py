@@ -1,0 +1,222 @@
+"""Step mode on the screen: keys and clicks let one go, what is about to happen is shown, live runs are held."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+from ipcviz.app.app import IpcvizApp
+from ipcviz.app.bars import ProcessBar, StatusLine
+from ipcviz.app.picture import Picture
+from ipcviz.app.screens.running import RunScreen, SlowScreen
+from ipcviz.app.screens.save import SaveScreen
+from ipcviz.app.strip import StepStrip
+from ipcviz.events import Breakpoint, Hold, Let, Run, SendSignal
+from ipcviz.model.schedule import parse
+from tests import fakes, stepped
+from tests.app.test_live import Stage
+
+
+@asynccontextmanager
+async def stage(session, order=None, size=(80, 24)):
+    clock = fakes.FrozenClock()
+    app = IpcvizApp(session, "demo pair", clock=clock, order=order)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        app._timer.pause()
+        found = Stage(app, pilot, session, clock)
+        await found.frame()
+        await found.frame()
+        yield found
+
+
+def lets(s):
+    return [c.tid for c in s.session.commands if isinstance(c, Let)]
+
+
+async def steps(s, *keys):
+    for key in keys:
+        await s.press(key)
+        await s.frame(0.1)
+
+
+def strip(s):
+    return s.text(s.panel(StepStrip))
+
+
+async def test_what_is_about_to_happen_is_shown_before_it_does():
+    async with stage(stepped.pair()) as s:
+        assert strip(s).splitlines()[1].split() == [">1", "H", "writer", "to", "make", "a", "pipe"]
+        assert "step mode" in s.text(s.panel(StatusLine))
+        assert "n lets the next one go" in strip(s)
+        await steps(s, "n")
+        assert "step 1" in strip(s)
+        assert "made the pipe P1" in strip(s)
+        assert "to fork" in strip(s)
+        assert "to fork" in s.screen_text()
+        assert "step" not in s.text(s.panel(ProcessBar))
+
+
+async def test_all_take_turns_with_every_key_for_next():
+    async with stage(stepped.pair()) as s:
+        await steps(s, "n", "space", "right", "pagedown")
+        assert lets(s) == [60, 60, 61, 60]
+        assert "writer[60] wrote 3 bytes to P1" in strip(s)
+
+
+async def test_a_digit_lets_that_one_go_and_brackets_only_select():
+    async with stage(stepped.pair()) as s:
+        await steps(s, "n", "n", "2", "2")
+        assert lets(s) == [60, 60, 61, 61]
+        rows = strip(s).splitlines()
+        assert "reader[61] is blocked in read(3) on P1: it is empty" in rows[0]
+        assert any("B" in row and "in read(3) P1 empty" in row for row in rows)
+        await steps(s, "2")
+        assert lets(s) == [60, 60, 61, 61], "one that is blocked can't be let go"
+        await steps(s, "left_square_bracket")
+        assert s.app.live.view.pid == 60
+        await steps(s, "1")
+        assert "reader[61] was woken" in strip(s)
+        assert any(row.split()[1:3] == ["H", "reader"] and "return from read" in row for row in strip(s).splitlines())
+
+
+async def test_a_click_on_the_strip_or_the_bar_lets_one_go_and_in_the_picture_it_selects():
+    async with stage(stepped.pair()) as s:
+        await steps(s, "n", "n")
+        rows = strip(s).splitlines()
+        y = next(i for i, row in enumerate(rows) if "reader" in row and " H " in row)
+        await s.pilot.click(StepStrip, offset=(20, y))
+        await s.frame(0.1)
+        assert lets(s)[-1] == 61
+        x = s.text(s.panel(ProcessBar)).index("writer[60]")
+        await s.pilot.click(ProcessBar, offset=(x, 0))
+        await s.frame(0.1)
+        assert lets(s)[-1] == 60
+        picture = s.app.live.query_one(Picture)
+        node = next(n for n in picture.scene.nodes if n.select == ("process", 61))
+        rect = picture._layout_now.rects[node.id]
+        count = len(lets(s))
+        await s.pilot.click(Picture, offset=(rect.x + 2, rect.y + 1))
+        await s.frame(0.1)
+        assert s.app.live.view.pid == 61
+        assert len(lets(s)) == count
+
+
+async def test_the_picture_marks_who_is_held():
+    async with stage(stepped.pair()) as s:
+        await steps(s, "n", "n", "2", "2")
+        node = next(n for n in s.app.live.query_one(Picture).scene.nodes if n.select == ("process", 60))
+        assert (node.letter, node.chip) == ("H", "held")
+        assert "> write P1" in s.screen_text()
+
+
+async def test_a_live_run_is_held_by_space_and_goes_on_by_c():
+    session = stepped.SteppedSession(stepped.pair().programs, {60: "writer"}, held=False)
+    async with stage(session) as s:
+        assert not s.panel(StepStrip).display
+        await steps(s, "n")
+        assert not s.session.commands or not isinstance(s.session.commands[-1], Let | Hold)
+        await steps(s, "space")
+        assert isinstance(s.session.commands[-1], Hold)
+        assert s.panel(StepStrip).display
+        await steps(s, "c")
+        assert isinstance(s.app.screen, RunScreen)
+        await steps(s, "enter")
+        assert s.session.commands[-1] == Run()
+        assert not s.panel(StepStrip).display
+
+
+async def test_a_breakpoint_is_chosen_by_its_words():
+    async with stage(stepped.pair()) as s:
+        await steps(s, "n", "n", "c")
+        words = [text for text, _ in s.app.screen.choices]
+        assert "P1 is full" in words
+        assert "writer[60] ends" in words
+        for _ in range(words.index("P1 is full") + 1):
+            await s.press("down")
+        await s.press("space", "down", "down", "space", "enter")
+        await s.frame(0.1)
+        key = fakes.PIPE.key
+        until = (Breakpoint(object=key, condition="full"), Breakpoint(object=key, condition="end"))
+        assert s.session.commands[-1] == Run(until=until)
+        assert s.app.feed.steps.recorder.lines[-1] == "run until on=P1 is=full or on=P1 is=end"
+
+
+async def test_slow_motion_takes_steps_by_itself_until_it_is_ended():
+    async with stage(stepped.pair()) as s:
+        await steps(s, "S")
+        assert isinstance(s.app.screen, SlowScreen)
+        await steps(s, "enter")
+        count = len(lets(s))
+        await s.frame(1.1)
+        await s.frame(1.1)
+        assert len(lets(s)) == count + 2
+        assert "slow motion" in strip(s)
+        await steps(s, "S")
+        await s.frame(5)
+        assert len(lets(s)) == count + 2
+
+
+async def test_a_schedule_says_who_is_next_and_where_it_was_departed_from():
+    order = (parse("1 to write\n1.1 until blocked\n1 write\nturns"), "it blocks")
+    async with stage(stepped.pair(), order) as s:
+        assert "it blocks, 1 of 4: 1 to write" in strip(s)
+        await steps(s, "n", "n", "n", "n")
+        assert lets(s) == [60, 60, 61, 61]
+        assert "3 of 4: 1 write" in strip(s)
+    async with stage(stepped.pair(), order) as s:
+        await steps(s, "n", "n", "n")
+        await s.press("1")
+        await s.frame(0.1)
+        assert lets(s)[-1] == 60
+        assert "all take turns" in strip(s)
+    async with stage(stepped.pair(), (parse("1 pipe2\n1 write"), "wrong")) as s:
+        await steps(s, "n", "n")
+        assert lets(s) == [60]
+        assert "Line 2 wants 1 to write, but it stands before fork: all take turns." in strip(s)
+        await steps(s, "n")
+        assert lets(s) == [60, 60]
+
+
+async def test_keys_pressed_faster_than_steps_settle_are_kept():
+    async with stage(stepped.pair()) as s:
+        await s.press("n", "n", "n")
+        assert lets(s) == [60]
+        for _ in range(4):
+            await s.frame(0.1)
+        assert lets(s) == [60, 60, 61]
+
+
+async def test_time_that_passes_is_shown_as_what_it_makes_pending():
+    async with stage(stepped.sleeper()) as s:
+        await steps(s, "n")
+        s.session.arrive(70, 14)
+        await s.frame(1)
+        assert "SIGALRM pending" in s.screen_text() or "pending SIGALRM" in s.screen_text()
+        await steps(s, "n")
+        assert "to run its handler for SIGALRM" in strip(s)
+
+
+async def test_a_signal_from_the_screen_is_a_step_of_the_schedule(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with stage(stepped.sleeper()) as s:
+        await steps(s, "W")
+        assert not isinstance(s.app.screen, SaveScreen), "nothing was made yet"
+        await steps(s, "n", "K", "down", "enter", "n")
+        assert SendSignal(pid=70, signo=15) in s.session.commands
+        await steps(s, "W")
+        assert isinstance(s.app.screen, SaveScreen)
+        await steps(s, "enter")
+        text = (tmp_path / "demo.schedule").read_text()
+        assert text.splitlines()[2:] == ["1 alarm", "signal SIGTERM to 1", "until SIGTERM pending on 1", "1 pause"]
+        parse(text)
+
+
+async def test_more_than_there_is_room_for_are_counted():
+    many = {80: [stepped.Op("fork", becomes=f"forks {81 + i}") for i in range(9)]}
+    many |= {81 + i: [stepped.Op("pause", becomes="blocks")] for i in range(9)}
+    async with stage(stepped.SteppedSession(many, {80: "parent"})) as s:
+        for _ in range(9):
+            await steps(s, "1")
+        assert len(strip(s).splitlines()) <= 6
+        assert "more" in strip(s).splitlines()[-1]
+        assert any(row.startswith(">") for row in strip(s).splitlines())
