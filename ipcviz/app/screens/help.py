@@ -16,7 +16,13 @@ from textual.widgets import Static
 from ipcviz.app.panels.cells import wrap
 
 KEYS: Final = (
-    ("1 ... 9", "select a process; [ and ] the one before and the next; a click does it too"),
+    ("1 ... 9", "select a process; in step mode: let it go on by one operation. A click in the bars does the same"),
+    ("[ ]", "select the process before, the next one; so does a click in the picture, and nothing moves"),
+    ("space", "hold everything at once: step mode, in which nothing runs by itself"),
+    ("n right space", "in step mode the next step: who is next (>) says the schedule, or all take turns"),
+    ("c", "in step mode: let everything run again, until a breakpoint if you choose one"),
+    ("S", "slow motion: steps by itself, as many a second as you choose; S again ends it"),
+    ("W", "write the steps made so far to a file; --schedule FILE repeats them on a fresh run"),
     ("t l d u m e s r o", "sTory, Log, Descriptors, bUffers, seMaphores, mEmory, Signals, /pRoc, Output"),
     ("shift+arrows", "move in the picture, whatever has the focus"),
     ("v", "the picture gets the focus: up, down move in it, z enlarges it, Enter opens or folds a group"),
@@ -44,8 +50,8 @@ MARKS: Final = (
     ("?", "could not be read"),
     ("-", "not read yet"),
     (
-        "R B S D T Z x",
-        "runs; blocked until another process acts; sleeps or waits; waits for a device; stopped; ended "
+        "H R B S D T Z x",
+        "held in step mode; runs; blocked until another process acts; sleeps or waits; waits for a device; stopped; ended "
         "and not waited for; gone",
     ),
     ("+ = < * -", "opened, duplicated, inherited, changed, closed within the last second"),
