@@ -51,8 +51,8 @@ MARKS: Final = (
     ("-", "not read yet"),
     (
         "H R B S D T Z x",
-        "held in step mode; runs; blocked until another process acts; sleeps or waits; waits for a device; stopped; ended "
-        "and not waited for; gone",
+        "held in step mode; runs; blocked until another process acts; sleeps or waits; waits for a device; stopped; "
+        "ended and not waited for; gone",
     ),
     ("+ = < * -", "opened, duplicated, inherited, changed, closed within the last second"),
     ("W R", "a writer, a reader is blocked on the object"),
