@@ -29,6 +29,7 @@ from ipcviz.model.state import State
 from ipcviz.narrate import narrate, who
 from ipcviz.narrate.steps import Outcomes
 from ipcviz.scenario import Scenario
+from ipcviz.trace import TraceError
 
 THEMES: Final = {"dark": DARK, "light": LIGHT}
 MOST_STEPS: Final = 500
@@ -131,18 +132,29 @@ class _CastApp(IpcvizApp):
 
 
 def steps_of(events: Iterable[Event]) -> list[Step]:
-    """Where a viewer would stop."""
+    """Where a viewer would stop.
+
+    Raises:
+        TraceError: An event makes no sense.
+    """
     state, outcomes = State(), Outcomes(narrate)
     found: list[Step] = []
     said: deque[str] = deque(maxlen=_LOOK_BACK)
     for event in events:
-        before, state = state, reduce(state, event)
+        before, state = state, _next(state, event)
         outcomes.feed(event, before, state)
         if is_moment(event, before, state):
             group = _group(event, before, state, outcomes)
             found.append(Step(event.n, bool(group) and group in said))
             said.append(group)
     return found
+
+
+def _next(state: State, event: Event) -> State:
+    try:
+        return reduce(state, event)
+    except Exception:  # noqa: BLE001 - an event that makes no sense can break anything, and is not ours
+        raise TraceError(f"The trace is damaged: event {event.n} makes no sense.") from None
 
 
 def _group(event: Event, before: State, after: State, outcomes: Outcomes) -> str:
@@ -187,6 +199,9 @@ def make_cast(
 
     Returns:
         Which steps are in it; nothing was written if there are none.
+
+    Raises:
+        TraceError: The stream can't be read, or makes no sense.
     """
     steps = steps_of(events())
     made = choose(steps, wanted)

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import click
 
 from ipcviz.cli.words import planned
+from ipcviz.events import Event
 from ipcviz.model.query import living
 from ipcviz.scenario import Scenario, ScenarioError, Story, find, prepare, read_schedule, read_settings
 from ipcviz.scenario.format import Value
@@ -67,6 +69,9 @@ def record(
     if schedule and live:
         raise click.UsageError("--schedule is for stepping, and --live is not: choose one.")
     options = Options(variant, settings, schedule, live)
+    for signo in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signo) is signal.SIG_DFL:
+            signal.signal(signo, _leave)
     try:
         with _trace_of(source, options) as trace, TraceReader(trace) as reader:
             _plain_environment()
@@ -77,6 +82,11 @@ def record(
     except (ScenarioError, TraceError, SessionError) as error:
         click.echo(f"ipcviz: {error.message}", err=True)
         sys.exit(2)
+
+
+def _leave(signo: int, _: object) -> None:
+    """Ended from outside: what was begun is removed on the way out."""
+    sys.exit(128 + signo)
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -191,13 +201,12 @@ def _write(reader: TraceReader, output: str, wanted: Wanted, source: str) -> Mad
     if not reader.last:
         raise TraceError(f"{reader.path} holds no events: its writer was ended before the first one.")
     title = reader.meta.get("title") or shlex.join(reader.argv) or os.path.basename(source)
-    target = Path(output)
+    target, events = Path(output), _Readable(reader)
     try:
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", suffix=target.name[-40:], delete=False) as file:
             try:
-                made = make_cast(
-                    reader.events, file, wanted, title=title, argv=reader.argv, scenario=scenario_of(reader.meta)
-                )
+                scenario = scenario_of(reader.meta)
+                made = make_cast(events, file, wanted, title=title, argv=reader.argv, scenario=scenario)
                 if not made.shown:
                     beyond = f" from {wanted.first} on" if made.steps else ""
                     raise TraceError(f"{source} has {made.steps or 'no'} steps: there is nothing to show{beyond}.")
@@ -209,7 +218,28 @@ def _write(reader: TraceReader, output: str, wanted: Wanted, source: str) -> Mad
                 raise
     except OSError as error:
         raise TraceError(f"{output} can't be written: {error.strerror}.") from None
+    if events.trouble:
+        click.echo(f"ipcviz: The trace can be read up to here: {events.trouble}", err=True)
     return made
+
+
+class _Readable:
+    """The events of a trace, up to where it is damaged if it is.
+
+    Attributes:
+        trouble: What is wrong with the rest.
+    """
+
+    def __init__(self, reader: TraceReader) -> None:
+        self._reader = reader
+        self.trouble = ""
+
+    def __call__(self) -> Iterator[Event]:
+        """The events from the first one on."""
+        try:
+            yield from self._reader.events()
+        except TraceError as error:
+            self.trouble = error.message
 
 
 def _umask() -> int:

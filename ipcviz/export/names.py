@@ -15,14 +15,17 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from ipcviz.events import Call, Event, Forked, Output, ThreadCreated, Waiting
+from ipcviz.events import Call, Event, Forked, Output, ThreadCreated
 
 OUTSIDE: Final = 1_000_001
 
 PROCESSES: Final = frozenset(
     {"pid", "tid", "parent", "by", "former", "sender", "owner", "notify", "last_pid", "ppid", "pgrp", "session"}
+    | {"foreground", "reaper"}
 )
-"""Fields of events that hold the id of a process or thread."""
+"""Fields of events that hold the id of a process, a thread, a process group or a session."""
+KEYS: Final = frozenset({"object", "key", "peer", "semaphore", "replaced"})
+"""Fields that hold the key of an object or a semaphore, or the thing itself."""
 
 _BIRTHS: Final = frozenset(
     {"fork", "vfork", "clone", "clone3", "wait4", "waitid", "getpid", "gettid", "getppid", "setsid"}
@@ -59,13 +62,8 @@ class Names:
             self._bear(event.tid)
         elif isinstance(event, Output):
             return event
-        if isinstance(event, Call | Waiting):
-            call = event.name if isinstance(event, Call) else event.call
-            args = self._arguments(call, event.args)
-            if isinstance(event, Call) and event.ret > 0 and not event.error:
-                event = msgspec.structs.replace(event, args=args, ret=self._result(call, event.ret))
-            else:
-                event = msgspec.structs.replace(event, args=args)
+        if isinstance(event, Call) and event.ret > 0 and not event.error:
+            event = msgspec.structs.replace(event, ret=self._result(event.name, event.ret))
         return self._struct(event)
 
     def all(self, events: Iterable[Event]) -> Iterator[Event]:
@@ -174,6 +172,9 @@ class Names:
     def _struct(self, value: T) -> T:
         """A value with everything in it renamed; the same one if nothing was."""
         changed: dict[str, Any] = {}
+        args = getattr(value, "args", None)
+        if args:
+            changed["args"] = self._arguments(getattr(value, "call", "") or getattr(value, "name", ""), args)
         for name in value.__struct_fields__:  # type: ignore[attr-defined]
             old = getattr(value, name)
             rename = _FIELDS.get(name, Names._any)
@@ -191,7 +192,7 @@ class Names:
         return self._struct(value) if isinstance(value, msgspec.Struct) else value
 
     def _task_field(self, value: Any) -> Any:
-        return self.task(value) if isinstance(value, int) else self._any(value)
+        return self.task(value) if isinstance(value, int) and not isinstance(value, bool) else self._any(value)
 
     def _key_field(self, value: Any) -> Any:
         return self.key(value) if isinstance(value, str) and value else self._any(value)
@@ -203,10 +204,10 @@ def _kept(_: Names, value: Any) -> Any:
 
 _FIELDS: Final[dict[str, Callable[[Names, Any], Any]]] = {
     **dict.fromkeys(PROCESSES, Names._task_field),
-    **dict.fromkeys(("object", "key", "peer", "semaphore"), Names._key_field),
+    **dict.fromkeys(KEYS, Names._key_field),
     "target": lambda names, value: names._target(value) if isinstance(value, int) else value,
     "dev": lambda names, value: names._device(value),
     "ino": lambda names, value: names._inode(value),
-    # What was done with already, and what has nothing to rename.
+    # Done already, or nothing to rename.
     **dict.fromkeys(("args", "data", "head", "t", "n"), _kept),
 }

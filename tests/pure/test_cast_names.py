@@ -16,6 +16,8 @@ from ipcviz.events import (
     ObjectInfo,
     Opened,
     Output,
+    Poised,
+    ProcessSample,
     Sample,
     SemaphoreInfo,
     SemaphoreOp,
@@ -23,9 +25,10 @@ from ipcviz.events import (
     SignalDelivered,
     Started,
     ThreadCreated,
+    ThreadSample,
     Waiting,
 )
-from ipcviz.export.names import OUTSIDE, PROCESSES, Names
+from ipcviz.export.names import KEYS, OUTSIDE, PROCESSES, Names
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
@@ -158,11 +161,36 @@ def fields(kind, seen):
             yield from fields(part, seen)
 
 
+def test_arguments_are_renamed_wherever_they_are():
+    names = Names()
+    names.tell(Forked(t=0, pid=700, parent=0))
+    thread = ThreadSample(tid=700, state="S", call="wait4", args={"pid": 700})
+    sample = names.tell(Sample(t=1, processes=(ProcessSample(pid=700, state="S", threads=(thread,)),)))
+    assert sample.processes[0].threads[0] == ThreadSample(tid=1, state="S", call="wait4", args={"pid": 1})
+    poised = names.tell(Poised(t=2, pid=700, tid=700, at="entry", call="kill", args={"pid": -700}))
+    assert poised.args == {"pid": -1}
+
+
+def test_no_key_is_forgotten():
+    """A field whose description says that it is a key is renamed; who adds one adds its name to `KEYS`."""
+    seen: set[type] = set()
+    list(fields(Event, seen))
+    found = {
+        (kind.__name__, match[1])
+        for kind in seen
+        for match in re.finditer(r"^\s+(\w+): (?:Its key|Key of|Identity within)", kind.__doc__ or "", re.M)
+    }
+    assert ("ObjectInfo", "key") in found
+    assert {name for _, name in found} <= KEYS
+
+
 def test_no_number_of_a_process_is_forgotten():
     """A field that is called like one is renamed; who adds one under another name adds that name to `PROCESSES`."""
     seen: set[type] = set()
     found = [(kind.__name__, name) for kind, name, hint in fields(Event, seen) if hint is int]
     assert len(found) > 50
-    suspicious = re.compile(r"pid|tid|parent|sender|owner|process|thread|^by$|pgrp|session|leader|tracer|group")
+    suspicious = re.compile(
+        r"pid|tid|parent|sender|owner|process|thread|^by$|pgrp|session|leader|tracer|group|foreground|reaper"
+    )
     forgotten = [(kind, name) for kind, name in found if suspicious.search(name) and name not in PROCESSES]
     assert forgotten == []
