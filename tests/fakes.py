@@ -13,9 +13,11 @@ from ipcviz.events import (
     Coverage,
     Disposition,
     Duplicated,
+    EpollEntry,
     Event,
     Executed,
     Exited,
+    Filed,
     Finished,
     Forked,
     Held,
@@ -27,11 +29,13 @@ from ipcviz.events import (
     MemorySample,
     NameCreated,
     NameRemoved,
+    Notifier,
     ObjectInfo,
     Opened,
     Output,
     PagesSample,
     Poised,
+    PosixTimer,
     ProcessSample,
     Reaped,
     Sample,
@@ -43,6 +47,8 @@ from ipcviz.events import (
     SignalDelivered,
     Started,
     Stepped,
+    Subreaper,
+    Surroundings,
     Table,
     TableEntry,
     ThreadSample,
@@ -419,6 +425,50 @@ def shared_memory() -> list[Event]:
                         object=QUEUE.key, size=300 * 4096, data=later, changed=((4, 1), (31, 2), (36, 1), (9000, 3))
                     ),
                 ),
+            ),
+        ]
+    )
+
+
+def notified() -> list[Event]:
+    """`lpd` waits in epoll for a timer and an eventfd, watches a directory, and `lpr` moves a file into it."""
+    timer, counter, epoll = (
+        ObjectInfo(key=f"anon:{ofd}", kind=kind)  # type: ignore[arg-type]
+        for ofd, kind in ((3, "timerfd"), (4, "eventfd"), (5, "epoll"))
+    )
+    rows = [TableEntry(fd=0, ofd=1, object=TTY, mode="rw")]
+    rows += [TableEntry(fd=4 + n, ofd=3 + n, object=o, mode="rw") for n, o in enumerate((timer, counter, epoll))]
+    listed = (
+        EpollEntry(fd=4, events=("EPOLLIN",), object=timer.key),
+        EpollEntry(fd=5, events=("EPOLLIN", "EPOLLET"), object=counter.key),
+        EpollEntry(fd=9, events=("EPOLLOUT",)),
+    )
+    tty = 136 << 8 | 3
+    timers = (
+        PosixTimer(id=0, signo=34, clock="CLOCK_MONOTONIC"),
+        PosixTimer(id=1, signo=10, clock="CLOCK_REALTIME", tid=11),
+    )
+    moved = Filed("moved", "/s/queue", "j1", "/s/tmp", "j1", "8:7")
+    return numbered(
+        [
+            Started(t=0, argv=("lpd",), terminal=True),
+            Forked(t=0.0, pid=11, parent=1, how="launched", name="lpd", argv=("lpd",)),
+            Table(t=0.0, pid=11, entries=tuple(rows), reason="launched"),
+            call(0.1, 11, "prctl", Subreaper(enabled=True)),
+            call(0.1, 11, "inotify_add_watch", Filed("watched", "/s/queue"), ret=1),
+            call(0.2, 11, "timer_create", Timer(signo=34, seconds=0.0, id=0, change="made")),
+            call(0.5, 11, "timer_settime", Timer(signo=0, seconds=2.0, interval=3.0, id=0)),
+            Forked(t=0.6, pid=12, parent=11, by=11, name="lpr"),
+            call(0.7, 12, "rename", moved, args={"old": "tmp/j1", "new": "queue/j1"}),
+            Sample(
+                t=1.0,
+                processes=(process(11, "lpd", ppid=1, pgrp=11, session=11, tty=tty, foreground=11),),
+                notifiers=(
+                    Notifier("anon:3", count=0, due=2.5, clock="CLOCK_MONOTONIC"),
+                    Notifier("anon:4", count=3),
+                    Notifier("anon:5", listed=listed),
+                ),
+                surroundings=(Surroundings(11, ("pid",), (1,), timers),),
             ),
         ]
     )

@@ -406,3 +406,42 @@ async def test_memory_that_nobody_maps_any_more_is_remembered():
     async with stage(flow()) as s:
         await s.press("e")
         assert "No memory that processes share so far." in s.text(s.panel(MemoryPanel))
+
+
+async def test_what_is_selected_shows_its_inside():
+    async with stage(fakes.notified()) as s:
+        await s.press("d", "1")
+        s.app.live.select(key="anon:5")
+        await s.frame()
+        text = s.text(s.panel(Descriptors))
+        assert "T1 timerfd: 1.5 s left" in text.replace("  ", " ")
+        listed = [row for row in text.splitlines() if row.startswith("      lists")]
+        assert [" ".join(row.split()) for row in listed] == [
+            "lists 4 T1 EPOLLIN, 1.5 s left",
+            "lists 5 E1 ready EPOLLIN|EPOLLET, counter 3",
+            "lists 9 closed EPOLLOUT",
+        ]
+
+
+async def test_the_selected_process_has_its_family_and_its_timers():
+    async with stage(fakes.notified()) as s:
+        await s.press("r", "1")
+        rows = [row.strip() for row in s.text(s.panel(Proc)).splitlines()]
+        assert any(row.startswith("group 11 (leads it), session 11 (leads it), terminal pts/3 (in the") for row in rows)
+        assert "gets the orphans among its descendants (subreaper)" in rows
+        assert "in another pid namespace, as process 1 there" in rows
+        await s.press("s")
+        timers = [" ".join(row.split()).lstrip("* ") for row in s.text(s.panel(Signals)).splitlines() if "timer" in row]
+        assert timers == [
+            "timer 0 SIGRTMIN in 1.5 s, then every 3 s; CLOCK_MONOTONIC",
+            "timer 1 SIGUSR1 not known; CLOCK_REALTIME; to lpd[11]",
+        ]
+
+
+async def test_directories_that_processes_meet_in():
+    async with stage(fakes.notified()) as s:
+        await s.press("m")
+        rows = [" ".join(row.split()) for row in s.text(s.panel(Semaphores)).splitlines()]
+        place = next(row for row in rows if "/s/queue" in row)
+        assert "lpr[12] put in j1" in place
+        assert "lpd[11]: watch" in place

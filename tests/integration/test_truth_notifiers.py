@@ -8,6 +8,7 @@ from pathlib import Path
 from ipcviz.events import Notifier
 from ipcviz.model.query import describe_wait, object_behind, wait_of
 from ipcviz.model.state import State
+from tests.integration.attached import Attached, Target
 from tests.integration.harness import Bench, Programs
 from tests.integration.test_truth_locks import MODES, sentences
 from tests.integration.watched import Watched
@@ -94,3 +95,34 @@ def test_what_they_hold_and_who_waits(bench: Bench, programs: Programs, options:
     assert said("watches queue by", "IN_MOVED_TO, IN_CREATE")
     assert said(f"truth_notifiers[{facts['waiter']}] read from", "that job was made in queue")
     assert said("put T1 (fd", "into the epoll set", "EPOLLIN, EPOLLET")
+
+
+def test_they_are_read_of_processes_that_are_only_looked_at(bench: Bench, programs: Programs) -> None:
+    with Target(bench, [programs["truth_notifiers"]], ("armed",)) as target:
+        facts = target.at("armed")
+        pid, waiter = facts["pid"], facts["waiter"]
+        with Attached(bench, (pid, waiter)) as run:
+
+            def held(state: State, name: str) -> Notifier | None:
+                thing = object_behind(state, pid, facts[name])
+                return thing.notifier if thing is not None else None
+
+            def waits(state: State) -> str:
+                wait = wait_of(state, waiter)
+                return describe_wait(state, wait) if wait is not None else ""
+
+            names = ("counter", "timer", "signals", "process", "watch", "epoll")
+            state = run.until(lambda s: all(held(s, name) for name in names) and "a timer" in waits(s))
+            counter, timer, signals, process, watch, epoll = (held(state, name) for name in names)
+            assert counter is not None
+            assert timer is not None
+            assert signals is not None
+            assert process is not None
+            assert watch is not None
+            assert epoll is not None
+            assert (counter.count, timer.interval, signals.mask) == (5, 2.0, 1 << 9 | 1 << 14)
+            assert (process.pid, len(epoll.listed), watch.watches[0].path) == (facts["child"], 7, "")
+            assert "(a timer, 10 min left)" in waits(state)
+            run.leave()
+        target.release("armed")
+        assert target.process.wait(20) == 0

@@ -44,7 +44,7 @@ int main(void)
     pid_t waiter = fork();
     if (waiter == 0) {
         struct epoll_event events[8];
-        CHECK(epoll_wait(epoll, events, 8, 30000) == 1 && events[0].data.fd == watch);
+        CHECK(epoll_wait(epoll, events, 8, 30000) >= 1);
         char text[4096];
         CHECK(read(watch, text, sizeof text) > 0);
         _exit(0);

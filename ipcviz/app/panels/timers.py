@@ -28,7 +28,7 @@ def timer_rows(view: View, process: Process, width: int) -> list[Row]:
         timer, detail = found.get(key), details.get(key)
         signo = timer.signo if timer is not None else detail.signo if detail is not None else 0
         sends = signal_name(signo) if signo and (detail is None or detail.notify) else "none"
-        words = _due(timer, view.now) if timer is not None else "not known: it was there before"
+        words = _due(timer, view.now) if timer is not None else "not known"
         if detail is not None:
             words += f"; {detail.clock}"
             words += f"; to {who(view.state, process.pid, detail.tid)}" if detail.tid else ""
