@@ -162,10 +162,11 @@ class Engine:
 
     def take(self, tid: int, status: int) -> None:
         """Handle one result of waitpid."""
-        task = self._context.tasks.get(tid)
-        if task is not None and self._context.holding and self.stepping.take(task, status):
+        context = self._context
+        task = context.tasks.get(tid)
+        if task is not None and context.holding and self.stepping.take(task, status):
             return
-        if task is not None and self._decodes(task.process):
+        if task is not None and task.process.executed and not task.process.foreign:
             # The most frequent stops first: those at system calls.
             if status == AT_CALL:
                 self._calls.at_call(task)

@@ -50,10 +50,12 @@ SAMPLE_SHARE: Final = 0.25
 STOPS_AT_ONCE: Final = 500
 """Stops that are handled before the loop looks after everything else."""
 
-YIELDS: Final = 20
-"""How often the CPU is offered to others, after a stop, before the tracer goes to sleep until the next one. A busy
-thread's next stop mostly comes meanwhile, and then neither of the two had to be woken up, which across CPUs costs more
-than everything else about a stop."""
+PATIENCE: Final = 200e-6
+IMPATIENCE: Final = 20e-6
+"""How many seconds the CPU is offered to others, after a stop, before the tracer goes to sleep until the next one. A
+busy thread's next stop mostly comes meanwhile, and then neither of the two had to be woken up, which across CPUs costs
+more than everything else about a stop. As long as none comes in time, the tracer waits for a shorter time, down to the
+second figure."""
 
 CHUNK: Final = 65536
 
@@ -74,6 +76,7 @@ class Service:
         self._waiting_commands: list[bytes] = []
         self._master = -1
         self._typed = bytearray()
+        self._patience = PATIENCE
         self._quit = False
         self._kept = 0
         self._kept_at = 0.0
@@ -251,19 +254,23 @@ class Service:
         if isinstance(engine, Watcher):
             return
         wait = partial(ptrace.wait_gently, engine.knows) if isinstance(engine, SeizedEngine) else ptrace.wait
-        take, flush_if_due = engine.take, self._emitter.flush_if_due
-        patience = 0
-        for _ in range(STOPS_AT_ONCE):
+        take, now = engine.take, time.monotonic
+        until = 0.0
+        for turn in range(STOPS_AT_ONCE):
             came = wait()
-            while came is not None and came[0] == 0 and patience > 0:
-                patience -= 1
-                os.sched_yield()
-                came = wait()
-            if came is None or came[0] == 0:
+            if came is not None and not came[0]:
+                while came is not None and not came[0] and now() < until:
+                    os.sched_yield()
+                    came = wait()
+            if came is None or not came[0]:
+                if until:
+                    self._patience = max(self._patience / 2, IMPATIENCE)
                 return
             take(*came)
-            patience = YIELDS
-            flush_if_due()
+            until = now() + self._patience
+            if turn % 16 == 0:
+                self._emitter.flush_if_due()
+        self._patience = PATIENCE
 
     def _executed_or_not(self) -> None:
         """The child has executed the command (the pipe closed), or says why it could not."""
