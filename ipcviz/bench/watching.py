@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import sys
 import time
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from ipcviz.bench.measure import Measurement, compared, pairs, run_quietly, skipped
-from ipcviz.events import Call, Event, Executed, Exited, Sample, SemaphoreOp
+from ipcviz.events import Call, Coverage, Event, Executed, Exited, Sample, SemaphoreOp
 from ipcviz.model.reduce import reduce_all
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
@@ -77,17 +78,32 @@ def live(rounds: int, count: int) -> Measurement:
 
 
 def _what_was_seen(seen: Watched, wanted: int) -> dict[str, Any]:
-    """Byte counts of the pipe, and how often its level was told."""
+    """Byte counts of the pipe; how often its level was read, and how often it had changed and was told.
+
+    From where its writer is no longer traced in full until that ends, every sample of the tracer has a row of the
+    writer, whose time and calls go on.
+    """
     state = reduce_all(seen.events)
     pipe = next((o for o in state.objects.values() if o.info.kind == "pipe"), None)
-    looks = sum(
-        1 for e in seen.events if isinstance(e, Sample) and pipe and any(x.object == pipe.info.key for x in e.levels)
-    )
+    key = pipe.info.key if pipe else ""
+    writer = next((e for e in seen.events if isinstance(e, Coverage) and not e.full), None)
+    looks: list[float] = []
+    told = 0
+    if writer is not None:
+        end = next((e.t for e in seen.events if isinstance(e, Exited) and e.pid == writer.pid), float("inf"))
+        for event in seen.events:
+            if isinstance(event, Sample) and writer.t < event.t < end:
+                told += any(level.object == key for level in event.levels)
+                if any(row.pid == writer.pid for row in event.processes):
+                    looks.append(event.t)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(looks)]
     return {
         "bytes_in": pipe.bytes_in if pipe else 0,
         "bytes_out": pipe.bytes_out if pipe else 0,
         "bytes_right": pipe is not None and pipe.bytes_in == pipe.bytes_out == wanted,
-        "levels_a_second": round(looks / seen.command, 1) if seen.command else 0.0,
+        "samples_a_second": round(1 / statistics.mean(gaps), 1) if gaps else 0.0,
+        "longest_gap_ms": round(max(gaps, default=0.0) * 1e3),
+        "levels_a_second": round(told / sum(gaps), 1) if gaps else 0.0,
         "events": len(seen.events),
     }
 

@@ -45,7 +45,7 @@ from ipcviz.tracer.watcher import Watcher
 from ipcviz.tracer.wire import Unframer
 
 SAMPLE_SHARE: Final = 0.25
-"""At most this part of the tracer's time goes into samples: where one takes long, they come less often."""
+"""At most this part of a CPU goes into samples: where one costs much, they come less often."""
 
 STOPS_AT_ONCE: Final = 500
 """Stops that are handled before the loop looks after everything else."""
@@ -227,9 +227,11 @@ class Service:
                 self._listen_to_output()
             now = time.monotonic()
             if now >= next_sample:
+                began = time.thread_time()
                 if engine.alive():
                     engine.sample()
-                took = time.monotonic() - now
+                # What it cost, not how long it waited for a CPU meanwhile.
+                took = time.thread_time() - began
                 # On the beat, however late this one was; but never two at once, nor too much of the time.
                 next_sample = max(next_sample + period, now + took / SAMPLE_SHARE, now + period / 2)
                 continue
