@@ -79,6 +79,11 @@ class Feed:
         return max(self._clock() - self._origin, self.state.t)
 
     @property
+    def story(self) -> Story | None:
+        """The scenario's story, as far as it has come."""
+        return self._story
+
+    @property
     def settled(self) -> bool:
         """Whether the last event has been taken in: nothing will change any more."""
         return self._frozen_at is not None and not self._backlog

@@ -10,6 +10,7 @@ from textual import events
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, Target, fit
 from ipcviz.app.picture.words import wait_words
+from ipcviz.app.screens.question import Asked
 from ipcviz.app.steps import Steps
 from ipcviz.app.text import visible
 from ipcviz.app.view import View
@@ -19,6 +20,9 @@ from ipcviz.model.state import State, Thread
 from ipcviz.narrate import intention
 
 _LONGEST_NAME: Final = 16
+_MOST: Final = 6
+"""Rows that it takes at most, on a screen of less than `_TALL` rows; twice as many on others."""
+_TALL: Final = 30
 _HINT: Final = "n lets the next one go (>), a digit or a click that one; c runs on"
 
 
@@ -51,8 +55,7 @@ class StepStrip(Panel, can_focus=False):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.steps: Steps | None = None
-        self.most = 5
-        """Rows that it takes at most."""
+        self.asked: Asked | None = None
 
     def show_view(self, view: View) -> None:
         """Take a new view; there is only something to see in step mode."""
@@ -75,7 +78,10 @@ class StepStrip(Panel, can_focus=False):
         rows = _head(view.state, now, width)
         threads = living(view.state)
         following = now.next_tid(view.state) if now is not None and not view.state.moving else 0
-        room = self.most - len(rows)
+        if now is not None and self.asked is not None and self.asked.verdict:
+            lines = wrap(visible(self.asked.verdict), width - 2)
+            rows.extend(Row(((f" {line}", "lit"),)) for line in lines[:2])
+        room = max(_MOST if self.app.size.height < _TALL else 2 * _MOST, len(rows) + 2) - len(rows)
         shown = chosen(threads, following, room if len(threads) <= room else room - 1)
         names = {thread.tid: name_of(view, thread) for thread in shown}
         longest = min(max((len(name) for name in names.values()), default=0), _LONGEST_NAME)

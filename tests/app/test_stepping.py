@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 
+import pytest
+
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.bars import ProcessBar, StatusLine
 from ipcviz.app.picture import Picture
+from ipcviz.app.screens.question import QuestionScreen
 from ipcviz.app.screens.running import RunScreen, SlowScreen
 from ipcviz.app.screens.save import SaveScreen
 from ipcviz.app.strip import StepStrip
 from ipcviz.events import Breakpoint, Hold, Let, Run, SendSignal
 from ipcviz.model.schedule import parse
+from ipcviz.scenario import find
 from tests import fakes, stepped
 from tests.app.test_live import Stage
 
 
 @asynccontextmanager
-async def stage(session, order=None, size=(80, 24)):
+async def stage(session, order=None, size=(80, 24), scenario=None):
     clock = fakes.FrozenClock()
-    app = IpcvizApp(session, "demo pair", clock=clock, order=order)
+    app = IpcvizApp(session, "demo pair", clock=clock, order=order, scenario=scenario)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         app._timer.pause()
@@ -220,3 +224,35 @@ async def test_more_than_there_is_room_for_are_counted():
         assert len(strip(s).splitlines()) <= 6
         assert "more" in strip(s).splitlines()[-1]
         assert any(row.startswith(">") for row in strip(s).splitlines())
+
+
+async def test_a_question_comes_before_the_step_that_answers_it():
+    async with stage(stepped.sleeper(), scenario=find("sleep-race")) as s:
+        await steps(s, "n")
+        assert lets(s) == [70], "nothing is asked before all that leads to it was told"
+        await steps(s, "n")
+        assert isinstance(s.app.screen, QuestionScreen)
+        assert lets(s) == [70], "first the guess, then the step"
+        assert "wait for a signal (pause)" in s.screen_text(), "what is about to happen can still be seen"
+        await steps(s, "2")
+        assert s.app.screen is s.app.live
+        assert lets(s) == [70, 70]
+        assert "Right, pause waits for another signal" in strip(s)
+
+
+@pytest.mark.parametrize("key", ["n", "escape", "space", "pagedown"])
+async def test_a_question_is_skipped_with_one_key_and_not_asked_again(key):
+    async with stage(stepped.sleeper(), scenario=find("sleep-race")) as s:
+        await steps(s, "n", "1", key)
+        assert s.app.screen is s.app.live
+        assert lets(s) == [70, 70]
+        assert "The answer was: pause waits for another signal" in strip(s)
+
+
+async def test_no_question_stops_slow_motion():
+    async with stage(stepped.sleeper(), scenario=find("sleep-race")) as s:
+        await steps(s, "S", "enter")
+        for _ in range(3):
+            await s.frame(1.1)
+        assert s.app.screen is s.app.live
+        assert lets(s) == [70, 70]

@@ -179,7 +179,8 @@ class LiveScreen(SteppingScreen):
 
     def on_mount(self) -> None:
         """The panel below the picture has the focus."""
-        self.query_one(StepStrip).steps = self.steps
+        strip = self.query_one(StepStrip)
+        strip.steps, strip.asked = self.steps, self.asked
         self.query_one(f"#{self.first}").focus()
 
     # Taking a view in.
@@ -204,6 +205,7 @@ class LiveScreen(SteppingScreen):
         if view.state.stepping is not self._stepping:
             self._stepping = view.state.stepping
             self.refresh_bindings()
+        self.reveal(view)
         with self.app.batch_update():
             for panel in self.query(Panel):
                 panel.show_view(view)

@@ -28,7 +28,8 @@ _CSS: Final = """
     & > Vertical {
         width: 60; max-width: 95%; height: auto; max-height: 95%; border: solid $primary; background: $panel;
     }
-    & OptionList { height: auto; max-height: 16; border: none; background: $panel; }
+    & OptionList { height: auto; max-height: 16; border: none; background: $panel; padding: 0; }
+    & OptionList:focus { border: none; }
     & .hint { color: $text-muted; padding: 0 1; height: auto; }
 """
 _ANYWHERE: Final[tuple[Choice, ...]] = (

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from ipcviz.app.screens.question import Asked, QuestionScreen
 from ipcviz.app.screens.running import RunScreen, SlowScreen, choices_of
 from ipcviz.app.screens.save import SaveScreen
 from ipcviz.app.steps import Steps
 from ipcviz.app.strip import StepStrip
 from ipcviz.app.text import visible
+from ipcviz.app.view import View
 from ipcviz.events import Breakpoint
 from ipcviz.model import stepping
 from ipcviz.model.schedule import Names, breakpoint_words
 from ipcviz.model.state import State
 from ipcviz.narrate import who
+from ipcviz.scenario.foresight import may_answer
 
 if TYPE_CHECKING:
     from ipcviz.app.app import IpcvizApp
@@ -41,6 +45,11 @@ class SteppingScreen(Screen[None]):
 
     kept = False
     """Whether nothing runs here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = Asked()
+        """The story's questions that were asked."""
 
     @property
     def steps(self) -> Steps:
@@ -73,8 +82,7 @@ class SteppingScreen(Screen[None]):
         if not self.now.stepping:
             self.notify("Everything runs: space holds it, then n lets one at a time go on", timeout=3)
             return
-        self.steps.next()
-        self.follow()
+        self._after_question(self.steps.next_tid(self.now), self.steps.next)
 
     def action_hold(self) -> None:
         """Hold everything that runs."""
@@ -117,8 +125,38 @@ class SteppingScreen(Screen[None]):
     def advance_thread(self, tid: int) -> None:
         """Let a thread go on by one operation."""
         if not self.nobody_there() and not self._is_over():
-            self.steps.let(tid)
+            self._after_question(tid, lambda: self.steps.let(tid))
+
+    def _after_question(self, tid: int, step: Callable[[], None]) -> None:
+        """Make a step; before one that may answer the story's question, ask that."""
+
+        def go_on() -> None:
+            step()
             self.follow()
+
+        self.asked.verdict = ""
+        thread, story = self.now.threads.get(tid), cast("IpcvizApp", self.app).feed.story
+        question = story.question if story is not None else None
+        if story is None or question is None or not self.asked.wants(question) or thread is None:
+            go_on()
+            return
+        if thread.poised is None or not may_answer(question, story.scenario, story.progress.cast, thread.poised):
+            go_on()
+            return
+
+        def guessed(choice: int | None) -> None:
+            self.asked.guessed(question, choice)
+            go_on()
+
+        self.app.push_screen(QuestionScreen(question), guessed)
+
+    def reveal(self, view: View) -> None:
+        """The story may have come to what was asked."""
+        if view.story is None:
+            return
+        scenario, progress = view.story
+        ids = [step.id for step in scenario.story]
+        self.asked.seen({ids[place] for place in progress.reached}, {ids[skip.step] for skip in progress.skipped})
 
     def follow(self) -> None:
         """What the viewer is told of the schedule."""

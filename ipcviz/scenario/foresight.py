@@ -1,0 +1,87 @@
+"""Whether what a held thread is about to do may reach a step of a story: pure."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from ipcviz.events import Poised
+from ipcviz.events.signals import signal_name
+from ipcviz.scenario.format import Question, Scenario, Texts, When
+from ipcviz.scenario.recognise import Cast, named_by_path
+
+_BIRTHS = frozenset({"fork", "vfork", "clone", "clone3"})
+
+
+def may_answer(question: Question, scenario: Scenario, cast: Cast, poised: Poised) -> bool:
+    """Whether letting this thread go may show the answer to a question.
+
+    Args:
+        question: One of the scenario's.
+        scenario: Whose.
+        cast: Who is who.
+        poised: What the thread is about to do.
+    """
+    step = next((step for step in scenario.story if step.id == question.before), None)
+    return step is not None and may_meet(step.when, scenario, cast, poised)
+
+
+def may_meet(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool:
+    """Whether what a thread is about to do may bring an event that meets a condition.
+
+    What the result will be is not known yet: conditions on it count as met.
+    """
+    if when.role and cast.roles.get(poised.pid) not in _texts(when.role):
+        return False
+    kind, entry = when.kind, poised.at == "entry"
+    if kind in ("call", "waiting"):
+        return _call(when, scenario, cast, poised)
+    if kind == "semaphore-op":
+        return (
+            poised.at == "semaphore"
+            and _like(when.op, poised.op)
+            and (when.value is None or poised.value is None or when.value == poised.value)
+            and (not when.object or _label(cast, poised) in _texts(when.object))
+        )
+    if kind in ("signal-delivered", "stopped"):
+        return poised.at == "signal" and (not when.signal or signal_name(poised.signo) in _texts(when.signal))
+    if kind == "exited":
+        ends = poised.at == "signal" and poised.action in ("terminate", "core")
+        return ends or (entry and poised.call == "exit_group")
+    calls = {
+        "forked": _BIRTHS,
+        "executed": frozenset({"execve", "execveat"}),
+        "reaped": frozenset({"wait4", "waitid"}),
+        "handler-returned": frozenset({"rt_sigreturn"}),
+        "marker": frozenset({"marker"}),
+    }.get(kind, frozenset())
+    if not entry or poised.call not in calls:
+        return False
+    return kind != "marker" or _like(when.marker, str(poised.args.get("text", "")))
+
+
+def _call(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool:
+    if poised.at == "semaphore":
+        return when.kind == "waiting" and _like(when.call, "futex", f"sem_{poised.op}") and poised.value in (0, None)
+    if poised.at != "entry" or not _like(when.call, poised.call):
+        return False
+    if when.fd is not None and when.fd not in (poised.args.get("fd"), poised.args.get("newfd")):
+        return False
+    if not all(fnmatchcase(str(poised.args.get(name, text)), str(text)) for name, text in when.args.items()):
+        return False
+    if when.object:
+        labels = {_label(cast, poised), *named_by_path(scenario, str(poised.args.get("path", "")))}
+        return not labels.isdisjoint(_texts(when.object))
+    return True
+
+
+def _label(cast: Cast, poised: Poised) -> str:
+    key = poised.semaphore.key if poised.semaphore is not None else poised.object
+    return cast.labels.get(key, "")
+
+
+def _like(wanted: Texts, *found: str) -> bool:
+    return not wanted or any(fnmatchcase(text, pattern) for text in found for pattern in _texts(wanted))
+
+
+def _texts(value: Texts) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
