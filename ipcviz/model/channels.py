@@ -23,6 +23,7 @@ class Write(msgspec.Struct, frozen=True):
         length: How many bytes it put there; -1 while that is not known.
         most: How many it would put there at most; -1 if unknown.
         head: The first of them.
+        step: In step mode: in which step it began; 0 elsewhere.
     """
 
     n: int
@@ -35,6 +36,7 @@ class Write(msgspec.Struct, frozen=True):
     length: int
     most: int = -1
     head: bytes = b""
+    step: int = 0
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -88,6 +90,7 @@ class Source(msgspec.Struct, frozen=True):
         length: How many they are.
         sure: Whether that is certain. If not, other calls were under way at the same moment; then it is the likeliest
             by the bytes themselves, as far as they were kept.
+        step: See `Write.step`.
     """
 
     n: int
@@ -98,6 +101,7 @@ class Source(msgspec.Struct, frozen=True):
     offset: int
     length: int
     sure: bool = True
+    step: int = 0
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -117,21 +121,19 @@ class Read(msgspec.Struct, frozen=True):
 
 
 class Interleaving(msgspec.Struct, frozen=True):
-    """A write whose bytes do not follow each other in the channel: those of another one lie between them.
+    """A write whose bytes do not follow each other in the channel: the times of calls prove that others lie between.
 
     Attributes:
         n: Number of the event of the write's return.
         pid: The process that wrote.
         other: Number of the event of the return of the write that came in between.
         other_pid: The process that did.
-        sure: Whether that is proved by the times of calls; if not, by the bytes that were read alone.
     """
 
     n: int
     pid: int
     other: int
     other_pid: int
-    sure: bool = True
 
 
 class Reading(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from ipcviz.events import Call, Entered, Level
+from ipcviz.events import Call, Entered, Level, Waiting
 from ipcviz.model.channels import (
     INTERLEAVINGS_KEPT,
     READS_KEPT,
@@ -36,6 +36,9 @@ from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.knowledge import channels_of, lose, put
 
 replace = msgspec.structs.replace
+
+_TELLING: Final = 4
+"""How many different bytes must be the same before they speak against the write that was being read."""
 
 _TOO_MANY: Final = "more was read from it than was seen to be written"
 _READ_BEFORE: Final = "a read was under way when it began to be known"
@@ -98,31 +101,48 @@ def take_entered(draft: Draft, event: Entered) -> None:
                 most = most_bytes(event.call, event.args)
                 reading = (*reading, Reading(event.tid, earliest, most, event.cut))
             put(draft, replace(channel, reading=reading))
-    channel = draft.channels.get(target)
-    if channel is not None and channel.known:
-        if earliest < channel.since:
-            lose(draft, target, _WRITE_BEFORE)
-            return
-        at, old = _under_way(channel, event.tid)
-        if old is None:
-            if earliest < channel.written_until:
-                lose(draft, target, _UNTOLD)
-                return
-            write = Write(
-                n=0,
-                pid=event.pid,
-                tid=event.tid,
-                fd=_fd(event, "fd_out"),
-                name=event.call,
-                began=event.began,
-                t=event.t,
-                length=-1,
-                most=most_bytes(event.call, event.args),
-                head=event.data,
-            )
-            _add(draft, channel, Part(write, cut=event.cut), earliest, event.t if event.cut else math.inf)
-        elif event.cut:
+    _begin_write(draft, event, target)
+
+
+def _begin_write(draft: Draft, event: Entered, key: str) -> None:
+    """A write is under way, or was cut."""
+    channel = draft.channels.get(key)
+    if channel is None or not channel.known:
+        return
+    earliest = _earliest(event, event.call)
+    at, old = _under_way(channel, event.tid)
+    if old is not None:
+        if event.cut:
             _replace_part(draft, channel, at, old, replace(old, cut=True), event.t)
+    elif earliest < channel.since:
+        lose(draft, key, _WRITE_BEFORE)
+    elif earliest < channel.written_until:
+        lose(draft, key, _UNTOLD)
+    else:
+        write = Write(
+            n=0,
+            pid=event.pid,
+            tid=event.tid,
+            fd=_fd(event, "fd_out"),
+            name=event.call,
+            began=event.began,
+            t=event.t,
+            length=-1,
+            most=most_bytes(event.call, event.args),
+            head=event.data,
+            step=draft.step,
+        )
+        _add(draft, channel, Part(write, cut=event.cut), earliest, event.t if event.cut else math.inf)
+
+
+def take_waiting(draft: Draft, event: Waiting) -> None:
+    """A thread sleeps in a call; a long write may have put in a part of its bytes by then."""
+    if event.call in MOVERS and draft.channels and not untouched_asleep(event.call, event.args):
+        _, target = directions(draft, event.pid, event.call, event.args, event.object)
+        if target:
+            t, pid, tid, call = event.t, event.pid, event.tid, event.call
+            entered = Entered(t=t, pid=pid, tid=tid, call=call, began=event.began, args=event.args, object=event.object)
+            _begin_write(draft, entered, target)
 
 
 def take_end(draft: Draft, pid: int, tids: tuple[int, ...], t: float) -> None:
@@ -186,6 +206,7 @@ def _put_in(draft: Draft, event: Call, key: str, length: int) -> None:
         length=length,
         most=most_bytes(event.name, event.args),
         head=event.data,
+        step=old.write.step if old is not None else draft.step,
     )
     if old is None:
         if earliest < channel.written_until:
@@ -336,9 +357,20 @@ def _draw(
         if alone and part.open and count < wanted:
             return _TOO_MANY
         write = part.write
-        source = Source(write.n, write.pid, write.tid, write.fd, write.began, part.taken, count, sure=sure and alone)
         if count:
-            sources.append(source)
+            sources.append(
+                Source(
+                    n=write.n,
+                    pid=write.pid,
+                    tid=write.tid,
+                    fd=write.fd,
+                    began=write.began,
+                    offset=part.taken,
+                    length=count,
+                    sure=sure and alone,
+                    step=write.step,
+                )
+            )
         read_at = t if sure and alone and part.read_at < 0 else part.read_at
         taken = replace(part, taken=part.taken + count, read_at=read_at)
         parts = tuple(taken if p is part else p for p in knot.parts)
@@ -365,7 +397,7 @@ def _likeliest(knot: Knot, data: bytes) -> Part | None:
     for part in waiting:
         head = part.write.head[part.taken :]
         common = min(len(head), len(data))
-        if common and head[:common] == data[:common]:
+        if common and head[:common] == data[:common] and (unknown is None or len(set(data[:common])) >= _TELLING):
             return part
         if not common and unknown is None:
             unknown = part

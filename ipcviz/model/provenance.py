@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ipcviz.model.channels import Interleaving, Read, Source, Write
+from ipcviz.model.channels import Interleaving, Read, Write
 from ipcviz.model.state import State
 
 
@@ -52,29 +52,12 @@ def sources_of(state: State, n: int) -> Read | None:
     return next((read for read in reversed(state.reads) if read.n == n), None)
 
 
-def interleavings(state: State, key: str) -> tuple[Interleaving, ...]:
-    """Writes whose bytes had those of others between them, in what one process read from a channel.
+def latest_read(state: State, key: str, before: int) -> Read | None:
+    """The last read of a channel that is kept and returned before the event with this number."""
+    return next((read for read in reversed(state.reads) if read.object == key and read.n < before), None)
 
-    First what the times of calls prove, then what the bytes of the latest reads speak for.
-    """
+
+def interleavings(state: State, key: str) -> tuple[Interleaving, ...]:
+    """Writes that others came in between of for certain, the latest last."""
     channel = state.channels.get(key)
-    found = list(channel.interleaved) if channel is not None else []
-    seen = {(one.n, one.other) for one in found}
-    runs: dict[int, list[Source]] = {}
-    for read in state.reads:
-        if read.object == key:
-            runs.setdefault(read.pid, []).extend(read.sources)
-    for sources in runs.values():
-        for i, first in enumerate(sources):
-            between: Source | None = None
-            for later in sources[i + 1 :]:
-                same = (later.n, later.tid, later.began) == (first.n, first.tid, first.began)
-                if not same:
-                    between = between or later
-                elif between is not None:
-                    if (first.n, between.n) not in seen:
-                        sure = first.sure and between.sure and later.sure
-                        seen.add((first.n, between.n))
-                        found.append(Interleaving(first.n, first.pid, between.n, between.pid, sure))
-                    break
-    return tuple(found)
+    return channel.interleaved if channel is not None else ()

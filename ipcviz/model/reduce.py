@@ -303,6 +303,7 @@ def _waiting(draft: Draft, event: Waiting) -> None:
         # A FIFO that nobody has open yet: the tracer names no other object for a call that opens.
         draft.object(ObjectInfo(key=event.object, kind="fifo", path=str(event.args.get("path", ""))), event.pid)
     take_use(draft, event.pid, event.object)
+    ledger.take_waiting(draft, event)
     draft.put_thread(
         replace(
             thread,

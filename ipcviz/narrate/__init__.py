@@ -1,6 +1,7 @@
 """Sentences: each event that matters between processes, said in plain words in the field's terms. Pure."""
 
 from ipcviz.narrate.narrate import narrate
+from ipcviz.narrate.provenance import interleaved_words, waiting_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
 from ipcviz.narrate.steps import Outcomes, intention, stands
 from ipcviz.narrate.words import count_bytes, signal_name, signal_names, who
@@ -14,9 +15,11 @@ __all__ = [
     "Sentence",
     "count_bytes",
     "intention",
+    "interleaved_words",
     "narrate",
     "signal_name",
     "signal_names",
     "stands",
+    "waiting_words",
     "who",
 ]

@@ -41,6 +41,7 @@ from ipcviz.narrate.folders import filed, opening
 from ipcviz.narrate.locks import locking, lost_by_close, owner_died
 from ipcviz.narrate.memory import mapped, reprotected, resized, segment_control, segment_found, synced, unmapped
 from ipcviz.narrate.notifiers import SPECIAL, moved
+from ipcviz.narrate.provenance import parted_words, proved_words, read_words, sources_group
 from ipcviz.narrate.queues import control_queue, get_queue, message, notify
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
 from ipcviz.narrate.words import count_bytes, end_of, label_of, named, signal_name, signal_names, who
@@ -73,6 +74,7 @@ def narrate_call(event: Call, before: State, after: State) -> Sentence | None:
     if subject == "data":
         moved = max(event.ret, 0)
         group = f"{event.tid} {event.name} {event.object} {'' if moved else event.error or 'end'}"
+        group += sources_group(event, after) if moved else ""
         amount = moved
     return Sentence(event.n, event.t, event.pid, f"{subject_words} {words}", weight, subject, keys, group, amount)
 
@@ -136,12 +138,15 @@ def _data(event: Call, after: State) -> Told:
             return f"{text}: it is empty and no writer is left", TURN, "data", keys
         return text, weight, "data", keys
     if reads:
-        return f"read {count_bytes(event.ret)} from {label}{_fd(event)}", weight, "data", keys
+        text = f"read {count_bytes(event.ret)} from {label}{_fd(event)}{read_words(event, after)}"
+        parted = parted_words(event, after)
+        return text + parted, TURN if parted else weight, "data", keys
     text = f"wrote {count_bytes(event.ret)} to {label}{_fd(event)}"
     asked = event.args.get("count", event.args.get("len", event.ret))
     if isinstance(asked, int) and asked > event.ret:
         text += f", of {asked:,} that it had"
-    return text, weight, "data", keys
+    proved = proved_words(event, after)
+    return text + proved, TURN if proved else weight, "data", keys
 
 
 def _moved(event: Call, before: State, after: State) -> Told:
@@ -158,7 +163,8 @@ def _moved(event: Call, before: State, after: State) -> Told:
         return f"got {event.error} from {event.name} from {labels[0]} to {labels[1]}", weight, "data", keys
     if event.ret == 0:
         return f"found the end of {labels[0]} in {event.name}", weight, "data", keys
-    return f"moved {count_bytes(event.ret)} from {labels[0]} to {labels[1]} by {event.name}", weight, "data", keys
+    text = f"moved {count_bytes(event.ret)} from {labels[0]} to {labels[1]} by {event.name}"
+    return text + read_words(event, after), weight, "data", keys
 
 
 def _pair(event: Call, before: State, after: State) -> Told | None:

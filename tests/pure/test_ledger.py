@@ -254,7 +254,7 @@ def test_an_interleaving_that_times_prove():
     between = story.write(10, 5000)
     long = story.call(11, "write", fd=4, ret=90000, object=KEY, args={"count": 90000}, began=5.5, slept=story.t + 0.1)
     found = interleavings(story.state, KEY)
-    assert [(i.n, i.pid, i.other, i.other_pid, i.sure) for i in found] == [(long, 11, between, 10, True)]
+    assert [(i.n, i.pid, i.other, i.other_pid) for i in found] == [(long, 11, between, 10)]
 
 
 # A pipe whose bytes know where they came from, threads that the tracer stops at each call, and the tracer's rules.
@@ -477,7 +477,7 @@ def run(writers: int, readers: int, steps) -> Simulation:
 
 
 QUICK = settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],

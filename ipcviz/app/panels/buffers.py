@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from ipcviz.app.panels.cells import gauge, spark
+from ipcviz.app.panels.cells import gauge, spark, wrap
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.text import bytes_text, visible
 from ipcviz.app.view import View
 from ipcviz.events import Level
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers, went_in
 from ipcviz.model.state import Object
-from ipcviz.narrate import who
+from ipcviz.narrate import interleaved_words, waiting_words, who
 
 BUFFERED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "socket", "message queue"})
 """Kinds of objects in which bytes or messages wait."""
@@ -29,7 +29,8 @@ class Buffers(Panel):
         "who writes and reads. `>=` before a count: a process that holds it is only sampled, so it is a lower "
         "bound, or a write has not returned yet: what was read and what waits has been written. `?`: not readable. W "
         "or R: a writer or a reader is blocked on it; a pipe can be full below its "
-        "capacity, because its pages are. Select one to see the bytes that wait in it: copied, never consumed."
+        "capacity, because its pages are. Select one to see the bytes that wait in it: copied, never consumed; and "
+        "whose they are, those that are read next first, or why that is not known."
     )
 
     def build(self, view: View, width: int) -> list[Late]:
@@ -155,18 +156,28 @@ def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
     if level is not None and thing.info.kind == "message queue":
         return _waiting_messages(view, thing, level, width)
     if level is None or not level.queued:
-        return [row(""), row((fit(f"Nothing waits in {thing.label}.", width), "dim"))]
+        rows = [row(""), row((fit(f"Nothing waits in {thing.label}.", width), "dim"))]
+        return rows + _whose(view, thing, width)
     if not level.head:
         words = f"{level.queued:,} bytes wait in {thing.label}"
         if level.unit != "bytes":
             words = f"{level.queued:,} {level.unit} wait in {thing.label}"
-        return [row(""), row((fit(f"{words}; ipcviz has not looked at them.", width), "dim"))]
+        rows = [row(""), row((fit(f"{words}; ipcviz has not looked at them.", width), "dim"))]
+        return rows + _whose(view, thing, width)
     per = 16 if width >= 76 else 8
     age = max(0.0, view.now - thing.level_at)
     title = f"Waiting in {thing.label}: the first {len(level.head):,} of {level.queued:,} bytes, {age:.1f} s ago"
-    rows = [row(""), row((fit(title, width), "head"))]
+    rows = [row(""), row((fit(title, width), "head")), *_whose(view, thing, width)]
     for start in range(0, min(len(level.head), 4096), per):
         part = level.head[start : start + per]
         shown = "".join(chr(b) if 0x20 <= b < 0x7F else "." for b in part)
         rows.append(row((f"{start:6x}  ", "dim"), (f"{part.hex(' '):{per * 3}} ", ""), (fit(shown, per), "object")))
     return rows
+
+
+def _whose(view: View, thing: Object, width: int) -> list[Row]:
+    """Whose bytes wait, in their order, as far as the byte ledger knows; and the last write that was interleaved."""
+    key = thing.info.key
+    told = [(f"Whose: {words}", "") for words in (waiting_words(view.state, key),) if words]
+    told += [(f"Interleaved: {words}", "lit") for words in (interleaved_words(view.state, key),) if words]
+    return [row((fit(line, width), style)) for words, style in told for line in wrap(words, width)]

@@ -1,0 +1,126 @@
+"""Whose bytes wait in a channel, and whose were read, in words: only as far as the byte ledger knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ipcviz.events import Call
+from ipcviz.model.directions import directions
+from ipcviz.model.provenance import interleavings, latest_read, sources_of, waiting_ranges
+from ipcviz.model.state import State
+from ipcviz.narrate.words import count_bytes, who
+
+
+class Run(NamedTuple):
+    """Bytes one behind the other that one process wrote: how many, and whether their place is certain.
+
+    `length` is -1 for what a write that goes on has put there.
+    """
+
+    pid: int
+    length: int
+    sure: bool
+    step: int = 0
+
+
+def _runs(parts: Iterable[tuple[int, int, bool, int]]) -> list[Run]:
+    """Neighbours of the same process, as certain as each other, made one."""
+    runs: list[Run] = []
+    for pid, length, sure, step in parts:
+        last = runs[-1] if runs else None
+        if last is not None and (last.pid, last.sure) == (pid, sure) and last.length >= 0 and length >= 0:
+            runs[-1] = Run(pid, last.length + length, sure, step if step == last.step else 0)
+        else:
+            runs.append(Run(pid, length, sure, step))
+    return runs
+
+
+def read_words(event: Call, after: State) -> str:
+    """Behind `read 4,096 bytes from P1`: `, of what cat[12] wrote`; empty if that is not known.
+
+    Args:
+        event: A read that has returned.
+        after: The state that it led to.
+    """
+    read = sources_of(after, event.n)
+    if read is None or not read.sources:
+        return ""
+    runs = _runs((s.pid, s.length, s.sure, s.step) for s in read.sources)
+    probably = "" if all(run.sure for run in runs) else "probably "
+    if len(runs) == 1:
+        return f", {probably}of what {_writer(after, runs[0], event.pid)}"
+    shown = [f"{count_bytes(run.length)} that {_writer(after, run, event.pid)}" for run in runs[:3]]
+    more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
+    return f": {probably}{', then '.join(shown)}{more}"
+
+
+def _writer(state: State, run: Run, reader: int) -> str:
+    subject = "it" if run.pid == reader else who(state, run.pid)
+    wrote = "wrote itself" if run.pid == reader else "wrote"
+    return f"{subject} {wrote}" + (f" in step {run.step}" if run.step else "")
+
+
+def sources_group(event: Call, after: State) -> str:
+    """What a read's sentence must have in common with another's to be one row with it."""
+    read = sources_of(after, event.n)
+    runs = _runs((s.pid, 0, s.sure, s.step) for s in read.sources) if read is not None else ()
+    return " ".join(f"{run.pid} {run.sure} {run.step}" for run in runs)
+
+
+def waiting_words(state: State, key: str) -> str:
+    """Whose bytes wait in a channel, first those that are read next: `cat[12] 3,000 B, sh[13] 96 B`.
+
+    Empty for what is no channel and for an empty one; if it is not known whose they are, the reason.
+    """
+    channel = state.channels.get(key)
+    if channel is None:
+        return ""
+    if not channel.known:
+        return f"not known: {channel.reason}"
+    words: list[str] = []
+    doubt: list[str] = []
+    for run in [*_runs((w.write.pid, w.length, w.sure, 0) for w in waiting_ranges(state, key)), Run(0, 0, True)]:
+        if run.sure and doubt:
+            words.append(" and ".join(doubt) + (", in whatever order" if len(doubt) > 1 else ", probably"))
+            doubt = []
+        if run.pid:
+            share = f"{run.length:,} B" if run.length >= 0 else "more of a write that goes on"
+            (words if run.sure else doubt).append(f"{who(state, run.pid)} {share}")
+    return ", ".join(words)
+
+
+def interleaved_words(state: State, key: str) -> str:
+    """The last write to a channel that others came in between of for certain; empty if none was seen."""
+    found = interleavings(state, key)
+    if not found:
+        return ""
+    last = found[-1]
+    names = _names(state, last.pid, (one.other_pid for one in found if one.n == last.n))
+    return f"bytes of {names} came in between of those that {who(state, last.pid)} wrote by one call"
+
+
+def _names(state: State, pid: int, others: Iterable[int]) -> str:
+    return " and ".join(who(state, other) if other != pid else "another thread" for other in dict.fromkeys(others))
+
+
+def proved_words(event: Call, after: State) -> str:
+    """Behind `wrote 90,000 bytes to P1`: whose bytes came in between for certain; empty if none are known to."""
+    key = directions(after, event.pid, event.name, event.args, event.object).target
+    others = [found.other_pid for found in interleavings(after, key) if found.n == event.n]
+    return f"; bytes of {_names(after, event.pid, others)} came in between" if others else ""
+
+
+def parted_words(event: Call, after: State) -> str:
+    """Behind a read: that the bytes speak for another write's inside of one write; empty if they do not."""
+    read = sources_of(after, event.n)
+    if read is None or not any(source.offset for source in read.sources):
+        return ""
+    former = latest_read(after, read.object, before=event.n)
+    last = former.sources[-1] if former is not None and former.sources else None
+    for source in read.sources:
+        if last is not None and source.offset and (last.tid, last.began) != (source.tid, source.began):
+            inner, outer = _names(after, source.pid, (last.pid,)), who(after, source.pid)
+            return f"; probably bytes of {inner} lay inside of one write of {outer}"
+        last = source
+    return ""

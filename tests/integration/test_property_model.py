@@ -1,0 +1,301 @@
+"""Random programs of pipe, dup, close, fork, write, read, kill, exec: after each step the model is what the kernel has.
+
+IPCVIZ_EXAMPLES=N tries N programs, others each time, instead of a few that are always the same.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ipcviz import events as ev
+from ipcviz.model.provenance import sources_of, waiting_bytes, waiting_ranges
+from ipcviz.model.query import table_of
+from tests.integration import ordered
+from tests.integration.harness import Programs
+from tests.integration.ordered import OURS, Done, Ordered, Worker, queued, waiting_in, written
+from tests.integration.test_truth_tables import from_proc, from_state, same_description
+
+EXAMPLES = int(os.environ.get("IPCVIZ_EXAMPLES", "0"))
+WORKERS = 5
+OPS = (
+    *("write",) * 8,
+    *("read",) * 7,
+    *("pipe", "dup", "dup2", "close", "close") * 2,
+    *("fork", "fork", "exec", "kill", "cloexec", "dup cloexec"),
+)
+SIZES = (1, 3, 100, 4096, 5000, 20_000, 70_000)
+FLAGS = (0, 0, 0, os.O_CLOEXEC, os.O_NONBLOCK)
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(OPS),
+        st.integers(0, 11),
+        st.integers(0, 11),
+        st.integers(0, 11),
+        st.sampled_from(SIZES),
+        st.booleans(),
+    ),
+    min_size=4,
+    max_size=14,
+)
+PROFILE = settings(
+    max_examples=EXAMPLES or 20,
+    deadline=None,
+    derandomize=not EXAMPLES,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class Play:
+    """One random program."""
+
+    def __init__(self, family: Ordered) -> None:
+        self.family = family
+        self.first = family.fork(family.root)
+        family.settle()
+        self.log: list[str] = []
+        self.killed = False
+        self.checked: dict[int, int] = {}
+        self.sure = self.unsure = self.unknown = 0
+
+    # Orders.
+
+    def prepare(self) -> None:
+        """A pipe that three share: without that most random programs would do nothing."""
+        self.family.order(self.first, ordered.PIPE)
+        self.family.settle()
+        for _ in range(2):
+            self.family.fork(self.first)
+            self.family.settle()
+
+    def ends(self, worker: Worker, mode: str = "") -> list[int]:
+        rows = from_proc(worker.pid)
+        return sorted(fd for fd, link, how, *_ in rows if fd not in OURS and "pipe:" in link and mode in ("", how))
+
+    def do(self, what: str, whom: int, a: int, b: int, size: int) -> None:
+        """Give one order that makes sense; nothing if none does."""
+        family = self.family
+        idle = [w for w in family.living if w.idle]
+        if not idle:
+            return
+        worker = idle[whom % len(idle)]
+        mode = {"write": "w", "read": "r"}.get(what, "")
+        ends = self.ends(worker, mode)
+        fd = ends[a % len(ends)] if ends else -1
+        self.log.append(f"{worker.id}: {what} fd {fd} ({a}, {b}, {size})")
+        if what == "pipe":
+            family.order(worker, ordered.PIPE, FLAGS[a % len(FLAGS)])
+        elif what == "fork":
+            if len(family.living) < WORKERS:
+                family.fork(worker)
+        elif what == "exec":
+            family.order(worker, ordered.EXEC)
+        elif what == "kill":
+            others = [w for w in family.living if w is not worker and not w.dying]
+            if others:
+                self.killed = True
+                family.order(worker, ordered.KILL, others[a % len(others)].pid)
+        elif fd < 0:
+            return
+        elif what == "write":
+            family.order(worker, ordered.WRITE, fd, 0, size)
+        elif what == "read":
+            family.order(worker, ordered.READ, fd, 0, size)
+        elif what == "dup":
+            family.order(worker, ordered.DUP, fd)
+        elif what == "dup2":
+            family.order(worker, ordered.DUP2, fd, ends[b % len(ends)] if b % 3 else 20 + b)
+        elif what == "close":
+            family.order(worker, ordered.CLOSE, fd)
+        elif what == "cloexec":
+            family.order(worker, ordered.CLOEXEC, fd, b % 2)
+        elif what == "dup cloexec":
+            family.order(worker, ordered.DUP_CLOEXEC, fd, 30 + b)
+
+    # What must hold.
+
+    def catch_up(self) -> None:
+        """Wait until the stream tells of all that was answered, of every end, and of every sleep in a call."""
+        deadline = time.monotonic() + 10.0
+        while True:
+            self.family.read()
+            late = [(w.id, why) for w in self.family.workers.values() if (why := self._late(w))]
+            if not late:
+                return
+            assert time.monotonic() < deadline, late
+            self.family.wait(0.05)
+
+    def _late(self, worker: Worker) -> str:
+        state = self.family.state
+        process = state.processes.get(worker.pid)
+        if not worker.born:
+            return ""
+        if process is None:
+            return "unknown"
+        if worker.dead:
+            return "alive" if process.fate == "alive" else ""
+        if self.family.heard[worker.pid] != worker.answers:
+            return "answers are not told"
+        thread = state.threads.get(worker.pid)
+        if thread is None or thread.waiting is None:
+            return "not waiting"
+        name, fd = ("read", ordered.CONTROL)
+        if worker.busy is not None:
+            name, fd = ("write" if worker.busy[1] == ordered.WRITE else "read"), worker.busy[2][0]
+        waits = thread.waiting
+        return "" if (waits.name, waits.args.get("fd")) == (name, fd) else f"waits in {waits.name} {waits.args}"
+
+    def check(self) -> None:
+        """The tables, the descriptions behind them, the levels and the bytes."""
+        self.catch_up()
+        state = self.family.state
+        living = [w.pid for w in self.family.living]
+        for pid in living:
+            assert from_state(state, pid) == from_proc(pid), f"table of {pid}"
+        rows = [(pid, fd, d.ofd) for pid in living for fd, d in table_of(state, pid).items() if fd not in OURS]
+        for i, (pid, fd, ofd) in enumerate(rows):
+            for other, other_fd, other_ofd in rows[i + 1 :]:
+                assert (ofd == other_ofd) == same_description(pid, fd, other, other_fd), (pid, fd, other, other_fd)
+        ends = {state.open_files[ofd].object: (pid, fd) for pid, fd, ofd in rows}
+        assert {key for key in state.channels if key.startswith("pipe:")} == set(ends)
+        self.check_reads()
+        for key, (pid, fd) in ends.items():
+            self.check_bytes(key, pid, fd)
+
+    def number_of(self, n: int, pid: int) -> int:
+        """The order behind a write, by the number of the event of its return, or the last one of a process."""
+        worker = next(w for w in self.family.workers.values() if w.pid == pid)
+        return self.returns(worker).get(n, worker.writes[-1])
+
+    def returns(self, worker: Worker) -> dict[int, int]:
+        """Orders to write by the numbers of the events of their returns."""
+        made = [d.number for d in worker.done if d.op == ordered.WRITE]
+        return dict(zip((e.n for e in self.calls(worker, "write")), made, strict=False))
+
+    def calls(self, worker: Worker, name: str) -> list[ev.Call]:
+        return [
+            e
+            for e in self.family.events
+            if isinstance(e, ev.Call) and e.pid == worker.pid and e.name == name and e.args.get("fd") not in OURS
+        ]
+
+    def check_reads(self) -> None:
+        """Where reads are sure of it, they drew on the writes that they name: the bytes say so."""
+        for worker in self.family.workers.values():
+            reads: list[Done] = [d for d in worker.done if d.op == ordered.READ]
+            seen = self.checked.get(worker.id, 0)
+            if len(reads) == seen:
+                continue
+            self.checked[worker.id] = len(reads)
+            calls = self.calls(worker, "read")
+            assert len(calls) == len(reads)
+            for call, done in list(zip(calls, reads, strict=True))[seen:]:
+                assert call.ret == done.result
+                if done.result <= 0:
+                    continue
+                read = sources_of(self.family.state, call.n)
+                assert read is not None
+                if not read.sources:
+                    self.unknown += 1
+                    assert self.killed, "nothing is known of a read"
+                    continue
+                assert sum(s.length for s in read.sources) == done.result
+                at = 0
+                for source in read.sources:
+                    self.sure += source.sure
+                    self.unsure += not source.sure
+                    got = done.data[at : at + source.length]
+                    at += source.length
+                    if source.sure and len(done.data) == done.result:
+                        number = self.number_of(source.n, source.pid)
+                        assert got == written(number, source.offset + source.length)[source.offset :], source
+
+    def check_bytes(self, key: str, pid: int, fd: int) -> None:
+        state = self.family.state
+        channel = state.channels[key]
+        thing = state.objects[key]
+        level, ranges = queued(pid, fd), waiting_ranges(state, key)
+        writing = any(w.busy and w.busy[1] == ordered.WRITE for w in self.family.living)
+        if not writing and not self.killed:
+            assert thing.exact
+            assert thing.bytes_in - thing.bytes_out == level
+        if not channel.known:
+            assert self.killed, channel.reason
+            return
+        if any(r.length < 0 for r in ranges):
+            assert waiting_bytes(state, key) <= level
+            return
+        assert waiting_bytes(state, key) == level
+        content, at = waiting_in(pid, fd), 0
+        assert len(content) == level
+        for r in ranges:
+            if r.sure:
+                number = self.number_of(r.write.n, r.write.pid)
+                assert content[at : at + r.length] == written(number, r.offset + r.length)[r.offset :], r
+            at += r.length
+
+    def levels_told(self) -> None:
+        """In a moment the samples, too, tell what FIONREAD says."""
+        deadline = time.monotonic() + 5.0
+        while True:
+            state = self.family.state
+            rows = {
+                state.open_files[d.ofd].object: (w.pid, fd)
+                for w in self.family.living
+                for fd, d in table_of(state, w.pid).items()
+                if fd not in OURS
+            }
+            told = {key: (found := state.objects[key].level) and found.queued for key in rows}
+            seen = {key: queued(pid, fd) for key, (pid, fd) in rows.items()}
+            if told == seen:
+                return
+            assert time.monotonic() < deadline, (told, seen)
+            self.family.wait(0.05)
+
+    def end(self) -> None:
+        self.family.clear()
+
+
+@pytest.fixture(scope="module")
+def family(programs: Programs) -> Iterator[Ordered]:
+    with (
+        tempfile.TemporaryDirectory(prefix="ipcviz-orders-") as folder,
+        Ordered(programs["orders"], Path(folder), full=True) as family,
+    ):
+        yield family
+
+
+def play(family: Ordered, program: list[tuple[str, int, int, int, int, bool]]) -> Play:
+    run = Play(family)
+    try:
+        run.prepare()
+        run.check()
+        for what, whom, a, b, size, alone in program:
+            run.do(what, whom, a, b, size)
+            if alone:
+                family.settle()
+                run.check()
+        family.settle()
+        run.check()
+        run.levels_told()
+    except AssertionError as error:
+        error.add_note("\n".join(run.log))
+        raise
+    finally:
+        run.end()
+    return run
+
+
+@PROFILE
+@given(steps)
+def test_the_model_is_what_the_kernel_has(family: Ordered, program: list[tuple[str, int, int, int, int, bool]]) -> None:
+    play(family, program)

@@ -1,0 +1,106 @@
+"""Whose bytes were read, and whose wait, in words."""
+
+from __future__ import annotations
+
+from ipcviz.events import Call, Coverage, Entered, Forked, Waiting
+from ipcviz.model.reduce import reduce
+from ipcviz.narrate import TURN, interleaved_words, narrate, waiting_words
+from tests.pure.test_ledger import KEY, Story
+
+
+class Told(Story):
+    """A story whose last sentence is kept."""
+
+    def say(self, kind, t=0.0, **fields):
+        before = self.state
+        n = super().say(kind, t, **fields)
+        event = kind(t=self.t, n=n, **fields)
+        assert reduce(before, event) == self.state
+        self.sentence = narrate(event, before, self.state)
+        return n
+
+    @property
+    def text(self) -> str:
+        return self.sentence.text if self.sentence else ""
+
+    @property
+    def whose(self) -> str:
+        return waiting_words(self.state, KEY)
+
+
+def test_one_writer_and_several():
+    told = Told(11, 12)
+    told.write(10, 3000)
+    told.read(12, 1000)
+    assert told.text == "p12[12] read 1,000 bytes from P1 (fd 3), of what sh[10] wrote"
+    first = told.sentence.group
+    told.read(12, 500)
+    assert told.sentence.group == first
+    told.write(11, 96)
+    told.write(11, 4)
+    told.write(10, 1)
+    assert told.whose == "sh[10] 1,500 B, p11[11] 100 B, sh[10] 1 B"
+    told.read(12, 1600)
+    assert told.text.endswith(": 1,500 bytes that sh[10] wrote, then 100 bytes that p11[11] wrote")
+    assert told.sentence.group != first
+    told.read(10, 1)
+    assert told.text == "sh[10] read 1 byte from P1 (fd 3), of what it wrote itself"
+    assert told.whose == ""
+
+
+def test_what_is_not_certain_is_marked():
+    told = Told(11, 12)
+    told.write(10, 4, b"aaaa", began=10.0, t=13.0)
+    told.write(11, 4, b"bbbb", began=11.0, t=14.0)
+    assert told.whose == "sh[10] 4 B and p11[11] 4 B, in whatever order"
+    told.read(12, 4, b"bbbb")
+    assert told.text.endswith(", probably of what p11[11] wrote")
+    assert told.whose == "sh[10] 4 B, probably"
+
+
+def test_what_is_not_known_is_not_said():
+    told = Told(11, 12)
+    told.write(10, 4)
+    told.say(Coverage, pid=11, full=False, reason="busy")
+    assert told.whose == "not known: p11[11] is only sampled"
+    told.read(12, 4)
+    assert told.text == "p12[12] read 4 bytes from P1 (fd 3)"
+
+
+def test_a_write_that_goes_on():
+    told = Told(11, 12)
+    told.write(10, 4)
+    args = {"fd": 4, "count": 100_000}
+    told.say(Waiting, pid=11, tid=11, call="write", began=told.t + 0.5, args=args, object=KEY)
+    assert told.whose == "sh[10] 4 B, p11[11] more of a write that goes on"
+
+
+def test_an_interleaved_write_is_told():
+    told = Told(11, 12)
+    told.say(Entered, pid=11, tid=11, call="write", began=5.5, args={"fd": 4, "count": 90000}, object=KEY)
+    told.read(12, 100)
+    told.write(10, 5000)
+    args, late = {"fd": 4, "count": 90000}, told.t + 0.1
+    told.say(Call, pid=11, tid=11, name="write", ret=90000, object=KEY, args=args, began=5.5, slept=late)
+    assert told.text == "p11[11] wrote 90,000 bytes to P1 (fd 4); bytes of sh[10] came in between"
+    assert told.sentence.weight == TURN
+    words = "bytes of sh[10] came in between of those that p11[11] wrote by one call"
+    assert interleaved_words(told.state, KEY) == words
+
+
+def test_bytes_that_speak_for_an_interleaved_write():
+    told = Told(11, 12)
+    told.say(Entered, pid=11, tid=11, call="write", began=5.5, args={"fd": 4, "count": 90000}, object=KEY)
+    told.read(12, 100)
+    told.write(10, 8, b"listen!\n")
+    told.read(12, 8, b"listen!\n")
+    assert told.text.endswith(", probably of what sh[10] wrote")
+    told.read(12, 100)
+    assert told.text.endswith("; probably bytes of sh[10] lay inside of one write of p11[11]")
+
+
+def test_a_child_has_a_name_before_its_program():
+    told = Told()
+    told.say(Forked, pid=11, parent=10, by=10)
+    told.write(11, 2)
+    assert told.whose == "sh[11] 2 B"
