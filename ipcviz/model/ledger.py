@@ -137,7 +137,7 @@ def _begin_write(draft: Draft, event: Entered, key: str) -> None:
 
 def take_waiting(draft: Draft, event: Waiting) -> None:
     """A thread sleeps in a call; a long write may have put in a part of its bytes by then."""
-    if event.call in MOVERS and draft.channels and not untouched_asleep(event.call, event.args):
+    if event.began and event.call in MOVERS and draft.channels and not untouched_asleep(event.call, event.args):
         _, target = directions(draft, event.pid, event.call, event.args, event.object)
         if target:
             t, pid, tid, call = event.t, event.pid, event.tid, event.call

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ipcviz.events import Call
 from ipcviz.model.directions import directions
 from ipcviz.model.provenance import interleavings, latest_read, sources_of, waiting_ranges
 from ipcviz.model.state import State
 from ipcviz.narrate.words import count_bytes, who
+
+_GOING_ON: Final = "a write that goes on"
 
 
 class Run(NamedTuple):
@@ -71,22 +73,30 @@ def sources_group(event: Call, after: State) -> str:
 def waiting_words(state: State, key: str) -> str:
     """Whose bytes wait in a channel, first those that are read next: `cat[12] 3,000 B, sh[13] 96 B`.
 
-    Empty for what is no channel and for an empty one; if it is not known whose they are, the reason.
+    Empty for what is no channel and for an empty one; if it is not known whose they are, since when (session seconds),
+    and why.
     """
     channel = state.channels.get(key)
     if channel is None:
         return ""
     if not channel.known:
-        return f"not known: {channel.reason}"
+        return f"not known since {channel.since:.1f} s: {channel.reason}"
     words: list[str] = []
     doubt: list[str] = []
     for run in [*_runs((w.write.pid, w.length, w.sure, 0) for w in waiting_ranges(state, key)), Run(0, 0, True)]:
         if run.sure and doubt:
             words.append(" and ".join(doubt) + (", in whatever order" if len(doubt) > 1 else ", probably"))
             doubt = []
-        if run.pid:
-            share = f"{run.length:,} B" if run.length >= 0 else "more of a write that goes on"
-            (words if run.sure else doubt).append(f"{who(state, run.pid)} {share}")
+        if not run.pid:
+            break
+        into = words if run.sure else doubt
+        name = who(state, run.pid)
+        if run.length >= 0:
+            into.append(f"{name} {run.length:,} B")
+        elif into and into[-1].startswith(f"{name} "):
+            into[-1] += f" and more of {_GOING_ON}"
+        else:
+            into.append(f"{name} a part of {_GOING_ON}")
     return ", ".join(words)
 
 

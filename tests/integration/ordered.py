@@ -203,8 +203,8 @@ class Ordered:
                 calm = 0
                 continue
             calm = calm + 1 if all(self._at_rest(w) for w in self.workers.values()) else 0
-            if not calm:
-                select.select([self._answers], (), (), 0.002)
+            if calm < 2:
+                select.select([self._answers], (), (), 0.001)
 
     def _at_rest(self, worker: Worker) -> bool:
         if worker.dead:
@@ -218,7 +218,8 @@ class Ordered:
         if letter in ("", "Z", "X"):
             worker.dead = True
             return False
-        if worker.dying:
+        if worker.dying or (worker.busy and worker.busy[1] not in (READ, WRITE)):
+            # Others never block, though wait4 shows as asleep for a moment even with WNOHANG.
             return False
         waiting = array.array("i", [0])
         fcntl.ioctl(worker.control, termios.FIONREAD, waiting)

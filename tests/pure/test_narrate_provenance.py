@@ -62,7 +62,7 @@ def test_what_is_not_known_is_not_said():
     told = Told(11, 12)
     told.write(10, 4)
     told.say(Coverage, pid=11, full=False, reason="busy")
-    assert told.whose == "not known: p11[11] is only sampled"
+    assert told.whose == f"not known since {told.t:.1f} s: p11[11] is only sampled"
     told.read(12, 4)
     assert told.text == "p12[12] read 4 bytes from P1 (fd 3)"
 
@@ -72,7 +72,11 @@ def test_a_write_that_goes_on():
     told.write(10, 4)
     args = {"fd": 4, "count": 100_000}
     told.say(Waiting, pid=11, tid=11, call="write", began=told.t + 0.5, args=args, object=KEY)
-    assert told.whose == "sh[10] 4 B, p11[11] more of a write that goes on"
+    assert told.whose == "sh[10] 4 B, p11[11] a part of a write that goes on"
+    told = Told(11)
+    told.write(11, 4)
+    told.say(Waiting, pid=11, tid=11, call="write", began=told.t + 0.5, args=args, object=KEY)
+    assert told.whose == "p11[11] 4 B and more of a write that goes on"
 
 
 def test_an_interleaved_write_is_told():
