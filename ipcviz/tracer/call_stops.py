@@ -458,7 +458,7 @@ class CallStops:
         if entered.name == "inotify_add_watch":
             path = str(entered.args.get("path", ""))
             self._sampler.notifiers.know_path(task.process.pid, fd, result, path)
-        self._sampler.notifiers.after(task.process.pid, fd)
+        self._sampler.notifiers.after(task.process.pid, entered.name, fd)
 
     def _waited(self, task: Task, entered: Entered, result: int) -> None:
         pid = result

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ipcviz.events.signals import signal_name
-from ipcviz.kernel import memory, procfs
+from ipcviz.kernel import memory
 from ipcviz.kernel.futexes import OWNER as FUTEX_TID_MASK
 from ipcviz.kernel.futexes import OWNER_DIED as FUTEX_OWNER_DIED
 from ipcviz.kernel.futexes import WAITERS as FUTEX_WAITERS
@@ -444,9 +444,10 @@ POLLOUT: Final = 4
 
 
 def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
-    """The descriptors that a sleeping poll, select or epoll_wait watches, as `watched`: `3r 5rw` (poll(2)).
+    """The descriptors that a sleeping poll or select watches, as `watched`: `3r 5rw`; seconds at most, as `limit`.
 
-    They are read while it sleeps: from its memory, which the kernel has read at the entry, and for epoll from fdinfo.
+    They are read while it sleeps, from its memory, which the kernel has read at the entry. What an epoll set lists is a
+    fact of the set.
     """
     found: list[tuple[int, int]] = []
     if name in ("poll", "ppoll"):
@@ -460,12 +461,6 @@ def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
             bits = [len(one) > fd // 8 and bool(one[fd // 8] >> fd % 8 & 1) for one in sets]
             if any(bits):
                 found.append((fd, POLLIN * bits[0] | POLLOUT * bits[1]))
-    elif name.startswith("epoll_"):
-        facts = procfs.read_fdinfo(tid, raw[0] & 0x7FFFFFFF)
-        for line in facts.extra.get("tfd", ()) if facts is not None else ():
-            words = line.split()
-            if len(words) >= 3:
-                found.append((int(words[0]), int(words[2], 16)))
     shown = [
         f"{fd}{'r' if events & POLLIN else ''}{'w' if events & POLLOUT else ''}"
         for fd, events in found[:_WATCHED]

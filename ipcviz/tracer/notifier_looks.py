@@ -9,7 +9,7 @@ import msgspec
 
 from ipcviz.events import Notifier, ObjectInfo, Sample
 from ipcviz.kernel.notifiers import NOTIFIERS, anonymous_inode, read_notifier
-from ipcviz.model.query import Holder, holders, object_behind, table_of
+from ipcviz.model.query import Holder, object_behind, table_of
 from ipcviz.model.state import CallInProgress, State
 from ipcviz.tracer.context import Context
 
@@ -27,7 +27,15 @@ AFTER: Final = frozenset(
         *("epoll_create", "epoll_create1", "epoll_ctl"),
     }
 )
-"""Calls after whose return the descriptor that they are about is read at once."""
+"""Calls after whose return the descriptor that they are about is read."""
+LATER: Final = frozenset({"epoll_ctl", "inotify_add_watch", "inotify_rm_watch"})
+"""Those of them that change a list: it is read once for many of them, with the next sample or wait."""
+LIST_SECONDS: Final = 1.0
+LONG_SECONDS: Final = 10.0
+"""How often a list is read at most that no call was seen to change, and one of more lines than are told."""
+
+_LISTS: Final = frozenset({"epoll", "inotify"})
+_BY_THEMSELVES: Final = frozenset({"eventfd", "timerfd"})
 
 
 class NotifierLooks:
@@ -41,38 +49,68 @@ class NotifierLooks:
         self._context = context
         self._paths: dict[tuple[str, int], str] = {}
         self._turn = 0
+        self._stale: set[str] = set()
+        self._read_at: dict[str, float] = {}
 
     def changed(self, held: dict[str, tuple[Holder, ...]], looked_at: str) -> tuple[Notifier, ...]:
-        """What differs from the state's, of those waited for, the one that the viewer looks at, and some in turn."""
+        """What differs from the state's, of those waited for, the one that the viewer looks at, and some in turn.
+
+        Of those waited for only what changes without a call about it, counters and timers, is read with each sample.
+        """
         state = self._context.state
-        every = [key for key in held if _is_one(state, key)]
+        every = [key for key in held if _kind(state, key) in NOTIFIERS]
         if not every:
             return ()
         self._turn += 1
-        wanted = dict.fromkeys(key for key in self._waited_for(state) if key in held)
-        if looked_at in held:
+        wanted = dict.fromkeys(
+            key for key in self._waited_for(state) if key in held and _kind(state, key) in _BY_THEMSELVES
+        )
+        stale, self._stale = self._stale, set()
+        wanted.update(dict.fromkeys(key for key in stale if key in held))
+        if looked_at in held and self._is_due(state, looked_at):
             wanted[looked_at] = None
         for index in range(min(IN_TURN, len(every))):
-            wanted[every[(self._turn * IN_TURN + index) % len(every)]] = None
+            key = every[(self._turn * IN_TURN + index) % len(every)]
+            if self._is_due(state, key):
+                wanted[key] = None
         return self._read(state, list(wanted)[:MOST], held)
 
     def of_wait(self, pid: int, name: str, key: str, watched: str) -> None:
         """Say the same of what a thread begins to wait for, by its call."""
         state = self._context.state
+        if _kind(state, key) in NOTIFIERS and (key in self._stale or self._is_due(state, key)):
+            self._stale.discard(key)
+            self._say(self._read(state, [key], _own(state, pid, {key})))
+            state = self._context.state
         keys = _keys(state, pid, CallInProgress(name=name, args={"watched": watched}, object=key))
-        keys = [one for one in dict.fromkeys(keys) if _is_one(state, one)]
-        if keys:
-            self._say(self._read(state, keys[:MOST], holders(state)))
+        wanted = {
+            one
+            for one in keys[:MOST]
+            if _kind(state, one) in _BY_THEMSELVES or (_kind(state, one) in NOTIFIERS and self._is_due(state, one))
+        }
+        wanted.discard(key)
+        if wanted:
+            self._say(self._read(state, sorted(wanted), _own(state, pid, wanted)))
 
-    def after(self, pid: int, fd: int) -> None:
+    def after(self, pid: int, name: str, fd: int) -> None:
         """Say the same of a process's descriptor, after a call that changed what is behind it."""
         state = self._context.state
         thing = object_behind(state, pid, fd)
         if thing is None or thing.info.kind not in NOTIFIERS:
             return
-        row = table_of(state, pid)[fd]
-        mine = Holder(pid=pid, fd=fd, ofd=row.ofd, object=thing.info.key, mode="rw")
-        self._say(self._read(state, [thing.info.key], {thing.info.key: (mine,)}))
+        key = thing.info.key
+        if name in LATER:
+            self._stale.add(key)
+        else:
+            self._say(self._read(state, [key], _own(state, pid, {key})))
+
+    def _is_due(self, state: State, key: str) -> bool:
+        """Whether a descriptor's list may be read again: long ones are read rarely."""
+        thing = state.objects.get(key)
+        if thing is None or thing.notifier is None or thing.info.kind not in _LISTS:
+            return True
+        every = LONG_SECONDS if thing.notifier.more else LIST_SECONDS
+        return self._context.emitter.now() - self._read_at.get(key, 0.0) >= every
 
     def _say(self, found: tuple[Notifier, ...]) -> None:
         if found:
@@ -89,7 +127,7 @@ class NotifierLooks:
         found = []
         for key in keys:
             thing = state.objects.get(key)
-            if thing is None or thing.info.kind not in NOTIFIERS:
+            if thing is None:
                 continue
             for row in held.get(key, ()):
                 if row.pid not in self._context.processes:
@@ -102,6 +140,7 @@ class NotifierLooks:
                     lambda fd, dev, ino, pid=row.pid: self._place(state, pid, fd, dev, ino),  # type: ignore[misc]
                     lambda wd, watched, key=key: self._path(state, key, wd, watched),  # type: ignore[misc]
                 )
+                self._read_at[key] = self._context.emitter.now()
                 if now is not None:
                     now = _steady(now, thing.notifier)
                     if now != thing.notifier:
@@ -139,14 +178,27 @@ def _may_be(info: ObjectInfo, dev: int, ino: int) -> bool:
     return (dev, ino) == anonymous_inode() or info.kind == "pidfd"
 
 
-def _is_one(state: State, key: str) -> bool:
+def _kind(state: State, key: str) -> str:
     thing = state.objects.get(key)
-    return thing is not None and thing.info.kind in NOTIFIERS
+    return thing.info.kind if thing is not None else ""
+
+
+def _own(state: State, pid: int, keys: set[str]) -> dict[str, tuple[Holder, ...]]:
+    """A process's own descriptors of these objects."""
+    found: dict[str, tuple[Holder, ...]] = {}
+    for fd, row in table_of(state, pid).items():
+        file = state.open_files.get(row.ofd)
+        if file is not None and file.object in keys:
+            found[file.object] = (Holder(pid=pid, fd=fd, ofd=row.ofd, object=file.object, mode="rw"),)
+    return found
 
 
 def _keys(state: State, pid: int, call: CallInProgress) -> list[str]:
     """Keys of all that a call in progress waits on."""
     keys = [call.object] if call.object else []
+    thing = state.objects.get(call.object)
+    if thing is not None and thing.notifier is not None:
+        keys.extend(entry.object for entry in thing.notifier.listed if entry.object)
     for word in str(call.args.get("watched", "")).split():
         thing = object_behind(state, pid, int(word.rstrip("rw")))
         if thing is not None:
