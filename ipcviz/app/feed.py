@@ -144,7 +144,8 @@ class Feed:
             if self.by_role:
                 after = self._cast(after, self._story.roles)
         self.state = after
-        names = Names(roles=self._story.roles, labels=self._story.labels) if self._story is not None else NO_NAMES
+        cast = self._story.progress.cast if self._story is not None else None
+        names = Names(roles=cast.roles, labels=cast.labels) if cast is not None else NO_NAMES
         self.steps.take(event, before, after, names)
         if self._origin is None or self._clock() - self._origin < event.t:
             self._origin = self._clock() - event.t

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from ipcviz.events import AnyCommand, Breakpoint, Event, Held, Hold, Let, Run, SendSignal
+from ipcviz.events import AnyCommand, Breakpoint, Call, Event, Held, Hold, Let, Run, SendSignal
 from ipcviz.model import stepping
 from ipcviz.model.schedule import Names, Recorder, Schedule
 from ipcviz.model.scheduler import Move, Scheduler
@@ -64,6 +64,10 @@ class Steps:
     def take(self, event: Event, before: State, after: State, names: Names) -> None:
         """Take an event in, with the states around it and the scenario's names."""
         self._state, self._names = after, names
+        if not (before.stepping or after.stepping):
+            if isinstance(event, Call):
+                self.recorder.feed(event, before, names)
+            return
         self.recorder.feed(event, before, names)
         self._scheduler.feed(event)
         self.outcomes.feed(event, before, after)

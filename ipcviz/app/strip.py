@@ -8,11 +8,11 @@ from typing import ClassVar, Final
 from textual import events
 
 from ipcviz.app.panels.cells import wrap
-from ipcviz.app.panels.panel import Late, Panel, Row, Span, Target, fit
+from ipcviz.app.panels.panel import Late, Panel, Row, Span, Target
 from ipcviz.app.picture.words import wait_words
 from ipcviz.app.screens.question import Asked
 from ipcviz.app.steps import Steps
-from ipcviz.app.text import visible
+from ipcviz.app.text import fit, visible
 from ipcviz.app.view import View
 from ipcviz.model import stepping
 from ipcviz.model.query import wait_of
@@ -154,15 +154,16 @@ def _row(view: View, thread: Thread, name: str, longest: int, following: bool, w
     digit = str(view.slots.get(thread.pid, "")) or " "
     wait = wait_of(state, thread.tid)
     if thread.poised is not None:
-        letter, style, words = "H", "held", intention(state, thread.poised)
+        letter, style, words = "H", "held", visible(intention(state, thread.poised))
     elif wait is not None:
         blocked = wait.kind == "blocked" and wait.reason != "for a child"
         letter, style = ("B", "blocked") if blocked else ("S", "asleep")
-        words = f"in {wait_words(state, wait)}"
+        words = wait_words(state, wait)
+        words = words if words.startswith(("waits", "sleeps")) else f"in {words}"
     else:
         letter, style, words = "R", "running", "moves"
     lead = f"{'>' if following else ' '}{digit} "
-    rest = f" {fit(name, longest)} {visible(words)}"
+    rest = f" {fit(name, longest)} {words}"
     look = "chosen" if following else "" if thread.poised is not None else "dim"
     spans: tuple[Span, ...] = (
         (lead, "chosen" if following else "dim"),

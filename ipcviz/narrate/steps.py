@@ -31,12 +31,13 @@ from ipcviz.model.queues import RECEIVES, SENDS
 from ipcviz.model.state import State
 from ipcviz.model.stepping import pending
 from ipcviz.model.visible import is_visible, is_visible_semaphore
-from ipcviz.narrate.queues import quoted
 from ipcviz.narrate.sentence import NOISE, STEP, TURN, Sentence
 from ipcviz.narrate.words import count_bytes, end_of, signal_name, signal_names, signals_in, who
 
 Args = Mapping[str, int | str]
 
+_SHOWN: Final = 32
+"""Bytes that are quoted of what is about to be written."""
 _ACTIONS: Final = {
     "handler": "to run its handler for {}",
     "terminate": "to be ended by {}",
@@ -67,9 +68,9 @@ def intention(state: State, poised: Poised) -> str:
 
 
 def stands(state: State, poised: Poised) -> str:
-    """The same as a whole sentence without its subject: `is about to read from P1`, `stands behind its read: ...`."""
+    """The same as a whole sentence without its subject: `is about to read from P1`, `stands behind its read`."""
     if poised.at == "return":
-        return f"stands behind its {poised.call or 'call'}: it was woken"
+        return f"stands behind its {poised.call or 'call'}"
     if poised.at == "start":
         return "was just born, and has done nothing yet"
     if poised.at == "running":
@@ -115,7 +116,7 @@ def call_words(state: State, pid: int, name: str, args: Args, key: str = "", dat
     on = _on(state, key, args)
     count = args.get("count", args.get("len"))
     if name in SENDS or name in RECEIVES:
-        content = f": {quoted(data, count if isinstance(count, int) else len(data))}" if data else ""
+        content = f": {_quoted(data, count if isinstance(count, int) else len(data))}" if data else ""
         return f"put a message into {on}{content}" if name in SENDS else f"take a message from {on}"
     if name in WRITES or name in READS:
         return _data(name, on, count, data)
@@ -133,8 +134,14 @@ def _data(name: str, on: str, count: int | str | None, data: bytes) -> str:
     if name in READS:
         return f"read up to {amount} from {on}" if amount else f"read from {on} ({name})"
     size = count if whole and isinstance(count, int) else len(data) + 1
-    content = f": {quoted(data, size)}" if data else ""
+    content = f": {_quoted(data, size)}" if data else ""
     return (f"write {amount} to {on}" if amount else f"write to {on} ({name})") + content
+
+
+def _quoted(data: bytes, size: int) -> str:
+    """The first bytes in quotation marks, as they are: who shows them escapes them."""
+    text = data[:_SHOWN].decode("utf-8", "surrogateescape")
+    return f'"{text}"' + ("..." if size > min(len(data), _SHOWN) else "")
 
 
 def _open(args: Args) -> str:
@@ -286,7 +293,10 @@ _WORDS: Final[dict[str, _Make]] = {
 def narrate_poised(event: Poised, before: State, after: State) -> Sentence:
     """A thread is held: a turn of the story where a signal or a wake-up brought it there."""
     weight = {"signal": TURN, "return": STEP}.get(event.at, NOISE)
-    text = f"{who(after, event.pid, event.tid)} {stands(after, event)}"
+    words = stands(after, event)
+    if event.at == "return":
+        words = f"came out of its {event.call or 'call'}, and is held behind it"
+    text = f"{who(after, event.pid, event.tid)} {words}"
     return Sentence(event.n, event.t, event.pid, text, weight, "signal" if event.at == "signal" else "session")
 
 

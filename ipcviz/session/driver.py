@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
-from ipcviz.events import Event, Sample
+from ipcviz.events import Event, Sample, Stepped
 from ipcviz.model.query import living, wait_of
 from ipcviz.model.reduce import reduce
-from ipcviz.model.schedule import Names, Recorder, Schedule, parse
+from ipcviz.model.schedule import NO_NAMES, Names, Recorder, Schedule, parse
 from ipcviz.model.scheduler import Scheduler
 from ipcviz.model.state import State
 from ipcviz.session.base import Session
@@ -80,12 +80,13 @@ class Driver:
     def take(self, events: Iterable[Event]) -> None:
         """Take in what was drained, and tell the session what comes next if all is at rest."""
         for event in events:
+            if isinstance(event, Stepped):
+                self._names = self._named()
             self.recorder.feed(event, self.state, self._names)
             self.scheduler.feed(event)
             before, self.state = self.state, reduce(self.state, event)
             if self._cast is not None:
                 self._cast.feed(event, before, self.state)
-                self._names = Names(roles=self._cast.roles, labels=self._cast.labels)
             if not isinstance(event, Sample):
                 self._news = self._clock()
         self._begun |= self.state.stepping
@@ -93,7 +94,11 @@ class Driver:
             self._go_on()
         self.over |= self.state.finished
 
+    def _named(self) -> Names:
+        return Names(roles=self._cast.roles, labels=self._cast.labels) if self._cast is not None else NO_NAMES
+
     def _go_on(self) -> None:
+        self._names = self._named()
         while not self.over and not self.scheduler.busy(self.state):
             move = self.scheduler.take(self.state, self._names)
             self.over = move.done or bool(move.departed)

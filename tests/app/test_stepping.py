@@ -256,3 +256,10 @@ async def test_no_question_stops_slow_motion():
             await s.frame(1.1)
         assert s.app.screen is s.app.live
         assert lets(s) == [70, 70]
+
+
+async def test_data_is_escaped_once_and_never_markup():
+    op = stepped.Op("write", data=b"[/foo]\n\x1b[31m\\", args={"fd": 9, "count": 13})
+    async with stage(stepped.SteppedSession({90: [op]}, {90: "[b]"})) as s:
+        assert r'to write 13 bytes to descriptor 9: "[/foo]\n\x1b[31m\\"' in s.screen_text()
+        assert "[b]" in strip(s)

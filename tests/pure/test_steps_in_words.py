@@ -24,7 +24,7 @@ def entry(call, pid=12, obj="", data=b"", **args):
     [
         (
             entry("write", obj=fakes.PIPE.key, data=b"abc\n\x1b", fd=1, count=4096),
-            'to write 4,096 bytes to P1: "abc\\n\\x1b"...',
+            'to write 4,096 bytes to P1: "abc\n\x1b"...',
         ),
         (entry("read", 13, fakes.PIPE.key, fd=0, count=10), "to read up to 10 bytes from P1"),
         (entry("close", 12, fakes.PIPE.key, fd=1), "to close descriptor 1 (P1, write end)"),
@@ -64,9 +64,7 @@ def test_a_signal_is_sent_to_somebody_by_name():
 
 def test_where_one_stands_that_did_nothing_of_its_own():
     state = flow()
-    assert (
-        stands(state, Poised(t=1, pid=13, tid=13, at="return", call="read")) == "stands behind its read: it was woken"
-    )
+    assert stands(state, Poised(t=1, pid=13, tid=13, at="return", call="read")) == "stands behind its read"
     assert "just born" in stands(state, Poised(t=1, pid=13, tid=13, at="start"))
     assert "own code" in stands(state, Poised(t=1, pid=13, tid=13, at="running"))
 

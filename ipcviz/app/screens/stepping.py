@@ -61,6 +61,10 @@ class SteppingScreen(Screen[None]):
         """The present state."""
         return cast("IpcvizApp", self.app).feed.state
 
+    @property
+    def _attached(self) -> bool:
+        return self.now.started is not None and self.now.started.mode == "attached"
+
     def select(self, pid: int = 0, key: str = "") -> None:
         """Select a process or an object."""
         raise NotImplementedError
@@ -86,7 +90,9 @@ class SteppingScreen(Screen[None]):
 
     def action_hold(self) -> None:
         """Hold everything that runs."""
-        if not self.nobody_there() and not self._is_over():
+        if self._attached:
+            self.notify("What was only attached to is never held: it belongs to others", timeout=3)
+        elif not self.nobody_there() and not self._is_over():
             self.steps.hold()
 
     def action_hold_or_next(self) -> None:
@@ -99,7 +105,7 @@ class SteppingScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Holding is for a live run, running on for a held one; only what works is in the footer."""
         if action == "hold":
-            return not self.kept and not self.now.stepping and not self.now.finished
+            return not (self.kept or self._attached or self.now.stepping or self.now.finished)
         if action in ("run_on", "step_next"):
             return not self.kept and self.now.stepping
         return True
@@ -196,7 +202,9 @@ class SteppingScreen(Screen[None]):
             self.steps.slow(0)
             return
         if not self.now.stepping:
-            self.steps.hold()
+            self.action_hold()
+        if self._attached:
+            return
 
         def chosen(rate: float | None) -> None:
             if rate:
