@@ -38,8 +38,10 @@ AT_TRAP: Final = ptrace.SIGTRAP << 8 | 0x7F
 ASLEEP_SECONDS: Final = 0.005
 """How long a moving thread must sleep, at every look, to count as blocked in a call that is not traced."""
 
-COMPUTING_SECONDS: Final = 0.5
-"""How long a moving thread may run its own code before it is held there."""
+COMPUTING_TICKS: Final = 50
+STARTING_TICKS: Final = 500
+"""How long a moving thread may run its own code before it is held there, and the command before its first operation:
+CPU time in ticks of 10 ms (USER_HZ), so that a busy machine does not change where a thread is held."""
 
 RESTARTED: Final = frozenset({"wait4", "waitid", "futex", "poll", "restart_syscall", "write"})
 """Calls that go on as if nothing had been after PTRACE_INTERRUPT: the kernel starts them again, or `mend` does."""
@@ -78,7 +80,6 @@ class Stepping:
         self._go = go
         self._take_signal = take
         self._step = 0
-        self._let_at = 0.0
         self._settled = True
         self._queue: deque[int] = deque()
         self._until: tuple[Breakpoint, ...] = ()
@@ -150,14 +151,12 @@ class Stepping:
         self._context.holding = True
         self._context.notice, self._tripped = None, None
         self._settled = False
-        self._let_at = time.monotonic()
         t, n = self._context.stamp()
         self._context.emit(Held(t=t, n=n, reason=reason))
 
     def _say_stepped(self, task: Task) -> None:
         self._settled = False
-        self._let_at = time.monotonic()
-        task.moving = True
+        task.moving, task.used = True, -1
         t, n = self._context.stamp()
         self._context.emit(Stepped(t=t, n=n, step=self._step, pid=task.process.pid, tid=task.tid))
 
@@ -303,7 +302,7 @@ class Stepping:
 
     def _park(self, task: Task, poised: Poised, status: int) -> None:
         task.held = (poised, status)
-        task.moving = False
+        task.moving, task.used = False, -1
         task.asleep_since = 0.0
         self._context.emit(poised)
 
@@ -433,7 +432,11 @@ class Stepping:
             task.moving = False
             return True
         task.asleep_since = 0.0
-        if look.state == "R" and now - self._let_at > COMPUTING_SECONDS and not task.asked:
+        used = look.utime + look.stime
+        if task.used < 0:
+            task.used = used
+        limit = COMPUTING_TICKS if self._step else STARTING_TICKS
+        if look.state == "R" and used - task.used > limit and not task.asked:
             task.moving = False
             self._ask(task)
         return False

@@ -194,6 +194,17 @@ def test_a_signal_that_is_sent_is_held_at_its_delivery() -> None:
         assert b"caught" in stepper.output
 
 
+def test_one_that_only_computes_is_held_in_its_own_code() -> None:
+    code = "import os; os.pipe()\nwhile True: pass"
+    with Stepper(sys.executable, "-I", "-S", "-c", code) as stepper:
+        stepper.to("1", "pipe2")
+        stepper.let("1")
+        assert stepper.poised == {"1": "run"}
+        _check_rest(stepper)
+        stepper.let("1")
+        assert stepper.poised == {"1": "run"}
+
+
 def test_semaphores_are_stepped_one_operation_at_a_time(programs: Programs) -> None:
     with Stepper(programs["sem_shared"]) as stepper:
         while not any(operation.startswith("sem_wait") for operation in stepper.poised.values()):
