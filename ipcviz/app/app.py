@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -16,6 +17,7 @@ from textual.screen import Screen
 from ipcviz.app.feed import Feed
 from ipcviz.app.keeping import is_kept, recording
 from ipcviz.app.recording import Recorder
+from ipcviz.app.replay import Replay
 from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.live import LiveScreen
 from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
@@ -26,6 +28,7 @@ from ipcviz.model.schedule import Schedule
 from ipcviz.scenario import Scenario
 from ipcviz.session.base import Session
 from ipcviz.session.errors import SessionError
+from ipcviz.session.kept import KeptSession
 from ipcviz.trace import TraceError, TraceWriter
 
 FRAMES: Final = 30
@@ -77,8 +80,11 @@ class IpcvizApp(App[None]):
         self.register_theme(LIGHT)
         self.theme = DARK.name
         self.session = session
-        self.feed = Feed(session, clock, scenario)
-        self.feed.recorder = recorder
+        self.feed: Feed | Replay
+        if isinstance(session, KeptSession):
+            self.feed = Replay(session, scenario)
+        else:
+            self.feed = Feed(session, clock, scenario, recorder)
         if order is not None:
             self.feed.steps.obey(*order)
         self.kept = is_kept(session)
@@ -107,6 +113,11 @@ class IpcvizApp(App[None]):
             self.trouble = error.message
             self.push_screen(TroubleScreen(error.message, "It could not be started"))
             return
+        if isinstance(self.feed, Replay):
+            self.feed.begin()
+            self.tick()
+            if self.scenario is not None:
+                self.live.action_first()
         self._timer = self.set_interval(1 / FRAMES, self._frame, name="frames")
 
     def _frame(self) -> None:
@@ -123,11 +134,11 @@ class IpcvizApp(App[None]):
         now = self.feed.now
         if show and (changed or now - self._shown_at >= BREATH):
             self._shown_at, self._frame_at, self._unseen = now, time.monotonic(), False
-            self.live.take(self.feed.view())
+            self.live.pass_by()
         for event in self.feed.troubles[self._said :]:
             self._tell(event)
         self._said = len(self.feed.troubles)
-        if self.session.finished and self.feed.settled and not changed:
+        if self.feed.over and not changed:
             self._timer.stop()
 
     def _tell(self, event: Trouble) -> None:
@@ -212,6 +223,16 @@ class IpcvizApp(App[None]):
                 )
 
 
+def calm_collector() -> None:
+    """Have Python look through all of its objects for cycles rarely: that takes longer than several frames.
+
+    The young ones, among which most cycles are, are looked through as always; what is there already is left alone.
+    """
+    gc.freeze()
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, 500)
+
+
 def run_app(
     session: Session,
     title: str,
@@ -236,10 +257,12 @@ def run_app(
     Raises:
         TraceError: The file to keep it in can't be written.
     """
+    calm_collector()
     try:
         with recording(session, title, scenario, save) as recorder:
             app = IpcvizApp(session, title, scenario, recorder=recorder, order=order)
             app.run()
+            app.feed.past.tape.close()
             session.close()
             if save_steps:
                 _write(save_steps, app.feed.steps.recorder.text(title))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from textual import events
+from textual.message import Message
 
 from ipcviz.app.panels.panel import Panel, Row, Span, Target, fit
 from ipcviz.app.text import visible
@@ -140,47 +142,176 @@ class PanelBar(Bar):
         return found
 
 
+@dataclass(frozen=True)
+class Where:
+    """Where in time a view is.
+
+    Attributes:
+        place: Its moment, from 1; 0 before the first.
+        count: How many moments there are.
+        past: Whether the present is another one.
+        shown: Whether the scrubber is shown.
+        stepping: Whether every thread is held.
+        marks: Places at which the story went on.
+        reading: Which share of a trace was read; None if all that is to be read was.
+    """
+
+    place: int = 0
+    count: int = 0
+    past: bool = False
+    shown: bool = False
+    stepping: bool = False
+    marks: tuple[int, ...] = ()
+    reading: float | None = None
+
+
+_TRACK: Final = 16
+"""Cells that a scrubber takes at least; a title takes what it needs of the rest."""
+_CELLS: Final = {
+    (True, False): "\N{BOX DRAWINGS DOUBLE HORIZONTAL}",
+    (True, True): "\N{BOX DRAWINGS VERTICAL SINGLE AND HORIZONTAL DOUBLE}",
+    (False, False): "\N{BOX DRAWINGS LIGHT HORIZONTAL}",
+    (False, True): "\N{BOX DRAWINGS LIGHT VERTICAL AND HORIZONTAL}",
+}
+"""The track, by whether it is behind or ahead, and whether the story goes on there."""
+
+
 class StatusLine(Bar):
-    """What is observed, since when, and how it stands."""
+    """What is observed, which moment is shown, and how it stands; in the past with a scrubber."""
 
     TITLE: ClassVar[str] = "Status"
+
+    class Sought(Message):
+        """Another moment is wanted.
+
+        Attributes:
+            what: `first`, `back`, `next`, `now`, or `place`.
+            place: The moment's place, from 1, for `place`.
+        """
+
+        def __init__(self, what: str, place: int = 0) -> None:
+            super().__init__()
+            self.what = what
+            self.place = place
 
     def __init__(self, title: str, *, kept: bool = False, id: str | None = None) -> None:
         super().__init__(id=id)
         self.kept = kept
         self.command = title
-        self.paused = False
+        self.where = Where()
+        self._track = (0, 0)
+        self._dragged_on = (0, 0)
+        self._dragging = self._dragged = False
 
     def items(self, view: View, width: int) -> list[Item]:
-        """The command at the left; the state, the marks and the time at the right."""
-        right: list[Span] = []
-        state = view.state
+        """The command at the left; the moment, the state, the marks and the time at the right."""
+        right: list[Item] = []
+        state, where = view.state, self.where
+
+        def put(text: str, style: str) -> None:
+            right.append((((text, style),), None))
+
         sampled = sum(1 for p in state.processes.values() if p.fate == "alive" and not p.full)
         if view.behind:
-            right.append((f" {view.behind:,} behind ", "bad"))
+            put(f" {view.behind:,} behind ", "bad")
         if state.dropped:
-            right.append((f" {state.dropped:,} dropped ", "bad"))
+            put(f" {state.dropped:,} dropped ", "bad")
+        if where.past:
+            put(" PAST ", "lit-chip")
+        elif self.kept:
+            put(" TRACE ", "asleep")
+        if where.shown:
+            put(f" {where.place:,} of {where.count:,} ", "chosen")
+        elif where.stepping:
+            put(f" moment {where.place:,} ", "chosen")
+        if where.reading is not None:
+            put(f" reading {where.reading:.0%} ", "blocked")
         if sampled and not state.finished:
-            right.append((f" ~{sampled} sampled ", "blocked"))
-        if self.kept:
-            right.append((" TRACE ", "asleep"))
-        if self.paused:
-            right.append((" FROZEN ", "lit-chip"))
+            put(f" ~{sampled} sampled ", "blocked")
         if state.command_code is not None:
             end = signal_name(state.command_signal) if state.command_signal else f"exit {state.command_code}"
             good = not state.command_code and not state.command_signal
-            right.append((f" {end} ", "running" if good else "bad"))
+            put(f" {end} ", "running" if good else "bad")
             if not state.finished:
                 alive = sum(1 for p in state.processes.values() if p.fate == "alive")
-                right.append((f" {alive} left ", "blocked"))
+                put(f" {alive} left ", "blocked")
         elif state.started is None:
-            right.append((" starting ", "asleep"))
-        elif state.stepping:
-            right.append((" step mode ", "held"))
-        elif not self.kept:
-            right.append((" live ", "running"))
+            put(" starting ", "asleep")
+        elif state.stepping and not where.past:
+            put(" step mode ", "held")
+        elif not self.kept and not where.past:
+            put(" live ", "running")
         minutes, seconds = divmod(max(0.0, view.now), 60)
-        right.append((f" {int(minutes)}:{seconds:04.1f} ", ""))
-        taken = sum(len(text) for text, _ in right)
-        left: Span = (fit(f" {self.command}", max(0, width - taken)), "chosen")
-        return [((left, *right), None)]
+        put(f" {int(minutes)}:{seconds:06.3f} " if where.shown else f" {int(minutes)}:{seconds:04.1f} ", "")
+        taken = sum(len(text) for spans, _ in right for text, _ in spans)
+        room = max(0, width - taken)
+        if not where.shown:
+            back: list[Item] = [((("<", "dim"),), ("time", "back"))] if where.count > 1 and room > 2 else []
+            return [(((fit(f" {self.command}", room - len(back)), "chosen"),), None), *back, *right]
+        title = min(len(self.command) + 2, max(0, room - _TRACK - 8)) if room >= 2 * _TRACK else 0
+        return [(((fit(f" {self.command}", title), "chosen"),), None), *self._scrubber(title, room - title), *right]
+
+    def _scrubber(self, at: int, width: int) -> list[Item]:
+        """Buttons for the ends and for one moment, and between them the moments from the first to the last."""
+        length = width - 8
+        if length < 1:
+            self._track = (0, 0)
+            return [(((" " * width, ""),), None)]
+        self._track = (at + 4, length)
+        where = self.where
+        here = self._column(where.place)
+        marks = {self._column(place) for place in where.marks}
+        line = "".join(_CELLS[column < here, column in marks] for column in range(length))
+        return [
+            ((("|<", "chosen"),), ("time", "first")),
+            (((" <", "chosen"),), ("time", "back")),
+            (((line[:here], ""), ("\N{FULL BLOCK}", "chosen"), (line[here + 1 :], "dim")), None),
+            ((("> ", "chosen"),), ("time", "next")),
+            (((">|", "chosen"),), ("time", "now")),
+        ]
+
+    def _column(self, place: int) -> int:
+        """Where on the track a moment is."""
+        length, count = self._track[1], self.where.count
+        return (max(place, 1) - 1) * (length - 1) // (count - 1) if count > 1 else length - 1
+
+    def _seek(self, x: int) -> None:
+        # The scrubber can move, or go, while it is dragged: its end is now.
+        start, length = self._dragged_on
+        column = max(0, min(x - start, length - 1))
+        count = self.where.count
+        self.post_message(self.Sought("place", 1 + round(column * (count - 1) / max(1, length - 1))))
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """On the scrubber: go there, and follow the mouse."""
+        start, length = self._track
+        if self.where.shown and length and start <= event.x < start + length:
+            self._dragging = self._dragged = True
+            self._dragged_on = self._track
+            self.capture_mouse()
+            self._seek(event.x)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Follow the mouse as long as its button is held."""
+        if self._dragging:
+            self._seek(event.x)
+
+    def on_mouse_up(self) -> None:
+        """The button was let go."""
+        if self._dragging:
+            self._dragging = False
+            self.release_mouse()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a button of the scrubber."""
+        event.prevent_default()
+        if self._dragged:
+            # The end of a drag is no click on what is there by now.
+            self._dragged = False
+            return
+        offset = event.get_content_offset(self)
+        for end, target in self._ends if offset is not None else ():
+            if offset is not None and offset.x < end:
+                if target is not None:
+                    self.post_message(self.Sought(str(target[1])))
+                return

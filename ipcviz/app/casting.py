@@ -18,6 +18,7 @@ from textual.widgets import Footer, Static
 from ipcviz import __version__
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.capture import frame_of, look_of
+from ipcviz.app.feed import Feed
 from ipcviz.app.text import clip, visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import AnyCommand, Call, Event, Settled
@@ -232,7 +233,10 @@ class _Casting:
         self._session, self._clock = _Shown(argv), _Clock()
         self._app = _CastApp(self._session, title, scenario, clock=self._clock)
         self._outcomes = Outcomes(narrate)
-        self._app.feed.by_role = True
+        feed = self._app.feed
+        assert isinstance(feed, Feed)
+        self._feed = feed
+        feed.by_role = True
         self._app.live.patient = True
 
     async def run(self, events: Iterable[Event], steps: Sequence[Step]) -> None:
@@ -246,11 +250,11 @@ class _Casting:
             await app.live.mount(caption)
             label, number, t = "before the first step", wanted.first - 1, 0.0
             for place in range(max(0, number - 2), number):
-                app.feed.put_out()
+                self._feed.put_out()
                 label = self._take(_up_to(stream, steps[place].n))
             await self._show(caption, number, label, t)
             for number in made.shown:
-                app.feed.put_out()
+                self._feed.put_out()
                 label = self._take(_up_to(stream, steps[number - 1].n))
                 t += wanted.hold
                 await self._show(caption, number, label, t, chapter=True)
@@ -270,7 +274,7 @@ class _Casting:
 
     def _take(self, events: Iterable[Event]) -> str:
         """Take events in, the last of which is a step. Returns that one's sentence."""
-        feed = self._app.feed
+        feed = self._feed
         told, event, before = feed.log.end, None, feed.state
         for event in events:
             before = feed.state

@@ -32,12 +32,6 @@ class Trail:
         else:
             self._buckets.append((bucket, value, value))
 
-    def copy(self) -> Trail:
-        """A copy that no longer changes."""
-        other = Trail()
-        other._buckets = self._buckets.copy()
-        return other
-
     def columns(self, now: float, width: int) -> list[int | None]:
         """The last minute up to `now` in `width` columns, oldest first: the highest level in each.
 
@@ -79,16 +73,13 @@ class Meter:
         """So many seconds of CPU time were used by `t`."""
         self._points.append((t, seconds))
 
-    def copy(self) -> Meter:
-        """A copy that no longer changes."""
-        other = Meter()
-        other._points = self._points.copy()
-        return other
-
     def percent(self, now: float, window: float = 1.0) -> float | None:
-        """CPU use over the last `window` seconds in percent of one CPU; None until there are two looks."""
+        """CPU use over the last `window` seconds in percent of one CPU; None until there are two looks.
+
+        A process of which nothing new was told after its first look has used none: samples tell only what changed.
+        """
         if len(self._points) < 2:
-            return None
+            return 0.0 if self._points and self._points[0][0] <= now - window else None
         start = self._points[0]
         for point in self._points:
             if point[0] > now - window:

@@ -45,6 +45,11 @@ class Terminal:
         self._held = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
+    def begin_at(self, size: int) -> None:
+        """What comes next follows so many bytes that are not told."""
+        self.bytes = size
+        self.lines.append("[what was written before this is shown at earlier moments]")
+
     def feed(self, data: bytes, dropped: int = 0) -> None:
         """Take in what was written; `dropped` bytes before it are not known."""
         self.version += 1

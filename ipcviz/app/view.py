@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 from ipcviz.app.history import Ghost, Log, Meter, Trail
 from ipcviz.app.picture.words import chip
@@ -13,7 +15,7 @@ from ipcviz.model.state import Process, State
 from ipcviz.scenario import Progress, Scenario
 
 
-class Held:
+class Holders:
     """Who holds each object, worked out again only when a descriptor table or the set of the living changed."""
 
     def __init__(self) -> None:
@@ -31,92 +33,178 @@ class Held:
         return self._found
 
 
-class View:
-    """One moment as the screen shows it.
+class Moment(Protocol):
+    """One moment of a session, now or in the past, without a selection."""
 
-    Attributes:
-        state: The system's state.
-        now: The moment in session seconds.
-        lit: What changed a moment ago, as `State.changed` names it.
-        ghosts: Descriptors that were closed a moment ago, by table and number.
-        trails: Levels of the last minute, by object key.
-        meters: CPU use, by pid.
-        slots: The digit that selects a process, by pid.
-        log: The log; entries from `log_end` on are not part of this view.
-        log_end: Number of the entry after the last one.
-        terminal: What the command wrote.
-        terminal_version: Which state of it is meant.
-        behind: Events that came and were not taken in yet.
-        story: The scenario, and how far its story is; None if it is none.
+    @property
+    def state(self) -> State:
+        """The system's state."""
+
+    @property
+    def now(self) -> float:
+        """The moment in session seconds."""
+
+    @property
+    def fresh(self) -> float:
+        """What came to be after that, in session seconds, is marked as new."""
+
+    @property
+    def past(self) -> bool:
+        """Whether this is a moment of the past, and not the present."""
+
+    @property
+    def lit(self) -> frozenset[tuple[str | int, ...]]:
+        """What changed a moment ago, as `State.changed` names it."""
+
+    @property
+    def ghosts(self) -> Mapping[tuple[int, int], Ghost]:
+        """Descriptors that were closed a moment ago, by table and number."""
+
+    @property
+    def trails(self) -> Mapping[str, Trail]:
+        """Levels of the last minute, by object key."""
+
+    @property
+    def meters(self) -> Mapping[int, Meter]:
+        """CPU use, by pid."""
+
+    @property
+    def slots(self) -> Mapping[int, int]:
+        """The digit that selects a process, by pid."""
+
+    @property
+    def log(self) -> Log:
+        """The log; entries from `log_end` on are not part of this moment."""
+
+    @property
+    def log_end(self) -> int:
+        """Number of the entry after the last one."""
+
+    @property
+    def terminal(self) -> Terminal:
+        """What the command wrote."""
+
+    @property
+    def terminal_version(self) -> int:
+        """Which state of it is meant."""
+
+    @property
+    def behind(self) -> int:
+        """Events that came and were not taken in yet."""
+
+    @property
+    def story(self) -> tuple[Scenario, Progress] | None:
+        """The scenario, and how far its story is; None if it is none."""
+
+
+@dataclass(frozen=True)
+class Present:
+    """The moment that is now."""
+
+    state: State
+    now: float
+    fresh: float
+    lit: frozenset[tuple[str | int, ...]]
+    ghosts: Mapping[tuple[int, int], Ghost]
+    trails: Mapping[str, Trail]
+    meters: Mapping[int, Meter]
+    slots: Mapping[int, int]
+    log: Log
+    log_end: int
+    terminal: Terminal
+    terminal_version: int
+    behind: int = 0
+    story: tuple[Scenario, Progress] | None = None
+    past: bool = False
+
+
+class View:
+    """One moment as the screen shows it, with what is selected.
+
+    Args:
+        moment: The moment.
+        held: Works out who holds what; given from view to view.
         pid: The selected process, 0 if there is none.
         object: Key of the selected object, empty if there is none.
     """
 
-    def __init__(
-        self,
-        *,
-        state: State,
-        now: float,
-        lit: frozenset[tuple[str | int, ...]],
-        ghosts: Mapping[tuple[int, int], Ghost],
-        trails: Mapping[str, Trail],
-        meters: Mapping[int, Meter],
-        slots: Mapping[int, int],
-        log: Log,
-        log_end: int,
-        terminal: Terminal,
-        terminal_version: int,
-        behind: int = 0,
-        held: Held | None = None,
-        story: tuple[Scenario, Progress] | None = None,
-        pid: int = 0,
-        object: str = "",
-    ) -> None:
-        self.state = state
-        self.now = now
-        self.lit = lit
-        self.ghosts = ghosts
-        self.trails = trails
-        self.meters = meters
-        self._waits: dict[int, query.Wait | None] = {}
-        self.slots = slots
-        self.log = log
-        self.log_end = log_end
-        self.terminal = terminal
-        self.terminal_version = terminal_version
-        self.behind = behind
-        self.held = held or Held()
-        self.story = story
+    def __init__(self, moment: Moment, held: Holders, pid: int = 0, object: str = "") -> None:
+        self.moment = moment
+        self.held = held
         self.pid = pid
         self.object = object
-
-    def frozen(self) -> View:
-        """The same view with the parts that grow (levels of the last minute, CPU use) copied, for a pause."""
-        view = self.select(self.pid, self.object)
-        view.trails = {key: trail.copy() for key, trail in self.trails.items()}
-        view.meters = {pid: meter.copy() for pid, meter in self.meters.items()}
-        return view
+        self.state = moment.state
+        self.now = moment.now
+        self._waits: dict[int, query.Wait | None] = {}
 
     def select(self, pid: int, key: str) -> View:
         """The same moment with another selection."""
-        return View(
-            state=self.state,
-            now=self.now,
-            lit=self.lit,
-            ghosts=self.ghosts,
-            trails=self.trails,
-            meters=self.meters,
-            slots=self.slots,
-            log=self.log,
-            log_end=self.log_end,
-            terminal=self.terminal,
-            terminal_version=self.terminal_version,
-            behind=self.behind,
-            held=self.held,
-            story=self.story,
-            pid=pid,
-            object=key,
-        )
+        return View(self.moment, self.held, pid, key)
+
+    @property
+    def fresh(self) -> float:
+        """What came to be after that, in session seconds, is marked as new."""
+        return self.moment.fresh
+
+    @property
+    def past(self) -> bool:
+        """Whether this is a moment of the past."""
+        return self.moment.past
+
+    @property
+    def lit(self) -> frozenset[tuple[str | int, ...]]:
+        """What changed a moment ago, as `State.changed` names it."""
+        return self.moment.lit
+
+    @property
+    def ghosts(self) -> Mapping[tuple[int, int], Ghost]:
+        """Descriptors that were closed a moment ago, by table and number."""
+        return self.moment.ghosts
+
+    @property
+    def trails(self) -> Mapping[str, Trail]:
+        """Levels of the last minute, by object key."""
+        return self.moment.trails
+
+    @property
+    def meters(self) -> Mapping[int, Meter]:
+        """CPU use, by pid."""
+        return self.moment.meters
+
+    @property
+    def slots(self) -> Mapping[int, int]:
+        """The digit that selects a process, by pid."""
+        return self.moment.slots
+
+    @property
+    def log(self) -> Log:
+        """The log; entries from `log_end` on are not part of this view."""
+        return self.moment.log
+
+    @property
+    def log_end(self) -> int:
+        """Number of the entry after the last one."""
+        return self.moment.log_end
+
+    @property
+    def terminal(self) -> Terminal:
+        """What the command wrote."""
+        return self.moment.terminal
+
+    @property
+    def terminal_version(self) -> int:
+        """Which state of it is meant."""
+        return self.moment.terminal_version
+
+    @property
+    def behind(self) -> int:
+        """Events that came and were not taken in yet."""
+        return self.moment.behind
+
+    @property
+    def story(self) -> tuple[Scenario, Progress] | None:
+        """The scenario, and how far its story is; None if it is none."""
+        return self.moment.story
 
     @cached_property
     def holders(self) -> dict[str, tuple[query.Holder, ...]]:

@@ -26,12 +26,13 @@ class Report(msgspec.Struct, frozen=True):
 @click.option("--pairs", default=5, show_default=True, type=click.IntRange(min=1), help="Pairs of each measurement.")
 @click.option("--quick", is_flag=True, help="A tenth of the work: figures that say little, in seconds.")
 @click.argument(
-    "what", nargs=-1, type=click.Choice(("live", "full", "sample", "semaphores", "events", "startup", "ui"))
+    "what", nargs=-1, type=click.Choice(("live", "full", "sample", "semaphores", "events", "startup", "past", "ui"))
 )
 def bench(*, target: Path | None, pairs: int, quick: bool, what: tuple[str, ...]) -> None:
     """Measure what watching costs here, in pairs: against doing without, and against strace, lsfd and lsof.
 
-    WHAT is one or more of live, full, sample, semaphores, events, startup, ui; all but ui if none is named.
+    WHAT is one or more of live, full, sample, semaphores, events, startup, past, ui; all but past and ui if none is
+    named.
     """
     # Before anything runs: the measurements themselves are load.
     where = machine()
@@ -67,6 +68,10 @@ def _measure(what: tuple[str, ...], pairs: int, part: int) -> Iterator[Measureme
         yield watching.semaphores(pairs, 2000 // part)
     if "startup" in what:
         yield screen.startup(pairs)
+    if "past" in what:
+        from ipcviz.bench import past
+
+        yield past.seeking(1_000_000 // part)
     if "ui" in what:
         yield screen.frames(seconds=10.0 / part)
 

@@ -13,7 +13,7 @@ import tempfile
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,8 @@ from ipcviz.trace.schema import APPLICATION_ID, TABLES, VERSION, microseconds
 _READ: Final = ("meta", "sources", "names", "objects", "event", "samples", "usage", "batches", "keyframes")
 _BATCHES_KEPT: Final = 8
 _STATES_KEPT: Final = 64
+_ROWS_BACK: Final = 20_000
+"""How many rows of samples are looked through for one before a moment."""
 _OWN_KEYFRAMES: Final = 2048
 """Events between two states that we remember where the trace has no keyframes."""
 
@@ -164,10 +166,11 @@ class TraceReader:
             return array("q")
         return array("q", (_whole(n) for (n,) in self._rows("SELECT n FROM moments ORDER BY n")))
 
-    def outputs(self, after: int = 0) -> array[int]:
-        """The numbers of the events with output, from `after` on (not included)."""
-        sql = "SELECT n FROM event WHERE n > ? AND type = (SELECT id FROM names WHERE name = 'output') ORDER BY n"
-        return array("q", (_whole(n) for (n,) in self._rows(sql, after)))
+    def outputs(self) -> Iterator[tuple[int, int]]:
+        """The numbers of the events with output, and how many bytes each was; 0 where an older trace does not say."""
+        sql = "SELECT n, ret FROM event WHERE type = (SELECT id FROM names WHERE name = 'output') ORDER BY n"
+        for n, size in self._rows(sql):
+            yield _whole(n), size if isinstance(size, int) and size > 0 else 0
 
     def levels(self, first: int, last: int) -> Iterator[tuple[float, str, int]]:
         """What samples found from event `first` to `last`: the time, the key of the object or semaphore, its level."""
@@ -178,6 +181,37 @@ class TraceReader:
         for us, key, queued in self._rows(sql, self._row_of("samples", first), last):
             if isinstance(queued, int):
                 yield _whole(us) / 1e6, str(key), queued
+
+    def levels_before(self, first: int, keys: Collection[str]) -> dict[str, tuple[float, int]]:
+        """What samples before event `first` found last of these objects and semaphores: the time and the level, by key.
+
+        What was not looked at for very long is left out.
+        """
+        sql = (
+            "SELECT e.us, o.key, s.queued FROM samples s JOIN event e ON e.n = s.n JOIN objects o ON o.id = s.object "
+            f"WHERE s.rowid < ? ORDER BY s.rowid DESC LIMIT {_ROWS_BACK}"
+        )
+        found: dict[str, tuple[float, int]] = {}
+        for us, key, queued in self._few_rows(sql, self._row_of("samples", first)) if keys else ():
+            if key in keys and isinstance(queued, int):
+                found.setdefault(key, (_whole(us) / 1e6, queued))
+                if len(found) == len(keys):
+                    break
+        return found
+
+    def cpu_seconds_before(self, first: int, pids: Collection[int]) -> dict[int, tuple[float, float]]:
+        """What samples before event `first` found last of these processes: the time and the CPU time, by pid."""
+        sql = (
+            "SELECT e.us, u.pid, u.cpu FROM usage u JOIN event e ON e.n = u.n WHERE u.rowid < ? "
+            f"ORDER BY u.rowid DESC LIMIT {_ROWS_BACK}"
+        )
+        found: dict[int, tuple[float, float]] = {}
+        for us, pid, cpu in self._few_rows(sql, self._row_of("usage", first)) if pids else ():
+            if pid in pids and isinstance(cpu, int | float):
+                found.setdefault(pid, (_whole(us) / 1e6, float(cpu)))
+                if len(found) == len(pids):
+                    break
+        return found
 
     def cpu_seconds(self, first: int, last: int) -> Iterator[tuple[float, int, float]]:
         """What samples found from event `first` to `last`: the time, a process, the CPU time that it had used."""
@@ -381,10 +415,14 @@ class TraceReader:
             raise self._damaged("a part is missing")
         return rows[0][0]
 
-    def _rows(self, sql: str, *values: int) -> Iterator[tuple[Any, ...]]:
+    def _few_rows(self, sql: str, *values: int) -> Iterator[tuple[Any, ...]]:
+        """Rows of which the first few will do as a rule."""
+        return self._rows(sql, *values, at_once=64)
+
+    def _rows(self, sql: str, *values: int, at_once: int = 10_000) -> Iterator[tuple[Any, ...]]:
         try:
             cursor = self._db.execute(sql, values)
-            while rows := cursor.fetchmany(10_000):
+            while rows := cursor.fetchmany(at_once):
                 yield from rows
         except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
             raise self._damaged(str(error)) from None

@@ -158,6 +158,22 @@ class TraceWriter:
             self._changed.notify_all()
         return done.wait(timeout) and not self.trouble
 
+    def settle(self, timeout: float) -> bool:
+        """Wait until the states of what was taken so far have been made, too, where that is done here.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Returns:
+            Whether they have.
+        """
+        until = time.monotonic() + timeout
+        while self.flush(max(0.0, until - time.monotonic())):
+            if not self._unreduced:
+                return True
+            time.sleep(0.01)
+        return False
+
     def copy_to(self, path: str | os.PathLike[str], state: State | None = None) -> Future[None]:
         """Write what was taken so far to another file, which is replaced if it is there.
 

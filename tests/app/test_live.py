@@ -151,7 +151,7 @@ async def test_freezing_stops_the_view_and_not_the_collection():
         await s.frame(3.0)
         assert s.app.feed.state.objects[fakes.PIPE.key].level.queued == 7
         assert s.text(s.panel(Buffers)) == before
-        assert "FROZEN" in s.text(s.panel(StatusLine))
+        assert " PAST " in s.text(s.panel(StatusLine))
         await s.press("l")
         await s.press("u")
         assert s.text(s.panel(Buffers)) == before, "coming back to it shows the same moment"
@@ -264,10 +264,11 @@ async def test_blank_and_back_by_any_key(key):
         assert s.app.focused is s.panel(LogPanel), "the key that wakes does nothing else"
 
 
-async def test_keys_for_going_back_are_free():
+async def test_keys_for_time_belong_to_no_panel():
     async with stage(flow()) as s:
-        used = {key for screen in (s.app, s.app.live) for key in screen._bindings.key_to_bindings}
-        assert not used & {"left", "p", "pageup", "home", "end", "g"}
+        used = {key for owner in s.app.live.query(Panel) for key in owner._bindings.key_to_bindings}
+        used |= set(s.app.live.query_one(Picture)._bindings.key_to_bindings)
+        assert not used & {"space", "right", "n", "pagedown", "left", "p", "pageup", "home", "end", "g", "f"}
 
 
 async def test_every_binding_has_an_id_and_a_tooltip():

@@ -21,14 +21,6 @@ def test_a_level_holds_until_the_next_and_the_highest_is_kept():
     assert max(v for v in trail.columns(60.0, 7) if v is not None) == 90
 
 
-def test_a_copied_trail_stands_still():
-    trail = Trail()
-    trail.add(1.0, 1)
-    copy = trail.copy()
-    trail.add(2.0, 100)
-    assert copy.columns(2.0, 120)[-1] == 1
-
-
 def test_cpu_use_is_that_of_the_last_second():
     meter = Meter()
     for step in range(11):

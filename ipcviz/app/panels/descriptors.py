@@ -136,7 +136,7 @@ def _columns(width: int) -> Columns:
 def _mark(view: View, descriptor: Descriptor) -> str:
     process = view.process
     table = process.table if process else 0
-    fresh = view.now - descriptor.since <= 1.0 and descriptor.since > 0
+    fresh = descriptor.since > max(view.fresh, 0.0)
     if not fresh:
         return "*" if ("fd", table, descriptor.fd) in view.lit else " "
     if descriptor.how.startswith("dup"):

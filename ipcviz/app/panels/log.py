@@ -20,6 +20,9 @@ _MORE_ROWS: Final = 3
 _STEP: Final = 256
 """The height grows by at least so many rows at once: each change of it lays out the whole screen anew."""
 
+_MADE: Final = 4_000
+"""Entries whose rows are remembered."""
+
 
 class LogPanel(Panel):
     """Sentences, latest last."""
@@ -29,7 +32,8 @@ class LogPanel(Panel):
         "Every event between processes as a sentence, with its time in seconds. What repeats within a second is one "
         "row: `x12` says how often, with the bytes in all. It follows its end; scroll up to stay where you are, > or G "
         "to follow again. / filters by words (all must occur; `-word` must not), Escape ends that. a shows also what "
-        "is left out as noise: libraries, locale files, look-ups that failed. Bold: turns of the story."
+        "is left out as noise: libraries, locale files, look-ups that failed. Bold: turns of the story. `+`, in the "
+        "past and in step mode: new at this moment. The past lists the last thousand rows before it."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "all", "All events", show=False, id="log.all", tooltip="Show library loading and the like too"),
@@ -44,6 +48,8 @@ class LogPanel(Panel):
         self._log: Log | None = None
         self._width = 0
         self._growing = False
+        self._marked = 0
+        self._made: dict[tuple[int, int, bool], tuple[Entry, list[Row]]] = {}
         self.following = True
         """Whether the end stays on the screen as the log grows."""
 
@@ -108,17 +114,24 @@ class LogPanel(Panel):
         self.rebuilds += 1
         log, width = view.log, self.scrollable_content_region.width
         if log is not self._log or width != self._width or self._taken > view.log_end:
+            if width != self._width:
+                self._made.clear()
             self._log, self._width = log, width
             self._forget()
-        changed = max(0, self._taken - Log.LOOK_BACK, log.first)
+        changed = max(min(self._taken - Log.LOOK_BACK, self._marked), log.first, 0)
+        marking = view.past or view.state.stepping
+        self._marked = view.log_end
         kept = len(self.rows)
         while kept and self._numbers[kept - 1] >= changed:
             kept -= 1
         old = self.rows[kept:]
         del self.rows[kept:], self._numbers[kept:]
         for number, entry in enumerate(log.entries[changed - log.first : view.log_end - log.first], changed):
+            new = marking and entry.last > view.fresh
+            if new:
+                self._marked = min(self._marked, number)
             if self._wanted(entry):
-                rows = rows_of(entry, width)
+                rows = self._rows_of(entry, width, new)
                 self.rows.extend(rows)
                 self._numbers.extend([number] * len(rows))
         self._taken = view.log_end
@@ -142,6 +155,16 @@ class LogPanel(Panel):
         if self.border_title != title:
             self.border_title = title
 
+    def _rows_of(self, entry: Entry, width: int, new: bool) -> list[Row]:
+        """An entry's rows, made once: moving through the past shows the same ones again and again."""
+        key = (id(entry.sentence), entry.times, new)
+        made = self._made.get(key)
+        if made is None or made[0].sentence is not entry.sentence:
+            if len(self._made) > _MADE:
+                self._made.clear()
+            made = self._made[key] = entry, rows_of(entry, width, new)
+        return made[1]
+
     def action_cursor(self, by: int) -> None:
         """Move the cursor by rows; without one yet, start at the last row that can be seen."""
         if self.cursor < 0:
@@ -150,8 +173,8 @@ class LogPanel(Panel):
             super().action_cursor(by)
 
 
-def rows_of(entry: Entry, width: int) -> list[Row]:
-    """An entry's rows: the time and the sentence, broken at spaces."""
+def rows_of(entry: Entry, width: int, new: bool = False) -> list[Row]:
+    """An entry's rows: the time, `+` if it is new at this moment, and the sentence, broken at spaces."""
     sentence = entry.sentence
     text = sentence.text
     if entry.times > 1:
@@ -159,6 +182,7 @@ def rows_of(entry: Entry, width: int) -> list[Row]:
     style = "chosen" if sentence.weight >= TURN else "dim" if sentence.weight <= DETAIL else ""
     target = ("process", sentence.pid) if sentence.pid else None
     first, *more = wrap(text, width - 10)
-    rows = [Row(((f"{sentence.t:8.3f}  ", "dim"), (first, style)), target)]
+    mark = ("+", "lit-chip") if new else (" ", "")
+    rows = [Row(((f"{sentence.t:8.3f}", "dim"), mark, (" ", ""), (first, style)), target)]
     rows.extend(Row(((" " * 10, ""), (line, style)), target) for line in more[:_MORE_ROWS])
     return rows

@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
@@ -31,7 +30,7 @@ from ipcviz.app.panels.output import TypingLine
 from ipcviz.app.picture import Picture
 from ipcviz.app.screens.help import HelpScreen, plain_help
 from ipcviz.app.screens.modals import SignalScreen
-from ipcviz.app.screens.stepping import SteppingScreen
+from ipcviz.app.screens.moments import MomentsScreen
 from ipcviz.app.strip import StepStrip
 from ipcviz.app.view import View
 from ipcviz.events import AnyCommand, Peek
@@ -66,7 +65,7 @@ def _hidden(key: str, action: str, name: str, id: str, tooltip: str) -> Binding:
     return Binding(key, action, name, show=False, id=id, tooltip=tooltip)
 
 
-class LiveScreen(SteppingScreen):
+class LiveScreen(MomentsScreen):
     """Picture, panels, bars."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -85,9 +84,15 @@ class LiveScreen(SteppingScreen):
             )
             for way, right, down in (("left", -1, 0), ("right", 1, 0), ("up", 0, -1), ("down", 0, 1))
         ),
-        Binding("f", "freeze", "Freeze", id="live.freeze", tooltip="Freeze what is shown; the collection goes on"),
-        Binding("n,right,pagedown", "step_next", "Step", id="step.next", tooltip="The next step, in step mode"),
-        Binding("slash", "filter", "Filter", id="live.filter", tooltip="Filter the log by words", priority=True),
+        Binding(
+            "slash",
+            "filter",
+            "Filter",
+            show=False,
+            id="live.filter",
+            tooltip="Filter the log by words",
+            priority=True,
+        ),
         Binding("i", "type", "Type", id="live.type", tooltip="Type to the command", priority=True),
         Binding("K", "signal", "Signal", id="live.signal", tooltip="Send a signal to the selected process"),
         Binding(
@@ -107,7 +112,7 @@ class LiveScreen(SteppingScreen):
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (40, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-low"), (30, "-tall")]
     AUTO_FOCUS = ""
-    ALLOW_IN_MAXIMIZED_VIEW = "#bars, #filter, Footer, #too-small"
+    ALLOW_IN_MAXIMIZED_VIEW = "#bars, #filter, #goto, Footer, #too-small"
 
     DEFAULT_CSS = """
     LiveScreen {
@@ -128,17 +133,13 @@ class LiveScreen(SteppingScreen):
         &.-wide #side { display: block; }
         &.-wide.-low #side > Proc { display: none; }
         &.-low #panels { height: 1.2fr; }
-        & #filter { display: none; height: 1; border: none; background: $row-cursor; padding: 0 1; }
-        & #filter.-on { display: block; }
+        & #filter, & #goto { display: none; height: 1; border: none; background: $row-cursor; padding: 0 1; }
+        & #filter.-on, & #goto.-on { display: block; }
+        &.-asking Footer { display: none; }
         & .-maximized { height: 1fr; width: 1fr; }
         & Footer { background: $panel; }
     }
     """
-
-    view: var[View | None] = var(None, always_update=True)
-    """What is shown; assigned once a frame, and taken by every panel that can be seen."""
-    paused: var[bool] = var(False)
-    """Whether what is shown stands still."""
 
     def __init__(self, title: str, *, story: bool = False, kept: bool = False) -> None:
         super().__init__()
@@ -174,6 +175,7 @@ class LiveScreen(SteppingScreen):
                 yield Buffers(id="side-buffers")
                 yield Proc(id="side-proc")
         yield Input(placeholder=_FILTER, id="filter", compact=True)
+        yield Input(id="goto", compact=True, restrict=r"[0-9.,]*s?")
         yield Static(Content(_TOO_SMALL), id="too-small")
         yield Footer()
 
@@ -185,10 +187,9 @@ class LiveScreen(SteppingScreen):
 
     # Taking a view in.
 
-    def take(self, view: View) -> None:
-        """Show a new view, unless what is shown is frozen."""
-        if not self.paused:
-            self.view = view.select(*self._selection(view))
+    def selected(self, view: View) -> View:
+        """A view with what is selected in it."""
+        return view.select(*self._selection(view))
 
     def _selection(self, view: View) -> tuple[int, str]:
         """What is selected: by the viewer, else the command's first process and the first buffer that is in use."""
@@ -217,7 +218,7 @@ class LiveScreen(SteppingScreen):
     def _draw(self, picture: Picture, view: View) -> None:
         """Have the picture drawn; one that costs much is drawn less often, so that the keys go on working."""
         began = time.perf_counter()
-        if began < self._draw_again and not (view.state.finished or self.patient):
+        if began < self._draw_again and not (view.past or view.state.finished or self.patient):
             return
         picture.lit = view.lit
         picture.roles = view.roles
@@ -230,6 +231,8 @@ class LiveScreen(SteppingScreen):
 
     def _peek(self, view: View) -> None:
         """Have the waiting bytes copied only while somebody looks at them."""
+        if view.past:
+            return
         seen = any(panel.visible_now for panel in self.query(Buffers))
         wanted = view.object if seen else ""
         if wanted != self._peeked:
@@ -258,7 +261,7 @@ class LiveScreen(SteppingScreen):
             self.action_panel(str(what))
         elif kind == "step":
             self.advance_thread(int(what))
-        elif kind == "slot" and self.now.stepping:
+        elif kind == "slot" and self.now.stepping and not self.at:
             self.advance(int(what))
         elif kind == "slot" or kind == "process":
             self.select(pid=int(what))
@@ -278,7 +281,7 @@ class LiveScreen(SteppingScreen):
             return
         for pid, slot in self.view.slots.items():
             if slot == digit:
-                if self.now.stepping:
+                if self.now.stepping and not self.at:
                     self.advance(pid)
                 else:
                     self.select(pid=pid)
@@ -335,22 +338,6 @@ class LiveScreen(SteppingScreen):
         """Select what is next to the selection in the picture, without moving the focus."""
         self.query_one(Picture).action_go(right, down)
 
-    def action_freeze(self) -> None:
-        """Freeze what is shown, or go on with what is now."""
-        self.paused = not self.paused
-
-    def watch_paused(self, paused: bool) -> None:
-        """A frozen view keeps its own copy of what grows."""
-        if not self.is_mounted:
-            return
-        self.query_one(StatusLine).paused = paused
-        if self.view is None:
-            return
-        if paused:
-            self.view = self.view.frozen()
-        else:
-            self.take(self.app.feed.view())  # type: ignore[attr-defined]
-
     def action_filter(self) -> None:
         """Filter the log."""
         if not self.query_one("#log").display or self.maximized not in (None, self.query_one("#log")):
@@ -367,13 +354,31 @@ class LiveScreen(SteppingScreen):
             self.query_one(LogPanel).filter(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter keeps the filter."""
+        """Enter keeps the filter, or goes to the moment that was asked for."""
         if event.input.id == "filter":
             event.input.remove_class("-on")
             self.query_one(LogPanel).focus()
+        elif event.input.id == "goto":
+            text = event.value
+            self._leave_goto()
+            self.asked_for(text)
+
+    def _leave_goto(self) -> None:
+        line = self.query_one("#goto", Input)
+        line.remove_class("-on")
+        self.remove_class("-asking")
+        self._focus_panel()
+
+    def _focus_panel(self) -> None:
+        """The panel below the picture gets the focus, or the one that has the whole screen."""
+        panel = self.maximized or self.query_one(f"#{self.query_one('#panels', ContentSwitcher).current}")
+        self.set_focus(panel.panel if isinstance(panel, OutputPanel) else panel)
 
     def action_leave(self) -> None:
-        """Leave the filter, then the zoom."""
+        """Leave the line for a moment, then the filter, then the zoom."""
+        if self.query_one("#goto").has_class("-on"):
+            self._leave_goto()
+            return
         line = self.query_one("#filter", Input)
         if line.has_class("-on") or line.value:
             line.clear()
@@ -384,8 +389,10 @@ class LiveScreen(SteppingScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What opens an input line works at once, so that the next key belongs to it, but not within such a line."""
-        if action in ("type", "filter"):
-            return not isinstance(self.focused, Input)
+        if action in ("type", "filter") and isinstance(self.focused, Input):
+            return False
+        if action in ("type", "signal"):
+            return not self.kept
         return super().check_action(action, parameters)
 
     # Talking to what runs.
@@ -404,7 +411,9 @@ class LiveScreen(SteppingScreen):
         """Say so if nothing runs here that could be told anything."""
         if self.kept:
             self.notify("This is what was seen; nothing runs here", timeout=3)
-        return self.kept
+        elif self.at:
+            self.notify("This is the past: End goes back to now", timeout=3)
+        return self.kept or bool(self.at)
 
     def on_output_panel_typed(self, event: OutputPanel.Typed) -> None:
         """Bytes for the command's terminal."""

@@ -1,0 +1,68 @@
+"""What is marked as changed: by the last second's events now, by those since the moment before in the past."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.app.history import Ghost
+from ipcviz.events import Event, Sample
+from ipcviz.model.state import State
+
+LIT_FOR: Final = 1.0
+"""Seconds that a change stays lit while everything runs."""
+GHOST_FOR: Final = 3.0
+"""Seconds that a closed descriptor stays on the screen."""
+
+_NO_LIGHT: Final = ("thread", "process")
+
+
+class Changes:
+    """What events changed.
+
+    Attributes:
+        lit: When each part was changed last, by its name in `State.changed`.
+        ghosts: Descriptors that were closed, by table and number.
+    """
+
+    def __init__(self) -> None:
+        self.lit: dict[tuple[str | int, ...], float] = {}
+        self.ghosts: dict[tuple[int, int], Ghost] = {}
+
+    def take(self, event: Event, before: State, after: State) -> None:
+        """Take an event in, with the states around it."""
+        for change in after.changed:
+            if change[0] == "fd":
+                self._closed(before, after, int(change[1]), int(change[2]), event.t)
+            if change[0] not in _NO_LIGHT:
+                self.lit[change] = event.t
+        if isinstance(event, Sample):
+            for level in event.levels:
+                old = before.objects.get(level.object)
+                if old is not None and old.level == level:
+                    self.lit.pop(("object", level.object), None)
+
+    def _closed(self, before: State, after: State, table: int, fd: int, t: float) -> None:
+        rows = before.tables.get(table)
+        old = rows.get(fd) if rows is not None else None
+        now_rows = after.tables.get(table)
+        if old is None or (now_rows is not None and fd in now_rows):
+            self.ghosts.pop((table, fd), None)
+            return
+        behind = before.open_files.get(old.ofd)
+        if behind is not None:
+            self.ghosts[table, fd] = Ghost(old, behind.object, behind.mode, t)
+
+    def clear(self) -> None:
+        """Nothing is marked any more: what comes now is a step of its own."""
+        self.lit.clear()
+        self.ghosts.clear()
+
+    def expire(self, now: float) -> bool:
+        """Put out what was marked long enough. Returns whether there was any."""
+        old = [change for change, t in self.lit.items() if now - t > LIT_FOR]
+        for change in old:
+            del self.lit[change]
+        gone = [key for key, ghost in self.ghosts.items() if now - ghost.at > GHOST_FOR]
+        for key in gone:
+            del self.ghosts[key]
+        return bool(old or gone)

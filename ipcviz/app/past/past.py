@@ -1,0 +1,241 @@
+"""Any moment of the past as the screen shows it."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import Final
+
+from ipcviz.app.changes import Changes
+from ipcviz.app.history import MINUTE, Ghost, Log, Meter, Trail
+from ipcviz.app.past.moments import Moments, Turns
+from ipcviz.app.past.pages import PAGE, Pages
+from ipcviz.app.past.tape import Tape
+from ipcviz.app.slots import Slots
+from ipcviz.app.terminal import Terminal
+from ipcviz.app.view import Holders, View
+from ipcviz.events import Event, Output
+from ipcviz.model.moments import is_moment
+from ipcviz.model.state import State
+from ipcviz.narrate import STEP, Sentence
+from ipcviz.scenario import Progress, Scenario
+
+_CHANGES: Final = 1024
+"""How many events before a moment are looked through for what changed since the moment before it, at most."""
+_FIRST_PAGES: Final = 2
+"""Pages of the log that are made at once; further ones when there is time."""
+ENTRIES: Final = 1_000
+"""Entries of the log before a moment of the past."""
+_LOG_PAGES: Final = 128
+_LINES: Final = 1_000
+_OUTPUT: Final = 1 << 18
+"""Lines and bytes of output before a moment of the past, at least, as long as reading them is not dear."""
+_NEAR: Final = 512
+_DEAR: Final = 8
+"""How many pieces of output are read that are more than so many events away from the one after them."""
+_TERMINALS: Final = 64
+_METERS: Final = 5.0
+"""Seconds that CPU use is worked out from."""
+
+
+class PastMoment:
+    """A moment of the past; what only some panels need is made when they ask."""
+
+    past = True
+    behind = 0
+
+    def __init__(self, past: Past, n: int, now: float | None = None, since: int | None = None) -> None:
+        self._past = past
+        self.n = n
+        pages = past.pages
+        self.state = pages.state_at(n)
+        self.now = self.state.t if now is None else now
+        known = past.tape.known_from(n)
+        self._known_page = -(-known // PAGE)
+        stop = max(past.moments.before(n) if since is None else min(since, n), self._known_page * PAGE if known else 0)
+        self.fresh = pages.state_at(stop).t if stop else -1.0
+        changes = Changes()
+        for event, before, after in pages.walk(max(stop, n - _CHANGES), n):
+            changes.take(event, before, after)
+        self.lit = frozenset(changes.lit)
+        self.ghosts: Mapping[tuple[int, int], Ghost] = MappingProxyType(changes.ghosts)
+        self.slots: Mapping[int, int] = MappingProxyType(Slots.of(self.state.processes).given)
+        turns = past.turns
+        self.story: tuple[Scenario, Progress] | None = (turns.scenario, turns.at(n)) if turns is not None else None
+        self._said: list[Sentence] = []
+        self._next_page = (n - 1) // PAGE
+        while self.wants_more and (self._next_page > (n - 1) // PAGE - _FIRST_PAGES or pages.has(self._next_page)):
+            self.more()
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether the log can be made longer."""
+        if len(self._said) > ENTRIES or (self.n - 1) // PAGE - self._next_page >= _LOG_PAGES:
+            return False
+        return self._next_page >= self._known_page
+
+    def more(self) -> None:
+        """Make the log longer by a page."""
+        said = self._past.pages.page(self._next_page, min(self.n, (self._next_page + 1) * PAGE)).said
+        self._said[:0] = said[: bisect_right(said, self.n, key=lambda one: one.n)]
+        self._next_page -= 1
+        self.__dict__.pop("log", None)
+
+    @cached_property
+    def log(self) -> Log:
+        """The sentences before it, as they were put together then; at most about a thousand."""
+        log, said = Log(), self._said[-ENTRIES:]
+        if said and (self._next_page >= 0 or len(self._said) > ENTRIES):
+            log.add(Sentence(0, said[0].t, 0, "What came before this is listed at earlier moments: go back", STEP))
+        for sentence in said:
+            log.add(sentence)
+        return log
+
+    @property
+    def log_end(self) -> int:
+        """Number of the entry after the last one."""
+        return self.log.end
+
+    @cached_property
+    def terminal(self) -> Terminal:
+        """What the command had written."""
+        return self._past.terminal_at(self.n)
+
+    @property
+    def terminal_version(self) -> int:
+        """Which state of it is meant."""
+        return self.terminal.version
+
+    @cached_property
+    def trails(self) -> Mapping[str, Trail]:
+        """Levels of the last minute."""
+        tape = self._past.tape
+        first = tape.before(self.now - MINUTE) + 1
+        looks = [look for look in tape.levels(first, self.n) if look[1] in self.state.objects]
+        # A level holds until the next one: the last one before the minute began, too.
+        earlier = tape.levels_before(first, {key for _, key, _ in looks})
+        found = {key: Trail() for key in earlier}
+        for key, (t, queued) in earlier.items():
+            found[key].add(t, queued)
+        for t, key, queued in looks:
+            found.setdefault(key, Trail()).add(t, queued)
+        for key, thing in self.state.objects.items():
+            if thing.level is not None and key not in found:
+                found.setdefault(key, Trail()).add(thing.level_at, thing.level.queued)
+        return found
+
+    @cached_property
+    def meters(self) -> Mapping[int, Meter]:
+        """CPU use."""
+        tape = self._past.tape
+        first = tape.before(self.now - _METERS) + 1
+        looks = list(tape.cpu_seconds(first, self.n))
+        earlier = tape.cpu_seconds_before(first, {pid for _, pid, _ in looks})
+        found = {pid: Meter() for pid in earlier}
+        for pid, (t, used) in earlier.items():
+            found[pid].add(t, used)
+        for t, pid, used in looks:
+            found.setdefault(pid, Meter()).add(t, used)
+        for pid, process in self.state.processes.items():
+            if process.sample is not None and pid not in found:
+                used = process.sample.user_time + process.sample.system_time
+                found.setdefault(pid, Meter()).add(self.now - _METERS, used)
+        return found
+
+
+class Past:
+    """The moments of a session, those of a live one among them as they come.
+
+    Args:
+        tape: Where the events are.
+        scenario: The scenario, if it is one.
+
+    Attributes:
+        moments: Which events are moments.
+        turns: The story; None if there is none.
+        pages: The events around the moments that were looked at.
+    """
+
+    def __init__(self, tape: Tape, scenario: Scenario | None = None) -> None:
+        self.tape = tape
+        self.moments = Moments()
+        self.turns = Turns(scenario) if scenario is not None else None
+        self._outputs = array("q")
+        self._written = array("q")
+        self._holders = Holders()
+        self.pages = Pages(tape, self.turns)
+        self._terminals: dict[int, Terminal] = {}
+        self._kept: tuple[tuple[int, float | None, int | None], PastMoment] | None = None
+
+    def tell(self, n: int, progress: Progress) -> Mapping[str, str]:
+        """From event `n` on the story is so far. Returns the names that it gives to objects, by key."""
+        if self.turns is None:
+            return {}
+        self.turns.take(n, progress)
+        return self.turns.labels(n)
+
+    def take(self, event: Event, before: State, after: State) -> None:
+        """Take an event in, with the states around it."""
+        if is_moment(event, before, after):
+            self.moments.add(after.n)
+        if isinstance(event, Output):
+            self.wrote(after.n, len(event.data) + event.dropped)
+        self.pages.last = after.n
+        self.tape.take(event, before, after)
+
+    def wrote(self, n: int, size: int) -> None:
+        """Event `n` was output of so many bytes."""
+        self._outputs.append(n)
+        self._written.append((self._written[-1] if self._written else 0) + size)
+
+    def moment(self, n: int, *, now: float | None = None, since: int | None = None) -> PastMoment:
+        """The moment after event `n`.
+
+        Args:
+            n: The event's number.
+            now: The moment in session seconds; when the event was, if None.
+            since: Number of the event since which changes are marked; that of the moment before, if None.
+
+        Raises:
+            NotKept: Its events were not kept.
+            TraceError: They can't be read.
+        """
+        wanted = (n, now, since)
+        if self._kept is None or self._kept[0] != wanted:
+            self._kept = wanted, PastMoment(self, n, now, since)
+        return self._kept[1]
+
+    def view(self, n: int, *, now: float | None = None, since: int | None = None) -> View:
+        """As `moment`, for the screen, with nothing selected."""
+        return View(self.moment(n, now=now, since=since), self._holders)
+
+    def terminal_at(self, n: int) -> Terminal:
+        """What had been written to the terminal at event `n`: the last lines of it."""
+        at = bisect_right(self._outputs, n)
+        last = self._outputs[at - 1] if at else 0
+        found = self._terminals.get(last)
+        if found is None:
+            found = Terminal()
+            outputs: list[Output] = []
+            size = lines = dear = near = 0
+            while at and size < _OUTPUT and lines < _LINES and dear < _DEAR:
+                at -= 1
+                number = self._outputs[at]
+                dear += abs(number - near) > _NEAR
+                near = number
+                for event in self.tape.events(number, number):
+                    if isinstance(event, Output):
+                        outputs.append(event)
+                        size += len(event.data)
+                        lines += event.data.count(b"\n")
+            if at:
+                found.begin_at(self._written[at - 1])
+            for output in reversed(outputs):
+                found.feed(output.data, output.dropped)
+            if len(self._terminals) > _TERMINALS:
+                self._terminals.clear()
+            self._terminals[last] = found
+        return found

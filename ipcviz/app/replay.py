@@ -1,0 +1,131 @@
+"""A kept trace as the app sees it: every moment is of the past, and nothing has to be taken in to show one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from ipcviz.app.past import Past, Tape
+from ipcviz.app.past.moments import Moments
+from ipcviz.app.steps import Steps
+from ipcviz.app.view import View
+from ipcviz.events import Finished, Trouble
+from ipcviz.model.moments import is_moment
+from ipcviz.model.state import State
+from ipcviz.scenario import Scenario, Story
+from ipcviz.session.kept import KeptSession
+from ipcviz.trace import TraceError, TraceWriter
+
+
+class Replay:
+    """Takes the place of the feed where a trace is shown.
+
+    Where the trace says which events are moments, and no story is told, it can be shown at once; else it is read in the
+    background, and shown as far as that came.
+
+    Args:
+        session: The trace.
+        scenario: The scenario whose story is to be told, if it was one.
+
+    Attributes:
+        state: The state at the end, as far as it was read.
+        troubles: What is wrong with the trace.
+        past: Its moments.
+        steps: Nobody is let go here.
+    """
+
+    recorder: TraceWriter | None = None
+    behind = 0
+    whole = True
+
+    def __init__(self, session: KeptSession, scenario: Scenario | None = None) -> None:
+        self.session = session
+        self.state = State()
+        self.troubles: list[Trouble] = []
+        self.past = Past(Tape(reader=session.reader), scenario)
+        self._story = Story(scenario) if scenario is not None else None
+        self.steps = Steps(session.send)
+        self._scan: Iterator[None] | None = None
+        self._last = session.reader.last
+        self._read = 0
+        self._bounded = scenario is not None
+
+    def begin(self) -> None:
+        """Find out what there is."""
+        reader = self.session.reader
+        try:
+            if self._story is None:
+                self.past.moments = Moments(reader.moments())
+            for n, size in reader.outputs():
+                self.past.wrote(n, size)
+            if not self._bounded:
+                self.past.pages.last = self._last
+                self.state = self.past.pages.state_at(self._last)
+        except TraceError:
+            # As far as it can be read, it is shown.
+            self.past.moments, self._bounded = Moments(), True
+        count = len(self.past.moments)
+        self._scan = self._scanning(self.past.moments[count - 1] if count else 0)
+
+    def _scanning(self, after: int) -> Iterator[None]:
+        """Read the events after number `after`, and note what they are."""
+        past, pages, story = self.past, self.past.pages, self._story
+        complete = False
+        try:
+            state = pages.state_at(after)
+            for event in self.session.reader.events(after + 1):
+                before, state = state, pages.next_state(state, event)
+                n = state.n
+                if story is not None:
+                    story.feed(event, before, state)
+                    past.tell(n, story.progress)
+                if is_moment(event, before, state):
+                    past.moments.add(n)
+                complete = isinstance(event, Finished) and not event.left
+                self._read = n
+                if self._bounded:
+                    self.state, pages.last = state, n
+                yield
+            complete = complete or self.state.finished
+            message = "" if complete else "The trace ends here, before the command did."
+        except TraceError as error:
+            message = f"The trace can be read up to here: {error.message}"
+            if not self._bounded:
+                message = f"A part of the trace can't be read: {error.message}"
+        if message:
+            self.troubles.append(Trouble(t=self.state.t, n=self.state.n, message=message))
+
+    def pump(self, budget: float = 0.1) -> bool:
+        """Read on for at most about `budget` seconds. Returns whether anything that can be seen changed."""
+        if self._scan is None:
+            return False
+        until = time.perf_counter() + budget
+        for count, _ in enumerate(self._scan):
+            if count % 64 == 0 and time.perf_counter() > until:
+                return True
+        self._scan = None
+        return True
+
+    @property
+    def reading(self) -> float | None:
+        """Which share of the trace was read, from 0 to 1; None once all that is to be read was."""
+        return self._read / self._last if self._scan is not None and self._last else None
+
+    @property
+    def now(self) -> float:
+        """The last moment in session seconds."""
+        return self.state.t
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing will change any more."""
+        return self._scan is None
+
+    @property
+    def over(self) -> bool:
+        """Whether no further event will come: all that is to be read was."""
+        return self._scan is None
+
+    def view(self) -> View:
+        """The end of the trace, as far as it was read."""
+        return self.past.view(self.state.n)

@@ -1,0 +1,75 @@
+"""What every panel shows of a view, as values to compare, and sessions whose moments lie apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from ipcviz.app.bars import ProcessBar
+from ipcviz.app.panels import (
+    Buffers,
+    Descriptors,
+    MemoryPanel,
+    Panel,
+    Proc,
+    Semaphores,
+    Signals,
+    StoryPanel,
+)
+from ipcviz.app.panels.buffers import BUFFERED
+from ipcviz.app.panels.log import rows_of
+from ipcviz.app.panels.output import OutputRows
+from ipcviz.app.picture import graph
+from ipcviz.app.view import View
+from ipcviz.events import Event
+from ipcviz.model.moments import is_moment
+from ipcviz.model.reduce import reduce
+from ipcviz.model.state import State
+
+PANELS: tuple[type[Panel], ...] = (
+    *(Buffers, Descriptors, MemoryPanel, Proc, Semaphores, Signals, StoryPanel, OutputRows, ProcessBar),
+)
+WIDTH = 100
+
+
+def moments_of(events: Iterable[Event]) -> list[int]:
+    """The numbers of the events that are moments."""
+    found, state = [], State()
+    for event in events:
+        before, state = state, reduce(state, event)
+        if is_moment(event, before, state):
+            found.append(state.n)
+    return found
+
+
+def apart(events: Iterable[Event], seconds: float = 10.0) -> list[Event]:
+    """The events, at rest so long after each moment that nothing is lit any more when the next one comes."""
+    found: list[Event] = []
+    state, t = State(), seconds
+    for event in events:
+        before = state
+        moved = msgspec.structs.replace(event, t=t)
+        state = reduce(before, moved)
+        found.append(moved)
+        if is_moment(moved, before, state):
+            t += seconds
+    return found
+
+
+def seen(view: View) -> dict[str, Any]:
+    """What each panel, the picture and the log make of a view, for every process and the first buffer in it."""
+    buffers = sorted(key for key, thing in view.state.objects.items() if thing.info.kind in BUFFERED)
+    found: dict[str, Any] = {}
+    for pid in sorted(view.state.processes) or [0]:
+        chosen = view.select(pid, buffers[0] if buffers else "")
+        for kind in PANELS:
+            panel = kind()
+            rows = [row() if callable(row) else row for row in panel.build(chosen, WIDTH)]
+            found.setdefault(kind.__name__, []).append((panel.title_of(chosen), rows))
+    entries = view.log.since(0)[: view.log_end]
+    found["Log"] = [rows_of(entry, WIDTH) for entry in entries]
+    found["Picture"] = graph.build(view.state, roles=view.roles, lit=view.lit, size=(WIDTH, 20))
+    found["state"] = msgspec.structs.replace(view.state, changed=())
+    return found
