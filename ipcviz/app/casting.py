@@ -286,7 +286,7 @@ class _Casting:
 
     def _words(self, event: Event, before: State, told: int) -> str:
         """What a step did: its own sentence, else the last one that was told since the step before."""
-        feed = self._app.feed
+        feed = self._feed
         if isinstance(event, Settled) and self._outcomes.text:
             return visible(self._outcomes.text)
         sentence = narrate(event, before, feed.state)

@@ -177,7 +177,7 @@ class MomentsScreen(SteppingScreen):
             super().action_hold_or_next()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Going back to now is for the past, and what steers a run for the present; only what works is in the footer."""
+        """Going back to now is for the past, what steers a run for the present; the footer has what works."""
         if action == "now":
             return bool(self.at)
         if action in ("hold", "run_on") and self.at:
