@@ -107,6 +107,11 @@ class Replay:
         return True
 
     @property
+    def story(self) -> Story | None:
+        """The scenario's story, as far as it was read."""
+        return self._story
+
+    @property
     def reading(self) -> float | None:
         """Which share of the trace was read, from 0 to 1; None once all that is to be read was."""
         return self._read / self._last if self._scan is not None and self._last else None

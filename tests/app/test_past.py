@@ -349,8 +349,10 @@ async def test_the_scrubber_is_moved_with_the_mouse(size):
         await s.pilot.pause()
         assert s.app.live.at == 0
         await s.press("home")
+        start, length = bar._track
         await s.pilot.click(bar, offset=(start + length, 0))
         assert s.n == moments_of(events)[1]
+        start, length = bar._track
         await s.pilot.click(bar, offset=(start + length + 3, 0))
         assert s.app.live.at == 0
 
