@@ -37,6 +37,8 @@ MOST_STEPS: Final = 500
 """Steps of one cast: some 5 MB at 80x24, and more than anybody goes through in a lesson."""
 _LOOK_BACK: Final = 64
 """Among so many steps before it one may be repeated by a step."""
+_ROUNDS: Final = 2
+"""Rounds in which nothing has changed, after which nothing will."""
 _SECONDS: Final = 60.0
 """How long drawing one frame may take on a machine that is very busy."""
 
@@ -266,8 +268,7 @@ class _Casting:
         place = f" {number}/{self._made.steps} "
         caption.update(Content(place + clip(label, max(0, self._wanted.width - len(place)))))
         app.live.take(app.feed.view())
-        await _drawn(app)
-        rows = frame_of(app)
+        rows = await _drawn(app)
         if chapter and self._writer.differs(rows):
             self._writer.marker(t, label)
         self._writer.frame(t, rows)
@@ -308,9 +309,39 @@ def _up_to(stream: Iterator[Event], n: int) -> Iterator[Event]:
             return
 
 
-async def _drawn(app: App[None]) -> None:
-    """Wait until all that follows from a new view has been laid out: twice, since a layout can ask for another."""
-    for _ in range(2):
-        done = asyncio.Event()
-        app.screen.call_after_refresh(done.set)
-        await asyncio.wait_for(done.wait(), _SECONDS)
+async def _drawn(app: App[None]) -> list[str]:
+    """The frame after a new view, once nothing follows from it any more.
+
+    One layout can ask for another one: a strip grows, the picture gets less room, is drawn anew, and needs no scroll
+    bars. Nothing of that waits for time to pass: each round ends when every widget has done what it was told to.
+    """
+    async with asyncio.timeout(_SECONDS):
+        frame: list[str] = []
+        same = 0
+        while same < _ROUNDS:
+            before = frame
+            await _round(app)
+            frame = frame_of(app)
+            same = same + 1 if frame == before else 0
+    return frame
+
+
+async def _round(app: App[None]) -> None:
+    """Wait until every widget has taken all messages that it had, and the screen has been laid out and drawn."""
+    widgets = [app.screen, *app.screen.walk_children()]
+    left = len(widgets)
+    done = asyncio.Event()
+
+    def one() -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            done.set()
+
+    for widget in widgets:
+        if not widget.call_later(one):
+            one()
+    await done.wait()
+    drawn = asyncio.Event()
+    app.screen.call_after_refresh(drawn.set)
+    await drawn.wait()

@@ -127,6 +127,8 @@ class CastWriter:
         self._t = 0.0
         self._begun = False
         self._frame = ""
+        self._rows: list[str] = []
+        self._made = ""
         self.frames = 0
         """How many were written."""
         self.size = 0
@@ -147,7 +149,7 @@ class CastWriter:
 
     def differs(self, rows: Sequence[str]) -> bool:
         """Whether a frame would differ from the one before."""
-        return _body(rows) != self._frame
+        return self._body(rows) != self._frame
 
     def frame(self, t: float, rows: Sequence[str]) -> bool:
         """A whole frame: what each row shows, with its colours; anything but colours is left out of it.
@@ -155,7 +157,7 @@ class CastWriter:
         Returns:
             Whether it was written: one that is equal to the one before is not.
         """
-        body = _body(rows)
+        body = self._body(rows)
         if body == self._frame:
             return False
         self._frame = body
@@ -163,6 +165,14 @@ class CastWriter:
         self._begun = True
         self.frames += 1
         return True
+
+    def _body(self, rows: Sequence[str]) -> str:
+        """A frame's rows, each with its place. The last one is remembered, since it is often asked for twice."""
+        if rows != self._rows:
+            self._rows = list(rows)
+            parts = (f"\x1b[{y};1H{Harmless(moves=False).feed(row)}" for y, row in enumerate(rows, 1))
+            self._made = "".join(parts)
+        return self._made
 
     def resize(self, t: float, width: int, height: int) -> None:
         """The terminal has another size from here on; write a frame of that size next."""
@@ -182,10 +192,6 @@ class CastWriter:
         line = msgspec.json.encode(value) + b"\n"
         self._file.write(line)
         self.size += len(line)
-
-
-def _body(rows: Sequence[str]) -> str:
-    return "".join(f"\x1b[{y};1H{Harmless(moves=False).feed(row)}" for y, row in enumerate(rows, 1))
 
 
 def one_line(text: str) -> str:

@@ -15,8 +15,10 @@ MODES: Final = frozenset({"7", "25", "1049", "2026"})
 
 _LONGEST: Final = 256
 """Characters of a control sequence; a longer one is none."""
-_TEXT: Final = re.compile("[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
-"""What is shown as it stands: no controls, and nothing that turns the reading direction."""
+_TEXT: Final = re.compile(
+    r"(?:[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]++|\x1b\[[0-9;:]{0,256}+m)++"
+)
+"""What passes as it stands: no controls, nothing that turns the reading direction, but whole colours between."""
 _SEQUENCE: Final = re.compile(r"(?P<private>[<-?]?)(?P<parameters>[0-9:;]*)")
 _MOVES: Final = frozenset("ABCDEFGHdf`")
 """Cursor up, down, right, left, lines down and up, column, place, row (CUU to CUP, VPA, HVP, HPA)."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import itertools
+import threading
 
 import pyte
 import pytest
 
 from ipcviz.app import casting
-from ipcviz.app.capture import strips_of
+from ipcviz.app.capture import texts_of
 from ipcviz.app.casting import Step, Wanted, choose, make_cast, steps_of
 from ipcviz.events import Call
 from ipcviz.export import Cast, read_cast
@@ -23,13 +24,14 @@ SCENARIO = find("sleep-race")
 def rows(monkeypatch):
     """The rows of the app's screen at each frame, as plain text."""
     seen = []
-    frame_of = casting.frame_of
+    drawn = casting._drawn
 
-    def frame(app):
-        seen.append([strip.text for strip in strips_of(app)])
-        return frame_of(app)
+    async def frame(app):
+        found = await drawn(app)
+        seen.append(texts_of(app))
+        return found
 
-    monkeypatch.setattr(casting, "frame_of", frame)
+    monkeypatch.setattr(casting, "_drawn", frame)
     return seen
 
 
@@ -56,7 +58,7 @@ def replayed(cast: Cast):
     ("events", "scenario", "wanted"),
     [
         (fakes.sleep_race(), SCENARIO, Wanted(hold=1.0)),
-        (fakes.pipeline(), None, Wanted(hold=0.5, width=120, height=36, theme="light")),
+        (fakes.pipeline(), None, Wanted(hold=0.5, width=120, height=36, theme="light", last=12)),
     ],
 )
 def test_a_terminal_shows_at_every_marker_what_the_screen_showed(tmp_path, rows, events, scenario, wanted):
@@ -64,12 +66,14 @@ def test_a_terminal_shows_at_every_marker_what_the_screen_showed(tmp_path, rows,
     cast = read_cast(path)
     assert (cast.width, cast.height) == (wanted.width, wanted.height)
     shown = list(replayed(cast))
-    assert len(shown) == len(result.shown) + 1 == len(steps_of(events)) + 1
+    steps = len(steps_of(events))
+    assert result.shown == tuple(range(1, min(steps, wanted.last or steps) + 1))
+    assert len(shown) == len(result.shown) + 1
     assert shown == rows
     markers = [event for event in cast.events if event.code == "m"]
     assert [marker.t for marker in markers] == [wanted.hold * n for n in range(1, len(markers) + 1)]
     for number, (marker, frame) in enumerate(zip(markers, shown[1:], strict=True), 1):
-        assert frame[-1].startswith(f" {number}/{len(markers)} {marker.data}"[: cast.width - 1])
+        assert frame[-1].startswith(f" {number}/{steps} {marker.data}"[: cast.width - 1])
     after = [event for event in cast.events if event.t > markers[-1].t]
     assert [event.code for event in after] == ["o"], (
         "a player stops before the last marker, and has something to end at"
@@ -98,13 +102,20 @@ def test_roles_and_numbers_by_birth_stand_for_what_the_kernel_says(tmp_path):
 
 
 def test_the_same_events_make_the_same_bytes_and_time_is_no_part_of_it(tmp_path, monkeypatch):
-    _, path = made(tmp_path, fakes.sleep_race())
+    _, path = made(tmp_path, fakes.stepped())
     first = path.read_bytes()
-    # A clock that leaps, so that everything seems dear and every frame late.
+    # A clock that leaps, so that everything seems dear and every frame late; and somebody who takes the processor.
     leaping = itertools.count(0.0, 1.0)
     monkeypatch.setattr("ipcviz.app.screens.live.time.perf_counter", lambda: float(next(leaping)))
     monkeypatch.setattr("ipcviz.app.feed.time.perf_counter", lambda: float(next(leaping)))
-    made(tmp_path, fakes.sleep_race())
+    over = threading.Event()
+    other = threading.Thread(target=lambda: all(iter(lambda: not over.is_set(), False)))
+    other.start()
+    try:
+        made(tmp_path, fakes.stepped())
+    finally:
+        over.set()
+        other.join()
     assert path.read_bytes() == first
 
 
