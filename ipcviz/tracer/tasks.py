@@ -70,7 +70,7 @@ class Task:
         passed: Step mode: the number of the call that it was let into; -1 if it is in none.
         backing: Step mode: the number of the call that it is brought back to before; -1 if it is not.
         rejoins: Step mode: it makes the call again that it was asked out of.
-        used: Step mode: its CPU time in ticks of 10 ms when it was first seen running since it was let go; -1 before that.
+        used: Step mode: its CPU time in ticks of 10 ms when it was first seen running since it was let go; or -1.
         asleep_since: Step mode: since when it has been seen asleep, by CLOCK_MONOTONIC; 0 if it was not.
         looks: Attached: samples that have looked at it.
         moves: Attached: it was seen asleep in a call that comes back with a part if it is cut short.
