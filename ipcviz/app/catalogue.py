@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -18,10 +18,33 @@ from ipcviz.scenario import Scenario, missing
 
 
 class Choice(NamedTuple):
-    """What the viewer wants to see."""
+    """What the viewer wants to see.
+
+    Attributes:
+        scenario: Which scenario.
+        variant: Which way to run it.
+        schedule: Name of the scenario's schedule to step by; empty for none.
+        live: Everything is to run by itself.
+    """
 
     scenario: Scenario
     variant: str
+    schedule: str = ""
+    live: bool = False
+
+
+_BY_HAND: Final = "step by step, as you choose"
+_LIVE: Final = "live: everything runs by itself"
+
+
+def orders_of(scenario: Scenario, variant: str) -> dict[str, tuple[str, bool]]:
+    """In which ways a variant can be gone through: in words, the schedule's name, and whether it runs by itself."""
+    plans = {
+        f"step by step: {plan.title}": (name, False)
+        for name, plan in scenario.schedules.items()
+        if not plan.variants or variant in plan.variants
+    }
+    return {_BY_HAND: ("", False), **plans, _LIVE: ("", True)}
 
 
 class Catalogue(App[Choice | None]):
@@ -37,6 +60,7 @@ class Catalogue(App[Choice | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "search", "Search", id="catalogue.search", tooltip="Search in names, titles, and lessons"),
         Binding("v", "variant", "Variant", id="catalogue.variant", tooltip="The next way to run it"),
+        Binding("o", "order", "Order", id="catalogue.order", tooltip="Step by hand, by a schedule, or live"),
         Binding("j", "move(1)", "Down", show=False, id="catalogue.down", tooltip="The next scenario"),
         Binding("k", "move(-1)", "Up", show=False, id="catalogue.up", tooltip="The scenario before"),
         Binding("T", "light", "Dark or light", show=False, id="catalogue.light", tooltip="Dark or light"),
@@ -66,6 +90,7 @@ class Catalogue(App[Choice | None]):
         self.scenarios = {scenario.name: scenario for scenario in scenarios}
         self.message = message
         self.variants = {scenario.name: _runnable(scenario) for scenario in scenarios}
+        self.orders: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         """A line to search, the list, and what the scenario with the cursor is about."""
@@ -118,14 +143,18 @@ class Catalogue(App[Choice | None]):
             text.update("")
             return
         parts: list[str | tuple[str, str]] = [(visible(scenario.title), "bold"), f"\n{visible(scenario.summary)}\n\n"]
-        parts.append(("What one knows afterwards\n", "bold underline"))
-        parts.extend(f"- {visible(line)}\n" for line in scenario.learn)
-        parts.append(("\nWays to run it (v: the next)\n", "bold underline"))
+        parts.append(("Ways to run it (v: the next)\n", "bold underline"))
         for name, variant in scenario.variants.items():
             lacks = missing(scenario, name)
             mark = "> " if name == self.variants[scenario.name] else "  "
             line = f"{mark}{visible(variant.title or name)}" + (f" - not here: {lacks}" if lacks else "")
             parts.append((f"{line}\n", "dim" if lacks else "bold" if mark == "> " else ""))
+        parts.append(("\nIn which order (o: the next)\n", "bold underline"))
+        for words in orders_of(scenario, self.variants[scenario.name]):
+            mine = words == self.order_of(scenario)
+            parts.append((f"{'> ' if mine else '  '}{visible(words)}\n", "bold" if mine else ""))
+        parts.append(("\nWhat one knows afterwards\n", "bold underline"))
+        parts.extend(f"- {visible(line)}\n" for line in scenario.learn)
         parts.append((f"\nEnter runs it: {scenario.minutes} minutes, {len(scenario.story)} steps", "bold"))
         text.update(Content.assemble(*parts))
 
@@ -143,7 +172,8 @@ class Catalogue(App[Choice | None]):
         if lacks:
             self.notify(f"It can't run here: {lacks}", severity="error", markup=False)
         else:
-            self.exit(Choice(scenario, variant))
+            schedule, live = orders_of(scenario, variant)[self.order_of(scenario)]
+            self.exit(Choice(scenario, variant, schedule, live))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Each letter searches."""
@@ -177,6 +207,19 @@ class Catalogue(App[Choice | None]):
             names = list(scenario.variants)
             at = names.index(self.variants[scenario.name])
             self.variants[scenario.name] = names[(at + 1) % len(names)]
+            self._about()
+
+    def order_of(self, scenario: Scenario) -> str:
+        """In which way a scenario is gone through, in words: as chosen, if its variant can be."""
+        words = self.orders.get(scenario.name, _BY_HAND)
+        return words if words in orders_of(scenario, self.variants[scenario.name]) else _BY_HAND
+
+    def action_order(self) -> None:
+        """Choose the next way to go through the scenario with the cursor."""
+        scenario = self.chosen
+        if scenario is not None:
+            names = list(orders_of(scenario, self.variants[scenario.name]))
+            self.orders[scenario.name] = names[(names.index(self.order_of(scenario)) + 1) % len(names)]
             self._about()
 
     def action_light(self) -> None:

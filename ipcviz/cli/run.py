@@ -148,7 +148,8 @@ def catalogue() -> int:
     while (choice := choose_scenario(scenarios, message)) is not None:
         message = ""
         try:
-            _run_scenario(choice.scenario, choice.variant, {}, How(hold=True))
+            how = How(hold=not choice.live)
+            _run_scenario(choice.scenario, choice.variant, {}, how, choice.schedule or None)
         except ScenarioError as error:
             message = error.message
     return 0

@@ -26,6 +26,22 @@ async def test_search_and_start_by_keys():
     assert app.return_value.variant == "py"
 
 
+async def test_the_order_is_chosen_among_those_of_the_variant():
+    app = Catalogue(load_all())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("slash", *"lost wake", "enter", "o")
+        await pilot.pause()
+        assert "> step by step: the wake-up is lost" in str(app.query_one("#text").content)
+        await pilot.press("v", "v")
+        assert app.variants["sleep-race"] == "py-sigsuspend"
+        assert app.order_of(app.chosen) == "step by step, as you choose"
+        await pilot.press("o", "o")
+        assert app.order_of(app.chosen).startswith("live")
+        await pilot.press("o", "o", "enter")
+    assert app.return_value.schedule == "mended"
+    assert not app.return_value.live
+
+
 async def test_nothing_found_starts_nothing():
     app = Catalogue(load_all())
     async with app.run_test(size=(80, 24)) as pilot:
