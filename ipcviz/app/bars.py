@@ -285,8 +285,9 @@ class StatusLine(Bar):
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """On the scrubber: go there, and follow the mouse."""
         start, length = self._track
-        if self.where.shown and length and start <= event.x < start + length:
-            self._dragging = self._dragged = True
+        self._dragged = self.where.shown and start <= event.x < start + length
+        if self._dragged:
+            self._dragging = True
             self._dragged_on = self._track
             self.capture_mouse()
             self._seek(event.x)
