@@ -56,8 +56,10 @@ class FamilyLooks:
 def orphans_of(context: Context, pid: int) -> tuple[Orphan, ...]:
     """The living children of a process that has just ended, with those that the kernel has given them to."""
     found = []
-    for child in context.state.processes.values():
-        if child.parent != pid or child.fate != "alive":
+    # Of all that ever were, only those that live: a build has had thousands.
+    for number in context.processes:
+        child = context.state.processes.get(number)
+        if child is None or child.parent != pid or child.fate != "alive":
             continue
         look = procfs.read_stat(child.pid)
         if look is not None and look.ppid not in (0, pid):
