@@ -28,10 +28,15 @@ def test_what_they_hold_and_who_waits(bench: Bench, programs: Programs, options:
             wait = wait_of(state, facts[name])
             return describe_wait(state, wait) if wait is not None else ""
 
+        def listed_all(state: State) -> bool:
+            watch, epoll = held(state, "watch"), held(state, "epoll")
+            return watch is not None and len(watch.watches) == 1 and epoll is not None and len(epoll.listed) == 7
+
         names = ("counter", "other", "timer", "idle", "signals", "process", "watch", "epoll")
         state = run.until(
             lambda s: (
                 all(held(s, name) for name in names)
+                and listed_all(s)
                 and waits(s, "waiter").startswith("epoll")
                 and waits(s, "sleeper").startswith("read")
             )
