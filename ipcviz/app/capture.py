@@ -35,7 +35,7 @@ def strips_of(app: App[Any]) -> list[Strip]:
 
 def frame_of(app: App[Any]) -> list[str]:
     """The rows of the screen with their colours, the same in whatever environment and terminal we run."""
-    width, height = app.size
+    width, height = app.screen.size
     console = Console(
         width=width,
         height=height,

@@ -53,7 +53,7 @@ class Recording:
         self.path = path
         self._app, self._clock = app, clock
         self._began = clock()
-        self._size = tuple(app.size)
+        self._size = tuple(app.screen.size)
         self._said = 0
         self._chapter_at = -BETWEEN
         self._rests_until = 0.0
@@ -64,7 +64,7 @@ class Recording:
         theme = app.current_theme
         self._writer = CastWriter(
             self._file,
-            *app.size,
+            *self._size,
             title=visible(title),
             look=look_of(theme),
             about={"version": __version__, "theme": theme.name},
@@ -85,14 +85,16 @@ class Recording:
             RecordingError: It could not be written, or it is full; it has been ended.
         """
         now = self._clock()
-        if self._file is None or now < self._rests_until or not all(self._app.size):
+        # The screen's size, for the app has a new one before its screens are laid out for it.
+        size = tuple(self._app.screen.size)
+        if self._file is None or now < self._rests_until or not all(size):
             return
         rows = frame_of(self._app)
         t = self.seconds
         try:
-            if tuple(self._app.size) != self._size:
-                self._size = tuple(self._app.size)
-                self._writer.resize(t, *self._app.size)
+            if size != self._size:
+                self._size = size
+                self._writer.resize(t, *size)
             if self._writer.differs(rows):
                 self._mark(view, t)
                 self._writer.frame(t, rows)

@@ -105,6 +105,8 @@ async def test_another_size(tmp_path):
         made = Recording(app, tmp_path / "x", clock=Clock())
         made.look(None)
         await pilot.resize_terminal(100, 30)
+        while app.screen.size != (100, 30):
+            await pilot.pause()
         made.look(None)
         made.end()
         assert last_screen(tmp_path / "x") == texts_of(app)
