@@ -38,6 +38,7 @@ _IN_TEXT: Final = re.compile(
     r"|/dev/pts/(?P<terminal>[0-9]+)"
     r"|(?P<kind>pipe|socket):\[(?P<inode>[0-9]+)\]"
     r"|(?P<place>/ipcviz-)[a-z0-9_]{8}(?=/|$)"
+    r"|(?P<build>(?<!\S)/\S*?/ipcviz/build/[^\s/]+-[0-9a-f]{24}/)"
 )
 _MOST_REMEMBERED: Final = 50_000
 
@@ -144,6 +145,8 @@ class Names:
             return f"/proc/{self.task(int(found['process']))}"
         if found["terminal"]:
             return f"/dev/pts/{self._number('terminal', found['terminal'])}"
+        if found["build"]:
+            return ""
         if found["place"]:
             return found["place"].removesuffix("-")
         return f"{found['kind']}:[{self._number(found['kind'], found['inode'])}]"

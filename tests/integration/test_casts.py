@@ -18,6 +18,7 @@ from pathlib import Path
 import pyte
 import pytest
 
+from ipcviz.cli.main import main
 from ipcviz.export import check_cast, read_cast
 from ipcviz.export.playing import chapters_of
 from ipcviz.scenario import find
@@ -142,12 +143,19 @@ def test_a_scenario_is_run_for_its_cast(tmp_path):
         (["play", "{cast}"], "there is none"),
     ],
 )
-def test_what_can_not_be_done_is_one_sentence(words, sentence, trace, cast, tmp_path):
-    done = run(*(word.format(trace=trace, cast=cast, tmp=tmp_path) for word in words), stdin=subprocess.DEVNULL)
-    assert done.returncode == 2
-    assert sentence in done.stderr
-    assert done.stderr.startswith("ipcviz: ")
-    assert done.stderr.count("\n") == 1
+def test_what_can_not_be_done_is_one_sentence(words, sentence, trace, cast, tmp_path, monkeypatch, capsys):
+    words = [word.format(trace=trace, cast=cast, tmp=tmp_path) for word in words]
+    monkeypatch.setattr(sys, "argv", ["ipcviz", *words])
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.setattr(os, "isatty", lambda fd: False)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert sentence in said
+    assert said.startswith("ipcviz: ")
+    assert said.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 

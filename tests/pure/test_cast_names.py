@@ -139,6 +139,9 @@ def test_paths():
     assert names.text("/dev/pts/17") == "/dev/pts/1"
     assert names.text("/tmp/ipcviz-a_b1c2d3/work/fifo") == "/tmp/ipcviz/work/fifo"
     assert names.text("/tmp/ipcviz-longer-name/x") == "/tmp/ipcviz-longer-name/x"
+    assert (
+        names.text("/home/me/.cache/ipcviz/build/sleep-race-0123456789abcdef01234567/sleep_pause 1") == "sleep_pause 1"
+    )
     assert names.text("socket:[88]") == "socket:[1]"
     assert names.text("no 4242 here") == "no 4242 here"
 
