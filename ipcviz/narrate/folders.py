@@ -86,7 +86,8 @@ def opening(event: Call, effect: Opened, after: State) -> tuple[str, bool]:
     if effect.mode == "r" and thing.last_writer not in (0, event.pid):
         return f", which {who(after, thing.last_writer)} wrote", False
     if "O_EXCL" in str(event.args.get("flags", "")):
-        return clause(after, event.pid, effect.object.path.rpartition("/")[0] or "/")
+        where, alive = clause(after, event.pid, effect.object.path.rpartition("/")[0] or "/")
+        return (where, True) if alive else ("", False)
     return "", False
 
 

@@ -173,8 +173,10 @@ class NotifierLooks:
 
 def _may_be(info: ObjectInfo, dev: int, ino: int) -> bool:
     """Whether that is an object's inode. Where one inode serves for all, the descriptor's number has to be believed."""
-    if info.ino:
+    if info.ino and ino:
         return info.ino == ino
+    if not ino:
+        return True  # Linux before 4.13 shows no inodes
     return (dev, ino) == anonymous_inode() or info.kind == "pidfd"
 
 

@@ -114,3 +114,11 @@ def test_only_so_many_directories_are_remembered() -> None:
     state = reduce_all([*two(), *shared, *events])
     assert len(state.folders) <= folders.MOST
     assert "/s/q" in state.folders
+
+
+def test_a_lock_file_concerns_those_who_are_there() -> None:
+    state = reduce_all([*two(), opened(11, file("/s/q/x", 6), "w")])
+    lock = opened(10, file("/s/q/lock"), "w", ofd=12, flags="O_WRONLY|O_CREAT|O_EXCL")
+    made = "lpr[10] made /s/q/lock, which did not exist (O_EXCL)"
+    assert told(state, lock) == (f"{made}, in q/, which lpd[11] puts files into: descriptor 3", TURN)
+    assert told(reduce(state, Exited(t=2.0, pid=11)), lock) == (f"{made}: descriptor 3", STEP)
