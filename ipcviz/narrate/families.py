@@ -29,6 +29,10 @@ def grouped(event: Call, effect: Grouped, before: State, after: State) -> Told:
     request = event.args.get("request")
     name = tty_name(effect.tty)
     if request == "TIOCSPGRP":
+        known = before.processes.get(event.pid)
+        if known is not None and known.foreground == effect.foreground:
+            text = f"left the group {effect.foreground} in the foreground of {name}, where it was already"
+            return text, DETAIL, "process", ()
         return f"put the group {effect.foreground} into the foreground of {name}", STEP, "process", ()
     if request == "TIOCSCTTY":
         return f"made {name or 'a terminal'} the controlling terminal of its session", TURN, "process", ()

@@ -61,6 +61,7 @@ def test_children_are_in_their_parents_group_until_they_are_moved() -> None:
     event = call("ioctl", Grouped(pid=10, pgrp=10, session=10, tty=PTS3, foreground=11), request="TIOCSPGRP")
     assert told(state, event) == "sh[10] put the group 11 into the foreground of pts/3"
     state = reduce(state, event)
+    assert told(state, event) == "sh[10] left the group 11 in the foreground of pts/3, where it was already"
     assert group_words(state, state.processes[11]) == (
         "group 11 (leads it, with wc[12]), session 10 (of sh[10]), terminal pts/3 (in the foreground)"
     )
