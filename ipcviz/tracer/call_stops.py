@@ -39,7 +39,7 @@ from ipcviz.tracer.calls import (
     NO_RETURN,
 )
 from ipcviz.tracer.context import Context
-from ipcviz.tracer.decode import Word, decode_arguments, taken, watched
+from ipcviz.tracer.decode import Word, decode_arguments, taken
 from ipcviz.tracer.effects import Effects, Returned
 from ipcviz.tracer.family_looks import AFTER as RARE
 from ipcviz.tracer.moving import Move
@@ -49,6 +49,7 @@ from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS,
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.tasks import Entered, Task
+from ipcviz.tracer.watched import watched
 
 MARKER_PREFIX: Final = "/.ipcviz/step/"
 MARKER_LIMIT: Final = 200

@@ -28,7 +28,7 @@ from ipcviz.model.query import Holder, holders, table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.calls import DATA, KNOWN
 from ipcviz.tracer.context import Context
-from ipcviz.tracer.decode import Word, decode_arguments, watched
+from ipcviz.tracer.decode import Word, decode_arguments
 from ipcviz.tracer.family_looks import FamilyLooks
 from ipcviz.tracer.futex_looks import FutexLooks
 from ipcviz.tracer.lock_looks import LockLooks
@@ -38,6 +38,7 @@ from ipcviz.tracer.notifier_looks import NotifierLooks
 from ipcviz.tracer.semaphore_looks import SemaphoreLooks
 from ipcviz.tracer.table_looks import TableLooks
 from ipcviz.tracer.tasks import Task, TracedProcess
+from ipcviz.tracer.watched import watched
 
 HEAD_BYTES: Final = 64
 """Waiting bytes that are copied of every pipe; more of the one that the viewer looks at."""

@@ -1,0 +1,66 @@
+"""What a thread that sleeps in poll, select or epoll_wait waits for, and for how long at most."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from ipcviz.kernel import memory
+from ipcviz.tracer.decode import Word
+
+_WATCHED: Final = 64
+"""Descriptors of one poll, select or epoll that are read at most."""
+POLLIN: Final = 1
+POLLOUT: Final = 4
+
+
+def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
+    """The descriptors that a sleeping poll or select watches, as `watched`: `3r 5rw`; seconds at most, as `limit`.
+
+    They are read while it sleeps, from its memory, which the kernel has read at the entry. What an epoll set lists is a
+    fact of the set.
+    """
+    found: list[tuple[int, int]] = []
+    if name in ("poll", "ppoll"):
+        data = memory.read(tid, raw[0], 8 * min(raw[1], _WATCHED)) if raw[0] and raw[1] else None
+        found = [
+            (fd, events) for fd, events, _ in struct.iter_unpack("=ihh", (data or b"")[: len(data or b"") // 8 * 8])
+        ]
+    elif name in ("select", "pselect6"):
+        sets = [memory.read(tid, address, 128) or b"" if address else b"" for address in raw[1:3]]
+        for fd in range(min(raw[0] & 0xFFFFFFFF, 1024)):
+            bits = [len(one) > fd // 8 and bool(one[fd // 8] >> fd % 8 & 1) for one in sets]
+            if any(bits):
+                found.append((fd, POLLIN * bits[0] | POLLOUT * bits[1]))
+    shown = [
+        f"{fd}{'r' if events & POLLIN else ''}{'w' if events & POLLOUT else ''}"
+        for fd, events in found[:_WATCHED]
+        if fd >= 0
+    ]
+    limit = _limit(tid, name, raw)
+    return {**({"watched": " ".join(shown)} if shown else {}), **({"limit": limit} if limit else {})}
+
+
+_MILLISECONDS: Final = {"poll": 2, "epoll_wait": 3, "epoll_pwait": 3}
+_TIMES: Final = {"ppoll": (2, 1e9), "select": (4, 1e6), "pselect6": (4, 1e9), "epoll_pwait2": (3, 1e9)}
+
+
+def _limit(tid: int, name: str, raw: tuple[int, ...]) -> str:
+    """How many seconds such a call waits at most; empty if there is no limit."""
+    if name in _MILLISECONDS:
+        limit = _milliseconds(raw[_MILLISECONDS[name]])
+        return f"{limit / 1000:g}" if limit >= 0 else ""
+    if name not in _TIMES:
+        return ""
+    argument, fraction = _TIMES[name]
+    data = memory.read(tid, raw[argument], 16) if raw[argument] else None
+    if data is None or len(data) < 16:
+        return ""
+    seconds, parts = struct.unpack("=qq", data)
+    return f"{seconds + parts / fraction:g}"
+
+
+def _milliseconds(value: int) -> int:
+    """An int of 32 bits; negative for no limit."""
+    value &= 0xFFFFFFFF
+    return value - (1 << 32) if value >> 31 else value
