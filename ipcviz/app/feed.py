@@ -143,6 +143,7 @@ class Feed:
             terminal_version=self.terminal.version,
             behind=self.behind,
             story=(self._story.scenario, self._story.progress) if self._story else None,
+            outcome=self.steps.outcomes.text if self.state.step else "",
         )
         return View(moment, self._holders)
 

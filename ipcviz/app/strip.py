@@ -74,10 +74,12 @@ class StepStrip(Panel, can_focus=False):
     def build(self, view: View, width: int) -> Sequence[Late]:
         """The last step, the schedule, and a row for each thread."""
         width = width or self.app.size.width
-        now = self.steps if not getattr(view, "past", False) else None
-        rows = _head(view.state, now, width)
+        now = self.steps if not view.past else None
+        rows = _head(view, now, width)
         threads = living(view.state)
-        following = now.next_tid(view.state) if now is not None and not view.state.moving else 0
+        following = view.moment.follows
+        if now is not None and not view.state.moving:
+            following = now.next_tid(view.state)
         if now is not None and self.asked is not None and self.asked.verdict:
             lines = wrap(visible(self.asked.verdict), width - 2)
             rows.extend(Row(((f" {line}", "lit"),)) for line in lines[:2])
@@ -125,19 +127,21 @@ def name_of(view: View, thread: Thread) -> str:
     return visible(name if thread.number == 1 else f"{name}/{thread.number}")
 
 
-def _head(state: State, steps: Steps | None, width: int) -> list[Row]:
+def _head(view: View, steps: Steps | None, width: int) -> list[Row]:
     """What became of the last step, and how the schedule stands."""
-    if steps is None:
-        return []
-    outcome = visible(steps.outcomes.text) if state.step else ""
+    state, outcome = view.state, visible(view.moment.outcome)
     if state.moving and not outcome:
         outcome = "..."
-    if not outcome and steps.reason:
+    if not outcome and steps is None:
+        return []
+    if not outcome and steps is not None and steps.reason:
         outcome = f"held: {visible(steps.reason)}"
     chip: Span = (f" step {state.step:,} ", "lit-chip")
     first, *more = wrap(outcome or _HINT, width - len(chip[0]) - 1) or [""]
     rows = [Row((chip, (" ", ""), (first, "chosen" if outcome else "dim")))]
     rows.extend(Row(((" " * (len(chip[0]) + 1), ""), (line, "chosen"))) for line in more[:1])
+    if steps is None:
+        return rows
     slow = f" slow motion, {steps.rate:g} a second (S ends it)" if steps.rate else ""
     if steps.following:
         place, count, text = steps.line(state)

@@ -96,6 +96,14 @@ class Moment(Protocol):
     def story(self) -> tuple[Scenario, Progress] | None:
         """The scenario, and how far its story is; None if it is none."""
 
+    @property
+    def outcome(self) -> str:
+        """In step mode: what became of the last step; empty if there was none."""
+
+    @property
+    def follows(self) -> int:
+        """In step mode, of the past: the thread that went next; 0 for the present, or if none did."""
+
 
 @dataclass(frozen=True)
 class Present:
@@ -115,6 +123,8 @@ class Present:
     terminal_version: int
     behind: int = 0
     story: tuple[Scenario, Progress] | None = None
+    outcome: str = ""
+    follows: int = 0
     past: bool = False
 
 

@@ -263,3 +263,20 @@ async def test_data_is_escaped_once_and_never_markup():
     async with stage(stepped.SteppedSession({90: [op]}, {90: "[b]"})) as s:
         assert r'to write 13 bytes to descriptor 9: "[/foo]\n\x1b[31m\\"' in s.screen_text()
         assert "[b]" in strip(s)
+
+
+async def test_the_past_of_steps_says_what_became_and_who_went_next_and_forward_leads_to_the_next_step():
+    async with stage(stepped.pair()) as s:
+        await steps(s, "n", "n", "2", "2")
+        now = strip(s)
+        await steps(s, "left", "left")
+        rows = strip(s).splitlines()
+        assert "step 2" in rows[0]
+        assert "writer[60] forked reader[61]" in rows[0]
+        assert next(row for row in rows if row.startswith(">")).split()[2] == "reader"
+        await steps(s, "2")
+        assert lets(s) == [60, 60, 61, 61], "in the past nobody is let go"
+        await steps(s, "right", "n")
+        assert strip(s) == now
+        await steps(s, "n")
+        assert lets(s) == [60, 60, 61, 61, 60]

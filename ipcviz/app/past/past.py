@@ -17,10 +17,10 @@ from ipcviz.app.past.tape import Tape
 from ipcviz.app.slots import Slots
 from ipcviz.app.terminal import Terminal
 from ipcviz.app.view import Holders, View
-from ipcviz.events import Event, Output
+from ipcviz.events import Event, Output, Stepped
 from ipcviz.model.moments import is_moment
 from ipcviz.model.state import State
-from ipcviz.narrate import STEP, Sentence
+from ipcviz.narrate import STEP, Outcomes, Sentence, narrate
 from ipcviz.scenario import Progress, Scenario
 
 _CHANGES: Final = 1024
@@ -57,9 +57,11 @@ class PastMoment:
         self._known_page = -(-known // PAGE)
         stop = max(past.moments.before(n) if since is None else min(since, n), self._known_page * PAGE if known else 0)
         self.fresh = pages.state_at(stop).t if stop else -1.0
-        changes = Changes()
+        changes, outcomes = Changes(), Outcomes(narrate)
         for event, before, after in pages.walk(max(stop, n - _CHANGES), n):
             changes.take(event, before, after)
+            outcomes.feed(event, before, after)
+        self.outcome = outcomes.text if self.state.step else ""
         self.lit = frozenset(changes.lit)
         self.ghosts: Mapping[tuple[int, int], Ghost] = MappingProxyType(changes.ghosts)
         self.slots: Mapping[int, int] = MappingProxyType(Slots.of(self.state.processes).given)
@@ -98,6 +100,14 @@ class PastMoment:
     def log_end(self) -> int:
         """Number of the entry after the last one."""
         return self.log.end
+
+    @cached_property
+    def follows(self) -> int:
+        """In step mode: the thread that went next; 0 if none did."""
+        if not self.state.stepping:
+            return 0
+        events = self._past.tape.events(self.n + 1, min(self.n + PAGE, self._past.pages.last))
+        return next((event.tid for event in events if isinstance(event, Stepped)), 0)
 
     @cached_property
     def terminal(self) -> Terminal:
