@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, Literal, NamedTuple
 
 from ipcviz.events import FileLock
@@ -36,11 +36,19 @@ class Lock(NamedTuple):
     end: int | None
 
 
-def parse_locks(raw: bytes) -> tuple[Lock, ...]:
-    """Parse /proc/locks: waiters are the lines with `->`."""
+def parse_locks(raw: bytes, files: Collection[tuple[int, int]] | None = None) -> tuple[Lock, ...]:
+    """Parse /proc/locks: waiters are the lines with `->`.
+
+    Args:
+        raw: The file.
+        files: (device, inode) of those whose locks are wanted; None for all. There can be thousands of others.
+    """
     found = []
+    wanted = None if files is None else {_place_of(dev, ino) for dev, ino in files}
     for line in raw.splitlines():
         words = line.split()
+        if wanted is not None and (len(words) < 3 or words[-3] not in wanted):
+            continue
         waits = len(words) > 1 and words[1] == b"->"
         if waits:
             del words[1]
@@ -63,9 +71,19 @@ def parse_locks(raw: bytes) -> tuple[Lock, ...]:
     return tuple(found)
 
 
+def _place_of(dev: int, ino: int) -> bytes:
+    """A file as /proc/locks writes it (lock_get_status in fs/locks.c)."""
+    return b"%02x:%02x:%d" % (os.major(dev), os.minor(dev), ino)
+
+
+def read_raw() -> bytes:
+    """/proc/locks as it is; empty if it can't be read."""
+    return procfs.read_bytes("/proc/locks", whole=True) or b""
+
+
 def read_locks() -> tuple[Lock, ...]:
     """All file locks that the kernel shows: held ones and those waited for."""
-    return parse_locks(procfs.read_bytes("/proc/locks", whole=True) or b"")
+    return parse_locks(read_raw())
 
 
 _KINDS: Final[dict[str, Literal["flock", "posix", "ofd", "lease"]]] = {
@@ -100,7 +118,7 @@ def locks_on(dev: int, ino: int, every: Iterable[Lock], rows: Iterable[tuple[int
     Args:
         dev: The file's device.
         ino: Its inode.
-        every: What `read_locks` gave.
+        every: What `parse_locks` gave.
         rows: (pid, descriptor, open file description) of those that have the file open.
 
     Returns:

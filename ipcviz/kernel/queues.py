@@ -141,8 +141,8 @@ def copy_messages(msqid: int, count: int, limit: int) -> tuple[Message, ...]:
         size = _msgrcv(msqid, room, _LARGEST_COPY, index, IPC_NOWAIT | MSG_COPY | MSG_NOERROR)
         if size < 0:
             break
-        kind = int.from_bytes(room.raw[:8], "little", signed=True)
-        found.append(Message(type=kind, size=size, head=room.raw[8 : 8 + min(size, limit)]))
+        raw = ctypes.string_at(room, 8 + min(size, limit))
+        found.append(Message(type=int.from_bytes(raw[:8], "little", signed=True), size=size, head=raw[8:]))
     return tuple(found)
 
 

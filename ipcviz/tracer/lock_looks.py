@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ipcviz.events import AnyEffect, Closed, Duplicated, FileLock, Locks, ObjectLocks
+from ipcviz.events import AnyEffect, Closed, Duplicated, FileLock, Locks, ObjectLocks, Trouble
 from ipcviz.kernel import locks, procfs
 from ipcviz.model.locks import lock_holders
 from ipcviz.model.query import Holder, holders, object_behind
@@ -18,6 +18,13 @@ _LOCKABLE: Final = frozenset(
 )
 
 
+MOST: Final = 200
+"""Locks of one file that are told."""
+
+COSTLY: Final = 100_000
+"""Bytes of /proc/locks: if there are more, from some 1,500 locks on this machine, they are read with samples alone."""
+
+
 class LockLooks:
     """Reads /proc/locks for the files that watched processes have open.
 
@@ -27,21 +34,21 @@ class LockLooks:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._too_many: set[str] = set()
+        self._costly = False
 
     def changed(self, held: dict[str, tuple[Holder, ...]]) -> tuple[ObjectLocks, ...]:
         """The files whose locks are not what the state has, out of all that are open or had locks."""
         state = self._context.state
-        every = locks.read_locks()
+        every = self._read(state, {*state.locks, *held})
         marks = {(lock.dev, lock.ino) for lock in every}
         if not marks and not state.locks:
             return ()
         found = []
         for key in {*state.locks, *held}:
-            thing = state.objects.get(key)
-            if thing is None or thing.info.kind not in _LOCKABLE:
-                continue
-            if key in state.locks or (thing.info.dev, thing.info.ino) in marks:
-                now = self._on(state, key, every, held.get(key, ()))
+            place = _place(state, key)
+            if place is not None and (key in state.locks or place in marks):
+                now = self._look(state, key, every, held.get(key, ()))
                 if now != state.locks.get(key, ()):
                     found.append(ObjectLocks(object=key, locks=now))
         return tuple(sorted(found, key=lambda one: one.object))
@@ -49,11 +56,12 @@ class LockLooks:
     def now(self, keys: Iterable[str]) -> tuple[ObjectLocks, ...]:
         """The same for some files alone."""
         state = self._context.state
+        keys = tuple(keys)
         held = holders(state)
-        every = locks.read_locks()
+        every = self._read(state, keys)
         found = []
         for key in keys:
-            now = self._on(state, key, every, held.get(key, ()))
+            now = self._look(state, key, every, held.get(key, ()))
             if now != state.locks.get(key, ()):
                 found.append(ObjectLocks(object=key, locks=now))
         return tuple(found)
@@ -69,6 +77,8 @@ class LockLooks:
             made: Its effects so far: closing a descriptor can lose locks.
         """
         state = self._context.state
+        if self._costly:
+            return []  # the next sample looks
         keys = set()
         if key and (name == "flock" or (name == "fcntl" and raw[1] in LOCK_COMMANDS)):
             keys.add(key)
@@ -79,6 +89,32 @@ class LockLooks:
                     if thing is not None and thing.info.key in state.locks:
                         keys.add(thing.info.key)
         return [Locks(object=one.object, locks=one.locks) for one in self.now(sorted(keys))] if keys else []
+
+    def _read(self, state: State, keys: Iterable[str]) -> tuple[locks.Lock, ...]:
+        """The locks on some objects, those that are files."""
+        places = {place for key in keys if (place := _place(state, key)) is not None}
+        raw = locks.read_raw() if places else b""
+        self._costly = len(raw) > COSTLY
+        return locks.parse_locks(raw, places)
+
+    def _look(
+        self, state: State, key: str, every: tuple[locks.Lock, ...], rows: tuple[Holder, ...]
+    ) -> tuple[FileLock, ...]:
+        """The locks on one file, not more than so many; said once of each that has more."""
+        place = _place(state, key)
+        found = tuple(lock for lock in every if (lock.dev, lock.ino) == place)
+        if len(found) <= MOST:
+            self._too_many.discard(key)
+            return self._on(state, key, found, rows)
+        if key not in self._too_many:
+            self._too_many.add(key)
+            message = (
+                f"{state.objects[key].info.path} has {len(found):,} locks: {MOST} of them are shown,"
+                " without the descriptors that have them."
+            )
+            t, n = self._context.stamp()
+            self._context.emit(Trouble(t=t, n=n, message=message))
+        return self._on(state, key, found[:MOST], ())
 
     @staticmethod
     def _on(state: State, key: str, every: tuple[locks.Lock, ...], rows: tuple[Holder, ...]) -> tuple[FileLock, ...]:
@@ -93,6 +129,12 @@ class LockLooks:
         going = {_what(lock) for lock in ending}
         left = (lock for lock in now if lock.ofd or lock.waits or _what(lock) not in going)
         return (*ending, *left)
+
+
+def _place(state: State, key: str) -> tuple[int, int] | None:
+    """Device and inode of an object that can have locks; None of others."""
+    thing = state.objects.get(key)
+    return (thing.info.dev, thing.info.ino) if thing is not None and thing.info.kind in _LOCKABLE else None
 
 
 def _what(lock: FileLock) -> tuple[str, int, int, int]:

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 
 import pytest
 
-from ipcviz.events import Call, Exited, FileLock, Forked, Futex, Locks, ObjectInfo, Opened, Sample, Started, Waiting
+from ipcviz.events import (
+    Call,
+    Event,
+    Exited,
+    FileLock,
+    Forked,
+    Futex,
+    Locks,
+    ObjectInfo,
+    Opened,
+    Sample,
+    Started,
+    Trouble,
+    Waiting,
+)
 from ipcviz.kernel import futexes, locks, procfs
+from ipcviz.kernel.arch import X86_64
 from ipcviz.kernel.futexes import decode_barrier, decode_rwlock
-from ipcviz.model.query import describe_wait, wait_of
+from ipcviz.model.query import describe_wait, holders, wait_of
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
-from ipcviz.tracer.lock_looks import LockLooks
+from ipcviz.tracer.calls import F_SETLK
+from ipcviz.tracer.config import LaunchConfig
+from ipcviz.tracer.context import Context
+from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.lock_looks import MOST, LockLooks
 
 FILE = ObjectInfo(key="8:5", kind="file", path="/s/f", dev=8, ino=5)
 HELD = FileLock(kind="flock", mode="w", pid=10, ofd=4)
@@ -39,6 +59,42 @@ def test_no_lock_outlives_the_last_that_had_it(lock: FileLock) -> None:
 def test_a_lock_stays_with_who_has_its_description() -> None:
     state = reduce(locked(HELD), Forked(t=2.5, pid=11, parent=10, name="heir"))
     assert reduce(state, Exited(t=3.0, pid=10)).locks[FILE.key] == (HELD,)
+
+
+THOUSANDS: bytes = b"".join(
+    b"%d: POSIX  ADVISORY  WRITE %d 00:08:%d %d %d\n" % (i, 10 + i % 2, 5 + i % 3, i, i) for i in range(6000)
+)
+
+
+def test_only_the_locks_of_the_files_asked_for_are_parsed() -> None:
+    found = locks.parse_locks(THOUSANDS + b"6001: -> FLOCK  ADVISORY  WRITE 12 00:08:5 0 EOF\n", {(8, 5)})
+    assert len(found) == 2001
+    assert {(lock.dev, lock.ino) for lock in found} == {(8, 5)}
+    assert found[-1].waits
+    assert found == tuple(lock for lock in locks.parse_locks(THOUSANDS) if lock.ino == 5) + found[-1:]
+
+
+def test_of_thousands_of_locks_some_are_told_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        context = Context(X86_64, LaunchConfig(argv=("a",)), Emitter(ours))
+        for event in (Started(t=0.0), Forked(t=0.0, pid=10, parent=1, how="launched", name="a")):
+            context.emit(event)
+        opened = Opened(fd=3, ofd=4, object=FILE, mode="rw")
+        context.emit(Call(t=1.0, pid=10, tid=10, name="openat", ret=3, effects=(opened,)))
+        looks = LockLooks(context)
+        said: list[Event] = []
+        monkeypatch.setattr(context, "emit", said.append)
+        monkeypatch.setattr(procfs, "read_bytes", lambda path, whole=False: THOUSANDS)
+        monkeypatch.setattr(procfs, "read_fdinfo", lambda pid, fd: pytest.fail("it costs as much as /proc/locks"))
+        monkeypatch.setattr(procfs, "read_fd_numbers", lambda pid: (3,))
+        for _ in range(2):
+            (found,) = looks.changed(holders(context.state))
+            assert (found.object, len(found.locks)) == (FILE.key, MOST)
+            assert found.locks[0] == FileLock(kind="posix", mode="w", pid=10, start=0, end=0)
+        assert [e.message[:23] for e in said if isinstance(e, Trouble)] == ["/s/f has 2,000 locks: 2"]
+        # With so many of them a call does not look by itself.
+        assert looks.effects(10, "fcntl", (3, F_SETLK, 0, 0, 0, 0), FILE.key, ()) == []
 
 
 @pytest.mark.parametrize("fds", [None, ()])
