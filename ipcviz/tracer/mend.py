@@ -89,6 +89,20 @@ def finish(tid: int, arch: Arch, entered: Entered, info: ptrace.SyscallInfo) -> 
     return total
 
 
+def cut(tid: int, arch: Arch, entered: Entered) -> None:
+    """At a stop inside a write that was continued, which nobody will finish: let it return with what it has written."""
+    registers = ptrace.get_registers(tid, arch)
+    if registers is None:
+        return
+    number, result = _signed(registers[arch.original]), _signed(registers[arch.result])
+    if arch.original != arch.number and number == entered.number:
+        registers[arch.arguments[1]] = entered.raw[1]
+        registers[arch.arguments[2]] = entered.raw[2]
+        # Below zero: the kernel would have started it again, and nothing of this part was written.
+        registers[arch.result] = entered.carried + max(result, 0)
+        ptrace.set_registers(tid, arch, registers)
+
+
 def _another_comes(task: Task, action: Callable[[int], str]) -> bool:
     """Whether a further signal that the process does not ignore is about to be delivered: then EINTR is right."""
     status = procfs.read_status(task.process.pid, task.tid)

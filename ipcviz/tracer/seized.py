@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 import time
+from collections.abc import Callable
 from typing import Final
 
 from ipcviz.events import Finished
@@ -34,6 +35,9 @@ WHY: Final = "threads that sleep in a call are left there until they come out of
 RESTARTED: Final = frozenset({"wait4", "waitid", "futex", "poll", "restart_syscall"})
 """Calls that the kernel starts again, as they were, after PTRACE_INTERRUPT (ERESTARTSYS and its like; signal(7)).
 read(2) of a pipe is one too, since it sleeps only while nothing has moved."""
+
+LETTING_GO_SECONDS: Final = 0.5
+"""How long threads are given, at the end, to come out of what ipcviz has brought them into."""
 
 PARTIAL: Final = frozenset(
     {
@@ -67,6 +71,7 @@ class SeizedEngine(Engine):
         self._config = config
         self._tables = Tables(self._context, self.sampler)
         self._patience = 0
+        self._leaving = False
 
     def begin(self) -> None:
         """Seize every thread. Raises AttachError if one can't be, or if nothing is left to be watched."""
@@ -201,7 +206,11 @@ class SeizedEngine(Engine):
         return name in RESTARTED
 
     def _event_stop(self, task: Task, signo: int) -> None:
-        if signo == ptrace.SIGTRAP and task.asked:
+        continued = self._continued(task) if self._leaving else None
+        if signo == ptrace.SIGTRAP and task.asked and continued is not None:
+            task.asked, task.entered, task.interrupted = False, None, None
+            mend.cut(task.tid, self._context.arch, continued)
+        elif signo == ptrace.SIGTRAP and task.asked:
             task.asked = False
             self._goes_on_inside(task)
             # It ran when it was asked, and may have begun to sleep in another call just then: let it make that again.
@@ -236,6 +245,33 @@ class SeizedEngine(Engine):
         super()._executed(task, former)
 
     # The end.
+
+    def see_through(self, reap: Callable[[], None]) -> None:
+        """Before threads are let go of: end what was begun with them and would be felt if nobody ended it.
+
+        One that was asked to stop would see EINTR, and one in a write that is made again for its rest would see only
+        that rest. A write that takes too long is cut short, with all that it has written: as by a signal.
+
+        Args:
+            reap: Handles every stop that there is.
+        """
+        until = time.monotonic() + LETTING_GO_SECONDS
+        while any(task.asked or self._continued(task) for task in self._context.tasks.values()):
+            reap()
+            now = time.monotonic()
+            if now > until + LETTING_GO_SECONDS:
+                return
+            if now > until:
+                for task in self._context.tasks.values():
+                    if not task.asked and self._continued(task):
+                        task.asked = self._leaving = ptrace.interrupt(task.tid)
+            time.sleep(0.001)
+
+    @staticmethod
+    def _continued(task: Task) -> Entered | None:
+        """The write that a thread makes again for its rest, if it is inside one."""
+        entered = task.entered or (task.interrupted[0] if task.interrupted is not None else None)
+        return entered if entered is not None and entered.carried else None
 
     def finish(self) -> None:
         """The last event: nothing is watched any more."""

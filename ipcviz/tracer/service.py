@@ -404,8 +404,11 @@ class Service:
             emitter.emit(Trouble(t=emitter.now(), n=emitter.next_number, message=self._trouble, fatal=True))
             emitter.emit(Finished(t=emitter.now(), n=emitter.next_number, code=2))
         elif isinstance(self._engine, SeizedEngine | Watcher):
-            self._reap(self._engine)
-            self._engine.finish()
+            engine = self._engine
+            self._reap(engine)
+            if isinstance(engine, SeizedEngine):
+                engine.see_through(lambda: self._reap(engine))
+            engine.finish()
         elif self._engine is not None:
             self._engine.all_gone()
         with contextlib.suppress(OSError):
