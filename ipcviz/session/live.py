@@ -93,8 +93,12 @@ class LiveSession:
         self._reader.start()
 
     def _in_tracer(self) -> None:
-        """In the tracer's process before it begins: if we are killed, so is it, and with it what it launched."""
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        """In the tracer's process before it begins: if we are killed, so is it, and with it what it launched.
+
+        What was attached to runs on, and must be let go of with care: then the tracer is told to end.
+        """
+        attached = isinstance(self._config, AttachConfig)
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM if attached else signal.SIGKILL)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def _read(self) -> None:

@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from ipcviz.events import Entered, Level
-from ipcviz.model.directions import NOWHERE, Directions, directions, untouched_asleep
+from ipcviz.model.directions import NOWHERE, READS, WRITES, Directions, directions, untouched_asleep
 from ipcviz.model.state import State
 
 LOOKS: Final = 8
 """How many threads are looked at, or have their returns taken first, when another one's call begins or returns."""
+
+_BY_OBJECT: Final = (READS | WRITES) - {"vmsplice"}
+"""Calls whose directions follow from the object behind their descriptor alone."""
 
 
 @dataclass(slots=True, eq=False)
@@ -92,10 +95,22 @@ class Moving:
         self._balance: dict[str, int] = {}
         self._written: dict[str, float] = {}
         self._touched: set[str] = set()
+        self._asked_of: State | None = None
+        self._answers: dict[tuple[str, str], Directions] = {}
+        """What `prepare` found in that state."""
 
     def prepare(self, pid: int, name: str, args: dict[str, int | str], key: str) -> Directions:
         """From and into which channels a call that is about to be let in moves bytes."""
-        return directions(self._state(), pid, name, args, key)
+        state = self._state()
+        if name not in _BY_OBJECT:
+            return directions(state, pid, name, args, key)
+        if state is not self._asked_of:
+            self._asked_of = state
+            self._answers.clear()
+        ends = self._answers.get((name, key))
+        if ends is None:
+            ends = self._answers[name, key] = directions(state, pid, name, args, key)
+        return ends
 
     def siblings(self, ends: Directions) -> list[int]:
         """Threads inside calls whose order with one that is about to be let in matters."""
