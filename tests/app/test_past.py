@@ -16,6 +16,7 @@ from ipcviz.app.past import NotKept, Past, Tape
 from ipcviz.app.past import tape as tape_module
 from ipcviz.app.replay import Replay
 from ipcviz.app.slots import Slots
+from ipcviz.app.strip import StepStrip
 from ipcviz.events import Exited, Finished, Forked, Hold, Level, Output, ProcessSample, Sample
 from ipcviz.model.moments import is_moment
 from ipcviz.model.reduce import reduce, reduce_all
@@ -323,8 +324,14 @@ async def test_what_changed_is_marked_at_each_moment():
         assert "wrote" in marked(s)
         assert "read 6 bytes" not in marked(s)
         assert ("object", fakes.PIPE.key) in s.app.live.view.lit
+        assert "wrote 6 bytes" in s.text(StepStrip)
+        assert " step 2 " in s.text(StepStrip)
         await s.press("left", "left")
         assert ("object", fakes.PIPE.key) not in s.app.live.view.lit
+        sent = list(s.session.commands)
+        await s.press("1", "2")
+        assert s.session.commands == sent, "digits only select in the past"
+        assert s.app.live.view.pid == 52
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (40, 10)])

@@ -206,7 +206,8 @@ class LiveScreen(MomentsScreen):
         if view.state.stepping is not self._stepping:
             self._stepping = view.state.stepping
             self.refresh_bindings()
-        self.reveal(view)
+        if not view.past:
+            self.reveal(view)
         with self.app.batch_update():
             for panel in self.query(Panel):
                 panel.show_view(view)
