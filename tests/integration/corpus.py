@@ -62,6 +62,14 @@ SHELL = (
     Entry("killed_by_term", "kill -TERM $$"),
     Entry("killed_by_kill", "kill -KILL $$", full=True),
     Entry("killed_by_pipe", "kill -PIPE $$"),
+    Entry(
+        "terminal_job_control",
+        "exec 2>/dev/null; set -m; sleep 0.05 | cat; (exit 3); echo $?; [ -t 0 ] || exit 0; cat & p=$!; "
+        'for i in 1 2 3 4 5 6 7 8 9; do sleep 0.1; [ -n "$(jobs -s)" ] && break; done; jobs -s | grep -c cat; '
+        "kill -KILL $p; while kill -0 $p; do sleep 0.01; done; { sleep 0.1; echo late; } & fg %% >/dev/null; echo $?",
+        "bash",
+        pty=True,
+    ),
     Entry("job_control", "set -m; sleep 30 & kill -STOP %1; kill -CONT %1; kill %1; wait %1; echo $?", "bash"),
     Entry(
         "job_stop_and_resume",
