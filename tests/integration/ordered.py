@@ -235,6 +235,13 @@ class Ordered:
                 self.heard[event.pid] += 1
             self.state = reduce(self.state, event)
 
+    def catch_up(self) -> None:
+        """Wait until the stream has told of all answers."""
+        deadline = time.monotonic() + PATIENCE
+        while any(self.heard[w.pid] != w.answers for w in self.workers.values()):
+            assert time.monotonic() < deadline
+            self.wait(0.05)
+
     def wait(self, seconds: float) -> None:
         """Wait a moment for more to come, and take it in."""
         self._session.wait(seconds)
