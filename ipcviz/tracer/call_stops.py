@@ -114,18 +114,8 @@ class CallStops:
         if entered.ends is not NOWHERE:
             self._take_returns(self._moving.siblings(entered.ends))
             entered.began = self._context.emitter.now()
-            self._moving.begin(
-                Move(
-                    pid=task.process.pid,
-                    tid=task.tid,
-                    name=entered.name,
-                    args=entered.args,
-                    object=entered.object,
-                    data=entered.data,
-                    began=entered.began,
-                    ends=entered.ends,
-                )
-            )
+            pid, tid, name, key = task.process.pid, task.tid, entered.name, entered.object
+            self._moving.begin(Move(pid, tid, name, entered.args, key, entered.data, entered.began, entered.ends))
 
     def at_mark(self, task: Task) -> None:
         """A thread stands at the entry of a marked call."""

@@ -114,8 +114,8 @@ class Moving:
 
     def siblings(self, ends: Directions) -> list[int]:
         """Threads inside calls whose order with one that is about to be let in matters."""
-        found = [*self._readers.get(ends.source, ()), *self._writers.get(ends.target, ())]
-        return found[:LOOKS]
+        readers, writers = self._readers.get(ends.source), self._writers.get(ends.target)
+        return [*(readers or ()), *(writers or ())][:LOOKS] if readers or writers else []
 
     def writes_before(self, tid: int, moved: int) -> list[int]:
         """Threads inside writes that the bytes which a thread's read took may have come from."""
@@ -167,23 +167,20 @@ class Moving:
             self._balance[source] = self._balance.get(source, 0) - moved
             self._touched.add(source)
         if target and moved:
-            self._look(self._writers.get(target, {}).values())
+            if target in self._writers:
+                self._look(self._writers[target].values())
             self._balance[target] = self._balance.get(target, 0) + moved
             self._written[target] = t
             self._touched.add(target)
         return move.slept
 
     def _before_read(self, key: str, moved: int, t: float) -> None:
-        for other in list(self._readers.get(key, {}).values())[:LOOKS]:
-            untouched = other.untouched and self._asleep(other.pid, other.tid)
+        for i, other in enumerate(self._readers.get(key, {}).values()):
+            untouched = i < LOOKS and other.untouched and self._asleep(other.pid, other.tid)
             if untouched:
                 other.slept = self._now()
             if untouched == other.said:
                 other.said = not untouched
-                self._tell(other, t)
-        for other in list(self._readers.get(key, {}).values())[LOOKS:]:
-            if not other.said:
-                other.said = True
                 self._tell(other, t)
         for i, other in enumerate(self._in_doubt(key, moved)):
             if i < LOOKS and other.untouched and self._asleep(other.pid, other.tid):
