@@ -53,6 +53,8 @@ class Feed:
         """Events that wait to be taken in because a frame's time was up."""
         self.recorder = recorder
         self.past = Past(Tape(recorder), scenario)
+        self._own = self.state
+        """The same state with the processes' own names, which their children inherit."""
         self.by_role = False
         """Whether processes are called by their roles in the scenario, where they have one."""
         self.troubles: list[Trouble] = []
@@ -153,12 +155,13 @@ class Feed:
 
     def _take(self, event: Event) -> None:
         before = self.state
-        after = reduce(before, event)
+        after = reduce(self._own, event)
         if self._story is not None:
             self._story.feed(event, before, after)
             after = named(after, self.past.tell(after.n, self._story.progress))
-            if self.by_role:
-                after = called_by_role(after, self._story.progress.cast.roles)
+        self._own = after
+        if self._story is not None and self.by_role:
+            after = called_by_role(after, self._story.progress.cast.roles)
         self.state = after
         cast = self._story.progress.cast if self._story is not None else None
         names = Names(roles=cast.roles, labels=cast.labels) if cast is not None else NO_NAMES

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 LEAST: Final = (40, 10)
 MOST: Final = (400, 120)
+PATIENCE: Final = 10.0
+"""Seconds without any news after which a run is taken for stuck: nobody is there who could end its waits."""
 
 
 @click.command()
@@ -165,7 +167,7 @@ def _run(fresh: Fresh, path: str) -> None:
         }
         writer = TraceWriter(path, meta=meta, sources=sources_of(scenario))
         session = LiveSession(LaunchConfig(argv=launch.argv, cwd=launch.cwd, terminal=True, hold=not fresh.live))
-        driver = Driver(session, order, Story(scenario))
+        driver = Driver(session, order, Story(scenario), patience=PATIENCE)
         try:
             session.start()
             while not session.finished and not (driver.over and living(driver.state)):
@@ -180,7 +182,9 @@ def _run(fresh: Fresh, path: str) -> None:
             writer.close()
     if writer.trouble:
         raise TraceError(f"The run can't be kept, so there is nothing to show: {writer.trouble}.")
-    if driver.departed:
+    if driver.departed and order is TURNS:
+        click.echo(f"ipcviz: Nobody went on any more, for {PATIENCE:g} seconds: the cast ends there.", err=True)
+    elif driver.departed:
         click.echo(f"ipcviz: {driver.departed} The cast shows what was done until then.", err=True)
 
 

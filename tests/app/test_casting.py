@@ -12,7 +12,7 @@ import pytest
 from ipcviz.app import casting
 from ipcviz.app.capture import texts_of
 from ipcviz.app.casting import Step, Wanted, choose, make_cast, steps_of
-from ipcviz.events import Call
+from ipcviz.events import Call, Exited, Finished, Forked
 from ipcviz.export import Cast, read_cast
 from ipcviz.scenario import find
 from tests import fakes
@@ -99,6 +99,15 @@ def test_roles_and_numbers_by_birth_stand_for_what_the_kernel_says(tmp_path):
     labels = [event.data for event in read_cast(path).events if event.code == "m"]
     assert labels[0].endswith("was launched")
     assert any(label.startswith("sleeper[") for label in labels)
+
+
+def test_a_child_does_not_inherit_its_parents_role(tmp_path):
+    events = [event for event in fakes.sleep_race() if not isinstance(event, Finished | Exited)]
+    pid = next(event.pid for event in events if isinstance(event, Forked))
+    events.append(Forked(t=9.0, n=len(events) + 1, pid=pid + 7, parent=pid, by=pid))
+    _, path = made(tmp_path, events, Wanted(first=len(steps_of(events))), SCENARIO)
+    (label,) = [event.data for event in read_cast(path).events if event.code == "m"]
+    assert label == "sleeper[1] forked sleep2[3]"
 
 
 def test_the_same_events_make_the_same_bytes_and_time_is_no_part_of_it(tmp_path, monkeypatch):
