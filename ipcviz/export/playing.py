@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
@@ -99,6 +100,7 @@ class Tape:
     def __init__(self, cast: Cast) -> None:
         self.cast = cast
         self.chapters = chapters_of(cast)
+        self._ends = [chapter.end for chapter in self.chapters]
         opening = bool(self.chapters) and cast.events[self.chapters[0].first].code != "m"
         self.first = 0 if opening and any(event.code == "m" for event in cast.events) else 1
         self.place = 0
@@ -107,7 +109,7 @@ class Tape:
     @property
     def chapter(self) -> int:
         """Place of the chapter that is shown, from 0."""
-        return next((n for n, chapter in enumerate(self.chapters) if self.place <= chapter.end), 0)
+        return min(bisect_left(self._ends, self.place), max(0, len(self._ends) - 1))
 
     @property
     def at_end(self) -> bool:
