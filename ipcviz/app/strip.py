@@ -60,7 +60,7 @@ class StepStrip(Panel, can_focus=False):
     def show_view(self, view: View) -> None:
         """Take a new view; there is only something to see in step mode."""
         self.view = view
-        self.set_class(view.state.stepping and not view.state.finished, "-on")
+        self.set_class(view.state.stepping, "-on")
         if self.has_class("-on"):
             self.rebuild()
 

@@ -87,7 +87,8 @@ def trace(
     if output == "-" and not jsonl:
         raise click.UsageError("A trace is a database and can't go to standard output: add --jsonl, or name a file.")
     try:
-        scenario = None if context.meta[AFTER_DASHES] else scenario_named(command)
+        named = not context.meta[AFTER_DASHES]
+        scenario = scenario_named(command, sure=bool(schedule or variant or settings)) if named else None
         if scenario is None and (variant or settings):
             raise click.UsageError("--variant and --set are for scenarios, not for a command.")
         order, plan = read_schedule(schedule, scenario) if schedule else (TURNS, None)

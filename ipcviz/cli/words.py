@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from typing import Final
 
@@ -23,13 +24,23 @@ class AfterDashes(click.Command):
         return super().parse_args(ctx, args)
 
 
-def scenario_named(words: tuple[str, ...]) -> Scenario | None:
-    """The scenario that a single word names; None if it names none, and so may be a command."""
+def scenario_named(words: tuple[str, ...], *, sure: bool = False) -> Scenario | None:
+    """The scenario that a single word names; None if it names none, and so may be a command.
+
+    Args:
+        words: What was given without dashes before it.
+        sure: It is meant as a scenario: what else was given is for those, as a rule.
+
+    Raises:
+        ScenarioError: It can only be meant as a scenario, and is none.
+    """
     if len(words) != 1:
         return None
     try:
         return find(words[0])
     except ScenarioError:
+        if sure and shutil.which(words[0]) is None:
+            raise
         return None
 
 

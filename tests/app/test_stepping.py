@@ -280,3 +280,12 @@ async def test_the_past_of_steps_says_what_became_and_who_went_next_and_forward_
         assert strip(s) == now
         await steps(s, "n")
         assert lets(s) == [60, 60, 61, 61, 60]
+
+
+async def test_the_last_step_stays_on_the_screen():
+    async with stage(stepped.sleeper()) as s:
+        s.session.programs[70][1:2] = []
+        await steps(s, "n", "n")
+        assert s.app.feed.state.finished
+        assert "sleeper[70] exited with status 0" in s.screen_text()
+        assert strip(s).splitlines()[0].startswith(" step 2 ")

@@ -101,6 +101,9 @@ def test_the_command_line_steps_saves_and_repeats(tmp_path, monkeypatch):
     assert "1.1 write" in text
     again = ipcviz("trace", "--schedule", "s", "-o", "t2", "--", "sh", "-c", "seq 3 | wc -l; exit 3", cwd=tmp_path)
     assert (again.returncode, again.stdout.strip(), again.stderr) == (3, "3", "")
+    typo = ipcviz("trace", "--schedule", "lost", "-o", "t3", "sleep-rac", cwd=tmp_path)
+    assert (typo.returncode, typo.stdout) == (2, "")
+    assert "no scenario 'sleep-rac'" in typo.stderr
     (tmp_path / "s").write_text("1 to exit_group\n1 read\n")
     other = ipcviz("trace", "--schedule", "s", "-o", "t3", "--", "true", cwd=tmp_path)
     assert (other.returncode, other.stderr) == (2, "ipcviz: Line 2 wants 1 to read, but it stands before exit_group.\n")

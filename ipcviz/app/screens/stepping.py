@@ -75,10 +75,6 @@ class SteppingScreen(Screen[None]):
 
     # Stepping.
 
-    def action_step_next(self) -> None:
-        """The next step."""
-        self.step_next()
-
     def step_next(self) -> None:
         """The next step in step mode; a live run has to be held first."""
         if self.nobody_there() or self._is_over():
@@ -98,7 +94,7 @@ class SteppingScreen(Screen[None]):
     def action_hold_or_next(self) -> None:
         """Hold everything that runs; in step mode, the next step."""
         if self.now.stepping:
-            self.action_step_next()
+            self.step_next()
         else:
             self.action_hold()
 
@@ -106,8 +102,8 @@ class SteppingScreen(Screen[None]):
         """Holding is for a live run, running on for a held one; only what works is in the footer."""
         if action == "hold":
             return not (self.kept or self._attached or self.now.stepping or self.now.finished)
-        if action in ("run_on", "step_next"):
-            return not self.kept and self.now.stepping
+        if action == "run_on":
+            return not self.kept and self.now.stepping and not self.now.finished
         return True
 
     def advance(self, pid: int) -> None:
