@@ -27,12 +27,12 @@ class Run(NamedTuple):
 
 
 def _runs(parts: Iterable[tuple[int, int, bool, int]]) -> list[Run]:
-    """Neighbours of the same process, as certain as each other, made one."""
+    """Neighbours of the same process and step, as certain as each other, made one."""
     runs: list[Run] = []
     for pid, length, sure, step in parts:
         last = runs[-1] if runs else None
-        if last is not None and (last.pid, last.sure) == (pid, sure) and last.length >= 0 and length >= 0:
-            runs[-1] = Run(pid, last.length + length, sure, step if step == last.step else 0)
+        if last is not None and (last.pid, last.sure, last.step) == (pid, sure, step) and min(last.length, length) >= 0:
+            runs[-1] = Run(pid, last.length + length, sure, step)
         else:
             runs.append(Run(pid, length, sure, step))
     return runs

@@ -10,6 +10,7 @@ from ipcviz.events import (
     Call,
     Coverage,
     Dropped,
+    Entered,
     Event,
     Executed,
     Exited,
@@ -76,6 +77,7 @@ Columns = tuple[str, str, int | None, str]
 _COLUMNS: Final[dict[type, Callable[[Any], Columns]]] = {
     Call: lambda e: (e.object, e.name, e.ret, e.error),
     Waiting: lambda e: (e.object, e.call, None, ""),
+    Entered: lambda e: (e.object, e.call, None, ""),
     SignalDelivered: lambda e: ("", signal_name(e.signo), None, ""),
     SemaphoreOp: lambda e: (e.semaphore.key, f"sem_{e.op}", e.value, ""),
     Executed: lambda e: ("", e.name, None, ""),

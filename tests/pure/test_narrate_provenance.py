@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipcviz.events import Call, Coverage, Entered, Forked, Waiting
+from ipcviz.events import Call, Coverage, Entered, Forked, Stepped, Waiting
 from ipcviz.model.reduce import reduce
 from ipcviz.narrate import TURN, interleaved_words, narrate, waiting_words
 from tests.pure.test_ledger import KEY, Story
@@ -46,6 +46,17 @@ def test_one_writer_and_several():
     told.read(10, 1)
     assert told.text == "sh[10] read 1 byte from P1 (fd 3), of what it wrote itself"
     assert told.whose == ""
+
+
+def test_in_step_mode_the_steps_are_named():
+    told = Told(11, 12)
+    for step in (7, 9):
+        told.say(Stepped, pid=11, tid=11, step=step)
+        told.write(11, 5)
+    told.read(12, 2)
+    assert told.text.endswith(", of what p11[11] wrote in step 7")
+    told.read(12, 8)
+    assert told.text.endswith(": 3 bytes that p11[11] wrote in step 7, then 5 bytes that p11[11] wrote in step 9")
 
 
 def test_what_is_not_certain_is_marked():
