@@ -6,7 +6,7 @@ import itertools
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from ipcviz.bench.measure import Measurement, compared, pairs, run_quietly, skipped
@@ -108,27 +108,30 @@ def _what_was_seen(seen: Watched, wanted: int) -> dict[str, Any]:
     }
 
 
-def full(rounds: int, count: int) -> tuple[Measurement, list[Event]]:
-    """Full mode against strace, for each system call that is stopped at; and a stream to measure others with."""
-    name = f"full mode, dd | cat, {count:,} blocks, per call"
-    seen = watch(pipeline(count), full=True)
-    missing = skipped(name, "strace")
-    if missing is not None:
-        return missing, seen.events
-    calls = sum(isinstance(e, Call) for e in seen.events)
-    facts: dict[str, Any] = {"calls": calls}
+def full(rounds: int, count: int) -> Iterator[Measurement]:
+    """Full mode against strace on one program each: data calls alone, a pipe between two, and forks."""
+    forks = max(count // 100, 5)
+    programs = {
+        f"dd, {count:,} blocks": ("dd", "if=/dev/zero", "of=/dev/null", f"bs={BLOCK}", f"count={count}"),
+        f"dd | cat, {count:,} blocks": pipeline(count),
+        f"sh, {forks} forks": ("sh", "-c", f"i=0; while [ $i -lt {forks} ]; do /bin/true; i=$((i+1)); done"),
+    }
+    for program, argv in programs.items():
+        name = f"full mode, {program}, per call that it tells"
+        yield skipped(name, "strace") or _against_strace(name, rounds, argv)
+
+
+def _against_strace(name: str, rounds: int, argv: Sequence[str]) -> Measurement:
+    calls = sum(isinstance(e, Call) for e in watch(argv, full=True).events)
 
     def ours() -> float:
-        again = watch(pipeline(count), full=True)
-        made = sum(isinstance(e, Call) for e in again.events)
-        return again.command / made * 1e6
+        return watch(argv, full=True).command / calls * 1e6
 
     def theirs() -> float:
-        return run_quietly(("strace", "-f", "-o", "/dev/null", *pipeline(count))) / calls * 1e6
+        return run_quietly(("strace", "-f", "-o", "/dev/null", *argv)) / calls * 1e6
 
-    return compared(
-        name, "strace -f -o /dev/null", pairs(rounds, ours, theirs), promise=1.0, unit="us", **facts
-    ), seen.events
+    found = pairs(rounds, ours, theirs)
+    return compared(name, "strace -f -o /dev/null", found, promise=1.0, unit="us", calls=calls)
 
 
 def semaphores(rounds: int, count: int) -> Measurement:

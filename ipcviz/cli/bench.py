@@ -56,12 +56,10 @@ def _measure(what: tuple[str, ...], pairs: int, part: int) -> Iterator[Measureme
 
     if "live" in what:
         yield watching.live(pairs, 3_000_000 // part)
-    if "full" in what or "events" in what:
-        measured, events = watching.full(pairs if "full" in what else 1, 20_000 // part)
-        if "full" in what:
-            yield measured
-        if "events" in what:
-            yield from stream.rates(pairs, events)
+    if "full" in what:
+        yield from watching.full(pairs, 20_000 // part)
+    if "events" in what:
+        yield from stream.rates(pairs, watching.watch(watching.pipeline(20_000 // part), full=True).events)
     if "sample" in what:
         yield from sampling.sample(pairs, 100, 11)
     if "semaphores" in what:
