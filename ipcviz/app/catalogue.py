@@ -42,7 +42,7 @@ def orders_of(scenario: Scenario, variant: str) -> dict[str, tuple[str, bool]]:
     plans = {
         f"step by step: {plan.title}": (name, False)
         for name, plan in scenario.schedules.items()
-        if not plan.variants or variant in plan.variants
+        if name != "begin" and (not plan.variants or variant in plan.variants)
     }
     return {_BY_HAND: ("", False), **plans, _LIVE: ("", True)}
 

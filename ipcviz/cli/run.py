@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import click
 
@@ -86,6 +86,10 @@ def _need_a_terminal() -> None:
         sys.exit(2)
 
 
+BEGIN: Final = "begin"
+"""Name of the schedule that a scenario is begun with if none is asked for."""
+
+
 class How(NamedTuple):
     """How a command is run and shown.
 
@@ -126,6 +130,8 @@ def _run_scenario(
     schedule: str | None = None,
 ) -> int:
     """Make a scenario ready, and show it; what was made for it is removed afterwards."""
+    if how.hold and BEGIN in scenario.schedules:
+        schedule = schedule or BEGIN
     order, plan = read_schedule(schedule, scenario) if schedule else (None, None)
     if order is not None:
         how = how._replace(order=(order, plan.title if plan is not None else str(schedule)))

@@ -84,7 +84,7 @@ async def test_a_digit_lets_that_one_go_and_brackets_only_select():
 
 
 async def test_a_click_on_the_strip_or_the_bar_lets_one_go_and_in_the_picture_it_selects():
-    async with stage(stepped.pair()) as s:
+    async with stage(stepped.pair(), size=(80, 30)) as s:
         await steps(s, "n", "n")
         rows = strip(s).splitlines()
         y = next(i for i, row in enumerate(rows) if "reader" in row and " H " in row)

@@ -11,7 +11,7 @@ from ipcviz.app.view import View
 from ipcviz.model.families import group_words, namespace_words, orphan_words
 from ipcviz.model.query import describe_wait
 from ipcviz.model.state import Process, Thread
-from ipcviz.narrate import signal_name
+from ipcviz.narrate import intention, signal_name
 
 _THREADS_SHOWN = 8
 
@@ -132,7 +132,7 @@ def _fate(process: Process) -> str:
     return f"{ended}, not waited for yet" if process.fate == "zombie" else ended
 
 
-_STATES: Final = {"R": "running", "t": "held", "?": "running", "S": "sleeps", "D": "waits for a device"}
+_STATES: Final = {"R": "running", "t": "running", "?": "running", "S": "sleeps", "D": "waits for a device"}
 
 
 def _doing(view: View, thread: Thread | None, process: Process) -> str:
@@ -141,6 +141,8 @@ def _doing(view: View, thread: Thread | None, process: Process) -> str:
         return f"stopped by {signal_name(process.stopped_by)}"
     if thread is None:
         return "-"
+    if thread.poised is not None:
+        return f"held, {intention(view.state, thread.poised)}"
     wait = view.wait(thread.tid)
     if wait is None:
         return _STATES.get(thread.state, f"state {thread.state}")

@@ -121,6 +121,7 @@ class LiveScreen(MomentsScreen):
         &.-tiny > *, &.-flat > * { display: none; }
         &.-tiny #too-small, &.-flat #too-small { display: block; }
         & #bars { dock: top; height: auto; }
+        &.-stepping.-low ProcessBar { display: none; }
         & #main { height: 1fr; }
         & #left { width: 1fr; }
         & Picture { height: 1fr; min-height: 4; }
@@ -205,6 +206,7 @@ class LiveScreen(MomentsScreen):
             return
         if view.state.stepping is not self._stepping:
             self._stepping = view.state.stepping
+            self.set_class(self._stepping, "-stepping")
             self.refresh_bindings()
         if not view.past:
             self.reveal(view)
