@@ -45,6 +45,7 @@ from ipcviz.model import knowledge, ledger
 from ipcviz.model.calls import OPENS, take_call, take_sampled_bytes
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.futexes import take_futex
+from ipcviz.model.held import take_held, take_poised, take_released, take_settled, take_stepped
 from ipcviz.model.locks import drop_locks, take_locks
 from ipcviz.model.memory import forget_pages, take_memory
 from ipcviz.model.notifiers import take_notifier
@@ -457,35 +458,6 @@ def _finished(draft: Draft, event: Finished) -> None:
     draft.finished = event.left == 0
 
 
-def _held(draft: Draft, event: Held) -> None:
-    draft.stepping = True
-
-
-def _released(draft: Draft, event: Released) -> None:
-    draft.stepping = False
-    draft.moving = 0
-    for thread in draft.threads.values():
-        if thread.poised is not None:
-            draft.put_thread(replace(thread, poised=None, state="R"))
-
-
-def _poised(draft: Draft, event: Poised) -> None:
-    thread = draft.thread(event.tid, event.pid)
-    draft.put_thread(replace(thread, poised=event, state="t", waiting=None, wchan=""))
-
-
-def _stepped(draft: Draft, event: Stepped) -> None:
-    draft.step = event.step
-    draft.moving = event.tid
-    thread = draft.threads.get(event.tid)
-    if thread is not None:
-        draft.put_thread(replace(thread, poised=None, state="R"))
-
-
-def _settled(draft: Draft, event: Settled) -> None:
-    draft.moving = 0
-
-
 def _nothing(draft: Draft, event: Event) -> None:
     """Events that say something to the viewer and change no state."""
 
@@ -513,11 +485,11 @@ _TAKE: dict[type, Callable[[Draft, Any], None]] = {
     Coverage: _coverage,
     Dropped: _dropped,
     Finished: _finished,
-    Held: _held,
-    Released: _released,
-    Poised: _poised,
-    Stepped: _stepped,
-    Settled: _settled,
+    Held: take_held,
+    Released: take_released,
+    Poised: take_poised,
+    Stepped: take_stepped,
+    Settled: take_settled,
     Marker: _nothing,
     Output: _nothing,
     Trouble: _nothing,
