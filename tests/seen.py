@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
 
 from ipcviz.app.bars import ProcessBar
+from ipcviz.app.feed import Feed
 from ipcviz.app.panels import (
     Buffers,
     Descriptors,
@@ -27,6 +28,9 @@ from ipcviz.events import Event
 from ipcviz.model.moments import is_moment
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
+from ipcviz.scenario import Scenario
+from ipcviz.trace import TraceWriter
+from tests import fakes
 
 PANELS: tuple[type[Panel], ...] = (
     *(Buffers, Descriptors, MemoryPanel, Proc, Semaphores, Signals, StoryPanel, OutputRows, ProcessBar),
@@ -73,3 +77,31 @@ def seen(view: View) -> dict[str, Any]:
     found["Picture"] = graph.build(view.state, roles=view.roles, lit=view.lit, size=(WIDTH, 20))
     found["state"] = msgspec.structs.replace(view.state, changed=())
     return found
+
+
+def live_views(
+    events: Iterable[Event],
+    scenario: Scenario | None = None,
+    recorder: TraceWriter | None = None,
+    wanted: Collection[int] | None = None,
+) -> tuple[Feed, dict[int, dict[str, Any]]]:
+    """A feed over a session that stops at each moment, and what was to be seen there, by the moment's number.
+
+    `wanted` are the moments to look at; None for all.
+    """
+    session, clock = fakes.FakeSession(), fakes.FrozenClock()
+    feed = Feed(session, clock, scenario, recorder)
+    found: dict[int, dict[str, Any]] = {}
+    group: list[Event] = []
+    events = list(events)
+    stops = set(moments_of(events))
+    for event in events:
+        group.append(event)
+        if event.n in stops:
+            session.feed(*group)
+            clock.now = 100.0 + event.t
+            feed.pump(10)
+            if wanted is None or event.n in wanted:
+                found[event.n] = seen(feed.view())
+            group = []
+    return feed, found

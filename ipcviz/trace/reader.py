@@ -156,7 +156,7 @@ class TraceReader:
             self._made[state.n] = state
             self._made_at.insert(bisect_left(self._made_at, state.n), state.n)
 
-    # What is in columns: no event has to be unpacked for it.
+    # What is in columns: no event has to be unpacked for it. CROSS JOIN: SQLite keeps to that order, few rows first.
 
     def moments(self) -> array[int]:
         """The numbers of the events that are moments, as far as its writer knew them; no later one is missing before
@@ -172,15 +172,24 @@ class TraceReader:
         for n, size in self._rows(sql):
             yield _whole(n), size if isinstance(size, int) and size > 0 else 0
 
-    def levels(self, first: int, last: int) -> Iterator[tuple[float, str, int]]:
+    def levels(self, first: int, last: int) -> list[tuple[float, str, int]]:
         """What samples found from event `first` to `last`: the time, the key of the object or semaphore, its level."""
         sql = (
-            "SELECT e.us, o.key, s.queued FROM samples s JOIN event e ON e.n = s.n JOIN objects o ON o.id = s.object "
-            "WHERE s.rowid >= ? AND s.n <= ? ORDER BY s.rowid"
+            "SELECT e.us, s.object, s.queued FROM samples s CROSS JOIN event e ON e.n = s.n "
+            "WHERE s.rowid >= ? AND s.rowid < ? ORDER BY s.rowid"
         )
-        for us, key, queued in self._rows(sql, self._row_of("samples", first), last):
-            if isinstance(queued, int):
-                yield _whole(us) / 1e6, str(key), queued
+        # A minute can have many thousand of them.
+        rows = list(self._rows(sql, self._row_of("samples", first), self._row_of("samples", last + 1)))
+        keys = {number: self._key_of(number) for number in {row[1] for row in rows}}
+        try:
+            return [(us / 1e6, keys[number], queued) for us, number, queued in rows if type(queued) is int]
+        except TypeError:
+            raise self._damaged("a time is no number") from None
+
+    def _key_of(self, number: Any) -> str:
+        """An object's key by its number in the trace."""
+        rows = list(self._rows("SELECT key FROM objects WHERE id = ?", number)) if isinstance(number, int) else []
+        return str(rows[0][0]) if rows else ""
 
     def levels_before(self, first: int, keys: Collection[str]) -> dict[str, tuple[float, int]]:
         """What samples before event `first` found last of these objects and semaphores: the time and the level, by key.
@@ -188,8 +197,8 @@ class TraceReader:
         What was not looked at for very long is left out.
         """
         sql = (
-            "SELECT e.us, o.key, s.queued FROM samples s JOIN event e ON e.n = s.n JOIN objects o ON o.id = s.object "
-            f"WHERE s.rowid < ? ORDER BY s.rowid DESC LIMIT {_ROWS_BACK}"
+            "SELECT e.us, o.key, s.queued FROM samples s CROSS JOIN event e ON e.n = s.n "
+            f"CROSS JOIN objects o ON o.id = s.object WHERE s.rowid < ? ORDER BY s.rowid DESC LIMIT {_ROWS_BACK}"
         )
         found: dict[str, tuple[float, int]] = {}
         for us, key, queued in self._few_rows(sql, self._row_of("samples", first)) if keys else ():
@@ -202,7 +211,7 @@ class TraceReader:
     def cpu_seconds_before(self, first: int, pids: Collection[int]) -> dict[int, tuple[float, float]]:
         """What samples before event `first` found last of these processes: the time and the CPU time, by pid."""
         sql = (
-            "SELECT e.us, u.pid, u.cpu FROM usage u JOIN event e ON e.n = u.n WHERE u.rowid < ? "
+            "SELECT e.us, u.pid, u.cpu FROM usage u CROSS JOIN event e ON e.n = u.n WHERE u.rowid < ? "
             f"ORDER BY u.rowid DESC LIMIT {_ROWS_BACK}"
         )
         found: dict[int, tuple[float, float]] = {}
@@ -216,10 +225,10 @@ class TraceReader:
     def cpu_seconds(self, first: int, last: int) -> Iterator[tuple[float, int, float]]:
         """What samples found from event `first` to `last`: the time, a process, the CPU time that it had used."""
         sql = (
-            "SELECT e.us, u.pid, u.cpu FROM usage u JOIN event e ON e.n = u.n WHERE u.rowid >= ? AND u.n <= ? "
+            "SELECT e.us, u.pid, u.cpu FROM usage u CROSS JOIN event e ON e.n = u.n WHERE u.rowid >= ? AND u.rowid < ? "
             "ORDER BY u.rowid"
         )
-        for us, pid, cpu in self._rows(sql, self._row_of("usage", first), last):
+        for us, pid, cpu in self._rows(sql, self._row_of("usage", first), self._row_of("usage", last + 1)):
             if isinstance(cpu, int | float):
                 yield _whole(us) / 1e6, _whole(pid), float(cpu)
 

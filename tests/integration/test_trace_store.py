@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
+from ipcviz.app.replay import Replay
 from ipcviz.model.reduce import reduce_all
-from ipcviz.trace import TraceError, TraceReader
+from ipcviz.session.kept import KeptSession
+from ipcviz.trace import TraceError, TraceReader, TraceWriter
 from tests.integration.harness import CHECKOUT, Bench
 from tests.integration.test_bad_input import ipcviz, refused
+from tests.seen import apart, live_views, moments_of, seen
 
 
 def traced(bench: Bench, argv: list[str], *options: str) -> list[str]:
@@ -38,6 +41,26 @@ def test_a_trace_of_a_pipeline(bench: Bench) -> None:
     assert isinstance(events[-1], ev.Finished)
     db = sqlite3.connect(f"file:{bench.keep}/t.ipcviz?mode=ro", uri=True)
     assert ("seq",) in db.execute("SELECT name FROM processes").fetchall()
+    goes_back(bench.keep / "t.ipcviz", events)
+
+
+def goes_back(path: Path, events: list[ev.Event]) -> None:
+    """In the app every panel at a moment of a real session is what it was when that was now, whoever kept it."""
+    stops = moments_of(events)
+    replay = Replay(KeptSession(TraceReader(path)))
+    replay.begin()
+    assert [replay.past.moments[k] for k in range(len(replay.past.moments))] == stops
+    for n in stops[::9]:
+        assert replay.past.view(n).state == reduce_all(events[:n])
+    replay.session.close()
+    events = apart(events)
+    recorder = TraceWriter(path.with_name("again"), reducing=False)
+    feed, live = live_views(events, recorder=recorder, wanted=moments_of(events)[::7])
+    assert len(live) > 5
+    for n in reversed(live):
+        assert seen(feed.past.view(n)) == live[n], n
+    feed.past.tape.close()
+    recorder.close()
 
 
 def test_a_second_run_replaces_the_first(bench: Bench) -> None:
@@ -182,10 +205,10 @@ session, title, scenario = replay._open(sys.argv[1])
 async def show():
     app = IpcvizApp(session, title, scenario)
     async with app.run_test(size=(80, 24)) as pilot:
-        while not session.finished or app.feed.behind or not app.feed.settled:
+        while not app.feed.over:
             await pilot.pause(0.02)
         app.tick()
-        for key in "tldumsro":
+        for key in (*"tldumsro", "left", "home", "end"):
             await pilot.press(key)
         await pilot.pause()
         print(app.feed.state.n, app.feed.state.command_code)

@@ -51,10 +51,14 @@ class PastMoment:
         self._past = past
         self.n = n
         pages = past.pages
-        self.state = pages.state_at(n)
-        self.now = self.state.t if now is None else now
         known = past.tape.known_from(n)
         self._known_page = -(-known // PAGE)
+        self._next_page = (n - 1) // PAGE
+        for index in range(max(self._known_page, self._next_page - _FIRST_PAGES + 1), self._next_page):
+            # The earlier ones first: each begins with the state at the end of the one before it.
+            pages.page(index, (index + 1) * PAGE)
+        self.state = pages.state_at(n)
+        self.now = self.state.t if now is None else now
         stop = max(past.moments.before(n) if since is None else min(since, n), self._known_page * PAGE if known else 0)
         self.fresh = pages.state_at(stop).t if stop else -1.0
         changes, outcomes = Changes(), Outcomes(narrate)
@@ -68,7 +72,6 @@ class PastMoment:
         turns = past.turns
         self.story: tuple[Scenario, Progress] | None = (turns.scenario, turns.at(n)) if turns is not None else None
         self._said: list[Sentence] = []
-        self._next_page = (n - 1) // PAGE
         while self.wants_more and (self._next_page > (n - 1) // PAGE - _FIRST_PAGES or pages.has(self._next_page)):
             self.more()
 
