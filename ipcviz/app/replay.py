@@ -48,11 +48,12 @@ class Replay:
         self._scan: Iterator[None] | None = None
         self._last = session.reader.last
         self._read = 0
+        self._begun = False
         self._bounded = scenario is not None
 
     def begin(self) -> None:
         """Find out what there is."""
-        reader = self.session.reader
+        reader, self._begun = self.session.reader, True
         try:
             if self._story is None:
                 self.past.moments = Moments(reader.moments())
@@ -124,12 +125,12 @@ class Replay:
     @property
     def settled(self) -> bool:
         """Whether nothing will change any more."""
-        return self._scan is None
+        return self._begun and self._scan is None
 
     @property
     def over(self) -> bool:
         """Whether no further event will come: all that is to be read was."""
-        return self._scan is None
+        return self.settled
 
     def view(self) -> View:
         """The end of the trace, as far as it was read."""
