@@ -91,6 +91,11 @@ class Steps:
     # What the viewer wants.
 
     @property
+    def busy(self) -> bool:
+        """Whether what was asked for last has not come to rest yet."""
+        return self._scheduler.busy(self._state)
+
+    @property
     def following(self) -> bool:
         """Whether a schedule says who is next."""
         return self._following

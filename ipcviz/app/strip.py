@@ -130,8 +130,8 @@ def name_of(view: View, thread: Thread) -> str:
 def _head(view: View, steps: Steps | None, width: int) -> list[Row]:
     """What became of the last step, and how the schedule stands."""
     state, outcome = view.state, visible(view.moment.outcome)
-    if state.moving and not outcome:
-        outcome = "..."
+    if not outcome and (state.moving or (steps is not None and steps.busy)):
+        outcome = "... until all is at rest"
     if not outcome and steps is None:
         return []
     if not outcome and steps is not None and steps.reason:
