@@ -303,6 +303,8 @@ async def test_what_changed_is_marked_at_each_moment():
         assert "wrote" not in marked(s)
         await s.frame(60)
         assert s.app.live.view.lit, "nothing goes out while all are held"
+        log = s.app.live.query_one(LogPanel)
+        assert log.scroll_offset.y == log.max_scroll_y, "the strip took rows, and the end is still to be seen"
         await s.press("left")
         assert "wrote" in marked(s)
         assert "read 6 bytes" not in marked(s)

@@ -75,6 +75,15 @@ class LogPanel(Panel):
         if not self._growing:
             self.following = round(new_value) >= self.max_scroll_y
 
+    def on_resize(self) -> None:
+        """Another height: the end stays on the screen if it was there."""
+        if self.following:
+            self.call_after_refresh(self._show_end)
+
+    def _show_end(self) -> None:
+        if self.following:
+            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
+
     def filter(self, text: str) -> None:
         """Show only sentences with all of these words; `-word` leaves out those that have it."""
         self.words = tuple(text.lower().split())

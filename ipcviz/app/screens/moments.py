@@ -65,6 +65,7 @@ class MomentsScreen(SteppingScreen):
     def __init__(self) -> None:
         super().__init__()
         self._making: Timer | None = None
+        self._steered = (False, False)
 
     @property
     def feed(self) -> Feed | Replay:
@@ -111,7 +112,11 @@ class MomentsScreen(SteppingScreen):
         return True
 
     def _tell(self, view: View) -> None:
-        """Have the status line say where this is."""
+        """Have the status line say where this is, and the footer what can be done."""
+        steered = (self.now.stepping, self.now.finished)
+        if steered != self._steered:
+            self._steered = steered
+            self.refresh_bindings()
         bar = self.query_one(StatusLine)
         past, moments = self.feed.past, self.feed.past.moments
         n = self.at or view.state.n
@@ -180,6 +185,8 @@ class MomentsScreen(SteppingScreen):
         """Going back to now is for the past, what steers a run for the present; the footer has what works."""
         if action == "now":
             return bool(self.at)
+        if action == "next":
+            return bool(self.at) or (self.now.stepping and not self.kept)
         if action in ("hold", "run_on") and self.at:
             return False
         return super().check_action(action, parameters)
