@@ -83,7 +83,9 @@ class StepStrip(Panel, can_focus=False):
         if now is not None and self.asked is not None and self.asked.verdict:
             lines = wrap(visible(self.asked.verdict), width - 2)
             rows.extend(Row(((f" {line}", "lit"),)) for line in lines[:2])
-        room = max(_MOST if self.app.size.height < _TALL else 2 * _MOST, len(rows) + 2) - len(rows)
+        height = self.app.size.height
+        most = min(_MOST, height // 4) if height < _TALL else 2 * _MOST
+        room = max(most, len(rows) + 2) - len(rows)
         shown = chosen(threads, following, room if len(threads) <= room else room - 1)
         names = {thread.tid: name_of(view, thread) for thread in shown}
         longest = min(max((len(name) for name in names.values()), default=0), _LONGEST_NAME)
@@ -139,7 +141,9 @@ def _head(view: View, steps: Steps | None, width: int) -> list[Row]:
     chip: Span = (f" step {state.step:,} ", "lit-chip")
     first, *more = wrap(outcome or _HINT, width - len(chip[0]) - 1) or [""]
     rows = [Row((chip, (" ", ""), (first, "chosen" if outcome else "dim")))]
-    rows.extend(Row(((" " * (len(chip[0]) + 1), ""), (line, "chosen"))) for line in more[:1])
+    if more:
+        rest = fit(" ".join(more), width - len(chip[0]) - 1)
+        rows.append(Row(((" " * (len(chip[0]) + 1), ""), (rest, "chosen"))))
     if steps is None:
         return rows
     slow = f" slow motion, {steps.rate:g} a second (S ends it)" if steps.rate else ""
