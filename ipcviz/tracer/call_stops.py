@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -20,11 +19,9 @@ from ipcviz.events import (
     Reaped,
     Sent,
     Uses,
-    Waiting,
 )
 from ipcviz.kernel import memory, procfs, ptrace, queues
 from ipcviz.kernel.arch import call_numbers
-from ipcviz.model.calls import OPENS
 from ipcviz.model.directions import NOWHERE, is_channel
 from ipcviz.model.query import table_of
 from ipcviz.model.visible import ENDS, is_visible
@@ -49,14 +46,11 @@ from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS,
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.tasks import Entered, Task
-from ipcviz.tracer.watched import watched
+from ipcviz.tracer.waits import Waits
 
 MARKER_PREFIX: Final = "/.ipcviz/step/"
 MARKER_LIMIT: Final = 200
 """Bytes of a marker's text that are read."""
-
-ANNOUNCE_SECONDS: Final = 0.003
-"""How long a thread has to be inside a call before a look at /proc asks whether it sleeps there."""
 
 RESTART_CODES: Final = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND", 516: "ERESTART_RESTARTBLOCK"}
 """linux/errno.h: what a call cut short by a signal returns inside the kernel; a program never sees them."""
@@ -81,7 +75,7 @@ class CallStops:
         self._semaphores = semaphores
         self._plans = plans(context.names, ledger=not context.attached)
         self._restart = call_numbers(context.arch.table)["restart_syscall"]
-        self._entered: dict[int, Task] = {}
+        self.waits = Waits(context, sampler)
         self._moving = context.moving
         self.take_stop: Callable[[int, int], None] = lambda tid, status: None
         """Takes a stop of another thread (its id, the status of waitpid) while one is at the entry of a call."""
@@ -96,7 +90,7 @@ class CallStops:
 
     def forget(self, tid: int) -> None:
         """A thread is gone, or runs another program: it is inside no call."""
-        self._entered.pop(tid, None)
+        self.waits.forget(tid)
         cut = self._moving.cut(tid)
         if cut:
             self._sampler.levels_now(cut)
@@ -105,8 +99,8 @@ class CallStops:
             task.entered = None
 
     def watch(self, task: Task) -> None:
-        """A thread goes on inside its call, or is let in: `announce_waits` is to look at it."""
-        self._entered[task.tid] = task
+        """A thread goes on inside its call, or is let in: `Waits.announce` is to look at it."""
+        self.waits.watch(task)
         entered = task.entered
         if entered is None or entered.inside:
             return
@@ -293,7 +287,7 @@ class CallStops:
 
     def _leave(self, task: Task, info: ptrace.SyscallInfo) -> None:
         entered, task.entered = task.entered, None
-        self._entered.pop(task.tid, None)
+        self.waits.forget(task.tid)
         if entered is None:
             return
         if entered.name in ("clone", "clone3"):
@@ -487,63 +481,6 @@ class CallStops:
             self.returned_early(task, deferred)
         if task.semaphore and (info is None or self._context.names.get(info.number) != "futex"):
             self._semaphores.acquired(task)
-
-    def announce_waits(self) -> None:
-        """Say of every thread that has been inside its call for a moment whether it sleeps there."""
-        now = self._context.emitter.now()
-        for tid, task in list(self._entered.items()):
-            entered = task.entered
-            if entered is None or entered.announced:
-                del self._entered[tid]
-                continue
-            if now - entered.began < ANNOUNCE_SECONDS:
-                continue
-            look = procfs.read_stat(task.process.pid, tid)
-            if look is None or look.state not in "SD":
-                continue
-            name, key = entered.name, entered.object
-            args = {**entered.args, **watched(tid, name, entered.raw)}
-            if name in OPENS:
-                key = self._fifo_key(task.process.pid, str(args.get("path", "")))
-            if key:
-                # The level first, for the reason that the wait is given; then it must still be one.
-                self._sampler.levels_now((key,))
-                if name in ("flock", "fcntl"):
-                    self._sampler.locks_now((key,))
-                look = procfs.read_stat(task.process.pid, tid)
-                if look is None or look.state not in "SD":
-                    continue
-            entered.announced = True
-            del self._entered[tid]
-            self._sampler.notifiers.of_wait(task.process.pid, name, key, str(args.get("watched", "")))
-            t, n = self._context.stamp()
-            self._context.emit(
-                Waiting(
-                    t=t,
-                    n=n,
-                    pid=task.process.pid,
-                    tid=tid,
-                    call=name,
-                    began=entered.began,
-                    args=args,
-                    object=key,
-                    state=look.state,
-                    wchan=procfs.wchan(task.process.pid, tid) or "",
-                    futex=self._sampler.futexes.of(task.process.pid, tid, entered.raw) if name == "futex" else None,
-                )
-            )
-
-    def pending_waits(self) -> bool:
-        """Whether some thread's call is still to be looked at by `announce_waits`."""
-        return bool(self._entered)
-
-    @staticmethod
-    def _fifo_key(pid: int, path: str) -> str:
-        try:
-            found = os.stat(path if path.startswith("/") else f"/proc/{pid}/cwd/{path}")
-        except (OSError, ValueError):
-            return ""
-        return f"{found.st_dev}:{found.st_ino}" if stat.S_ISFIFO(found.st_mode) else ""
 
 
 def _matters(name: str, raw: tuple[int, ...]) -> bool:

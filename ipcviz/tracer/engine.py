@@ -151,12 +151,12 @@ class Engine:
             self.stepping.settle(unborn=bool(self._early))
 
     def announce_waits(self) -> None:
-        """See `CallStops.announce_waits`."""
-        self._calls.announce_waits()
+        """See `Waits.announce`."""
+        self._calls.waits.announce()
 
     def pending_waits(self) -> bool:
-        """See `CallStops.pending_waits`."""
-        return self._calls.pending_waits()
+        """See `Waits.pending`."""
+        return self._calls.waits.pending
 
     # Stops.
 

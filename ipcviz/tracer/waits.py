@@ -1,0 +1,98 @@
+"""Which threads sleep in the calls that they have entered: asked of /proc once they have been inside for a moment."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Final
+
+from ipcviz.events import Waiting
+from ipcviz.kernel import procfs
+from ipcviz.model.calls import OPENS
+from ipcviz.tracer.context import Context
+from ipcviz.tracer.sampler import Sampler
+from ipcviz.tracer.tasks import Task
+from ipcviz.tracer.watched import watched
+
+ANNOUNCE_SECONDS: Final = 0.003
+"""How long a thread has to be inside a call before a look at /proc asks whether it sleeps there."""
+
+
+class Waits:
+    """Says of threads that they wait.
+
+    Args:
+        context: The session's.
+        sampler: Looks at what they wait for.
+    """
+
+    def __init__(self, context: Context, sampler: Sampler) -> None:
+        self._context = context
+        self._sampler = sampler
+        self._entered: dict[int, Task] = {}
+
+    def watch(self, task: Task) -> None:
+        """A thread goes on inside its call."""
+        self._entered[task.tid] = task
+
+    def forget(self, tid: int) -> None:
+        """A thread is inside no call any more."""
+        self._entered.pop(tid, None)
+
+    def announce(self) -> None:
+        """Say of every thread that has been inside its call for a moment whether it sleeps there."""
+        now = self._context.emitter.now()
+        for tid, task in list(self._entered.items()):
+            entered = task.entered
+            if entered is None or entered.announced:
+                del self._entered[tid]
+                continue
+            if now - entered.began < ANNOUNCE_SECONDS:
+                continue
+            look = procfs.read_stat(task.process.pid, tid)
+            if look is None or look.state not in "SD":
+                continue
+            name, key = entered.name, entered.object
+            args = {**entered.args, **watched(tid, name, entered.raw)}
+            if name in OPENS:
+                key = self._fifo_key(task.process.pid, str(args.get("path", "")))
+            if key:
+                # The level first, for the reason that the wait is given; then it must still be one.
+                self._sampler.levels_now((key,))
+                if name in ("flock", "fcntl"):
+                    self._sampler.locks_now((key,))
+                look = procfs.read_stat(task.process.pid, tid)
+                if look is None or look.state not in "SD":
+                    continue
+            entered.announced = True
+            del self._entered[tid]
+            self._sampler.notifiers.of_wait(task.process.pid, name, key, str(args.get("watched", "")))
+            t, n = self._context.stamp()
+            self._context.emit(
+                Waiting(
+                    t=t,
+                    n=n,
+                    pid=task.process.pid,
+                    tid=tid,
+                    call=name,
+                    began=entered.began,
+                    args=args,
+                    object=key,
+                    state=look.state,
+                    wchan=procfs.wchan(task.process.pid, tid) or "",
+                    futex=self._sampler.futexes.of(task.process.pid, tid, entered.raw) if name == "futex" else None,
+                )
+            )
+
+    @property
+    def pending(self) -> bool:
+        """Whether some thread's call is still to be looked at by `announce`."""
+        return bool(self._entered)
+
+    @staticmethod
+    def _fifo_key(pid: int, path: str) -> str:
+        try:
+            found = os.stat(path if path.startswith("/") else f"/proc/{pid}/cwd/{path}")
+        except (OSError, ValueError):
+            return ""
+        return f"{found.st_dev}:{found.st_ino}" if stat.S_ISFIFO(found.st_mode) else ""
