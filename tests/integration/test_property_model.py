@@ -47,7 +47,7 @@ steps = st.lists(
     max_size=14,
 )
 PROFILE = settings(
-    max_examples=EXAMPLES or 20,
+    max_examples=EXAMPLES or 12,
     deadline=None,
     derandomize=not EXAMPLES,
     database=None,
@@ -185,7 +185,7 @@ class Play:
         return [
             e
             for e in self.family.events
-            if isinstance(e, ev.Call) and e.pid == worker.pid and e.name == name and e.args.get("fd") not in OURS
+            if isinstance(e, ev.Call) and e.pid == worker.pid and e.name == name and e.object.startswith("pipe:")
         ]
 
     def check_reads(self) -> None:
@@ -265,11 +265,11 @@ class Play:
         self.family.clear()
 
 
-@pytest.fixture(scope="module")
-def family(programs: Programs) -> Iterator[Ordered]:
+@pytest.fixture(scope="module", params=[True, False], ids=["full", "live"])
+def family(programs: Programs, request: pytest.FixtureRequest) -> Iterator[Ordered]:
     with (
         tempfile.TemporaryDirectory(prefix="ipcviz-orders-") as folder,
-        Ordered(programs["orders"], Path(folder), full=True) as family,
+        Ordered(programs["orders"], Path(folder), full=request.param) as family,
     ):
         yield family
 
