@@ -25,7 +25,8 @@ def lose(draft: Draft, key: str, reason: str, *, outside: bool = False) -> None:
     old = draft.channels.get(key)
     if old is not None and (old.known or (outside and not old.outside)):
         outside = outside or old.outside
-        put(draft, Channel(key=key, known=False, since=draft.t, reason=reason, outside=outside))
+        named = old.named
+        put(draft, Channel(key=key, known=False, since=draft.t, reason=reason, outside=outside, named=named))
 
 
 def lose_all(draft: Draft, reason: str) -> None:
@@ -93,7 +94,7 @@ def _begun(draft: Draft, event: Call, info: ObjectInfo) -> Channel:
         return made
     if info.kind == "fifo":
         # Others may have it open, and bytes in it: the level that is read next tells.
-        return replace(made, known=False, reason="it has just been opened")
+        return replace(made, known=False, named=True, reason="it has just been opened")
     other = draft.objects.get(info.peer)
     if event.name in ("accept", "accept4") and other is not None:
         if not other.info.peer:

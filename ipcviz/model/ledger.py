@@ -326,7 +326,7 @@ def _take_out(draft: Draft, event: Call, key: str, length: int) -> tuple[Source,
     if any(r.cut for r in reading):
         lose(draft, key, "a thread ended inside a read of it")
         return ()
-    alone = not reading and earliest >= channel.read_until
+    alone = not reading and earliest >= channel.read_until and not channel.named
     drawn = _draw(channel, length, event.data, event.t, sure=alone)
     if isinstance(drawn, str):
         lose(draft, key, drawn)
@@ -414,7 +414,7 @@ def take_level(draft: Draft, level: Level) -> None:
         return
     if not channel.known:
         if not level.queued and not channel.outside:
-            put(draft, Channel(key=channel.key, since=draft.t))
+            put(draft, Channel(key=channel.key, since=draft.t, named=channel.named))
         return
     parts = [part for knot in channel.knots.values() for part in knot.parts]
     expected = sum(part.left for part in parts)

@@ -29,7 +29,7 @@ def waiting_ranges(state: State, key: str) -> tuple[Waiting, ...]:
     channel = state.channels.get(key)
     if channel is None or not channel.known:
         return ()
-    alone = not channel.reading
+    alone = not channel.reading and not channel.named
     found = []
     for number in range(channel.first, channel.next):
         parts = channel.knots[number].parts

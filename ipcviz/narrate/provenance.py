@@ -85,7 +85,8 @@ def waiting_words(state: State, key: str) -> str:
     doubt: list[str] = []
     for run in [*_runs((w.write.pid, w.length, w.sure, 0) for w in waiting_ranges(state, key)), Run(0, 0, True)]:
         if run.sure and doubt:
-            words.append(" and ".join(doubt) + (", in whatever order" if len(doubt) > 1 else ", probably"))
+            in_order = len(doubt) == 1 or channel.named
+            words.append(", ".join(doubt) + ", probably" if in_order else " and ".join(doubt) + ", in whatever order")
             doubt = []
         if not run.pid:
             break

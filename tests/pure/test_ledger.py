@@ -207,6 +207,22 @@ def test_a_closed_pipe_is_forgotten():
     assert KEY not in story.state.channels
 
 
+def test_a_fifo_that_anybody_can_open():
+    fifo = ObjectInfo(key="8:1", kind="fifo", path="/tmp/fifo")
+    ends = (Opened(fd=3, ofd=1, object=fifo, mode="r"), Opened(fd=4, ofd=2, object=fifo, mode="w"))
+    story = Story(11, effects=ends, name="openat")
+    assert not story.state.channels[fifo.key].known
+    story.level(0, key=fifo.key)
+    n = story.write(10, 5, key=fifo.key)
+    assert [(w.write.n, w.sure) for w in waiting_ranges(story.state, fifo.key)] == [(n, False)]
+    assert story.sources(story.read(11, 5, key=fifo.key)) == [(n, 0, 5, False)]
+    story.level(3, key=fifo.key)
+    assert story.state.channels[fifo.key].reason.startswith("3 bytes wait in it, and 0 were expected")
+    story.level(0, key=fifo.key)
+    n = story.write(10, 5, key=fifo.key)
+    assert story.sources(story.read(11, 5, key=fifo.key)) == [(n, 0, 5, False)]
+
+
 def test_both_directions_of_a_socket_pair():
     a = ObjectInfo(key="socket:[1]", kind="unix socket", detail="stream connected", peer="socket:[2]")
     b = ObjectInfo(key="socket:[2]", kind="unix socket", detail="stream connected", peer="socket:[1]")
