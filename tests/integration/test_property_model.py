@@ -49,7 +49,7 @@ steps = st.lists(
     max_size=14,
 )
 PROFILE = settings(
-    max_examples=EXAMPLES or 12,
+    max_examples=EXAMPLES or 20,
     deadline=None,
     derandomize=not EXAMPLES,
     database=None,
