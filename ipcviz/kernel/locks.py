@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Collection, Iterable
 from typing import Final, Literal, NamedTuple
 
@@ -36,19 +37,25 @@ class Lock(NamedTuple):
     end: int | None
 
 
-def parse_locks(raw: bytes, files: Collection[tuple[int, int]] | None = None) -> tuple[Lock, ...]:
+def parse_locks(
+    raw: bytes, files: Collection[tuple[int, int]] | None = None, most: int = sys.maxsize
+) -> tuple[Lock, ...]:
     """Parse /proc/locks: waiters are the lines with `->`.
 
     Args:
         raw: The file.
         files: (device, inode) of those whose locks are wanted; None for all. There can be thousands of others.
+        most: Locks of each of those files at most.
     """
     found = []
-    wanted = None if files is None else {_place_of(dev, ino) for dev, ino in files}
+    wanted = None if files is None else dict.fromkeys((_place_of(dev, ino) for dev, ino in files), most)
     for line in raw.splitlines():
         words = line.split()
-        if wanted is not None and (len(words) < 3 or words[-3] not in wanted):
-            continue
+        if wanted is not None:
+            left = wanted.get(words[-3], 0) if len(words) > 2 else 0
+            if not left:
+                continue
+            wanted[words[-3]] = left - 1
         waits = len(words) > 1 and words[1] == b"->"
         if waits:
             del words[1]

@@ -95,7 +95,7 @@ class LockLooks:
         places = {place for key in keys if (place := _place(state, key)) is not None}
         raw = locks.read_raw() if places else b""
         self._costly = len(raw) > COSTLY
-        return locks.parse_locks(raw, places)
+        return locks.parse_locks(raw, places, MOST + 1)
 
     def _look(
         self, state: State, key: str, every: tuple[locks.Lock, ...], rows: tuple[Holder, ...]
@@ -109,7 +109,7 @@ class LockLooks:
         if key not in self._too_many:
             self._too_many.add(key)
             message = (
-                f"{state.objects[key].info.path} has {len(found):,} locks: {MOST} of them are shown,"
+                f"{state.objects[key].info.path} has more than {MOST} locks: so many are shown,"
                 " without the descriptors that have them."
             )
             t, n = self._context.stamp()
