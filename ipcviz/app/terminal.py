@@ -33,6 +33,7 @@ class Terminal:
         forgotten: How many lines were dropped from the front.
         version: Raised with every change.
         bytes: How many bytes came in all.
+        more: Whether what came before these lines can be had, too.
     """
 
     def __init__(self) -> None:
@@ -41,6 +42,7 @@ class Terminal:
         self.forgotten = 0
         self.version = 0
         self.bytes = 0
+        self.more = False
         self._column = 0
         self._held = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")

@@ -38,6 +38,13 @@ SESSIONS = {
 }
 
 
+def kept(path, events, **options):
+    writer = TraceWriter(path, **options)
+    writer.add(events)
+    writer.close()
+    return KeptSession(TraceReader(path))
+
+
 def with_levels() -> list:
     """A pipe that fills and empties for minutes, with CPU use and output, and a process that comes and goes."""
     events = [*fakes.pipeline_start()]
@@ -142,7 +149,7 @@ def test_a_trace_that_can_not_be_written_any_more_is_followed_by_memory(tmp_path
     recorder.close()
 
 
-def test_the_terminal_of_long_ago_says_what_it_leaves_out(tmp_path):
+def test_the_terminal_of_long_ago_says_what_it_leaves_out():
     pieces = [Output(t=k, n=k + 1, data=b"x" * 1000 + b"\n" * 10) for k in range(500)]
     past = Past(Tape())
     state = State()
@@ -155,6 +162,23 @@ def test_the_terminal_of_long_ago_says_what_it_leaves_out(tmp_path):
     assert past.terminal_at(20).bytes == 20 * 1010
     assert past.terminal_at(20).lines[0] == "x" * 1000
     assert past.terminal_at(0).bytes == 0
+
+
+def test_output_that_lies_far_apart_comes_bit_by_bit(tmp_path):
+    events = long_session(6000)
+    for k in range(300, 6000, 600):
+        events[k] = Output(t=events[k].t, n=events[k].n, data=b"line %d\n" % k)
+    replay = Replay(kept(tmp_path / "t", events))
+    replay.begin()
+    moment = replay.past.moment(5990)
+    assert moment.terminal.more
+    short = moment.terminal.lines
+    assert "earlier moments" in short[0]
+    while moment.wants_more:
+        moment.more()
+    assert moment.terminal.lines == [f"line {k}" for k in range(300, 6000, 600)]
+    assert moment.terminal.bytes == sum(len(e.data) for e in events if isinstance(e, Output))
+    replay.session.close()
 
 
 def test_digits_follow_from_births_and_deaths():
@@ -372,13 +396,6 @@ async def test_panels_scroll_as_before_and_selections_hold():
 # Traces.
 
 
-def kept(path, events, **options):
-    writer = TraceWriter(path, **options)
-    writer.add(events)
-    writer.close()
-    return KeptSession(TraceReader(path))
-
-
 async def test_a_trace_opens_at_its_end_without_being_read_through(tmp_path, monkeypatch):
     events = [*long_session(7_000), Finished(t=9.0, n=7_001, code=0)]
     session = kept(tmp_path / "t", events)
@@ -450,6 +467,13 @@ async def test_a_damaged_part_is_said_and_the_rest_is_shown(tmp_path):
         assert s.n == moments_of(events)[0]
         await s.press("end")
         assert s.n == 3000
+    with sqlite3.connect(path) as db:
+        db.execute("INSERT INTO samples SELECT n, 1, 5, 5 FROM event WHERE n % 10 = 0")
+        db.execute("UPDATE event SET us = 'x' WHERE n = 2500")
+    replay = Replay(KeptSession(TraceReader(path)))
+    replay.begin()
+    assert seen(replay.past.view(2990))
+    replay.session.close()
 
 
 def test_a_sample_of_long_ago_still_counts(tmp_path):

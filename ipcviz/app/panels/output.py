@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from ipcviz.app.panels.cells import chop
 from ipcviz.app.panels.panel import Panel, Row, row
+from ipcviz.app.terminal import Terminal
 from ipcviz.app.view import View
 
 
@@ -27,15 +28,15 @@ class OutputRows(Panel):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._seen = (-1, 0)
+        self._seen: tuple[Terminal | None, int, int] = (None, -1, 0)
 
     def rebuild(self) -> None:
         """Make the rows anew only if something was written."""
         view = self.view
         if view is None:
             return
-        now = (view.terminal_version, self.scrollable_content_region.width)
-        if now == self._seen:
+        now = (view.terminal, view.terminal_version, self.scrollable_content_region.width)
+        if now[0] is self._seen[0] and now[1:] == self._seen[1:]:
             return
         self._seen = now
         follow = self.scroll_offset.y >= self.max_scroll_y - 1

@@ -22,6 +22,7 @@ from ipcviz.model.moments import is_moment
 from ipcviz.model.state import State
 from ipcviz.narrate import STEP, Outcomes, Sentence, narrate
 from ipcviz.scenario import Progress, Scenario
+from ipcviz.trace import TraceError
 
 _CHANGES: Final = 1024
 """How many events before a moment are looked through for what changed since the moment before it, at most."""
@@ -33,9 +34,12 @@ _LOG_PAGES: Final = 128
 _LINES: Final = 1_000
 _OUTPUT: Final = 1 << 18
 """Lines and bytes of output before a moment of the past, at least, as long as reading them is not dear."""
-_NEAR: Final = 512
-_DEAR: Final = 8
-"""How many pieces of output are read that are more than so many events away from the one after them."""
+_NEAR: Final = 256
+_DEAR: Final = 3
+"""How many times output is read at once, each time with what there is of it among so many events."""
+_OVERHEAD: Final = 200
+_MOST_KEPT: Final = 16 << 20
+"""Bytes of output that are kept at hand."""
 _TERMINALS: Final = 64
 _METERS: Final = 5.0
 """Seconds that CPU use is worked out from."""
@@ -77,13 +81,19 @@ class PastMoment:
 
     @property
     def wants_more(self) -> bool:
-        """Whether the log can be made longer."""
+        """Whether the log, or the output if it was asked for, can be made longer."""
+        if "terminal" in self.__dict__ and self.terminal.more:
+            return True
         if len(self._said) > ENTRIES or (self.n - 1) // PAGE - self._next_page >= _LOG_PAGES:
             return False
         return self._next_page >= self._known_page
 
     def more(self) -> None:
-        """Make the log longer by a page."""
+        """Make the output longer, or the log by a page."""
+        if "terminal" in self.__dict__ and self.terminal.more:
+            self.__dict__.pop("terminal")
+            _ = self.terminal
+            return
         said = self._past.pages.page(self._next_page, min(self.n, (self._next_page + 1) * PAGE)).said
         self._said[:0] = said[: bisect_right(said, self.n, key=lambda one: one.n)]
         self._next_page -= 1
@@ -110,12 +120,18 @@ class PastMoment:
         if not self.state.stepping:
             return 0
         events = self._past.tape.events(self.n + 1, min(self.n + PAGE, self._past.pages.last))
-        return next((event.tid for event in events if isinstance(event, Stepped)), 0)
+        try:
+            return next((event.tid for event in events if isinstance(event, Stepped)), 0)
+        except TraceError:
+            return 0
 
     @cached_property
     def terminal(self) -> Terminal:
-        """What the command had written."""
-        return self._past.terminal_at(self.n)
+        """What the command had written; nothing where a damaged trace can't tell."""
+        try:
+            return self._past.terminal_at(self.n)
+        except TraceError:
+            return Terminal()
 
     @property
     def terminal_version(self) -> int:
@@ -124,7 +140,13 @@ class PastMoment:
 
     @cached_property
     def trails(self) -> Mapping[str, Trail]:
-        """Levels of the last minute."""
+        """Levels of the last minute; none where a damaged trace can't tell."""
+        try:
+            return self._trails()
+        except TraceError:
+            return {}
+
+    def _trails(self) -> dict[str, Trail]:
         tape = self._past.tape
         first = tape.before(self.now - MINUTE) + 1
         looks = [look for look in tape.levels(first, self.n) if look[1] in self.state.objects]
@@ -142,7 +164,13 @@ class PastMoment:
 
     @cached_property
     def meters(self) -> Mapping[int, Meter]:
-        """CPU use."""
+        """CPU use; none where a damaged trace can't tell."""
+        try:
+            return self._meters()
+        except TraceError:
+            return {}
+
+    def _meters(self) -> dict[int, Meter]:
         tape = self._past.tape
         first = tape.before(self.now - _METERS) + 1
         looks = list(tape.cpu_seconds(first, self.n))
@@ -181,6 +209,8 @@ class Past:
         self._holders = Holders()
         self.pages = Pages(tape, self.turns)
         self._terminals: dict[int, Terminal] = {}
+        self._pieces: dict[int, Output] = {}
+        self._pieces_size = 0
         self._kept: tuple[tuple[int, float | None, int | None], PastMoment] | None = None
 
     def tell(self, n: int, progress: Progress) -> Mapping[str, str]:
@@ -196,6 +226,7 @@ class Past:
             self.moments.add(after.n)
         if isinstance(event, Output):
             self.wrote(after.n, len(event.data) + event.dropped)
+            self._keep(after.n, event)
         self.pages.last = after.n
         self.tape.take(event, before, after)
 
@@ -226,29 +257,53 @@ class Past:
         return View(self.moment(n, now=now, since=since), self._holders)
 
     def terminal_at(self, n: int) -> Terminal:
-        """What had been written to the terminal at event `n`: the last lines of it."""
+        """What had been written to the terminal at event `n`: the last lines of it.
+
+        As far as that can be read quickly: the terminal's `more` says whether it is worth to ask again.
+        """
         at = bisect_right(self._outputs, n)
         last = self._outputs[at - 1] if at else 0
         found = self._terminals.get(last)
-        if found is None:
+        if found is None or found.more:
             found = Terminal()
-            outputs: list[Output] = []
-            size = lines = dear = near = 0
-            while at and size < _OUTPUT and lines < _LINES and dear < _DEAR:
+            pieces: list[Output] = []
+            size = lines = dear = 0
+            while at and size < _OUTPUT and lines < _LINES:
+                number = self._outputs[at - 1]
+                piece = self._pieces.get(number)
+                if piece is None:
+                    if dear == _DEAR:
+                        found.more = True
+                        break
+                    dear += 1
+                    piece = self._read_piece(number)
                 at -= 1
-                number = self._outputs[at]
-                dear += abs(number - near) > _NEAR
-                near = number
-                for event in self.tape.events(number, number):
-                    if isinstance(event, Output):
-                        outputs.append(event)
-                        size += len(event.data)
-                        lines += event.data.count(b"\n")
+                pieces.append(piece)
+                size += len(piece.data)
+                lines += piece.data.count(b"\n")
             if at:
                 found.begin_at(self._written[at - 1])
-            for output in reversed(outputs):
-                found.feed(output.data, output.dropped)
+            for piece in reversed(pieces):
+                found.feed(piece.data, piece.dropped)
             if len(self._terminals) > _TERMINALS:
                 self._terminals.clear()
             self._terminals[last] = found
         return found
+
+    def _read_piece(self, n: int) -> Output:
+        """Output, and what there is of it among the events around, which are read with it."""
+        for event in self.tape.events(max(1, n - _NEAR), n):
+            if isinstance(event, Output):
+                self._keep(event.n, event)
+        nothing = Output(t=0.0, data=b"")
+        self._keep(n, nothing)
+        return self._pieces.get(n, nothing)
+
+    def _keep(self, n: int, piece: Output) -> None:
+        if n in self._pieces:
+            return
+        self._pieces[n] = piece
+        self._pieces_size += len(piece.data) + _OVERHEAD
+        while self._pieces_size > _MOST_KEPT:
+            oldest = next(iter(self._pieces))
+            self._pieces_size -= len(self._pieces.pop(oldest).data) + _OVERHEAD
