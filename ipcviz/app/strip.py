@@ -17,7 +17,7 @@ from ipcviz.app.view import View
 from ipcviz.model import stepping
 from ipcviz.model.query import wait_of
 from ipcviz.model.state import State, Thread
-from ipcviz.narrate import intention
+from ipcviz.narrate import intention, signal_name
 
 _LONGEST_NAME: Final = 16
 _MOST: Final = 6
@@ -163,6 +163,9 @@ def _row(view: View, thread: Thread, name: str, longest: int, following: bool, w
     wait = wait_of(state, thread.tid)
     if thread.poised is not None:
         letter, style, words = "H", "held", visible(intention(state, thread.poised))
+        signo = stepping.comes_first(state, thread)
+        if signo:
+            words = f"{signal_name(signo)}, pending, comes first; then {words}"
     elif wait is not None:
         blocked = wait.kind == "blocked" and wait.reason != "for a child"
         letter, style = ("B", "blocked") if blocked else ("S", "asleep")

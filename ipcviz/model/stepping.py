@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ipcviz.events import Poised
-from ipcviz.events.signals import signal_name
+from ipcviz.events.signals import default_action, members, signal_name
 from ipcviz.model.state import State, Thread
 
 
@@ -79,3 +79,26 @@ def pending(state: State, thread: Thread) -> int:
     process = state.processes.get(thread.pid)
     sampled = process.sample.pending if process is not None and process.sample is not None else 0
     return thread.pending | sampled
+
+
+def value_now(state: State, poised: Poised) -> int | None:
+    """The value of the semaphore that a held thread is about to use, at this moment; others may have changed it since
+    the thread came there. None if it is not known.
+    """
+    found = state.semaphores.get(poised.semaphore.key) if poised.semaphore is not None else None
+    return found.value if found is not None and found.value is not None else poised.value
+
+
+def comes_first(state: State, thread: Thread) -> int:
+    """The signal that will act on a held thread before its call does, since it is pending and not blocked.
+
+    0 if there is none. Of several it is the lowest; the kernel may choose another (signal(7) leaves the order open).
+    """
+    process = state.processes.get(thread.pid)
+    if process is None or thread.poised is None or thread.poised.at != "entry":
+        return 0
+    for signo in members(pending(state, thread) & ~thread.blocked):
+        how = process.handling.get(signo)
+        if (how.action if how is not None else default_action(signo)) != "ignore":
+            return signo
+    return 0

@@ -29,7 +29,7 @@ from ipcviz.model import query
 from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.queues import RECEIVES, SENDS
 from ipcviz.model.state import State
-from ipcviz.model.stepping import pending
+from ipcviz.model.stepping import pending, value_now
 from ipcviz.model.visible import is_visible, is_visible_semaphore
 from ipcviz.narrate.sentence import NOISE, STEP, TURN, Sentence
 from ipcviz.narrate.words import count_bytes, end_of, signal_name, signal_names, signals_in, who
@@ -85,9 +85,10 @@ def _semaphore(state: State, poised: Poised) -> str:
     info = poised.semaphore
     found = state.semaphores.get(info.key) if info is not None else None
     label = found.label if found is not None else (info.name or "a semaphore" if info is not None else "a semaphore")
-    value = "" if poised.value is None else f" (it is {poised.value})"
+    now = value_now(state, poised)
+    value = "" if now is None else f" (it is {now})"
     if poised.op in _TAKES:
-        verb = "take" if poised.value is None or poised.value else "wait for"
+        verb = "take" if now is None or now else "wait for"
         return f"{'try to ' if poised.op == 'trywait' else ''}{verb} {label}{value}: sem_{poised.op}"
     return {"post": f"post {label}{value}", "init": f"initialise the semaphore {label}"}.get(
         poised.op, f"call sem_{poised.op} on {label}{value}"

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
+from msgspec.structs import replace
+
 from ipcviz.events import Poised
 from ipcviz.events.signals import signal_name
+from ipcviz.model.state import State
+from ipcviz.model.stepping import value_now
 from ipcviz.scenario.format import Question, Scenario, Texts, When
 from ipcviz.scenario.recognise import Cast, named_by_path
 
 _BIRTHS = frozenset({"fork", "vfork", "clone", "clone3"})
 
 
-def may_answer(question: Question, scenario: Scenario, cast: Cast, poised: Poised) -> bool:
+def may_answer(question: Question, scenario: Scenario, cast: Cast, poised: Poised, state: State) -> bool:
     """Whether letting this thread go may show the answer to a question.
 
     Args:
@@ -20,7 +24,9 @@ def may_answer(question: Question, scenario: Scenario, cast: Cast, poised: Poise
         scenario: Whose.
         cast: Who is who.
         poised: What the thread is about to do.
+        state: The moment.
     """
+    poised = replace(poised, value=value_now(state, poised))
     step = next((step for step in scenario.story if step.id == question.before), None)
     return step is not None and may_meet(step.when, scenario, cast, poised)
 

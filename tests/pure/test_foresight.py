@@ -5,7 +5,10 @@ from __future__ import annotations
 import immutables
 import pytest
 
-from ipcviz.events import Poised
+from ipcviz.events import Poised, Sample, SemaphoreLevel
+from ipcviz.model.reduce import reduce
+from ipcviz.model.state import State
+from ipcviz.narrate import intention
 from ipcviz.scenario import When, find
 from ipcviz.scenario.foresight import may_answer, may_meet
 from ipcviz.scenario.recognise import Cast
@@ -62,5 +65,13 @@ def test_a_question_is_answered_by_the_step_that_it_stands_before():
     scenario = find("mmap-queue")
     asked = scenario.questions[0]
     assert asked.before == "no-slot"
-    assert may_answer(asked, scenario, CAST, semaphore("wait", 0))
-    assert not may_answer(asked, scenario, CAST, semaphore("wait", 3))
+    assert may_answer(asked, scenario, CAST, semaphore("wait", 0), State())
+    assert not may_answer(asked, scenario, CAST, semaphore("wait", 3), State())
+
+
+def test_what_counts_is_the_value_now_and_not_the_one_when_the_thread_came_there():
+    scenario = find("mmap-queue")
+    level = SemaphoreLevel(info=fakes.EMPTY, value=0)
+    state = reduce(State(), Sample(t=1, semaphores=(level,)))
+    assert may_answer(scenario.questions[0], scenario, CAST, semaphore("wait", 3), state)
+    assert "(it is 0)" in intention(state, semaphore("wait", 3))

@@ -9,10 +9,13 @@ from ipcviz.events import (
     Forked,
     Held,
     Poised,
+    ProcessSample,
     Released,
+    Sample,
     Settled,
     Stepped,
     ThreadCreated,
+    ThreadSample,
     Waiting,
 )
 from ipcviz.model import stepping
@@ -124,3 +127,20 @@ def test_at_rest_is_the_moment_in_step_mode_and_each_operation_in_a_live_run() -
     assert is_moment(rest, held, reduce(held, rest))
     unseen = Call(t=7, pid=90, tid=90, name="brk")
     assert not is_moment(unseen, live, reduce(live, unseen))
+
+
+def test_a_pending_signal_comes_before_the_call_unless_it_is_blocked_or_ignored() -> None:
+    state = _poise(_family(), 50)
+    thread = state.threads[50]
+
+    def with_pending(mask: int, blocked: int = 0) -> int:
+        sample = ProcessSample(
+            pid=50, state="t", pending=mask, threads=(ThreadSample(tid=50, state="t", blocked=blocked),)
+        )
+        now = reduce(state, Sample(t=8, processes=(sample,)))
+        return stepping.comes_first(now, now.threads[50])
+
+    assert stepping.comes_first(state, thread) == 0
+    assert with_pending(1 << 13) == 14
+    assert with_pending(1 << 13, blocked=1 << 13) == 0
+    assert with_pending(1 << 16) == 0, "SIGCHLD is ignored by default"

@@ -142,7 +142,9 @@ class SteppingScreen(Screen[None]):
         if story is None or question is None or not self.asked.wants(question) or thread is None:
             go_on()
             return
-        if thread.poised is None or not may_answer(question, story.scenario, story.progress.cast, thread.poised):
+        if thread.poised is None or not may_answer(
+            question, story.scenario, story.progress.cast, thread.poised, self.now
+        ):
             go_on()
             return
 
