@@ -23,14 +23,15 @@ class Trail:
     def __init__(self) -> None:
         self._buckets: deque[tuple[int, int, int]] = deque(maxlen=int(MINUTE / BUCKET) + 1)
 
-    def add(self, t: float, value: int) -> None:
-        """A level was read."""
+    def add(self, t: float, value: int, highest: int = -1) -> None:
+        """A level was read; `highest` is the highest one of those shortly before it, if there were any."""
         bucket = int(t / BUCKET)
+        highest = max(highest, value)
         if self._buckets and self._buckets[-1][0] == bucket:
-            highest = max(self._buckets[-1][1], value)
+            highest = max(self._buckets[-1][1], highest)
             self._buckets[-1] = (bucket, highest, value)
         else:
-            self._buckets.append((bucket, value, value))
+            self._buckets.append((bucket, highest, value))
 
     def columns(self, now: float, width: int) -> list[int | None]:
         """The last minute up to `now` in `width` columns, oldest first: the highest level in each.

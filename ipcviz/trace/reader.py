@@ -172,19 +172,28 @@ class TraceReader:
         for n, size in self._rows(sql):
             yield _whole(n), size if isinstance(size, int) and size > 0 else 0
 
-    def levels(self, first: int, last: int) -> list[tuple[float, str, int]]:
-        """What samples found from event `first` to `last`: the time, the key of the object or semaphore, its level."""
+    def levels(self, first: int, last: int, every: float) -> list[tuple[float, str, int, int]]:
+        """What samples found from event `first` to `last`, put together in intervals of `every` seconds.
+
+        Returns:
+            The time of the last look in each interval, the key of the object or semaphore, its highest level in it, and
+            its last one; in the order of those times.
+        """
         sql = (
-            "SELECT e.us, s.object, s.queued FROM samples s CROSS JOIN event e ON e.n = s.n "
-            "WHERE s.rowid >= ? AND s.rowid < ? ORDER BY s.rowid"
+            "SELECT e.us, s.object, a.highest, s.queued FROM (SELECT max(s.queued) AS highest, max(s.rowid) AS last "
+            "FROM samples s CROSS JOIN event e ON e.n = s.n WHERE s.rowid >= ? AND s.rowid < ? "
+            "GROUP BY s.object, e.us / ?) a CROSS JOIN samples s ON s.rowid = a.last CROSS JOIN event e ON e.n = s.n "
+            "ORDER BY a.last"
         )
-        # A minute can have many thousand of them.
-        rows = list(self._rows(sql, self._row_of("samples", first), self._row_of("samples", last + 1)))
-        keys = {number: self._key_of(number) for number in {row[1] for row in rows}}
-        try:
-            return [(us / 1e6, keys[number], queued) for us, number, queued in rows if type(queued) is int]
-        except TypeError:
-            raise self._damaged("a time is no number") from None
+        rows = self._rows(sql, self._row_of("samples", first), self._row_of("samples", last + 1), microseconds(every))
+        keys: dict[Any, str] = {}
+        found = []
+        for us, number, highest, queued in rows:
+            if number not in keys:
+                keys[number] = self._key_of(number)
+            if isinstance(queued, int) and isinstance(highest, int):
+                found.append((_whole(us) / 1e6, keys[number], highest, queued))
+        return found
 
     def _key_of(self, number: Any) -> str:
         """An object's key by its number in the trace."""

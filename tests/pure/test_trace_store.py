@@ -188,14 +188,21 @@ def test_columns_answer_without_the_events(tmp_path):
         samples = [event for event in events if isinstance(event, Sample)]
         for first, last in ((0, 10**9), (samples[0].n + 1, samples[1].n), (samples[0].n, samples[0].n), (5, 4)):
             there = [event for event in samples if first <= event.n <= last]
-            assert list(reader.levels(first, last)) == [
-                (pytest.approx(e.t, abs=1e-6), level.object, level.queued) for e in there for level in e.levels
+            assert reader.levels(first, last, 0.001) == [
+                (pytest.approx(e.t, abs=1e-6), level.object, level.queued, level.queued)
+                for e in there
+                for level in e.levels
             ]
             assert list(reader.cpu_seconds(first, last)) == [
                 (pytest.approx(e.t, abs=1e-6), p.pid, pytest.approx(p.user_time + p.system_time))
                 for e in there
                 for p in e.processes
             ]
+        every = reader.levels(0, 10**9, 1e6)
+        for _, key, highest, queued in every:
+            levels = [lv.queued for e in samples for lv in e.levels if lv.object == key]
+            assert (highest, queued) == (max(levels), levels[-1])
+        assert every
         written_out = [(event.n, len(event.data)) for event in events if isinstance(event, Output)]
         assert list(reader.outputs()) == written_out
         assert written_out

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ipcviz.app.changes import Changes
-from ipcviz.app.history import MINUTE, Ghost, Log, Meter, Trail
+from ipcviz.app.history import BUCKET, MINUTE, Ghost, Log, Meter, Trail
 from ipcviz.app.past.moments import Moments, Turns
 from ipcviz.app.past.pages import PAGE, Pages
 from ipcviz.app.past.tape import Tape
@@ -35,7 +35,7 @@ _LINES: Final = 1_000
 _OUTPUT: Final = 1 << 18
 """Lines and bytes of output before a moment of the past, at least, as long as reading them is not dear."""
 _NEAR: Final = 256
-_DEAR: Final = 3
+_DEAR: Final = 1
 """How many times output is read at once, each time with what there is of it among so many events."""
 _OVERHEAD: Final = 200
 _MOST_KEPT: Final = 16 << 20
@@ -149,14 +149,14 @@ class PastMoment:
     def _trails(self) -> dict[str, Trail]:
         tape = self._past.tape
         first = tape.before(self.now - MINUTE) + 1
-        looks = [look for look in tape.levels(first, self.n) if look[1] in self.state.objects]
+        looks = [look for look in tape.levels(first, self.n, BUCKET) if look[1] in self.state.objects]
         # A level holds until the next one: the last one before the minute began, too.
-        earlier = tape.levels_before(first, {key for _, key, _ in looks})
+        earlier = tape.levels_before(first, {key for _, key, _, _ in looks})
         found = {key: Trail() for key in earlier}
         for key, (t, queued) in earlier.items():
             found[key].add(t, queued)
-        for t, key, queued in looks:
-            found.setdefault(key, Trail()).add(t, queued)
+        for t, key, highest, queued in looks:
+            found.setdefault(key, Trail()).add(t, queued, highest)
         for key, thing in self.state.objects.items():
             if thing.level is not None and key not in found:
                 found.setdefault(key, Trail()).add(thing.level_at, thing.level.queued)

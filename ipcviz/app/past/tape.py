@@ -141,15 +141,19 @@ class Tape:
                 return event.n
         return 0
 
-    def levels(self, first: int, last: int) -> Iterator[tuple[float, str, int]]:
-        """What samples found from event `first` to `last`: the time, an object's key, its level."""
+    def levels(self, first: int, last: int, every: float) -> Iterator[tuple[float, str, int, int]]:
+        """What samples found from event `first` to `last`, in intervals of `every` seconds at most.
+
+        Yields:
+            The time of the last look of an interval, an object's key, its highest level in it, and its last one.
+        """
         kept = (
-            (event.t, level.object, level.queued)
+            (event.t, level.object, level.queued, level.queued)
             for event in self._events_in_memory()
             if isinstance(event, Sample) and first <= event.n <= last
             for level in event.levels
         )
-        return chain(self.reader.levels(first, last) if self.reader is not None else (), kept)
+        return chain(self.reader.levels(first, last, every) if self.reader is not None else (), kept)
 
     def cpu_seconds(self, first: int, last: int) -> Iterator[tuple[float, int, float]]:
         """What samples found from event `first` to `last`: the time, a process, the CPU time that it had used."""
