@@ -102,13 +102,13 @@ def waiting_words(state: State, key: str) -> str:
 
 
 def interleaved_words(state: State, key: str) -> str:
-    """The last write to a channel that others came in between of for certain; empty if none was seen."""
+    """The last write to a channel that others came in between for certain; empty if none was seen."""
     found = interleavings(state, key)
     if not found:
         return ""
     last = found[-1]
     names = _names(state, last.pid, (one.other_pid for one in found if one.n == last.n))
-    return f"bytes of {names} came in between of those that {who(state, last.pid)} wrote by one call"
+    return f"bytes of {names} came in between those that {who(state, last.pid)} wrote by one call"
 
 
 def _names(state: State, pid: int, others: Iterable[int]) -> str:

@@ -99,7 +99,7 @@ def test_an_interleaved_write_is_told():
     told.say(Call, pid=11, tid=11, name="write", ret=90000, object=KEY, args=args, began=5.5, slept=late)
     assert told.text == "p11[11] wrote 90,000 bytes to P1 (fd 4); bytes of sh[10] came in between"
     assert told.sentence.weight == TURN
-    words = "bytes of sh[10] came in between of those that p11[11] wrote by one call"
+    words = "bytes of sh[10] came in between those that p11[11] wrote by one call"
     assert interleaved_words(told.state, KEY) == words
 
 
