@@ -166,10 +166,10 @@ class Feed:
         cast = self._story.progress.cast if self._story is not None else None
         names = Names(roles=cast.roles, labels=cast.labels) if cast is not None else NO_NAMES
         self.steps.take(event, before, after, names)
-        self.past.take(event, before, after)
+        moment = self.past.take(event, before, after)
         if self.recorder is not None:
             roles = self._story.progress.cast.roles if self._story is not None else None
-            self.recorder.follow(event, before, after, roles)
+            self.recorder.follow(event, before, after, roles, moment)
         if self._origin is None or self._clock() - self._origin < event.t:
             self._origin = self._clock() - event.t
         if isinstance(event, Stepped) or self._held_now:
@@ -179,7 +179,7 @@ class Feed:
         self._held_now = isinstance(event, Held)
         if self._held_now:
             self._rested = self._stopped
-        if len(self.past.moments) and self.past.moments[-1] == after.n:
+        if moment:
             self._stopped = event.t
         self._changes.take(event, before, after)
         if isinstance(event, Sample):

@@ -121,7 +121,14 @@ class TraceWriter:
             self._keyframe_n = state.n
             self._states.append(state)
 
-    def follow(self, event: Event, before: State, after: State, roles: Mapping[int, str] | None = None) -> None:
+    def follow(
+        self,
+        event: Event,
+        before: State,
+        after: State,
+        roles: Mapping[int, str] | None = None,
+        moment: bool | None = None,
+    ) -> None:
         """Keep what an event means: that it is a moment, that it let a thread go.
 
         Args:
@@ -129,10 +136,11 @@ class TraceWriter:
             before: The state before it.
             after: The state after it.
             roles: The scenario's names for processes, by pid.
+            moment: Whether it is a moment, if that is known.
         """
         if self.trouble:
             return
-        if is_moment(event, before, after):
+        if moment or (moment is None and is_moment(event, before, after)):
             self._moments.append(after.n)
         if isinstance(event, Stepped):
             thread = before.threads.get(event.tid)

@@ -220,15 +220,17 @@ class Past:
         self.turns.take(n, progress)
         return self.turns.labels(n)
 
-    def take(self, event: Event, before: State, after: State) -> None:
-        """Take an event in, with the states around it."""
-        if is_moment(event, before, after):
+    def take(self, event: Event, before: State, after: State) -> bool:
+        """Take an event in, with the states around it. Returns whether it is a moment."""
+        found = is_moment(event, before, after)
+        if found:
             self.moments.add(after.n)
         if isinstance(event, Output):
             self.wrote(after.n, len(event.data) + event.dropped)
             self._keep(after.n, event)
         self.pages.last = after.n
         self.tape.take(event, before, after)
+        return found
 
     def wrote(self, n: int, size: int) -> None:
         """Event `n` was output of so many bytes."""
