@@ -16,22 +16,11 @@ from ipcviz.app.screens.modals import BlankScreen, SignalScreen, TroubleScreen
 from ipcviz.events import Input, Level, Output, Peek, Sample, SendSignal, Trouble
 from ipcviz.session.errors import SessionError
 from tests import fakes
+from tests.app.driven import Driven
 
 
-class Stage:
+class Stage(Driven):
     """An app on a terminal of some size, whose clock and session the test moves."""
-
-    def __init__(self, app, pilot, session, clock):
-        self.app, self.pilot, self.session, self.clock = app, pilot, session, clock
-
-    async def frame(self, seconds: float = 0.0) -> None:
-        self.clock.now += seconds
-        self.app.tick()
-        await self.pilot.pause()
-
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
 
     def panel(self, kind, id=None):
         return self.app.live.query(id or kind.__name__).first(kind)

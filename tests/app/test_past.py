@@ -25,6 +25,7 @@ from ipcviz.scenario import find
 from ipcviz.session.kept import KeptSession
 from ipcviz.trace import TraceReader, TraceWriter
 from tests import fakes
+from tests.app.driven import Driven
 from tests.seen import apart, live_views, moments_of, seen
 from tests.traces import long_session
 
@@ -197,19 +198,7 @@ def test_digits_follow_from_births_and_deaths():
 # On the screen.
 
 
-class Stage:
-    def __init__(self, app, pilot, session, clock):
-        self.app, self.pilot, self.session, self.clock = app, pilot, session, clock
-
-    async def frame(self, seconds: float = 0.0) -> None:
-        self.clock.now += seconds
-        self.app.tick()
-        await self.pilot.pause()
-
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
-
+class Stage(Driven):
     def text(self, kind) -> str:
         return "\n".join(row.text for row in self.app.live.query_one(kind).all_rows())
 

@@ -1,0 +1,19 @@
+"""An app on a terminal of some size, whose clock and session the test moves."""
+
+from __future__ import annotations
+
+
+class Driven:
+    """The app, its pilot, its prepared session, and its clock that stands still."""
+
+    def __init__(self, app, pilot, session, clock):
+        self.app, self.pilot, self.session, self.clock = app, pilot, session, clock
+
+    async def frame(self, seconds: float = 0.0) -> None:
+        self.clock.now += seconds
+        self.app.tick()
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
