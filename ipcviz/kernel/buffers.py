@@ -23,10 +23,13 @@ from ipcviz.kernel.arch import call_numbers, native
 from ipcviz.kernel.borrow import borrow
 from ipcviz.kernel.memory import PAGE_SIZE
 
-F_GETPIPE_SZ: Final = 1032  # linux/fcntl.h
+F_SETPIPE_SZ: Final = 1031  # linux/fcntl.h
+F_GETPIPE_SZ: Final = 1032
 SPLICE_F_NONBLOCK: Final = 2
 SO_PEEK_OFF: Final = 42  # asm-generic/socket.h
 _ALL: Final = 1 << 30
+_MOST_SLOTS: Final = 4096
+"""Of larger rings the slots are not counted: both pipes are locked meanwhile, for some 25 ns a slot."""
 _INT: Final = bytes(4)
 _MQ_ATTR: Final = struct.Struct("=8q")
 
@@ -66,43 +69,78 @@ class _Copied(NamedTuple):
     head: bytes
 
 
+def _slots_of(fd: int) -> int:
+    return fcntl.fcntl(fd, F_GETPIPE_SZ) // PAGE_SIZE
+
+
 class _Scratch:
     """A pipe of our own that waiting bytes are copied into, and emptied at once.
 
     tee(2) makes the copy share the pages of the original and takes one slot for each of its slots, in one step under
     both pipes' locks. Topping the scratch pipe up with one-byte slots then says how many were free. It has the
-    default size and no more: its pages count against the user's pipe-user-pages-soft as the observed pipes' do.
+    default size, and more only for the moment in which more than that is copied: its pages count against the user's
+    pipe-user-pages-soft as the observed pipes' do.
     """
 
     def __init__(self) -> None:
         flags = os.O_CLOEXEC | os.O_NONBLOCK
         self.out, self.into = os.pipe2(flags)
-        self.slots = fcntl.fcntl(self.out, F_GETPIPE_SZ) // PAGE_SIZE
+        self.slots = _slots_of(self.out)
         self._null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         # Copies by tee are never merged into one slot, as written bytes would be.
         seed_out, seed_into = os.pipe2(flags)
         self._filler_out, self._filler_into = os.pipe2(flags)
+        self._fillers = 0
         os.write(seed_into, b"\0")
         while _tee(seed_out, self._filler_into, 1, SPLICE_F_NONBLOCK) == 1:
-            pass
+            self._fillers += 1
         os.close(seed_out)
         os.close(seed_into)
 
-    def copy(self, fd: int, peek: int) -> _Copied | None:
-        """Copy what fits of a pipe's waiting bytes and forget it again; None if it is empty or can't be read."""
+    def copy(self, fd: int, peek: int, total: int) -> _Copied | None:
+        """Copy the waiting bytes of a pipe of `total` slots and forget them again; None if it is empty, or unreadable.
+
+        What does not fit is left out.
+        """
+        copied = self._copy(fd, peek)
+        if copied is not None and not copied.whole and self.slots < total <= _MOST_SLOTS and self._widen(total):
+            try:
+                copied = self._copy(fd, peek)
+            finally:
+                self._narrow()
+        return copied
+
+    def _copy(self, fd: int, peek: int) -> _Copied | None:
         copied = _tee(fd, self.into, _ALL, SPLICE_F_NONBLOCK)
         if copied <= 0:
             return None
         try:
-            free = max(_tee(self._filler_out, self.into, self.slots, SPLICE_F_NONBLOCK), 0)
+            free = 0
+            while (more := _tee(self._filler_out, self.into, self._fillers, SPLICE_F_NONBLOCK)) > 0:
+                free += more
             head = b""
             limit = min(peek, copied)
             while len(head) < limit:
                 # A pipe in packet mode (O_DIRECT) gives one packet at a time.
                 head += os.read(self.out, limit - len(head))
-            return _Copied(copied, self.slots - free, free > 0, head)
+            return _Copied(copied, _slots_of(self.out) - free, free > 0, head)
         finally:
             self._empty()
+
+    def _widen(self, total: int) -> bool:
+        """Have so many slots for a moment, unless the user's limits are near: as many again must be left for others."""
+        try:
+            fcntl.fcntl(self._filler_into, F_SETPIPE_SZ, total * PAGE_SIZE)
+            fcntl.fcntl(self.into, F_SETPIPE_SZ, total * PAGE_SIZE)
+        except OSError:
+            self._narrow()
+            return False
+        fcntl.fcntl(self._filler_into, F_SETPIPE_SZ, self._fillers * PAGE_SIZE)
+        return True
+
+    def _narrow(self) -> None:
+        fcntl.fcntl(self._filler_into, F_SETPIPE_SZ, self._fillers * PAGE_SIZE)
+        fcntl.fcntl(self.into, F_SETPIPE_SZ, self.slots * PAGE_SIZE)
 
     def _empty(self) -> None:
         try:
@@ -128,11 +166,12 @@ def read_pipe_level(
         reader: A process and descriptor that is a read end, if one may be borrowed: for `head`, and for `slots`
             while it is not full.
         writer: A process and descriptor that is a write end: for `writable`.
-        peek: Bytes wanted in `head`; those of the first 16 slots at most.
+        peek: Bytes wanted in `head`; those of the first 16 slots at least.
 
     Returns:
-        The level; None if neither end could be borrowed. `slots` is -1 if more than 16 are in use but not all, or
-        there is no reader. `writable` is None without a writer; it is what poll(2) says: false when all slots are
+        The level; None if neither end could be borrowed. `slots` is -1 if there is no reader, or more than 16 are in
+        use and the user is near the limits of pipe(7), unless the ring is empty, full, or so small that only one
+        number is left. `writable` is None without a writer; it is what poll(2) says: false when all slots are
         in use, which can be far short of the capacity, since a slot is a page and one that was read from in part,
         or not filled, takes no other bytes. Only the last slot may still take a small write: whether a writer is
         really blocked, its own state tells.
@@ -155,7 +194,7 @@ def read_pipe_level(
             if number is not None:
                 try:
                     capacity = fcntl.fcntl(number, F_GETPIPE_SZ)
-                    copied = _scratch(os.getpid()).copy(number, peek)
+                    copied = _scratch(os.getpid()).copy(number, peek, capacity // PAGE_SIZE)
                     queued = _waiting(number) if copied is None or not copied.whole else copied.length
                     if copied is not None:
                         head = copied.head
@@ -169,6 +208,10 @@ def read_pipe_level(
         slots = 0
     elif writable is False and slots < 0:
         slots = total
+    elif slots < 0 and (total == 1 or (total == 2 and writable)):
+        slots = 1  # one at least, since bytes wait, and not both, since more are taken
+    if writable is not None and slots >= 0:
+        writable = slots < total  # of one moment, as the slots are
     return Level(
         object=key,
         queued=queued,

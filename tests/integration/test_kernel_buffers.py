@@ -164,10 +164,49 @@ def test_a_pipe_that_was_made_larger(pipe):
     os.write(w, b"x" * 20 * PAGE)
     level = level_of(r, w, 8)
     assert (level.capacity, level.slots_total, level.queued) == (1 << 18, (1 << 18) // PAGE, 20 * PAGE)
-    assert (level.slots, level.head) == (-1, b"x" * 8)
+    assert (level.slots, level.head) == (20, b"x" * 8)
+    os.write(w, b"abc")
+    os.read(r, 3 * PAGE + 1)
+    assert level_of(r, w).slots == 18
+    # The scratch pipe is as it was: what it takes counts against the user's limit, and the next one is copied too.
+    assert fcntl.fcntl(buffers._scratch(os.getpid()).out, 1032) == 16 * PAGE
     fill(w, b"x" * PAGE)
     level = level_of(r, w)
     assert (level.writable, level.slots) == (False, level.slots_total)
+    os.read(r, 1 << 18)
+    assert level_of(r, w).slots == 0
+
+
+def test_slots_where_the_user_may_have_no_more_pages(pipe, monkeypatch):
+    """Over pipe-user-pages-soft the scratch pipe can't grow: only what poll(2) leaves no doubt of is told."""
+
+    def refused(fd, command, *rest):
+        if command == 1031 and rest[0] > 16 * PAGE:
+            raise PermissionError
+        return real(fd, command, *rest)
+
+    r, w = pipe
+    real = fcntl.fcntl
+    real(w, 1031, 1 << 18)
+    os.write(w, b"x" * 20 * PAGE)
+    monkeypatch.setattr(fcntl, "fcntl", refused)
+    assert (level_of(r, w).slots, level_of(r, w).queued) == (-1, 20 * PAGE)
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_rings_of_one_slot_and_of_two(pipe, slots):
+    """As they are made for a user over pipe-user-pages-soft; a write end is enough to count them."""
+    r, w = pipe
+    real = fcntl.fcntl(w, 1031, slots * PAGE) // PAGE
+    assert real == slots
+    writer = (os.getpid(), w)
+    assert buffers.read_pipe_level("key", None, writer).slots == level_of(r, w).slots == 0
+    os.write(w, b"x" * PAGE)
+    assert buffers.read_pipe_level("key", None, writer).slots == level_of(r, w).slots == 1
+    assert level_of(r, w).writable is (slots == 2)
+    fill(w, b"x" * PAGE)
+    level = level_of(r, w)
+    assert (level.slots, level.writable, level.queued) == (slots, False, slots * PAGE)
 
 
 def test_a_fifo_open_for_both(tmp_path):
