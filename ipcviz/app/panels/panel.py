@@ -20,7 +20,7 @@ from ipcviz.app.text import visible
 from ipcviz.app.view import View
 
 Span = tuple[str, str]
-"""A piece of text and the name of its style (a component class without `panel--`, or empty)."""
+"""A piece of text and the name of its style (a component class of the screen without `panel--`, or empty)."""
 
 Target = tuple[str, int | str]
 """What a click on a row selects: `("process", pid)` or `("object", key)`."""
@@ -80,45 +80,6 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("y", "copy", "Copy", show=False, id="panel.copy", tooltip="Copy the panel's text"),
     ]
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "panel--head",
-        "panel--dim",
-        "panel--gone",
-        "panel--lit",
-        "panel--lit-chip",
-        "panel--process",
-        "panel--object",
-        "panel--number",
-        "panel--bad",
-        "panel--cursor",
-        "panel--chosen",
-        "panel--held",
-        "panel--running",
-        "panel--blocked",
-        "panel--asleep",
-        "panel--stopped",
-        "panel--zombie",
-        "panel--gone-chip",
-        "panel--gauge",
-    }
-    """Styles of the rows.
-
-    | Class | Description |
-    | :- | :- |
-    | `panel--head` | Headings. |
-    | `panel--dim` | What matters less. |
-    | `panel--gone` | What was closed or has ended. |
-    | `panel--lit` | What changed a moment ago; `panel--lit-chip` is its mark. |
-    | `panel--process` | Names of processes. |
-    | `panel--object` | Names of objects. |
-    | `panel--number` | Figures. |
-    | `panel--bad` | What is wrong. |
-    | `panel--cursor` | The row with the cursor. |
-    | `panel--chosen` | The row that is selected. |
-    | `panel--held` ... `panel--gone-chip` | Chips of process states. |
-    | `panel--gauge` | The filled part of a gauge. |
-    """
-
     DEFAULT_CSS = """
     Panel {
         background: $surface;
@@ -136,24 +97,6 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
         overflow-y: auto;
         scrollbar-gutter: stable;
         &:focus { border-top: double $accent; }
-        & > .panel--head { color: $text-muted; text-style: bold; }
-        & > .panel--dim { color: $text-muted; }
-        & > .panel--gone { color: $text-muted; text-style: strike; }
-        & > .panel--lit { text-style: bold; }
-        & > .panel--lit-chip { background: $chip-lit; color: black; text-style: bold; }
-        & > .panel--process { text-style: bold; }
-        & > .panel--object { color: $object; text-style: bold; }
-        & > .panel--bad { background: $chip-bad; color: black; text-style: bold; }
-        & > .panel--cursor { background: $row-cursor; }
-        & > .panel--chosen { text-style: bold; }
-        & > .panel--running { background: $chip-running; color: black; text-style: bold; }
-        & > .panel--held { background: $foreground; color: $background; text-style: bold; }
-        & > .panel--blocked { background: $chip-blocked; color: black; text-style: bold; }
-        & > .panel--asleep { background: $chip-asleep; color: black; text-style: bold; }
-        & > .panel--stopped { background: $chip-lit; color: black; text-style: bold; }
-        & > .panel--zombie { background: $chip-zombie; color: black; text-style: bold; }
-        & > .panel--gone-chip { background: $chip-gone; color: black; }
-        & > .panel--gauge { color: $gauge; background: $gauge-back; }
     }
     """
 
@@ -266,7 +209,7 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
         if found is None:
             found = self.visual_style.rich_style
             if name:
-                found += self.get_component_rich_style(f"panel--{name}", partial=True)
+                found += self.screen.get_component_rich_style(f"panel--{name}", partial=True)
             self._styles[name] = found
         return found
 
@@ -291,7 +234,7 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
             return Strip.blank(width, self.style(""))
         strip = Strip([Segment(text, self.style(name)) for text, name in found.spans if text])
         if number == self.cursor and self.has_focus:
-            strip = strip.apply_style(self.get_component_rich_style("panel--cursor", partial=True))
+            strip = strip.apply_style(self.screen.get_component_rich_style("panel--cursor", partial=True))
             strip = strip.extend_cell_length(width, self.style("cursor"))
         if selection is not None:
             strip = self._with_selection(strip, selection, number)

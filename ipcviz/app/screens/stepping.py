@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
+from ipcviz.app.panels.styles import PanelScreen
 from ipcviz.app.screens.question import Asked, QuestionScreen
 from ipcviz.app.screens.running import RunScreen, SlowScreen, choices_of
 from ipcviz.app.screens.save import SaveScreen
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ipcviz.app.app import IpcvizApp
 
 
-class SteppingScreen(Screen[None]):
+class SteppingScreen(PanelScreen):
     """A screen whose viewer is the scheduler of what runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
