@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Final
 
@@ -24,6 +25,10 @@ MOST: Final = 200
 COSTLY: Final = 100_000
 """Bytes of /proc/locks: if there are more, from some 1,500 locks on this machine, they are read with samples alone."""
 
+WAITING_SHARE: Final = 0.02
+"""Share of the time that samples may spend on /proc/locks: the kernel makes its reader wait, mostly for some 10 ms,
+until no CPU is inside of a lock call any more (fs/locks.c, percpu_down_write), and what is traced waits with it."""
+
 
 class LockLooks:
     """Reads /proc/locks for the files that watched processes have open.
@@ -36,11 +41,20 @@ class LockLooks:
         self._context = context
         self._too_many: set[str] = set()
         self._costly = False
+        self._next = 0.0
 
     def changed(self, held: dict[str, tuple[Holder, ...]]) -> tuple[ObjectLocks, ...]:
-        """The files whose locks are not what the state has, out of all that are open or had locks."""
+        """The files whose locks are not what the state has, out of all that are open or had locks.
+
+        Nothing between two readings. What watched processes do to locks is read at once at their calls' returns.
+        """
         state = self._context.state
+        began = time.monotonic()
+        if began < self._next and not (self._context.attached or self._context.holding):
+            return ()
         every = self._read(state, {*state.locks, *held})
+        ended = time.monotonic()
+        self._next = ended + (ended - began) / WAITING_SHARE
         marks = {(lock.dev, lock.ino) for lock in every}
         if not marks and not state.locks:
             return ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 
 import pytest
 
@@ -28,6 +29,7 @@ from ipcviz.kernel.futexes import decode_barrier, decode_rwlock
 from ipcviz.model.query import describe_wait, holders, wait_of
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
+from ipcviz.tracer import lock_looks
 from ipcviz.tracer.calls import F_SETLK
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.context import Context
@@ -89,6 +91,7 @@ def test_of_thousands_of_locks_some_are_told_and_it_is_said(monkeypatch: pytest.
         monkeypatch.setattr(procfs, "read_bytes", lambda path, whole=False: THOUSANDS)
         monkeypatch.setattr(procfs, "read_fdinfo", lambda pid, fd: pytest.fail("it costs as much as /proc/locks"))
         monkeypatch.setattr(procfs, "read_fd_numbers", lambda pid: (3,))
+        monkeypatch.setattr(lock_looks, "WAITING_SHARE", float("inf"))
         for _ in range(2):
             (found,) = looks.changed(holders(context.state))
             assert (found.object, len(found.locks)) == (FILE.key, MOST)
@@ -96,6 +99,32 @@ def test_of_thousands_of_locks_some_are_told_and_it_is_said(monkeypatch: pytest.
         assert [e.message[:23] for e in said if isinstance(e, Trouble)] == ["/s/f has more than 200 "]
         # With so many of them a call does not look by itself.
         assert looks.effects(10, "fcntl", (3, F_SETLK, 0, 0, 0, 0), FILE.key, ()) == []
+
+
+@pytest.mark.parametrize(("holding", "times"), [(False, 2), (True, 4)])
+def test_a_look_that_makes_us_wait_comes_less_often(monkeypatch: pytest.MonkeyPatch, holding: bool, times: int) -> None:
+    """Threads that are stopped wait with the tracer: except in step mode, where nothing runs."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        context = Context(X86_64, LaunchConfig(argv=("a",)), Emitter(ours))
+        context.emitter.state, context.holding = locked(HELD), holding
+        looks = LockLooks(context)
+        reads: list[float] = []
+        clock = 0.0
+
+        def read(path: str, whole: bool = False) -> bytes:
+            nonlocal clock
+            if path == "/proc/locks":
+                reads.append(clock)
+                clock += 0.01
+            return b""
+
+        monkeypatch.setattr(time, "monotonic", lambda: clock)
+        monkeypatch.setattr(procfs, "read_bytes", read)
+        for start in (0.0, 0.05, 0.45, 0.55):
+            clock = start
+            looks.changed(holders(context.state))
+        assert len(reads) == times
 
 
 @pytest.mark.parametrize("fds", [None, ()])
