@@ -300,6 +300,30 @@ def forgotten_end() -> State:
     return m.state
 
 
+EVENTFD = ObjectInfo(key="eventfd:1", kind="eventfd", path="anon_inode:[eventfd]")
+
+
+def eventfd_maker() -> Maker:
+    """A parent and two children that have inherited its eventfd, which is close-on-exec."""
+    m = Maker(("./workers",))
+    m.launch(80, "parent")
+    made = Opened(fd=3, ofd=200, object=EVENTFD, mode="rw", cloexec=True)
+    m.add(Call, pid=80, tid=80, name="eventfd2", ret=3, effects=(made,))
+    m.fork(80, 81, "reader")
+    m.fork(80, 82, "other")
+    return m
+
+
+def eventfd() -> State:
+    """One child sleeps until another process adds to the eventfd; the parent did once."""
+    m = eventfd_maker()
+    m.move(80, "write", 3, EVENTFD, 8)
+    m.move(81, "read", 3, EVENTFD, 8)
+    m.add(Sample, levels=(Level(object=EVENTFD.key, queued=0),))
+    m.wait(81, "read", 3, EVENTFD.key)
+    return m.state
+
+
 def ended() -> State:
     """A zombie, and one that is gone."""
     m = pipeline_maker(("yes",), ("head", "-1"))
@@ -319,5 +343,6 @@ ALL = {
     "tree": tree,
     "ring": ring,
     "forgotten_end": forgotten_end,
+    "eventfd": eventfd,
     "ended": ended,
 }

@@ -75,7 +75,7 @@ def take_call(draft: Draft, event: Call) -> None:
         draft.put_thread(replace(thread, state="R", waiting=None, semaphore=semaphore, wchan=""))
     fd = event.args.get("fd")
     if isinstance(fd, int) and (event.name in READS or event.name in WRITES):
-        _use(draft, process.table, fd)
+        _use(draft, process.table, fd, moved=event.ret > 0, out=event.name in READS)
     ledger.take_call(draft, event)
     peeked = "MSG_PEEK" in str(event.args.get("flags", ""))
     if event.ret > 0 and not event.error and not peeked:
@@ -87,7 +87,7 @@ def take_call(draft: Draft, event: Call) -> None:
             for name, out in (("fd_in", True), ("fd_out", False)):
                 number = event.args.get(name)
                 if isinstance(number, int):
-                    _use(draft, process.table, number)
+                    _use(draft, process.table, number, moved=True, out=out)
                     _moved(draft, _object_behind(draft, process.table, number), event.pid, event.ret, out=out)
     if event.name in ("msgsnd", "mq_timedsend", "msgrcv"):
         take_use(draft, event.pid, event.object)
@@ -107,11 +107,14 @@ def _object_behind(draft: Draft, table: int, fd: int) -> str:
     return found.object if found else ""
 
 
-def _use(draft: Draft, table: int, fd: int) -> None:
+def _use(draft: Draft, table: int, fd: int, *, moved: bool, out: bool) -> None:
     rows = draft.tables.get(table)
     descriptor = rows.get(fd) if rows is not None else None
-    if rows is not None and descriptor is not None and not descriptor.used:
-        draft.tables = draft.tables.set(table, rows.set(fd, replace(descriptor, used=True)))
+    if rows is None or descriptor is None:
+        return
+    took, put = descriptor.took or (moved and out), descriptor.put or (moved and not out)
+    if not descriptor.used or took != descriptor.took or put != descriptor.put:
+        draft.tables = draft.tables.set(table, rows.set(fd, replace(descriptor, used=True, took=took, put=put)))
 
 
 def _moved(draft: Draft, key: str, pid: int, count: int, *, out: bool) -> None:

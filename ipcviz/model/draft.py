@@ -269,7 +269,7 @@ class Draft:
             return
         with rows.mutate() as copy:
             for fd, descriptor in rows.items():
-                copy[fd] = replace(descriptor, how=how, since=self.t, used=False)
+                copy[fd] = replace(descriptor, how=how, since=self.t, used=False, took=False, put=False)
                 self.refer(descriptor.ofd, +1)
             self.tables = self.tables.set(target, copy.finish())
 

@@ -161,6 +161,12 @@ def ready_labels(state: State, pid: int, call: CallInProgress) -> str:
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
 
 
+def watched_keys(state: State, pid: int, call: CallInProgress) -> frozenset[str]:
+    """Keys of the objects that poll, select or epoll waits for, the epoll set itself among them."""
+    keys = {thing.info.key for thing, _, _ in _watched(state, pid, call) if thing is not None}
+    return frozenset(keys | {call.object} if call.object else keys)
+
+
 def _watched(state: State, pid: int, call: CallInProgress) -> list[tuple[Object | None, int, str]]:
     """(object, number, `r`, `w` or both) of each descriptor that a call watches."""
     asked = state.objects.get(call.object)

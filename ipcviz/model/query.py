@@ -406,6 +406,8 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
     if call.name in WRITES:
         if thing is not None and thing.info.kind in _ON_DISK:
             return made("for the disk")
+        if thing is not None and thing.info.kind == "eventfd":
+            return made("its counter can't hold that much more")
         return made(full_words(thing) if thing is not None else "full")
     if call.name in OPENS:
         flags = str(call.args.get("flags", ""))

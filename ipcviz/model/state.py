@@ -168,6 +168,8 @@ class Descriptor(Value, frozen=True):
         how: Where it came from: `opened`, `dup of 3`, `inherited from 12`, `received over S2`, `found`.
         since: When it came to be, in session seconds.
         used: Whether a traced call has moved data through it since it came to be, in the program that runs now.
+        took: Whether one has taken data out.
+        put: Whether one has put data in.
     """
 
     fd: int
@@ -176,6 +178,8 @@ class Descriptor(Value, frozen=True):
     how: str = "opened"
     since: float = 0.0
     used: bool = False
+    took: bool = False
+    put: bool = False
 
 
 class OpenFile(Value, frozen=True):

@@ -5,7 +5,7 @@ import pytest
 
 from ipcviz.app.picture.graph import KEPT, build
 from ipcviz.app.picture.layout import arrange
-from ipcviz.events import Exited, Forked, Reaped
+from ipcviz.events import EpollEntry, Exited, Forked, Notifier, ObjectInfo, Reaped, Sample
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
 from tests import picture_states as systems
@@ -255,3 +255,59 @@ def test_a_pool_whose_workers_share_everything_folds_where_there_is_no_room():
             m.close(pid, 11 + 2 * number)
         m.close(pid, 10 + 2 * (pid - 6))  # no two workers hold the same ones
     assert "python3 x6" in [n.title for n in build(m.state, size=(80, 10)).nodes]
+
+
+def test_a_shared_eventfd_joins_who_adds_with_who_takes():
+    state = systems.eventfd()
+    assert flows(state) == {("p:80", "o:eventfd:1"), ("o:eventfd:1", "p:81")}
+    node = nodes(state)["o:eventfd:1"]
+    assert (node.kind, node.corner, node.lines[0].text) == ("eventfd", "eventfd", "counter 0 ←81")
+    assert nodes(state)["p:81"].lines[0].text == "read(3) E1 is 0"
+    edges = {(e.source, e.target) for e in build(state).edges if e.kind == "hold"}
+    assert edges == {("p:82", "o:eventfd:1")}, "who might end the sleep is there, too"
+
+
+def test_an_eventfd_that_was_only_inherited_says_nothing():
+    """Every child of a program with a main loop has its eventfd until it executes something."""
+    m = systems.eventfd_maker()
+    m.move(80, "write", 3, systems.EVENTFD, 8)
+    m.wait(80, "poll", watched="3r")
+    assert "o:eventfd:1" not in nodes(m.state)
+    m.move(81, "write", 3, systems.EVENTFD, 8)
+    assert flows(m.state) == {("p:81", "o:eventfd:1"), ("o:eventfd:1", "p:80")}
+
+
+def test_who_sleeps_in_epoll_for_an_eventfd_takes_from_it():
+    m = systems.eventfd_maker()
+    m.move(81, "write", 3, systems.EVENTFD, 8)
+    poll = ObjectInfo(key="epoll:1", kind="epoll", path="anon_inode:[eventpoll]")
+    m.open(80, 4, poll, "rw")
+    listed = (EpollEntry(fd=3, events=("EPOLLIN",), object=systems.EVENTFD.key),)
+    m.add(Sample, notifiers=(Notifier(object=poll.key, listed=listed),))
+    m.wait(80, "epoll_wait", 4, poll.key)
+    assert flows(m.state) == {("p:81", "o:eventfd:1"), ("o:eventfd:1", "p:80")}
+    assert "o:epoll:1" not in nodes(m.state), "a set that one process has is its own affair"
+
+
+def test_a_timer_is_drawn_once_two_processes_read_it():
+    m = systems.eventfd_maker()
+    timer = ObjectInfo(key="timerfd:1", kind="timerfd", path="anon_inode:[timerfd]")
+    m.open(80, 5, timer, "rw")
+    m.fork(80, 83, "third")
+    m.move(83, "read", 5, timer, 8)
+    assert "o:timerfd:1" not in nodes(m.state)
+    m.wait(80, "read", 5, timer.key)
+    assert ("o:timerfd:1", "p:80") in flows(m.state)
+
+
+def test_a_fifo_open_for_both_keeps_its_directions_whoever_was_last():
+    thing = ObjectInfo(key="8:9", kind="fifo", path="/tmp/f", dev=8, ino=9)
+    m = systems.Maker(("./x",))
+    m.launch(90, "x")
+    m.open(90, 3, thing, "rw")
+    for pid in (91, 92, 93):
+        m.fork(90, pid)
+    m.move(91, "write", 3, thing, 5)
+    m.move(92, "write", 3, thing, 5)
+    m.move(93, "read", 3, thing, 5)
+    assert flows(m.state) == {("p:91", "o:8:9"), ("p:92", "o:8:9"), ("o:8:9", "p:93")}

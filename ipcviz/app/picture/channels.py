@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from ipcviz.app.picture.draft import Draft
-from ipcviz.app.picture.scene import Edge, Gauge, Line, Node, NodeKind
+from ipcviz.app.picture.scene import Gauge, Line, Node, NodeKind
 from ipcviz.app.text import bytes_text, visible
 from ipcviz.model import query
-from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.state import Object
 
 CHANNELS: Final[Mapping[str, NodeKind]] = {
@@ -41,11 +40,11 @@ def channel(d: Draft, thing: Object, links: list[query.Link]) -> None:
             select=("object", key),
         )
     )
-    _past(d, thing, node)
+    d.past(thing, node)
     for link in links:
         reads, writes = link.reads, link.writes
         if reads and writes and unit == "B":
-            reads, writes = _main_direction(d, thing, link)
+            reads, writes = d.main_direction(thing, link)
         strong = (reads or writes) and link.pid not in d.supervisors
         if strong:
             d.strong.add(link.pid)
@@ -59,25 +58,10 @@ def channel(d: Draft, thing: Object, links: list[query.Link]) -> None:
                 d.join(source, target, "flow" if use and strong else "hold", thing, link.pid)
 
 
-def _past(d: Draft, thing: Object, node: str) -> bool:
-    """Keep the places of processes that used it until they ended; whether there are any."""
-    found = False
-    for pid, source, target in (
-        (thing.last_writer, f"p:{thing.last_writer}", node),
-        (thing.last_reader, node, f"p:{thing.last_reader}"),
-    ):
-        process = d.processes.get(pid)
-        if process is not None and process.fate != "alive":
-            d.strong.add(pid)
-            d.edges[source, target, "past"] = Edge(source, target, "past")
-            found = found or d.recent(process)
-    return found
-
-
 def closed(d: Draft, thing: Object) -> None:
     """A channel that nobody has open any more, faded, for as long as one who used it is."""
     node = f"o:{thing.info.key}"
-    if node not in d.nodes and _past(d, thing, node):
+    if node not in d.nodes and d.past(thing, node):
         d.add(
             Node(
                 id=node,
@@ -90,15 +74,6 @@ def closed(d: Draft, thing: Object) -> None:
                 select=("object", thing.info.key),
             )
         )
-
-
-def _main_direction(d: Draft, thing: Object, link: query.Link) -> tuple[bool, bool]:
-    """What a process that could do both with a pipe does with it: (reads, writes)."""
-    key = thing.info.key
-    for wait in d.waits[link.pid]:
-        if wait.object == key:
-            return wait.call in READS, wait.call in WRITES
-    return thing.last_reader == link.pid, thing.last_writer == link.pid
 
 
 def _gauge(d: Draft, thing: Object, unit: str = "B", backwards: bool = False) -> Gauge:

@@ -10,7 +10,7 @@ from typing import Final
 from ipcviz.app.picture import words
 from ipcviz.app.picture.scene import Edge, Node
 from ipcviz.model import query
-from ipcviz.model.calls import WRITES
+from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.state import Object, Process, State, Thread
 
 KEPT: Final = 3.0
@@ -108,6 +108,38 @@ class Draft:
         """Whether a traced call has moved data through one of its descriptors."""
         rows = query.table_of(self.state, link.pid)
         return any(rows[fd].used for fd in link.fds if fd in rows)
+
+    def took(self, link: query.Link) -> bool:
+        """Whether a traced call has taken data out through one of its descriptors."""
+        rows = query.table_of(self.state, link.pid)
+        return any(rows[fd].took for fd in link.fds if fd in rows)
+
+    def put(self, link: query.Link) -> bool:
+        """Whether a traced call has put data in through one of its descriptors."""
+        rows = query.table_of(self.state, link.pid)
+        return any(rows[fd].put for fd in link.fds if fd in rows)
+
+    def main_direction(self, thing: Object, link: query.Link) -> tuple[bool, bool]:
+        """What a process that could do both does: (reads, writes); what it waits for goes before what it has done."""
+        for wait in self.waits[link.pid]:
+            if wait.object == thing.info.key and (wait.call in READS or wait.call in WRITES):
+                return wait.call in READS, wait.call in WRITES
+        took, put = self.took(link), self.put(link)
+        return (took, put) if took != put else (thing.last_reader == link.pid, thing.last_writer == link.pid)
+
+    def past(self, thing: Object, node: str) -> bool:
+        """Keep the places of processes that used it until they ended; whether there are any."""
+        found = False
+        for pid, source, target in (
+            (thing.last_writer, f"p:{thing.last_writer}", node),
+            (thing.last_reader, node, f"p:{thing.last_reader}"),
+        ):
+            process = self.processes.get(pid)
+            if process is not None and process.fate != "alive":
+                self.strong.add(pid)
+                self.edges[source, target, "past"] = Edge(source, target, "past")
+                found = found or self.recent(process)
+        return found
 
 
 def _shown(state: State, process: Process) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 from ipcviz.app.picture.canvas import Canvas, Run
 from ipcviz.app.picture.layout import Layout
 from ipcviz.app.picture.routes import Rect
-from ipcviz.app.picture.scene import TUBES, Edge, Gauge, Line, Node, Scene
+from ipcviz.app.picture.scene import BLOCKS, TUBES, Edge, Gauge, Line, Node, Scene
 from ipcviz.app.text import bytes_text, clip, count_text, fit, width
 
 _E, _W, _S, _N = 1, 2, 4, 8
@@ -43,7 +43,7 @@ def paint(scene: Scene, layout: Layout, selected: str = "") -> list[tuple[Run, .
         chosen = node.id == selected
         if node.kind in TUBES:
             _tube(canvas, node, rect, chosen)
-        elif node.kind in ("memory", "semaphore"):
+        elif node.kind in BLOCKS:
             _block(canvas, node, rect, chosen)
         elif node.kind in ("process", "group"):
             _process(canvas, node, rect, chosen)
@@ -240,8 +240,9 @@ def _end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
 
 
 def _block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
-    """Shared memory, or a semaphore: a solid block with what lies in it."""
-    style = "selected" if chosen else "lit" if node.lit else node.kind
+    """Shared memory, a semaphore, an eventfd and the like: a solid block with what lies in it."""
+    own = "gone" if node.faded else "memory" if node.kind == "memory" else "semaphore"
+    style = "selected" if chosen else "lit" if node.lit else own
     if rect.h < 3:
         canvas.put(rect.x, rect.y, fit(f"▐{node.title} {node.lines[0].text if node.lines else ''}", rect.w), style)
         return
@@ -256,7 +257,7 @@ def _block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
         canvas.put(rect.x, y, "█" + " " * inner + "█", style)
     canvas.put(rect.x, rect.bottom - 1, "█" + "▄" * inner + "█", style)
     free = rect.h - 2 - len(node.lines)
-    top = rect.y + 1 + max(0, free // 2 if node.kind == "semaphore" else 0)
+    top = rect.y + 1 + max(0, free // 2 if node.kind != "memory" else 0)
     for y, line in zip(range(top, rect.bottom - 1), node.lines, strict=False):
         look = "lit" if line.lit else _STYLES.get(line.style, "text")
         canvas.put(rect.x + 2, y, _words(line, inner - 2), look)

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
-from ipcviz.app.picture import channels, ends, folding, processes, shared, signals
+from ipcviz.app.picture import channels, ends, folding, notifiers, processes, shared, signals
 from ipcviz.app.picture.draft import KEPT, Changes, Draft, age
 from ipcviz.app.picture.scene import ENDS, Scene
 from ipcviz.model import query
+from ipcviz.model.notifiers import KINDS
 from ipcviz.model.state import Object, State
 
 __all__ = ["KEPT", "build"]
@@ -84,5 +85,7 @@ def _object(d: Draft, thing: Object, links: list[query.Link], by_object: Mapping
         channels.channel(d, thing, links)
     elif kind in _MEMORY or (kind == "file" and any(x.mapped and x.writes for x in links)):
         shared.memory(d, thing, links)
+    elif kind in KINDS:
+        notifiers.notifier(d, thing, links)
     elif kind == "file" or kind == "terminal":
         ends.end(d, thing, links)

@@ -9,7 +9,7 @@ import msgspec
 
 from ipcviz.app.picture.ranks import Cell, is_process, rank
 from ipcviz.app.picture.routes import WORK, WORK_KEPT, Rect, Route, Router
-from ipcviz.app.picture.scene import ENDS, TUBES, Node, Scene
+from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Node, Scene
 
 EdgeKey = tuple[str, str, str]
 
@@ -138,7 +138,7 @@ def _keep(scene: Scene, fresh: dict[str, Cell], previous: Layout, shape: tuple[o
 def _height(node: Node, scale: int) -> int:
     """Rows that a node wants."""
     height = _HEIGHTS[scale][0]
-    if node.kind in ("memory", "semaphore"):
+    if node.kind in BLOCKS:
         return max(height, len(node.lines) + 2)
     if node.kind == "signal" and height > 4:
         return 4
@@ -159,7 +159,7 @@ def _column_widths(scene: Scene, cells: dict[str, Cell], scale: tuple[int, int])
             want = process
         elif node.kind in ENDS:
             want = max(end, min(channel, len(node.title) + 4))
-        elif node.kind in ("memory", "semaphore"):
+        elif node.kind in BLOCKS:
             want = max(channel, min(20, max((len(line.text) for line in node.lines), default=0) + 4))
         elif node.kind == "group":
             want = max(channel, min(16, len(node.title) + 4))

@@ -7,14 +7,18 @@ from typing import Final, Literal
 import msgspec
 
 NodeKind = Literal[
-    "process", "group", "pipe", "fifo", "socket", "queue", "memory", "semaphore", "file", "terminal", "signal"
-]
+    "process", "group", "pipe", "fifo", "socket", "queue", "memory", "semaphore", "file", "terminal", "signal",
+    "eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll",
+]  # fmt: skip
 EdgeKind = Literal["flow", "hold", "child", "signal", "past"]
 """`flow`: bytes go this way. `hold`: a descriptor that is open and not used. `child`: fork. `signal`: sent or due.
 `past`: bytes went this way until the process ended; it keeps the places, and is not drawn."""
 
 TUBES: Final = frozenset({"pipe", "fifo", "socket", "queue"})
 """What bytes or messages stand in a line in, and is drawn with a gauge."""
+
+BLOCKS: Final = frozenset({"memory", "semaphore", "eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll"})
+"""What several touch and no bytes stand in a line in: drawn as a block with its words inside."""
 
 ENDS: Final = frozenset({"file", "terminal"})
 """What stands at the ends of a flow."""
@@ -119,9 +123,6 @@ class Scene(msgspec.Struct, frozen=True):
     def shape(self) -> tuple[object, ...]:
         """What a layout depends on: equal shapes can share one."""
         return (
-            tuple(
-                (n.id, n.kind, n.tree, n.parent, len(n.lines) if n.kind in ("memory", "semaphore") else 0)
-                for n in self.nodes
-            ),
+            tuple((n.id, n.kind, n.tree, n.parent, len(n.lines) if n.kind in BLOCKS else 0) for n in self.nodes),
             tuple((e.source, e.target, e.kind, e.both) for e in self.edges),
         )

@@ -114,6 +114,8 @@ def wait_words(state: State, wait: query.Wait) -> str:
         on = visible(state.objects[wait.object].label)
         if wait.call in ("open", "openat", "openat2"):
             call, reason = "open", reason.replace(" has it open", "")
+        elif reason == "its counter is 0":
+            reason = "is 0"
     return " ".join(part for part in (call, on, reason) if part)
 
 

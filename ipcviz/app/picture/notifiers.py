@@ -1,0 +1,98 @@
+"""Eventfds, and timerfds and the like, by which processes wake each other up. Pure."""
+
+from __future__ import annotations
+
+from typing import Final, cast
+
+from ipcviz.app.picture.draft import Draft
+from ipcviz.app.picture.scene import Line, Node, NodeKind
+from ipcviz.app.text import count_text, visible
+from ipcviz.model import query
+from ipcviz.model.calls import READS
+from ipcviz.model.notifiers import holds, watched_keys
+from ipcviz.model.state import Object, Process
+
+_SHARED: Final = 2
+"""One that a single process has is its own affair: threads wake each other by it, or a main loop itself."""
+
+
+def notifier(d: Draft, thing: Object, links: list[query.Link]) -> None:
+    """An eventfd or the like with those who have it open, if it is more than one process's own.
+
+    Every child inherits what its parent has open, until it executes a program: that alone is no communication. It is
+    drawn once somebody sleeps in a read of it, or processes have used it.
+    """
+    key = thing.info.key
+    asleep, polling = _waiting(d, key)
+    users = {x.pid for x in links if x.pid in asleep | polling or d.took(x) or d.put(x)}
+    former = {pid for pid in (thing.last_reader, thing.last_writer) if pid in d.processes}
+    holders = {x.pid for x in links}
+    if not asleep & holders:
+        # Of the others only those count who are there to stay with it.
+        holders = {x.pid for x in links if x.pid in users or not _about_to_close(d, x)}
+    if len(holders | former) < _SHARED or not users | former:
+        return
+    if thing.info.kind != "eventfd" and len(users | former) < _SHARED:
+        return
+    node = f"o:{key}"
+    d.add(
+        Node(
+            id=node,
+            kind=cast(NodeKind, thing.info.kind),
+            title=visible(thing.label),
+            corner=thing.info.kind,
+            lines=(_line(d, thing, sorted(asleep | polling)),),
+            order=(thing.opened_at, thing.info.ino),
+            lit=("object", key) in d.lit,
+            select=("object", key),
+        )
+    )
+    d.past(thing, node)
+    for link in links:
+        if link.pid not in holders:
+            continue
+        took, put = d.main_direction(thing, link)
+        if link.pid in polling:
+            took, put = True, False
+        if (took or put) and link.pid not in d.supervisors:
+            d.strong.add(link.pid)
+            for flag, ends in ((put, (f"p:{link.pid}", node)), (took, (node, f"p:{link.pid}"))):
+                if flag:
+                    d.join(*ends, "flow", thing, link.pid)
+        else:
+            d.join(f"p:{link.pid}", node, "hold", thing, link.pid)
+
+
+def _waiting(d: Draft, key: str) -> tuple[set[int], set[int]]:
+    """Processes of which a thread sleeps in a read of it, and those that wait for it in poll and the like."""
+    asleep, polling = set(), set()
+    for thread in d.state.threads.values():
+        call = thread.waiting
+        if call is None or thread.pid not in d.processes:
+            continue
+        if call.object == key and call.name in READS:
+            asleep.add(thread.pid)
+        elif call.name in query.FOR_READY and key in watched_keys(d.state, thread.pid, call):
+            polling.add(thread.pid)
+    return asleep, polling
+
+
+def _about_to_close(d: Draft, link: query.Link) -> bool:
+    """Whether it goes away by itself: inherited, and closed as soon as the process executes a program."""
+    process: Process = d.processes[link.pid]
+    rows = query.table_of(d.state, link.pid)
+    return process.how != "launched" and not process.executed and all(rows[fd].cloexec for fd in link.fds if fd in rows)
+
+
+def _line(d: Draft, thing: Object, waiting: list[int]) -> Line:
+    """What it holds, and who waits for it."""
+    text = holds(d.state, thing, d.state.t)
+    if thing.info.kind == "eventfd":
+        # The level is read with each sample, what is known of it besides less often.
+        count = thing.level.queued if thing.level is not None else thing.notifier.count if thing.notifier else -1
+        text = f"counter {count_text(count) if count >= 0 else '?'}"
+    short = text.removeprefix("counter ")
+    if waiting:
+        names = ",".join(d.roles.get(pid) or str(pid) for pid in waiting)
+        text, short = f"{text} ←{visible(names)}", f"{short} ←{len(waiting)}"
+    return Line(text, "strong" if waiting else "text", ("object", thing.info.key) in d.lit, short)
