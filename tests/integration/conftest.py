@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import ipcviz
-from tests.integration.harness import Actor, Bench, Programs, actors
+from tests.integration.harness import NO_USER, Actor, Bench, Programs, actors
 
 ACTORS = actors()
 
@@ -64,5 +64,5 @@ def bench(request: pytest.FixtureRequest, benches: dict[str, Bench]) -> Bench:
     """A place to run commands in, as root and as an ordinary user."""
     actor: Actor = request.param
     if actor.name not in benches:
-        pytest.skip("an ordinary user can't be made here: the interpreter is out of reach, or setpriv or unshare fails")
+        pytest.skip(NO_USER)
     return benches[actor.name]

@@ -13,13 +13,15 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from ipcviz import events as ev
 
@@ -73,22 +75,48 @@ def actors() -> list[Actor]:
     return [*root, ordinary_user()]
 
 
+NO_USER = "an ordinary user can't be made here: the interpreter is out of reach, or setpriv or unshare fails"
+
+EVERYONE = os.environ.get("IPCVIZ_CORPUS") == "all"
+"""Whether root and the ordinary user both run what takes long and depends little on who runs it."""
+
+
+def ordinary() -> list[Actor]:
+    """Who runs what takes long: the ordinary user, for whom less is allowed; everyone if that is asked for."""
+    return actors() if EVERYONE else actors()[-1:]
+
+
+def by_turns(cases: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """Cases with an actor before each: root and the ordinary user in turns, or each of them if that is asked for."""
+    found = actors()
+    chosen = (
+        (actor, *case)
+        for place, case in enumerate(cases)
+        for actor in (found if EVERYONE else [found[place % len(found)]])
+    )
+    return [pytest.param(*case, id="-".join(str(getattr(part, "name", part)) for part in case)) for case in chosen]
+
+
 class Programs:
     """The fixture programs, compiled when they are first asked for."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.compiler = shutil.which("cc")
+        self._lock = threading.Lock()
 
     def __getitem__(self, name: str) -> str:
         target = self.folder / name
-        if not target.exists():
-            source = SOURCES / f"{name}.c"
-            first = source.read_text().split("\n", 1)[0]
-            flags = first.removeprefix("/* cflags: ").removesuffix(" */").split() if "cflags:" in first else []
-            assert self.compiler
-            subprocess.run([self.compiler, "-O1", "-pthread", "-w", *flags, source, "-o", target], check=True)
+        with self._lock:
+            if not target.exists():
+                self._compile(SOURCES / f"{name}.c", target)
         return str(target)
+
+    def _compile(self, source: Path, target: Path) -> None:
+        first = source.read_text().split("\n", 1)[0]
+        flags = first.removeprefix("/* cflags: ").removesuffix(" */").split() if "cflags:" in first else []
+        assert self.compiler
+        subprocess.run([self.compiler, "-O1", "-pthread", "-w", *flags, source, "-o", target], check=True)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ import pytest
 from ipcviz import events as ev
 from ipcviz.model.query import blocked_writers, holders, wait_of
 from tests.integration.attached import Attached, Target, felt, holders_in_proc, settled
-from tests.integration.harness import Bench, Programs
+from tests.integration.harness import Bench, Programs, by_turns
 
 MODES = ("", "--trace")
 
@@ -331,8 +331,10 @@ def test_traced_calls_are_told(bench: Bench) -> None:
         assert [(e.code, e.signo) for e in run.events if isinstance(e, ev.Exited)] == [(0, 0)]
 
 
-@pytest.mark.parametrize("how", ["ctrl+q", signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("mode", MODES)
+WAYS = [(mode, how) for how in ("ctrl+q", signal.SIGTERM, signal.SIGKILL) for mode in MODES]
+
+
+@pytest.mark.parametrize(("bench", "mode", "how"), by_turns([*WAYS[:2], *WAYS[3:1:-1], *WAYS[4:]]), indirect=["bench"])
 def test_leaving_the_screen(bench: Bench, mode: str, how: str | int) -> None:
     """However it ends, what was attached to runs on."""
     with Target(bench, ["sh", "-c", "exec 3>pipe-of-ours; while read line; do echo $line; done"]) as target:

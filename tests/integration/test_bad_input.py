@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
-from tests.integration.harness import Bench, Outcome, Programs, read_stream
+from tests.integration.harness import Bench, Outcome, read_stream
 
 
 def refused(bench: Bench, argv: list[str], *words: str) -> str:
@@ -160,16 +160,6 @@ def test_a_32_bit_program_inside_is_said(bench: Bench) -> None:
     troubles = [event.message for event in read_stream(bench.stream) if isinstance(event, ev.Trouble)]
     assert any("64-bit" in message for message in troubles)
     assert (outcome.status, outcome.stdout) == (alone.status, alone.stdout)
-
-
-def test_a_fork_bomb(bench: Bench, programs: Programs) -> None:
-    argv = [programs["many_children"], "500"]
-    alone = bench.run(argv)
-    outcome = bench.run(bench.observed(argv), seconds=60)
-    assert (outcome.status, outcome.stdout, outcome.stderr) == (alone.status, alone.stdout, alone.stderr)
-    assert not outcome.processes
-    events = read_stream(bench.stream)
-    assert sum(isinstance(event, ev.Exited) for event in events) == 501
 
 
 def test_endless_and_binary_output(bench: Bench) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
-from tests.integration.harness import Bench, Programs, contents, kernel_objects, read_stream, settled, tagged
+from tests.integration.harness import Bench, Programs, by_turns, contents, kernel_objects, read_stream, settled, tagged
 from tests.integration.watched import Watched
 
 COMMAND = ["bash", "-c", "setsid sleep 100 & yes | cat >/dev/null & (trap '' TERM INT; sleep 100) & sleep 100; echo on"]
@@ -31,12 +31,18 @@ def in_full_swing(run: Watched) -> int:
     return next(p.pid for p in state.processes.values() if p.name == "cat")
 
 
-@pytest.mark.parametrize("option", ["--no-pty", "--pty"])
-@pytest.mark.parametrize("victim", ["command line", "tracer"])
-@pytest.mark.parametrize("signo", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+WAYS = [
+    (victim, signo)
+    for signo in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    for victim in ("command line", "tracer")
+    # Only the command line is at the terminal.
+    if victim == "command line" or signo in (signal.SIGKILL, signal.SIGTERM)
+]
+WITH_OPTIONS = [(*way, "--no-pty") for way in WAYS] + [(*way, "--pty") for way in reversed(WAYS)]
+
+
+@pytest.mark.parametrize(("bench", "victim", "signo", "option"), by_turns(WITH_OPTIONS), indirect=["bench"])
 def test_nothing_is_left(bench: Bench, victim: str, signo: signal.Signals, option: str) -> None:
-    if victim == "tracer" and signo not in (signal.SIGKILL, signal.SIGTERM):
-        pytest.skip("only the command line is at the terminal")
     before = kernel_objects(bench.actor.uid)
     with Watched(bench, COMMAND, (), option) as run:
         one = in_full_swing(run)

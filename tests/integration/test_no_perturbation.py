@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import collections
+import concurrent.futures
+import contextlib
 import dataclasses
 import functools
-import os
 import shutil
 import sys
+import threading
+from collections.abc import Iterator
 
 import pytest
 
 from ipcviz import events as ev
 from tests.integration.corpus import COMMANDS, Entry
 from tests.integration.corpus_means import MEANS
-from tests.integration.harness import Actor, Bench, Outcome, Programs, actors, read_stream
+from tests.integration.harness import EVERYONE, NO_USER, Actor, Bench, Outcome, Programs, actors, read_stream
 
 CORPUS = COMMANDS + MEANS
 ACTORS = actors()
@@ -24,7 +28,7 @@ def actors_for(place: int, entry: Entry, option: str) -> list[Actor]:
 
     With `IPCVIZ_CORPUS=all` each of them runs every one. Where full mode has a run of its own, the user has that.
     """
-    if os.environ.get("IPCVIZ_CORPUS") == "all":
+    if EVERYONE:
         return ACTORS
     if option:
         return ACTORS[-1:]
@@ -45,19 +49,10 @@ def alone(bench: Bench, entry: Entry, argv: tuple[str, ...], terminal: bool) -> 
     return bench.run(list(argv), stdin=entry.stdin, terminal=terminal, seconds=entry.seconds)
 
 
-def test_the_corpus_is_large_enough() -> None:
-    assert len(CORPUS) >= 120
-    assert len({entry.name for entry in CORPUS}) == len(CORPUS)
-
-
-@pytest.mark.parametrize(("bench", "entry", "option"), CASES, indirect=["bench"])
-def test_the_same_as_alone(bench: Bench, entry: Entry, option: str, request: pytest.FixtureRequest) -> None:
-    for needed in entry.needs:
-        if not shutil.which(needed):
-            pytest.skip(f"{needed} is not installed")
+def compare(bench: Bench, entry: Entry, option: str, programs: Programs | None) -> None:
+    """Run a command alone and observed, and look for any difference."""
     paths = {"python": sys.executable}
-    if entry.programs:
-        programs: Programs = request.getfixturevalue("programs")
+    if programs is not None:
         paths |= {name: programs[name] for name in entry.programs}
     argv = entry.argv(paths)
     expected = alone(bench, entry, tuple(argv), option == "--pty")
@@ -72,6 +67,59 @@ def test_the_same_as_alone(bench: Bench, entry: Entry, option: str, request: pyt
     assert stream[-1].left == 0
     told = next(event for event in stream if isinstance(event, ev.Finished))
     assert (128 + told.signo if told.signo else told.code) == expected.status
+
+
+Comparisons = dict[str, "concurrent.futures.Future[None]"]
+"""By the test's name."""
+
+
+@pytest.fixture(scope="module")
+def comparisons(request: pytest.FixtureRequest, benches: dict[str, Bench]) -> Iterator[Comparisons]:
+    """Every comparison that is wanted: each actor's one after the other, root's and the user's at the same time.
+
+    They are different users, so neither takes what the other leaves behind for its own; and no command is run by
+    both at once.
+    """
+    found: Comparisons = {}
+    busy: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)
+    with contextlib.ExitStack() as stack:
+        workers, places = {}, {}
+        for name, bench in benches.items():
+            places[name] = place = Bench(bench.actor)
+            stack.callback(place.close)
+            workers[name] = concurrent.futures.ThreadPoolExecutor(1)
+            stack.callback(workers[name].shutdown, cancel_futures=True)
+
+        def one(name: str, entry: Entry, option: str, programs: Programs | None) -> None:
+            with busy[entry.name]:
+                compare(places[name], entry, option, programs)
+
+        for item in request.session.items:
+            if isinstance(item, pytest.Function) and item.originalname == test_the_same_as_alone.__name__:
+                actor, entry, option = (item.callspec.params[key] for key in ("actor", "entry", "option"))
+                if actor.name in workers and all(map(shutil.which, entry.needs)):
+                    programs = request.getfixturevalue("programs") if entry.programs and shutil.which("cc") else None
+                    found[item.nodeid] = workers[actor.name].submit(one, actor.name, entry, option, programs)
+        yield found
+
+
+def test_the_corpus_is_large_enough() -> None:
+    assert len(CORPUS) >= 120
+    assert len({entry.name for entry in CORPUS}) == len(CORPUS)
+
+
+@pytest.mark.parametrize(("actor", "entry", "option"), CASES)
+def test_the_same_as_alone(
+    actor: Actor, entry: Entry, option: str, comparisons: Comparisons, request: pytest.FixtureRequest
+) -> None:
+    for needed in entry.needs:
+        if not shutil.which(needed):
+            pytest.skip(f"{needed} is not installed")
+    if entry.programs:
+        request.getfixturevalue("programs")
+    if request.node.nodeid not in comparisons:
+        pytest.skip(NO_USER)
+    comparisons[request.node.nodeid].result()
 
 
 @pytest.mark.parametrize(
