@@ -102,23 +102,28 @@ class IpcvizApp(App[None]):
         self._said = 0
 
     def on_mount(self) -> None:
-        """Show the screen, then start the session: what can be seen comes first."""
+        """Start the session, which has things to say by the time that the screen has been laid out."""
+        self.live.expect(self.size)
         self.push_screen(self.live)
-        self.call_after_refresh(self._begin)
-
-    def _begin(self) -> None:
         try:
             self.session.start()
         except SessionError as error:
             self.trouble = error.message
             self.push_screen(TroubleScreen(error.message, "It could not be started"))
             return
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
         if isinstance(self.feed, Replay):
             self.feed.begin()
             self.tick()
             if self.scenario is not None:
                 self.live.action_first()
+        # What the start took is no frame's fault.
+        self._asked_at, self._used = time.monotonic(), time.process_time()
         self._timer = self.set_interval(1 / FRAMES, self._frame, name="frames")
+        if not isinstance(self.feed, Replay):
+            self._frame()
 
     def _frame(self) -> None:
         """A tick that shows nothing while frames take more than their share of a processor."""

@@ -60,12 +60,15 @@ def attach(
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         click.echo("ipcviz: the screen needs a terminal; without one use --jsonl -o FILE.", err=True)
         sys.exit(2)
-    from ipcviz.app.app import run_app
-
+    session = LiveSession(config)
     title = f"attached to {', '.join(names)}" + (" and what they fork" if tree else "")
     try:
-        sys.exit(run_app(LiveSession(config), title, save=save))
-    except TraceError as error:
+        session.prepare()
+        # Takes as long as the tracer needs to be ready.
+        from ipcviz.app.app import run_app
+
+        sys.exit(run_app(session, title, save=save))
+    except (SessionError, TraceError) as error:
         click.echo(f"ipcviz: {error.message}", err=True)
         sys.exit(2)
 

@@ -14,6 +14,7 @@ from ipcviz.cli.words import AFTER_DASHES, AfterDashes, planned
 from ipcviz.model.schedule import Schedule
 from ipcviz.scenario import Scenario, ScenarioError, find, load_all, prepare, read_schedule, read_settings
 from ipcviz.scenario.format import Value
+from ipcviz.session.errors import SessionError
 from ipcviz.session.live import LiveSession
 from ipcviz.trace import TraceError
 from ipcviz.tracer.config import LaunchConfig
@@ -112,14 +113,20 @@ class How(NamedTuple):
 
 def _show(argv: tuple[str, ...], title: str, how: How, cwd: str = "", scenario: Scenario | None = None) -> int:
     """Show one session until the viewer leaves it."""
-    from ipcviz.app.app import run_app
-
     size = shutil.get_terminal_size()
     rows = max(size.lines - 6, 10)
     config = LaunchConfig(
         argv=argv, cwd=cwd, terminal=how.pty, full=how.full, rows=rows, columns=size.columns, hold=how.hold
     )
-    return run_app(LiveSession(config), title, scenario, how.save, how.order, how.save_steps)
+    session = LiveSession(config)
+    try:
+        session.prepare()
+        # Takes as long as the tracer needs to be ready.
+        from ipcviz.app.app import run_app
+    except SessionError as error:
+        click.echo(f"ipcviz: {error.message}", err=True)
+        return 2
+    return run_app(session, title, scenario, how.save, how.order, how.save_steps)
 
 
 def _run_scenario(

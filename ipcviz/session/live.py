@@ -61,8 +61,13 @@ class LiveSession:
         """Whether no further event will come."""
         return self._ended.is_set() and not self._events
 
-    def start(self) -> None:
-        """Start the tracer. Raises SessionError if there can be none."""
+    def prepare(self) -> None:
+        """Start the tracer's process, which can get ready while the caller does; nothing is launched yet.
+
+        Raises SessionError if there can be none.
+        """
+        if self._tracer is not None:
+            return
         if sys.platform != "linux":
             raise SessionError("ipcviz watches processes on Linux only; 'ipcviz replay' shows a kept trace anywhere.")
         if not os.path.isdir("/proc/self"):
@@ -88,7 +93,14 @@ class LiveSession:
         finally:
             theirs.close()
         self._channel = ours
-        ours.sendall(frame(msgspec.msgpack.encode(self._config)))
+
+    def start(self) -> None:
+        """Launch the command, or attach. Raises SessionError if there can be no tracer."""
+        self.prepare()
+        assert self._channel is not None
+        with contextlib.suppress(OSError):
+            # If the tracer is gone already, the end of its stream says so.
+            self._channel.sendall(frame(msgspec.msgpack.encode(self._config)))
         self._reader = threading.Thread(target=self._read, name="ipcviz stream", daemon=True)
         self._reader.start()
 

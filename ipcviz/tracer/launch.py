@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shutil
 import signal
 import stat
 import struct
@@ -62,10 +61,12 @@ def check_command(argv: tuple[str, ...], cwd: str = "") -> str:
         if not os.access(path, os.X_OK):
             raise LaunchError(f"{name} is not executable: 'chmod +x' it, or name its interpreter before it.")
         return name
-    found = shutil.which(name)
-    if found is None:
-        raise LaunchError(f"{name}: command not found in PATH.")
-    return found
+    # As shutil.which does, which takes a twentieth of the tracer's start to import.
+    for directory in os.get_exec_path():
+        path = os.path.join(directory, name)
+        if os.path.exists(path) and not os.path.isdir(path) and os.access(path, os.X_OK):
+            return path
+    raise LaunchError(f"{name}: command not found in PATH.")
 
 
 def why_not(code: int, name: str) -> str:

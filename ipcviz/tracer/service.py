@@ -6,7 +6,6 @@ import contextlib
 import errno
 import gc
 import os
-import platform
 import select
 import signal
 import socket
@@ -126,7 +125,7 @@ class Service:
         arch = native()
         if arch is None:
             raise launch.LaunchError(
-                f"ipcviz knows the system calls of x86-64 and aarch64, not of {platform.machine()}."
+                f"ipcviz knows the system calls of x86-64 and aarch64, not of {os.uname().machine}."
             )
         return arch
 
@@ -434,9 +433,9 @@ class Service:
 
 def _spare_collections() -> None:
     """Look for cycles of garbage rarely: events and states have none, and each look goes through all that is known."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
+    gc.enable()
 
 
 def main(fd: int) -> None:
@@ -450,3 +449,5 @@ def main(fd: int) -> None:
         launch.remember(signo)
         signal.signal(signo, lambda *_: service.stop())
     service.run()
+    # All is sent, and nothing is left to be undone: taking every module apart would only let the session wait.
+    os._exit(0)

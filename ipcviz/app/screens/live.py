@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.geometry import Size
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
@@ -155,6 +156,12 @@ class LiveScreen(MomentsScreen):
         """Whether everything is drawn every time, whatever it costs: for pictures that are kept."""
         self._drawn_pid = 0
         self._stepping = False
+
+    def expect(self, size: Size) -> None:
+        """Have the classes for a terminal's size before anything is mounted, and not all styles worked out again."""
+        both = ((size.width, self.HORIZONTAL_BREAKPOINTS), (size.height, self.VERTICAL_BREAKPOINTS))
+        for length, breakpoints in both:
+            self.add_class(max((at, name) for at, name in breakpoints if at <= length)[1])
 
     def compose(self) -> ComposeResult:
         """Bars at the edges, picture above panels, further panels at the right where there is room."""
