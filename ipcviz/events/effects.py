@@ -24,6 +24,8 @@ class Opened(Effect, tag="opened", frozen=True):
     flags: tuple[str, ...] = ()
     """Status flags beyond the mode: `append`, `nonblock`, `direct`, ..."""
     cloexec: bool = False
+    alone: bool = False
+    """Of a FIFO: nobody that is not watched has it open, or had since it was made."""
 
 
 class Identified(Effect, tag="identified", frozen=True):

@@ -340,6 +340,19 @@ class Coverage(Base, tag="coverage", frozen=True):
     reason: str = ""
 
 
+class OpenedOutside(Base, tag="opened-outside", frozen=True):
+    """Somebody that is not watched has opened a FIFO that until then only watched processes had open.
+
+    Attributes:
+        object: Its key.
+        pid: Who; 0 if that is not known. `name` is the name of its program then.
+    """
+
+    object: str
+    pid: int = 0
+    name: str = ""
+
+
 class Dropped(Base, tag="dropped", frozen=True):
     """The stream's reader was too slow: `events` events of data calls were left out here."""
 
@@ -395,6 +408,7 @@ Event = (
     | Output
     | Sample
     | Coverage
+    | OpenedOutside
     | Dropped
     | Trouble
     | Finished

@@ -7,8 +7,19 @@ and are no events for inotify.
 from __future__ import annotations
 
 import os
+import stat
 
 AT_FDCWD = "AT_FDCWD"
+
+_OWN = (
+    ("/proc/self", ""),
+    ("/proc/thread-self", ""),
+    ("/dev/fd", "/fd"),
+    ("/dev/stdin", "/fd/0"),
+    ("/dev/stdout", "/fd/1"),
+    ("/dev/stderr", "/fd/2"),
+)
+"""Names that mean something else to us than to the process, and what they are below /proc/PID."""
 
 
 def whereabouts(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
@@ -20,6 +31,9 @@ def whereabouts(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
         directory: Its descriptor of a directory that a relative path begins at, or `AT_FDCWD`.
     """
     if path.startswith("/"):
+        for begin, own in _OWN:
+            if path == begin or path.startswith(f"{begin}/"):
+                return f"/proc/{pid}{own}{path[len(begin) :]}"
         return f"/proc/{pid}/root{path}"
     if isinstance(directory, int) and directory >= 0:
         return f"/proc/{pid}/fd/{directory}/{path}"
@@ -54,5 +68,16 @@ def key_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
     try:
         found = os.lstat(whereabouts(pid, path, directory))
     except (OSError, ValueError):
+        return ""
+    return f"{found.st_dev}:{found.st_ino}"
+
+
+def fifo_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
+    """Key `DEV:INO` of the FIFO that a process's path leads to; empty if it leads to none."""
+    try:
+        found = os.stat(whereabouts(pid, path, directory))
+    except (OSError, ValueError):
+        return ""
+    if not stat.S_ISFIFO(found.st_mode):
         return ""
     return f"{found.st_dev}:{found.st_ino}"

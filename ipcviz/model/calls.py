@@ -177,8 +177,7 @@ def _opened(draft: Draft, event: Call, effect: Opened) -> None:
         draft.process(event.pid).table,
         Descriptor(fd=effect.fd, ofd=effect.ofd, cloexec=effect.cloexec, how=how, since=event.t),
     )
-    knowledge.take_opened(draft, event, effect.object, effect.flags)
-
+    knowledge.take_opened(draft, event, effect)
     take_opening(draft, event, effect)
 
 

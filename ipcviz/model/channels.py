@@ -157,7 +157,7 @@ class Channel(msgspec.Struct, frozen=True):
         since: Since when it is known, or not.
         reason: Why it is not.
         outside: It can't become known again: somebody that is not watched may hold it.
-        named: It is a FIFO, which anybody can open who knows its name: nothing of it is certain.
+        named: It is a FIFO that somebody who is not watched may have opened: nothing of it is certain.
         knots: The writes of which bytes wait, in the order of the bytes, by a number that grows.
         first: Number of the first of `knots`.
         next: The next free number.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ipcviz.events import Call, ObjectInfo
+from ipcviz.events import Call, ObjectInfo, Opened, OpenedOutside
 from ipcviz.model.channels import Channel
 from ipcviz.model.directions import is_channel
 from ipcviz.model.draft import NO_ROWS, Draft
@@ -63,13 +63,14 @@ def channels_of(draft: Draft, ofd: int) -> tuple[str, ...]:
     return tuple(k for k in _both_ways(draft, found.object) if k in draft.channels) if found is not None else ()
 
 
-def take_opened(draft: Draft, event: Call, info: ObjectInfo, flags: tuple[str, ...]) -> None:
+def take_opened(draft: Draft, event: Call, effect: Opened) -> None:
     """A descriptor was made: a channel that is made by it is known from its beginning."""
+    info = effect.object
     if not draft.keep_ledger or not is_channel(info):
         return
     if info.key not in draft.channels:
-        put(draft, _begun(draft, event, info))
-    if "direct" in flags:
+        put(draft, _begun(draft, event, info, alone=effect.alone))
+    if "direct" in effect.flags:
         lose(draft, info.key, "it is in packet mode (O_DIRECT)", outside=True)
     keys = _both_ways(draft, info.key)
     for process in draft.processes.values():
@@ -85,7 +86,7 @@ def _holds(draft: Draft, process: Process, keys: tuple[str, ...]) -> bool:
     return any((found := draft.open_files.get(row.ofd)) is not None and found.object in keys for row in rows)
 
 
-def _begun(draft: Draft, event: Call, info: ObjectInfo) -> Channel:
+def _begun(draft: Draft, event: Call, info: ObjectInfo, *, alone: bool) -> Channel:
     made = Channel(key=info.key, since=event.t)
     unseen = replace(made, known=False, outside=True, reason="nobody saw it being made")
     if draft.started is not None and draft.started.mode == "attached":
@@ -93,6 +94,8 @@ def _begun(draft: Draft, event: Call, info: ObjectInfo) -> Channel:
     if event.name in ("pipe", "pipe2", "socketpair"):
         return made
     if info.kind == "fifo":
+        if alone:
+            return made
         # Others may have it open, and bytes in it: the level that is read next tells.
         return replace(made, known=False, named=True, reason="it has just been opened")
     other = draft.objects.get(info.peer)
@@ -117,6 +120,13 @@ def take_found(draft: Draft, info: ObjectInfo, reason: str) -> None:
     if draft.keep_ledger and is_channel(info) and info.key not in draft.channels:
         why = "it was there before the watch began" if reason in ("launched", "attached") else "it came unseen"
         put(draft, Channel(key=info.key, known=False, since=draft.t, outside=True, reason=why))
+
+
+def take_stranger(draft: Draft, event: OpenedOutside) -> None:
+    """Somebody that is not watched has opened a FIFO: nothing of it is certain any more."""
+    channel = draft.channels.get(event.object)
+    if channel is not None:
+        put(draft, replace(channel, named=True))
 
 
 def take_flags(draft: Draft, key: str, flags: tuple[str, ...]) -> None:

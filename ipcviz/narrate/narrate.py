@@ -19,6 +19,7 @@ from ipcviz.events import (
     HandlerReturned,
     Held,
     Marker,
+    OpenedOutside,
     Poised,
     Reaped,
     Released,
@@ -40,7 +41,7 @@ from ipcviz.narrate.locks import released_by_exit
 from ipcviz.narrate.memory import fault_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
 from ipcviz.narrate.steps import narrate_held, narrate_poised, narrate_released
-from ipcviz.narrate.words import label_of, signal_name, who
+from ipcviz.narrate.words import label_of, named, signal_name, who
 
 
 def narrate(event: Event, before: State, after: State) -> Sentence | None:
@@ -294,6 +295,13 @@ def _coverage(event: Coverage, before: State, after: State) -> Sentence:
     return Sentence(event.n, event.t, event.pid, text, TURN, "session", group=f"coverage {event.pid} {event.full}")
 
 
+def _opened_outside(event: OpenedOutside, before: State, after: State) -> Sentence:
+    someone = f"{event.name or 'process'}[{event.pid}]" if event.pid else "Somebody"
+    thing = after.objects.get(event.object)
+    text = f"{someone}, who is not watched, opened {named(thing) if thing is not None else 'a FIFO'}"
+    return Sentence(event.n, event.t, 0, text, TURN, "session", (event.object,))
+
+
 def _dropped(event: Dropped, before: State, after: State) -> Sentence:
     text = f"{event.events:,} events of data calls were left out here: there were too many to show"
     return Sentence(event.n, event.t, 0, text, TURN, "session", group="dropped")
@@ -335,6 +343,7 @@ _TELL: Final[dict[type, Callable[[Any, State, State], Sentence | None]]] = {
     SemaphoreOp: _semaphore,
     Marker: _marker,
     Coverage: _coverage,
+    OpenedOutside: _opened_outside,
     Dropped: _dropped,
     Trouble: _trouble,
     Finished: _finished,

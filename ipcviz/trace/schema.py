@@ -16,6 +16,7 @@ from ipcviz.events import (
     Exited,
     Finished,
     Forked,
+    OpenedOutside,
     Output,
     Poised,
     SemaphoreOp,
@@ -89,6 +90,7 @@ _COLUMNS: Final[dict[type, Callable[[Any], Columns]]] = {
     Exited: lambda e: ("", signal_name(e.signo) if e.signo else "", e.code, ""),
     Stopped: lambda e: ("", signal_name(e.signo), None, ""),
     Coverage: lambda e: ("", "full" if e.full else "sampled", None, ""),
+    OpenedOutside: lambda e: (e.object, e.name, e.pid, ""),
     Dropped: lambda e: ("", "", e.events, ""),
     Finished: lambda e: ("", signal_name(e.signo) if e.signo else "", e.code, ""),
 }

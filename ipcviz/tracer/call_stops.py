@@ -29,7 +29,6 @@ from ipcviz.tracer import breakpoints, escape, mend
 from ipcviz.tracer.calls import (
     ADDRESSED,
     BIRTHS_AND_ENDS,
-    CONDITIONS,
     KNOWN,
     MAP_ANONYMOUS,
     MARKER_PATH,
@@ -42,9 +41,10 @@ from ipcviz.tracer.family_looks import AFTER as RARE
 from ipcviz.tracer.moving import Move
 from ipcviz.tracer.names import names_lost, with_names
 from ipcviz.tracer.notifier_looks import AFTER
-from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS, Plan, plans
+from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS, Plan, matters, plans
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
+from ipcviz.tracer.strangers import MAKES, Strangers
 from ipcviz.tracer.tasks import Entered, Task
 from ipcviz.tracer.waits import Waits
 
@@ -76,6 +76,7 @@ class CallStops:
         self._plans = plans(context.names, ledger=not context.attached)
         self._restart = call_numbers(context.arch.table)["restart_syscall"]
         self.waits = Waits(context, sampler)
+        self.strangers = Strangers(context)
         self._moving = context.moving
         self.take_stop: Callable[[int, int], None] = lambda tid, status: None
         """Takes a stop of another thread (its id, the status of waitpid) while one is at the entry of a call."""
@@ -91,6 +92,7 @@ class CallStops:
     def forget(self, tid: int) -> None:
         """A thread is gone, or runs another program: it is inside no call."""
         self.waits.forget(tid)
+        self.strangers.ended(tid)
         cut = self._moving.cut(tid)
         if cut:
             self._sampler.levels_now(cut)
@@ -167,6 +169,8 @@ class CallStops:
         args = decode_arguments(task.tid, name, info.args)
         if plan.path:
             self._mark(task, str(args["path"]))
+        if name in MAKES and not self._context.attached:
+            self.strangers.about_to_make(process.pid, task.tid, args)
         data = self._outgoing(task.tid, name, info.args) if plan.sends else b""
         key = self._object(process.pid, plan, args, info.args)
         task.entered = Entered(
@@ -246,7 +250,7 @@ class CallStops:
         pid, mappings = task.process.pid, self._sampler.mappings
         if name in ADDRESSED:
             return mappings.matters(pid, raw)
-        if _matters(name, raw):
+        if matters(name, raw):
             return True
         # A private mapping of a file that others see: looked at where its process is stopped anyway.
         return (
@@ -340,6 +344,9 @@ class CallStops:
         data = self._moved(task.tid, entered, result) if not code else b""
         if not entered.plain:
             effects = self._effects_of(task, entered, result, code)
+            effects = self.strangers.returned(process.pid, task.tid, entered.name, entered.args, effects)
+        elif entered.ends is not NOWHERE and self.strangers:
+            self.strangers.check(key for key in entered.ends if key)
         t = self._context.emitter.now()
         slept = self._moving.returns(task.tid, moved, t) if entered.ends is not NOWHERE else 0.0
         self._context.emit(
@@ -481,19 +488,6 @@ class CallStops:
             self.returned_early(task, deferred)
         if task.semaphore and (info is None or self._context.names.get(info.number) != "futex"):
             self._semaphores.acquired(task)
-
-
-def _matters(name: str, raw: tuple[int, ...]) -> bool:
-    """Whether a call meets its mark's condition: in full mode it is stopped at whether it does or not."""
-    conditions = CONDITIONS.get(name)
-    if conditions is None:
-        return True
-    for condition in conditions:
-        value = raw[condition.argument] & 0xFFFFFFFF
-        bits = getattr(condition, "bits", None)
-        if (value & bits) if bits is not None else (value in getattr(condition, "values", ())):
-            return True
-    return False
 
 
 def _errno_name(code: int) -> str:

@@ -91,3 +91,16 @@ def plans(names: dict[int, str], *, ledger: bool) -> dict[int, Plan]:
         ledger: Whether all calls of all that is watched are stopped at from the start, so that the ledger can be kept.
     """
     return {number: _plan(name, ledger) for number, name in names.items() if name in KNOWN or name in MARKER_PATH}
+
+
+def matters(name: str, raw: tuple[int, ...]) -> bool:
+    """Whether a call meets its mark's condition: in full mode it is stopped at whether it does or not."""
+    conditions = CONDITIONS.get(name)
+    if conditions is None:
+        return True
+    for condition in conditions:
+        value = raw[condition.argument] & 0xFFFFFFFF
+        bits = getattr(condition, "bits", None)
+        if (value & bits) if bits is not None else (value in getattr(condition, "values", ())):
+            return True
+    return False

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from typing import Final
 
 from ipcviz.events import Waiting
 from ipcviz.kernel import procfs
+from ipcviz.kernel.names import AT_FDCWD, fifo_of
 from ipcviz.model.calls import OPENS
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler
@@ -55,7 +54,7 @@ class Waits:
             name, key = entered.name, entered.object
             args = {**entered.args, **watched(tid, name, entered.raw)}
             if name in OPENS:
-                key = self._fifo_key(task.process.pid, str(args.get("path", "")))
+                key = fifo_of(task.process.pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD))
             if key:
                 # The level first, for the reason that the wait is given; then it must still be one.
                 self._sampler.levels_now((key,))
@@ -88,11 +87,3 @@ class Waits:
     def pending(self) -> bool:
         """Whether some thread's call is still to be looked at by `announce`."""
         return bool(self._entered)
-
-    @staticmethod
-    def _fifo_key(pid: int, path: str) -> str:
-        try:
-            found = os.stat(path if path.startswith("/") else f"/proc/{pid}/cwd/{path}")
-        except (OSError, ValueError):
-            return ""
-        return f"{found.st_dev}:{found.st_ino}" if stat.S_ISFIFO(found.st_mode) else ""

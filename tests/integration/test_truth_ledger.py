@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -256,3 +258,50 @@ def test_a_reader_killed_inside_its_read(family: Ordered) -> None:
     assert waiting_bytes(family.state, key) == 300 == ordered.queued(writer.pid, r)
     read = next(read for read in reversed(family.state.reads) if read.object == key)
     assert [(s.pid, s.offset, s.length, s.sure) for s in read.sources] == [(writer.pid, 0, 200, True)]
+
+
+def test_a_fifo_is_certain_until_somebody_else_opens_it(tmp_path: Path) -> None:
+    """Of one that was made while watched; the kernel tells of every open, also of those that no traced call made."""
+    os.mkfifo(tmp_path / "asks")
+
+    def stranger() -> None:
+        (tmp_path / "asks").read_bytes()
+        with open(tmp_path / "f", "wb", buffering=0) as f:
+            f.write(b"alien!")
+        (tmp_path / "asks").write_bytes(b"")
+
+    thread = threading.Thread(target=stranger)
+    thread.start()
+    run = Run(
+        tmp_path,
+        *script(
+            tmp_path,
+            """
+            import os
+            os.mkfifo("f")
+            if not os.fork():
+                w = os.open("f", os.O_WRONLY)
+                os.write(w, b"mine")
+                os._exit(0)
+            fd = os.open("f", os.O_RDONLY)
+            assert os.read(fd, 64) == b"mine"
+            os.wait()
+            again = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY)
+            os.write(again, b"own")
+            assert os.read(fd, 64) == b"own"
+            open("asks", "w").close()
+            open("asks", "r").read()
+            assert os.read(fd, 64) == b"alien!"
+            os.write(again, b"doubt")
+            os.read(fd, 64)
+            """,
+        ),
+    )
+    thread.join()
+    drawn = {call.data: [s.sure for s in read.sources] for call, read in run.reads}
+    assert drawn.pop(b"doubt") in ([], [False]), "known again or not, it is not certain"
+    assert drawn == {b"mine": [True], b"own": [True], b"alien!": []}
+    told = [e for e in run.events if isinstance(e, ev.OpenedOutside)]
+    key = next(e.object for e in run.events if isinstance(e, ev.Call) and e.data == b"mine" and e.name == "read")
+    assert [(e.object, e.pid in (os.getpid(), 0)) for e in told] == [(key, True)]
+    assert told[0].n < next(call.n for call, _ in run.reads if call.data == b"alien!")

@@ -13,6 +13,7 @@ from ipcviz.events import (
     Level,
     ObjectInfo,
     Opened,
+    OpenedOutside,
     Sample,
     Started,
     StatusFlags,
@@ -198,6 +199,16 @@ def test_a_closed_pipe_is_forgotten():
     assert KEY in story.state.channels
     story.call(10, "close", fd=4, effects=(Closed(fd=4),))
     assert KEY not in story.state.channels
+
+
+def test_a_fifo_that_only_watched_processes_have_open():
+    fifo = ObjectInfo(key="8:1", kind="fifo", path="/tmp/fifo")
+    ends = (Opened(fd=3, ofd=1, object=fifo, mode="r", alone=True), Opened(fd=4, ofd=2, object=fifo, mode="w"))
+    story = Story(11, effects=ends, name="openat")
+    n = story.write(10, 5, key=fifo.key)
+    assert story.sources(story.read(11, 3, key=fifo.key)) == [(n, 0, 3, True)], "known before a level is read"
+    story.say(OpenedOutside, object=fifo.key, pid=77, name="nc")
+    assert story.sources(story.read(11, 2, key=fifo.key)) == [(n, 3, 2, False)]
 
 
 def test_a_fifo_that_anybody_can_open():
