@@ -125,7 +125,8 @@ class CallStops:
         info = ptrace.syscall_info(task.tid)
         if info is None:
             return
-        if info.op == ptrace.SYSCALL_INFO_ENTRY:
+        task.within = info.op == ptrace.SYSCALL_INFO_ENTRY
+        if task.within:
             self._enter(task, info)
         elif info.op == ptrace.SYSCALL_INFO_EXIT:
             self._leave(task, info)
@@ -333,8 +334,7 @@ class CallStops:
 
     def returned(self, task: Task, entered: Entered, result: int, code: int) -> None:
         """Say that a call returned `result`, or failed with error number `code` (0 if it did not fail)."""
-        process = task.process
-        moved = 0
+        process, moved = task.process, 0
         if entered.ends is not NOWHERE and result > 0 and not code:
             moved = 0 if "MSG_PEEK" in str(entered.args.get("flags", "")) else result
             if moved and entered.ends.source:

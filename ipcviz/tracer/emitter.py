@@ -31,13 +31,15 @@ class Emitter:
     Args:
         channel: A connected stream socket.
         lossless: Wait for a slow reader instead of leaving out events of data calls.
+        holds: Wait at last for a reader that stands still; else say so (`overrun`), and the session is to end.
     """
 
-    def __init__(self, channel: socket.socket, *, lossless: bool = False) -> None:
+    def __init__(self, channel: socket.socket, *, lossless: bool = False, holds: bool = True) -> None:
         self.state = State(keep_ledger=False)
         self._number = 0
         self._channel = channel
         self._lossless = lossless
+        self._holds = holds
         self._encoder = msgspec.msgpack.Encoder()
         self._pending: list[Event] = []
         self._backlog: deque[memoryview] = deque()
@@ -49,11 +51,17 @@ class Emitter:
         self._answers: dict[tuple[int, int | str | None], bool] = {}
         """What `_says_nothing_new` found in that state."""
         self.closed = False
+        self.overrun = False
         channel.setblocking(False)
 
     def now(self) -> float:
         """Session seconds."""
         return time.monotonic() - self._began
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that wait for the reader."""
+        return self._backlog_bytes
 
     @property
     def congested(self) -> bool:
@@ -144,6 +152,9 @@ class Emitter:
                 sent = self._channel.send(part)
             except BlockingIOError:
                 if self._backlog_bytes > (BACKLOG_LIMIT // 8 if self._lossless else 2 * BACKLOG_LIMIT):
+                    if not self._holds:
+                        self.overrun = True
+                        return
                     os.sched_yield()
                     self._wait_writable()
                     continue

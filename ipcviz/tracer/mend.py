@@ -66,6 +66,8 @@ def undo(
         registers[arch.arguments[0]] = entered.raw[0]
     registers[arch.number] = entered.number
     registers[arch.pc] -= arch.syscall_length
+    if arch.original != arch.number:
+        registers[arch.original] = _MASK  # in no call any more: not to be brought back twice
     if not ptrace.set_registers(task.tid, arch, registers):
         return False
     if held is not None or entered.carried:
@@ -89,18 +91,30 @@ def finish(tid: int, arch: Arch, entered: Entered, info: ptrace.SyscallInfo) -> 
     return total
 
 
-def cut(tid: int, arch: Arch, entered: Entered) -> None:
-    """At a stop inside a write that was continued, which nobody will finish: let it return with what it has written."""
+def cut(tid: int, arch: Arch, entered: Entered) -> int:
+    """At a stop inside a write that was continued, or at its return: let it come back with all that it has written.
+
+    Returns:
+        That.
+    """
     registers = ptrace.get_registers(tid, arch)
-    if registers is None:
-        return
+    if registers is None or arch.original == arch.number:
+        return entered.carried
     number, result = _signed(registers[arch.original]), _signed(registers[arch.result])
-    if arch.original != arch.number and number == entered.number:
-        registers[arch.arguments[1]] = entered.raw[1]
-        registers[arch.arguments[2]] = entered.raw[2]
+    total = entered.carried
+    if number == entered.number:
         # Below zero: the kernel would have started it again, and nothing of this part was written.
-        registers[arch.result] = entered.carried + max(result, 0)
-        ptrace.set_registers(tid, arch, registers)
+        total += max(result, 0)
+    elif number < 0 and result == entered.number:
+        # It was brought back to before the call, and has not made it again yet.
+        registers[arch.pc] += arch.syscall_length
+    else:
+        return total
+    registers[arch.arguments[1]] = entered.raw[1]
+    registers[arch.arguments[2]] = entered.raw[2]
+    registers[arch.result] = total
+    ptrace.set_registers(tid, arch, registers)
+    return total
 
 
 def _another_comes(task: Task, action: Callable[[int], str]) -> bool:

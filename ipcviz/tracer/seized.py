@@ -23,7 +23,7 @@ from ipcviz.tracer.calls import KNOWN
 from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.decode import decode_arguments
 from ipcviz.tracer.emitter import Emitter
-from ipcviz.tracer.engine import OPTIONS, Engine
+from ipcviz.tracer.engine import AT_CALL, OPTIONS, Engine
 from ipcviz.tracer.tables import Tables
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 
@@ -38,6 +38,8 @@ read(2) of a pipe is one too, since it sleeps only while nothing has moved."""
 
 LETTING_GO_SECONDS: Final = 0.5
 """How long threads are given, at the end, to come out of what ipcviz has brought them into."""
+COMING_SECONDS: Final = 0.02
+"""How long of it threads that run are given to come to a stop by themselves before they are asked to."""
 
 PARTIAL: Final = frozenset(
     {
@@ -72,6 +74,7 @@ class SeizedEngine(Engine):
         self._tables = Tables(self._context, self.sampler)
         self._patience = 0
         self._leaving = False
+        self._cutting = False
 
     def begin(self) -> None:
         """Seize every thread. Raises AttachError if one can't be, or if nothing is left to be watched."""
@@ -146,10 +149,29 @@ class SeizedEngine(Engine):
     def _stops_at_calls(self, process: TracedProcess) -> bool:
         return process.full or process.catching
 
+    def take(self, tid: int, status: int) -> None:
+        """Handle one result of waitpid."""
+        task = self._context.tasks.get(tid)
+        if task is not None:
+            event = status >> 16
+            if status != AT_CALL:
+                # A fork and execve stop it inside of the call: its return comes next.
+                task.within = event not in (0, ptrace.EVENT_STOP)
+                # Any other stop takes the place of the one that was asked for (ptrace_stop in kernel/signal.c).
+                task.asked &= event == ptrace.EVENT_STOP and os.WSTOPSIG(status) == ptrace.SIGTRAP
+            elif task.asked and task.within:
+                self._came_out(task)
+        super().take(tid, status)
+
     def resume(self, task: Task, signo: int = 0) -> None:
         """Let a thread go on: to its next call, or above the budget to its next signal, fork, exec or end."""
-        task.caught = self._stops_at_calls(task.process)
-        super().resume(task, signo)
+        if not self._leaving:
+            super().resume(task, signo)
+            # Also on its way to the return of a call: another stop would come in between, and cut it short.
+            task.caught = task.stops
+            return
+        task.stops = self._continued(task) is not None or (task.asked and task.within)
+        ptrace.resume(task.tid, ptrace.SYSCALL if task.stops else ptrace.CONT, signo)
 
     def _trace_again(self, process: TracedProcess) -> None:
         process.catching = not process.foreign
@@ -206,23 +228,31 @@ class SeizedEngine(Engine):
         return name in RESTARTED
 
     def _event_stop(self, task: Task, signo: int) -> None:
-        continued = self._continued(task) if self._leaving else None
-        if signo == ptrace.SIGTRAP and task.asked and continued is not None:
-            task.asked, task.entered, task.interrupted = False, None, None
-            mend.cut(task.tid, self._context.arch, continued)
-        elif signo == ptrace.SIGTRAP and task.asked:
-            task.asked = False
-            self._goes_on_inside(task)
-            # It ran when it was asked, and may have begun to sleep in another call just then: let it make that again.
-            mend.undo(
-                task,
-                self._context.arch,
-                ptrace.SIGTRAP,
-                None,
-                lambda other: self._signals.action(task.process.pid, other)[0],
-                self._context.names,
-            )
+        if signo == ptrace.SIGTRAP and task.asked:
+            self._came_out(task)
         super()._event_stop(task, signo)
+        if signo != ptrace.SIGTRAP:
+            task.stops = False  # it listens for SIGCONT
+
+    def _came_out(self, task: Task) -> None:
+        """A thread that was asked to stop does so, maybe at the return of a call that was cut short by that."""
+        task.asked = False
+        continued = self._continued(task) if self._cutting else None
+        if continued is not None:
+            task.entered, task.interrupted = None, None
+            mend.cut(task.tid, self._context.arch, continued)
+            return
+        self._goes_on_inside(task)
+        # It ran when it was asked, and may have begun to sleep in another call just then: let it make that again.
+        if mend.undo(
+            task,
+            self._context.arch,
+            ptrace.SIGTRAP,
+            None,
+            lambda other: self._signals.action(task.process.pid, other)[0],
+            self._context.names,
+        ):
+            task.entered = None
 
     def _goes_on_inside(self, task: Task) -> None:
         """Know the call that a thread was asked out of and makes again: some show as restart_syscall from then on."""
@@ -249,23 +279,35 @@ class SeizedEngine(Engine):
     def see_through(self, reap: Callable[[], None]) -> None:
         """Before threads are let go of: end what was begun with them and would be felt if nobody ended it.
 
-        One that was asked to stop would see EINTR, and one in a write that is made again for its rest would see only
-        that rest. A write that takes too long is cut short, with all that it has written: as by a signal.
+        One that was asked to stop, or that stops at the entry of a call, would see EINTR, and one in a write that is
+        made again for its rest would see only that rest. A write that takes too long is cut short, with all that it
+        has written: as by a signal.
 
         Args:
             reap: Handles every stop that there is.
         """
-        until = time.monotonic() + LETTING_GO_SECONDS
-        while any(task.asked or self._continued(task) for task in self._context.tasks.values()):
+        self._leaving = True
+        began = time.monotonic()
+        while True:
             reap()
-            now = time.monotonic()
-            if now > until + LETTING_GO_SECONDS:
+            left = [task for task in self._context.tasks.values() if self._would_feel(task)]
+            waited = time.monotonic() - began
+            if not left or waited > 2 * LETTING_GO_SECONDS:
                 return
-            if now > until:
-                for task in self._context.tasks.values():
-                    if not task.asked and self._continued(task):
-                        task.asked = self._leaving = ptrace.interrupt(task.tid)
+            self._cutting = waited > LETTING_GO_SECONDS
+            for task in left:
+                patient = self._continued(task) is not None or waited < COMING_SECONDS
+                if not task.asked and (self._cutting or not patient):
+                    task.asked = ptrace.interrupt(task.tid)
             time.sleep(0.001)
+
+    def _would_feel(self, task: Task) -> bool:
+        """Whether a thread might feel it if it was let go of now.
+
+        A thread that stands at the entry of a call when its tracer ends is marked by the kernel as if a signal had come
+        (__ptrace_unlink in kernel/ptrace.c), and the call fails with EINTR. At a return it is not felt, nor asleep.
+        """
+        return task.asked or (task.stops and not task.within) or self._continued(task) is not None
 
     @staticmethod
     def _continued(task: Task) -> Entered | None:

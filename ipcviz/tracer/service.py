@@ -91,7 +91,9 @@ class Service:
         config = self._configuration()
         if config is None:
             return
-        self._emitter = Emitter(self._channel, lossless=config.full)
+        # What was there before us never waits for our reader.
+        seizes = isinstance(config, AttachConfig) and config.trace
+        self._emitter = Emitter(self._channel, lossless=config.full, holds=not seizes)
         self._config = config
         try:
             if isinstance(config, AttachConfig):
@@ -247,7 +249,7 @@ class Service:
                     self._take_output()
                 elif fd == self._failed:
                     self._executed_or_not()
-            if emitter.closed:
+            if emitter.closed or emitter.overrun:
                 self._quit = True
 
     def _reap(self, engine: Engine | Watcher) -> None:
@@ -404,14 +406,26 @@ class Service:
             emitter.emit(Finished(t=emitter.now(), n=emitter.next_number, code=2))
         elif isinstance(self._engine, SeizedEngine | Watcher):
             engine = self._engine
-            self._reap(engine)
+            if emitter.overrun:
+                message = f"Nobody read the stream until {emitter.backlog >> 20} MiB waited: ipcviz has let go."
+                emitter.emit(Trouble(t=emitter.now(), n=emitter.next_number, message=message))
             if isinstance(engine, SeizedEngine):
                 engine.see_through(lambda: self._reap(engine))
             engine.finish()
+            emitter.flush()
+            if isinstance(engine, SeizedEngine) and emitter.backlog:
+                self._leave_rest_to_child()
         elif self._engine is not None:
             self._engine.all_gone()
         with contextlib.suppress(OSError):
             emitter.drain()
+
+    @staticmethod
+    def _leave_rest_to_child() -> None:
+        """End, since threads stop until this process is gone; a child of it waits for the last events' slow reader."""
+        with contextlib.suppress(OSError):
+            if os.fork():
+                os._exit(0)
 
     @staticmethod
     def _kill_all(engine: Engine) -> None:
@@ -449,5 +463,6 @@ def main(fd: int) -> None:
         launch.remember(signo)
         signal.signal(signo, lambda *_: service.stop())
     service.run()
-    # All is sent, and nothing is left to be undone: taking every module apart would only let the session wait.
+    # All is sent, and nothing is left to be undone: taking every module apart would only let the session wait,
+    # and what was attached to stand still wherever it stops meanwhile.
     os._exit(0)

@@ -218,6 +218,11 @@ class Stepping:
             self._poise(task, "return", AT_CALL, call=name)
 
     def _entry(self, task: Task, info: ptrace.SyscallInfo, status: int) -> None:
+        if task.asked:
+            # This stop came in place of the one that it was asked for, whose mark would cut the call short.
+            task.asked, task.passed = False, info.number
+            self._bring_back(task)
+            return
         if status == AT_MARK and task.passed == info.number:
             self._calls.at_mark(task)
             self._go(task)

@@ -62,6 +62,7 @@ class Task:
         redirected: Signals on their way to it that another thread had taken, with their siginfo.
         stops: It was resumed so that it stops at each data call.
         caught: Attached: it was resumed so that it stops at its next call.
+        within: It stands inside a call, or was let go on from there: at which stop it was, its entry or a fork, say.
         asked: It was asked to stop (PTRACE_INTERRUPT), and has not yet.
         inside: The number and arguments of the call that it slept in when it was asked; -1 if it ran.
         held: Step mode: where it is held, and the wait status of that stop; None if it was let go.
@@ -88,6 +89,7 @@ class Task:
     redirected: dict[int, bytes] = field(default_factory=dict)
     stops: bool = False
     caught: bool = False
+    within: bool = False
     asked: bool = False
     inside: tuple[int, tuple[int, ...]] = (-1, ())
     held: tuple[Poised, int] | None = None

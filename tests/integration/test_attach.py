@@ -119,25 +119,27 @@ def test_a_blocked_writer(bench: Bench, programs: Programs, mode: str) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_nothing_is_cut_short(bench: Bench, programs: Programs, mode: str) -> None:
     """Threads in every call that a stop can cut short or shorten: attached to and left, again and again."""
-    with Target(bench, [programs["attach_counts"]], ("ready",)) as target:
-        facts = target.at("ready")
+    with Target(bench, [programs["attach_counts"]], ("busy", "calm")) as target:
         sent = 0
         for turn in range(4):
+            facts = target.at("calm" if turn > 1 else "busy")
             with Attached(bench, [target.pid], *options(mode)) as run:
                 threads = len(os.listdir(f"/proc/{target.pid}/task"))
                 run.until(lambda s: target.pid in s.processes and len(s.processes[target.pid].threads) == threads)  # noqa: B023
                 assert len(run.state.processes[target.pid].threads) == threads
                 if mode:
-                    run.until(lambda s: any(isinstance(e, ev.Call) for e in run.events))
+                    run.until(lambda s: any(isinstance(e, ev.Call) and e.name == "epoll_wait" for e in run.events))
                 for _ in range(300):
                     os.kill(target.pid, facts["signal"])
                     sent += 1
                 # In the middle of all that, by every way out.
                 run.leave((signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGKILL)[turn])
+            if turn == 1:
+                target.release("busy")
         deadline = time.monotonic() + 5
         while felt(target.pid)[f"{target.pid} TracerPid"] != "0" and time.monotonic() < deadline:
             time.sleep(0.01)
-        target.release("ready")
+        target.release("calm")
         out, err = target.process.communicate(timeout=20)
         assert (out.decode(), err) == (f"cut short 0, parts 0, signals {sent}, enough 1\n", b"")
 
