@@ -97,7 +97,11 @@ class SignalStops:
                 else None,
             )
         )
-        if deferred is not None:
+        if interrupted is not None and interrupted.carried and action == "handler":
+            # Alone, it would have come back with all that it had written by now.
+            task.interrupted = None
+            self._calls.returned(task, interrupted, mend.cut(task.tid, self._context.arch, interrupted), 0)
+        elif deferred is not None:
             self._calls.returned_early(task, deferred)
         elif task.interrupted is not None and action == "handler":
             entered, code = task.interrupted

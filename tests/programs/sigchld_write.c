@@ -1,5 +1,27 @@
-/* SIGCHLD, SIGWINCH and an ignored SIGUSR1 arrive during one long write to a pipe: it must come back whole. */
+/* SIGCHLD, SIGWINCH and an ignored SIGUSR1 arrive during one long write to a pipe: it must come back whole. After an
+   ignored one comes one with a handler: it must come back with all that was written by then. */
 #include "common.h"
+static void handled(int signo) {}
+static void cut_in_the_end(pid_t me, char *data, long size)
+{
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    on_signal(SIGUSR2, handled, SA_RESTART);
+    pid_t reader = fork();
+    if (reader == 0) {
+        static char buffer[70000];
+        const int signals[] = {SIGUSR1, SIGUSR2};
+        for (int i = 0; i < 2; i++) {
+            until_asleep(me);
+            CHECK(read(ends[0], buffer, sizeof buffer) > 0);
+            until_asleep(me);
+            kill(me, signals[i]);
+        }
+        _exit(0);
+    }
+    printf("a part: %ld\n", (long)write(ends[1], data, size));
+    waitpid(reader, NULL, 0);
+}
 int main(int argc, char **argv)
 {
     (void)argv;
@@ -42,6 +64,7 @@ int main(int argc, char **argv)
     printf("one write: %ld of %ld\n", n, size);
     fflush(stdout);
     close(ends[1]);
+    cut_in_the_end(parent, data, size);
     int status;
     while (wait(&status) > 0)
         ;
