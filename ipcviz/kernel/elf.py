@@ -1,8 +1,7 @@
 """What a program or library file says of itself: class, machine, functions' addresses, segments (elf(5)).
 
-Few fields of few tables are read (header, program headers, section headers, symbols), so they are read here: a
-library that knows all of ELF and DWARF took a third of the tracer's start to import, and objects for each of libc's
-three thousand symbols. Results are kept by the file's identity, size and time.
+pyelftools finds the sections; symbols are then looked up in the raw tables, because making an object of each of
+libc's three thousand costs a hundred times as much. Results are kept by the file's identity, size and time.
 """
 
 from __future__ import annotations
@@ -12,18 +11,12 @@ import struct
 from collections.abc import Iterable
 from typing import BinaryIO, Final, NamedTuple
 
-# elf.h
-PT_LOAD: Final = 1
-PT_INTERP: Final = 3
-PF_X: Final = 1
-SHT_SYMTAB: Final = 2
-SHT_DYNSYM: Final = 11
-SHT_GNU_VERSYM: Final = 0x6FFFFFFF
-MACHINES: Final = {3: "EM_386", 40: "EM_ARM", 62: "EM_X86_64", 183: "EM_AARCH64"}
-KINDS: Final = {1: "ET_REL", 2: "ET_EXEC", 3: "ET_DYN", 4: "ET_CORE"}
-MOST_HEADERS: Final = 4096
-"""Program or section headers of a file that are looked at; a program has some thirty."""
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import Section
+from elftools.elf.segments import InterpSegment
 
+PF_X: Final = 1
 STT_FUNC: Final = 2
 SHN_UNDEF: Final = 0
 VERSYM_HIDDEN: Final = 0x8000
@@ -120,72 +113,37 @@ def _read_program(path: str) -> _Program | None:
         return None
     with stream:
         try:
-            return _parse_program(stream)
-        except (OSError, ValueError, struct.error):
+            return _parse_program(ELFFile(stream))
+        except (ELFError, OSError, ValueError, KeyError, AttributeError, struct.error):
             # Not an ELF file, or a broken one.
             return None
 
 
-class _Layout(NamedTuple):
-    """Where a class's structures have their fields (Elf32_*, Elf64_*)."""
-
-    header: str
-    program: str
-    """p_type, p_flags, p_offset, p_vaddr, p_paddr, p_filesz, p_memsz; in 32 bits p_flags comes last."""
-    section: str
-
-
-_LAYOUTS: Final = {1: _Layout("HHIIIIIHHHHH", "IIIIIII", "IIIIIIII"), 2: _Layout("HHIQQQIHHHHH", "IIQQQQQ", "IIQQQQII")}
-
-
-def _parse_program(stream: BinaryIO) -> _Program:
-    """Raises ValueError or struct.error if it is no ELF file, or ends too early."""
-    ident = stream.read(16)
-    layout = _LAYOUTS.get(ident[4]) if ident.startswith(b"\x7fELF") and len(ident) == 16 else None
-    if layout is None or ident[5] not in (1, 2):
-        raise ValueError("not an ELF file")
-    order = "<" if ident[5] == 1 else ">"
-    shape = struct.Struct(order + layout.header)
-    kind, machine, _, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum = shape.unpack(stream.read(shape.size))
+def _parse_program(elf: ELFFile) -> _Program:
     interpreter = ""
     executable = []
-    for header in _headers(stream, order + layout.program, phoff, phentsize, phnum):
-        if ident[4] == 2:
-            what, flags, offset, vaddr, _, filesz, memsz = header
-        else:
-            what, offset, vaddr, _, filesz, memsz, flags = header
-        if what == PT_INTERP:
-            interpreter = os.fsdecode(_bytes(stream, (offset, min(filesz, 4096))).rstrip(b"\0"))
-        elif what == PT_LOAD and flags & PF_X:
-            executable.append(Segment(offset, vaddr, filesz, memsz))
-    bits = 64 if ident[4] == 2 else 32
-    machine_name, kind_name = MACHINES.get(machine, str(machine)), KINDS.get(kind, str(kind))
-    tables: tuple[_Table, ...] = ()
-    if bits == 64 and order == "<":
-        tables = _tables(_headers(stream, order + layout.section, shoff, shentsize, shnum))
-    return _Program(ElfClass(bits, machine_name, kind_name, not interpreter, interpreter), tuple(executable), tables)
+    for segment in elf.iter_segments():
+        if isinstance(segment, InterpSegment):
+            interpreter = segment.get_interp_name()
+        elif segment["p_type"] == "PT_LOAD" and segment["p_flags"] & PF_X:
+            executable.append(Segment(segment["p_offset"], segment["p_vaddr"], segment["p_filesz"], segment["p_memsz"]))
+    kind = ElfClass(elf.elfclass, elf["e_machine"], elf["e_type"], not interpreter, interpreter)
+    tables = []
+    if elf.elfclass == 64 and elf.little_endian:
+        for number, section in enumerate(elf.iter_sections()):
+            if section["sh_type"] in ("SHT_DYNSYM", "SHT_SYMTAB"):
+                names = elf.get_section(section["sh_link"])
+                versions = (0, 0)
+                if section["sh_type"] == "SHT_DYNSYM":
+                    for other in elf.iter_sections("SHT_GNU_versym"):
+                        if other["sh_link"] == number:
+                            versions = _place(other)
+                tables.append(_Table(_place(section), _place(names), versions))
+    return _Program(kind, tuple(executable), tuple(tables))
 
 
-def _headers(stream: BinaryIO, shape: str, offset: int, size: int, count: int) -> list[tuple[int, ...]]:
-    """Equal structures in a row, each `size` bytes long, of which `shape` tells the first ones."""
-    if not count or not offset:
-        return []
-    if count > MOST_HEADERS or size < struct.calcsize(shape):
-        raise ValueError("not an ELF file that a kernel would load")
-    raw = _bytes(stream, (offset, size * count))
-    return [struct.unpack_from(shape, raw, size * index) for index in range(count)]
-
-
-def _tables(sections: list[tuple[int, ...]]) -> tuple[_Table, ...]:
-    """The symbol tables. A header: sh_name, sh_type, sh_flags, sh_addr, sh_offset, sh_size, sh_link, sh_info."""
-    versions = {section[6]: (section[4], section[5]) for section in sections if section[1] == SHT_GNU_VERSYM}
-    found = []
-    for number, (_, what, _, _, offset, size, link, _) in enumerate(sections):
-        if what in (SHT_DYNSYM, SHT_SYMTAB) and link < len(sections):
-            names = sections[link][4], sections[link][5]
-            of_table = versions.get(number, (0, 0)) if what == SHT_DYNSYM else (0, 0)
-            found.append(_Table((offset, size), names, of_table))
-    return tuple(found)
+def _place(section: Section) -> tuple[int, int]:
+    return section["sh_offset"], section["sh_size"]
 
 
 def machine_class(path: str) -> ElfClass | None:

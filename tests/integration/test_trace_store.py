@@ -179,7 +179,7 @@ import builtins, io, os, sys
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("posix_ipc", "psutil", "system_calls"):
+        if name.split(".")[0] in ("posix_ipc", "psutil", "elftools", "system_calls"):
             raise ImportError(name)
         if name == "ipcviz.kernel" or name.startswith(("ipcviz.kernel.", "ipcviz.tracer")):
             raise ImportError(name)
