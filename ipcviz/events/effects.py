@@ -28,6 +28,16 @@ class Opened(Effect, tag="opened", frozen=True):
     """Of a FIFO: nobody that is not watched has it open, or had since it was made."""
 
 
+class Passed(Effect, tag="passed", frozen=True):
+    """Descriptors `fds` of the caller are under way through a socket (SCM_RIGHTS), until they are received there.
+
+    `to` is the address that they were sent to, if the socket need not be connected.
+    """
+
+    fds: tuple[int, ...]
+    to: str = ""
+
+
 class Identified(Effect, tag="identified", frozen=True):
     """More is known of an object than when it was opened: a socket has a name, a peer, another state now."""
 
@@ -219,6 +229,7 @@ class WorkingDirectory(Effect, tag="working-directory", frozen=True):
 
 AnyEffect = (
     Opened
+    | Passed
     | Identified
     | Duplicated
     | Closed

@@ -55,7 +55,11 @@ class ObjectInfo(Struct, frozen=True):
         ino: Inode number (st_ino).
         detail: A short further fact: a socket's type and state, a device's name.
         peer: Key of the other end, for connected sockets whose peer is known.
+            For one that takes datagrams it is where those go that are sent through it without an address: that one
+            need not be connected back.
         capacity: Bytes that it can hold at most, where the kernel says so; 0 where not.
+        local: Its own end, of a TCP or UDP socket that is bound: `127.0.0.1:80`, `[::1]:80`.
+        remote: The other end, of one that is connected.
     """
 
     key: str
@@ -66,3 +70,5 @@ class ObjectInfo(Struct, frozen=True):
     detail: str = ""
     peer: str = ""
     capacity: int = 0
+    local: str = ""
+    remote: str = ""

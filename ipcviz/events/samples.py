@@ -34,6 +34,12 @@ class Level(Struct, frozen=True):
         slots_total: Page slots of the ring; 0 if it has none.
         writable: Whether poll(2) says that a write of at least one byte would be taken; None if it can't be asked.
         head: The first waiting bytes, copied by tee(2) or MSG_PEEK.
+        state: A TCP socket's state: `established`, `close-wait`, ...; of a UNIX socket what was shut down of it, or
+            that its peer is gone; empty if unknown or nothing.
+        unsent: Bytes written to a TCP socket that the other end has not acknowledged (SIOCOUTQ); -1 elsewhere.
+        unsent_limit: SO_SNDBUF of such a socket; 0 if unknown.
+        passed: Descriptors under way in a UNIX socket (SCM_RIGHTS), sent and not received; -1 if unknown.
+        connecting: Keys of the sockets whose connections a listening UNIX socket has not accepted.
     """
 
     object: str
@@ -50,6 +56,11 @@ class Level(Struct, frozen=True):
     notify: int = 0
     waiting: tuple[Message, ...] = ()
     quiet: bool = False
+    state: str = ""
+    unsent: int = -1
+    unsent_limit: int = 0
+    passed: int = -1
+    connecting: tuple[str, ...] = ()
 
 
 class SemaphoreInfo(Struct, frozen=True):

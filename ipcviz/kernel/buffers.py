@@ -17,6 +17,8 @@ import termios
 from functools import cache
 from typing import Final, NamedTuple
 
+import msgspec
+
 from ipcviz.events import Level, Mode, ObjectInfo
 from ipcviz.kernel import procfs, queues, sockets
 from ipcviz.kernel.arch import call_numbers, native
@@ -32,6 +34,8 @@ _MOST_SLOTS: Final = 4096
 """Of larger rings the slots are not counted: both pipes are locked meanwhile, for some 25 ns a slot."""
 _INT: Final = bytes(4)
 _MQ_ATTR: Final = struct.Struct("=8q")
+
+replace = msgspec.structs.replace
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _tee = _libc.tee
@@ -238,9 +242,11 @@ def read_level(pid: int, fd: int, info: ObjectInfo, mode: Mode = "rw", peek: int
 
         * pipe, FIFO: see `read_pipe_level`, which takes both ends.
         * UNIX socket: bytes waiting to be read from this end; of a datagram socket only those of the next datagram.
+          Where some may wait, its fdinfo is asked for descriptors (`passed`).
           `capacity` is the peer's SO_SNDBUF, against which they count with their bookkeeping: a write is taken
           (`writable`) while less than that is used, so the bytes at that moment vary with how they were written.
-        * TCP socket: bytes received and not read; `capacity` is SO_RCVBUF. UDP: those of the next datagram.
+        * TCP socket: bytes received and not read; `capacity` is SO_RCVBUF; `unsent` and `state`, too. UDP: those of
+          the next datagram.
         * POSIX queue: messages of at most mq_maxmsg.
         * eventfd: its counter.
     """
@@ -270,19 +276,33 @@ def read_listed_level(info: ObjectInfo, listing: sockets.Listing) -> Level | Non
     """
     if info.kind == "unix socket":
         one = listing.unix(info.ino)
-        if one is None or one.state == sockets.LISTENING or one.receive_queue < 0:
+        if one is None or one.receive_queue < 0:
             return None
+        if one.state == sockets.LISTENING:
+            return _backlog(info, one.receive_queue, one.send_queue, one.connecting)
         other = listing.unix(one.peer) if one.peer else None
+        level = Level(object=info.key, queued=one.receive_queue, state=_unix_state(one))
         if other is None or other.memory is None:
-            return Level(object=info.key, queued=one.receive_queue)
+            return level
         limit = other.memory.send_limit
-        return Level(object=info.key, queued=one.receive_queue, capacity=limit, writable=other.memory.sent < limit)
+        return replace(level, capacity=limit, writable=other.memory.sent < limit)
     inet = listing.inet(info.ino)
-    if inet is None or inet.state == sockets.LISTENING:
+    if inet is None:
         return None
+    if inet.state == sockets.LISTENING:
+        return _backlog(info, inet.receive_queue, inet.send_queue)
     tcp = inet.protocol == socket.IPPROTO_TCP
-    capacity = inet.memory.receive_limit if inet.memory is not None and tcp else 0
-    return Level(object=info.key, queued=inet.receive_queue, capacity=capacity)
+    level = Level(object=info.key, queued=inet.receive_queue)
+    if not tcp:
+        return level
+    memory = inet.memory
+    return replace(
+        level,
+        capacity=memory.receive_limit if memory is not None else 0,
+        state=sockets.STATES.get(inet.state, ""),
+        unsent=inet.send_queue,
+        unsent_limit=memory.send_limit if memory is not None else 0,
+    )
 
 
 def _unix_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
@@ -293,7 +313,7 @@ def _unix_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
     if one.receive_queue < 0:
         return None
     if one.state == sockets.LISTENING:
-        return _backlog(info, one.receive_queue, one.send_queue)
+        return _backlog(info, one.receive_queue, one.send_queue, one.connecting)
     writable: bool | None = None
     capacity = 0
     other = sockets.unix_socket(one.peer) if one.peer else None
@@ -306,7 +326,28 @@ def _unix_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
         with borrow(pid, fd) as number:
             if number is not None:
                 head = _peek(number, peek)
-    return Level(object=info.key, queued=one.receive_queue, capacity=capacity, writable=writable, head=head)
+    return Level(
+        object=info.key,
+        queued=one.receive_queue,
+        capacity=capacity,
+        writable=writable,
+        head=head,
+        state=_unix_state(one),
+        passed=descriptors_waiting(pid, fd) if one.receive_queue or one.type != socket.SOCK_STREAM else 0,
+    )
+
+
+def _unix_state(one: sockets.UnixSocket) -> str:
+    if one.type == socket.SOCK_DGRAM and not one.shut:
+        return ""
+    return ("", "shut for receiving", "shut for sending", "shut down")[one.shut & 3]
+
+
+def descriptors_waiting(pid: int, fd: int) -> int:
+    """Descriptors that wait to be received from a UNIX socket (`scm_fds` of its fdinfo); -1 if the kernel is silent."""
+    info = procfs.read_fdinfo(pid, fd)
+    words = info.extra.get("scm_fds") if info is not None else None
+    return int(words[0]) if words else -1
 
 
 def _inet_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
@@ -323,18 +364,34 @@ def _borrowed_level(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool)
         except OSError:
             # EINVAL: it listens. ENOTSOCK: the descriptor is another one by now.
             return _listening_level(number, info)
+        capacity, unsent, room, state = 0, -1, 0, ""
         try:
-            capacity = one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) if limit else 0
+            if limit:
+                capacity = one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+                state = sockets.STATES.get(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[0], "")
+                if state != "closed":
+                    (unsent,) = struct.unpack("=i", fcntl.ioctl(number, termios.TIOCOUTQ, _INT))
+                    room = one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
         except OSError:
-            capacity = 0
+            pass
         finally:
             one.detach()
         head = _peek(number, peek) if peek and queued else b""
-    return Level(object=info.key, queued=queued, capacity=capacity, head=head)
+    return Level(
+        object=info.key,
+        queued=queued,
+        capacity=capacity,
+        head=head,
+        state=state,
+        unsent=unsent,
+        unsent_limit=room,
+    )
 
 
-def _backlog(info: ObjectInfo, waiting: int, most: int) -> Level:
-    return Level(object=info.key, queued=waiting, capacity=most, writable=waiting <= most, unit="connections")
+def _backlog(info: ObjectInfo, waiting: int, most: int, connecting: tuple[int, ...] = ()) -> Level:
+    keys = tuple(f"socket:[{ino}]" for ino in connecting if ino)
+    full = waiting > most
+    return Level(object=info.key, queued=waiting, capacity=most, writable=not full, unit="connections", connecting=keys)
 
 
 def _listening_level(number: int, info: ObjectInfo) -> Level | None:

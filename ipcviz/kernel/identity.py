@@ -17,6 +17,8 @@ import struct
 from functools import cache
 from typing import Final
 
+import msgspec
+
 from ipcviz.events import ObjectInfo, ObjectKind
 from ipcviz.kernel import procfs, sockets
 from ipcviz.kernel.borrow import borrow
@@ -227,55 +229,67 @@ def _unix_info(link: str, one: sockets.UnixSocket, other: sockets.UnixSocket | N
 
 def _inet_info(link: str, one: sockets.InetSocket, peer: int) -> ObjectInfo:
     tcp = one.protocol == socket.IPPROTO_TCP
-    ends = sockets.show_end(one.local) if one.local[1] else ""
-    if one.remote[1]:
-        ends += f" → {sockets.show_end(one.remote)}"
+    local = sockets.show_end(one.local) if one.local[1] else ""
+    remote = sockets.show_end(one.remote) if one.remote[1] else ""
     state = sockets.STATES.get(one.state, "") if tcp else ""
     return ObjectInfo(
         key=link,
         kind="tcp socket" if tcp else "udp socket",
         dev=_socket_device(),
         ino=one.ino,
-        detail=f"{ends} {state}".strip(),
+        detail=sockets.describe(local, remote, state),
         peer=f"socket:[{peer}]" if peer else "",
         capacity=one.memory.receive_limit if one.memory is not None else 0,
+        local=local,
+        remote=remote,
     )
 
 
 def _identify_inet(pid: int, fd: int, link: str, ino: int, protocol: str) -> ObjectInfo:
     kind: ObjectKind = "udp socket" if protocol.startswith("UDP") else "tcp socket"
-    detail = peer = ""
-    capacity = 0
+    info = ObjectInfo(key=link, kind=kind, dev=_socket_device(), ino=ino)
     with borrow(pid, fd) as number:
         if number is not None:
             try:
-                detail, peer, capacity = _inet_facts(pid, number, kind)
+                return _inet_facts(pid, number, info)
             except OSError:
                 pass
-    return ObjectInfo(key=link, kind=kind, dev=_socket_device(), ino=ino, detail=detail, peer=peer, capacity=capacity)
+    return info
 
 
-def _inet_facts(pid: int, number: int, kind: ObjectKind) -> tuple[str, str, int]:
-    """(detail, key of the peer, size of the receive buffer) of a borrowed TCP or UDP socket."""
+def _inet_facts(pid: int, number: int, info: ObjectInfo) -> ObjectInfo:
+    """What a borrowed TCP or UDP socket says of itself."""
     one = socket.socket(fileno=number)
     try:
         local = one.getsockname()[:2]
         capacity = one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         state = ""
         protocol = socket.IPPROTO_UDP
-        if kind == "tcp socket":
+        if info.kind == "tcp socket":
             protocol = socket.IPPROTO_TCP
-            info = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)
-            state = sockets.STATES.get(info[0], "")
+            facts = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)
+            state = sockets.STATES.get(facts[0], "")
         try:
             remote = one.getpeername()[:2]
         except OSError:
-            return f"{sockets.show_end(local)} {state}".strip() if local[1] else state, "", capacity
+            remote = ("", 0)
         family = one.family
     finally:
         # The descriptor is borrowed: whoever borrowed it gives it back.
         one.detach()
-    # sock_diag knows our own namespace only, where the same addresses may be somebody else's.
-    other = sockets.inet_socket(family, protocol, remote, local) if procfs.same_namespace(pid, "net") else None
-    peer = f"socket:[{other.ino}]" if other is not None and other.ino else ""
-    return f"{sockets.show_end(local)} → {sockets.show_end(remote)} {state}".strip(), peer, capacity
+    other = None
+    if remote[1] and procfs.same_namespace(pid, "net"):
+        # sock_diag knows our own namespace only, where the same addresses may be somebody else's.
+        other = sockets.inet_socket(family, protocol, remote, local)
+    elif remote[1]:
+        other = sockets.other_end_of(pid, protocol, local, remote)
+    here = sockets.show_end(local) if local[1] else ""
+    there = sockets.show_end(remote) if remote[1] else ""
+    return msgspec.structs.replace(
+        info,
+        detail=sockets.describe(here, there, state),
+        peer=f"socket:[{other.ino}]" if other is not None and other.ino else "",
+        capacity=capacity,
+        local=here,
+        remote=there,
+    )

@@ -26,8 +26,8 @@ _ATTRIBUTE: Final = struct.Struct("=HH")
 # linux/unix_diag.h
 _UNIX_REQUEST: Final = struct.Struct("=BBHIIIII")
 _UNIX_MESSAGE: Final = struct.Struct("=BBBxIII")
-_SHOW_NAME, _SHOW_PEER, _SHOW_RQLEN, _SHOW_MEMINFO = 0x01, 0x04, 0x10, 0x20
-_UNIX_NAME, _UNIX_PEER, _UNIX_RQLEN, _UNIX_MEMINFO = 0, 2, 4, 5
+_SHOW_NAME, _SHOW_PEER, _SHOW_ICONS, _SHOW_RQLEN, _SHOW_MEMINFO = 0x01, 0x04, 0x08, 0x10, 0x20
+_UNIX_NAME, _UNIX_PEER, _UNIX_ICONS, _UNIX_RQLEN, _UNIX_MEMINFO, _UNIX_SHUTDOWN = 0, 2, 3, 4, 5, 6
 
 # linux/inet_diag.h
 _INET_REQUEST: Final = struct.Struct("=BBBBI")
@@ -80,6 +80,8 @@ class UnixSocket(NamedTuple):
         send_queue: Memory of what it sent and nobody has read, bookkeeping included; for a listening one, the most
             connections that may wait. -1 if not known.
         memory: Its buffers; None if not known.
+        shut: What was shut down of it, RCV_SHUTDOWN (1) and SEND_SHUTDOWN (2); both when its peer is gone.
+        connecting: Inodes of the sockets whose connections a listening one has not accepted.
     """
 
     ino: int
@@ -90,6 +92,8 @@ class UnixSocket(NamedTuple):
     receive_queue: int = -1
     send_queue: int = -1
     memory: Memory | None = None
+    shut: int = 0
+    connecting: tuple[int, ...] = ()
 
 
 class InetSocket(NamedTuple):
@@ -163,14 +167,18 @@ def _memory(raw: bytes | None) -> Memory | None:
     return Memory(*struct.unpack_from("=IIII", raw)) if raw is not None and len(raw) >= 16 else None
 
 
-def _name(raw: bytes) -> str:
+def unix_name(raw: bytes) -> str:
+    """The name in a struct sockaddr_un: a path, or `@` and an abstract name; empty if it is none."""
     if raw.startswith(b"\0"):
-        return "@" + procfs.text(raw[1:])
-    return os.fsdecode(raw.rstrip(b"\0"))
+        # An abstract name is as long as its caller said: NULs at its end make it another one.
+        name = raw[1:].rstrip(b"\0")
+        more = len(raw) - 1 - len(name)
+        return f"@{procfs.text(name)}" + (f"\\0×{more}" if more else "")
+    return os.fsdecode(raw.partition(b"\0")[0])
 
 
 def _unix_request(ino: int) -> bytes:
-    show = _SHOW_NAME | _SHOW_PEER | _SHOW_RQLEN | _SHOW_MEMINFO
+    show = _SHOW_NAME | _SHOW_PEER | _SHOW_ICONS | _SHOW_RQLEN | _SHOW_MEMINFO
     return _UNIX_REQUEST.pack(socket.AF_UNIX, 0, 0, _ALL, ino, show, _NO_COOKIE, _NO_COOKIE)
 
 
@@ -183,15 +191,18 @@ def parse_unix(body: bytes) -> UnixSocket | None:
     queues = attributes.get(_UNIX_RQLEN, b"")
     received, sent = struct.unpack_from("=II", queues) if len(queues) >= 8 else (-1, -1)
     peer = attributes.get(_UNIX_PEER, b"")
+    icons = attributes.get(_UNIX_ICONS, b"")
     return UnixSocket(
         ino=ino,
         type=kind,
         state=state,
-        path=_name(attributes.get(_UNIX_NAME, b"")),
+        path=unix_name(attributes.get(_UNIX_NAME, b"")),
         peer=int.from_bytes(peer[:4], "little" if struct.pack("=H", 1)[0] else "big"),
         receive_queue=received,
         send_queue=sent,
         memory=_memory(attributes.get(_UNIX_MEMINFO)),
+        shut=int.from_bytes(attributes.get(_UNIX_SHUTDOWN, b""), "little"),
+        connecting=struct.unpack(f"={len(icons) // 4}I", icons[: len(icons) // 4 * 4]),
     )
 
 
@@ -256,20 +267,30 @@ def _inet_request(family: int, protocol: int, identity: bytes = bytes(48)) -> by
 def inet_socket(
     family: int, protocol: int, local: tuple[str, int], remote: tuple[str, int] = ("", 0)
 ) -> InetSocket | None:
-    """The socket with these ends, looked up by the kernel's own hash and not by a listing; None if there is none."""
+    """The socket with these ends, looked up by the kernel's own hash and not by a listing; None if there is none.
+
+    One that takes datagrams from anywhere counts as the one with this remote end, too.
+    """
+    if family == socket.AF_INET6 and "." in local[0]:
+        family, local, remote = socket.AF_INET, plain(local), plain(remote)
     try:
         ends = [socket.inet_pton(family, address) if address else b"" for address, _ in (local, remote)]
     except OSError:
         return None
+    udp = protocol == socket.IPPROTO_UDP
     here, there = (local[1], ends[0]), (remote[1], ends[1])
     # TCP is asked from the socket's side, UDP from the side of a packet that comes to it (udp_dump_one).
-    for first, second in ((here, there), (there, here)) if protocol == socket.IPPROTO_UDP else ((here, there),):
+    for first, second in ((here, there), (there, here)) if udp else ((here, there),):
         identity = _INET_ID.pack(first[0], second[0], first[1], second[1])
         identity += struct.pack("=III", 0, _NO_COOKIE, _NO_COOKIE)
         found = _converse(_inet_request(family, protocol, identity), dump=False)
         one = parse_inet(found[0], protocol) if found else None
+        if one is None or one.local[1] != local[1]:
+            continue
+        if udp and not one.remote[1]:
+            return one
         # For want of an exact match the kernel answers with a socket that listens there.
-        if one is not None and one.local == local and one.remote[1] == remote[1]:
+        if plain(one.local) == plain(local) and one.remote[1] == remote[1]:
             return one
     return None
 
@@ -321,9 +342,29 @@ def other_end(sockets: dict[int, InetSocket], one: InetSocket) -> InetSocket | N
     if not one.remote[1]:
         return None
     for other in sockets.values():
-        if other.local == one.remote and other.remote == one.local and other.protocol == one.protocol:
+        if (
+            plain(other.local) == plain(one.remote)
+            and plain(other.remote) == plain(one.local)
+            and other.protocol == one.protocol
+        ):
             return other
     return None
+
+
+def other_end_of(pid: int, protocol: int, local: tuple[str, int], remote: tuple[str, int]) -> InetSocket | None:
+    """The same by the ends, in a process's own network namespace: /proc/PID/net lists that."""
+    name = "udp" if protocol == socket.IPPROTO_UDP else "tcp"
+    bound = None
+    for family, suffix in ((socket.AF_INET, ""), (socket.AF_INET6, "6")):
+        raw = procfs.read_bytes(f"/proc/{pid}/net/{name}{suffix}", whole=True) or b""
+        for one in parse_proc_inet(raw, protocol, family):
+            if one.local[1] != remote[1]:
+                continue
+            if plain(one.local) == plain(remote) and plain(one.remote) == plain(local):
+                return one
+            if name == "udp" and not one.remote[1]:
+                bound = one
+    return bound
 
 
 class Listing:
@@ -347,12 +388,35 @@ class Listing:
         """A TCP or UDP socket by its inode."""
         if self._inet is None:
             self._inet = inet_sockets()
-            self._ends = {(one.protocol, one.local, one.remote): one.ino for one in self._inet.values()}
+            self._ends = {(one.protocol, plain(one.local), plain(one.remote)): one.ino for one in self._inet.values()}
         return self._inet.get(ino)
 
     def peer_of(self, one: InetSocket) -> int:
         """Inode of the socket at the other end of a connection; 0 if it is not on this machine."""
-        return self._ends.get((one.protocol, one.remote, one.local), 0) if one.remote[1] else 0
+        if not one.remote[1]:
+            return 0
+        local, remote = plain(one.local), plain(one.remote)
+        found = self._ends.get((one.protocol, remote, local), 0)
+        if found or one.protocol != socket.IPPROTO_UDP:
+            return found
+        # Datagrams arrive at a socket that is bound there and need not be connected back.
+        nowhere = (("0.0.0.0", 0), ("::", 0))
+        at = (remote, ("0.0.0.0", remote[1]), ("::", remote[1]))
+        return next((ino for here in at for to in nowhere if (ino := self._ends.get((17, here, to), 0))), 0)
+
+
+def describe(local: str, remote: str, state: str) -> str:
+    """A socket's ends and its state in a few words: `127.0.0.1:80 → 127.0.0.1:40000 established`."""
+    return f"{local}{' → ' if remote else ''}{remote} {state}".strip()
+
+
+MAPPED: Final = "::ffff:"
+"""How IPv4 addresses begin that an IPv6 socket has to do with (ipv6(7))."""
+
+
+def plain(end: tuple[str, int]) -> tuple[str, int]:
+    """An address as its other end may know it: IPv4 where an IPv6 socket has it mapped."""
+    return (end[0].removeprefix(MAPPED), end[1]) if "." in end[0] else end
 
 
 def show_end(end: tuple[str, int]) -> str:

@@ -25,6 +25,7 @@ from ipcviz.events import (
     NameRemoved,
     ObjectLocks,
     Opened,
+    Passed,
     ProcessSample,
     Protected,
     Sent,
@@ -35,7 +36,8 @@ from ipcviz.events import (
     Uses,
     WorkingDirectory,
 )
-from ipcviz.model import knowledge, ledger
+from ipcviz.model import knowledge, ledger, sockets
+from ipcviz.model.directions import COUNTS_MESSAGES
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.families import take_group
 from ipcviz.model.folders import forget_reused, take_filed, take_listing, take_opening
@@ -94,8 +96,18 @@ def take_call(draft: Draft, event: Call) -> None:
         _moved(draft, event.object, event.pid, message_bytes(event), out=event.name in RECEIVES)
     elif event.name == "getdents64":
         take_listing(draft, event)
+    elif event.name in COUNTS_MESSAGES and not event.error:
+        moved = event.args.get("bytes")
+        if isinstance(fd, int) and isinstance(moved, int):
+            out = event.name == "recvmmsg"
+            _use(draft, process.table, fd, moved=bool(moved), out=out)
+            _moved(draft, event.object, event.pid, 0 if peeked else moved, out=out)
     for effect in event.effects:
         _TAKE[type(effect)](draft, event, effect)
+    if event.object in draft.flights:
+        sockets.take_received(draft, event)
+    if event.name == "shutdown":
+        sockets.take_shutdown(draft, event)
     if event.name == "io_uring_setup" and not event.error:
         knowledge.take_ring(draft, event.pid)
 
@@ -173,12 +185,20 @@ def _opened(draft: Draft, event: Call, effect: Opened) -> None:
     if event.name in ("recvmsg", "recvmmsg", "pidfd_getfd"):
         through = draft.objects.get(event.object)
         how = f"received over {through.label}" if through is not None else "received"
+        flight = sockets.sender_of(draft, event, effect.ofd)
+        sender = draft.processes.get(flight.pid) if flight is not None else None
+        if sender is not None:
+            how += f" from {sender.name}[{sender.pid}]"
     draft.place(
         draft.process(event.pid).table,
         Descriptor(fd=effect.fd, ofd=effect.ofd, cloexec=effect.cloexec, how=how, since=event.t),
     )
     knowledge.take_opened(draft, event, effect)
     take_opening(draft, event, effect)
+
+
+def _passed(draft: Draft, event: Call, effect: Passed) -> None:
+    sockets.take_passed(draft, event, effect)
 
 
 def _identified(draft: Draft, event: Call, effect: Identified) -> None:
@@ -338,6 +358,7 @@ def _working_directory(draft: Draft, event: Call, effect: WorkingDirectory) -> N
 
 _TAKE: Final[dict[type, Callable[[Draft, Call, Any], None]]] = {
     Opened: _opened,
+    Passed: _passed,
     Identified: _identified,
     Duplicated: _duplicated,
     Closed: _closed,

@@ -8,6 +8,7 @@ import immutables
 import msgspec
 
 from ipcviz.events import ObjectInfo, SemaphoreInfo
+from ipcviz.model.addresses import KINDS, name_of, plain, takes_datagrams
 from ipcviz.model.labels import object_label_letter, path_label
 from ipcviz.model.state import (
     Descriptor,
@@ -32,6 +33,7 @@ class Draft:
 
     __slots__ = (
         "base",
+        "bound",
         "changed",
         "channels",
         "command_code",
@@ -39,6 +41,7 @@ class Draft:
         "delivered",
         "dropped",
         "finished",
+        "flights",
         "folders",
         "freed",
         "keep_ledger",
@@ -77,6 +80,8 @@ class Draft:
         self.objects = state.objects
         self.semaphores = state.semaphores
         self.mappings = state.mappings
+        self.bound = state.bound
+        self.flights = state.flights
         self.locks = state.locks
         self.uses = state.uses
         self.pages = state.pages
@@ -113,6 +118,8 @@ class Draft:
             objects=self.objects,
             semaphores=self.semaphores,
             mappings=self.mappings,
+            bound=self.bound,
+            flights=self.flights,
             locks=self.locks,
             uses=self.uses,
             pages=self.pages,
@@ -199,14 +206,27 @@ class Draft:
                 info = replace(info, peer=found.info.peer)
             found = replace(found, info=info)
             self.put_object(found)
-        self._tell_peer(info)
+        if info.kind in KINDS:
+            if found.shut == "closed":
+                # It came back from somebody who is not watched.
+                found = replace(found, shut="")
+                self.put_object(found)
+            self._take_socket(info)
         return found
 
-    def _tell_peer(self, info: ObjectInfo) -> None:
-        """A connection has two ends: the one that connected learns of its peer when that is accepted."""
+    def _take_socket(self, info: ObjectInfo) -> None:
+        """Remember where a socket is bound, and tell its peer of it."""
+        name = name_of(info)
+        if name and self.bound.get(name) != info.key:
+            self.bound = self.bound.set(name, info.key)
         other = self.objects.get(info.peer) if info.peer else None
-        if other is not None and other.info.peer != info.key and other.info.kind == info.kind:
-            self.put_object(replace(other, info=replace(other.info, peer=info.key)))
+        if other is None or other.info.peer == info.key or other.info.kind != info.kind:
+            return
+        if takes_datagrams(info) and (not info.local or plain(other.info.remote) != plain(info.local)):
+            # What is sent here goes there; where that one sends to is another matter.
+            return
+        # A connection has two ends: the one that connected learns of its peer when that is accepted.
+        self.put_object(replace(other, info=replace(other.info, peer=info.key)))
 
     def put_object(self, value: Object) -> None:
         """Store an object, and note that it changed."""

@@ -8,10 +8,13 @@ from typing import Final, Literal
 import immutables
 
 from ipcviz.events import Futex, MapEntry
+from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.locks import blocking, lock_holders, wanted
 from ipcviz.model.notifiers import KINDS, read_words, ready_words
 from ipcviz.model.queues import RECEIVES, SENDS, wanted_words
+from ipcviz.model.sockets import awaited, connect_words, target_of, under_way
+from ipcviz.model.sockets import full_words as socket_full_words
 from ipcviz.model.state import (
     CallInProgress,
     Descriptor,
@@ -198,7 +201,10 @@ def wait_of(
     if found.enders or held is None or not found.object:
         return found
     rows = held.get(found.object, ())
-    if call.name in READS or "no writer" in found.reason:
+    if found.object in state.objects and state.objects[found.object].info.kind in SOCKETS:
+        other = awaited(state, call, writes=call.name in WRITES)
+        enders = {row.pid for row in held.get(other.info.key, ())} if other is not None else set()
+    elif call.name in READS or "no writer" in found.reason:
         enders = {row.pid for row in rows if row.writes}
     elif call.name in WRITES or "no reader" in found.reason:
         enders = {row.pid for row in rows if row.reads}
@@ -231,6 +237,15 @@ def went_in(thing: Object) -> tuple[int, bool]:
     return least, thing.exact and least == thing.bytes_in
 
 
+def _nobody_writes(state: State, thing: Object) -> str:
+    """Of a pipe that is empty, who keeps it open if no descriptor does: its write ends are under way (SCM_RIGHTS)."""
+    if not state.flights or thing.info.kind not in ("pipe", "fifo"):
+        return "empty"
+    waiting = [socket for socket, flight in under_way(state, thing.info.key)]
+    label = state.objects[waiting[0]].label if waiting and waiting[0] in state.objects else ""
+    return f"empty, and a descriptor of it is under way in {label}" if label else "empty"
+
+
 def full_words(thing: Object) -> str:
     """Why a writer sleeps: `full: 62,029 B in 16 of 16 pages`, or `for room` if the last look still found some."""
     level = thing.level
@@ -245,6 +260,22 @@ def full_words(thing: Object) -> str:
     return f"full: {level.queued:,} B of {level.capacity:,} B" if level.capacity else f"full: {level.queued:,} B"
 
 
+def _written_to(state: State, call: CallInProgress) -> str:
+    """Key of the object in which a call's bytes are to wait: of a socket that is its peer, where it is watched."""
+    thing = state.objects.get(call.object)
+    target = target_of(state, thing, call.args) if thing is not None and thing.info.kind in SOCKETS else None
+    return target.info.key if target is not None else call.object
+
+
+def blocked_on(state: State) -> dict[str, set[int]]:
+    """Processes of which a thread sleeps in a write, by the key of the object that is full for them."""
+    found: dict[str, set[int]] = defaultdict(set)
+    for thread in state.threads.values():
+        if thread.waiting is not None and thread.waiting.object and thread.waiting.name in WRITES:
+            found[_written_to(state, thread.waiting)].add(thread.pid)
+    return found
+
+
 def blocked_writers(state: State, key: str) -> tuple[Thread, ...]:
     """The threads that sleep in a write to an object: it is full for them, whatever its byte count says."""
     return tuple(
@@ -252,7 +283,7 @@ def blocked_writers(state: State, key: str) -> tuple[Thread, ...]:
             (
                 t
                 for t in state.threads.values()
-                if t.waiting is not None and t.waiting.name in WRITES | SENDS and t.waiting.object == key
+                if t.waiting is not None and t.waiting.name in WRITES | SENDS and _written_to(state, t.waiting) == key
             ),
             key=lambda t: t.tid,
         )
@@ -288,7 +319,6 @@ _OTHER: Final[dict[str, tuple[str, Literal["blocked", "idle"]]]] = {
     "futex": ("a futex", "blocked"),
     "accept": ("for a connection", "idle"),
     "accept4": ("for a connection", "idle"),
-    "connect": ("for the listener", "blocked"),
     "flock": ("the lock is held", "blocked"),
     "fcntl": ("the lock is held", "blocked"),
     "semop": ("System V semaphore", "blocked"),
@@ -402,13 +432,17 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
         if thing is not None and thing.info.kind in KINDS:
             kind: Literal["blocked", "idle"] = "blocked" if thing.info.kind == "eventfd" else "idle"
             return made(read_words(state, thing, now) or "empty", kind)
-        return made("empty")
+        return made(_nobody_writes(state, thing) if thing is not None else "empty")
     if call.name in WRITES:
         if thing is not None and thing.info.kind in _ON_DISK:
             return made("for the disk")
         if thing is not None and thing.info.kind == "eventfd":
             return made("its counter can't hold that much more")
+        if thing is not None and thing.info.kind in SOCKETS:
+            return made(socket_full_words(state, call, thing))
         return made(full_words(thing) if thing is not None else "full")
+    if call.name == "connect":
+        return made(connect_words(state, call))
     if call.name in OPENS:
         flags = str(call.args.get("flags", ""))
         if thing is not None and thing.info.kind == "fifo":

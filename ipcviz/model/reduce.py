@@ -42,7 +42,8 @@ from ipcviz.events import (
     Trouble,
     Waiting,
 )
-from ipcviz.model import knowledge, ledger
+from ipcviz.model import knowledge, ledger, sockets
+from ipcviz.model.addresses import KINDS
 from ipcviz.model.calls import OPENS, take_call, take_sampled_bytes
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.futexes import take_futex
@@ -76,8 +77,10 @@ def reduce(state: State, event: Event) -> State:
     """
     draft = Draft(state, event.t)
     _TAKE[type(event)](draft, event)
-    if draft.freed and draft.channels:
-        knowledge.forget_closed(draft)
+    if draft.freed:
+        sockets.forget_closed(draft)
+        if draft.channels:
+            knowledge.forget_closed(draft)
     return draft.done(event.n or state.n + 1)
 
 
@@ -384,6 +387,8 @@ def _sample(draft: Draft, event: Sample) -> None:
             if found.info.kind in ("pipe", "fifo"):
                 written = max(written, found.bytes_out + level.queued)
             draft.put_object(replace(found, level=level, level_at=event.t, written=written))
+            if found.info.kind in KINDS:
+                sockets.take_level(draft, level)
             ledger.take_level(draft, level)
     for seen in event.semaphores:
         semaphore = draft.semaphore(seen.info)

@@ -225,6 +225,8 @@ class Object(Value, frozen=True):
         unlinked: Its name was removed.
         first_seen_by: The process that it was first seen in.
         notifier: What fdinfo said last of an eventfd, timerfd, signalfd, pidfd, inotify or epoll descriptor.
+        shut: The directions that shutdown(2) was seen to end of a socket: `r`, `w`, `rw`; `closed` once nobody that is
+            watched has it open any more; empty else.
     """
 
     info: ObjectInfo
@@ -241,6 +243,27 @@ class Object(Value, frozen=True):
     unlinked: bool = False
     first_seen_by: int = 0
     notifier: Notifier | None = None
+    shut: str = ""
+
+
+class Flight(Value, frozen=True):
+    """A message with descriptors that was sent through a UNIX socket and not received yet (SCM_RIGHTS).
+
+    It holds their open file descriptions as a descriptor would.
+
+    Attributes:
+        n: Number of the event of the call that sent it.
+        t: When that was.
+        pid: The process that sent it.
+        fds: The descriptors' numbers there.
+        ofds: The open file descriptions, as far as they are known.
+    """
+
+    n: int
+    t: float
+    pid: int
+    fds: tuple[int, ...]
+    ofds: tuple[int, ...] = ()
 
 
 Did = Literal["watches", "lists", "reads", "takes", "puts"]
@@ -360,6 +383,8 @@ class State(Value, frozen=True):
         objects: By key; they stay after their last descriptor is closed.
         semaphores: By key.
         uses: Keys of the System V message queues that each process has used, by pid.
+        bound: Keys of the sockets that others reach by a name: `unix /run/x`, `tcp 127.0.0.1:80`, `udp ...`.
+        flights: Messages with descriptors that wait to be received, oldest first, by the key of the receiving socket.
         locks: File locks, held and waited for, by the key of the file.
         mappings: Shared mappings, and private ones of files that others use, by pid.
         pages: States of the pages of those, by pid and address.
@@ -396,6 +421,8 @@ class State(Value, frozen=True):
     semaphores: immutables.Map[str, Semaphore] = immutables.Map()
     mappings: immutables.Map[int, tuple[MapEntry, ...]] = immutables.Map()
     uses: immutables.Map[int, tuple[str, ...]] = immutables.Map()
+    bound: immutables.Map[str, str] = immutables.Map()
+    flights: immutables.Map[str, tuple[Flight, ...]] = immutables.Map()
     locks: immutables.Map[str, tuple[FileLock, ...]] = immutables.Map()
     pages: immutables.Map[tuple[int, int], PagesSample] = immutables.Map()
     memory: immutables.Map[tuple[str, int], Memory] = immutables.Map()

@@ -30,6 +30,7 @@ from ipcviz.events import (
     WorkingDirectory,
 )
 from ipcviz.model import query
+from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.calls import MOVES, READS, WRITES
 from ipcviz.model.noise import is_noise
 from ipcviz.model.queues import RECEIVES, SENDS
@@ -44,6 +45,7 @@ from ipcviz.narrate.notifiers import SPECIAL, moved
 from ipcviz.narrate.provenance import parted_words, proved_words, read_words, sources_group
 from ipcviz.narrate.queues import control_queue, get_queue, message, notify
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
+from ipcviz.narrate.sockets import accepted, closed_words, connected, end_words, error_words, several, shut, travelled
 from ipcviz.narrate.words import count_bytes, end_of, label_of, named, signal_name, signal_names, who
 
 _SEEN_BY_OTHERS: Final = frozenset(
@@ -129,9 +131,14 @@ def _data(event: Call, after: State) -> Told:
     keys = (event.object,) if event.object else ()
     weight = _weight(thing)
     if event.error:
-        why = _BECAUSE.get((event.error, reads))
+        why = error_words(event, thing, after) or _BECAUSE.get((event.error, reads))
         text = f"got {event.error} from {event.name}{_fd(event)} on {label}" + (f": {why}" if why else "")
         return text, max(weight, DETAIL), "data", keys
+    end = end_words(event, thing, after) if reads and event.ret == 0 and thing is not None else None
+    if end is not None:
+        return end[0], end[1], "data", keys
+    travels, more = travelled(event, after) if thing is not None and thing.info.kind in SOCKETS else ("", 0)
+    weight = max(weight, more)
     if reads and event.ret == 0:
         text = f"read end of file from {label}{_fd(event)}"
         if thing is not None and thing.info.kind in ("pipe", "fifo"):
@@ -139,12 +146,13 @@ def _data(event: Call, after: State) -> Told:
         return text, weight, "data", keys
     if reads:
         text = f"read {count_bytes(event.ret)} from {label}{_fd(event)}{read_words(event, after)}"
-        parted = parted_words(event, after)
+        parted = parted_words(event, after) + travels
         return text + parted, TURN if parted else weight, "data", keys
     text = f"wrote {count_bytes(event.ret)} to {label}{_fd(event)}"
     asked = event.args.get("count", event.args.get("len", event.ret))
     if isinstance(asked, int) and asked > event.ret:
         text += f", of {asked:,} that it had"
+    text += travels
     proved = proved_words(event, after)
     return text + proved, TURN if proved else weight, "data", keys
 
@@ -208,33 +216,6 @@ def _sent(effect: Sent, after: State) -> Told:
     return f"sent {name} to {target}", TURN, "signal", ()
 
 
-def _connect(event: Call, before: State, after: State) -> Told | None:
-    thing = after.objects.get(event.object)
-    label = thing.label if thing else "a socket"
-    where = event.args.get("addr", "")
-    keys = (event.object,) if event.object else ()
-    if event.error:
-        return (
-            f"could not {event.name} {label}{_fd(event)}{f' to {where}' if where else ''}: {event.error}",
-            STEP,
-            "name",
-            keys,
-        )
-    words = {"connect": "connected", "bind": "bound", "listen": "listens on"}[event.name]
-    if event.name == "listen":
-        return f"{words} {label}{_fd(event)}", STEP, "name", keys
-    return f"{words} {label}{_fd(event)}{f' to {where}' if where else ''}", STEP, "name", keys
-
-
-def _accept(event: Call, before: State, after: State) -> Told | None:
-    opened = next((e for e in event.effects if isinstance(e, Opened)), None)
-    if opened is None:
-        return None
-    label = label_of(after, opened.object.key)
-    text = f"accepted a connection on {label_of(after, event.object)}{_fd(event)}: {label} is descriptor {opened.fd}"
-    return text, TURN, "descriptor", (opened.object.key,)
-
-
 def _semop(event: Call, before: State, after: State) -> Told | None:
     number = event.args.get("semid", "?")
     if event.error:
@@ -260,11 +241,14 @@ _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
     "tgkill": _kill,
     "rt_sigqueueinfo": _kill,
     "pidfd_send_signal": _kill,
-    "connect": _connect,
-    "bind": _connect,
-    "listen": _connect,
-    "accept": _accept,
-    "accept4": _accept,
+    "connect": connected,
+    "bind": connected,
+    "listen": connected,
+    "accept": accepted,
+    "accept4": accepted,
+    "shutdown": shut,
+    "sendmmsg": several,
+    "recvmmsg": several,
     "mq_notify": notify,
     "msgget": get_queue,
     "msgctl": control_queue,
@@ -421,6 +405,9 @@ def _closed(event: Call, effect: Closed, before: State, after: State) -> Told:
         return f"closed descriptor {effect.fd}", DETAIL, "descriptor", ()
     text = f"closed descriptor {effect.fd} ({_end(before, event.pid, effect.fd)})"
     key = thing.info.key
+    ended = closed_words(thing, before, after)
+    if ended:
+        return f"{text}: {ended}", TURN, "descriptor", (key,)
     if thing.info.kind not in ("pipe", "fifo"):
         return text, STEP if thing.info.kind in _SEEN_BY_OTHERS else NOISE, "descriptor", (key,)
     left = {f.mode for f in after.open_files.values() if f.object == key}

@@ -40,6 +40,7 @@ from ipcviz.narrate.families import adopted
 from ipcviz.narrate.locks import released_by_exit
 from ipcviz.narrate.memory import fault_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
+from ipcviz.narrate.sockets import closed_words
 from ipcviz.narrate.steps import narrate_held, narrate_poised, narrate_released
 from ipcviz.narrate.words import label_of, named, signal_name, who
 
@@ -127,6 +128,10 @@ def _left_without(before: State, after: State, pid: int) -> dict[str, str]:
     words: dict[str, str] = {}
     for key in sorted(held):
         thing = after.objects.get(key)
+        old = before.objects.get(key)
+        ended = closed_words(old, before, after) if old is not None and not old.shut else ""
+        if thing is not None and ended:
+            words[key] = f"{thing.label} is closed, {ended}"
         if thing is None or thing.info.kind not in ("pipe", "fifo"):
             continue
         had = {f.mode for f in before.open_files.values() if f.object == key}

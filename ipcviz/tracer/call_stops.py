@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -38,10 +37,11 @@ from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import Word, decode_arguments, taken
 from ipcviz.tracer.effects import Effects, Returned
 from ipcviz.tracer.family_looks import AFTER as RARE
+from ipcviz.tracer.messages import WITH_HEADERS, Message, facts_of, read_messages
 from ipcviz.tracer.moving import Move
 from ipcviz.tracer.names import names_lost, with_names
 from ipcviz.tracer.notifier_looks import AFTER
-from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS, Plan, matters, plans
+from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS, Plan, errno_name, matters, plans
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.strangers import MAKES, Strangers
@@ -85,6 +85,7 @@ class CallStops:
             context.object_of,
             lambda pid: tuple(table_of(context.state, pid)),
             context.same_as,
+            context.under_way,
             sampler.mappings.is_shared,
             sampler.mappings.length_at,
         )
@@ -345,8 +346,11 @@ class CallStops:
         if not entered.plain:
             effects = self._effects_of(task, entered, result, code)
             effects = self.strangers.returned(process.pid, task.tid, entered.name, entered.args, effects)
-        elif entered.ends is not NOWHERE and self.strangers:
-            self.strangers.check(key for key in entered.ends if key)
+        else:
+            if entered.ends is not NOWHERE and self.strangers:
+                self.strangers.check(key for key in entered.ends if key)
+            if entered.name == "recvfrom" and not code:
+                entered.args.update(facts_of(task.tid, entered.name, entered.raw))
         t = self._context.emitter.now()
         slept = self._moving.returns(task.tid, moved, t) if entered.ends is not NOWHERE else 0.0
         self._context.emit(
@@ -359,7 +363,7 @@ class CallStops:
                 began=entered.began,
                 args=entered.args,
                 ret=-1 if code else result,
-                error=_errno_name(code) if code else "",
+                error=errno_name(code) if code else "",
                 object=entered.object,
                 data=data,
                 effects=effects,
@@ -373,7 +377,12 @@ class CallStops:
         """What a call changed that has returned `result`, or failed with error number `code`."""
         process = task.process
         effects: tuple[AnyEffect, ...] = ()
-        call = Returned(process.pid, task.tid, entered.name, entered.raw, entered.args, result)
+        messages: tuple[Message, ...] = ()
+        if entered.name in WITH_HEADERS and not code:
+            messages = tuple(read_messages(task.tid, entered.name, entered.raw, result))
+            entered.args.update(facts_of(task.tid, entered.name, entered.raw, messages))
+        key = entered.object
+        call = Returned(process.pid, task.tid, entered.name, entered.raw, entered.args, result, key, messages)
         if not code:
             effects = self._effects.of(call)
             if entered.name in NAMES:
@@ -488,7 +497,3 @@ class CallStops:
             self.returned_early(task, deferred)
         if task.semaphore and (info is None or self._context.names.get(info.number) != "futex"):
             self._semaphores.acquired(task)
-
-
-def _errno_name(code: int) -> str:
-    return errno.errorcode.get(code, f"errno {code}")

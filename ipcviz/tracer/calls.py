@@ -146,7 +146,7 @@ DATA: Final[dict[str, Signature]] = {
     "pwritev": _s("fd:fd iov:iov count:int offset"),
     "preadv2": _s("fd:fd iov:iov count:int offset"),
     "pwritev2": _s("fd:fd iov:iov count:int offset"),
-    "sendto": _s("fd:fd buf:buf count flags:message_flags address:hex length:int"),
+    "sendto": _s("fd:fd buf:buf count flags:message_flags address:sockaddr length:int"),
     "recvfrom": _s("fd:fd buf:buf count flags:message_flags address:hex length:hex"),
     "sendmsg": _s("fd:fd msg:msg flags:message_flags"),
     "recvmsg": _s("fd:fd msg:msg flags:message_flags"),

@@ -89,12 +89,19 @@ class Context:
                 found = self.state.open_files.get(descriptor.ofd)
                 if (
                     found is not None
-                    and found.object == key
+                    # An anonymous inode's key is its description's number, and a new one was just made up.
+                    and (found.object == key or (key.startswith("anon:") and found.object.startswith("anon:")))
                     and (process.pid, other) != (pid, fd)
                     and descriptors.same_description(pid, fd, process.pid, other)
                 ):
                     return descriptor.ofd
         return 0
+
+    def under_way(self, key: str) -> tuple[tuple[int, str], ...]:
+        """Open file descriptions that wait in a socket to be received, those sent first first: numbers and objects."""
+        files = self.state.open_files
+        flights = self.state.flights.get(key, ())
+        return tuple((ofd, files[ofd].object) for flight in flights for ofd in flight.ofds if ofd in files)
 
     def _say_entered(self, event: Entered) -> None:
         self.emit(msgspec.structs.replace(event, n=self.emitter.next_number))

@@ -16,6 +16,7 @@ from ipcviz.kernel.futexes import WAITERS as FUTEX_WAITERS
 from ipcviz.kernel.futexes import is_wait
 from ipcviz.kernel.notifiers import CLOCKS, epoll_events, inotify_events
 from ipcviz.tracer.calls import BIRTHS_AND_ENDS, KNOWN, LOCK_COMMANDS
+from ipcviz.tracer.messages import read_address
 
 Word = int | str
 
@@ -224,8 +225,14 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             (2, "MSG_PEEK"),
             (0x20, "MSG_TRUNC"),
             (0x40, "MSG_DONTWAIT"),
+            (0x80, "MSG_EOR"),
             (0x100, "MSG_WAITALL"),
+            (0x2000, "MSG_ERRQUEUE"),
             (0x4000, "MSG_NOSIGNAL"),
+            (0x8000, "MSG_MORE"),
+            (0x10000, "MSG_WAITFORONE"),
+            (0x20000000, "MSG_FASTOPEN"),
+            (0x40000000, "MSG_CMSG_CLOEXEC"),
         )
     ),
     "msync_flags": _flags(((1, "MS_ASYNC"), (2, "MS_INVALIDATE"), (4, "MS_SYNC"))),
@@ -272,23 +279,8 @@ def read_mask(tid: int, address: int) -> int | None:
     return int.from_bytes(raw, "little") if raw is not None and len(raw) == 8 else None
 
 
-def _sockaddr(tid: int, value: int) -> Word:
-    raw = memory.read(tid, value, 110) if value else None
-    if not raw or len(raw) < 4:
-        return _hex(value)
-    (family,) = struct.unpack_from("=H", raw)
-    if family == 1:
-        path = raw[2:]
-        if path[:1] == b"\0":
-            return "@" + os.fsdecode(path[1:].split(b"\0")[0])
-        return os.fsdecode(path.split(b"\0")[0])
-    if family == 2:
-        (port,) = struct.unpack_from("!H", raw, 2)
-        return ".".join(str(b) for b in raw[4:8]) + f":{port}"
-    if family == 10:
-        (port,) = struct.unpack_from("!H", raw, 2)
-        return f"[ipv6]:{port}"
-    return f"family {family}"
+def _sockaddr(tid: int, value: int, length: int) -> Word:
+    return read_address(tid, value, length) or _hex(value)
 
 
 def _timespec(raw: bytes) -> float:
@@ -399,7 +391,6 @@ def _argv(tid: int, address: int) -> Word:
 FROM_MEMORY: Final[dict[str, Callable[[int, int], Word]]] = {
     "path": _path,
     "sigset": _sigset,
-    "sockaddr": _sockaddr,
     "itimerval": _itimerval,
     "itimerspec": _itimerspec,
     "epoll_event": _epoll_event,
@@ -411,9 +402,10 @@ FROM_MEMORY: Final[dict[str, Callable[[int, int], Word]]] = {
 
 
 _ALL_PLAIN: Final = {
-    name: tuple((argument, PLAIN[kind]) for argument, kind in signature.arguments)
+    name: tuple((argument, PLAIN.get(kind, _hex)) for argument, kind in signature.arguments)
     for name, signature in KNOWN.items()
-    if name != "fcntl" and all(kind in PLAIN for _, kind in signature.arguments)
+    if name != "fcntl"
+    and all(kind in PLAIN or (name == "sendto" and kind == "sockaddr") for _, kind in signature.arguments)
 }
 """Decoders of the calls whose arguments need no look into memory: the most frequent ones are among them."""
 
@@ -450,14 +442,16 @@ def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Wor
         fd, buf, count = raw[:3]
         return {"fd": fd if fd < 1 << 31 else _int(fd), "buf": _hex(buf), "count": _long(count)}
     decoders = _ALL_PLAIN.get(name)
-    if decoders is not None:
+    if decoders is not None and (name != "sendto" or not raw[4]):
         return {argument: decode(value) for (argument, decode), value in zip(decoders, raw, strict=False)}
     args: dict[str, Word] = {}
     signature = KNOWN.get(name) or BIRTHS_AND_ENDS[name]
-    for (argument, kind), value in zip(signature.arguments, raw, strict=False):
+    for at, ((argument, kind), value) in enumerate(zip(signature.arguments, raw, strict=False)):
         plain = PLAIN.get(kind)
         if plain is not None:
             args[argument] = plain(value)
+        elif kind == "sockaddr":
+            args[argument] = _sockaddr(tid, value, raw[at + 1]) if tid else _hex(value)
         elif tid:
             args[argument] = FROM_MEMORY[kind](tid, value)
         else:

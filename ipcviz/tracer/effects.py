@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+import msgspec
+
 from ipcviz.events import (
     AnyEffect,
     Capacity,
@@ -24,6 +26,7 @@ from ipcviz.events import (
     NameRemoved,
     ObjectInfo,
     Opened,
+    Passed,
     Protected,
     Sent,
     StatusFlags,
@@ -39,11 +42,10 @@ from ipcviz.kernel.names import AT_FDCWD, folder_of, key_of
 from ipcviz.kernel.surroundings import read_timers
 from ipcviz.tracer import calls
 from ipcviz.tracer.decode import Word, read_itimer, read_sigaction
+from ipcviz.tracer.messages import Message
 
 SIGALRM: Final = 14
 _ITIMER_SIGNALS: Final = {0: 14, 1: 26, 2: 27}
-SCM_RIGHTS: Final = 1
-SOL_SOCKET: Final = 1
 
 
 _SIGEV_NONE: Final = 1
@@ -67,6 +69,8 @@ class Returned(NamedTuple):
         raw: Its argument registers.
         args: Its arguments decoded.
         result: What it returned.
+        object: Key of the object behind its descriptor argument, if it has one.
+        messages: What it sent or received by struct msghdr.
     """
 
     pid: int
@@ -75,6 +79,8 @@ class Returned(NamedTuple):
     raw: tuple[int, ...]
     args: dict[str, Word]
     result: int
+    object: str = ""
+    messages: tuple[Message, ...] = ()
 
 
 class Effects:
@@ -86,6 +92,7 @@ class Effects:
         table_numbers: The numbers in a process's descriptor table, as the state has it.
         same_as: Number of the known open file description behind a process's descriptor of that object; 0 if it is none
             of those.
+        under_way: Numbers and objects of the open file descriptions that wait in a socket, those sent first first.
         is_shared: Whether others can see the bytes of a file, by its key: then a private mapping of it matters.
         length_at: Bytes of a process's known mapping that begins at an address; 0 if none does.
     """
@@ -96,6 +103,7 @@ class Effects:
         object_of: Callable[[int, int], str],
         table_numbers: Callable[[int], tuple[int, ...]],
         same_as: Callable[[int, int, str], int],
+        under_way: Callable[[str], tuple[tuple[int, str], ...]],
         is_shared: Callable[[str], bool],
         length_at: Callable[[int, int], int],
     ) -> None:
@@ -103,6 +111,7 @@ class Effects:
         self._object_of = object_of
         self._table_numbers = table_numbers
         self._same_as = same_as
+        self._under_way = under_way
         self._is_shared = is_shared
         self._length_at = length_at
 
@@ -115,23 +124,27 @@ class Effects:
             return tuple(self._new(call, call.result))
         return ()
 
-    def _new(self, call: Returned, fd: int, *, shared: bool = False) -> Iterator[AnyEffect]:
-        """A new open file description behind `fd`; if `shared`, perhaps one that somebody else has, too."""
+    def _new(self, call: Returned, fd: int, under_way: list[tuple[int, str]] | None = None) -> Iterator[AnyEffect]:
+        """A new open file description behind `fd`; perhaps one that is known, if there is a list of those under way."""
         entry = descriptors.read_entry(call.pid, fd, self._next_ofd())
         if entry is None:
             entry = TableEntry(fd=fd, ofd=self._next_ofd(), object=_unreadable(call.pid, fd), mode="rw")
-        known = self._same_as(call.pid, fd, entry.object.key) if shared else 0
+        thing, known = entry.object, 0
+        if under_way is not None:
+            known = self._same_as(call.pid, fd, thing.key) or _taken(under_way, thing.key)
+            if known and thing.key.startswith("anon:"):
+                thing = msgspec.structs.replace(thing, key=f"anon:{known}")
         yield Opened(
             fd=fd,
             ofd=known or entry.ofd,
-            object=entry.object,
+            object=thing,
             mode=entry.mode,
             flags=entry.flags,
             cloexec=entry.cloexec,
         )
 
     def _borrowed(self, call: Returned) -> Iterator[AnyEffect]:
-        yield from self._new(call, call.result, shared=True)
+        yield from self._new(call, call.result, [])
 
     def _pair(self, call: Returned) -> Iterator[AnyEffect]:
         index = 3 if call.name == "socketpair" else 0
@@ -184,21 +197,15 @@ class Effects:
             yield from self._new(call, call.result)
 
     def _received(self, call: Returned) -> Iterator[AnyEffect]:
-        """Descriptors that came by SCM_RIGHTS (unix(7), cmsg(3)); 64-bit struct msghdr."""
-        header = memory.read(call.tid, call.raw[1], 56)
-        if header is None or len(header) < 56:
-            return
-        control, length = struct.unpack_from("=QQ", header, 32)
-        block = memory.read(call.tid, control, min(length, 4096)) if control and length >= 16 else None
-        offset = 0
-        while block is not None and offset + 16 <= len(block):
-            size, level, kind = struct.unpack_from("=Qii", block, offset)
-            if size < 16:
-                return
-            if level == SOL_SOCKET and kind == SCM_RIGHTS:
-                for (fd,) in struct.iter_unpack("=i", block[offset + 16 : offset + 16 + (size - 16) // 4 * 4]):
-                    yield from self._new(call, fd, shared=True)
-            offset += (size + 7) & ~7
+        """Descriptors that came by SCM_RIGHTS: only the message may have had them open any more."""
+        under_way = list(self._under_way(call.object))
+        for fd in (fd for message in call.messages for fd in message.descriptors):
+            yield from self._new(call, fd, under_way)
+
+    def _passed(self, call: Returned) -> Iterator[AnyEffect]:
+        for message in call.messages:
+            if message.descriptors:
+                yield Passed(fds=message.descriptors, to=message.address)
 
     def _new_name(self, call: Returned) -> Iterator[AnyEffect]:
         mode = call.args.get("mode", "")
@@ -356,6 +363,15 @@ class Effects:
         yield WorkingDirectory(path=procfs.cwd(call.pid) or str(call.args.get("path", "")))
 
 
+def _taken(under_way: list[tuple[int, str]], key: str) -> int:
+    """The first open file description under way that may be behind a descriptor of this object; 0 if none is."""
+    for i, (number, other) in enumerate(under_way):
+        if other == key or (key.startswith("anon:") and other.startswith("anon:")):
+            del under_way[: i + 1]
+            return number
+    return 0
+
+
 def _number(call: Returned, name: str) -> int:
     value = call.args.get(name, -1)
     return value if isinstance(value, int) else -1
@@ -415,6 +431,9 @@ _READERS: Final[dict[str, Callable[[Effects, Returned], Iterator[AnyEffect]]]] =
     "signalfd4": Effects._signalfd,
     "pidfd_getfd": Effects._borrowed,
     "recvmsg": Effects._received,
+    "recvmmsg": Effects._received,
+    "sendmsg": Effects._passed,
+    "sendmmsg": Effects._passed,
     "mknod": Effects._new_name,
     "mknodat": Effects._new_name,
     "bind": Effects._bind,

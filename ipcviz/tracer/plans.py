@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,8 +29,8 @@ NAMES: Final = REMOVALS | {"link", "linkat"}
 MOVERS: Final = frozenset(name for name in READS | WRITES if not name.startswith("mq_"))
 """Calls that move bytes through the descriptor `fd`."""
 
-PLAIN: Final = MOVERS - {"recvmsg"}
-"""Those of them that have no other effect: descriptors can come by recvmsg."""
+PLAIN: Final = MOVERS - {"recvmsg", "sendmsg"}
+"""Those of them that have no other effect: descriptors can travel with messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +105,8 @@ def matters(name: str, raw: tuple[int, ...]) -> bool:
         if (value & bits) if bits is not None else (value in getattr(condition, "values", ())):
             return True
     return False
+
+
+def errno_name(code: int) -> str:
+    """`EAGAIN`."""
+    return errno.errorcode.get(code, f"errno {code}")

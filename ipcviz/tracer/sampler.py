@@ -23,6 +23,7 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.kernel import buffers, memory, procfs, queues, sockets
+from ipcviz.model.calls import READS
 from ipcviz.model.directions import is_channel
 from ipcviz.model.query import Holder, holders, table_of
 from ipcviz.model.state import State
@@ -48,6 +49,8 @@ QUEUED_MESSAGES: Final = 16
 
 IDLE_TURNS: Final = 5
 """A process that has not run since is looked at once in so many samples."""
+
+RECEIVES: Final = READS | {"recvmmsg"}
 
 LEVELED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "message queue", "eventfd"})
 CLOCK: Final = 100.0
@@ -238,12 +241,24 @@ class Sampler:
             level = self._read_level(thing.info.kind, key, rows, want, state)
             if level is None:
                 continue
+            if level.passed >= 0 and key in state.flights and self._is_read_now(key):
+                # What a call under way has taken, its return has not told yet.
+                level = msgspec.structs.replace(level, passed=-1)
             changed = level != self._levels.get(key)
             self._levels[key] = level
             if (changed or self._moving.wants(key)) and self._is_quiet(state, thing.info, rows):
                 yield msgspec.structs.replace(level, quiet=True)
             elif changed:
                 yield level
+
+    def _is_read_now(self, key: str) -> bool:
+        for process in self._processes.values():
+            for tid, task in process.tasks.items():
+                if task.entered is not None and task.entered.object == key and task.entered.name in RECEIVES:
+                    look = procfs.read_stat(process.pid, tid)
+                    if look is not None and look.state != "S":
+                        return True
+        return False
 
     def _is_quiet(self, state: State, info: ObjectInfo, rows: tuple[Holder, ...]) -> bool:
         """Whether `Level.quiet` is true of a level that has just been read."""

@@ -8,6 +8,7 @@ from ipcviz.events import Waiting
 from ipcviz.kernel import procfs
 from ipcviz.kernel.names import AT_FDCWD, fifo_of
 from ipcviz.model.calls import OPENS
+from ipcviz.model.sockets import others_of
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.tasks import Task
@@ -57,7 +58,7 @@ class Waits:
                 key = fifo_of(task.process.pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD))
             if key:
                 # The level first, for the reason that the wait is given; then it must still be one.
-                self._sampler.levels_now((key,))
+                self._sampler.levels_now((key, *others_of(self._context.state, name, args, key)))
                 if name in ("flock", "fcntl"):
                     self._sampler.locks_now((key,))
                 look = procfs.read_stat(task.process.pid, tid)

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from ipcviz.model.query import object_behind, table_of
+from ipcviz.model.sockets import under_way
 from ipcviz.model.state import Object, State
 from tests.integration.harness import Bench, Programs
 from tests.integration.watched import Watched
@@ -21,7 +22,7 @@ def behind(state: State, facts: dict[str, int], who: str, fd: str) -> Object:
 
 @pytest.mark.kernel
 def test_both_ends_know_each_other_and_a_passed_descriptor_is_the_senders(bench: Bench, programs: Programs) -> None:
-    with Watched(bench, [programs["truth_sockets"]], ("connected",)) as watched:
+    with Watched(bench, [programs["truth_sockets"]], ("connected", "sent", "gone")) as watched:
         facts = watched.at("connected")
         pid, child = facts["parent"], facts["child"]
 
@@ -42,4 +43,47 @@ def test_both_ends_know_each_other_and_a_passed_descriptor_is_the_senders(bench:
         assert received.how.startswith("received over ")
         assert state.open_files[sent.ofd].references == 2
         watched.release("connected")
+        less_plain(watched)
         assert watched.finish() == 0
+
+
+def less_plain(watched: Watched) -> None:
+    """Ends that know each other by different names or not at all, and what lies between them."""
+    facts = watched.at("sent")
+    pid = facts["parent"]
+
+    def seen(state: State) -> bool:
+        box = object_behind(state, pid, facts["box"])
+        end = object_behind(state, facts["child"], facts["tcp_peer"])
+        passed = object_behind(state, facts["child"], facts["pair_peer"])
+        levels = [thing.level for thing in (box, end, passed) if thing is not None and thing.level is not None]
+        return len(levels) == 3 and all(level.queued for level in levels)
+
+    state = watched.until(seen)
+    if facts["mapped"] >= 0:
+        server, client = behind(state, facts, "parent", "mapped"), behind(state, facts, "parent", "mapped_peer")
+        assert "[::ffff:127.0.0.1]" in server.info.local
+        assert (server.info.peer, client.info.peer) == (client.info.key, server.info.key)
+    receiver, sender = behind(state, facts, "parent", "to_udp"), behind(state, facts, "parent", "from_udp")
+    assert (sender.info.peer, receiver.info.peer) == (receiver.info.key, "")
+    box = behind(state, facts, "parent", "box")
+    for letter in ("first", "second"):
+        assert behind(state, facts, "parent", letter).info.peer == box.info.key
+    assert box.info.peer == "", "it takes letters from both, and sends to none"
+    tcp, reader = behind(state, facts, "parent", "tcp").level, behind(state, facts, "child", "tcp_peer").level
+    assert tcp is not None
+    assert reader is not None
+    assert tcp.state == "established"
+    assert tcp.unsent <= facts["written"] <= tcp.unsent + reader.queued, "what is there can be unacknowledged yet"
+    pipe = behind(state, facts, "parent", "under_way").info.key
+    pair = behind(state, facts, "child", "pair_peer")
+    assert [key for key, _ in under_way(state, pipe)] == [pair.info.key]
+    assert pair.level is not None
+    assert pair.level.passed == 1
+    assert {"r", "w"} == {file.mode for file in state.open_files.values() if file.object == pipe}
+    watched.release("sent")
+    watched.at("gone")
+    state = watched.until(lambda s: not s.flights and behind(s, facts, "parent", "tcp").info.detail.endswith("closed"))
+    assert {"r"} == {file.mode for file in state.open_files.values() if file.object == pipe}, "it went with its socket"
+    assert state.objects[pair.info.key].shut == "closed"
+    watched.release("gone")

@@ -48,11 +48,9 @@ class Draft:
         self.waits = {pid: words.waits_of(state, p) for pid, p in self.processes.items()}
         self.nodes: dict[str, Node] = {}
         self.edges: dict[tuple[str, str, str], Edge] = {}
-        self.blocked: dict[str, set[int]] = defaultdict(set)
+        self.blocked = query.blocked_on(state)
         self.waiting: dict[str, list[Thread]] = defaultdict(list)
         for thread in state.threads.values():
-            if thread.waiting is not None and thread.waiting.object and thread.waiting.name in WRITES:
-                self.blocked[thread.waiting.object].add(thread.pid)
             if thread.semaphore:
                 self.waiting[thread.semaphore].append(thread)
         parents = {p.parent for p in self.processes.values() if p.fate == "alive"}

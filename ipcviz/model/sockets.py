@@ -1,0 +1,206 @@
+"""Sockets in the state: who is bound to an address, where what is written arrives, descriptors under way. Pure.
+
+Bytes written to a socket wait in its peer until they are read there; of a TCP socket some wait in itself until then.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from ipcviz.events import Call, Level, Opened, Passed
+from ipcviz.model.addresses import ANYWHERE, KINDS, PREFIX, name_of, plain, takes_datagrams
+from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.state import CallInProgress, Flight, Object, State
+
+replace = msgspec.structs.replace
+
+CLOSED: Final = "closed"
+"""`Object.shut` of a socket that nobody has open any more, as far as it was watched."""
+_SHUT: Final = {"SHUT_RD": "r", "SHUT_WR": "w", "SHUT_RDWR": "rw"}
+_RECEIVES: Final = frozenset({"recvmsg", "recvmmsg"})
+
+
+def forget_closed(draft: Draft) -> None:
+    """Sockets that nobody has open any more: their names are free, and what was under way to them is gone."""
+    for key in dict.fromkeys(draft.freed):
+        thing = draft.objects.get(key)
+        if thing is None or thing.info.kind not in KINDS:
+            continue
+        name = name_of(thing.info)
+        if name and draft.bound.get(name) == key:
+            draft.bound = draft.bound.delete(name)
+        if key in draft.flights:
+            _land(draft, key, draft.flights[key])
+        draft.put_object(replace(thing, shut=CLOSED))
+
+
+def bound_to(state: State | Draft, kind: str, address: str) -> Object | None:
+    """The watched socket that an address leads to; None if there is none.
+
+    Args:
+        state: The moment.
+        kind: The kind of the socket that is connected, or sends.
+        address: As `connect` was given it.
+    """
+    prefix = PREFIX.get(kind, "")
+    if not prefix or not address:
+        return None
+    names = [address]
+    if prefix != "unix":
+        names = [plain(address), *(f"{any_}:{address.rpartition(':')[2]}" for any_ in ANYWHERE)]
+    keys = (state.bound.get(f"{prefix} {name}", "") for name in names)
+    return next((state.objects[key] for key in keys if key in state.objects), None)
+
+
+def target_of(state: State | Draft, thing: Object, args: dict[str, int | str]) -> Object | None:
+    """Where what a call writes to a socket arrives; None if that is not watched, or not known."""
+    address = args.get("address")
+    if isinstance(address, str) and address and takes_datagrams(thing.info):
+        return bound_to(state, thing.info.kind, address)
+    return state.objects.get(thing.info.peer) if thing.info.peer else None
+
+
+def awaited(state: State, call: CallInProgress, *, writes: bool) -> Object | None:
+    """The socket whose holders could end a wait in a call on another one; None if that is not known."""
+    thing = state.objects.get(call.object)
+    if thing is None or thing.info.kind not in KINDS:
+        return None
+    if call.name == "connect":
+        return bound_to(state, thing.info.kind, str(call.args.get("address", "")))
+    if writes:
+        return target_of(state, thing, call.args)
+    peer = state.objects.get(thing.info.peer) if thing.info.peer else None
+    return peer if peer is not None and (peer.info.peer == call.object or not takes_datagrams(thing.info)) else None
+
+
+def others_of(state: State, name: str, args: dict[str, int | str], key: str) -> tuple[str, ...]:
+    """Keys of further objects whose level says why a call on a socket sleeps."""
+    thing = state.objects.get(key)
+    if thing is None or thing.info.kind not in KINDS:
+        return ()
+    if name == "connect":
+        other = bound_to(state, thing.info.kind, str(args.get("address", "")))
+    else:
+        other = target_of(state, thing, args)
+    return (other.info.key,) if other is not None else ()
+
+
+def full_words(state: State, call: CallInProgress, thing: Object) -> str:
+    """Why a thread sleeps in a write to a socket."""
+    target = target_of(state, thing, call.args)
+    level = target.level if target is not None else None
+    parts = []
+    if thing.level is not None and thing.level.unsent > 0:
+        parts.append(f"{thing.level.unsent:,} B are not acknowledged")
+    if target is None:
+        return f"full: {parts[0]}" if parts else "full"
+    if takes_datagrams(thing.info):
+        return f"full: datagrams wait to be read from {target.label}"
+    if level is not None and level.queued:
+        parts.append(f"{level.queued:,} B wait to be read from {target.label}")
+    return f"full: {', '.join(parts)}" if parts else f"for room in {target.label}"
+
+
+def connect_words(state: State, call: CallInProgress) -> str:
+    """Why a thread sleeps in connect."""
+    thing = state.objects.get(call.object)
+    address = str(call.args.get("address", ""))
+    target = bound_to(state, thing.info.kind, address) if thing is not None else None
+    if target is None:
+        return f"for an answer from {address}" if address else "for the listener"
+    level = target.level
+    if level is not None and level.unit == "connections" and level.writable is False:
+        return f"the backlog of {target.label} is full: {level.queued:,} wait, {level.capacity:,} asked for"
+    return f"for {target.label}, which listens at {address}"
+
+
+# Descriptors under way (SCM_RIGHTS).
+
+
+def take_passed(draft: Draft, event: Call, effect: Passed) -> None:
+    """Descriptors were sent: their descriptions stay open until they are received, or nobody can receive them."""
+    thing = draft.objects.get(event.object)
+    target = target_of(draft, thing, {"address": effect.to}) if thing is not None else None
+    if target is None:
+        return
+    rows = draft.tables.get(draft.process(event.pid).table, NO_ROWS)
+    ofds = tuple(rows[fd].ofd for fd in effect.fds if fd in rows)
+    for ofd in ofds:
+        draft.refer(ofd, +1)
+    key = target.info.key
+    flight = Flight(n=event.n, t=event.t, pid=event.pid, fds=effect.fds, ofds=ofds)
+    draft.flights = draft.flights.set(key, (*draft.flights.get(key, ()), flight))
+    draft.note("object", key)
+
+
+def sender_of(draft: Draft, event: Call, ofd: int) -> Flight | None:
+    """The message that a descriptor came with which a call has just received; None if nobody saw it being sent."""
+    return next((f for f in draft.flights.get(event.object, ()) if ofd in f.ofds), None)
+
+
+def take_received(draft: Draft, event: Call) -> None:
+    """A call received: the message whose descriptors it got is under way no more, nor is any that came before it."""
+    flights = draft.flights.get(event.object)
+    got = {effect.ofd for effect in event.effects if isinstance(effect, Opened)}
+    if event.name not in _RECEIVES or not flights or not got or "MSG_PEEK" in str(event.args.get("flags", "")):
+        return
+    last = max((i for i, flight in enumerate(flights) if got & set(flight.ofds)), default=-1)
+    if event.name == "recvmsg":
+        # It takes the descriptors of one message at most, and one description can be in several.
+        last = next((i for i, flight in enumerate(flights) if got & set(flight.ofds)), -1)
+    _land(draft, event.object, flights[: last + 1])
+
+
+def take_level(draft: Draft, level: Level) -> None:
+    """What the kernel counts as under way in a socket: what is more has been dropped, the oldest first.
+
+    A TCP socket's state is told with its level, too.
+    """
+    flights = draft.flights.get(level.object, ())
+    if level.passed >= 0 and flights:
+        more = sum(len(flight.fds) for flight in flights) - level.passed
+        gone: list[Flight] = []
+        while more > 0 and len(gone) < len(flights):
+            gone.append(flights[len(gone)])
+            more -= len(gone[-1].fds)
+        _land(draft, level.object, tuple(gone))
+    thing = draft.objects.get(level.object)
+    if level.state and thing is not None and thing.info.kind == "tcp socket":
+        ends = f"{thing.info.local} → {thing.info.remote}" if thing.info.remote else thing.info.local
+        detail = f"{ends} {level.state}".strip()
+        if detail != thing.info.detail:
+            draft.put_object(replace(thing, info=replace(thing.info, detail=detail)))
+
+
+def take_shutdown(draft: Draft, event: Call) -> None:
+    """A socket was shut down, in one direction or both."""
+    thing = draft.objects.get(event.object)
+    how = _SHUT.get(str(event.args.get("how")), "")
+    if thing is not None and not event.error:
+        shut = "".join(letter for letter in "rw" if letter in thing.shut + how)
+        draft.put_object(replace(thing, shut=shut))
+
+
+def _land(draft: Draft, key: str, flights: tuple[Flight, ...]) -> None:
+    """Messages are under way no more."""
+    if not flights:
+        return
+    left = draft.flights.get(key, ())[len(flights) :]
+    draft.flights = draft.flights.set(key, left) if left else draft.flights.delete(key)
+    for flight in flights:
+        for ofd in flight.ofds:
+            draft.refer(ofd, -1)
+    draft.note("object", key)
+
+
+def under_way(state: State, key: str) -> tuple[tuple[str, Flight], ...]:
+    """The messages that have an object's description open: the socket that they wait in, and the message."""
+    files = state.open_files
+    return tuple(
+        (socket, flight)
+        for socket, flights in state.flights.items()
+        for flight in flights
+        if any(ofd in files and files[ofd].object == key for ofd in flight.ofds)
+    )

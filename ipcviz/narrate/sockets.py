@@ -1,0 +1,325 @@
+"""Calls on sockets in words: who connects to whom, what travels with a message, why one fails or ends (socket(7))."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.events import Call, Opened, Passed
+from ipcviz.model import query
+from ipcviz.model.addresses import KINDS, takes_datagrams
+from ipcviz.model.calls import READS
+from ipcviz.model.sockets import CLOSED, bound_to
+from ipcviz.model.state import Object, State
+from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Told
+from ipcviz.narrate.words import count_bytes, label_of, who
+
+_PORTS: Final = 1024
+_ROWS: Final = 1000
+"""Descriptors that are looked through for one sentence."""
+_NOT_BLOCKING: Final = "its open file description does not block"
+
+_CONNECT: Final = {
+    "EACCES": "writing to that name is not permitted",
+    "EPROTOTYPE": "the socket there is of another type",
+    "EALREADY": "an earlier attempt is still under way",
+    "EISCONN": "it is connected already",
+    "ETIMEDOUT": "no answer came",
+    "EHOSTUNREACH": "that host can't be reached",
+    "ENETUNREACH": "no route leads there",
+    "EADDRNOTAVAIL": "no local address or port is free for it",
+    "EAFNOSUPPORT": "that address is of another family",
+    "ECONNRESET": "the other end is gone",
+    "ENOENT": "there is no such name: nobody has bound a socket to it yet, or it was removed",
+}
+_BIND: Final = {
+    "EADDRNOTAVAIL": "this machine has no such address",
+    "EINVAL": "it is bound already",
+    "ENOENT": "there is no such directory",
+    "EAFNOSUPPORT": "that address is of another family",
+}
+_LISTEN: Final = {
+    "EADDRINUSE": "another socket listens there",
+    "EOPNOTSUPP": "sockets of its type take no connections",
+    "EINVAL": "it is connected already, or not bound",
+}
+_ACCEPT: Final = {
+    "EAGAIN": f"no connection waits, and {_NOT_BLOCKING}",
+    "EINVAL": "it does not listen",
+    "EMFILE": "its descriptor table is full",
+    "ENFILE": "the machine has no open file left",
+    "ECONNABORTED": "that connection is gone already",
+    "EOPNOTSUPP": "sockets of its type take no connections",
+}
+_DATA: Final = {
+    "ENOTCONN": "it is not connected",
+    "EDESTADDRREQ": "it is not connected, and no address was given",
+    "EISCONN": "it is connected, and an address was given",
+    "EMSGSIZE": "that is too large for one message",
+    "ENOBUFS": "the kernel has no room for it",
+    "EOPNOTSUPP": "sockets of its type can't",
+    "ENOENT": "there is no such name: nobody has bound a socket to it yet, or it was removed",
+    "EACCES": "writing to that name is not permitted",
+    "ETIMEDOUT": "the other end did not answer any more",
+}
+
+
+def _holder(state: State, key: str) -> str:
+    """Who has an object open: `a[1] and 2 more`; empty if none that is watched has, or that would take long to find."""
+    pids = []
+    rows = 0
+    for process in query.living(state):
+        table = query.table_of(state, process.pid)
+        rows += len(table)
+        if rows > _ROWS:
+            return ""
+        files = (state.open_files.get(row.ofd) for row in table.values())
+        if any(file is not None and file.object == key for file in files):
+            pids.append(process.pid)
+    return who(state, pids[0]) + (f" and {len(pids) - 1} more" if len(pids) > 1 else "") if pids else ""
+
+
+def _whose(state: State, thing: Object) -> str:
+    """`S4 of server[12]`."""
+    holder = _holder(state, thing.info.key)
+    return f"{thing.label} of {holder}" if holder else thing.label
+
+
+def _fd(event: Call) -> str:
+    number = event.args.get("fd")
+    return f" (fd {number})" if isinstance(number, int) else ""
+
+
+def _is_path(thing: Object | None, address: str) -> bool:
+    return thing is not None and thing.info.kind == "unix socket" and not address.startswith("@")
+
+
+def _address(event: Call) -> str:
+    found = event.args.get("address", "")
+    return found if isinstance(found, str) and not found.startswith("0x") else ""
+
+
+def connected(event: Call, before: State, after: State) -> Told | None:
+    """connect, bind and listen."""
+    thing = after.objects.get(event.object)
+    label = f"{thing.label if thing else 'a socket'}{_fd(event)}"
+    keys = (event.object,) if event.object else ()
+    address = _address(event)
+    to = f" to {address}" if address else ""
+    if event.error == "EINPROGRESS":
+        return f"began to connect {label}{to}, and does not wait for the answer", STEP, "name", keys
+    if event.error:
+        why = _why_not(event, thing, address, after)
+        return f"could not {event.name} {label}{to}: {event.error}{f', {why}' if why else ''}", STEP, "name", keys
+    if event.name == "listen":
+        most = event.args.get("backlog")
+        at = _name(thing)
+        return f"listens on {label}{f' at {at}' if at else ''}, backlog {most}", STEP, "name", keys
+    if event.name == "bind":
+        at = _name(thing) or address
+        chosen = " (chosen by the kernel)" if not address or address.endswith(":0") else ""
+        return f"bound {label} to {at}{chosen}", STEP, "name", keys
+    if address == "nobody":
+        return f"disconnected {label}", STEP, "name", keys
+    target = bound_to(after, thing.info.kind, address) if thing else None
+    where = f", {_whose(after, target)}" if target is not None else ""
+    keys = (*keys, target.info.key) if target is not None else keys
+    return f"connected {label}{to}{where}", TURN if target is not None else STEP, "name", keys
+
+
+def _name(thing: Object | None) -> str:
+    return (thing.info.path or thing.info.local) if thing is not None else ""
+
+
+def _why_not(event: Call, thing: Object | None, address: str, state: State) -> str:
+    error = event.error
+    known = bound_to(state, thing.info.kind, address) if thing is not None and address else None
+    if event.name == "listen":
+        return _LISTEN.get(error, "")
+    if event.name == "bind":
+        return _why_not_bound(error, thing, address, known, state)
+    if error == "ECONNREFUSED":
+        if known is not None:
+            return f"{_whose(state, known)} is bound there and does not listen"
+        if _is_path(thing, address):
+            left = next((o.label for o in state.objects.values() if o.info.path == address and o.shut == CLOSED), "")
+            if left:
+                return f"the name is left from {left}, which is closed: a stale one"
+            return "no socket is behind that name any more (a stale one), or it does not listen"
+        return "nothing listens there"
+    if error == "EAGAIN" and thing is not None and thing.info.kind == "unix socket":
+        return f"the backlog there is full, and {_NOT_BLOCKING}"
+    return _CONNECT.get(error, "")
+
+
+def _why_not_bound(error: str, thing: Object | None, address: str, known: Object | None, state: State) -> str:
+    if error == "EADDRINUSE":
+        here = f"{_whose(state, known)} is bound there" if known is not None else ""
+        if _is_path(thing, address):
+            return f"that name exists already: {here or 'it stays until it is unlinked'}"
+        if known is None and thing is not None and thing.info.kind == "tcp socket":
+            return "another socket is bound there, or a connection from it is still in time-wait (SO_REUSEADDR)"
+        return here or "another socket is bound there"
+    if error == "EACCES":
+        port = address.rpartition(":")[2]
+        if port.isdigit() and int(port) < _PORTS and not _is_path(thing, address):
+            return "ports below 1,024 are for the privileged"
+        return "making that name is not permitted"
+    return _BIND.get(error, "")
+
+
+def accepted(event: Call, before: State, after: State) -> Told | None:
+    """Accept and accept4."""
+    listener = f"{label_of(after, event.object)}{_fd(event)}"
+    if event.error:
+        why = _ACCEPT.get(event.error, "")
+        text = f"got {event.error} from {event.name} on {listener}{f': {why}' if why else ''}"
+        return text, DETAIL, "descriptor", (event.object,)
+    opened = next((e for e in event.effects if isinstance(e, Opened)), None)
+    if opened is None:
+        return None
+    key = opened.object.key
+    thing = after.objects.get(key)
+    peer = after.objects.get(thing.info.peer) if thing is not None and thing.info.peer else None
+    source = f" from {_whose(after, peer)}" if peer is not None else ""
+    if not source and opened.object.remote:
+        source = f" from {opened.object.remote}"
+    text = f"accepted a connection on {listener}{source}: {label_of(after, key)} is descriptor {opened.fd}"
+    return text, TURN, "descriptor", (key, peer.info.key) if peer is not None else (key,)
+
+
+def shut(event: Call, before: State, after: State) -> Told | None:
+    """Shutdown."""
+    thing = after.objects.get(event.object)
+    label = f"{thing.label if thing else 'a socket'}{_fd(event)}"
+    keys = (event.object,) if event.object else ()
+    if event.error:
+        why = ", it is not connected" if event.error == "ENOTCONN" else ""
+        return f"could not shut {label} down: {event.error}{why}", STEP, "name", keys
+    how = {"SHUT_RD": "for reading", "SHUT_WR": "for writing", "SHUT_RDWR": "in both directions"}
+    text = f"shut {label} down {how.get(str(event.args.get('how')), '')}".rstrip()
+    peer = after.objects.get(thing.info.peer) if thing is not None and thing.info.peer else None
+    if peer is not None and event.args.get("how") != "SHUT_RD":
+        text += f": {_whose(after, peer)} will find the end of file"
+        keys = (*keys, peer.info.key)
+    return text, TURN, "name", keys
+
+
+def error_words(event: Call, thing: Object | None, after: State) -> str:
+    """Why a read from a socket or a write to it failed; empty if that is said elsewhere, or nowhere."""
+    if thing is None or thing.info.kind not in KINDS:
+        return ""
+    error, reads = event.error, event.name in READS or event.name == "recvmmsg"
+    datagrams = takes_datagrams(thing.info)
+    if error == "EAGAIN":
+        how = "MSG_DONTWAIT" if "MSG_DONTWAIT" in str(event.args.get("flags", "")) else _NOT_BLOCKING
+        return f"{'it is empty' if reads else 'there is no room'}, and {how}"
+    if error == "EPIPE":
+        if "w" in thing.shut and thing.shut != CLOSED:
+            return "it was shut down for writing"
+        return (
+            "its other end is closed, or reads no more"
+            if thing.info.peer or thing.info.remote
+            else "it has no other end"
+        )
+    if error == "ECONNRESET":
+        if datagrams:
+            return "its receiver is closed"
+        return "its other end was closed with bytes unread, or was reset"
+    if error == "ECONNREFUSED":
+        if thing.info.kind == "udp socket":
+            return "nothing takes what was sent to that port"
+        return "no socket is behind that name any more (a stale one)"
+    if error == "EINVAL" and not event.args.get("count", 1):
+        return ""
+    return _DATA.get(error, "")
+
+
+def end_words(event: Call, thing: Object, after: State) -> tuple[str, int] | None:
+    """What it means that a read from a socket returned 0, and how much it weighs; None of other objects."""
+    if thing.info.kind not in KINDS:
+        return None
+    where = f"{thing.label}{_fd(event)}"
+    if event.args.get("count") == 0:
+        return f"read nothing from {where}, as it asked", DETAIL
+    if takes_datagrams(thing.info):
+        return f"read an empty datagram from {where}", STEP
+    text = f"read end of file from {where}"
+    if thing.info.detail.startswith("seqpacket"):
+        text = f"read end of file, or an empty message, from {where}"
+    peer = after.objects.get(thing.info.peer) if thing.info.peer else None
+    if "r" in thing.shut and thing.shut != CLOSED:
+        return f"{text}: it was shut down for reading", TURN
+    if peer is not None and peer.shut == CLOSED:
+        return f"{text}: its other end, {peer.label}, is closed", TURN
+    if peer is not None and "w" in peer.shut:
+        return f"{text}: its other end, {peer.label}, was shut down for writing", TURN
+    return f"{text}: its other end is closed, or was shut down for writing", TURN
+
+
+def travelled(event: Call, after: State) -> tuple[str, int]:
+    """Where a message went or came from and what came with it, and how much that weighs."""
+    words = ""
+    weight = 0
+    thing = after.objects.get(event.object)
+    address = _address(event)
+    if address and thing is not None:
+        target = bound_to(after, thing.info.kind, address)
+        words += f", sent to {address}" + (f" ({_whose(after, target)})" if target is not None else "")
+    if event.args.get("source"):
+        words += f", sent from {event.args['source']}"
+    if event.args.get("credentials"):
+        words += f", with credentials: {event.args['credentials']}"
+    passed = next((e for e in event.effects if isinstance(e, Passed)), None)
+    if passed is not None:
+        words += f", with {_descriptors(passed.fds, event.pid, after)}"
+        weight = TURN
+    got = tuple(e for e in event.effects if isinstance(e, Opened))
+    if got:
+        rows = query.table_of(after, event.pid)
+        how = rows[got[0].fd].how if got[0].fd in rows else ""
+        sender = f" from {how.partition(' from ')[2]}" if " from " in how else ""
+        words += f", and received {_descriptors(tuple(e.fd for e in got), event.pid, after)}{sender}"
+        weight = TURN
+    if event.args.get("truncated"):
+        words += "; what else came with it is lost for want of room (MSG_CTRUNC)"
+        weight = TURN
+    return words, weight
+
+
+def _descriptors(fds: tuple[int, ...], pid: int, state: State) -> str:
+    shown = []
+    for fd in fds[:4]:
+        thing = query.object_behind(state, pid, fd)
+        shown.append(f"{fd} ({thing.label})" if thing is not None else str(fd))
+    more = f" and {len(fds) - 4} more" if len(fds) > 4 else ""
+    return f"descriptor{'s' if len(fds) > 1 else ''} {', '.join(shown)}{more}"
+
+
+def several(event: Call, before: State, after: State) -> Told | None:
+    """Sendmmsg and recvmmsg, which count messages."""
+    label = f"{label_of(after, event.object)}{_fd(event)}"
+    keys = (event.object,) if event.object else ()
+    if event.error:
+        why = error_words(event, after.objects.get(event.object), after)
+        return f"got {event.error} from {event.name} on {label}{f': {why}' if why else ''}", DETAIL, "data", keys
+    moved = event.args.get("bytes", 0)
+    many = "" if event.ret == 1 else "s"
+    amount = f"{event.ret} message{many}, {count_bytes(moved if isinstance(moved, int) else 0)},"
+    verb = f"wrote {amount} to" if event.name == "sendmmsg" else f"read {amount} from"
+    words, weight = travelled(event, after)
+    return f"{verb} {label}{words}", max(weight, STEP), "data", keys
+
+
+def closed_words(thing: Object, before: State, after: State) -> str:
+    """What it means that nobody has a socket open any more; empty if somebody has."""
+    now = after.objects.get(thing.info.key)
+    if thing.info.kind not in KINDS or now is None or now.shut != CLOSED:
+        return ""
+    if thing.info.detail.endswith("listening"):
+        name = thing.info.path
+        stays = f"; the name {name} stays" if name and not name.startswith("@") else ""
+        return f"nobody can connect to it any more{stays}"
+    peer = after.objects.get(thing.info.peer) if thing.info.peer else None
+    if peer is None or peer.shut == CLOSED or takes_datagrams(thing.info):
+        return ""
+    return "" if "w" in thing.shut else f"{_whose(after, peer)} will find the end of file"
