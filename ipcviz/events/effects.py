@@ -133,6 +133,21 @@ class Sent(Effect, tag="sent", frozen=True):
     value: int = 0
 
 
+class Taken(Effect, tag="taken", frozen=True):
+    """A pending signal was taken by a call (sigwait, a read of a signalfd), and so was not delivered.
+
+    The fields are those of `SignalDelivered`.
+    """
+
+    signo: int
+    code: str = ""
+    sender: int = 0
+    sender_name: str = ""
+    value: int = 0
+    timer: int = -1
+    overrun: int = 0
+
+
 class NameCreated(Effect, tag="name-created", frozen=True):
     """A name that processes can meet at appeared: mkfifo, sem_open, shm_open, mq_open, bind, link, rename."""
 
@@ -208,6 +223,12 @@ class Subreaper(Effect, tag="subreaper", frozen=True):
     enabled: bool
 
 
+class DeathSignal(Effect, tag="death-signal", frozen=True):
+    """The process gets this signal when its parent ends; 0 for none (PR_SET_PDEATHSIG of prctl(2))."""
+
+    signo: int
+
+
 class Locks(Effect, tag="locks", frozen=True):
     """The locks on a file are these now, as /proc/locks has them at the return of a call that could change them."""
 
@@ -242,12 +263,14 @@ AnyEffect = (
     | Disposition
     | Mask
     | Sent
+    | Taken
     | NameCreated
     | NameRemoved
     | Filed
     | Timer
     | Grouped
     | Subreaper
+    | DeathSignal
     | Locks
     | Uses
     | WorkingDirectory

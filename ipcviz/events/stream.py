@@ -242,9 +242,13 @@ class SignalDelivered(Base, tag="signal-delivered", frozen=True):
         signo: Which.
         code: si_code by name: `SI_USER`, `SI_KERNEL`, `CLD_EXITED`, `SEGV_MAPERR`, ...
         sender: si_pid, where the kernel gives one; 0 otherwise.
-        action: What it does: `handler`, `ignore`, `terminate`, `core`, `stop`, `continue`.
+        sender_name: The sender's name, if that is no process that is watched.
+        action: What it does: `handler`, `ignore`, `terminate`, `core`, `stop`, `continue`; in the state also `taken`:
+            it was not delivered, a call took it (sigwait, a read of a signalfd).
         address: Fault address, for SIGSEGV, SIGBUS and the like.
         interrupted: Name of the call that it cut short; empty if none.
+        outcome: What becomes of that call: `EINTR`; `part`, it returns what it had moved; `again`, the kernel makes it
+            again. Empty if that is not known, or if the process ends.
         timer: Number of the POSIX timer that sent it (SI_TIMER); -1 if none did.
         overrun: How often that timer has expired since without a signal of its own.
         fault: What lies at that address, for SIGSEGV and SIGBUS that the processor raised.
@@ -255,9 +259,11 @@ class SignalDelivered(Base, tag="signal-delivered", frozen=True):
     signo: int
     code: str = ""
     sender: int = 0
+    sender_name: str = ""
     action: str = "handler"
     address: int = 0
     interrupted: str = ""
+    outcome: Literal["", "EINTR", "part", "again"] = ""
     value: int = 0
     timer: int = -1
     overrun: int = 0
@@ -265,11 +271,14 @@ class SignalDelivered(Base, tag="signal-delivered", frozen=True):
 
 
 class HandlerReturned(Base, tag="handler-returned", frozen=True):
-    """A signal handler returned to what it had interrupted (rt_sigreturn)."""
+    """A signal handler was left: it returned to what it had interrupted (rt_sigreturn), or `jumped` elsewhere, as
+    siglongjmp(3) does.
+    """
 
     pid: int
     tid: int
     blocked: int = 0
+    jumped: bool = False
 
 
 class Stopped(Base, tag="stopped", frozen=True):

@@ -162,7 +162,11 @@ def signal_info(tid: int) -> SigInfo | None:
     """The siginfo of a signal-delivery-stop; None at a group-stop, which has none, or if the tracee is gone."""
     if _ptrace(GETSIGINFO, tid, None, ctypes.addressof(_siginfo)) == -1:
         return None
-    raw = _siginfo.raw
+    return parse_signal_info(_siginfo.raw)
+
+
+def parse_signal_info(raw: bytes) -> SigInfo:
+    """The same from a siginfo_t."""
     signo, error, code = struct.unpack_from("=iii", raw)
     pid, uid = struct.unpack_from("=iI", raw, 16)
     (address,) = struct.unpack_from("=Q", raw, 16)

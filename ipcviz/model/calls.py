@@ -12,6 +12,7 @@ from ipcviz.events import (
     Capacity,
     Closed,
     CloseOnExec,
+    DeathSignal,
     Disposition,
     Duplicated,
     Filed,
@@ -31,6 +32,7 @@ from ipcviz.events import (
     Sent,
     StatusFlags,
     Subreaper,
+    Taken,
     Timer,
     Unmapped,
     Uses,
@@ -44,7 +46,7 @@ from ipcviz.model.folders import forget_reused, take_filed, take_listing, take_o
 from ipcviz.model.locks import take_locks
 from ipcviz.model.memory import forget_range, protected, without
 from ipcviz.model.queues import RECEIVES, forget_queue, message_bytes, take_use
-from ipcviz.model.signals import take_sent
+from ipcviz.model.signals import take_sent, take_taken
 from ipcviz.model.state import POSIX, ArmedTimer, Descriptor, Handling, OpenFile, Process
 
 replace = msgspec.structs.replace
@@ -343,6 +345,10 @@ def _subreaper(draft: Draft, event: Call, effect: Subreaper) -> None:
     draft.put_process(replace(draft.process(event.pid), subreaper=effect.enabled))
 
 
+def _death_signal(draft: Draft, event: Call, effect: DeathSignal) -> None:
+    draft.put_process(replace(draft.process(event.pid), death_signal=effect.signo))
+
+
 def _uses(draft: Draft, event: Call, effect: Uses) -> None:
     draft.object(effect.object, event.pid)
     take_use(draft, event.pid, effect.object.key)
@@ -376,6 +382,8 @@ _TAKE: Final[dict[type, Callable[[Draft, Call, Any], None]]] = {
     Filed: take_filed,
     Grouped: _grouped,
     Subreaper: _subreaper,
+    DeathSignal: _death_signal,
+    Taken: take_taken,
     Timer: _timer,
     Locks: _locks,
     Uses: _uses,

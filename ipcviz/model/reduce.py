@@ -52,7 +52,8 @@ from ipcviz.model.locks import drop_locks, take_locks
 from ipcviz.model.memory import forget_pages, take_memory
 from ipcviz.model.notifiers import take_notifier
 from ipcviz.model.queues import drop_uses, take_use
-from ipcviz.model.signals import seen_handling, take_delivery, take_handler_return
+from ipcviz.model.semaphores import take_semaphore_level, take_semaphore_op
+from ipcviz.model.signals import seen_handling, take_delivery, take_end, take_handler_return, take_pending
 from ipcviz.model.state import (
     CallInProgress,
     Descriptor,
@@ -220,6 +221,7 @@ def _exited(draft: Draft, event: Exited) -> None:
     process = draft.process(event.pid)
     ledger.take_end(draft, event.pid, process.threads, event.t)
     draft.drop_threads(process.threads)
+    take_end(draft, event)
     shared = any(
         other.table == process.table and other.pid != process.pid and other.fate == "alive"
         for other in draft.processes.values()
@@ -337,47 +339,6 @@ def _continued(draft: Draft, event: Continued) -> None:
     draft.put_process(replace(draft.process(event.pid), stopped_by=0))
 
 
-_WAITS = ("wait", "timedwait", "clockwait", "trywait")
-
-
-def _semaphore_op(draft: Draft, event: SemaphoreOp) -> None:
-    if event.op == "destroy":
-        # Its memory may hold anything from now on.
-        if event.semaphore.key in draft.semaphores:
-            draft.semaphores = draft.semaphores.delete(event.semaphore.key)
-        draft.note("semaphore", event.semaphore.key)
-        return
-    semaphore = draft.semaphore(event.semaphore)
-    value = event.value
-    touched = True
-    thread = draft.thread(event.tid, event.pid)
-    if event.op == "init":
-        value = event.initial
-    elif event.op == "post" and value is not None:
-        value += 1
-    elif event.op in _WAITS and value is not None:
-        if value > 0:
-            value -= 1
-        else:
-            touched = False
-            if event.op != "trywait":
-                draft.put_thread(replace(thread, semaphore=event.semaphore.key))
-    elif event.op in ("getvalue", "close", "open"):
-        touched = False
-    if event.op == "acquired":
-        draft.put_thread(replace(thread, semaphore="", waiting=None))
-    draft.put_semaphore(
-        replace(
-            semaphore,
-            value=value if value is not None else semaphore.value,
-            at=event.t,
-            last_pid=event.pid if touched else semaphore.last_pid,
-            last_op=event.op if touched else semaphore.last_op,
-            operations=semaphore.operations + 1,
-        )
-    )
-
-
 def _sample(draft: Draft, event: Sample) -> None:
     take_memory(draft, event)
     for level in event.levels:
@@ -391,18 +352,7 @@ def _sample(draft: Draft, event: Sample) -> None:
                 sockets.take_level(draft, level)
             ledger.take_level(draft, level)
     for seen in event.semaphores:
-        semaphore = draft.semaphore(seen.info)
-        draft.put_semaphore(
-            replace(
-                semaphore,
-                value=seen.value,
-                waiters=seen.waiters,
-                waiters_zero=seen.waiters_zero,
-                at=event.t,
-                last_pid=seen.last_pid or semaphore.last_pid,
-                last_op="semop" if seen.last_pid and seen.last_pid != semaphore.last_pid else semaphore.last_op,
-            )
-        )
+        take_semaphore_level(draft, seen)
     for notifier in event.notifiers:
         take_notifier(draft, notifier)
     for surroundings in event.surroundings:
@@ -436,6 +386,7 @@ def _sample(draft: Draft, event: Sample) -> None:
             thread = draft.threads.get(line.tid)
             if thread is not None:
                 draft.put_thread(replace(thread, state=line.state, blocked=line.blocked, pending=line.pending))
+        take_pending(draft, sampled)
 
 
 def _coverage(draft: Draft, event: Coverage) -> None:
@@ -488,7 +439,7 @@ _TAKE: dict[type, Callable[[Draft, Any], None]] = {
     HandlerReturned: take_handler_return,
     Stopped: _stopped,
     Continued: _continued,
-    SemaphoreOp: _semaphore_op,
+    SemaphoreOp: take_semaphore_op,
     Sample: _sample,
     Coverage: _coverage,
     OpenedOutside: knowledge.take_stranger,

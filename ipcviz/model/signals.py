@@ -5,7 +5,7 @@ from __future__ import annotations
 import immutables
 import msgspec
 
-from ipcviz.events import HandlerReturned, ProcessSample, Sent, SignalDelivered
+from ipcviz.events import Call, Exited, HandlerReturned, ProcessSample, Sent, SignalDelivered, Taken
 from ipcviz.model.draft import Draft
 from ipcviz.model.state import POSIX, SENT_KEPT, Handling, SignalSent
 
@@ -30,12 +30,15 @@ def take_sent(draft: Draft, sender: int, effect: Sent, began: float) -> None:
         ),
         None,
     )
+    target = draft.processes.get(effect.target)
+    if arrived is None and target is not None and target.exit_signal == effect.signo and (target.died or 0) >= began:
+        arrived = target.died
     if any(s.delivered == arrived and s.signo == effect.signo for s in draft.sent):
         arrived = None
     pending = any(
         s.signo == effect.signo and s.target == effect.target and s.tid == effect.tid and s.delivered is None
         for s in draft.sent
-        if not s.coalesced
+        if not s.coalesced and not s.lost
     )
     record = SignalSent(
         t=draft.t,
@@ -50,11 +53,54 @@ def take_sent(draft: Draft, sender: int, effect: Sent, began: float) -> None:
     draft.note("signal", effect.target, effect.signo)
 
 
-def take_delivery(draft: Draft, event: SignalDelivered) -> None:
-    """A signal reached a thread: mark the oldest sending that it can be, enter the handler, end the wait."""
+def take_taken(draft: Draft, call: Call, effect: Taken) -> None:
+    """A call took a pending signal: it is not delivered any more."""
+    _arrive(
+        draft,
+        SignalDelivered(
+            t=call.t,
+            n=call.n,
+            pid=call.pid,
+            tid=call.tid,
+            signo=effect.signo,
+            code=effect.code,
+            sender=effect.sender,
+            sender_name=effect.sender_name,
+            action="taken",
+            value=effect.value,
+            timer=effect.timer,
+            overrun=effect.overrun,
+        ),
+    )
+    draft.note("signal", call.pid, effect.signo)
+
+
+def take_pending(draft: Draft, seen: ProcessSample) -> None:
+    """A look at a process: what was sent to it and is pending for none of its threads has gone somewhere."""
+    pid, pending = seen.pid, seen.pending
+    for line in seen.threads:
+        pending |= line.pending
+    if not any(s.target == pid and s.delivered is None and not s.coalesced for s in draft.sent):
+        return
+    draft.sent = tuple(
+        replace(s, lost=True)
+        if s.target == pid and s.delivered is None and not s.coalesced and not pending >> (s.signo - 1) & 1
+        else s
+        for s in draft.sent
+    )
+
+
+def take_end(draft: Draft, event: Exited) -> None:
+    """A process ended: by a signal that was sent to it, if that is the one. SIGKILL has no delivery of its own."""
+    for index, record in enumerate(draft.sent):
+        if event.signo and record.signo == event.signo and record.target == event.pid and record.delivered is None:
+            draft.sent = (*draft.sent[:index], replace(record, delivered=event.t), *draft.sent[index + 1 :])
+            return
+
+
+def _arrive(draft: Draft, event: SignalDelivered) -> None:
+    """A signal is pending no more: mark the oldest sending that it can be, and the timer that it can come from."""
     draft.delivered = (*draft.delivered, event)[-SENT_KEPT:]
-    if event.fault is not None:
-        draft.put_process(replace(draft.process(event.pid), fault=event))
     for index, record in enumerate(draft.sent):
         if (
             record.signo == event.signo
@@ -63,9 +109,17 @@ def take_delivery(draft: Draft, event: SignalDelivered) -> None:
             and (record.target in (event.pid, event.tid) or record.target <= 0)
             and (not event.sender or event.sender == record.sender)
         ):
-            draft.sent = (*draft.sent[:index], replace(record, delivered=event.t), *draft.sent[index + 1 :])
+            found = replace(record, delivered=event.t, lost=False)
+            draft.sent = (*draft.sent[:index], found, *draft.sent[index + 1 :])
             break
     _expired(draft, event)
+
+
+def take_delivery(draft: Draft, event: SignalDelivered) -> None:
+    """A signal reached a thread: it enters the handler, which ends its wait."""
+    _arrive(draft, event)
+    if event.fault is not None:
+        draft.put_process(replace(draft.process(event.pid), fault=event))
     thread = draft.thread(event.tid, event.pid)
     bit = 1 << (event.signo - 1)
     thread = replace(thread, pending=thread.pending & ~bit)
@@ -74,6 +128,10 @@ def take_delivery(draft: Draft, event: SignalDelivered) -> None:
         blocked = thread.blocked
         if handling is not None:
             blocked |= handling.mask | (0 if "SA_NODEFER" in handling.flags else bit)
+            if "SA_RESETHAND" in handling.flags:
+                process = draft.process(event.pid)
+                reset = process.handling.set(event.signo, Handling(action="default", flags=handling.flags))
+                draft.put_process(replace(process, handling=reset))
         thread = replace(
             thread, handlers=(*thread.handlers, event.signo), blocked=blocked, waiting=None, state="R", semaphore=""
         )
@@ -104,6 +162,8 @@ def seen_handling(known: Dispositions, sampled: ProcessSample) -> Dispositions:
     if sampled.state in "ZX":
         return known
     for signo, how in known.items():
+        if how.action == "default":
+            continue  # reset by the kernel when its handler began (SA_RESETHAND), which /proc may not show yet
         bit = 1 << (signo - 1)
         if not (sampled.ignored if how.action == "ignore" else sampled.caught) & bit:
             known = known.delete(signo)

@@ -118,6 +118,7 @@ class Process(Value, frozen=True):
         tty: Device number of its controlling terminal, as /proc/PID/stat has it; 0 if it has none.
         foreground: The foreground process group of that terminal; 0 if there is none.
         subreaper: It was seen to ask for the orphans among its descendants.
+        death_signal: The signal that it was seen to ask for when its parent ends; 0 for none.
         surroundings: Its namespaces and POSIX timers; None before the first look.
         fault: The last invalid memory access of its threads (SIGSEGV, SIGBUS); None if there was none.
         lineage: Its place in the family, the same in every run of the same schedule: `1` for the command, `1.2` for
@@ -152,6 +153,7 @@ class Process(Value, frozen=True):
     tty: int = 0
     foreground: int = 0
     subreaper: bool = False
+    death_signal: int = 0
     surroundings: Surroundings | None = None
     lineage: str = ""
     children: int = 0
@@ -346,6 +348,8 @@ class SignalSent(Value, frozen=True):
     delivered: float | None = None
     coalesced: bool = False
     """It was already pending when this one was sent, and standard signals do not queue: it merged with that one."""
+    lost: bool = False
+    """A later look found it pending no more, and no delivery was seen: a call took it that is not traced."""
 
 
 class ArmedTimer(Value, frozen=True):

@@ -10,6 +10,7 @@ from ipcviz.events import (
     Capacity,
     Closed,
     CloseOnExec,
+    DeathSignal,
     Disposition,
     Duplicated,
     Filed,
@@ -36,7 +37,7 @@ from ipcviz.model.noise import is_noise
 from ipcviz.model.queues import RECEIVES, SENDS
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.families import SPECIAL as FAMILY_CALLS
-from ipcviz.narrate.families import grouped, subreaper, timer
+from ipcviz.narrate.families import death_signal, grouped, subreaper, timer
 from ipcviz.narrate.folders import SPECIAL as FOLDER_CALLS
 from ipcviz.narrate.folders import filed, opening
 from ipcviz.narrate.locks import locking, lost_by_close, owner_died
@@ -45,8 +46,10 @@ from ipcviz.narrate.notifiers import SPECIAL, moved
 from ipcviz.narrate.provenance import parted_words, proved_words, read_words, sources_group
 from ipcviz.narrate.queues import control_queue, get_queue, message, notify
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
+from ipcviz.narrate.signals import SPECIAL as SIGNAL_CALLS
+from ipcviz.narrate.signals import disposition, mask, sent
 from ipcviz.narrate.sockets import accepted, closed_words, connected, end_words, error_words, several, shut, travelled
-from ipcviz.narrate.words import count_bytes, end_of, label_of, named, signal_name, signal_names, who
+from ipcviz.narrate.words import count_bytes, end_of, label_of, named, who
 
 _SEEN_BY_OTHERS: Final = frozenset(
     {
@@ -85,7 +88,7 @@ def _told(event: Call, before: State, after: State) -> Told | None:
     if event.name in SENDS or event.name in RECEIVES:
         return message(event, before, after)
     if event.name in READS or event.name in WRITES:
-        return moved(event, after) or _data(event, after)
+        return moved(event, before, after) or _data(event, after)
     if event.name in MOVES:
         return _moved(event, before, after)
     if event.name == "flock" or "lock" in event.args:
@@ -193,29 +196,6 @@ def _pair(event: Call, before: State, after: State) -> Told | None:
     return text, TURN, "descriptor", tuple(e.object.key for e in ends)
 
 
-def _kill(event: Call, before: State, after: State) -> Told | None:
-    sent = next((e for e in event.effects if isinstance(e, Sent)), None)
-    if sent is not None:
-        return _sent(sent, after)
-    if event.error:
-        target = event.args.get("pid", event.args.get("tgid", "?"))
-        return f"could not signal process {target}: {event.error}", STEP, "signal", ()
-    return None
-
-
-def _sent(effect: Sent, after: State) -> Told:
-    name = signal_name(effect.signo)
-    if effect.target == 0:
-        target = "its own process group"
-    elif effect.target == -1:
-        target = "every process that it may signal"
-    elif effect.target < 0:
-        target = f"the process group {-effect.target}"
-    else:
-        target = who(after, effect.target, effect.tid)
-    return f"sent {name} to {target}", TURN, "signal", ()
-
-
 def _semop(event: Call, before: State, after: State) -> Told | None:
     number = event.args.get("semid", "?")
     if event.error:
@@ -236,11 +216,6 @@ _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
     "pipe": _pair,
     "pipe2": _pair,
     "socketpair": _pair,
-    "kill": _kill,
-    "tkill": _kill,
-    "tgkill": _kill,
-    "rt_sigqueueinfo": _kill,
-    "pidfd_send_signal": _kill,
     "connect": connected,
     "bind": connected,
     "listen": connected,
@@ -267,6 +242,7 @@ _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
     "epoll_pwait2": _ready,
     "futex": owner_died,
     **SPECIAL,
+    **SIGNAL_CALLS,
     **FOLDER_CALLS,
     **FAMILY_CALLS,
 }
@@ -338,11 +314,11 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
         case Unmapped():
             return unmapped(effect, before, event.pid)
         case Disposition():
-            return _disposition(event, effect, before)
+            return disposition(event, effect, before)
         case Mask():
-            return _mask(event, effect, before)
+            return mask(event, effect, before)
         case Sent():
-            return _sent(effect, after)
+            return sent(event, effect, after)
         case NameCreated():
             return _name_created(event, effect)
         case Filed():
@@ -355,6 +331,8 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
             return grouped(event, effect, before, after)
         case Subreaper():
             return subreaper(effect)
+        case DeathSignal():
+            return death_signal(effect)
         case Locks() | Uses():
             return None
         case WorkingDirectory():
@@ -417,32 +395,6 @@ def _closed(event: Call, effect: Closed, before: State, after: State) -> Told:
     if had & {"r", "rw"} and not left & {"r", "rw"} and left:
         return f"{text}: no reader is left, so the next write will raise SIGPIPE", TURN, "descriptor", (key,)
     return text, STEP, "descriptor", (key,)
-
-
-def _disposition(event: Call, effect: Disposition, before: State) -> Told | None:
-    process = before.processes.get(event.pid)
-    old = process.handling.get(effect.signo) if process else None
-    was = old.action if old else "default"
-    if was == effect.action:
-        return None
-    name = signal_name(effect.signo)
-    if effect.action == "catch":
-        flags = [f for f in effect.flags if f != "SA_RESTORER"]
-        return f"catches {name} from now on" + (f" ({', '.join(flags)})" if flags else ""), STEP, "signal", ()
-    if effect.action == "ignore":
-        return f"ignores {name} from now on", STEP, "signal", ()
-    return f"lets {name} do its default again", DETAIL, "signal", ()
-
-
-def _mask(event: Call, effect: Mask, before: State) -> Told | None:
-    thread = before.threads.get(event.tid)
-    old = thread.blocked if thread else 0
-    parts = []
-    if more := effect.blocked & ~old:
-        parts.append(f"blocks {signal_names(more)}")
-    if fewer := old & ~effect.blocked:
-        parts.append(f"unblocks {signal_names(fewer)}")
-    return (" and ".join(parts), DETAIL, "signal", ()) if parts else None
 
 
 def _name_created(event: Call, effect: NameCreated) -> Told:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ipcviz.events import Call, Grouped, Orphan, Subreaper, Timer
+from ipcviz.events import Call, DeathSignal, Grouped, Orphan, Subreaper, Timer
 from ipcviz.model.families import tty_name
 from ipcviz.model.state import POSIX, State
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Told
 from ipcviz.narrate.words import signal_name, who
+
+SIGCHLD: Final = 17
 
 
 def grouped(event: Call, effect: Grouped, before: State, after: State) -> Told:
@@ -44,6 +46,24 @@ def subreaper(effect: Subreaper) -> Told:
     if effect.enabled:
         return "gets the orphans among its descendants from now on (subreaper)", STEP, "process", ()
     return "does not get orphans any more", STEP, "process", ()
+
+
+def waits_for_nobody(state: State, pid: int) -> str:
+    """Why a process that ends stays no zombie: its parent has asked for that (sigaction(2)); empty if it has not."""
+    process = state.processes.get(pid)
+    parent = state.processes.get(process.parent) if process is not None else None
+    how = parent.handling.get(SIGCHLD) if parent is not None else None
+    if parent is None or how is None or not (how.action == "ignore" or "SA_NOCLDWAIT" in how.flags):
+        return ""
+    asked = "ignores SIGCHLD" if how.action == "ignore" else "has set SA_NOCLDWAIT"
+    return f"its parent {who(state, parent.pid)} {asked}"
+
+
+def death_signal(effect: DeathSignal) -> Told:
+    """prctl(PR_SET_PDEATHSIG)."""
+    if effect.signo:
+        return f"will get {signal_name(effect.signo)} when its parent ends (PR_SET_PDEATHSIG)", STEP, "signal", ()
+    return "will get no signal when its parent ends any more", STEP, "signal", ()
 
 
 def adopted(orphans: Iterable[Orphan], after: State) -> str:

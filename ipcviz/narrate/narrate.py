@@ -36,10 +36,11 @@ from ipcviz.events import (
 from ipcviz.model import query
 from ipcviz.model.state import State
 from ipcviz.narrate.calls import narrate_call
-from ipcviz.narrate.families import adopted
+from ipcviz.narrate.families import adopted, waits_for_nobody
 from ipcviz.narrate.locks import released_by_exit
 from ipcviz.narrate.memory import fault_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
+from ipcviz.narrate.signals import delivered, handler_returned, kept_across_exec, sender_of_end
 from ipcviz.narrate.sockets import closed_words
 from ipcviz.narrate.steps import narrate_held, narrate_poised, narrate_released
 from ipcviz.narrate.words import label_of, named, signal_name, who
@@ -99,6 +100,7 @@ def _executed(event: Executed, before: State, after: State) -> Sentence:
     text = f"{old} executes {command}"
     if closed > 0:
         text += f": {closed} close-on-exec descriptor{'s are' if closed > 1 else ' is'} closed"
+    text += kept_across_exec(after, event.pid)
     return Sentence(event.n, event.t, event.pid, text, TURN)
 
 
@@ -108,6 +110,7 @@ def _exited(event: Exited, before: State, after: State) -> Sentence:
         text = f"{subject} is gone; how it ended is not known, since it was only sampled"
     elif event.signo:
         text = f"{subject} was killed by {signal_name(event.signo)}" + (" (core dumped)" if event.core else "")
+        text += sender_of_end(event, before)
         process = before.processes.get(event.pid)
         if process is not None and process.fault is not None and process.fault.signo == event.signo:
             text += f": {fault_words(before, process.fault)}"
@@ -147,6 +150,8 @@ def _reaped(event: Reaped, before: State, after: State) -> Sentence:
     # Who is not watched, ipcviz above all, is no part of the story.
     known = event.by in after.processes
     text = f"{who(after, event.by)} waited for {child}: it is gone" if known else f"{child} was waited for: it is gone"
+    if not event.by and (why := waits_for_nobody(before, event.pid)):
+        text = f"{child} is gone without a wait: {why}"
     return Sentence(event.n, event.t, event.by or event.pid, text, STEP)
 
 
@@ -188,52 +193,6 @@ def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
     weight = DETAIL if wait.kind == "idle" and not wait.object else TURN
     group = f"wait {event.tid} {call} {wait.object or wait.semaphore}"
     return Sentence(event.n, event.t, event.pid, text, weight, "wait", keys, group)
-
-
-_FATES: Final = {
-    "handler": "its handler runs",
-    "ignore": "ignored",
-    "terminate": "it ends",
-    "core": "it ends and dumps core",
-    "stop": "it stops",
-    "continue": "it goes on",
-}
-_CHILD: Final = {
-    "CLD_EXITED": "exited",
-    "CLD_KILLED": "was killed",
-    "CLD_DUMPED": "was killed and dumped core",
-    "CLD_STOPPED": "stopped",
-    "CLD_CONTINUED": "continued",
-}
-
-
-def _delivered(event: SignalDelivered, before: State, after: State) -> Sentence:
-    name = signal_name(event.signo)
-    target = who(after, event.pid, event.tid)
-    source = ""
-    if event.code in _CHILD and event.sender:
-        source = f" ({who(after, event.sender)} {_CHILD[event.code]})"
-    elif event.code == "SI_TIMER" or (event.signo == 14 and not event.sender):
-        source = f" from its timer{f' {event.timer}' if event.timer >= 0 else ''}"
-        if event.overrun:
-            source += f", which expired {event.overrun:,} time{'s' if event.overrun > 1 else ''} more meanwhile,"
-    elif event.sender:
-        source = f" from {who(after, event.sender)}"
-    elif event.fault is not None:
-        source = f" ({fault_words(after, event)})"
-    elif event.address:
-        source = f" at address {event.address:#x}"
-    text = f"{name}{source} reached {target}: {_FATES.get(event.action, event.action)}"
-    if event.interrupted:
-        text += f", and cut short its {event.interrupted}"
-    return Sentence(event.n, event.t, event.pid, text, STEP if event.action == "ignore" else TURN, "signal")
-
-
-def _handler_returned(event: HandlerReturned, before: State, after: State) -> Sentence:
-    thread = before.threads.get(event.tid)
-    which = f" for {signal_name(thread.handlers[-1])}" if thread and thread.handlers else ""
-    text = f"The handler{which} of {who(after, event.pid, event.tid)} returned"
-    return Sentence(event.n, event.t, event.pid, text, STEP, "signal")
 
 
 def _stopped(event: Stopped, before: State, after: State) -> Sentence:
@@ -341,8 +300,8 @@ _TELL: Final[dict[type, Callable[[Any, State, State], Sentence | None]]] = {
     Table: _table,
     Call: narrate_call,
     Waiting: _waiting,
-    SignalDelivered: _delivered,
-    HandlerReturned: _handler_returned,
+    SignalDelivered: delivered,
+    HandlerReturned: handler_returned,
     Stopped: _stopped,
     Continued: _continued,
     SemaphoreOp: _semaphore,

@@ -11,6 +11,7 @@ from ipcviz.model.calls import WRITES
 from ipcviz.model.notifiers import KINDS, signal_words
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.sentence import DETAIL, STEP, Told
+from ipcviz.narrate.signals import took
 from ipcviz.narrate.words import label_of, signal_name, who
 
 _INOTIFY_HEAD: Final = 16
@@ -36,12 +37,13 @@ _HAPPENED: Final = (
 )
 
 
-def moved(event: Call, after: State) -> Told | None:
+def moved(event: Call, before: State, after: State) -> Told | None:
     """A read or write of such a descriptor; None for other objects, and for what failed."""
     thing = after.objects.get(event.object)
     if thing is None or thing.info.kind not in KINDS or event.error or event.ret <= 0:
         return None
-    words = _moved(event, thing, after)
+    words = f"took {found} out of {thing.label}" if (found := took(event, before, after)) else ""
+    words = words or _moved(event, thing, after)
     number = event.args.get("fd")
     return (f"{words} (fd {number})", STEP, "data", (event.object,)) if words else None
 

@@ -11,11 +11,9 @@ from ipcviz.events import (
     Call,
     Closed,
     Duplicated,
-    HandlerReturned,
     Marker,
     Opened,
     Poised,
-    Reaped,
     Sent,
     Uses,
 )
@@ -24,7 +22,7 @@ from ipcviz.kernel.arch import call_numbers
 from ipcviz.model.directions import NOWHERE, is_channel
 from ipcviz.model.query import table_of
 from ipcviz.model.visible import ENDS, is_visible
-from ipcviz.tracer import breakpoints, escape, mend
+from ipcviz.tracer import breakpoints, escape, handlers, mend
 from ipcviz.tracer.calls import (
     ADDRESSED,
     BIRTHS_AND_ENDS,
@@ -37,6 +35,7 @@ from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import Word, decode_arguments, taken
 from ipcviz.tracer.effects import Effects, Returned
 from ipcviz.tracer.family_looks import AFTER as RARE
+from ipcviz.tracer.family_looks import waited
 from ipcviz.tracer.messages import WITH_HEADERS, Message, facts_of, read_messages
 from ipcviz.tracer.moving import Move
 from ipcviz.tracer.names import names_lost, with_names
@@ -44,6 +43,7 @@ from ipcviz.tracer.notifier_looks import AFTER
 from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS, Plan, errno_name, matters, plans
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
+from ipcviz.tracer.senders import taken as taken_signals
 from ipcviz.tracer.strangers import MAKES, Strangers
 from ipcviz.tracer.tasks import Entered, Task
 from ipcviz.tracer.waits import Waits
@@ -58,6 +58,8 @@ RESTART_CODES: Final = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTAR
 MAPPINGS: Final = frozenset({"mmap", "munmap", "shmat", "shmdt", "unlink", "unlinkat", "link", "linkat"})
 """Calls after which another semaphore may lie at an address, or the same one has another name."""
 EINTR: Final = 4
+TAKERS: Final = frozenset({"read", "rt_sigtimedwait"})
+"""Calls that take pending signals: of reads only those of a signalfd have effects at all."""
 
 
 class CallStops:
@@ -135,6 +137,8 @@ class CallStops:
     def _enter(self, task: Task, info: ptrace.SyscallInfo) -> None:
         if task.deferred is not None or task.semaphore:
             self.settle(task, info)
+        if task.frames:
+            handlers.look_for_jump(self._context, task, info.sp)
         interrupted, task.interrupted = task.interrupted, None
         if interrupted is not None and info.number in (self._restart, interrupted[0].number):
             # The kernel starts the interrupted call again: it is still the same call.
@@ -169,6 +173,8 @@ class CallStops:
             self._context.say_coverage(process, full=False, reason=f"more than {budget} data calls a second")
             return
         args = decode_arguments(task.tid, name, info.args)
+        if plan.numbered:
+            self._context.numbers.translate(process.pid, name, args)
         if plan.path:
             self._mark(task, str(args["path"]))
         if name in MAKES and not self._context.attached:
@@ -184,9 +190,13 @@ class CallStops:
             object=key,
             data=data,
             losing=names_lost(process.pid, name, args) if plan.removes else (),
-            plain=plan.plain,
+            plain=plan.plain and not (plan.name == "read" and self._is_signalfd(key)),
             ends=self._moving.prepare(process.pid, name, args, key) if plan.moves else NOWHERE,
         )
+
+    def _is_signalfd(self, key: str) -> bool:
+        thing = self._context.state.objects.get(key) if key.startswith("anon:") else None
+        return thing is not None and thing.info.kind == "signalfd"
 
     def _take_returns(self, tids: Iterable[int]) -> None:
         """Take the returns that are there already of calls whose order with another one would be in doubt."""
@@ -229,6 +239,7 @@ class CallStops:
         if name not in BIRTHS_AND_ENDS and (name not in KNOWN or not self._is_wanted(task, name, info.args)):
             return None
         args = decode_arguments(task.tid, name, info.args)
+        self._context.numbers.translate(process.pid, name, args)
         if not is_visible(self._context.state, process.pid, name, args, task.tid):
             return None
         return Poised(
@@ -301,9 +312,7 @@ class CallStops:
             return
         if entered.name in NO_RETURN:
             # What looks like its result is a register of the code that the handler had interrupted.
-            mask = ptrace.get_mask(task.tid)
-            t, n = self._context.stamp()
-            self._context.emit(HandlerReturned(t=t, n=n, pid=task.process.pid, tid=task.tid, blocked=mask or 0))
+            handlers.leave(self._context, task)
             return
         code = -info.result if info.is_error else 0
         if code in RESTART_CODES:
@@ -385,6 +394,9 @@ class CallStops:
         call = Returned(process.pid, task.tid, entered.name, entered.raw, entered.args, result, key, messages)
         if not code:
             effects = self._effects.of(call)
+            if entered.name in TAKERS:
+                taken_ones = taken_signals(self._context, process.pid, task.tid, entered.name, entered.raw, result)
+                effects = (*effects, *taken_ones)
             if entered.name in NAMES:
                 effects = with_names(process.pid, entered.name, entered.args, (*effects, *entered.losing))
             entered.args.update(taken(task.tid, entered.name, entered.raw))
@@ -440,7 +452,7 @@ class CallStops:
         if name == "rt_sigaction" and self._semaphores.in_the_way(effects):
             self._semaphores.stand_aside(task)
         if name in ("wait4", "waitid") and result >= 0:
-            self._waited(task, entered, result)
+            waited(self._context, task, entered, result)
         elif name == "mmap":
             self._mapped(task, entered, result)
         elif name in ("shmat", "shmdt"):
@@ -460,16 +472,6 @@ class CallStops:
             path = str(entered.args.get("path", ""))
             self._sampler.notifiers.know_path(task.process.pid, fd, result, path)
         self._sampler.notifiers.after(task.process.pid, entered.name, fd)
-
-    def _waited(self, task: Task, entered: Entered, result: int) -> None:
-        pid = result
-        if entered.name == "waitid":
-            raw = memory.read(task.tid, entered.raw[2], 16) if entered.raw[2] else None
-            pid = int.from_bytes(raw[12:16], "little") if raw is not None and len(raw) == 16 else 0
-        dead = self._context.state.processes.get(pid)
-        if dead is not None and dead.fate == "zombie" and procfs.read_stat(pid) is None:
-            t, n = self._context.stamp()
-            self._context.emit(Reaped(t=t, n=n, pid=pid, by=task.process.pid))
 
     def _mapped(self, task: Task, entered: Entered, result: int) -> None:
         prot, flags, offset = entered.raw[2], entered.raw[3], entered.raw[5]

@@ -232,6 +232,7 @@ TIOCSCTTY: Final = 0x540E
 TIOCSPGRP: Final = 0x5410
 TIOCNOTTY: Final = 0x5422
 
+PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
 """linux/prctl.h"""
 
@@ -250,7 +251,7 @@ CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
         ),
     ),
     "ioctl": (OneOf(1, (FIONBIO, FIOCLEX, FIONCLEX, TIOCSCTTY, TIOCSPGRP, TIOCNOTTY)),),
-    "prctl": (OneOf(0, (PR_SET_CHILD_SUBREAPER,)),),
+    "prctl": (OneOf(0, (PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER)),),
     "mmap": (AnyBits(3, MAP_SHARED), AnyBits(2, PROT_EXEC)),
     "rt_sigaction": (AnyBits(1, 0xFFFFFFFF),),
     "rt_sigprocmask": (AnyBits(1, 0xFFFFFFFF),),

@@ -15,6 +15,7 @@ from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.config import AnyConfig, AttachConfig
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.moving import Moving
+from ipcviz.tracer.numbers import Numbers
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 
@@ -34,6 +35,7 @@ class Context:
         self.names = call_names(arch.table)
         self.processes: dict[int, TracedProcess] = {}
         self.tasks: dict[int, Task] = {}
+        self.numbers = Numbers()
         self.attached = isinstance(config, AttachConfig)
         """Whether the processes were there before us: then they may run on at any moment, and nothing of ours may be
         left in them."""

@@ -241,7 +241,7 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
     "clock": _choice(dict(CLOCKS)),
     "timer_flags": _flags(((1, "TIMER_ABSTIME"),)),
     "rename_flags": _flags(((1, "RENAME_NOREPLACE"), (2, "RENAME_EXCHANGE"), (4, "RENAME_WHITEOUT"))),
-    "prctl_option": _choice({36: "PR_SET_CHILD_SUBREAPER"}),
+    "prctl_option": _choice({1: "PR_SET_PDEATHSIG", 36: "PR_SET_CHILD_SUBREAPER"}),
     # linux/sched.h
     "clone_flags": _flags(
         (

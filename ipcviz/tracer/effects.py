@@ -15,6 +15,7 @@ from ipcviz.events import (
     Capacity,
     Closed,
     CloseOnExec,
+    DeathSignal,
     Disposition,
     Duplicated,
     Filed,
@@ -49,6 +50,8 @@ _ITIMER_SIGNALS: Final = {0: 14, 1: 26, 2: 27}
 
 
 _SIGEV_NONE: Final = 1
+_PIDFD_SIGNAL_PROCESS_GROUP: Final = 4
+"""linux/pidfd.h"""
 _TIMER_ABSTIME: Final = 1
 CPU_TIME: Final = "CPU time"
 
@@ -286,19 +289,27 @@ class Effects:
 
     def _kill(self, call: Returned) -> Iterator[AnyEffect]:
         signo = call.raw[1] & 0xFFFFFFFF
-        if signo:
-            yield Sent(target=_number(call, "pid"), signo=signo)
+        if signo and isinstance(call.args.get("pid"), int):
+            yield Sent(target=_number(call, "pid"), signo=signo, value=_queued(call, 2))
 
     def _tkill(self, call: Returned) -> Iterator[AnyEffect]:
         signo = call.raw[1] & 0xFFFFFFFF
         tid = _number(call, "tid")
-        if signo:
+        if signo and tid > 0:
             yield Sent(target=_group_of(tid), tid=tid, signo=signo)
 
     def _tgkill(self, call: Returned) -> Iterator[AnyEffect]:
         signo = call.raw[2] & 0xFFFFFFFF
-        if signo:
-            yield Sent(target=_number(call, "pid"), tid=_number(call, "tid"), signo=signo)
+        if signo and isinstance(call.args.get("pid"), int):
+            yield Sent(target=_number(call, "pid"), tid=_number(call, "tid"), signo=signo, value=_queued(call, 3))
+
+    def _pidfd_send(self, call: Returned) -> Iterator[AnyEffect]:
+        facts = procfs.read_fdinfo(call.pid, _number(call, "pidfd"))
+        lines = facts.extra.get("Pid", ()) if facts is not None else ()
+        signo, pid = call.raw[1] & 0xFFFFFFFF, int(lines[0]) if lines else -1
+        if signo and pid > 0:
+            target = -pid if call.raw[3] & _PIDFD_SIGNAL_PROCESS_GROUP else _group_of(pid)
+            yield Sent(target=target, tid=pid if pid != target > 0 else 0, signo=signo)
 
     def _alarm(self, call: Returned) -> Iterator[AnyEffect]:
         yield Timer(signo=SIGALRM, seconds=float(call.raw[0] & 0xFFFFFFFF))
@@ -324,8 +335,11 @@ class Effects:
             )
 
     def _prctl(self, call: Returned) -> Iterator[AnyEffect]:
-        if call.raw[0] & 0xFFFFFFFF == calls.PR_SET_CHILD_SUBREAPER:
+        option = call.raw[0] & 0xFFFFFFFF
+        if option == calls.PR_SET_CHILD_SUBREAPER:
             yield Subreaper(enabled=bool(call.raw[1]))
+        elif option == calls.PR_SET_PDEATHSIG:
+            yield DeathSignal(signo=call.raw[1] & 0xFFFFFFFF)
 
     def _timer_create(self, call: Returned) -> Iterator[AnyEffect]:
         """Struct sigevent: value, signal, how to notify. A null pointer means SIGALRM."""
@@ -375,6 +389,12 @@ def _taken(under_way: list[tuple[int, str]], key: str) -> int:
 def _number(call: Returned, name: str) -> int:
     value = call.args.get(name, -1)
     return value if isinstance(value, int) else -1
+
+
+def _queued(call: Returned, argument: int) -> int:
+    """The value that a signal takes with it: si_value of the siginfo_t that rt_sigqueueinfo(2) is given."""
+    found = memory.read(call.tid, call.raw[argument] + 24, 8) if "queueinfo" in call.name else None
+    return int.from_bytes(found, "little", signed=True) if found is not None and len(found) == 8 else 0
 
 
 def _unreadable(pid: int, fd: int) -> ObjectInfo:
@@ -453,6 +473,7 @@ _READERS: Final[dict[str, Callable[[Effects, Returned], Iterator[AnyEffect]]]] =
     "kill": Effects._kill,
     "rt_sigqueueinfo": Effects._kill,
     "tkill": Effects._tkill,
+    "pidfd_send_signal": Effects._pidfd_send,
     "tgkill": Effects._tgkill,
     "rt_tgsigqueueinfo": Effects._tgkill,
     "alarm": Effects._alarm,

@@ -303,6 +303,8 @@ class Engine:
         parent = task.process
         status = procfs.read_status(tid)
         t, n = self._context.stamp()
+        if status is not None:
+            self._context.numbers.born(tid, parent.pid, status.nspid[1:])
         if status is not None and status.tgid == parent.pid:
             self._adopt(parent, tid, fresh=True)
             self._context.emit(ThreadCreated(t=t, n=n, pid=parent.pid, tid=tid, by=task.tid))
@@ -317,7 +319,7 @@ class Engine:
             shares_memory = event == ptrace.EVENT_VFORK or bool(descriptors.same_memory(parent.pid, tid))
             if shares_memory:
                 process.breakpoints, process.retired = parent.breakpoints, parent.retired
-            self._adopt(process, tid, fresh=True)
+            self._adopt(process, tid, fresh=True).frames = list(task.frames)
             process.loader = parent.loader
             self.sampler.semaphores.inherit(parent.pid, tid)
             self._context.emit(
@@ -349,6 +351,7 @@ class Engine:
                 continue
             del self._early[tid]
             process = self._context.new_process(tid)
+            self._context.numbers.born(tid, status.ppid, status.nspid[1:])
             # Which process made it is not known, but its breakpoints are in the memory that it was given.
             for other in (*reversed(self._ended_lately), *self._context.processes.values()):
                 if other.breakpoints and breakpoints.are_in(other, tid, self._context.arch):
@@ -373,6 +376,7 @@ class Engine:
         leader = self._context.tasks.get(process.pid) or self._adopt(process, process.pid)
         leader.entered = leader.interrupted = leader.deferred = None
         leader.semaphore = ""
+        leader.frames = []
         leader.sampled_call = ()
         leader.held, leader.moving, leader.passed, leader.backing = None, moving, -1, -1
         process.loader, process.ending = None, False

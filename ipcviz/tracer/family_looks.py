@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from ipcviz.events import Orphan, Sample, Surroundings
-from ipcviz.kernel import procfs
+from ipcviz.events import Orphan, Reaped, Sample, Surroundings
+from ipcviz.kernel import memory, procfs
 from ipcviz.kernel.surroundings import read_surroundings
 from ipcviz.tracer.context import Context
+from ipcviz.tracer.tasks import Entered, Task
 
 AFTER: Final = frozenset({"unshare", "setns", "timer_create", "timer_delete"})
 """Calls after whose return the caller is read at once."""
@@ -51,6 +52,19 @@ class FamilyLooks:
             if now is not None and known is not None and now != known.surroundings:
                 found.append(now)
         return tuple(found)
+
+
+def waited(context: Context, task: Task, entered: Entered, result: int) -> None:
+    """A call that waits for children has returned: say so if a process is gone by it."""
+    pid = result
+    if entered.name == "waitid":
+        raw = memory.read(task.tid, entered.raw[2], 16) if entered.raw[2] else None
+        pid = int.from_bytes(raw[12:16], "little") if raw is not None and len(raw) == 16 else 0
+    pid = context.numbers.ours(task.process.pid, pid)
+    dead = context.state.processes.get(pid)
+    if dead is not None and dead.fate == "zombie" and procfs.read_stat(pid) is None:
+        t, n = context.stamp()
+        context.emit(Reaped(t=t, n=n, pid=pid, by=task.process.pid))
 
 
 def orphans_of(context: Context, pid: int) -> tuple[Orphan, ...]:

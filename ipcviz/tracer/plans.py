@@ -9,6 +9,7 @@ from typing import Final
 from ipcviz.model import directions
 from ipcviz.model.calls import READS, WRITES
 from ipcviz.tracer.calls import ADDRESSED, CONDITIONS, DATA, KNOWN, MARKER_PATH
+from ipcviz.tracer.numbers import NUMBERED
 
 OUTGOING: Final = frozenset({"write", "pwrite64", "sendto", "mq_timedsend"})
 """Calls whose second and third argument are the bytes that leave the process, and how many they are."""
@@ -50,6 +51,7 @@ class Plan:
         removes: It is one of `REMOVALS`.
         plain: It is one of `PLAIN`.
         moves: It moves bytes through channels, and the ledger is kept of those.
+        numbered: Some of its arguments are numbers of processes.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Plan:
     removes: bool
     plain: bool
     moves: bool
+    numbered: bool
 
 
 def _plan(name: str, ledger: bool) -> Plan:
@@ -81,6 +84,7 @@ def _plan(name: str, ledger: bool) -> Plan:
         removes=name in REMOVALS,
         plain=name in PLAIN,
         moves=ledger and name in directions.MOVERS,
+        numbered=name in NUMBERED,
     )
 
 

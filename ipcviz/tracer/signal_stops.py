@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from ipcviz.events import SignalDelivered
 from ipcviz.events.signals import code_name, default_action
-from ipcviz.kernel import ptrace
+from ipcviz.kernel import procfs, ptrace
 from ipcviz.model.signals import FIRST_REAL_TIME
-from ipcviz.tracer import mend
-from ipcviz.tracer.call_stops import EINTR, CallStops
+from ipcviz.tracer import handlers, mend
+from ipcviz.tracer.call_stops import EINTR, RESTART_CODES, CallStops
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.mappings import look_at_fault
-from ipcviz.tracer.tasks import Task
+from ipcviz.tracer.senders import QUEUED, SI_TIMER, sender_of
+from ipcviz.tracer.tasks import Entered, Task
 
 FAULTS: Final = (4, 5, 7, 8, 11)
 """SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV: their siginfo has an address (sigaction(2))."""
@@ -20,15 +21,17 @@ FAULTS: Final = (4, 5, 7, 8, 11)
 INVALID_ACCESS: Final = (7, 11)
 """SIGBUS and SIGSEGV."""
 
+FORCED: Final = (*FAULTS, 31)
+"""Signals that a thread's own instruction brings on: they can't be put off or ignored. SIGSYS is a seccomp filter's."""
+
+ERESTARTSYS: Final = 512
+ERESTARTNOINTR: Final = 513
+"""linux/errno.h"""
+
 SI_KERNEL: Final = 0x80
-SIGCHLD: Final = 17
 TO_PROCESS: Final = (0, 0x80, 1, 2, 3, 4, 5, 6)
 """SI_USER, SI_KERNEL and CLD_*: codes of signals that are sent to a process, and not to one of its threads. The small
 numbers are also those of faults, which are left out by their own signals."""
-
-SI_TIMER: Final = -2
-QUEUED: Final = (-1, SI_TIMER, -3)
-"""SI_QUEUE, SI_TIMER, SI_MESGQ: their siginfo has a value."""
 
 
 class SignalStops:
@@ -55,6 +58,8 @@ class SignalStops:
             ptrace.set_signal_info(task.tid, original)
         info = ptrace.signal_info(task.tid)
         action, flags = self.action(process.pid, signo)
+        if info is not None and signo in FORCED and info.code > 0:
+            action = _forced(process.pid, signo, action)
         deferred, task.deferred = task.deferred, None
         held = deferred or task.interrupted
         interrupted = held[0] if held is not None else None
@@ -76,6 +81,12 @@ class SignalStops:
             return 0
         # Of a timer's signal, siginfo has the timer's number where others have their sender.
         timed = info is not None and info.code == SI_TIMER
+        sender, sender_name = sender_of(self._context, process.pid, info, signo)
+        # A handler that was set before we came may have SA_RESTART: /proc does not say.
+        known = not self._context.attached or bool(flags)
+        outcome = _outcome(held, action, flags, known=known)
+        if action == "handler":
+            handlers.enter(task, flags)
         t, n = self._context.stamp()
         self._context.emit(
             SignalDelivered(
@@ -85,10 +96,12 @@ class SignalStops:
                 tid=task.tid,
                 signo=signo,
                 code=code_name(signo, info.code) if info else "",
-                sender=info.pid if info and ((info.code <= 0 and not timed) or signo == SIGCHLD) else 0,
+                sender=sender,
+                sender_name=sender_name,
                 action=action,
                 address=info.address if info and signo in FAULTS and info.code > 0 else 0,
                 interrupted=interrupted.name if interrupted and action != "ignore" else "",
+                outcome=outcome,
                 value=info.value if info and info.code in QUEUED else 0,
                 timer=info.pid if info and timed else -1,
                 overrun=info.uid if info and timed else 0,
@@ -104,12 +117,13 @@ class SignalStops:
         elif deferred is not None:
             self._calls.returned_early(task, deferred)
         elif task.interrupted is not None and action == "handler":
-            entered, code = task.interrupted
-            # A handler that was set before we came may have SA_RESTART: /proc does not say.
-            known = not self._context.attached or flags
-            if code == 514 or code == 516 or (code == 512 and known and "SA_RESTART" not in flags):
+            entered, _ = task.interrupted
+            if outcome == "EINTR":
                 task.interrupted = None
                 self._calls.returned(task, entered, -1, EINTR)
+            elif outcome == "again":
+                # Whatever further handlers run first: the kernel has decided.
+                task.interrupted = (entered, ERESTARTNOINTR)
         return signo
 
     def passes(self, task: Task, signo: int) -> bool:
@@ -152,6 +166,41 @@ class SignalStops:
         """What a signal will do to a process, and the flags of its handler."""
         process = self._context.state.processes.get(pid)
         how = process.handling.get(signo) if process is not None else None
-        if how is not None:
+        if how is not None and how.action != "default":
             return ("handler" if how.action == "catch" else "ignore"), how.flags
         return default_action(signo), ()
+
+
+def _forced(pid: int, signo: int, action: str) -> str:
+    """What a fault does: the kernel sets it back to its default if it was blocked or ignored just then.
+
+    It has done so before the tracer hears of the fault (force_sig_info_to_task in kernel/signal.c).
+    """
+    status = procfs.read_status(pid)
+    caught = status is None or bool(status.caught >> (signo - 1) & 1)
+    return action if caught and action == "handler" else default_action(signo)
+
+
+def _outcome(
+    held: tuple[Entered, int] | None, action: str, flags: tuple[str, ...], *, known: bool
+) -> Literal["", "EINTR", "part", "again"]:
+    """What becomes of a call that a signal cut short (signal(7), and handle_signal in the kernel).
+
+    Args:
+        held: The call, with its result or the kernel's restart code; None if there is none.
+        action: What the signal does.
+        flags: Those of its handler.
+        known: Whether all of them are.
+    """
+    if held is None or action in ("ignore", "terminate", "core"):
+        return ""
+    code = held[1]
+    if code == -EINTR:
+        return "EINTR"
+    if code <= 0 or code not in RESTART_CODES:
+        return "part"
+    if action != "handler" or code == ERESTARTNOINTR:
+        return "again"
+    if code != ERESTARTSYS:
+        return "EINTR"
+    return "again" if "SA_RESTART" in flags else "EINTR" if known else ""

@@ -28,6 +28,7 @@ from ipcviz.tracer.call_stops import CallStops
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
+from ipcviz.tracer.senders import sender_of
 from ipcviz.tracer.signal_stops import SignalStops
 from ipcviz.tracer.tasks import Task
 
@@ -292,7 +293,7 @@ class Stepping:
             return False
         info = ptrace.signal_info(task.tid)
         action, _ = self._signals.action(task.process.pid, signo)
-        sender = info.pid if info is not None and info.code <= 0 else 0
+        sender, _ = sender_of(self._context, task.process.pid, info, signo)
         self._park(task, self._poised(task, "signal", signo=signo, action=action, sender=sender), status)
         return True
 

@@ -60,6 +60,8 @@ class Task:
         step_over: Address of a breakpoint that it has to run over once without counting it.
         semaphore: Key of the semaphore that it waits for.
         redirected: Signals on their way to it that another thread had taken, with their siginfo.
+        frames: Of each handler that it is inside, outermost first, the address that its stack stays below; 0 for one
+            that may run on a stack of its own.
         stops: It was resumed so that it stops at each data call.
         caught: Attached: it was resumed so that it stops at its next call.
         within: It stands inside a call, or was let go on from there: at which stop it was, its entry or a fork, say.
@@ -87,6 +89,7 @@ class Task:
     step_over: int = 0
     semaphore: str = ""
     redirected: dict[int, bytes] = field(default_factory=dict)
+    frames: list[int] = field(default_factory=list)
     stops: bool = False
     caught: bool = False
     within: bool = False

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from ipcviz import events as ev
+from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
+from ipcviz.narrate import narrate
 from tests.integration.harness import Bench, Programs
 from tests.integration.watched import Watched
 
@@ -75,3 +78,78 @@ def test_sent_and_delivered(bench: Bench, programs: Programs) -> None:
         assert sum(s.signo == 10 for s in sent) == 20
         assert sum(s.signo >= 34 for s in sent) == 12
         assert sum(s.coalesced for s in run.state.sent if s.signo == 10 and s.sender == first) == 19
+
+
+def test_ways_of_a_signal(bench: Bench, programs: Programs) -> None:
+    """Taken by sigwait and by a signalfd, a handler left by a jump, EINTR or not, SA_RESETHAND, a forced fault."""
+    with Watched(bench, [programs["signal_ways"]], ()) as run:
+        assert run.finish() == 0
+        first = next(e.pid for e in run.events if isinstance(e, ev.Forked))
+        taken = [e for call in calls(run, first) for e in call.effects if isinstance(e, ev.Taken)]
+        assert [(e.signo, e.code, e.sender == first) for e in taken] == [
+            *[(10, "SI_USER", False)] * 3,
+            (10, "SI_USER", True),
+            (12, "SI_USER", True),
+        ]
+        assert not any(s.coalesced for s in run.state.sent)
+        assert all(s.delivered for s in run.state.sent if s.target == first)
+        left = [e.jumped for e in run.events if isinstance(e, ev.HandlerReturned) and e.pid == first]
+        assert left == [True, False, False]
+        arrived = [e for e in run.events if isinstance(e, ev.SignalDelivered)]
+        reads = [e.outcome for e in arrived if e.pid == first and e.interrupted == "read"]
+        assert reads == ["EINTR", "again"]
+        once = next(e.pid for e in arrived if e.signo == 10 and e.pid != first)
+        assert [e.action for e in arrived if e.pid == once] == ["handler", "terminate"]
+        fault = next(e.pid for e in arrived if e.signo == 11)
+        assert [e.action for e in arrived if e.pid == fault] == ["handler", "core"]
+        story = "\n".join(told(run))
+        assert "(PR_SET_PDEATHSIG), reached" in story
+        assert "was left by a jump (siglongjmp)" in story
+
+
+def calls(run: Watched, pid: int) -> list[ev.Call]:
+    return [e for e in run.events if isinstance(e, ev.Call) and e.pid == pid]
+
+
+def told(run: Watched) -> list[str]:
+    """The log of the whole run."""
+    state, sentences = State(), []
+    for event in run.events:
+        before, state = state, reduce(state, event)
+        sentence = narrate(event, before, state)
+        sentences.append(sentence.text if sentence is not None else "")
+    return sentences
+
+
+INSIDE = """
+import os, signal, sys
+pid = os.fork()
+if pid == 0:
+    signal.pause()
+os.kill(pid, signal.SIGUSR1)
+os.waitpid(pid, 0)
+pid = os.fork()
+if pid == 0:
+    os.setpgid(0, 0)
+    os.kill(0, signal.SIGKILL)
+os.waitpid(pid, 0)
+os.kill(os.getpid(), 0)
+"""
+
+
+def test_numbers_of_another_pid_namespace(bench: Bench) -> None:
+    """Senders, targets and children are told by our numbers, not by those that the programs use among themselves."""
+    if bench.actor.uid:
+        pytest.skip("an ordinary user may not make a PID namespace everywhere")
+    with Watched(bench, ["unshare", "-pf", "--mount-proc", sys.executable, "-S", "-c", INSIDE], ()) as run:
+        assert run.finish() == 0
+        outer, one, *others = (e.pid for e in run.events if isinstance(e, ev.Forked))
+        assert [(e.pid, e.by) for e in run.events if isinstance(e, ev.Reaped)][:3] == [
+            *((pid, one) for pid in others),
+            (one, outer),
+        ]
+        sent = [e for call in (c for c in run.events if isinstance(c, ev.Call)) for e in call.effects]
+        assert next((e.target, e.signo) for e in sent if isinstance(e, ev.Sent)) == (others[0], 10)
+        arrived = [(e.pid, e.signo, e.sender) for e in run.events if isinstance(e, ev.SignalDelivered)]
+        assert (others[0], 10, one) in arrived
+        assert {(one, 17, pid) for pid in others} <= set(arrived)

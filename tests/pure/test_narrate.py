@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipcviz.events import Call, Closed, Disposition, Exited, Mask, Opened, SignalDelivered
+from ipcviz.events import Call, Closed, Disposition, Exited, Mask, Opened, ProcessSample, Sample, SignalDelivered
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.narrate import NOISE, TURN, Sentence, narrate, signal_name, signal_names
@@ -140,8 +140,42 @@ def test_a_fatal_signal_is_a_turn():
     state = reduce_all(fakes.numbered(fakes.pipeline_start()))
     event = SignalDelivered(t=2, pid=12, tid=12, signo=13, code="SI_KERNEL", action="terminate", interrupted="write")
     sentence = narrate(event, state, reduce(state, event))
-    assert sentence.text == "SIGPIPE reached cat[12]: it ends, and cut short its write"
+    assert sentence.text == "SIGPIPE reached cat[12]: it ends"
     assert sentence.weight == TURN
+
+
+def signal_of(state, **facts):
+    event = SignalDelivered(t=2, pid=12, tid=12, **facts)
+    return narrate(event, state, reduce(state, event)).text
+
+
+def test_why_the_kernel_sent_a_signal():
+    state = reduce_all(fakes.numbered(fakes.pipeline_start()))
+    terminal = ProcessSample(12, "S", "cat", 1, 12, 12, 136 << 8 | 3, foreground=12)
+    state = reduce(state, Sample(t=1.5, processes=(terminal,)))
+    kernel = {"code": "SI_KERNEL", "action": "terminate"}
+    assert signal_of(state, signo=2, **kernel) == "SIGINT from a key of its terminal pts/3 reached cat[12]: it ends"
+    assert "since it read from its terminal pts/3 in the background" in signal_of(state, signo=21, **kernel)
+    own = {"sender": 12, "code": "SI_USER", "action": "terminate"}
+    assert "since nobody is left to read what it wrote" in signal_of(state, signo=13, **own)
+    outside = {"sender": 9, "sender_name": "systemd", "code": "SI_USER", "action": "terminate"}
+    assert "from systemd[9], which is not watched, reached" in signal_of(state, signo=15, **outside)
+
+
+@pytest.mark.parametrize(
+    ("action", "outcome", "words"),
+    [
+        ("handler", "EINTR", "its handler runs, and its read fails with EINTR"),
+        ("handler", "again", "its handler runs; its read goes on afterwards"),
+        ("handler", "", "its handler runs, and cut short its read"),
+        ("stop", "again", "it stops; its read goes on afterwards"),
+        ("terminate", "", "it ends"),
+    ],
+)
+def test_what_becomes_of_a_call_that_was_cut_short(action, outcome, words):
+    state = reduce_all(fakes.numbered(fakes.pipeline_start()))
+    text = signal_of(state, signo=10, action=action, interrupted="read", outcome=outcome)
+    assert text == f"SIGUSR1 reached cat[12]: {words}"
 
 
 @pytest.mark.parametrize(

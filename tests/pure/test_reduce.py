@@ -28,6 +28,7 @@ from ipcviz.events import (
     Started,
     Table,
     TableEntry,
+    Taken,
     ThreadCreated,
     ThreadExited,
     ThreadSample,
@@ -291,6 +292,47 @@ def test_standard_signal_sent_again_while_pending_is_coalesced():
     state = reduce(state, SignalDelivered(t=9.0, pid=11, tid=11, signo=10, sender=10))
     assert state.sent[0].delivered == 9.0
     assert state.sent[1].delivered is None
+
+
+def test_what_a_call_takes_is_pending_no_more():
+    """sigwait and signalfd take signals without a delivery: the next sending does not merge with them."""
+    state = reduce_all(
+        [
+            *start(),
+            Forked(t=1.0, pid=11, parent=10, by=10),
+            call("kill", Sent(target=11, signo=10), t=2.0, began=2.0),
+            call("rt_sigtimedwait", Taken(signo=10, code="SI_USER", sender=10), pid=11, t=3.0),
+            call("kill", Sent(target=11, signo=10), t=4.0, began=4.0),
+        ]
+    )
+    assert [(s.delivered, s.coalesced) for s in state.sent] == [(3.0, False), (None, False)]
+    assert state.delivered[-1].action == "taken"
+    # Its calls are not traced any more: a look finds it gone.
+    state = reduce(state, Sample(t=5.0, processes=(ProcessSample(11, "S", "sh", 10),)))
+    assert state.sent[1].lost
+    state = reduce(state, call("kill", Sent(target=11, signo=10), t=6.0, began=6.0))
+    assert not state.sent[2].coalesced
+
+
+def test_sigkill_is_seen_by_the_end_alone():
+    state = reduce_all(
+        [
+            *start(),
+            Forked(t=1.0, pid=11, parent=10, by=10),
+            call("kill", Sent(target=11, signo=9), t=2.0, began=2.0),
+            Exited(t=2.5, pid=11, signo=9),
+        ]
+    )
+    assert state.sent[0].delivered == 2.5
+
+
+def test_a_handler_that_is_for_once():
+    once = Disposition(signo=10, action="catch", flags=("SA_RESETHAND",))
+    state = reduce_all([*start(), call("rt_sigaction", once), SignalDelivered(t=2.0, pid=10, tid=10, signo=10)])
+    # /proc may show it for a moment more.
+    late = ProcessSample(10, "R", "sh", 1, caught=1 << 9)
+    state = reduce(state, Sample(t=2.1, processes=(late,)))
+    assert state.processes[10].handling[10].action == "default"
 
 
 def test_delivery_seen_before_the_senders_call_returned():

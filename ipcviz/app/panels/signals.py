@@ -123,11 +123,8 @@ def _traffic(view: View, width: int) -> list[Row]:
             route, fate = f"{who(view.state, item.sender)} > {target}", _fate(view, item)
             concerned = view.pid in (item.sender, item.target)
         else:
-            source = who(view.state, item.sender) if item.sender else _source(item)
-            route = f"{source} > {who(view.state, item.pid, item.tid)}"
-            fate = _ACTIONS.get(item.action, item.action) + (
-                f", cut {item.interrupted} short" if item.interrupted else ""
-            )
+            route = f"{_source(view, item)} > {who(view.state, item.pid, item.tid)}"
+            fate = _became(item)
             concerned = view.pid == item.pid
         rows.append(
             row(
@@ -149,23 +146,53 @@ _ACTIONS: Final = {
     "core": "ended it, core",
     "stop": "stopped it",
     "continue": "continued it",
+    "taken": "taken by sigwait or a signalfd",
 }
 
 
-def _source(item: SignalDelivered) -> str:
-    return "timer" if item.signo == 14 or item.code == "SI_TIMER" else "kernel"
+def _became(item: SignalDelivered) -> str:
+    """What a delivery did, to the process and to the call that it cut short."""
+    words = _ACTIONS.get(item.action, item.action)
+    if not item.interrupted or item.action in ("terminate", "core"):
+        return words
+    return f"{words}, {_OUTCOMES[item.outcome].format(item.interrupted)}"
+
+
+_OUTCOMES: Final = {"EINTR": "{}: EINTR", "part": "{}: a part", "again": "{} goes on", "": "cut {} short"}
+_TERMINALS: Final = (1, 2, 3, 20, 21, 22, 28)
+"""SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGWINCH: if the kernel sends them, for the terminal."""
+_TIMERS: Final = (14, 26, 27)
+"""SIGALRM, SIGVTALRM, SIGPROF."""
+
+
+def _source(view: View, item: SignalDelivered) -> str:
+    """Who sent what no call was seen to send."""
+    if item.sender in view.state.processes:
+        return who(view.state, item.sender)
+    if item.sender:
+        return f"{item.sender_name or 'process'}[{item.sender}], not watched"
+    if item.code == "SI_TIMER" or item.signo in _TIMERS:
+        return f"timer {item.timer}" if item.timer >= 0 else "timer"
+    if item.fault is not None or item.address:
+        return "its own fault"
+    return "terminal" if item.code == "SI_KERNEL" and item.signo in _TERMINALS else "kernel"
 
 
 def _fate(view: View, item: SignalSent) -> str:
     """What became of a sending."""
     if item.coalesced:
         return "coalesced with one that was pending"
+    target = view.state.processes.get(item.target)
     if item.delivered is None:
-        target = view.state.processes.get(item.target)
         if target is not None and target.fate != "alive":
             return "not seen delivered: the target ended"
-        return "not delivered yet: pending, or ignored" if item.target > 0 else "sent to a group"
-    action = next(
-        (d.action for d in reversed(view.state.delivered) if d.t == item.delivered and d.signo == item.signo), ""
-    )
-    return f"{_ACTIONS.get(action, 'delivered')} after {(item.delivered - item.t) * 1000:.1f} ms"
+        if item.lost:
+            return "gone, taken by a call that was not traced"
+        return "not delivered yet: pending" if item.target > 0 else "sent to a group"
+    found = next((d for d in reversed(view.state.delivered) if d.t == item.delivered and d.signo == item.signo), None)
+    words = _became(found) if found is not None else "delivered"
+    if found is None and target is not None and target.exit_signal == item.signo:
+        words = _ACTIONS["terminate"]
+    first, *more = words.split(", ", 1)
+    rest = f", {more[0]}" if more else ""
+    return f"{first} after {(item.delivered - item.t) * 1000:.1f} ms{rest}"
