@@ -92,7 +92,8 @@ class Maker:
         self.add(Waiting, pid=pid, tid=pid, call=call, args={**({"fd": fd} if fd >= 0 else {}), **args}, object=thing)
 
     def move(self, pid: int, name: str, fd: int, thing: ObjectInfo, count: int) -> None:
-        self.add(Call, pid=pid, tid=pid, name=name, args={"fd": fd}, object=thing.key, ret=count)
+        began = round(self.t + 0.005, 3)
+        self.add(Call, pid=pid, tid=pid, name=name, began=began, args={"fd": fd}, object=thing.key, ret=count)
 
     def level(self, thing: ObjectInfo, queued: int, capacity: int = 65536, writable: bool | None = True) -> None:
         self.add(Sample, levels=(Level(object=thing.key, queued=queued, capacity=capacity, writable=writable),))

@@ -90,7 +90,7 @@ class Draft:
         self.channels = state.channels
         self.reads = state.reads
         self.keep_ledger = state.keep_ledger
-        self.freed: list[str] = []
+        self.freed: list[OpenFile] = []
         self.sent = state.sent
         self.delivered = state.delivered
         self.timers = state.timers
@@ -259,7 +259,7 @@ class Draft:
         references = found.references + by
         if references <= 0:
             self.open_files = self.open_files.delete(ofd)
-            self.freed.append(found.object)
+            self.freed.append(found)
         else:
             self.open_files = self.open_files.set(ofd, replace(found, references=references))
 

@@ -143,14 +143,30 @@ def take_ring(draft: Draft, pid: int) -> None:
     lose_held(draft, pid, not_traced(process), outside=True)
 
 
-def forget_closed(draft: Draft) -> None:
-    """Channels that nobody has open any more are gone with their bytes."""
-    keys = [key for key in dict.fromkeys(draft.freed) if key in draft.channels]
-    if keys:
-        live = {file.object for file in draft.open_files.values()}
-        for key in keys:
-            if key not in live:
-                draft.channels = draft.channels.delete(key)
+def take_closed(draft: Draft, pid: int) -> None:
+    """Ends were closed by a process: channels that nobody has open any more are gone with their bytes."""
+    freed = [file for file in draft.freed if _is_pipe(draft, file.object) or file.object in draft.channels]
+    if not freed:
+        return
+    left: dict[str, set[str]] = {file.object: set() for file in freed}
+    for file in draft.open_files.values():
+        if file.object in left:
+            left[file.object].add(file.mode)
+    for key, modes in left.items():
+        if not modes and key in draft.channels:
+            draft.channels = draft.channels.delete(key)
+        if _is_pipe(draft, key):
+            had = {file.mode for file in freed if file.object == key}
+            thing = draft.objects[key]
+            writer = pid if had & {"w", "rw"} and not modes & {"w", "rw"} else thing.writer_left
+            reader = pid if had & {"r", "rw"} and not modes & {"r", "rw"} else thing.reader_left
+            if (writer, reader) != (thing.writer_left, thing.reader_left):
+                draft.put_object(replace(thing, writer_left=writer, reader_left=reader))
+
+
+def _is_pipe(draft: Draft, key: str) -> bool:
+    thing = draft.objects.get(key)
+    return thing is not None and thing.info.kind in ("pipe", "fifo")
 
 
 def put(draft: Draft, channel: Channel) -> None:

@@ -80,8 +80,7 @@ def reduce(state: State, event: Event) -> State:
     _TAKE[type(event)](draft, event)
     if draft.freed:
         sockets.forget_closed(draft)
-        if draft.channels:
-            knowledge.forget_closed(draft)
+        knowledge.take_closed(draft, getattr(event, "pid", 0))
     return draft.done(event.n or state.n + 1)
 
 

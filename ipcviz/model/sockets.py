@@ -24,7 +24,7 @@ _RECEIVES: Final = frozenset({"recvmsg", "recvmmsg"})
 
 def forget_closed(draft: Draft) -> None:
     """Sockets that nobody has open any more: their names are free, and what was under way to them is gone."""
-    for key in dict.fromkeys(draft.freed):
+    for key in dict.fromkeys(file.object for file in draft.freed):
         thing = draft.objects.get(key)
         if thing is None or thing.info.kind not in KINDS:
             continue

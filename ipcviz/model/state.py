@@ -219,6 +219,8 @@ class Object(Value, frozen=True):
         bytes_out: Bytes read from it, likewise.
         last_writer: The process whose traced call wrote last; 0 if none.
         last_reader: The process whose traced call read last; 0 if none.
+        writer_left: Who was the last to have a write end of a pipe or FIFO, while nobody has one; 0 if unknown.
+        reader_left: Who was the last to have a read end, likewise.
         exact: False once a process that holds it was only sampled: then bytes_in and bytes_out lag behind by up to a
             sample, and are lower bounds where /proc/PID/io could not be laid to one object.
         written: Bytes that had been written into a pipe or FIFO by the last look, at least: those that had been read,
@@ -239,6 +241,8 @@ class Object(Value, frozen=True):
     bytes_out: int = 0
     last_writer: int = 0
     last_reader: int = 0
+    writer_left: int = 0
+    reader_left: int = 0
     exact: bool = True
     written: int = 0
     opened_at: float = 0.0

@@ -43,6 +43,7 @@ from ipcviz.narrate.folders import filed, opening
 from ipcviz.narrate.locks import locking, lost_by_close, owner_died
 from ipcviz.narrate.memory import mapped, reprotected, resized, segment_control, segment_found, synced, unmapped
 from ipcviz.narrate.notifiers import SPECIAL, moved
+from ipcviz.narrate.pipes import broken, end_of_file, is_pipe, left_words, pipe_closed, pipe_resized
 from ipcviz.narrate.provenance import parted_words, proved_words, read_words, sources_group
 from ipcviz.narrate.queues import control_queue, get_queue, message, notify
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
@@ -91,6 +92,8 @@ def _told(event: Call, before: State, after: State) -> Told | None:
         return moved(event, before, after) or _data(event, after)
     if event.name in MOVES:
         return _moved(event, before, after)
+    if event.error and event.args.get("cmd") == "F_SETPIPE_SZ":
+        return pipe_resized(event, after)
     if event.name == "flock" or "lock" in event.args:
         return locking(event, before, after)
     if event.name in _SPECIAL:
@@ -135,6 +138,8 @@ def _data(event: Call, after: State) -> Told:
     weight = _weight(thing)
     if event.error:
         why = error_words(event, thing, after) or _BECAUSE.get((event.error, reads))
+        if thing is not None and is_pipe(thing) and event.error == "EPIPE":
+            why = broken(event, thing, after)
         text = f"got {event.error} from {event.name}{_fd(event)} on {label}" + (f": {why}" if why else "")
         return text, max(weight, DETAIL), "data", keys
     end = end_words(event, thing, after) if reads and event.ret == 0 and thing is not None else None
@@ -143,9 +148,11 @@ def _data(event: Call, after: State) -> Told:
     travels, more = travelled(event, after) if thing is not None and thing.info.kind in SOCKETS else ("", 0)
     weight = max(weight, more)
     if reads and event.ret == 0:
+        if event.args.get("count", event.args.get("len")) == 0:
+            return f"read 0 bytes from {label}{_fd(event)}: it asked for no more", DETAIL, "data", keys
         text = f"read end of file from {label}{_fd(event)}"
-        if thing is not None and thing.info.kind in ("pipe", "fifo"):
-            return f"{text}: it is empty and no writer is left", TURN, "data", keys
+        if thing is not None and is_pipe(thing):
+            return f"{text}: {end_of_file(event, thing, after)}", TURN, "data", keys
         return text, weight, "data", keys
     if reads:
         text = f"read {count_bytes(event.ret)} from {label}{_fd(event)}{read_words(event, after)}"
@@ -270,8 +277,19 @@ def _effects(event: Call, before: State, after: State) -> Told | None:
     for effect in event.effects:
         told = _effect(event, effect, before, after)
         if told is not None:
-            return _with_locks(event, effect, told, before, after)
+            return _with_locks(event, effect, _with_ends(event, told, before, after), before, after)
     return None
+
+
+def _with_ends(event: Call, found: Told, before: State, after: State) -> Told:
+    """The same, with the last ends of pipes that a call closed besides: close_range(2) many, dup2(2) perhaps one."""
+    gone = [e.fd for e in event.effects if isinstance(e, Closed | Duplicated)]
+    if len(gone) == 1 and isinstance(event.effects[0], Closed):
+        return found
+    things = [query.object_behind(before, event.pid, fd) for fd in gone]
+    words = left_words(before, after, (thing.info.key for thing in things if thing is not None))
+    text, _, subject, keys = found
+    return (f"{text}; {', '.join(words.values())}", TURN, subject, (*keys, *words)) if words else found
 
 
 def _with_locks(event: Call, effect: object, found: Told, before: State, after: State) -> Told:
@@ -388,13 +406,8 @@ def _closed(event: Call, effect: Closed, before: State, after: State) -> Told:
         return f"{text}: {ended}", TURN, "descriptor", (key,)
     if thing.info.kind not in ("pipe", "fifo"):
         return text, STEP if thing.info.kind in _SEEN_BY_OTHERS else NOISE, "descriptor", (key,)
-    left = {f.mode for f in after.open_files.values() if f.object == key}
-    had = {f.mode for f in before.open_files.values() if f.object == key}
-    if had & {"w", "rw"} and not left & {"w", "rw"} and left:
-        return f"{text}: no writer is left, so its reader will find the end of file", TURN, "descriptor", (key,)
-    if had & {"r", "rw"} and not left & {"r", "rw"} and left:
-        return f"{text}: no reader is left, so the next write will raise SIGPIPE", TURN, "descriptor", (key,)
-    return text, STEP, "descriptor", (key,)
+    words = pipe_closed(before, after, key)
+    return (f"{text}: {words}", TURN, "descriptor", (key,)) if words else (text, STEP, "descriptor", (key,))
 
 
 def _name_created(event: Call, effect: NameCreated) -> Told:

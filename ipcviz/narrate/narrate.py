@@ -39,6 +39,7 @@ from ipcviz.narrate.calls import narrate_call
 from ipcviz.narrate.families import adopted, waits_for_nobody
 from ipcviz.narrate.locks import released_by_exit
 from ipcviz.narrate.memory import fault_words
+from ipcviz.narrate.pipes import left_words, still_open
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
 from ipcviz.narrate.signals import delivered, handler_returned, kept_across_exec, sender_of_end
 from ipcviz.narrate.sockets import closed_words
@@ -101,7 +102,10 @@ def _executed(event: Executed, before: State, after: State) -> Sentence:
     if closed > 0:
         text += f": {closed} close-on-exec descriptor{'s are' if closed > 1 else ' is'} closed"
     text += kept_across_exec(after, event.pid)
-    return Sentence(event.n, event.t, event.pid, text, TURN)
+    left = left_words(before, after, _held(before, event.pid)) if closed > 0 else {}
+    if left:
+        text += f"; {', '.join(left.values())}"
+    return Sentence(event.n, event.t, event.pid, text, TURN, objects=tuple(left))
 
 
 def _exited(event: Exited, before: State, after: State) -> Sentence:
@@ -119,29 +123,27 @@ def _exited(event: Exited, before: State, after: State) -> Sentence:
     orphans = adopted(event.orphans, after)
     if orphans:
         text += f"; {orphans}"
-    keys = _left_without(before, after, event.pid) | released_by_exit(event.pid, before, after)
+    keys = _ended_by(before, after, event.pid) | released_by_exit(event.pid, before, after)
     if keys:
         text += f": {', '.join(keys.values())}"
     return Sentence(event.n, event.t, event.pid, text, TURN, objects=tuple(keys))
 
 
-def _left_without(before: State, after: State, pid: int) -> dict[str, str]:
-    """What a process's end took from the pipes and FIFOs that it held: `no writer of P1 is left`, by object key."""
-    held = {before.open_files[d.ofd].object for d in query.table_of(before, pid).values() if d.ofd in before.open_files}
-    words: dict[str, str] = {}
+def _held(state: State, pid: int) -> set[str]:
+    """Keys of what a process has open."""
+    rows = query.table_of(state, pid).values()
+    return {state.open_files[row.ofd].object for row in rows if row.ofd in state.open_files}
+
+
+def _ended_by(before: State, after: State, pid: int) -> dict[str, str]:
+    """What a process's end closed the last ends of, in words, by object key."""
+    held = _held(before, pid)
+    words = left_words(before, after, held)
     for key in sorted(held):
-        thing = after.objects.get(key)
-        old = before.objects.get(key)
+        old, thing = before.objects.get(key), after.objects.get(key)
         ended = closed_words(old, before, after) if old is not None and not old.shut else ""
         if thing is not None and ended:
             words[key] = f"{thing.label} is closed, {ended}"
-        if thing is None or thing.info.kind not in ("pipe", "fifo"):
-            continue
-        had = {f.mode for f in before.open_files.values() if f.object == key}
-        left = {f.mode for f in after.open_files.values() if f.object == key}
-        for name, modes in (("writer", {"w", "rw"}), ("reader", {"r", "rw"})):
-            if left and had & modes and not left & modes:
-                words[key] = f"no {name} of {thing.label} is left"
     return words
 
 
@@ -183,6 +185,7 @@ def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
     reason = _REASONS.get(wait.reason, wait.reason)
     if reason.startswith("full"):
         reason = f"it is {reason}"
+    reason += still_open(wait, after)
     # Waiting for one's child is what a shell does all day: no block.
     blocked = wait.kind == "blocked" and wait.reason != "for a child"
     text = f"{subject} {'is blocked' if blocked else 'waits'} in {call}{target}"

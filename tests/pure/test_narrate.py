@@ -37,7 +37,7 @@ def texts(events) -> list[str]:
         "cat[12] is blocked in write(1) on P1: it is full: 62,029 B in 16 of 16 pages",
         "cat[12] closed descriptor 1 (P1, write end): no writer is left, so its reader will find the end of file",
         "SIGCHLD (cat[12] exited) reached sh[11]: ignored",
-        "gzip[13] read end of file from P1 (fd 0): it is empty and no writer is left",
+        "gzip[13] read end of file from P1 (fd 0): it is empty and no writer is left (cat[12] had the last write end)",
         "sh[11] waited for gzip[13]: it is gone",
         "The command ended with status 0",
     ],

@@ -1,0 +1,142 @@
+"""Ends of pipes and FIFOs in words: who was the last to have one, who still has one, and what nobody has read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ipcviz.events import Call
+from ipcviz.model import query
+from ipcviz.model.calls import READS, WRITES
+from ipcviz.model.provenance import waiting_ranges
+from ipcviz.model.state import Object, State
+from ipcviz.narrate.sentence import STEP, Told
+from ipcviz.narrate.words import count_bytes, label_of, who
+
+_READ: Final = frozenset({"r", "rw"})
+_WRITE: Final = frozenset({"w", "rw"})
+_NAMED: Final = 3
+
+
+def is_pipe(thing: Object | None) -> bool:
+    """Whether it has a read end and a write end."""
+    return thing is not None and thing.info.kind in ("pipe", "fifo")
+
+
+def lost_ends(before: State, after: State, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Of which of these objects an event closed the last end of a kind: (`writer` or `reader`, what was not read)."""
+    found: dict[str, tuple[str, str]] = {}
+    for key in sorted(set(keys)):
+        if not is_pipe(after.objects.get(key)):
+            continue
+        had = {f.mode for f in before.open_files.values() if f.object == key}
+        left = {f.mode for f in after.open_files.values() if f.object == key}
+        if had & _READ and not left & _READ:
+            unread = unread_words(before, key)
+            if left or unread:
+                found[key] = ("reader", unread)
+        elif left and had & _WRITE and not left & _WRITE:
+            found[key] = ("writer", "")
+    return found
+
+
+def left_words(before: State, after: State, keys: Iterable[str]) -> dict[str, str]:
+    """The same in words, by object: `no writer of P1 is left`."""
+    words = {}
+    for key, (end, unread) in lost_ends(before, after, keys).items():
+        words[key] = f"no {end} of {label_of(after, key)} is left" + (f", and {unread}" if unread else "")
+    return words
+
+
+def pipe_closed(before: State, after: State, key: str) -> str:
+    """What it means that this was the last end of its kind; empty if it was not."""
+    end, unread = lost_ends(before, after, (key,)).get(key, ("", ""))
+    if end == "writer":
+        return "no writer is left, so its reader will find the end of file"
+    if end == "reader":
+        more = any(f.object == key for f in after.open_files.values())
+        said = "no reader is left" + (", so the next write will raise SIGPIPE" if more else "")
+        return f"{said}; {unread}" if unread else said
+    return ""
+
+
+def unread_words(state: State, key: str) -> str:
+    """What waits in a pipe that is not going to be read: `3,996 bytes that cat[12] wrote were not read`."""
+    channel, thing = state.channels.get(key), state.objects.get(key)
+    if channel is not None and channel.known:
+        ranges = waiting_ranges(state, key)
+        total = sum(max(part.length, 0) for part in ranges)
+        open_end = any(part.length < 0 for part in ranges)
+        if not total:
+            return "a part of a write that goes on was not read" if open_end else ""
+        names = list(dict.fromkeys(who(state, part.write.pid) for part in ranges))
+        shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        probably = "" if all(part.sure for part in ranges) else "probably "
+        least = "at least " if open_end else ""
+        return f"{least}{count_bytes(total)} that {probably}{shown} wrote {'was' if total == 1 else 'were'} not read"
+    level = thing.level if thing is not None else None
+    if level is not None and level.queued > 0:
+        return f"{count_bytes(level.queued)} waited in it at the last look"
+    return ""
+
+
+def end_of_file(event: Call, thing: Object, state: State) -> str:
+    """Why a read found the end of a pipe, and who was the last to have a write end."""
+    last = _last(thing.writer_left, event.pid, state, "write")
+    return f"it is empty and no writer is left{last}"
+
+
+def broken(event: Call, thing: Object, state: State) -> str:
+    """Why a write failed with EPIPE, and who was the last to have a read end."""
+    return f"no reader is left{_last(thing.reader_left, event.pid, state, 'read')}"
+
+
+def _last(pid: int, own: int, state: State, end: str) -> str:
+    if not pid:
+        return ""
+    return f" (it closed the last {end} end itself)" if pid == own else f" ({who(state, pid)} had the last {end} end)"
+
+
+def still_open(wait: query.Wait, state: State) -> str:
+    """Behind a wait on a pipe: who keeps it from ending although nobody who uses it is left; empty in ordinary cases.
+
+    A reader waits for bytes, or for the last write end to be closed. If those who have one have never written, and
+    whoever wrote last has none any more, it is an end that somebody forgot. Likewise a writer for whom nobody reads.
+    """
+    thing = state.objects.get(wait.object)
+    if thing is None or not is_pipe(thing) or (wait.call not in READS and wait.call not in WRITES):
+        return ""
+    reads = wait.call in READS
+    modes, end = (_WRITE, "write") if reads else (_READ, "read")
+    found: dict[int, list[int]] = {}
+    for pid, rows in ((p.pid, query.table_of(state, p.pid)) for p in query.living(state)):
+        for fd, row in rows.items():
+            file = state.open_files.get(row.ofd)
+            if file is not None and file.object == wait.object and file.mode in modes:
+                if pid != wait.pid and (row.put if reads else row.took):
+                    return ""
+                found.setdefault(pid, []).append(fd)
+    last = thing.last_writer if reads else thing.last_reader
+    process = state.processes.get(wait.pid)
+    alone = set(found) == {wait.pid} and process is not None and len(process.threads) == 1
+    if not found or (not alone and (not last or last in found)) or not thing.exact:
+        return ""
+    if alone:
+        ends = f"the {end} end (fd {min(found[wait.pid])})"
+        return f", and only it itself has {ends}: that will not change"
+    names = [f"{'it itself' if pid == wait.pid else who(state, pid)} (fd {min(fds)})" for pid, fds in found.items()]
+    shown = " and ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    used, have = "wrote" if reads else "read", "has" if len(names) == 1 else "have"
+    return f", and {who(state, last)}, who {used} last, has closed it; {shown} still {have} the {end} end open"
+
+
+def pipe_resized(event: Call, state: State) -> Told:
+    """F_SETPIPE_SZ failed (fcntl(2))."""
+    label, wish = label_of(state, event.object), event.args.get("arg")
+    size = count_bytes(wish) if isinstance(wish, int) else "another size"
+    why = {
+        "EBUSY": ": more page slots than that are in use",
+        "EPERM": ": an ordinary user may have no more (pipe-max-size, pipe-user-pages-soft)",
+    }.get(event.error, "")
+    text = f"could not set the capacity of {label} to {size}: {event.error}{why}"
+    return text, STEP, "data", (event.object,) if event.object else ()
