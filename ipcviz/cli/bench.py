@@ -62,6 +62,7 @@ def _measure(what: tuple[str, ...], pairs: int, part: int) -> Iterator[Measureme
         yield from stream.rates(pairs, watching.watch(watching.pipeline(20_000 // part), full=True).events)
     if "sample" in what:
         yield from sampling.sample(pairs, 100, 11)
+        yield from sampling.sample(pairs, 1000 // part, 11)
     if "semaphores" in what:
         yield watching.semaphores(pairs, 2000 // part)
     if "startup" in what:

@@ -29,6 +29,21 @@ _syscall = _libc.syscall
 _syscall.restype = ctypes.c_long
 
 
+_last = (0, -1)
+"""The process that was borrowed from last, and a pidfd of it: mostly the next descriptor is one of the same."""
+
+
+def _open_pidfd(pid: int) -> int:
+    global _last
+    if _last[1] >= 0:
+        os.close(_last[1])
+    _last = (0, -1)
+    pidfd = int(_syscall(PIDFD_OPEN, pid, 0))
+    if pidfd >= 0:
+        _last = (pid, pidfd)
+    return pidfd
+
+
 class borrow:  # noqa: N801 (it reads as a verb: `with borrow(pid, fd) as number`)
     """Context manager: another process's descriptor as one of ours (with O_CLOEXEC), given back at the end.
 
@@ -48,11 +63,12 @@ class borrow:  # noqa: N801 (it reads as a verb: `with borrow(pid, fd) as number
         self._number = -1
 
     def __enter__(self) -> int | None:
-        pidfd = _syscall(PIDFD_OPEN, self._pid, 0)
-        if pidfd < 0:
-            return None
-        self._number = _syscall(PIDFD_GETFD, pidfd, self._fd, 0)
-        os.close(pidfd)
+        pid, pidfd = _last
+        if pid == self._pid:
+            self._number = _syscall(PIDFD_GETFD, pidfd, self._fd, 0)
+        if self._number < 0:
+            # Of another process, or that one is gone and its number was given away.
+            self._number = _syscall(PIDFD_GETFD, _open_pidfd(self._pid), self._fd, 0)
         return self._number if self._number >= 0 else None
 
     def __exit__(

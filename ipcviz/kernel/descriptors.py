@@ -6,8 +6,8 @@ import ctypes
 import errno
 import os
 from collections.abc import Callable, Mapping
-from functools import cache
-from typing import Final, Literal
+from functools import cache, lru_cache
+from typing import Final
 
 import msgspec
 
@@ -16,6 +16,7 @@ from ipcviz.kernel import procfs, sockets
 from ipcviz.kernel.arch import call_numbers, native
 from ipcviz.kernel.borrow import borrow, can_borrow
 from ipcviz.kernel.identity import identify, identify_link
+from ipcviz.kernel.known import Known, Order, Place, group_of
 
 __all__ = [
     "borrow",
@@ -58,6 +59,7 @@ _FLAGS: Final = (
 )
 
 
+@lru_cache(256)
 def decode_flags(flags: int) -> tuple[Mode, tuple[str, ...], bool]:
     """(mode, status flags by name, close-on-exec) of the `flags` of fdinfo (open(2), fcntl(2))."""
     names = [name for bit, name in _FLAGS if flags & bit]
@@ -80,13 +82,7 @@ def read_entry(pid: int, fd: int, ofd: int) -> TableEntry | None:
     Returns:
         The row; None if the descriptor, or the process, is gone or not ours to look at.
     """
-    link = procfs.fd_link(pid, fd)
-    return None if link is None else _read_entry(pid, fd, ofd, link)
-
-
-def _read_entry(pid: int, fd: int, ofd: int, link: str, listing: sockets.Listing | None = None) -> TableEntry | None:
-    info = procfs.read_fdinfo(pid, fd)
-    thing = identify_link(pid, fd, link, ofd, listing)
+    info, thing = procfs.read_fdinfo(pid, fd), identify(pid, fd, ofd)
     if info is None or thing is None:
         return None
     mode, flags, cloexec = decode_flags(info.flags)
@@ -99,7 +95,6 @@ def _kcmp_number() -> int:
     return call_numbers(arch.table).get("kcmp", -1) if arch is not None else -1
 
 
-Order = Literal["same", "before", "after", "different"]
 _ORDERS: Final[tuple[Order, ...]] = ("same", "before", "after", "different")
 
 
@@ -169,43 +164,12 @@ def missing_features() -> tuple[str, ...]:
     return tuple(found)
 
 
-class _Group:
-    """Descriptors of one object, one for each of its open file descriptions, sorted by kcmp's order."""
-
-    __slots__ = ("rows",)
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[int, int, int]] = []
-        """(ofd, pid, fd)."""
-
-    def find(self, pid: int, fd: int) -> tuple[int | None, int]:
-        """(ofd of the description behind a descriptor, or None if it is not here; where it belongs)."""
-        low, high = 0, len(self.rows)
-        while low < high:
-            middle = (low + high) // 2
-            ofd, other, number = self.rows[middle]
-            order = compare(pid, fd, other, number)
-            if order == "same":
-                return ofd, middle
-            if order == "before":
-                high = middle
-            elif order == "after":
-                low = middle + 1
-            else:
-                # One of the two is gone, or the kernel gives no order: the rest can only be tried one by one.
-                return self._try_all(pid, fd), len(self.rows)
-        return None, low
-
-    def _try_all(self, pid: int, fd: int) -> int | None:
-        return next((ofd for ofd, other, number in self.rows if compare(pid, fd, other, number) == "same"), None)
-
-
 def read_table(
     pid: int,
     next_ofd: Callable[[], int],
-    known: Mapping[int, tuple[int, int]] | None = None,
-    objects: Mapping[int, str] | None = None,
+    known: Known | None = None,
     listing: sockets.Listing | None = None,
+    links: Mapping[int, str] | None = None,
 ) -> tuple[TableEntry, ...] | None:
     """A process's whole descriptor table, its descriptors joined by open file description.
 
@@ -215,52 +179,36 @@ def read_table(
     Args:
         pid: The process.
         next_ofd: Gives the number for a description that is not among the known ones.
-        known: For descriptions known already, by their numbers, a living descriptor (pid, fd) of each, of this
-            process or of others. A descriptor of this process itself is believed to be what it was if it refers to
-            the same object: /proc can't tell whether it was closed and that object opened again in its place.
-        objects: Keys of the objects behind the known ones, as far as they are known: it saves looking at those that
-            this process does not have.
+        known: The descriptions that are known already, of this process and of others; afterwards it knows this table.
         listing: All sockets; then none of the process's is borrowed to learn what it is.
+        links: What its descriptors refer to, as `procfs.read_links` has just found.
 
     Returns:
         The rows by number; None if the table can't be read. Without kcmp(2) every descriptor that is not itself a
         known one counts as a description of its own.
     """
-    numbers = procfs.read_fd_numbers(pid)
-    if numbers is None:
+    here = links if links is not None else procfs.read_links(pid)
+    if here is None:
         return None
-    links: dict[int, str] = {}
-    rows: dict[int, TableEntry] = {}
-    for fd in numbers:
-        link = procfs.fd_link(pid, fd)
-        row = _read_entry(pid, fd, 0, link, listing) if link is not None else None
-        if link is not None and row is not None:
-            links[fd], rows[fd] = link, row
-    wanted = set(links.values())
-    keys = {row.object.key for row in rows.values()}
-    groups: dict[str, _Group] = {}
-    own: dict[int, int] = {}
-    for ofd, (other, fd) in (known or {}).items():
-        key = objects.get(ofd, "") if objects is not None else ""
-        if key and key not in keys and not key.startswith("anon:"):
-            continue
-        link = links.get(fd) if other == pid else procfs.fd_link(other, fd)
-        if link is None or link not in wanted:
-            continue
-        if other == pid:
-            own[fd] = ofd
-        group = groups.setdefault(link, _Group())
-        found, place = group.find(other, fd)
-        if found is None:
-            group.rows.insert(place, (ofd, other, fd))
+    known = Known() if known is None else known
     entries = []
-    for fd, link in links.items():
-        group = groups.setdefault(link, _Group())
-        found, place = group.find(pid, fd)
-        if found is None:
-            found = own.get(fd) or next_ofd()
-            group.rows.insert(place, (found, pid, fd))
-        row = rows[fd]
-        thing = replace(row.object, key=f"anon:{found}") if row.object.key == "anon:0" else row.object
-        entries.append(replace(row, ofd=found, object=thing))
+    with procfs.directory(f"/proc/{pid}/fdinfo") as place:
+        for fd, link in here.items():
+            info = procfs.read_fdinfo(pid, fd, place) if place is not None else None
+            thing = identify_link(pid, fd, link, 0, listing)
+            if info is None or thing is None:
+                continue
+
+            def refers(other: Place, link: str = link) -> bool:
+                return (here.get(other[1]) if other[0] == pid else procfs.fd_link(*other)) == link
+
+            mode, flags, cloexec = decode_flags(info.flags)
+            ofd = known.take(group_of(thing, mode), (pid, fd), compare, refers, next_ofd)
+            if thing.key == "anon:0":
+                thing = replace(thing, key=f"anon:{ofd}")
+            entries.append(
+                TableEntry(fd=fd, ofd=ofd, object=thing, mode=mode, flags=flags, cloexec=cloexec, offset=info.pos)
+            )
+    for fd in known.table(pid).keys() - {entry.fd for entry in entries}:
+        known.drop((pid, fd))
     return tuple(entries)

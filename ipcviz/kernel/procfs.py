@@ -8,19 +8,21 @@ Sources: proc(5), the kernel's Documentation/filesystems/proc.rst. Numbers are a
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 CHUNK: Final = 16384
 
 
-def read_bytes(path: str, whole: bool = False) -> bytes | None:
+def read_bytes(path: str, whole: bool = False, directory: int | None = None) -> bytes | None:
     """What a /proc file holds; None if it is not there or not ours to read.
 
     `whole` is for files of many records: the kernel may end any one read(2) of those early, so only an empty one is
-    the end. Files of one record come with one read.
+    the end. Files of one record come with one read. With a descriptor of a `directory` the path begins there.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
     except OSError:
         return None
     try:
@@ -184,30 +186,36 @@ class Status(NamedTuple):
 
 def parse_status(raw: bytes) -> Status | None:
     """Parse /proc/PID/status; fields that this kernel does not print count as 0."""
-    fields: dict[bytes, bytes] = {}
-    for line in raw.split(b"\n"):
-        key, _, value = line.partition(b":\t")
-        fields[key] = value
-    if b"Tgid" not in fields:
+    lines = b"\n" + raw
+
+    def get(key: bytes, missing: bytes = b"0") -> bytes:
+        # A fourth of the lines is wanted, of every process and many times a second: those are looked for.
+        at = lines.find(key)
+        if at < 0:
+            return missing
+        at += len(key)
+        return lines[at : lines.find(b"\n", at)]
+
+    tgid = get(b"\nTgid:\t", b"")
+    if not tgid or not lines.endswith(b"\n"):
         return None
-    get = fields.get
     return Status(
-        name=text(get(b"Name", b"")),
-        tgid=int(fields[b"Tgid"]),
-        pid=int(get(b"Pid", b"0")),
-        ppid=int(get(b"PPid", b"0")),
-        tracer=int(get(b"TracerPid", b"0")),
-        nspid=tuple(map(int, get(b"NSpid", b"").split())),
-        uid=tuple(map(int, get(b"Uid", b"").split())),
-        threads=int(get(b"Threads", b"0")),
-        pending=int(get(b"SigPnd", b"0"), 16),
-        shared_pending=int(get(b"ShdPnd", b"0"), 16),
-        blocked=int(get(b"SigBlk", b"0"), 16),
-        ignored=int(get(b"SigIgn", b"0"), 16),
-        caught=int(get(b"SigCgt", b"0"), 16),
-        voluntary=int(get(b"voluntary_ctxt_switches", b"0")),
-        forced=int(get(b"nonvoluntary_ctxt_switches", b"0")),
-        rss_shared=1024 * (_kib(get(b"RssFile", b"")) + _kib(get(b"RssShmem", b""))),
+        name=text(get(b"\nName:\t", b"")),
+        tgid=int(tgid),
+        pid=int(get(b"\nPid:\t")),
+        ppid=int(get(b"\nPPid:\t")),
+        tracer=int(get(b"\nTracerPid:\t")),
+        nspid=tuple(map(int, get(b"\nNSpid:\t", b"").split())),
+        uid=tuple(map(int, get(b"\nUid:\t", b"").split())),
+        threads=int(get(b"\nThreads:\t")),
+        pending=int(get(b"\nSigPnd:\t"), 16),
+        shared_pending=int(get(b"\nShdPnd:\t"), 16),
+        blocked=int(get(b"\nSigBlk:\t"), 16),
+        ignored=int(get(b"\nSigIgn:\t"), 16),
+        caught=int(get(b"\nSigCgt:\t"), 16),
+        voluntary=int(get(b"\nvoluntary_ctxt_switches:\t")),
+        forced=int(get(b"\nnonvoluntary_ctxt_switches:\t")),
+        rss_shared=1024 * (_kib(get(b"\nRssFile:\t", b"")) + _kib(get(b"\nRssShmem:\t", b""))),
     )
 
 
@@ -331,6 +339,40 @@ def read_fd_numbers(pid: int) -> tuple[int, ...] | None:
         return None
 
 
+@contextmanager
+def directory(path: str) -> Iterator[int | None]:
+    """A descriptor of a directory, from which many short paths are found sooner than whole ones; None if it is gone."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield None
+        return
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def read_links(pid: int, numbers: Iterable[int] | None = None) -> dict[int, str] | None:
+    """What each descriptor of a process refers to, as `fd_link` says it, by number; None if they can't be read.
+
+    `numbers` are theirs if they have just been read.
+    """
+    with directory(f"/proc/{pid}/fd") as place:
+        if place is None:
+            return None
+        try:
+            numbers = sorted(map(int, os.listdir(place))) if numbers is None else numbers
+        except OSError:
+            return None
+        found = {}
+        for fd in numbers:
+            # It may have been closed meanwhile.
+            with suppress(OSError):
+                found[fd] = os.readlink(str(fd), dir_fd=place)
+        return found
+
+
 def fd_link(pid: int, fd: int) -> str | None:
     """The text of /proc/PID/fd/FD: a path, `pipe:[INO]`, `socket:[INO]`, `anon_inode:[eventpoll]`, ..."""
     return _read_link(f"/proc/{pid}/fd/{fd}")
@@ -385,9 +427,12 @@ def parse_fdinfo(raw: bytes) -> FdInfo | None:
     return FdInfo(pos, flags, mnt_id, ino, {k: tuple(v) for k, v in extra.items()} if extra else _NO_EXTRA)
 
 
-def read_fdinfo(pid: int, fd: int) -> FdInfo | None:
-    """What /proc says of one descriptor; on kernels before 5.14 only for those that we may trace."""
-    raw = read_bytes(f"/proc/{pid}/fdinfo/{fd}")
+def read_fdinfo(pid: int, fd: int, place: int | None = None) -> FdInfo | None:
+    """What /proc says of one descriptor; on kernels before 5.14 only for those that we may trace.
+
+    With `place`, a descriptor of its directory fdinfo, it is found there.
+    """
+    raw = read_bytes(f"/proc/{pid}/fdinfo/{fd}") if place is None else read_bytes(str(fd), directory=place)
     return parse_fdinfo(raw) if raw else None
 
 

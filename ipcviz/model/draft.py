@@ -102,7 +102,7 @@ class Draft:
         self.stepping = state.stepping
         self.step = state.step
         self.moving = state.moving
-        self.changed: list[tuple[str | int, ...]] = []
+        self.changed: dict[tuple[str | int, ...], None] = {}
 
     def done(self, n: int) -> State:
         """The state after the event numbered `n`."""
@@ -181,8 +181,7 @@ class Draft:
 
     def note(self, *what: str | int) -> None:
         """Remember that the event changed this."""
-        if what not in self.changed:
-            self.changed.append(what)
+        self.changed[what] = None
 
     # Objects and semaphores.
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ipcviz.events import Maps, Table
 from ipcviz.kernel import descriptors, maps, procfs
+from ipcviz.kernel.known import Known, group_of
+from ipcviz.model.draft import NO_ROWS
 from ipcviz.model.query import table_of
-from ipcviz.model.state import State
+from ipcviz.model.state import Descriptor, State
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.mappings import Mappings
 
@@ -21,6 +25,7 @@ class TableLooks:
     def __init__(self, context: Context, mappings: Mappings) -> None:
         self._context = context
         self._mappings = mappings
+        self.descriptions = Descriptions(context)
 
     def check_one(self, turn: int) -> None:
         """Look at one process, a different one each turn: descriptors can come by calls that were not seen."""
@@ -55,20 +60,65 @@ class TableLooks:
         computed = table_of(state, pid)
         if set(numbers) == set(computed) and reason != "launched":
             return
-        objects = {ofd: file.object for ofd, file in state.open_files.items()}
-        entries = descriptors.read_table(pid, self._context.next_ofd, known_descriptors(state), objects)
+        links = procfs.read_links(pid, numbers)
+        entries = descriptors.read_table(pid, self._context.next_ofd, self.descriptions.now(), links=links)
         if entries is None:
             return
         differed = tuple(sorted(set(numbers) ^ set(computed))) if reason not in ("launched", "attached") else ()
         t, n = self._context.stamp()
         self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason=reason, differed=differed))
+        self.descriptions.said(pid)
 
 
-def known_descriptors(state: State) -> dict[int, tuple[int, int]]:
-    """A living holder (pid, fd) of every open file description, for kcmp to compare with."""
-    found: dict[int, tuple[int, int]] = {}
-    for process in state.processes.values():
-        if process.fate == "alive":
-            for fd, descriptor in table_of(state, process.pid).items():
-                found.setdefault(descriptor.ofd, (process.pid, fd))
-    return found
+class Descriptions:
+    """The open file descriptions of the state, as `descriptors.read_table` wants to have them: kept, not made anew.
+
+    Args:
+        context: The session's.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known = Known()
+        self._tables: object = None
+        self._rows: dict[int, Mapping[int, Descriptor]] = {}
+        self._pids: dict[int, tuple[int, ...]] = {}
+
+    def now(self) -> Known:
+        """Those of the state as it is."""
+        state = self._context.state
+        if state.tables is not self._tables:
+            self._tables = state.tables
+            self._follow(state)
+        return self._known
+
+    def said(self, pid: int) -> None:
+        """A process's table that was just read was also said, and nothing else since `now`."""
+        state = self._context.state
+        table = state.processes[pid].table
+        self._tables = state.tables
+        self._rows[table] = state.tables.get(table, NO_ROWS)
+        self._pids[table] = tuple({*self._pids.get(table, ()), pid})
+
+    def _follow(self, state: State) -> None:
+        """Take in the tables that have changed."""
+        for table in [table for table in self._rows if table not in state.tables]:
+            for pid in self._pids.pop(table):
+                self._known.drop_process(pid)
+            del self._rows[table]
+        changed = {table for table, rows in state.tables.items() if rows is not self._rows.get(table)}
+        holders: dict[int, list[int]] = {table: [] for table in changed}
+        for process in state.processes.values():
+            if process.table in changed and process.fate == "alive":
+                holders[process.table].append(process.pid)
+        for table in changed:
+            rows = state.tables[table]
+            for pid in holders[table]:
+                for fd in self._known.table(pid).keys() - rows.keys():
+                    self._known.drop((pid, fd))
+                for fd, row in rows.items():
+                    file = state.open_files.get(row.ofd)
+                    thing = state.objects.get(file.object) if file is not None else None
+                    if file is not None and thing is not None:
+                        self._known.hold(row.ofd, group_of(thing.info, file.mode), (pid, fd))
+            self._rows[table], self._pids[table] = rows, tuple(holders[table])

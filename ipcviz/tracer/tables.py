@@ -14,7 +14,6 @@ from ipcviz.model.query import table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler
-from ipcviz.tracer.table_looks import known_descriptors
 
 EVERY = 3
 """Of so many looks, one sees how sockets have changed, and one reads a table whatever its links say."""
@@ -74,9 +73,9 @@ class Tables:
         due = pids[self._turn // EVERY % len(pids)] if self._turn % EVERY == 1 else 0
         for pid in pids:
             turn = pid == due
-            links = _links(pid)
+            links = procfs.read_links(pid)
             if links is not None and (turn or links != self._links.get(pid) or pid in stale):
-                self.read(pid)
+                self.read(pid, links)
             if turn:
                 self.read_maps(pid)
         if self._turn % SYSTEM_V_TURNS == 1:
@@ -96,20 +95,22 @@ class Tables:
                         break
         return found
 
-    def read(self, pid: int) -> None:
-        """Read a descriptor table whole, and say so if it is not what the state has."""
+    def read(self, pid: int, links: dict[int, str] | None = None) -> None:
+        """Read a descriptor table whole, and say so if it is not what the state has; `links` are those just read."""
         state = self._context.state
-        links = _links(pid)
-        objects = {ofd: file.object for ofd, file in state.open_files.items()}
-        entries = descriptors.read_table(
-            pid, self._context.next_ofd, known_descriptors(state), objects, self._sampler.listing
-        )
-        if entries is None or links is None:
+        if links is None:
+            links = procfs.read_links(pid)
+        if links is None:
+            return
+        descriptions = self._sampler.tables.descriptions
+        entries = descriptors.read_table(pid, self._context.next_ofd, descriptions.now(), self._sampler.listing, links)
+        if entries is None:
             return
         self._links[pid] = links
         if not _agrees(state, pid, entries):
             t, n = self._context.stamp()
             self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason="attached"))
+            descriptions.said(pid)
 
     def read_maps(self, pid: int) -> None:
         """Read the shared mappings, and know the named semaphores among them."""
@@ -130,13 +131,6 @@ class Tables:
             levels = semaphores.sysv_levels(semid, sets) or ()
             if any(level.last_pid in self._context.processes for level in levels):
                 self._sampler.semaphores.system_v.add(semid)
-
-
-def _links(pid: int) -> dict[int, str] | None:
-    numbers = procfs.read_fd_numbers(pid)
-    if numbers is None:
-        return None
-    return {fd: link for fd in numbers if (link := procfs.fd_link(pid, fd)) is not None}
 
 
 def _agrees(state: State, pid: int, entries: tuple[TableEntry, ...]) -> bool:

@@ -9,6 +9,7 @@ import posix_ipc
 import pytest
 
 from ipcviz.kernel import descriptors, maps, sockets
+from ipcviz.kernel.known import Known, group_of
 from tests.integration.puppet import Puppet, until
 
 pytestmark = pytest.mark.kernel
@@ -234,11 +235,10 @@ def test_fork_shares_all_descriptions_and_opening_a_pipe_end_again_does_not(pupp
     child = puppet.do("pid = os.fork()\nif pid == 0:\n  os.dup2(r, 40)\n  signal.pause()") or puppet.do("pid")
     try:
         until(lambda: os.path.lexists(f"/proc/{child}/fd/40"))
-        parent = descriptors.read_table(puppet.pid, numbers)
-        known = {entry.ofd: (puppet.pid, entry.fd) for entry in parent}
-        objects = {entry.ofd: entry.object.key for entry in parent}
+        known = Known()
+        parent = descriptors.read_table(puppet.pid, numbers, known)
         heir = {entry.fd: entry for entry in descriptors.read_table(child, numbers, known)}
-        assert tuple(heir.values()) == descriptors.read_table(child, numbers, known, objects)
+        assert tuple(heir.values()) == descriptors.read_table(child, numbers, known)
         for entry in parent:
             assert heir[entry.fd].ofd == entry.ofd, entry
             assert heir[entry.fd].object == entry.object
@@ -260,8 +260,8 @@ def test_a_thread_shares_table_and_memory(puppet):
 
 def test_known_descriptions_keep_their_numbers(puppet, numbers):
     puppet.do("p = [os.pipe() for _ in range(20)]; d = [os.dup(w) for _, w in p]")
-    first = descriptors.read_table(puppet.pid, numbers)
-    known = {entry.ofd: (puppet.pid, entry.fd) for entry in first}
+    known = Known()
+    first = descriptors.read_table(puppet.pid, numbers, known)
     again = descriptors.read_table(puppet.pid, numbers, known)
     assert [(e.fd, e.ofd) for e in again] == [(e.fd, e.ofd) for e in first]
     assert len({e.ofd for e in first if e.object.kind == "pipe"}) >= 40
@@ -290,7 +290,8 @@ def test_without_kcmp_nothing_is_joined_by_guess(puppet, numbers, monkeypatch):
     assert descriptors.same_description(puppet.pid, fd, puppet.pid, double) is None
     table = {entry.fd: entry.ofd for entry in descriptors.read_table(puppet.pid, numbers)}
     assert table[fd] != table[double]
-    known = {77: (puppet.pid, fd)}
+    known = Known()
+    known.hold(77, group_of(descriptors.identify(puppet.pid, fd), "r"), (puppet.pid, fd))
     assert {e.fd: e.ofd for e in descriptors.read_table(puppet.pid, numbers, known)}[fd] == 77
     assert any("kcmp" in sentence for sentence in descriptors.missing_features())
 

@@ -37,7 +37,7 @@ def readings(pid):
         "maps": maps.read_maps(pid),
         "identity": descriptors.identify(pid, 0),
         "entry": descriptors.read_entry(pid, 0, 1),
-        "table": descriptors.read_table(pid, lambda: 1, {1: (pid, 0), 2: (os.getpid(), 0)}),
+        "table": descriptors.read_table(pid, lambda: 1),
         "same": descriptors.same_description(pid, 0, os.getpid(), 0),
         "same table": descriptors.same_table(pid, os.getpid()),
         "same memory": descriptors.same_memory(pid, os.getpid()),
