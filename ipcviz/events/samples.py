@@ -70,7 +70,7 @@ class SemaphoreInfo(Struct, frozen=True):
         key: `sem:DEV:INO:OFFSET` for one in shared memory, `sem:vm:PID:ADDRESS` for one in private memory,
             `sysv:ID:INDEX` for one of a System V set.
         kind: `named` (sem_open), `unnamed` (sem_init), `system v` (semget).
-        name: `/name` for a named one, `0xKEY[3]` for System V; empty for unnamed ones.
+        name: `/name` for a named one, `0xKEY[3]` or `sem ID[3]` for System V; empty for unnamed ones.
         object: Key of the mapped object that holds it; empty if it is private memory or System V.
         offset: Byte offset within that object, or its address if the memory is private.
         heap: It lies in private memory that the program has allocated, and not among its variables: most of those are

@@ -212,7 +212,8 @@ class Entered(Base, tag="entered", frozen=True):
 class Waiting(Base, tag="waiting", frozen=True):
     """A thread sleeps in a call, as /proc/PID/task/TID says: blocked, or waiting on purpose.
 
-    `semaphore` is the key of the POSIX semaphore whose futex it sleeps on, where a sample knows it.
+    `semaphore` is the key of the semaphore that it sleeps on, where it is known by now: of a System V set, the one that
+    keeps its operations from being done.
     `futex` says more of a wait in futex(2), where something is known.
     """
 
@@ -297,9 +298,15 @@ class Continued(Base, tag="continued", frozen=True):
 class SemaphoreOp(Base, tag="semaphore-op", frozen=True):
     """A thread entered a semaphore function of libc, seen by a breakpoint at its first instruction.
 
-    `op` is the function without `sem_`: init, open, wait, trywait, timedwait, clockwait, post, getvalue, close,
-    destroy; or `acquired`: a wait that had to sleep is over (computed). `value` is the value just before, None if it
-    could not be read.
+    Attributes:
+        op: The function without `sem_`: init, wait, trywait, timedwait, clockwait, post, getvalue, close, destroy.
+            `open` is known from the system calls that it makes, once they are made. Computed are `acquired` (a wait
+            that had to sleep is over), `gave-up` (it is over for another reason), and `overtaken` (a thread that had
+            found the semaphore above 0 has to sleep, since another one was quicker).
+        value: The value just before; None if it could not be read.
+        initial: What sem_init sets it to.
+        shared: It is not for the threads of one process alone.
+        error: Why a wait was given up: `ETIMEDOUT`, `EINTR`.
     """
 
     pid: int
@@ -309,6 +316,7 @@ class SemaphoreOp(Base, tag="semaphore-op", frozen=True):
     value: int | None = None
     initial: int | None = None
     shared: bool = True
+    error: str = ""
 
 
 class Marker(Base, tag="marker", frozen=True):
@@ -342,11 +350,15 @@ class Sample(Base, tag="sample", frozen=True):
 
 
 class Coverage(Base, tag="coverage", frozen=True):
-    """From here on, a process's data calls are traced in full, or only sampled, and why."""
+    """From here on, a process's data calls are traced in full, or only sampled, and why.
+
+    `semaphores` says the same of what it does with POSIX semaphores; None if nothing changes about that.
+    """
 
     pid: int
     full: bool
     reason: str = ""
+    semaphores: bool | None = None
 
 
 class OpenedOutside(Base, tag="opened-outside", frozen=True):

@@ -201,6 +201,21 @@ def parse_sysv_sets(raw: bytes) -> dict[int, SemaphoreSet]:
     return found
 
 
+def sysv_values(semid: int, size: int = 0) -> tuple[int, ...] | None:
+    """The values of a set's semaphores; None if it is gone or its permissions forbid us to read it.
+
+    Args:
+        semid: The set.
+        size: How many semaphores it has, if that is known.
+    """
+    # A set of an id that was removed and given again may be larger: leave room for the largest there can be (SEMMSL).
+    values = (ctypes.c_ushort * max(size, 32000))()
+    if not size:
+        one = sysv_sets().get(semid)
+        size = one.size if one is not None else 0
+    return tuple(values[:size]) if size and _semctl(semid, 0, GETALL, values) >= 0 else None
+
+
 def sysv_levels(semid: int, sets: Mapping[int, SemaphoreSet] | None = None) -> tuple[SemaphoreLevel, ...] | None:
     """Values, waiters and last process of every semaphore of a set.
 
@@ -214,15 +229,15 @@ def sysv_levels(semid: int, sets: Mapping[int, SemaphoreSet] | None = None) -> t
     one = (sysv_sets() if sets is None else sets).get(semid)
     if one is None:
         return None
-    # A set of an id that was removed and given again may be larger: leave room for the largest there can be (SEMMSL).
-    values = (ctypes.c_ushort * max(one.size, 32000))()
-    if _semctl(semid, 0, GETALL, values) < 0:
+    values = sysv_values(semid, one.size)
+    if values is None:
         return None
     found = []
+    name = f"0x{one.key:08x}" if one.key else f"sem {semid}"
     for index in range(one.size):
         waiters, zero, last = (_semctl(semid, index, what) for what in (GETNCNT, GETZCNT, GETPID))
         if min(waiters, zero, last) < 0:
             return None
-        info = SemaphoreInfo(key=f"sysv:{semid}:{index}", kind="system v", name=f"0x{one.key:08x}[{index}]")
+        info = SemaphoreInfo(key=f"sysv:{semid}:{index}", kind="system v", name=f"{name}[{index}]")
         found.append(SemaphoreLevel(info=info, value=values[index], waiters=waiters, waiters_zero=zero, last_pid=last))
     return tuple(found)

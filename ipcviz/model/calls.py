@@ -38,7 +38,7 @@ from ipcviz.events import (
     Uses,
     WorkingDirectory,
 )
-from ipcviz.model import knowledge, ledger, sockets
+from ipcviz.model import knowledge, ledger, semaphores, sockets
 from ipcviz.model.directions import COUNTS_MESSAGES
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.families import take_group
@@ -110,6 +110,7 @@ def take_call(draft: Draft, event: Call) -> None:
         sockets.take_received(draft, event)
     if event.name == "shutdown":
         sockets.take_shutdown(draft, event)
+    semaphores.take_call(draft, event)
     if event.name == "io_uring_setup" and not event.error:
         knowledge.take_ring(draft, event.pid)
 

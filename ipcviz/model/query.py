@@ -25,6 +25,7 @@ from ipcviz.model.state import (
     Thread,
     Value,
 )
+from ipcviz.model.system_v import wanted_change
 
 _NO_ROWS: Final[immutables.Map[int, Descriptor]] = immutables.Map()
 
@@ -321,8 +322,6 @@ _OTHER: Final[dict[str, tuple[str, Literal["blocked", "idle"]]]] = {
     "accept4": ("for a connection", "idle"),
     "flock": ("the lock is held", "blocked"),
     "fcntl": ("the lock is held", "blocked"),
-    "semop": ("System V semaphore", "blocked"),
-    "semtimedop": ("System V semaphore", "blocked"),
     "msgsnd": ("full", "blocked"),
     "msgrcv": ("no such message", "blocked"),
     "mq_timedsend": ("full", "blocked"),
@@ -385,6 +384,18 @@ def _futex(state: State, thread: Thread, futex: Futex) -> tuple[str, str, tuple[
     return "futex", "a futex", ()
 
 
+def held_semaphore(state: State, key: str, reason: str) -> tuple[str, tuple[int, ...]]:
+    """A reason to wait for a semaphore with who holds that, as far as it is known; and the living ones of those."""
+    found = state.semaphores.get(key)
+    if found is None or found.signals or not found.holds:
+        return reason, ()
+    names = [_name(state, h.pid, h.tid) + (", which has ended" if h.ended else "") for h in found.holds[:3]]
+    if len(found.holds) > 3:
+        names.append(f"{len(found.holds) - 3} more")
+    enders = sorted({h.pid for h in found.holds if not h.ended})
+    return f"{reason}, taken by {' and '.join(names)}", tuple(enders)
+
+
 def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wait:
     """The wait without its enders, by call and object."""
     number = call.args.get("fd")
@@ -413,7 +424,11 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
         )
 
     if thread.semaphore and call.name == "futex":
-        return made("0", name="sem_wait", semaphore=thread.semaphore)
+        reason, enders = held_semaphore(state, thread.semaphore, "0")
+        return made(reason, name="sem_wait", semaphore=thread.semaphore, enders=enders)
+    if call.name in ("semop", "semtimedop"):
+        reason, enders = held_semaphore(state, thread.semaphore, wanted_change(state, thread.semaphore, call.args))
+        return made(reason, semaphore=thread.semaphore, enders=enders)
     if call.futex is not None and call.name == "futex":
         name, reason, enders = _futex(state, thread, call.futex)
         return made(reason, name=name, enders=enders)

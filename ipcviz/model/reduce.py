@@ -42,7 +42,7 @@ from ipcviz.events import (
     Trouble,
     Waiting,
 )
-from ipcviz.model import knowledge, ledger, sockets
+from ipcviz.model import knowledge, ledger, semaphores, sockets
 from ipcviz.model.addresses import KINDS
 from ipcviz.model.calls import OPENS, take_call, take_sampled_bytes
 from ipcviz.model.draft import NO_ROWS, Draft
@@ -52,7 +52,6 @@ from ipcviz.model.locks import drop_locks, take_locks
 from ipcviz.model.memory import forget_pages, take_memory
 from ipcviz.model.notifiers import take_notifier
 from ipcviz.model.queues import drop_uses, take_use
-from ipcviz.model.semaphores import take_semaphore_level, take_semaphore_op
 from ipcviz.model.signals import seen_handling, take_delivery, take_end, take_handler_return, take_pending
 from ipcviz.model.state import (
     CallInProgress,
@@ -212,6 +211,7 @@ def _executed(draft: Draft, event: Executed) -> None:
 def _thread_exited(draft: Draft, event: ThreadExited) -> None:
     process = draft.process(event.pid)
     ledger.take_end(draft, event.pid, (event.tid,), event.t)
+    semaphores.take_end(draft, event.pid, event.tid)
     draft.drop_threads((event.tid,))
     draft.put_process(replace(process, threads=tuple(tid for tid in process.threads if tid != event.tid)))
 
@@ -219,6 +219,7 @@ def _thread_exited(draft: Draft, event: ThreadExited) -> None:
 def _exited(draft: Draft, event: Exited) -> None:
     process = draft.process(event.pid)
     ledger.take_end(draft, event.pid, process.threads, event.t)
+    semaphores.take_end(draft, event.pid)
     draft.drop_threads(process.threads)
     take_end(draft, event)
     shared = any(
@@ -351,7 +352,7 @@ def _sample(draft: Draft, event: Sample) -> None:
                 sockets.take_level(draft, level)
             ledger.take_level(draft, level)
     for seen in event.semaphores:
-        take_semaphore_level(draft, seen)
+        semaphores.take_level(draft, seen, event.t)
     for notifier in event.notifiers:
         take_notifier(draft, notifier)
     for surroundings in event.surroundings:
@@ -391,6 +392,7 @@ def _sample(draft: Draft, event: Sample) -> None:
 def _coverage(draft: Draft, event: Coverage) -> None:
     process = draft.process(event.pid)
     draft.put_process(replace(process, full=event.full))
+    semaphores.take_coverage(draft, event)
     if event.full:
         return
     knowledge.lose_held(draft, event.pid, knowledge.not_traced(process))
@@ -438,7 +440,7 @@ _TAKE: dict[type, Callable[[Draft, Any], None]] = {
     HandlerReturned: take_handler_return,
     Stopped: _stopped,
     Continued: _continued,
-    SemaphoreOp: take_semaphore_op,
+    SemaphoreOp: semaphores.take_operation,
     Sample: _sample,
     Coverage: _coverage,
     OpenedOutside: knowledge.take_stranger,

@@ -301,6 +301,24 @@ class Folder(Value, frozen=True):
     last_at: float = 0.0
 
 
+class Hold(Value, frozen=True):
+    """What a thread has taken of a semaphore and not given back; of a System V one, a process.
+
+    Attributes:
+        pid: The process.
+        tid: The thread; 0 for System V.
+        count: How much.
+        undo: The kernel gives so much of it back when the process ends (SEM_UNDO).
+        ended: It has ended since.
+    """
+
+    pid: int
+    tid: int
+    count: int = 1
+    undo: int = 0
+    ended: bool = False
+
+
 class Semaphore(Value, frozen=True):
     """A semaphore.
 
@@ -314,6 +332,11 @@ class Semaphore(Value, frozen=True):
         last_pid: Who touched it last, 0 if unknown.
         last_op: With which operation: wait, post, ...
         operations: Operations seen.
+        initial: What it was set to; None if that was not seen.
+        holds: Who took it and has not given it back, oldest first, as far as their operations were seen.
+        signals: Somebody gave it who had not taken it: it tells others of something, and nobody holds it.
+        unsure: Why it can't be told who holds it, or whether others do too; empty if it can.
+        operated_at: When the last operation was seen.
     """
 
     info: SemaphoreInfo
@@ -325,6 +348,11 @@ class Semaphore(Value, frozen=True):
     last_pid: int = 0
     last_op: str = ""
     operations: int = 0
+    initial: int | None = None
+    holds: tuple[Hold, ...] = ()
+    signals: bool = False
+    unsure: str = ""
+    operated_at: float = 0.0
 
 
 class Memory(Value, frozen=True):

@@ -2,6 +2,7 @@
 
 from ipcviz.narrate.narrate import narrate
 from ipcviz.narrate.provenance import interleaved_words, waiting_words
+from ipcviz.narrate.semaphores import holding_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
 from ipcviz.narrate.steps import Outcomes, intention, stands
 from ipcviz.narrate.words import count_bytes, signal_name, signal_names, who
@@ -14,6 +15,7 @@ __all__ = [
     "Outcomes",
     "Sentence",
     "count_bytes",
+    "holding_words",
     "intention",
     "interleaved_words",
     "narrate",

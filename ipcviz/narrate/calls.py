@@ -46,6 +46,7 @@ from ipcviz.narrate.notifiers import SPECIAL, moved
 from ipcviz.narrate.pipes import broken, end_of_file, is_pipe, left_words, pipe_closed, pipe_resized
 from ipcviz.narrate.provenance import parted_words, proved_words, read_words, sources_group
 from ipcviz.narrate.queues import control_queue, get_queue, message, notify
+from ipcviz.narrate.semaphores import changed, controlled, inside_sem_open, set_got
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
 from ipcviz.narrate.signals import SPECIAL as SIGNAL_CALLS
 from ipcviz.narrate.signals import disposition, mask, sent
@@ -74,7 +75,7 @@ def narrate_call(event: Call, before: State, after: State) -> Sentence | None:
     told = _told(event, before, after)
     if told is None:
         return None
-    words, weight, subject, keys = told
+    words, weight, subject, keys = inside_sem_open(event, after, told)
     subject_words = who(after, event.pid, event.tid)
     group, amount = "", 0
     if subject == "data":
@@ -203,14 +204,6 @@ def _pair(event: Call, before: State, after: State) -> Told | None:
     return text, TURN, "descriptor", tuple(e.object.key for e in ends)
 
 
-def _semop(event: Call, before: State, after: State) -> Told | None:
-    number = event.args.get("semid", "?")
-    if event.error:
-        return f"got {event.error} from semop on System V set {number}", STEP, "semaphore", ()
-    operations = event.args.get("sops", "")
-    return f"did semop on System V set {number}{f': {operations}' if operations else ''}", STEP, "semaphore", ()
-
-
 def _ready(event: Call, before: State, after: State) -> Told | None:
     if event.error:
         return None
@@ -238,8 +231,10 @@ _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
     "ftruncate": resized,
     "shmctl": segment_control,
     "shmget": segment_found,
-    "semop": _semop,
-    "semtimedop": _semop,
+    "semget": set_got,
+    "semop": changed,
+    "semtimedop": changed,
+    "semctl": controlled,
     "poll": _ready,
     "ppoll": _ready,
     "select": _ready,

@@ -40,7 +40,8 @@ from ipcviz.narrate.families import adopted, waits_for_nobody
 from ipcviz.narrate.locks import released_by_exit
 from ipcviz.narrate.memory import fault_words
 from ipcviz.narrate.pipes import left_words, still_open
-from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
+from ipcviz.narrate.semaphores import operated
+from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Sentence
 from ipcviz.narrate.signals import delivered, handler_returned, kept_across_exec, sender_of_end
 from ipcviz.narrate.sockets import closed_words
 from ipcviz.narrate.steps import narrate_held, narrate_poised, narrate_released
@@ -165,7 +166,7 @@ def _table(event: Table, before: State, after: State) -> Sentence | None:
     return Sentence(event.n, event.t, event.pid, text, STEP, "session")
 
 
-_REASONS: Final = {"empty": "it is empty", "0": "its value is 0"}
+_REASONS: Final = {"empty": "it is empty"}
 
 
 def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
@@ -183,6 +184,8 @@ def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
         path = event.args.get("pathname", event.args.get("path", ""))
         target = f" of {path}" if path else ""
     reason = _REASONS.get(wait.reason, wait.reason)
+    if wait.semaphore and reason[:1].isdigit():
+        reason = f"its value is {reason}"
     if reason.startswith("full"):
         reason = f"it is {reason}"
     reason += still_open(wait, after)
@@ -205,47 +208,6 @@ def _stopped(event: Stopped, before: State, after: State) -> Sentence:
 
 def _continued(event: Continued, before: State, after: State) -> Sentence:
     return Sentence(event.n, event.t, event.pid, f"{who(after, event.pid)} was continued", TURN, "signal")
-
-
-_TAKES: Final = ("wait", "timedwait", "clockwait", "trywait")
-
-
-def _semaphore(event: SemaphoreOp, before: State, after: State) -> Sentence:
-    key = event.semaphore.key
-    found = after.semaphores.get(key)
-    label = found.label if found else event.semaphore.name or key
-    subject = who(after, event.pid, event.tid)
-    value = event.value
-    weight, group = STEP, f"sem {event.tid} {event.op} {key}"
-    if event.op == "init":
-        reach = "shared between processes" if event.shared else "for its own threads only"
-        text = f"{subject} initialised the semaphore {label} to {event.initial} ({reach})"
-    elif event.op == "post":
-        change = f": {value} to {value + 1}" if value is not None else ""
-        text = f"{subject} posted {label}{change}"
-    elif event.op in _TAKES and value == 0:
-        text = f"{subject} finds {label} at 0 " + (
-            "and goes on without it" if event.op == "trywait" else "and must wait"
-        )
-        weight = TURN
-    elif event.op in _TAKES:
-        text = f"{subject} took {label}" + (f": {value} to {value - 1}" if value is not None else "")
-    elif event.op == "acquired":
-        text, weight = f"{subject} got {label} after its wait", TURN
-    elif event.op == "getvalue":
-        text, weight = f"{subject} read the value of {label}" + (f": {value}" if value is not None else ""), DETAIL
-    elif event.op == "open":
-        text = f"{subject} opened the semaphore {label}" + (f" (value {value})" if value is not None else "")
-    elif event.op == "close":
-        text, weight = f"{subject} closed the semaphore {label}", DETAIL
-    elif event.op == "destroy":
-        text = f"{subject} destroyed the semaphore {label}"
-    else:
-        text = f"{subject} called sem_{event.op} on {label}"
-    if event.semaphore.kind == "unnamed" and not event.semaphore.object:
-        # In private memory: an interpreter's or a library's own lock, which no other process can see.
-        weight = NOISE
-    return Sentence(event.n, event.t, event.pid, text, weight, "semaphore", (key,), group)
 
 
 def _marker(event: Marker, before: State, after: State) -> Sentence:
@@ -307,7 +269,7 @@ _TELL: Final[dict[type, Callable[[Any, State, State], Sentence | None]]] = {
     HandlerReturned: handler_returned,
     Stopped: _stopped,
     Continued: _continued,
-    SemaphoreOp: _semaphore,
+    SemaphoreOp: operated,
     Marker: _marker,
     Coverage: _coverage,
     OpenedOutside: _opened_outside,

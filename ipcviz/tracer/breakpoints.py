@@ -19,6 +19,8 @@ FUNCTIONS: Final = (
     "sem_timedwait",
     "sem_clockwait",
     "sem_post",
+    "sem_getvalue",
+    "sem_close",
     "sem_destroy",
 )
 SLOT: Final = 16

@@ -17,12 +17,12 @@ from ipcviz.events import (
     Sent,
     Uses,
 )
-from ipcviz.kernel import memory, procfs, ptrace, queues
+from ipcviz.kernel import memory, ptrace, queues
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.model.directions import NOWHERE, is_channel
 from ipcviz.model.query import table_of
 from ipcviz.model.visible import ENDS, is_visible
-from ipcviz.tracer import breakpoints, escape, handlers, mend
+from ipcviz.tracer import escape, handlers, mend
 from ipcviz.tracer.calls import (
     ADDRESSED,
     BIRTHS_AND_ENDS,
@@ -32,10 +32,11 @@ from ipcviz.tracer.calls import (
     NO_RETURN,
 )
 from ipcviz.tracer.context import Context
-from ipcviz.tracer.decode import Word, decode_arguments, taken
+from ipcviz.tracer.decode import decode_arguments, taken
 from ipcviz.tracer.effects import Effects, Returned
 from ipcviz.tracer.family_looks import AFTER as RARE
 from ipcviz.tracer.family_looks import waited
+from ipcviz.tracer.flags import Word
 from ipcviz.tracer.messages import WITH_HEADERS, Message, facts_of, read_messages
 from ipcviz.tracer.moving import Move
 from ipcviz.tracer.names import names_lost, with_names
@@ -55,8 +56,6 @@ MARKER_LIMIT: Final = 200
 RESTART_CODES: Final = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND", 516: "ERESTART_RESTARTBLOCK"}
 """linux/errno.h: what a call cut short by a signal returns inside the kernel; a program never sees them."""
 
-MAPPINGS: Final = frozenset({"mmap", "munmap", "shmat", "shmdt", "unlink", "unlinkat", "link", "linkat"})
-"""Calls after which another semaphore may lie at an address, or the same one has another name."""
 EINTR: Final = 4
 TAKERS: Final = frozenset({"read", "rt_sigtimedwait"})
 """Calls that take pending signals: of reads only those of a signalfd have effects at all."""
@@ -77,6 +76,7 @@ class CallStops:
         self._semaphores = semaphores
         self._plans = plans(context.names, ledger=not context.attached)
         self._restart = call_numbers(context.arch.table)["restart_syscall"]
+        self._sleeps = (call_numbers(context.arch.table)["futex"], self._restart)
         self.waits = Waits(context, sampler)
         self.strangers = Strangers(context)
         self._moving = context.moving
@@ -132,13 +132,20 @@ class CallStops:
         if task.within:
             self._enter(task, info)
         elif info.op == ptrace.SYSCALL_INFO_EXIT:
+            slept = task.wait.sleeps
             self._leave(task, info)
+            if slept:
+                code = -info.result if info.is_error else 0
+                self._semaphores.leaves_futex(task, EINTR if code in RESTART_CODES else code)
 
     def _enter(self, task: Task, info: ptrace.SyscallInfo) -> None:
-        if task.deferred is not None or task.semaphore:
+        for_semaphore = bool(task.semaphore)
+        if task.deferred is not None or for_semaphore:
             self.settle(task, info)
         if task.frames:
             handlers.look_for_jump(self._context, task, info.sp)
+        if info.number in self._sleeps and (task.semaphore or task.took[0]):
+            self._semaphores.enters_futex(task, info.args)
         interrupted, task.interrupted = task.interrupted, None
         if interrupted is not None and info.number in (self._restart, interrupted[0].number):
             # The kernel starts the interrupted call again: it is still the same call.
@@ -166,6 +173,8 @@ class CallStops:
                 task.entered = escape.prevent(task.tid, self._context.arch, name, info.number, info.args)
             return
         process = task.process
+        if plan.data and for_semaphore and not process.full and not self._context.holding:
+            return  # it stops here only for the semaphore's sake
         if plan.data and self._context.over_budget(process) and (process.full or process.catching):
             # From here on /proc/PID/io counts its bytes: this very call is the first that is not traced.
             budget = f"{self._context.config.budget:,.0f}"
@@ -441,8 +450,7 @@ class CallStops:
     def _consequences(self, task: Task, entered: Entered, result: int, effects: tuple[AnyEffect, ...]) -> None:
         """What else is known from a call that succeeded."""
         name = entered.name
-        if name in MAPPINGS:
-            self._semaphores.forget_places()
+        self._semaphores.after_call(task, entered, result, effects)
         for effect in effects:
             if isinstance(effect, Opened) and is_channel(effect.object):
                 self._moving.touch(effect.object.key)
@@ -453,16 +461,10 @@ class CallStops:
             self._semaphores.stand_aside(task)
         if name in ("wait4", "waitid") and result >= 0:
             waited(self._context, task, entered, result)
-        elif name == "mmap":
-            self._mapped(task, entered, result)
-        elif name in ("shmat", "shmdt"):
-            self._sampler.semaphores.look_for_named(task.process.pid)
         elif name in RARE:
             self._sampler.families.now(task.process.pid)
         elif name in AFTER:
             self._told_of(task, entered, result)
-        elif name in ("semget", "semop", "semtimedop", "semctl"):
-            self._sampler.semaphores.use_system_v(task.process.pid, result if name == "semget" else entered.raw[0])
 
     def _told_of(self, task: Task, entered: Entered, result: int) -> None:
         """A call made or changed a descriptor that tells of events."""
@@ -472,20 +474,6 @@ class CallStops:
             path = str(entered.args.get("path", ""))
             self._sampler.notifiers.know_path(task.process.pid, fd, result, path)
         self._sampler.notifiers.after(task.process.pid, entered.name, fd)
-
-    def _mapped(self, task: Task, entered: Entered, result: int) -> None:
-        prot, flags, offset = entered.raw[2], entered.raw[3], entered.raw[5]
-        process = task.process
-        if flags & 1:
-            self._sampler.semaphores.look_for_named(process.pid)
-            if prot & 2:
-                self._semaphores.set_again(task)
-        fd = entered.args.get("fd")
-        if prot & 4 and isinstance(fd, int) and fd >= 0:
-            path = procfs.fd_link(process.pid, fd)
-            if path and breakpoints.holds_semaphores(path) and self._semaphores.may_break(process.pid):
-                readable = f"/proc/{process.pid}/root{path}"
-                breakpoints.insert(process, task.tid, self._context.arch, readable, result, offset)
 
     def returned_early(self, task: Task, held: tuple[Entered, int]) -> None:
         """A call that was held back until its signal was known has returned after all."""
@@ -497,5 +485,5 @@ class CallStops:
         if task.deferred is not None:
             deferred, task.deferred = task.deferred, None
             self.returned_early(task, deferred)
-        if task.semaphore and (info is None or self._context.names.get(info.number) != "futex"):
-            self._semaphores.acquired(task)
+        if task.semaphore and (info is None or info.number not in self._sleeps):
+            self._semaphores.over(task)

@@ -56,7 +56,7 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     "inotify_init1": _s("flags:open_flags"),
     "inotify_add_watch": _s("fd:fd path:path mask:inotify_mask"),
     "inotify_rm_watch": _s("fd:fd wd:int"),
-    "memfd_create": _s("name:path flags:hex"),
+    "memfd_create": _s("name:path flags:memfd_flags"),
     "memfd_secret": _s("flags:hex"),
     "pidfd_open": _s("pid:pid flags:hex"),
     "pidfd_getfd": _s("pidfd:fd targetfd:fd flags:hex"),
@@ -92,8 +92,9 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     "mq_open": _s("path:path flags:open_flags mode:mode attr:hex"),
     "mq_unlink": _s("path:path"),
     "mq_notify": _s("fd:fd event:hex"),
-    "shmget": _s("key:hex size flags:ipc_flags"),
-    "shmat": _s("id:int address:hex flags:hex"),
+    "mq_getsetattr": _s("fd:fd new:hex old:hex"),
+    "shmget": _s("key:hex size flags:segment_flags"),
+    "shmat": _s("id:int address:hex flags:attach_flags"),
     "shmdt": _s("address:hex"),
     "shmctl": _s("id:int cmd:ipc_command buf:hex"),
     "semget": _s("key:hex count:int flags:ipc_flags"),
@@ -103,6 +104,8 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     # Memory.
     "mmap": _s("address:hex length prot:protection flags:map_flags fd:fd offset:long"),
     "ftruncate": _s("fd:fd length"),
+    "truncate": _s("path:path length"),
+    "fallocate": _s("fd:fd mode:fallocate_mode offset length"),
     # Processes. What clone makes is told by ptrace's events; it is a mark only where it would escape the tracer.
     "clone": _s("flags:hex stack:hex parent_tid:hex child_tid:hex tls:hex"),
     "clone3": _s("args:hex size"),
@@ -157,12 +160,12 @@ DATA: Final[dict[str, Signature]] = {
     "vmsplice": _s("fd:fd iov:iov count:int flags:hex"),
     "sendfile": _s("fd_out:fd fd_in:fd offset:hex count"),
     "copy_file_range": _s("fd_in:fd off_in:hex fd_out:fd off_out:hex count flags:hex"),
-    "lseek": _s("fd:fd offset whence:int"),
+    "lseek": _s("fd:fd offset whence:whence"),
     "futex": _s("address:hex op:futex_op value:int timeout:hex address2:hex value3:int"),
     "semop": _s("id:int ops:sembuf count:int"),
     "semtimedop": _s("id:int ops:sembuf count:int timeout:hex"),
-    "msgsnd": _s("id:int msg:msgbuf count flags:ipc_flags"),
-    "msgrcv": _s("id:int msg:hex count type:long flags:ipc_flags"),
+    "msgsnd": _s("id:int msg:msgbuf count flags:queue_flags"),
+    "msgrcv": _s("id:int msg:hex count type:long flags:queue_flags"),
     "mq_timedsend": _s("fd:fd buf:buf count priority:int timeout:hex"),
     "mq_timedreceive": _s("fd:fd buf:buf count priority:hex timeout:hex"),
     "poll": _s("fds:pollfds count:int timeout:int"),
@@ -179,7 +182,8 @@ DATA: Final[dict[str, Signature]] = {
     "clock_nanosleep": _s("clock:int flags:int request:hex remaining:hex"),
     "msync": _s("address:hex length flags:msync_flags"),
     "mprotect": _s("address:hex length prot:protection"),
-    "mremap": _s("address:hex length newlength flags:hex newaddress:hex"),
+    "mremap": _s("address:hex length newlength flags:remap_flags newaddress:hex"),
+    "madvise": _s("address:hex length advice:advice"),
     "fsync": _s("fd:fd"),
     "fdatasync": _s("fd:fd"),
     "getdents64": _s("fd:fd buf:hex count"),
@@ -191,7 +195,7 @@ DATA: Final[dict[str, Signature]] = {
 }
 """Calls that move data or wait for it: a process is stopped at them only while it is traced in full."""
 
-ADDRESSED: Final = frozenset({"munmap", "mprotect", "mremap", "msync"})
+ADDRESSED: Final = frozenset({"munmap", "mprotect", "mremap", "msync", "madvise"})
 """Calls about a range of memory: of interest only where that range is shared with others."""
 
 MARKER_PATH: Final[dict[str, int]] = {"stat": 0, "lstat": 0, "newfstatat": 1, "fstatat": 1, "statx": 1}
@@ -221,6 +225,7 @@ F_OFD_SETLK: Final = 37
 F_OFD_SETLKW: Final = 38
 F_DUPFD_CLOEXEC: Final = 1030
 F_SETPIPE_SZ: Final = 1031
+F_ADD_SEALS: Final = 1033
 LOCK_COMMANDS: Final = frozenset({F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW})
 
 # asm-generic/ioctls.h
@@ -247,17 +252,31 @@ CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
     "clone": (AnyBits(0, CLONE_UNTRACED),),
     "fcntl": (
         OneOf(
-            1, (F_DUPFD, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_DUPFD_CLOEXEC, F_SETPIPE_SZ)
+            1,
+            (
+                F_DUPFD,
+                F_SETFD,
+                F_SETFL,
+                F_SETLK,
+                F_SETLKW,
+                F_OFD_SETLK,
+                F_OFD_SETLKW,
+                F_DUPFD_CLOEXEC,
+                F_SETPIPE_SZ,
+                F_ADD_SEALS,
+            ),
         ),
     ),
     "ioctl": (OneOf(1, (FIONBIO, FIOCLEX, FIONCLEX, TIOCSCTTY, TIOCSPGRP, TIOCNOTTY)),),
     "prctl": (OneOf(0, (PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER)),),
+    "mq_getsetattr": (AnyBits(1, 0xFFFFFFFF),),
     "mmap": (AnyBits(3, MAP_SHARED), AnyBits(2, PROT_EXEC)),
     "rt_sigaction": (AnyBits(1, 0xFFFFFFFF),),
     "rt_sigprocmask": (AnyBits(1, 0xFFFFFFFF),),
 }
-"""Which of a structural call's uses are marked. rt_sigaction and rt_sigprocmask that only ask have a null pointer
-there; its low half is zero in practice only then. mmap is marked for shared memory and for code (libraries)."""
+"""Which of a structural call's uses are marked. rt_sigaction, rt_sigprocmask and mq_getsetattr that only ask have
+a null pointer there; its low half is zero in practice only then. mmap is marked for shared memory and for code
+(libraries)."""
 
 FULL_CONDITIONS: Final = {name: conditions for name, conditions in CONDITIONS.items() if name != "mmap"}
 """The same in full mode, where private mappings of files that others write are to be seen, too."""

@@ -131,8 +131,8 @@ class Context:
         budget = process.operations if breakpoints else process.calls
         return not budget.spend()
 
-    def say_coverage(self, process: TracedProcess, *, full: bool, reason: str) -> None:
-        """From here on a process's data calls are all traced, or not."""
+    def say_coverage(self, process: TracedProcess, *, full: bool, reason: str, semaphores: bool | None = None) -> None:
+        """From here on a process's data calls are all traced, or not; and what it does with semaphores."""
         process.full = full
         process.catching = False
         for descriptor in table_of(self.state, process.pid).values():
@@ -142,7 +142,7 @@ class Context:
         if full:
             process.calls.fill()
         t, n = self.stamp()
-        self.emit(Coverage(t=t, n=n, pid=process.pid, full=full, reason=reason))
+        self.emit(Coverage(t=t, n=n, pid=process.pid, full=full, reason=reason, semaphores=semaphores))
 
 
 def _asleep(pid: int, tid: int) -> bool:

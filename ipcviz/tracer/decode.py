@@ -15,10 +15,10 @@ from ipcviz.kernel.futexes import OWNER_DIED as FUTEX_OWNER_DIED
 from ipcviz.kernel.futexes import WAITERS as FUTEX_WAITERS
 from ipcviz.kernel.futexes import is_wait
 from ipcviz.kernel.notifiers import CLOCKS, epoll_events, inotify_events
+from ipcviz.tracer import decode_ipc
 from ipcviz.tracer.calls import BIRTHS_AND_ENDS, KNOWN, LOCK_COMMANDS
+from ipcviz.tracer.flags import Word, choice, flags
 from ipcviz.tracer.messages import read_address
-
-Word = int | str
 
 _WORDS: Final = 8
 _WORD_BYTES: Final = 80
@@ -45,28 +45,6 @@ _OPEN_FLAGS: Final = tuple(
     if hasattr(os, name)
 )
 _ACCESS: Final = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_RDWR")
-
-
-def _flags(table: tuple[tuple[int, str], ...]) -> Callable[[int], Word]:
-    def decode(value: int) -> Word:
-        names = []
-        rest = value
-        for bits, name in table:
-            if bits and rest & bits == bits:
-                names.append(name)
-                rest &= ~bits
-        if rest:
-            names.append(hex(rest))
-        return "|".join(names) or "0"
-
-    return decode
-
-
-def _choice(table: dict[int, str]) -> Callable[[int], Word]:
-    def decode(value: int) -> Word:
-        return table.get(value, value)
-
-    return decode
 
 
 def open_flags(value: int) -> str:
@@ -152,6 +130,7 @@ def _futex(value: int) -> Word:
 
 
 PLAIN: Final[dict[str, Callable[[int], Word]]] = {
+    **decode_ipc.PLAIN,
     "int": _int,
     "long": _long,
     "hex": _hex,
@@ -167,7 +146,7 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
     "iov": _hex,
     "msg": _hex,
     "pollfds": _hex,
-    "fcntl_command": _choice(
+    "fcntl_command": choice(
         {
             0: "F_DUPFD",
             1: "F_GETFD",
@@ -182,9 +161,10 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             1030: "F_DUPFD_CLOEXEC",
             1031: "F_SETPIPE_SZ",
             1032: "F_GETPIPE_SZ",
+            1033: "F_ADD_SEALS",
         }
     ),
-    "ioctl_request": _choice(
+    "ioctl_request": choice(
         {
             0x5421: "FIONBIO",
             0x5451: "FIOCLEX",
@@ -195,31 +175,14 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             0x5422: "TIOCNOTTY",
         }
     ),
-    "socket_domain": _choice({1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK"}),
-    "shutdown_how": _choice({0: "SHUT_RD", 1: "SHUT_WR", 2: "SHUT_RDWR"}),
-    "close_range_flags": _flags(((2, "CLOSE_RANGE_UNSHARE"), (4, "CLOSE_RANGE_CLOEXEC"))),
-    "protection": _flags(((1, "PROT_READ"), (2, "PROT_WRITE"), (4, "PROT_EXEC"))),
-    "map_flags": _flags(((1, "MAP_SHARED"), (2, "MAP_PRIVATE"), (0x10, "MAP_FIXED"), (0x20, "MAP_ANONYMOUS"))),
-    "ipc_flags": _flags(((0o1000, "IPC_CREAT"), (0o2000, "IPC_EXCL"), (0o4000, "IPC_NOWAIT"))),
-    "ipc_command": _choice(
-        {
-            0: "IPC_RMID",
-            1: "IPC_SET",
-            2: "IPC_STAT",
-            11: "GETPID",
-            12: "GETVAL",
-            13: "GETALL",
-            14: "GETNCNT",
-            15: "GETZCNT",
-            16: "SETVAL",
-            17: "SETALL",
-        }
-    ),
-    "wait_options": _flags(((1, "WNOHANG"), (2, "WUNTRACED"), (4, "WEXITED"), (8, "WCONTINUED"))),
-    "mask_how": _choice({0: "SIG_BLOCK", 1: "SIG_UNBLOCK", 2: "SIG_SETMASK"}),
-    "itimer": _choice({0: "ITIMER_REAL", 1: "ITIMER_VIRTUAL", 2: "ITIMER_PROF"}),
-    "flock_operation": _flags(((4, "LOCK_NB"), (1, "LOCK_SH"), (2, "LOCK_EX"), (8, "LOCK_UN"))),
-    "message_flags": _flags(
+    "socket_domain": choice({1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK"}),
+    "shutdown_how": choice({0: "SHUT_RD", 1: "SHUT_WR", 2: "SHUT_RDWR"}),
+    "close_range_flags": flags(((2, "CLOSE_RANGE_UNSHARE"), (4, "CLOSE_RANGE_CLOEXEC"))),
+    "wait_options": flags(((1, "WNOHANG"), (2, "WUNTRACED"), (4, "WEXITED"), (8, "WCONTINUED"))),
+    "mask_how": choice({0: "SIG_BLOCK", 1: "SIG_UNBLOCK", 2: "SIG_SETMASK"}),
+    "itimer": choice({0: "ITIMER_REAL", 1: "ITIMER_VIRTUAL", 2: "ITIMER_PROF"}),
+    "flock_operation": flags(((4, "LOCK_NB"), (1, "LOCK_SH"), (2, "LOCK_EX"), (8, "LOCK_UN"))),
+    "message_flags": flags(
         (
             (1, "MSG_OOB"),
             (2, "MSG_PEEK"),
@@ -235,15 +198,14 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             (0x40000000, "MSG_CMSG_CLOEXEC"),
         )
     ),
-    "msync_flags": _flags(((1, "MS_ASYNC"), (2, "MS_INVALIDATE"), (4, "MS_SYNC"))),
     "inotify_mask": lambda value: "|".join(inotify_events(value)) or "0",
-    "eventfd_flags": _flags(((1, "EFD_SEMAPHORE"), (os.O_NONBLOCK, "EFD_NONBLOCK"), (os.O_CLOEXEC, "EFD_CLOEXEC"))),
-    "clock": _choice(dict(CLOCKS)),
-    "timer_flags": _flags(((1, "TIMER_ABSTIME"),)),
-    "rename_flags": _flags(((1, "RENAME_NOREPLACE"), (2, "RENAME_EXCHANGE"), (4, "RENAME_WHITEOUT"))),
-    "prctl_option": _choice({1: "PR_SET_PDEATHSIG", 36: "PR_SET_CHILD_SUBREAPER"}),
+    "eventfd_flags": flags(((1, "EFD_SEMAPHORE"), (os.O_NONBLOCK, "EFD_NONBLOCK"), (os.O_CLOEXEC, "EFD_CLOEXEC"))),
+    "clock": choice(dict(CLOCKS)),
+    "timer_flags": flags(((1, "TIMER_ABSTIME"),)),
+    "rename_flags": flags(((1, "RENAME_NOREPLACE"), (2, "RENAME_EXCHANGE"), (4, "RENAME_WHITEOUT"))),
+    "prctl_option": choice({1: "PR_SET_PDEATHSIG", 36: "PR_SET_CHILD_SUBREAPER"}),
     # linux/sched.h
-    "clone_flags": _flags(
+    "clone_flags": flags(
         (
             (0x00020000, "CLONE_NEWNS"),
             (0x02000000, "CLONE_NEWCGROUP"),
@@ -258,7 +220,7 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             (0x00040000, "CLONE_SYSVSEM"),
         )
     ),
-    "epoll_op": _choice({1: "EPOLL_CTL_ADD", 2: "EPOLL_CTL_DEL", 3: "EPOLL_CTL_MOD"}),
+    "epoll_op": choice({1: "EPOLL_CTL_ADD", 2: "EPOLL_CTL_DEL", 3: "EPOLL_CTL_MOD"}),
 }
 
 
@@ -316,14 +278,6 @@ def read_itimer(tid: int, address: int, fraction: float) -> tuple[float, float] 
         return None
     a, b, c, d = struct.unpack("=qqqq", raw)
     return a + b / fraction, c + d / fraction
-
-
-def _sembuf(tid: int, value: int) -> Word:
-    raw = memory.read(tid, value, 6) if value else None
-    if raw is None or len(raw) < 6:
-        return _hex(value)
-    number, op, _ = struct.unpack("=Hhh", raw)
-    return f"[{number}] {op:+d}"
 
 
 def _msgbuf(tid: int, value: int) -> Word:
@@ -394,7 +348,7 @@ FROM_MEMORY: Final[dict[str, Callable[[int, int], Word]]] = {
     "itimerval": _itimerval,
     "itimerspec": _itimerspec,
     "epoll_event": _epoll_event,
-    "sembuf": _sembuf,
+    "sembuf": lambda tid, value: decode_ipc.operations(tid, value, 1),
     "msgbuf": _msgbuf,
     "sigaction": _sigaction,
     "argv": _argv,
@@ -404,7 +358,7 @@ FROM_MEMORY: Final[dict[str, Callable[[int, int], Word]]] = {
 _ALL_PLAIN: Final = {
     name: tuple((argument, PLAIN.get(kind, _hex)) for argument, kind in signature.arguments)
     for name, signature in KNOWN.items()
-    if name != "fcntl"
+    if name not in decode_ipc.FURTHER
     and all(kind in PLAIN or (name == "sendto" and kind == "sockaddr") for _, kind in signature.arguments)
 }
 """Decoders of the calls whose arguments need no look into memory: the most frequent ones are among them."""
@@ -458,4 +412,6 @@ def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Wor
             args[argument] = _hex(value)
     if tid and name == "fcntl" and raw[1] in LOCK_COMMANDS:
         args.update(_lock(tid, raw[2]))
+    elif tid and name in decode_ipc.FURTHER:
+        args.update(decode_ipc.further(tid, name, raw))
     return args

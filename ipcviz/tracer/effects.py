@@ -42,7 +42,8 @@ from ipcviz.kernel import descriptors, maps, memory, procfs, ptrace, queues
 from ipcviz.kernel.names import AT_FDCWD, folder_of, key_of
 from ipcviz.kernel.surroundings import read_timers
 from ipcviz.tracer import calls
-from ipcviz.tracer.decode import Word, read_itimer, read_sigaction
+from ipcviz.tracer.decode import read_itimer, read_sigaction
+from ipcviz.tracer.flags import Word
 from ipcviz.tracer.messages import Message
 
 SIGALRM: Final = 14

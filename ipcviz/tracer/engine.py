@@ -141,7 +141,7 @@ class Engine:
         self._calls.strangers.check()
         for task in list(self._context.tasks.values()):
             if task.semaphore and self.sampler.left_futex(task):
-                self._semaphores.acquired(task)
+                self._semaphores.seen_running(task)
         self._adopt_orphans()
         self._reconsider()
 
@@ -209,7 +209,7 @@ class Engine:
         if task.entered is not None:
             self._calls.watch(task)
             traced = True
-        elif task.interrupted is not None:
+        elif task.interrupted is not None or task.semaphore:
             traced = True
         else:
             traced = self._stops_at_calls(task.process) and self._decodes(task.process)
@@ -256,7 +256,6 @@ class Engine:
             else:
                 self.resume(task)
             return
-        self._semaphores.acquired(task)
         self.resume(task, self._signals.take(task, signo))
 
     def _event_stop(self, task: Task, signo: int) -> None:
@@ -282,6 +281,8 @@ class Engine:
         message = ptrace.event_message(task.tid)
         if message is None:
             return
+        if event == ptrace.EVENT_EXIT:
+            self._semaphores.ends(task)
         self._calls.settle(task)
         if event in (ptrace.EVENT_FORK, ptrace.EVENT_VFORK, ptrace.EVENT_CLONE):
             self._born(task, message, event)

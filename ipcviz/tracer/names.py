@@ -8,7 +8,7 @@ import msgspec
 
 from ipcviz.events import AnyEffect, Filed, NameRemoved
 from ipcviz.kernel.names import AT_FDCWD, folder_of, key_of
-from ipcviz.tracer.decode import Word
+from ipcviz.tracer.flags import Word
 
 _REMOVES: Final = frozenset({"unlink", "unlinkat"})
 _RENAMES: Final = frozenset({"rename", "renameat", "renameat2"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from ipcviz.tracer.decode import Word
+from ipcviz.tracer.flags import Word
 
 NUMBERED: Final[dict[str, tuple[str, ...]]] = {
     "kill": ("pid",),

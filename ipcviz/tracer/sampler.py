@@ -29,8 +29,9 @@ from ipcviz.model.query import Holder, holders, table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.calls import DATA, KNOWN
 from ipcviz.tracer.context import Context
-from ipcviz.tracer.decode import Word, decode_arguments
+from ipcviz.tracer.decode import decode_arguments
 from ipcviz.tracer.family_looks import FamilyLooks
+from ipcviz.tracer.flags import Word
 from ipcviz.tracer.futex_looks import FutexLooks
 from ipcviz.tracer.lock_looks import LockLooks
 from ipcviz.tracer.mappings import Mappings
@@ -174,6 +175,13 @@ class Sampler:
             t, n = self._context.stamp()
             self._context.emit(Sample(t=t, n=n, levels=levels))
             self._moving.leveled(levels, t)
+
+    def sets_now(self, semid: int) -> None:
+        """Look at a System V semaphore set at once, if it is one that is looked at."""
+        found = tuple(self.semaphores.sets_changed((semid,))) if semid in self.semaphores.system_v else ()
+        if found:
+            t, n = self._context.stamp()
+            self._context.emit(Sample(t=t, n=n, semaphores=found))
 
     def locks_now(self, keys: Iterable[str]) -> None:
         """Look at the locks on some files at once."""
@@ -408,7 +416,9 @@ class Sampler:
         args.update(watched(tid, name, numbers))
         semaphore = self.semaphores.at(pid, numbers[0]) if name == "futex" and numbers else ""
         if name in ("semop", "semtimedop") and isinstance(args.get("id"), int):
-            self.semaphores.system_v.add(int(args["id"]))
+            self.semaphores.use_system_v(pid, int(args["id"]))
+            self.sets_now(int(args["id"]))
+            semaphore = self.semaphores.blocking(args)
         if known is not None and known.semaphore and known.semaphore != semaphore:
             t, n = self._context.stamp()
             self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))

@@ -8,6 +8,7 @@ import msgspec
 
 from ipcviz.events import SemaphoreInfo, SemaphoreLevel
 from ipcviz.kernel import maps, memory, procfs, semaphores
+from ipcviz.model.system_v import first_blocked, parse_operations
 from ipcviz.tracer.context import Context
 
 
@@ -22,6 +23,8 @@ class SemaphoreLooks:
         self._context = context
         self._levels: dict[str, SemaphoreLevel] = {}
         self._addresses: dict[str, tuple[SemaphoreInfo, dict[int, int]]] = {}
+        self._names: dict[str, str] = {}
+        self._made: set[str] = set()
         self.system_v: set[int] = set()
         """Ids of the System V sets that observed processes have used."""
 
@@ -30,9 +33,35 @@ class SemaphoreLooks:
 
         sem_open maps it under a temporary name and links it to its own afterwards, so a later name is the better one.
         """
+        info = self.named(info)
         known, places = self._addresses.get(info.key, (info, {}))
         places[pid] = address
         self._addresses[info.key] = (info if info.name else known, places)
+
+    def named(self, info: SemaphoreInfo) -> SemaphoreInfo:
+        """The same under the name that it was given, if that was seen: it may have been removed at once."""
+        name = self._names.get(info.object, "") if info.kind == "named" else ""
+        return msgspec.structs.replace(info, name=name) if name and name != info.name else info
+
+    def linked(self, key: str, name: str) -> SemaphoreInfo | None:
+        """sem_open has given the file of that key its name in /dev/shm; the semaphore, if it is known by now."""
+        self._names[key] = name
+        self._made.add(key)
+        info, places = self._addresses.get(f"sem:{key}:0", (None, {}))
+        if info is not None:
+            info = self.named(info)
+            self._addresses[info.key] = (info, places)
+        return info
+
+    def opened(self, pid: int, key: str) -> tuple[SemaphoreInfo, int, bool] | None:
+        """The named semaphore in a file that a process has mapped: its value, and whether it was just made."""
+        info, places = self._addresses.get(f"sem:{key}:0", (None, {}))
+        raw = memory.read(pid, places[pid], 16) if info is not None and pid in places else None
+        if info is None or raw is None or len(raw) < 16:
+            return None
+        made = key in self._made
+        self._made.discard(key)
+        return info, semaphores.decode(raw)[0], made
 
     def forget(self, key: str) -> None:
         """A semaphore was destroyed."""
@@ -60,6 +89,12 @@ class SemaphoreLooks:
         if semid not in self.system_v and procfs.same_namespace(pid, "ipc"):
             self.system_v.add(semid)
 
+    def forget_set(self, semid: int) -> None:
+        """A System V set was removed: its id may be given to another one."""
+        self.system_v.discard(semid)
+        for key in [key for key in self._levels if key.startswith(f"sysv:{semid}:")]:
+            del self._levels[key]
+
     def at(self, pid: int, address: int) -> str:
         """Key of the known semaphore whose futex that is: glibc's sem_t begins with it."""
         for key, (_, places) in self._addresses.items():
@@ -73,7 +108,7 @@ class SemaphoreLooks:
             return
         names = {f"{dev}:{ino}": name for (dev, ino), name in semaphores.named_semaphores().items()}
         for key, (info, places) in self._addresses.items():
-            name = names.get(info.object, info.name)
+            name = self._names.get(info.object) or names.get(info.object, info.name)
             if info.kind == "named" and name != info.name:
                 self._addresses[key] = (msgspec.structs.replace(info, name=name), places)
 
@@ -91,9 +126,22 @@ class SemaphoreLooks:
                     self._levels[key] = level
                     yield level
                 break
+        yield from self.sets_changed(sorted(self.system_v))
+
+    def sets_changed(self, ids: Iterable[int]) -> Iterable[SemaphoreLevel]:
+        """The semaphores of some System V sets that are not what they were at the last look."""
         sets = semaphores.sysv_sets() if self.system_v else {}
-        for semid in sorted(self.system_v):
+        for semid in ids:
             for level in semaphores.sysv_levels(semid, sets) or ():
                 if level != self._levels.get(level.info.key):
                     self._levels[level.info.key] = level
                     yield level
+
+    def blocking(self, args: dict[str, int | str]) -> str:
+        """Key of the System V semaphore that an operation can't be done on now; empty if each could be."""
+        semid = args.get("id")
+        if not isinstance(semid, int) or semid not in self.system_v:
+            return ""
+        values = semaphores.sysv_values(semid)
+        index = first_blocked(parse_operations(str(args.get("ops", ""))), values) if values is not None else None
+        return f"sysv:{semid}:{index}" if index is not None else ""

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from ipcviz.events import AnyEffect, Disposition, SemaphoreInfo, SemaphoreOp
-from ipcviz.kernel import maps, memory, ptrace, semaphores
+import errno
+from collections.abc import Iterable
+from typing import Final
+
+from ipcviz.events import AnyEffect, Closed, Disposition, Filed, SemaphoreInfo, SemaphoreOp
+from ipcviz.kernel import futexes, maps, memory, procfs, ptrace, semaphores
+from ipcviz.kernel.maps import SHM
 from ipcviz.tracer import breakpoints
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler
-from ipcviz.tracer.tasks import Task
+from ipcviz.tracer.tasks import Entered, SemaphoreWait, Task
+
+WAITS: Final = frozenset({"wait", "timedwait", "clockwait"})
+QUIET: Final = frozenset({"getvalue", "close"})
+"""Operations that no other process can notice."""
+
+_MAPPINGS: Final = frozenset({"mmap", "munmap", "mremap", "shmat", "shmdt", "unlink", "unlinkat", "link", "linkat"})
+"""Calls after which another semaphore may lie at an address, or the same one has another name."""
+_SYSTEM_V: Final = frozenset({"semget", "semop", "semtimedop", "semctl"})
+_FILE: Final = "sem."
+"""What the names of semaphores' files in /dev/shm begin with (glibc, sysdeps/pthread/sem_routines.c)."""
+_GIVEN_UP: Final = frozenset({errno.ETIMEDOUT, errno.EINTR})
+_ALREADY_RUNNING: Final = 3
+"""Samples in a row that find a thread running before one that was never seen asleep counts as having its semaphore."""
 
 
 class SemaphoreStops:
@@ -100,13 +118,19 @@ class SemaphoreStops:
                 breakpoints.insert(process, task.tid, self._context.arch, readable, line.start, line.offset)
         if process.breakpoints:
             self._context.say_coverage(
-                process, full=process.full, reason="it shares memory now: semaphore operations are seen again"
+                process,
+                full=process.full,
+                reason="it shares memory now: semaphore operations are seen again",
+                semaphores=True,
             )
 
     def _remove(self, task: Task, reason: str) -> None:
         breakpoints.remove_all(task.process, task.tid, self._context.arch)
         self._context.say_coverage(
-            task.process, full=task.process.full, reason=f"{reason}: semaphore values are sampled"
+            task.process,
+            full=task.process.full,
+            reason=f"{reason}: semaphore values are sampled",
+            semaphores=False,
         )
 
     def about(self, task: Task, address: int) -> tuple[str, SemaphoreInfo, int | None] | None:
@@ -127,6 +151,7 @@ class SemaphoreStops:
         if info is None:
             line = maps.read_line(pid, address)
             info = semaphores.locate((line,) if line is not None else (), address, pid)
+            info = self._sampler.semaphores.named(info)
             self._places[pid, address] = info
         raw = memory.read(pid, address, 16)
         return info, semaphores.decode(raw)[0] if raw is not None and len(raw) == 16 and op != "init" else None
@@ -152,15 +177,144 @@ class SemaphoreStops:
         )
         if op == "destroy":
             self._sampler.semaphores.forget(info.key)
-        if value == 0 and op in ("wait", "timedwait", "clockwait"):
-            task.semaphore = info.key
+        task.took = (info.key, address) if value and op in WAITS else ("", 0)
+        if value == 0 and op in WAITS:
+            self._begin(task, info.key)
 
-    def acquired(self, task: Task) -> None:
-        """A thread that waited for a semaphore does something else now: it has it."""
+    # Waits.
+
+    def _begin(self, task: Task, key: str) -> None:
+        task.semaphore = key
+        task.wait = SemaphoreWait(depth=self._depth(task))
+
+    def _depth(self, task: Task) -> int:
+        """Handlers of signals that a thread is inside."""
+        thread = self._context.state.threads.get(task.tid)
+        return len(thread.handlers) if thread is not None else 0
+
+    def enters_futex(self, task: Task, raw: tuple[int, ...]) -> None:
+        """A thread that waits for a semaphore, or has just found one above 0, is let into futex(2)."""
+        if not task.semaphore:
+            key, address = task.took
+            found = self._context.state.semaphores.get(key)
+            task.took = ("", 0)
+            if raw[0] != address or not futexes.is_wait(raw[1]) or found is None:
+                return
+            self._tell(task, "overtaken", found.info)
+            self._begin(task, key)
+        task.wait.slept = task.wait.sleeps = True
+        task.wait.error = 0
+
+    def leaves_futex(self, task: Task, error: int) -> None:
+        """It comes out of it, with an error number (0 if it was woken).
+
+        EINTR may still mean that the kernel makes the call again: that shows later.
+        """
+        task.wait.sleeps = False
+        task.wait.error = error
+        if error == errno.ETIMEDOUT:
+            self.over(task)
+
+    def over(self, task: Task) -> None:
+        """A thread that waited for a semaphore does something else now: it has it, or has given up.
+
+        What it does in a handler that has run meanwhile says nothing of that.
+        """
+        if not task.semaphore or self._depth(task) > task.wait.depth:
+            return
         key, task.semaphore = task.semaphore, ""
-        found = self._context.state.semaphores.get(key) if key else None
-        if found is not None:
-            t, n = self._context.stamp()
-            self._context.emit(
-                SemaphoreOp(t=t, n=n, pid=task.process.pid, tid=task.tid, op="acquired", semaphore=found.info)
+        found = self._context.state.semaphores.get(key)
+        if found is None:
+            return
+        failed = task.wait.error in _GIVEN_UP
+        name = errno.errorcode[task.wait.error] if failed else ""
+        self._tell(task, "gave-up" if failed else "acquired", found.info, error=name)
+
+    def seen_running(self, task: Task) -> None:
+        """A sample found a thread that waits for a semaphore outside of futex(2)."""
+        task.wait.running += 1
+        if (task.wait.slept or task.wait.running > _ALREADY_RUNNING) and not task.wait.sleeps and not task.wait.error:
+            self.over(task)
+
+    def ends(self, task: Task) -> None:
+        """A thread ends: if it was woken, it had its semaphore; one that is killed in its sleep never had it."""
+        if task.wait.slept and not task.wait.sleeps and not task.wait.error:
+            self.over(task)
+        task.semaphore = ""
+
+    def _tell(
+        self,
+        task: Task,
+        op: str,
+        info: SemaphoreInfo,
+        value: int | None = None,
+        initial: int | None = None,
+        error: str = "",
+    ) -> None:
+        t, n = self._context.stamp()
+        self._context.emit(
+            SemaphoreOp(
+                t=t,
+                n=n,
+                pid=task.process.pid,
+                tid=task.tid,
+                op=op,
+                semaphore=info,
+                value=value,
+                initial=initial,
+                error=error,
             )
+        )
+
+    # What system calls tell of semaphores.
+
+    def after_call(self, task: Task, entered: Entered, result: int, effects: Iterable[AnyEffect]) -> None:
+        """A call has succeeded: semaphores may lie elsewhere now, or have been opened, named, or removed."""
+        name, pid, looks = entered.name, task.process.pid, self._sampler.semaphores
+        if name in _MAPPINGS:
+            self.forget_places()
+        for effect in effects:
+            if isinstance(effect, Closed) and entered.object:
+                self._opened(task, entered.object)
+            elif isinstance(effect, Filed) and effect.action == "linked" and _is_named(effect):
+                looks.linked(effect.object, "/" + effect.name.removeprefix(_FILE))
+        if name == "mmap":
+            self._mapped(task, entered, result)
+        elif name in ("shmat", "shmdt"):
+            looks.look_for_named(pid)
+        elif name == "semctl" and entered.args.get("cmd") == "IPC_RMID":
+            looks.forget_set(entered.raw[0])
+        elif name in _SYSTEM_V:
+            semid = result if name == "semget" else entered.raw[0]
+            looks.use_system_v(pid, semid)
+            if name in ("semget", "semctl"):
+                self._sampler.sets_now(semid)
+
+    def _opened(self, task: Task, key: str) -> None:
+        """sem_open ends with closing the semaphore's file, which is mapped by then."""
+        thing = self._context.state.objects.get(key)
+        if thing is None or not thing.info.path.startswith(SHM + _FILE):
+            return
+        found = self._sampler.semaphores.opened(task.process.pid, key)
+        if found is not None:
+            info, value, made = found
+            self._tell(task, "open", info, value, value if made else None)
+
+    def _mapped(self, task: Task, entered: Entered, result: int) -> None:
+        prot, flags, offset = entered.raw[2], entered.raw[3], entered.raw[5]
+        process = task.process
+        if flags & 1:
+            self._sampler.semaphores.look_for_named(process.pid)
+            if prot & 2:
+                self.set_again(task)
+        fd = entered.args.get("fd")
+        if prot & 4 and isinstance(fd, int) and fd >= 0:
+            path = procfs.fd_link(process.pid, fd)
+            if path and breakpoints.holds_semaphores(path) and self.may_break(process.pid):
+                readable = f"/proc/{process.pid}/root{path}"
+                breakpoints.insert(process, task.tid, self._context.arch, readable, result, offset)
+
+
+def _is_named(effect: Filed) -> bool:
+    """Whether a name is one of those that glibc gives the files of named semaphores."""
+    return effect.folder + "/" == SHM and effect.name.startswith(_FILE)

@@ -27,7 +27,7 @@ from ipcviz.tracer import mend
 from ipcviz.tracer.call_stops import CallStops
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler
-from ipcviz.tracer.semaphore_stops import SemaphoreStops
+from ipcviz.tracer.semaphore_stops import QUIET, SemaphoreStops
 from ipcviz.tracer.senders import sender_of
 from ipcviz.tracer.signal_stops import SignalStops
 from ipcviz.tracer.tasks import Task
@@ -284,7 +284,7 @@ class Stepping:
         if address:
             self._calls.settle(task)
             found = self._semaphores.about(task, address)
-            if found is None or not is_visible_semaphore(found[1]):
+            if found is None or found[0] in QUIET or not is_visible_semaphore(found[1]):
                 return False
             op, semaphore, value = found
             self._park(task, self._poised(task, "semaphore", op=op, semaphore=semaphore, value=value), status)

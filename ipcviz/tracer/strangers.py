@@ -19,7 +19,7 @@ from ipcviz.kernel.names import AT_FDCWD, fifo_of, folder_of, whereabouts
 from ipcviz.kernel.openings import Openings
 from ipcviz.model.calls import OPENS
 from ipcviz.tracer.context import Context
-from ipcviz.tracer.decode import Word
+from ipcviz.tracer.flags import Word
 
 MAKES: Final = frozenset({"mknod", "mknodat"})
 MOST: Final = 32

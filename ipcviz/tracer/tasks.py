@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ipcviz.events import AnyEffect, Poised
 from ipcviz.model.directions import NOWHERE, Directions
 from ipcviz.tracer.budget import Budget
-from ipcviz.tracer.decode import Word
+from ipcviz.tracer.flags import Word
 
 
 @dataclass(slots=True)
@@ -46,6 +46,25 @@ class Entered:
 
 
 @dataclass(slots=True)
+class SemaphoreWait:
+    """How a thread's wait for a POSIX semaphore goes.
+
+    Attributes:
+        depth: Handlers of signals that it was inside when it began.
+        slept: It has been inside futex(2) for it.
+        sleeps: It is.
+        error: Error number with which that last returned, 0 if it did not fail.
+        running: Samples in a row that found it running.
+    """
+
+    depth: int = 0
+    slept: bool = False
+    sleeps: bool = False
+    error: int = 0
+    running: int = 0
+
+
+@dataclass(slots=True)
 class Task:
     """A traced thread.
 
@@ -59,6 +78,8 @@ class Task:
         sampled_call: What a sample last said that it waits in, for calls whose entry was not seen.
         step_over: Address of a breakpoint that it has to run over once without counting it.
         semaphore: Key of the semaphore that it waits for.
+        wait: How that goes.
+        took: Key and address of the semaphore that it has just taken, if it found it above 0.
         redirected: Signals on their way to it that another thread had taken, with their siginfo.
         frames: Of each handler that it is inside, outermost first, the address that its stack stays below; 0 for one
             that may run on a stack of its own.
@@ -88,6 +109,8 @@ class Task:
     sampled_call: tuple[object, ...] = ()
     step_over: int = 0
     semaphore: str = ""
+    wait: SemaphoreWait = field(default_factory=lambda: SemaphoreWait())
+    took: tuple[str, int] = ("", 0)
     redirected: dict[int, bytes] = field(default_factory=dict)
     frames: list[int] = field(default_factory=list)
     stops: bool = False

@@ -54,6 +54,13 @@ class Waits:
                 continue
             name, key = entered.name, entered.object
             args = {**entered.args, **watched(tid, name, entered.raw)}
+            semaphore = ""
+            if name in ("semop", "semtimedop"):
+                self._sampler.semaphores.use_system_v(task.process.pid, entered.raw[0])
+                self._sampler.sets_now(entered.raw[0])
+                semaphore = self._sampler.semaphores.blocking(args)
+            elif name == "futex":
+                semaphore = task.semaphore or self._sampler.semaphores.at(task.process.pid, entered.raw[0])
             if name in OPENS:
                 key = fifo_of(task.process.pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD))
             if key:
@@ -77,6 +84,7 @@ class Waits:
                     call=name,
                     began=entered.began,
                     args=args,
+                    semaphore=semaphore,
                     object=key,
                     state=look.state,
                     wchan=procfs.wchan(task.process.pid, tid) or "",

@@ -6,7 +6,7 @@ import struct
 from typing import Final
 
 from ipcviz.kernel import memory
-from ipcviz.tracer.decode import Word
+from ipcviz.tracer.flags import Word
 
 _WATCHED: Final = 64
 """Descriptors of one poll, select or epoll that are read at most."""

@@ -161,7 +161,7 @@ def test_system_v_values_are_semctl_s(puppet, semid):
     levels = semaphores.sysv_levels(semid)
     assert [level.value for level in levels] == [libc.semctl(semid, index, GETVAL) for index in range(3)] == [4, 0, 9]
     assert [level.info.key for level in levels] == [f"sysv:{semid}:{index}" for index in range(3)]
-    assert levels[2].info.name == "0x00000000[2]"
+    assert levels[2].info.name == f"sem {semid}[2]"
 
     puppet.do("libc = ctypes.CDLL(None)")
     puppet.do(f"libc.semop({semid}, struct.pack('=Hhh', 0, -1, 0), 1)")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 
 from ipcviz import events as ev
+from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.state import Semaphore, State
 from tests.integration.harness import Bench, Programs
+from tests.integration.test_truth_locks import sentences
 from tests.integration.watched import Watched
 
 
@@ -45,8 +47,36 @@ def test_values_and_waiters(bench: Bench, programs: Programs) -> None:
         assert facts["sysv2"] == 6
         key = {s.info.name: k for k, s in state.semaphores.items() if s.info.name}[f"{name}-0"]
         assert state.threads[facts["waiter0"]].semaphore == key
+        pid, third = facts["pid"], f"sysv:{facts['sysv']}:2"
+        holds = {s.info.key: tuple((h.pid, h.count) for h in s.holds) for s in state.semaphores.values()}
+        assert holds[third] == ((pid, 3),)
+        assert holds[f"sysv:{facts['sysv']}:0"] == holds[key] == ()
+        assert [found for k, found in holds.items() if found and k != third] == [((pid, 1),)] * 3
+        wait = wait_of(state, facts["waiter2"])
+        assert wait is not None
+        assert describe_wait(state, wait) == f"{wait.call} on sem {facts['sysv']}[1], 0, and it wants -1"
         run.release("semaphores")
         assert run.finish() == 0
+        assert third not in run.state.semaphores
+        ended = [(e.op, e.pid, e.error) for e in run.events if isinstance(e, ev.SemaphoreOp) and "-" in e.op]
+        assert ended == [("gave-up", pid, "ETIMEDOUT")]
+        got = [e.pid for e in run.events if isinstance(e, ev.SemaphoreOp) and e.op == "acquired"]
+        assert got == [facts["waiter0"]], "a thread that was killed in its sleep has got nothing"
+    log = "\n".join(sentences(run.events))
+    for words in (
+        f"made the semaphore {name} (value 5)",
+        f"opened the semaphore {name} (value 4)",
+        f"removed the semaphore's name {name}: ",
+        f"did not get {name}-0: ETIMEDOUT, its time was up",
+        f"read the value of {name}: 4",
+        f"closed the semaphore {name}",
+        "of 3 semaphores for no key (IPC_PRIVATE) (0600)",
+        f"set the semaphores of the set {facts['sysv']} to 2, 0, 9 (SETALL)",
+        f"did [2] -3 on the set {facts['sysv']}",
+        f"did [1] -1 on the set {facts['sysv']} after its wait",
+        f"removed the System V set {facts['sysv']} (IPC_RMID)",
+    ):
+        assert words in log, words
 
 
 def test_each_operation_is_told_once(bench: Bench, programs: Programs) -> None:

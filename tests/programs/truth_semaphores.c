@@ -42,6 +42,11 @@ int main(int argc, char **argv)
         }
     for (int i = 0; i < 3; i++)
         until_asleep(pids[i]);
+    struct timespec soon;
+    clock_gettime(CLOCK_REALTIME, &soon);
+    soon.tv_nsec += 1000000;
+    CHECK(sem_timedwait(empty, &soon) == -1 && (errno == ETIMEDOUT || errno == EINVAL));
+    CHECK(sem_open(name, 0) == named && sem_unlink(name) == 0);
     char facts[1000];
     int v[5];
     sem_getvalue(named, &v[0]), sem_getvalue(empty, &v[1]), sem_getvalue(&s->a, &v[2]), sem_getvalue(&s->b, &v[3]);
@@ -54,13 +59,13 @@ int main(int argc, char **argv)
              semctl(sysv, 2, GETVAL), pids[0], pids[1], pids[2]);
     barrier("semaphores", facts);
     sem_post(empty);
-    sem_post(&s->b);
+    kill(pids[1], SIGKILL);
     struct sembuf up = {.sem_num = 1, .sem_op = 1};
     semop(sysv, &up, 1);
     while (wait(NULL) > 0)
         ;
     semctl(sysv, 0, IPC_RMID);
-    sem_unlink(name);
+    sem_close(named);
     sem_unlink(other);
     return 0;
 }

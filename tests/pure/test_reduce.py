@@ -391,7 +391,7 @@ def test_semaphore_value_and_waiters_over_operations():
     assert [t.tid for t in query.waiters(state, "sem:1:2:0")] == [11]
     wait = query.wait_of(state, 11)
     assert wait is not None
-    assert query.describe_wait(state, wait) == "sem_wait on M1, 0"
+    assert query.describe_wait(state, wait) == "sem_wait on M1, 0, taken by sh[10]"
     state = reduce_all([op("post", 0, 10, 4.0), op("acquired", None, 11, 4.1)], state)
     assert state.semaphores["sem:1:2:0"].last_pid == 11
     assert not query.waiters(state, "sem:1:2:0")

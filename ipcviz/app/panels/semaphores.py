@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from ipcviz.app.panels.folders import HELP as FOLDERS
 from ipcviz.app.panels.folders import folder_rows
@@ -11,7 +11,7 @@ from ipcviz.app.panels.panel import Panel, Row, fit, row
 from ipcviz.app.view import View
 from ipcviz.model.query import waiters
 from ipcviz.model.state import Semaphore
-from ipcviz.narrate import who
+from ipcviz.narrate import holding_words, who
 
 
 class Semaphores(Panel):
@@ -22,8 +22,10 @@ class Semaphores(Panel):
         "A row for each semaphore: named POSIX (sem_open), unnamed in shared memory (sem_init), System V (semget). "
         "VALUE is read from memory, or by semctl; `?` if it could not be read. WAITERS are the threads that sleep on "
         "it; a number alone is the kernel's or libc's count of waiters that ipcviz did not see go to sleep. LAST is "
-        "the last operation seen, by whom: a POSIX semaphore does not record it itself. Semaphores in memory that no "
-        "other process shares, such as an interpreter's locks, come last, while their process lives. "
+        "the last operation seen, by whom: a POSIX semaphore does not record it itself. HELD BY: who took it and has "
+        "not given it back, from the operations seen, since a semaphore has no owner; `-` nobody, `?` others may, or "
+        "it can't be told; empty where it is given by others than took it: nobody holds it then. Semaphores in memory "
+        "that no other process shares, such as an interpreter's locks, come last, while their process lives. "
         + HELP
         + " "
         + FOLDERS
@@ -39,20 +41,36 @@ class Semaphores(Panel):
         further = [*lock_rows(view, width), *futex_rows(view, width), *folder_rows(view, width)]
         if not found and not private:
             return further or [row(("No semaphore that processes share so far.", "dim"))]
-        name, last = (16, 26) if width >= 70 else (9, 22)
-        where = 18 if width >= 90 else 0
-        rest = max(0, width - name - where - last - 23)
-        head = f"  {fit('NAME', name)} {fit('KIND', 8)} {'VALUE':>5}  "
-        head += (fit("WHERE", where) if where else "") + f"{fit('LAST', last)} WAITERS"
+        plan = _Plan.of(width)
+        head = f"  {fit('NAME', plan.name)} {fit('KIND  ', plan.kind)}{'VALUE':>6}  {fit('WHERE', plan.where)}"
+        head += f"{fit('LAST', plan.last)} {fit('HELD BY', plan.held)} WAITERS"
         rows = [row((fit(head, width), "head"))]
-        rows.extend(_row(view, semaphore, name, where, last, rest) for semaphore in found)
+        rows.extend(_row(view, semaphore, plan) for semaphore in found)
         rows.extend(further)
         if private:
             rows.append(row((fit("  IN MEMORY OF ONE PROCESS ALONE", width), "head")))
-            rows.extend(_row(view, semaphore, name, where, last, rest) for semaphore in private[:_PRIVATE_SHOWN])
+            rows.extend(_row(view, semaphore, plan) for semaphore in private[:_PRIVATE_SHOWN])
             if len(private) > _PRIVATE_SHOWN:
                 rows.append(row((f"  and {len(private) - _PRIVATE_SHOWN} more", "dim")))
         return rows
+
+
+class _Plan(NamedTuple):
+    """Widths of the columns; 0 for one that has no room."""
+
+    name: int
+    kind: int
+    where: int
+    last: int
+    held: int
+    waiters: int
+
+    @classmethod
+    def of(cls, width: int) -> _Plan:
+        """The columns of a panel that is so wide."""
+        name, kind, where, last = (9, 0, 0, 20) if width < 70 else (13, 0, 0, 23) if width < 100 else (16, 9, 18, 25)
+        rest = max(0, width - name - kind - where - last - 13)
+        return cls(name, kind, where, last, rest // 2, rest - rest // 2)
 
 
 _PRIVATE_SHOWN: Final = 50
@@ -71,7 +89,7 @@ def _owner_lives(view: View, semaphore: Semaphore) -> bool:
     return process is not None and process.fate == "alive"
 
 
-def _row(view: View, semaphore: Semaphore, name: int, where: int, last: int, rest: int) -> Row:
+def _row(view: View, semaphore: Semaphore, plan: _Plan) -> Row:
     lit = ("semaphore", semaphore.info.key) in view.lit
     # Freed memory of one process may hold anything by now.
     unknown = semaphore.value is None or (is_private(semaphore) and semaphore.value > _PLAUSIBLE)
@@ -83,15 +101,17 @@ def _row(view: View, semaphore: Semaphore, name: int, where: int, last: int, res
     return row(
         ("*" if lit else " ", "lit-chip" if lit else ""),
         " ",
-        (fit(semaphore.label, name), "lit" if lit else "object"),
+        (fit(semaphore.label, plan.name), "lit" if lit else "object"),
         " ",
-        (fit(semaphore.info.kind.replace("system v", "Sys V"), 8), "dim"),
+        (fit(semaphore.info.kind.replace("system v", "Sys V"), plan.kind), "dim"),
         (fit(value, 6, right=True), "blocked" if semaphore.value == 0 and waiting else "lit" if lit else "number"),
         "  ",
-        (fit(place, where) if where else "", "dim"),
-        (fit(touched, last), ""),
+        (fit(place, plan.where), "dim"),
+        (fit(touched, plan.last), ""),
         " ",
-        (fit(waiting or "-", rest), "" if waiting else "dim"),
+        (fit(holding_words(view.state, semaphore), plan.held), ""),
+        " ",
+        (fit(waiting or "-", plan.waiters), "blocked" if waiting else "dim"),
         target=("object", semaphore.info.object) if semaphore.info.object else None,
     )
 

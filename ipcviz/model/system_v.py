@@ -1,0 +1,58 @@
+"""Operations on System V semaphore sets (semop(2)), as the arguments of a call tell them. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from ipcviz.model.state import State
+
+_OPERATION: Final = re.compile(r"\[(\d+)\] ([+-]?\d+)([ |A-Z_]*)")
+
+
+class Operation(NamedTuple):
+    """One of a semop: the number of the semaphore in the set, what is added (0: wait until it is 0), and its flags."""
+
+    number: int
+    change: int
+    undo: bool = False
+    nowait: bool = False
+
+
+def parse_operations(text: str) -> tuple[Operation, ...]:
+    """Operations as `Call.args["ops"]` has them: `[0] -1 SEM_UNDO, [2] +1`."""
+    return tuple(
+        Operation(int(number), int(change), "SEM_UNDO" in flags, "IPC_NOWAIT" in flags)
+        for number, change, flags in _OPERATION.findall(text)
+    )
+
+
+def first_blocked(operations: Iterable[Operation], values: Sequence[int]) -> int | None:
+    """The number of the semaphore that keeps a semop from being done as a whole; None if none does.
+
+    Args:
+        operations: In their order: each finds what those before it have made.
+        values: Of the whole set.
+    """
+    now = list(values)
+    for number, change, *_ in operations:
+        if number >= len(now):
+            return None
+        if (change == 0 and now[number] != 0) or now[number] + change < 0:
+            return number
+        now[number] += change
+    return None
+
+
+def wanted_change(state: State, key: str, args: dict[str, int | str]) -> str:
+    """Why a semop sleeps on a semaphore of a System V set: `0, and it wants -1`, `2, and it waits for 0`."""
+    operations = parse_operations(str(args.get("ops", "")))
+    found = state.semaphores.get(key)
+    number = key.rpartition(":")[2]
+    mine = [operation for operation in operations if str(operation.number) == number]
+    if found is None or found.value is None or not mine:
+        return f"System V semaphores: {args.get('ops', '')}".rstrip(": ")
+    wish = "waits for 0" if all(operation.change == 0 for operation in mine) else f"wants {mine[-1].change:+d}"
+    others = f", in one with {len(operations) - 1} more" if len(operations) > 1 else ""
+    return f"{found.value}, and it {wish}{others}"

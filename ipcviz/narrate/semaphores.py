@@ -1,0 +1,185 @@
+"""Semaphores in words: POSIX operations, System V sets, and who holds what."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.events import Call, NameRemoved, SemaphoreOp
+from ipcviz.model import query
+from ipcviz.model.semaphores import OLDER, WAITS
+from ipcviz.model.state import Hold, Semaphore, State
+from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
+from ipcviz.narrate.words import who
+
+_FILES: Final = "/dev/shm/sem."
+"""Where glibc keeps named semaphores (sem_overview(7))."""
+_GAVE_UP: Final = {"ETIMEDOUT": "its time was up", "EINTR": "a signal's handler ran first"}
+_FAILED: Final = {
+    "EIDRM": "the set was removed",
+    "EAGAIN": "it would have had to wait",
+    "EINTR": "a signal came first",
+    "ERANGE": "its value would become too large",
+    "EFBIG": "the set has no such semaphore",
+    "EINVAL": "there is no such set",
+    "EEXIST": "that key has one already, and IPC_EXCL wants it to be new",
+    "ENOENT": "there is none for that key",
+    "EACCES": "its permissions forbid it",
+}
+
+
+def hold_words(state: State, hold: Hold) -> str:
+    """A holder: `ps[12]`, `ps[12] (2)`, `ps[12], has ended`."""
+    name = who(state, hold.pid, hold.tid or hold.pid)
+    return name + (f" ({hold.count})" if hold.count > 1 else "") + (", has ended" if hold.ended else "")
+
+
+def operated(event: SemaphoreOp, before: State, after: State) -> Sentence:
+    """What a thread does with a POSIX semaphore."""
+    key = event.semaphore.key
+    # A destroyed one is known before it alone.
+    found = after.semaphores.get(key) or before.semaphores.get(key)
+    label = found.label if found else event.semaphore.name or key
+    subject = who(after, event.pid, event.tid)
+    value = event.value
+    weight, group = STEP, f"sem {event.tid} {event.op} {key}"
+    if event.op == "init":
+        reach = "shared between processes" if event.shared else "for its own threads only"
+        text = f"{subject} initialised the semaphore {label} to {event.initial} ({reach})"
+    elif event.op == "post":
+        change = f": {value} to {value + 1}" if value is not None else ""
+        text = f"{subject} posted {label}{change}"
+    elif event.op == "trywait" and value == 0:
+        text = f"{subject} finds {label} at 0 and goes on without it{_taken(before, key)}"
+    elif event.op in WAITS and value == 0:
+        text, weight = f"{subject} finds {label} at 0 and must wait{_taken(before, key)}", TURN
+    elif event.op in WAITS:
+        text = f"{subject} took {label}" + (f": {value} to {value - 1}" if value is not None else "")
+    elif event.op == "acquired":
+        text, weight = f"{subject} got {label} after its wait", TURN
+    elif event.op == "gave-up":
+        why = _GAVE_UP.get(event.error, "")
+        text, weight = f"{subject} did not get {label}: {event.error}" + (f", {why}" if why else ""), TURN
+    elif event.op == "overtaken":
+        text, weight = f"{subject} was overtaken at {label}: another thread took it first, and it must wait", TURN
+    elif event.op == "getvalue":
+        text, weight = f"{subject} read the value of {label}" + (f": {value}" if value is not None else ""), DETAIL
+    elif event.op == "open":
+        verb = "made" if event.initial is not None else "opened"
+        text = f"{subject} {verb} the semaphore {label}" + (f" (value {value})" if value is not None else "")
+    elif event.op == "close":
+        text, weight = f"{subject} closed the semaphore {label}", DETAIL
+    elif event.op == "destroy":
+        text = f"{subject} destroyed the semaphore {label}"
+    else:
+        text = f"{subject} called sem_{event.op} on {label}"
+    if event.semaphore.kind == "unnamed" and not event.semaphore.object:
+        # In private memory: an interpreter's or a library's own lock, which no other process can see.
+        weight = NOISE
+    return Sentence(event.n, event.t, event.pid, text, weight, "semaphore", (key,), group)
+
+
+def _taken(state: State, key: str) -> str:
+    """`: ps[12] took it`, for one that somebody holds."""
+    found = state.semaphores.get(key)
+    holds = holders_of(found) if found is not None else ()
+    return f": {', '.join(hold_words(state, hold) for hold in holds)} took it" if holds else ""
+
+
+def holders_of(semaphore: Semaphore) -> tuple[Hold, ...]:
+    """Who holds it, if nobody else can."""
+    return semaphore.holds if not semaphore.signals and not semaphore.unsure else ()
+
+
+def holding_words(state: State, semaphore: Semaphore) -> str:
+    """Who holds a semaphore, for a table: `-` nobody, `?` what is not known, empty where it can't be held."""
+    if semaphore.signals:
+        return ""
+    names = [hold_words(state, hold) for hold in semaphore.holds]
+    if semaphore.unsure:
+        names = [*names, "?"] if semaphore.unsure == OLDER else ["?"]
+    return ", ".join(names) or "-"
+
+
+def inside_sem_open(event: Call, state: State, told: Told) -> Told:
+    """What is said of a call on a named semaphore's file: only its end matters, since sem_open makes all the others."""
+    words, _, subject, keys = told
+    thing = state.objects.get(keys[0]) if keys else None
+    if thing is None or event.error or not thing.info.path.startswith(_FILES):
+        return told
+    removed = next((e for e in event.effects if isinstance(e, NameRemoved)), None)
+    found = state.semaphores.get(f"sem:{thing.info.key}:0")
+    if removed is not None and found is not None and found.info.name == "/" + removed.path.removeprefix(_FILES):
+        users = [who(state, row.pid) for row in query.mappers(state).get(thing.info.key, ())]
+        kept = f": {', '.join(dict.fromkeys(users))} can go on using it" if users else ""
+        return f"removed the semaphore's name {found.info.name}{kept}", STEP, "name", (*keys, found.info.key)
+    return words, NOISE, subject, keys
+
+
+def set_got(event: Call, before: State, after: State) -> Told | None:
+    """semget(2)."""
+    key = event.args.get("key", 0)
+    name = f"the key {key}" if key not in (0, "0") else "no key (IPC_PRIVATE)"
+    flags = event.args.get("flags", 0)
+    if event.error:
+        return f"got {event.error} from semget for {name} ({flags}){_why(event.error)}", STEP, "semaphore", ()
+    count = event.args.get("count", 0)
+    of = f" of {count} semaphore{'s' if count != 1 else ''}" if count else ""
+    text = f"has the System V set {event.ret}{of} for {name} ({flags})"
+    return text, STEP, "name", (f"sysv:{event.ret}:0",)
+
+
+def _why(error: str) -> str:
+    return f": {_FAILED[error]}" if error in _FAILED else ""
+
+
+def _set_label(event: Call, *states: State) -> str:
+    """`0x5e5e`, or the id of one without a key."""
+    number = event.args.get("id", "?")
+    for state in states:
+        found = state.semaphores.get(f"sysv:{number}:0")
+        if found is not None and found.info.name.startswith("0x"):
+            return f"{found.info.name.partition('[')[0]} (id {number})"
+    return str(number)
+
+
+def changed(event: Call, before: State, after: State) -> Told | None:
+    """semop(2) and semtimedop(2)."""
+    number, label = event.args.get("id", "?"), _set_label(event, after, before)
+    operations = str(event.args.get("ops", ""))
+    keys = (f"sysv:{number}:0",)
+    if event.error:
+        why = _FAILED.get(event.error)
+        if event.error == "EAGAIN" and "IPC_NOWAIT" not in operations:
+            why = "its time was up"
+        text = f"got {event.error} from semop on the set {label}: {operations}" + (f" ({why})" if why else "")
+        return text, TURN if event.error == "EIDRM" else STEP, "semaphore", keys
+    undo = ", to be undone when it ends" if "SEM_UNDO" in operations else ""
+    slept = before.threads.get(event.tid)
+    waited = " after its wait" if slept is not None and slept.waiting is not None else ""
+    return f"did {operations} on the set {label}{waited}{undo}", TURN if waited else STEP, "semaphore", keys
+
+
+def controlled(event: Call, before: State, after: State) -> Told | None:
+    """semctl(2): what changes values, or removes the set."""
+    number, label, command = event.args.get("id", "?"), _set_label(event, before, after), event.args.get("cmd")
+    keys = (f"sysv:{number}:0",)
+    if command not in ("IPC_RMID", "IPC_SET", "SETVAL", "SETALL"):
+        return None
+    if event.error:
+        return f"got {event.error} from semctl of the set {label} ({command}){_why(event.error)}", STEP, "name", keys
+    if command == "IPC_RMID":
+        waiting = [t for t in before.threads.values() if t.semaphore.startswith(f"sysv:{number}:")]
+        names = ", ".join(who(after, t.pid, t.tid) for t in waiting)
+        text = f"removed the System V set {label} (IPC_RMID)" + (f": {names} will get EIDRM" if names else "")
+        return text, TURN, "name", keys
+    if command == "SETVAL":
+        value = event.args.get("value", "?")
+        return f"set [{event.args.get('index')}] of the set {label} to {value} (SETVAL)", STEP, "semaphore", keys
+    if command == "SETALL":
+        return (
+            f"set the semaphores of the set {label} to {event.args.get('values', '?')} (SETALL)",
+            STEP,
+            "semaphore",
+            keys,
+        )
+    return f"changed the owner or the permissions of the set {label} (IPC_SET)", STEP, "name", keys

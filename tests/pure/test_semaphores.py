@@ -1,0 +1,148 @@
+"""Who holds a semaphore, as far as operations tell; what keeps a System V operation from being done; the sentences."""
+
+from __future__ import annotations
+
+import pytest
+
+from ipcviz import events as ev
+from ipcviz.model import query
+from ipcviz.model.reduce import reduce
+from ipcviz.model.semaphores import OLDER, SAMPLED, UNSEEN
+from ipcviz.model.state import Hold, Semaphore, State
+from ipcviz.model.system_v import first_blocked, parse_operations
+from ipcviz.narrate import holding_words, narrate
+
+LOCK = ev.SemaphoreInfo(key="sem:1:2:0", kind="unnamed", object="1:2")
+
+
+def op(
+    t: float, name: str, pid: int, value: int | None = None, *, initial: int | None = None, error: str = ""
+) -> ev.Event:
+    return ev.SemaphoreOp(
+        t=t, n=int(t * 100), pid=pid, tid=pid, op=name, semaphore=LOCK, value=value, initial=initial, error=error
+    )
+
+
+def call(t: float, pid: int, name: str, **args: int | str) -> ev.Event:
+    return ev.Call(t=t, n=int(t * 100), pid=pid, tid=pid, name=name, args={"id": 7, **args}, ret=0)
+
+
+def level(t: float, index: int, value: int, last: int = 0) -> ev.Event:
+    info = ev.SemaphoreInfo(key=f"sysv:7:{index}", kind="system v", name=f"0x0000002a[{index}]")
+    return ev.Sample(t=t, n=int(t * 100), semaphores=(ev.SemaphoreLevel(info=info, value=value, last_pid=last),))
+
+
+def after(*events: ev.Event) -> State:
+    state = State()
+    for pid in (10, 11, 12):
+        state = reduce(state, ev.Forked(t=0.0, n=0, pid=pid, parent=1, how="launched", name="p"))
+    for event in events:
+        state = reduce(state, event)
+    return state
+
+
+def lock(*events: ev.Event) -> Semaphore:
+    return after(op(0.1, "init", 10, initial=1), *events).semaphores[LOCK.key]
+
+
+def test_who_took_it_holds_it_until_it_posts() -> None:
+    taken = op(0.2, "wait", 10, 1)
+    assert lock(taken).holds == (Hold(10, 10),)
+    assert lock(taken, op(0.3, "post", 10, 0)).holds == ()
+    waits = op(0.3, "wait", 11, 0)
+    state = after(op(0.1, "init", 10, initial=1), taken, waits)
+    assert state.semaphores[LOCK.key].holds == (Hold(10, 10),), "who waits has nothing yet"
+    assert state.threads[11].semaphore == LOCK.key
+    assert lock(taken, waits, op(0.4, "post", 10, 0), op(0.5, "acquired", 11)).holds == (Hold(11, 11),)
+    assert lock(taken, op(0.3, "trywait", 11, 0)).holds == (Hold(10, 10),)
+
+
+def test_a_wait_that_was_given_up_takes_nothing() -> None:
+    events = (op(0.1, "init", 10, initial=0), op(0.2, "timedwait", 11, 0), op(0.3, "gave-up", 11, error="ETIMEDOUT"))
+    state = after(*events)
+    assert state.semaphores[LOCK.key].holds == ()
+    assert state.threads[11].semaphore == ""
+    told = narrate(events[-1], after(*events[:-1]), state)
+    assert told is not None
+    assert told.text == "p[11] did not get M1: ETIMEDOUT, its time was up"
+
+
+def test_who_was_overtaken_waits_and_holds_nothing() -> None:
+    state = after(
+        op(0.1, "init", 10, initial=1), op(0.2, "wait", 10, 1), op(0.2, "wait", 11, 1), op(0.3, "overtaken", 11)
+    )
+    assert state.semaphores[LOCK.key].holds == (Hold(10, 10),)
+    assert state.threads[11].semaphore == LOCK.key
+
+
+def test_what_is_posted_by_others_is_held_by_nobody() -> None:
+    """A producer posts what a consumer takes: that says that there is something, and is no lock."""
+    state = after(op(0.1, "init", 10, initial=0), op(0.2, "post", 10, 0), op(0.3, "wait", 11, 1))
+    found = state.semaphores[LOCK.key]
+    assert found.signals
+    assert holding_words(state, found) == ""
+
+
+def test_a_holder_that_has_ended_is_told() -> None:
+    state = after(
+        op(0.1, "init", 10, initial=1),
+        op(0.2, "wait", 11, 1),
+        ev.Exited(t=0.3, n=30, pid=11, signo=9),
+        op(0.4, "wait", 12, 0),
+        ev.Waiting(t=0.5, n=50, pid=12, tid=12, call="futex"),
+    )
+    assert holding_words(state, state.semaphores[LOCK.key]) == "p[11], has ended"
+    wait = query.wait_of(state, 12)
+    assert wait is not None
+    assert (wait.reason, wait.enders) == ("0, taken by p[11], which has ended", ())
+
+
+def test_what_is_not_known_of_holders_is_marked() -> None:
+    older = after(op(0.2, "wait", 10, 1))
+    assert older.semaphores[LOCK.key].unsure == OLDER
+    assert holding_words(older, older.semaphores[LOCK.key]) == "p[10], ?"
+    taken = op(0.2, "wait", 10, 1)
+    sampled = lock(taken, ev.Coverage(t=0.3, n=30, pid=10, full=True, semaphores=False))
+    assert (sampled.holds, sampled.unsure) == ((), SAMPLED)
+    seen = ev.SemaphoreLevel(info=LOCK, value=0, waiters=0)
+    assert lock(taken, ev.Sample(t=0.25, n=25, semaphores=(seen,))).unsure == ""
+    elsewhere = ev.SemaphoreLevel(info=LOCK, value=1, waiters=0)
+    assert lock(taken, ev.Sample(t=0.9, n=90, semaphores=(elsewhere,))).unsure == UNSEEN
+    assert lock(taken, ev.Sample(t=0.21, n=21, semaphores=(elsewhere,))).unsure == "", "it has only just been taken"
+
+
+def test_system_v_holders_and_what_is_undone() -> None:
+    used = (level(0.1, 0, 5), level(0.1, 1, 1), call(0.2, 10, "semop", ops="[0] -3, [1] -1 SEM_UNDO"))
+    state = after(*used)
+    assert [state.semaphores[f"sysv:7:{i}"].holds for i in (0, 1)] == [(Hold(10, 0, 3),), (Hold(10, 0, 1, 1),)]
+    back = after(*used, call(0.3, 10, "semop", ops="[0] +1"))
+    assert back.semaphores["sysv:7:0"].holds == (Hold(10, 0, 2),)
+    ended = after(*used, ev.Exited(t=0.3, n=30, pid=10, signo=9))
+    assert [ended.semaphores[f"sysv:7:{i}"].holds for i in (0, 1)] == [(Hold(10, 0, 3, ended=True),), ()]
+    anew = after(*used, call(0.3, 11, "semctl", cmd="SETVAL", index=0, value=9))
+    assert [anew.semaphores[f"sysv:7:{i}"].holds != () for i in (0, 1)] == [False, True]
+    assert not after(*used, call(0.3, 11, "semctl", cmd="IPC_RMID")).semaphores
+    assert after(level(0.1, 0, 0, last=99)).semaphores["sysv:7:0"].unsure == OLDER
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "blocked"),
+    [
+        ("[0] -1", (1,), None),
+        ("[0] -1", (0,), 0),
+        ("[1] 0 IPC_NOWAIT", (0, 2), 1),
+        ("[0] +2, [0] -3 SEM_UNDO", (1,), None),
+        ("[0] -1, [1] -2", (1, 1), 1),
+        ("[5] -1", (1,), None),
+    ],
+)
+def test_which_semaphore_keeps_a_semop_waiting(text: str, values: tuple[int, ...], blocked: int | None) -> None:
+    assert first_blocked(parse_operations(text), values) == blocked
+
+
+def test_a_destroyed_semaphore_keeps_its_name_in_the_sentence() -> None:
+    before = after(op(0.1, "init", 10, initial=1))
+    event = op(0.2, "destroy", 10, 1)
+    told = narrate(event, before, reduce(before, event))
+    assert told is not None
+    assert told.text == "p[10] destroyed the semaphore M1"
