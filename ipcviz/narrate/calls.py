@@ -34,6 +34,7 @@ from ipcviz.model import query
 from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.calls import MOVES, READS, WRITES
 from ipcviz.model.noise import is_noise
+from ipcviz.model.notifiers import KINDS as NOTIFIERS
 from ipcviz.model.queues import RECEIVES, SENDS
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.families import SPECIAL as FAMILY_CALLS
@@ -70,6 +71,10 @@ _SEEN_BY_OTHERS: Final = frozenset(
 )
 
 
+_TOLD_WHOLE: Final = SENDS | RECEIVES
+"""Calls on message queues: their sentences show what the message says."""
+
+
 def narrate_call(event: Call, before: State, after: State) -> Sentence | None:
     """A returned call as a sentence; None for calls that matter to nobody else and failed or changed nothing."""
     told = _told(event, before, after)
@@ -83,7 +88,16 @@ def narrate_call(event: Call, before: State, after: State) -> Sentence | None:
         group = f"{event.tid} {event.name} {event.object} {'' if moved else event.error or 'end'}"
         group += sources_group(event, after) if moved else ""
         amount = moved
+        if event.name in _TOLD_WHOLE or _notifies(event, after):
+            # What was sent differs from one to the next, and the sentence says it.
+            group = f"{event.tid} {words}"
+            amount = 0 if _notifies(event, after) else moved
     return Sentence(event.n, event.t, event.pid, f"{subject_words} {words}", weight, subject, keys, group, amount)
+
+
+def _notifies(event: Call, after: State) -> bool:
+    thing = after.objects.get(event.object)
+    return thing is not None and thing.info.kind in NOTIFIERS
 
 
 def _told(event: Call, before: State, after: State) -> Told | None:

@@ -7,6 +7,7 @@ import struct
 
 import pytest
 
+from ipcviz.app.history import Log
 from ipcviz.events import (
     Call,
     EpollEntry,
@@ -155,6 +156,17 @@ def told(state: State, name: str, fd: int, data: bytes, **rest: object) -> str:
     sentence = narrate(event, state, reduce(state, event))
     assert sentence is not None
     return sentence.text
+
+
+def test_only_the_same_number_twice_is_one_row_of_the_log() -> None:
+    state, log = system(*HELD), Log()
+    for number in (1, 2, 2, 3):
+        data = number.to_bytes(8, "little")
+        event = Call(t=5.0, pid=10, tid=10, name="write", args={"fd": 10}, ret=8, object="anon:1", data=data)
+        sentence = narrate(event, state, reduce(state, event))
+        assert sentence is not None
+        log.add(sentence)
+    assert [(entry.sentence.text.split()[2], entry.times) for entry in log.entries] == [("1", 1), ("2", 2), ("3", 1)]
 
 
 def test_bytes_that_they_give_are_told_as_what_they_mean() -> None:
