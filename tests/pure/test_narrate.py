@@ -191,3 +191,13 @@ def test_sets_of_signals():
     assert signal_names(1 << 1 | 1 << 16) == "SIGINT, SIGCHLD"
     assert signal_names((1 << 64) - 1) == "all signals"
     assert signal_names(((1 << 31) - 1) & ~(1 << 1)) == "all signals but SIGINT"
+
+
+def test_each_message_of_a_queue_is_told_with_what_it_says():
+    groups = []
+    for data in (b"one", b"two", b"two"):
+        args = {"id": 3, "msg": "type 1", "count": 3}
+        [sentence] = tell([Call(t=1.0, pid=1, tid=1, name="msgsnd", args=args, data=data)])
+        assert f'"{data.decode()}"' in sentence.text
+        groups.append(sentence.group)
+    assert groups[0] != groups[1] == groups[2]
