@@ -32,7 +32,7 @@ from ipcviz.events import (
 )
 from ipcviz.model import query
 from ipcviz.model.addresses import KINDS as SOCKETS
-from ipcviz.model.calls import MOVES, READS, WRITES
+from ipcviz.model.calls import MOVES, OPENS, READS, WRITES
 from ipcviz.model.noise import is_noise
 from ipcviz.model.notifiers import KINDS as NOTIFIERS
 from ipcviz.model.queues import RECEIVES, SENDS
@@ -44,7 +44,7 @@ from ipcviz.narrate.folders import filed, opening
 from ipcviz.narrate.locks import locking, lost_by_close, owner_died
 from ipcviz.narrate.memory import mapped, reprotected, resized, segment_control, segment_found, synced, unmapped
 from ipcviz.narrate.notifiers import SPECIAL, moved
-from ipcviz.narrate.pipes import broken, end_of_file, is_pipe, left_words, pipe_closed, pipe_resized
+from ipcviz.narrate.pipes import broken, end_of_file, is_pipe, left_words, no_reader, pipe_closed, pipe_resized
 from ipcviz.narrate.provenance import parted_words, proved_words, read_words, sources_group
 from ipcviz.narrate.queues import control_queue, get_queue, message, notify
 from ipcviz.narrate.semaphores import changed, controlled, inside_sem_open, set_got
@@ -107,6 +107,8 @@ def _told(event: Call, before: State, after: State) -> Told | None:
         return moved(event, before, after) or _data(event, after)
     if event.name in MOVES:
         return _moved(event, before, after)
+    if event.error == "ENXIO" and event.object and event.name in OPENS:
+        return no_reader(event, after)
     if event.error and event.args.get("cmd") == "F_SETPIPE_SZ":
         return pipe_resized(event, after)
     if event.name == "flock" or "lock" in event.args:

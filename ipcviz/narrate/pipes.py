@@ -62,7 +62,7 @@ def pipe_closed(before: State, after: State, key: str) -> str:
 
 def unread_words(state: State, key: str) -> str:
     """What waits in a pipe that is not going to be read: `3,996 bytes that cat[12] wrote were not read`."""
-    channel, thing = state.channels.get(key), state.objects.get(key)
+    channel = state.channels.get(key)
     if channel is not None and channel.known:
         ranges = waiting_ranges(state, key)
         total = sum(max(part.length, 0) for part in ranges)
@@ -74,14 +74,13 @@ def unread_words(state: State, key: str) -> str:
         probably = "" if all(part.sure for part in ranges) else "probably "
         least = "at least " if open_end else ""
         return f"{least}{count_bytes(total)} that {probably}{shown} wrote {'was' if total == 1 else 'were'} not read"
-    level = thing.level if thing is not None else None
-    if level is not None and level.queued > 0:
-        return f"{count_bytes(level.queued)} waited in it at the last look"
     return ""
 
 
 def end_of_file(event: Call, thing: Object, state: State) -> str:
     """Why a read found the end of a pipe, and who was the last to have a write end."""
+    if not thing.writer_left and not thing.last_writer and thing.info.kind == "fifo":
+        return "it is empty and nobody has it open for writing"
     last = _last(thing.writer_left, event.pid, state, "write")
     return f"it is empty and no writer is left{last}"
 
@@ -128,6 +127,14 @@ def still_open(wait: query.Wait, state: State) -> str:
     shown = " and ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
     used, have = "wrote" if reads else "read", "has" if len(names) == 1 else "have"
     return f", and {who(state, last)}, who {used} last, has closed it; {shown} still {have} the {end} end open"
+
+
+def no_reader(event: Call, state: State) -> Told:
+    """An open of a FIFO for writing that does not wait, and found no reader (fifo(7))."""
+    label = state.objects[event.object].label if event.object in state.objects else str(event.args.get("path", "?"))
+    why = "ENXIO, no reader has it open, and with O_NONBLOCK it does not wait for one"
+    text = f"could not open the FIFO {label} for writing: {why}"
+    return text, STEP, "name", (event.object,) if event.object else ()
 
 
 def pipe_resized(event: Call, state: State) -> Told:

@@ -36,6 +36,7 @@ from ipcviz.tracer.decode import decode_arguments, taken
 from ipcviz.tracer.effects import Effects, Returned
 from ipcviz.tracer.family_looks import AFTER as RARE
 from ipcviz.tracer.family_looks import waited
+from ipcviz.tracer.fifos import MAKES, Fifos
 from ipcviz.tracer.flags import Word
 from ipcviz.tracer.messages import WITH_HEADERS, Message, facts_of, read_messages
 from ipcviz.tracer.moving import Move
@@ -45,7 +46,6 @@ from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS,
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.senders import taken as taken_signals
-from ipcviz.tracer.strangers import MAKES, Strangers
 from ipcviz.tracer.tasks import Entered, Task
 from ipcviz.tracer.waits import Waits
 
@@ -78,7 +78,7 @@ class CallStops:
         self._restart = call_numbers(context.arch.table)["restart_syscall"]
         self._sleeps = (call_numbers(context.arch.table)["futex"], self._restart)
         self.waits = Waits(context, sampler)
-        self.strangers = Strangers(context)
+        self.fifos = Fifos(context, lambda tid, status: self.take_stop(tid, status))
         self._moving = context.moving
         self.take_stop: Callable[[int, int], None] = lambda tid, status: None
         """Takes a stop of another thread (its id, the status of waitpid) while one is at the entry of a call."""
@@ -95,7 +95,7 @@ class CallStops:
     def forget(self, tid: int) -> None:
         """A thread is gone, or runs another program: it is inside no call."""
         self.waits.forget(tid)
-        self.strangers.ended(tid)
+        self.fifos.ended(tid)
         cut = self._moving.cut(tid)
         if cut:
             self._sampler.levels_now(cut)
@@ -187,7 +187,7 @@ class CallStops:
         if plan.path:
             self._mark(task, str(args["path"]))
         if name in MAKES and not self._context.attached:
-            self.strangers.about_to_make(process.pid, task.tid, args)
+            self.fifos.about_to_make(process.pid, task.tid, args)
         data = self._outgoing(task.tid, name, info.args) if plan.sends else b""
         key = self._object(process.pid, plan, args, info.args)
         task.entered = Entered(
@@ -363,10 +363,10 @@ class CallStops:
         data = self._moved(task.tid, entered, result) if not code else b""
         if not entered.plain:
             effects = self._effects_of(task, entered, result, code)
-            effects = self.strangers.returned(process.pid, task.tid, entered.name, entered.args, effects)
+            effects = self.fifos.returned(task, entered, code, effects)
         else:
-            if entered.ends is not NOWHERE and self.strangers:
-                self.strangers.check(key for key in entered.ends if key)
+            if entered.ends is not NOWHERE and self.fifos:
+                self.fifos.check(key for key in entered.ends if key)
             if entered.name == "recvfrom" and not code:
                 entered.args.update(facts_of(task.tid, entered.name, entered.raw))
         t = self._context.emitter.now()

@@ -138,7 +138,7 @@ class Engine:
     def sample(self) -> None:
         """Look at what can only be sampled, and at what was sampled so far."""
         self.sampler.sample()
-        self._calls.strangers.check()
+        self._calls.fifos.check()
         for task in list(self._context.tasks.values()):
             if task.semaphore and self.sampler.left_futex(task):
                 self._semaphores.seen_running(task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipcviz.events import Call, Closed, CloseOnExec, Duplicated, Exited
+from ipcviz.events import Call, Closed, CloseOnExec, Duplicated, Exited, ObjectInfo
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
@@ -126,3 +126,16 @@ def test_ends_that_go_with_others():
     m.add(Call, pid=10, tid=10, name="fcntl", effects=(CloseOnExec(fd=5, cloexec=True),))
     m.execute(10, "wc")
     assert last(m) == "sh[10] executes wc: 1 close-on-exec descriptor is closed; no writer of P2 is left"
+
+
+def test_a_fifo_without_a_reader_and_one_without_a_writer():
+    fifo = systems.plain(9, "/tmp/f")
+    fifo = ObjectInfo(key=fifo.key, kind="fifo", path=fifo.path)
+    m = systems.Maker()
+    m.launch(10, "sh")
+    args = {"path": "/tmp/f", "flags": "O_WRONLY|O_NONBLOCK"}
+    m.add(Call, pid=10, tid=10, name="openat", args=args, object=fifo.key, ret=-1, error="ENXIO")
+    assert last(m).startswith("sh[10] could not open the FIFO /tmp/f for writing: ENXIO, no reader has it open")
+    m.open(10, 3, fifo, "r")
+    m.move(10, "read", 3, fifo, 0)
+    assert last(m).endswith("from f (fd 3): it is empty and nobody has it open for writing")

@@ -7,21 +7,27 @@ look just before the return of a call on it is said comes in time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import errno
+import os
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from ipcviz.events import AnyEffect, NameCreated, Opened, OpenedOutside
-from ipcviz.kernel import procfs
+from ipcviz.kernel import procfs, ptrace
 from ipcviz.kernel.names import AT_FDCWD, fifo_of, folder_of, whereabouts
 from ipcviz.kernel.openings import Openings
 from ipcviz.model.calls import OPENS
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.flags import Word
+from ipcviz.tracer.tasks import Entered, Task
 
 MAKES: Final = frozenset({"mknod", "mknodat"})
+PARTNERS_SECONDS: Final = 0.005
+"""How long the returns of opens that have succeeded are waited for: others, that stand at a stop, don't come."""
 MOST: Final = 32
 """How many FIFOs are looked at: each takes one of the user's 128 groups (fanotify(7))."""
 
@@ -33,15 +39,17 @@ class _Fifo:
     """Opens that the kernel has told of, and that no traced call has returned for so far."""
 
 
-class Strangers:
-    """Finds out when somebody who is not watched opens a FIFO.
+class Fifos:
+    """Finds out when somebody who is not watched opens a FIFO, and which watched threads' opens belong together.
 
     Args:
         context: The session's.
+        take_stop: Takes a stop of a thread (its id, the status of waitpid).
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, take_stop: Callable[[int, int], None]) -> None:
         self._context = context
+        self._take_stop = take_stop
         self._being_made: dict[int, Openings] = {}
         self._fifos: dict[str, _Fifo] = {}
 
@@ -58,24 +66,44 @@ class Strangers:
                 pass
 
     def returned(
-        self, pid: int, tid: int, name: str, args: dict[str, Word], effects: tuple[AnyEffect, ...]
+        self, task: Task, entered: Entered, code: int, effects: tuple[AnyEffect, ...]
     ) -> tuple[AnyEffect, ...]:
-        """A call is about to be said to have returned that made a FIFO, or opened something: its effects completed."""
-        if name in MAKES:
-            made = next((e for e in effects if isinstance(e, NameCreated)), None)
-            openings = self._being_made.pop(tid, None)
-            if openings is None:
-                return effects
-            if made is None or not openings.narrow(
-                whereabouts(pid, made.path, args.get("dirfd", AT_FDCWD)), made.object
-            ):
-                openings.close()
-                return effects
-            self._forget(made.object)
-            self._fifos[made.object] = _Fifo(openings)
-        elif self._fifos:
-            return tuple(self._opened(e) if isinstance(e, Opened) and e.object.kind == "fifo" else e for e in effects)
+        """A call is about to be said to have returned, failed with `code` if not 0: its effects completed."""
+        pid, tid, name = task.process.pid, task.tid, entered.name
+        if name in MAKES and tid in self._being_made:
+            self._made(pid, tid, entered.args, effects)
+        elif name in OPENS and code == errno.ENXIO:
+            entered.object = fifo_of(pid, str(entered.args["path"]), entered.args.get("dirfd", AT_FDCWD))
+        elif name in OPENS and any(isinstance(e, Opened) and e.object.kind == "fifo" for e in effects):
+            opened = self._opened(next(e for e in effects if isinstance(e, Opened)))
+            self._take_partners(opened.object.key)
+            return (opened,)
         return effects
+
+    def _made(self, pid: int, tid: int, args: dict[str, Word], effects: tuple[AnyEffect, ...]) -> None:
+        openings = self._being_made.pop(tid)
+        made = next((e for e in effects if isinstance(e, NameCreated)), None)
+        if made is None or not openings.narrow(whereabouts(pid, made.path, args.get("dirfd", AT_FDCWD)), made.object):
+            openings.close()
+            return
+        self._forget(made.object)
+        self._fifos[made.object] = _Fifo(openings)
+
+    def _take_partners(self, key: str) -> None:
+        """Take the returns of others' opens of the same FIFO: one that has succeeded means that they have, too.
+
+        Both ends are open at the same moment. If one were said to be open, used and closed before the other is, it
+        would look as if nobody had it open in between.
+        """
+        deadline = time.monotonic() + PARTNERS_SECONDS
+        for other in opening(self._context, key):
+            entered = other.entered
+            while other.entered is entered and other.tid in self._context.tasks and time.monotonic() < deadline:
+                came = ptrace.wait(other.tid)
+                if came is not None and came[0] == other.tid:
+                    self._take_stop(*came)
+                else:
+                    os.sched_yield()
 
     def _opened(self, effect: Opened) -> Opened:
         key = effect.object.key
@@ -93,7 +121,7 @@ class Strangers:
             if fifo is None:
                 continue
             stranger = self._look(key, fifo)
-            if stranger or fifo.untold > (self._being_opened(key) if fifo.untold else 0):
+            if stranger or fifo.untold > (len(opening(self._context, key)) if fifo.untold else 0):
                 self._forget(key)
                 found = procfs.read_stat(stranger) if stranger else None
                 t, n = self._context.stamp()
@@ -123,15 +151,6 @@ class Strangers:
             fifo.untold += 1
         return 0
 
-    def _being_opened(self, key: str) -> int:
-        """How many watched threads are inside a call that opens it."""
-        count = 0
-        for task in self._context.tasks.values():
-            entered = task.entered
-            if entered is not None and entered.name in OPENS and _means(task.process.pid, entered.args, key):
-                count += 1
-        return count
-
     def _has_room(self) -> bool:
         if len(self._fifos) + len(self._being_made) < MOST:
             return True
@@ -149,6 +168,12 @@ class Strangers:
         fifo = self._fifos.pop(key, None)
         if fifo is not None:
             fifo.openings.close()
+
+
+def opening(context: Context, key: str) -> list[Task]:
+    """The watched threads that are inside a call that opens a FIFO."""
+    inside = [task for task in context.tasks.values() if task.entered is not None and task.entered.name in OPENS]
+    return [task for task in inside if task.entered is not None and _means(task.process.pid, task.entered.args, key)]
 
 
 def _means(pid: int, args: dict[str, Word], key: str) -> bool:
