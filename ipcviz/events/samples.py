@@ -288,8 +288,11 @@ class Fault(Struct, frozen=True):
         mapping: The mapping that it lies in, of whatever kind; None if nothing is mapped there.
         size: Bytes of the mapped object; -1 if unknown or none.
         execution: The thread was about to execute what lies there.
+        stack: The thread's stack ends there, and its stack pointer has gone beyond: how large the stack is, in bytes;
+            0 if that is not what happened.
     """
 
     mapping: MapEntry | None = None
     size: int = -1
     execution: bool = False
+    stack: int = 0

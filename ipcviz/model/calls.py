@@ -44,7 +44,8 @@ from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.families import take_group
 from ipcviz.model.folders import forget_reused, take_filed, take_listing, take_opening
 from ipcviz.model.locks import take_locks
-from ipcviz.model.memory import forget_range, protected, without
+from ipcviz.model.memory import forget_range, joined, protected, without
+from ipcviz.model.offsets import take_offset
 from ipcviz.model.queues import RECEIVES, forget_queue, message_bytes, take_use
 from ipcviz.model.signals import take_sent, take_taken
 from ipcviz.model.state import POSIX, ArmedTimer, Descriptor, Handling, OpenFile, Process
@@ -111,6 +112,7 @@ def take_call(draft: Draft, event: Call) -> None:
     if event.name == "shutdown":
         sockets.take_shutdown(draft, event)
     semaphores.take_call(draft, event)
+    take_offset(draft, event)
     if event.name == "io_uring_setup" and not event.error:
         knowledge.take_ring(draft, event.pid)
 
@@ -269,7 +271,7 @@ def _mapped(draft: Draft, event: Call, effect: Mapped) -> None:
     )
     # What was there before is replaced (MAP_FIXED); /proc lists mappings by address.
     kept = without(draft.mappings.get(event.pid, ()), entry.start, entry.length)
-    draft.mappings = draft.mappings.set(event.pid, tuple(sorted((*kept, entry), key=lambda m: m.start)))
+    draft.mappings = draft.mappings.set(event.pid, joined((*kept, entry)))
     forget_range(draft, event.pid, effect.start, effect.length)
     draft.note("object", effect.object.key)
 
@@ -282,7 +284,7 @@ def _unmapped(draft: Draft, event: Call, effect: Unmapped) -> None:
 
 def _protected(draft: Draft, event: Call, effect: Protected) -> None:
     entries = protected(draft.mappings.get(event.pid, ()), effect.start, effect.length, effect.prot)
-    draft.mappings = draft.mappings.set(event.pid, entries)
+    draft.mappings = draft.mappings.set(event.pid, joined(entries))
     forget_range(draft, event.pid, effect.start, effect.length)
 
 

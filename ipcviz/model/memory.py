@@ -50,6 +50,26 @@ def without(entries: tuple[MapEntry, ...], start: int, length: int) -> tuple[Map
     return tuple(part for entry in entries for part, inside in _parts(entry, start, start + length) if not inside)
 
 
+def joined(entries: tuple[MapEntry, ...]) -> tuple[MapEntry, ...]:
+    """Mappings by address, where those that continue each other are one, as in /proc/PID/maps."""
+    found: list[MapEntry] = []
+    for entry in sorted(entries, key=lambda m: m.start):
+        last = found[-1] if found else None
+        if last is not None and _continues(last, entry):
+            found[-1] = replace(last, length=last.length + entry.length)
+        else:
+            found.append(entry)
+    return tuple(found)
+
+
+def _continues(entry: MapEntry, following: MapEntry) -> bool:
+    return (
+        entry.start + entry.length == following.start
+        and entry.offset + entry.length == following.offset
+        and (entry.object.key, entry.prot, entry.shared) == (following.object.key, following.prot, following.shared)
+    )
+
+
 def protected(entries: tuple[MapEntry, ...], start: int, length: int, prot: str) -> tuple[MapEntry, ...]:
     """The mappings when a range has another protection: one that it cuts becomes several, as in the kernel."""
     return tuple(

@@ -12,7 +12,7 @@ from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.locks import blocking, lock_holders, wanted
 from ipcviz.model.notifiers import KINDS, read_words, ready_words
-from ipcviz.model.queues import RECEIVES, SENDS, wanted_words
+from ipcviz.model.queues import RECEIVES, SENDS, room_words, wanted_words
 from ipcviz.model.sockets import awaited, connect_words, target_of, under_way
 from ipcviz.model.sockets import full_words as socket_full_words
 from ipcviz.model.state import (
@@ -322,9 +322,6 @@ _OTHER: Final[dict[str, tuple[str, Literal["blocked", "idle"]]]] = {
     "accept4": ("for a connection", "idle"),
     "flock": ("the lock is held", "blocked"),
     "fcntl": ("the lock is held", "blocked"),
-    "msgsnd": ("full", "blocked"),
-    "msgrcv": ("no such message", "blocked"),
-    "mq_timedsend": ("full", "blocked"),
     "mq_timedreceive": ("empty", "blocked"),
     "vfork": ("until its child executes or exits", "blocked"),
 }
@@ -437,6 +434,8 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
         return made(reason, enders=enders)
     if call.name == "msgrcv":
         return made(wanted_words(thing, call.args.get("type"), call.args.get("flags")))
+    if call.name == "msgsnd":
+        return made(room_words(thing, call.args.get("count")))
     if call.name in SENDS:
         return made(full_words(thing) if thing is not None else "full")
     if call.name in READS:

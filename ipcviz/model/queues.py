@@ -63,9 +63,18 @@ def wanted_words(thing: Object | None, kind: object, flags: object) -> str:
     return f"no {_wish(kind, flags)}{rest}"
 
 
+def room_words(thing: Object | None, count: object) -> str:
+    """Why msgsnd waits (msgop(2)): `no room for 30 B: 40 of 64 B are taken`."""
+    level = thing.level if thing is not None else None
+    if level is None or not isinstance(count, int):
+        return "full"
+    if level.queued + count > level.capacity:
+        return f"no room for {count:,} B: {level.queued:,} of {level.capacity:,} B are taken"
+    return f"full: {level.messages:,} messages" if level.writable is False else "for room"
+
+
 def _wish(kind: object, flags: object) -> str:
-    # linux/msg.h: MSG_EXCEPT is 020000.
-    if isinstance(flags, str) and "0x2000" in flags:
+    if "MSG_EXCEPT" in str(flags):
         return f"message of another type than {kind}"
     if isinstance(kind, int) and kind < 0:
         return f"message of a type up to {-kind}"

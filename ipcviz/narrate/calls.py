@@ -42,7 +42,20 @@ from ipcviz.narrate.families import death_signal, grouped, subreaper, timer
 from ipcviz.narrate.folders import SPECIAL as FOLDER_CALLS
 from ipcviz.narrate.folders import filed, opening
 from ipcviz.narrate.locks import locking, lost_by_close, owner_died
-from ipcviz.narrate.memory import mapped, reprotected, resized, segment_control, segment_found, synced, unmapped
+from ipcviz.narrate.memory import (
+    advised,
+    allocated,
+    mapped,
+    not_mapped,
+    remapped,
+    reprotected,
+    resized,
+    sealed,
+    segment_control,
+    segment_found,
+    synced,
+    unmapped,
+)
 from ipcviz.narrate.notifiers import SPECIAL, moved
 from ipcviz.narrate.pipes import broken, end_of_file, is_pipe, left_words, no_reader, pipe_closed, pipe_resized
 from ipcviz.narrate.provenance import parted_words, proved_words, read_words, sources_group
@@ -155,6 +168,8 @@ def _data(event: Call, after: State) -> Told:
     weight = _weight(thing)
     if event.error:
         why = error_words(event, thing, after) or _BECAUSE.get((event.error, reads))
+        if thing is not None and thing.info.kind == "memfd" and event.error == "EPERM":
+            why = "its seals forbid it"
         if thing is not None and is_pipe(thing) and event.error == "EPIPE":
             why = broken(event, thing, after)
         text = f"got {event.error} from {event.name}{_fd(event)} on {label}" + (f": {why}" if why else "")
@@ -245,6 +260,12 @@ _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
     "msgctl": control_queue,
     "msync": synced,
     "ftruncate": resized,
+    "truncate": resized,
+    "fallocate": allocated,
+    "mmap": not_mapped,
+    "mremap": remapped,
+    "madvise": advised,
+    "fcntl": sealed,
     "shmctl": segment_control,
     "shmget": segment_found,
     "semget": set_got,
@@ -341,7 +362,7 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
         case Protected():
             return reprotected(event, effect, after)
         case Unmapped():
-            return unmapped(effect, before, event.pid)
+            return unmapped(event, effect, before)
         case Disposition():
             return disposition(event, effect, before)
         case Mask():

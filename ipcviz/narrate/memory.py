@@ -38,14 +38,16 @@ def mapped(event: Call, effect: Mapped, after: State) -> Told:
     return text, weight, "memory", (effect.object.key,)
 
 
-def unmapped(effect: Unmapped, before: State, pid: int) -> Told | None:
+def unmapped(event: Call, effect: Unmapped, before: State) -> Told | None:
     """A mapping that went, whole or in part."""
-    entry = query.mapping_at(before, pid, effect.start, effect.length)
+    entry = query.mapping_at(before, event.pid, effect.start, effect.length)
     if entry is None:
         return None
     count = min(entry.start + entry.length, effect.start + effect.length) - max(entry.start, effect.start)
     of = "" if count == entry.length else f" of the {count_bytes(entry.length)}"
     text = f"unmapped {count_bytes(count)}{of} of {label_of(before, entry.object.key)} at {effect.start:#x}"
+    if event.name == "mmap":
+        text += ": private memory is mapped over it (MAP_FIXED)"
     return text, NOISE if is_noise(entry.object.path) else STEP, "memory", (entry.object.key,)
 
 
@@ -58,6 +60,119 @@ def reprotected(event: Call, effect: Protected, after: State) -> Told | None:
     text = f"set the protection of {count_bytes(effect.length)} of {label_of(after, entry.object.key)} "
     text += f"at {effect.start:#x} to {effect.prot}" + (f": {allowed}" if allowed else "")
     return text, STEP, "memory", (entry.object.key,)
+
+
+def remapped(event: Call, before: State, after: State) -> Told | None:
+    """mremap(2): moved, or made longer or shorter."""
+    address, old, new = (_number(event, name) for name in ("address", "length", "newlength"))
+    entry = query.mapping_at(before, event.pid, address, max(old, 1))
+    if entry is None:
+        return None
+    label, keys = label_of(after, entry.object.key), (entry.object.key,)
+    flags = event.args.get("flags", 0)
+    if event.error:
+        return f"got {event.error} from mremap of {label} at {address:#x} ({flags})", STEP, "memory", keys
+    if not old:
+        text = f"mapped {count_bytes(new)} of {label} once more, at {event.ret:#x} (mremap)"
+    else:
+        moved = f"moved its mapping of {label} from {address:#x} to {event.ret:#x}" if event.ret != address else ""
+        size = f"{count_bytes(new)} long (it had {count_bytes(old)})" if new != old else ""
+        if moved and size:
+            text = f"{moved} and made it {size}"
+        else:
+            text = moved or f"made its mapping of {label} at {address:#x} {size or 'no longer and no shorter'}"
+        text += " (mremap)"
+    found = next((effect for effect in event.effects if isinstance(effect, Mapped)), None)
+    if found is not None and found.size >= 0 and found.offset + found.length > _whole_pages(after, found.size):
+        text += f"; it has only {count_bytes(found.size)}: touching a page beyond its end raises SIGBUS"
+        return text, TURN, "memory", keys
+    return text, STEP, "memory", keys
+
+
+def _number(event: Call, name: str) -> int:
+    try:
+        return int(str(event.args.get(name, 0)), 0)
+    except ValueError:
+        return 0
+
+
+def advised(event: Call, before: State, after: State) -> Told | None:
+    """madvise(2), where it changes what is there."""
+    advice = event.args.get("advice")
+    entry = query.mapping_at(before, event.pid, _number(event, "address"), max(_number(event, "length"), 1))
+    if entry is None or event.error or advice not in ("MADV_DONTNEED", "MADV_DONTNEED_LOCKED", "MADV_REMOVE"):
+        return None
+    count, label = count_bytes(_whole_pages(after, _number(event, "length"))), label_of(after, entry.object.key)
+    if advice == "MADV_REMOVE":
+        text = f"freed {count} of {label} ({advice}): all who have it mapped read zeros there now"
+    elif entry.shared:
+        text = f"gave back {count} of its mapping of {label} ({advice}): {label} keeps what is in it"
+    else:
+        text = f"gave back {count} of its mapping of {label} ({advice}): its own copies of pages there are gone"
+    return text, STEP, "memory", (entry.object.key,)
+
+
+def allocated(event: Call, before: State, after: State) -> Told | None:
+    """fallocate(2)."""
+    if not event.object:
+        return None
+    label, mode = label_of(after, event.object), str(event.args.get("mode", "0"))
+    if event.error:
+        return f"got {event.error} from fallocate of {label}{_sealed(event, after)}", STEP, "memory", (event.object,)
+    count, offset = count_bytes(_number(event, "length")), _number(event, "offset")
+    mapped_by = bool(query.mappers(after).get(event.object))
+    if "PUNCH_HOLE" in mode or "ZERO_RANGE" in mode:
+        text = f"made {count} of {label} from {offset:,} on zeros (fallocate, {mode})"
+    else:
+        text = f"had room made for {count} of {label} from {offset:,} on (fallocate" + (
+            f", {mode})" if mode != "0" else ")"
+        )
+    return text, STEP if mapped_by else DETAIL, "memory", (event.object,)
+
+
+def sealed(event: Call, before: State, after: State) -> Told | None:
+    """fcntl(2) with F_ADD_SEALS."""
+    seals = event.args.get("seals")
+    if seals is None or not event.object:
+        return None
+    label = label_of(after, event.object)
+    if event.error:
+        return f"could not seal {label} ({seals}): {event.error}", STEP, "memory", (event.object,)
+    cant = [words for name, words in _SEALS if name in str(seals).split("|")]
+    text = f"sealed {label} ({seals})" + (f": nobody can {_or(cant)} it any more" if cant else "")
+    return text, TURN, "memory", (event.object,)
+
+
+def _or(words: list[str]) -> str:
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+_SEALS = (
+    ("F_SEAL_WRITE", "write"),
+    ("F_SEAL_FUTURE_WRITE", "newly write"),
+    ("F_SEAL_SHRINK", "shrink"),
+    ("F_SEAL_GROW", "grow"),
+    ("F_SEAL_SEAL", "seal"),
+)
+
+
+def _sealed(event: Call, state: State) -> str:
+    """Why a memfd refuses what its descriptor allows."""
+    thing = state.objects.get(event.object)
+    return ": its seals forbid it" if event.error == "EPERM" and thing and thing.info.kind == "memfd" else ""
+
+
+def not_mapped(event: Call, before: State, after: State) -> Told | None:
+    """mmap(2) that failed; what it mapped otherwise is told by its effects."""
+    if not event.error:
+        return None
+    label = label_of(after, event.object) if event.object else "anonymous memory"
+    why = _sealed(event, after)
+    if event.error == "EACCES" and event.object:
+        why = ": its descriptor is not open for that"
+    text = f"could not map {count_bytes(_number(event, 'length'))} of {label} "
+    text += f"({event.args.get('prot')}, {event.args.get('flags')}): {event.error}{why}"
+    return text, STEP if event.object else DETAIL, "memory", (event.object,) if event.object else ()
 
 
 def synced(event: Call, before: State, after: State) -> Told | None:
@@ -75,13 +190,16 @@ def synced(event: Call, before: State, after: State) -> Told | None:
 
 
 def resized(event: Call, before: State, after: State) -> Told | None:
-    """ftruncate(2): and whose mappings are longer than the object now."""
-    if event.error or not event.object:
-        return None
+    """ftruncate(2) and truncate(2): and whose mappings are longer than the object now."""
     length = event.args.get("length", 0)
-    if not isinstance(length, int):
+    if not event.object or not isinstance(length, int):
         return None
     label = label_of(after, event.object)
+    if label == event.object:
+        label = str(event.args.get("path", label))
+    if event.error:
+        text = f"could not set the size of {label} to {count_bytes(length)}: {event.error}{_sealed(event, after)}"
+        return text, STEP, "memory", (event.object,)
     text = f"set the size of {label} to {count_bytes(length)}"
     beyond = [
         row.pid
@@ -98,11 +216,12 @@ def resized(event: Call, before: State, after: State) -> Told | None:
 def segment_found(event: Call, before: State, after: State) -> Told | None:
     """shmget(2)."""
     key = event.args.get("key", 0)
+    flags = event.args.get("flags", 0)
     if event.error:
-        return f"got {event.error} from shmget of key {key}", STEP, "memory", ()
+        return f"got {event.error} from shmget of key {key} ({flags})", STEP, "memory", ()
     size = event.args.get("size", 0)
     count = f" of {count_bytes(size)}" if isinstance(size, int) and size else ""
-    name = f"key {key}" if key else "no key (IPC_PRIVATE)"
+    name = f"{f'key {key}' if key else 'no key (IPC_PRIVATE)'} ({flags})"
     return f"has the System V segment {event.ret}{count}, {name}", STEP, "memory", (f"shm:{event.ret}",)
 
 
@@ -132,6 +251,8 @@ def fault_words(state: State, event: SignalDelivered) -> str:
         Words like `address 0x10: nothing is mapped there`.
     """
     at = f"address {event.address:#x}"
+    if event.fault is not None and event.fault.stack:
+        return f"{at}: below the end of its stack of {count_bytes(event.fault.stack)}, which has overflowed"
     entry = event.fault.mapping if event.fault is not None else None
     if entry is None:
         if event.address < _page(state):

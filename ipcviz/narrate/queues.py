@@ -14,7 +14,6 @@ _SHOWN: Final = 24
 _ESCAPES: Final = {ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}
 
 _FAILED: Final = {
-    "EAGAIN": "it would have had to wait",
     "ENOMSG": "no such message is in it, and it did not want to wait",
     "EIDRM": "the queue was removed",
     "E2BIG": "the message is larger than the room that it gave",
@@ -40,6 +39,15 @@ def message(event: Call, before: State, after: State) -> Told | None:
     keys = (event.object,) if event.object else ()
     if event.error:
         why = _FAILED.get(event.error)
+        if event.error == "EAGAIN":
+            why = (
+                "it is empty"
+                if event.name in RECEIVES
+                else "it is full"
+                if event.name[:3] == "mq_"
+                else "it has no room"
+            )
+            why += ", and it did not want to wait"
         text = f"got {event.error} from {event.name} on {label}" + (f": {why}" if why else "")
         return text, TURN if event.error == "EIDRM" else STEP, "data", keys
     size = message_bytes(event)
@@ -52,6 +60,8 @@ def message(event: Call, before: State, after: State) -> Told | None:
         kind = event.args.get("taken") if takes else str(event.args.get("msg", "")).removeprefix("type ")
         rank = f", type {kind}" if kind is not None and kind != "" else ""
     content = f": {quoted(event.data, size)}" if event.data else ""
+    if takes and "MSG_NOERROR" in str(event.args.get("flags", "")) and size == event.args.get("count"):
+        content += "; what it had beyond that was cut off (MSG_NOERROR)"
     verb = "took" if takes else "put"
     where = "from" if takes else "into"
     return f"{verb} a message of {count_bytes(size)}{rank} {where} {label}{content}", STEP, "data", keys
@@ -66,7 +76,11 @@ def notify(event: Call, before: State, after: State) -> Told | None:
         return f"got {event.error} from mq_notify on {label}", STEP, "data", keys
     if event.args.get("event") in (0, "0"):
         return f"no longer wants to be told of messages in {label}", STEP, "data", keys
-    return f"asks to be told when a message comes into {label} while it is empty", STEP, "data", keys
+    how = str(event.args.get("how", ""))
+    by = {"": "", "thread": " by a thread of its own", "nothing": " by nothing at all (SIGEV_NONE)"}.get(
+        how, f" by {how}"
+    )
+    return f"asks to be told{by} when a message comes into {label} while it is empty", STEP, "data", keys
 
 
 def get_queue(event: Call, before: State, after: State) -> Told | None:
@@ -81,7 +95,20 @@ def get_queue(event: Call, before: State, after: State) -> Told | None:
 
 
 def control_queue(event: Call, before: State, after: State) -> Told | None:
-    """msgctl(2): only the removal is told."""
-    if event.error or event.args.get("cmd") != "IPC_RMID":
+    """msgctl(2): the removal, and what IPC_SET changes."""
+    command = event.args.get("cmd")
+    if command not in ("IPC_RMID", "IPC_SET"):
         return None
+    label = label_of(after, event.object) or f"System V queue {event.args.get('id', '?')}"
+    if event.error:
+        return f"got {event.error} from msgctl of {label} ({command})", STEP, "name", (event.object,)
+    if command == "IPC_SET":
+        limit = event.args.get("limit")
+        to = f": it takes {limit:,} bytes now" if isinstance(limit, int) else ""
+        return (
+            f"changed the owner, the permissions or the limit of {label} (IPC_SET){to}",
+            STEP,
+            "data",
+            (event.object,),
+        )
     return f"removed the System V queue {label_of(after, event.object)}", TURN, "name", (event.object,)

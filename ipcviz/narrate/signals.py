@@ -33,6 +33,7 @@ _TIMERS: Final = (14, 26, 27)
 """SIGALRM, SIGVTALRM, SIGPROF: those of alarm and setitimer."""
 
 SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ = 1, 2, 3, 9, 13, 20, 21, 22, 25
+SIGSEGV: Final = 11
 
 _FROM_KERNEL: Final = {
     SIGHUP: ", since its terminal is gone or its session's leader has ended,",
@@ -103,6 +104,8 @@ def _source(event: SignalDelivered | Taken, before: State, after: State, pid: in
             return f", since it {what} its terminal{on} in the background,"
         if event.signo == SIGHUP and process is not None and process.stopped_by:
             return ", since it is stopped and nobody is left in its session who could let it go on,"
+        if event.signo == SIGSEGV:
+            return ", since it used what can't be an address (the kernel does not say what),"
         return _FROM_KERNEL.get(event.signo, "")
     return ""
 

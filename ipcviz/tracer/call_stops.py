@@ -19,6 +19,7 @@ from ipcviz.events import (
 )
 from ipcviz.kernel import memory, ptrace, queues
 from ipcviz.kernel.arch import call_numbers
+from ipcviz.kernel.names import key_of
 from ipcviz.model.directions import NOWHERE, is_channel
 from ipcviz.model.query import table_of
 from ipcviz.model.visible import ENDS, is_visible
@@ -28,6 +29,7 @@ from ipcviz.tracer.calls import (
     BIRTHS_AND_ENDS,
     KNOWN,
     MAP_ANONYMOUS,
+    MAP_FIXED,
     MARKER_PATH,
     NO_RETURN,
 )
@@ -272,7 +274,7 @@ class CallStops:
         pid, mappings = task.process.pid, self._sampler.mappings
         if name in ADDRESSED:
             return mappings.matters(pid, raw)
-        if matters(name, raw):
+        if matters(name, raw) or (name == "mmap" and raw[3] & MAP_FIXED and mappings.matters(pid, raw)):
             return True
         # A private mapping of a file that others see: looked at where its process is stopped anyway.
         return (
@@ -290,6 +292,8 @@ class CallStops:
             return self._context.object_of(pid, fd) if isinstance(fd, int) else ""
         if plan.name in ADDRESSED:
             return self._sampler.mappings.object_at(pid, raw[0])
+        if plan.name == "truncate":
+            return key_of(pid, str(args["path"]))
         return queue_key(pid, args.get("id")) if plan.name in QUEUE_CALLS else ""
 
     def _mark(self, task: Task, path: str) -> None:

@@ -242,7 +242,10 @@ PR_SET_CHILD_SUBREAPER: Final = 36
 """linux/prctl.h"""
 
 MAP_SHARED: Final = 1
+MAP_FIXED: Final = 0x10
 MAP_ANONYMOUS: Final = 0x20
+MREMAP_DONTUNMAP: Final = 4
+"""linux/mman.h"""
 PROT_EXEC: Final = 4
 
 CLONE_UNTRACED: Final = 0x00800000

@@ -114,6 +114,8 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
 }
 
 _SEMBUF: Final = struct.Struct("=Hhh")
+_MSG_QBYTES: Final = 88
+"""Offset of msg_qbytes in struct msqid64_ds of 64-bit machines (asm-generic/msgbuf.h)."""
 _MOST: Final = 16
 """Operations of one semop, and values of one SETALL, that are told."""
 _OPERATION_FLAGS: Final = flags(((0o10000, "SEM_UNDO"), (IPC_NOWAIT, "IPC_NOWAIT")))
@@ -158,6 +160,9 @@ def further(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
         if command == SETALL:
             return {"values": _values(tid, raw[0] & 0xFFFFFFFF, raw[3])}
         return {"value": raw[3] & 0xFFFFFFFF} if PLAIN["ipc_command"](command) == "SETVAL" else {}
+    if name == "msgctl" and PLAIN["ipc_command"](raw[1] & 0xFF) == "IPC_SET":
+        limit = memory.read_u64(tid, raw[2] + _MSG_QBYTES)
+        return {"limit": limit} if limit is not None else {}
     if name == "mq_notify":
         how = _notified(tid, raw[1])
         return {"how": how} if how else {}
@@ -166,5 +171,5 @@ def further(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
     return {}
 
 
-FURTHER: Final = frozenset({"semop", "semtimedop", "semctl", "mq_notify", "fcntl"})
+FURTHER: Final = frozenset({"semop", "semtimedop", "semctl", "msgctl", "mq_notify", "fcntl"})
 """Calls that `further` may say more of."""

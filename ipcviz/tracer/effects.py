@@ -196,6 +196,9 @@ class Effects:
         elif request in (calls.FIOCLEX, calls.FIONCLEX):
             yield CloseOnExec(fd=fd, cloexec=request == calls.FIOCLEX)
 
+    def _mq_attributes(self, call: Returned) -> Iterator[AnyEffect]:
+        yield from self._status(call, _number(call, "fd"))
+
     def _signalfd(self, call: Returned) -> Iterator[AnyEffect]:
         if _number(call, "fd") == -1:
             yield from self._new(call, call.result)
@@ -230,6 +233,8 @@ class Effects:
     def _mmap(self, call: Returned) -> Iterator[AnyEffect]:
         shared = bool(call.raw[3] & calls.MAP_SHARED)
         if not shared and not self._is_shared(self._object_of(call.pid, _number(call, "fd"))):
+            if call.raw[3] & calls.MAP_FIXED:
+                yield Unmapped(start=call.result, length=_whole_pages(call.raw[1]))
             return
         found = _mapping_at(call.pid, call.result, call.raw[1], _number(call, "fd"))
         if found is not None:
@@ -243,7 +248,8 @@ class Effects:
         yield Protected(start=call.raw[0], length=_whole_pages(call.raw[1]), prot=prot)
 
     def _mremap(self, call: Returned) -> Iterator[AnyEffect]:
-        yield Unmapped(start=call.raw[0], length=_whole_pages(call.raw[1]))
+        if not call.raw[3] & calls.MREMAP_DONTUNMAP:
+            yield Unmapped(start=call.raw[0], length=_whole_pages(call.raw[1]))
         found = _mapping_at(call.pid, call.result)
         if found is not None:
             yield found
@@ -448,6 +454,7 @@ _READERS: Final[dict[str, Callable[[Effects, Returned], Iterator[AnyEffect]]]] =
     "dup3": Effects._dup,
     "fcntl": Effects._fcntl,
     "ioctl": Effects._ioctl,
+    "mq_getsetattr": Effects._mq_attributes,
     "signalfd": Effects._signalfd,
     "signalfd4": Effects._signalfd,
     "pidfd_getfd": Effects._borrowed,

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from ipcviz.events import Fault, MapEntry
 from ipcviz.kernel import maps, ptrace, queues
 from ipcviz.model.query import mapping_at
 from ipcviz.model.state import State
 from ipcviz.tracer.context import Context
+
+_FRAME: Final = 1 << 20
+"""How far above the stack pointer an access is still one to a function's variables."""
+_NEAR: Final = 1 << 16
+"""How much of the stack may be left for it to be the one that has run over."""
 
 
 class Mappings:
@@ -93,9 +99,29 @@ def look_at_fault(context: Context, pid: int, tid: int, address: int) -> Fault |
     if not lines:
         return None
     line = maps.line_at(lines, address)
-    if line is None:
-        return Fault()
-    entry = maps.entry_of(line)
     registers = ptrace.get_registers(tid, context.arch)
+    stack = _overflown(lines, address, registers[context.arch.sp]) if registers is not None else 0
+    if line is None:
+        return Fault(stack=stack)
+    entry = maps.entry_of(line)
     execution = registers is not None and registers[context.arch.pc] == address
-    return Fault(mapping=entry, size=size_of(context.state, pid, entry), execution=execution)
+    return Fault(mapping=entry, size=size_of(context.state, pid, entry), execution=execution, stack=stack)
+
+
+def _overflown(lines: Iterable[maps.MapLine], address: int, pointer: int) -> int:
+    """Size of the stack that a thread has run over: 0 if an access was not such a thing.
+
+    The first thread's has nothing below it, where it could not grow any more; those of others have a page that nobody
+    may touch. A function with large variables may be far below the end at once.
+    """
+    below = [line for line in lines if line.start <= address < line.end]
+    above = next((line for line in lines if line.start > address), None)
+    if above is None or not above.perms.startswith("rw") or not address - _FRAME < pointer < above.start + _NEAR:
+        return 0
+    if below and below[0].perms[:3] != "---":
+        return 0
+    if not below and above.path != "[stack]":
+        return 0
+    return (
+        above.end - above.start if not above.start <= pointer < above.end - 1 or pointer - above.start < _FRAME else 0
+    )

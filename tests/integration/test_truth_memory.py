@@ -149,6 +149,8 @@ def test_mappings_pages_and_bytes(bench: Bench, programs: Programs, option: str)
         assert state.memory[keys["shared"], 0].sample.data[20:22] == b"XY"
         state = run.until(lambda s: s.memory[keys["segment"], 0].sample.attached == 1)
         assert state.memory[keys["segment"], 0].sample.attached == 1
+        files = {file.object: file.offset for file in state.open_files.values()}
+        assert files[keys["shared"]] == 110
         run.release("changed")
         run.release("child")
         assert run.finish() == 0
@@ -162,6 +164,13 @@ def test_mappings_pages_and_bytes(bench: Bench, programs: Programs, option: str)
             "(IPC_RMID)",
             "what it writes there stays its own",
             "set the size of file to 16,384 bytes",
+            "set the size of file to 4,096 bytes; ",
+            "16,384 bytes long (it had 32,768 bytes) (mremap)",
+            ": private memory is mapped over it (MAP_FIXED)",
+            "(MADV_DONTNEED): its own copies of pages there are gone",
+            "(MADV_REMOVE): all who have it mapped read zeros there now",
+            "(F_SEAL_SEAL|F_SEAL_GROW): nobody can grow or seal it any more",
+            "to 8,192 bytes: EPERM: its seals forbid it",
         ):
             assert words in sentences, words
 
@@ -177,7 +186,7 @@ def said(events: list[ev.Event]) -> list[str]:
     return sentences
 
 
-@pytest.mark.parametrize(("last", "signo"), [("bus", 7), ("segv", 11)])
+@pytest.mark.parametrize(("last", "signo"), [("bus", 7), ("segv", 11), ("stack", 11)])
 def test_faults_say_why(bench: Bench, programs: Programs, last: str, signo: int) -> None:
     with Watched(bench, [programs["truth_faults"], last], ("faults",)) as run:
         facts = run.at("faults")
@@ -200,4 +209,6 @@ def test_faults_say_why(bench: Bench, programs: Programs, last: str, signo: int)
         assert f"address {facts['gone'] + 24:#x}: nothing is mapped there)" in joined
         assert "next to a null pointer" in joined
         end = next(text for text in sentences if "was killed by" in text)
-        assert ("past its end" if last == "bus" else "the write was refused") in end
+        why = {"bus": "past its end", "segv": "the write was refused", "stack": "which has overflowed"}
+        assert why[last] in end
+        assert "SIGSEGV, since it used what can't be an address" in joined

@@ -16,6 +16,12 @@ static void touch(volatile char *at, int write)
             (void)*at;
     }
 }
+static int deep(volatile int depth)
+{
+    volatile char room[8192];
+    room[depth % 8192] = 1;
+    return depth > 0 ? deep(depth + 1) + room[0] : 0;
+}
 int main(int argc, char **argv)
 {
     CHECK(argc > 1);
@@ -32,6 +38,7 @@ int main(int argc, char **argv)
     touch(locked + 16, 1);          /* read-only */
     touch(gone + 24, 0);            /* not mapped */
     touch((char *)8, 0);            /* next to NULL */
+    touch((char *)0xdeadbeef00000000, 0);
     char facts[200];
     snprintf(facts, sizeof facts, "at %ld\nlocked %ld\ngone %ld\n", (long)at, (long)locked, (long)gone);
     barrier("faults", facts);
@@ -39,6 +46,8 @@ int main(int argc, char **argv)
     signal(SIGBUS, SIG_DFL);
     if (argv[1][0] == 'b')
         at[3 * PAGE] = 1;
+    else if (argv[1][1] == 't')
+        return deep(1);
     else
         locked[0] = 1;
     return 0;

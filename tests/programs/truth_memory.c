@@ -24,7 +24,7 @@ int main(int argc, char **argv)
     int sysv = shmget(IPC_PRIVATE, 3 * PAGE, 0600);
     char *segment = shmat(sysv, NULL, 0);
     CHECK(segment != (char *)-1 && shmctl(sysv, IPC_RMID, NULL) == 0);
-    int memfd = memfd_create("a memfd", 0);
+    int memfd = memfd_create("a memfd", MFD_ALLOW_SEALING);
     CHECK(memfd >= 0 && ftruncate(memfd, PAGE) == 0);
     char *unnamed = map(PAGE, MAP_SHARED, memfd), *anonymous = map(8 * PAGE, MAP_SHARED | MAP_ANONYMOUS, -1);
     strcpy(shared, "shared by both");
@@ -56,6 +56,13 @@ int main(int argc, char **argv)
     CHECK(mprotect(shared, PAGE, PROT_READ) == 0);
     CHECK(msync(shared, PAGE, MS_SYNC) == 0);
     CHECK(munmap(shared + 3 * PAGE, PAGE) == 0);
+    CHECK(mremap(anonymous, 8 * PAGE, 4 * PAGE, 0) == anonymous);
+    CHECK(mmap(anonymous + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == anonymous + PAGE);
+    CHECK(mprotect(shared + PAGE, PAGE, PROT_READ) == 0 && mprotect(shared, 2 * PAGE, PROT_READ | PROT_WRITE) == 0);
+    CHECK(madvise(private, PAGE, MADV_DONTNEED) == 0 && madvise(named, PAGE, MADV_REMOVE) == 0);
+    CHECK(fcntl(memfd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SEAL) == 0 && ftruncate(memfd, 2 * PAGE) == -1);
+    CHECK(lseek(file, 100, SEEK_SET) == 100 && write(file, private + 2 * PAGE + 100, 10) == 10);
+    CHECK(truncate("file", PAGE) == 0);
     CHECK(shmdt(segment) == 0);
     barrier("changed", "");
     CHECK(waitpid(child, NULL, 0) == child);

@@ -52,7 +52,12 @@ int main(int argc, char **argv)
     CHECK(msgrcv(id, &m, sizeof m.text, 0, 0) == 4 && m.type == 5 && memcmp(m.text, "five", 4) == 0);
     CHECK(msgrcv(id, &m, sizeof m.text, 0, 0) == 6 && m.type == 7);
     CHECK(msgrcv(id, &m, sizeof m.text, 0, 0) == 10 && m.type == 5);
-    CHECK(msgctl(id, IPC_RMID, NULL) == 0);
+    put(id, 3, "longer than its room");
+    CHECK(msgrcv(id, &m, 6, -4, MSG_NOERROR) == 6);
+    now.msg_qbytes = 24;
+    CHECK(msgctl(id, IPC_SET, &now) == 0 && msgctl(id, IPC_RMID, NULL) == 0);
+    attributes.mq_flags = O_NONBLOCK;
+    CHECK(mq_setattr(told, &attributes, NULL) == 0 && mq_receive(told, text, sizeof text, NULL) == -1 && errno == EAGAIN);
     mq_unlink(argv[1]), mq_unlink(other);
     return 0;
 }

@@ -1,0 +1,36 @@
+"""Offsets of open file descriptions, which all who share one move: by reads, writes and lseek(2). Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from ipcviz.events import Call
+from ipcviz.model.draft import Draft
+
+_FILES: Final = frozenset({"file", "shared memory", "memfd", "block device"})
+_MOVE: Final = frozenset({"read", "write", "readv", "writev", "lseek"})
+"""Calls after which the offset is another one; pread and pwrite have their own."""
+
+
+def take_offset(draft: Draft, event: Call) -> None:
+    """A call that returned has moved the offset of a file, a memfd or shared memory."""
+    fd = event.args.get("fd")
+    if event.name not in _MOVE or event.error or not isinstance(fd, int):
+        return
+    rows = draft.tables.get(draft.process(event.pid).table)
+    descriptor = rows.get(fd) if rows is not None else None
+    found = draft.open_files.get(descriptor.ofd) if descriptor is not None else None
+    thing = draft.objects.get(found.object) if found is not None else None
+    if descriptor is None or found is None or thing is None or thing.info.kind not in _FILES:
+        return
+    if event.name == "lseek":
+        now = event.ret
+    elif "append" in found.flags and event.name in ("write", "writev"):
+        return  # it stands at the file's end now, wherever that is
+    else:
+        now = found.offset + event.ret
+    if now != found.offset:
+        draft.open_files = draft.open_files.set(descriptor.ofd, msgspec.structs.replace(found, offset=now))
+        draft.note("object", found.object)
