@@ -66,12 +66,7 @@ def wanted(args: Mapping[str, int | str], pid: int = 0, ofd: int = 0) -> FileLoc
     kind = args.get("lock")
     if kind not in ("F_RDLCK", "F_WRLCK"):
         return None
-    start, length = args.get("start"), args.get("length")
-    first, last = 0, -1
-    # Relative to an offset that is not known here, it is taken for the whole file.
-    if isinstance(start, int) and isinstance(length, int) and args.get("whence") == "SEEK_SET":
-        first = start + min(length, 0)
-        last = start + length - 1 if length > 0 else start - 1 if length < 0 else -1
+    first, last = _range(args)
     own = "OFD" not in str(args.get("cmd", ""))
     return FileLock(
         kind="posix" if own else "ofd",
@@ -82,6 +77,21 @@ def wanted(args: Mapping[str, int | str], pid: int = 0, ofd: int = 0) -> FileLoc
         end=last,
         waits=True,
     )
+
+
+def _range(args: Mapping[str, int | str]) -> tuple[int, int]:
+    """The first and the last byte that a struct flock is about; -1 for the end of the file."""
+    start, length = args.get("start"), args.get("length")
+    # Relative to an offset that is not known here, it is taken for the whole file.
+    if not isinstance(start, int) or not isinstance(length, int) or args.get("whence") != "SEEK_SET":
+        return 0, -1
+    return start + min(length, 0), start + length - 1 if length > 0 else start - 1 if length < 0 else -1
+
+
+def unlocked(args: Mapping[str, int | str]) -> FileLock:
+    """The bytes that a call of fcntl or flock unlocks."""
+    first, last = _range(args)
+    return FileLock(kind="posix", mode="r", start=first, end=last)
 
 
 def conflicts(wish: FileLock, lock: FileLock) -> bool:

@@ -101,7 +101,7 @@ def ready(state: State, pid: int, thing: Object, events: str) -> bool | None:
     if "w" in events and level is not None and level.writable:
         return True
     if "r" not in events:
-        return level.writable if level is not None else None
+        return level.writable if level is not None and "w" in events else None
     if notifier is not None and thing.info.kind in ("eventfd", "timerfd"):
         return notifier.count > 0
     if notifier is not None and thing.info.kind == "signalfd":
@@ -121,6 +121,9 @@ def ready(state: State, pid: int, thing: Object, events: str) -> bool | None:
     return True if level.queued > 0 else None if thing.info.kind.endswith("socket") else False
 
 
+_CONDITIONS: Final = (("r", "readable"), ("w", "writable"), ("x", "in an exceptional condition"))
+
+
 def _told(state: State, thing: Object, events: str, now: float) -> str:
     """One thing that is waited for: `S2 (readable)`, `T1 (a timer, 1.5 s left)`."""
     notifier, kind = thing.notifier, thing.info.kind
@@ -134,7 +137,7 @@ def _told(state: State, thing: Object, events: str, now: float) -> str:
         return f"{thing.label} (a change in {place_words(state, notifier)})"
     if kind == "eventfd" and notifier is not None and "w" not in events:
         return f"{thing.label} (an eventfd at {notifier.count:,})"
-    words = " or ".join(word for letter, word in (("r", "readable"), ("w", "writable")) if letter in events)
+    words = " or ".join(word for letter, word in _CONDITIONS if letter in events)
     return f"{thing.label} ({words or 'an error'})"
 
 
@@ -176,7 +179,7 @@ def _watched(state: State, pid: int, call: CallInProgress) -> list[tuple[Object 
     table = state.tables.get(process.table, NO_ROWS) if process is not None else NO_ROWS
     found = []
     for word in str(call.args.get("watched", "")).split():
-        number = int(word.rstrip("rw"))
+        number = int(word.rstrip("rwx"))
         row = table.get(number)
         file = state.open_files.get(row.ofd) if row is not None else None
         thing = state.objects.get(file.object) if file is not None else None
@@ -185,8 +188,12 @@ def _watched(state: State, pid: int, call: CallInProgress) -> list[tuple[Object 
 
 
 def letters(events: tuple[str, ...]) -> str:
-    """An epoll entry's events as `r`, `w` or both."""
-    return ("r" if "EPOLLIN" in events else "") + ("w" if "EPOLLOUT" in events else "")
+    """An epoll entry's events: `r`, `w`, `x` (EPOLLPRI) or several of them."""
+    return (
+        ("r" if "EPOLLIN" in events else "")
+        + ("w" if "EPOLLOUT" in events else "")
+        + ("x" if "EPOLLPRI" in events else "")
+    )
 
 
 def read_words(state: State, thing: Object, now: float) -> str:

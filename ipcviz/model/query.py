@@ -9,8 +9,8 @@ import immutables
 
 from ipcviz.events import Futex, MapEntry
 from ipcviz.model.addresses import KINDS as SOCKETS
+from ipcviz.model.awaited import awaited_signals, children, children_words, lock_words
 from ipcviz.model.calls import OPENS, READS, WRITES
-from ipcviz.model.locks import blocking, lock_holders, wanted
 from ipcviz.model.notifiers import KINDS, read_words, ready_words
 from ipcviz.model.queues import RECEIVES, SENDS, room_words, wanted_words
 from ipcviz.model.sockets import awaited, connect_words, target_of, under_way
@@ -84,6 +84,7 @@ class Wait(Value, frozen=True):
         reason: Why, in the field's terms: `empty`, `full`, `no writer has it open`, `for a child`, ...
         since: When the call was entered, in session seconds.
         kind: `blocked` if another process or thread must act; `idle` for waits on time, signals or readiness.
+        detail: Which child, which signals, how long; empty if that is not known.
         enders: Processes that could end it, ascending, as far as the state shows.
     """
 
@@ -97,6 +98,7 @@ class Wait(Value, frozen=True):
     since: float = 0.0
     kind: Literal["blocked", "idle"] = "blocked"
     enders: tuple[int, ...] = ()
+    detail: str = ""
 
 
 def table_of(state: State, pid: int) -> immutables.Map[int, Descriptor]:
@@ -224,7 +226,12 @@ def describe_wait(state: State, wait: Wait) -> str:
         words += f" on {state.semaphores[wait.semaphore].label}"
     elif wait.object and wait.object in state.objects:
         words += f" on {state.objects[wait.object].label}"
-    return f"{words}, {wait.reason}" if wait.reason else words
+    return f"{words}, {reason_words(wait)}" if wait.reason else words
+
+
+def reason_words(wait: Wait) -> str:
+    """Why, and which: `for a child: sleep[12]`."""
+    return f"{wait.reason}: {wait.detail}" if wait.detail else wait.reason
 
 
 def went_in(thing: Object) -> tuple[int, bool]:
@@ -333,23 +340,6 @@ def _name(state: State, pid: int, tid: int = 0) -> str:
     return f"{name}[{pid}/{tid}]" if tid and tid != pid else f"{name}[{pid}]"
 
 
-def _lock(state: State, thread: Thread, call: CallInProgress, fd: int) -> tuple[str, tuple[int, ...]]:
-    """Why a thread sleeps in flock or fcntl, and who could end it."""
-    descriptor = table_of(state, thread.pid).get(fd)
-    wish = wanted(call.args, thread.pid, descriptor.ofd if descriptor else 0)
-    found = blocking(state, call.object, wish) if wish is not None else ()
-    pids = sorted({pid for lock in found for pid in lock_holders(state, lock)})
-    if not found or not pids:
-        return "the lock is held", ()
-    how = "shared" if all(lock.mode == "r" for lock in found) else "exclusively"
-    words = [
-        f"{_name(state, pid)} itself, by another open file description" if pid == thread.pid else _name(state, pid)
-        for pid in pids[:3]
-    ]
-    more = f" and {len(pids) - 3} more" if len(pids) > 3 else ""
-    return f"held {how} by {', '.join(words)}{more}", tuple(pids)
-
-
 def _futex(state: State, thread: Thread, futex: Futex) -> tuple[str, str, tuple[int, ...]]:
     """(what the thread is in, why, who could end it) of a wait in futex(2)."""
     owner = state.threads.get(futex.owner)
@@ -406,6 +396,7 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
         name: str = call.name,
         semaphore: str = "",
         enders: tuple[int, ...] = (),
+        detail: str = "",
     ) -> Wait:
         return Wait(
             tid=thread.tid,
@@ -418,6 +409,7 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
             since=call.began,
             kind=kind,
             enders=enders,
+            detail=detail,
         )
 
     if thread.semaphore and call.name == "futex":
@@ -430,7 +422,7 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
         name, reason, enders = _futex(state, thread, call.futex)
         return made(reason, name=name, enders=enders)
     if call.name in ("flock", "fcntl"):
-        reason, enders = _lock(state, thread, call, fd)
+        reason, enders = lock_words(state, thread, call, fd)
         return made(reason, enders=enders)
     if call.name == "msgrcv":
         return made(wanted_words(thing, call.args.get("type"), call.args.get("flags")))
@@ -463,12 +455,13 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
             return made("no reader has it open" if "O_WRONLY" in flags else "no writer has it open")
         return made("opening")
     if call.name in _FOR_CHILD:
-        alive = tuple(sorted(p.pid for p in state.processes.values() if p.parent == thread.pid and p.fate == "alive"))
-        return made("for a child", enders=alive)
+        found = children(state, thread, call)
+        return made("for a child", enders=tuple(sorted(p.pid for p in found)), detail=children_words(found))
     if call.name in _FOR_SIGNAL:
-        return made("for a signal", "idle")
+        return made("for a signal", "idle", detail=awaited_signals(state, thread, call))
     if call.name in _FOR_TIME:
-        return made("for time to pass", "idle")
+        limit = call.args.get("limit")
+        return made("for time to pass", "idle", detail=f"{limit} s" if limit else "")
     if call.name in FOR_READY:
         return made(ready_words(state, thread.pid, call, now), "idle")
     reason, kind = _OTHER.get(call.name, ("", "blocked"))

@@ -7,7 +7,7 @@ from typing import Final
 
 from ipcviz.events import Call, FileLock
 from ipcviz.model import query
-from ipcviz.model.locks import blocking, lock_holders, range_words, wanted
+from ipcviz.model.locks import blocking, lock_holders, range_words, unlocked, wanted
 from ipcviz.model.state import State
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Subject
 from ipcviz.narrate.words import label_of, who
@@ -37,13 +37,22 @@ def locking(event: Call, before: State, after: State) -> tuple[str, int, Subject
         if event.error:
             return f"got {event.error} from {event.name} on {label} (fd {fd})", DETAIL, "name", keys
         waiting = any(lock.waits for lock in before.locks.get(event.object, ()))
-        return f"released its lock on {label} (fd {fd})", TURN if waiting else STEP, "name", keys
+        part = range_words(unlocked(event.args))
+        return (
+            f"released its lock on {label}{f', {part}' if part else ''} (fd {fd})",
+            TURN if waiting else STEP,
+            "name",
+            keys,
+        )
     part = range_words(wish)
     lock = f"{'exclusive' if wish.mode == 'w' else 'shared'} {_SORTS[wish.kind]} lock on {label}"
     lock += f", {part}" if part else ""
     if event.error in ("EAGAIN", "EACCES"):
-        why = _holders_have(after, blocking(after, event.object, wish)) or "another one has"
-        return f"did not get the {lock}: {why} it, and it did not want to wait", TURN, "name", keys
+        found = blocking(after, event.object, wish)
+        why = f"{_holders_have(after, found) or 'another one has'} it"
+        if {pid for lock in found for pid in lock_holders(after, lock)} == {event.pid}:
+            why = "it has one itself, by another open file description"
+        return f"did not get the {lock}: {why}, and it did not want to wait", TURN, "name", keys
     if event.error == "EDEADLK":
         return f"was refused the {lock}: to wait for it would be a deadlock (EDEADLK)", TURN, "name", keys
     if event.error:

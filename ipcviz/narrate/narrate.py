@@ -183,7 +183,7 @@ def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
     else:
         path = event.args.get("pathname", event.args.get("path", ""))
         target = f" of {path}" if path else ""
-    reason = _REASONS.get(wait.reason, wait.reason)
+    reason = _REASONS.get(wait.reason, query.reason_words(wait))
     if wait.semaphore and reason[:1].isdigit():
         reason = f"its value is {reason}"
     if reason.startswith("full"):

@@ -215,7 +215,7 @@ def sent(event: Call, effect: Sent, after: State) -> Told:
 
 
 def sender_of_end(event: Exited, before: State) -> str:
-    """Of SIGKILL, which nobody sees being delivered: `, which sh[12] sent`; empty if that is not known."""
+    """Of SIGKILL, which nobody sees being delivered: `, which sh[12] sent`; empty where much is not seen."""
     if event.signo != SIGKILL:
         return ""
     process = before.processes.get(event.pid)
@@ -230,7 +230,12 @@ def sender_of_end(event: Exited, before: State) -> str:
         return target in (event.pid, group, -1)
 
     found = next((record for record in reversed(before.sent) if fits(record)), None)
-    return f", which {who(before, found.sender)} sent" if found is not None else ""
+    if found is not None:
+        return f", which {who(before, found.sender)} sent"
+    inner = process is not None and process.surroundings is not None and process.surroundings.inner
+    if inner or before.started is None or before.started.mode == "attached":
+        return ""  # the end of the first process of a PID namespace kills all others in it
+    return ", which no watched process was seen to send"
 
 
 def disposition(event: Call, effect: Disposition, before: State) -> Told | None:

@@ -47,6 +47,7 @@ from ipcviz.tracer.notifier_looks import AFTER
 from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS, Plan, errno_name, matters, plans
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
+from ipcviz.tracer.senders import TAKERS
 from ipcviz.tracer.senders import taken as taken_signals
 from ipcviz.tracer.tasks import Entered, Task
 from ipcviz.tracer.waits import Waits
@@ -59,8 +60,6 @@ RESTART_CODES: Final = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTAR
 """linux/errno.h: what a call cut short by a signal returns inside the kernel; a program never sees them."""
 
 EINTR: Final = 4
-TAKERS: Final = frozenset({"read", "rt_sigtimedwait"})
-"""Calls that take pending signals: of reads only those of a signalfd have effects at all."""
 
 
 class CallStops:
@@ -103,7 +102,9 @@ class CallStops:
             self._sampler.levels_now(cut)
         task = self._context.tasks.get(tid)
         if task is not None:
-            task.entered = None
+            entered, task.entered = task.entered, None
+            if entered and entered.inside and entered.args.get("signal") == "SIGKILL":
+                self.returned(task, entered, 0, 0)  # it has killed itself, and so never returns
 
     def watch(self, task: Task) -> None:
         """A thread goes on inside its call, or is let in: `Waits.announce` is to look at it."""

@@ -178,7 +178,17 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
     "socket_domain": choice({1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK"}),
     "shutdown_how": choice({0: "SHUT_RD", 1: "SHUT_WR", 2: "SHUT_RDWR"}),
     "close_range_flags": flags(((2, "CLOSE_RANGE_UNSHARE"), (4, "CLOSE_RANGE_CLOEXEC"))),
-    "wait_options": flags(((1, "WNOHANG"), (2, "WUNTRACED"), (4, "WEXITED"), (8, "WCONTINUED"))),
+    "wait_options": flags(
+        (
+            (1, "WNOHANG"),
+            (2, "WUNTRACED"),
+            (4, "WEXITED"),
+            (8, "WCONTINUED"),
+            (0x1000000, "WNOWAIT"),
+            (0x40000000, "__WALL"),
+            (0x80000000, "__WCLONE"),
+        )
+    ),
     "mask_how": choice({0: "SIG_BLOCK", 1: "SIG_UNBLOCK", 2: "SIG_SETMASK"}),
     "itimer": choice({0: "ITIMER_REAL", 1: "ITIMER_VIRTUAL", 2: "ITIMER_PROF"}),
     "flock_operation": flags(((4, "LOCK_NB"), (1, "LOCK_SH"), (2, "LOCK_EX"), (8, "LOCK_UN"))),

@@ -12,6 +12,9 @@ from ipcviz.kernel import memory, procfs
 from ipcviz.kernel.ptrace import SigInfo, parse_signal_info
 from ipcviz.tracer.context import Context
 
+TAKERS: Final = frozenset({"read", "rt_sigtimedwait"})
+"""Calls that take pending signals: of reads only those of a signalfd have effects at all."""
+
 SI_TIMER: Final = -2
 QUEUED: Final = (-1, SI_TIMER, -3)
 """SI_QUEUE, SI_TIMER, SI_MESGQ: their siginfo has a value."""

@@ -1,4 +1,4 @@
-"""What a thread that sleeps in poll, select or epoll_wait waits for, and for how long at most."""
+"""What a thread that sleeps in poll, select or epoll_wait waits for, and for how long at most; how long one sleeps."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from ipcviz.tracer.flags import Word
 _WATCHED: Final = 64
 """Descriptors of one poll, select or epoll that are read at most."""
 POLLIN: Final = 1
+POLLPRI: Final = 2
 POLLOUT: Final = 4
+TIMER_ABSTIME: Final = 1
 
 
 def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
-    """The descriptors that a sleeping poll or select watches, as `watched`: `3r 5rw`; seconds at most, as `limit`.
+    """The descriptors that a sleeping poll or select watches, as `watched`: `3r 5rw 6x`; seconds at most, as `limit`.
 
     They are read while it sleeps, from its memory, which the kernel has read at the entry. What an epoll set lists is a
     fact of the set.
@@ -27,13 +29,13 @@ def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
             (fd, events) for fd, events, _ in struct.iter_unpack("=ihh", (data or b"")[: len(data or b"") // 8 * 8])
         ]
     elif name in ("select", "pselect6"):
-        sets = [memory.read(tid, address, 128) or b"" if address else b"" for address in raw[1:3]]
+        sets = [memory.read(tid, address, 128) or b"" if address else b"" for address in raw[1:4]]
         for fd in range(min(raw[0] & 0xFFFFFFFF, 1024)):
             bits = [len(one) > fd // 8 and bool(one[fd // 8] >> fd % 8 & 1) for one in sets]
             if any(bits):
-                found.append((fd, POLLIN * bits[0] | POLLOUT * bits[1]))
+                found.append((fd, POLLIN * bits[0] | POLLOUT * bits[1] | POLLPRI * bits[2]))
     shown = [
-        f"{fd}{'r' if events & POLLIN else ''}{'w' if events & POLLOUT else ''}"
+        f"{fd}{'r' if events & POLLIN else ''}{'w' if events & POLLOUT else ''}{'x' if events & POLLPRI else ''}"
         for fd, events in found[:_WATCHED]
         if fd >= 0
     ]
@@ -42,7 +44,15 @@ def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
 
 
 _MILLISECONDS: Final = {"poll": 2, "epoll_wait": 3, "epoll_pwait": 3}
-_TIMES: Final = {"ppoll": (2, 1e9), "select": (4, 1e6), "pselect6": (4, 1e9), "epoll_pwait2": (3, 1e9)}
+_TIMES: Final = {
+    "ppoll": (2, 1e9),
+    "select": (4, 1e6),
+    "pselect6": (4, 1e9),
+    "epoll_pwait2": (3, 1e9),
+    "rt_sigtimedwait": (2, 1e9),
+    "nanosleep": (0, 1e9),
+    "clock_nanosleep": (2, 1e9),
+}
 
 
 def _limit(tid: int, name: str, raw: tuple[int, ...]) -> str:
@@ -50,7 +60,7 @@ def _limit(tid: int, name: str, raw: tuple[int, ...]) -> str:
     if name in _MILLISECONDS:
         limit = _milliseconds(raw[_MILLISECONDS[name]])
         return f"{limit / 1000:g}" if limit >= 0 else ""
-    if name not in _TIMES:
+    if name not in _TIMES or (name == "clock_nanosleep" and raw[1] & TIMER_ABSTIME):
         return ""
     argument, fraction = _TIMES[name]
     data = memory.read(tid, raw[argument], 16) if raw[argument] else None

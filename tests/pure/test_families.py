@@ -6,6 +6,7 @@ import pytest
 
 from ipcviz.events import (
     Call,
+    Disposition,
     Exited,
     Forked,
     Grouped,
@@ -18,8 +19,10 @@ from ipcviz.events import (
     Subreaper,
     Surroundings,
     Timer,
+    Waiting,
 )
 from ipcviz.kernel.surroundings import parse_timers
+from ipcviz.model import query
 from ipcviz.model.families import group_words, namespace_words, orphan_words, tty_name
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import POSIX, State
@@ -92,7 +95,8 @@ def test_orphans_are_said_and_have_their_new_parent() -> None:
     assert told(state, event) == "cat[11] exited with status 0; its child heir[13] goes to sh[10]"
     assert reduce(state, event).processes[13].parent == 10
     event = Exited(t=2.0, pid=11, signo=9, orphans=(Orphan(pid=13, reaper=1, name="systemd"),))
-    assert told(state, event).startswith("cat[11] was killed by SIGKILL; its child heir[13] goes to systemd[1]")
+    ended = "cat[11] was killed by SIGKILL, which no watched process was seen to send; its child heir[13] goes to "
+    assert told(state, event) == f"{ended}systemd[1]"
 
 
 def test_only_other_namespaces_are_shown() -> None:
@@ -142,3 +146,32 @@ def test_lines_of_timers() -> None:
         PosixTimer(id=1, signo=12, clock="CLOCK_REALTIME", tid=77),
     )
     assert parse_timers("") == ()
+
+
+def waiting(state: State, call_name: str, **args: int | str) -> str:
+    state = reduce(state, Waiting(t=2.0, pid=10, tid=10, call=call_name, args=args))
+    wait = query.wait_of(state, 10)
+    assert wait is not None
+    return query.describe_wait(state, wait)
+
+
+def test_which_child_is_waited_for() -> None:
+    state = reduce(system(), call("setpgid", Grouped(pid=12, pgrp=12, session=10)))
+    assert waiting(state, "wait4", pid=-1) == "wait4, for a child: cat[11] or wc[12]"
+    assert waiting(state, "wait4", pid=11) == "wait4, for a child: cat[11]"
+    assert waiting(state, "wait4", pid=-12) == "wait4, for a child: wc[12]"
+    assert waiting(state, "wait4", pid=0) == "wait4, for a child: cat[11]"
+    assert waiting(state, "waitid", which=1, pid=12) == "waitid, for a child: wc[12]"
+    assert waiting(state, "waitid", which=0, pid=0) == "waitid, for a child: cat[11] or wc[12]"
+
+
+def test_which_signals_are_waited_for() -> None:
+    usr1 = 1 << 9
+    state = reduce(system(), call("rt_sigaction", Disposition(signo=10, action="catch")))
+    assert waiting(state, "rt_sigtimedwait", set=usr1 | 1 << 14) == "rt_sigtimedwait, for a signal: SIGUSR1 or SIGTERM"
+    assert waiting(state, "pause") == "pause, for a signal: SIGUSR1"
+    sent = ProcessSample(10, "S", "sh", 1, pending=usr1, caught=usr1)
+    state = reduce(state, Sample(t=1.5, processes=(sent,)))
+    words = "rt_sigsuspend, for a signal: what it catches is blocked; SIGUSR1 is pending, but blocked"
+    assert waiting(state, "rt_sigsuspend", mask=usr1) == words
+    assert "it catches none" in waiting(system(), "pause")

@@ -29,12 +29,14 @@ from ipcviz.kernel.futexes import decode_barrier, decode_rwlock
 from ipcviz.model.query import describe_wait, holders, wait_of
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
+from ipcviz.narrate import narrate
 from ipcviz.tracer import lock_looks
 from ipcviz.tracer.calls import F_SETLK
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.lock_looks import MOST, LockLooks
+from ipcviz.tracer.plans import errno_name
 
 FILE = ObjectInfo(key="8:5", kind="file", path="/s/f", dev=8, ino=5)
 HELD = FileLock(kind="flock", mode="w", pid=10, ofd=4)
@@ -51,6 +53,28 @@ def locked(*found: FileLock) -> State:
             Call(t=2.0, pid=10, tid=10, name="flock", effects=(Locks(FILE.key, found),)),
         ]
     )
+
+
+def test_which_bytes_are_unlocked_and_who_is_in_the_way() -> None:
+    part: dict[str, int | str] = {"fd": 3, "whence": "SEEK_SET", "start": 40, "length": 20}
+    free = Call(
+        t=3.0, pid=10, tid=10, name="fcntl", object=FILE.key, args={**part, "cmd": "F_SETLK", "lock": "F_UNLCK"}
+    )
+    state = locked(FileLock(kind="ofd", mode="w", ofd=4))
+    sentence = narrate(free, state, reduce(state, free))
+    assert sentence is not None
+    assert sentence.text == "a[10] released its lock on f, bytes 40-59 (fd 3)"
+    again = Opened(fd=5, ofd=6, object=FILE, mode="rw")
+    state = reduce(state, Call(t=3.0, pid=10, tid=10, name="openat", ret=5, effects=(again,)))
+    args: dict[str, int | str] = {**part, "fd": 5, "cmd": "F_OFD_SETLK", "lock": "F_WRLCK"}
+    refused = Call(t=4.0, pid=10, tid=10, name="fcntl", object=FILE.key, args=args, ret=-1, error="EAGAIN")
+    sentence = narrate(refused, state, reduce(state, refused))
+    assert sentence is not None
+    assert "it has one itself, by another open file description" in sentence.text
+
+
+def test_errors_have_the_names_of_the_manual_pages() -> None:
+    assert [errno_name(code) for code in (11, 35, 95, 4095)] == ["EAGAIN", "EDEADLK", "EOPNOTSUPP", "errno 4095"]
 
 
 @pytest.mark.parametrize("lock", [HELD, UNCLAIMED, FileLock(kind="posix", mode="r", pid=10)])

@@ -59,7 +59,10 @@ def test_exit_says_which_ends_went_with_it():
     event = Exited(t=2.0, pid=12, signo=9)
     sentence = narrate(event, before, reduce(before, event))
     assert sentence is not None
-    assert sentence.text == "cat[12] was killed by SIGKILL: no writer of P1 is left"
+    assert (
+        sentence.text
+        == "cat[12] was killed by SIGKILL, which no watched process was seen to send: no writer of P1 is left"
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,7 +89,7 @@ def test_semaphores_are_told(sentence):
         "sleep2[41] armed a timer: SIGALRM in 1 s",
         "sleep2[42] sent SIGINT to sleep2[41]",
         "SIGALRM from its timer reached sleep2[41]: its handler runs",
-        "sleep2[41] waits in pause, for a signal",
+        "sleep2[41] waits in pause, for a signal: what it catches is blocked",
     ],
 )
 def test_signals_are_told(sentence):
