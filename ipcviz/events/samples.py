@@ -38,6 +38,8 @@ class Level(Struct, frozen=True):
             that its peer is gone; empty if unknown or nothing.
         unsent: Bytes written to a TCP socket that the other end has not acknowledged (SIOCOUTQ); -1 elsewhere.
         unsent_limit: SO_SNDBUF of such a socket; 0 if unknown.
+        memory: Bytes that wait in a UDP socket with their bookkeeping, of `capacity`; -1 elsewhere.
+        lost: Datagrams that came while a UDP socket had no room, since it was made; 0 elsewhere.
         passed: Descriptors under way in a UNIX socket (SCM_RIGHTS), sent and not received; -1 if unknown.
         connecting: Keys of the sockets whose connections a listening UNIX socket has not accepted.
     """
@@ -59,6 +61,8 @@ class Level(Struct, frozen=True):
     state: str = ""
     unsent: int = -1
     unsent_limit: int = 0
+    memory: int = -1
+    lost: int = 0
     passed: int = -1
     connecting: tuple[str, ...] = ()
 

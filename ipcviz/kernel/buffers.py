@@ -29,6 +29,9 @@ F_SETPIPE_SZ: Final = 1031  # linux/fcntl.h
 F_GETPIPE_SZ: Final = 1032
 SPLICE_F_NONBLOCK: Final = 2
 SO_PEEK_OFF: Final = 42  # asm-generic/socket.h
+SO_MEMINFO: Final = 55
+_MEMINFO: Final = struct.Struct("=9I")
+"""SK_MEMINFO_* of linux/sock_diag.h: what has come in, its limit, ..., and how much was dropped, the last of nine."""
 _ALL: Final = 1 << 30
 _MOST_SLOTS: Final = 4096
 """Of larger rings the slots are not counted: both pipes are locked meanwhile, for some 25 ns a slot."""
@@ -246,7 +249,7 @@ def read_level(pid: int, fd: int, info: ObjectInfo, mode: Mode = "rw", peek: int
           `capacity` is the peer's SO_SNDBUF, against which they count with their bookkeeping: a write is taken
           (`writable`) while less than that is used, so the bytes at that moment vary with how they were written.
         * TCP socket: bytes received and not read; `capacity` is SO_RCVBUF; `unsent` and `state`, too. UDP: those of
-          the next datagram.
+          the next datagram; `memory` of all of them.
         * POSIX queue: messages of at most mq_maxmsg.
         * eventfd: its counter.
     """
@@ -293,9 +296,10 @@ def read_listed_level(info: ObjectInfo, listing: sockets.Listing) -> Level | Non
         return _backlog(info, inet.receive_queue, inet.send_queue)
     tcp = inet.protocol == socket.IPPROTO_TCP
     level = Level(object=info.key, queued=inet.receive_queue)
-    if not tcp:
-        return level
     memory = inet.memory
+    if not tcp:
+        limit = memory.receive_limit if memory is not None else 0
+        return replace(level, capacity=limit, memory=inet.receive_queue)
     return replace(
         level,
         capacity=memory.receive_limit if memory is not None else 0,
@@ -364,7 +368,7 @@ def _borrowed_level(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool)
         except OSError:
             # EINVAL: it listens. ENOTSOCK: the descriptor is another one by now.
             return _listening_level(number, info)
-        capacity, unsent, room, state = 0, -1, 0, ""
+        capacity, unsent, room, state, memory, lost = 0, -1, 0, "", -1, 0
         try:
             if limit:
                 capacity = one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
@@ -372,7 +376,10 @@ def _borrowed_level(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool)
                 if state != "closed":
                     (unsent,) = struct.unpack("=i", fcntl.ioctl(number, termios.TIOCOUTQ, _INT))
                     room = one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-        except OSError:
+            elif info.kind == "udp socket":
+                found = one.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO.size)
+                memory, capacity, lost = (_MEMINFO.unpack(found)[i] for i in (0, 1, 8))
+        except (OSError, struct.error):
             pass
         finally:
             one.detach()
@@ -385,6 +392,8 @@ def _borrowed_level(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool)
         state=state,
         unsent=unsent,
         unsent_limit=room,
+        memory=memory,
+        lost=lost,
     )
 
 

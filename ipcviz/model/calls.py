@@ -88,6 +88,7 @@ def take_call(draft: Draft, event: Call) -> None:
             _moved(draft, event.object, event.pid, event.ret, out=True)
         elif event.name in WRITES:
             _moved(draft, event.object, event.pid, event.ret, out=False)
+            sockets.take_sent(draft, event, event.ret)
         elif event.name in MOVES:
             for name, out in (("fd_in", True), ("fd_out", False)):
                 number = event.args.get(name)
@@ -105,6 +106,8 @@ def take_call(draft: Draft, event: Call) -> None:
             out = event.name == "recvmmsg"
             _use(draft, process.table, fd, moved=bool(moved), out=out)
             _moved(draft, event.object, event.pid, 0 if peeked else moved, out=out)
+            if not out:
+                sockets.take_sent(draft, event, moved)
     for effect in event.effects:
         _TAKE[type(effect)](draft, event, effect)
     if event.object in draft.flights:

@@ -9,6 +9,7 @@ import immutables
 
 from ipcviz.events import Futex, MapEntry
 from ipcviz.model.addresses import KINDS as SOCKETS
+from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.awaited import awaited_signals, children, children_words, lock_words
 from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.notifiers import KINDS, read_words, ready_words
@@ -234,11 +235,19 @@ def reason_words(wait: Wait) -> str:
     return f"{wait.reason}: {wait.detail}" if wait.detail else wait.reason
 
 
-def went_in(thing: Object) -> tuple[int, bool]:
+def went_in(state: State, thing: Object) -> tuple[int, bool]:
     """Bytes that were written into an object, and whether that is exact or a lower bound.
 
     A write counts when it returns, so what was read from a pipe and what waits in it can be more than what was counted.
+    Into a socket goes what was written to its other end, or sent to its address.
     """
+    if takes_datagrams(thing.info):
+        return max(thing.written, thing.bytes_out), thing.exact and thing.written >= thing.bytes_out
+    if thing.info.kind in SOCKETS:
+        peer = state.objects.get(thing.info.peer) if thing.info.peer else None
+        waits = thing.level.queued if thing.level is not None and thing.level.unit == "bytes" else 0
+        least = max(peer.bytes_in if peer is not None else 0, thing.bytes_out + waits)
+        return least, peer is not None and peer.exact and least == peer.bytes_in
     if thing.info.kind not in ("pipe", "fifo"):
         return thing.bytes_in, thing.exact
     least = max(thing.bytes_in, thing.bytes_out, thing.written)

@@ -9,10 +9,11 @@ from typing import Final
 
 import msgspec
 
-from ipcviz.events import Call, Level, Opened, Passed
-from ipcviz.model.addresses import ANYWHERE, KINDS, PREFIX, name_of, plain, takes_datagrams
+from ipcviz.events import Call, Level, ObjectInfo, Opened, Passed
+from ipcviz.model.addresses import ANYWHERE, KINDS, PREFIX, listens, name_of, plain, takes_datagrams
+from ipcviz.model.directions import WRITES
 from ipcviz.model.draft import NO_ROWS, Draft
-from ipcviz.model.state import CallInProgress, Flight, Object, State
+from ipcviz.model.state import CallInProgress, Flight, Object, State, Thread
 
 replace = msgspec.structs.replace
 
@@ -75,6 +76,62 @@ def awaited(state: State, call: CallInProgress, *, writes: bool) -> Object | Non
     return peer if peer is not None and (peer.info.peer == call.object or not takes_datagrams(thing.info)) else None
 
 
+def take_sent(draft: Draft, event: Call, count: int) -> None:
+    """Bytes were written to a socket for datagrams: what arrives where is remembered there."""
+    thing = draft.objects.get(event.object)
+    if thing is None or not takes_datagrams(thing.info):
+        return
+    target = target_of(draft, thing, event.args)
+    if target is None:
+        return
+    draft.put_object(replace(target, written=target.written + count))
+    if target.info.key != thing.info.peer and thing.sent_to != target.info.key and target is not thing:
+        draft.put_object(replace(draft.objects[event.object], sent_to=target.info.key))
+
+
+def backlogs(state: State) -> dict[str, str]:
+    """Key of the listening UNIX socket that each waits to be accepted by which is connected and was not yet."""
+    found = {}
+    for name, key in state.bound.items():
+        thing = state.objects.get(key) if name.startswith("unix ") else None
+        for waiting in thing.level.connecting if thing is not None and thing.level is not None else ():
+            found[waiting] = key
+    return found
+
+
+def leads_to(state: State, thing: Object, waiting: dict[str, str]) -> Object | None:
+    """The watched socket that one leads to which is no end of a connection to it.
+
+    Args:
+        state: The moment.
+        thing: A socket.
+        waiting: `backlogs(state)`.
+    """
+    info = thing.info
+    if takes_datagrams(info):
+        return state.objects.get(info.peer or thing.sent_to)
+    if info.key in waiting:
+        return state.objects.get(waiting[info.key])
+    if info.kind == "tcp socket" and info.remote and not info.peer:
+        found = bound_to(state, info.kind, info.remote)
+        return found if found is not None and listens(found.info) else None
+    return None
+
+
+def under_way_words(state: State, thing: Object) -> str:
+    """The descriptors that wait in a socket: `3 descriptors on their way: P1, passwd, P2`; empty if none do."""
+    flights = state.flights.get(thing.info.key, ())
+    count = sum(len(flight.fds) for flight in flights)
+    if thing.level is not None and thing.level.passed > count:
+        count = thing.level.passed
+    if not count:
+        return ""
+    files = (state.open_files.get(ofd) for flight in flights for ofd in flight.ofds)
+    labels = [state.objects[file.object].label for file in files if file is not None and file.object in state.objects]
+    shown = f": {', '.join(labels[:4])}{', ...' if len(labels) > 4 else ''}" if labels else ""
+    return f"{count} descriptor{'s' if count > 1 else ''} on {'their' if count > 1 else 'its'} way{shown}"
+
+
 def others_of(state: State, name: str, args: dict[str, int | str], key: str) -> tuple[str, ...]:
     """Keys of further objects whose level says why a call on a socket sleeps."""
     thing = state.objects.get(key)
@@ -85,6 +142,18 @@ def others_of(state: State, name: str, args: dict[str, int | str], key: str) -> 
     else:
         other = target_of(state, thing, args)
     return (other.info.key,) if other is not None else ()
+
+
+def awaited_by(state: State, thread: Thread) -> Object | None:
+    """The socket that a thread waits for: the other end, or who listens there; None if it is none, or not known."""
+    call = thread.waiting
+    return awaited(state, call, writes=call.name in WRITES) if call is not None else None
+
+
+def listener_at(state: State, info: ObjectInfo) -> Object | None:
+    """The watched socket that listens where a connection's own end is: the accepting one has its address."""
+    found = bound_to(state, info.kind, info.local)
+    return found if found is not None and listens(found.info) else None
 
 
 def full_words(state: State, call: CallInProgress, thing: Object) -> str:

@@ -229,6 +229,7 @@ class Object(Value, frozen=True):
         unlinked: Its name was removed.
         first_seen_by: The process that it was first seen in.
         notifier: What fdinfo said last of an eventfd, timerfd, signalfd, pidfd, inotify or epoll descriptor.
+        sent_to: Key of the watched socket that a datagram was sent to last, by its address; empty if none was.
         shut: The directions that shutdown(2) was seen to end of a socket: `r`, `w`, `rw`; `closed` once nobody that is
             watched has it open any more; empty else.
     """
@@ -249,6 +250,7 @@ class Object(Value, frozen=True):
     unlinked: bool = False
     first_seen_by: int = 0
     notifier: Notifier | None = None
+    sent_to: str = ""
     shut: str = ""
 
 

@@ -100,6 +100,7 @@ def narrate_call(event: Call, before: State, after: State) -> Sentence | None:
         moved = max(event.ret, 0)
         group = f"{event.tid} {event.name} {event.object} {'' if moved else event.error or 'end'}"
         group += sources_group(event, after) if moved else ""
+        group = "" if event.effects or "credentials" in event.args else group
         amount = moved
         if event.name in _TOLD_WHOLE or _notifies(event, after):
             # What was sent differs from one to the next, and the sentence says it.

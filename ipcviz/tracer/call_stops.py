@@ -89,6 +89,7 @@ class CallStops:
             lambda pid: tuple(table_of(context.state, pid)),
             context.same_as,
             context.under_way,
+            context.is_unbound,
             sampler.mappings.is_shared,
             sampler.mappings.length_at,
         )
@@ -372,8 +373,8 @@ class CallStops:
         else:
             if entered.ends is not NOWHERE and self.fifos:
                 self.fifos.check(key for key in entered.ends if key)
-            if entered.name == "recvfrom" and not code:
-                entered.args.update(facts_of(task.tid, entered.name, entered.raw))
+            if entered.name in ("sendto", "recvfrom") and entered.raw[4] and not code:
+                effects = self._effects.of_addressed(process.pid, task.tid, entered.name, entered.raw, entered.args)
         t = self._context.emitter.now()
         slept = self._moving.returns(task.tid, moved, t) if entered.ends is not NOWHERE else 0.0
         self._context.emit(

@@ -105,6 +105,11 @@ class Context:
         flights = self.state.flights.get(key, ())
         return tuple((ofd, files[ofd].object) for flight in flights for ofd in flight.ofds if ofd in files)
 
+    def is_unbound(self, key: str) -> bool:
+        """Whether nothing is known of a UDP socket's own address."""
+        thing = self.state.objects.get(key)
+        return thing is not None and thing.info.kind == "udp socket" and not thing.info.local
+
     def _say_entered(self, event: Entered) -> None:
         self.emit(msgspec.structs.replace(event, n=self.emitter.next_number))
 

@@ -44,7 +44,7 @@ from ipcviz.kernel.surroundings import read_timers
 from ipcviz.tracer import calls
 from ipcviz.tracer.decode import read_itimer, read_sigaction
 from ipcviz.tracer.flags import Word
-from ipcviz.tracer.messages import Message
+from ipcviz.tracer.messages import Message, facts_of, taken_from
 
 SIGALRM: Final = 14
 _ITIMER_SIGNALS: Final = {0: 14, 1: 26, 2: 27}
@@ -97,6 +97,7 @@ class Effects:
         same_as: Number of the known open file description behind a process's descriptor of that object; 0 if it is none
             of those.
         under_way: Numbers and objects of the open file descriptions that wait in a socket, those sent first first.
+        is_unbound: Whether a UDP socket, by its key, has no address that is known.
         is_shared: Whether others can see the bytes of a file, by its key: then a private mapping of it matters.
         length_at: Bytes of a process's known mapping that begins at an address; 0 if none does.
     """
@@ -108,6 +109,7 @@ class Effects:
         table_numbers: Callable[[int], tuple[int, ...]],
         same_as: Callable[[int, int, str], int],
         under_way: Callable[[str], tuple[tuple[int, str], ...]],
+        is_unbound: Callable[[str], bool],
         is_shared: Callable[[str], bool],
         length_at: Callable[[int, int], int],
     ) -> None:
@@ -116,6 +118,7 @@ class Effects:
         self._table_numbers = table_numbers
         self._same_as = same_as
         self._under_way = under_way
+        self._is_unbound = is_unbound
         self._is_shared = is_shared
         self._length_at = length_at
 
@@ -128,6 +131,16 @@ class Effects:
             return tuple(self._new(call, call.result))
         return ()
 
+    def of_addressed(
+        self, pid: int, tid: int, name: str, raw: tuple[int, ...], args: dict[str, Word]
+    ) -> tuple[AnyEffect, ...]:
+        """The effects of a sendto or recvfrom with an address: a socket that is not bound is so after its first."""
+        if name == "recvfrom":
+            args.update(facts_of(tid, name, raw))
+            return ()
+        unbound = self._is_unbound(self._object_of(pid, _number_in(args, "fd")))
+        return tuple(self._identified(Returned(pid, tid, name, raw, args, 0))) if unbound else ()
+
     def _new(self, call: Returned, fd: int, under_way: list[tuple[int, str]] | None = None) -> Iterator[AnyEffect]:
         """A new open file description behind `fd`; perhaps one that is known, if there is a list of those under way."""
         entry = descriptors.read_entry(call.pid, fd, self._next_ofd())
@@ -135,7 +148,7 @@ class Effects:
             entry = TableEntry(fd=fd, ofd=self._next_ofd(), object=_unreadable(call.pid, fd), mode="rw")
         thing, known = entry.object, 0
         if under_way is not None:
-            known = self._same_as(call.pid, fd, thing.key) or _taken(under_way, thing.key)
+            known = self._same_as(call.pid, fd, thing.key) or taken_from(under_way, thing.key)
             if known and thing.key.startswith("anon:"):
                 thing = msgspec.structs.replace(thing, key=f"anon:{known}")
         yield Opened(
@@ -384,17 +397,12 @@ class Effects:
         yield WorkingDirectory(path=procfs.cwd(call.pid) or str(call.args.get("path", "")))
 
 
-def _taken(under_way: list[tuple[int, str]], key: str) -> int:
-    """The first open file description under way that may be behind a descriptor of this object; 0 if none is."""
-    for i, (number, other) in enumerate(under_way):
-        if other == key or (key.startswith("anon:") and other.startswith("anon:")):
-            del under_way[: i + 1]
-            return number
-    return 0
-
-
 def _number(call: Returned, name: str) -> int:
-    value = call.args.get(name, -1)
+    return _number_in(call.args, name)
+
+
+def _number_in(args: dict[str, Word], name: str) -> int:
+    value = args.get(name, -1)
     return value if isinstance(value, int) else -1
 
 

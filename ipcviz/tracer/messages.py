@@ -131,3 +131,12 @@ def facts_of(tid: int, name: str, raw: tuple[int, ...], messages: tuple[Message,
     if name in IN_ARRAYS:
         found["bytes"] = sum(message.moved for message in messages)
     return found
+
+
+def taken_from(under_way: list[tuple[int, str]], key: str) -> int:
+    """The first open file description under way that may be behind a descriptor of this object; 0 if none is."""
+    for i, (number, other) in enumerate(under_way):
+        if other == key or (key.startswith("anon:") and other.startswith("anon:")):
+            del under_way[: i + 1]
+            return number
+    return 0

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from ipcviz.app.picture import graph
 from ipcviz.events import (
     Call,
     Closed,
@@ -319,3 +320,71 @@ def test_a_backlog_names_who_waits_in_it():
     one = kernel_sockets.parse_unix(body)
     assert one is not None
     assert (one.connecting, one.shut) == ((8, 9), 2)
+
+
+def edges(scene):
+    return {(edge.source, edge.target, edge.both) for edge in scene.edges if edge.kind == "flow"}
+
+
+def test_datagrams_of_many_are_drawn_into_one_tube():
+    story = Story()
+    story.open(SERVER, 3, inet(1, "udp socket", local="127.0.0.1:53"))
+    story.open(CLIENT, 4, inet(2, "udp socket", remote="127.0.0.1:53", peer=1))
+    story.open(CLIENT, 5, inet(3, "udp socket"))
+    story.call(CLIENT, "sendto", "socket:[3]", ret=3, fd=5, address="127.0.0.1:53")
+    story.call(CLIENT, "write", "socket:[2]", ret=4, fd=4)
+    scene = graph.build(story.state)
+    assert {n.id for n in scene.nodes if n.kind == "socket"} == {"o:socket:[1]"}
+    assert edges(scene) == {("p:12", "o:socket:[1]", False), ("o:socket:[1]", "p:11", False)}
+    assert query.went_in(story.state, story.state.objects["socket:[1]"]) == (7, True)
+
+
+def test_both_ways_of_connected_datagrams_are_one_tube():
+    story = Story()
+    story.open(SERVER, 3, inet(1, "udp socket", local="127.0.0.1:53", remote="127.0.0.1:9", peer=2))
+    story.open(CLIENT, 4, inet(2, "udp socket", local="127.0.0.1:9", remote="127.0.0.1:53", peer=1))
+    (node,) = [n for n in graph.build(story.state).nodes if n.kind == "socket"]
+    assert len(node.gauges) == 2
+
+
+def test_the_client_of_a_connection_stands_at_the_left():
+    story = Story()
+    story.open(SERVER, 3, inet(1, local="0.0.0.0:80", state="listening"))
+    story.open(SERVER, 4, inet(2, local="127.0.0.1:80", remote="127.0.0.1:9", peer=3))
+    story.open(CLIENT, 4, inet(3, local="127.0.0.1:9", remote="127.0.0.1:80", peer=2))
+    story.level(
+        Level(object="socket:[2]", queued=10, capacity=100, state="established"),
+        Level(object="socket:[3]", queued=0, capacity=100, unsent=50, unsent_limit=300, state="established"),
+    )
+    scene = graph.build(story.state)
+    node = next(n for n in scene.nodes if n.kind == "socket")
+    assert ("p:12", node.id, True) in edges(scene)
+    assert [(g.queued, g.capacity) for g in node.gauges] == [(60, 400), (0, 100)], "some of it is not sent yet"
+
+
+def test_who_waits_in_a_backlog_leads_to_the_listener():
+    story = Story()
+    story.open(SERVER, 3, unix(1, "stream listening", path="/run/x"))
+    story.open(CLIENT, 4, unix(2, "stream established"))
+    story.open(CLIENT, 5, unix(3))
+    listening = Level(
+        object="socket:[1]",
+        queued=1,
+        capacity=0,
+        writable=False,
+        unit="connections",
+        connecting=("socket:[2]",),
+    )
+    story.level(listening)
+    scene = graph.build(story.state)
+    assert "o:socket:[2]" not in {n.id for n in scene.nodes}
+    assert ("p:12", "o:socket:[1]", False) in edges(scene)
+    node = next(n for n in scene.nodes if n.id == "o:socket:[1]")
+    assert [line.text for line in node.lines] == ["1 wait, backlog 0", "stream listening"]
+
+
+def test_a_descriptor_under_way_is_drawn():
+    nodes = {n.id: n for n in graph.build(passing().state).nodes}
+    tube = next(n for n in nodes.values() if n.kind == "socket")
+    assert [(line.text, line.short) for line in tube.lines] == [("1 descriptor on its way: P1", "+1 fd")]
+    assert nodes[f"o:{PIPE.key}"].lines[0].text == "on its way in S1, from client"

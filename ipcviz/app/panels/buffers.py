@@ -6,9 +6,12 @@ from typing import ClassVar, Final
 
 from ipcviz.app.panels.cells import gauge, spark, wrap
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
+from ipcviz.app.panels.sockets import socket_rows
 from ipcviz.app.text import bytes_text, visible
 from ipcviz.app.view import View
 from ipcviz.events import Level
+from ipcviz.model.addresses import KINDS as SOCKETS
+from ipcviz.model.addresses import listens
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers, went_in
 from ipcviz.model.state import Object
 from ipcviz.narrate import interleaved_words, waiting_words, who
@@ -29,7 +32,8 @@ class Buffers(Panel):
         "who writes and reads. `>=` before a count: a process that holds it is only sampled, so it is a lower "
         "bound, or a write has not returned yet: what was read and what waits has been written. `?`: not readable. W "
         "or R: a writer or a reader is blocked on it; a pipe can be full below its "
-        "capacity, because its pages are. Select one to see the bytes that wait in it: copied, never consumed; and "
+        "capacity, because its pages are. Bytes written to a socket stand in the row of its other end. "
+        "Select one to see the bytes that wait in it: copied, never consumed; and "
         "whose they are, those that are read next first, or why that is not known."
     )
 
@@ -51,6 +55,7 @@ class Buffers(Panel):
             chosen = held[0] if len(held) == 1 else None
         if chosen is not None:
             rows.extend(_waiting_bytes(view, chosen, width))
+            rows.extend(socket_rows(view, chosen, width))
         return rows
 
 
@@ -90,8 +95,9 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
     else:
         # A pipe whose pages are all in use is full below its capacity in bytes.
         is_full = level.queued > 0 and (flag == "W" or level.writable is False)
-        full, empty = gauge(capacity if is_full else level.queued, capacity, bar)
-        words = f"{level.queued:,}/{capacity:,}" if capacity else f"{level.queued:,}"
+        queued = max(level.queued, level.memory)
+        full, empty = gauge(capacity if is_full else queued, capacity, bar)
+        words = f"{queued:,}/{capacity:,}" if capacity else f"{queued:,}"
         if level.unit == "connections":
             words += " waiting"
         if level.messages >= 0:
@@ -101,9 +107,11 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
     trail = view.trails.get(key)
     drawn = spark(trail.columns(view.now, minute), capacity or 1) if trail else "." * minute
     chosen = key == view.object
-    put, exact = went_in(thing)
+    put, exact = went_in(view.state, thing)
     taken = f"{'' if thing.exact else '>='}{bytes_text(thing.bytes_out)}"
     passed = f"in {'' if exact else '>='}{bytes_text(put)}, out {taken}"
+    if listens(thing.info):
+        passed = "listens"
     spans: list[Span | str] = [
         (">" if chosen else " ", "chosen"),
         (flag, "blocked" if flag != " " else ""),
@@ -116,21 +124,28 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
         (drawn, "gauge"),
     ]
     if width >= _WIDE:
-        ends = fit(_ends(view, holders), max(0, width - bar - minute - 35 - 30))
+        ends = fit(_ends(view, thing, holders), max(0, width - bar - minute - 35 - 30))
         spans.extend([(fit(passed, 28, right=True), ""), "  ", (ends, "dim")])
         return [row(*spans, target=("object", key))]
-    second = f"{'':{_NAME + 3}}{passed}  {_ends(view, holders)}"
+    second = f"{'':{_NAME + 3}}{passed}  {_ends(view, thing, holders)}"
     return [row(*spans, target=("object", key)), row((fit(second, width), "dim"), target=("object", key))]
 
 
-def _ends(view: View, holders: tuple[Holder, ...]) -> str:
-    """Who can write and who can read: `cat[12]:1 > gzip[13]:0`."""
+def _ends(view: View, thing: Object, holders: tuple[Holder, ...]) -> str:
+    """Who can write and who can read: `cat[12]:1 > gzip[13]:0`; into a socket, who has its other end."""
 
     def names(rows: list[Holder]) -> str:
         shown = [who(view.state, h.pid) + (f":{h.fd}" if h.fd >= 0 else "") for h in rows[:4]]
         return " ".join(shown) + (f" +{len(rows) - 4}" if len(rows) > 4 else "") if rows else "nobody"
 
-    return f"{names([h for h in holders if h.writes])} > {names([h for h in holders if h.reads])}" if holders else ""
+    if not holders:
+        return ""
+    if thing.info.kind in SOCKETS:
+        peer = view.state.objects.get(thing.info.peer) if thing.info.peer else None
+        back = peer is not None and peer.info.peer == thing.info.key
+        there = f"{names(list(view.holders.get(thing.info.peer, ())))} " if back else ""
+        return f"{there}> {names(list(holders))}"
+    return f"{names([h for h in holders if h.writes])} > {names([h for h in holders if h.reads])}"
 
 
 def _waiting_messages(view: View, thing: Object, level: Level, width: int) -> list[Row]:

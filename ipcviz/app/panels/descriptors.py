@@ -10,6 +10,7 @@ from ipcviz.app.view import View
 from ipcviz.events import EpollEntry
 from ipcviz.model.notifiers import holds, letters, ready
 from ipcviz.model.query import table_of
+from ipcviz.model.sockets import under_way
 from ipcviz.model.state import Descriptor, Object, OpenFile
 from ipcviz.narrate import who
 
@@ -21,7 +22,8 @@ class Descriptors(Panel):
 
     TITLE = "Descriptors"
     HELP_TEXT: ClassVar[str] = (
-        "The selected process's three tables, a row for each descriptor. DESCRIPTOR: its number, where it came from, "
+        "The selected process's three tables, a row for each descriptor. DESCRIPTOR: its number, where it came from "
+        "(`by S2`: through that socket), "
         "and `cx` if it is closed at exec. OPEN FILE DESCRIPTION: its number (given by ipcviz: the kernel shows none), "
         "r, w or rw, offset and status flags; descriptors with the same number share offset and flags. OBJECT: what "
         "lies behind. ALSO HELD BY: the other descriptors (process:number) that refer to the object; `=` marks those "
@@ -144,6 +146,16 @@ def _mark(view: View, descriptor: Descriptor) -> str:
     return "<" if descriptor.how.startswith("inherited") else "+"
 
 
+def _came(how: str) -> str:
+    """Where a descriptor came from in the fewest words: `from 12`, `by S2 from 12` for one that was received."""
+    if how.startswith("inherited from"):
+        return how.removeprefix("inherited ")
+    if not how.startswith("received over "):
+        return how
+    through, _, sender = how.removeprefix("received over ").partition(" from ")
+    return f"by {through}" + (f" from {sender.rpartition('[')[2].rstrip(']')}" if sender else "")
+
+
 def _spans(
     view: View,
     descriptor: Descriptor,
@@ -156,7 +168,7 @@ def _spans(
     first, second, third, fourth = columns
     mark = _mark(view, descriptor)
     lit = "lit" if mark != " " else ""
-    how = descriptor.how.replace("inherited from", "from") + (" cx" if descriptor.cloexec else "")
+    how = _came(descriptor.how) + (" cx" if descriptor.cloexec else "")
     spans: list[Span] = [(mark, "lit-chip" if lit else "")]
     spans.append((fit(descriptor.fd, 3, right=True), "number" if not lit else "lit"))
     spans.append((fit(f" {how}", first - 3), lit or "dim"))
@@ -198,4 +210,6 @@ def _others(view: View, descriptor: Descriptor, thing: Object) -> str:
         if len(shown) > 12:
             shown.append("...")
             break
+    for key, _ in under_way(view.state, thing.info.key)[:1] if view.state.flights else ():
+        shown.append(f"on its way in {view.state.objects[key].label}")
     return ", ".join(shown)

@@ -11,6 +11,7 @@ from ipcviz.app.picture import words
 from ipcviz.app.picture.scene import Edge, Node
 from ipcviz.model import query
 from ipcviz.model.calls import READS, WRITES
+from ipcviz.model.sockets import backlogs
 from ipcviz.model.state import Object, Process, State, Thread
 
 KEPT: Final = 3.0
@@ -75,6 +76,11 @@ class Draft:
         lit = thing is not None and ("object", thing.info.key) in self.lit and pid in self._lit_pids
         edge = Edge(source, target, "flow" if kind == "flow" else "hold", both, lit)
         self.edges[edge.key] = edge
+
+    @cached_property
+    def backlogs(self) -> dict[str, str]:
+        """Key of the listening socket in whose backlog each waits that is connected and not accepted (UNIX)."""
+        return backlogs(self.state)
 
     @cached_property
     def _lit_pids(self) -> set[int]:

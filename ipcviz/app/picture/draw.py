@@ -306,13 +306,20 @@ def _word(gauge: Gauge) -> str:
     return "empty" if gauge.known and not gauge.queued else ""
 
 
+def _said(node: Node, room: int) -> str:
+    """The first strong words that there is room for."""
+    words = (text for line in node.lines if line.style == "strong" for text in (line.text, line.short))
+    return next((text for text in words if text and width(text) <= room), "")
+
+
 def _tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     """A pipe, FIFO, socket or queue: walls above and below, open ends, what waits inside."""
     wall = "selected" if chosen else "lit" if node.lit else "gone" if node.faded else "tube"
     gauges = node.gauges or (Gauge(),)
     title_style = "lit" if node.lit else "gone" if node.faded else "title"
     if rect.h < 3:
-        name = clip(node.title, rect.w // 2)
+        said = _said(node, rect.w // 3 - width(node.title))
+        name = clip(f"{node.title} {said}" if said else node.title, rect.w // 2)
         canvas.put(rect.x, rect.y, name + " ", title_style)
         _fill(canvas, gauges[0], rect.x + width(name) + 1, rect.y, max(1, rect.w - width(name) - 1))
         return
@@ -325,7 +332,10 @@ def _tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     room = rect.w - width(head) - 6
     if len(gauges) == 1:
         word = _word(gauges[0])
-        if word and width(word) <= room:
+        said = _said(node, room) if word != "full" else ""
+        if said:
+            canvas.put(rect.right - 3 - width(said), top, f" {said} ", "strong")
+        elif word and width(word) <= room:
             canvas.put(rect.right - 3 - width(word), top, f" {word} ", "chip-blocked" if word == "full" else "dim")
         _fill(canvas, gauges[0], rect.x, middle, rect.w)
         canvas.put(rect.x, middle + 1, line, wall)
@@ -340,6 +350,9 @@ def _tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
                 canvas.put(rect.x + 1, y, _words(text, rect.w - 1), _STYLES.get(text.style, "text"))
                 y += 1
         return
+    said = _said(node, room)
+    if said:
+        canvas.put(rect.right - 3 - width(said), top, f" {said} ", "strong")
     half = rect.h >= 5
     for place, gauge in enumerate(gauges[:2]):
         y = middle + (2 * place if half else place)

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
-from ipcviz.app.picture import channels, ends, folding, notifiers, processes, shared, signals
+from ipcviz.app.picture import channels, ends, folding, notifiers, processes, shared, signals, sockets
 from ipcviz.app.picture.draft import KEPT, Changes, Draft, age
 from ipcviz.app.picture.scene import ENDS, Scene
 from ipcviz.model import query
+from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.notifiers import KINDS
 from ipcviz.model.state import Object, State
 
@@ -68,6 +69,7 @@ def _scene(d: Draft) -> Scene:
         if thing.info.key not in by_object and thing.info.kind in ("pipe", "fifo"):
             channels.closed(d, thing)
     channels.opening(d)
+    sockets.connecting(d)
     shared.semaphores(d)
     signals.signals(d)
     for process in sorted(d.processes.values(), key=age):
@@ -79,8 +81,8 @@ def _scene(d: Draft) -> Scene:
 
 def _object(d: Draft, thing: Object, links: list[query.Link], by_object: Mapping[str, list[query.Link]]) -> None:
     kind = thing.info.kind
-    if kind == "unix socket" or kind == "tcp socket":
-        channels.socket(d, thing, links, by_object)
+    if kind in SOCKETS:
+        sockets.socket(d, thing, links, by_object)
     elif kind in channels.CHANNELS:
         channels.channel(d, thing, links)
     elif kind in _MEMORY or (kind == "file" and any(x.mapped and x.writes for x in links)):

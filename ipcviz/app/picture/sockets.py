@@ -1,0 +1,153 @@
+"""Sockets in the picture: connections as tubes with two directions, datagrams as tubes with one, listeners. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ipcviz.app.picture.channels import tube_gauge
+from ipcviz.app.picture.draft import Draft
+from ipcviz.app.picture.scene import Gauge, Line, Node
+from ipcviz.app.text import visible
+from ipcviz.model import query
+from ipcviz.model.addresses import listens, takes_datagrams
+from ipcviz.model.sockets import awaited_by, leads_to, listener_at, under_way_words
+from ipcviz.model.state import Object
+
+
+def socket(d: Draft, thing: Object, links: list[query.Link], by_object: Mapping[str, list[query.Link]]) -> None:
+    """A socket: with its peer one tube; a line to where it leads if that has no other end of it."""
+    key = thing.info.key
+    peer = d.state.objects.get(thing.info.peer) if thing.info.peer else None
+    if peer is not None and peer.info.peer == key and by_object.get(peer.info.key):
+        _connection(d, thing, peer, links, by_object[peer.info.key])
+        return
+    target = leads_to(d.state, thing, d.backlogs)
+    if target is not None and by_object.get(target.info.key) and target is not thing:
+        _one_way(d, thing, target, links)
+        if not (takes_datagrams(thing.info) and (thing.info.path or thing.bytes_out or _waits(thing))):
+            return
+    _alone(d, thing, links)
+
+
+def _waits(thing: Object) -> bool:
+    return thing.level is not None and thing.level.queued > 0
+
+
+def _one_way(d: Draft, thing: Object, target: Object, links: list[query.Link]) -> None:
+    """What a process sends through a socket, or waits for, leads to the node of another socket."""
+    for link in links:
+        weak = link.pid in d.supervisors
+        if not weak:
+            d.strong.add(link.pid)
+        d.join(f"p:{link.pid}", f"o:{target.info.key}", "hold" if weak else "flow", thing, link.pid)
+
+
+def _serves(d: Draft, thing: Object) -> bool:
+    """Whether an end is the accepting one: it has the listener's name or address."""
+    info = thing.info
+    if info.path and not info.path.startswith("socket:"):
+        return True
+    return info.kind == "tcp socket" and listener_at(d.state, info) is not None
+
+
+def _connection(d: Draft, thing: Object, peer: Object, links: list[query.Link], there: list[query.Link]) -> None:
+    key = thing.info.key
+    # Of a pair without a server the older holder's end counts as the client's.
+    server_here, server_there = _serves(d, thing), _serves(d, peer)
+    mine = min(d.born(x.pid) for x in links)
+    theirs = min(d.born(x.pid) for x in there)
+    swap = server_here if server_here != server_there else (theirs, peer.info.key) < (mine, key)
+    if swap or f"o:{key}" in d.nodes:
+        return  # told from the other end
+    node = f"o:{key}"
+    name = f"{visible(thing.label)}-{visible(peer.label)}"
+    d.add(
+        Node(
+            id=node,
+            kind="socket",
+            title=name,
+            lines=_facts(d, thing, peer),
+            gauges=(_direction(d, thing, peer), _direction(d, peer, thing, backwards=True)),
+            order=(thing.opened_at, thing.info.ino),
+            lit=bool({("object", key), ("object", peer.info.key)} & d.lit),
+            select=("object", key),
+        )
+    )
+    ours = {x.pid for x in links}
+    others = {x.pid for x in there}
+    for pid in sorted(ours | others):
+        both_ends = pid in ours and pid in others
+        weak = both_ends or pid in d.supervisors
+        if not weak:
+            d.strong.add(pid)
+        source, target = (f"p:{pid}", node) if pid in ours else (node, f"p:{pid}")
+        d.join(source, target, "hold" if weak else "flow", thing, pid, both=not weak)
+
+
+def _direction(d: Draft, source: Object, target: Object, *, backwards: bool = False) -> Gauge:
+    """What lies between a write to one end and a read from the other: of TCP some of it at the sending end."""
+    found = tube_gauge(d, target, backwards=backwards)
+    level = source.level
+    if level is None or level.unsent < 0:
+        return found
+    blocked = bool(d.blocked.get(target.info.key))
+    return Gauge(
+        found.queued + level.unsent, found.capacity + level.unsent_limit, blocked, found.known, backwards, found.unit
+    )
+
+
+def _facts(d: Draft, *things: Object) -> tuple[Line, ...]:
+    """What is worth a line under a tube: descriptors under way, and a connection that is not, or no more, whole."""
+    lines = []
+    for thing in things:
+        words = under_way_words(d.state, thing)
+        if words:
+            lines.append(Line(words, "strong", short=f"+{words.partition(' ')[0]} fd"))
+        shut = {"r": "reads no more", "w": "writes no more", "rw": "is shut down"}.get(thing.shut, "")
+        if shut:
+            lines.append(Line(f"{visible(thing.label)} {shut}", "dim"))
+    return tuple(lines)
+
+
+def _alone(d: Draft, thing: Object, links: list[query.Link]) -> None:
+    info = thing.info
+    listening = listens(info)
+    title = visible(thing.label)
+    path = info.path if not info.path.startswith("socket:") else ""
+    words = [Line(visible(info.local or info.detail) or info.kind, "dim")] if listening else []
+    level = thing.level
+    if listening and level is not None and level.unit == "connections" and level.queued:
+        words.insert(0, Line(f"{level.queued:,} wait, backlog {level.capacity:,}", "strong"))
+    if not listening:
+        plain = "takes datagrams" if takes_datagrams(info) else info.detail or info.kind
+        words.append(Line(visible(info.local or plain), "dim"))
+    d.add(
+        Node(
+            id=f"o:{info.key}",
+            kind="socket" if not listening else "file",
+            title=visible(path.rpartition("/")[2]) or title,
+            corner="listening" if listening else info.kind,
+            lines=(*_facts(d, thing), *words),
+            gauges=() if listening else (tube_gauge(d, thing),),
+            order=(thing.opened_at, info.ino),
+            lit=("object", info.key) in d.lit,
+            select=("object", info.key),
+        )
+    )
+    for link in links:
+        weak = link.pid in d.supervisors
+        if not weak:
+            d.strong.add(link.pid)
+        d.join(f"o:{info.key}", f"p:{link.pid}", "hold" if weak else "flow", thing, link.pid)
+
+
+def connecting(d: Draft) -> None:
+    """Who waits in connect belongs to the listener that it waits for."""
+    for pid, waits in d.waits.items():
+        for wait in waits:
+            if wait.call == "connect":
+                thread = d.state.threads.get(wait.tid)
+                target = awaited_by(d.state, thread) if thread is not None else None
+                if target is not None and f"o:{target.info.key}" in d.nodes:
+                    d.strong.add(pid)
+                    d.join(f"p:{pid}", f"o:{target.info.key}", "flow", target, pid)
