@@ -6,16 +6,17 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 import time
+from functools import partial
 from typing import IO
 
 import click
 import msgspec
 
+from ipcviz import streams
 from ipcviz.events import Finished, Quit, Trouble
 from ipcviz.session.errors import SessionError
-from ipcviz.session.live import LiveSession
+from ipcviz.session.live import LiveSession, start_thread
 from ipcviz.trace import TraceError
 from ipcviz.tracer.attach import AttachError, check
 from ipcviz.tracer.config import AttachConfig
@@ -57,7 +58,7 @@ def attach(
         sys.exit(2)
     if output:
         sys.exit(_write_stream(config, output, seconds))
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (os.isatty(0) and os.isatty(1)):
         click.echo("ipcviz: the screen needs a terminal; without one use --jsonl -o FILE.", err=True)
         sys.exit(2)
     session = LiveSession(config)
@@ -84,7 +85,7 @@ def _write_stream(config: AttachConfig, output: str, seconds: float | None) -> i
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         session.start()
-        threading.Thread(target=_end_on_signal, args=(session,), daemon=True).start()
+        start_thread(partial(_end_on_signal, session), "ipcviz signals")
         return _copy(session, sink, seconds)
     except SessionError as error:
         click.echo(f"ipcviz: {error.message}", err=True)
@@ -97,7 +98,7 @@ def _write_stream(config: AttachConfig, output: str, seconds: float | None) -> i
 
 def _open(output: str) -> IO[bytes]:
     if output == "-":
-        return os.fdopen(os.dup(1), "wb")
+        return os.fdopen(streams.output(), "wb")
     return open(output, "wb")
 
 

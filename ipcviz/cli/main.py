@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from ipcviz import __version__
+from ipcviz import __version__, streams
 
 COMMANDS: Final = {
     "run": ("ipcviz.cli.run:run", "Run a scenario, or after -- any command, and show it."),
@@ -66,6 +66,7 @@ def cli(context: click.Context) -> None:
 
 def main() -> None:
     """Run the command line; an error is one sentence on standard error, and exit status 2."""
+    streams.occupy()
     try:
         sys.exit(cli.main(prog_name="ipcviz", standalone_mode=False))
     except click.exceptions.Exit as done:

@@ -40,7 +40,7 @@ def _open(file: str) -> tuple[Session, str, Scenario | None]:
         TraceError: There is none.
     """
     if file == "-":
-        if sys.stdin.isatty():
+        if os.isatty(0):
             raise TraceError("Standard input is your terminal: pipe 'ipcviz trace -o - --jsonl -- COMMAND' into it.")
         return LinesSession(os.fdopen(os.dup(0), "rb"), "Standard input"), "standard input", None
     try:
@@ -68,5 +68,5 @@ def _take_the_terminal(file: str) -> None:
             raise TraceError("The screen needs a terminal, and there is none.") from None
         os.dup2(terminal, 0)
         os.close(terminal)
-    if not (os.isatty(0) and sys.stdout.isatty()):
+    if not (os.isatty(0) and os.isatty(1)):
         raise TraceError("The screen needs a terminal, and there is none.")

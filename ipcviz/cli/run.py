@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -82,7 +83,7 @@ def _one_scenario(words: tuple[str, ...]) -> Scenario:
 
 def _need_a_terminal() -> None:
     """The screen needs one; say so before anything is launched."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (os.isatty(0) and os.isatty(1)):
         click.echo("ipcviz: the screen needs a terminal; without one use 'ipcviz trace'.", err=True)
         sys.exit(2)
 

@@ -11,17 +11,18 @@ import shutil
 import signal
 import sys
 import termios
-import threading
 import time
 import tty
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 import click
 import msgspec
 
+from ipcviz import streams
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, planned, scenario_named
 from ipcviz.events import Event, Finished, Input, Output, Quit, Resize, Trouble
 from ipcviz.model.query import living
@@ -30,7 +31,7 @@ from ipcviz.scenario import ScenarioError, Story, prepare, read_schedule, read_s
 from ipcviz.scenario.kept import meta_of, sources_of
 from ipcviz.session.driver import PATIENCE, TURNS, Driver
 from ipcviz.session.errors import SessionError
-from ipcviz.session.live import LiveSession
+from ipcviz.session.live import LiveSession, start_thread
 from ipcviz.trace import TraceError, TraceWriter
 from ipcviz.tracer.config import LaunchConfig
 
@@ -147,7 +148,7 @@ class LinesSink:
 
     def __init__(self, output: str) -> None:
         self.trouble = ""
-        self._file = open(os.dup(1) if output == "-" else output, "wb")  # noqa: SIM115 - closed by close
+        self._file = open(streams.output() if output == "-" else output, "wb")  # noqa: SIM115 - closed by close
         self._encoder = msgspec.json.Encoder()
 
     def add(self, events: Sequence[Event]) -> None:
@@ -196,7 +197,7 @@ def run_trace(
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         session.start()
-        threading.Thread(target=_sort_signals, args=(session,), daemon=True).start()
+        start_thread(partial(_sort_signals, session), "ipcviz signals")
         with _relay_terminal(session, pty):
             status = _copy(session, sink, told, driver if steps.hold else None, pty=pty)
         return _stepped(driver, steps, status) if steps.hold else status
@@ -261,7 +262,7 @@ def _observed(session: LiveSession, pid: int) -> bool:
 @contextmanager
 def _relay_terminal(session: LiveSession, pty: bool) -> Iterator[None]:
     """Our own terminal raw, while the command has one of its own that we pass bytes to and from."""
-    if not pty or not sys.stdin.isatty():
+    if not pty or not os.isatty(0):
         yield
         return
     before = termios.tcgetattr(0)
@@ -276,6 +277,7 @@ def _relay_terminal(session: LiveSession, pty: bool) -> Iterator[None]:
 def _copy(session: LiveSession, sink: Sink, told: set[str], driver: Driver | None, *, pty: bool) -> int:
     """Write every event until the stream or the schedule ends; relay the terminal's bytes."""
     status = 2
+    failed = False
     stdin_open = pty
     while not session.finished:
         if stdin_open:
@@ -293,9 +295,10 @@ def _copy(session: LiveSession, sink: Sink, told: set[str], driver: Driver | Non
                 _show(session, event.data)
             elif isinstance(event, Trouble):
                 click.echo(f"ipcviz: {event.message}", err=True)
+                failed |= event.fatal
             if isinstance(event, Finished):
                 status = event.code
-    return 128 + session.killed_by if session.killed_by else status
+    return 128 + session.killed_by if session.killed_by else 2 if failed else status
 
 
 def _show(session: LiveSession, data: bytes) -> None:

@@ -33,6 +33,7 @@ _ARGS: Final = 16
 
 PR_SET_NO_NEW_PRIVS: Final = 38
 SECCOMP_SET_MODE_FILTER: Final = 1
+SECCOMP_GET_ACTION_AVAIL: Final = 2
 
 
 class AnyBits(NamedTuple):
@@ -123,10 +124,7 @@ def install(program: bytes, number: int) -> None:
         raise OSError(code, os.strerror(code))
 
 
-def available() -> bool:
-    """Whether this kernel can stop a process for its tracer by a filter (SECCOMP_RET_TRACE)."""
-    try:
-        with open("/proc/sys/kernel/seccomp/actions_avail") as file:
-            return "trace" in file.read().split()
-    except OSError:
-        return False
+def available(arch: Arch) -> bool:
+    """Whether a process can be stopped for its tracer by a filter: the kernel knows how, and no sandbox forbids it."""
+    action = ctypes.c_uint32(RET_TRACE)
+    return int(_libc.syscall(seccomp_number(arch), SECCOMP_GET_ACTION_AVAIL, 0, ctypes.byref(action))) == 0

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,16 @@ _libc = ctypes.CDLL(None)
 CHUNK: Final = 1 << 18
 PR_SET_PDEATHSIG: Final = 1
 CLOSE_SECONDS: Final = 10.0
+
+
+def start_thread(work: Callable[[], None], name: str) -> threading.Thread:
+    """Start a thread that ends with us. Raises SessionError if there can be no more."""
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        raise SessionError("No further thread can be made: see 'ulimit -u' and 'ulimit -v'.") from None
+    return thread
 
 
 class LiveSession:
@@ -72,7 +83,10 @@ class LiveSession:
             raise SessionError("ipcviz watches processes on Linux only; 'ipcviz replay' shows a kept trace anywhere.")
         if not os.path.isdir("/proc/self"):
             raise SessionError("/proc is not mounted here, and ipcviz reads everything from it: mount it first.")
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise SessionError(f"The tracer process can't be spoken to: {error.strerror}.") from None
         theirs.set_inheritable(True)
         entry = Path(ipcviz.tracer.__file__).parent / "__main__.py"
         streams = None if self._passing else subprocess.DEVNULL
@@ -89,6 +103,7 @@ class LiveSession:
                 restore_signals=False,
             )
         except OSError as error:
+            ours.close()
             raise SessionError(f"The tracer process can't be started: {error.strerror}.") from None
         finally:
             theirs.close()
@@ -101,8 +116,7 @@ class LiveSession:
         with contextlib.suppress(OSError):
             # If the tracer is gone already, the end of its stream says so.
             self._channel.sendall(frame(msgspec.msgpack.encode(self._config)))
-        self._reader = threading.Thread(target=self._read, name="ipcviz stream", daemon=True)
-        self._reader.start()
+        self._reader = start_thread(self._read, "ipcviz stream")
 
     def _in_tracer(self) -> None:
         """In the tracer's process before it begins: if we are killed, so is it, and with it what it launched.
@@ -114,7 +128,22 @@ class LiveSession:
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def _read(self) -> None:
-        """In a thread of its own: bytes from the tracer, events into the queue."""
+        """In a thread of its own: take in what the tracer says; however that ends, whoever waits for more is told."""
+        message = "The tracer ended before the command; what it had launched was killed with it."
+        if isinstance(self._config, AttachConfig):
+            message = "The tracer ended unexpectedly; what it had attached to runs on: attach to it again."
+        try:
+            self._take_in()
+        except MemoryError:
+            message = "There is no memory left for what the tracer says: see 'ulimit -v' and 'free'."
+        finally:
+            if not self._finished_seen:
+                self._events.append(Trouble(t=self._last_t, n=self._last_n + 1, message=message, fatal=True))
+            self._ended.set()
+            self._arrived.set()
+
+    def _take_in(self) -> None:
+        """Bytes from the tracer, events into the queue."""
         assert self._channel is not None
         decoder = msgspec.msgpack.Decoder(list[Event])
         unframer = Unframer()
@@ -133,13 +162,6 @@ class LiveSession:
                 self._pids.update(event.pid for event in events if isinstance(event, Forked))
                 self._events.extend(events)
                 self._arrived.set()
-        if not self._finished_seen:
-            message = "The tracer ended before the command; what it had launched was killed with it."
-            if isinstance(self._config, AttachConfig):
-                message = "The tracer ended unexpectedly; what it had attached to runs on: attach to it again."
-            self._events.append(Trouble(t=self._last_t, n=self._last_n + 1, message=message, fatal=True))
-        self._ended.set()
-        self._arrived.set()
 
     def drain(self) -> list[Event]:
         """Everything that came since the last call."""

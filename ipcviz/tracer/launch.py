@@ -107,7 +107,10 @@ def launch(config: LaunchConfig, arch: Arch, program: bytes, options: int) -> La
     if not config.terminal and group != os.getpid():
         # A signal that the command sends to its process group is not meant for the tracer.
         os.setpgid(0, 0)
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        raise LaunchError(f"no further process can be made ({error.strerror}): see 'ulimit -u'.") from None
     if pid == 0:
         os.close(go_write)
         _child(config, path, slave, go_read, failed_write, program, number, group)

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from ipcviz import __version__
+from ipcviz import __version__, streams
 from ipcviz.events import (
     AnyCommand,
     Finished,
@@ -103,6 +103,8 @@ class Service:
             self._loop()
         except launch.LaunchError as error:
             self._trouble = str(error)
+        except (OSError, MemoryError) as error:
+            self._trouble = _what_failed(error)
         finally:
             self._end()
 
@@ -166,9 +168,10 @@ class Service:
         program = seccomp.build(arch, marks, FULL_CONDITIONS if config.full else CONDITIONS)
         if not config.seccomp:
             program = b""
-        elif not seccomp.available():
+        elif not seccomp.available(arch):
             program = b""
-            missing = (*missing, "This kernel has no seccomp filters: every call of the command is stopped at.")
+            why = "There are no seccomp filters here (an old kernel, or a sandbox that forbids them)"
+            missing = (*missing, f"{why}: every call of the command is stopped at.")
         launched = launch.launch(config, arch, program, OPTIONS)
         self._master = launched.master
         emitter = self._emitter
@@ -403,7 +406,8 @@ class Service:
         self._say_output()
         if self._trouble:
             emitter.emit(Trouble(t=emitter.now(), n=emitter.next_number, message=self._trouble, fatal=True))
-            emitter.emit(Finished(t=emitter.now(), n=emitter.next_number, code=2))
+            if not emitter.state.finished:
+                emitter.emit(Finished(t=emitter.now(), n=emitter.next_number, code=2))
         elif isinstance(self._engine, SeizedEngine | Watcher):
             engine = self._engine
             if emitter.overrun:
@@ -445,6 +449,19 @@ class Service:
                 time.sleep(0.001)
 
 
+def _what_failed(error: OSError | MemoryError) -> str:
+    """One sentence for what the system refused the tracer, and where, for who reports it."""
+    if isinstance(error, MemoryError) or error.errno == errno.ENOMEM:
+        return "The tracer has no more memory: see 'ulimit -v' and 'free'."
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "The tracer can open no more files: raise the limit ('ulimit -n')."
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        place, trace = f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}", trace.tb_next
+    return f"The tracer can't go on: {error.strerror or error} ({place})."
+
+
 def _spare_collections() -> None:
     """Look for cycles of garbage rarely: events and states have none, and each look goes through all that is known."""
     gc.freeze()
@@ -455,6 +472,7 @@ def _spare_collections() -> None:
 def main(fd: int) -> None:
     """Run a session on an inherited socket."""
     os.set_inheritable(fd, False)
+    streams.occupy()
     launch.shield()
     _spare_collections()
     channel = socket.socket(fileno=fd)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
-from tests.integration.harness import Bench, Outcome, read_stream
+from tests.integration.harness import ORDINARY_UID, Actor, Bench, Outcome, ordinary_user, read_stream
 
 
 def refused(bench: Bench, argv: list[str], *words: str) -> str:
@@ -176,3 +176,57 @@ def test_endless_and_binary_output(bench: Bench) -> None:
         assert process.wait(20) == 141
         assert process.stderr.read() == b""
     assert bench.stream.stat().st_size < 20_000_000
+
+
+@pytest.mark.parametrize(("most", "words"), [(8, "can open no more files"), (5, "can't be spoken to")])
+def test_too_few_files_are_allowed(bench: Bench, most: int, words: str) -> None:
+    limited = ["sh", "-c", f'ulimit -n {most}; exec "$@"', "sh"]
+    outcome = bench.run([*limited, *bench.observed(["sh", "-c", ":|:"])])
+    assert (outcome.status, outcome.stdout) == (2, b"")
+    assert words in outcome.stderr.decode()
+    assert outcome.stderr.count(b"\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a real user has processes already, so no limit fits")
+@pytest.mark.parametrize("most", [2, 3, 4])
+def test_too_few_processes_are_allowed(most: int) -> None:
+    """A thread of the command line, another one, the command: whichever is refused, nothing is left half-made."""
+    user = ordinary_user()
+    own = tuple(word.replace(str(ORDINARY_UID), str(ORDINARY_UID + 1)) for word in user.prefix)
+    bench = Bench(Actor("other", ORDINARY_UID + 1, (*own, "prlimit", f"--nproc={most}")))
+    try:
+        refused(bench, ipcviz("trace", "--jsonl", "-o", "/dev/null", "--", "sleep", "0"), "ulimit -u")
+    finally:
+        bench.close()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
+def test_without_standard_streams(bench: Bench, closed: str) -> None:
+    """What would go there goes nowhere, and not into the trace, whose file would else have got such a number."""
+    argv = bench.observed(["sh", "-c", "echo out | cat"], "--pty")
+    outcome = bench.run(["sh", "-c", f'exec {closed}; exec "$@"', "sh", *argv])
+    assert (outcome.status, outcome.stdout, outcome.stderr) == (0, b"" if ">" in closed else b"out\r\n", b"")
+    assert any(isinstance(event, ev.Output) for event in read_stream(bench.stream))
+    assert bench.run(["sh", "-c", f'exec {closed}; exec "$@"', "sh", *ipcviz("run", "--", "touch", "ran")]).status == 2
+    assert not (bench.work / "ran").exists()
+
+
+def test_where_seccomp_is_forbidden(bench: Bench) -> None:
+    """As in some containers: every call is stopped at instead, and that is said."""
+    outcome = bench.run([sys.executable, "-c", WITHOUT_SECCOMP, *bench.observed(["sh", "-c", "echo out | cat"])])
+    assert (outcome.status, outcome.stdout, outcome.stderr) == (0, b"out\n", b"")
+    started = read_stream(bench.stream)[0]
+    assert isinstance(started, ev.Started)
+    assert any("seccomp" in sentence for sentence in started.missing)
+
+
+WITHOUT_SECCOMP = """
+import os, struct, sys
+from ipcviz.kernel import seccomp
+from ipcviz.kernel.arch import native
+number = seccomp.seccomp_number(native())
+refuse = struct.pack("=HBBIHBBIHBBIHBBI", 0x20, 0, 0, 0, 0x15, 0, 1, number, 6, 0, 0, 0x50001, 6, 0, 0, 0x7FFF0000)
+seccomp.install(refuse, number)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""A filter that answers the seccomp call itself with EPERM (SECCOMP_RET_ERRNO), then the command."""
