@@ -310,7 +310,7 @@ def read_listed_level(info: ObjectInfo, listing: sockets.Listing) -> Level | Non
 
 
 def _unix_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
-    one = sockets.unix_socket(info.ino)
+    one = sockets.unix_socket(info.ino, pid)
     if one is None:
         # Another network namespace, or no sock_diag: only the descriptor itself can say.
         return _borrowed_level(pid, fd, info, peek, limit=False)
@@ -320,7 +320,7 @@ def _unix_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
         return _backlog(info, one.receive_queue, one.send_queue, one.connecting)
     writable: bool | None = None
     capacity = 0
-    other = sockets.unix_socket(one.peer) if one.peer else None
+    other = sockets.unix_socket(one.peer, pid) if one.peer else None
     if other is not None and other.memory is not None:
         # sock_alloc_send_pskb(): the sender sleeps while this does not hold. poll(2) asks for more room.
         writable = other.memory.sent < other.memory.send_limit

@@ -196,9 +196,11 @@ def _identify_socket(pid: int, fd: int, link: str, listing: sockets.Listing | No
     if not protocol and procfs.fd_link(pid, fd) != link:
         return None
     if protocol.startswith("UNIX") or not protocol:
-        one = sockets.unix_socket(ino)
+        one = sockets.unix_socket(ino, pid)
         if one is not None:
-            return _unix_info(link, one, sockets.unix_socket(one.peer) if one.peer else None)
+            return _unix_info(link, one, sockets.unix_socket(one.peer, pid) if one.peer else None)
+        if protocol and listing is None:
+            return _borrowed_unix(pid, fd, link, ino)
     if protocol.startswith(("TCP", "MPTCP", "UDP")):
         if listing is not None:
             # In another network namespace, or neither bound nor connected: only a borrowed descriptor could tell more.
@@ -207,6 +209,30 @@ def _identify_socket(pid: int, fd: int, link: str, listing: sockets.Listing | No
         return _identify_inet(pid, fd, link, ino, protocol)
     kind = "unix socket" if protocol.startswith("UNIX") else "socket"
     return ObjectInfo(key=link, kind=kind, dev=_socket_device(), ino=ino, detail=protocol)
+
+
+def _borrowed_unix(pid: int, fd: int, link: str, ino: int) -> ObjectInfo:
+    """A UNIX socket of a namespace that we may not enter, as it says itself: its type, state and name, no peer."""
+    info = ObjectInfo(key=link, kind="unix socket", dev=_socket_device(), ino=ino)
+    with borrow(pid, fd) as number:
+        if number is None:
+            return info
+        one = socket.socket(fileno=number)
+        try:
+            kind = sockets.TYPES.get(one.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE), "")
+            name = one.getsockname()
+            state = "listening" if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) else "unconnected"
+            try:
+                one.getpeername()
+                state = "established"
+            except OSError:
+                pass
+        except OSError:
+            return info
+        finally:
+            one.detach()
+    path = sockets.unix_name(name) if isinstance(name, bytes) else str(name)
+    return msgspec.structs.replace(info, path=path, detail=f"{kind} {state}".strip())
 
 
 def _unix_info(link: str, one: sockets.UnixSocket, other: sockets.UnixSocket | None) -> ObjectInfo:

@@ -1,11 +1,14 @@
 """Sockets as the kernel lists them: sock_diag(7) over netlink, /proc/net as the fallback.
 
-Only sockets of our own network namespace are listed. Inode numbers are those of `socket:[INO]` and are the same in
-all namespaces. No descriptor of the owner is touched, so nothing here can delay an end of file.
+Only sockets of our own network namespace are listed; single ones are found in another one by a netlink socket that is
+made there, if we may (CAP_SYS_ADMIN), and closed at once, so that the namespace can end. Inode numbers are those of
+`socket:[INO]` and are the same in all namespaces. No descriptor of the owner is touched, so nothing here can delay an
+end of file.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 import struct
@@ -22,6 +25,9 @@ _DONE: Final = 3
 _ERROR: Final = 2
 _HEADER: Final = struct.Struct("=IHHII")
 _ATTRIBUTE: Final = struct.Struct("=HH")
+
+CLONE_NEWNET: Final = 0x40000000  # linux/sched.h
+_libc: Final = ctypes.CDLL(None, use_errno=True)
 
 # linux/unix_diag.h
 _UNIX_REQUEST: Final = struct.Struct("=BBHIIIII")
@@ -122,11 +128,27 @@ class InetSocket(NamedTuple):
     memory: Memory | None = None
 
 
-def _converse(body: bytes, dump: bool) -> list[bytes] | None:
-    """Send one request; the bodies of the answers, or None if the kernel refuses it or does not know it."""
+def _link(pid: int) -> socket.socket | None:
+    """A netlink socket in the network namespace of a process, or in ours (0)."""
+    kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
     try:
-        link = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
+        if not pid:
+            return socket.socket(socket.AF_NETLINK, kind, NETLINK_SOCK_DIAG)
+        with open("/proc/thread-self/ns/net", "rb") as ours, open(f"/proc/{pid}/ns/net", "rb") as theirs:
+            if _libc.setns(theirs.fileno(), CLONE_NEWNET) != 0:
+                return None
+            try:
+                return socket.socket(socket.AF_NETLINK, kind, NETLINK_SOCK_DIAG)
+            finally:
+                _libc.setns(ours.fileno(), CLONE_NEWNET)
     except OSError:
+        return None
+
+
+def _converse(body: bytes, dump: bool, pid: int = 0) -> list[bytes] | None:
+    """Send one request; the bodies of the answers, or None if the kernel refuses it or does not know it."""
+    link = _link(pid)
+    if link is None:
         return None
     with link:
         # An answer comes at once or not at all; the limit is there so that a sample can never hang.
@@ -206,13 +228,19 @@ def parse_unix(body: bytes) -> UnixSocket | None:
     )
 
 
-def unix_socket(ino: int) -> UnixSocket | None:
-    """One UNIX socket by its inode; None if it is gone, in another network namespace, or sock_diag is missing."""
+def unix_socket(ino: int, pid: int = 0) -> UnixSocket | None:
+    """One UNIX socket by its inode; None if it is gone, in a namespace that we may not enter, or sock_diag is missing.
+
+    It is looked for in our network namespace, then in that of process `pid`, if there is one given.
+    """
     if not 0 < ino <= _ALL:
         return None
-    found = _converse(_unix_request(ino), dump=False)
-    one = parse_unix(found[0]) if found else None
-    return one if one is not None and one.ino == ino else None
+    for where in (0, pid) if pid and not procfs.same_namespace(pid, "net") else (0,):
+        found = _converse(_unix_request(ino), dump=False, pid=where)
+        one = parse_unix(found[0]) if found else None
+        if one is not None and one.ino == ino:
+            return one
+    return None
 
 
 def unix_sockets() -> dict[int, UnixSocket]:

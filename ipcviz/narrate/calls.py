@@ -64,7 +64,17 @@ from ipcviz.narrate.semaphores import changed, controlled, inside_sem_open, set_
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
 from ipcviz.narrate.signals import SPECIAL as SIGNAL_CALLS
 from ipcviz.narrate.signals import disposition, mask, sent
-from ipcviz.narrate.sockets import accepted, closed_words, connected, end_words, error_words, several, shut, travelled
+from ipcviz.narrate.sockets import (
+    accepted,
+    closed_words,
+    connected,
+    end_words,
+    error_words,
+    option,
+    several,
+    shut,
+    travelled,
+)
 from ipcviz.narrate.words import count_bytes, end_of, label_of, named, who
 
 _SEEN_BY_OTHERS: Final = frozenset(
@@ -188,10 +198,14 @@ def _data(event: Call, after: State) -> Told:
             return f"{text}: {end_of_file(event, thing, after)}", TURN, "data", keys
         return text, weight, "data", keys
     if reads:
-        text = f"read {count_bytes(event.ret)} from {label}{_fd(event)}{read_words(event, after)}"
+        flags = str(event.args.get("flags", ""))
+        verb = "peeked at" if "MSG_PEEK" in flags else "read"
+        urgent = " out of band" if "MSG_OOB" in flags else ""
+        text = f"{verb} {count_bytes(event.ret)}{urgent} from {label}{_fd(event)}{read_words(event, after)}"
         parted = parted_words(event, after) + travels
         return text + parted, TURN if parted else weight, "data", keys
-    text = f"wrote {count_bytes(event.ret)} to {label}{_fd(event)}"
+    urgent = " out of band" if "MSG_OOB" in str(event.args.get("flags", "")) else ""
+    text = f"wrote {count_bytes(event.ret)}{urgent} to {label}{_fd(event)}"
     asked = event.args.get("count", event.args.get("len", event.ret))
     if isinstance(asked, int) and asked > event.ret:
         text += f", of {asked:,} that it had"
@@ -254,6 +268,7 @@ _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
     "accept": accepted,
     "accept4": accepted,
     "shutdown": shut,
+    "getsockopt": option,
     "sendmmsg": several,
     "recvmmsg": several,
     "mq_notify": notify,

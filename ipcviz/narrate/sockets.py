@@ -187,6 +187,24 @@ def accepted(event: Call, before: State, after: State) -> Told | None:
     return text, TURN, "descriptor", (key, peer.info.key) if peer is not None else (key,)
 
 
+def option(event: Call, before: State, after: State) -> Told | None:
+    """Getsockopt, where it tells what became of a connect, or who is at the other end."""
+    thing = after.objects.get(event.object)
+    label = f"{thing.label if thing else 'a socket'}{_fd(event)}"
+    keys = (event.object,) if event.object else ()
+    if event.args.get("credentials"):
+        when = "when it was made or connected"
+        return f"asked {label} who had its other end {when}: {event.args['credentials']}", STEP, "name", keys
+    told = str(event.args.get("told", ""))
+    if not told:
+        return None
+    if told == "none":
+        state = " (it is connected)" if thing is not None and thing.info.detail.endswith("established") else ""
+        return f"asked {label} for an error: none{state}", DETAIL, "name", keys
+    why = _CONNECT.get(told, "nothing listens there" if told == "ECONNREFUSED" else "")
+    return f"asked {label} for an error: {told}{f', {why}' if why else ''}", STEP, "name", keys
+
+
 def shut(event: Call, before: State, after: State) -> Told | None:
     """Shutdown."""
     thing = after.objects.get(event.object)
@@ -279,6 +297,9 @@ def travelled(event: Call, after: State) -> tuple[str, int]:
         how = rows[got[0].fd].how if got[0].fd in rows else ""
         sender = f" from {how.partition(' from ')[2]}" if " from " in how else ""
         words += f", and received {_descriptors(tuple(e.fd for e in got), event.pid, after)}{sender}"
+        weight = TURN
+    if event.args.get("cut"):
+        words += "; the rest of the message is lost for want of room (MSG_TRUNC)"
         weight = TURN
     if event.args.get("truncated"):
         words += "; what else came with it is lost for want of room (MSG_CTRUNC)"

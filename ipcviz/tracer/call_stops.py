@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -421,6 +422,8 @@ class CallStops:
                 known = queues.message_queues().get(number)
                 if known is not None:
                     effects = (Uses(object=queues.identify_queue(number, known.key)), *effects)
+        elif entered.name == "connect" and code == errno.EINPROGRESS:
+            effects = self._effects.of(call)  # it has its addresses already
         elif entered.name == "close" and code != 9:
             # The descriptor is gone even if close(2) reports an error, unless that is EBADF.
             effects = self._effects.of(call)

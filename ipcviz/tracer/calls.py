@@ -73,6 +73,7 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     "accept4": _s("fd:fd address:hex length:hex flags:socket_type"),
     "connect": _s("fd:fd address:sockaddr length:int"),
     "shutdown": _s("fd:fd how:shutdown_how"),
+    "getsockopt": _s("fd:fd level:int option:int value:hex length:hex"),
     # Names.
     "mknod": _s("path:path mode:mode dev:hex"),
     "mknodat": _s("dirfd:at path:path mode:mode dev:hex"),
@@ -238,6 +239,10 @@ TIOCSPGRP: Final = 0x5410
 TIOCNOTTY: Final = 0x5422
 
 PR_SET_PDEATHSIG: Final = 1
+SO_ERROR: Final = 4
+SO_PEERCRED: Final = 17
+"""asm-generic/socket.h, at level SOL_SOCKET"""
+
 PR_SET_CHILD_SUBREAPER: Final = 36
 """linux/prctl.h"""
 
@@ -273,6 +278,7 @@ CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
     "ioctl": (OneOf(1, (FIONBIO, FIOCLEX, FIONCLEX, TIOCSCTTY, TIOCSPGRP, TIOCNOTTY)),),
     "prctl": (OneOf(0, (PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER)),),
     "mq_getsetattr": (AnyBits(1, 0xFFFFFFFF),),
+    "getsockopt": (OneOf(2, (SO_ERROR, SO_PEERCRED)),),
     "mmap": (AnyBits(3, MAP_SHARED), AnyBits(2, PROT_EXEC)),
     "rt_sigaction": (AnyBits(1, 0xFFFFFFFF),),
     "rt_sigprocmask": (AnyBits(1, 0xFFFFFFFF),),

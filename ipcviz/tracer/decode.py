@@ -18,7 +18,7 @@ from ipcviz.kernel.notifiers import CLOCKS, epoll_events, inotify_events
 from ipcviz.tracer import decode_ipc
 from ipcviz.tracer.calls import BIRTHS_AND_ENDS, KNOWN, LOCK_COMMANDS
 from ipcviz.tracer.flags import Word, choice, flags
-from ipcviz.tracer.messages import read_address
+from ipcviz.tracer.messages import SOL_SOCKET, read_address, told_by_option
 
 _WORDS: Final = 8
 _WORD_BYTES: Final = 80
@@ -377,6 +377,7 @@ _ALL_PLAIN: Final = {
 def taken(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
     """What a call that took a message says of it: `taken` is its type (msgrcv) or its priority (mq_timedreceive).
 
+    Of getsockopt, `told` is the pending error (SO_ERROR) or who the other end is (SO_PEERCRED).
     Of a wait for a robust mutex, `died` is the thread that has ended while it held it.
     """
     if name == "msgrcv":
@@ -387,6 +388,8 @@ def taken(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
         found = memory.read(tid, raw[0], 4)
         died = found and len(found) == 4 and int.from_bytes(found, "little") & FUTEX_OWNER_DIED
         return {"died": raw[2] & FUTEX_TID_MASK} if died else {}
+    if name == "getsockopt" and raw[1] & 0xFFFFFFFF == SOL_SOCKET:
+        return told_by_option(tid, raw)
     if name == "mq_timedreceive" and raw[3]:
         found = memory.read(tid, raw[3], 4)
         return {"taken": int.from_bytes(found, "little")} if found and len(found) == 4 else {}

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from ipcviz.kernel import memory, sockets
+from ipcviz.tracer.calls import SO_ERROR, SO_PEERCRED
 
 SOL_SOCKET: Final = 1
 SCM_RIGHTS: Final = 1
 SCM_CREDENTIALS: Final = 2
 MSG_CTRUNC: Final = 0x8
+MSG_TRUNC: Final = 0x20
 _HEADER: Final = 56
 """Bytes of a struct msghdr on 64-bit machines; in an array (struct mmsghdr) a count and padding follow."""
 _SLOT: Final = 64
@@ -60,6 +63,7 @@ class Message(NamedTuple):
         descriptors: The numbers of the descriptors that travel with it: the sender's, or those that the receiver got.
         credentials: Who sent it, as (pid, uid, gid); None if that does not travel with it.
         truncated: There was not enough room for all that travelled with it (MSG_CTRUNC): the rest is lost.
+        cut: It was longer than the room for it (MSG_TRUNC): the rest is lost.
         moved: Its bytes, in an array of messages.
     """
 
@@ -67,6 +71,7 @@ class Message(NamedTuple):
     descriptors: tuple[int, ...] = ()
     credentials: tuple[int, int, int] | None = None
     truncated: bool = False
+    cut: bool = False
     moved: int = 0
 
 
@@ -101,7 +106,8 @@ def _message(tid: int, header: bytes, moved: int) -> Message:
             credentials = struct.unpack_from("=iII", body)
         offset += (size + 7) & ~7
     address = read_address(tid, name, length) if name and length else ""
-    return Message(address, tuple(descriptors), credentials, bool(flags & MSG_CTRUNC), moved)
+    lost = bool(flags & MSG_CTRUNC), bool(flags & MSG_TRUNC)
+    return Message(address, tuple(descriptors), credentials, *lost, moved)
 
 
 def credentials_words(credentials: tuple[int, int, int]) -> str:
@@ -109,12 +115,24 @@ def credentials_words(credentials: tuple[int, int, int]) -> str:
     return "pid {}, uid {}, gid {}".format(*credentials)
 
 
+def told_by_option(tid: int, raw: tuple[int, ...]) -> dict[str, int | str]:
+    """What getsockopt has told of a pending error (SO_ERROR) or of the other end's credentials (SO_PEERCRED)."""
+    option = raw[2] & 0xFFFFFFFF
+    value = memory.read(tid, raw[3], 12 if option == SO_PEERCRED else 4) or b""
+    if option == SO_PEERCRED and len(value) == 12:
+        return {"credentials": credentials_words(struct.unpack("=iII", value))}
+    if option == SO_ERROR and len(value) == 4:
+        number = int.from_bytes(value, "little")
+        return {"told": errno.errorcode.get(number, f"errno {number}") if number else "none"}
+    return {}
+
+
 def facts_of(tid: int, name: str, raw: tuple[int, ...], messages: tuple[Message, ...] = ()) -> dict[str, int | str]:
     """What to say of a returned call beside its arguments.
 
     Returns:
-        `address` where it was sent, `source` where it came from, `credentials`, `truncated`, and `bytes` of all of an
-        array's messages; each only if there is such a thing.
+        `address` where it was sent, `source` where it came from, `credentials`, `truncated`, `cut`, and `bytes` of
+        all of an array's messages; each only if there is such a thing.
     """
     found: dict[str, int | str] = {}
     if name == "recvfrom":
@@ -128,6 +146,8 @@ def facts_of(tid: int, name: str, raw: tuple[int, ...], messages: tuple[Message,
             found.setdefault("credentials", credentials_words(message.credentials))
         if message.truncated:
             found["truncated"] = 1
+        if message.cut and name.startswith("recv"):
+            found["cut"] = 1
     if name in IN_ARRAYS:
         found["bytes"] = sum(message.moved for message in messages)
     return found

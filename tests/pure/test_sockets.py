@@ -306,6 +306,28 @@ def test_descriptors_under_way_go_with_their_socket():
     assert modes(story.state) == {"r"}
 
 
+def test_what_getsockopt_tells():
+    story = Story()
+    story.open(CLIENT, 9, inet(5, local="127.0.0.1:9", remote="127.0.0.1:1", state="syn-sent"))
+    said = story.call(CLIENT, "getsockopt", "socket:[5]", fd=9, told="ECONNREFUSED")
+    assert said == "client[12] asked S1 (fd 9) for an error: ECONNREFUSED, nothing listens there"
+    story.level(Level(object="socket:[5]", queued=0, state="established"))
+    assert story.call(CLIENT, "getsockopt", "socket:[5]", fd=9, told="none").endswith("none (it is connected)")
+    said = story.call(CLIENT, "getsockopt", "socket:[5]", fd=9, credentials="pid 1, uid 0, gid 0")
+    assert said.endswith("had its other end when it was made or connected: pid 1, uid 0, gid 0")
+    assert not story.call(CLIENT, "getsockopt", "socket:[5]", fd=9)
+
+
+def test_a_peek_and_what_is_out_of_band_are_told_apart():
+    story = connected_pair()
+    said = story.call(SERVER, "recvfrom", "socket:[1]", ret=2, fd=3, count=9, flags="MSG_PEEK")
+    assert said.startswith("server[11] peeked at 2 bytes from S1")
+    said = story.call(SERVER, "recvfrom", "socket:[1]", ret=1, fd=3, count=9, flags="MSG_OOB")
+    assert said.startswith("server[11] read 1 byte out of band from S1")
+    said = story.call(SERVER, "recvmsg", "socket:[1]", ret=1, fd=3, cut=1)
+    assert said.endswith("the rest of the message is lost for want of room (MSG_TRUNC)")
+
+
 def test_several_messages_are_counted_in_bytes():
     story = Story()
     story.open(CLIENT, 4, inet(2, "udp socket", local="127.0.0.1:5", remote="127.0.0.1:53"))
