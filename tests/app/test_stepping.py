@@ -195,7 +195,7 @@ async def test_time_that_passes_is_shown_as_what_it_makes_pending():
         await steps(s, "n")
         s.session.arrive(70, 14)
         await s.frame(1)
-        assert "pending SIGALRM" in s.screen_text()
+        assert "SIGALRM pending" in s.screen_text()
         assert "SIGALRM, pending, comes first; then to wait for a signal (pause)" in strip(s)
         await steps(s, "n")
         assert "to run its handler for SIGALRM" in strip(s)

@@ -23,7 +23,8 @@ class Signals(Panel):
         "Above: each signal that the selected process catches (C), ignores (I), blocks (B) or has pending (P); `h` "
         "while it is inside the handler. Caught and ignored come from the calls seen and from /proc; `!` marks a row "
         "where the two differ. Below, latest first: what was sent by whom to whom, and what became of it: delivered "
-        "after so long, still pending, or coalesced (a standard signal that was already pending: only one arrives). K "
+        "after so long, taken by a call (sigwait, a read of a signalfd), still pending, or coalesced (a standard "
+        "signal that was already pending: only one arrives). K "
         "sends a signal to the selected process. " + HELP
     )
 
@@ -116,23 +117,24 @@ def _traffic(view: View, width: int) -> list[Row]:
     coalesced = sum(s.coalesced for s in sent)
     title = f"SENT AND DELIVERED ({len(sent)} seen sent, {coalesced} coalesced)"
     rows = [row((fit(title, width), "head"))]
+    room = min(36, max(20, width - 52))
     for t, item in items[:_SHOWN]:
         name = signal_name(item.signo)
         if isinstance(item, SignalSent):
-            target = who(view.state, item.target, item.tid) if item.target > 0 else f"group {-item.target}"
-            route, fate = f"{who(view.state, item.sender)} > {target}", _fate(view, item)
+            target = who(view.state, item.target, item.tid) if item.target > 0 else _many(view, item)
+            route, fate = _route(who(view.state, item.sender), target, room), _fate(view, item)
             concerned = view.pid in (item.sender, item.target)
         else:
-            route = f"{_source(view, item)} > {who(view.state, item.pid, item.tid)}"
+            route = _route(_source(view, item), who(view.state, item.pid, item.tid), room)
             fate = _became(item)
             concerned = view.pid == item.pid
         rows.append(
             row(
                 (f"{t:9.3f} ", "dim"),
                 (fit(name, 11), "lit" if concerned else ""),
-                (fit(route, min(36, max(20, width - 52))), ""),
+                (fit(route, room), ""),
                 " ",
-                (fit(fate, max(0, width - 22 - min(36, max(20, width - 52)))), "dim"),
+                (fit(fate, max(0, width - 23 - room)), "dim"),
                 target=("process", item.target if isinstance(item, SignalSent) else item.pid),
             )
         )
@@ -146,8 +148,27 @@ _ACTIONS: Final = {
     "core": "ended it, core",
     "stop": "stopped it",
     "continue": "continued it",
-    "taken": "taken by sigwait or a signalfd",
+    "taken": "taken by a call",
 }
+
+
+def _route(source: str, target: str, room: int) -> str:
+    """`sh[12] > cat[13]`; where there is no room, rather without names than without numbers."""
+    name, bracket, rest = target.partition("[")
+    short = bracket + rest if rest and source.startswith(f"{name}[") else target
+    numbers = f"{bracket}{rest}" if rest else target
+    _, opened, left = source.partition("[")
+    bare = f"{opened}{left}" if left else source
+    choices = (f"{source} > {target}", f"{source} > {short}", f"{bare} > {target}", f"{bare} > {numbers}")
+    return next((text for text in choices if len(text) <= room), choices[-1])
+
+
+def _many(view: View, item: SignalSent) -> str:
+    """A group, or all."""
+    if item.target == -1:
+        return "all that it may"
+    process = view.state.processes.get(item.sender)
+    return f"group {-item.target or (process.pgrp if process is not None else 0)}"
 
 
 def _became(item: SignalDelivered) -> str:
@@ -181,13 +202,13 @@ def _source(view: View, item: SignalDelivered) -> str:
 def _fate(view: View, item: SignalSent) -> str:
     """What became of a sending."""
     if item.coalesced:
-        return "coalesced with one that was pending"
+        return "coalesced: one was pending"
     target = view.state.processes.get(item.target)
     if item.delivered is None:
         if target is not None and target.fate != "alive":
-            return "not seen delivered: the target ended"
+            return "not delivered: it ended"
         if item.lost:
-            return "gone, taken by a call that was not traced"
+            return "gone: taken by a call unseen"
         return "not delivered yet: pending" if item.target > 0 else "sent to a group"
     found = next((d for d in reversed(view.state.delivered) if d.t == item.delivered and d.signo == item.signo), None)
     words = _became(found) if found is not None else "delivered"

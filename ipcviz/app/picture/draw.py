@@ -22,7 +22,7 @@ _JOINTS: Final = {
 }  # fmt: skip
 _SINGLE: Final = "┌─┐│└┘"
 _DOUBLE: Final = "╔═╗║╚╝"
-_STYLES: Final = {"text": "text", "dim": "dim", "strong": "strong"}
+_STYLES: Final = {"text": "text", "dim": "dim", "strong": "strong", "pending": "strong"}
 
 
 def paint(scene: Scene, layout: Layout, selected: str = "") -> list[tuple[Run, ...]]:

@@ -45,7 +45,7 @@ class Gauge(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A line of words inside a node; `style` is `text`, `dim`, `strong` or a chip's name.
+    """A line of words inside a node; `style` is `text`, `dim`, `strong`, `pending` or a chip's name.
 
     `short` is said instead where the text has no room.
     """

@@ -130,7 +130,8 @@ def pending_lines(state: State, process: Process) -> tuple[Line, ...]:
             mask |= thread.blocked
     if not pending:
         return ()
-    names = [
-        signal_name(n) + (" blocked" if mask >> (n - 1) & 1 else "") for n in range(1, 65) if pending >> (n - 1) & 1
-    ]
-    return tuple(Line(f"pending {name}", "strong") for name in names)
+    found = [(signal_name(n), bool(mask >> (n - 1) & 1)) for n in range(1, 65) if pending >> (n - 1) & 1]
+    return tuple(
+        Line(f"{name} pending{', blocked' if blocked else ''}", "pending", short=f"{name} pending")
+        for name, blocked in found
+    )
