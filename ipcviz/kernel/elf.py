@@ -19,6 +19,7 @@ from elftools.elf.segments import InterpSegment
 PF_X: Final = 1
 STT_FUNC: Final = 2
 SHN_UNDEF: Final = 0
+LOOKUPS: Final = ("dlsym", "dlvsym")
 VERSYM_HIDDEN: Final = 0x8000
 """A symbol's version that is not the default one: `name@VERSION` and not `name@@VERSION`."""
 _SYMBOL: Final = struct.Struct("<IBBHQQ")
@@ -92,11 +93,17 @@ def _open(path: str) -> BinaryIO | None:
 
 _programs: dict[_Identity, _Program | None] = {}
 _functions: dict[tuple[_Identity, frozenset[str]], dict[str, int]] = {}
+_callers: dict[tuple[_Identity, frozenset[str]], bool] = {}
 KEPT: Final = 256
 """Files whose facts are kept."""
 
 
 def _program(path: str) -> _Program | None:
+    known = _known(path)
+    return None if known is None else known[1]
+
+
+def _known(path: str) -> tuple[_Identity, _Program] | None:
     identity = _identity(path)
     if identity is None:
         return None
@@ -104,7 +111,8 @@ def _program(path: str) -> _Program | None:
         if len(_programs) >= KEPT:
             _programs.clear()
         _programs[identity] = _read_program(path)
-    return _programs[identity]
+    program = _programs[identity]
+    return None if program is None else (identity, program)
 
 
 def _read_program(path: str) -> _Program | None:
@@ -154,14 +162,12 @@ def machine_class(path: str) -> ElfClass | None:
 
 def is_native(path: str, machine: str) -> bool:
     """Whether a file is a 64-bit program for this machine (`EM_X86_64`, ...); true if it can't be read."""
-    kind = machine_class(path)
+    return runs_on(machine_class(path), machine)
+
+
+def runs_on(kind: ElfClass | None, machine: str) -> bool:
+    """Whether a program of a kind is a 64-bit one for this machine; true if the kind is not known."""
     return kind is None or (kind.bits == 64 and kind.machine == machine)
-
-
-def is_static(path: str) -> bool:
-    """Whether a program is loaded by the kernel alone, with no dynamic linker."""
-    kind = machine_class(path)
-    return kind is not None and kind.static
 
 
 def executable_segments(path: str) -> tuple[Segment, ...]:
@@ -183,10 +189,10 @@ def function_addresses(path: str, names: Iterable[str]) -> dict[str, int]:
     Returns:
         Addresses by name, of those that are there; nothing if the file can't be read.
     """
-    program = _program(path)
-    identity = _identity(path)
-    if program is None or identity is None:
+    known = _known(path)
+    if known is None:
         return {}
+    identity, program = known
     wanted = frozenset(names)
     found = _functions.get((identity, wanted))
     if found is None:
@@ -194,6 +200,49 @@ def function_addresses(path: str, names: Iterable[str]) -> dict[str, int]:
             _functions.clear()
         found = _functions[identity, wanted] = _look_up(path, program, wanted)
     return dict(found)
+
+
+def may_call(path: str, names: Iterable[str]) -> bool:
+    """Whether a dynamically linked file may call functions that others define under these names.
+
+    It does if its dynamic symbol table asks for one of them, or for the means to look any name up (dlsym(3)).
+
+    Args:
+        path: The program or library.
+        names: The functions.
+
+    Returns:
+        True also if that can't be known: no such table can be read.
+    """
+    known = _known(path)
+    if known is None:
+        return True
+    identity, program = known
+    wanted = frozenset((*names, *LOOKUPS))
+    answer = _callers.get((identity, wanted))
+    if answer is None:
+        if len(_callers) >= KEPT:
+            _callers.clear()
+        answer = _callers[identity, wanted] = _asks_for(path, program, wanted)
+    return answer
+
+
+def _asks_for(path: str, program: _Program, names: frozenset[str]) -> bool:
+    tables = [table for table in program.tables if table.versions[1]]
+    stream = _open(path)
+    if stream is None or not tables:
+        return True
+    with stream:
+        for table in tables:
+            try:
+                symbols, strings = _bytes(stream, table.symbols), _bytes(stream, table.names)
+            except OSError:
+                return True
+            offsets = _name_offsets(strings, names)
+            size = len(symbols) // _SYMBOL.size * _SYMBOL.size
+            if any(row[3] == SHN_UNDEF and row[0] in offsets for row in _SYMBOL.iter_unpack(symbols[:size])):
+                return True
+    return False
 
 
 def _look_up(path: str, program: _Program, names: frozenset[str]) -> dict[str, int]:
@@ -217,8 +266,8 @@ def _bytes(stream: BinaryIO, place: tuple[int, int]) -> bytes:
     return stream.read(place[1])
 
 
-def _scan(symbols: bytes, strings: bytes, versions: bytes, names: Iterable[str]) -> dict[str, int]:
-    """Values of the defined functions with these names in a symbol table."""
+def _name_offsets(strings: bytes, names: Iterable[str]) -> dict[int, str]:
+    """Where in a table of strings these names are."""
     offsets = {}
     for name in names:
         # A name may share the end of a longer one's, so each place where it ends in a NUL can be meant.
@@ -227,6 +276,12 @@ def _scan(symbols: bytes, strings: bytes, versions: bytes, names: Iterable[str])
         while start >= 0:
             offsets[start] = name
             start = strings.find(raw, start + 1)
+    return offsets
+
+
+def _scan(symbols: bytes, strings: bytes, versions: bytes, names: Iterable[str]) -> dict[str, int]:
+    """Values of the defined functions with these names in a symbol table."""
+    offsets = _name_offsets(strings, names)
     if not offsets:
         return {}
     default: dict[str, int | None] = {}

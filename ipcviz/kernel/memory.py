@@ -10,7 +10,7 @@ import ctypes
 import errno
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 PAGE_SIZE: Final = os.sysconf("SC_PAGE_SIZE")
@@ -131,6 +131,17 @@ def read(pid: int, address: int, length: int) -> bytes | None:
     if got > 0:
         return room.view[:got].tobytes()
     return _gather(pid, [(address, length)], length) or None
+
+
+def read_several(pid: int, addresses: Sequence[int], length: int) -> list[bytes] | None:
+    """Read `length` bytes at each of some addresses, at once; None if not all of them can be read."""
+    total = length * len(addresses)
+    if not 0 < len(addresses) <= IOV_MAX or total > MOST:
+        return None
+    found = _gather(pid, [(address, length) for address in addresses], total)
+    if found is None or len(found) < total:
+        return None
+    return [found[start : start + length] for start in range(0, total, length)]
 
 
 def read_string(pid: int, address: int, limit: int = 4096) -> bytes | None:

@@ -26,6 +26,7 @@ thread of the tracer waits for, without errno, and with arguments that fit into 
 
 # linux/ptrace.h
 POKETEXT: Final = 4
+POKEUSER: Final = 6
 CONT: Final = 7
 SINGLESTEP: Final = 9
 SYSCALL: Final = 24
@@ -65,6 +66,8 @@ SYSCALL_INFO_EXIT: Final = 2
 SYSCALL_INFO_SECCOMP: Final = 3
 
 NT_PRSTATUS: Final = 1
+WORD: Final = 8
+"""Bytes that one PTRACE_POKETEXT writes on a 64-bit machine."""
 
 SIGTRAP: Final = 5
 SYSCALL_TRAP: Final = SIGTRAP | 0x80
@@ -113,6 +116,11 @@ _NO_ARGUMENTS: Final = (0, 0, 0, 0, 0, 0)
 _ENTRY: Final = struct.Struct("=B3xIQQQ6Q")
 _EXIT: Final = struct.Struct("=B3xIQQqB")
 _HEAD: Final = struct.Struct("=B3xIQQ")
+_ROOM: Final = 512
+"""More than the general registers of any architecture take."""
+_registers = ctypes.create_string_buffer(_ROOM)
+_registers_place = _IoVec(ctypes.addressof(_registers), _ROOM)
+_registers_pointer: Final = ctypes.c_void_p(ctypes.addressof(_registers_place))
 _siginfo = ctypes.create_string_buffer(128)
 _message = ctypes.c_ulong()
 _mask = ctypes.c_uint64()
@@ -195,12 +203,10 @@ def tgkill(pid: int, tid: int, signo: int) -> bool:
 
 def get_registers(tid: int, arch: Arch) -> list[int] | None:
     """The general registers (NT_PRSTATUS) in the order of `Arch.registers`."""
-    size = struct.calcsize(arch.registers)
-    buffer = ctypes.create_string_buffer(size)
-    iovec = _IoVec(ctypes.addressof(buffer), size)
-    if _ptrace(GETREGSET, tid, NT_PRSTATUS, ctypes.addressof(iovec)) == -1:
+    _registers_place.length = _ROOM
+    if _quick(GETREGSET, tid, NT_PRSTATUS, _registers_pointer) == -1:
         return None
-    return list(struct.unpack(arch.registers, buffer.raw))
+    return list(struct.unpack_from(arch.registers, _registers))
 
 
 def set_registers(tid: int, arch: Arch, registers: list[int]) -> bool:
@@ -209,6 +215,15 @@ def set_registers(tid: int, arch: Arch, registers: list[int]) -> bool:
     buffer = ctypes.create_string_buffer(data, len(data))
     iovec = _IoVec(ctypes.addressof(buffer), len(data))
     return _ptrace(SETREGSET, tid, NT_PRSTATUS, ctypes.addressof(iovec)) != -1
+
+
+def set_pc(tid: int, arch: Arch, registers: list[int], pc: int) -> bool:
+    """Let a stopped tracee, whose registers these are, go on at another address."""
+    registers[arch.pc] = pc
+    if arch.machine == "x86_64":
+        # struct user begins with struct user_regs_struct (sys/user.h).
+        return _ptrace(POKEUSER, tid, 8 * arch.pc, pc) != -1
+    return set_registers(tid, arch, registers)
 
 
 def get_mask(tid: int) -> int | None:
@@ -226,11 +241,11 @@ def set_mask(tid: int, mask: int) -> bool:
 
 def poke(tid: int, address: int, data: bytes) -> bool:
     """Write into a stopped tracee's memory, read-only pages too (PTRACE_POKETEXT, a word at a time)."""
-    for start in range(0, len(data), 8):
-        part = data[start : start + 8]
-        if len(part) < 8:
-            rest = memory.read(tid, address + start, 8)
-            if rest is None or len(rest) < 8:
+    for start in range(0, len(data), WORD):
+        part = data[start : start + WORD]
+        if len(part) < WORD:
+            rest = memory.read(tid, address + start, WORD)
+            if rest is None or len(rest) < WORD:
                 return False
             part += rest[len(part) :]
         if _ptrace(POKETEXT, tid, address + start, int.from_bytes(part, "little")) == -1:

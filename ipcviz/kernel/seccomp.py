@@ -11,7 +11,7 @@ import ctypes
 import errno
 import os
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from ipcviz.kernel.arch import Arch, call_numbers
@@ -22,6 +22,7 @@ RET_ALLOW: Final = 0x7FFF0000
 RET_TRACE: Final = 0x7FF00000
 
 _LD_W_ABS: Final = 0x20
+_AND: Final = 0x54
 _JEQ: Final = 0x15
 _JSET: Final = 0x45
 _JGE: Final = 0x35
@@ -43,6 +44,14 @@ class AnyBits(NamedTuple):
     bits: int
 
 
+class Masked(NamedTuple):
+    """Mark a call only if an argument has this value where these bits are looked at alone (low 32 bits)."""
+
+    argument: int
+    bits: int
+    value: int
+
+
 class OneOf(NamedTuple):
     """Mark a call only if an argument is one of these values (low 32 bits)."""
 
@@ -50,7 +59,17 @@ class OneOf(NamedTuple):
     values: tuple[int, ...]
 
 
-Condition = AnyBits | OneOf
+Condition = AnyBits | Masked | OneOf
+
+
+def meets(condition: Condition, raw: Sequence[int]) -> bool:
+    """Whether a call with these arguments meets a condition."""
+    value = raw[condition.argument] & 0xFFFFFFFF
+    if isinstance(condition, OneOf):
+        return value in condition.values
+    if isinstance(condition, Masked):
+        return value & condition.bits == condition.value
+    return value & condition.bits != 0
 
 
 def _instruction(code: int, k: int, true: int = 0, false: int = 0) -> bytes:
@@ -88,16 +107,18 @@ def _condition(conditions: tuple[Condition, ...] | None) -> list[bytes]:
     trace, allow = _instruction(_RET, RET_TRACE), _instruction(_RET, RET_ALLOW)
     if conditions is None:
         return [trace]
-    tests: list[tuple[int, int, int]] = []
-    for condition in conditions:
-        if isinstance(condition, AnyBits):
-            tests.append((condition.argument, _JSET, condition.bits))
-        else:
-            tests.extend((condition.argument, _JEQ, value) for value in condition.values)
     body: list[bytes] = []
-    for argument, test, value in tests:
-        # A test that holds returns at once: two instructions behind it are skipped where it does not.
-        body += [_instruction(_LD_W_ABS, _ARGS + 8 * argument), _instruction(test, value, 0, 1), trace]
+    for condition in conditions:
+        load = _instruction(_LD_W_ABS, _ARGS + 8 * condition.argument)
+        # A test that holds returns at once: the instruction behind it is skipped where it does not.
+        if isinstance(condition, OneOf):
+            for value in condition.values:
+                body += [load, _instruction(_JEQ, value, 0, 1), trace]
+        elif isinstance(condition, Masked):
+            only = _instruction(_AND, condition.bits)
+            body += [load, only, _instruction(_JEQ, condition.value, 0, 1), trace]
+        else:
+            body += [load, _instruction(_JSET, condition.bits, 0, 1), trace]
     return [*body, allow]
 
 

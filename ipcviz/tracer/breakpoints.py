@@ -1,11 +1,14 @@
 """Breakpoints on libc's semaphore functions: POSIX semaphores make no system call while they need not sleep.
 
 The first instruction of each function is replaced by the one that traps; a copy of it lies in the padding behind the
-library's code, where a thread executes it alone (out of line), so that other threads never see it missing.
+library's code, where a thread executes it alone (out of line), so that other threads never see it missing. How long
+that instruction is shows when a thread is stepped over it for the first time: from then on a jump behind the copy leads
+back, and threads just go on there.
 """
 
 from __future__ import annotations
 
+import struct
 from typing import Final
 
 from ipcviz.kernel import elf, memory, ptrace
@@ -59,22 +62,16 @@ def insert(process: TracedProcess, tid: int, arch: Arch, path: str, start: int, 
     end = base + segment.vaddr + segment.filesz
     scratch = (end + SLOT - 1) // SLOT * SLOT
     room = (end + PAGE - 1) // PAGE * PAGE - scratch
+    places = {base + vaddr: name for name, vaddr in sorted(found.items()) if base + vaddr not in process.breakpoints}
     count = 0
-    for name, vaddr in sorted(found.items()):
-        address = base + vaddr
-        if address in process.breakpoints:
+    for (address, name), original in zip(
+        places.items(), memory.read_several(tid, tuple(places), SLOT) or (), strict=False
+    ):
+        if original.startswith(arch.breakpoint):
             continue
-        original = memory.read(tid, address, SLOT)
-        if original is None or len(original) < SLOT or original.startswith(arch.breakpoint):
-            continue
-        if (count + 1) * SLOT <= room and not _relative(arch, original):
-            slot = scratch + count * SLOT
-            if not ptrace.poke(tid, slot, original):
-                continue
-        else:
-            slot = 0
-        if ptrace.poke(tid, address, arch.breakpoint):
-            process.breakpoints[address] = (original, name, slot)
+        fits = (count + 1) * SLOT <= room and not _relative(arch, original)
+        if ptrace.poke(tid, address, arch.breakpoint + original[len(arch.breakpoint) : ptrace.WORD]):
+            process.breakpoints[address] = (original, name, scratch + count * SLOT if fits else 0)
             count += 1
     return count
 
@@ -91,6 +88,53 @@ def _relative(arch: Arch, code: bytes) -> bool:
     return code[index] & 0xC7 == 0x05
 
 
+_lengths: dict[bytes, int] = {}
+"""Lengths of instructions (by their bytes and what follows them) that were stepped over, and that a jump may follow."""
+
+_JUMP: Final = struct.Struct("<Bi")
+
+
+def detour(process: TracedProcess, tid: int, arch: Arch, address: int) -> int:
+    """Where a thread that stands at a breakpoint can go on without being stepped: in the copy, which jumps back.
+
+    Returns:
+        The copy's address; 0 if there is none yet.
+    """
+    original, _, slot = process.breakpoints[address]
+    length = _lengths.get(original, 0)
+    if not slot or not length:
+        return 0
+    if process.copied.get(address) != length:
+        back = _JUMP.pack(0xE9, address + length - (slot + length + _JUMP.size))
+        if not ptrace.poke(tid, slot, (original[:length] + back).ljust(SLOT, arch.breakpoint)):
+            return 0
+        process.copied[address] = length
+    return slot
+
+
+def _learn(arch: Arch, original: bytes, length: int) -> None:
+    """An instruction was stepped over, and the thread stood so many bytes behind its begin."""
+    goes_on = original[0] not in _GO_ELSEWHERE and not (original[0] == 0x0F and original[1] & 0xF0 == 0x80)
+    if arch.machine == "x86_64" and 0 < length <= SLOT - _JUMP.size and goes_on:
+        if len(_lengths) > 256:
+            _lengths.clear()
+        _lengths[original] = length
+
+
+_GO_ELSEWHERE: Final = frozenset(
+    {*range(0x70, 0x80), *range(0xE0, 0xE4), 0xC2, 0xC3, 0xE8, 0xE9, 0xEB, 0xF2, 0xF3, 0xFF}
+)
+"""First bytes of instructions that may not lead to the next one (Intel's manual, appendix A), or of their prefixes."""
+
+
+def own_place(process: TracedProcess, pc: int) -> int:
+    """Address of the breakpoint whose instruction's copy a thread stands at; 0 if it does not."""
+    for address in process.copied:
+        if process.breakpoints.get(address, (b"", "", 0))[2] == pc:
+            return address
+    return 0
+
+
 def remove_all(process: TracedProcess, tid: int, arch: Arch) -> None:
     """Take all breakpoints out again, through a stopped thread of the process."""
     for address, (original, _, _) in process.breakpoints.items():
@@ -98,6 +142,7 @@ def remove_all(process: TracedProcess, tid: int, arch: Arch) -> None:
     # Other threads may have trapped already, and their stops are still to come.
     process.retired.update(process.breakpoints)
     process.breakpoints.clear()
+    process.copied.clear()
 
 
 def are_in(process: TracedProcess, tid: int, arch: Arch) -> bool:
@@ -125,6 +170,8 @@ def step_over(task: Task, arch: Arch, registers: list[int], address: int, mask: 
     tid = task.tid
     if not slot:
         ptrace.poke(tid, address, original[: len(arch.breakpoint)])
+    elif address not in task.process.copied and ptrace.poke(tid, slot, original):
+        task.process.copied[address] = 0
     registers[arch.pc] = slot or address
     ptrace.set_registers(tid, arch, registers)
     ptrace.set_mask(tid, ALL_SIGNALS)
@@ -136,6 +183,7 @@ def step_over(task: Task, arch: Arch, registers: list[int], address: int, mask: 
     now = ptrace.get_registers(tid, arch) if status is not None and status & 0xFF == 0x7F else None
     if now is not None:
         if slot and slot <= now[arch.pc] < slot + SLOT and stepped:
+            _learn(arch, original, now[arch.pc] - slot)
             now[arch.pc] += address - slot
             ptrace.set_registers(tid, arch, now)
         elif not stepped and now[arch.pc] == (slot or address):

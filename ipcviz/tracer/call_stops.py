@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -13,7 +14,6 @@ from ipcviz.events import (
     Closed,
     Duplicated,
     Marker,
-    Opened,
     Poised,
     Sent,
     Uses,
@@ -21,30 +21,29 @@ from ipcviz.events import (
 from ipcviz.kernel import memory, ptrace, queues
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.kernel.names import key_of
-from ipcviz.model.directions import NOWHERE, is_channel
+from ipcviz.model.directions import NOWHERE
 from ipcviz.model.query import table_of
 from ipcviz.model.visible import ENDS, is_visible
-from ipcviz.tracer import escape, handlers, mend
+from ipcviz.tracer import escape, foretold, handlers, mend
 from ipcviz.tracer.calls import (
     ADDRESSED,
     BIRTHS_AND_ENDS,
     KNOWN,
     MAP_ANONYMOUS,
+    MAP_DENYWRITE,
     MAP_FIXED,
     MARKER_PATH,
     NO_RETURN,
 )
+from ipcviz.tracer.consequences import Consequences
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import decode_arguments, taken
 from ipcviz.tracer.effects import Effects, Returned
-from ipcviz.tracer.family_looks import AFTER as RARE
-from ipcviz.tracer.family_looks import waited
 from ipcviz.tracer.fifos import MAKES, Fifos
 from ipcviz.tracer.flags import Word
 from ipcviz.tracer.messages import WITH_HEADERS, Message, facts_of, read_messages
 from ipcviz.tracer.moving import Move
 from ipcviz.tracer.names import names_lost, with_names
-from ipcviz.tracer.notifier_looks import AFTER
 from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS, Plan, errno_name, matters, plans
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
@@ -82,8 +81,11 @@ class CallStops:
         self.waits = Waits(context, sampler)
         self.fifos = Fifos(context, lambda tid, status: self.take_stop(tid, status))
         self._moving = context.moving
+        self._consequences = Consequences(context, sampler, semaphores)
         self.take_stop: Callable[[int, int], None] = lambda tid, status: None
         """Takes a stop of another thread (its id, the status of waitpid) while one is at the entry of a call."""
+        self.go: Callable[[Task], None] = lambda task: None
+        """Lets a thread go on from the return of a call before that is said, once nothing more is asked of it."""
         self._effects = Effects(
             context.next_ofd,
             context.object_of,
@@ -128,25 +130,28 @@ class CallStops:
         if info is not None and (entered is None or entered.number != info.number):
             self._enter(task, info)
 
-    def at_call(self, task: Task) -> None:
-        """A thread stands at the entry or the return of a call."""
+    def at_call(self, task: Task) -> bool:
+        """A thread stands at the entry or the return of a call. Returns whether it goes on already (see `go`)."""
         info = ptrace.syscall_info(task.tid)
         if info is None:
-            return
+            return False
         task.within = info.op == ptrace.SYSCALL_INFO_ENTRY
         if task.within:
             self._enter(task, info)
         elif info.op == ptrace.SYSCALL_INFO_EXIT:
             slept = task.wait.sleeps
-            self._leave(task, info)
+            goes = self._leave(task, info)
             if slept:
                 code = -info.result if info.is_error else 0
                 self._semaphores.leaves_futex(task, EINTR if code in RESTART_CODES else code)
+            return goes
+        return False
 
     def _enter(self, task: Task, info: ptrace.SyscallInfo) -> None:
         for_semaphore = bool(task.semaphore)
         if task.deferred is not None or for_semaphore:
             self.settle(task, info)
+        task.process.foretold = 0.0
         if task.frames:
             handlers.look_for_jump(self._context, task, info.sp)
         if info.number in self._sleeps and (task.semaphore or task.took[0]):
@@ -170,7 +175,11 @@ class CallStops:
             looked_for = memory.read_string(task.tid, info.args[plan.marker], len(MARKER_PREFIX) + MARKER_LIMIT)
             self._mark(task, os.fsdecode(looked_for or b""))
         name = plan.name
-        if not plan.known or (plan.sometimes and not self._is_wanted(task, name, info.args)):
+        if not plan.known:
+            return
+        # The filter has asked what a call's arguments alone can tell.
+        asked = info.op == ptrace.SYSCALL_INFO_SECCOMP and not plan.asks
+        if plan.sometimes and not asked and not self._is_wanted(task, name, info.args):
             return
         if plan.makes:
             # Attached, it would keep the child out of sight of whoever else it is meant for, too: leave it alone.
@@ -193,6 +202,13 @@ class CallStops:
             self._mark(task, str(args["path"]))
         if name in MAKES and not self._context.attached:
             self.fifos.about_to_make(process.pid, task.tid, args)
+        if plan.foretold and info.op == ptrace.SYSCALL_INFO_SECCOMP and not self._context.holding:
+            effects = foretold.effects(task.tid, name, info)
+            if effects is not None:
+                process.foretold = time.monotonic()
+                t = self._context.emitter.now()
+                self._say(task, Entered(name, info.number, info.args, args, t), 0, 0, b"", effects, t)
+                return
         data = self._outgoing(task.tid, name, info.args) if plan.sends else b""
         key = self._object(process.pid, plan, args, info.args)
         task.entered = Entered(
@@ -282,7 +298,7 @@ class CallStops:
         # A private mapping of a file that others see: looked at where its process is stopped anyway.
         return (
             name == "mmap"
-            and not raw[3] & MAP_ANONYMOUS
+            and not raw[3] & (MAP_ANONYMOUS | MAP_DENYWRITE)
             and mappings.is_shared(self._context.object_of(pid, raw[4] & 0xFFFFFFFF))
         )
 
@@ -318,48 +334,36 @@ class CallStops:
             vector, count = raw[1], raw[2]
         return memory.read_iovec(tid, vector, min(count, 64), wanted) or b""
 
-    def _leave(self, task: Task, info: ptrace.SyscallInfo) -> None:
+    def _leave(self, task: Task, info: ptrace.SyscallInfo) -> bool:
         entered, task.entered = task.entered, None
         self.waits.forget(task.tid)
         if entered is None:
-            return
+            return False
         if entered.name in ("clone", "clone3"):
             escape.restore(task.tid, self._context.arch, entered)
-            return
+            return False
         if entered.name in NO_RETURN:
             # What looks like its result is a register of the code that the handler had interrupted.
             handlers.leave(self._context, task)
-            return
+            return False
         code = -info.result if info.is_error else 0
         if code in RESTART_CODES:
             task.interrupted = (entered, code)
-            return
-        if code == EINTR or (not code and self._cut_short(task, entered, info.result)):
+            return False
+        if code == EINTR or (not code and mend.cut_short(self._context.state, task.process.pid, entered, info.result)):
             task.deferred = (entered, info.result)
-            return
+            return False
         result = info.result
         if entered.carried:
             result = mend.finish(task.tid, self._context.arch, entered, info)
             code = 0 if result >= 0 else -result
-        self.returned(task, entered, result, code)
+        return self.returned(task, entered, result, code, leaves=True)
 
-    def _cut_short(self, task: Task, entered: Entered, result: int) -> bool:
-        """Whether a write to a pipe returned a part although the descriptor blocks: a signal did it."""
-        if entered.name != "write" or not 0 < result < entered.raw[2] - entered.carried:
-            return False
-        state = self._context.state
-        thing = state.objects.get(entered.object)
-        descriptor = table_of(state, task.process.pid).get(entered.raw[0] & 0x7FFFFFFF)
-        found = state.open_files.get(descriptor.ofd) if descriptor is not None else None
-        return (
-            thing is not None
-            and thing.info.kind in ("pipe", "fifo")
-            and found is not None
-            and "nonblock" not in found.flags
-        )
+    def returned(self, task: Task, entered: Entered, result: int, code: int, *, leaves: bool = False) -> bool:
+        """Say that a call returned `result`, or failed with error number `code` (0 if it did not fail).
 
-    def returned(self, task: Task, entered: Entered, result: int, code: int) -> None:
-        """Say that a call returned `result`, or failed with error number `code` (0 if it did not fail)."""
+        `leaves` says that the thread stands at the return and may go on from there. Returns whether it has.
+        """
         process, moved = task.process, 0
         if entered.ends is not NOWHERE and result > 0 and not code:
             moved = 0 if "MSG_PEEK" in str(entered.args.get("flags", "")) else result
@@ -378,11 +382,31 @@ class CallStops:
                 effects = self._effects.of_addressed(process.pid, task.tid, entered.name, entered.raw, entered.args)
         t = self._context.emitter.now()
         slept = self._moving.returns(task.tid, moved, t) if entered.ends is not NOWHERE else 0.0
+        has_consequences = not code and self._consequences.has(entered)
+        goes = leaves and not has_consequences and not self._context.holding and self._context.notice is None
+        if goes:
+            self.go(task)
+        self._say(task, entered, result, code, data, effects, t, slept)
+        if has_consequences:
+            self._consequences.of(task, entered, result, effects)
+        return goes
+
+    def _say(
+        self,
+        task: Task,
+        entered: Entered,
+        result: int,
+        code: int,
+        data: bytes,
+        effects: tuple[AnyEffect, ...],
+        t: float,
+        slept: float = 0.0,
+    ) -> None:
         self._context.emit(
             Call(
                 t=t,
                 n=self._context.emitter.next_number,
-                pid=process.pid,
+                pid=task.process.pid,
                 tid=task.tid,
                 name=entered.name,
                 began=entered.began,
@@ -395,8 +419,6 @@ class CallStops:
                 slept=slept,
             )
         )
-        if not code and not entered.plain:
-            self._consequences(task, entered, result, effects)
 
     def _effects_of(self, task: Task, entered: Entered, result: int, code: int) -> tuple[AnyEffect, ...]:
         """What a call changed that has returned `result`, or failed with error number `code`."""
@@ -455,34 +477,6 @@ class CallStops:
         if entered.name in ("readv", "recvmsg", "preadv"):
             return self._vector(tid, entered.name, entered.raw, result)
         return entered.data[:result]
-
-    def _consequences(self, task: Task, entered: Entered, result: int, effects: tuple[AnyEffect, ...]) -> None:
-        """What else is known from a call that succeeded."""
-        name = entered.name
-        self._semaphores.after_call(task, entered, result, effects)
-        for effect in effects:
-            if isinstance(effect, Opened) and is_channel(effect.object):
-                self._moving.touch(effect.object.key)
-                if effect.object.kind == "fifo":
-                    # Others may have had it open before: whether it is empty is asked at once.
-                    self._sampler.levels_now((effect.object.key,))
-        if name == "rt_sigaction" and self._semaphores.in_the_way(effects):
-            self._semaphores.stand_aside(task)
-        if name in ("wait4", "waitid") and result >= 0:
-            waited(self._context, task, entered, result)
-        elif name in RARE:
-            self._sampler.families.now(task.process.pid)
-        elif name in AFTER:
-            self._told_of(task, entered, result)
-
-    def _told_of(self, task: Task, entered: Entered, result: int) -> None:
-        """A call made or changed a descriptor that tells of events."""
-        number = entered.args.get("fd")
-        fd = number if isinstance(number, int) and number >= 0 else result
-        if entered.name == "inotify_add_watch":
-            path = str(entered.args.get("path", ""))
-            self._sampler.notifiers.know_path(task.process.pid, fd, result, path)
-        self._sampler.notifiers.after(task.process.pid, entered.name, fd)
 
     def returned_early(self, task: Task, held: tuple[Entered, int]) -> None:
         """A call that was held back until its signal was known has returned after all."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ipcviz.kernel.seccomp import AnyBits, Condition, OneOf
+from ipcviz.kernel.seccomp import AnyBits, Condition, Masked, OneOf
 
 
 class Signature(NamedTuple):
@@ -249,8 +249,10 @@ PR_SET_CHILD_SUBREAPER: Final = 36
 MAP_SHARED: Final = 1
 MAP_FIXED: Final = 0x10
 MAP_ANONYMOUS: Final = 0x20
+MAP_DENYWRITE: Final = 0x800
 MREMAP_DONTUNMAP: Final = 4
 """linux/mman.h"""
+AT_EMPTY_PATH: Final = 0x1000
 PROT_EXEC: Final = 4
 
 CLONE_UNTRACED: Final = 0x00800000
@@ -287,8 +289,21 @@ CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
 a null pointer there; its low half is zero in practice only then. mmap is marked for shared memory and for code
 (libraries)."""
 
-FULL_CONDITIONS: Final = {name: conditions for name, conditions in CONDITIONS.items() if name != "mmap"}
-"""The same in full mode, where private mappings of files that others write are to be seen, too."""
+FULL_CONDITIONS: Final = {
+    **CONDITIONS,
+    "mmap": (
+        *CONDITIONS["mmap"],
+        Masked(3, MAP_ANONYMOUS | MAP_DENYWRITE, 0),
+        Masked(3, MAP_FIXED | MAP_DENYWRITE, MAP_FIXED),
+    ),
+    "newfstatat": (Masked(3, AT_EMPTY_PATH, 0),),
+    "fstatat": (Masked(3, AT_EMPTY_PATH, 0),),
+    "statx": (Masked(2, AT_EMPTY_PATH, 0),),
+}
+"""The same in full mode, where private mappings of files that others write are to be seen, too, and what is mapped in
+the place of something else; but not those that the dynamic linker makes of programs and libraries, for which alone
+MAP_DENYWRITE is still used (mmap(2)). Of the calls that look for a marker those are passed over that are about a
+descriptor: glibc's fstat is one of them."""
 
 NEW_DESCRIPTOR: Final = frozenset(
     {
@@ -317,6 +332,9 @@ NEW_DESCRIPTOR: Final = frozenset(
     }
 )
 """Calls that return the number of a descriptor of a new open file description."""
+
+FORETOLD: Final = frozenset({"rt_sigprocmask", "rt_sigaction"})
+"""Calls that can only succeed if their arguments are in order (see `ipcviz.tracer.foretold`)."""
 
 NO_RETURN: Final = frozenset({"rt_sigreturn"})
 """Calls whose return says nothing of its own."""

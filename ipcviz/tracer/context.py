@@ -140,6 +140,7 @@ class Context:
         """From here on a process's data calls are all traced, or not; and what it does with semaphores."""
         process.full = full
         process.catching = False
+        process.doubted |= not full
         for descriptor in table_of(self.state, process.pid).values():
             if descriptor.ofd in self.state.open_files:
                 self.moving.touch(self.state.open_files[descriptor.ofd].object)

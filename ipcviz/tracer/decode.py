@@ -6,6 +6,7 @@ import os
 import shlex
 import struct
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from ipcviz.events.signals import signal_name
@@ -374,6 +375,22 @@ _ALL_PLAIN: Final = {
 """Decoders of the calls whose arguments need no look into memory: the most frequent ones are among them."""
 
 
+_ADDRESSES: Final = {
+    name: (argument, at)
+    for name, signature in KNOWN.items()
+    for at, (argument, kind) in enumerate(signature.arguments)
+    if kind == "sockaddr"
+}
+"""Which argument of a call is a socket's address; its length comes behind it."""
+
+
+@cache
+def _decoders(name: str) -> tuple[tuple[str, Callable[[int], Word], Callable[[int, int], Word] | None], ...]:
+    """Of each argument of a call its name, how to decode it by itself, and how to decode what it points to."""
+    signature = KNOWN.get(name) or BIRTHS_AND_ENDS[name]
+    return tuple((argument, PLAIN.get(kind, _hex), FROM_MEMORY.get(kind)) for argument, kind in signature.arguments)
+
+
 def taken(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
     """What a call that took a message says of it: `taken` is its type (msgrcv) or its priority (mq_timedreceive).
 
@@ -412,17 +429,11 @@ def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Wor
     if decoders is not None and (name != "sendto" or not raw[4]):
         return {argument: decode(value) for (argument, decode), value in zip(decoders, raw, strict=False)}
     args: dict[str, Word] = {}
-    signature = KNOWN.get(name) or BIRTHS_AND_ENDS[name]
-    for at, ((argument, kind), value) in enumerate(zip(signature.arguments, raw, strict=False)):
-        plain = PLAIN.get(kind)
-        if plain is not None:
-            args[argument] = plain(value)
-        elif kind == "sockaddr":
-            args[argument] = _sockaddr(tid, value, raw[at + 1]) if tid else _hex(value)
-        elif tid:
-            args[argument] = FROM_MEMORY[kind](tid, value)
-        else:
-            args[argument] = _hex(value)
+    for (argument, plain, reads), value in zip(_decoders(name), raw, strict=False):
+        args[argument] = plain(value) if reads is None or not tid else reads(tid, value)
+    if tid and name in _ADDRESSES:
+        argument, at = _ADDRESSES[name]
+        args[argument] = _sockaddr(tid, raw[at], raw[at + 1])
     if tid and name == "fcntl" and raw[1] in LOCK_COMMANDS:
         args.update(_lock(tid, raw[2]))
     elif tid and name in decode_ipc.FURTHER:

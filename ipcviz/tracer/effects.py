@@ -16,7 +16,6 @@ from ipcviz.events import (
     Closed,
     CloseOnExec,
     DeathSignal,
-    Disposition,
     Duplicated,
     Filed,
     Grouped,
@@ -42,8 +41,9 @@ from ipcviz.kernel import descriptors, maps, memory, procfs, ptrace, queues
 from ipcviz.kernel.names import AT_FDCWD, folder_of, key_of
 from ipcviz.kernel.surroundings import read_timers
 from ipcviz.tracer import calls
-from ipcviz.tracer.decode import read_itimer, read_sigaction
+from ipcviz.tracer.decode import read_itimer
 from ipcviz.tracer.flags import Word
+from ipcviz.tracer.foretold import disposition
 from ipcviz.tracer.messages import Message, facts_of, taken_from
 
 SIGALRM: Final = 14
@@ -291,16 +291,9 @@ class Effects:
             yield Filed(action="watched", folder=folder)
 
     def _sigaction(self, call: Returned) -> Iterator[AnyEffect]:
-        found = read_sigaction(call.tid, call.raw[1])
-        signo = call.raw[0] & 0xFF
-        if found is not None and found[0] in ("default", "ignore", "catch"):
-            action, flags, mask = found
-            yield Disposition(
-                signo=signo,
-                action="default" if action == "default" else "ignore" if action == "ignore" else "catch",
-                flags=flags,
-                mask=mask,
-            )
+        found = disposition(call.tid, call.raw[0] & 0xFF, call.raw[1])
+        if found is not None:
+            yield found
 
     def _mask(self, call: Returned) -> Iterator[AnyEffect]:
         mask = ptrace.get_mask(call.tid)

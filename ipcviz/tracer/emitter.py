@@ -20,6 +20,22 @@ from ipcviz.tracer.wire import frame
 
 FLUSH_SECONDS: Final = 0.02
 FLUSH_EVENTS: Final = 256
+CHANGING: Final = frozenset(
+    {
+        "splice",
+        "tee",
+        "sendfile",
+        "copy_file_range",
+        "msgsnd",
+        "msgrcv",
+        "mq_timedsend",
+        "mq_timedreceive",
+        "futex",
+        "getdents64",
+        "io_uring_setup",
+    }
+)
+"""Calls that change the state of the tracer even if they have no effects (`model.calls.take_call`)."""
 BACKLOG_LIMIT: Final = 64 << 20
 """Bytes that may wait for a slow reader before events of data calls are left out (and counted). Of those events that
 can't be left out, twice as much may wait; then the observed processes wait too, as for a terminal that nobody reads."""
@@ -93,13 +109,13 @@ class Emitter:
         Almost all calls of a busy program are of this kind. What the tracer does ask for is left as it is by them: who
         holds what, whether a thread waits, and which descriptors were used.
         """
-        if event.effects or event.name not in MOVERS:
+        if event.effects or event.name in CHANGING:
             return False
         state = self.state
         if state is not self._asked_of:
             self._asked_of = state
             self._answers.clear()
-        fd = event.args.get("fd")
+        fd = event.args.get("fd") if event.name in MOVERS else None
         answer = self._answers.get((event.tid, fd))
         if answer is None:
             thread = state.threads.get(event.tid)

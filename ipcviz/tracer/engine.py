@@ -20,9 +20,9 @@ from ipcviz.events import (
     ThreadExited,
     Trouble,
 )
-from ipcviz.kernel import descriptors, elf, maps, procfs, ptrace
+from ipcviz.kernel import elf, procfs, ptrace
 from ipcviz.kernel.arch import Arch
-from ipcviz.tracer import breakpoints
+from ipcviz.tracer import births, breakpoints
 from ipcviz.tracer.call_stops import CallStops
 from ipcviz.tracer.config import AnyConfig, LaunchConfig
 from ipcviz.tracer.context import Context
@@ -31,7 +31,7 @@ from ipcviz.tracer.family_looks import orphans_of
 from ipcviz.tracer.launch import LaunchError
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
-from ipcviz.tracer.signal_stops import SignalStops
+from ipcviz.tracer.signal_stops import INVALID_ACCESS, SignalStops
 from ipcviz.tracer.stepping import Stepping
 from ipcviz.tracer.tasks import Task, TracedProcess
 
@@ -94,6 +94,7 @@ class Engine:
             lambda task, signo: self._signal_stop(task, signo),
         )
         self._calls.take_stop = self.take
+        self._calls.go = lambda task: self.resume(task)
 
     @property
     def processes(self) -> dict[int, TracedProcess]:
@@ -170,8 +171,8 @@ class Engine:
         if task is not None and task.process.executed and not task.process.foreign:
             # The most frequent stops first: those at system calls.
             if status == AT_CALL:
-                self._calls.at_call(task)
-                self.resume(task)
+                if not self._calls.at_call(task):
+                    self.resume(task)
                 return
             if status == AT_MARK:
                 self._calls.at_mark(task)
@@ -256,6 +257,8 @@ class Engine:
             else:
                 self.resume(task)
             return
+        if signo in INVALID_ACCESS:
+            self._semaphores.back(task)
         self.resume(task, self._signals.take(task, signo))
 
     def _event_stop(self, task: Task, signo: int) -> None:
@@ -278,17 +281,17 @@ class Engine:
     # Processes and threads.
 
     def _ptrace_event(self, task: Task, event: int) -> None:
-        message = ptrace.event_message(task.tid)
-        if message is None:
-            return
         if event == ptrace.EVENT_EXIT:
             self._semaphores.ends(task)
         self._calls.settle(task)
-        if event in (ptrace.EVENT_FORK, ptrace.EVENT_VFORK, ptrace.EVENT_CLONE):
+        if event in (ptrace.EVENT_FORK, ptrace.EVENT_VFORK, ptrace.EVENT_CLONE, ptrace.EVENT_EXEC):
+            message = ptrace.event_message(task.tid)
+            if message is None:
+                return
+            if event == ptrace.EVENT_EXEC:
+                self._executed(task, message)
+                return
             self._born(task, message, event)
-        elif event == ptrace.EVENT_EXEC:
-            self._executed(task, message)
-            return
         elif event == ptrace.EVENT_EXIT and task.process.executed:
             self._calls.forget(task.tid)
             # /proc/PID/fd shows the leader's table, which is gone with it even if other threads go on.
@@ -302,24 +305,21 @@ class Engine:
         if tid in self._context.tasks:
             return
         parent = task.process
-        status = procfs.read_status(tid)
+        made = births.made(self._context, task, tid, event)
         t, n = self._context.stamp()
-        if status is not None:
-            self._context.numbers.born(tid, parent.pid, status.nspid[1:])
-        if status is not None and status.tgid == parent.pid:
+        self._context.numbers.born(tid, parent.pid, made.inner)
+        if made.thread:
             self._adopt(parent, tid, fresh=True)
             self._context.emit(ThreadCreated(t=t, n=n, pid=parent.pid, tid=tid, by=task.tid))
         else:
             process = self._context.new_process(tid)
             process.foreign, process.executed = parent.foreign, parent.executed
-            process.breakpoints, process.retired = dict(parent.breakpoints), set(parent.retired)
+            process.doubted = parent.doubted
             if self._context.attached:
                 process.full, process.catching = parent.full, parent.catching
             hows: dict[int, How] = {ptrace.EVENT_FORK: "fork", ptrace.EVENT_VFORK: "vfork", ptrace.EVENT_CLONE: "clone"}
             how = hows[event]
-            shares_memory = event == ptrace.EVENT_VFORK or bool(descriptors.same_memory(parent.pid, tid))
-            if shares_memory:
-                process.breakpoints, process.retired = parent.breakpoints, parent.retired
+            process.inherit_breakpoints(parent, shared=made.shares_memory)
             self._adopt(process, tid, fresh=True).frames = list(task.frames)
             process.loader = parent.loader
             self.sampler.semaphores.inherit(parent.pid, tid)
@@ -328,11 +328,11 @@ class Engine:
                     t=t,
                     n=n,
                     pid=tid,
-                    parent=status.ppid if status is not None and status.ppid in self._context.processes else parent.pid,
+                    parent=made.parent,
                     by=task.tid,
                     how=how,
-                    shares_files=bool(descriptors.same_table(parent.pid, tid)),
-                    shares_memory=shares_memory,
+                    shares_files=made.shares_files,
+                    shares_memory=made.shares_memory,
                 )
             )
             if not parent.full:
@@ -356,7 +356,7 @@ class Engine:
             # Which process made it is not known, but its breakpoints are in the memory that it was given.
             for other in (*reversed(self._ended_lately), *self._context.processes.values()):
                 if other.breakpoints and breakpoints.are_in(other, tid, self._context.arch):
-                    process.breakpoints, process.retired = dict(other.breakpoints), set(other.retired)
+                    process.inherit_breakpoints(other)
                     process.foreign = other.foreign
                     break
             self._adopt(process, tid, fresh=True)
@@ -382,9 +382,9 @@ class Engine:
         leader.held, leader.moving, leader.passed, leader.backing = None, moving, -1, -1
         process.loader, process.ending = None, False
         self._calls.forget(process.pid)
-        process.breakpoints, process.retired = {}, set()
+        process.forget_breakpoints()
         self.sampler.forget_memory(process.pid)
-        self._semaphores.forget_places()
+        self._semaphores.forget_places(process.pid)
         first = not process.executed
         process.executed = True
         path = procfs.exe(process.pid) or ""
@@ -401,13 +401,15 @@ class Engine:
             )
         )
         program = f"/proc/{process.pid}/exe"
-        process.foreign = not elf.is_native(program, self._context.arch.elf_machine)
+        kind = elf.machine_class(program)
+        process.foreign = not elf.runs_on(kind, self._context.arch.elf_machine)
         if process.foreign:
             self._refuse(process, path, first)
-        self.sampler.tables.check(process.pid, "launched" if first else "exec")
-        self.sampler.process_now(process.pid)
-        if not process.foreign and self._semaphores.may_break(process.pid):
-            self._break_in_program(process, program)
+        if first or process.doubted:
+            self.sampler.tables.check(process.pid, "launched" if first else "exec")
+            self.sampler.process_now(process.pid)
+        if not process.foreign:
+            self._semaphores.executed(leader, program, kind)
         self.resume(leader)
 
     def _refuse(self, process: TracedProcess, path: str, first: bool) -> None:
@@ -418,17 +420,6 @@ class Engine:
         t, n = self._context.stamp()
         message += "; it runs on and is only sampled."
         self._context.emit(Trouble(t=t, n=n, pid=process.pid, message=message))
-
-    def _break_in_program(self, process: TracedProcess, program: str) -> None:
-        """Breakpoints in what the kernel itself has mapped: a static program, or musl's loader."""
-        lines = maps.read_maps(process.pid) or []
-        static = elf.is_static(program)
-        for line in lines:
-            if "x" not in line.perms or not line.path.startswith("/"):
-                continue
-            if static or breakpoints.holds_semaphores(line.path):
-                path = program if static else f"/proc/{process.pid}/root{line.path}"
-                breakpoints.insert(process, process.pid, self._context.arch, path, line.start, line.offset)
 
     def _ended(self, tid: int, status: int) -> None:
         task = self._context.tasks.pop(tid, None)
@@ -447,6 +438,7 @@ class Engine:
         self._context.processes.pop(tid, None)
         self._ended_lately.append(process)
         self.sampler.forget_memory(tid)
+        self._semaphores.forget_places(tid)
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         signo = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         core = bool(signo) and os.WCOREDUMP(status)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 from ipcviz.kernel import procfs, ptrace
 from ipcviz.kernel.arch import Arch
+from ipcviz.model.query import table_of
+from ipcviz.model.state import State
 from ipcviz.tracer.tasks import Entered, Task
 
 SIGCONT = 18
@@ -128,3 +130,18 @@ def _another_comes(task: Task, action: Callable[[int], str]) -> bool:
 
 def _signed(value: int) -> int:
     return value - (1 << 64) if value >> 63 else value
+
+
+def cut_short(state: State, pid: int, entered: Entered, result: int) -> bool:
+    """Whether a write to a pipe returned a part although the descriptor blocks: a signal did it."""
+    if entered.name != "write" or not 0 < result < entered.raw[2] - entered.carried:
+        return False
+    thing = state.objects.get(entered.object)
+    descriptor = table_of(state, pid).get(entered.raw[0] & 0x7FFFFFFF)
+    found = state.open_files.get(descriptor.ofd) if descriptor is not None else None
+    return (
+        thing is not None
+        and thing.info.kind in ("pipe", "fifo")
+        and found is not None
+        and "nonblock" not in found.flags
+    )

@@ -53,6 +53,10 @@ class Numbers:
         for place, number in zip(chain, inner, strict=True):
             self._ours[place, number] = tid
 
+    def inner(self, pid: int) -> bool:
+        """Whether a process is in a namespace within ours."""
+        return pid in self._chains
+
     def ours(self, pid: int, number: int) -> int:
         """What process `pid` calls `number`, or, below zero, the group `-number`; 0 if that is not known.
 

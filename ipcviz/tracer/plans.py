@@ -6,9 +6,10 @@ import errno
 from dataclasses import dataclass
 from typing import Final
 
+from ipcviz.kernel.seccomp import meets
 from ipcviz.model import directions
 from ipcviz.model.calls import READS, WRITES
-from ipcviz.tracer.calls import ADDRESSED, CONDITIONS, DATA, KNOWN, MARKER_PATH
+from ipcviz.tracer.calls import ADDRESSED, CONDITIONS, DATA, FORETOLD, KNOWN, MARKER_PATH
 from ipcviz.tracer.numbers import NUMBERED
 
 OUTGOING: Final = frozenset({"write", "pwrite64", "sendto", "mq_timedsend"})
@@ -44,6 +45,7 @@ class Plan:
         data: It counts against the budget.
         marker: Which argument is a path that may be a marker; -1 if none is.
         sometimes: Only some uses of it are looked at.
+        asks: Which of them depends on more than its arguments.
         makes: It makes processes, and could hide them.
         path: Its argument `path` may be a marker.
         by_descriptor: It is about the object behind its argument `fd`.
@@ -52,6 +54,7 @@ class Plan:
         plain: It is one of `PLAIN`.
         moves: It moves bytes through channels, and the ledger is kept of those.
         numbered: Some of its arguments are numbers of processes.
+        foretold: What it will do may be known at its entry.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Plan:
     data: bool
     marker: int
     sometimes: bool
+    asks: bool
     makes: bool
     path: bool
     by_descriptor: bool
@@ -67,6 +71,7 @@ class Plan:
     plain: bool
     moves: bool
     numbered: bool
+    foretold: bool
 
 
 def _plan(name: str, ledger: bool) -> Plan:
@@ -77,6 +82,7 @@ def _plan(name: str, ledger: bool) -> Plan:
         data=name in DATA,
         marker=MARKER_PATH.get(name, -1),
         sometimes=name in ADDRESSED or name in CONDITIONS,
+        asks=name in ADDRESSED or name == "mmap",
         makes=name in ("clone", "clone3"),
         path="path" in arguments,
         by_descriptor="fd" in arguments and name not in ADDRESSED and name not in QUEUE_CALLS,
@@ -85,6 +91,7 @@ def _plan(name: str, ledger: bool) -> Plan:
         plain=name in PLAIN,
         moves=ledger and name in directions.MOVERS,
         numbered=name in NUMBERED,
+        foretold=name in FORETOLD,
     )
 
 
@@ -101,14 +108,7 @@ def plans(names: dict[int, str], *, ledger: bool) -> dict[int, Plan]:
 def matters(name: str, raw: tuple[int, ...]) -> bool:
     """Whether a call meets its mark's condition: in full mode it is stopped at whether it does or not."""
     conditions = CONDITIONS.get(name)
-    if conditions is None:
-        return True
-    for condition in conditions:
-        value = raw[condition.argument] & 0xFFFFFFFF
-        bits = getattr(condition, "bits", None)
-        if (value & bits) if bits is not None else (value in getattr(condition, "values", ())):
-            return True
-    return False
+    return conditions is None or any(meets(condition, raw) for condition in conditions)
 
 
 def errno_name(code: int) -> str:

@@ -7,6 +7,7 @@ Processes that were attached to run on meanwhile: of theirs only write ends of p
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Final
 
@@ -52,6 +53,8 @@ IDLE_TURNS: Final = 5
 """A process that has not run since is looked at once in so many samples."""
 
 RECEIVES: Final = READS | {"recvmmsg"}
+FORETOLD_SECONDS: Final = 0.05
+"""How long a process is left alone that may still have to make a call whose effects have been told."""
 
 LEVELED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "message queue", "eventfd"})
 CLOCK: Final = 100.0
@@ -313,11 +316,15 @@ class Sampler:
         return next((level for row in rows if (level := buffers.read_level(row.pid, row.fd, info))), None)
 
     def _changed_processes(self, state: State) -> Iterable[ProcessSample]:
+        now = time.monotonic()
         for pid, process in state.processes.items():
             if pid in self._idle and (self._turn + pid) % IDLE_TURNS:
                 continue
             seen = self._seen.get(pid)
             if process.fate == "gone" or (process.fate == "zombie" and seen is not None and seen.state == "Z"):
+                continue
+            traced = self._processes.get(pid)
+            if traced is not None and traced.foretold > now - FORETOLD_SECONDS:
                 continue
             found = self._read_process(pid)
             if found is None:
@@ -325,7 +332,6 @@ class Sampler:
             if found != self._seen.get(pid):
                 self._seen[pid] = found
                 yield found
-            traced = self._processes.get(pid)
             if traced is not None:
                 self._waits(traced, found)
 

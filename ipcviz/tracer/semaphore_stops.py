@@ -7,19 +7,21 @@ from collections.abc import Iterable
 from typing import Final
 
 from ipcviz.events import AnyEffect, Closed, Disposition, Filed, SemaphoreInfo, SemaphoreOp
-from ipcviz.kernel import futexes, maps, memory, procfs, ptrace, semaphores
+from ipcviz.kernel import elf, futexes, maps, memory, ptrace, semaphores
 from ipcviz.kernel.maps import SHM
 from ipcviz.tracer import breakpoints
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler
-from ipcviz.tracer.tasks import Entered, SemaphoreWait, Task
+from ipcviz.tracer.tasks import Entered, Library, SemaphoreWait, Task
 
 WAITS: Final = frozenset({"wait", "timedwait", "clockwait"})
 QUIET: Final = frozenset({"getvalue", "close"})
 """Operations that no other process can notice."""
 
-_MAPPINGS: Final = frozenset({"mmap", "munmap", "mremap", "shmat", "shmdt", "unlink", "unlinkat", "link", "linkat"})
-"""Calls after which another semaphore may lie at an address, or the same one has another name."""
+_MAPPINGS: Final = frozenset({"mmap", "munmap", "mremap", "shmat", "shmdt"})
+"""Calls after which another semaphore may lie at an address."""
+_NAMES: Final = frozenset({"unlink", "unlinkat", "link", "linkat"})
+"""Calls after which the same one may have another name."""
 _SYSTEM_V: Final = frozenset({"semget", "semop", "semtimedop", "semctl"})
 _FILE: Final = "sem."
 """What the names of semaphores' files in /dev/shm begin with (glibc, sysdeps/pthread/sem_routines.c)."""
@@ -39,11 +41,17 @@ class SemaphoreStops:
     def __init__(self, context: Context, sampler: Sampler) -> None:
         self._context = context
         self._sampler = sampler
-        self._places: dict[tuple[int, int], SemaphoreInfo] = {}
+        self._places: dict[int, dict[int, SemaphoreInfo]] = {}
+        self._lines: dict[int, list[maps.MapLine]] = {}
 
-    def forget_places(self) -> None:
-        """Mappings have changed: what lies at an address is to be looked up again."""
-        self._places.clear()
+    def forget_places(self, pid: int = 0) -> None:
+        """Mappings have changed, a process's or any: what lies at an address is to be looked up again."""
+        if pid:
+            self._places.pop(pid, None)
+            self._lines.pop(pid, None)
+        else:
+            self._places.clear()
+            self._lines.clear()
 
     def address(self, task: Task) -> int:
         """Address of the breakpoint that a thread stands at; 0 if the trap is the program's own."""
@@ -54,6 +62,17 @@ class SemaphoreStops:
             return 0
         address = registers[self._context.arch.pc] - self._context.arch.trap_skip
         return address if address in process.breakpoints or address in process.retired else 0
+
+    def back(self, task: Task) -> None:
+        """A thread's instruction has failed (SIGSEGV, SIGBUS): if that was a copy, it is where the copy was made."""
+        if not task.process.copied:
+            return
+        registers = ptrace.get_registers(task.tid, self._context.arch)
+        place = breakpoints.own_place(task.process, registers[self._context.arch.pc]) if registers is not None else 0
+        if registers is not None and place:
+            registers[self._context.arch.pc] = place
+            ptrace.set_registers(task.tid, self._context.arch, registers)
+            task.step_over = place
 
     def take(self, task: Task, address: int) -> int | None:
         """Say what the thread is about to do, and bring it past the breakpoint.
@@ -74,10 +93,16 @@ class SemaphoreStops:
         else:
             self._semaphore_op(task, name.removeprefix("sem_"), registers)
         thread = self._context.state.threads.get(task.tid)
-        mask = ptrace.get_mask(task.tid) or 0
-        if thread is not None and thread.blocked & breakpoints.SIGTRAP_BIT:
-            mask |= breakpoints.SIGTRAP_BIT
-        status = breakpoints.step_over(task, self._context.arch, registers, address, mask)
+        trap_blocked = thread is not None and thread.blocked & breakpoints.SIGTRAP_BIT
+        slot = breakpoints.detour(task.process, task.tid, self._context.arch, address)
+        status = None
+        if slot and not trap_blocked:
+            ptrace.set_pc(task.tid, self._context.arch, registers, slot)
+        else:
+            mask = ptrace.get_mask(task.tid) or 0
+            if trap_blocked:
+                mask |= breakpoints.SIGTRAP_BIT
+            status = breakpoints.step_over(task, self._context.arch, registers, address, mask)
         if status is None and self._context.over_budget(task.process, breakpoints=True):
             self._remove(task, f"more than {self._context.config.budget:,.0f} semaphore operations a second")
         return status
@@ -91,6 +116,44 @@ class SemaphoreStops:
             return False
         process = self._context.state.processes.get(pid)
         return process is None or ptrace.SIGTRAP not in process.handling
+
+    def _loaded(self, task: Task, path: str, start: int, offset: int) -> None:
+        """A stopped thread has mapped a file executable. Breakpoints are set once something there may run into them."""
+        process = task.process
+        if breakpoints.holds_semaphores(path):
+            process.libraries.append(Library(path, start, offset))
+        elif not process.calls_semaphores and not self._context.attached:
+            readable = f"/proc/{process.pid}/root{path}"
+            process.calls_semaphores = elf.may_call(readable, breakpoints.FUNCTIONS)
+        self._place(task)
+
+    def executed(self, task: Task, program: str, kind: elf.ElfClass | None) -> None:
+        """A process runs a new program (a path to it). The kernel itself has mapped a static one, and musl's loader."""
+        process = task.process
+        if kind is None or self._context.attached:
+            return
+        process.calls_semaphores = kind.static or elf.may_call(program, breakpoints.FUNCTIONS)
+        if kind.static:
+            if not elf.function_addresses(program, breakpoints.FUNCTIONS):
+                return
+        elif not breakpoints.holds_semaphores(kind.interpreter):
+            return
+        for line in maps.read_maps(process.pid) or ():
+            if "x" not in line.perms or not line.path.startswith("/"):
+                continue
+            if kind.static and self.may_break(process.pid):
+                breakpoints.insert(process, task.tid, self._context.arch, program, line.start, line.offset)
+            elif breakpoints.holds_semaphores(line.path):
+                process.libraries.append(Library(line.path, line.start, line.offset))
+        self._place(task)
+
+    def _place(self, task: Task) -> None:
+        process = task.process
+        if process.libraries and process.calls_semaphores and self.may_break(process.pid):
+            for path, start, offset in process.libraries:
+                readable = f"/proc/{process.pid}/root{path}"
+                breakpoints.insert(process, task.tid, self._context.arch, readable, start, offset)
+            process.libraries.clear()
 
     @staticmethod
     def in_the_way(effects: tuple[AnyEffect, ...]) -> bool:
@@ -147,12 +210,17 @@ class SemaphoreStops:
 
     def _locate(self, pid: int, op: str, address: int) -> tuple[SemaphoreInfo, int | None]:
         """The semaphore at an address, and its value; None if it has none yet, or can't be read."""
-        info = self._places.get((pid, address)) if op != "init" else None
+        places = self._places.setdefault(pid, {})
+        info = places.get(address) if op != "init" else None
         if info is None:
-            line = maps.read_line(pid, address)
+            lines = self._lines.setdefault(pid, [])
+            line = maps.line_at(lines, address)
+            if line is None:
+                line = maps.read_line(pid, address)
+                if line is not None:
+                    lines.append(line)
             info = semaphores.locate((line,) if line is not None else (), address, pid)
-            info = self._sampler.semaphores.named(info)
-            self._places[pid, address] = info
+            info = places[address] = self._sampler.semaphores.named(info)
         raw = memory.read(pid, address, 16)
         return info, semaphores.decode(raw)[0] if raw is not None and len(raw) == 16 and op != "init" else None
 
@@ -272,6 +340,8 @@ class SemaphoreStops:
         """A call has succeeded: semaphores may lie elsewhere now, or have been opened, named, or removed."""
         name, pid, looks = entered.name, task.process.pid, self._sampler.semaphores
         if name in _MAPPINGS:
+            self.forget_places(pid)
+        elif name in _NAMES:
             self.forget_places()
         for effect in effects:
             if isinstance(effect, Closed) and entered.object:
@@ -307,12 +377,9 @@ class SemaphoreStops:
             self._sampler.semaphores.look_for_named(process.pid)
             if prot & 2:
                 self.set_again(task)
-        fd = entered.args.get("fd")
-        if prot & 4 and isinstance(fd, int) and fd >= 0:
-            path = procfs.fd_link(process.pid, fd)
-            if path and breakpoints.holds_semaphores(path) and self.may_break(process.pid):
-                readable = f"/proc/{process.pid}/root{path}"
-                breakpoints.insert(process, task.tid, self._context.arch, readable, result, offset)
+        thing = self._context.state.objects.get(entered.object)
+        if prot & 4 and thing is not None and thing.info.path:
+            self._loaded(task, thing.info.path, result, offset)
 
 
 def _is_named(effect: Filed) -> bool:

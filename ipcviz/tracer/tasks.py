@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ipcviz.events import AnyEffect, Poised
 from ipcviz.model.directions import NOWHERE, Directions
@@ -131,6 +132,20 @@ class Task:
     switches: int = -1
 
 
+class Library(NamedTuple):
+    """A file that a process has mapped executable.
+
+    Attributes:
+        path: Its path as the process sees it.
+        start: Address of the mapping.
+        offset: Offset in the file that it begins at.
+    """
+
+    path: str
+    start: int
+    offset: int
+
+
 @dataclass(slots=True)
 class TracedProcess:
     """A traced process.
@@ -142,6 +157,10 @@ class TracedProcess:
         foreign: It runs a program of another architecture: its calls can't be decoded.
         breakpoints: By address: the original bytes, the function's name, the address of their copy (0 if none).
         retired: Addresses of breakpoints that were taken out.
+        copied: Addresses of breakpoints whose instruction has been copied to where it is executed instead, and how many
+            bytes of the copy a jump back follows; 0 if none does.
+        libraries: What it has mapped that semaphore functions may be in, and that has no breakpoints yet.
+        calls_semaphores: Its program, or something that it has loaded, may call those functions.
         calls: The budget for its data calls.
         operations: The budget for its semaphore operations.
         quiet_since: Since when a sampled process has been below the budget.
@@ -151,6 +170,11 @@ class TracedProcess:
             program's own. None if it was not looked for since the last exec.
         ending: Its last thread, or its leader, has begun to exit: its descriptors may be closed already.
         catching: Attached: not all of its threads stop at calls yet.
+        doubted: There were calls that it was not stopped at, its own or of those that it descends from: its descriptor
+            table may have what no call has told of.
+        nests: It has changed a namespace: what it makes may be in a PID namespace of its own.
+        foretold: When (CLOCK_MONOTONIC) a thread of it was last let into a call whose effects had been told already; 0
+            once one of them has been at another call.
         why_sampled: Why it is not traced in full from the start.
     """
 
@@ -162,6 +186,12 @@ class TracedProcess:
     foreign: bool = False
     breakpoints: dict[int, tuple[bytes, str, int]] = field(default_factory=dict)
     retired: set[int] = field(default_factory=set)
+    copied: dict[int, int] = field(default_factory=dict)
+    libraries: list[Library] = field(default_factory=list)
+    calls_semaphores: bool = False
+    doubted: bool = False
+    nests: bool = False
+    foretold: float = 0.0
     quiet_since: float = 0.0
     seen_calls: int = 0
     seen_at: float = 0.0
@@ -170,3 +200,22 @@ class TracedProcess:
     ending: bool = False
     catching: bool = False
     why_sampled: str = ""
+
+    def inherit_breakpoints(self, maker: TracedProcess, *, shared: bool = False) -> None:
+        """The process has the memory of the one that made it, or a copy of it, and all that is in there."""
+        self.calls_semaphores = maker.calls_semaphores
+        if shared:
+            self.breakpoints, self.retired, self.copied = maker.breakpoints, maker.retired, maker.copied
+            self.libraries = maker.libraries
+        else:
+            self.breakpoints, self.retired, self.copied = (
+                dict(maker.breakpoints),
+                set(maker.retired),
+                dict(maker.copied),
+            )
+            self.libraries = list(maker.libraries)
+
+    def forget_breakpoints(self) -> None:
+        """The process runs another program."""
+        self.breakpoints, self.retired, self.copied, self.libraries = {}, set(), {}, []
+        self.calls_semaphores = False

@@ -226,9 +226,29 @@ def test_a_static_program(tmp_path):
     found = elf.function_addresses(program, FUNCTIONS)
     assert {"sem_init", "sem_wait"} <= set(found)
     assert all(named[name] == address for name, address in found.items())
-    assert elf.is_static(program)
+    kind = elf.machine_class(program)
+    assert kind is not None
+    assert kind.static
     subprocess.run(["strip", program], check=True)
     assert elf.function_addresses(program, FUNCTIONS) == {}
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no compiler")
+def test_who_may_call_what_others_define(tmp_path):
+    for name, call, flags, answer in (
+        ("none", 'puts("sem_post")', (), False),
+        ("imports", "sem_post(0)", (), True),
+        ("looks_up", 'dlsym(0, "x") != 0', (), True),
+        ("is_static", "0", ("-static",), True),
+    ):
+        source = tmp_path / f"{name}.c"
+        source.write_text(
+            f"#include <dlfcn.h>\n#include <semaphore.h>\n#include <stdio.h>\nint main(void){{return {call};}}\n"
+        )
+        program = str(tmp_path / name)
+        if subprocess.run(["cc", *flags, "-o", program, str(source)], capture_output=True).returncode == 0:
+            assert elf.may_call(program, FUNCTIONS) == answer, name
+    assert elf.may_call(str(tmp_path / "absent"), FUNCTIONS), "not known"
 
 
 def test_what_is_no_program(tmp_path):
@@ -242,7 +262,6 @@ def test_what_is_no_program(tmp_path):
         assert elf.machine_class(str(path)) is None
         assert elf.function_addresses(str(path), FUNCTIONS) == {}
         assert elf.executable_segments(str(path)) == ()
-        assert not elf.is_static(str(path))
 
 
 def test_a_file_that_changed_is_read_again(tmp_path):

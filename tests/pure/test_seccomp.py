@@ -5,8 +5,8 @@ import struct
 import pytest
 
 from ipcviz.kernel.arch import AARCH64, X86_64, call_numbers
-from ipcviz.kernel.seccomp import RET_ALLOW, RET_TRACE, build
-from ipcviz.tracer.calls import CONDITIONS, DATA, STRUCTURAL
+from ipcviz.kernel.seccomp import RET_ALLOW, RET_TRACE, build, meets
+from ipcviz.tracer.calls import CONDITIONS, DATA, FULL_CONDITIONS, STRUCTURAL
 
 
 def run(program, arch_code, number, args=(0,) * 6):
@@ -23,6 +23,8 @@ def run(program, arch_code, number, args=(0,) * 6):
             pc += true if value == k else false
         elif op == 0x45:
             pc += true if value & k else false
+        elif op == 0x54:
+            value &= k
         elif op == 0x06:
             return k
         else:
@@ -78,3 +80,23 @@ def test_every_jump_stays_inside_the_program():
     for index, (op, true, false, _) in enumerate(code):
         if op & 7 == 5:
             assert index + 1 + max(true, false) < len(code)
+
+
+@pytest.mark.parametrize(
+    ("flags", "prot", "marked"),
+    [
+        (0x02, 1, True),
+        (0x802, 1, False),
+        (0x812, 5, True),
+        (0x812, 3, False),
+        (0x22, 3, False),
+        (0x32, 3, True),
+        (0x01, 1, True),
+        (0x801, 1, True),
+    ],
+)
+def test_in_full_mode_private_mappings_of_files_are_marked_but_not_the_linkers(flags, prot, marked):
+    args = (0, 4096, prot, flags, 3, 0)
+    program = build(X86_64, STRUCTURAL, FULL_CONDITIONS)
+    assert run(program, X86_64.audit, call_numbers("x86_64")["mmap"], args) == (RET_TRACE if marked else RET_ALLOW)
+    assert any(meets(condition, args) for condition in FULL_CONDITIONS["mmap"]) == marked
