@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -12,6 +14,8 @@ from typing import ClassVar, Final
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.geometry import Size
 from textual.screen import Screen
 
 from ipcviz.app.feed import Feed
@@ -23,7 +27,7 @@ from ipcviz.app.screens.live import LiveScreen
 from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
 from ipcviz.app.screens.save import SaveScreen, default_name
 from ipcviz.app.themes import DARK, LIGHT
-from ipcviz.events import Trouble
+from ipcviz.events import Trouble, commands
 from ipcviz.model.schedule import Schedule
 from ipcviz.scenario import Scenario
 from ipcviz.session.base import Session
@@ -100,6 +104,8 @@ class IpcvizApp(App[None]):
         self._credit = 0.1
         self._asked_at, self._used = time.monotonic(), time.process_time()
         self._said = 0
+        self._began = False
+        self._told_size: Size | None = None
 
     def on_mount(self) -> None:
         """Start the session, which has things to say by the time that the screen has been laid out."""
@@ -114,6 +120,8 @@ class IpcvizApp(App[None]):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        self._began = True
+        self._fit_terminal(self.size)
         if isinstance(self.feed, Replay):
             self.feed.begin()
             self.tick()
@@ -124,6 +132,18 @@ class IpcvizApp(App[None]):
         self._timer = self.set_interval(1 / FRAMES, self._frame, name="frames")
         if not isinstance(self.feed, Replay):
             self._frame()
+
+    def on_resize(self, event: Resize) -> None:
+        """The command's terminal grows and shrinks with ours."""
+        self._fit_terminal(event.size)
+
+    def _fit_terminal(self, size: Size) -> None:
+        if self._told_size is None:
+            # It was launched with this size.
+            self._told_size = size
+        elif self._began and not self.kept and size != self._told_size:
+            self._told_size = size
+            self.session.send(commands.Resize.within(size.height, size.width))
 
     def _frame(self) -> None:
         """A tick that shows nothing while frames take more than their share of a processor."""
@@ -257,7 +277,8 @@ def run_app(
         save_steps: A file for the steps that were made, as a schedule; empty for none.
 
     Returns:
-        The exit status for ipcviz: 0, or 2 if the session could not be started or broke off.
+        The exit status for ipcviz: 0, or 2 if the session could not be started or broke off; 128 + n if a signal
+        ended it.
 
     Raises:
         TraceError: The file to keep it in can't be written.
@@ -266,6 +287,7 @@ def run_app(
     try:
         with recording(session, title, scenario, save) as recorder:
             app = IpcvizApp(session, title, scenario, recorder=recorder, order=order)
+            ended_by = _leave_when_told(app)
             app.run()
             app.feed.past.tape.close()
             session.close()
@@ -275,7 +297,34 @@ def run_app(
                 recorder.add(session.drain())
     finally:
         session.close()
+    if ended_by:
+        return 128 + ended_by[0]
     return 2 if app.trouble or app.return_code else 0
+
+
+def _leave_when_told(app: App[None]) -> list[int]:
+    """Have SIGTERM and SIGHUP end the app as the viewer would, with the terminal given back as it was.
+
+    Where the terminal is gone, they end the process at once, as without us: there is nothing to give back to.
+
+    Returns:
+        A list that gets the signal's number.
+    """
+    came: list[int] = []
+
+    def told(signo: int, _: object) -> None:
+        if app.is_running and os.isatty(0):
+            came.append(signo)
+            asyncio.get_running_loop().call_soon_threadsafe(app.exit)
+        else:
+            signal.signal(signo, signal.SIG_DFL)
+            os.kill(os.getpid(), signo)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        signo = getattr(signal, name, None)
+        if signo is not None and signal.getsignal(signo) is not signal.SIG_IGN:
+            signal.signal(signo, told)
+    return came
 
 
 def _write(file: str, text: str) -> None:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import click
 
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, planned
+from ipcviz.events import Resize
 from ipcviz.model.schedule import Schedule
 from ipcviz.scenario import Scenario, ScenarioError, find, load_all, prepare, read_schedule, read_settings
 from ipcviz.scenario.format import Value
@@ -115,9 +116,9 @@ class How(NamedTuple):
 def _show(argv: tuple[str, ...], title: str, how: How, cwd: str = "", scenario: Scenario | None = None) -> int:
     """Show one session until the viewer leaves it."""
     size = shutil.get_terminal_size()
-    rows = max(size.lines - 6, 10)
+    its = Resize.within(size.lines, size.columns)
     config = LaunchConfig(
-        argv=argv, cwd=cwd, terminal=how.pty, full=how.full, rows=rows, columns=size.columns, hold=how.hold
+        argv=argv, cwd=cwd, terminal=how.pty, full=how.full, rows=its.rows, columns=its.columns, hold=how.hold
     )
     session = LiveSession(config)
     try:

@@ -271,7 +271,9 @@ def _relay_terminal(session: LiveSession, pty: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(0, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):
+            # If it was closed meanwhile, there is nothing to give back.
+            termios.tcsetattr(0, termios.TCSADRAIN, before)
 
 
 def _copy(session: LiveSession, sink: Sink, told: set[str], driver: Driver | None, *, pty: bool) -> int:

@@ -23,6 +23,11 @@ class Resize(Command, tag="resize", frozen=True):
     rows: int
     columns: int
 
+    @classmethod
+    def within(cls, rows: int, columns: int) -> Resize:
+        """The size for a command that is shown on a screen of this size: as wide, and without the rows of the bars."""
+        return cls(rows=max(rows - 6, 10), columns=max(columns, 1))
+
 
 class SendSignal(Command, tag="signal", frozen=True):
     """Send a signal to an observed process."""

@@ -13,7 +13,7 @@ from ipcviz.app.panels.output import OutputRows
 from ipcviz.app.picture import Picture
 from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.modals import BlankScreen, SignalScreen, TroubleScreen
-from ipcviz.events import Input, Level, Output, Peek, Sample, SendSignal, Trouble
+from ipcviz.events import Input, Level, Output, Peek, Resize, Sample, SendSignal, Trouble
 from ipcviz.session.errors import SessionError
 from tests import fakes
 from tests.app.driven import Driven
@@ -435,3 +435,14 @@ async def test_directories_that_processes_meet_in():
         place = next(row for row in rows if "/s/queue" in row)
         assert "lpr[12] put in j1" in place
         assert "lpd[11]: watch" in place
+
+
+async def test_the_commands_terminal_changes_its_size_with_ours():
+    async with stage(flow()) as s:
+        assert not s.session.commands
+        await s.pilot.resize_terminal(100, 40)
+        await s.pilot.pause()
+        assert s.session.commands == [Resize(rows=34, columns=100)]
+        await s.pilot.resize_terminal(30, 8)
+        await s.pilot.pause()
+        assert s.session.commands[1:] == [Resize(rows=10, columns=30)]
