@@ -163,6 +163,8 @@ class ProcessSample(Struct, frozen=True):
     ignored: int = 0
     caught: int = 0
     threads: tuple[ThreadSample, ...] = ()
+    tracer: int = 0
+    """Another process that traces it (TracerPid), gdb or strace say; 0 if none does."""
 
 
 class PosixTimer(Struct, frozen=True):

@@ -20,7 +20,21 @@ from ipcviz.events import Call, Event, Forked, Output, ThreadCreated
 OUTSIDE: Final = 1_000_001
 
 PROCESSES: Final = frozenset(
-    {"pid", "tid", "parent", "by", "former", "sender", "owner", "notify", "last_pid", "ppid", "pgrp", "session"}
+    {
+        "pid",
+        "tid",
+        "parent",
+        "by",
+        "former",
+        "sender",
+        "owner",
+        "notify",
+        "last_pid",
+        "ppid",
+        "tracer",
+        "pgrp",
+        "session",
+    }
     | {"foreground", "reaper"}
 )
 """Fields of events that hold the id of a process, a thread, a process group or a session."""

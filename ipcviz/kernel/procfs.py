@@ -230,6 +230,14 @@ def read_status(pid: int, tid: int = 0) -> Status | None:
     return parse_status(raw) if raw else None
 
 
+def capabilities(pid: int) -> int:
+    """What a process is allowed to do, as bits (CapPrm in /proc/PID/status, see the manual page); 0 if it is gone."""
+    for line in (read_bytes(f"/proc/{pid}/status") or b"").splitlines():
+        if line.startswith(b"CapPrm:"):
+            return int(line.split()[1], 16)
+    return 0
+
+
 class Io(NamedTuple):
     """/proc/PID/io: bytes and calls of read(2), write(2) and their like, and bytes from and to storage."""
 
@@ -371,6 +379,18 @@ def read_links(pid: int, numbers: Iterable[int] | None = None) -> dict[int, str]
             with suppress(OSError):
                 found[fd] = os.readlink(str(fd), dir_fd=place)
         return found
+
+
+def living_thread(pid: int) -> int:
+    """The id by which a process's tables can be read: its own, or a living thread's if its first has ended."""
+    stat = read_stat(pid)
+    if stat is None or stat.state not in "ZX":
+        return pid
+    for tid in tasks(pid):
+        other = read_stat(pid, tid) if tid != pid else None
+        if other is not None and other.state not in "ZX":
+            return tid
+    return pid
 
 
 def fd_link(pid: int, fd: int) -> str | None:

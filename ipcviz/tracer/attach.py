@@ -48,15 +48,21 @@ def _check_one(pid: int, *, trace: bool, spare: Collection[int]) -> str:
         raise AttachError(f"{name} is ipcviz itself, which can't watch itself: name another process.")
     if stat.flags & PF_KTHREAD:
         raise AttachError(f"{name} is a thread of the kernel and has no descriptors: name a program's process.")
-    if stat.state in "ZX":
+    living = procfs.living_thread(pid)
+    if stat.state in "ZX" and living == pid:
         parent = f"{procfs.comm(stat.ppid) or 'process'}[{stat.ppid}]"
         raise AttachError(
             f"{name} has ended, and of a zombie there is nothing to see; its parent, {parent}, has yet to wait for it:"
             " name a process that lives."
         )
-    if procfs.read_fd_numbers(pid) is None:
+    if procfs.read_fd_numbers(living) is None:
         raise AttachError(_hidden(pid, name, status))
-    refused = _refusal(pid)
+    refused = _refusal(living)
+    lacks = procfs.capabilities(pid) & ~procfs.capabilities(os.getpid()) if refused else 0
+    if lacks and os.geteuid() == 0:
+        raise AttachError(
+            f"{name} can't be watched: it has rights that ipcviz lacks here: run ipcviz outside of this container."
+        )
     if refused:
         raise AttachError(ptrace.explain(OSError(refused, os.strerror(refused)), name))
     if trace and status.tracer:
@@ -74,7 +80,8 @@ def _hidden(pid: int, name: str, status: procfs.Status) -> str:
             user = pwd.getpwuid(status.uid[0]).pw_name
         except KeyError:
             user = f"user {status.uid[0]}"
-        return f"{name} is a process of {user}: run ipcviz as {user} or as root ('sudo ipcviz attach {pid}')."
+        who = f"{user} or as root" if status.uid[0] else "root"
+        return f"{name} is a process of {user}: run ipcviz as {who} ('sudo ipcviz attach {pid}')."
     return (
         f"{name} hides itself (a set-user-ID program, or one that cleared PR_SET_DUMPABLE):"
         f" run ipcviz as root ('sudo ipcviz attach {pid}')."

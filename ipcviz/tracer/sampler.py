@@ -7,6 +7,7 @@ Processes that were attached to run on meanwhile: of theirs only write ends of p
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -351,7 +352,8 @@ class Sampler:
                 threads.append(thread)
         return ProcessSample(
             pid=pid,
-            state="R" if stat.state == "t" else stat.state,
+            state=_state(stat, status),
+            tracer=status.tracer if status is not None and status.tracer != os.getpid() else 0,
             name=stat.name,
             ppid=stat.ppid,
             pgrp=stat.pgrp,
@@ -474,9 +476,14 @@ def queue_key(pid: int, number: object) -> str:
     return f"msg:{number}" if isinstance(number, int) and procfs.same_namespace(pid, "ipc") else ""
 
 
+def _state(stat: procfs.Stat, status: procfs.Status | None) -> str:
+    """A thread that our tracer has stopped for a moment runs, as far as the viewer is concerned."""
+    if stat.state != "t":
+        return stat.state
+    return "T" if status is not None and status.tracer not in (0, os.getpid()) else "R"
+
+
 def _thread_sample(tid: int, stat: procfs.Stat | None, status: procfs.Status | None) -> ThreadSample | None:
     if stat is None or status is None:
         return None
-    # A thread that the tracer has stopped for a moment is running, as far as the viewer is concerned.
-    state = "R" if stat.state == "t" else stat.state
-    return ThreadSample(tid=tid, state=state, blocked=status.blocked, pending=status.pending)
+    return ThreadSample(tid=tid, state=_state(stat, status), blocked=status.blocked, pending=status.pending)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from ipcviz.events import Finished
+from ipcviz.events import Finished, Trouble
 from ipcviz.kernel import elf, procfs, ptrace
 from ipcviz.kernel.arch import Arch
 from ipcviz.tracer import attach, mend
@@ -105,10 +105,13 @@ class SeizedEngine(Engine):
                 except OSError as error:
                     if error.errno == errno.ESRCH:
                         continue
-                    status = procfs.read_status(pid, tid)
-                    if status is None:
-                        continue
+                    status, look = procfs.read_status(pid, tid), procfs.read_stat(pid, tid)
+                    if status is None or look is None or look.state in "ZX":
+                        continue  # it was about to end
                     if status.tracer != os.getpid():
+                        if pid not in self._config.pids and not process.tasks:
+                            self._leave_out(self._why_not(error, pid, status), pid)
+                            return
                         raise AttachError(self._why_not(error, pid, status)) from None
                     if not process.tasks:
                         return  # a child of one that was seized before: its maker's stop tells of it
@@ -123,6 +126,11 @@ class SeizedEngine(Engine):
         look = procfs.read_stat(pid)
         self._tables.introduce(pid, "attached", look.ppid if look is not None else 0)
         process.catching = not process.foreign
+
+    def _leave_out(self, why: str, pid: int) -> None:
+        """A descendant can't be traced: the others are all the same."""
+        t, n = self._context.stamp()
+        self._context.emit(Trouble(t=t, n=n, pid=pid, message=why))
 
     @staticmethod
     def _why_not(error: OSError, pid: int, status: procfs.Status) -> str:

@@ -73,9 +73,11 @@ class Tables:
         due = pids[self._turn // EVERY % len(pids)] if self._turn % EVERY == 1 else 0
         for pid in pids:
             turn = pid == due
-            links = procfs.read_links(pid)
-            if links is not None and (turn or links != self._links.get(pid) or pid in stale):
-                self.read(pid, links)
+            at, links = _links(pid)
+            # Of one whose first thread has ended it can't be seen which descriptions are the same as before.
+            again = turn and at == pid
+            if links is not None and (again or links != self._links.get(pid) or pid in stale):
+                self.read(pid, at, links)
             if turn:
                 self.read_maps(pid)
         if self._turn % SYSTEM_V_TURNS == 1:
@@ -95,15 +97,15 @@ class Tables:
                         break
         return found
 
-    def read(self, pid: int, links: dict[int, str] | None = None) -> None:
-        """Read a descriptor table whole, and say so if it is not what the state has; `links` are those just read."""
+    def read(self, pid: int, at: int = 0, links: dict[int, str] | None = None) -> None:
+        """Read a descriptor table whole, and say so if it is not what the state has; `at`, `links`: as just found."""
         state = self._context.state
         if links is None:
-            links = procfs.read_links(pid)
+            at, links = _links(pid)
         if links is None:
             return
         descriptions = self._sampler.tables.descriptions
-        entries = descriptors.read_table(pid, self._context.next_ofd, descriptions.now(), self._sampler.listing, links)
+        entries = descriptors.read_table(at, self._context.next_ofd, descriptions.now(), self._sampler.listing, links)
         if entries is None:
             return
         self._links[pid] = links
@@ -114,7 +116,7 @@ class Tables:
 
     def read_maps(self, pid: int) -> None:
         """Read the shared mappings, and know the named semaphores among them."""
-        lines = maps.read_maps(pid, shared_only=True)
+        lines = maps.read_maps(pid, shared_only=True) or maps.read_maps(procfs.living_thread(pid), shared_only=True)
         if lines is None:
             return
         for info, address in semaphores.find_named(lines):
@@ -131,6 +133,13 @@ class Tables:
             levels = semaphores.sysv_levels(semid, sets) or ()
             if any(level.last_pid in self._context.processes for level in levels):
                 self._sampler.semaphores.system_v.add(semid)
+
+
+def _links(pid: int) -> tuple[int, dict[int, str] | None]:
+    """The links of a process's descriptors, and by whose id they can be read: its first thread may have ended."""
+    links = procfs.read_links(pid)
+    at = pid if links else procfs.living_thread(pid)
+    return at, links if at == pid else procfs.read_links(at)
 
 
 def _agrees(state: State, pid: int, entries: tuple[TableEntry, ...]) -> bool:

@@ -62,9 +62,10 @@ class Watcher:
     def _take_in(self, pid: int, *, first: bool = False) -> None:
         stat = procfs.read_stat(pid)
         tids = procfs.tasks(pid)
-        if stat is None or stat.state in "ZX" or not tids:
+        living = procfs.living_thread(pid)
+        if stat is None or not tids or (stat.state in "ZX" and living == pid):
             return
-        if procfs.read_fd_numbers(pid) is None:
+        if procfs.read_fd_numbers(living) is None:
             self._cannot_see(pid, stat)
             return
         process = self._context.new_process(pid)

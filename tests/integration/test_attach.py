@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
-from ipcviz.model.query import blocked_writers, holders, wait_of
+from ipcviz.model.query import blocked_writers, holders, table_of, wait_of
 from tests.integration.attached import Attached, Target, felt, holders_in_proc, settled
 from tests.integration.harness import Bench, Programs, by_turns
 
@@ -225,6 +225,22 @@ def test_a_stopped_process_stays_stopped(bench: Bench, mode: str, how: int) -> N
         assert target.process.stdout.readline() == b"caught\n"
         (bench.work / "over").touch()
         assert target.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_first_thread_has_ended(bench: Bench, programs: Programs, mode: str) -> None:
+    """The process goes on by its other thread, and what it has open is told, though /proc/PID/fd shows nothing."""
+    with Target(bench, [programs["leader_exits"], "waits"], ("alone",)) as target:
+        target.at("alone")
+        (other,) = {int(tid) for tid in os.listdir(f"/proc/{target.pid}/task")} - {target.pid}
+        with Attached(bench, [target.pid], *options(mode)) as run:
+            state = run.until(lambda s: len(table_of(s, target.pid)) > 0 and wait_of(s, other) is not None)
+            assert {str(fd) for fd in table_of(state, target.pid)} == set(os.listdir(f"/proc/{other}/fd"))
+            assert wait_of(state, other) is not None
+            run.leave()
+        target.release("alone")
+        out, err = target.process.communicate(timeout=20)
+        assert (target.process.returncode, out, err) == (9, b"from a thread's child\nchild exited 0\n", b"")
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -91,7 +91,7 @@ def test_another_users_process(bench: Bench) -> None:
         bench.clear()
         text = refused(bench, str(puppet.pid))
         assert "a process of root" in text
-        assert "as root" in text
+        assert "run ipcviz as root (" in text
     finally:
         puppet.close()
 

@@ -143,6 +143,10 @@ def _doing(view: View, thread: Thread | None, process: Process) -> str:
         return "-"
     if thread.poised is not None:
         return f"held, {intention(view.state, thread.poised)}"
+    if thread.state == "T":
+        # Which signal did it is not told of a process that was stopped before the watch.
+        tracer = process.sample.tracer if process.sample is not None else 0
+        return f"stopped by its tracer, process {tracer}" if tracer else "stopped"
     wait = view.wait(thread.tid)
     if wait is None:
         return _STATES.get(thread.state, f"state {thread.state}")
