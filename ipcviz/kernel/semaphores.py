@@ -233,7 +233,7 @@ def sysv_levels(semid: int, sets: Mapping[int, SemaphoreSet] | None = None) -> t
     if values is None:
         return None
     found = []
-    name = f"0x{one.key:08x}" if one.key else f"sem {semid}"
+    name = f"{one.key:#x}" if one.key else f"sem {semid}"
     for index in range(one.size):
         waiters, zero, last = (_semctl(semid, index, what) for what in (GETNCNT, GETZCNT, GETPID))
         if min(waiters, zero, last) < 0:

@@ -236,7 +236,7 @@ class Draft:
         """The semaphore of that key, known from now on if it was not."""
         found = self.semaphores.get(info.key)
         if found is None:
-            found = Semaphore(info=info, label=info.name or self.label("M"), at=self.t)
+            found = Semaphore(info=info, label=info.name or self.label("m" if info.heap else "M"), at=self.t)
             self.semaphores = self.semaphores.set(info.key, found)
         elif info.name and found.info.name != info.name:
             found = replace(found, info=info, label=info.name)

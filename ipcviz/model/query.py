@@ -371,13 +371,15 @@ def _futex(state: State, thread: Thread, futex: Futex) -> tuple[str, str, tuple[
         return "pthread_mutex_lock", f"a mutex whose owner, {ended}", ()
     if futex.kind == "mutex":
         if not who:
-            return "futex", "a lock whose owner is not known", ()
+            return "futex", "probably a lock, whose owner is not known", ()
         return "pthread_mutex_lock", f"a mutex held by {who}", enders
     if futex.kind == "semaphore":
         return "futex", "probably a semaphore at 0", ()
     if futex.kind == "condition":
         return "futex", "probably a condition variable", ()
-    return "futex", "a futex", ()
+    # std::latch, std::atomic::wait and other runtimes' locks
+    value = thread.waiting.args.get("value") if thread.waiting is not None else None
+    return "futex", "a futex" + (f" whose word was {value}" if isinstance(value, int) else ""), ()
 
 
 def held_semaphore(state: State, key: str, reason: str) -> tuple[str, tuple[int, ...]]:

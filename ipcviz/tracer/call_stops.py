@@ -18,7 +18,7 @@ from ipcviz.events import (
     Sent,
     Uses,
 )
-from ipcviz.kernel import memory, ptrace, queues
+from ipcviz.kernel import futexes, memory, ptrace, queues
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.kernel.names import key_of
 from ipcviz.model.directions import NOWHERE
@@ -77,7 +77,7 @@ class CallStops:
         self._semaphores = semaphores
         self._plans = plans(context.names, ledger=not context.attached)
         self._restart = call_numbers(context.arch.table)["restart_syscall"]
-        self._sleeps = (call_numbers(context.arch.table)["futex"], self._restart)
+        self._futex = call_numbers(context.arch.table)["futex"]
         self.waits = Waits(context, sampler)
         self.fifos = Fifos(context, lambda tid, status: self.take_stop(tid, status))
         self._moving = context.moving
@@ -154,7 +154,7 @@ class CallStops:
         task.process.foretold = 0.0
         if task.frames:
             handlers.look_for_jump(self._context, task, info.sp)
-        if info.number in self._sleeps and (task.semaphore or task.took[0]):
+        if info.number in (self._futex, self._restart) and (task.semaphore or task.took[0]):
             self._semaphores.enters_futex(task, info.args)
         interrupted, task.interrupted = task.interrupted, None
         if interrupted is not None and info.number in (self._restart, interrupted[0].number):
@@ -488,5 +488,11 @@ class CallStops:
         if task.deferred is not None:
             deferred, task.deferred = task.deferred, None
             self.returned_early(task, deferred)
-        if task.semaphore and (info is None or info.number not in self._sleeps):
+        if task.semaphore and (info is None or not self._sleeps_on(task, info)):
             self._semaphores.over(task)
+
+    def _sleeps_on(self, task: Task, info: ptrace.SyscallInfo) -> bool:
+        """Whether a thread enters futex(2) once more for the semaphore that it waits for."""
+        if info.number == self._restart:
+            return True
+        return info.number == self._futex and info.args[0] == task.wait.address and futexes.is_wait(info.args[1])

@@ -247,13 +247,13 @@ class SemaphoreStops:
             self._sampler.semaphores.forget(info.key)
         task.took = (info.key, address) if value and op in WAITS else ("", 0)
         if value == 0 and op in WAITS:
-            self._begin(task, info.key)
+            self._begin(task, info.key, address)
 
     # Waits.
 
-    def _begin(self, task: Task, key: str) -> None:
+    def _begin(self, task: Task, key: str, address: int) -> None:
         task.semaphore = key
-        task.wait = SemaphoreWait(depth=self._depth(task))
+        task.wait = SemaphoreWait(address=address, depth=self._depth(task))
 
     def _depth(self, task: Task) -> int:
         """Handlers of signals that a thread is inside."""
@@ -269,7 +269,7 @@ class SemaphoreStops:
             if raw[0] != address or not futexes.is_wait(raw[1]) or found is None:
                 return
             self._tell(task, "overtaken", found.info)
-            self._begin(task, key)
+            self._begin(task, key, address)
         task.wait.slept = task.wait.sleeps = True
         task.wait.error = 0
 

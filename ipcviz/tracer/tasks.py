@@ -51,6 +51,7 @@ class SemaphoreWait:
     """How a thread's wait for a POSIX semaphore goes.
 
     Attributes:
+        address: Of the semaphore, in its process.
         depth: Handlers of signals that it was inside when it began.
         slept: It has been inside futex(2) for it.
         sleeps: It is.
@@ -58,6 +59,7 @@ class SemaphoreWait:
         running: Samples in a row that found it running.
     """
 
+    address: int = 0
     depth: int = 0
     slept: bool = False
     sleeps: bool = False

@@ -6,6 +6,7 @@ import pytest
 
 from ipcviz import events as ev
 from ipcviz.model import query
+from ipcviz.model.circles import circle, circles
 from ipcviz.model.reduce import reduce
 from ipcviz.model.semaphores import OLDER, SAMPLED, UNSEEN
 from ipcviz.model.state import Hold, Semaphore, State
@@ -146,3 +147,37 @@ def test_a_destroyed_semaphore_keeps_its_name_in_the_sentence() -> None:
     told = narrate(event, before, reduce(before, event))
     assert told is not None
     assert told.text == "p[10] destroyed the semaphore M1"
+
+
+def asleep(t: float, pid: int, futex: ev.Futex | None = None, semaphore: str = "") -> ev.Event:
+    return ev.Waiting(t=t, n=int(t * 100), pid=pid, tid=pid, call="futex", futex=futex, semaphore=semaphore)
+
+
+def mutex(owner: int) -> ev.Futex:
+    return ev.Futex(key=f"futex:1:2:{owner}", kind="mutex", owner=owner)
+
+
+def test_threads_that_wait_for_each_other() -> None:
+    """One has the semaphore and wants the mutex of another one, which wants the semaphore."""
+    start = (op(0.1, "init", 10, initial=1), op(0.2, "wait", 10, 1), op(0.3, "wait", 11, 0), asleep(0.4, 11))
+    before = after(*start)
+    assert circles(before) == ()
+    event = asleep(0.5, 10, mutex(11))
+    state = reduce(before, event)
+    assert circles(state) == ((10, 11),)
+    assert circle(state, 11) == (11, 10)
+    told = narrate(event, before, state)
+    assert told is not None
+    assert told.text.endswith("; p[10] and p[11] wait for each other")
+    behind = after(*start, event, asleep(0.6, 12, mutex(10)))
+    assert circle(behind, 12) == (), "it waits for one of the circle, and is no part of it"
+    assert circles(after(*start, asleep(0.5, 10, mutex(10)))) == ((10,),)
+
+
+def test_no_circle_where_others_could_let_one_go_on() -> None:
+    first = (op(0.1, "init", 10, initial=2), op(0.2, "wait", 10, 2), op(0.2, "wait", 12, 1))
+    waits = (op(0.3, "wait", 11, 0), asleep(0.4, 11), asleep(0.5, 10, mutex(11)))
+    assert circles(after(*first, *waits)) == (), "12 holds it too, and runs"
+    assert circles(after(*first, *waits, asleep(0.6, 12, mutex(11)))) != ()
+    given = (op(0.1, "init", 10, initial=0), op(0.2, "post", 12, 0), op(0.25, "wait", 10, 1))
+    assert circles(after(*given, *waits)) == (), "others than its holders post it"

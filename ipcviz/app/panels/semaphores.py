@@ -9,9 +9,10 @@ from ipcviz.app.panels.folders import folder_rows
 from ipcviz.app.panels.locks import HELP, futex_rows, lock_rows
 from ipcviz.app.panels.panel import Panel, Row, fit, row
 from ipcviz.app.view import View
+from ipcviz.model.circles import circles
 from ipcviz.model.query import waiters
 from ipcviz.model.state import Semaphore
-from ipcviz.narrate import holding_words, who
+from ipcviz.narrate import circle_words, holding_words, who
 
 
 class Semaphores(Panel):
@@ -38,12 +39,13 @@ class Semaphores(Panel):
         )
         found = [s for s in every if not is_private(s)]
         private = [s for s in every if is_private(s) and _owner_lives(view, s)]
-        further = [*lock_rows(view, width), *futex_rows(view, width), *folder_rows(view, width)]
+        stuck = [row((fit(f"  {circle_words(view.state, tids)}", width), "blocked")) for tids in circles(view.state)]
+        further = [*stuck, *lock_rows(view, width), *futex_rows(view, width), *folder_rows(view, width)]
         if not found and not private:
             return further or [row(("No semaphore that processes share so far.", "dim"))]
         plan = _Plan.of(width)
         head = f"  {fit('NAME', plan.name)} {fit('KIND  ', plan.kind)}{'VALUE':>6}  {fit('WHERE', plan.where)}"
-        head += f"{fit('LAST', plan.last)} {fit('HELD BY', plan.held)} WAITERS"
+        head += f"{fit('LAST', plan.last)} {fit('HELD BY' if plan.last else 'HELD BY, OR LAST', plan.held)} WAITERS"
         rows = [row((fit(head, width), "head"))]
         rows.extend(_row(view, semaphore, plan) for semaphore in found)
         rows.extend(further)
@@ -68,7 +70,7 @@ class _Plan(NamedTuple):
     @classmethod
     def of(cls, width: int) -> _Plan:
         """The columns of a panel that is so wide."""
-        name, kind, where, last = (9, 0, 0, 20) if width < 70 else (13, 0, 0, 23) if width < 100 else (16, 9, 18, 25)
+        name, kind, where, last = (12, 0, 0, 0) if width < 70 else (13, 0, 0, 23) if width < 100 else (16, 9, 18, 25)
         rest = max(0, width - name - kind - where - last - 13)
         return cls(name, kind, where, last, rest // 2, rest - rest // 2)
 
@@ -98,6 +100,9 @@ def _row(view: View, semaphore: Semaphore, plan: _Plan) -> Row:
     place = f"{holder.label}+{semaphore.info.offset}" if holder else ""
     touched = f"{semaphore.last_op} by {who(view.state, semaphore.last_pid)}" if semaphore.last_pid else "-"
     waiting = "" if unknown else _waiters(view, semaphore)
+    held = holding_words(view.state, semaphore)
+    if not plan.last and held in ("", "-"):
+        held = touched
     return row(
         ("*" if lit else " ", "lit-chip" if lit else ""),
         " ",
@@ -109,7 +114,7 @@ def _row(view: View, semaphore: Semaphore, plan: _Plan) -> Row:
         (fit(place, plan.where), "dim"),
         (fit(touched, plan.last), ""),
         " ",
-        (fit(holding_words(view.state, semaphore), plan.held), ""),
+        (fit(held, plan.held), "dim" if held == touched else ""),
         " ",
         (fit(waiting or "-", plan.waiters), "blocked" if waiting else "dim"),
         target=("object", semaphore.info.object) if semaphore.info.object else None,

@@ -6,6 +6,7 @@ from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Line, Node
 from ipcviz.app.text import bytes_text, count_text, visible
 from ipcviz.model import query
+from ipcviz.model.semaphores import holders
 from ipcviz.model.state import Object
 
 
@@ -14,8 +15,8 @@ def memory(d: Draft, thing: Object, links: list[query.Link]) -> None:
     key = thing.info.key
     inside = query.semaphores_of(d.state, key)
     label = visible(thing.label)
-    lines = tuple(_semaphore_line(d, s.info.key) for s in inside)
     named = len(inside) == 1 and inside[0].info.kind == "named"
+    lines = tuple(line for s in inside for line in _semaphore_lines(d, s.info.key, alone=named))
     size = max((m.length for x in links for m in d.state.mappings.get(x.pid, ()) if m.object.key == key), default=0)
     d.add(
         Node(
@@ -46,17 +47,23 @@ def _touch(d: Draft, node: str, pids: list[int], thing: Object | None) -> None:
             d.join(f"p:{pid}", node, "hold", thing, pid)
 
 
-def _semaphore_line(d: Draft, key: str) -> Line:
+def _semaphore_lines(d: Draft, key: str, *, alone: bool) -> tuple[Line, ...]:
+    """A semaphore's value and waiters, and who holds it while somebody waits; `alone` where the node has its name."""
     found = d.state.semaphores[key]
     value = "?" if found.value is None else count_text(found.value)
     waiting = [d.roles.get(t.pid) or str(t.pid) for t in sorted(d.waiting.get(key, ()), key=lambda t: t.tid)]
-    short = text = f"{visible(found.label)} = {value}"
+    short = text = f"value {value}" if alone else f"{visible(found.label)} = {value}"
     if waiting:
         text, short = f"{text} ←{visible(','.join(waiting))}", f"{short} ←{len(waiting)}"
     elif found.waiters > 0:
         text, short = f"{text} ←{found.waiters} wait", f"{short} ←{found.waiters}"
     style = "strong" if waiting or found.waiters > 0 else "text"
-    return Line(text, style, ("semaphore", key) in d.lit, short)
+    lines = [Line(text, style, ("semaphore", key) in d.lit, short)]
+    if waiting:
+        names = [d.roles.get(hold.pid) or str(hold.pid) for hold in holders(found)]
+        if names:
+            lines.append(Line(visible(f"{'' if alone else '  '}held by {','.join(names)}"), "text"))
+    return tuple(lines)
 
 
 def semaphores(d: Draft) -> None:
@@ -71,16 +78,16 @@ def semaphores(d: Draft) -> None:
         if not pids:
             continue
         node = f"m:{key}"
-        line = _semaphore_line(d, key)
+        lines = _semaphore_lines(d, key, alone=True)
         d.add(
             Node(
                 id=node,
                 kind="semaphore",
                 title=visible(found.label),
                 corner="semaphore",
-                lines=(line,),
+                lines=lines,
                 order=(d.state.t + 1, 0),
-                lit=line.lit,
+                lit=lines[0].lit,
                 select=("semaphore", key),
             )
         )

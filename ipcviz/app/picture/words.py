@@ -10,6 +10,7 @@ from ipcviz.app.text import visible
 from ipcviz.model import query, stepping
 from ipcviz.model.notifiers import ready_labels
 from ipcviz.model.schedule import label_of, target_of
+from ipcviz.model.semaphores import holders
 from ipcviz.model.state import Process, State
 
 _IDLE: Final = {
@@ -108,8 +109,11 @@ def wait_words(state: State, wait: query.Wait) -> str:
     call = wait.call if wait.fd < 0 else f"{wait.call}({wait.fd})"
     on = ""
     if wait.semaphore and wait.semaphore in state.semaphores:
-        on = visible(state.semaphores[wait.semaphore].label)
-        reason = "is 0"
+        found = state.semaphores[wait.semaphore]
+        on = visible(found.label)
+        reason = f"is {found.value if found.value is not None else 0}"
+        names = [f"{hold.pid} has it" for hold in holders(found)[:1]]
+        reason = ", ".join((reason, *names))
     elif wait.object and wait.object in state.objects:
         on = visible(state.objects[wait.object].label)
         if wait.call in ("open", "openat", "openat2"):
@@ -121,6 +125,8 @@ def wait_words(state: State, wait: query.Wait) -> str:
 
 def pending_lines(state: State, process: Process) -> tuple[Line, ...]:
     """Signals that are pending for it, and whether they are blocked."""
+    if process.fate != "alive":
+        return ()
     pending = process.sample.pending if process.sample else 0
     mask = 0
     for tid in process.threads:
