@@ -60,6 +60,8 @@ class ObjectInfo(Struct, frozen=True):
         capacity: Bytes that it can hold at most, where the kernel says so; 0 where not.
         local: Its own end, of a TCP or UDP socket that is bound: `127.0.0.1:80`, `[::1]:80`.
         remote: The other end, of one that is connected.
+        with_whom: Who had the other end of a UNIX socket when it was connected or made (SO_PEERCRED), by name and pid;
+            not who has it now.
     """
 
     key: str
@@ -72,3 +74,4 @@ class ObjectInfo(Struct, frozen=True):
     capacity: int = 0
     local: str = ""
     remote: str = ""
+    with_whom: str = ""

@@ -198,7 +198,10 @@ def _identify_socket(pid: int, fd: int, link: str, listing: sockets.Listing | No
     if protocol.startswith("UNIX") or not protocol:
         one = sockets.unix_socket(ino, pid)
         if one is not None:
-            return _unix_info(link, one, sockets.unix_socket(one.peer, pid) if one.peer else None)
+            info = _unix_info(link, one, sockets.unix_socket(one.peer, pid) if one.peer else None)
+            if listing is None and one.state == sockets.ESTABLISHED and one.type != socket.SOCK_DGRAM:
+                return msgspec.structs.replace(info, with_whom=_with_whom(pid, fd))
+            return info
         if protocol and listing is None:
             return _borrowed_unix(pid, fd, link, ino)
     if protocol.startswith(("TCP", "MPTCP", "UDP")):
@@ -209,6 +212,22 @@ def _identify_socket(pid: int, fd: int, link: str, listing: sockets.Listing | No
         return _identify_inet(pid, fd, link, ino, protocol)
     kind = "unix socket" if protocol.startswith("UNIX") else "socket"
     return ObjectInfo(key=link, kind=kind, dev=_socket_device(), ino=ino, detail=protocol)
+
+
+def _with_whom(pid: int, fd: int) -> str:
+    """Who had the other end of a borrowed UNIX socket when it was connected or made: `dbus-daemon[812]`."""
+    with borrow(pid, fd) as number:
+        if number is None:
+            return ""
+        one = socket.socket(fileno=number)
+        try:
+            (other,) = struct.unpack_from("=i", one.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        except (OSError, struct.error):
+            return ""
+        finally:
+            one.detach()
+    name = procfs.comm(other) if other > 0 else None
+    return f"{name}[{other}]" if name else ""
 
 
 def _borrowed_unix(pid: int, fd: int, link: str, ino: int) -> ObjectInfo:
@@ -238,6 +257,9 @@ def _borrowed_unix(pid: int, fd: int, link: str, ino: int) -> ObjectInfo:
 def _unix_info(link: str, one: sockets.UnixSocket, other: sockets.UnixSocket | None) -> ObjectInfo:
     peer = f"socket:[{one.peer}]" if one.peer else ""
     state = "unconnected" if one.state == 7 else sockets.STATES.get(one.state, "")
+    if one.type == socket.SOCK_DGRAM:
+        # The kernel calls it established as soon as another one is connected to it.
+        state = "connected" if one.peer else "unconnected"
     detail = f"{sockets.TYPES.get(one.type, '')} {state}".strip()
     # A UNIX socket's bytes count against their sender's buffer (unix(7)): what its peer may have sent unread.
     capacity = other.memory.send_limit if other is not None and other.memory is not None else 0

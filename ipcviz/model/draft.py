@@ -194,6 +194,7 @@ class Draft:
     def object(self, info: ObjectInfo, pid: int = 0) -> Object:
         """The object of that key, known from now on if it was not; newer facts replace older ones."""
         found = self.objects.get(info.key)
+        before = found.info if found is not None else None
         if found is None:
             letter = object_label_letter(info.kind)
             label = self.label(letter) if letter else path_label(info)
@@ -210,12 +211,15 @@ class Draft:
                 # It came back from somebody who is not watched.
                 found = replace(found, shut="")
                 self.put_object(found)
-            self._take_socket(info)
+            self._take_socket(info, before)
         return found
 
-    def _take_socket(self, info: ObjectInfo) -> None:
+    def _take_socket(self, info: ObjectInfo, before: ObjectInfo | None) -> None:
         """Remember where a socket is bound, and tell its peer of it."""
         name = name_of(info)
+        old = name_of(before) if before is not None else ""
+        if old and old != name and self.bound.get(old) == info.key:
+            self.bound = self.bound.delete(old)
         if name and self.bound.get(name) != info.key:
             self.bound = self.bound.set(name, info.key)
         other = self.objects.get(info.peer) if info.peer else None

@@ -14,7 +14,7 @@ from ipcviz.model.awaited import awaited_signals, children, children_words, lock
 from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.notifiers import KINDS, read_words, ready_words
 from ipcviz.model.queues import RECEIVES, SENDS, room_words, wanted_words
-from ipcviz.model.sockets import awaited, connect_words, target_of, under_way
+from ipcviz.model.sockets import awaited, connect_words, target_of, unseen_writer
 from ipcviz.model.sockets import full_words as socket_full_words
 from ipcviz.model.state import (
     CallInProgress,
@@ -254,15 +254,6 @@ def went_in(state: State, thing: Object) -> tuple[int, bool]:
     return least, thing.exact and least == thing.bytes_in
 
 
-def _nobody_writes(state: State, thing: Object) -> str:
-    """Of a pipe that is empty, who keeps it open if no descriptor does: its write ends are under way (SCM_RIGHTS)."""
-    if not state.flights or thing.info.kind not in ("pipe", "fifo"):
-        return "empty"
-    waiting = [socket for socket, flight in under_way(state, thing.info.key)]
-    label = state.objects[waiting[0]].label if waiting and waiting[0] in state.objects else ""
-    return f"empty, and a descriptor of it is under way in {label}" if label else "empty"
-
-
 def full_words(thing: Object) -> str:
     """Why a writer sleeps: `full: 62,029 B in 16 of 16 pages`, or `for room` if the last look still found some."""
     level = thing.level
@@ -449,7 +440,7 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
         if thing is not None and thing.info.kind in KINDS:
             kind: Literal["blocked", "idle"] = "blocked" if thing.info.kind == "eventfd" else "idle"
             return made(read_words(state, thing, now) or "empty", kind)
-        return made(_nobody_writes(state, thing) if thing is not None else "empty")
+        return made("empty", detail=unseen_writer(state, thing) if thing is not None else "")
     if call.name in WRITES:
         if thing is not None and thing.info.kind in _ON_DISK:
             return made("for the disk")

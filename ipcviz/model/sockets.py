@@ -172,6 +172,21 @@ def full_words(state: State, call: CallInProgress, thing: Object) -> str:
     return f"full: {', '.join(parts)}" if parts else f"for room in {target.label}"
 
 
+def unseen_writer(state: State, thing: Object) -> str:
+    """Who could still write into what is empty, if no descriptor of a watched process shows it; empty if one does.
+
+    Of a pipe those are ends under way (SCM_RIGHTS), of a socket the other end's holder.
+    """
+    info = thing.info
+    if info.kind in ("pipe", "fifo") and state.flights:
+        waiting = [state.objects[key].label for key, _ in under_way(state, info.key) if key in state.objects]
+        return f"a descriptor of it is under way in {waiting[0]}" if waiting else ""
+    whom = info.with_whom or info.remote
+    if info.kind not in KINDS or info.peer in state.objects or not whom:
+        return ""
+    return f"the other end, {whom}, is not watched"
+
+
 def connect_words(state: State, call: CallInProgress) -> str:
     """Why a thread sleeps in connect."""
     thing = state.objects.get(call.object)

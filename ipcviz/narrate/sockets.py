@@ -122,6 +122,8 @@ def connected(event: Call, before: State, after: State) -> Told | None:
         return f"disconnected {label}", STEP, "name", keys
     target = bound_to(after, thing.info.kind, address) if thing else None
     where = f", {_whose(after, target)}" if target is not None else ""
+    if not where and thing is not None and thing.info.with_whom:
+        where = f", {thing.info.with_whom}"
     keys = (*keys, target.info.key) if target is not None else keys
     return f"connected {label}{to}{where}", TURN if target is not None else STEP, "name", keys
 
@@ -183,6 +185,8 @@ def accepted(event: Call, before: State, after: State) -> Told | None:
     source = f" from {_whose(after, peer)}" if peer is not None else ""
     if not source and opened.object.remote:
         source = f" from {opened.object.remote}"
+    elif not source and opened.object.with_whom:
+        source = f" from {opened.object.with_whom}"
     text = f"accepted a connection on {listener}{source}: {label_of(after, key)} is descriptor {opened.fd}"
     return text, TURN, "descriptor", (key, peer.info.key) if peer is not None else (key,)
 

@@ -313,7 +313,11 @@ class Sampler:
                     return buffers.read_pipe_level(info.key, writer=(row.pid, row.fd))
             return None
         if info.kind.endswith(" socket"):
-            return buffers.read_listed_level(info, self.listing)
+            level = buffers.read_listed_level(info, self.listing)
+            if level is None or info.kind != "unix socket" or level.unit != "bytes" or not level.queued:
+                return level
+            passed = max((buffers.descriptors_waiting(row.pid, row.fd) for row in rows[:1]), default=-1)
+            return msgspec.structs.replace(level, passed=passed)
         return next((level for row in rows if (level := buffers.read_level(row.pid, row.fd, info))), None)
 
     def _changed_processes(self, state: State) -> Iterable[ProcessSample]:

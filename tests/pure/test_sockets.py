@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+import msgspec
 import pytest
 
 from ipcviz.app.picture import graph
@@ -26,6 +27,8 @@ from ipcviz.model.sockets import CLOSED, under_way
 from ipcviz.model.state import State
 from ipcviz.narrate import TURN, narrate
 from ipcviz.tracer.messages import show_address
+
+replace = msgspec.structs.replace
 
 SERVER, CLIENT = 11, 12
 
@@ -69,7 +72,7 @@ class Story:
         self.take(Waiting(t=self.n / 10, pid=pid, tid=pid, call=call, began=self.n / 10, args=args, object=key))
         found = query.wait_of(self.state, pid, query.holders(self.state))
         assert found is not None
-        return found.reason, found.enders
+        return query.reason_words(found), found.enders
 
 
 def unix(ino, detail="stream unconnected", path="", peer=0):
@@ -259,8 +262,25 @@ def test_a_descriptor_under_way_keeps_a_pipe_open():
     ((key, flight),) = under_way(story.state, PIPE.key)
     assert (key, flight.pid, flight.fds) == ("socket:[1]", CLIENT, (9,))
     reason, enders = story.wait(CLIENT, "read", PIPE.key, fd=8)
-    assert reason == "empty, and a descriptor of it is under way in S1"
+    assert reason == "empty: a descriptor of it is under way in S1"
     assert enders == ()
+
+
+def test_the_other_end_can_be_somebody_who_is_not_watched():
+    story = Story()
+    story.open(CLIENT, 4, replace(unix(2, "stream established", peer=99), with_whom="ssh-agent[5]"))
+    assert story.wait(CLIENT, "read", "socket:[2]", fd=4) == ("empty: the other end, ssh-agent[5], is not watched", ())
+    story.open(CLIENT, 5, inet(3, local="127.0.0.1:9", remote="127.0.0.1:80", state="established"))
+    assert story.wait(CLIENT, "read", "socket:[3]", fd=5)[0] == "empty: the other end, 127.0.0.1:80, is not watched"
+
+
+def test_a_name_is_only_where_it_still_leads():
+    story = Story()
+    story.open(SERVER, 3, inet(1, local="127.0.0.1:7"))
+    assert story.state.bound
+    known = inet(1, local="127.0.0.1:7", remote="127.0.0.1:80", state="established")
+    story.call(SERVER, "connect", known.key, fd=3, address="127.0.0.1:80", effects=(Identified(object=known),))
+    assert not story.state.bound
 
 
 def test_a_received_descriptor_says_whom_it_is_from():

@@ -31,7 +31,8 @@ def _facts(view: View, thing: Object) -> list[str]:
         verb = "Sends to" if takes_datagrams(info) and peer.info.peer != info.key else "The other end:"
         found.append(f"{verb} {peer.label}, {whom or ('closed' if peer.shut == CLOSED else 'held by nobody watched')}")
     elif info.peer or info.remote:
-        found.append("The other end is held by nobody that is watched")
+        whom = f"; {visible(info.with_whom)} had it when they were connected" if info.with_whom else ""
+        found.append(f"The other end is held by nobody that is watched{whom}")
     if level is None:
         return found
     if level.unsent > 0:

@@ -120,6 +120,8 @@ def _alone(d: Draft, thing: Object, links: list[query.Link]) -> None:
         words.insert(0, Line(f"{level.queued:,} wait, backlog {level.capacity:,}", "strong"))
     if not listening:
         plain = "takes datagrams" if takes_datagrams(info) else info.detail or info.kind
+        if info.with_whom and not takes_datagrams(info):
+            words.append(Line(f"with {visible(info.with_whom)}", "dim"))
         words.append(Line(visible(info.local or plain), "dim"))
     d.add(
         Node(
