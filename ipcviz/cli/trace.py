@@ -290,6 +290,9 @@ def _copy(session: LiveSession, sink: Sink, told: set[str], driver: Driver | Non
         _complain(sink, told)
         if driver is not None:
             driver.take(events)
+            if driver.notice and driver.notice not in told:
+                told.add(driver.notice)
+                click.echo(f"ipcviz: {driver.notice}", err=True)
             if driver.over and living(driver.state):
                 break
         for event in events:

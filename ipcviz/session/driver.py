@@ -12,12 +12,15 @@ from ipcviz.model.reduce import reduce
 from ipcviz.model.schedule import NO_NAMES, Names, Recorder, Schedule, parse
 from ipcviz.model.scheduler import Scheduler
 from ipcviz.model.state import State
+from ipcviz.model.stuck import all_wait, nobody_else, stuck_words
 from ipcviz.session.base import Session
 
 TURNS: Final = parse("turns")
 """The schedule in which all take turns until the end."""
 PATIENCE: Final = 30.0
 """Seconds without any news after which what is waited for is given up."""
+_STUCK: Final = 2.0
+"""Seconds without any news after which it is looked whether all wait for each other."""
 _LONGER: Final = 20
 """How many times as long while a timer is armed or somebody sleeps for a time."""
 
@@ -53,6 +56,7 @@ class Driver:
         over: Whether there is nothing left to do: the schedule is done, departed from, or given up.
         departed: Where the run departed from the schedule, or what it waited for in vain, in a sentence; empty if all
             went as it should.
+        notice: What there is to be said although it goes on: all wait, and only somebody else can end that.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Driver:
         self.scheduler = Scheduler(schedule)
         self.over = False
         self.departed = ""
+        self.notice = ""
         self._cast = cast
         self._names = Names()
         self._patience = patience
@@ -114,14 +119,27 @@ class Driver:
 
     def _wait(self, what: str) -> None:
         """Give up what does not come: unless time itself is what is waited for, and its end is known."""
-        if self._patience is None:
-            return
         quiet = self._clock() - self._news
+        if self._patience is None:
+            if quiet >= _STUCK and not self.notice:
+                self._look_who_is_stuck()
+            return
         if quiet < (self._patience * _LONGER if self._time_is_due() else self._patience):
             return
         self.over = True
         line = self.scheduler.schedule.lines[min(self.scheduler.place, len(self.scheduler.schedule.lines) - 1)]
         self.departed = f"Line {line.number} waited {self._patience:g} seconds in vain for {what}."
+
+    def _look_who_is_stuck(self) -> None:
+        waits = all_wait(self.state)
+        if waits is None:
+            return
+        words = stuck_words(self.state, waits)
+        if all(nobody_else(self.state, wait) for wait in waits):
+            self.over = True
+            self.departed = f"All wait, and none of them can wake another: {words}."
+        else:
+            self.notice = f"All wait, and only somebody who is not watched might end that: {words}."
 
     def _time_is_due(self) -> bool:
         """Whether a timer is armed, or a thread sleeps for a time: it will come."""

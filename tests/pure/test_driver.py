@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
+from ipcviz.events import Finished, Opened
 from ipcviz.model.schedule import parse
 from ipcviz.session.driver import Driver
 from tests import fakes, stepped
+from tests.stepped import Op
 
 
 def test_all_take_turns_until_the_end():
@@ -60,3 +64,53 @@ def test_time_that_will_come_is_waited_for():
     list(driver.events())
     assert driver.departed == ""
     assert clock.now > 150
+
+
+def waiting_for_ever(second: Op):
+    """A driver of a parent that waits for its child, which waits in `second`, by a clock that goes on by itself."""
+    clock = fakes.FrozenClock()
+    clock.now = 0
+    made = (Opened(fd=3, ofd=10, object=fakes.PIPE, mode="r"), Opened(fd=4, ofd=11, object=fakes.PIPE, mode="w"))
+    parent = [
+        Op("pipe2", effects=made),
+        Op("fork", becomes="forks 61"),
+        Op("wait4", becomes="blocks", args={"pid": 61}),
+    ]
+    session = stepped.SteppedSession({60: parent, 61: [second]}, {60: "parent", 61: "child"})
+
+    def wait(timeout):
+        clock.now += 1
+        assert clock.now < 100, "it waits for ever"
+        if clock.now > 50:
+            session.feed(Finished(t=1, n=session.n + 1, code=0))
+
+    session.wait = wait
+    return Driver(session, patience=None, clock=clock), clock
+
+
+def test_those_who_wait_for_each_other_are_told_and_it_ends():
+    driver, clock = waiting_for_ever(Op("read", fakes.PIPE.key, "blocks", args={"fd": 3, "count": 1}))
+    list(driver.events())
+    assert clock.now < 10
+    assert driver.departed == (
+        "All wait, and none of them can wake another: "
+        "parent[60] in wait4, for a child: child[61]; child[61] in read(3) on P1, empty."
+    )
+    assert not driver.notice
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        (Op("read", "fifo", "blocks", args={"fd": 0}), "child[61] in read(0), empty."),
+        (Op("flock", "file", "blocks", args={"fd": 5}), "child[61] in flock(5), the lock is held."),
+        (Op("clock_nanosleep", becomes="blocks"), ""),
+        (Op("futex", becomes="blocks", args={"timeout": "0x7ffe1000"}), ""),
+    ],
+)
+def test_what_others_or_time_may_end_is_waited_for(second, told):
+    driver, clock = waiting_for_ever(second)
+    list(driver.events())
+    assert clock.now > 50
+    assert driver.departed == ""
+    assert driver.notice.endswith(told) if told else not driver.notice

@@ -1,0 +1,68 @@
+"""Whether all that are watched wait, and whether anybody else could end that. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.model.query import Wait, describe_wait, holders, living, wait_of
+from ipcviz.model.state import CallInProgress, State
+
+_ENDLESS: Final = (0, -1, "0", "0x0", "NULL")
+"""Timeouts that are none: a null pointer, or less than nothing (poll(2))."""
+_MOST: Final = 6
+
+
+def all_wait(state: State) -> tuple[Wait, ...] | None:
+    """What every thread waits for, elders first; None if one of them can go on, or time alone will wake one."""
+    if any(timer.armed for timer in state.timers.values()):
+        return None
+    held = holders(state)
+    found = []
+    for process in living(state):
+        for tid in sorted(process.threads):
+            wait = wait_of(state, tid, held)
+            thread = state.threads[tid]
+            if wait is None or thread.poised is not None or thread.waiting is None or _ends_in_time(thread.waiting):
+                return None
+            found.append(wait)
+    return tuple(found) or None
+
+
+def _ends_in_time(call: CallInProgress) -> bool:
+    if call.name in ("nanosleep", "clock_nanosleep"):
+        return True
+    return call.args.get("timeout", 0) not in _ENDLESS
+
+
+def nobody_else(state: State, wait: Wait) -> bool:
+    """Whether only those that are watched could end a wait, as far as can be seen: nobody else has what it waits for.
+
+    A signal can come from anybody at any time; that is not counted.
+    """
+    thread = state.threads[wait.tid]
+    call = thread.waiting
+    if call is None:
+        return False
+    if call.name in ("flock", "fcntl"):
+        return bool(wait.enders) and all(pid in state.processes for pid in wait.enders)
+    if call.futex is not None:
+        return call.futex.private or not call.futex.object
+    if wait.semaphore:
+        # Others may open a named one at any time, and any set of System V.
+        return wait.semaphore.startswith("sem:vm:")
+    if call.name in ("pause", "rt_sigsuspend", "wait4", "waitid", "vfork"):
+        return True
+    thing = state.objects.get(wait.object)
+    channel = state.channels.get(wait.object)
+    return thing is not None and thing.info.kind == "pipe" and channel is not None and not channel.outside
+
+
+def stuck_words(state: State, waits: tuple[Wait, ...]) -> str:
+    """`cat[12] in read(0) on P1, empty`, and so on."""
+    named = []
+    for wait in waits[:_MOST]:
+        process = state.processes[wait.pid]
+        thread = "" if wait.tid == wait.pid else f" (thread {wait.tid})"
+        named.append(f"{process.name}[{wait.pid}]{thread} in {describe_wait(state, wait)}")
+    more = f"; and {len(waits) - _MOST} more" if len(waits) > _MOST else ""
+    return "; ".join(named) + more
