@@ -65,8 +65,8 @@ WRITES: Final = frozenset(
 OPENS: Final = frozenset({"open", "openat", "openat2", "creat"})
 """Calls that open something by its name."""
 
-MOVES: Final = frozenset({"splice", "sendfile", "copy_file_range"})
-"""Calls that move bytes from `fd_in` to `fd_out` and return how many."""
+MOVES: Final = frozenset({"splice", "tee", "sendfile", "copy_file_range"})
+"""Calls that move bytes from `fd_in` to `fd_out` and return how many; tee(2) copies them, and takes none out."""
 
 
 def take_call(draft: Draft, event: Call) -> None:
@@ -94,6 +94,8 @@ def take_call(draft: Draft, event: Call) -> None:
                 number = event.args.get(name)
                 if isinstance(number, int):
                     _use(draft, process.table, number, moved=True, out=out)
+                    if out and event.name == "tee":
+                        continue
                     _moved(draft, _object_behind(draft, process.table, number), event.pid, event.ret, out=out)
     if event.name in ("msgsnd", "mq_timedsend", "msgrcv"):
         take_use(draft, event.pid, event.object)

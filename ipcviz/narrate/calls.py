@@ -227,9 +227,24 @@ def _moved(event: Call, before: State, after: State) -> Told:
     if event.error:
         return f"got {event.error} from {event.name} from {labels[0]} to {labels[1]}", weight, "data", keys
     if event.ret == 0:
+        if event.args.get("count") == 0:
+            return (
+                f"moved 0 bytes from {labels[0]} to {labels[1]} by {event.name}: it asked for no more",
+                DETAIL,
+                "data",
+                keys,
+            )
         return f"found the end of {labels[0]} in {event.name}", weight, "data", keys
+    if event.name == "tee":
+        text = f"copied {count_bytes(event.ret)} from {labels[0]} to {labels[1]} by tee: they still wait in the former"
+        return text, weight, "data", keys
     text = f"moved {count_bytes(event.ret)} from {labels[0]} to {labels[1]} by {event.name}"
     return text + read_words(event, after), weight, "data", keys
+
+
+def _kind_of_pipe(end: Opened) -> str:
+    packets = "; each write is a packet of its own (O_DIRECT)" if "direct" in end.flags else ""
+    return packets + ("; they do not block" if "nonblock" in end.flags else "")
 
 
 def _pair(event: Call, before: State, after: State) -> Told | None:
@@ -240,7 +255,7 @@ def _pair(event: Call, before: State, after: State) -> Told | None:
     if event.name.startswith("pipe"):
         label = label_of(after, first.object.key)
         return (
-            f"made the pipe {label}: read end {first.fd}, write end {second.fd}",
+            f"made the pipe {label}: read end {first.fd}, write end {second.fd}{_kind_of_pipe(second)}",
             TURN,
             "descriptor",
             (first.object.key,),

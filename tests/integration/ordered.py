@@ -25,6 +25,7 @@ from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
 
 BORN, PIPE, DUP, DUP2, CLOSE, FORK, WRITE, READ, KILL, EXEC, CLOEXEC, DUP_CLOEXEC, REAP = range(13)
+RESIZE, SPLICE, TEE, NAMED = range(13, 17)
 CONTROL, ANSWERS = 200, 201
 OURS = frozenset({0, 1, 2, CONTROL, ANSWERS})
 ORDER, ANSWER = struct.Struct("iiiii"), struct.Struct("iiiiiiq")
@@ -280,3 +281,24 @@ def waiting_in(pid: int, fd: int) -> bytes:
     finally:
         os.close(source)
         os.close(target)
+
+
+def ring(pid: int, fd: int) -> tuple[int, int]:
+    """Bytes that a process's pipe can hold, and its slots in use: a pipe of one slot takes one of them at a time."""
+    source, target = os.pipe()
+    one, slot = os.pipe2(os.O_NONBLOCK)
+    try:
+        fcntl.fcntl(target, 1031, 1 << 20)
+        fcntl.fcntl(slot, 1031, 4096)
+        with reading(pid, fd) as end:
+            capacity = fcntl.fcntl(end, 1032)
+            left = max(0, _libc.tee(end, target, ctypes.c_size_t(1 << 20), 2))
+        slots = 0
+        while left:
+            moved = os.splice(source, slot, 1 << 20)
+            os.read(one, moved)
+            left, slots = left - moved, slots + 1
+        return capacity, slots
+    finally:
+        for number in (source, target, one, slot):
+            os.close(number)

@@ -1,4 +1,6 @@
-"""Random programs of pipe, dup, close, fork, write, read, kill, exec: after each step the model is what the kernel has.
+"""Random programs on pipes and FIFOs: after each step the model is what the kernel has.
+
+They make, resize, dup and close them, fork, execute, kill, write, read, splice and tee.
 
 IPCVIZ_EXAMPLES=N tries N programs, others each time, instead of a few that are always the same.
 """
@@ -32,8 +34,10 @@ OPS = (
     *("read",) * 7,
     *("pipe", "dup", "dup2", "close", "close") * 2,
     *("fork", "fork", "exec", "kill", "cloexec", "dup cloexec"),
+    *("resize", "resize", "splice", "tee", "fifo"),
 )
 SIZES = (1, 3, 100, 4096, 5000, 20_000, 70_000)
+RINGS = (4096, 8192, 65536, 1 << 18)
 FLAGS = (0, 0, 0, os.O_CLOEXEC, os.O_NONBLOCK)
 
 steps = st.lists(
@@ -87,7 +91,7 @@ class Play:
 
     def ends(self, worker: Worker, mode: str = "") -> list[int]:
         rows = from_proc(worker.pid)
-        return sorted(fd for fd, link, how, *_ in rows if fd not in OURS and "pipe:" in link and mode in ("", how))
+        return sorted(fd for fd, _, how, *_ in rows if fd not in OURS and mode in ("", how))
 
     def do(self, what: str, whom: int, a: int, b: int, size: int) -> None:
         """Give one order that makes sense; nothing if none does."""
@@ -96,12 +100,14 @@ class Play:
         if not idle:
             return
         worker = idle[whom % len(idle)]
-        mode = {"write": "w", "read": "r"}.get(what, "")
+        mode = {"write": "w", "read": "r", "splice": "r", "tee": "r"}.get(what, "")
         ends = self.ends(worker, mode)
         fd = ends[a % len(ends)] if ends else -1
         self.log.append(f"{worker.id}: {what} fd {fd} ({a}, {b}, {size})")
         if what == "pipe":
             family.order(worker, ordered.PIPE, FLAGS[a % len(FLAGS)])
+        elif what == "fifo":
+            family.order(worker, ordered.NAMED)
         elif what == "fork":
             if len(family.living) < WORKERS:
                 family.fork(worker)
@@ -116,6 +122,13 @@ class Play:
             return
         elif what == "write":
             family.order(worker, ordered.WRITE, fd, 0, size)
+        elif what in ("splice", "tee"):
+            into = self.ends(worker, "w")
+            if into:
+                op = ordered.SPLICE if what == "splice" else ordered.TEE
+                family.order(worker, op, fd, into[b % len(into)], size)
+        elif what == "resize":
+            family.order(worker, ordered.RESIZE, fd, RINGS[b % len(RINGS)])
         elif what == "read":
             family.order(worker, ordered.READ, fd, 0, size)
         elif what == "dup":
@@ -176,7 +189,8 @@ class Play:
             for other, other_fd, other_ofd in rows[i + 1 :]:
                 assert (ofd == other_ofd) == same_description(pid, fd, other, other_fd), (pid, fd, other, other_fd)
         ends = {state.open_files[ofd].object: (pid, fd) for pid, fd, ofd in rows}
-        assert {key for key in state.channels if key.startswith("pipe:")} == set(ends)
+        controls = {key for key, thing in state.objects.items() if thing.label.startswith(("orders.", "answers"))}
+        assert set(state.channels) - controls == set(ends)
         if self.sampled:
             self.check_traced_reads()
             return
@@ -198,8 +212,18 @@ class Play:
         return [
             e
             for e in self.family.events
-            if isinstance(e, ev.Call) and e.pid == worker.pid and e.name == name and e.object.startswith("pipe:")
+            if isinstance(e, ev.Call) and e.pid == worker.pid and e.name == name and self.is_pipe(e)
         ]
+
+    def is_pipe(self, call: ev.Call) -> bool:
+        """Whether a call is about a pipe or FIFO of the random program's."""
+        thing = self.family.state.objects.get(call.object)
+        return thing is not None and thing.info.kind in ("pipe", "fifo") and call.args.get("fd") not in OURS
+
+    @property
+    def copies(self) -> set[int]:
+        """Numbers of the events that put in what others had written."""
+        return {e.n for e in self.family.events if isinstance(e, ev.Call) and e.name in ("splice", "tee")}
 
     def check_reads(self) -> None:
         """Where reads are sure of it, they drew on the writes that they name: the bytes say so."""
@@ -228,7 +252,7 @@ class Play:
                     self.unsure += not source.sure
                     got = done.data[at : at + source.length]
                     at += source.length
-                    if source.sure and len(done.data) == done.result:
+                    if source.sure and len(done.data) == done.result and source.n not in self.copies:
                         number = self.number_of(source.n, source.pid)
                         assert got == written(number, source.offset + source.length)[source.offset :], source
 
@@ -241,7 +265,7 @@ class Play:
                 got = call.data[at : at + source.length]
                 at += source.length
                 self.sure += source.sure
-                if source.sure and source.pid in self.pids:
+                if source.sure and source.pid in self.pids and source.n not in self.copies:
                     numbers = next(w.writes for w in self.family.workers.values() if w.pid == source.pid)
                     start = source.offset
                     assert any(got == written(k, start + len(got))[start:] for k in numbers), (source, call)
@@ -269,7 +293,7 @@ class Play:
         content, at = waiting_in(pid, fd), 0
         assert len(content) == level
         for r in ranges:
-            if r.sure:
+            if r.sure and r.write.name == "write":
                 number = self.number_of(r.write.n, r.write.pid)
                 assert content[at : at + r.length] == written(number, r.offset + r.length)[r.offset :], r
             at += r.length
@@ -285,8 +309,12 @@ class Play:
                 for fd, d in table_of(state, w.pid).items()
                 if fd not in OURS
             }
-            told = {key: (found := state.objects[key].level) and found.queued for key in rows}
-            seen = {key: queued(pid, fd) for key, (pid, fd) in rows.items()}
+            levels = {key: level for key in rows if (level := state.objects[key].level)}
+            told = {key: (level.queued, level.capacity, level.slots) for key, level in levels.items()}
+            seen = {key: (queued(pid, fd), *ordered.ring(pid, fd)) for key, (pid, fd) in rows.items()}
+            for key, level in levels.items():
+                if level.slots < 0 and not any(f.object == key and f.mode == "r" for f in state.open_files.values()):
+                    told[key] = seen[key]  # only a read end tells
             if told == seen:
                 return
             assert time.monotonic() < deadline, (told, seen)

@@ -1,7 +1,7 @@
 /* Does what it is told, one order at a time (see tests/integration/ordered.py): orders come by the FIFO orders.ID, answers go into one. */
 #include "common.h"
 enum { CONTROL = 200, ANSWERS = 201 };
-enum op { BORN, PIPE, DUP, DUP2, CLOSE, FORK, WRITE, READ, KILL, EXEC, CLOEXEC, DUP_CLOEXEC, REAP };
+enum op { BORN, PIPE, DUP, DUP2, CLOSE, FORK, WRITE, READ, KILL, EXEC, CLOEXEC, DUP_CLOEXEC, REAP, RESIZE, SPLICE, TEE, NAMED };
 struct order {
     int32_t number, op, a, b, c;
 };
@@ -30,6 +30,16 @@ static int do_write(int number, int fd, int count)
         buffer[i] = (char)(x >> 15 ^ x >> 24);
     }
     return write(fd, buffer, count);
+}
+static int make_fifo(int number, int *ends)
+{
+    char name[32];
+    snprintf(name, sizeof name, "fifo.%d", number);
+    if (mkfifo(name, 0600) < 0 || (ends[0] = open(name, O_RDONLY | O_NONBLOCK)) < 0)
+        return -1;
+    ends[1] = open(name, O_WRONLY);
+    unlink(name);
+    return ends[1] < 0 ? -1 : fcntl(ends[0], F_SETFL, 0);
 }
 static int obey(const struct order *o, char **argv)
 {
@@ -68,6 +78,15 @@ static int obey(const struct order *o, char **argv)
         return fcntl(o->a, F_SETFD, o->b);
     case DUP_CLOEXEC:
         return fcntl(o->a, F_DUPFD_CLOEXEC, o->b);
+    case RESIZE:
+        return fcntl(o->a, F_SETPIPE_SZ, o->b);
+    case SPLICE:
+        return splice(o->a, NULL, o->b, NULL, o->c, SPLICE_F_NONBLOCK);
+    case TEE:
+        return tee(o->a, o->b, o->c, SPLICE_F_NONBLOCK);
+    case NAMED:
+        result = make_fifo(o->number, ends);
+        return result < 0 ? result : ends[0] << 16 | ends[1];
     case REAP:
         while ((result = waitpid(-1, NULL, WNOHANG)) > 0) {
         }

@@ -139,3 +139,14 @@ def test_a_fifo_without_a_reader_and_one_without_a_writer():
     m.open(10, 3, fifo, "r")
     m.move(10, "read", 3, fifo, 0)
     assert last(m).endswith("from f (fd 3): it is empty and nobody has it open for writing")
+
+
+def test_tee_copies_and_takes_nothing():
+    m = piped()
+    other = systems.pipe(2)
+    m.pipe(10, 5, 6, other)
+    m.move(11, "write", 4, P, 100)
+    m.add(Call, pid=10, tid=10, name="tee", args={"fd_in": 3, "fd_out": 6, "count": 64}, ret=64)
+    assert last(m) == "sh[10] copied 64 bytes from P1 (fd 3) to P2 (fd 6) by tee: they still wait in the former"
+    source, target = (m.state.objects[key] for key in (P.key, other.key))
+    assert (source.bytes_out, target.bytes_in) == (0, 64)
