@@ -146,7 +146,7 @@ def take_ring(draft: Draft, pid: int) -> None:
 def take_closed(draft: Draft, pid: int) -> None:
     """Ends were closed by a process: channels that nobody has open any more are gone with their bytes."""
     freed = [file for file in draft.freed if _is_pipe(draft, file.object) or file.object in draft.channels]
-    if not freed:
+    if not freed or not draft.keep_ledger:
         return
     left: dict[str, set[str]] = {file.object: set() for file in freed}
     for file in draft.open_files.values():
