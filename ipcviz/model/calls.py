@@ -314,7 +314,13 @@ def _sent(draft: Draft, event: Call, effect: Sent) -> None:
 
 
 def _name_created(draft: Draft, event: Call, effect: NameCreated) -> None:
-    """A name for the viewer; the object itself becomes known when somebody opens it."""
+    """A name for the viewer; the object itself becomes known when somebody opens it.
+
+    What was known by the inode of a FIFO that was just made is gone, and its name was removed unseen.
+    """
+    known = event.name.startswith("mknod") and effect.object in draft.objects
+    if known and not any(file.object == effect.object for file in draft.open_files.values()):
+        draft.objects = draft.objects.delete(effect.object)
 
 
 def _name_removed(draft: Draft, event: Call, effect: NameRemoved) -> None:

@@ -189,7 +189,9 @@ class Play:
             for other, other_fd, other_ofd in rows[i + 1 :]:
                 assert (ofd == other_ofd) == same_description(pid, fd, other, other_fd), (pid, fd, other, other_fd)
         ends = {state.open_files[ofd].object: (pid, fd) for pid, fd, ofd in rows}
-        controls = {key for key, thing in state.objects.items() if thing.label.startswith(("orders.", "answers"))}
+        everybody = [*living, self.family.root.pid]
+        tables = [table_of(state, pid) for pid in everybody]
+        controls = {state.open_files[d.ofd].object for table in tables for fd, d in table.items() if fd in OURS}
         assert set(state.channels) - controls == set(ends)
         if self.sampled:
             self.check_traced_reads()

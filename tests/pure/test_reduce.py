@@ -15,6 +15,7 @@ from ipcviz.events import (
     HandlerReturned,
     Level,
     Mask,
+    NameCreated,
     ObjectInfo,
     Opened,
     ProcessSample,
@@ -469,3 +470,13 @@ def test_events_of_unknown_processes_do_not_raise():
         State(),
     )
     assert state.processes[98].fate == "zombie"
+
+
+def test_a_fifo_that_was_just_made_is_not_the_one_whose_inode_it_has():
+    old, new = (ObjectInfo(key="8:1", kind="fifo", path=path, dev=8, ino=1) for path in ("/tmp/old", "/tmp/new"))
+    opened = Opened(fd=3, ofd=50, object=old, mode="rw")
+    state = reduce_all([call("openat", opened, ret=3), call("close", Closed(fd=3))])
+    assert state.objects["8:1"].label == "old"
+    made = call("mknodat", NameCreated(path="/tmp/new", object="8:1"))
+    state = reduce_all([made, call("openat", Opened(fd=3, ofd=51, object=new, mode="rw"), ret=3)], state)
+    assert state.objects["8:1"].label == "new"
