@@ -98,6 +98,7 @@ class Stat(NamedTuple):
 
 
 PF_KTHREAD: Final = 0x00200000
+PF_EXITING: Final = 0x4
 
 
 def parse_stat(raw: bytes) -> Stat | None:
@@ -142,6 +143,12 @@ def run_count(pid: int) -> bytes:
     """
     count = read_bytes(f"/proc/{pid}/schedstat") or b""
     return b"" if count.startswith(b"0 0 0") else count
+
+
+def is_ending(pid: int) -> bool:
+    """Whether a process is on its way out, or gone: then it may have a `stat`, and nothing else to be read."""
+    stat = read_stat(pid)
+    return stat is None or stat.state in "ZX" or bool(stat.flags & PF_EXITING)
 
 
 class Status(NamedTuple):

@@ -73,7 +73,7 @@ def _check_one(pid: int, *, trace: bool, spare: Collection[int]) -> str:
 
 def _hidden(pid: int, name: str, status: procfs.Status) -> str:
     """Why a process's descriptors can't be read."""
-    if procfs.read_stat(pid) is None:
+    if procfs.is_ending(pid):
         return f"{name} is gone."
     if status.uid[:1] not in ((), (os.getuid(),)):
         try:

@@ -66,7 +66,8 @@ class Watcher:
         if stat is None or not tids or (stat.state in "ZX" and living == pid):
             return
         if procfs.read_fd_numbers(living) is None:
-            self._cannot_see(pid, stat)
+            if not procfs.is_ending(living):
+                self._cannot_see(pid, stat)
             return
         process = self._context.new_process(pid)
         process.full, process.why_sampled, process.foreign = False, WHY, self._is_foreign(pid)

@@ -188,3 +188,13 @@ def test_locks_and_who_waits_for_them(puppet, tmp_path):
         assert (held.pid, held.kind, held.mode, held.start, held.end) == (os.getpid(), "POSIX", "WRITE", 5, 14)
         assert (waits.pid, waits.start, waits.end, waits.number) == (puppet.pid, 7, 7, held.number)
         assert held.dev == file.stat().st_dev
+
+
+def test_a_zombie_and_one_that_is_gone_are_on_their_way_out():
+    child = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    assert not procfs.is_ending(child.pid)
+    child.stdin.close()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert procfs.is_ending(child.pid)
+    child.wait()
+    assert procfs.is_ending(child.pid)
