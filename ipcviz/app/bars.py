@@ -226,6 +226,9 @@ class StatusLine(Bar):
             put(f" moment {where.place:,} ", "chosen")
         if where.reading is not None:
             put(f" reading {where.reading:.0%} ", "blocked")
+        if view.circle:
+            names = ", ".join(visible(state.processes[pid].name) for pid in view.circle)
+            put(f" circle: {names} " if len(names) <= 24 else f" circle of {len(view.circle)} ", "bad")
         if sampled and not state.finished:
             put(f" ~{sampled} sampled ", "blocked")
         if state.command_code is not None:

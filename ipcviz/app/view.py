@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Final, Protocol
 
 from ipcviz.app.history import Ghost, Log, Meter, Trail
 from ipcviz.app.picture.words import chip
 from ipcviz.app.terminal import Terminal
 from ipcviz.model import query
+from ipcviz.model.chains import chain_of, chain_words, circles
 from ipcviz.model.state import Process, State
 from ipcviz.scenario import Progress, Scenario
 
@@ -128,6 +129,10 @@ class Present:
     past: bool = False
 
 
+LONG_SECONDS: Final = 0.5
+"""How long a wait has to last before it is said because of whom."""
+
+
 class View:
     """One moment as the screen shows it, with what is selected.
 
@@ -146,6 +151,7 @@ class View:
         self.state = moment.state
         self.now = moment.now
         self._waits: dict[int, query.Wait | None] = {}
+        self._long_waits: dict[int, query.Wait | None] = {}
 
     def select(self, pid: int, key: str) -> View:
         """The same moment with another selection."""
@@ -243,6 +249,30 @@ class View:
         if tid not in self._waits:
             self._waits[tid] = query.wait_of(self.state, tid, now=self.now)
         return self._waits[tid]
+
+    def why(self, tid: int) -> str:
+        """Because of whom a thread has waited for long, and what that one waits for in turn; empty if it has not."""
+        wait = self._long_wait(tid)
+        return chain_words(self.state, wait, chain_of(self.state, tid, self._long_wait)) if wait is not None else ""
+
+    @cached_property
+    def circle(self) -> tuple[int, ...]:
+        """The processes that have waited for each other in a circle for long."""
+        waiting = (tid for tid, thread in self.state.threads.items() if thread.waiting is not None)
+        return circles(self.state, waiting, self._long_wait)
+
+    def _long_wait(self, tid: int) -> query.Wait | None:
+        """What a thread has waited for without a break. One that is only sampled may have been out of it in between."""
+        if tid not in self._long_waits:
+            wait = query.wait_of(self.state, tid, self.holders, self.now)
+            self._long_waits[tid] = wait if wait is not None and self._lasts(wait) else None
+        return self._long_waits[tid]
+
+    def _lasts(self, wait: query.Wait) -> bool:
+        if self.now - wait.since < LONG_SECONDS:
+            return False
+        process, meter = self.state.processes.get(wait.pid), self.meters.get(wait.pid)
+        return process is not None and (process.full or (meter is not None and meter.still(self.now, LONG_SECONDS)))
 
     def cpu(self, pid: int) -> float | None:
         """A process's CPU use over the last second in percent of one CPU; None if it is not known yet."""

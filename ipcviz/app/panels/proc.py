@@ -25,9 +25,11 @@ class Proc(Panel):
         "device, T is stopped, Z has ended and was not waited for, x is gone), CPU use of the last second (computed "
         "from two looks), CPU seconds (user+system), resident memory, page faults (minor/major), context switches "
         "(voluntary/forced), bytes read and written by calls (rchar/wchar), and what it waits in: the call, its "
-        "descriptor, the object, why, and for how long. `~`: only sampled, its calls are not all traced. `-`: not read "
-        "yet. Of the selected process also its group, session, controlling terminal and whether its group is in the "
-        "foreground there; who gets orphans, as far as seen; and those of its namespaces that are not ipcviz's own."
+        "descriptor, the object, why, and for how long; below it because of whom: each process named is the only one "
+        "that could end the wait before it, as far as is seen, and in a circle none goes on by itself. `~`: only "
+        "sampled, its calls are not all traced. `-`: not read yet. Of the selected process also its group, session, "
+        "controlling terminal and whether its group is in the foreground there; who gets orphans, as far as seen; and "
+        "those of its namespaces that are not ipcviz's own."
     )
 
     def build(self, view: View, width: int) -> list[Late]:
@@ -46,6 +48,7 @@ class Proc(Panel):
             count = (
                 each
                 + len(_details(view, process, width))
+                + sum(len(_because(view, process, tid, width)) for tid in (process.pid, *more[:_THREADS_SHOWN]))
                 + min(len(more), _THREADS_SHOWN)
                 + (len(more) > _THREADS_SHOWN)
             )
@@ -99,15 +102,25 @@ def _rows(view: View, process: Process, width: int) -> list[Row]:
             row((fit(f"      {doing}", width), faded), target=target),
             row((fit(third, width), "dim"), target=target),
         ]
+    why = [row((words, faded), target=target) for words in _because(view, process, process.pid, width)]
+    at = 1 if width >= _WIDE else 2
+    rows[at:at] = why
     rows.extend(row((fit(f"      {words}", width), "dim"), target=target) for words in _details(view, process, width))
     others = [tid for tid in process.threads if tid != process.pid and tid in view.state.threads]
     for tid in others[:_THREADS_SHOWN]:
         thread = view.state.threads[tid]
         label = f"      thread {tid} {thread.name} {thread.state}: {_doing(view, thread, process)}"
         rows.append(row((fit(label, width), ""), target=target))
+        rows.extend(row((words, ""), target=target) for words in _because(view, process, tid, width))
     if len(others) > _THREADS_SHOWN:
         rows.append(row((f"      and {len(others) - _THREADS_SHOWN} more threads", "dim"), target=target))
     return rows
+
+
+def _because(view: View, process: Process, tid: int, width: int) -> list[str]:
+    """Because of whom a thread waits, and what that one waits for in turn, in rows."""
+    why = view.why(tid) if process.fate == "alive" else ""
+    return [fit(f"        {line}", width) for line in wrap(why, width - 8)] if why else []
 
 
 def _details(view: View, process: Process, width: int) -> list[str]:

@@ -1,0 +1,127 @@
+"""Who waits because of whom: from a wait to the process that could end it, and on to what that waits for in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final, Literal
+
+from ipcviz.model.query import Wait, describe_wait
+from ipcviz.model.state import State, Value
+
+CHILD: Final = "for a child"
+NAMED: Final = 3
+"""How many of several are named."""
+
+LONGEST: Final = 6
+"""How many of a chain are."""
+
+End = Literal["circle", "runs", "stopped", "idle", "several", "unknown"]
+
+
+class Chain(Value, frozen=True):
+    """From a wait on: each process is the only one that could end the wait before it, as far as the state shows.
+
+    Attributes:
+        pids: The processes, nearest first; in a circle the last one is named for the second time.
+        end: What is at the end of it: a `circle`, a process that `runs`, is `stopped` or waits for something else than
+            others (`idle`), one of `several` that could end the last wait, or nobody that is known.
+        last: The wait at the end of it.
+    """
+
+    pids: tuple[int, ...]
+    end: End
+    last: Wait | None = None
+
+
+def chain_of(state: State, tid: int, wait_of: Callable[[int], Wait | None]) -> Chain:
+    """Follow the wait of a thread.
+
+    Args:
+        state: The moment.
+        tid: The thread.
+        wait_of: What a thread waits for, with its `enders`.
+    """
+    pids: list[int] = []
+    tids: list[int] = []
+    wait = wait_of(tid)
+    while wait is not None:
+        tids.append(tid)
+        if wait.kind == "idle":
+            return Chain(tuple(pids), "idle", wait)
+        pid, tid = _ender(state, wait)
+        if not pid:
+            end: End = "several" if wait.enders else "unknown"
+            return Chain(tuple(pids), end, wait)
+        pids.append(pid)
+        if tid in tids:
+            return Chain(tuple(pids), "circle", wait)
+        wait = wait_of(tid) if tid else None
+        if wait is None:
+            thread, process = state.threads.get(tid), state.processes.get(pid)
+            stopped = (thread is not None and thread.state == "T") or (process is not None and process.stopped_by)
+            return Chain(tuple(pids), "stopped" if stopped else "runs" if tid else "unknown")
+    return Chain((), "runs")
+
+
+def _ender(state: State, wait: Wait) -> tuple[int, int]:
+    """The one process that could end a wait, and the one thread of it; 0 for what is not known."""
+    thread = state.threads.get(wait.tid)
+    futex = thread.waiting.futex if thread is not None and thread.waiting is not None else None
+    owner = state.threads.get(futex.owner) if futex is not None else None
+    if owner is not None:
+        return owner.pid, owner.tid
+    if len(wait.enders) != 1:
+        return 0, 0
+    process = state.processes.get(wait.enders[0])
+    if process is None or process.fate != "alive":
+        return 0, 0
+    threads = [tid for tid in process.threads if tid in state.threads]
+    return process.pid, threads[0] if len(threads) == 1 else 0
+
+
+def circles(state: State, tids: Iterable[int], wait_of: Callable[[int], Wait | None]) -> tuple[int, ...]:
+    """The processes that wait for each other in a circle, ascending: none goes on unless somebody else steps in."""
+    found: set[int] = set()
+    known: set[int] = set()
+    for tid in tids:
+        path: list[int] = []
+        while tid and tid not in known:
+            known.add(tid)
+            path.append(tid)
+            wait = wait_of(tid)
+            tid = _ender(state, wait)[1] if wait is not None and wait.kind == "blocked" else 0
+        if tid in path:
+            found.update(state.threads[other].pid for other in path[path.index(tid) :])
+    return tuple(sorted(found))
+
+
+def chain_words(state: State, wait: Wait, chain: Chain) -> str:
+    """Because of whom somebody waits: `for b[2], that for c[3], which goes on`; empty if the wait says it all."""
+    if wait.kind == "idle" or wait.reason == CHILD:
+        return ""
+    names = [_name(state, pid) for pid in chain.pids]
+    if len(names) > LONGEST:
+        names[LONGEST - 1 : -1] = [f"{len(names) - LONGEST} others one after the other"]
+    words = ", that ".join(f"for {name}" for name in names)
+    if chain.end == "circle":
+        again = "itself" if len(names) == 1 else f"{names[-1]} again"
+        head = ", that ".join(f"for {name}" for name in names[:-1])
+        return (
+            f"{head}, that for {again}: a circle" if head else "for itself: of those watched nobody else could end it"
+        )
+    if chain.end == "several" and chain.last is not None:
+        enders = chain.last.enders
+        some = " or ".join(_name(state, pid) for pid in enders[:NAMED])
+        more = f" or {len(enders) - NAMED} more" if len(enders) > NAMED else ""
+        return f"{words}, that for {some}{more}" if words else f"for {some}{more}"
+    if not words or (len(names) == 1 and chain.end == "unknown" and names[0] in wait.reason):
+        return ""
+    if chain.end == "idle" and chain.last is not None:
+        return f"{words}, which is in {describe_wait(state, chain.last)}"
+    ends = {"runs": "which goes on", "stopped": "which is stopped"}
+    return f"{words}, {ends[chain.end]}" if chain.end in ends else words
+
+
+def _name(state: State, pid: int) -> str:
+    process = state.processes.get(pid)
+    return f"{process.name or 'process'}[{pid}]" if process is not None else f"process {pid}"

@@ -1,0 +1,95 @@
+"""Who waits because of whom, and what waits in a circle. Plain data."""
+
+from __future__ import annotations
+
+from ipcviz.events import Call, Event, Forked, Futex, ObjectInfo, Opened, Started, Stopped, ThreadCreated, Waiting
+from ipcviz.model.chains import chain_of, chain_words, circles
+from ipcviz.model.query import Wait, holders, wait_of
+from ipcviz.model.reduce import reduce_all
+from ipcviz.model.state import State
+
+NAMES = {10: "a", 11: "b", 12: "c"}
+
+
+def pipe(ino: int) -> ObjectInfo:
+    return ObjectInfo(key=f"pipe:[{ino}]", kind="pipe", ino=ino)
+
+
+def state_of(*events: Event) -> State:
+    born = [Forked(t=0.0, pid=pid, parent=1, how="attached", name=name) for pid, name in NAMES.items()]
+    return reduce_all([Started(t=0.0, mode="attached"), *born, *events])
+
+
+def holds(pid: int, fd: int, mode: str, thing: ObjectInfo) -> Call:
+    opened = Opened(fd=fd, ofd=pid * 100 + fd, object=thing, mode=mode)  # type: ignore[arg-type]
+    return Call(t=1.0, pid=pid, tid=pid, name="dup", ret=fd, effects=(opened,))
+
+
+def reads(pid: int, fd: int, thing: ObjectInfo) -> Waiting:
+    return Waiting(t=2.0, pid=pid, tid=pid, call="read", args={"fd": fd}, object=thing.key, state="S")
+
+
+def locks(pid: int, owner: int, tid: int = 0) -> Waiting:
+    mutex = Futex(key="0:1000", kind="mutex", owner=owner)
+    return Waiting(t=2.0, pid=pid, tid=tid or pid, call="futex", state="S", futex=mutex)
+
+
+def words(state: State, tid: int) -> str:
+    held = holders(state)
+
+    def waits(other: int) -> Wait | None:
+        return wait_of(state, other, held)
+
+    wait = waits(tid)
+    assert wait is not None
+    return chain_words(state, wait, chain_of(state, tid, waits))
+
+
+def around(state: State) -> tuple[int, ...]:
+    held = holders(state)
+    return circles(state, state.threads, lambda tid: wait_of(state, tid, held))
+
+
+def test_a_mutex_and_a_pipe_make_a_circle() -> None:
+    """And one that waits from outside of it is told about, but is not a part of it."""
+    one, two = pipe(1), pipe(2)
+    state = state_of(
+        holds(10, 3, "r", one), holds(11, 3, "w", one), holds(10, 4, "w", two), holds(12, 3, "r", two),
+        reads(10, 3, one), locks(11, 10), reads(12, 3, two),
+    )  # fmt: skip
+    assert words(state, 10) == "for b[11], that for a[10] again: a circle"
+    assert words(state, 12) == "for a[10], that for b[11], that for a[10] again: a circle"
+    assert around(state) == (10, 11)
+
+
+def test_one_that_reads_what_only_it_could_write() -> None:
+    thing = pipe(1)
+    state = state_of(holds(10, 3, "r", thing), holds(10, 4, "w", thing), reads(10, 3, thing))
+    assert words(state, 10) == "for itself: of those watched nobody else could end it"
+    assert around(state) == (10,)
+
+
+def test_the_end_of_a_chain() -> None:
+    """Somebody who runs, is stopped, or sleeps for reasons of its own; several, of whom any could end the wait."""
+    thing = pipe(1)
+    opened = (holds(10, 3, "r", thing), holds(11, 3, "w", thing), reads(10, 3, thing))
+    assert words(state_of(*opened), 10) == "for b[11], which goes on"
+    assert words(state_of(*opened, Stopped(t=3.0, pid=11, signo=19)), 10) == "for b[11], which is stopped"
+    sleeps = Waiting(t=3.0, pid=11, tid=11, call="nanosleep", state="S")
+    assert words(state_of(*opened, sleeps), 10) == "for b[11], which is in nanosleep, for time to pass"
+    assert words(state_of(*opened, holds(12, 3, "w", thing)), 10) == "for b[11] or c[12]"
+    assert around(state_of(*opened, holds(12, 3, "w", thing), locks(11, 10), locks(12, 10))) == ()
+
+
+def test_the_thread_that_has_a_mutex_is_known() -> None:
+    """Of a process with several threads, the one that holds it is followed; else nothing is said of what it does."""
+    thing = pipe(1)
+    more = ThreadCreated(t=1.0, pid=10, tid=20)
+    state = state_of(
+        more, holds(10, 3, "w", thing), holds(11, 3, "r", thing), locks(10, 11, tid=20), reads(11, 3, thing)
+    )
+    assert words(state, 20) == "for b[11], that for a[10]"
+    assert around(state) == ()
+    state = state_of(more, locks(10, 20), locks(10, 10, tid=20))
+    assert words(state, 10) == "for a[10], that for a[10] again: a circle"
+    assert around(state) == (10,)
