@@ -181,10 +181,13 @@ def unseen_writer(state: State, thing: Object) -> str:
     if info.kind in ("pipe", "fifo") and state.flights:
         waiting = [state.objects[key].label for key, _ in under_way(state, info.key) if key in state.objects]
         return f"a descriptor of it is under way in {waiting[0]}" if waiting else ""
-    whom = info.with_whom or info.remote
-    if info.kind not in KINDS or info.peer in state.objects or not whom:
+    if info.kind not in KINDS or info.peer in state.objects:
         return ""
-    return f"the other end, {whom}, is not watched"
+    listener = leads_to(state, thing, backlogs(state)) if not takes_datagrams(info) else None
+    if listener is not None:
+        return f"{listener.label} has not accepted the connection yet"
+    whom = info.with_whom or info.remote
+    return f"the other end, {whom}, is not watched" if whom else ""
 
 
 def connect_words(state: State, call: CallInProgress) -> str:
@@ -196,7 +199,8 @@ def connect_words(state: State, call: CallInProgress) -> str:
         return f"for an answer from {address}" if address else "for the listener"
     level = target.level
     if level is not None and level.unit == "connections" and level.writable is False:
-        return f"the backlog of {target.label} is full: {level.queued:,} wait, {level.capacity:,} asked for"
+        verb = "waits" if level.queued == 1 else "wait"
+        return f"backlog full: {level.queued:,} {verb} in {target.label}, {level.capacity:,} asked for"
     return f"for {target.label}, which listens at {address}"
 
 

@@ -167,9 +167,6 @@ def _table(event: Table, before: State, after: State) -> Sentence | None:
     return Sentence(event.n, event.t, event.pid, text, STEP, "session")
 
 
-_REASONS: Final = {"empty": "it is empty"}
-
-
 def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
     wait = query.wait_of(after, event.tid)
     if wait is None:
@@ -184,10 +181,10 @@ def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
     else:
         path = event.args.get("pathname", event.args.get("path", ""))
         target = f" of {path}" if path else ""
-    reason = _REASONS.get(wait.reason, query.reason_words(wait))
+    reason = query.reason_words(wait)
     if wait.semaphore and reason[:1].isdigit():
         reason = f"its value is {reason}"
-    if reason.startswith("full"):
+    if reason.startswith(("full", "empty")):
         reason = f"it is {reason}"
     reason += still_open(wait, after)
     # Waiting for one's child is what a shell does all day: no block.

@@ -189,7 +189,7 @@ def test_who_connects_waits_for_the_listener():
     story.open(CLIENT, 4, unix(2))
     story.level(Level(object="socket:[1]", queued=2, capacity=1, writable=False, unit="connections"))
     reason, enders = story.wait(CLIENT, "connect", "socket:[2]", fd=4, address="/run/x")
-    assert (reason, enders) == ("the backlog of S1 is full: 2 wait, 1 asked for", (SERVER,))
+    assert (reason, enders) == ("backlog full: 2 wait in S1, 1 asked for", (SERVER,))
     said = story.call(SERVER, "close", effects=(Closed(fd=3),), fd=3)
     assert said.endswith("(S1): nobody can connect to it any more; the name /run/x stays")
     said = story.call(CLIENT, "connect", "socket:[2]", error="ECONNREFUSED", fd=4, address="/run/x")
@@ -420,9 +420,11 @@ def test_who_waits_in_a_backlog_leads_to_the_listener():
     story.level(listening)
     scene = graph.build(story.state)
     assert "o:socket:[2]" not in {n.id for n in scene.nodes}
+    assert "o:socket:[3]" not in {n.id for n in scene.nodes}, "it leads nowhere yet"
     assert ("p:12", "o:socket:[1]", False) in edges(scene)
     node = next(n for n in scene.nodes if n.id == "o:socket:[1]")
-    assert [line.text for line in node.lines] == ["1 wait, backlog 0", "stream listening"]
+    assert [line.text for line in node.lines] == ["1 waits, backlog 0", "stream listening"]
+    assert story.wait(CLIENT, "read", "socket:[2]", fd=4)[0] == "empty: S1 has not accepted the connection yet"
 
 
 def test_a_descriptor_under_way_is_drawn():

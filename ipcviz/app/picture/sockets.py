@@ -26,7 +26,17 @@ def socket(d: Draft, thing: Object, links: list[query.Link], by_object: Mapping[
         _one_way(d, thing, target, links)
         if not (takes_datagrams(thing.info) and (thing.info.path or thing.bytes_out or _waits(thing))):
             return
-    _alone(d, thing, links)
+    if not _is_blank(thing):
+        _alone(d, thing, links)
+
+
+def _is_blank(thing: Object) -> bool:
+    """Whether it has been made and leads nowhere yet."""
+    info = thing.info
+    if info.kind == "udp socket":
+        return not info.local and not thing.bytes_in
+    named = info.path or info.local or info.remote or info.peer
+    return not named and info.detail.endswith(("unconnected", "closed")) and not thing.bytes_in
 
 
 def _waits(thing: Object) -> bool:
@@ -117,7 +127,8 @@ def _alone(d: Draft, thing: Object, links: list[query.Link]) -> None:
     words = [Line(visible(info.local or info.detail) or info.kind, "dim")] if listening else []
     level = thing.level
     if listening and level is not None and level.unit == "connections" and level.queued:
-        words.insert(0, Line(f"{level.queued:,} wait, backlog {level.capacity:,}", "strong"))
+        count = f"{level.queued:,} wait" + ("s" if level.queued == 1 else "")
+        words.insert(0, Line(f"{count}, backlog {level.capacity:,}", "strong", short=count))
     if not listening:
         plain = "takes datagrams" if takes_datagrams(info) else info.detail or info.kind
         if info.with_whom and not takes_datagrams(info):
