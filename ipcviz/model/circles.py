@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from ipcviz.model.addresses import KINDS as SOCKETS
+from ipcviz.model.addresses import takes_datagrams
+from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.locks import blocking, lock_holders, wanted
 from ipcviz.model.query import table_of
 from ipcviz.model.semaphores import waited_on
-from ipcviz.model.state import State, Thread
+from ipcviz.model.sockets import awaited, under_way
+from ipcviz.model.state import CallInProgress, State, Thread
+
+_ROWS: Final = 1000
+"""Descriptors that are looked through for one wait."""
 
 
 def blockers(state: State, thread: Thread) -> tuple[int, ...]:
     """The threads that could end a wait, each by itself: those that have what it waits for; empty if not all are known.
 
     Of a semaphore those that hold it, if nobody else gives it; of a mutex or a read-write lock the owner; of a thread's
-    end that thread; of a file lock all threads of its holders.
+    end that thread; of a file lock all threads of its holders; of bytes or room in a pipe or a connection all threads
+    of those who have the other end.
     """
     call = thread.waiting
     if call is None:
@@ -32,7 +42,56 @@ def blockers(state: State, thread: Thread) -> tuple[int, ...]:
         locks = blocking(state, call.object, wish) if wish is not None else ()
         holders = [lock_holders(state, lock) for lock in locks]
         return _threads(state, [pid for pids in holders for pid in pids]) if all(holders) else ()
-    return ()
+    return _at_the_other_end(state, thread, call)
+
+
+def _at_the_other_end(state: State, thread: Thread, call: CallInProgress) -> tuple[int, ...]:
+    """All threads of the processes that could read what a call writes, or write what it reads.
+
+    Empty as well if it may have been woken already: what is told of another's call can be older than what it did.
+    """
+    thing = state.objects.get(call.object)
+    writes = call.name in WRITES
+    if thing is None or not state.processes[thread.pid].full or (not writes and call.name not in READS):
+        return ()
+    modes: tuple[str, ...] = ("r", "rw") if writes else ("w", "rw")
+    key, source = thing.info.key, thing
+    if thing.info.kind in SOCKETS:
+        other = awaited(state, call, writes=writes)
+        if other is None or takes_datagrams(other.info):
+            return ()
+        key, modes, source = other.info.key, ("rw",), other
+    elif thing.info.kind != "pipe":
+        return ()
+    if under_way(state, key):
+        return ()
+    if writes:
+        channel = state.channels.get(key)
+        if channel is None or not channel.known or channel.read_until > call.began:
+            return ()
+    elif source.shut or not source.exact or not thing.exact or source.bytes_in != thing.bytes_out:
+        return ()
+    return _holders(state, key, modes)
+
+
+def _holders(state: State, key: str, modes: tuple[str, ...]) -> tuple[int, ...]:
+    """All threads of the processes that have one end of an object; empty if others may have it, or that takes long."""
+    pids = []
+    rows = 0
+    for process in state.processes.values():
+        if process.fate != "alive":
+            continue
+        table = table_of(state, process.pid)
+        rows += len(table)
+        if rows > _ROWS:
+            return ()
+        files = (state.open_files.get(row.ofd) for row in table.values())
+        mine = [file for file in files if file is not None and file.object == key and file.mode in modes]
+        if any(not file.opened_by for file in mine):
+            return ()
+        if mine:
+            pids.append(process.pid)
+    return _threads(state, pids)
 
 
 def _threads(state: State, pids: list[int]) -> tuple[int, ...]:

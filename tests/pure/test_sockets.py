@@ -22,6 +22,7 @@ from ipcviz.events import (
 )
 from ipcviz.kernel import sockets as kernel_sockets
 from ipcviz.model import query
+from ipcviz.model.circles import circle
 from ipcviz.model.reduce import reduce
 from ipcviz.model.sockets import CLOSED, under_way
 from ipcviz.model.state import State
@@ -163,6 +164,23 @@ def test_a_reader_and_a_writer_wait_for_the_other_end():
     assert (reason, enders) == ("full: 83,000 B wait to be read from S1", (SERVER,))
     assert query.blocked_writers(story.state, "socket:[1]")
     assert not query.blocked_writers(story.state, "socket:[2]"), "it is the other end that is full"
+
+
+def test_who_both_wait_to_read_wait_for_each_other():
+    story = connected_pair()
+    story.wait(SERVER, "read", "socket:[1]", fd=3)
+    assert "wait for each other" not in story.said[-1]
+    story.wait(CLIENT, "recvfrom", "socket:[2]", fd=4)
+    assert story.said[-1].endswith("it is empty; client[12] and server[11] wait for each other")
+    story.call(CLIENT, "write", "socket:[2]", ret=5, fd=4)
+    story.wait(CLIENT, "recvfrom", "socket:[2]", fd=4)
+    assert "wait for each other" not in story.said[-1], "the server has something to read, and is about to be woken"
+
+
+def test_a_descriptor_under_way_may_come_to_anybody():
+    story = passing()
+    story.wait(CLIENT, "read", PIPE.key, fd=8)
+    assert not circle(story.state, CLIENT)
 
 
 def test_tcp_bytes_wait_at_both_ends():
