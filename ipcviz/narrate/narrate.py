@@ -186,7 +186,8 @@ def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
         reason = f"its value is {reason}"
     if reason.startswith(("full", "empty")):
         reason = f"it is {reason}"
-    reason += still_open(wait, after)
+    forgotten = still_open(wait, after)
+    reason += forgotten
     # Waiting for one's child is what a shell does all day: no block.
     blocked = wait.kind == "blocked" and wait.reason != "for a child"
     text = f"{subject} {'is blocked' if blocked else 'waits'} in {call}{target}"
@@ -195,7 +196,7 @@ def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
     elif reason:
         text += f": {reason}"
     others = circle(after, event.tid)
-    if others:
+    if others and not (forgotten and len(others) == 1):
         text += f"; {circle_words(after, others)}"
     weight = DETAIL if wait.kind == "idle" and not wait.object else TURN
     group = f"wait {event.tid} {call} {wait.object or wait.semaphore}"
