@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import fcntl
 import os
 import re
 import stat
@@ -79,8 +82,66 @@ def read_maps(pid: int, shared_only: bool = False) -> list[MapLine] | None:
     return None if raw is None else parse_maps(raw, shared_only)
 
 
+class _Query(ctypes.Structure):
+    """struct procmap_query (linux/fs.h, since Linux 6.11)."""
+
+    _fields_ = (
+        ("size", ctypes.c_uint64),
+        ("query_flags", ctypes.c_uint64),
+        ("query_addr", ctypes.c_uint64),
+        ("vma_start", ctypes.c_uint64),
+        ("vma_end", ctypes.c_uint64),
+        ("vma_flags", ctypes.c_uint64),
+        ("vma_page_size", ctypes.c_uint64),
+        ("vma_offset", ctypes.c_uint64),
+        ("inode", ctypes.c_uint64),
+        ("dev_major", ctypes.c_uint32),
+        ("dev_minor", ctypes.c_uint32),
+        ("vma_name_size", ctypes.c_uint32),
+        ("build_id_size", ctypes.c_uint32),
+        ("vma_name_addr", ctypes.c_uint64),
+        ("build_id_addr", ctypes.c_uint64),
+    )
+
+
+PROCMAP_QUERY: Final = 3 << 30 | ctypes.sizeof(_Query) << 16 | ord("f") << 8 | 17
+_PATH_MAX: Final = 4096
+_name: Final = ctypes.create_string_buffer(_PATH_MAX)
+
+
+def _ask(pid: int, address: int) -> MapLine | None:
+    """The mapping that holds an address, if the kernel can be asked for one; raises OSError if not, or if none does."""
+    query = _Query(
+        size=ctypes.sizeof(_Query),
+        query_addr=address,
+        vma_name_size=_PATH_MAX,
+        vma_name_addr=ctypes.addressof(_name),
+    )
+    fd = os.open(f"/proc/{pid}/maps", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(fd, PROCMAP_QUERY, query)
+    finally:
+        os.close(fd)
+    bits = query.vma_flags
+    perms = "".join(letter if bits & bit else "-" for bit, letter in ((1, "r"), (2, "w"), (4, "x")))
+    return MapLine(
+        query.vma_start,
+        query.vma_end,
+        perms + ("s" if bits & 8 else "p"),
+        query.vma_offset,
+        os.makedev(query.dev_major, query.dev_minor),
+        query.inode,
+        os.fsdecode(_name.value) if query.vma_name_size else "",
+    )
+
+
 def read_line(pid: int, address: int) -> MapLine | None:
-    """The mapping that holds an address, as one line read from /proc: cheaper than all of them."""
+    """The mapping that holds an address; older kernels are asked for all of them."""
+    try:
+        return _ask(pid, address)
+    except OSError as refused:
+        if refused.errno == errno.ENOENT:
+            return None
     raw = procfs.read_bytes(f"/proc/{pid}/maps", whole=True)
     for line in (raw or b"").split(b"\n"):
         start, dash, rest = line.partition(b"-")

@@ -44,7 +44,7 @@ from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.families import take_group
 from ipcviz.model.folders import forget_reused, take_filed, take_listing, take_opening
 from ipcviz.model.locks import take_locks
-from ipcviz.model.memory import forget_range, joined, protected, without
+from ipcviz.model.memory import forget_range, joined, protected, put
 from ipcviz.model.offsets import take_offset
 from ipcviz.model.queues import RECEIVES, forget_queue, message_bytes, take_use
 from ipcviz.model.signals import take_sent, take_taken
@@ -275,22 +275,22 @@ def _mapped(draft: Draft, event: Call, effect: Mapped) -> None:
         shared=effect.shared,
     )
     # What was there before is replaced (MAP_FIXED); /proc lists mappings by address.
-    kept = without(draft.mappings.get(event.pid, ()), entry.start, entry.length)
-    draft.mappings = draft.mappings.set(event.pid, joined((*kept, entry)))
+    entries = draft.mappings.get(event.pid, ())
     forget_range(draft, event.pid, effect.start, effect.length)
+    draft.mappings = draft.mappings.set(event.pid, put(entries, entry.start, entry.length, entry))
     draft.note("object", effect.object.key)
 
 
 def _unmapped(draft: Draft, event: Call, effect: Unmapped) -> None:
-    kept = without(draft.mappings.get(event.pid, ()), effect.start, effect.length)
-    draft.mappings = draft.mappings.set(event.pid, kept)
+    entries = draft.mappings.get(event.pid, ())
     forget_range(draft, event.pid, effect.start, effect.length)
+    draft.mappings = draft.mappings.set(event.pid, put(entries, effect.start, effect.length))
 
 
 def _protected(draft: Draft, event: Call, effect: Protected) -> None:
     entries = protected(draft.mappings.get(event.pid, ()), effect.start, effect.length, effect.prot)
-    draft.mappings = draft.mappings.set(event.pid, joined(entries))
     forget_range(draft, event.pid, effect.start, effect.length)
+    draft.mappings = draft.mappings.set(event.pid, joined(entries))
 
 
 def _disposition(draft: Draft, event: Call, effect: Disposition) -> None:

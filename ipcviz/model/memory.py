@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -39,15 +40,41 @@ def forget_pages(draft: Draft, pid: int) -> None:
 
 
 def forget_range(draft: Draft, pid: int, start: int, length: int) -> None:
-    """What was known of the pages of mappings that begin in a range no longer holds."""
-    for key in draft.pages:
-        if key[0] == pid and start <= key[1] < start + length:
+    """What was known of the pages of mappings that begin in a range no longer holds: to be said before they change."""
+    entries = draft.mappings.get(pid, ())
+    for index in range(bisect_left(entries, start, key=_start), bisect_left(entries, start + length, key=_start)):
+        key = (pid, entries[index].start)
+        if key in draft.pages:
             draft.pages = draft.pages.delete(key)
 
 
 def without(entries: tuple[MapEntry, ...], start: int, length: int) -> tuple[MapEntry, ...]:
     """The mappings when a range is unmapped: one that it cuts leaves its ends."""
     return tuple(part for entry in entries for part, inside in _parts(entry, start, start + length) if not inside)
+
+
+def put(entries: tuple[MapEntry, ...], start: int, length: int, entry: MapEntry | None = None) -> tuple[MapEntry, ...]:
+    """The mappings when something else lies in a range: `entry`, or nothing.
+
+    Args:
+        entries: By address, none over another. A process may have thousands: only those at the range are looked at.
+        start: Where the range begins.
+        length: Its bytes.
+        entry: What lies there now.
+    """
+    low = bisect_left(entries, start, key=_start)
+    if low and entries[low - 1].start + entries[low - 1].length > start:
+        low -= 1
+    high = bisect_left(entries, start + length, key=_start)
+    kept = without(entries[low:high], start, length)
+    if entry is None:
+        return (*entries[:low], *kept, *entries[high:])
+    before, after = max(0, low - 1), high + 1
+    return (*entries[:before], *joined((*entries[before:low], *kept, entry, *entries[high:after])), *entries[after:])
+
+
+def _start(entry: MapEntry) -> int:
+    return entry.start
 
 
 def joined(entries: tuple[MapEntry, ...]) -> tuple[MapEntry, ...]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from typing import Final, Literal
 
 import immutables
 
-from ipcviz.events import Futex, MapEntry
+from ipcviz.events import MapEntry
 from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.awaited import awaited_signals, children, children_words, lock_words
 from ipcviz.model.calls import OPENS, READS, WRITES
+from ipcviz.model.holding import futex_words, holder_words
 from ipcviz.model.notifiers import KINDS, read_words, ready_words
 from ipcviz.model.queues import RECEIVES, SENDS, room_words, wanted_words
 from ipcviz.model.sockets import awaited, connect_words, target_of, unseen_writer
@@ -334,57 +336,6 @@ _OTHER: Final[dict[str, tuple[str, Literal["blocked", "idle"]]]] = {
 }
 
 
-def _name(state: State, pid: int, tid: int = 0) -> str:
-    process = state.processes.get(pid)
-    name = process.name if process and process.name else "process"
-    return f"{name}[{pid}/{tid}]" if tid and tid != pid else f"{name}[{pid}]"
-
-
-def _futex(state: State, thread: Thread, futex: Futex) -> tuple[str, str, tuple[int, ...]]:
-    """(what the thread is in, why, who could end it) of a wait in futex(2)."""
-    owner = state.threads.get(futex.owner)
-    who = _name(state, owner.pid, owner.tid) if owner else f"thread {futex.owner}" if futex.owner else ""
-    enders = (owner.pid,) if owner else ()
-    if futex.kind == "thread":
-        return "pthread_join", f"until thread {futex.owner} ends", enders
-    ended = f"{_name(state, futex.former) if futex.former in state.processes else f'thread {futex.former}'}, has ended"
-    if futex.kind == "rwlock":
-        call = "pthread_rwlock_rdlock" if futex.asks == "read" else "pthread_rwlock_wrlock"
-        if who:
-            return call, f"probably a read-write lock that {who} has for writing", enders
-        if futex.former:
-            return call, f"probably a read-write lock whose writer, {ended}", ()
-        many = f"{futex.readers} reader{'s have' if futex.readers > 1 else ' has'}" if futex.readers else "others have"
-        return call, f"probably a read-write lock that {many}", ()
-    if futex.kind == "barrier":
-        return "pthread_barrier_wait", f"probably a barrier: {futex.arrived} of {futex.parties} have come", ()
-    if futex.kind == "mutex" and futex.former:
-        return "pthread_mutex_lock", f"a mutex whose owner, {ended}", ()
-    if futex.kind == "mutex":
-        if not who:
-            return "futex", "probably a lock, whose owner is not known", ()
-        return "pthread_mutex_lock", f"a mutex held by {who}", enders
-    if futex.kind == "semaphore":
-        return "futex", "probably a semaphore at 0", ()
-    if futex.kind == "condition":
-        return "futex", "probably a condition variable", ()
-    # std::latch, std::atomic::wait and other runtimes' locks
-    value = thread.waiting.args.get("value") if thread.waiting is not None else None
-    return "futex", "a futex" + (f" whose word was {value}" if isinstance(value, int) else ""), ()
-
-
-def held_semaphore(state: State, key: str, reason: str) -> tuple[str, tuple[int, ...]]:
-    """A reason to wait for a semaphore with who holds that, as far as it is known; and the living ones of those."""
-    found = state.semaphores.get(key)
-    if found is None or found.signals or not found.holds:
-        return reason, ()
-    names = [_name(state, h.pid, h.tid) + (", which has ended" if h.ended else "") for h in found.holds[:3]]
-    if len(found.holds) > 3:
-        names.append(f"{len(found.holds) - 3} more")
-    enders = sorted({h.pid for h in found.holds if not h.ended})
-    return f"{reason}, taken by {' and '.join(names)}", tuple(enders)
-
-
 def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wait:
     """The wait without its enders, by call and object."""
     number = call.args.get("fd")
@@ -415,13 +366,13 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
         )
 
     if thread.semaphore and call.name == "futex":
-        reason, enders = held_semaphore(state, thread.semaphore, "0")
+        reason, enders = holder_words(state, thread.semaphore, "0")
         return made(reason, name="sem_wait", semaphore=thread.semaphore, enders=enders)
     if call.name in ("semop", "semtimedop"):
-        reason, enders = held_semaphore(state, thread.semaphore, wanted_change(state, thread.semaphore, call.args))
+        reason, enders = holder_words(state, thread.semaphore, wanted_change(state, thread.semaphore, call.args))
         return made(reason, semaphore=thread.semaphore, enders=enders)
     if call.futex is not None and call.name == "futex":
-        name, reason, enders = _futex(state, thread, call.futex)
+        name, reason, enders = futex_words(state, thread, call.futex)
         return made(reason, name=name, enders=enders)
     if call.name in ("flock", "fcntl"):
         reason, enders = lock_words(state, thread, call, fd)
@@ -491,4 +442,10 @@ def mappers(state: State) -> dict[str, tuple[Mapper, ...]]:
 def mapping_at(state: State, pid: int, address: int, length: int = 1) -> MapEntry | None:
     """The first known mapping of a process that has bytes of a range; None if it has none."""
     entries = state.mappings.get(pid, ())
-    return next((m for m in entries if m.start < address + length and address < m.start + m.length), None)
+    index = bisect_right(entries, address, key=_start)
+    near = (*entries[max(0, index - 1) : index], *entries[index : index + 1])
+    return next((m for m in near if m.start < address + length and address < m.start + m.length), None)
+
+
+def _start(entry: MapEntry) -> int:
+    return entry.start

@@ -84,6 +84,12 @@ class SemaphoreLooks:
         for info, address in semaphores.find_named(maps.read_maps(pid, shared_only=True) or []):
             self.know(info, pid, address)
 
+    def look_at_mapping(self, pid: int, address: int) -> None:
+        """A process mapped something at an address: know the named semaphore that it may be."""
+        line = maps.read_line(pid, address)
+        for info, start in semaphores.find_named((line,) if line is not None else ()):
+            self.know(info, pid, start)
+
     def use_system_v(self, pid: int, semid: int) -> None:
         """A process uses a System V set. Ids of another IPC namespace than ours are not ours to ask for."""
         if semid not in self.system_v and procfs.same_namespace(pid, "ipc"):

@@ -374,7 +374,7 @@ class SemaphoreStops:
         prot, flags, offset = entered.raw[2], entered.raw[3], entered.raw[5]
         process = task.process
         if flags & 1:
-            self._sampler.semaphores.look_for_named(process.pid)
+            self._sampler.semaphores.look_at_mapping(process.pid, result)
             if prot & 2:
                 self.set_again(task)
         thing = self._context.state.objects.get(entered.object)

@@ -290,6 +290,7 @@ PROGRAMS = tuple(
         ("sem_static", False),
         ("sem_shared", True),
         ("sem_trap", False),
+        ("sem_waits", True),
         ("own_int3", False),
         ("self_check", True),
         ("sigpipe", True),

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 
 import posix_ipc
 import pytest
@@ -270,3 +271,15 @@ def test_a_file_that_changed_is_read_again(tmp_path):
     assert elf.machine_class(str(path)) is None
     shutil.copy("/bin/sh", path)
     assert elf.machine_class(str(path)).bits == 64
+
+
+def test_one_mapping_is_told_as_among_all(puppet):
+    puppet.do("import mmap; m = mmap.mmap(-1, 8192); f = open('/proc/self/exe', 'rb')")
+    puppet.do("g = mmap.mmap(f.fileno(), 4096, prot=1)")
+    lines = maps.read_maps(puppet.pid)
+    for line in lines:
+        # The gate of old system calls is in no process's list of mappings.
+        if line.path != "[vsyscall]":
+            assert maps.read_line(puppet.pid, line.start) == maps.read_line(puppet.pid, line.end - 1) == line
+    gap = next(one.end for one, following in pairwise(lines) if following.start > one.end)
+    assert maps.read_line(puppet.pid, gap) is None

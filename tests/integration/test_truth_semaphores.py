@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 from ipcviz import events as ev
+from ipcviz.model.holding import name_of
 from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.state import Semaphore, State
 from tests.integration.harness import Bench, Programs
@@ -54,7 +56,10 @@ def test_values_and_waiters(bench: Bench, programs: Programs) -> None:
         assert [found for k, found in holds.items() if found and k != third] == [((pid, 1),)] * 3
         wait = wait_of(state, facts["waiter2"])
         assert wait is not None
-        assert describe_wait(state, wait) == f"{wait.call} on sem {facts['sysv']}[1], 0, and it wants -1"
+        assert (
+            describe_wait(state, wait)
+            == f"{wait.call} on sem {facts['sysv']}[1], 0, and it wants -1, last changed by {name_of(state, pid)}"
+        )
         run.release("semaphores")
         assert run.finish() == 0
         assert third not in run.state.semaphores
@@ -89,3 +94,17 @@ def test_each_operation_is_told_once(bench: Bench, programs: Programs) -> None:
         assert ops.count(("post", parent)) == ops.count(("post", child)) == ops.count(("wait", child)) == 100
         assert ops.count(("wait", parent)) == 101
         assert ops.count(("init", parent)) == 2
+
+
+def test_what_became_of_each_wait(bench: Bench, programs: Programs) -> None:
+    """However threads overtake each other, what was taken is what was given back; other waits end as they did."""
+    with Watched(bench, [programs["sem_waits"]], (), "--full") as run:
+        assert run.finish() == 0
+        ops = [e for e in run.events if isinstance(e, ev.SemaphoreOp)]
+        lock, told = (e.semaphore.key for e in ops if e.op == "init")
+        counts = Counter(e.op if e.op != "wait" or e.value else "must wait" for e in ops if e.semaphore.key == lock)
+        assert counts["post"] == counts["wait"] + counts["acquired"] - counts["overtaken"] == 100
+        assert counts["acquired"] == counts["must wait"] + counts["overtaken"]
+        assert run.state.semaphores[lock].holds == ()
+        waits = [(e.op, e.error) for e in ops if e.semaphore.key == told and e.op not in ("init", "wait", "timedwait")]
+        assert waits == [("gave-up", "EINTR"), ("post", ""), ("acquired", ""), ("gave-up", "ETIMEDOUT")]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ipcviz.events import Call, Fault, Forked, MapEntry, Mapped, ObjectInfo, Protected, SignalDelivered, Unmapped
 from ipcviz.kernel import pagemap
-from ipcviz.model.memory import protected, without
+from ipcviz.model.memory import joined, protected, put, without
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
@@ -84,6 +84,34 @@ def test_more_differences_than_are_kept() -> None:
 def test_what_is_left_of_a_mapping(start: int, length: int, left: list[tuple[int, int, int]]) -> None:
     kept = without((entry(0x10000, 0x4000),), start, length)
     assert [(m.start, m.length, m.offset) for m in kept] == left
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 30), st.integers(1, 8), st.integers(0, 2), st.booleans(), st.sampled_from(["r--", "rw-"])
+        )
+    )
+)
+def test_mappings_are_as_if_each_page_were_told(steps: list[tuple[int, int, int, bool, str]]) -> None:
+    """Mapping over others and unmapping, page by page: the same pages, in as few rows as the kernel has."""
+    entries: tuple[MapEntry, ...] = ()
+    pages: dict[int, tuple[int, str]] = {}
+    for first, count, shift, unmap, prot in steps:
+        begin, length = first * 0x1000, count * 0x1000
+        for page in range(first, first + count):
+            pages.pop(page, None)
+            if not unmap:
+                pages[page] = (page * 0x1000 + shift * 0x100000, prot)
+        new = None if unmap else entry(begin, length, prot, begin + shift * 0x100000)
+        entries = put(entries, begin, length, new)
+    assert {
+        at // 0x1000: (m.offset + at - m.start, m.prot)
+        for m in entries
+        for at in range(m.start, m.start + m.length, 0x1000)
+    } == pages
+    assert all(a.start + a.length <= b.start for a, b in pairwise(entries))
+    assert entries == joined(entries)
 
 
 def test_a_protection_cuts_a_mapping() -> None:

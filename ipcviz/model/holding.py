@@ -1,0 +1,62 @@
+"""Who holds what a thread waits for, in the words of a wait. Pure."""
+
+from __future__ import annotations
+
+from ipcviz.events import Futex
+from ipcviz.model.state import State, Thread
+
+
+def name_of(state: State, pid: int, tid: int = 0) -> str:
+    """A process or a thread by name and number."""
+    process = state.processes.get(pid)
+    name = process.name if process and process.name else "process"
+    return f"{name}[{pid}/{tid}]" if tid and tid != pid else f"{name}[{pid}]"
+
+
+def futex_words(state: State, thread: Thread, futex: Futex) -> tuple[str, str, tuple[int, ...]]:
+    """(what the thread is in, why, who could end it) of a wait in futex(2)."""
+    owner = state.threads.get(futex.owner)
+    who = name_of(state, owner.pid, owner.tid) if owner else f"thread {futex.owner}" if futex.owner else ""
+    enders = (owner.pid,) if owner else ()
+    if futex.kind == "thread":
+        return "pthread_join", f"until thread {futex.owner} ends", enders
+    ended = (
+        f"{name_of(state, futex.former) if futex.former in state.processes else f'thread {futex.former}'}, has ended"
+    )
+    if futex.kind == "rwlock":
+        call = "pthread_rwlock_rdlock" if futex.asks == "read" else "pthread_rwlock_wrlock"
+        if who:
+            return call, f"probably a read-write lock that {who} has for writing", enders
+        if futex.former:
+            return call, f"probably a read-write lock whose writer, {ended}", ()
+        many = f"{futex.readers} reader{'s have' if futex.readers > 1 else ' has'}" if futex.readers else "others have"
+        return call, f"probably a read-write lock that {many}", ()
+    if futex.kind == "barrier":
+        return "pthread_barrier_wait", f"probably a barrier: {futex.arrived} of {futex.parties} have come", ()
+    if futex.kind == "mutex" and futex.former:
+        return "pthread_mutex_lock", f"a mutex whose owner, {ended}", ()
+    if futex.kind == "mutex":
+        if not who:
+            return "futex", "probably a lock, whose owner is not known", ()
+        return "pthread_mutex_lock", f"a mutex held by {who}", enders
+    if futex.kind == "semaphore":
+        return "futex", "probably a semaphore at 0", ()
+    if futex.kind == "condition":
+        return "futex", "probably a condition variable", ()
+    # std::latch, std::atomic::wait and other runtimes' locks
+    value = thread.waiting.args.get("value") if thread.waiting is not None else None
+    return "futex", "a futex" + (f" whose word was {value}" if isinstance(value, int) else ""), ()
+
+
+def holder_words(state: State, key: str, reason: str) -> tuple[str, tuple[int, ...]]:
+    """A reason to wait for a semaphore with who holds that, as far as it is known; and the living ones of those."""
+    found = state.semaphores.get(key)
+    if found is not None and not found.holds and found.info.kind == "system v" and found.last_pid:
+        return f"{reason}, last changed by {name_of(state, found.last_pid)}", ()
+    if found is None or found.signals or not found.holds:
+        return reason, ()
+    names = [name_of(state, h.pid, h.tid) + (", which has ended" if h.ended else "") for h in found.holds[:3]]
+    if len(found.holds) > 3:
+        names.append(f"{len(found.holds) - 3} more")
+    enders = sorted({h.pid for h in found.holds if not h.ended})
+    return f"{reason}, taken by {' and '.join(names)}", tuple(enders)
