@@ -6,7 +6,7 @@ from typing import Final
 
 from ipcviz.events import Breakpoint, Call, Event, Sample, SemaphoreOp, Waiting
 from ipcviz.events.signals import signal_name
-from ipcviz.model.calls import READS
+from ipcviz.model.calls import READS, asked_nothing
 from ipcviz.model.query import blocked_readers, blocked_writers, waiters
 from ipcviz.model.state import State
 
@@ -65,7 +65,9 @@ def _holds(point: Breakpoint, event: Event, state: State) -> bool:
 def _is_so(condition: str, key: str, event: Event, state: State) -> bool:
     thing, semaphore = state.objects.get(key), state.semaphores.get(key)
     if condition == "end":
-        return isinstance(event, Call) and event.name in READS and event.ret == 0 and not event.error
+        if not isinstance(event, Call) or event.name not in READS or event.error:
+            return False
+        return event.ret == 0 and not asked_nothing(event)
     if condition == "zero":
         return semaphore is not None and semaphore.value == 0
     if condition == "blocked":

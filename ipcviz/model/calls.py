@@ -69,6 +69,11 @@ MOVES: Final = frozenset({"splice", "tee", "sendfile", "copy_file_range"})
 """Calls that move bytes from `fd_in` to `fd_out` and return how many; tee(2) copies them, and takes none out."""
 
 
+def asked_nothing(event: Call) -> bool:
+    """Whether a call was to move no bytes: that it moved none is no end of file (read(2))."""
+    return event.ret == 0 and event.args.get("count", event.args.get("len")) == 0
+
+
 def take_call(draft: Draft, event: Call) -> None:
     """A call returned: its thread runs, its bytes moved, its effects happened."""
     process = draft.process(event.pid)

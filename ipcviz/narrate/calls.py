@@ -32,7 +32,7 @@ from ipcviz.events import (
 )
 from ipcviz.model import query
 from ipcviz.model.addresses import KINDS as SOCKETS
-from ipcviz.model.calls import MOVES, OPENS, READS, WRITES
+from ipcviz.model.calls import MOVES, OPENS, READS, WRITES, asked_nothing
 from ipcviz.model.noise import is_noise
 from ipcviz.model.notifiers import KINDS as NOTIFIERS
 from ipcviz.model.queues import RECEIVES, SENDS
@@ -185,14 +185,14 @@ def _data(event: Call, after: State) -> Told:
             why = broken(event, thing, after)
         text = f"got {event.error} from {event.name}{_fd(event)} on {label}" + (f": {why}" if why else "")
         return text, max(weight, DETAIL), "data", keys
+    if reads and asked_nothing(event):
+        return f"read 0 bytes from {label}{_fd(event)}: it asked for no more", DETAIL, "data", keys
     end = end_words(event, thing, after) if reads and event.ret == 0 and thing is not None else None
     if end is not None:
         return end[0], end[1], "data", keys
     travels, more = travelled(event, after) if thing is not None and thing.info.kind in SOCKETS else ("", 0)
     weight = max(weight, more)
     if reads and event.ret == 0:
-        if event.args.get("count", event.args.get("len")) == 0:
-            return f"read 0 bytes from {label}{_fd(event)}: it asked for no more", DETAIL, "data", keys
         text = f"read end of file from {label}{_fd(event)}"
         if thing is not None and is_pipe(thing):
             return f"{text}: {end_of_file(event, thing, after)}", TURN, "data", keys
@@ -227,7 +227,7 @@ def _moved(event: Call, before: State, after: State) -> Told:
     if event.error:
         return f"got {event.error} from {event.name} from {labels[0]} to {labels[1]}", weight, "data", keys
     if event.ret == 0:
-        if event.args.get("count") == 0:
+        if asked_nothing(event):
             return (
                 f"moved 0 bytes from {labels[0]} to {labels[1]} by {event.name}: it asked for no more",
                 DETAIL,
