@@ -113,7 +113,8 @@ class Exited(Base, tag="exited", frozen=True):
     """A process ended: by exit(`code`), or by a signal (`signo` not 0). It is a zombie until its parent waits.
 
     `unknown`: how it ended is not known, since it was only sampled and was gone at the next look.
-    `orphans`: its children that still live, and who has them now.
+    `orphans`: its children that still live, and who has them now. `sender`: of SIGKILL, the process that was just
+    sending it then; 0 if none was, or the call has been told already.
     """
 
     pid: int
@@ -122,6 +123,7 @@ class Exited(Base, tag="exited", frozen=True):
     core: bool = False
     unknown: bool = False
     orphans: tuple[Orphan, ...] = ()
+    sender: int = 0
 
 
 class Reaped(Base, tag="reaped", frozen=True):

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
 from ipcviz.events.signals import names_of
 from ipcviz.model.locks import blocking, lock_holders, wanted
 from ipcviz.model.notifiers import signal_words
 from ipcviz.model.state import CallInProgress, Descriptor, Process, State, Thread
+
+OTHER: Final[dict[str, tuple[str, Literal["blocked", "idle"]]]] = {
+    "futex": ("a futex", "blocked"),
+    "accept": ("for a connection", "idle"),
+    "accept4": ("for a connection", "idle"),
+    "fsync": ("for the disk", "blocked"),
+    "fdatasync": ("for the disk", "blocked"),
+    "flock": ("the lock is held", "blocked"),
+    "fcntl": ("the lock is held", "blocked"),
+    "mq_timedreceive": ("empty", "blocked"),
+    "vfork": ("until its child executes or exits", "blocked"),
+}
+"""Why a thread sleeps in these calls, and whether another one must act."""
 
 _P_PID: Final = 1
 _P_PGID: Final = 2

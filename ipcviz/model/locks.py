@@ -116,7 +116,7 @@ def blocking(state: State, key: str, wish: FileLock) -> tuple[FileLock, ...]:
 
 
 def range_words(lock: FileLock) -> str:
-    """Which bytes: empty for the whole file, `bytes 0-99`, `from byte 100`."""
+    """Which bytes: empty for the whole file, `bytes 0-99`, `byte 7`, `from byte 100`."""
     if lock.end < 0:
         return f"from byte {lock.start:,}" if lock.start else ""
-    return f"bytes {lock.start:,}-{lock.end:,}"
+    return f"bytes {lock.start:,}-{lock.end:,}" if lock.end > lock.start else f"byte {lock.start:,}"

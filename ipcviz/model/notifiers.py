@@ -124,8 +124,20 @@ def ready(state: State, pid: int, thing: Object, events: str) -> bool | None:
 _CONDITIONS: Final = (("r", "readable"), ("w", "writable"), ("x", "in an exceptional condition"))
 
 
+_PRIVATE: Final = {"EPOLLONESHOT", "EPOLLET", "EPOLLWAKEUP", "EPOLLEXCLUSIVE"}
+"""What an entry keeps that EPOLLONESHOT has switched off (fs/eventpoll.c)."""
+_LETTERS: Final = (("EPOLLIN", "r"), ("EPOLLOUT", "w"), ("EPOLLPRI", "x"), ("EPOLLET", "e"))
+
+
 def _told(state: State, thing: Object, events: str, now: float) -> str:
     """One thing that is waited for: `S2 (readable)`, `T1 (a timer, 1.5 s left)`."""
+    if events == "o":
+        return f"{thing.label} (has told once, EPOLLONESHOT, and is switched off)"
+    words = _awaited(state, thing, events, now)
+    return f"{words.removesuffix(')')}, edge-triggered)" if "e" in events else words
+
+
+def _awaited(state: State, thing: Object, events: str, now: float) -> str:
     notifier, kind = thing.notifier, thing.info.kind
     if kind == "timerfd" and notifier is not None:
         return f"{thing.label} (a timer, {due_words(notifier, now)})"
@@ -188,12 +200,13 @@ def _watched(state: State, pid: int, call: CallInProgress) -> list[tuple[Object 
 
 
 def letters(events: tuple[str, ...]) -> str:
-    """An epoll entry's events: `r`, `w`, `x` (EPOLLPRI) or several of them."""
-    return (
-        ("r" if "EPOLLIN" in events else "")
-        + ("w" if "EPOLLOUT" in events else "")
-        + ("x" if "EPOLLPRI" in events else "")
-    )
+    """An epoll entry's events: `r`, `w`, `x` (EPOLLPRI) or several of them; `e` if only news count (EPOLLET).
+
+    `o` alone: it has told once, and tells no more until it is set anew (EPOLLONESHOT).
+    """
+    if "EPOLLONESHOT" in events and not set(events) - _PRIVATE:
+        return "o"
+    return "".join(letter for name, letter in _LETTERS if name in events)
 
 
 def read_words(state: State, thing: Object, now: float) -> str:

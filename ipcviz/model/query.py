@@ -11,7 +11,7 @@ import immutables
 from ipcviz.events import MapEntry
 from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.addresses import takes_datagrams
-from ipcviz.model.awaited import awaited_signals, children, children_words, lock_words
+from ipcviz.model.awaited import OTHER, awaited_signals, children, children_words, lock_words
 from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.holding import futex_words, holder_words
 from ipcviz.model.notifiers import KINDS, read_words, ready_words
@@ -325,15 +325,6 @@ _FOR_CHILD: Final = frozenset({"wait4", "waitid", "waitpid"})
 FOR_READY: Final = frozenset({"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"})
 """Calls that wait until one of several descriptors is ready."""
 _ON_DISK: Final = frozenset({"file", "directory", "block device"})
-_OTHER: Final[dict[str, tuple[str, Literal["blocked", "idle"]]]] = {
-    "futex": ("a futex", "blocked"),
-    "accept": ("for a connection", "idle"),
-    "accept4": ("for a connection", "idle"),
-    "flock": ("the lock is held", "blocked"),
-    "fcntl": ("the lock is held", "blocked"),
-    "mq_timedreceive": ("empty", "blocked"),
-    "vfork": ("until its child executes or exits", "blocked"),
-}
 
 
 def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wait:
@@ -417,7 +408,7 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
         return made("for time to pass", "idle", detail=f"{limit} s" if limit else "")
     if call.name in FOR_READY:
         return made(ready_words(state, thread.pid, call, now), "idle")
-    reason, kind = _OTHER.get(call.name, ("", "blocked"))
+    reason, kind = OTHER.get(call.name, ("", "blocked"))
     return made(reason, kind)
 
 

@@ -9,7 +9,7 @@ from ipcviz.events import Call, DeathSignal, Grouped, Orphan, Subreaper, Timer
 from ipcviz.model.families import tty_name
 from ipcviz.model.state import POSIX, State
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Told
-from ipcviz.narrate.words import signal_name, who
+from ipcviz.narrate.words import LIBRARY_SIGNALS, signal_name, who
 
 SIGCHLD: Final = 17
 
@@ -114,7 +114,8 @@ def timer(event: Call, effect: Timer, before: State, after: State) -> Told:
     which = f"the timer {number}" if number >= 0 else f"its timer for {name}"
     if effect.change == "made":
         clock = f" on {effect.clock}" if effect.clock else ""
-        return f"made the timer {number}, which will send {name}{clock}", STEP, "signal", ()
+        what = f"send {name}" if signo not in LIBRARY_SIGNALS else f"start a thread (SIGEV_THREAD, by glibc's {name})"
+        return f"made the timer {number}, which will {what}{clock}", STEP, "signal", ()
     if effect.change == "removed":
         return f"removed {which}", STEP, "signal", ()
     if not effect.seconds:

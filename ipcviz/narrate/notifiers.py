@@ -16,6 +16,7 @@ from ipcviz.narrate.words import label_of, signal_name, who
 
 _INOTIFY_HEAD: Final = 16
 """Bytes of struct inotify_event before the name (inotify(7))."""
+_LOST: Final = 0x4000
 _ALL: Final = (1 << 64) - 1
 
 # linux/inotify.h, as things that happened.
@@ -64,12 +65,13 @@ def _moved(event: Call, thing: Object, after: State) -> str:
         source = f" from {who(after, pid)}" if pid else ""
         return f"took {signal_name(signo)}{source} out of {thing.label}"
     if kind == "inotify" and len(data) >= _INOTIFY_HEAD:
-        return f"read from {thing.label} that {_happened(data, thing, after)}"
+        return f"read from {thing.label} that {_happened(event, thing, after)}"
     return ""
 
 
-def _happened(data: bytes, thing: Object, after: State) -> str:
+def _happened(event: Call, thing: Object, after: State) -> str:
     """The first event of what an inotify descriptor gave."""
+    data = event.data
     wd, mask, _, length = struct.unpack_from("=iIII", data)
     name = data[_INOTIFY_HEAD : _INOTIFY_HEAD + length].rstrip(b"\0").decode("utf-8", "surrogateescape")
     watches = thing.notifier.watches if thing.notifier is not None else ()
@@ -82,8 +84,11 @@ def _happened(data: bytes, thing: Object, after: State) -> str:
     if "{}{}" not in words and not words.startswith("{}the") and not name:
         words, name = words.replace(" into {}", "").replace(" out of {}", "").replace(" in {}", ""), place
         words = words.replace(" from {}", "")
-    more = len(data) > _INOTIFY_HEAD + length
-    return words.format(name, place) + (", and more" if more else "")
+    count = event.args.get("events")
+    more = f"{count - 1:,} more" if isinstance(count, int) and count > 1 else "more"
+    text = words.format(name, place) + (f", and {more}" if len(data) > _INOTIFY_HEAD + length else "")
+    lost = "lost" in event.args and not mask & _LOST
+    return text + ("; and that further events were lost: its queue was full" if lost else "")
 
 
 def _ends(event: Call, after: State) -> tuple[str, str, tuple[str, ...]]:

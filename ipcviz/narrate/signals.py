@@ -9,7 +9,7 @@ from ipcviz.model.families import members, tty_name
 from ipcviz.model.state import Process, SignalSent, State
 from ipcviz.narrate.memory import fault_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
-from ipcviz.narrate.words import signal_name, signal_names, who
+from ipcviz.narrate.words import LIBRARY_SIGNALS, signal_name, signal_names, who
 
 _FATES: Final = {
     "handler": "its handler runs",
@@ -26,9 +26,6 @@ _CHILD: Final = {
     "CLD_STOPPED": "stopped",
     "CLD_CONTINUED": "continued",
 }
-LIBRARYS: Final = (32, 33)
-"""Real-time signals that glibc keeps to itself (nptl(7))."""
-
 _TIMERS: Final = (14, 26, 27)
 """SIGALRM, SIGVTALRM, SIGPROF: those of alarm and setitimer."""
 
@@ -178,7 +175,9 @@ def kill(event: Call, before: State, after: State) -> Told | None:
     if effect is not None:
         return sent(event, effect, after)
     number = event.args.get("pid", event.args.get("tid", "?"))
-    target = who(after, number) if isinstance(number, int) and number in after.processes else f"process {number}"
+    target = f"process {number}"
+    if isinstance(number, int) and (number <= 0 or number in after.processes):
+        target = _whom(event, number, 0, after)
     if "pidfd" in event.args:
         target = f"the process behind descriptor {event.args['pidfd']}"
     if event.args.get("signal") == 0:
@@ -190,20 +189,25 @@ def kill(event: Call, before: State, after: State) -> Told | None:
     return None
 
 
+def _whom(event: Call, target: int, tid: int, after: State) -> str:
+    """A process, a thread, a group or all, as kill(2) names them."""
+    if target > 0:
+        return who(after, target, tid)
+    if target == -1:
+        return "every process that it may signal"
+    process = after.processes.get(event.pid)
+    group = -target or (process.pgrp if process is not None else 0)
+    words = "the process group" if target else "its own process group"
+    count = len(members(after, group))
+    if not group:
+        return words
+    return f"{words} {group}" + (f" ({count} process{'es' if count > 1 else ''})" if count else "")
+
+
 def sent(event: Call, effect: Sent, after: State) -> Told:
     """What was sent to whom, and whether it merged with one that was pending."""
     name = signal_name(effect.signo)
-    if effect.target == 0 or effect.target < -1:
-        process = after.processes.get(event.pid)
-        group = -effect.target or (process.pgrp if process is not None else 0)
-        target = "its own process group" if not effect.target else "the process group"
-        count = len(members(after, group))
-        target += f" {group}" if group else ""
-        target += f" ({count} process{'es' if count > 1 else ''})" if count and group else ""
-    elif effect.target == -1:
-        target = "every process that it may signal"
-    else:
-        target = who(after, effect.target, effect.tid)
+    target = _whom(event, effect.target, effect.tid, after)
     text = f"sent {name} to {target}"
     if "queueinfo" in event.name:
         text += f" with the value {effect.value}"
@@ -230,8 +234,9 @@ def sender_of_end(event: Exited, before: State) -> str:
         return target in (event.pid, group, -1)
 
     found = next((record for record in reversed(before.sent) if fits(record)), None)
-    if found is not None:
-        return f", which {who(before, found.sender)} sent"
+    sender = found.sender if found is not None else event.sender
+    if sender:
+        return f", which {who(before, sender)} sent"
     inner = process is not None and process.surroundings is not None and process.surroundings.inner
     if inner or before.started is None or before.started.mode == "attached":
         return ""  # the end of the first process of a PID namespace kills all others in it
@@ -245,7 +250,7 @@ def disposition(event: Call, effect: Disposition, before: State) -> Told | None:
     was = old.action if old else "default"
     if was == effect.action:
         return None
-    if effect.signo in LIBRARYS:
+    if effect.signo in LIBRARY_SIGNALS:
         words = {"catch": "catches", "ignore": "ignores"}.get(effect.action, "does not catch")
         return f"{words} signal {effect.signo}, which its C library keeps to itself", NOISE, "signal", ()
     name = signal_name(effect.signo)
@@ -273,7 +278,7 @@ def kept_across_exec(state: State, pid: int) -> str:
     """What a program that was just executed finds ignored and blocked; empty if nothing is."""
     process, thread = state.processes.get(pid), state.threads.get(pid)
     handling = process.handling.items() if process else ()
-    ignored = sum(1 << (s - 1) for s, how in handling if how.action == "ignore" and s not in LIBRARYS)
+    ignored = sum(1 << (s - 1) for s, how in handling if how.action == "ignore" and s not in LIBRARY_SIGNALS)
     parts = [f"{signal_names(ignored)} ignored"] if ignored else []
     if thread is not None and thread.blocked:
         parts.append(f"{signal_names(thread.blocked)} blocked")

@@ -16,6 +16,9 @@ _SIGNALS: Final = (
 _RTMIN: Final = 34
 _LAST: Final = 64
 
+LIBRARY_SIGNALS: Final = (32, 33)
+"""Real-time signals that glibc keeps to itself (nptl(7))."""
+
 
 def signal_name(signo: int) -> str:
     """A signal's name: `SIGINT`; `SIGRTMIN+1` for real-time ones, as glibc counts them; `signal 32` for its own."""

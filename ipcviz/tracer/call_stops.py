@@ -44,11 +44,11 @@ from ipcviz.tracer.flags import Word
 from ipcviz.tracer.messages import WITH_HEADERS, Message, facts_of, read_messages
 from ipcviz.tracer.moving import Move
 from ipcviz.tracer.names import names_lost, with_names
+from ipcviz.tracer.notifier_looks import tells_more
 from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS, Plan, errno_name, matters, plans
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
-from ipcviz.tracer.senders import TAKERS
-from ipcviz.tracer.senders import taken as taken_signals
+from ipcviz.tracer.senders import TAKERS, told_by
 from ipcviz.tracer.tasks import Entered, Task
 from ipcviz.tracer.waits import Waits
 
@@ -220,13 +220,9 @@ class CallStops:
             object=key,
             data=data,
             losing=names_lost(process.pid, name, args) if plan.removes else (),
-            plain=plan.plain and not (plan.name == "read" and self._is_signalfd(key)),
+            plain=plan.plain and not (plan.name == "read" and tells_more(self._context.state, key)),
             ends=self._moving.prepare(process.pid, name, args, key) if plan.moves else NOWHERE,
         )
-
-    def _is_signalfd(self, key: str) -> bool:
-        thing = self._context.state.objects.get(key) if key.startswith("anon:") else None
-        return thing is not None and thing.info.kind == "signalfd"
 
     def _take_returns(self, tids: Iterable[int]) -> None:
         """Take the returns that are there already of calls whose order with another one would be in doubt."""
@@ -433,8 +429,7 @@ class CallStops:
         if not code:
             effects = self._effects.of(call)
             if entered.name in TAKERS:
-                taken_ones = taken_signals(self._context, process.pid, task.tid, entered.name, entered.raw, result)
-                effects = (*effects, *taken_ones)
+                effects = (*effects, *told_by(self._context, task, entered, result))
             if entered.name in NAMES:
                 effects = with_names(process.pid, entered.name, entered.args, (*effects, *entered.losing))
             entered.args.update(taken(task.tid, entered.name, entered.raw))

@@ -54,6 +54,8 @@ QUIET_SECONDS: Final = 1.0
 """How long a sampled process has to be below its budget before its calls are traced in full again."""
 
 
+SIGKILL: Final = 9
+
 ENDED_KEPT: Final = 64
 """How many processes that have ended are kept for what their orphans need."""
 
@@ -443,13 +445,38 @@ class Engine:
         signo = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         core = bool(signo) and os.WCOREDUMP(status)
         orphans = orphans_of(self._context, tid)
-        self._context.emit(Exited(t=t, n=n, pid=tid, code=code, signo=signo, core=core, orphans=orphans))
+        self._context.emit(
+            Exited(
+                t=t,
+                n=n,
+                pid=tid,
+                code=code,
+                signo=signo,
+                core=core,
+                orphans=orphans,
+                sender=self._killer(tid) if signo == SIGKILL else 0,
+            )
+        )
         if tid == self._root:
             t, n = self._context.stamp()
             self._context.emit(Reaped(t=t, n=n, pid=tid, by=os.getpid()))
             self._ended_with = (128 + signo if signo else code, signo)
             if self._context.processes:
                 self._finish()
+
+    def _killer(self, pid: int) -> int:
+        """The process that is inside a call which sends SIGKILL to a process, its group or all; 0 if none is."""
+        state = self._context.state.processes
+        group = state[pid].pgrp if pid in state else 0
+        for task in self._context.tasks.values():
+            entered = task.entered
+            if entered is None or not entered.inside or entered.args.get("signal") != "SIGKILL":
+                continue
+            target = entered.args.get("pid")
+            own = state.get(task.process.pid)
+            if target in (pid, -group, -1) or (target == 0 and own is not None and own.pgrp == group):
+                return task.process.pid
+        return 0
 
     def _finish(self) -> None:
         if self._ended_with is not None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from ipcviz.events import Notifier, ObjectInfo, Sample
+from ipcviz.kernel import memory
 from ipcviz.kernel.notifiers import NOTIFIERS, anonymous_inode, read_notifier
 from ipcviz.model.query import Holder, object_behind, table_of
 from ipcviz.model.state import CallInProgress, State
 from ipcviz.tracer.context import Context
+from ipcviz.tracer.flags import Word
 
 IN_TURN: Final = 2
 """Descriptors that nobody waits for and that are read with each sample all the same."""
@@ -36,6 +39,35 @@ LONG_SECONDS: Final = 10.0
 
 _LISTS: Final = frozenset({"epoll", "inotify"})
 _BY_THEMSELVES: Final = frozenset({"eventfd", "timerfd"})
+
+
+_READ: Final = 1 << 16
+"""Bytes of events that are counted at most."""
+_HEAD: Final = 16
+"""Bytes of struct inotify_event without its name."""
+_IN_Q_OVERFLOW: Final = 0x4000
+"""linux/inotify.h"""
+
+
+def tells_more(state: State, key: str) -> bool:
+    """Whether reads of a descriptor tell more than bytes: of a signalfd or inotify."""
+    return key.startswith("anon:") and _kind(state, key) in ("signalfd", "inotify")
+
+
+def happened(tid: int, address: int, length: int) -> dict[str, Word]:
+    """How many events a read of an inotify descriptor gave, as `events`, and whether the queue was full: `lost`.
+
+    That is said by an event of its own, the last one in the queue (inotify(7)).
+    """
+    last = memory.read(tid, address + length - _HEAD, _HEAD) or b""
+    lost: dict[str, Word] = {"lost": 1} if last[:8] == struct.pack("=iI", -1, _IN_Q_OVERFLOW) else {}
+    if length > _READ:
+        return lost
+    block = memory.read(tid, address, length) or b""
+    at = count = 0
+    while at + _HEAD <= len(block):
+        at, count = at + _HEAD + int.from_bytes(block[at + 12 : at + 16], "little"), count + 1
+    return {"events": count, **lost}
 
 
 class NotifierLooks:
@@ -78,7 +110,8 @@ class NotifierLooks:
     def of_wait(self, pid: int, name: str, key: str, watched: str) -> None:
         """Say the same of what a thread begins to wait for, by its call."""
         state = self._context.state
-        if _kind(state, key) in NOTIFIERS and (key in self._stale or self._is_due(state, key)):
+        late = key in self._stale or _has_oneshots(state, key)
+        if _kind(state, key) in NOTIFIERS and (late or self._is_due(state, key)):
             self._stale.discard(key)
             self._say(self._read(state, [key], _own(state, pid, {key})))
             state = self._context.state
@@ -213,3 +246,10 @@ def _steady(now: Notifier, known: Notifier | None) -> Notifier:
     if known is None or now.due is None or known.due is None or abs(now.due - known.due) > JITTER:
         return now
     return msgspec.structs.replace(now, due=known.due)
+
+
+def _has_oneshots(state: State, key: str) -> bool:
+    """Whether an epoll set has entries that each wait switches off (EPOLLONESHOT)."""
+    thing = state.objects.get(key)
+    listed = thing.notifier.listed if thing is not None and thing.notifier is not None else ()
+    return any("EPOLLONESHOT" in entry.events for entry in listed)

@@ -11,9 +11,11 @@ from ipcviz.events.signals import code_name
 from ipcviz.kernel import memory, procfs
 from ipcviz.kernel.ptrace import SigInfo, parse_signal_info
 from ipcviz.tracer.context import Context
+from ipcviz.tracer.notifier_looks import happened
+from ipcviz.tracer.tasks import Entered, Task
 
 TAKERS: Final = frozenset({"read", "rt_sigtimedwait"})
-"""Calls that take pending signals: of reads only those of a signalfd have effects at all."""
+"""Calls that take pending signals, or tell of events: of reads only those of a signalfd or of inotify are meant."""
 
 SI_TIMER: Final = -2
 QUEUED: Final = (-1, SI_TIMER, -3)
@@ -38,6 +40,15 @@ def sender_of(context: Context, pid: int, info: SigInfo | None, signo: int) -> t
     if not sender or sender in context.state.processes:
         return sender, ""
     return sender, procfs.comm(sender) or ""
+
+
+def told_by(context: Context, task: Task, entered: Entered, result: int) -> tuple[Taken, ...]:
+    """What one of the `TAKERS` that returned `result` tells beyond its bytes: effects, and for inotify, arguments."""
+    thing = context.state.objects.get(entered.object)
+    if entered.name == "read" and thing is not None and thing.info.kind == "inotify":
+        entered.args.update(happened(task.tid, entered.raw[1], result))
+        return ()
+    return tuple(taken(context, task.process.pid, task.tid, entered.name, entered.raw, result))
 
 
 def taken(context: Context, pid: int, tid: int, name: str, raw: tuple[int, ...], result: int) -> Iterator[Taken]:

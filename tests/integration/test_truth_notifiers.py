@@ -83,7 +83,7 @@ def test_what_they_hold_and_who_waits(bench: Bench, programs: Programs, options:
         )
         assert f", {label('kept')} (readable), " in words
         assert words.endswith("30 s at most")
-        assert re.search(rf"{label('timer')} \(a timer, [\d.]+ (s|min) left\)", words)
+        assert re.search(rf"{label('timer')} \(a timer, [\d.]+ (s|min) left(, edge-triggered)?\)", words)
         assert f"{label('signals')} (SIGUSR1 or SIGTERM)" in words
         assert waits(state, "sleeper").endswith("until it expires (not armed)")
         run.release("armed")
@@ -127,7 +127,7 @@ def test_they_are_read_of_processes_that_are_only_looked_at(bench: Bench, progra
             assert epoll is not None
             assert (counter.count, timer.interval, signals.mask) == (5, 2.0, 1 << 9 | 1 << 14)
             assert (process.pid, len(epoll.listed), watch.watches[0].path) == (facts["child"], 7, "")
-            assert "(a timer, 10 min left)" in waits(state)
+            assert "(a timer, 10 min left, edge-triggered)" in waits(state)
             run.leave()
         target.release("armed")
         assert target.process.wait(20) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import struct
 
@@ -28,6 +29,7 @@ from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
+from ipcviz.tracer.notifier_looks import happened
 
 KINDS = ("eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll")
 THINGS = {kind: ObjectInfo(key=f"anon:{n}", kind=kind) for n, kind in enumerate(KINDS, 1)}
@@ -183,3 +185,34 @@ def test_bytes_that_they_give_are_told_as_what_they_mean() -> None:
     assert told(state, "read", 14, gone) == "sh[10] read from IN1 that the watch of /q is gone (fd 14)"
     itself = struct.pack("=iIII", 1, 0x200 | 0x40000000, 0, 0) + moved
     assert told(state, "read", 14, itself) == "sh[10] read from IN1 that /q was removed, and more (fd 14)"
+
+
+def test_entries_that_tell_no_more_or_only_news() -> None:
+    listed = (EpollEntry(10, ("EPOLLONESHOT",), "anon:1"), EpollEntry(20, ("EPOLLIN", "EPOLLET"), "socket:[7]"))
+    state = system(Notifier("anon:1", count=1), Notifier("anon:6", listed=listed))
+    words = reason(state, "epoll_wait", fd=FDS["epoll"])
+    assert "E1 (has told once, EPOLLONESHOT, and is switched off)" in words
+    assert "S1 (readable, edge-triggered)" in words
+
+
+def test_select_has_a_third_set() -> None:
+    assert "S1 (readable or in an exceptional condition)" in reason(system(), "pselect6", watched="20rx")
+
+
+def test_lost_events_are_said() -> None:
+    one = struct.pack("=iIII", 1, 0x100, 0, 16) + b"a".ljust(16, b"\0")
+    state = system(Notifier("anon:5", watches=(InotifyWatch(1, "8:1", "in", ("IN_CREATE",)),)))
+    args: dict[str, int | str] = {"events": 400, "lost": 1}
+    event = Call(t=3.0, pid=10, tid=10, name="read", args={"fd": 14, **args}, ret=9000, object="anon:5", data=one * 2)
+    sentence = narrate(event, state, reduce(state, event))
+    assert sentence is not None
+    assert "a was made in in, and 399 more; and that further events were lost: its queue was full" in sentence.text
+
+
+def test_a_full_queue_of_inotify_is_found_in_what_was_read() -> None:
+    one = struct.pack("=iIII", 1, 0x100, 0, 16) + b"a".ljust(16, b"\0")
+    full = one * 3 + struct.pack("=iIII", -1, 0x4000, 0, 0)
+    buffer = ctypes.create_string_buffer(full, len(full))
+    at = ctypes.addressof(buffer)
+    assert happened(os.getpid(), at, len(full)) == {"events": 4, "lost": 1}
+    assert happened(os.getpid(), at, len(one) * 3) == {"events": 3}

@@ -11,7 +11,7 @@ from ipcviz.app.view import View
 from ipcviz.model.families import group_words, namespace_words, orphan_words
 from ipcviz.model.query import describe_wait
 from ipcviz.model.state import Process, Thread
-from ipcviz.narrate import intention, signal_name
+from ipcviz.narrate import intention, signal_name, who
 
 _THREADS_SHOWN = 8
 
@@ -86,7 +86,7 @@ def _rows(view: View, process: Process, width: int) -> list[Row]:
         switches = f"{_count(sample.voluntary_switches)}/{_count(sample.forced_switches)}"
         moved = f"{bytes_text(sample.chars_read)}/{bytes_text(sample.chars_written)}"
         first.append((f" {cpu:>5} {used:>11} {bytes_text(sample.rss):>8}", faded))
-    doing = _fate(process) if ended else _doing(view, view.state.threads.get(process.pid), process)
+    doing = _fate(view, process) if ended else _doing(view, view.state.threads.get(process.pid), process)
     if width >= _MIDDLE:
         first.append((f" {faults:>12} {switches:>12}", faded))
     if width >= _WIDE:
@@ -138,11 +138,15 @@ def _count(number: int) -> str:
     return f"{number / 1000:.0f}k" if number < 1_000_000 else f"{number / 1e6:.1f}M"
 
 
-def _fate(process: Process) -> str:
+def _fate(view: View, process: Process) -> str:
     ended = f"killed by {signal_name(process.exit_signal)}" if process.exit_signal else f"exited {process.exit_code}"
     if not process.exit_known:
         ended = "ended, how is not known"
-    return f"{ended}, not waited for yet" if process.fate == "zombie" else ended
+    if process.fate != "zombie":
+        return ended
+    parent = view.state.processes.get(process.parent)
+    by = f" by {who(view.state, parent.pid)}" if parent is not None and parent.fate == "alive" else ""
+    return f"{ended}, not waited for yet{by}"
 
 
 _STATES: Final = {"R": "running", "t": "running", "?": "running", "S": "sleeps", "D": "waits for a device"}
@@ -151,7 +155,10 @@ _STATES: Final = {"R": "running", "t": "running", "?": "running", "S": "sleeps",
 def _doing(view: View, thread: Thread | None, process: Process) -> str:
     """What a thread waits in, and for how long: `read(0) on P1, empty, 1.2 s`."""
     if process.stopped_by:
-        return f"stopped by {signal_name(process.stopped_by)}"
+        found = (d for d in reversed(view.state.delivered) if d.pid == process.pid and d.action == "stop")
+        cause = next(found, None)
+        by = f" from {who(view.state, cause.sender)}" if cause is not None and cause.sender else ""
+        return f"stopped by {signal_name(process.stopped_by)}{by}"
     if thread is None:
         return "-"
     if thread.poised is not None:
