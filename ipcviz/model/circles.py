@@ -7,6 +7,7 @@ from typing import Final
 from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.calls import READS, WRITES
+from ipcviz.model.holding import is_own
 from ipcviz.model.locks import blocking, lock_holders, wanted
 from ipcviz.model.query import table_of
 from ipcviz.model.semaphores import waited_on
@@ -29,7 +30,8 @@ def blockers(state: State, thread: Thread) -> tuple[int, ...]:
         return ()
     if thread.semaphore:
         found = waited_on(state, thread.semaphore)
-        if any(hold.ended for hold in found):
+        if any(hold.ended or is_own(hold, thread) for hold in found):
+            # Who takes it twice waits for somebody to give it, as one does for a message: that can be anybody.
             return ()
         pids = [hold.pid for hold in found if not hold.tid]
         return tuple(sorted({*(hold.tid for hold in found if hold.tid), *_threads(state, pids)}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipcviz.events import Futex
-from ipcviz.model.state import State, Thread
+from ipcviz.model.state import Hold, State, Thread
 
 
 def name_of(state: State, pid: int, tid: int = 0) -> str:
@@ -48,15 +48,24 @@ def futex_words(state: State, thread: Thread, futex: Futex) -> tuple[str, str, t
     return "futex", "a futex" + (f" whose word was {value}" if isinstance(value, int) else ""), ()
 
 
-def holder_words(state: State, key: str, reason: str) -> tuple[str, tuple[int, ...]]:
+def is_own(hold: Hold, thread: Thread) -> bool:
+    """Whether a thread has taken it itself; of a System V semaphore, its process."""
+    return hold.tid == thread.tid or (not hold.tid and hold.pid == thread.pid)
+
+
+def holder_words(state: State, thread: Thread, reason: str) -> tuple[str, tuple[int, ...]]:
     """A reason to wait for a semaphore with who holds that, as far as it is known; and the living ones of those."""
-    found = state.semaphores.get(key)
+    found = state.semaphores.get(thread.semaphore)
     if found is not None and not found.holds and found.info.kind == "system v" and found.last_pid:
         return f"{reason}, last changed by {name_of(state, found.last_pid)}", ()
     if found is None or found.signals or not found.holds:
         return reason, ()
-    names = [name_of(state, h.pid, h.tid) + (", which has ended" if h.ended else "") for h in found.holds[:3]]
-    if len(found.holds) > 3:
-        names.append(f"{len(found.holds) - 3} more")
-    enders = sorted({h.pid for h in found.holds if not h.ended})
-    return f"{reason}, taken by {' and '.join(names)}", tuple(enders)
+    mine = [hold for hold in found.holds if is_own(hold, thread)]
+    others = [hold for hold in found.holds if hold not in mine]
+    names = ["itself"] if mine else []
+    names += [name_of(state, h.pid, h.tid) + (", which has ended" if h.ended else "") for h in others[:3]]
+    if len(others) > 3:
+        names.append(f"{len(others) - 3} more")
+    # Who takes it twice waits for somebody to give it, as one does for a message: that can be anybody.
+    enders = () if mine else tuple(sorted({h.pid for h in others if not h.ended}))
+    return f"{reason}, taken by {' and '.join(names)}", enders

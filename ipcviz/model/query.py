@@ -357,10 +357,10 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
         )
 
     if thread.semaphore and call.name == "futex":
-        reason, enders = holder_words(state, thread.semaphore, "0")
+        reason, enders = holder_words(state, thread, "0")
         return made(reason, name="sem_wait", semaphore=thread.semaphore, enders=enders)
     if call.name in ("semop", "semtimedop"):
-        reason, enders = holder_words(state, thread.semaphore, wanted_change(state, thread.semaphore, call.args))
+        reason, enders = holder_words(state, thread, wanted_change(state, thread.semaphore, call.args))
         return made(reason, semaphore=thread.semaphore, enders=enders)
     if call.futex is not None and call.name == "futex":
         name, reason, enders = futex_words(state, thread, call.futex)

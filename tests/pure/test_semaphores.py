@@ -174,6 +174,15 @@ def test_threads_that_wait_for_each_other() -> None:
     assert circles(after(*start, asleep(0.5, 10, mutex(10)))) == ((10,),)
 
 
+def test_who_takes_a_semaphore_twice_waits_for_anybody() -> None:
+    """That is how an interpreter waits for a condition: no circle, and nobody in particular to end it."""
+    state = after(op(0.1, "init", 10, initial=1), op(0.2, "wait", 10, 1), op(0.3, "wait", 10, 0), asleep(0.4, 10))
+    wait = query.wait_of(state, 10)
+    assert wait is not None
+    assert (wait.reason, wait.enders) == ("0, taken by itself", ())
+    assert circles(state) == ()
+
+
 def test_no_circle_where_others_could_let_one_go_on() -> None:
     first = (op(0.1, "init", 10, initial=2), op(0.2, "wait", 10, 2), op(0.2, "wait", 12, 1))
     waits = (op(0.3, "wait", 11, 0), asleep(0.4, 11), asleep(0.5, 10, mutex(11)))
