@@ -7,7 +7,7 @@ import msgspec
 
 from ipcviz.events import Call, Exited, HandlerReturned, ProcessSample, Sent, SignalDelivered, Taken
 from ipcviz.model.draft import Draft
-from ipcviz.model.state import POSIX, SENT_KEPT, Handling, SignalSent
+from ipcviz.model.state import POSIX, SENT_KEPT, Handling, SignalSent, State
 
 replace = msgspec.structs.replace
 
@@ -179,3 +179,10 @@ def take_handler_return(draft: Draft, event: HandlerReturned) -> None:
     """A handler is left: the mask is what it was before."""
     thread = draft.thread(event.tid, event.pid)
     draft.put_thread(replace(thread, handlers=thread.handlers[:-1], blocked=event.blocked))
+
+
+def sent_and_pending(state: State, pid: int, signo: int) -> int:
+    """How many sendings of a pending signal are still to come, or, of a standard one, come as one; as far as seen."""
+    found = [s for s in state.sent if s.target == pid and s.signo == signo and s.delivered is None and not s.lost]
+    first = next((s.t for s in found if not s.coalesced), None)
+    return sum(s.t >= first for s in found) if first is not None else 0

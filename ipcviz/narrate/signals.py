@@ -33,7 +33,6 @@ SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ = 
 SIGSEGV: Final = 11
 
 _FROM_KERNEL: Final = {
-    SIGHUP: ", since its terminal is gone or its session's leader has ended,",
     24: ", since it has used up its CPU time limit,",
     28: ", since its terminal has another size,",
 }
@@ -99,12 +98,23 @@ def _source(event: SignalDelivered | Taken, before: State, after: State, pid: in
         if event.signo in (SIGTTIN, SIGTTOU):
             what = "read from" if event.signo == SIGTTIN else "wanted to write to or change"
             return f", since it {what} its terminal{on} in the background,"
-        if event.signo == SIGHUP and process is not None and process.stopped_by:
-            return ", since it is stopped and nobody is left in its session who could let it go on,"
-        if event.signo == SIGSEGV:
-            return ", since it used what can't be an address (the kernel does not say what),"
+        if event.signo == SIGHUP and process is not None:
+            return _hangup(process, before)
         return _FROM_KERNEL.get(event.signo, "")
     return ""
+
+
+def _hangup(process: Process, before: State) -> str:
+    """Why the kernel sent SIGHUP (disassociate_ctty and kill_orphaned_pgrp in the kernel, exit(3))."""
+    leader = before.processes.get(process.session)
+    if process.session == process.pid:
+        return ", since its terminal is gone,"
+    if leader is not None and leader.fate != "alive":
+        return f", since the leader of its session, {who(before, leader.pid)}, has ended,"
+    stopped = process.stopped_by or any(d.pid == process.pid and d.action == "stop" for d in before.delivered)
+    if stopped or leader is not None:
+        return ", since its group was stopped, and nobody in its session is left to let it go on,"
+    return ", since its terminal is gone, or the leader of its session has ended,"
 
 
 def _sender(event: SignalDelivered | Taken, pid: int, before: State, after: State) -> str:

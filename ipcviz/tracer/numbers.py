@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Final
 
+from ipcviz.kernel import procfs
 from ipcviz.tracer.flags import Word
 
 NUMBERED: Final[dict[str, tuple[str, ...]]] = {
@@ -56,6 +58,15 @@ class Numbers:
     def inner(self, pid: int) -> bool:
         """Whether a process is in a namespace within ours."""
         return pid in self._chains
+
+    def found(self, pid: int, tids: Iterable[int]) -> None:
+        """A process is attached to, with these threads."""
+        if procfs.same_namespace(pid, "pid"):
+            return
+        for tid in tids:
+            status = procfs.read_status(pid, tid)
+            if status is not None:
+                self.born(tid, status.ppid, status.nspid[1:])
 
     def ours(self, pid: int, number: int) -> int:
         """What process `pid` calls `number`, or, below zero, the group `-number`; 0 if that is not known.

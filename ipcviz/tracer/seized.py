@@ -122,6 +122,7 @@ class SeizedEngine(Engine):
         if pid not in process.tasks:
             # The leader has ended and its threads have not: they are known by its id all the same.
             self._adopt(process, pid)
+        self._context.numbers.found(pid, process.tasks)
         process.foreign = not elf.is_native(f"/proc/{pid}/exe", self._context.arch.elf_machine)
         look = procfs.read_stat(pid)
         self._tables.introduce(pid, "attached", look.ppid if look is not None else 0)

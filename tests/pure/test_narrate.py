@@ -161,6 +161,12 @@ def test_why_the_kernel_sent_a_signal():
     assert "since it read from its terminal pts/3 in the background" in signal_of(state, signo=21, **kernel)
     own = {"sender": 12, "code": "SI_USER", "action": "terminate"}
     assert "since nobody is left to read what it wrote" in signal_of(state, signo=13, **own)
+    ended = reduce(state, Sample(t=1.6, processes=(ProcessSample(12, "S", "cat", 1, 12, 11),)))
+    assert "since its terminal is gone" in signal_of(state, signo=1, **kernel)
+    stopped = reduce(ended, SignalDelivered(t=1.7, pid=12, tid=12, signo=19, action="stop"))
+    assert "its group was stopped, and nobody in its session is left" in signal_of(stopped, signo=1, **kernel)
+    leaderless = reduce(ended, Exited(t=1.8, pid=11))
+    assert "since the leader of its session, sh[11], has ended" in signal_of(leaderless, signo=1, **kernel)
     outside = {"sender": 9, "sender_name": "systemd", "code": "SI_USER", "action": "terminate"}
     assert "from systemd[9], which is not watched, reached" in signal_of(state, signo=15, **outside)
 

@@ -38,6 +38,7 @@ from ipcviz.events import (
 )
 from ipcviz.model import query
 from ipcviz.model.reduce import reduce, reduce_all
+from ipcviz.model.signals import sent_and_pending
 from ipcviz.model.state import State
 
 PIPE = ObjectInfo(key="pipe:[1]", kind="pipe", ino=1)
@@ -290,9 +291,12 @@ def test_standard_signal_sent_again_while_pending_is_coalesced():
         ]
     )
     assert [s.coalesced for s in state.sent] == [False, True, True, False, False]
+    assert (sent_and_pending(state, 11, 10), sent_and_pending(state, 11, 34)) == (3, 2)
     state = reduce(state, SignalDelivered(t=9.0, pid=11, tid=11, signo=10, sender=10))
     assert state.sent[0].delivered == 9.0
     assert state.sent[1].delivered is None
+    state = reduce(state, call("kill", Sent(target=11, signo=10), t=10.0, began=10.0))
+    assert sent_and_pending(state, 11, 10) == 1, "those that came with the first are over"
 
 
 def test_what_a_call_takes_is_pending_no_more():

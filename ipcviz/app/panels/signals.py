@@ -8,7 +8,9 @@ from ipcviz.app.panels.panel import Panel, Row, fit, row
 from ipcviz.app.panels.timers import HELP, timer_rows
 from ipcviz.app.view import View
 from ipcviz.events import SignalDelivered
-from ipcviz.model.state import Process, SignalSent
+from ipcviz.events.signals import is_real_time
+from ipcviz.model.signals import sent_and_pending
+from ipcviz.model.state import Process, SignalSent, Thread
 from ipcviz.narrate import signal_name, who
 from ipcviz.narrate.words import signals_in
 
@@ -20,8 +22,10 @@ class Signals(Panel):
 
     TITLE = "Signals"
     HELP_TEXT: ClassVar[str] = (
-        "Above: each signal that the selected process catches (C), ignores (I), blocks (B) or has pending (P); `h` "
-        "while it is inside the handler. Caught and ignored come from the calls seen and from /proc; `!` marks a row "
+        "Above: each signal that the selected process catches (C), ignores (I), blocks (B; `b` if only some of its "
+        "threads do) or has pending (P); `h` while it is inside the handler. Pending real-time signals are queued, "
+        "standard ones come once however often they were sent: both as far as the sendings were seen. "
+        "Caught and ignored come from the calls seen and from /proc; `!` marks a row "
         "where the two differ. Below, latest first: what was sent by whom to whom, and what became of it: delivered "
         "after so long, taken by a call (sigwait, a read of a signalfd), still pending, or coalesced (a standard "
         "signal that was already pending: only one arrives). K "
@@ -48,8 +52,10 @@ def _dispositions(view: View, process: Process, width: int) -> list[Row]:
     sample = process.sample
     threads = [view.state.threads[tid] for tid in process.threads if tid in view.state.threads]
     blocked = pending = 0
+    by_all = ~0
     for thread in threads:
         blocked |= thread.blocked
+        by_all &= thread.blocked
         pending |= thread.pending
     pending |= sample.pending if sample else 0
     inside = {signo for thread in threads for signo in thread.handlers}
@@ -80,12 +86,14 @@ def _dispositions(view: View, process: Process, width: int) -> list[Row]:
             words += f" ({flags})"
         if signo in inside:
             words += ", inside it now"
+        if pending & bit:
+            words += _pending(view, process, signo, threads)
         letters = " ".join(
             letter if on else "."
             for letter, on in (
                 ("C", is_caught),
                 ("I", is_ignored),
-                ("B", bool(blocked & bit)),
+                ("B" if by_all & bit else "b", bool(blocked & bit)),
                 ("P", bool(pending & bit)),
             )
         )
@@ -103,6 +111,21 @@ def _dispositions(view: View, process: Process, width: int) -> list[Row]:
     if folded:
         rows.append(row((fit(f"  and {len(folded)} more signals are blocked only", width), "dim")))
     return rows
+
+
+def _pending(view: View, process: Process, signo: int, threads: list[Thread]) -> str:
+    """For which of several threads a signal is pending, and how often it will come, as far as it was seen sent."""
+    bit = 1 << (signo - 1)
+    words = ""
+    if len(threads) > 1:
+        whole = process.sample is not None and process.sample.pending & bit
+        places = ["the process"] if whole else []
+        places += [f"thread {thread.tid}" for thread in threads if thread.pending & bit]
+        words = f", pending for {' and '.join(places[:3])}" if places else ""
+    count = sent_and_pending(view.state, process.pid, signo)
+    if is_real_time(signo):
+        return words + (f", {count} queued" if count else "")
+    return words + (f", {count} sent as one" if count > 1 else "")
 
 
 def _traffic(view: View, width: int) -> list[Row]:
