@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-BURST_SECONDS = 2.0
-"""How many seconds' worth may be spent at once: a program's start-up is a burst, and is to be seen whole."""
+BURST_SECONDS = 1.0
+"""How many seconds' worth may be spent at once: a second's, by which a rate is told, is also what a start-up needs."""
 
 
 class Budget:
