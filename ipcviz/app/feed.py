@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from types import MappingProxyType
+from typing import Final
 
 from ipcviz.app.changes import LIT_FOR, Changes
 from ipcviz.app.history import Log, Meter, Trail
@@ -23,6 +24,9 @@ from ipcviz.narrate import narrate
 from ipcviz.scenario import Scenario, Story
 from ipcviz.session.base import Session
 from ipcviz.trace import TraceWriter
+
+REMEMBERED: Final = 4000
+"""Objects and processes whose last minute is remembered; when there are more, only of what is still there."""
 
 
 class Feed:
@@ -187,10 +191,9 @@ class Feed:
         elif isinstance(event, Output):
             self.terminal.feed(event.data, event.dropped)
         else:
-            if len(after.processes) != len(before.processes):
-                for pid in after.processes:
-                    if pid not in before.processes:
-                        self.slots.born(pid)
+            for change in after.changed:
+                if change[0] == "process" and change[1] not in before.processes:
+                    self.slots.born(int(change[1]))
             if isinstance(event, Exited):
                 self.slots.died(event.pid)
             sentence = narrate(event, before, after)
@@ -202,6 +205,10 @@ class Feed:
                 self._frozen_at = max(event.t, self.state.t)
 
     def _sampled(self, event: Sample) -> None:
+        if len(self.trails) + len(self.meters) > REMEMBERED:
+            self.trails = {key: trail for key, trail in self.trails.items() if key in self.state.ends}
+            living = (pid for pid, process in self.state.processes.items() if process.fate == "alive")
+            self.meters = {pid: self.meters[pid] for pid in living if pid in self.meters}
         for level in event.levels:
             self.trails.setdefault(level.object, Trail()).add(event.t, level.queued)
         for process in event.processes:

@@ -324,7 +324,7 @@ def _name_created(draft: Draft, event: Call, effect: NameCreated) -> None:
     What was known by the inode of a FIFO that was just made is gone, and its name was removed unseen.
     """
     known = event.name.startswith("mknod") and effect.object in draft.objects
-    if known and not any(file.object == effect.object for file in draft.open_files.values()):
+    if known and effect.object not in draft.ends:
         draft.objects = draft.objects.delete(effect.object)
 
 

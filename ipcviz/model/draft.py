@@ -9,6 +9,7 @@ import msgspec
 
 from ipcviz.events import ObjectInfo, SemaphoreInfo
 from ipcviz.model.addresses import KINDS, name_of, plain, takes_datagrams
+from ipcviz.model.ends import MODES, NOT_OPEN
 from ipcviz.model.labels import object_label_letter, path_label
 from ipcviz.model.state import (
     Descriptor,
@@ -40,6 +41,7 @@ class Draft:
         "command_signal",
         "delivered",
         "dropped",
+        "ends",
         "finished",
         "flights",
         "folders",
@@ -77,6 +79,7 @@ class Draft:
         self.threads = state.threads
         self.tables = state.tables
         self.open_files = state.open_files
+        self.ends = state.ends
         self.objects = state.objects
         self.semaphores = state.semaphores
         self.mappings = state.mappings
@@ -115,6 +118,7 @@ class Draft:
             threads=self.threads,
             tables=self.tables,
             open_files=self.open_files,
+            ends=self.ends,
             objects=self.objects,
             semaphores=self.semaphores,
             mappings=self.mappings,
@@ -262,6 +266,7 @@ class Draft:
         references = found.references + by
         if references <= 0:
             self.open_files = self.open_files.delete(ofd)
+            self._count(found, -1)
             self.freed.append(found)
         else:
             self.open_files = self.open_files.set(ofd, replace(found, references=references))
@@ -307,4 +312,18 @@ class Draft:
 
     def put_open_file(self, ofd: OpenFile) -> None:
         """Store an open file description."""
+        before = self.open_files.get(ofd.ofd)
+        if before is None or before.object != ofd.object or before.mode != ofd.mode:
+            if before is not None:
+                self._count(before, -1)
+            self._count(ofd, +1)
         self.open_files = self.open_files.set(ofd.ofd, ofd)
+
+    def _count(self, file: OpenFile, by: int) -> None:
+        """One way more (+1) or fewer (-1) in which an object is open."""
+        counts = list(self.ends.get(file.object, NOT_OPEN))
+        counts[MODES.index(file.mode)] += by
+        if any(counts):
+            self.ends = self.ends.set(file.object, (counts[0], counts[1], counts[2], counts[3]))
+        else:
+            self.ends = self.ends.delete(file.object)

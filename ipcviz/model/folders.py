@@ -97,7 +97,7 @@ def forget_reused(draft: Draft, effect: Opened) -> None:
     known = draft.objects.get(effect.object.key)
     if known is None or not known.unlinked or effect.object.kind not in ("file", "fifo"):
         return
-    if effect.object.path.endswith(" (deleted)") or any(f.object == known.info.key for f in draft.open_files.values()):
+    if effect.object.path.endswith(" (deleted)") or known.info.key in draft.ends:
         return
     draft.objects = draft.objects.delete(known.info.key)
 

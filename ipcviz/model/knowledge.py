@@ -8,6 +8,7 @@ from ipcviz.events import Call, ObjectInfo, Opened, OpenedOutside
 from ipcviz.model.channels import Channel
 from ipcviz.model.directions import is_channel
 from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.ends import open_modes
 from ipcviz.model.state import Process
 
 replace = msgspec.structs.replace
@@ -148,11 +149,8 @@ def take_closed(draft: Draft, pid: int) -> None:
     freed = [file for file in draft.freed if _is_pipe(draft, file.object) or file.object in draft.channels]
     if not freed or not draft.keep_ledger:
         return
-    left: dict[str, set[str]] = {file.object: set() for file in freed}
-    for file in draft.open_files.values():
-        if file.object in left:
-            left[file.object].add(file.mode)
-    for key, modes in left.items():
+    for key in dict.fromkeys(file.object for file in freed):
+        modes = open_modes(draft.ends, key)
         if not modes and key in draft.channels:
             draft.channels = draft.channels.delete(key)
         if _is_pipe(draft, key):

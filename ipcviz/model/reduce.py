@@ -46,6 +46,7 @@ from ipcviz.model import knowledge, ledger, semaphores, sockets
 from ipcviz.model.addresses import KINDS
 from ipcviz.model.calls import OPENS, take_call, take_sampled_bytes
 from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.forgetting import forget
 from ipcviz.model.futexes import take_futex
 from ipcviz.model.held import take_held, take_poised, take_released, take_settled, take_stepped
 from ipcviz.model.locks import drop_locks, take_locks
@@ -80,6 +81,7 @@ def reduce(state: State, event: Event) -> State:
     if draft.freed:
         sockets.forget_closed(draft)
         knowledge.take_closed(draft, getattr(event, "pid", 0))
+    forget(draft)
     return draft.done(event.n or state.n + 1)
 
 
@@ -110,7 +112,8 @@ def _forked(draft: Draft, event: Forked) -> None:
     lineage = "1"
     if parent is not None:
         lineage = f"{parent.lineage or parent.pid}.{parent.children + 1}"
-        draft.put_process(replace(parent, children=parent.children + 1))
+        shares = parent.shares or (inherits and event.shares_files)
+        draft.put_process(replace(parent, children=parent.children + 1, shares=shares))
     draft.put_process(
         Process(
             pid=event.pid,
@@ -120,6 +123,7 @@ def _forked(draft: Draft, event: Forked) -> None:
             argv=event.argv or (parent.argv if inherits and parent else ()),
             threads=(event.pid,),
             table=table,
+            shares=table != event.pid,
             born=event.t,
             handling=parent.handling if inherits and parent else Process(pid=0).handling,
             full=parent.full if inherits and parent else True,
@@ -194,6 +198,7 @@ def _executed(draft: Draft, event: Executed) -> None:
             executed=True,
             threads=(event.pid,),
             table=event.pid,
+            shares=False,
             handling=handling,
         )
     )
@@ -222,7 +227,7 @@ def _exited(draft: Draft, event: Exited) -> None:
     semaphores.take_end(draft, event.pid)
     draft.drop_threads(process.threads)
     take_end(draft, event)
-    shared = any(
+    shared = process.shares and any(
         other.table == process.table and other.pid != process.pid and other.fate == "alive"
         for other in draft.processes.values()
     )

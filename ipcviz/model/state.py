@@ -29,6 +29,7 @@ from ipcviz.events import (
     Surroundings,
 )
 from ipcviz.model.channels import Channel, Read
+from ipcviz.model.ends import Ends
 
 Fate = Literal["alive", "zombie", "gone"]
 
@@ -101,6 +102,7 @@ class Process(Value, frozen=True):
         executed: Whether it has executed a program since it came to be.
         threads: Ids of its living threads, the leader first.
         table: Whose descriptor table it uses: its own pid, or the one that it shares (CLONE_FILES).
+        shares: Whether it has shared that table with another process since it executed its program.
         born: When it came to be, in session seconds.
         died: When it ended; None while it lives.
         fate: alive, zombie (ended, not waited for) or gone.
@@ -135,6 +137,7 @@ class Process(Value, frozen=True):
     executed: bool = False
     threads: tuple[int, ...] = ()
     table: int = 0
+    shares: bool = False
     born: float = 0.0
     died: float | None = None
     fate: Fate = "alive"
@@ -414,11 +417,12 @@ class State(Value, frozen=True):
         n: Number of the last event that went into it.
         started: The session's first event, or None before it.
         root: The launched command's process, or the first that was attached to; 0 before it.
-        processes: By pid; those that are gone stay, with `fate` gone.
+        processes: By pid; the latest that are gone stay, with `fate` gone (`ipcviz.model.forgetting`).
         threads: By tid; those of processes that are gone are dropped.
         tables: Descriptor tables by owner pid, then by descriptor number.
         open_files: By ofd; only those that some descriptor refers to.
-        objects: By key; they stay after their last descriptor is closed.
+        ends: How many of those each object has for reading, for writing, for both, and by O_PATH; by its key.
+        objects: By key; the latest stay after their last descriptor is closed.
         semaphores: By key.
         uses: Keys of the System V message queues that each process has used, by pid.
         bound: Keys of the sockets that others reach by a name: `unix /run/x`, `tcp 127.0.0.1:80`, `udp ...`.
@@ -455,6 +459,7 @@ class State(Value, frozen=True):
     threads: immutables.Map[int, Thread] = immutables.Map()
     tables: immutables.Map[int, immutables.Map[int, Descriptor]] = immutables.Map()
     open_files: immutables.Map[int, OpenFile] = immutables.Map()
+    ends: Ends = immutables.Map()
     objects: immutables.Map[str, Object] = immutables.Map()
     semaphores: immutables.Map[str, Semaphore] = immutables.Map()
     mappings: immutables.Map[int, tuple[MapEntry, ...]] = immutables.Map()

@@ -8,6 +8,7 @@ from typing import Final
 from ipcviz.events import Call
 from ipcviz.model import query
 from ipcviz.model.calls import READS, WRITES
+from ipcviz.model.ends import open_modes
 from ipcviz.model.provenance import waiting_ranges
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.sentence import STEP, Told
@@ -29,8 +30,7 @@ def lost_ends(before: State, after: State, keys: Iterable[str]) -> dict[str, tup
     for key in sorted(set(keys)):
         if not is_pipe(after.objects.get(key)):
             continue
-        had = {f.mode for f in before.open_files.values() if f.object == key}
-        left = {f.mode for f in after.open_files.values() if f.object == key}
+        had, left = open_modes(before.ends, key), open_modes(after.ends, key)
         if had & _READ and not left & _READ:
             unread = unread_words(before, key)
             if left or unread:
@@ -54,8 +54,7 @@ def pipe_closed(before: State, after: State, key: str) -> str:
     if end == "writer":
         return "no writer is left, so its reader will find the end of file"
     if end == "reader":
-        more = any(f.object == key for f in after.open_files.values())
-        said = "no reader is left" + (", so the next write will raise SIGPIPE" if more else "")
+        said = "no reader is left" + (", so the next write will raise SIGPIPE" if key in after.ends else "")
         return f"{said}; {unread}" if unread else said
     return ""
 

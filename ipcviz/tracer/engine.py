@@ -439,7 +439,7 @@ class Engine:
             return
         self._context.processes.pop(tid, None)
         self._ended_lately.append(process)
-        self.sampler.forget_memory(tid)
+        self.sampler.ended(tid)
         self._semaphores.forget_places(tid)
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         signo = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0

@@ -9,7 +9,7 @@ nothing so far: a look at its state in /proc saves the event, and the doubt.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -232,6 +232,12 @@ class Moving:
         return keys
 
     # Levels.
+
+    def keep(self, keys: Container[str]) -> None:
+        """Forget all channels but these: the others were closed."""
+        self._balance = {key: value for key, value in self._balance.items() if key in keys}
+        self._written = {key: value for key, value in self._written.items() if key in keys}
+        self._touched = {key for key in self._touched if key in keys}
 
     def touch(self, key: str) -> None:
         """What is known of a channel may have changed: its next quiet level is to be said whatever it is."""

@@ -7,7 +7,6 @@ Processes that were attached to run on meanwhile: of theirs only write ends of p
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -21,10 +20,9 @@ from ipcviz.events import (
     Reaped,
     Resumed,
     Sample,
-    ThreadSample,
     Waiting,
 )
-from ipcviz.kernel import buffers, memory, procfs, queues, sockets
+from ipcviz.kernel import buffers, procfs, queues, sockets
 from ipcviz.model.calls import READS
 from ipcviz.model.directions import is_channel
 from ipcviz.model.query import Holder, holders, table_of
@@ -39,6 +37,7 @@ from ipcviz.tracer.lock_looks import LockLooks
 from ipcviz.tracer.mappings import Mappings
 from ipcviz.tracer.memory_looks import MemoryLooks
 from ipcviz.tracer.notifier_looks import NotifierLooks
+from ipcviz.tracer.process_looks import read_process
 from ipcviz.tracer.semaphore_looks import SemaphoreLooks
 from ipcviz.tracer.table_looks import TableLooks
 from ipcviz.tracer.tasks import Task, TracedProcess
@@ -57,9 +56,10 @@ RECEIVES: Final = READS | {"recvmmsg"}
 FORETOLD_SECONDS: Final = 0.05
 """How long a process is left alone that may still have to make a call whose effects have been told."""
 
+LEVELS_KEPT: Final = 256
+"""Levels of objects that nobody has any more are kept until there are so many."""
+
 LEVELED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "message queue", "eventfd"})
-CLOCK: Final = 100.0
-"""Ticks a second of the times in /proc/PID/stat (USER_HZ), the same on all supported architectures."""
 
 
 class Sampler:
@@ -78,6 +78,8 @@ class Sampler:
         self._seen: dict[int, ProcessSample] = {}
         self._turn = 0
         self._idle: set[int] = set()
+        self._zombies: set[int] = set()
+        """Processes that have ended, and perhaps were not waited for yet."""
         self._look_again = False
         self._run_counts: dict[int, bytes] = {}
         self._held: tuple[object, object, object, object, dict[str, tuple[Holder, ...]]] | None = None
@@ -111,6 +113,11 @@ class Sampler:
         """An exec or exit: the process's mappings are gone."""
         self.mappings.forget(pid)
         self.semaphores.forget_memory(pid)
+
+    def ended(self, pid: int) -> None:
+        """A process has ended."""
+        self.forget_memory(pid)
+        self._zombies.add(pid)
 
     # Looking.
 
@@ -209,8 +216,9 @@ class Sampler:
         again, self._look_again = self._look_again, False
         idle = set()
         counts: dict[int, bytes] = {}
-        for pid, process in state.processes.items():
-            if process.fate != "alive" or len(process.threads) > 1:
+        for pid in self._processes:
+            process = state.processes.get(pid)
+            if process is None or len(process.threads) > 1:
                 continue
             count = counts[pid] = procfs.run_count(pid)
             if count and count == self._run_counts.get(pid) and pid in self._seen and not again:
@@ -220,7 +228,7 @@ class Sampler:
 
     def _holders(self, state: State) -> dict[str, tuple[Holder, ...]]:
         """Every object's holders, worked out again only where a table or a process has changed."""
-        alive = tuple((p.pid, p.table) for p in state.processes.values() if p.fate == "alive")
+        alive = tuple((pid, p.table) for pid in self._processes if (p := state.processes.get(pid)) is not None)
         known = self._held
         if (
             known is None
@@ -230,6 +238,9 @@ class Sampler:
             or known[3] != alive
         ):
             known = self._held = (state.tables, state.open_files, state.uses, alive, holders(state))
+            if len(self._levels) > 2 * len(known[4]) + LEVELS_KEPT:
+                self._levels = {key: level for key, level in self._levels.items() if key in known[4]}
+                self._moving.keep(known[4])
         return known[4]
 
     def _may_have_changed(self, held: dict[str, tuple[Holder, ...]]) -> dict[str, tuple[Holder, ...]]:
@@ -322,11 +333,11 @@ class Sampler:
 
     def _changed_processes(self, state: State) -> Iterable[ProcessSample]:
         now = time.monotonic()
-        for pid, process in state.processes.items():
+        for pid in (*self._processes, *self._zombies):
             if pid in self._idle and (self._turn + pid) % IDLE_TURNS:
                 continue
             seen = self._seen.get(pid)
-            if process.fate == "gone" or (process.fate == "zombie" and seen is not None and seen.state == "Z"):
+            if pid in self._zombies and seen is not None and seen.state == "Z":
                 continue
             traced = self._processes.get(pid)
             if traced is not None and traced.foretold > now - FORETOLD_SECONDS:
@@ -341,50 +352,8 @@ class Sampler:
                 self._waits(traced, found)
 
     def _read_process(self, pid: int) -> ProcessSample | None:
-        stat = procfs.read_stat(pid)
-        if stat is None:
-            return None
-        status = procfs.read_status(pid)
-        io = procfs.read_io(pid)
-        threads = []
         traced = self._processes.get(pid)
-        tids = sorted(traced.tasks) if traced is not None else [pid]
-        for tid in tids:
-            # The leader's signals and state are those of /proc/PID/status and stat.
-            thread = _thread_sample(tid, stat, status) if tid == pid else self._read_thread(pid, tid)
-            if thread is not None:
-                threads.append(thread)
-        return ProcessSample(
-            pid=pid,
-            state=_state(stat, status),
-            tracer=status.tracer if status is not None and status.tracer != os.getpid() else 0,
-            name=stat.name,
-            ppid=stat.ppid,
-            pgrp=stat.pgrp,
-            session=stat.session,
-            tty=stat.tty,
-            foreground=max(stat.tpgid, 0),
-            user_time=stat.utime / CLOCK,
-            system_time=stat.stime / CLOCK,
-            rss=stat.rss * memory.PAGE_SIZE,
-            shared=status.rss_shared if status else 0,
-            minor_faults=stat.minflt,
-            major_faults=stat.majflt,
-            voluntary_switches=status.voluntary if status else 0,
-            forced_switches=status.forced if status else 0,
-            chars_read=io.rchar if io else 0,
-            chars_written=io.wchar if io else 0,
-            calls_read=io.syscr if io else 0,
-            calls_write=io.syscw if io else 0,
-            pending=status.shared_pending if status else 0,
-            ignored=status.ignored if status else 0,
-            caught=status.caught if status else 0,
-            threads=tuple(threads),
-        )
-
-    @staticmethod
-    def _read_thread(pid: int, tid: int) -> ThreadSample | None:
-        return _thread_sample(tid, procfs.read_stat(pid, tid), procfs.read_status(pid, tid))
+        return read_process(pid, sorted(traced.tasks) if traced is not None else [pid])
 
     # What threads wait in.
 
@@ -468,9 +437,16 @@ class Sampler:
         return ""
 
     def notice_reaped(self) -> None:
-        """Say which of the zombies are gone."""
-        for pid, process in self._context.state.processes.items():
-            if process.fate == "zombie" and procfs.read_stat(pid) is None:
+        """Say which of the zombies are gone, and forget what is only of use while they are there."""
+        for pid in tuple(self._zombies):
+            process = self._context.state.processes.get(pid)
+            zombie = process is not None and process.fate == "zombie"
+            if zombie and procfs.read_stat(pid) is not None:
+                continue
+            self._zombies.discard(pid)
+            if pid not in self._processes:
+                self._seen.pop(pid, None)
+            if zombie:
                 t, n = self._context.stamp()
                 self._context.emit(Reaped(t=t, n=n, pid=pid))
 
@@ -478,16 +454,3 @@ class Sampler:
 def queue_key(pid: int, number: object) -> str:
     """Key of a System V message queue by its id; empty if the process's ids are not those of our namespace."""
     return f"msg:{number}" if isinstance(number, int) and procfs.same_namespace(pid, "ipc") else ""
-
-
-def _state(stat: procfs.Stat, status: procfs.Status | None) -> str:
-    """A thread that our tracer has stopped for a moment runs, as far as the viewer is concerned."""
-    if stat.state != "t":
-        return stat.state
-    return "T" if status is not None and status.tracer not in (0, os.getpid()) else "R"
-
-
-def _thread_sample(tid: int, stat: procfs.Stat | None, status: procfs.Status | None) -> ThreadSample | None:
-    if stat is None or status is None:
-        return None
-    return ThreadSample(tid=tid, state=_state(stat, status), blocked=status.blocked, pending=status.pending)

@@ -156,7 +156,7 @@ class Watcher:
     def _ended(self, pid: int, zombie: procfs.Stat | None) -> None:
         del self._context.processes[pid], self._programs[pid]
         self._tables.forget(pid)
-        self.sampler.forget_memory(pid)
+        self.sampler.ended(pid)
         t, n = self._context.stamp()
         if zombie is None:
             orphans = orphans_of(self._context, pid)

@@ -99,7 +99,7 @@ def test_followed_step_by_step_it_knows_what_the_kernel_knows(steps, random):
     for what, *words in steps:
         if what == "open":
             place, thing = words
-            kernel.behind[place] = (thing, random.random())
+            kernel.behind[place] = (thing, (random.random(), len(numbers)))
             numbers[kernel.behind[place]] = new()
             known.hold(numbers[kernel.behind[place]], thing, place)
         elif what == "dup" and words[0] in kernel.behind:

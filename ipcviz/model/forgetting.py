@@ -1,0 +1,53 @@
+"""What the state lets go of: processes and objects that ended long ago, so that a long run does not grow for ever.
+
+Which ones depends on the state alone, so everybody who takes in the same events forgets the same. The events stay in a
+trace, and with them every moment in which they were there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.model.draft import Draft
+
+KEPT: Final = 2000
+"""So many processes that are gone, and so many objects that nobody has any more, stay: the latest."""
+EVERY: Final = 256
+"""How many new ones come before it is looked again: one look goes through all of them."""
+
+
+def forget(draft: Draft) -> None:
+    """Let go of the oldest, if the event brought the number of all over a multiple of `EVERY`."""
+    base = draft.base
+    if _grown(len(base.processes), len(draft.processes)):
+        _forget_processes(draft)
+    if _grown(len(base.objects), len(draft.objects)):
+        _forget_objects(draft)
+
+
+def _grown(before: int, after: int) -> bool:
+    return after > KEPT and after // EVERY > before // EVERY
+
+
+def _forget_processes(draft: Draft) -> None:
+    gone = sorted((p.died or 0.0, p.pid) for p in draft.processes.values() if p.fate == "gone" and p.pid != draft.root)
+    with draft.processes.mutate() as kept:
+        for _, pid in gone[: max(len(gone) - KEPT, 0)]:
+            del kept[pid]
+        draft.processes = kept.finish()
+
+
+def _forget_objects(draft: Draft) -> None:
+    used = {*draft.ends, *draft.locks, *draft.flights, *draft.bound.values(), *draft.channels}
+    used.update(entry.object.key for entries in draft.mappings.values() for entry in entries)
+    used.update(key for keys in draft.uses.values() for key in keys)
+    used.update(key for key, _ in draft.memory)
+    used.update(thread.waiting.object for thread in draft.threads.values() if thread.waiting is not None)
+    used.update([draft.objects[key].info.peer for key in used if key in draft.objects])
+    left = sorted(
+        (max(thing.opened_at, thing.level_at), key) for key, thing in draft.objects.items() if key not in used
+    )
+    with draft.objects.mutate() as kept:
+        for _, key in left[: max(len(left) - KEPT, 0)]:
+            del kept[key]
+        draft.objects = kept.finish()
