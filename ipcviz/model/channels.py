@@ -107,7 +107,8 @@ class Source(msgspec.Struct, frozen=True):
 class Read(msgspec.Struct, frozen=True):
     """A call that took bytes out of a channel, and where they came from, in order.
 
-    `sources` is empty if that is not known. `n` is the number of the event of its return.
+    `sources` is empty if that is not known. `n` is the number of the event of its return. `dropped`: bytes of the
+    packet that it read from, which it had no room for and which are gone.
     """
 
     n: int
@@ -118,6 +119,7 @@ class Read(msgspec.Struct, frozen=True):
     object: str
     length: int
     sources: tuple[Source, ...] = ()
+    dropped: int = 0
 
 
 class Interleaving(msgspec.Struct, frozen=True):
@@ -158,6 +160,7 @@ class Channel(msgspec.Struct, frozen=True):
         reason: Why it is not.
         outside: It can't become known again: somebody that is not watched may hold it.
         named: It is a FIFO that somebody who is not watched may have opened: nothing of it is certain.
+        packets: Each write is a packet, or several of `PACKET` bytes; a read takes from one, and throws its rest away.
         knots: The writes of which bytes wait, in the order of the bytes, by a number that grows.
         first: Number of the first of `knots`.
         next: The next free number.
@@ -173,6 +176,7 @@ class Channel(msgspec.Struct, frozen=True):
     reason: str = ""
     outside: bool = False
     named: bool = False
+    packets: bool = False
     knots: immutables.Map[int, Knot] = immutables.Map()
     first: int = 0
     next: int = 0
@@ -181,6 +185,9 @@ class Channel(msgspec.Struct, frozen=True):
     written_until: float = -1.0
     interleaved: tuple[Interleaving, ...] = ()
 
+
+PACKET = 4096
+"""Bytes of the largest packet in a pipe opened with O_DIRECT (pipe(2)); a longer write is split there."""
 
 READS_KEPT = 256
 """Of how many of the latest reads a state remembers where their bytes came from."""

@@ -11,6 +11,8 @@ from ipcviz.model.state import OpenFile, State
 READS: Final = frozenset({"read", "readv", "pread64", "preadv", "preadv2", "recvfrom", "recvmsg"})
 WRITES: Final = frozenset({"write", "writev", "pwrite64", "pwritev", "pwritev2", "sendto", "sendmsg", "vmsplice"})
 BETWEEN: Final = frozenset({"splice", "sendfile", "tee"})
+UNPACKED: Final = BETWEEN | {"vmsplice"}
+"""Calls that don't know of packets (O_DIRECT)."""
 COUNTS_MESSAGES: Final = frozenset({"sendmmsg", "recvmmsg"})
 """They return how many messages they moved, not how many bytes."""
 MOVERS: Final = READS | WRITES | BETWEEN | COUNTS_MESSAGES
@@ -83,6 +85,12 @@ def _behind(state: State | Draft, pid: int, fd: object) -> OpenFile | None:
     process = state.processes.get(pid)
     row = state.tables.get(process.table, NO_ROWS).get(fd) if process is not None and isinstance(fd, int) else None
     return state.open_files.get(row.ofd) if row is not None else None
+
+
+def behind(state: State | Draft, pid: int, fd: object) -> str:
+    """Key of the object behind a process's descriptor; empty if there is none."""
+    file = _behind(state, pid, fd)
+    return file.object if file is not None else ""
 
 
 def most_bytes(name: str, args: dict[str, int | str]) -> int:

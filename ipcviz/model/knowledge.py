@@ -26,8 +26,8 @@ def lose(draft: Draft, key: str, reason: str, *, outside: bool = False) -> None:
     old = draft.channels.get(key)
     if old is not None and (old.known or (outside and not old.outside)):
         outside = outside or old.outside
-        named = old.named
-        put(draft, Channel(key=key, known=False, since=draft.t, reason=reason, outside=outside, named=named))
+        kind = Channel(key=key, named=old.named, packets=old.packets)
+        put(draft, replace(kind, known=False, since=draft.t, reason=reason, outside=outside))
 
 
 def lose_all(draft: Draft, reason: str) -> None:
@@ -71,8 +71,11 @@ def take_opened(draft: Draft, event: Call, effect: Opened) -> None:
         return
     if info.key not in draft.channels:
         put(draft, _begun(draft, event, info, alone=effect.alone))
-    if "direct" in effect.flags:
-        lose(draft, info.key, "it is in packet mode (O_DIRECT)", outside=True)
+    channel = draft.channels[info.key]
+    if event.name == "pipe2" and "direct" in effect.flags:
+        put(draft, replace(channel, packets=True))
+    elif info.kind in ("pipe", "fifo") and channel.packets != ("direct" in effect.flags) and effect.mode != "r":
+        lose(draft, info.key, "not all who write to it write packets (O_DIRECT)", outside=True)
     keys = _both_ways(draft, info.key)
     for process in draft.processes.values():
         if process.fate == "alive" and (not process.full or process.ring):
@@ -131,10 +134,12 @@ def take_stranger(draft: Draft, event: OpenedOutside) -> None:
 
 
 def take_flags(draft: Draft, key: str, flags: tuple[str, ...]) -> None:
-    """Status flags were set: packets end where their writes ended, and what is not read of one is thrown away."""
-    thing = draft.objects.get(key)
-    if "direct" in flags and thing is not None and thing.info.kind in ("pipe", "fifo"):
-        lose(draft, key, "it is in packet mode (O_DIRECT)", outside=True)
+    """Status flags were set: whoever may write puts packets into a pipe from then on, or none any more (O_DIRECT)."""
+    thing, channel = draft.objects.get(key), draft.channels.get(key)
+    if thing is None or channel is None or thing.info.kind not in ("pipe", "fifo"):
+        return
+    if ("direct" in flags) != channel.packets:
+        lose(draft, key, "not all who write to it write packets (O_DIRECT)", outside=True)
 
 
 def take_ring(draft: Draft, pid: int) -> None:

@@ -20,6 +20,7 @@ import msgspec
 from ipcviz.events import Call, Entered, Level, Waiting
 from ipcviz.model.channels import (
     INTERLEAVINGS_KEPT,
+    PACKET,
     READS_KEPT,
     WRITES_KEPT,
     Channel,
@@ -31,7 +32,16 @@ from ipcviz.model.channels import (
     Source,
     Write,
 )
-from ipcviz.model.directions import COUNTS_MESSAGES, MOVERS, directions, most_bytes, untouched_asleep
+from ipcviz.model.directions import (
+    COUNTS_MESSAGES,
+    MOVERS,
+    READS,
+    UNPACKED,
+    behind,
+    directions,
+    most_bytes,
+    untouched_asleep,
+)
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.knowledge import channels_of, lose, put
 
@@ -61,16 +71,29 @@ def take_call(draft: Draft, event: Call) -> None:
             lose(draft, key, f"{event.name} says how many messages it moved, and not how many bytes")
         elif moved and ("MSG_OOB" in flags or "MSG_TRUNC" in flags):
             lose(draft, key, "bytes were moved out of their order (MSG_OOB, MSG_TRUNC)")
+    if moved and event.name in UNPACKED:
+        _mix_packets(draft, event, source, target)
     sources: tuple[Source, ...] | None = None
+    dropped = 0
     if source and not peeks:
         sources = _take_out(draft, event, source, moved)
+        if sources and event.name in READS and draft.channels[source].packets:
+            dropped = _drop(draft, event, source, moved, sources[-1])
     elif source:
         _no_longer_reading(draft, source, event.tid)
     if sources is not None:
-        read = Read(event.n, event.pid, event.tid, _fd(event, "fd_in"), event.t, source, moved, sources)
+        read = Read(event.n, event.pid, event.tid, _fd(event, "fd_in"), event.t, source, moved, sources, dropped)
         draft.reads = (*draft.reads[-READS_KEPT + 1 :], read)
     if target:
         _put_in(draft, event, target, moved)
+
+
+def _mix_packets(draft: Draft, event: Call, source: str, target: str) -> None:
+    """Bytes are moved into or out of a pipe without its packets' bounds, or take those along."""
+    keys = (source or behind(draft, event.pid, event.args.get("fd_in")), target)
+    if any(key in draft.channels and draft.channels[key].packets for key in keys):
+        for key in keys:
+            lose(draft, key, f"{event.name} mixed packets with other bytes", outside=True)
 
 
 def _fd(event: Call | Entered, end: str) -> int:
@@ -379,6 +402,27 @@ def _draw(
     return channel, tuple(sources)
 
 
+def _drop(draft: Draft, event: Call, key: str, length: int, last: Source) -> int:
+    """Throw away what a read has left of the packet that it took its bytes from: how many bytes that is."""
+    if length < most_bytes(event.name, event.args):
+        return 0  # there was room for all of it
+    channel = draft.channels[key]
+    knot = channel.knots.get(channel.first)
+    inside = (last.offset + last.length) % PACKET
+    if not last.sure:
+        lose(draft, key, "the rest of a packet was thrown away, and which one that was is not certain")
+    elif knot is not None and inside and (knot.parts[0].write.tid, knot.parts[0].write.began) == (last.tid, last.began):
+        part = knot.parts[0]
+        if part.open:
+            lose(draft, key, "a packet was read in part while it was being written")
+            return 0
+        count = min(PACKET - inside, part.left)
+        part = replace(part, taken=part.taken + count)
+        put(draft, _with_knot(channel, channel.first, Knot((part, *knot.parts[1:]), knot.last)))
+        return count
+    return 0
+
+
 def _room(part: Part) -> int:
     """How many bytes more may come from a write."""
     if not part.open:
@@ -414,7 +458,7 @@ def take_level(draft: Draft, level: Level) -> None:
         return
     if not channel.known:
         if not level.queued and not channel.outside:
-            put(draft, Channel(key=channel.key, since=draft.t, named=channel.named))
+            put(draft, Channel(key=channel.key, since=draft.t, named=channel.named, packets=channel.packets))
         return
     parts = [part for knot in channel.knots.values() for part in knot.parts]
     expected = sum(part.left for part in parts)

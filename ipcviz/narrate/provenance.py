@@ -50,6 +50,10 @@ def read_words(event: Call, after: State) -> str:
         return ""
     runs = _runs((s.pid, s.length, s.sure, s.step) for s in read.sources)
     probably = "" if all(run.sure for run in runs) else "probably "
+    if read.dropped:
+        are = "is" if read.dropped == 1 else "are"
+        gone = f"; {count_bytes(read.dropped)} more of that packet had no room and {are} gone"
+        return f", {probably}of what {_writer(after, runs[-1], event.pid)}{gone}"
     if len(runs) == 1:
         return f", {probably}of what {_writer(after, runs[0], event.pid)}"
     shown = [f"{count_bytes(run.length)} that {_writer(after, run, event.pid)}" for run in runs[:3]]

@@ -47,6 +47,8 @@ class Consequences:
         for effect in effects:
             if isinstance(effect, Opened) and is_channel(effect.object):
                 self._context.moving.touch(effect.object.key)
+                if "direct" in effect.flags:
+                    self._context.moving.packets.add(effect.object.key)
                 if effect.object.kind == "fifo":
                     # Others may have had it open before: whether it is empty is asked at once.
                     self._sampler.levels_now((effect.object.key,))

@@ -95,6 +95,8 @@ class Moving:
         self._balance: dict[str, int] = {}
         self._written: dict[str, float] = {}
         self._touched: set[str] = set()
+        self.packets: set[str] = set()
+        """Pipes in packet mode: reads throw bytes away there, so nobody knows by counting how many are left."""
         self._asked_of: State | None = None
         self._answers: dict[tuple[str, str], Directions] = {}
         """What `prepare` found in that state."""
@@ -194,7 +196,7 @@ class Moving:
         writers = self._writers.get(key)
         if not writers:
             return []
-        short = self._balance.get(key, 0) < moved
+        short = key in self.packets or self._balance.get(key, 0) < moved
         last = self._written.get(key, -1.0)
         return [move for move in writers.values() if not move.said and (short or move.earliest < last)]
 

@@ -161,7 +161,10 @@ def test_sockets_splice_tee_and_packets(tmp_path: Path) -> None:
             assert os.read(r2, 64) == b"first s"
             rp, wp = os.pipe2(os.O_DIRECT)
             os.write(wp, b"packet")
+            os.write(wp, b"p" * 4096 + b"second")
             assert os.read(rp, 2) == b"pa"
+            assert os.read(rp, 5) == b"ppppp"
+            assert os.read(rp, 90) == b"second"
             """,
         ),
     )
@@ -186,8 +189,12 @@ def test_sockets_splice_tee_and_packets(tmp_path: Path) -> None:
     tee, splice = (next(c.n for c in run.calls(name)) for name in ("tee", "splice"))
     assert by_bytes[b"first se"] == [(tee, 0, 8, True)]
     assert by_bytes[b"first s"] == [(splice, 0, 7, True)]
-    assert by_bytes[b"pa"] == []
-    assert run.lost == ["it is in packet mode (O_DIRECT)"]
+    packets = [n for n in (c.n for c in run.calls("write")) if n > splice]
+    assert by_bytes[b"pa"] == [(packets[0], 0, 2, True)]
+    assert by_bytes[b"ppppp"] == [(packets[1], 0, 5, True)]
+    assert by_bytes[b"second"] == [(packets[1], 4096, 6, True)]
+    assert [read.dropped for call, read in run.reads if call.data in (b"pa", b"ppppp", b"second")] == [4, 4091, 0]
+    assert not run.lost
 
 
 def test_what_is_only_sampled_is_not_known(tmp_path: Path) -> None:

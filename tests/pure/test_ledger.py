@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from ipcviz.events import (
     Call,
     Closed,
@@ -275,3 +277,44 @@ def test_an_interleaving_that_times_prove():
     long = story.call(11, "write", fd=4, ret=90000, object=KEY, args={"count": 90000}, began=5.5, slept=story.t + 0.1)
     found = interleavings(story.state, KEY)
     assert [(i.n, i.pid, i.other, i.other_pid) for i in found] == [(long, 11, between, 10)]
+
+
+PACKETS = tuple(msgspec.structs.replace(end, flags=("direct",)) for end in ENDS)
+
+
+def test_a_read_throws_away_what_it_has_no_room_for_of_its_packet():
+    story = Story(11, effects=PACKETS, name="pipe2")
+    long, short = story.write(10, 4096 + 100), story.write(11, 7)
+
+    def read(count: int, room: int):
+        n = story.call(11, "read", fd=3, ret=count, object=KEY, args={"count": room})
+        return story.sources(n), sources_of(story.state, n).dropped
+
+    assert read(10, 10) == ([(long, 0, 10, True)], 4086)
+    assert waiting_bytes(story.state, KEY) == 107
+    assert read(100, 500) == ([(long, 4096, 100, True)], 0)
+    assert read(3, 3) == ([(short, 0, 3, True)], 4)
+    story.level(0)
+    assert story.channel.known
+
+
+def test_the_rest_of_a_packet_that_is_in_doubt():
+    story = Story(11, 12, effects=PACKETS, name="pipe2")
+    story.write(10, 10, b"a" * 10, t=10.0, began=8.0)
+    story.write(11, 20, b"a" * 20, t=11.0, began=9.0)
+    story.call(12, "read", fd=3, ret=5, object=KEY, args={"count": 5})
+    assert not story.channel.known, "5 or 15 bytes are gone"
+    story.level(0)
+    assert story.channel.known
+    n = story.write(10, 9)
+    assert story.sources(story.call(12, "read", fd=3, ret=2, object=KEY, args={"count": 2})) == [(n, 0, 2, True)]
+    assert waiting_bytes(story.state, KEY) == 0, "it is in packet mode still"
+
+
+def test_packets_that_are_mixed_with_other_bytes():
+    story = Story(11, effects=PACKETS, name="pipe2")
+    story.call(10, "vmsplice", fd=4, ret=5, object=KEY)
+    assert story.channel.reason == "vmsplice mixed packets with other bytes"
+    story = Story(11, effects=PACKETS, name="pipe2")
+    story.call(10, "fcntl", fd=4, effects=(StatusFlags(fd=4, flags=()),))
+    assert story.channel.reason == "not all who write to it write packets (O_DIRECT)"
