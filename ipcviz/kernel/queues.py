@@ -120,7 +120,7 @@ def segments() -> dict[int, SharedSegment]:
 
 def identify_queue(msqid: int, key: int) -> ObjectInfo:
     """A System V message queue as an object: `key` as msgget had it, 0 for IPC_PRIVATE."""
-    path = f"0x{key:08x}" if key else f"msg {msqid}"
+    path = f"{key:#x}" if key else f"msg {msqid}"
     return ObjectInfo(key=f"msg:{msqid}", kind="message queue", path=path, ino=msqid, detail="System V")
 
 

@@ -33,8 +33,8 @@ def object_label_letter(kind: str) -> str:
 def path_label(info: ObjectInfo) -> str:
     """The last part of an object's path, or its kind."""
     if info.key.startswith("shm:"):
-        key = info.path[5:13]  # /SYSVkkkkkkkk
-        return f"0x{key}" if key.strip("0") else f"shm {info.ino}"
+        key = info.path[5:13].lstrip("0")  # /SYSVkkkkkkkk
+        return f"0x{key}" if key else f"shm {info.ino}"
     path = info.path.removesuffix(" (deleted)")
     if info.kind == "terminal":
         return path.removeprefix("/dev/") or "terminal"

@@ -67,9 +67,9 @@ def _thing(view: View, thing: Object, rows: tuple[Mapper, ...], chosen: bool, wi
     size = memory.sample.size if memory is not None else -1
     names = ", ".join(who(view.state, pid) for pid in dict.fromkeys(row.pid for row in rows)) or "nobody any more"
     facts = []
-    if memory is not None and memory.sample.attached >= 0:
+    if rows and memory is not None and memory.sample.attached >= 0:
         facts.append(f"attached {memory.sample.attached} times")
-    if memory is not None and memory.sample.removed:
+    if rows and memory is not None and memory.sample.removed:
         facts.append("removed, goes with the last")
     if thing.unlinked:
         facts.append("name removed")
@@ -80,10 +80,16 @@ def _thing(view: View, thing: Object, rows: tuple[Mapper, ...], chosen: bool, wi
         (fit(thing.label, name), "object" if rows else "gone"),
         " ",
         (fit(kind, sort), "dim"),
-        (f" {f'{size:,}' if size >= 0 else '?':>10}  ", "number"),
+        (f" {_size(size):>10}  ", "number"),
         (fit("; ".join((names, *facts)), max(0, width - name - sort - 16)), "" if rows else "dim"),
         target=("object", key),
     )
+
+
+def _size(size: int) -> str:
+    """An object's size: exact where there is room."""
+    exact = f"{size:,}" if size >= 0 else "?"
+    return exact if len(exact) <= 10 else bytes_text(size)
 
 
 _STYLES: Final = {"O": "object", "o": "object", "c": "lit", "C": "lit", "z": "blocked"}
