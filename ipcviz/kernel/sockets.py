@@ -325,10 +325,13 @@ def inet_socket(
 
 def inet_sockets() -> dict[int, InetSocket]:
     """All TCP and UDP sockets that have an inode, by it."""
-    return {one.ino: one for one in _all_inet() if one.ino}
+    return {one.ino: one for one in _all_inet({}, {}) if one.ino}
 
 
-def _all_inet() -> Iterator[InetSocket]:
+def _all_inet(
+    known: dict[tuple[int, bytes], InetSocket | None], seen: dict[tuple[int, bytes], InetSocket | None]
+) -> Iterator[InetSocket]:
+    """All TCP and UDP sockets, those not decoded again that are known; `seen` is filled with what was decoded."""
     for protocol, name in ((socket.IPPROTO_TCP, "tcp"), (socket.IPPROTO_UDP, "udp")):
         for family, suffix in ((socket.AF_INET, ""), (socket.AF_INET6, "6")):
             found = _converse(_inet_request(family, protocol), dump=True)
@@ -336,7 +339,10 @@ def _all_inet() -> Iterator[InetSocket]:
                 raw = procfs.read_bytes(f"/proc/net/{name}{suffix}", whole=True) or b""
                 yield from parse_proc_inet(raw, protocol, family)
             else:
-                yield from (one for one in (parse_inet(body, protocol) for body in found) if one is not None)
+                for body in found:
+                    key = (protocol, body)
+                    seen[key] = known[key] if key in known else parse_inet(body, protocol)
+                yield from (one for body in found if (one := seen[protocol, body]) is not None)
 
 
 def parse_proc_inet(raw: bytes, protocol: int, family: int) -> Iterator[InetSocket]:
@@ -399,30 +405,47 @@ class Listing:
     """All sockets as sock_diag lists them at one moment, read when first asked for: no descriptor is borrowed.
 
     For looking at processes that run on meanwhile, and at many sockets at once. It knows our own network namespace.
+
+    Args:
+        before: An earlier one: what has not changed since is not decoded again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, before: Listing | None = None) -> None:
         self._unix: dict[int, UnixSocket] | None = None
         self._inet: dict[int, InetSocket] | None = None
-        self._ends: dict[tuple[int, tuple[str, int], tuple[str, int]], int] = {}
+        self._ends: dict[tuple[int, tuple[str, int], tuple[str, int]], int] | None = None
+        self._seen: dict[bytes, UnixSocket | None] = {}
+        self._seen_inet: dict[tuple[int, bytes], InetSocket | None] = {}
+        self._before = before
+        if before is not None:
+            before._before = None
 
     def unix(self, ino: int) -> UnixSocket | None:
         """A UNIX socket by its inode."""
         if self._unix is None:
-            self._unix = unix_sockets()
+            found = _converse(_unix_request(0), dump=True)
+            if found is None:
+                self._unix = unix_sockets()
+            else:
+                known = self._before._seen if self._before is not None else {}
+                self._seen = {body: known[body] if body in known else parse_unix(body) for body in found}
+                self._unix = {one.ino: one for one in self._seen.values() if one is not None}
         return self._unix.get(ino)
 
     def inet(self, ino: int) -> InetSocket | None:
         """A TCP or UDP socket by its inode."""
         if self._inet is None:
-            self._inet = inet_sockets()
-            self._ends = {(one.protocol, plain(one.local), plain(one.remote)): one.ino for one in self._inet.values()}
+            known = self._before._seen_inet if self._before is not None else {}
+            self._inet = {one.ino: one for one in _all_inet(known, self._seen_inet) if one.ino}
         return self._inet.get(ino)
 
     def peer_of(self, one: InetSocket) -> int:
         """Inode of the socket at the other end of a connection; 0 if it is not on this machine."""
         if not one.remote[1]:
             return 0
+        if self._ends is None:
+            all_ = (self._inet or {}).values()
+            self._ends = {(other.protocol, plain(other.local), plain(other.remote)): other.ino for other in all_}
         local, remote = plain(one.local), plain(one.remote)
         found = self._ends.get((one.protocol, remote, local), 0)
         if found or one.protocol != socket.IPPROTO_UDP:

@@ -33,6 +33,7 @@ from ipcviz.tracer.decode import decode_arguments
 from ipcviz.tracer.family_looks import FamilyLooks
 from ipcviz.tracer.flags import Word
 from ipcviz.tracer.futex_looks import FutexLooks
+from ipcviz.tracer.level_looks import LISTED, level_of_running, listed_level, listed_together
 from ipcviz.tracer.lock_looks import LockLooks
 from ipcviz.tracer.mappings import Mappings
 from ipcviz.tracer.memory_looks import MemoryLooks
@@ -83,6 +84,9 @@ class Sampler:
         self._look_again = False
         self._run_counts: dict[int, bytes] = {}
         self._held: tuple[object, object, object, object, dict[str, tuple[Holder, ...]]] | None = None
+        self._together: sockets.Listing | None = None
+        self._as_listed: dict[str, sockets.InetSocket | None] = {}
+        """TCP sockets as they were when their level was read last, if that was from a listing."""
         self.listing = sockets.Listing()
         """All sockets, as they were at the last look at processes that were attached to."""
         self.locks = LockLooks(context)
@@ -107,7 +111,7 @@ class Sampler:
 
     def new_listing(self) -> None:
         """Forget how the sockets were: the next who asks for one has them listed anew."""
-        self.listing = sockets.Listing()
+        self.listing = sockets.Listing(self.listing)
 
     def forget_memory(self, pid: int) -> None:
         """An exec or exit: the process's mappings are gone."""
@@ -131,7 +135,12 @@ class Sampler:
         processes = tuple(self._changed_processes(state))
         state = self._context.state
         held = self._holders(state)
-        levels = tuple(self._changed_levels(state, self._may_have_changed(held)))
+        due = self._may_have_changed(held)
+        together = None if self._context.attached else listed_together(state, due, self._together)
+        levels = tuple(self._changed_levels(state, due, together))
+        self._together = together
+        if together is None:
+            self._as_listed.clear()
         sems = tuple(self.semaphores.changed())
         locks = self.locks.changed(held)
         futexes = self.futexes.changed()
@@ -255,13 +264,22 @@ class Sampler:
             or not all(row.pid in idle for row in rows)
         }
 
-    def _changed_levels(self, state: State, held: dict[str, tuple[Holder, ...]]) -> Iterable[Level]:
+    def _changed_levels(
+        self, state: State, held: dict[str, tuple[Holder, ...]], together: sockets.Listing | None = None
+    ) -> Iterable[Level]:
         for key, rows in held.items():
             thing = state.objects.get(key)
             if thing is None or thing.info.kind not in LEVELED:
                 continue
             want = self.peek[1] if self.peek[0] == key else HEAD_BYTES
-            level = self._read_level(thing.info.kind, key, rows, want, state)
+            level = one = None
+            if together is not None and thing.info.kind in LISTED and key != self.peek[0]:
+                one = together.inet(thing.info.ino) if thing.info.kind == "tcp socket" else None
+                if one is not None and self._as_listed.get(key) is one:
+                    continue
+                level = listed_level(thing.info, tuple(r for r in rows if r.pid in self._processes), together)
+            if level is None:
+                level = self._read_level(thing.info.kind, key, rows, want, state)
             if level is None:
                 continue
             if level.passed >= 0 and key in state.flights and self._is_read_now(key):
@@ -269,6 +287,7 @@ class Sampler:
                 level = msgspec.structs.replace(level, passed=-1)
             changed = level != self._levels.get(key)
             self._levels[key] = level
+            self._as_listed[key] = one
             if (changed or self._moving.wants(key)) and self._is_quiet(state, thing.info, rows):
                 yield msgspec.structs.replace(level, quiet=True)
             elif changed:
@@ -297,7 +316,7 @@ class Sampler:
         if key.startswith("msg:"):
             return queues.message_queue_level(info.ino, QUEUED_MESSAGES, min(want, HEAD_BYTES))
         if self._context.attached:
-            return self._level_of_running(info, tuple(r for r in rows if r.pid in traced))
+            return level_of_running(info, tuple(r for r in rows if r.pid in traced), self.listing)
         if kind in ("pipe", "fifo"):
             reader = next(((r.pid, r.fd) for r in rows if r.reads and r.pid in traced), None)
             writer = next(((r.pid, r.fd) for r in rows if r.writes and r.pid in traced), None)
@@ -311,25 +330,6 @@ class Sampler:
             if level is not None:
                 return level
         return None
-
-    def _level_of_running(self, info: ObjectInfo, rows: tuple[Holder, ...]) -> Level | None:
-        """A level whose holders may close it at any moment.
-
-        A read end that we held then would let a write succeed that alone gives SIGPIPE, so none is ever borrowed.
-        The write end is, for three calls: a reader learns of the end of file when it is given back.
-        """
-        if info.kind in ("pipe", "fifo"):
-            for row in rows:
-                if row.mode == "w":
-                    return buffers.read_pipe_level(info.key, writer=(row.pid, row.fd))
-            return None
-        if info.kind.endswith(" socket"):
-            level = buffers.read_listed_level(info, self.listing)
-            if level is None or info.kind != "unix socket" or level.unit != "bytes" or not level.queued:
-                return level
-            passed = max((buffers.descriptors_waiting(row.pid, row.fd) for row in rows[:1]), default=-1)
-            return msgspec.structs.replace(level, passed=passed)
-        return next((level for row in rows if (level := buffers.read_level(row.pid, row.fd, info))), None)
 
     def _changed_processes(self, state: State) -> Iterable[ProcessSample]:
         now = time.monotonic()

@@ -34,6 +34,22 @@ one, _ = server.accept(); one.sendall(one.recv(9).upper()); os.wait()
 try: socket.socket(socket.AF_UNIX).connect(b"\\0nobody-%d" % os.getpid())
 except ConnectionRefusedError: print("refused")
 """), full=True),
+    Entry("sockets_odd", python("""
+import errno, os, socket, struct
+def pair():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        one = socket.socket(); one.setblocking(False); print(errno.errorcode[one.connect_ex(server.getsockname())])
+        other, _ = server.accept(); one.setblocking(True); print(one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)); return one, other
+def tried(call, *args):
+    try: print(call(*args))
+    except OSError as error: print(errno.errorcode[error.errno])
+a, b = pair(); a.send(b"unread"); b.recv(1, socket.MSG_PEEK); b.close(); tried(a.recv, 1); tried(a.send, b"x")
+a, b = pair(); a.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)); a.close(); tried(b.recv, 1)
+a, b = pair(); a.send(b"!", socket.MSG_OOB); print(b.recv(1, socket.MSG_OOB)); a.shutdown(socket.SHUT_WR); tried(b.recv, 1); tried(a.send, b"x")
+a, b = socket.socketpair(); r, w = os.pipe(); socket.send_fds(a, [b"1"], [w]); socket.send_fds(a, [b"2"], [r, w]); os.close(w)
+print(b.recvmsg(1, 100, socket.MSG_PEEK)[0]); b.recv(1); print(len(socket.recv_fds(b, 1, 1)[1])); b.close(); tried(a.send, b"x")
+u = socket.socket(type=socket.SOCK_DGRAM); u.bind(("127.0.0.1", 0)); u.connect(u.getsockname()); print(u.send(b"to itself"), u.recv(2), u.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+"""), full=True),
     Entry("unix_stale_path", python("""
 import socket
 for attempt in range(2):

@@ -7,10 +7,11 @@ import socket
 import struct
 import termios
 
+import msgspec
 import posix_ipc
 import pytest
 
-from ipcviz.kernel import buffers, descriptors, procfs
+from ipcviz.kernel import buffers, descriptors, procfs, sockets
 from tests.integration.puppet import Puppet, until
 
 pytestmark = pytest.mark.kernel
@@ -316,6 +317,33 @@ def test_a_tcp_connection():
         assert (level.queued, level.head) == (5, b"he")
         assert level.capacity == b.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         assert b.recv(10) == b"hello"
+
+
+def test_a_listing_of_many_says_what_looks_at_each_say():
+    c, d = socket.socketpair()
+    with (
+        c,
+        d,
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as a,
+        server.accept()[0] as b,
+    ):
+        a.send(b"hello")
+        d.send(b"abc")
+        until(lambda: fionread(b.fileno()) == 5)
+        infos = [descriptors.identify(os.getpid(), one.fileno()) for one in (server, a, b, c)]
+        looked = [buffers.read_level(os.getpid(), one.fileno(), infos[i]) for i, one in enumerate((server, a, b, c))]
+        listing = sockets.Listing()
+        until(lambda: sockets.inet_sockets()[infos[1].ino].send_queue == 0)
+        assert [buffers.read_listed_level(info, listing) for info in infos] == [
+            msgspec.structs.replace(level, passed=-1) for level in looked
+        ]
+        later = sockets.Listing(listing)
+        assert later.inet(infos[1].ino) is listing.inet(infos[1].ino), "nothing has changed: not decoded again"
+        b.recv(2)
+        last = sockets.Listing(later)
+        assert buffers.read_listed_level(infos[2], last).queued == 3
+        assert last.inet(infos[1].ino) is later.inet(infos[1].ino)
 
 
 def test_a_reset_is_left_for_the_owner():
