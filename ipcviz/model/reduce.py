@@ -53,7 +53,7 @@ from ipcviz.model.locks import drop_locks, take_locks
 from ipcviz.model.memory import forget_pages, take_memory
 from ipcviz.model.notifiers import take_notifier
 from ipcviz.model.queues import drop_uses, take_use
-from ipcviz.model.signals import seen_handling, take_delivery, take_end, take_handler_return, take_pending
+from ipcviz.model.signals import seen_handling, take_delivery, take_end, take_handler_return, take_pending, targets
 from ipcviz.model.state import (
     CallInProgress,
     Descriptor,
@@ -368,6 +368,7 @@ def _sample(draft: Draft, event: Sample) -> None:
         take_locks(draft, locks)
     for futex in event.futexes:
         take_futex(draft, futex)
+    sent_to = targets(draft) if event.processes else set()
     for sampled in event.processes:
         process = draft.processes.get(sampled.pid)
         if process is None or process.fate == "gone":
@@ -391,7 +392,8 @@ def _sample(draft: Draft, event: Sample) -> None:
             thread = draft.threads.get(line.tid)
             if thread is not None:
                 draft.put_thread(replace(thread, state=line.state, blocked=line.blocked, pending=line.pending))
-        take_pending(draft, sampled)
+        if sampled.pid in sent_to:
+            take_pending(draft, sampled)
 
 
 def _coverage(draft: Draft, event: Coverage) -> None:

@@ -75,13 +75,16 @@ def take_taken(draft: Draft, call: Call, effect: Taken) -> None:
     draft.note("signal", call.pid, effect.signo)
 
 
+def targets(draft: Draft) -> set[int]:
+    """The processes that were sent what has not arrived yet."""
+    return {s.target for s in draft.sent if s.delivered is None and not s.coalesced and not s.lost}
+
+
 def take_pending(draft: Draft, seen: ProcessSample) -> None:
-    """A look at a process: what was sent to it and is pending for none of its threads has gone somewhere."""
+    """A look at one of the `targets`: what was sent to it and is pending for none of its threads has gone somewhere."""
     pid, pending = seen.pid, seen.pending
     for line in seen.threads:
         pending |= line.pending
-    if not any(s.target == pid and s.delivered is None and not s.coalesced for s in draft.sent):
-        return
     draft.sent = tuple(
         replace(s, lost=True)
         if s.target == pid and s.delivered is None and not s.coalesced and not pending >> (s.signo - 1) & 1

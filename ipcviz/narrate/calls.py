@@ -41,7 +41,7 @@ from ipcviz.narrate.families import SPECIAL as FAMILY_CALLS
 from ipcviz.narrate.families import death_signal, grouped, subreaper, timer
 from ipcviz.narrate.folders import SPECIAL as FOLDER_CALLS
 from ipcviz.narrate.folders import filed, opening
-from ipcviz.narrate.locks import locking, lost_by_close, owner_died
+from ipcviz.narrate.locks import locking, lost_by_close, owner_died, who_has_file
 from ipcviz.narrate.memory import (
     advised,
     allocated,
@@ -144,7 +144,7 @@ def _told(event: Call, before: State, after: State) -> Told | None:
     if event.effects:
         return _effects(event, before, after)
     if event.error and event.name in _FAILING:
-        return _failed(event)
+        return _failed(event, after)
     return None
 
 
@@ -325,11 +325,12 @@ _FAILING: Final = frozenset(
 _LOOKS_UP: Final = frozenset({"ENOENT", "ENOTDIR", "EACCES"})
 
 
-def _failed(event: Call) -> Told:
+def _failed(event: Call, after: State) -> Told:
     what = event.args.get("path", event.args.get("pathname", event.args.get("filename", event.args.get("fd", ""))))
     text = f"got {event.error} from {event.name}" + (f" of {what}" if what != "" else "")
     if event.error == "EEXIST" and "O_EXCL" in str(event.args.get("flags", "")):
-        return f"could not make the lock file {what}: it exists, and O_EXCL lets only one make it", STEP, "name", ()
+        text = f"could not make the lock file {what}: it exists, and O_EXCL lets only one make it"
+        return f"{text}; {who_has_file(str(what), after)}", STEP, "name", ()
     plain = event.name.startswith(("open", "execve")) and event.error in _LOOKS_UP
     noise = plain and (event.name.startswith("execve") or is_noise(str(what)))
     return text, NOISE if noise else DETAIL, "process", ()

@@ -119,3 +119,21 @@ def released_by_exit(pid: int, before: State, after: State) -> dict[str, str]:
         else:
             words[key] = f"its lock on {label_of(after, key)} is released"
     return words
+
+
+def who_has_file(path: str, state: State) -> str:
+    """Of a lock file: who made it and has it open, as far as watched processes go.
+
+    A relative path is taken for the one file that is known to end like it.
+    """
+    ending = path if path.startswith("/") else f"/{path.removeprefix('./')}"
+    found = [
+        key
+        for key, thing in state.objects.items()
+        if thing.info.kind == "file" and not thing.unlinked and thing.info.path.endswith(ending)
+    ]
+    rows = query.holders(state)
+    pids = {row.pid for key in found for row in rows.get(key, ())} if len(found) == 1 else set()
+    if pids:
+        return f"{_names(state, sorted(pids))} {'has' if len(pids) == 1 else 'have'} it open"
+    return "no watched process has it open" if found else "no watched process was seen to make it: it may be left over"

@@ -278,3 +278,19 @@ def test_who_has_come_is_brought_up_to_date() -> None:
     assert thread.waiting is not None
     assert thread.waiting.futex is not None
     assert thread.waiting.futex.arrived == 2
+
+
+def test_who_has_a_lock_file() -> None:
+    state = locked(HELD)
+    args: dict[str, int | str] = {"flags": "O_WRONLY|O_CREAT|O_EXCL"}
+
+    def refused(path: str, before: State) -> str:
+        event = Call(t=4.0, pid=11, tid=11, name="openat", args={**args, "path": path}, ret=-1, error="EEXIST")
+        sentence = narrate(event, before, reduce(before, event))
+        assert sentence is not None
+        return sentence.text
+
+    assert refused("/s/f", state).endswith("lets only one make it; a[10] has it open")
+    assert refused("./f", state).endswith("; a[10] has it open")
+    assert refused("/s/other", state).endswith("no watched process was seen to make it: it may be left over")
+    assert refused("/s/f", reduce(state, Exited(t=3.0, pid=10))).endswith("no watched process has it open")
