@@ -16,7 +16,7 @@ import msgspec
 
 from ipcviz import events as ev
 from ipcviz.model.state import State
-from tests.integration.harness import Bench
+from tests.integration.harness import Bench, tagged
 from tests.integration.watched import PATIENCE, Watched
 
 FELT = ("State", "TracerPid", "SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt", "NoNewPrivs", "Seccomp", "Threads")
@@ -36,6 +36,14 @@ class Target(Watched):
         self.process = bench.start(
             argv, tag=self.tag, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            # Its children, too: they hold the other ends of our pipes.
+            for pid, _ in tagged(self.tag):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        super().__exit__(kind, error, trace)
 
     @property
     def pid(self) -> int:

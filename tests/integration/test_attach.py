@@ -147,7 +147,7 @@ def test_nothing_is_cut_short(bench: Bench, programs: Programs, mode: str) -> No
 @pytest.mark.parametrize("mode", MODES)
 def test_semaphores(bench: Bench, programs: Programs, mode: str) -> None:
     name = f"/ipcviz-attach-{os.getpid()}-{bench.actor.name}-{mode.strip('-')}"
-    with Target(bench, [programs["truth_semaphores"], name], ("semaphores",)) as target:
+    with Target(bench, [programs["truth_semaphores"], name, "keep"], ("semaphores",)) as target:
         facts = target.at("semaphores")
         waiters = [facts[f"waiter{i}"] for i in range(3)]
         before = {pid: felt(pid) for pid in waiters}
