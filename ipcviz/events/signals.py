@@ -188,7 +188,8 @@ def code_name(signo: int, code: int) -> str:
     """A si_code by name, `SI_USER`, `SEGV_MAPERR`, `CLD_EXITED`; the bare number for one that has none."""
     if code <= 0 or code == 0x80:
         return _CODES.get(code, str(code))
-    names = _CODES_OF.get(signo, ())
+    # Of a real-time signal only F_SETSIG (fcntl(2)) makes such codes: those of SIGIO.
+    names = _CODES_OF.get(29 if is_real_time(signo) else signo, ())
     return (names[code - 1] if code <= len(names) else "") or str(code)
 
 

@@ -33,8 +33,10 @@ SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ = 
 SIGSEGV: Final = 11
 
 _FROM_KERNEL: Final = {
+    23: ", since urgent data came on a socket of it,",
     24: ", since it has used up its CPU time limit,",
     28: ", since its terminal has another size,",
+    29: ", since a descriptor of it is ready (O_ASYNC),",
 }
 _OWN_FAULT: Final = {
     SIGPIPE: ", since nobody is left to read what it wrote,",
@@ -88,6 +90,8 @@ def _source(event: SignalDelivered | Taken, before: State, after: State, pid: in
         return f" ({fault_words(before, event)})"
     if isinstance(event, SignalDelivered) and event.address:
         return f" at address {event.address:#x}"
+    if event.code.startswith("POLL_"):
+        return _FROM_KERNEL[29]
     if event.code == "SI_USER":
         return " from outside its PID namespace"
     if event.code == "SI_KERNEL":

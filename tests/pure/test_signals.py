@@ -54,6 +54,7 @@ def test_codes():
     assert signals.code_name(signal.SIGALRM, 0x80) == "SI_KERNEL"
     assert signals.code_name(signal.SIGUSR1, -1) == "SI_QUEUE"
     assert signals.code_name(signal.SIGUSR1, 5) == "5"
+    assert signals.code_name(35, 1) == "POLL_IN"
     assert signals.code_name(signal.SIGCHLD, 99) == "99"
     assert signals.code_name(signal.SIGFPE, 9) == "9"
 
