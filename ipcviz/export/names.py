@@ -54,6 +54,8 @@ _IN_TEXT: Final = re.compile(
     r"|(?P<place>/ipcviz-)[a-z0-9_]{8}(?=/|$)"
     r"|(?P<build>(?<!\S)/\S*?/ipcviz/build/[^\s/]+-[0-9a-f]{24}/)"
 )
+_PROCESS: Final = re.compile(r"(^pid |\[)([0-9]+)(?=,|\]$)")
+"""Where a process's number stands in what a socket tells of the other end."""
 _MOST_REMEMBERED: Final = 50_000
 
 T = TypeVar("T")
@@ -172,7 +174,7 @@ class Names:
 
     def _argument(self, call: str, name: str, value: int | str) -> int | str:
         if isinstance(value, str):
-            return self.text(value)
+            return self._credentials(value) if name == "credentials" else self.text(value)
         if name in ("pid", "tid", "pgid", "tgid"):
             return self._target(value)
         if name == "id" and value >= 0 and call[:3] in ("sem", "shm", "msg"):
@@ -211,6 +213,10 @@ class Names:
     def _task_field(self, value: Any) -> Any:
         return self.task(value) if isinstance(value, int) and not isinstance(value, bool) else self._any(value)
 
+    def _credentials(self, value: Any) -> Any:
+        """`pid 12, uid 0, gid 0`, or `name[12]`."""
+        return _PROCESS.sub(lambda found: found[1] + str(self.task(int(found[2]))), value)
+
     def _key_field(self, value: Any) -> Any:
         return self.key(value) if isinstance(value, str) and value else self._any(value)
 
@@ -225,6 +231,7 @@ _FIELDS: Final[dict[str, Callable[[Names, Any], Any]]] = {
     "target": lambda names, value: names._target(value) if isinstance(value, int) else value,
     "dev": lambda names, value: names._device(value),
     "ino": lambda names, value: names._inode(value),
+    "with_whom": Names._credentials,
     # Done already, or nothing to rename.
     **dict.fromkeys(("args", "data", "head", "t", "n"), _kept),
 }

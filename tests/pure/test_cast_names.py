@@ -197,3 +197,15 @@ def test_no_number_of_a_process_is_forgotten():
     )
     forgotten = [(kind, name) for kind, name in found if suspicious.search(name) and name not in PROCESSES]
     assert forgotten == []
+
+
+def test_who_is_at_the_other_end_of_a_socket():
+    names = Names()
+    names.tell(Forked(t=0, pid=4000, parent=1, how="launched", name="a"))
+    info = ObjectInfo(key="socket:[9]", kind="unix socket", with_whom="odd[1][4000]")
+    call = Call(t=1, pid=4000, tid=4000, name="recvmsg", args={"credentials": "pid 4000, uid 4000, gid 0"})
+    level = Level(object="socket:[9]", queued=1, connecting=("socket:[8]",))
+    assert names.tell(call).args["credentials"] == "pid 1, uid 4000, gid 0"
+    opened = Call(t=2, pid=4000, tid=4000, name="accept", effects=(Opened(fd=3, ofd=1, object=info, mode="rw"),))
+    assert names.tell(opened).effects[0].object.with_whom == "odd[1][1]"
+    assert names.tell(Sample(t=3, levels=(level,))).levels[0].connecting == ("socket:[2]",)
