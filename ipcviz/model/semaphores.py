@@ -172,8 +172,11 @@ def take_coverage(draft: Draft, event: Coverage) -> None:
     """What a process does with POSIX semaphores is not seen from here on."""
     if event.semaphores is not False:
         return
+    mapped = {entry.object.key for entry in draft.mappings.get(event.pid, ())}
     for found in draft.semaphores.values():
-        if found.info.kind != "system v" and any(hold.pid == event.pid for hold in found.holds):
+        if found.info.kind == "system v":
+            continue
+        if found.info.object in mapped or any(hold.pid == event.pid for hold in found.holds):
             draft.put_semaphore(replace(found, holds=(), unsure=SAMPLED))
 
 

@@ -218,12 +218,23 @@ def _marker(event: Marker, before: State, after: State) -> Sentence:
 
 def _coverage(event: Coverage, before: State, after: State) -> Sentence:
     subject = who(after, event.pid)
-    if event.full:
+    if event.semaphores is not None:
+        seen = "seen again" if event.semaphores else "not seen from here on, their values are sampled"
+        text = f"What {subject} does with POSIX semaphores is {seen}" + (f": {event.reason}" if event.reason else "")
+    elif event.full:
         text = f"Every call of {subject} is traced again"
     else:
         why = f" ({event.reason})" if event.reason else ""
         text = f"{subject} is only sampled from here on{why}: its counts are lower bounds"
-    return Sentence(event.n, event.t, event.pid, text, TURN, "session", group=f"coverage {event.pid} {event.full}")
+    return Sentence(
+        event.n,
+        event.t,
+        event.pid,
+        text,
+        TURN,
+        "session",
+        group=f"coverage {event.pid} {event.full} {event.semaphores}",
+    )
 
 
 def _opened_outside(event: OpenedOutside, before: State, after: State) -> Sentence:

@@ -78,7 +78,7 @@ class CallStops:
         self._plans = plans(context.names, ledger=not context.attached)
         self._restart = call_numbers(context.arch.table)["restart_syscall"]
         self._futex = call_numbers(context.arch.table)["futex"]
-        self.waits = Waits(context, sampler)
+        self.waits = Waits(context, sampler, semaphores)
         self.fifos = Fifos(context, lambda tid, status: self.take_stop(tid, status))
         self._moving = context.moving
         self._consequences = Consequences(context, sampler, semaphores)

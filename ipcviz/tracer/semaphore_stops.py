@@ -183,7 +183,7 @@ class SemaphoreStops:
             self._context.say_coverage(
                 process,
                 full=process.full,
-                reason="it shares memory now: semaphore operations are seen again",
+                reason="it shares memory now",
                 semaphores=True,
             )
 
@@ -192,7 +192,7 @@ class SemaphoreStops:
         self._context.say_coverage(
             task.process,
             full=task.process.full,
-            reason=f"{reason}: semaphore values are sampled",
+            reason=reason,
             semaphores=False,
         )
 
@@ -333,6 +333,19 @@ class SemaphoreStops:
                 error=error,
             )
         )
+
+    def waits_unseen(self, task: Task) -> None:
+        """A thread sleeps on a semaphore, and nothing was seen of that but its sleep: say so, once for each program."""
+        process = task.process
+        if process.breakpoints or process.retired or process.blind or self._context.attached:
+            return
+        process.blind = True
+        reason = "libc's functions were not found in it, as in a static program without symbols"
+        if process.libraries:
+            reason = "nothing that it has loaded calls libc's functions by their names"
+        if not self.may_break(process.pid):
+            reason = "it handles SIGTRAP itself"
+        self._context.say_coverage(process, full=process.full, reason=reason, semaphores=False)
 
     # What system calls tell of semaphores.
 

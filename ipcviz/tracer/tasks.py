@@ -168,6 +168,7 @@ class TracedProcess:
         quiet_since: Since when a sampled process has been below the budget.
         seen_calls: Its read and write calls at the last look at /proc/PID/io, and when that was (`seen_at`).
         executed: It has executed the command (the launched process's first moments are ours).
+        blind: It was said that what it does with semaphores is not seen.
         loader: Step mode: where the dynamic linker lies, from and to which address: calls from there are not the
             program's own. None if it was not looked for since the last exec.
         ending: Its last thread, or its leader, has begun to exit: its descriptors may be closed already.
@@ -198,6 +199,7 @@ class TracedProcess:
     seen_calls: int = 0
     seen_at: float = 0.0
     executed: bool = True
+    blind: bool = False
     loader: tuple[int, int] | None = None
     ending: bool = False
     catching: bool = False
@@ -205,7 +207,7 @@ class TracedProcess:
 
     def inherit_breakpoints(self, maker: TracedProcess, *, shared: bool = False) -> None:
         """The process has the memory of the one that made it, or a copy of it, and all that is in there."""
-        self.calls_semaphores = maker.calls_semaphores
+        self.calls_semaphores, self.blind = maker.calls_semaphores, maker.blind
         if shared:
             self.breakpoints, self.retired, self.copied = maker.breakpoints, maker.retired, maker.copied
             self.libraries = maker.libraries
@@ -220,4 +222,4 @@ class TracedProcess:
     def forget_breakpoints(self) -> None:
         """The process runs another program."""
         self.breakpoints, self.retired, self.copied, self.libraries = {}, set(), {}, []
-        self.calls_semaphores = False
+        self.calls_semaphores = self.blind = False

@@ -11,6 +11,7 @@ from ipcviz.model.calls import OPENS
 from ipcviz.model.sockets import others_of
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler
+from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.tasks import Task
 from ipcviz.tracer.watched import watched
 
@@ -24,11 +25,13 @@ class Waits:
     Args:
         context: The session's.
         sampler: Looks at what they wait for.
+        semaphores: Is told of threads that sleep on semaphores.
     """
 
-    def __init__(self, context: Context, sampler: Sampler) -> None:
+    def __init__(self, context: Context, sampler: Sampler, semaphores: SemaphoreStops) -> None:
         self._context = context
         self._sampler = sampler
+        self._semaphores = semaphores
         self._entered: dict[int, Task] = {}
 
     def watch(self, task: Task) -> None:
@@ -74,6 +77,7 @@ class Waits:
             entered.announced = True
             del self._entered[tid]
             self._sampler.notifiers.of_wait(task.process.pid, name, key, str(args.get("watched", "")))
+            futex = self._sampler.futexes.of(task.process.pid, tid, entered.raw) if name == "futex" else None
             t, n = self._context.stamp()
             self._context.emit(
                 Waiting(
@@ -88,9 +92,11 @@ class Waits:
                     object=key,
                     state=look.state,
                     wchan=procfs.wchan(task.process.pid, tid) or "",
-                    futex=self._sampler.futexes.of(task.process.pid, tid, entered.raw) if name == "futex" else None,
+                    futex=futex,
                 )
             )
+            if futex is not None and (semaphore or futex.kind == "semaphore"):
+                self._semaphores.waits_unseen(task)
 
     @property
     def pending(self) -> bool:

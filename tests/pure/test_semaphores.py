@@ -190,3 +190,13 @@ def test_no_circle_where_others_could_let_one_go_on() -> None:
     assert circles(after(*first, *waits, asleep(0.6, 12, mutex(11)))) != ()
     given = (op(0.1, "init", 10, initial=0), op(0.2, "post", 12, 0), op(0.25, "wait", 10, 1))
     assert circles(after(*given, *waits)) == (), "others than its holders post it"
+
+
+def test_what_is_not_seen_of_semaphores_is_said() -> None:
+    """The calls of such a process are traced as before."""
+    event = ev.Coverage(t=0.3, n=30, pid=10, full=True, reason="more than 1,000 a second", semaphores=False)
+    before = after(op(0.1, "init", 10, initial=1))
+    told = narrate(event, before, reduce(before, event))
+    assert told is not None
+    assert told.text.startswith("What p[10] does with POSIX semaphores is not seen from here on, their values are")
+    assert told.text.endswith("sampled: more than 1,000 a second")
