@@ -25,9 +25,13 @@ _RECEIVES: Final = frozenset({"recvmsg", "recvmmsg"})
 
 def forget_closed(draft: Draft) -> None:
     """Sockets that nobody has open any more: their names are free, and what was under way to them is gone."""
+    # Without kcmp(2) each descriptor that was found counts as a description of its own: others may have it still.
+    unsure = draft.started is not None and draft.started.missing
     for key in dict.fromkeys(file.object for file in draft.freed):
         thing = draft.objects.get(key)
         if thing is None or thing.info.kind not in KINDS:
+            continue
+        if unsure and any(file.object == key for file in draft.open_files.values()):
             continue
         name = name_of(thing.info)
         if name and draft.bound.get(name) == key:

@@ -18,6 +18,7 @@ from ipcviz.events import (
     Opened,
     Passed,
     Sample,
+    Started,
     Waiting,
 )
 from ipcviz.kernel import sockets as kernel_sockets
@@ -253,6 +254,17 @@ def test_an_end_of_file_has_a_reason():
     said = story.call(CLIENT, "recvfrom", "socket:[2]", fd=4, count=10)
     assert said.endswith("its other end, S1, is closed")
     assert story.weights[-1] == TURN
+
+
+def test_a_socket_that_others_may_have_is_not_closed():
+    story = Story()
+    story.take(Started(t=0.0, missing=("no kcmp",)))
+    for pid in (SERVER, CLIENT):
+        story.open(pid, 3, unix(1, "stream established"))
+    story.call(SERVER, "close", effects=(Closed(fd=3),), fd=3)
+    assert story.state.objects["socket:[1]"].shut == ""
+    story.call(CLIENT, "close", effects=(Closed(fd=3),), fd=3)
+    assert story.state.objects["socket:[1]"].shut == CLOSED
 
 
 PIPE = ObjectInfo(key="pipe:[7]", kind="pipe", ino=7)
