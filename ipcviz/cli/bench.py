@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -12,6 +16,10 @@ import msgspec
 from ipcviz.bench.measure import Machine, Measurement, machine
 
 FORMATS = {"s": "{:.2f} s", "ms": "{:.1f} ms", "us": "{:.1f} us", "1/s": "{:,.0f} a second"}
+
+
+MODULES = "import ipcviz.tracer.service, ipcviz.cli.main, ipcviz.cli.run, ipcviz.app.app, textual.widgets"
+"""All that a start imports."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -38,17 +46,38 @@ def bench(*, target: Path | None, pairs: int, quick: bool, what: tuple[str, ...]
     where = machine()
     found: list[Measurement] = []
     click.echo(f"{where.cpus} CPUs, Linux {where.kernel}, {where.machine}, Python {where.python}, load {where.load}")
-    for one in _measure(
-        what or ("live", "full", "sample", "semaphores", "events", "startup"), pairs, 10 if quick else 1
-    ):
-        found.append(one)
-        click.echo(describe(one))
+    what = what or ("live", "full", "sample", "semaphores", "events", "startup")
+    with _as_installed():
+        for one in _measure(what, pairs, 10 if quick else 1):
+            found.append(one)
+            click.echo(describe(one))
     if target is not None:
         try:
             target.write_bytes(msgspec.json.format(msgspec.json.encode(Report(where, found)), indent=2) + b"\n")
         except OSError as error:
             click.echo(f"ipcviz: {target} can't be written: {error.strerror}.", err=True)
             sys.exit(2)
+
+
+@contextmanager
+def _as_installed() -> Iterator[None]:
+    """Have modules compiled beforehand, as pip does when it installs; where that is not kept, each start does it anew.
+
+    That is so with PYTHONDONTWRITEBYTECODE, and takes longer than the rest of a start.
+    """
+    if not sys.dont_write_bytecode:
+        yield
+        return
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory(prefix="ipcviz-bench-") as place:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = place
+        try:
+            subprocess.run((sys.executable, "-c", MODULES), check=True)
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def _measure(what: tuple[str, ...], pairs: int, part: int) -> Iterator[Measurement]:
