@@ -19,14 +19,15 @@ EVERY: Final = 256
 def forget(draft: Draft) -> None:
     """Let go of the oldest, if the event brought the number of all over a multiple of `EVERY`."""
     base = draft.base
-    if _grown(len(base.processes), len(draft.processes)):
+    # A process that lives has a table, and most objects that are used are open.
+    if _grown(len(base.processes), len(draft.processes), len(draft.tables)):
         _forget_processes(draft)
-    if _grown(len(base.objects), len(draft.objects)):
+    if _grown(len(base.objects), len(draft.objects), len(draft.ends)):
         _forget_objects(draft)
 
 
-def _grown(before: int, after: int) -> bool:
-    return after > KEPT and after // EVERY > before // EVERY
+def _grown(before: int, after: int, used: int) -> bool:
+    return after - used > KEPT and after // EVERY > before // EVERY
 
 
 def _forget_processes(draft: Draft) -> None:

@@ -272,6 +272,8 @@ def _table(draft: Draft, event: Table) -> None:
     for fd in event.differed:
         if fd in old:
             knowledge.lose_behind(draft, old[fd].ofd, _CORRECTED)
+    # Tables are long: one new map for all rows, and each description is put once.
+    rows = old.mutate()
     for entry in event.entries:
         draft.object(entry.object, event.pid)
         knowledge.take_found(draft, entry.object, event.reason)
@@ -279,6 +281,7 @@ def _table(draft: Draft, event: Table) -> None:
             knowledge.lose(draft, entry.object.key, _CORRECTED)
         before = old.get(entry.fd)
         known = draft.open_files.get(entry.ofd)
+        same = before is not None and before.ofd == entry.ofd
         draft.put_open_file(
             OpenFile(
                 ofd=entry.ofd,
@@ -287,17 +290,22 @@ def _table(draft: Draft, event: Table) -> None:
                 flags=entry.flags,
                 offset=entry.offset,
                 opened_by=known.opened_by if known else 0,
-                references=known.references if known else 0,
+                references=(known.references if known else 0) + (not same),
             )
         )
-        if before is not None and before.ofd == entry.ofd:
-            if before.cloexec != entry.cloexec:
-                draft.place(process.table, replace(before, cloexec=entry.cloexec))
+        if before is None or not same:
+            how = "inherited" if event.reason == "launched" else "found"
+            row = Descriptor(fd=entry.fd, ofd=entry.ofd, cloexec=entry.cloexec, how=how, since=event.t)
+            if before is not None:
+                draft.refer(before.ofd, -1)
+        elif before.cloexec != entry.cloexec:
+            row = replace(before, cloexec=entry.cloexec)
+        else:
             continue
-        how = "inherited" if event.reason == "launched" else "found"
-        draft.place(
-            process.table, Descriptor(fd=entry.fd, ofd=entry.ofd, cloexec=entry.cloexec, how=how, since=event.t)
-        )
+        rows[entry.fd] = row
+        draft.note("fd", process.table, entry.fd)
+    if event.entries:
+        draft.tables = draft.tables.set(process.table, rows.finish())
     kept = {entry.fd for entry in event.entries}
     for fd in list(old):
         if fd not in kept:
