@@ -112,6 +112,9 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
     passed = f"in {'' if exact else '>='}{bytes_text(put)}, out {taken}"
     if listens(thing.info):
         passed = "listens"
+    unsent = ""
+    if level is not None and level.unsent > 0 and holders:
+        unsent = f"{bytes_text(level.unsent)} unacknowledged  "
     spans: list[Span | str] = [
         (">" if chosen else " ", "chosen"),
         (flag, "blocked" if flag != " " else ""),
@@ -124,10 +127,10 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
         (drawn, "gauge"),
     ]
     if width >= _WIDE:
-        ends = fit(_ends(view, thing, holders), max(0, width - bar - minute - 35 - 30))
+        ends = fit(unsent + _ends(view, thing, holders), max(0, width - bar - minute - 35 - 30))
         spans.extend([(fit(passed, 28, right=True), ""), "  ", (ends, "dim")])
         return [row(*spans, target=("object", key))]
-    second = f"{'':{_NAME + 3}}{passed}  {_ends(view, thing, holders)}"
+    second = f"{'':{_NAME + 3}}{passed}  {unsent}{_ends(view, thing, holders)}"
     return [row(*spans, target=("object", key)), row((fit(second, width), "dim"), target=("object", key))]
 
 
