@@ -33,6 +33,7 @@ SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ = 
 SIGSEGV: Final = 11
 
 _FROM_KERNEL: Final = {
+    SIGSEGV: ", since it used what can't be an address (the kernel does not say what),",
     23: ", since urgent data came on a socket of it,",
     24: ", since it has used up its CPU time limit,",
     28: ", since its terminal has another size,",
