@@ -109,12 +109,18 @@ def _what_was_seen(seen: Watched, wanted: int) -> dict[str, Any]:
 
 
 def full(rounds: int, count: int) -> Iterator[Measurement]:
-    """Full mode against strace on one program each: data calls alone, a pipe between two, and forks."""
+    """Full mode against strace on one program each: data calls alone, a pipe of two, forks, and a shell at work."""
     forks = max(count // 100, 5)
+    substitutions = max(count // 1000, 2)
     programs = {
         f"dd, {count:,} blocks": ("dd", "if=/dev/zero", "of=/dev/null", f"bs={BLOCK}", f"count={count}"),
         f"dd | cat, {count:,} blocks": pipeline(count),
         f"sh, {forks} forks": ("sh", "-c", f"i=0; while [ $i -lt {forks} ]; do /bin/true; i=$((i+1)); done"),
+        f"sh, {substitutions} pipelines of three": (
+            "sh",
+            "-c",
+            f"i=0; while [ $i -lt {substitutions} ]; do a=$(echo x$i | sed s/x/y/ | wc -c); i=$((i+1)); done",
+        ),
     }
     for program, argv in programs.items():
         name = f"full mode, {program}, per call that it tells"
@@ -140,7 +146,8 @@ def semaphores(rounds: int, count: int) -> Measurement:
     operations = 0
     for _ in range(rounds):
         seen = watch((sys.executable, "-c", SEMAPHORES, str(count)), full=True)
-        stamps = [e.t for e in seen.events if isinstance(e, SemaphoreOp) and e.semaphore.kind == "named"]
+        made = [e for e in seen.events if isinstance(e, SemaphoreOp) and e.semaphore.kind == "named"]
+        stamps = [e.t for e in made if e.op in ("wait", "post")]
         operations = len(stamps)
         if operations > 1:
             times.append((stamps[-1] - stamps[0]) / (operations - 1) * 1e6)

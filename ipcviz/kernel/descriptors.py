@@ -71,18 +71,38 @@ def decode_flags(flags: int) -> tuple[Mode, tuple[str, ...], bool]:
     return mode, tuple(names), bool(flags & O_CLOEXEC)
 
 
-def read_entry(pid: int, fd: int, ofd: int) -> TableEntry | None:
+_TELLING: Final = (
+    os.O_ACCMODE
+    | os.O_CREAT
+    | os.O_EXCL
+    | os.O_NOCTTY
+    | os.O_TRUNC
+    | os.O_APPEND
+    | os.O_NONBLOCK
+    | os.O_CLOEXEC
+    | os.O_DIRECTORY
+    | os.O_NOFOLLOW
+)
+"""Flags of open(2) that it keeps, or that are about the opening alone: nothing else comes of them."""
+
+
+def read_entry(pid: int, fd: int, ofd: int, opened: int = -1) -> TableEntry | None:
     """One row of a process's descriptor table.
 
     Args:
         pid: The process.
         fd: The descriptor.
         ofd: Number of its open file description, known or new.
+        opened: The flags that it has just been opened with: they save a look at fdinfo. -1 if they are not known.
 
     Returns:
         The row; None if the descriptor, or the process, is gone or not ours to look at.
     """
-    info, thing = procfs.read_fdinfo(pid, fd), identify(pid, fd, ofd)
+    thing = identify(pid, fd, ofd)
+    if thing is not None and not opened & ~_TELLING and thing.kind in ("file", "directory"):
+        mode, flags, cloexec = decode_flags(opened)
+        return TableEntry(fd=fd, ofd=ofd, object=thing, mode=mode, flags=flags, cloexec=cloexec)
+    info = procfs.read_fdinfo(pid, fd)
     if info is None or thing is None:
         return None
     mode, flags, cloexec = decode_flags(info.flags)

@@ -24,16 +24,14 @@ from ipcviz.kernel.names import key_of
 from ipcviz.model.directions import NOWHERE
 from ipcviz.model.query import table_of
 from ipcviz.model.visible import ENDS, is_visible
-from ipcviz.tracer import escape, foretold, handlers, mend
+from ipcviz.tracer import escape, foretold, handlers, linking, mend
 from ipcviz.tracer.calls import (
     ADDRESSED,
     BIRTHS_AND_ENDS,
     KNOWN,
-    MAP_ANONYMOUS,
-    MAP_DENYWRITE,
-    MAP_FIXED,
     MARKER_PATH,
     NO_RETURN,
+    PROT_EXEC,
 )
 from ipcviz.tracer.consequences import Consequences
 from ipcviz.tracer.context import Context
@@ -41,11 +39,12 @@ from ipcviz.tracer.decode import decode_arguments, taken
 from ipcviz.tracer.effects import Effects, Returned
 from ipcviz.tracer.fifos import MAKES, Fifos
 from ipcviz.tracer.flags import Word
+from ipcviz.tracer.loader import is_loading
 from ipcviz.tracer.messages import WITH_HEADERS, Message, facts_of, read_messages
 from ipcviz.tracer.moving import Move
 from ipcviz.tracer.names import names_lost, with_names
 from ipcviz.tracer.notifier_looks import tells_more
-from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS, Plan, errno_name, matters, plans
+from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS, Plan, errno_name, plans
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.senders import TAKERS, told_by
@@ -171,6 +170,14 @@ class CallStops:
         plan = self._plans.get(info.number)
         if plan is None or info.arch != self._context.arch.audit:
             return
+        if plan.loads and is_loading(task.process, plan.name, info):
+            task.process.loading = time.monotonic()
+            if plan.name == "mmap" and info.args[2] & PROT_EXEC:
+                task.entered = self._semaphores.loads(task, info)
+            return
+        task.process.loading = 0.0
+        if task.process.linking:
+            linking.end(task.process, task.tid)
         if plan.marker >= 0:
             looked_for = memory.read_string(task.tid, info.args[plan.marker], len(MARKER_PREFIX) + MARKER_LIMIT)
             self._mark(task, os.fsdecode(looked_for or b""))
@@ -179,7 +186,7 @@ class CallStops:
             return
         # The filter has asked what a call's arguments alone can tell.
         asked = info.op == ptrace.SYSCALL_INFO_SECCOMP and not plan.asks
-        if plan.sometimes and not asked and not self._is_wanted(task, name, info.args):
+        if plan.sometimes and not asked and not self._sampler.mappings.wants(task.process.pid, name, info.args):
             return
         if plan.makes:
             # Attached, it would keep the child out of sight of whoever else it is meant for, too: leave it alone.
@@ -262,7 +269,9 @@ class CallStops:
                 return None
             args: dict[str, Word] = {"text": path[len(MARKER_PREFIX) :]}
             return Poised(t=t, n=n, pid=process.pid, tid=task.tid, at="entry", call="marker", args=args)
-        if name not in BIRTHS_AND_ENDS and (name not in KNOWN or not self._is_wanted(task, name, info.args)):
+        if name not in BIRTHS_AND_ENDS and (
+            name not in KNOWN or not self._sampler.mappings.wants(task.process.pid, name, info.args)
+        ):
             return None
         args = decode_arguments(task.tid, name, info.args)
         self._context.numbers.translate(process.pid, name, args)
@@ -283,20 +292,6 @@ class CallStops:
     def makes_again(self, task: Task, number: int) -> bool:
         """Whether a call that is entered is one that a signal cut short, and that the kernel starts again."""
         return task.interrupted is not None and number in (self._restart, task.interrupted[0].number)
-
-    def _is_wanted(self, task: Task, name: str, raw: tuple[int, ...]) -> bool:
-        """Whether a known call is one of those uses of it that are looked at."""
-        pid, mappings = task.process.pid, self._sampler.mappings
-        if name in ADDRESSED:
-            return mappings.matters(pid, raw)
-        if matters(name, raw) or (name == "mmap" and raw[3] & MAP_FIXED and mappings.matters(pid, raw)):
-            return True
-        # A private mapping of a file that others see: looked at where its process is stopped anyway.
-        return (
-            name == "mmap"
-            and not raw[3] & (MAP_ANONYMOUS | MAP_DENYWRITE)
-            and mappings.is_shared(self._context.object_of(pid, raw[4] & 0xFFFFFFFF))
-        )
 
     def _object(self, pid: int, plan: Plan | None, args: dict[str, Word], raw: tuple[int, ...]) -> str:
         """Key of the object that a call is about: behind its descriptor, a queue's id, or at an address."""
@@ -343,6 +338,10 @@ class CallStops:
             handlers.leave(self._context, task)
             return False
         code = -info.result if info.is_error else 0
+        if entered.path:
+            if not code:
+                self._semaphores.loaded(task, entered.path, info.result, entered.raw[5])
+            return False
         if code in RESTART_CODES:
             task.interrupted = (entered, code)
             return False

@@ -333,8 +333,21 @@ NEW_DESCRIPTOR: Final = frozenset(
 )
 """Calls that return the number of a descriptor of a new open file description."""
 
+LOADS: Final = frozenset(
+    {
+        *("access", "faccessat", "faccessat2", "open", "openat", "read", "pread64", "close"),
+        *("mmap", "mprotect", "munmap", "stat", "lstat", "newfstatat", "fstatat", "statx"),
+    }
+)
+"""Calls by which the dynamic linker finds and maps libraries: what it opens it closes again, and nobody notices."""
+
 FORETOLD: Final = frozenset({"rt_sigprocmask", "rt_sigaction"})
 """Calls that can only succeed if their arguments are in order (see `ipcviz.tracer.foretold`)."""
 
 NO_RETURN: Final = frozenset({"rt_sigreturn"})
 """Calls whose return says nothing of its own."""
+
+
+def opening(name: str, raw: tuple[int, ...]) -> int:
+    """The flags that a call opens a file with; -1 if it is none of those that open by a name."""
+    return raw[1] & 0xFFFFFFFF if name == "open" else raw[2] & 0xFFFFFFFF if name == "openat" else -1

@@ -143,7 +143,7 @@ class Effects:
 
     def _new(self, call: Returned, fd: int, under_way: list[tuple[int, str]] | None = None) -> Iterator[AnyEffect]:
         """A new open file description behind `fd`; perhaps one that is known, if there is a list of those under way."""
-        entry = descriptors.read_entry(call.pid, fd, self._next_ofd())
+        entry = descriptors.read_entry(call.pid, fd, self._next_ofd(), calls.opening(call.name, call.raw))
         if entry is None:
             entry = TableEntry(fd=fd, ofd=self._next_ofd(), object=_unreadable(call.pid, fd), mode="rw")
         thing, known = entry.object, 0

@@ -22,7 +22,7 @@ from ipcviz.events import (
 )
 from ipcviz.kernel import elf, procfs, ptrace
 from ipcviz.kernel.arch import Arch
-from ipcviz.tracer import births, breakpoints
+from ipcviz.tracer import births, breakpoints, linking
 from ipcviz.tracer.call_stops import CallStops
 from ipcviz.tracer.config import AnyConfig, LaunchConfig
 from ipcviz.tracer.context import Context
@@ -48,6 +48,7 @@ OPTIONS: Final = (
 
 # Wait statuses (waitpid(2), ptrace(2)): stopped, by which signal, and in the third byte by which event.
 AT_CALL: Final = ptrace.SYSCALL_TRAP << 8 | 0x7F
+AT_TRAP: Final = ptrace.SIGTRAP << 8 | 0x7F
 AT_MARK: Final = ptrace.EVENT_SECCOMP << 16 | ptrace.SIGTRAP << 8 | 0x7F
 
 QUIET_SECONDS: Final = 1.0
@@ -168,6 +169,9 @@ class Engine:
         """Handle one result of waitpid."""
         context = self._context
         task = context.tasks.get(tid)
+        if status == AT_TRAP and task is not None and task.process.linking and linking.trapped(task, context.arch):
+            self.resume(task)
+            return
         if task is not None and context.holding and self.stepping.take(task, status):
             return
         if task is not None and task.process.executed and not task.process.foreign:
@@ -215,7 +219,8 @@ class Engine:
         elif task.interrupted is not None or task.semaphore:
             traced = True
         else:
-            traced = self._stops_at_calls(task.process) and self._decodes(task.process)
+            process = task.process
+            traced = self._stops_at_calls(process) and self._decodes(process) and not process.linking
         task.stops = traced or self._context.config.full
         if not ptrace.resume(task.tid, ptrace.SYSCALL if traced else ptrace.CONT, signo):
             # It was killed meanwhile; its end comes by waitpid.
@@ -323,7 +328,7 @@ class Engine:
             how = hows[event]
             process.inherit_breakpoints(parent, shared=made.shares_memory)
             self._adopt(process, tid, fresh=True).frames = list(task.frames)
-            process.loader = parent.loader
+            process.loader, process.linking, process.linked = parent.loader, dict(parent.linking), parent.linked
             self.sampler.semaphores.inherit(parent.pid, tid)
             self._context.emit(
                 Forked(
@@ -382,7 +387,8 @@ class Engine:
         leader.frames = []
         leader.sampled_call = ()
         leader.held, leader.moving, leader.passed, leader.backing = None, moving, -1, -1
-        process.loader, process.ending = None, False
+        process.loader, process.loading, process.ending = None, 0.0, False
+        process.linking = {}
         self._calls.forget(process.pid)
         process.forget_breakpoints()
         self.sampler.forget_memory(process.pid)
@@ -411,6 +417,8 @@ class Engine:
             self.sampler.tables.check(process.pid, "launched" if first else "exec")
             self.sampler.process_now(process.pid)
         if not process.foreign:
+            harmless = not self._always and self._semaphores.may_break(process.pid)
+            linking.executed(self._context, leader, kind, harmless=harmless)
             self._semaphores.executed(leader, program, kind)
         self.resume(leader)
 

@@ -9,7 +9,9 @@ from ipcviz.events import Fault, MapEntry
 from ipcviz.kernel import maps, ptrace, queues
 from ipcviz.model.query import mapping_at
 from ipcviz.model.state import State
+from ipcviz.tracer.calls import ADDRESSED, MAP_ANONYMOUS, MAP_DENYWRITE, MAP_FIXED
 from ipcviz.tracer.context import Context
+from ipcviz.tracer.plans import matters as meets_mark
 
 _FRAME: Final = 1 << 20
 """How far above the stack pointer an access is still one to a function's variables."""
@@ -58,6 +60,19 @@ class Mappings:
     def matters(self, pid: int, raw: tuple[int, ...]) -> bool:
         """Whether a call about a range of memory (its first two arguments) concerns a mapping that is known."""
         return mapping_at(self._context.state, pid, raw[0], max(raw[1], 1)) is not None
+
+    def wants(self, pid: int, name: str, raw: tuple[int, ...]) -> bool:
+        """Whether a known call, some uses of which matter, is one of those that are looked at."""
+        if name in ADDRESSED:
+            return self.matters(pid, raw)
+        if meets_mark(name, raw) or (name == "mmap" and raw[3] & MAP_FIXED and self.matters(pid, raw)):
+            return True
+        # A private mapping of a file that others see: looked at where its process is stopped anyway.
+        return (
+            name == "mmap"
+            and not raw[3] & (MAP_ANONYMOUS | MAP_DENYWRITE)
+            and self.is_shared(self._context.object_of(pid, raw[4] & 0xFFFFFFFF))
+        )
 
     def object_at(self, pid: int, address: int) -> str:
         """Key of the object mapped at an address; empty if that mapping is none of the known."""

@@ -9,7 +9,7 @@ from typing import Final
 from ipcviz.kernel.seccomp import meets
 from ipcviz.model import directions
 from ipcviz.model.calls import READS, WRITES
-from ipcviz.tracer.calls import ADDRESSED, CONDITIONS, DATA, FORETOLD, KNOWN, MARKER_PATH
+from ipcviz.tracer.calls import ADDRESSED, CONDITIONS, DATA, FORETOLD, KNOWN, LOADS, MARKER_PATH
 from ipcviz.tracer.numbers import NUMBERED
 
 OUTGOING: Final = frozenset({"write", "pwrite64", "sendto", "mq_timedsend"})
@@ -55,6 +55,7 @@ class Plan:
         moves: It moves bytes through channels, and the ledger is kept of those.
         numbered: Some of its arguments are numbers of processes.
         foretold: What it will do may be known at its entry.
+        loads: It is one of `LOADS`.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Plan:
     moves: bool
     numbered: bool
     foretold: bool
+    loads: bool
 
 
 def _plan(name: str, ledger: bool) -> Plan:
@@ -92,6 +94,7 @@ def _plan(name: str, ledger: bool) -> Plan:
         moves=ledger and name in directions.MOVERS,
         numbered=name in NUMBERED,
         foretold=name in FORETOLD,
+        loads=name in LOADS,
     )
 
 

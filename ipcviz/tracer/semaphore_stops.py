@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from ipcviz.events import AnyEffect, Closed, Disposition, Filed, SemaphoreInfo, SemaphoreOp
-from ipcviz.kernel import elf, futexes, maps, memory, ptrace, semaphores
+from ipcviz.kernel import elf, futexes, maps, memory, procfs, ptrace, semaphores
 from ipcviz.kernel.maps import SHM
 from ipcviz.tracer import breakpoints
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler
-from ipcviz.tracer.tasks import Entered, Library, SemaphoreWait, Task
+from ipcviz.tracer.tasks import Entered, SemaphoreWait, Task
 
 WAITS: Final = frozenset({"wait", "timedwait", "clockwait"})
 QUIET: Final = frozenset({"getvalue", "close"})
@@ -117,15 +117,38 @@ class SemaphoreStops:
         process = self._context.state.processes.get(pid)
         return process is None or ptrace.SIGTRAP not in process.handling
 
-    def _loaded(self, task: Task, path: str, start: int, offset: int) -> None:
-        """A stopped thread has mapped a file executable. Breakpoints are set once something there may run into them."""
+    def loads(self, task: Task, info: ptrace.SyscallInfo) -> Entered | None:
+        """A thread is about to map a library. Returns the call if its address is wanted, for `loaded`."""
+        process = task.process
+        path = procfs.fd_link(process.pid, info.args[4] & 0x7FFFFFFF) if not self._context.attached else None
+        if not path or not self._wants(task, path):
+            return None
+        return Entered("mmap", info.number, info.args, {}, self._context.emitter.now(), path=path)
+
+    def loaded(self, task: Task, path: str, start: int, offset: int) -> None:
+        """A thread has mapped a file executable in which the functions may be, and something calls them."""
+        process = task.process
+        if self.may_break(process.pid):
+            readable = f"/proc/{process.pid}/root{path}"
+            breakpoints.insert(process, task.tid, self._context.arch, readable, start, offset)
+
+    def _wants(self, task: Task, path: str) -> bool:
+        """Whether breakpoints belong into a file that is mapped executable.
+
+        If it is the first that calls the functions, they are set in what has them already.
+        """
         process = task.process
         if breakpoints.holds_semaphores(path):
-            process.libraries.append(Library(path, start, offset))
-        elif not process.calls_semaphores and not self._context.attached:
-            readable = f"/proc/{process.pid}/root{path}"
-            process.calls_semaphores = elf.may_call(readable, breakpoints.FUNCTIONS)
-        self._place(task)
+            return process.calls_semaphores
+        if not process.calls_semaphores and elf.may_call(f"/proc/{process.pid}/root{path}", breakpoints.FUNCTIONS):
+            process.calls_semaphores = True
+            self._set_where_mapped(task)
+        return False
+
+    def _set_where_mapped(self, task: Task) -> None:
+        for line in maps.read_maps(task.process.pid) or ():
+            if "x" in line.perms and breakpoints.holds_semaphores(line.path):
+                self.loaded(task, line.path, line.start, line.offset)
 
     def executed(self, task: Task, program: str, kind: elf.ElfClass | None) -> None:
         """A process runs a new program (a path to it). The kernel itself has mapped a static one, and musl's loader."""
@@ -134,26 +157,12 @@ class SemaphoreStops:
             return
         process.calls_semaphores = kind.static or elf.may_call(program, breakpoints.FUNCTIONS)
         if kind.static:
-            if not elf.function_addresses(program, breakpoints.FUNCTIONS):
-                return
-        elif not breakpoints.holds_semaphores(kind.interpreter):
-            return
-        for line in maps.read_maps(process.pid) or ():
-            if "x" not in line.perms or not line.path.startswith("/"):
-                continue
-            if kind.static and self.may_break(process.pid):
-                breakpoints.insert(process, task.tid, self._context.arch, program, line.start, line.offset)
-            elif breakpoints.holds_semaphores(line.path):
-                process.libraries.append(Library(line.path, line.start, line.offset))
-        self._place(task)
-
-    def _place(self, task: Task) -> None:
-        process = task.process
-        if process.libraries and process.calls_semaphores and self.may_break(process.pid):
-            for path, start, offset in process.libraries:
-                readable = f"/proc/{process.pid}/root{path}"
-                breakpoints.insert(process, task.tid, self._context.arch, readable, start, offset)
-            process.libraries.clear()
+            if elf.function_addresses(program, breakpoints.FUNCTIONS) and self.may_break(process.pid):
+                for line in maps.read_maps(process.pid) or ():
+                    if "x" in line.perms and line.path.startswith("/"):
+                        breakpoints.insert(process, task.tid, self._context.arch, program, line.start, line.offset)
+        elif breakpoints.holds_semaphores(kind.interpreter) and process.calls_semaphores:
+            self._set_where_mapped(task)
 
     @staticmethod
     def in_the_way(effects: tuple[AnyEffect, ...]) -> bool:
@@ -175,10 +184,7 @@ class SemaphoreStops:
         if process.breakpoints or not process.retired or not self.may_break(process.pid):
             return
         process.operations.fill()
-        for line in maps.read_maps(process.pid) or ():
-            if "x" in line.perms and breakpoints.holds_semaphores(line.path):
-                readable = f"/proc/{process.pid}/root{line.path}"
-                breakpoints.insert(process, task.tid, self._context.arch, readable, line.start, line.offset)
+        self._set_where_mapped(task)
         if process.breakpoints:
             self._context.say_coverage(
                 process,
@@ -341,7 +347,7 @@ class SemaphoreStops:
             return
         process.blind = True
         reason = "libc's functions were not found in it, as in a static program without symbols"
-        if process.libraries:
+        if not process.calls_semaphores:
             reason = "nothing that it has loaded calls libc's functions by their names"
         if not self.may_break(process.pid):
             reason = "it handles SIGTRAP itself"
@@ -391,8 +397,9 @@ class SemaphoreStops:
             if prot & 2:
                 self.set_again(task)
         thing = self._context.state.objects.get(entered.object)
-        if prot & 4 and thing is not None and thing.info.path:
-            self._loaded(task, thing.info.path, result, offset)
+        path = thing.info.path if thing is not None and prot & 4 and not self._context.attached else ""
+        if path and self._wants(task, path):
+            self.loaded(task, path, result, offset)
 
 
 def _is_named(effect: Filed) -> bool:

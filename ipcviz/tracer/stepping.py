@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from ipcviz.events import Breakpoint, Continued, Event, Held, Poised, Released, Settled, Stepped
 from ipcviz.events.stepping import At
-from ipcviz.kernel import maps, procfs, ptrace
+from ipcviz.kernel import procfs, ptrace
 from ipcviz.model.breakpoints import in_words, reached
 from ipcviz.model.visible import is_visible_semaphore
 from ipcviz.tracer import mend
@@ -231,8 +231,6 @@ class Stepping:
         again = task.rejoins or self._calls.makes_again(task, info.number)
         if not again:
             self._calls.settle(task, info)
-        if task.process.loader is None:
-            task.process.loader = _loader_of(task.process.pid)
         poised = self._calls.about(task, info) if not again else None
         task.passed = task.inside[0] if task.rejoins else info.number
         task.rejoins = False
@@ -446,11 +444,3 @@ class Stepping:
             task.moving = False
             self._ask(task)
         return False
-
-
-def _loader_of(pid: int) -> tuple[int, int]:
-    """Where a process's dynamic linker lies, from and to which address."""
-    for line in maps.read_maps(pid) or ():
-        if "/ld-linux" in line.path and "x" in line.perms:
-            return line.start, line.end
-    return 0, 0

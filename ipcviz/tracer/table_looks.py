@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from typing import Final
 
 from ipcviz.events import Maps, Table
 from ipcviz.kernel import descriptors, maps, procfs
@@ -12,6 +14,9 @@ from ipcviz.model.query import table_of
 from ipcviz.model.state import Descriptor, State
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.mappings import Mappings
+
+LOADING_SECONDS: Final = 1.0
+"""How long after a call of the dynamic linker a process may have what that has opened."""
 
 
 class TableLooks:
@@ -53,6 +58,8 @@ class TableLooks:
         if process is None or numbers is None or process.ending:
             return
         tasks = process.tasks.values()
+        if reason == "sample" and time.monotonic() - process.loading < LOADING_SECONDS:
+            return  # what the dynamic linker has open for a moment is not told
         # In the middle of a call the kernel may have done what the stream does not say yet.
         if any(task.entered or (task.moving and reason == "sample") for task in tasks):
             return

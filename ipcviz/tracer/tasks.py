@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from ipcviz.events import AnyEffect, Poised
 from ipcviz.model.directions import NOWHERE, Directions
@@ -28,6 +27,7 @@ class Entered:
         carried: Bytes already moved by an earlier part of this very call (see `ipcviz.tracer.mend`).
         plain: It moves bytes through its descriptor and has no other effect.
         ends: From and into which channels it moves bytes.
+        path: The dynamic linker makes it, to map a library that breakpoints belong into: the library's path.
         inside: It was let in: until then it stands at its entry, however long.
     """
 
@@ -44,6 +44,7 @@ class Entered:
     plain: bool = False
     ends: Directions = NOWHERE
     inside: bool = False
+    path: str = ""
 
 
 @dataclass(slots=True)
@@ -134,20 +135,6 @@ class Task:
     switches: int = -1
 
 
-class Library(NamedTuple):
-    """A file that a process has mapped executable.
-
-    Attributes:
-        path: Its path as the process sees it.
-        start: Address of the mapping.
-        offset: Offset in the file that it begins at.
-    """
-
-    path: str
-    start: int
-    offset: int
-
-
 @dataclass(slots=True)
 class TracedProcess:
     """A traced process.
@@ -161,7 +148,6 @@ class TracedProcess:
         retired: Addresses of breakpoints that were taken out.
         copied: Addresses of breakpoints whose instruction has been copied to where it is executed instead, and how many
             bytes of the copy a jump back follows; 0 if none does.
-        libraries: What it has mapped that semaphore functions may be in, and that has no breakpoints yet.
         calls_semaphores: Its program, or something that it has loaded, may call those functions.
         calls: The budget for its data calls.
         operations: The budget for its semaphore operations.
@@ -169,8 +155,13 @@ class TracedProcess:
         seen_calls: Its read and write calls at the last look at /proc/PID/io, and when that was (`seen_at`).
         executed: It has executed the command (the launched process's first moments are ours).
         blind: It was said that what it does with semaphores is not seen.
-        loader: Step mode: where the dynamic linker lies, from and to which address: calls from there are not the
+        loader: Where the code of the dynamic linker lies, from and to which address: calls from there are not the
             program's own. None if it was not looked for since the last exec.
+        linking: Breakpoints that tell when the dynamic linker has loaded all: addresses, and the words that were there.
+            While there are any, threads stop at marked calls alone.
+        linked: How many times one of them was reached.
+        loading: When (CLOCK_MONOTONIC) the dynamic linker last made a call that is not told, if no thread has been at
+            another call since; else 0.
         ending: Its last thread, or its leader, has begun to exit: its descriptors may be closed already.
         catching: Attached: not all of its threads stop at calls yet.
         doubted: There were calls that it was not stopped at, its own or of those that it descends from: its descriptor
@@ -190,7 +181,6 @@ class TracedProcess:
     breakpoints: dict[int, tuple[bytes, str, int]] = field(default_factory=dict)
     retired: set[int] = field(default_factory=set)
     copied: dict[int, int] = field(default_factory=dict)
-    libraries: list[Library] = field(default_factory=list)
     calls_semaphores: bool = False
     doubted: bool = False
     nests: bool = False
@@ -201,6 +191,9 @@ class TracedProcess:
     executed: bool = True
     blind: bool = False
     loader: tuple[int, int] | None = None
+    loading: float = 0.0
+    linking: dict[int, bytes] = field(default_factory=dict)
+    linked: int = 0
     ending: bool = False
     catching: bool = False
     why_sampled: str = ""
@@ -210,16 +203,14 @@ class TracedProcess:
         self.calls_semaphores, self.blind = maker.calls_semaphores, maker.blind
         if shared:
             self.breakpoints, self.retired, self.copied = maker.breakpoints, maker.retired, maker.copied
-            self.libraries = maker.libraries
         else:
             self.breakpoints, self.retired, self.copied = (
                 dict(maker.breakpoints),
                 set(maker.retired),
                 dict(maker.copied),
             )
-            self.libraries = list(maker.libraries)
 
     def forget_breakpoints(self) -> None:
         """The process runs another program."""
-        self.breakpoints, self.retired, self.copied, self.libraries = {}, set(), {}, []
+        self.breakpoints, self.retired, self.copied = {}, set(), {}
         self.calls_semaphores = self.blind = False

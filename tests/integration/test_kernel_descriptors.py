@@ -217,6 +217,24 @@ def test_flags_of_the_description_and_of_the_descriptor(puppet, tmp_path):
     assert descriptors.read_entry(puppet.pid, fd, 5).flags == ("sync",)
 
 
+def test_what_open_was_called_with_says_the_same_as_fdinfo(puppet, tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    for where, flags in (
+        (path, os.O_RDONLY | os.O_NOFOLLOW),
+        (path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND),
+        (path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY),
+        (path, os.O_RDWR | os.O_SYNC),
+        (path, os.O_PATH),
+        (tmp_path, os.O_RDONLY | os.O_DIRECTORY),
+        ("/dev/null", os.O_RDWR),
+    ):
+        fd = puppet.do(f"os.open({str(where)!r}, {flags})")  # which adds O_CLOEXEC
+        told = descriptors.read_entry(puppet.pid, fd, 3, flags | os.O_CLOEXEC)
+        assert told == descriptors.read_entry(puppet.pid, fd, 3), (where, flags)
+        puppet.do(f"os.close({fd})")
+
+
 def test_dup_shares_a_description_and_opening_again_does_not(puppet, tmp_path, numbers):
     path = tmp_path / "file"
     path.touch()
