@@ -62,6 +62,8 @@ STATES: Final = {
 TYPES: Final = {1: "stream", 2: "datagram", 3: "raw", 5: "seqpacket"}
 ESTABLISHED: Final = 1
 LISTENING: Final = 10
+_OWNED: Final = 0xFFFFFFFF & ~(1 << 6 | 1 << 12)
+"""Not those in time-wait, of which a busy server leaves thousands, nor half-open ones: no process has either."""
 
 
 class Memory(NamedTuple):
@@ -288,8 +290,8 @@ def parse_inet(body: bytes, protocol: int) -> InetSocket | None:
     )
 
 
-def _inet_request(family: int, protocol: int, identity: bytes = bytes(48)) -> bytes:
-    return _INET_REQUEST.pack(family, protocol, 1 << (_INET_SKMEMINFO - 1), 0, _ALL) + identity
+def _inet_request(family: int, protocol: int, identity: bytes = bytes(48), states: int = _ALL) -> bytes:
+    return _INET_REQUEST.pack(family, protocol, 1 << (_INET_SKMEMINFO - 1), 0, states) + identity
 
 
 def inet_socket(
@@ -334,7 +336,7 @@ def _all_inet(
     """All TCP and UDP sockets, those not decoded again that are known; `seen` is filled with what was decoded."""
     for protocol, name in ((socket.IPPROTO_TCP, "tcp"), (socket.IPPROTO_UDP, "udp")):
         for family, suffix in ((socket.AF_INET, ""), (socket.AF_INET6, "6")):
-            found = _converse(_inet_request(family, protocol), dump=True)
+            found = _converse(_inet_request(family, protocol, states=_OWNED), dump=True)
             if found is None:
                 raw = procfs.read_bytes(f"/proc/net/{name}{suffix}", whole=True) or b""
                 yield from parse_proc_inet(raw, protocol, family)
