@@ -100,9 +100,13 @@ class Sampler:
         self._memory = MemoryLooks(context)
 
     def data_calls(self, pid: int) -> int:
-        """Read and write calls of a process so far, from the last look at /proc/PID/io."""
+        """Read and write calls of a process so far, by the last look; at least, since those of sockets may not count.
+
+        /proc/PID/io counts read and write, but not send and recv, at which a thread mostly sleeps: so the times that
+        its first thread did count, too, if they are more.
+        """
         seen = self._seen.get(pid)
-        return seen.calls_read + seen.calls_write if seen is not None else 0
+        return max(seen.calls_read + seen.calls_write, seen.voluntary_switches) if seen is not None else 0
 
     def left_futex(self, task: Task) -> bool:
         """Whether a thread that waited for a semaphore no longer sleeps in futex(2)."""

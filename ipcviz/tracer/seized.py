@@ -50,6 +50,14 @@ PARTIAL: Final = frozenset(
 """Calls that come back with what they have moved so far if they are cut short. A thread that was seen asleep in one is
 never asked to stop, not even while it runs: it may have been woken for the rest of that very call."""
 
+COUNTED_SECONDS: Final = 0.5
+"""How long a thread is looked at for that."""
+LEAST_CALLS: Final = 100
+"""With fewer calls a second it is not the stops that keep it from running."""
+MOST_LOST: Final = 0.25
+"""The part of its time that a thread may lose to its stops."""
+TICK_SECONDS: Final = 1.0 / os.sysconf("SC_CLK_TCK")
+
 LOOKS_FIRST: Final = 4
 """How many samples look at a thread before it may be asked to stop while it runs."""
 
@@ -168,9 +176,35 @@ class SeizedEngine(Engine):
                 task.within = event not in (0, ptrace.EVENT_STOP)
                 # Any other stop takes the place of the one that was asked for (ptrace_stop in kernel/signal.c).
                 task.asked &= event == ptrace.EVENT_STOP and os.WSTOPSIG(status) == ptrace.SIGTRAP
-            elif task.asked and task.within:
-                self._came_out(task)
+            else:
+                if task.asked and task.within:
+                    self._came_out(task)
+                self._count(task)
         super().take(tid, status)
+
+    def _count(self, task: Task) -> None:
+        """At a stop at a call: see whether a thread loses too much of its time to these; if so, spare its process.
+
+        Lost is what passes between a return and the next entry but for CPU time: the thread stands at that entry
+        until its turn comes, long on a busy machine. Here calls of every kind stop, so counting some bounds nothing.
+        """
+        now, process = time.monotonic(), task.process
+        if not task.within:
+            task.outside += now - task.returned if task.returned else 0.0
+            return
+        task.returned = now
+        task.calls += 1
+        span = now - task.counted_since
+        if span < COUNTED_SECONDS:
+            return
+        look = procfs.read_stat(process.pid, task.tid)
+        used = look.utime + look.stime if look is not None else 0
+        lost = task.outside - (used - task.ticks) * TICK_SECONDS
+        many = task.calls > LEAST_CALLS * span and span < 2 * COUNTED_SECONDS
+        task.outside, task.calls, task.ticks, task.counted_since = 0.0, 0, used, now
+        if many and lost > MOST_LOST * span and (process.full or process.catching):
+            self.sampler.process_now(process.pid)
+            self._context.say_coverage(process, full=False, reason="its stops cost it more than a quarter of its time")
 
     def resume(self, task: Task, signo: int = 0) -> None:
         """Let a thread go on: to its next call, or above the budget to its next signal, fork, exec or end."""

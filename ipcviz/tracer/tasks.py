@@ -103,6 +103,11 @@ class Task:
         looks: Attached: samples that have looked at it.
         moves: Attached: it was seen asleep in a call that comes back with a part if it is cut short.
         switches: Attached: its context switches at the last look; -1 before it.
+        returned: Attached: when its last call returned, by CLOCK_MONOTONIC; 0 if that was not seen.
+        counted_since: Attached: since when, by the same clock, the following three are counted.
+        calls: Attached: calls that it stopped at.
+        outside: Attached: how long it was between two of them, in seconds.
+        ticks: Attached: its CPU time until then.
     """
 
     tid: int
@@ -133,6 +138,11 @@ class Task:
     looks: int = 0
     moves: bool = False
     switches: int = -1
+    returned: float = 0.0
+    counted_since: float = 0.0
+    calls: int = 0
+    outside: float = 0.0
+    ticks: int = 0
 
 
 @dataclass(slots=True)
