@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.kernel)
             if not sys.platform.startswith("linux"):
                 item.add_marker(pytest.mark.skip(reason="observing needs Linux"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys_of_the_terminal() -> None:
+    """Start programs as a shell at a terminal does: a script's `&` has ^C and ^\\ ignored, which would be inherited."""
+    for signo, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+        if signal.getsignal(signo) == signal.SIG_IGN:
+            signal.signal(signo, usual)
 
 
 @pytest.fixture(scope="session", autouse=True)

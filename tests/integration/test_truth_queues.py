@@ -21,7 +21,10 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
 
         def complete(state: State) -> bool:
             blocked = [wait_of(state, facts[who], holders(state)) for who in ("receiver", "sender")]
-            return all(blocked) and key in state.objects and "other" in (blocked[0].reason if blocked[0] else "")
+            queues = [object_behind(state, facts["pid"], facts[which]) for which in ("full", "told")]
+            levels = [found.level for found in (*queues, state.objects.get(key)) if found is not None]
+            reason = blocked[0].reason if blocked[0] else ""
+            return all(blocked) and "other" in reason and len(levels) == 3 and None not in levels
 
         state = run.until(complete)
         level = state.objects[key].level
