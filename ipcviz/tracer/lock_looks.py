@@ -42,14 +42,19 @@ class LockLooks:
         self._too_many: set[str] = set()
         self._costly = False
         self._next = 0.0
+        self._looked = False
 
     def changed(self, held: dict[str, tuple[Holder, ...]]) -> tuple[ObjectLocks, ...]:
         """The files whose locks are not what the state has, out of all that are open or had locks.
 
         Nothing between two readings. What watched processes do to locks is read at once at their calls' returns.
+        The first look at all leaves them to the second one: what it shows should not have to wait for them.
         """
         state = self._context.state
         began = time.monotonic()
+        first, self._looked = not self._looked, True
+        if first and not self._context.holding:
+            return ()
         if began < self._next and not (self._context.attached or self._context.holding):
             return ()
         every = self._read(state, {*state.locks, *held})
