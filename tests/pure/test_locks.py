@@ -116,6 +116,7 @@ def test_of_thousands_of_locks_some_are_told_and_it_is_said(monkeypatch: pytest.
         monkeypatch.setattr(procfs, "read_fdinfo", lambda pid, fd: pytest.fail("it costs as much as /proc/locks"))
         monkeypatch.setattr(procfs, "read_fd_numbers", lambda pid: (3,))
         monkeypatch.setattr(lock_looks, "WAITING_SHARE", float("inf"))
+        assert looks.changed(holders(context.state)) == (), "the first picture does not wait for locks"
         for _ in range(2):
             (found,) = looks.changed(holders(context.state))
             assert (found.object, len(found.locks)) == (FILE.key, MOST)
@@ -125,7 +126,7 @@ def test_of_thousands_of_locks_some_are_told_and_it_is_said(monkeypatch: pytest.
         assert looks.effects(10, "fcntl", (3, F_SETLK, 0, 0, 0, 0), FILE.key, ()) == []
 
 
-@pytest.mark.parametrize(("holding", "times"), [(False, 2), (True, 4)])
+@pytest.mark.parametrize(("holding", "times"), [(False, 2), (True, 5)])
 def test_a_look_that_makes_us_wait_comes_less_often(monkeypatch: pytest.MonkeyPatch, holding: bool, times: int) -> None:
     """Threads that are stopped wait with the tracer: except in step mode, where nothing runs."""
     ours, theirs = socket.socketpair()
@@ -145,7 +146,7 @@ def test_a_look_that_makes_us_wait_comes_less_often(monkeypatch: pytest.MonkeyPa
 
         monkeypatch.setattr(time, "monotonic", lambda: clock)
         monkeypatch.setattr(procfs, "read_bytes", read)
-        for start in (0.0, 0.05, 0.45, 0.55):
+        for start in (0.0, 0.05, 0.1, 0.5, 0.6):
             clock = start
             looks.changed(holders(context.state))
         assert len(reads) == times
