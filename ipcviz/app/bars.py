@@ -11,6 +11,7 @@ from textual.message import Message
 from ipcviz.app.panels.panel import Panel, Row, Span, Target, fit
 from ipcviz.app.text import visible
 from ipcviz.app.view import View
+from ipcviz.model.state import State
 from ipcviz.narrate import signal_name
 
 Item = tuple[tuple[Span, ...], Target | None]
@@ -165,6 +166,7 @@ class Where:
     reading: float | None = None
 
 
+_CIRCLE_WIDTH: Final = 24
 _TRACK: Final = 16
 """Cells that a scrubber takes at least; a title takes what it needs of the rest."""
 _CELLS: Final = {
@@ -226,9 +228,8 @@ class StatusLine(Bar):
             put(f" moment {where.place:,} ", "chosen")
         if where.reading is not None:
             put(f" reading {where.reading:.0%} ", "blocked")
-        if view.circle:
-            names = ", ".join(visible(state.processes[pid].name) for pid in view.circle)
-            put(f" circle: {names} " if len(names) <= 24 else f" circle of {len(view.circle)} ", "bad")
+        if view.circles:
+            put(f" {circle_chip(state, view.circles)} ", "bad")
         if sampled and not state.finished:
             put(f" ~{sampled} sampled ", "blocked")
         if state.command_code is not None:
@@ -319,3 +320,14 @@ class StatusLine(Bar):
                 if target is not None:
                     self.post_message(self.Sought(str(target[1])))
                 return
+
+
+def circle_chip(state: State, circles: tuple[tuple[int, ...], ...]) -> str:
+    """Who waits in a circle, by name, or by number where names are the same; if there are more circles, how many."""
+    if len(circles) > 1:
+        return f"{len(circles)} circles"
+    names = [visible(state.processes[pid].name) for pid in circles[0]]
+    if len(set(names)) < len(names):
+        names = [str(pid) for pid in circles[0]]
+    text = ", ".join(names)
+    return f"circle: {text}" if len(text) <= _CIRCLE_WIDTH else f"circle of {len(names)}"

@@ -256,7 +256,7 @@ class View:
         return chain_words(self.state, wait, chain_of(self.state, tid, self._long_wait)) if wait is not None else ""
 
     @cached_property
-    def circle(self) -> tuple[int, ...]:
+    def circles(self) -> tuple[tuple[int, ...], ...]:
         """The processes that have waited for each other in a circle for long."""
         waiting = (tid for tid, thread in self.state.threads.items() if thread.waiting is not None)
         return circles(self.state, waiting, self._long_wait)

@@ -79,9 +79,9 @@ def _ender(state: State, wait: Wait) -> tuple[int, int]:
     return process.pid, threads[0] if len(threads) == 1 else 0
 
 
-def circles(state: State, tids: Iterable[int], wait_of: Callable[[int], Wait | None]) -> tuple[int, ...]:
-    """The processes that wait for each other in a circle, ascending: none goes on unless somebody else steps in."""
-    found: set[int] = set()
+def circles(state: State, tids: Iterable[int], wait_of: Callable[[int], Wait | None]) -> tuple[tuple[int, ...], ...]:
+    """Circles of processes that wait for each other, each ascending: none goes on unless somebody else steps in."""
+    found: set[tuple[int, ...]] = set()
     known: set[int] = set()
     for tid in tids:
         path: list[int] = []
@@ -91,7 +91,7 @@ def circles(state: State, tids: Iterable[int], wait_of: Callable[[int], Wait | N
             wait = wait_of(tid)
             tid = _ender(state, wait)[1] if wait is not None and wait.kind == "blocked" else 0
         if tid in path:
-            found.update(state.threads[other].pid for other in path[path.index(tid) :])
+            found.add(tuple(sorted({state.threads[other].pid for other in path[path.index(tid) :]})))
     return tuple(sorted(found))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ipcviz.app.bars import circle_chip
 from ipcviz.events import Call, Event, Forked, Futex, ObjectInfo, Opened, Started, Stopped, ThreadCreated, Waiting
 from ipcviz.model.chains import chain_of, chain_words, circles
 from ipcviz.model.query import Wait, holders, wait_of
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
 
-NAMES = {10: "a", 11: "b", 12: "c"}
+NAMES = {10: "a", 11: "b", 12: "c", 13: "d"}
 
 
 def pipe(ino: int) -> ObjectInfo:
@@ -45,7 +46,7 @@ def words(state: State, tid: int) -> str:
     return chain_words(state, wait, chain_of(state, tid, waits))
 
 
-def around(state: State) -> tuple[int, ...]:
+def around(state: State) -> tuple[tuple[int, ...], ...]:
     held = holders(state)
     return circles(state, state.threads, lambda tid: wait_of(state, tid, held))
 
@@ -59,14 +60,26 @@ def test_a_mutex_and_a_pipe_make_a_circle() -> None:
     )  # fmt: skip
     assert words(state, 10) == "for b[11], that for a[10] again: a circle"
     assert words(state, 12) == "for a[10], that for b[11], that for a[10] again: a circle"
-    assert around(state) == (10, 11)
+    assert around(state) == ((10, 11),)
+
+
+def test_two_circles_are_two() -> None:
+    state = state_of(locks(10, 11), locks(11, 10), locks(12, 13), locks(13, 12))
+    assert around(state) == ((10, 11), (12, 13))
+
+
+def test_a_circle_in_the_top_line() -> None:
+    state = state_of(Forked(t=0.0, pid=14, parent=1, how="attached", name="a"))
+    assert circle_chip(state, ((10, 11),)) == "circle: a, b"
+    assert circle_chip(state, ((10, 14),)) == "circle: 10, 14"
+    assert circle_chip(state, ((10, 11), (12, 13))) == "2 circles"
 
 
 def test_one_that_reads_what_only_it_could_write() -> None:
     thing = pipe(1)
     state = state_of(holds(10, 3, "r", thing), holds(10, 4, "w", thing), reads(10, 3, thing))
     assert words(state, 10) == "for itself: of those watched nobody else could end it"
-    assert around(state) == (10,)
+    assert around(state) == ((10,),)
 
 
 def test_the_end_of_a_chain() -> None:
@@ -92,4 +105,4 @@ def test_the_thread_that_has_a_mutex_is_known() -> None:
     assert around(state) == ()
     state = state_of(more, locks(10, 20), locks(10, 10, tid=20))
     assert words(state, 10) == "for a[10], that for a[10] again: a circle"
-    assert around(state) == (10,)
+    assert around(state) == ((10,),)
