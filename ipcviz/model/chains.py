@@ -80,7 +80,10 @@ def _ender(state: State, wait: Wait) -> tuple[int, int]:
 
 
 def circles(state: State, tids: Iterable[int], wait_of: Callable[[int], Wait | None]) -> tuple[tuple[int, ...], ...]:
-    """Circles of processes that wait for each other, each ascending: none goes on unless somebody else steps in."""
+    """Circles of processes that wait for each other, each ascending: none goes on unless somebody else steps in.
+
+    As good as the waits that are given: `model.circles` proves more of fewer kinds of waits, without regard to time.
+    """
     found: set[tuple[int, ...]] = set()
     known: set[int] = set()
     for tid in tids:

@@ -7,7 +7,7 @@ from typing import Final
 from ipcviz.events import Call
 from ipcviz.model.queues import RECEIVES, message_bytes
 from ipcviz.model.state import State
-from ipcviz.narrate.sentence import STEP, TURN, Subject
+from ipcviz.narrate.sentence import STEP, TURN, Told
 from ipcviz.narrate.words import count_bytes, label_of
 
 _SHOWN: Final = 24
@@ -21,8 +21,6 @@ _FAILED: Final = {
     "ETIMEDOUT": "its time was up",
     "EINTR": "a signal's handler ran first",
 }
-
-Told = tuple[str, int, Subject, tuple[str, ...]]
 
 
 def quoted(data: bytes, size: int) -> str:
