@@ -15,6 +15,8 @@ from typing import Final, Literal
 
 from rich.cells import cell_len, set_cell_size
 
+from ipcviz.events.undecoded import byte_of
+
 ELLIPSIS: Final = "…"
 
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0", "\\": "\\\\"}
@@ -26,8 +28,9 @@ def _shown(character: str) -> str:
     if character in _SHORT:
         return _SHORT[character]
     number = ord(character)
-    if 0xDC80 <= number <= 0xDCFF:  # a byte that was not UTF-8, kept by surrogateescape
-        return f"\\x{number - 0xDC00:02x}"
+    byte = byte_of(character)
+    if byte >= 0:  # it was not UTF-8
+        return f"\\x{byte:02x}"
     if not character.isprintable():  # controls, formats (bidi), surrogates, unassigned, blanks other than a space
         return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
     return character

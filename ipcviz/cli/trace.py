@@ -25,6 +25,7 @@ import msgspec
 from ipcviz import streams
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, planned, scenario_named
 from ipcviz.events import Event, Finished, Input, Output, Quit, Resize, Trouble
+from ipcviz.events.undecoded import escaped
 from ipcviz.model.query import living
 from ipcviz.model.schedule import Schedule
 from ipcviz.scenario import ScenarioError, Story, prepare, read_schedule, read_settings
@@ -299,7 +300,7 @@ def _copy(session: LiveSession, sink: Sink, told: set[str], driver: Driver | Non
             if isinstance(event, Output) and pty:
                 _show(session, event.data)
             elif isinstance(event, Trouble):
-                click.echo(f"ipcviz: {event.message}", err=True)
+                click.echo(f"ipcviz: {escaped(event.message)}", err=True)
                 failed |= event.fatal
             if isinstance(event, Finished):
                 status = event.code

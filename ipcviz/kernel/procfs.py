@@ -50,7 +50,7 @@ def _read_link(path: str) -> str | None:
 
 def text(raw: bytes) -> str:
     """Bytes of /proc as text; what is not UTF-8 stays visible as escapes."""
-    return raw.decode("utf-8", "backslashreplace")
+    return raw.decode("utf-8", "surrogateescape")
 
 
 class Stat(NamedTuple):

@@ -1,4 +1,4 @@
-"""Semaphores: glibc's sem_t as it lies in memory, the named ones of /dev/shm, System V sets.
+"""Semaphores: the sem_t of glibc and musl as it lies in memory, the named ones of /dev/shm, System V sets.
 
 Values are read from memory or asked by semctl(2); nothing is locked or taken, so a value is that of one moment.
 """
@@ -24,6 +24,9 @@ _PREFIX: Final = "sem."
 _SEM_T: Final = struct.Struct("=Qi")
 _VALUE_MASK: Final = 0xFFFFFFFF
 _NWAITERS_SHIFT: Final = 32
+# musl, src/thread/sem_*.c: int val[8] with the value, how many wait, and 128 unless it is shared. While somebody waits
+# for one that is 0, the value is -1, or from 1.2.4 on its highest bit is set. glibc never sets that bit.
+_MUSL_WAITERS: Final = 0x80000000
 
 # sys/sem.h
 GETPID: Final = 11
@@ -36,18 +39,21 @@ _semctl = _libc.semctl
 
 
 def decode(raw: bytes) -> tuple[int, int, bool]:
-    """Decode glibc's sem_t on 64-bit machines.
+    """Decode the sem_t of glibc or musl on 64-bit machines.
 
     Args:
         raw: Its first 12 bytes or more; raises struct.error if there are fewer.
 
     Returns:
         (value, threads that wait, whether it is shared between processes). Named ones are always shared; for those
-        of sem_init that is what `pshared` said.
+        of sem_init that is what `pshared` said; in musl the opposite.
     """
     data, private = _SEM_T.unpack_from(raw)
     # FUTEX_PRIVATE is 0 here and FUTEX_SHARED is FUTEX_PRIVATE_FLAG, 128: the flag is kept inverted, for xor.
-    return data & _VALUE_MASK, data >> _NWAITERS_SHIFT, private != 0
+    value = data & _VALUE_MASK
+    if value & _MUSL_WAITERS:
+        value = 0 if value == _VALUE_MASK else value & ~_MUSL_WAITERS
+    return value, data >> _NWAITERS_SHIFT, private != 0
 
 
 def read(pid: int, address: int, info: SemaphoreInfo) -> SemaphoreLevel | None:

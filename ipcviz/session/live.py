@@ -19,6 +19,7 @@ import msgspec
 
 import ipcviz.tracer
 from ipcviz.events import AnyCommand, Event, Finished, Forked, Quit, Trouble
+from ipcviz.events.undecoded import encode
 from ipcviz.session.errors import SessionError
 from ipcviz.tracer.config import AnyConfig, AttachConfig
 from ipcviz.tracer.wire import Unframer, frame
@@ -115,7 +116,7 @@ class LiveSession:
         assert self._channel is not None
         with contextlib.suppress(OSError):
             # If the tracer is gone already, the end of its stream says so.
-            self._channel.sendall(frame(msgspec.msgpack.encode(self._config)))
+            self._channel.sendall(frame(encode(msgspec.msgpack.Encoder(), self._config)))
         self._reader = start_thread(self._read, "ipcviz stream")
 
     def _in_tracer(self) -> None:

@@ -84,8 +84,26 @@ def _relative(arch: Arch, code: bytes) -> bool:
     index = 0
     while code[index] in (0x66, 0xF2, 0xF3) or 0x40 <= code[index] <= 0x4F:
         index += 1
+    if code[index] in _TO_ELSEWHERE or (code[index] == 0x0F and code[index + 1] in _TO_ELSEWHERE_LONG):
+        return True
     index += 2 if code[index] == 0x0F else 1
-    return code[index] & 0xC7 == 0x05
+    return code[index] & 0xC7 == 0x05 or (code[index - 1] == 0xFF and code[index] >> 3 & 7 in _CALLS)
+
+
+_TO_ELSEWHERE: Final = frozenset({*range(0x70, 0x80), *range(0xE0, 0xE4), 0xE8, 0xE9, 0xEB, 0x62, 0xC4, 0xC5})
+_TO_ELSEWHERE_LONG: Final = frozenset({*range(0x80, 0x90), 0x38, 0x3A})
+_CALLS: Final = (2, 3)
+"""Jumps and calls to a place that is so far from here, calls that leave the place that they return to, and what has
+longer prefixes, which may do the like (Intel's manual, appendix A; after 0F; in the ModRM byte after FF)."""
+
+
+def leads_to(arch: Arch, code: bytes, address: int) -> int:
+    """Where the jump that a function begins with leads, as musl's sem_trywait does; 0 if it begins with none."""
+    if arch.machine != "x86_64":
+        return 0
+    if code[0] == 0xEB:
+        return address + 2 + int.from_bytes(code[1:2], "little", signed=True)
+    return address + 5 + int.from_bytes(code[1:5], "little", signed=True) if code[0] == 0xE9 else 0
 
 
 _lengths: dict[bytes, int] = {}
@@ -125,6 +143,13 @@ _GO_ELSEWHERE: Final = frozenset(
     {*range(0x70, 0x80), *range(0xE0, 0xE4), 0xC2, 0xC3, 0xE8, 0xE9, 0xEB, 0xF2, 0xF3, 0xFF}
 )
 """First bytes of instructions that may not lead to the next one (Intel's manual, appendix A), or of their prefixes."""
+
+
+def return_address(tid: int, arch: Arch, registers: list[int]) -> int:
+    """Where a function that a thread has just entered returns to; 0 if that can't be read."""
+    if arch.machine == "aarch64":
+        return registers[30]
+    return memory.read_u64(tid, registers[arch.sp]) or 0
 
 
 def own_place(process: TracedProcess, pc: int) -> int:

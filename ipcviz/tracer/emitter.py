@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Call, Dropped, Entered, Event, Sample
+from ipcviz.events.undecoded import encode
 from ipcviz.model.query import table_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
@@ -149,7 +150,7 @@ class Emitter:
             self.state = reduce(self.state, event)
             self._pending.append(event)
         if self._pending:
-            data = frame(self._encoder.encode(self._pending))
+            data = frame(encode(self._encoder, self._pending))
             self._pending.clear()
             self._backlog.append(memoryview(data))
             self._backlog_bytes += len(data)

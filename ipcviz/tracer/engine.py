@@ -257,7 +257,8 @@ class Engine:
             return
         address = self._semaphores.address(task) if signo == ptrace.SIGTRAP else 0
         if address:
-            self._calls.settle(task)
+            if not self._semaphores.nested(task, address):
+                self._calls.settle(task)
             status = self._semaphores.take(task, address)
             if status is not None:
                 self.take(task.tid, status)

@@ -26,6 +26,8 @@ _SYSTEM_V: Final = frozenset({"semget", "semop", "semtimedop", "semctl"})
 _FILE: Final = "sem."
 """What the names of semaphores' files in /dev/shm begin with (glibc, sysdeps/pthread/sem_routines.c)."""
 _GIVEN_UP: Final = frozenset({errno.ETIMEDOUT, errno.EINTR})
+_LONGEST: Final = 512
+"""Bytes of code of sem_timedwait in musl, at most."""
 _ALREADY_RUNNING: Final = 3
 """Samples in a row that find a thread running before one that was never seen asleep counts as having its semaphore."""
 
@@ -87,14 +89,18 @@ class SemaphoreStops:
             registers[self._context.arch.pc] = address
             ptrace.set_registers(task.tid, self._context.arch, registers)
             return None
-        name = task.process.breakpoints[address][1]
+        original, name, _ = task.process.breakpoints[address]
         if task.step_over == address:
             task.step_over = 0
-        else:
+        elif not self.nested(task, address):
             self._semaphore_op(task, name.removeprefix("sem_"), registers)
+        elif name == "sem_trywait" and task.wait.timed:
+            place = registers[self._context.arch.arguments[0]]
+            task.wait.refused = self._locate(task.process.pid, "trywait", place)[1] == 0
         thread = self._context.state.threads.get(task.tid)
         trap_blocked = thread is not None and thread.blocked & breakpoints.SIGTRAP_BIT
-        slot = breakpoints.detour(task.process, task.tid, self._context.arch, address)
+        slot = breakpoints.leads_to(self._context.arch, original, address)
+        slot = slot or breakpoints.detour(task.process, task.tid, self._context.arch, address)
         status = None
         if slot and not trap_blocked:
             ptrace.set_pc(task.tid, self._context.arch, registers, slot)
@@ -106,6 +112,22 @@ class SemaphoreStops:
         if status is None and self._context.over_budget(task.process, breakpoints=True):
             self._remove(task, f"more than {self._context.config.budget:,.0f} semaphore operations a second")
         return status
+
+    def nested(self, task: Task, address: int) -> bool:
+        """Whether a thread at a breakpoint is inside another of the functions, which has been told: musl's sem_wait
+        goes on as sem_timedwait without a time, and that calls sem_trywait again and again.
+        """
+        places = task.process.breakpoints
+        name = places[address][1] if address in places else ""
+        if name not in ("sem_timedwait", "sem_trywait"):
+            return False
+        registers = ptrace.get_registers(task.tid, self._context.arch)
+        if registers is None:
+            return False
+        if name == "sem_timedwait":
+            return registers[self._context.arch.arguments[1]] == 0
+        back = breakpoints.return_address(task.tid, self._context.arch, registers)
+        return any(found[1] == "sem_timedwait" and 0 < back - place < _LONGEST for place, found in places.items())
 
     def may_break(self, pid: int) -> bool:
         """Whether breakpoints are harmless to a process: a trap that it ignores or catches would change that.
@@ -209,7 +231,7 @@ class SemaphoreStops:
         """
         found = task.process.breakpoints.get(address)
         registers = ptrace.get_registers(task.tid, self._context.arch)
-        if found is None or registers is None or task.step_over == address:
+        if found is None or registers is None or task.step_over == address or self.nested(task, address):
             return None
         op = found[1].removeprefix("sem_")
         return op, *self._locate(task.process.pid, op, registers[self._context.arch.arguments[0]])
@@ -254,6 +276,7 @@ class SemaphoreStops:
         task.took = (info.key, address) if value and op in WAITS else ("", 0)
         if value == 0 and op in WAITS:
             self._begin(task, info.key, address)
+            task.wait.timed = op != "wait"
 
     # Waits.
 
@@ -277,7 +300,7 @@ class SemaphoreStops:
             self._tell(task, "overtaken", found.info)
             self._begin(task, key, address)
         task.wait.slept = task.wait.sleeps = True
-        task.wait.error = 0
+        task.wait.error, task.wait.refused = 0, False
 
     def leaves_futex(self, task: Task, error: int) -> None:
         """It comes out of it, with an error number (0 if it was woken).
@@ -300,8 +323,9 @@ class SemaphoreStops:
         found = self._context.state.semaphores.get(key)
         if found is None:
             return
-        failed = task.wait.error in _GIVEN_UP
-        name = errno.errorcode[task.wait.error] if failed else ""
+        error = task.wait.error or (errno.ETIMEDOUT if task.wait.refused else 0)
+        failed = error in _GIVEN_UP
+        name = errno.errorcode[error] if failed else ""
         self._tell(task, "gave-up" if failed else "acquired", found.info, error=name)
 
     def seen_running(self, task: Task) -> None:

@@ -31,6 +31,7 @@ from ipcviz.events import (
     Started,
     Trouble,
 )
+from ipcviz.events.undecoded import restore
 from ipcviz.kernel import descriptors, procfs, ptrace, seccomp, signals
 from ipcviz.kernel.arch import Arch, native
 from ipcviz.kernel.memory import PAGE_SIZE
@@ -122,6 +123,9 @@ class Service:
             if bodies:
                 self._waiting_commands = bodies[1:]
                 config: AnyConfig = _CONFIGURATION.decode(bodies[0])
+                if isinstance(config, LaunchConfig):
+                    argv = tuple(restore(word) for word in config.argv)
+                    config = msgspec.structs.replace(config, argv=argv, cwd=restore(config.cwd))
                 return config
 
     @staticmethod

@@ -280,7 +280,8 @@ class Stepping:
     def _signal_stop(self, task: Task, signo: int, status: int) -> bool:
         address = self._semaphores.address(task) if signo == ptrace.SIGTRAP else 0
         if address:
-            self._calls.settle(task)
+            if not self._semaphores.nested(task, address):
+                self._calls.settle(task)
             found = self._semaphores.about(task, address)
             if found is None or found[0] in QUIET or not is_visible_semaphore(found[1]):
                 return False

@@ -58,6 +58,9 @@ class SemaphoreWait:
         sleeps: It is.
         error: Error number with which that last returned, 0 if it did not fail.
         running: Samples in a row that found it running.
+        timed: It ends at some time.
+        refused: Such a one, where the function tries by another (musl): it was 0 at the last try, and no
+            sleep followed. If none does, its time was up already.
     """
 
     address: int = 0
@@ -66,6 +69,8 @@ class SemaphoreWait:
     sleeps: bool = False
     error: int = 0
     running: int = 0
+    timed: bool = False
+    refused: bool = False
 
 
 @dataclass(slots=True)

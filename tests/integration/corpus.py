@@ -144,6 +144,21 @@ SHELL = (
     Entry("awk_pipes", "seq 1 100 | awk '{ print $1 % 7 | \"sort | uniq -c\" } END { close(\"sort | uniq -c\"); "
           "\"echo sub\" | getline x; print x }'", pty=True),
     Entry("many_short", "i=0; while [ $i -lt 60 ]; do /bin/true; i=$((i + 1)); done; echo $i"),
+    Entry("names_that_are_no_text", python("""
+import os, subprocess
+for name in (b"\\xff\\xfe", b"a\\nb", b"\\x1b[31m", b"[b]"):
+    with open(name, "w") as file: file.write("#!/bin/sh\\nexec cat\\n")
+    os.chmod(name, 0o755); print(subprocess.run([b"./" + name], input=b"x", capture_output=True).stdout)
+    os.mkfifo(name + b".f"); p = subprocess.Popen([b"sh", b"-c", b'echo hi > "$0"', name + b".f"])
+    with open(name + b".f") as file: print(file.read(), p.wait())
+    os.unlink(name); os.unlink(name + b".f")
+"""), full=True),
+    Entry("program_is_deleted", "cp /bin/cat c; mkfifo f; ./c f & until [ \"$(readlink /proc/$!/exe)\" = $PWD/c ]; do :; done; rm c; "
+          "(echo late; ls -l /proc/$!/exe | grep -o deleted) >f; wait; rm f", "bash"),
+    Entry("linker_by_name", "l=/lib64/ld-linux-x86-64.so.2; [ -x $l ] || exit 0; $l /bin/echo hi; LD_BIND_NOW=1 $l /bin/echo now; "
+          "LD_DEBUG=all /bin/true 2>&1 | grep -c 'transferring control'"),
+    Entry("busybox_shell", "busybox sh -c 'busybox seq 500 | busybox grep 7 | busybox wc -l; busybox yes | busybox head -n 1; "
+          "trap \"echo usr\" USR1; kill -USR1 $$; (exit 3); echo $?; busybox sleep 0.05 & wait; exit 6'; echo $?", needs=("busybox",)),
     Entry("terminal_or_not", "for i in 0 1 2; do [ -t $i ] && echo $i terminal || echo $i no terminal; done"),
 )  # fmt: skip
 
@@ -288,6 +303,7 @@ PROGRAMS = tuple(
         ("sigchld_write", True),
         ("ignored_eintr", True),
         ("sem_static", False),
+        ("sem_own", True),
         ("sem_shared", True),
         ("sem_trap", False),
         ("sem_waits", True),

@@ -112,11 +112,22 @@ class Programs:
                 self._compile(SOURCES / f"{name}.c", target)
         return str(target)
 
-    def _compile(self, source: Path, target: Path) -> None:
+    def musl(self, name: str) -> str:
+        """A program compiled with musl's libc instead; the test is skipped where that is not installed."""
+        compiler = shutil.which("musl-gcc")
+        if compiler is None:
+            pytest.skip("musl is not installed (musl-gcc)")
+        target = self.folder / f"{name}.musl"
+        with self._lock:
+            if not target.exists():
+                self._compile(SOURCES / f"{name}.c", target, compiler)
+        return str(target)
+
+    def _compile(self, source: Path, target: Path, compiler: str = "") -> None:
         first = source.read_text().split("\n", 1)[0]
         flags = first.removeprefix("/* cflags: ").removesuffix(" */").split() if "cflags:" in first else []
-        assert self.compiler
-        subprocess.run([self.compiler, "-O1", "-pthread", "-w", *flags, source, "-o", target], check=True)
+        compiler = compiler or self.compiler or ""
+        subprocess.run([compiler, "-O1", "-pthread", "-w", *flags, source, "-o", target], check=True)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections import Counter
 
+import pytest
+
 from ipcviz import events as ev
 from ipcviz.model.holding import name_of
 from ipcviz.model.query import describe_wait, wait_of
@@ -94,6 +96,34 @@ def test_each_operation_is_told_once(bench: Bench, programs: Programs) -> None:
         assert ops.count(("post", parent)) == ops.count(("post", child)) == ops.count(("wait", child)) == 100
         assert ops.count(("wait", parent)) == 101
         assert ops.count(("init", parent)) == 2
+
+
+def test_functions_that_go_on_as_others(bench: Bench, programs: Programs) -> None:
+    """A library whose functions call each other, and begin with jumps: what the program did is told, once."""
+    with Watched(bench, [programs["sem_own"], "stop"], ("asleep",), "--full") as run:
+        facts = run.at("asleep")
+        state = run.until(lambda s: any(x.waiters > 0 for x in s.semaphores.values()))
+        levels = {s.info.offset: (s.value, s.waiters) for s in state.semaphores.values()}
+        assert levels == {0: (0, 1), 32: (0, 0)}
+        assert state.threads[facts["waiter"]].semaphore
+        run.release("asleep")
+        assert run.finish() == 0
+        ops = Counter(e.op for e in run.events if isinstance(e, ev.SemaphoreOp))
+        assert ops.pop("acquired") <= 62
+        assert ops == {"init": 2, "wait": 62, "post": 62, "trywait": 1, "destroy": 1}
+
+
+@pytest.mark.parametrize("name", ["sem_shared", "sem_static"])
+def test_musl(bench: Bench, programs: Programs, name: str) -> None:
+    """The same program with musl's libc, dynamic and static, does the same and is told the same."""
+    told = []
+    for path in (programs.musl(name), programs[name]):
+        with Watched(bench, [path], (), "--full") as run:
+            assert run.finish() == 0
+            found = [e for e in run.events if isinstance(e, ev.SemaphoreOp) and e.op not in ("acquired", "overtaken")]
+            told.append(Counter((e.op, e.error) for e in found))
+            assert {e.value for e in found} <= {None, 0, 1, 2}
+    assert told[0] == told[1]
 
 
 def test_what_became_of_each_wait(bench: Bench, programs: Programs) -> None:

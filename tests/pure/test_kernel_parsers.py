@@ -162,6 +162,9 @@ def test_which_semaphore_is_at_an_address():
 def test_glibc_s_semaphore():
     assert semaphores.decode(struct.pack("=Qii", 5 | 3 << 32, 128, 0)) == (5, 3, True)
     assert semaphores.decode(struct.pack("=Qii", 0x7FFFFFFF, 0, 0)) == (0x7FFFFFFF, 0, False)
+    # musl's while threads wait: -1 until 1.2.3, the highest bit afterwards.
+    assert semaphores.decode(struct.pack("=iIii", -1, 2, 0, 0))[:2] == (0, 2)
+    assert semaphores.decode(struct.pack("=IIii", 0x80000003, 2, 0, 0))[:2] == (3, 2)
     with pytest.raises(struct.error):
         semaphores.decode(b"short")
 

@@ -112,7 +112,7 @@ def connected_pair() -> Story:
     [
         (struct.pack("=H", 1) + b"/run/x\0" + bytes(100), "/run/x"),
         (struct.pack("=H", 1) + b"\0name", "@name"),
-        (struct.pack("=H", 1) + b"\0odd\0\xff\n", "@odd\0\\xff\n"),
+        (struct.pack("=H", 1) + b"\0odd\0\xff\n", "@odd\0\udcff\n"),
         (struct.pack("=H", 1) + b"\0name" + bytes(103), "@name\\0×103"),
         (struct.pack("=H", 1), ""),
         (struct.pack("=HH4s8x", 2, 0x5000, bytes([127, 0, 0, 1])), "127.0.0.1:80"),

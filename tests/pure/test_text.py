@@ -18,6 +18,7 @@ def test_what_looks_like_markup_stays_as_it_is(text):
         (b"two\nlines\r\t\0", "two\\nlines\\r\\t\\0"),
         (b"caf\xc3\xa9 \xff", "café \\xff"),
         ("\udcff", "\\xff"),
+        ("\U0010ff80\U0010ffff", "\\x80\\xff"),
         ("\x9b2J", "\\x9b2J"),
         ("a\u202eb\u200bc", "a\\u202eb\\u200bc"),
         (b"C:\\x1b", "C:\\\\x1b"),

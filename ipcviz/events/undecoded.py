@@ -1,0 +1,54 @@
+"""Bytes that are not UTF-8, in paths, names and arguments: Linux allows any, but text in the stream is UTF-8.
+
+Python keeps such a byte as a lone surrogate (PEP 383), which can't be encoded. In the stream it is a character for
+private use instead, U+10FF80 to U+10FFFF, the last two digits of which are the byte.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+FIRST: Final = 0x10FF80
+LAST: Final = 0x10FFFF
+_LONE: Final = 0xDC80
+_LAST_LONE: Final = 0xDCFF
+_KEPT: Final = {_LONE + i: FIRST + i for i in range(_LAST_LONE - _LONE + 1)}
+_RESTORED: Final = {kept: lone for lone, kept in _KEPT.items()}
+
+
+def byte_of(character: str) -> int:
+    """The byte that a character stands for which is none, before or after it was encoded; -1 if it is one."""
+    number = ord(character)
+    if _LONE <= number <= _LAST_LONE:
+        return number - _LONE + 0x80
+    return number - FIRST + 0x80 if FIRST <= number <= LAST else -1
+
+
+def encode(encoder: msgspec.msgpack.Encoder, value: Any) -> bytes:
+    """Encode a value whose texts may contain such bytes."""
+    try:
+        return encoder.encode(value)
+    except UnicodeEncodeError:
+        return encoder.encode(_translated(msgspec.to_builtins(value, builtin_types=(bytes,)), _KEPT))
+
+
+def restore(text: str) -> str:
+    """The text as the system takes it, from one that was encoded so."""
+    return text.translate(_RESTORED)
+
+
+def escaped(text: str) -> str:
+    r"""The same for a message: `\xff` for each such byte."""
+    return "".join(c if byte_of(c) < 0 else f"\\x{byte_of(c):02x}" for c in text)
+
+
+def _translated(value: Any, table: dict[int, int]) -> Any:
+    if isinstance(value, str):
+        return value.translate(table)
+    if isinstance(value, dict):
+        return {_translated(key, table): _translated(one, table) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_translated(one, table) for one in value]
+    return value
