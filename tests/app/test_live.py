@@ -13,7 +13,7 @@ from ipcviz.app.panels.output import OutputRows
 from ipcviz.app.picture import Picture
 from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.modals import BlankScreen, SignalScreen, TroubleScreen
-from ipcviz.events import Input, Level, Output, Peek, Resize, Sample, SendSignal, Trouble
+from ipcviz.events import Exited, Forked, Input, Level, Output, Peek, Reaped, Resize, Sample, SendSignal, Trouble
 from ipcviz.session.errors import SessionError
 from tests import fakes
 from tests.app.driven import Driven
@@ -446,3 +446,29 @@ async def test_the_commands_terminal_changes_its_size_with_ours():
         await s.pilot.resize_terminal(30, 8)
         await s.pilot.pause()
         assert s.session.commands[1:] == [Resize(rows=10, columns=30)]
+
+
+async def test_the_picture_has_more_rows_while_there_are_many_processes():
+    async with stage(flow()) as s:
+        picture = s.app.live.query_one(Picture)
+        few = picture.size.height
+        born = [Forked(t=1.0, pid=20 + k, parent=11, by=11, name="sleep") for k in range(3)]
+        s.session.feed(*fakes.numbered([*fakes.pipeline_start(), *fakes.pipeline_flow(), *born])[-3:])
+        await s.frame()
+        await s.frame()
+        many = picture.size.height
+        assert many > few + 2
+        ended = [
+            Exited(t=2.0, pid=20),
+            Reaped(t=2.0, pid=20, by=11),
+            Exited(t=2.0, pid=21),
+            Reaped(t=2.0, pid=21, by=11),
+        ]
+        s.session.feed(*ended)
+        await s.frame()
+        await s.frame()
+        assert picture.size.height == many, "it jumps with every process"
+        s.session.feed(Exited(t=2.0, pid=22), Reaped(t=2.0, pid=22, by=11))
+        await s.frame()
+        await s.frame()
+        assert picture.size.height == few

@@ -117,7 +117,7 @@ async def test_any_size_and_nothing_to_show_are_fine(size):
 
 
 async def test_what_is_too_large_can_be_scrolled_to():
-    app = Shell(systems.client_server(6))
+    app = Shell(systems.pipeline_maker(*[("cat",)] * 12).state)
     async with app.run_test(size=(50, 6)) as pilot:
         picture = app.query_one(Picture)
         await pilot.pause()

@@ -22,6 +22,10 @@ _JOINTS: Final = {
 }  # fmt: skip
 _SINGLE: Final = "┌─┐│└┘"
 _DOUBLE: Final = "╔═╗║╚╝"
+_NARROW: Final = 15
+"""A process's box of fewer cells has its letter in the upper border."""
+_SAID: Final = 8
+"""Cells that a process's words have in a single line before its PID gets any."""
 _STYLES: Final = {"text": "text", "dim": "dim", "strong": "strong", "pending": "strong"}
 
 
@@ -128,14 +132,17 @@ def _frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str) -> 
     glyphs = _DOUBLE if chosen else _SINGLE
     style = "selected" if chosen else "lit" if node.lit else style
     inner = rect.w - 2
+    chip = f" {node.letter}" if node.letter and rect.w < _NARROW else ""  # narrow: it has no room beside the words
     title_style = "gone" if node.faded else "lit" if node.lit else "title"
     name = min(width(node.title), 8)  # rather no PID than half a name
-    close = width(node.corner) + name + 5 > inner
-    corner = node.corner if width(node.corner) + name + (3 if close else 5) <= inner else ""
-    room = inner - 2 - (width(corner) + (1 if close else 3) if corner else 0)
-    title = clip(node.title, room)
+    close = width(chip) + width(node.corner) + name + 5 > inner
+    corner = node.corner if width(chip) + width(node.corner) + name + (3 if close else 5) <= inner else ""
+    room = inner - width(chip) - (1 if chip else 2) - (width(corner) + (1 if close else 3) if corner else 0)
+    title = clip(node.title, room, where="middle")
     canvas.put(rect.x, rect.y, glyphs[0] + glyphs[1] * inner + glyphs[2], style)
-    canvas.put(rect.x + 1, rect.y, f"{_mark(node)}{title} ", title_style)
+    canvas.put(rect.x + 1, rect.y, chip, f"chip-{node.chip}")
+    after = " " if width(chip) + width(title) + 2 <= inner else ""
+    canvas.put(rect.x + 1 + width(chip), rect.y, f"{_mark(node)}{title}{after}", title_style)
     if corner and close:
         canvas.put(rect.right - 2 - width(corner), rect.y, f"{corner} ", "pid")
     elif corner:
@@ -157,17 +164,16 @@ def _process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
         return
     _frame(canvas, node, rect, chosen, "gone" if node.faded else "group" if node.kind == "group" else "box")
     rows, inner = rect.h - 2, rect.w - 3
-    x = rect.x + 2
-    if node.letter:
-        canvas.put(x, rect.y + 1, f" {node.letter} ", f"chip-{node.chip}")
-        lead = 4
-    else:
-        lead = 0
+    x, y = rect.x + 2, rect.y + 1
+    if rect.w < _NARROW:
+        x, inner = x - 1, inner + 1
+    lead = 4 if node.letter and rect.w >= _NARROW else 0
+    if lead:
+        canvas.put(x, y, f" {node.letter} ", f"chip-{node.chip}")
     first, *rest = node.lines or (Line(""),)
-    y = rect.y + 1
-    if lead and inner < 12 and rows > 1:  # narrow: the letter has a row of its own
-        y, lead, rows = y + 1, 0, rows - 1
     words = _wrap(first.text, inner - lead, max(1, min(3, rows)))
+    if first.short and any(text.endswith("…") for text in words):
+        words = _wrap(first.short, inner - lead, max(1, min(3, rows)))
     for number, text in enumerate(words):
         if number < rows:
             canvas.put(x + lead, y + number, text, "gone" if node.faded else "text")
@@ -189,13 +195,16 @@ def _process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     x, room = rect.x + (5 if node.letter else 2), rect.w - (6 if node.letter else 3)
     role = next((line.text for line in node.lines[1:2] if line.style == "strong"), "")
     title = role or node.title  # a role says more than the name of an interpreter
-    canvas.put(x, rect.y, clip(title, room), "gone" if node.faded else "title")
+    title = clip(title, room, where="middle")
+    canvas.put(x, rect.y, title, "gone" if node.faded else "title")
     x, room = x + width(title) + 1, room - width(title) - 1
-    if node.corner and room > width(node.corner):
+    if node.corner and room > width(node.corner) + _SAID:
         canvas.put(x, rect.y, node.corner, "pid")
         x, room = x + width(node.corner) + 1, room - width(node.corner) - 1
     if node.lines and room > 2:
-        canvas.put(x, rect.y, clip(node.lines[0].text, room), "text")
+        said = _words(node.lines[0], room)
+        if room >= _SAID or not said.endswith("…"):  # rather nothing than two letters
+            canvas.put(x, rect.y, said, "text")
 
 
 def _wrap(text: str, cells: int, rows: int) -> list[str]:
@@ -279,7 +288,10 @@ def _amount(gauge: Gauge, cells: int) -> str:
     for text in (exact, exact[:-2], f"{bytes_text(gauge.queued)}/{bytes_text(gauge.capacity)}"):
         if width(text) <= cells:
             return text
-    return clip(bytes_text(gauge.queued), cells)
+    amount = bytes_text(gauge.queued)
+    if width(amount) > cells and amount[-1] in "KMGT":
+        amount = f"{round(float(amount[:-1]))}{amount[-1]}"
+    return clip(amount, cells)
 
 
 def _fill(canvas: Canvas, gauge: Gauge, x: int, y: int, cells: int) -> None:
@@ -319,14 +331,23 @@ def _tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     title_style = "lit" if node.lit else "gone" if node.faded else "title"
     if rect.h < 3:
         said = _said(node, rect.w // 3 - width(node.title))
-        name = clip(f"{node.title} {said}" if said else node.title, rect.w // 2)
+        name = f"{node.title} {said}" if said else node.title
+        if width(name) > rect.w // 2:  # of two ends of a connection rather one whole name than both cut
+            name = clip(node.title.partition("-")[0] if node.kind == "socket" else node.title, rect.w // 2)
         canvas.put(rect.x, rect.y, name + " ", title_style)
-        _fill(canvas, gauges[0], rect.x + width(name) + 1, rect.y, max(1, rect.w - width(name) - 1))
+        x, room = rect.x + width(name) + 1, rect.w - width(name) - 1
+        if len(gauges) == 1 or room < 2 * len(gauges):
+            _fill(canvas, gauges[0], x, rect.y, max(1, room))
+            return
+        for gauge, cells in zip(gauges, (room - room // 2, room // 2), strict=False):
+            canvas.put(x, rect.y, "←" if gauge.backwards else "→", "edge")
+            _fill(canvas, gauge, x + 1, rect.y, cells - 1)
+            x += cells
         return
     line = "═" * rect.w
     middle = rect.middle
     top = middle - 1
-    head = clip(node.title if node.kind != "fifo" else f"{node.title} (fifo)", rect.w - 4)
+    head = clip(node.title if node.kind != "fifo" else f"{node.title} (fifo)", rect.w - (3 if rect.w < 8 else 4))
     canvas.put(rect.x, top, line, wall)
     canvas.put(rect.x + 1, top, f"{_mark(node)}{head} ", title_style)
     room = rect.w - width(head) - 6

@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from ipcviz.app.picture.chains import chains
 from ipcviz.app.picture.scene import ENDS, TUBES, Edge, Line, Node, Scene
 
 LEAST: Final = 4
@@ -25,9 +26,8 @@ THINGS: Final = "g:more:things"
 """Id of the group of the pipes, files and so on for which there is no room."""
 
 _LAST: Final = 6
-_CHAIN: Final = 40
-"""With few processes and no more lines than nodes, so many nodes are not folded even if there is less room: a long
-pipeline is scrolled."""
+_CHAIN: Final = 84
+"""So many nodes of pipelines are not folded even if there is less room: they go on in the next row, and scroll."""
 _EASE: Final = 0.7
 """A lower level is taken again only when it leaves so much room: nothing folds and unfolds by turns."""
 
@@ -43,7 +43,14 @@ _WORDS: Final = {
 }
 
 
-def fold(scene: Scene, opened: frozenset[str] = frozenset(), most: int = 14, room: int = 60, level: int = 0) -> Scene:
+def fold(
+    scene: Scene,
+    opened: frozenset[str] = frozenset(),
+    most: int = 14,
+    room: int = 60,
+    level: int = 0,
+    rows: int = 20,
+) -> Scene:
     """The scene with as much folded as must be.
 
     The levels: 0 nothing but channels and files that run parallel, at any level; 1 processes of one name, parent and
@@ -57,20 +64,29 @@ def fold(scene: Scene, opened: frozenset[str] = frozenset(), most: int = 14, roo
         most: Above so many processes, something is folded.
         room: Above so many nodes, more is folded.
         level: The level of the scene before; a lower one is taken only if it is well below the bounds.
+        rows: As many single lines there is room for: so many processes, each with a channel of its own, need no fold.
 
     Returns:
         A scene of at most `LIMIT` nodes, with its level.
     """
     processes = [n for n in scene.nodes if n.kind == "process"]
+    if _in_lines(scene) and len(scene.nodes) <= _CHAIN:
+        most, level = _CHAIN // 2, 0
     few = len(processes) <= (most if not level else int(most * _EASE))
     for step in range(max(0, level - 1) if few else max(1, level - 1), _LAST + 1):
         folded, extra = _folded(scene, processes, step, opened, room)
         lines = sum(e.kind in ("flow", "signal") for e in folded.edges)
-        chain = not step and lines <= len(folded.nodes)
-        space = min(LIMIT, (max(room, _CHAIN) if chain else room) + extra)
+        plain = not step and lines <= len(folded.nodes)
+        space = min(LIMIT, (max(room, _CHAIN if _in_lines(folded) else 2 * rows) if plain else room) + extra)
         if step == _LAST or len(folded.nodes) <= (space if step >= level else int(space * _EASE)):
             return replace(folded, level=step)
     raise AssertionError("the last level always fits")
+
+
+def _in_lines(scene: Scene) -> bool:
+    """Whether all that flows stands in pipelines."""
+    flowing = {i for e in scene.edges if e.kind in ("flow", "signal") for i in (e.source, e.target)}
+    return bool(flowing) and flowing <= {i for chain in chains(scene) for i in chain}
 
 
 def _folded(scene: Scene, processes: list[Node], level: int, opened: frozenset[str], room: int) -> tuple[Scene, int]:
@@ -131,7 +147,11 @@ def _alike(scene: Scene, processes: list[Node]) -> dict[str, str]:
             touching[edge.target].add(edge.source)
             own[edge.source].append((edge.target, True, edge.kind))
             own[edge.target].append((edge.source, False, edge.kind))
-    leaves = {n.id: (n.parent, n.title) for n in processes if n.id not in parents}
+    # a server is of another sort than its clients, though they may have one name: by what it has connections of
+    sorts = {
+        i: frozenset(Counter((kinds[other], out, kind) for other, out, kind in near).items()) for i, near in own.items()
+    }
+    leaves = {n.id: (n.parent, n.title, sorts.get(n.id)) for n in processes if n.id not in parents}
     # of which names hang on each thing: whether one's own is among them is asked for each of its processes
     about = {i: Counter(leaves[x] for x in near if x in leaves) for i, near in touching.items() if i not in leaves}
 

@@ -48,7 +48,7 @@ def build(
     """
     draft = Draft(state, roles or {}, frozenset(state.changed) if lit is None else lit)
     room = max(_ROOM[0], min(_ROOM[1], size[0] * size[1] // _CELLS))
-    scene = folding.fold(_scene(draft), opened, most, room, level)
+    scene = folding.fold(_scene(draft), opened, most, room, level, size[1])
     nodes = tuple(processes.completed(draft, n) if n.kind == "process" else n for n in scene.nodes)
     return Scene(nodes, scene.edges, scene.level)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Final
 
 import msgspec
 
+from ipcviz.app.picture.chains import chains, untold
 from ipcviz.app.picture.ranks import Cell, is_process, rank
 from ipcviz.app.picture.routes import WORK, WORK_KEPT, Rect, Route, Router
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Node, Scene
@@ -26,15 +27,27 @@ _WIDTHS: Final = (
     (14, 9, 7, 1),
     (11, 6, 6, 1),
 )
-# heights: process, gap; the same
-_HEIGHTS: Final[tuple[tuple[int, int], ...]] = ((5, 2), (5, 1), (4, 1), (3, 1), (3, 0), (1, 0))
-_SMALL: Final = (6, 4)
+# heights: process, gap, process that stands above others and takes part in no flow; the same
+_HEIGHTS: Final[tuple[tuple[int, int, int], ...]] = (
+    (5, 2, 5),
+    (5, 1, 5),
+    (5, 1, 1),
+    (4, 1, 1),
+    (3, 1, 1),
+    (3, 0, 1),
+    (1, 0, 1),
+)
+_SMALL: Final = (6, 5)
 _CRAMPED: Final = 2
 """From these widths and heights on, so many steps below what there is room for are too many for nothing to move."""
 _SMALLER: Final = 0.8
 """A layout that has to be scrolled is made anew when this share of its width or height is enough."""
 _LINE_WIDTH: Final = 30
 """A process drawn as a single line wants this many cells."""
+_LINE_EDGES: Final = 14
+"""Cells of such a line besides its name and PID: its frame, its letter, "waits"."""
+_PLAIN: Final = 8
+"""Pipelines whose boxes would need smaller widths than these go on in the next row."""
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -51,6 +64,7 @@ class Layout(msgspec.Struct, frozen=True):
         origin: Cell at which the grid begins.
         shape: The scene's shape that it was made for.
         work: Steps that were taken to find the ways; at most `routes.WORK`.
+        untold: Keys of edges that say nothing new, and are not drawn.
     """
 
     size: tuple[int, int]
@@ -63,6 +77,7 @@ class Layout(msgspec.Struct, frozen=True):
     origin: tuple[int, int]
     shape: tuple[object, ...]
     work: int = 0
+    untold: frozenset[EdgeKey] = frozenset()
 
 
 def arrange(scene: Scene, size: tuple[int, int], previous: Layout | None = None) -> Layout:
@@ -80,15 +95,33 @@ def arrange(scene: Scene, size: tuple[int, int], previous: Layout | None = None)
     if previous is not None and previous.size == size:
         if previous.shape == shape:
             return previous
-        cells = rank(scene)
+        cells = _cells(scene, size)
         kept = None if _cramped(scene, cells, previous) else _keep(scene, cells, previous, shape)
         if kept is not None:
             return kept
     else:
-        cells = rank(scene)
+        cells = _cells(scene, size)
     made = _place(scene, cells, _scale(scene, cells, size), size, shape, None)
     assert made is not None, "only a layout that must keep places can fail"
     return made
+
+
+def _cells(scene: Scene, size: tuple[int, int]) -> dict[str, Cell]:
+    """Places in the grid: pipelines take as many rows as they must for boxes that can be read."""
+    longest = max((sum(i.startswith("p:") for i in chain) for chain in chains(scene)), default=1)
+    best: tuple[tuple[bool, bool, bool, int, int], dict[str, Cell]] | None = None
+    for rows in range(1, longest + 1):
+        cells = rank(scene, rows)
+        wide, tall = _scale(scene, cells, size)
+        outside = _total(_column_widths(scene, cells, (wide, tall)), _WIDTHS[wide][3]) > size[0]
+        below = _bottom(scene, cells, tall)[0] > size[1]
+        found = (outside, below, _HEIGHTS[tall][0] == 1, max(0, wide - _PLAIN), rows)
+        if best is None or found < best[0]:
+            best = found, cells
+        if not outside and wide <= _PLAIN:
+            break  # with more rows it would only be taller
+    assert best is not None, "one row is always tried"
+    return best[1]
 
 
 def _cramped(scene: Scene, cells: dict[str, Cell], previous: Layout) -> bool:
@@ -135,9 +168,15 @@ def _keep(scene: Scene, fresh: dict[str, Cell], previous: Layout, shape: tuple[o
     return _place(scene, cells, previous.scale, previous.size, shape, previous)
 
 
-def _height(node: Node, scale: int) -> int:
+def _above(scene: Scene) -> frozenset[str]:
+    """Processes that take part in no flow and have children: they tell the least, and fold to a line first."""
+    parents = {n.parent for n in scene.nodes}
+    return frozenset(n.id for n in scene.nodes if n.tree and n.id in parents and is_process(n))
+
+
+def _height(node: Node, scale: int, above: frozenset[str]) -> int:
     """Rows that a node wants."""
-    height = _HEIGHTS[scale][0]
+    height = _HEIGHTS[scale][2 if node.id in above else 0]
     if node.kind in BLOCKS:
         return max(height, len(node.lines) + 2)
     if node.kind == "signal" and height > 4:
@@ -152,10 +191,13 @@ def _column_widths(scene: Scene, cells: dict[str, Cell], scale: tuple[int, int])
     process, channel, end, _ = _WIDTHS[scale[0]]
     if _HEIGHTS[scale[1]][0] == 1:
         process = max(process, min(_LINE_WIDTH, process + 10))
+    above = _above(scene) if _HEIGHTS[scale[1]][2] == 1 else frozenset()
     found: dict[int, int] = {}
     for node in scene.nodes:
         column = cells[node.id][0]
-        if is_process(node):
+        if node.id in above:
+            want = min(process, len(node.title) + len(node.corner) + _LINE_EDGES)
+        elif is_process(node):
             want = process
         elif node.kind in ENDS:
             want = max(end, min(channel, len(node.title) + 4))
@@ -178,9 +220,15 @@ def _scale(scene: Scene, cells: dict[str, Cell], size: tuple[int, int]) -> tuple
     wide = len(_WIDTHS) - 1
     for wide in range(len(_WIDTHS)):
         widths = _column_widths(scene, cells, (wide, tall))
-        if _total(widths, _WIDTHS[wide][3]) <= size[0]:
+        if _total(widths, _WIDTHS[wide][3]) + _beside(scene, cells) <= size[0]:
             break
     return wide, tall
+
+
+def _beside(scene: Scene, cells: dict[str, Cell]) -> int:
+    """Cells at the left for the lines to children that stand one below the other in their parent's column."""
+    below = Counter(e.source for e in scene.edges if e.kind == "child" and cells[e.source][0] == cells[e.target][0])
+    return 1 if max(below.values(), default=0) > 1 else 0
 
 
 def _total(widths: dict[int, int], gutter: int) -> int:
@@ -191,30 +239,43 @@ def _total(widths: dict[int, int], gutter: int) -> int:
 def _middles(scene: Scene, cells: dict[str, Cell], tall: int) -> dict[int, int]:
     """For each row of the grid, how far below its top the middles of its nodes lie."""
     found: dict[int, int] = {}
+    above = _above(scene)
     for node in scene.nodes:
         row = cells[node.id][1]
-        found[row] = max(found.get(row, 0), (_height(node, tall) - 1) // 2)
+        found[row] = max(found.get(row, 0), (_height(node, tall, above) - 1) // 2)
     return found
 
 
 def _bottom(scene: Scene, cells: dict[str, Cell], tall: int) -> tuple[int, dict[int, int]]:
     """Rows needed, and where each row of the grid begins."""
-    height, gap = _HEIGHTS[tall]
+    height, gap, _ = _HEIGHTS[tall]
+    gap = max(gap, _wraps(scene, cells))  # a line back to the left needs a row of its own
     need: dict[int, int] = {}
-    middles = _middles(scene, cells, tall)
+    middles, above = _middles(scene, cells, tall), _above(scene)
     for node in scene.nodes:
-        row, own = cells[node.id][1], _height(node, tall)
-        need[row] = max(need.get(row, height), middles[row] - (own - 1) // 2 + own)
+        row, own = cells[node.id][1], _height(node, tall, above)
+        need[row] = max(need.get(row, 0), middles[row] - (own - 1) // 2 + own)
     last = max(need, default=-1)
     tops, y = {}, 0
     for row in range(min(need, default=0), last + 1):
         tops[row] = y
         y += need.get(row, height) + gap
     back = any(
-        e.kind == "hold" or (e.kind not in ("child", "past") and cells[e.source][0] > cells[e.target][0])
+        e.kind == "hold"
+        or (
+            e.kind not in ("child", "past")
+            and cells[e.source][0] > cells[e.target][0]
+            and cells[e.source][1] >= cells[e.target][1]
+        )
         for e in scene.edges
     )
     return max(0, y - gap) + (1 if back else 0), tops
+
+
+def _wraps(scene: Scene, cells: dict[str, Cell]) -> bool:
+    """Whether a flow goes on in a later row, further left."""
+    ends = ((cells[e.source], cells[e.target]) for e in scene.edges if e.kind == "flow" and not e.both)
+    return any(a[0] > b[0] and a[1] < b[1] for a, b in ends)
 
 
 def _place(
@@ -237,20 +298,22 @@ def _place(
     if previous is not None:
         origin = previous.origin
     else:
-        origin = (max(0, (size[0] - total) // 2), max(0, (size[1] - need) // 2))
+        side = min(_beside(scene, cells), max(0, size[0] - total))
+        origin = (max(side, (size[0] - total) // 2), max(0, (size[1] - need) // 2))
     lefts, x = {}, origin[0]
     for column in sorted(widths):
         lefts[column] = x
         x += widths[column] + gutter
     height = _HEIGHTS[scale[1]][0]
     rects: dict[str, Rect] = {}
-    middles = _middles(scene, cells, scale[1])
+    middles, above = _middles(scene, cells, scale[1]), _above(scene)
     for node in scene.nodes:
         column, row = cells[node.id]
-        tall = _height(node, scale[1])
+        tall = _height(node, scale[1], above)
         down = middles[row] - (tall - 1) // 2  # all of a row are lined up by their middles
         rects[node.id] = Rect(lefts[column], origin[1] + tops[row] + down, widths[column], tall)
-    rects = _grow(scene, cells, rects, size[1], height)
+    if not _wraps(scene, cells):
+        rects = _grow(scene, cells, rects, size[1], height)
     right = max((r.right for r in rects.values()), default=0)
     bottom = max((r.bottom for r in rects.values()), default=0)
     extent = (max(size[0], right), max(size[1], bottom, origin[1] + need))
@@ -259,7 +322,8 @@ def _place(
     tubes = frozenset(n.id for n in scene.nodes if n.kind in TUBES)
     router = Router(rects, *extent, tubes, work=WORK if previous is None else WORK_KEPT)
     routes: dict[EdgeKey, Route] = {}
-    drawn = [e for e in scene.edges if e.kind != "past"]
+    silent = untold(scene, cells)
+    drawn = [e for e in scene.edges if e.kind != "past" and e.key not in silent]
     order = {"flow": 0, "signal": 1, "child": 2, "hold": 3}
     for edge in sorted(drawn, key=lambda e: (order[e.kind], e.key)):
         old = previous.routes.get(edge.key) if previous else None
@@ -268,14 +332,14 @@ def _place(
         if route:
             routes[edge.key] = route
             router.take(edge, route)
-    return Layout(size, extent, rects, routes, cells, scale, widths, origin, shape, router.work)
+    return Layout(size, extent, rects, routes, cells, scale, widths, origin, shape, router.work, silent)
 
 
 def _grow(scene: Scene, cells: dict[str, Cell], rects: dict[str, Rect], rows: int, height: int) -> dict[str, Rect]:
     """Let nodes of a low scale take the free rows above and below them: one reader of many writers has room."""
     if height > 3:
         return rects
-    found = dict(rects)
+    found, lines = dict(rects), _above(scene)
     columns: dict[int, list[str]] = defaultdict(list)
     for node in scene.nodes:
         columns[cells[node.id][0]].append(node.id)
@@ -286,6 +350,8 @@ def _grow(scene: Scene, cells: dict[str, Cell], rects: dict[str, Rect], rows: in
             above = rect.y - (found[members[place - 1]].bottom if place else 0)
             below = (rects[members[place + 1]].y if place + 1 < len(members) else rows) - rect.bottom
             more = min(above - (place > 0), below - (place + 1 < len(members)), (5 - rect.h) // 2)
+            if one in lines:
+                continue
             if more > 0:
                 found[one] = Rect(rect.x, rect.y - more, rect.w, rect.h + 2 * more)
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from ipcviz.app.picture.chains import chains, wrapped
 from ipcviz.app.picture.scene import ENDS, Node, Scene
 
 Cell = tuple[int, int]
@@ -19,8 +20,8 @@ def is_process(node: Node) -> bool:
     return node.kind == "process" or (node.kind == "group" and bool(node.letter))
 
 
-def rank(scene: Scene) -> dict[str, Cell]:
-    """A cell for every node; no two share one."""
+def rank(scene: Scene, rows: int = 1) -> dict[str, Cell]:
+    """A cell for every node; no two share one. Pipelines take so many rows."""
     nodes = {n.id: n for n in scene.nodes}
     levels = _levels(scene, nodes)
     columns = _columns(scene, nodes, levels)
@@ -28,8 +29,15 @@ def rank(scene: Scene) -> dict[str, Cell]:
     below = max((row for _, row in rows_of_tree.values()), default=-1) + 1
     cells = dict(rows_of_tree)
     apart = {n.id for n in scene.nodes if is_process(n) and n.tree}
+    long = {chain[0]: chain for chain in chains(scene)} if rows > 1 else {}
     for part in _components(scene, nodes, apart):
-        placed = _rows(scene, nodes, columns, part)
+        chain = next((long[i] for i in part if i in long), ())
+        if len(chain) == len(part):
+            places = wrapped(scene, chain, rows)
+            columns.update((node, column) for node, (column, _) in places.items())
+            placed = {node: row for node, (_, row) in places.items()}
+        else:
+            placed = _rows(scene, nodes, columns, part)
         top = min(placed.values())
         for node, row in placed.items():
             cells[node] = (columns[node], row - top + below)

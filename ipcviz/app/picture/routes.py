@@ -63,6 +63,8 @@ def _plain(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
         first = a.x + a.w // 2 if edge.source.startswith("p:") else a.right - 2
         last = b.x + b.w // 2 if edge.target.startswith("p:") else b.x + 1
         low, high = max(a.bottom, b.bottom), min(a.y, b.y) - 1
+        if edge.kind == "flow" and a.bottom < b.y:  # on in the next row
+            yield _through((first, a.bottom), (first, b.y - 1), (last, b.y - 1))
         for away in range(3):
             yield _through((first, a.bottom), (first, low + away), (last, low + away), (last, b.bottom))
             yield _through((first, a.y - 1), (first, high - away), (last, high - away), (last, b.y - 1))
@@ -80,8 +82,10 @@ def _plain(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
         elif b.x - a.right <= _GAP:
             for bend in range(b.x - 1 - (b.x - a.right > 2), a.right - 1, -1):
                 yield _through((a.right, a.middle), (bend, a.middle), (bend, b.middle), (b.x - 1, b.middle))
-    elif edge.kind == "child" and a.x == b.x and a.bottom < b.y:
-        yield _through((a.x + 2, a.bottom), (a.x + 2, b.y - 1))
+    elif edge.kind == "child" and a.x == b.x and a.bottom <= b.y:
+        if a.bottom < b.y:
+            yield _through((a.x + 2, a.bottom), (a.x + 2, b.y - 1))
+        yield _through((a.x - 1, a.middle), (a.x - 1, b.middle))
 
 
 def _through(*corners: Point) -> Route:

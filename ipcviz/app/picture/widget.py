@@ -173,7 +173,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         self._repaint()
 
     def on_resize(self) -> None:
-        """Another size is another layout."""
+        """Another size is another layout, and folds anew."""
+        self.scene = Scene()
         self._redraw()
 
     def notify_style_update(self) -> None:
@@ -248,7 +249,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         layout = self._layout_now
         if layout is None:
             return ""
-        missing = sum(1 for e in self.scene.edges if e.kind not in ("hold", "past") and e.key not in layout.routes)
+        told = {*layout.routes, *layout.untold}
+        missing = sum(1 for e in self.scene.edges if e.kind not in ("hold", "past") and e.key not in told)
         return f" {missing} of {len(self.scene.edges)} lines left out: too many " if missing else ""
 
     def _look(self, style: str) -> Style:

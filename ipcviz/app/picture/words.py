@@ -97,6 +97,18 @@ def doing(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
     return _LETTERS.get(letter, "running")
 
 
+def brief(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
+    """What it is blocked on in two words, for a box without room: `P1 full`; empty if `doing` has none to spare."""
+    held = any(t.poised for tid in process.threads if (t := state.threads.get(tid)))
+    if process.fate != "alive" or process.stopped_by or held or not waits:
+        return ""
+    wait = next((w for w in waits if w.kind == "blocked"), waits[0])
+    said = wait_words(state, wait)
+    if said.startswith("waits "):
+        return "waits" if wait.reason == "for a child" or wait.call in query.FOR_READY else said.removeprefix("waits ")
+    return said.partition(" ")[2] if said.startswith(wait.call) else said
+
+
 def wait_words(state: State, wait: query.Wait) -> str:
     """A wait in the fewest words that say on what and why."""
     reason = wait.reason.partition(":")[0]

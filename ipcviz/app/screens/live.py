@@ -53,6 +53,8 @@ _PANELS: Final[dict[str, type[Panel] | type[OutputPanel]]] = {
 _DEAR: Final = 0.015
 """Seconds from which on drawing the picture is dear, and how many times as long it then rests."""
 _REST: Final = 4
+_CROWDED: Final = (5, 3)
+"""From so many living processes on, the picture takes rows of the panel below it; at so many it gives them back."""
 _FILTER: Final = "words that must occur, -word for those that must not; Enter keeps"
 _TOO_SMALL: Final = "ipcviz needs a terminal of at least 40 columns and 10 rows. What runs goes on. ctrl+q leaves."
 
@@ -135,6 +137,9 @@ class LiveScreen(MomentsScreen):
         &.-wide #side { display: block; }
         &.-wide.-low #side > Proc { display: none; }
         &.-low #panels { height: 1.2fr; }
+        &.-crowded Picture { height: 1.6fr; }
+        &.-crowded.-low Picture { height: 2.2fr; }
+        &.-crowded.-low #panels { height: 1fr; }
         & #filter, & #goto { display: none; height: 1; border: none; background: $row-cursor; padding: 0 1; }
         & #filter.-on, & #goto.-on { display: block; }
         &.-asking Footer { display: none; }
@@ -217,6 +222,9 @@ class LiveScreen(MomentsScreen):
             self.refresh_bindings()
         if not view.past:
             self.reveal(view)
+        living = sum(p.fate == "alive" for p in view.state.processes.values())
+        if not _CROWDED[1] < living < _CROWDED[0]:
+            self.set_class(living >= _CROWDED[0], "-crowded")
         with self.app.batch_update():
             for panel in self.query(Panel):
                 panel.show_view(view)

@@ -1,0 +1,149 @@
+"""Many processes on a small screen: what folds, what goes on in the next row, and what is still said."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ipcviz.app.picture.chains import chains
+from ipcviz.app.picture.draw import paint
+from ipcviz.app.picture.graph import build
+from ipcviz.app.picture.layout import arrange
+from tests import picture_states as systems
+
+CLASS = (80, 13)
+"""What the picture has of 80x24 with many processes."""
+BESIDE = (60, 19)
+"""What it has of 120x36 beside the panels."""
+
+
+def text(scene, layout):
+    return "\n".join("".join(t for t, _ in row) for row in paint(scene, layout))
+
+
+def pipeline(stages, names=("cat", "sort", "base64")):
+    return systems.pipeline_maker(*[(names[i % len(names)],) for i in range(stages)])
+
+
+def blocked(stages):
+    """Every other stage can't write, the ones between have nothing to read."""
+    m = pipeline(stages)
+    for number in range(stages - 1):
+        thing = systems.pipe(4711 + number)
+        m.level(thing, 65536 if number % 2 == 0 else 0, writable=number % 2 == 1)
+        if number % 2 == 0:
+            m.wait(12 + number, "write", 1, thing.key)
+    return m
+
+
+def server(clients):
+    """A server and its clients, all of one name and parent, each with a connection of its own."""
+    m = systems.Maker(("sh",))
+    m.launch(30, "sh")
+    m.fork(30, 31, "python3")
+    listening = systems.ObjectInfo(
+        key="socket:[500]", kind="unix socket", path="/tmp/door", ino=500, detail="stream listening"
+    )
+    m.open(31, 3, listening, "rw")
+    for number in range(clients):
+        here, there = f"socket:[{600 + 2 * number}]", f"socket:[{601 + 2 * number}]"
+        own = {"kind": "unix socket", "detail": "stream", "capacity": 212992}
+        m.fork(30, 40 + number, "python3")
+        m.open(40 + number, 3, systems.ObjectInfo(key=here, ino=600 + 2 * number, peer=there, **own), "rw")
+        far = systems.ObjectInfo(key=there, path="/tmp/door", ino=601 + 2 * number, peer=here, **own)
+        m.open(31, 4 + number, far, "rw")
+    m.wait(30, "wait4")
+    return m.state
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(3, 30), st.sampled_from([CLASS, (80, 9), BESIDE, (120, 36), (40, 8)]))
+def test_a_long_pipeline_goes_on_in_the_next_row_and_reads_like_a_text(stages, size):
+    scene = build(pipeline(stages).state, size=size)
+    layout = arrange(scene, size)
+    order = sorted((f"p:{12 + i}" for i in range(stages)), key=lambda i: (layout.rects[i].y, layout.rects[i].x))
+    assert order == [f"p:{12 + i}" for i in range(stages)]
+    assert layout.extent[0] == size[0], "it has to be scrolled to the side"
+    assert all(e.key in layout.routes for e in scene.edges if e.kind == "flow")
+    assert all(e.key in layout.routes or e.key in layout.untold for e in scene.edges)
+
+
+@pytest.mark.parametrize(("stages", "size"), [(5, (80, 9)), (8, CLASS), (12, CLASS), (8, BESIDE), (12, BESIDE)])
+def test_all_of_a_pipeline_is_seen_and_who_is_blocked_on_what(stages, size):
+    scene = build(blocked(stages).state, size=size)
+    layout = arrange(scene, size)
+    assert layout.extent == size
+    assert min(layout.rects[f"p:{12 + i}"].h for i in range(stages)) >= 3, "a stage is folded to a line"
+    shown = text(scene, layout)
+    for number in range(0, stages - 1, 2):
+        assert f"P{number + 1} full" in shown or f"write(1) P{number + 1}" in shown
+    for number in range(stages - 1):
+        assert f"P{number + 1} " in shown
+    assert all(name in shown for name in ("cat", "sort", "base64"))
+
+
+def test_the_lines_from_a_shell_to_the_later_rows_are_left_out_on_purpose():
+    scene = build(pipeline(8).state, size=CLASS)
+    layout = arrange(scene, CLASS)
+    first = {i for i in layout.rects if layout.rects[i].y == layout.rects["p:12"].y}
+    assert layout.untold == {("p:11", f"p:{n}", "child") for n in range(12, 20) if f"p:{n}" not in first}
+
+
+def test_only_what_nothing_else_hangs_on_is_a_chain():
+    m = pipeline(5)
+    assert len(chains(build(m.state))) == 1
+    m.open(14, 9, systems.plain(900, "/tmp/log"), "w")
+    m.move(14, "write", 9, systems.plain(900, "/tmp/log"), 10)
+    assert not chains(build(m.state))
+    assert not chains(build(systems.fan()))
+    assert not chains(build(systems.ring()))
+
+
+def test_who_only_waits_above_others_folds_to_a_line_before_any_stage_does():
+    scene = build(systems.pipeline_full(), size=(80, 9))
+    rects = arrange(scene, (80, 9)).rects
+    assert rects["p:11"].h == 1
+    assert rects["p:12"].h == rects["p:13"].h == 5
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(2, 14), st.data())
+def test_nothing_moves_because_of_who_is_blocked_or_how_full_it_is(stages, data):
+    m = pipeline(stages)
+    before = arrange(build(m.state, size=CLASS), CLASS)
+    for number in range(stages - 1):
+        thing = systems.pipe(4711 + number)
+        m.level(thing, data.draw(st.integers(0, 65536)), writable=data.draw(st.booleans()))
+        if data.draw(st.booleans()):
+            m.wait(12 + number, "write", 1, thing.key)
+    after = arrange(build(m.state, size=CLASS), CLASS)
+    assert (after.rects, after.routes) == (before.rects, before.routes)
+
+
+@pytest.mark.parametrize("clients", [3, 6, 10])
+@pytest.mark.parametrize("size", [CLASS, BESIDE])
+def test_every_client_of_a_star_has_its_row_with_both_directions(clients, size):
+    scene = build(server(clients), size=size)
+    layout = arrange(scene, size)
+    assert layout.extent == size
+    shown = text(scene, layout)
+    assert all(e.key in layout.routes for e in scene.edges), "lines are left out"
+    for number in range(clients):
+        rect = layout.rects[f"p:{40 + number}"]
+        assert "python3" in shown.splitlines()[rect.y]
+        assert "░" in shown.splitlines()[rect.middle]
+    assert shown.count("←░") >= clients
+
+
+def test_a_server_is_not_grouped_with_its_clients():
+    scene = build(server(28), size=CLASS)
+    titles = {n.id: n.title for n in scene.nodes}
+    assert titles["p:31"] == "python3"
+    group = next(i for i, title in titles.items() if title == "python3 x28")
+    sockets = next(i for i, title in titles.items() if title == "socket x28")
+    assert {(e.source, e.target) for e in scene.edges if e.kind == "flow"} >= {(group, sockets), (sockets, "p:31")}
+
+
+def test_another_size_folds_anew():
+    state = server(10)
+    assert any(n.kind == "group" for n in build(state, size=(80, 9)).nodes)
+    assert not any(n.kind == "group" for n in build(state, size=CLASS).nodes)
