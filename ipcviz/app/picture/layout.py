@@ -169,9 +169,10 @@ def _keep(scene: Scene, fresh: dict[str, Cell], previous: Layout, shape: tuple[o
 
 
 def _above(scene: Scene) -> frozenset[str]:
-    """Processes that take part in no flow and have children: they tell the least, and fold to a line first."""
+    """Processes that have children and nothing else: they tell the least, and fold to a line first."""
     parents = {n.parent for n in scene.nodes}
-    return frozenset(n.id for n in scene.nodes if n.tree and n.id in parents and is_process(n))
+    holding = {i for e in scene.edges if e.kind != "child" for i in (e.source, e.target)}
+    return frozenset(n.id for n in scene.nodes if n.id in parents and n.id not in holding and is_process(n))
 
 
 def _height(node: Node, scale: int, above: frozenset[str]) -> int:
