@@ -167,6 +167,7 @@ class Where:
 
 
 _CIRCLE_WIDTH: Final = 24
+_STOPPED_WIDTH: Final = 10
 _TRACK: Final = 16
 """Cells that a scrubber takes at least; a title takes what it needs of the rest."""
 _CELLS: Final = {
@@ -230,6 +231,8 @@ class StatusLine(Bar):
             put(f" reading {where.reading:.0%} ", "blocked")
         if view.circles:
             put(f" {circle_chip(state, view.circles)} ", "bad")
+        if view.halted:
+            put(f" {halted_chip(state, view.halted)} ", "bad")
         if sampled and not state.finished:
             put(f" ~{sampled} sampled ", "blocked")
         if state.command_code is not None:
@@ -331,3 +334,15 @@ def circle_chip(state: State, circles: tuple[tuple[int, ...], ...]) -> str:
         names = [str(pid) for pid in circles[0]]
     text = ", ".join(names)
     return f"circle: {text}" if len(text) <= _CIRCLE_WIDTH else f"circle of {len(names)}"
+
+
+def halted_chip(state: State, halted: dict[int, frozenset[int]]) -> str:
+    """Who is stopped while others wait because of it, and how many do; of several, how many they are."""
+    count = len(frozenset().union(*halted.values()))
+    wait = f"{count} wait{'s' if count == 1 else ''}"
+    if len(halted) > 1:
+        return f"{len(halted)} stopped: {wait}"
+    pid = next(iter(halted))
+    name = visible(state.processes[pid].name)
+    same = sum(1 for process in state.processes.values() if process.fate == "alive" and process.name == name) > 1
+    return f"{pid if same or len(name) > _STOPPED_WIDTH else name} stopped: {wait}"

@@ -11,7 +11,7 @@ from ipcviz.app.history import Ghost, Log, Meter, Trail
 from ipcviz.app.picture.words import chip
 from ipcviz.app.terminal import Terminal
 from ipcviz.model import query
-from ipcviz.model.chains import chain_of, chain_words, circles
+from ipcviz.model.chains import chain_of, chain_words, circles, halted
 from ipcviz.model.state import Process, State
 from ipcviz.scenario import Progress, Scenario
 
@@ -260,6 +260,12 @@ class View:
         """The processes that have waited for each other in a circle for long."""
         waiting = (tid for tid, thread in self.state.threads.items() if thread.waiting is not None)
         return circles(self.state, waiting, self._long_wait)
+
+    @cached_property
+    def halted(self) -> dict[int, frozenset[int]]:
+        """Stopped processes because of whom others have waited for long, and which ones because of each."""
+        waiting = (tid for tid, thread in self.state.threads.items() if thread.waiting is not None)
+        return halted(self.state, waiting, self._long_wait)
 
     def _long_wait(self, tid: int) -> query.Wait | None:
         """What a thread has waited for without a break. One that is only sampled may have been out of it in between."""

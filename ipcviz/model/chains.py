@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
+from ipcviz.model.enders import FOR_READY
 from ipcviz.model.query import Wait, describe_wait
 from ipcviz.model.state import State, Value
 
@@ -46,9 +47,10 @@ def chain_of(state: State, tid: int, wait_of: Callable[[int], Wait | None]) -> C
     wait = wait_of(tid)
     while wait is not None:
         tids.append(tid)
-        if wait.kind == "idle":
+        pid, next_tid = _ender(state, wait)
+        if wait.kind == "idle" and not (pid and wait.call in FOR_READY):
             return Chain(tuple(pids), "idle", wait)
-        pid, tid = _ender(state, wait)
+        tid = next_tid
         if not pid:
             end: End = "several" if wait.enders else "unknown"
             return Chain(tuple(pids), end, wait)
@@ -57,10 +59,29 @@ def chain_of(state: State, tid: int, wait_of: Callable[[int], Wait | None]) -> C
             return Chain(tuple(pids), "circle", wait)
         wait = wait_of(tid) if tid else None
         if wait is None:
-            thread, process = state.threads.get(tid), state.processes.get(pid)
-            stopped = (thread is not None and thread.state == "T") or (process is not None and process.stopped_by)
-            return Chain(tuple(pids), "stopped" if stopped else "runs" if tid else "unknown")
+            return Chain(tuple(pids), "stopped" if is_stopped(state, pid) else "runs" if tid else "unknown")
     return Chain((), "runs")
+
+
+def is_stopped(state: State, pid: int) -> bool:
+    """Whether a process is stopped: as the kernel told, or by the looks at all of its threads."""
+    process = state.processes.get(pid)
+    if process is None or process.fate != "alive":
+        return False
+    threads = [state.threads[tid] for tid in process.threads if tid in state.threads]
+    return bool(process.stopped_by) or (bool(threads) and all(thread.state == "T" for thread in threads))
+
+
+def halted(state: State, tids: Iterable[int], wait_of: Callable[[int], Wait | None]) -> dict[int, frozenset[int]]:
+    """Stopped processes that keep others from going on, by pid, and which ones each of them keeps."""
+    if not any(is_stopped(state, pid) for pid in state.processes):
+        return {}
+    found: dict[int, set[int]] = {}
+    for tid in tids:
+        chain = chain_of(state, tid, wait_of)
+        if chain.end == "stopped" and chain.pids:
+            found.setdefault(chain.pids[-1], set()).add(state.threads[tid].pid)
+    return {pid: frozenset(kept) for pid, kept in sorted(found.items())}
 
 
 def _ender(state: State, wait: Wait) -> tuple[int, int]:
@@ -100,7 +121,7 @@ def circles(state: State, tids: Iterable[int], wait_of: Callable[[int], Wait | N
 
 def chain_words(state: State, wait: Wait, chain: Chain) -> str:
     """Because of whom somebody waits: `for b[2], that for c[3], which goes on`; empty if the wait says it all."""
-    if wait.kind == "idle" or wait.reason == CHILD:
+    if wait.reason == CHILD or (wait.kind == "idle" and not chain.pids):
         return ""
     names = [_name(state, pid) for pid in chain.pids]
     if len(names) > LONGEST:

@@ -182,6 +182,14 @@ def watched_keys(state: State, pid: int, call: CallInProgress) -> frozenset[str]
     return frozenset(keys | {call.object} if call.object else keys)
 
 
+def watched_things(state: State, pid: int, call: CallInProgress) -> list[tuple[Object | None, str]]:
+    """Each object that poll, select or epoll waits for, None where it is not known, and `r`, `w` or both.
+
+    Entries of an epoll set that are switched off (EPOLLONESHOT) end no wait, and are left out.
+    """
+    return [(thing, events) for thing, _, events in _watched(state, pid, call) if events != "o"]
+
+
 def _watched(state: State, pid: int, call: CallInProgress) -> list[tuple[Object | None, int, str]]:
     """(object, number, `r`, `w` or both) of each descriptor that a call watches."""
     asked = state.objects.get(call.object)

@@ -13,10 +13,11 @@ from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.awaited import OTHER, awaited_signals, children, children_words, lock_words
 from ipcviz.model.calls import OPENS, READS, WRITES
+from ipcviz.model.enders import FOR_READY, enders_of
 from ipcviz.model.holding import futex_words, holder_words
 from ipcviz.model.notifiers import KINDS, read_words, ready_words
 from ipcviz.model.queues import RECEIVES, SENDS, room_words, wanted_words
-from ipcviz.model.sockets import awaited, connect_words, target_of, unseen_writer
+from ipcviz.model.sockets import connect_words, target_of, unseen_writer
 from ipcviz.model.sockets import full_words as socket_full_words
 from ipcviz.model.state import (
     CallInProgress,
@@ -204,18 +205,11 @@ def wait_of(
         return None
     call = thread.waiting
     found = _wait(state, thread, call, state.t if now is None else now)
-    if found.enders or held is None or not found.object:
+    if found.enders or held is None:
         return found
-    rows = held.get(found.object, ())
-    if found.object in state.objects and state.objects[found.object].info.kind in SOCKETS:
-        other = awaited(state, call, writes=call.name in WRITES)
-        enders = {row.pid for row in held.get(other.info.key, ())} if other is not None else set()
-    elif call.name in READS or "no writer" in found.reason:
-        enders = {row.pid for row in rows if row.writes}
-    elif call.name in WRITES or "no reader" in found.reason:
-        enders = {row.pid for row in rows if row.reads}
-    else:
-        enders = {row.pid for row in rows if row.pid != thread.pid}
+    enders = enders_of(state, thread, call, found.reason, held)
+    if not enders:
+        return found
     return Wait(
         **{name: getattr(found, name) for name in found.__struct_fields__ if name != "enders"},
         enders=tuple(sorted(enders)),
@@ -322,8 +316,6 @@ def semaphores_of(state: State, key: str) -> tuple[Semaphore, ...]:
 _FOR_SIGNAL: Final = frozenset({"pause", "rt_sigsuspend", "rt_sigtimedwait"})
 _FOR_TIME: Final = frozenset({"nanosleep", "clock_nanosleep"})
 _FOR_CHILD: Final = frozenset({"wait4", "waitid", "waitpid"})
-FOR_READY: Final = frozenset({"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"})
-"""Calls that wait until one of several descriptors is ready."""
 _ON_DISK: Final = frozenset({"file", "directory", "block device"})
 
 

@@ -145,6 +145,10 @@ def others_of(state: State, name: str, args: dict[str, int | str], key: str) -> 
         other = bound_to(state, thing.info.kind, str(args.get("address", "")))
     else:
         other = target_of(state, thing, args)
+    if other is None and thing.info.kind == "unix socket" and not takes_datagrams(thing.info):
+        # It may wait to be accepted: of those who listen only a look at their queues tells.
+        found = (state.objects[k] for n, k in state.bound.items() if n.startswith("unix ") and k in state.objects)
+        return tuple(listener.info.key for listener in found if listener.level is None and listens(listener.info))
     return (other.info.key,) if other is not None else ()
 
 

@@ -23,9 +23,11 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.kernel import buffers, procfs, queues, sockets
-from ipcviz.model.calls import READS
+from ipcviz.kernel.names import AT_FDCWD, fifo_of
+from ipcviz.model.calls import OPENS, READS
 from ipcviz.model.directions import is_channel
 from ipcviz.model.query import Holder, holders, table_of
+from ipcviz.model.sockets import others_of
 from ipcviz.model.state import State
 from ipcviz.tracer.calls import DATA, KNOWN
 from ipcviz.tracer.context import Context
@@ -42,7 +44,7 @@ from ipcviz.tracer.process_looks import read_process
 from ipcviz.tracer.semaphore_looks import SemaphoreLooks
 from ipcviz.tracer.table_looks import TableLooks
 from ipcviz.tracer.tasks import Task, TracedProcess
-from ipcviz.tracer.watched import watched
+from ipcviz.tracer.watched import restarted, watched
 
 HEAD_BYTES: Final = 64
 """Waiting bytes that are copied of every pipe; more of the one that the viewer looks at."""
@@ -387,6 +389,11 @@ class Sampler:
         if name == "restart_syscall" and task.entered is not None:
             # The kernel makes a call again under this name; which one is known from before.
             name, numbers = task.entered.name, task.entered.raw
+        elif name == "restart_syscall":
+            # After a stop or a signal; if its arguments are those from before, it is the same call still.
+            same = known.waiting.name if known is not None and known.waiting is not None else ""
+            same = same if task.sampled_call[1:] == (numbers,) else ""
+            name = same or restarted(procfs.wchan(pid, tid) or "", numbers) or name
         mark = (name, numbers)
         if mark == task.sampled_call and known is not None and known.waiting is not None:
             return
@@ -394,7 +401,7 @@ class Sampler:
         key = self.waited_object(pid, name, args)
         if key:
             # The level first, for the reason that the wait is given; then it must still be one.
-            self.levels_now((key,))
+            self.levels_now((key, *others_of(self._context.state, name, args, key)))
             if procfs.read_syscall(pid, tid) != call:
                 return
         task.sampled_call = mark
@@ -432,6 +439,8 @@ class Sampler:
         """Key of the object that a call waits on: behind its descriptor, or the FIFO that it opens."""
         if name in ("msgsnd", "msgrcv"):
             return queue_key(pid, args.get("id"))
+        if name in OPENS:
+            return fifo_of(pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD))
         state = self._context.state
         fd = args.get("fd", args.get("fd_in"))
         if isinstance(fd, int) and (name in DATA or name in ("accept", "accept4", "connect", "flock", "fcntl")):

@@ -43,6 +43,23 @@ def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
     return {**({"watched": " ".join(shown)} if shown else {}), **({"limit": limit} if limit else {})}
 
 
+def restarted(wchan: str, raw: tuple[int, ...]) -> str:
+    """The call that a thread sleeps in as `restart_syscall` after a stop or a signal; empty if that is not known.
+
+    The registers keep its arguments, but its number is gone. The kernel goes on in this way with four calls only (those
+    that set a restart_block), which the function that the thread sleeps in tells apart: poll and futex have one of
+    their own, those of nanosleep are passed over in favour of their caller.
+
+    Args:
+        wchan: That function's name.
+        raw: The arguments.
+    """
+    if any(name in wchan for name in ("nanosleep", "do_syscall", "invoke_syscall")):
+        # A clock's number, which can be negative, or the address of a time.
+        return "nanosleep" if 4096 <= raw[0] < 1 << 63 else "clock_nanosleep"
+    return next((name for name in ("poll", "futex") if name in wchan), "")
+
+
 _MILLISECONDS: Final = {"poll": 2, "epoll_wait": 3, "epoll_pwait": 3}
 _TIMES: Final = {
     "ppoll": (2, 1e9),

@@ -413,6 +413,23 @@ async def test_what_is_selected_shows_its_inside():
         ]
 
 
+async def test_the_selected_process_is_scrolled_to():
+    """Once: who scrolls on afterwards stays there."""
+    many = [Forked(t=3.0, pid=pid, parent=11, how="fork", name="worker") for pid in range(20, 40)]
+    async with stage(fakes.numbered([*fakes.pipeline_start(), *many])) as s:
+        await s.press("r")
+        panel = s.panel(Proc)
+        assert panel.scroll_offset.y == 0
+        last = next(p.pid for p in reversed(s.app.live.view.processes) if p.fate == "alive")
+        s.app.live.select(pid=last)
+        await s.frame()
+        rows = (panel.row_at(panel.scroll_offset.y + y) for y in range(panel.size.height))
+        assert any(row and row.text.startswith(">") and f"[{last}]" in row.text for row in rows)
+        await s.press("home")
+        await s.frame(1.0)
+        assert panel.scroll_offset.y == 0
+
+
 async def test_the_selected_process_has_its_family_and_its_timers():
     async with stage(fakes.notified()) as s:
         await s.press("r", "1")

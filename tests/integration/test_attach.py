@@ -16,6 +16,8 @@ import pytest
 
 from ipcviz import events as ev
 from ipcviz.model.query import blocked_writers, holders, table_of, wait_of
+from ipcviz.model.reduce import reduce
+from ipcviz.model.state import State
 from tests.integration.attached import Attached, Target, felt, holders_in_proc, settled
 from tests.integration.harness import Bench, Programs, by_turns
 
@@ -319,6 +321,52 @@ def test_a_thread_that_was_asked_out_of_its_call(bench: Bench, call: str) -> Non
             assert not [e for e in run.events if isinstance(e, ev.Call)]
             run.leave()
         for pid in [*children(target.pid), target.pid]:
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_waits_that_began_before_the_watch(bench: Bench) -> None:
+    """Each by its name, after a stop too, and from the first with the reason: nobody opens it, nobody accepts."""
+    lines = {
+        "poll": "select.poll().poll(100_000)",
+        "clock_nanosleep": "ctypes.CDLL(None).sleep(100)",
+        "futex": "(l := threading.Lock()).acquire() and l.acquire(timeout=100)",
+        "openat": "os.mkfifo('fifo'); os.open('fifo', os.O_WRONLY)",
+        "recvfrom": "(c := socket.socket(socket.AF_UNIX)).connect('listens'); c.recv(1)",
+        "wait4": "os.wait()",
+    }
+    code = "import ctypes, os, select, signal, socket, sys, threading\n"
+    code += "s = socket.socket(socket.AF_UNIX); s.bind('listens'); s.listen(3)\n"
+    code += "".join(f"os.fork() or exec({line!r})\n" for line in [*lines.values()][:-1])
+    code += "os.write(1, b'ready\\n')\nos.wait()\n"
+    with Target(bench, [sys.executable, "-c", code]) as target:
+        pids: list[int] = []
+
+        def calls() -> list[str]:
+            return [Path(f"/proc/{pid}/syscall").read_text().split()[0] for pid in pids]
+
+        for _ in target._patiently():
+            pids = [*children(target.pid), target.pid]
+            if len(pids) == len(lines) and calls() == ["7", "230", "202", "257", "45", "61"]:
+                break
+        for signo in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in pids:
+                os.kill(pid, signo)
+        for _ in target._patiently():
+            if calls() == ["219", "219", "219", "257", "45", "61"]:
+                break
+        with Attached(bench, [target.pid], "--tree") as run:
+            run.until(lambda s: all(pid in s.processes and wait_of(s, pid) is not None for pid in pids))
+            state, first = State(), {}
+            for event in run.events:
+                state = reduce(state, event)
+                if isinstance(event, ev.Waiting):
+                    first.setdefault(event.pid, wait_of(state, event.pid))
+            told = {wait.call: f"{wait.reason} {wait.detail}".strip() for pid in pids if (wait := first[pid])}
+            assert list(told) == list(lines)
+            assert told["openat"] == "no reader has it open"
+            assert told["recvfrom"] == "empty S1 has not accepted the connection yet"
+            run.leave()
+        for pid in pids:
             os.kill(pid, signal.SIGKILL)
 
 

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from ipcviz.app.bars import circle_chip
-from ipcviz.events import Call, Event, Forked, Futex, ObjectInfo, Opened, Started, Stopped, ThreadCreated, Waiting
-from ipcviz.model.chains import chain_of, chain_words, circles
+from ipcviz.app.bars import circle_chip, halted_chip
+from ipcviz.events import (
+    Call,
+    EpollEntry,
+    Event,
+    Forked,
+    Futex,
+    Level,
+    Notifier,
+    ObjectInfo,
+    Opened,
+    ProcessSample,
+    Sample,
+    Started,
+    Stopped,
+    ThreadCreated,
+    ThreadSample,
+    Waiting,
+)
+from ipcviz.model.chains import chain_of, chain_words, circles, halted
 from ipcviz.model.query import Wait, holders, wait_of
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
@@ -106,3 +123,93 @@ def test_the_thread_that_has_a_mutex_is_known() -> None:
     state = state_of(more, locks(10, 20), locks(10, 10, tid=20))
     assert words(state, 10) == "for a[10], that for a[10] again: a circle"
     assert around(state) == ((10,),)
+
+
+def polls(pid: int, *words: str, tid: int = 0, name: str = "poll", key: str = "") -> Waiting:
+    args: dict[str, int | str] = {"watched": " ".join(words)}
+    return Waiting(t=2.0, pid=pid, tid=tid or pid, call=name, args=args, object=key, state="S")
+
+
+def pair(ino: int) -> tuple[ObjectInfo, ObjectInfo]:
+    one, two = f"socket:[{ino}]", f"socket:[{ino + 1}]"
+    kind = "unix socket"
+    return (
+        ObjectInfo(key=one, kind=kind, ino=ino, detail="stream", peer=two),
+        ObjectInfo(key=two, kind=kind, ino=ino + 1, detail="stream", peer=one),
+    )
+
+
+def enders(state: State, tid: int) -> tuple[int, ...]:
+    wait = wait_of(state, tid, holders(state))
+    assert wait is not None
+    return wait.enders
+
+
+def looked_at(pid: int, *letters: str) -> Sample:
+    threads = tuple(ThreadSample(tid=pid + 100 * n, state=letter) for n, letter in enumerate(letters))
+    return Sample(t=3.0, processes=(ProcessSample(pid=pid, state=letters[0], threads=threads),))
+
+
+def test_a_wait_for_readiness_is_followed_where_one_process_alone_can_end_it() -> None:
+    """A client with a time limit polls where others just read."""
+    (mine, theirs), (ours, wake) = pair(1), pair(3)
+    opened = (holds(10, 3, "rw", mine), holds(11, 3, "rw", theirs), polls(10, "3r"))
+    assert words(state_of(*opened), 10) == "for b[11], which goes on"
+    assert words(state_of(*opened, polls(11, "3r")), 10) == "for b[11], that for a[10] again: a circle"
+    # Sockets to itself, as event loops have them, end no sleep of an only thread; of several threads they may.
+    itself = (holds(10, 4, "rw", ours), holds(10, 5, "rw", wake), polls(10, "3r", "4r"))
+    assert enders(state_of(*opened, *itself), 10) == (11,)
+    assert enders(state_of(*opened, *itself, ThreadCreated(t=1.0, pid=10, tid=110)), 10) == (10, 11)
+    # Nobody knows who will connect.
+    listener = ObjectInfo(key="socket:[9]", kind="unix socket", ino=9, detail="stream listening", path="/s")
+    assert enders(state_of(*opened, holds(10, 6, "rw", listener), polls(10, "3r", "6r")), 10) == ()
+    assert words(state_of(*opened, holds(10, 6, "rw", listener), polls(10, "3r", "6r")), 10) == ""
+    # Room in a pipe is made by its readers.
+    tube = pipe(5)
+    state = state_of(holds(10, 3, "w", tube), holds(11, 3, "r", tube), holds(12, 3, "w", tube), polls(10, "3w"))
+    assert enders(state, 10) == (11,)
+
+
+def test_of_a_long_list_it_is_not_known_who_could_end_the_wait() -> None:
+    mine, theirs = pair(1)
+    epoll = ObjectInfo(key="anon:7", kind="epoll")
+    listed = (EpollEntry(fd=3, events=("EPOLLIN",), object=mine.key),)
+    opened = (
+        holds(10, 3, "rw", mine), holds(10, 4, "rw", epoll), holds(11, 3, "rw", theirs),
+        polls(10, name="epoll_wait", key=epoll.key),
+    )  # fmt: skip
+    for more, found in ((0, (11,)), (900, ())):
+        seen = Notifier(object=epoll.key, listed=listed, more=more)
+        assert enders(state_of(*opened, Sample(t=2.5, notifiers=(seen,))), 10) == found
+
+
+def test_who_connected_waits_for_those_who_listen() -> None:
+    """Until it is accepted there is no other end that anybody could have."""
+    listener = ObjectInfo(key="socket:[9]", kind="unix socket", ino=9, detail="stream listening", path="/s")
+    mine = ObjectInfo(key="socket:[1]", kind="unix socket", ino=1, detail="stream")
+    level = Level(object=listener.key, queued=1, capacity=5, unit="connections", connecting=(mine.key,))
+    opened = (holds(10, 3, "rw", mine), holds(11, 3, "rw", listener), reads(10, 3, mine))
+    state = state_of(*opened, Sample(t=2.5, levels=(level,)), looked_at(11, "T"))
+    assert words(state, 10) == "for b[11], which is stopped"
+    accepts = Waiting(t=2.0, pid=12, tid=12, call="accept4", args={"fd": 3}, object=listener.key, state="S")
+    assert enders(state_of(*opened, holds(12, 3, "rw", listener), accepts), 12) == ()
+
+
+def test_who_keeps_others_waiting_is_stopped() -> None:
+    """All threads of it: nothing has told by which signal, since it was so before the watch."""
+    one, two = pipe(1), pipe(2)
+    opened = (
+        holds(10, 3, "r", one), holds(11, 3, "w", one), holds(11, 4, "r", two), holds(12, 3, "w", two),
+        ThreadCreated(t=1.0, pid=12, tid=112), reads(10, 3, one), reads(11, 4, two),
+    )  # fmt: skip
+    stopped = state_of(*opened, looked_at(12, "T", "T"))
+    assert words(stopped, 10) == "for b[11], that for c[12], which is stopped"
+    held = holders(stopped)
+    found = halted(stopped, stopped.threads, lambda tid: wait_of(stopped, tid, held))
+    assert found == {12: frozenset({10, 11})}
+    assert halted_chip(stopped, found) == "c stopped: 2 wait"
+    assert halted_chip(stopped, {**found, 13: frozenset({10})}) == "2 stopped: 2 wait"
+    for letters in ("TS", "SS"):
+        going = state_of(*opened, looked_at(12, *letters))
+        held = holders(going)
+        assert halted(going, going.threads, lambda tid, s=going, h=held: wait_of(s, tid, h)) == {}  # type: ignore[misc]

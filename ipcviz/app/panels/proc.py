@@ -32,6 +32,25 @@ class Proc(Panel):
         "those of its namespaces that are not ipcviz's own."
     )
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._shown = 0
+        """The selected process that was scrolled to last."""
+        self._place = (0, 0)
+        """Its first row, and how many it has."""
+
+    def rebuild(self) -> None:
+        """Make the rows anew, and show those of the selected process when another one is selected."""
+        super().rebuild()
+        if self.view is None or self.view.pid == self._shown:
+            return
+        self._shown = self.view.pid
+        first, count = self._place
+        top, height = self.scroll_offset.y, self.size.height
+        if count and not top <= first <= first + count <= top + height:
+            y = first if first < top or count >= height else first + count - height
+            self.scroll_to(y=y, animate=False, immediate=True, force=True)
+
     def build(self, view: View, width: int) -> list[Late]:
         """One to three rows for each process, by the width, and one for each further thread."""
         if not view.processes:
@@ -43,6 +62,7 @@ class Proc(Panel):
             head += f" {'READ/WRITTEN':>17}  WAITS IN"
         rows: list[Late] = [row((fit(head, width), "head"))]
         each = 1 if width >= _WIDE else 2 if width >= _MIDDLE else 3
+        self._place = (0, 0)
         for process in view.processes:
             more = [tid for tid in process.threads if tid != process.pid and tid in view.state.threads]
             count = (
@@ -52,6 +72,8 @@ class Proc(Panel):
                 + min(len(more), _THREADS_SHOWN)
                 + (len(more) > _THREADS_SHOWN)
             )
+            if process.pid == view.pid:
+                self._place = (len(rows), count)
             rows.extend(late(count, lambda process=process: _rows(view, process, width)))  # type: ignore[misc]
         return rows
 

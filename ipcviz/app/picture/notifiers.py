@@ -9,6 +9,7 @@ from ipcviz.app.picture.scene import Line, Node, NodeKind
 from ipcviz.app.text import count_text, visible
 from ipcviz.model import query
 from ipcviz.model.calls import READS
+from ipcviz.model.enders import FOR_READY
 from ipcviz.model.notifiers import holds, watched_keys
 from ipcviz.model.state import Object, Process
 
@@ -72,7 +73,7 @@ def _waiting(d: Draft, key: str) -> tuple[set[int], set[int]]:
             continue
         if call.object == key and call.name in READS:
             asleep.add(thread.pid)
-        elif call.name in query.FOR_READY and key in watched_keys(d.state, thread.pid, call):
+        elif call.name in FOR_READY and key in watched_keys(d.state, thread.pid, call):
             polling.add(thread.pid)
     return asleep, polling
 

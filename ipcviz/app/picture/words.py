@@ -8,6 +8,7 @@ from typing import Final
 from ipcviz.app.picture.scene import Line
 from ipcviz.app.text import visible
 from ipcviz.model import query, stepping
+from ipcviz.model.enders import FOR_READY
 from ipcviz.model.notifiers import ready_labels
 from ipcviz.model.schedule import label_of, target_of
 from ipcviz.model.semaphores import holders
@@ -105,7 +106,7 @@ def brief(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
     wait = next((w for w in waits if w.kind == "blocked"), waits[0])
     said = wait_words(state, wait)
     if said.startswith("waits "):
-        return "waits" if wait.reason == "for a child" or wait.call in query.FOR_READY else said.removeprefix("waits ")
+        return "waits" if wait.reason == "for a child" or wait.call in FOR_READY else said.removeprefix("waits ")
     return said.partition(" ")[2] if said.startswith(wait.call) else said
 
 
@@ -115,7 +116,7 @@ def wait_words(state: State, wait: query.Wait) -> str:
     if wait.reason in _IDLE and wait.call not in ("read", "accept", "accept4"):
         return _IDLE[wait.reason] if wait.reason != "for a signal" else f"{wait.call.removeprefix('rt_')}: a signal"
     thread = state.threads.get(wait.tid)
-    if wait.call in query.FOR_READY and thread is not None and thread.waiting is not None:
+    if wait.call in FOR_READY and thread is not None and thread.waiting is not None:
         labels = ready_labels(state, wait.pid, thread.waiting)
         return visible(f"{wait.call}: {labels}") if labels else "waits until ready"
     call = wait.call if wait.fd < 0 else f"{wait.call}({wait.fd})"
