@@ -89,6 +89,21 @@ def _other_namespaces(event: Call, before: State, after: State) -> Told | None:
     return f"{verb} {kinds or 'namespace'} ({event.name})", TURN, "process", ()
 
 
+def _debugs(event: Call, before: State, after: State) -> Told | None:
+    """ptrace(2): a debugger, or what asks to be debugged. A process has one tracer."""
+    request, pid = str(event.args.get("request", "")), event.args.get("pid")
+    asks = request == "PTRACE_TRACEME"
+    if not asks and request not in ("PTRACE_ATTACH", "PTRACE_SEIZE"):
+        return None
+    watched = asks or pid in after.processes
+    whom = "its parent" if asks else who(after, pid) if isinstance(pid, int) and watched else f"process {pid}"
+    if event.error:
+        why = f": ipcviz traces {'it' if asks else whom} already, and a process has one tracer"
+        text = f"got {event.error} from ptrace ({request})"
+        return text + (why if watched and event.error == "EPERM" else ""), TURN, "process", ()
+    return (f"asked to be traced by {whom}" if asks else f"began to trace {whom}"), TURN, "process", ()
+
+
 _KINDS: Final = {
     "CLONE_NEWNS": "mount namespace",
     "CLONE_NEWCGROUP": "cgroup namespace",
@@ -127,5 +142,5 @@ def timer(event: Call, effect: Timer, before: State, after: State) -> Told:
     return f"{subject}: {name} in {effect.seconds:g} s{of}{again}", TURN, "signal", ()
 
 
-SPECIAL: Final = {"unshare": _other_namespaces, "setns": _other_namespaces}
-"""Calls that change whom a process can meet."""
+SPECIAL: Final = {"unshare": _other_namespaces, "setns": _other_namespaces, "ptrace": _debugs}
+"""Calls that change whom a process can meet, or who watches it."""

@@ -61,6 +61,7 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     "pidfd_open": _s("pid:pid flags:hex"),
     "pidfd_getfd": _s("pidfd:fd targetfd:fd flags:hex"),
     "userfaultfd": _s("flags:hex"),
+    "ptrace": _s("request:ptrace_request pid:pid"),
     "io_uring_setup": _s("entries:int params:hex"),
     "perf_event_open": _s("attr:hex pid:pid cpu:int group:int flags:hex"),
     "fanotify_init": _s("flags:hex eventflags:hex"),
@@ -238,6 +239,9 @@ TIOCSCTTY: Final = 0x540E
 TIOCSPGRP: Final = 0x5410
 TIOCNOTTY: Final = 0x5422
 
+PTRACE_TRACEME: Final = 0
+PTRACE_ATTACH: Final = 16
+PTRACE_SEIZE: Final = 0x4206
 PR_SET_PDEATHSIG: Final = 1
 SO_ERROR: Final = 4
 SO_PEERCRED: Final = 17
@@ -279,6 +283,7 @@ CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
     ),
     "ioctl": (OneOf(1, (FIONBIO, FIOCLEX, FIONCLEX, TIOCSCTTY, TIOCSPGRP, TIOCNOTTY)),),
     "prctl": (OneOf(0, (PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER)),),
+    "ptrace": (OneOf(0, (PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_SEIZE)),),
     "mq_getsetattr": (AnyBits(1, 0xFFFFFFFF),),
     "getsockopt": (OneOf(2, (SO_ERROR, SO_PEERCRED)),),
     "mmap": (AnyBits(3, MAP_SHARED), AnyBits(2, PROT_EXEC)),

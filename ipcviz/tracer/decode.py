@@ -214,6 +214,8 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
     "clock": choice(dict(CLOCKS)),
     "timer_flags": flags(((1, "TIMER_ABSTIME"),)),
     "rename_flags": flags(((1, "RENAME_NOREPLACE"), (2, "RENAME_EXCHANGE"), (4, "RENAME_WHITEOUT"))),
+    # linux/ptrace.h
+    "ptrace_request": choice({0: "PTRACE_TRACEME", 16: "PTRACE_ATTACH", 0x4206: "PTRACE_SEIZE"}),
     "prctl_option": choice({1: "PR_SET_PDEATHSIG", 36: "PR_SET_CHILD_SUBREAPER"}),
     # linux/sched.h
     "clone_flags": flags(

@@ -18,17 +18,15 @@ from ipcviz.events import (
     Stopped,
     ThreadCreated,
     ThreadExited,
-    Trouble,
 )
 from ipcviz.kernel import elf, procfs, ptrace
 from ipcviz.kernel.arch import Arch
-from ipcviz.tracer import births, breakpoints, linking
+from ipcviz.tracer import births, breakpoints, executions, linking
 from ipcviz.tracer.call_stops import CallStops
 from ipcviz.tracer.config import AnyConfig, LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.family_looks import orphans_of
-from ipcviz.tracer.launch import LaunchError
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.signal_stops import INVALID_ACCESS, SignalStops
@@ -235,7 +233,7 @@ class Engine:
         """Trace sampled processes in full again once they have been quiet, from their next stop on."""
         now = time.monotonic()
         for process in self._context.processes.values():
-            if process.full or process.catching:
+            if process.full or process.catching or process.foreign:
                 continue
             calls = self.sampler.data_calls(process.pid)
             rate = (calls - process.seen_calls) / max(now - process.seen_at, 1e-3)
@@ -321,8 +319,7 @@ class Engine:
             self._context.emit(ThreadCreated(t=t, n=n, pid=parent.pid, tid=tid, by=task.tid))
         else:
             process = self._context.new_process(tid)
-            process.foreign, process.executed = parent.foreign, parent.executed
-            process.doubted = parent.doubted
+            executions.born(process, parent)
             if self._context.attached:
                 process.full, process.catching = parent.full, parent.catching
             hows: dict[int, How] = {ptrace.EVENT_FORK: "fork", ptrace.EVENT_VFORK: "vfork", ptrace.EVENT_CLONE: "clone"}
@@ -343,7 +340,7 @@ class Engine:
                     shares_memory=made.shares_memory,
                 )
             )
-            if not parent.full:
+            if process.full and not parent.full:
                 self._context.say_coverage(process, full=True, reason="it has a budget of its own")
         early = self._early.pop(tid, None)
         if early is not None:
@@ -411,9 +408,7 @@ class Engine:
         )
         program = f"/proc/{process.pid}/exe"
         kind = elf.machine_class(program)
-        process.foreign = not elf.runs_on(kind, self._context.arch.elf_machine)
-        if process.foreign:
-            self._refuse(process, path, first)
+        executions.take(self._context, process, path, kind, first=first)
         if first or process.doubted:
             self.sampler.tables.check(process.pid, "launched" if first else "exec")
             self.sampler.process_now(process.pid)
@@ -422,15 +417,6 @@ class Engine:
             linking.executed(self._context, leader, kind, harmless=harmless)
             self._semaphores.executed(leader, program, kind)
         self.resume(leader)
-
-    def _refuse(self, process: TracedProcess, path: str, first: bool) -> None:
-        name = path.rpartition("/")[2] or "the program"
-        message = f"{name} is not a 64-bit {self._context.arch.machine} program: ipcviz can't decode its calls"
-        if first:
-            raise LaunchError(f"{message}. Run a 64-bit build.")
-        t, n = self._context.stamp()
-        message += "; it runs on and is only sampled."
-        self._context.emit(Trouble(t=t, n=n, pid=process.pid, message=message))
 
     def _ended(self, tid: int, status: int) -> None:
         task = self._context.tasks.pop(tid, None)

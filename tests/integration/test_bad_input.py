@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from ipcviz import events as ev
 from tests.integration.harness import ORDINARY_UID, Actor, Bench, Outcome, ordinary_user, read_stream
+from tests.integration.test_truth_locks import sentences
 
 
 def refused(bench: Bench, argv: list[str], *words: str) -> str:
@@ -151,15 +153,43 @@ def test_a_32_bit_program_inside_is_said(bench: Bench) -> None:
     program = bench.keep / "elf32"
     program.write_bytes(tiny_elf32())
     program.chmod(0o755)
-    argv = ["sh", "-c", f"{program}; echo $?; {program}; exit 3"]
+    argv = ["sh", "-c", f"{program} | cat; echo $?; (exec sh -c 'exec {program}'); exit 3"]
     alone = bench.run(argv)
     if b"cannot execute" in alone.stderr or b"Exec format" in alone.stderr:
         pytest.skip("this kernel runs no 32-bit programs")
     outcome = bench.run(bench.observed(argv))
     assert b"Traceback" not in outcome.stderr
-    troubles = [event.message for event in read_stream(bench.stream) if isinstance(event, ev.Trouble)]
-    assert any("64-bit" in message for message in troubles)
+    stream = read_stream(bench.stream)
+    assert sum("64-bit" in event.message for event in stream if isinstance(event, ev.Trouble)) == 2
+    foreign = {event.pid for event in stream if isinstance(event, ev.Executed) and event.path == str(program)}
+    assert {event.pid for event in stream if isinstance(event, ev.Coverage) and not event.full} == foreign
     assert (outcome.status, outcome.stdout) == (alone.status, alone.stdout)
+
+
+def test_rights_that_are_withheld_are_said(bench: Bench) -> None:
+    """Watched by an ordinary user, a set-user-ID program has its own rights not; alone it has them."""
+    if os.geteuid() != 0 or bench.actor.uid == 0:
+        pytest.skip("making a program that gives an ordinary user other rights needs root, and such a user")
+    program = bench.keep / "id"
+    shutil.copy(shutil.which("id") or "/usr/bin/id", program)
+    os.chown(program, bench.actor.uid + 1, 0)
+    program.chmod(0o4755)
+    argv = ["sh", "-c", f"{program} -u; id -ru"]
+    if bench.run(argv).stdout.split()[0] != str(bench.actor.uid + 1).encode():
+        pytest.skip("files give no rights here (nosuid)")
+    outcome = bench.run(bench.observed(argv))
+    assert outcome.stdout.split() == [str(bench.actor.uid).encode()] * 2
+    assert [line.split(":")[1] for line in outcome.stderr.decode().splitlines()] == [
+        " id runs without the rights of its owner (set-user-ID), which Linux withholds from what an ordinary "
+        "user watches"
+    ]
+
+
+def test_a_debugger_inside_is_told_why_not(bench: Bench) -> None:
+    code = "import ctypes; print(ctypes.CDLL(None).ptrace(0, 0, 0, 0))"
+    assert bench.run(bench.observed([sys.executable, "-I", "-c", code])).stdout == b"-1\n"
+    log = "\n".join(sentences(read_stream(bench.stream)))
+    assert "got EPERM from ptrace (PTRACE_TRACEME): ipcviz traces it already, and a process has one tracer" in log
 
 
 def test_endless_and_binary_output(bench: Bench) -> None:
