@@ -1,4 +1,4 @@
-"""What a thread that sleeps in futex(2) waits for, as far as the kernel's rules and glibc's structures tell.
+"""What a thread that sleeps in futex(2) waits for, as far as the kernel's rules and libc's structures tell.
 
 Sources: futex(2); glibc's sysdeps/nptl/bits/struct_mutex.h, bits/struct_rwlock.h, bits/thread-shared-types.h (struct
 __pthread_cond_s), internaltypes.h (struct new_sem, struct pthread_barrier) for 64-bit machines.
@@ -14,6 +14,7 @@ import msgspec
 
 from ipcviz.events import Futex
 from ipcviz.kernel import maps, memory
+from ipcviz.kernel.libc import Libc
 
 replace = msgspec.structs.replace
 
@@ -39,6 +40,14 @@ _SIGNALS: Final = 40
 """Offset of __g_signals: a waiter sleeps on one of its two words."""
 _SEMAPHORE: Final = struct.Struct("=IIiI")
 _PLAUSIBLE: Final = 1 << 20
+
+# musl, src/internal/pthread_impl.h: _m_type, _m_lock (EBUSY, or of types other than 0 the owner), _m_waiters.
+_MUSL_MUTEX: Final = struct.Struct("=IIi")
+_MUSL_KINDS: Final = 0x100
+_MUSL_OWNED: Final = 15
+_MUSL_BUSY: Final = 16
+_MUSL_SEMAPHORE: Final = (0xFFFFFFFF, 0x80000000)
+"""A semaphore's word while somebody waits for it: until 1.2.3, and from 1.2.4 on."""
 
 # struct __pthread_rwlock_arch_t: readers, writers, wrphase_futex, writers_futex, two paddings, cur_writer, shared,
 # elision and padding, padding, flags and padding.
@@ -72,7 +81,9 @@ def locate(pid: int, address: int, private: bool) -> Futex:
     return Futex(key=key, object=thing, offset=offset, private=private)
 
 
-def read(pid: int, tid: int, raw: tuple[int, ...], has: Callable[[Futex], Threads]) -> Futex | None:
+def read(
+    pid: int, tid: int, raw: tuple[int, ...], has: Callable[[Futex], Threads], libc: Libc = "glibc"
+) -> Futex | None:
     """What a thread waits for in futex(2).
 
     Args:
@@ -80,6 +91,7 @@ def read(pid: int, tid: int, raw: tuple[int, ...], has: Callable[[Futex], Thread
         tid: The thread.
         raw: The call's argument registers.
         has: Gives for a place who could own what lies there.
+        libc: Whose structures lie in the memory.
 
     Returns:
         The futex; None if the operation is no wait.
@@ -88,15 +100,17 @@ def read(pid: int, tid: int, raw: tuple[int, ...], has: Callable[[Futex], Thread
     if not is_wait(op):
         return None
     place = locate(pid, address, bool(op & PRIVATE))
-    return _told(pid, tid, address, op, value, place, has(place))
+    if op & _COMMAND in (LOCK_PI, LOCK_PI2):
+        return _owned(place, (_word(pid, address) or 0) & OWNER, has(place), sure=True)
+    if libc == "musl":
+        return _musl(pid, address, value, place, has(place))
+    return _told(pid, tid, address, op, value, place, has(place)) if libc else place
 
 
 def _told(pid: int, tid: int, address: int, op: int, value: int, place: Futex, threads: Threads) -> Futex:
     """The same place with what lies there, as far as that can be told."""
     word = _word(pid, address)
     command = op & _COMMAND
-    if command in (LOCK_PI, LOCK_PI2):
-        return _owned(place, (word or 0) & OWNER, threads, sure=True)
     lock = _rwlock(pid, address, value, place, threads) if command == WAIT_BITSET and value in (2, 3) else None
     if lock is not None:
         return lock
@@ -126,6 +140,27 @@ def _owned(place: Futex, owner: int, threads: Threads, *, sure: bool = False) ->
         owner=owner if fate == "lives" else 0,
         former=owner if fate == "gone" else 0,
     )
+
+
+def _musl(pid: int, address: int, value: int, place: Futex, threads: Threads) -> Futex:
+    """The same of musl's: a mutex's type lies before the word, and how many wait for it, or a semaphore, behind it.
+
+    Of a mutex of the usual type the word has no owner. Condition variables, barriers and threads to join have nothing
+    that would tell them.
+    """
+    raw = memory.read(pid, address - 4, 12)
+    if raw is None or len(raw) < 12 or not value & WAITERS:
+        return place
+    kind, _, waiters = _MUSL_MUTEX.unpack(raw)
+    if not 0 < waiters < _PLAUSIBLE:
+        return place
+    if value in _MUSL_SEMAPHORE:
+        return replace(place, kind="semaphore")
+    if kind >= _MUSL_KINDS:
+        return place
+    if kind & _MUSL_OWNED == 0:
+        return replace(place, kind="mutex") if value == WAITERS | _MUSL_BUSY else place
+    return _owned(place, value & OWNER, threads)
 
 
 def _word(pid: int, address: int) -> int | None:

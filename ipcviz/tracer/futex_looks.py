@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ipcviz.events import Futex
-from ipcviz.kernel import futexes, procfs
+from ipcviz.kernel import futexes, libc, procfs
 from ipcviz.kernel.futexes import Fate
 from ipcviz.tracer.context import Context
 
@@ -33,7 +33,7 @@ class FutexLooks:
 
     def of(self, pid: int, tid: int, raw: tuple[int, ...]) -> Futex | None:
         """What a thread of a process waits for, by the call's argument registers; None if it does not wait."""
-        found = futexes.read(pid, tid, raw, lambda place: lambda owner: self._fate(pid, place, owner))
+        found = futexes.read(pid, tid, raw, lambda place: lambda owner: self._fate(pid, place, owner), _libc(pid))
         if found is not None:
             self._asleep[tid] = (pid, raw)
         return found
@@ -59,6 +59,7 @@ class FutexLooks:
                 tid,
                 raw,
                 lambda place, pid=pid: lambda owner: self._fate(pid, place, owner),  # type: ignore[misc]
+                _libc(pid),
             )
             if now is not None and now.key == known.key and now.kind == known.kind and _holding(now) != _holding(known):
                 yield now
@@ -80,6 +81,10 @@ class FutexLooks:
         entries = self._context.state.mappings.get(status.tgid, ())
         shared = bool(place.object) and any(entry.object.key == place.object for entry in entries)
         return "lives" if shared else "other"
+
+
+def _libc(pid: int) -> libc.Libc:
+    return libc.of_program(f"/proc/{pid}/exe")
 
 
 def _holding(futex: Futex) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from ipcviz import events as ev
+from ipcviz.kernel import libc
 from ipcviz.model.holding import name_of
 from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.state import Semaphore, State
@@ -111,6 +112,12 @@ def test_functions_that_go_on_as_others(bench: Bench, programs: Programs) -> Non
         ops = Counter(e.op for e in run.events if isinstance(e, ev.SemaphoreOp))
         assert ops.pop("acquired") <= 62
         assert ops == {"init": 2, "wait": 62, "post": 62, "trywait": 1, "destroy": 1}
+
+
+def test_whose_library_a_program_uses(programs: Programs) -> None:
+    assert {libc.of_program(programs[name]) for name in ("sem_shared", "sem_static")} == {"glibc"}
+    assert libc.of_program(__file__) == libc.of_program("/nowhere") == ""
+    assert {libc.of_program(programs.musl(name)) for name in ("sem_shared", "sem_static")} == {"musl"}
 
 
 @pytest.mark.parametrize("name", ["sem_shared", "sem_static"])

@@ -26,6 +26,7 @@ from ipcviz.events import (
 from ipcviz.kernel import futexes, locks, procfs
 from ipcviz.kernel.arch import X86_64
 from ipcviz.kernel.futexes import decode_barrier, decode_rwlock
+from ipcviz.kernel.libc import Libc
 from ipcviz.model.query import describe_wait, holders, wait_of
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
@@ -220,8 +221,9 @@ def memory_of(monkeypatch: pytest.MonkeyPatch, start: int, data: bytes) -> None:
     monkeypatch.setattr(futexes, "locate", lambda pid, address, private: Futex("k", offset=address, private=private))
 
 
-def look(at: int, op: int, value: int, **fates: str) -> Futex:
-    found = futexes.read(10, 20, (at, op, value, 0, 0, 0), lambda place: lambda owner: fates.get(f"t{owner}", "other"))  # type: ignore[arg-type,return-value]
+def look(at: int, op: int, value: int, libc: Libc = "glibc", **fates: str) -> Futex:
+    raw = (at, op, value, 0, 0, 0)
+    found = futexes.read(10, 20, raw, lambda place: lambda owner: fates.get(f"t{owner}", "other"), libc)  # type: ignore[arg-type,return-value]
     assert found is not None
     return found
 
@@ -235,6 +237,26 @@ def test_a_mutex_whose_owner_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.kind, found.owner, found.former) == ("mutex", 0, 0), "that id is somebody else's by now"
     robust = look(1000, 0, 0x80000000 | 77, t77="gone")
     assert (robust.kind, robust.former) == ("mutex", 77)
+
+
+def test_what_musl_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its words mean something else than glibc's: 2 is a thread to join, or a condition variable; 16 no thread's id."""
+    waiters = 0x80000000
+
+    def kept(value: int, kind: int = 0, count: int = 1) -> tuple[str, int, int]:
+        memory_of(monkeypatch, 1000, struct.pack("=IIi", kind, value, count) + bytes(64))
+        found = look(1004, 0x80, value, "musl", t16="gone", t77="lives", t78="gone")
+        return found.kind, found.owner, found.former
+
+    assert kept(waiters | 16) == ("mutex", 0, 0)
+    assert kept(waiters | 77, kind=1) == ("mutex", 77, 0)
+    assert kept(waiters | 78, kind=4 | 2) == ("mutex", 0, 78)
+    assert kept(0xFFFFFFFF) == kept(waiters) == ("semaphore", 0, 0)
+    assert kept(2) == kept(0) == kept(1) == kept(77) == ("", 0, 0)
+    assert kept(waiters | 77) == kept(waiters | 16, kind=0x12345) == kept(waiters | 16, count=0) == ("", 0, 0)
+    memory_of(monkeypatch, 1000, struct.pack("=IIIII", 2, 0, 77, 1, 0))
+    assert look(1000, 0x80, 2, "", t77="lives").kind == "", "nobody knows whose memory this is"
+    assert look(1000, 0x86, 0, "", t2="lives").owner == 2, "the kernel's own rules hold for all"
 
 
 def test_who_wants_what_of_a_read_write_lock(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,73 @@
+"""Whose C library a program uses: how mutexes and the like lie in memory is each library's own."""
+
+from __future__ import annotations
+
+import os
+from typing import Final, Literal
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.segments import NoteSegment
+
+from ipcviz.kernel import elf
+
+Libc = Literal["glibc", "musl", ""]
+
+_LOADERS: Final[tuple[tuple[str, Libc], ...]] = (("ld-linux", "glibc"), ("ld64.so", "glibc"), ("ld-musl", "musl"))
+_MUSL: Final = ("__dls3", "__init_tp")
+"""Functions that only musl has, as a dynamic linker and in static programs."""
+_GLIBC: Final = ("_dl_debug_state", "_dl_relocate_static_pie")
+"""The same of glibc, if they are not musl's."""
+_KEPT: Final = 256
+
+_known: dict[tuple[int, int, int], Libc] = {}
+
+
+def of_program(path: str) -> Libc:
+    """The C library of a program; empty if it has none that is known (Go), or that can't be told.
+
+    The name of its dynamic linker tells; of a static one glibc's mark (a note with the system that it needs), or its
+    symbols.
+
+    Args:
+        path: The program, readable by us.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return ""
+    identity = status.st_dev, status.st_ino, status.st_mtime_ns
+    if identity not in _known:
+        if len(_known) >= _KEPT:
+            _known.clear()
+        _known[identity] = _find(path)
+    return _known[identity]
+
+
+def _find(path: str) -> Libc:
+    kind = elf.machine_class(path)
+    if kind is None:
+        return ""
+    loader = kind.interpreter.rpartition("/")[2]
+    for begins, libc in _LOADERS:
+        if loader.startswith(begins):
+            return libc
+    if _is_marked(path):
+        return "glibc"
+    if elf.function_addresses(path, _MUSL):
+        return "musl"
+    return "glibc" if elf.function_addresses(path, _GLIBC) else ""
+
+
+def _is_marked(path: str) -> bool:
+    """Whether a program has the note that glibc's crt1.o gives it (NT_GNU_ABI_TAG)."""
+    try:
+        with open(path, "rb") as stream:
+            return any(
+                note["n_type"] == "NT_GNU_ABI_TAG"
+                for segment in ELFFile(stream).iter_segments("PT_NOTE")
+                if isinstance(segment, NoteSegment)
+                for note in segment.iter_notes()
+            )
+    except (ELFError, OSError, ValueError, KeyError, AttributeError):
+        return False
