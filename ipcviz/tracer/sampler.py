@@ -142,7 +142,7 @@ class Sampler:
         state = self._context.state
         held = self._holders(state)
         due = self._may_have_changed(held)
-        together = None if self._context.attached else listed_together(state, due, self._together)
+        together = self.listing if self._context.attached else listed_together(state, due, self._together)
         levels = tuple(self._changed_levels(state, due, together))
         self._together = together
         if together is None:

@@ -1,7 +1,8 @@
 """Descriptor tables and mappings of processes whose calls are not all traced: read again when they changed.
 
-Every look lists each process's descriptors and what they refer to (readlink(2)); a table that differs is read whole,
-and so is one table now and then whatever its links say, for what they don't show: flags, and a description opened anew.
+Every look lists the descriptors of each process that has run, and what they refer to (readlink(2)); a table that
+differs is read whole, and so is one table now and then whatever its links say, for what they don't show: flags, and a
+description opened anew.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ from ipcviz.tracer.sampler import Sampler
 
 EVERY = 3
 """Of so many looks, one sees how sockets have changed, and one reads a table whatever its links say."""
+
+IDLE_TURNS = 5
+"""A process that has not run is looked at once in so many looks all the same: another may share its table."""
+
+OFTEN = 300
+"""Descriptors that are read as often as that; of so many times as many each is read so many times less often."""
 
 SYSTEM_V_TURNS = 10
 """Looks after which it is asked again which System V semaphore sets the processes have used."""
@@ -34,6 +41,10 @@ class Tables:
         self._context = context
         self._sampler = sampler
         self._links: dict[int, dict[int, str]] = {}
+        self._run_counts: dict[int, bytes] = {}
+        """As they were before the last look at a process's links."""
+        self._whole: dict[int, tuple[int, bytes]] = {}
+        """At which look a table was read whole, and how much its process had run by then."""
         self._turn = 0
 
     def introduce(self, pid: int, how: How, parent: int) -> None:
@@ -57,6 +68,7 @@ class Tables:
                 self._context.emit(ThreadCreated(t=t, n=n, pid=pid, tid=tid, name=procfs.comm(pid, tid) or ""))
         if process.full != self._context.state.processes[pid].full:
             self._context.say_coverage(process, full=process.full, reason=process.why_sampled)
+        self._run_counts[pid] = procfs.run_count(pid)
         self.read(pid)
         self.read_maps(pid)
         self._sampler.process_now(pid)
@@ -64,24 +76,46 @@ class Tables:
     def forget(self, pid: int) -> None:
         """A process is gone, or runs another program."""
         self._links.pop(pid, None)
+        self._run_counts.pop(pid, None)
+        self._whole.pop(pid, None)
 
     def look(self, pids: Iterable[int]) -> None:
         """Read again what changed of these processes."""
         pids = tuple(pids)
         self._turn += 1
-        stale = self._stale_sockets() if self._turn % EVERY == 0 else set()
-        due = pids[self._turn // EVERY % len(pids)] if self._turn % EVERY == 1 else 0
+        count = sum(len(links) for links in self._links.values())
+        stale = self._stale_sockets() if self._turn % (EVERY * (1 + count // OFTEN)) == 0 else set()
+        due = pids[self._turn // EVERY % len(pids)] if self._turn % EVERY == 2 else 0
         for pid in pids:
             turn = pid == due
-            at, links = _links(pid)
-            # Of one whose first thread has ended it can't be seen which descriptions are the same as before.
-            again = turn and at == pid
-            if links is not None and (again or links != self._links.get(pid) or pid in stale):
-                self.read(pid, at, links)
             if turn:
                 self.read_maps(pid)
+            idle = self._is_idle(pid)
+            if idle and pid not in stale and (self._turn + pid) % IDLE_TURNS:
+                continue
+            at, links = _links(pid)
+            # Of one whose first thread has ended it can't be seen which descriptions are the same as before.
+            again = turn and at == pid and self._is_due(pid)
+            if links is not None and (again or links != self._links.get(pid) or pid in stale):
+                self.read(pid, at, links)
         if self._turn % SYSTEM_V_TURNS == 1:
             self._find_sets()
+
+    def _is_idle(self, pid: int) -> bool:
+        """Whether a process has not run since the last look: nothing that it does itself has changed its table.
+
+        Its count is read before its links are: if it runs in between, it is looked at next time again.
+        """
+        before, several = self._run_counts.get(pid), len(self._context.processes[pid].tasks) > 1
+        count = self._run_counts[pid] = b"" if several else procfs.run_count(pid)
+        return bool(count) and count == before
+
+    def _is_due(self, pid: int) -> bool:
+        """Whether a table is to be read whole although its links are the same: not if its process has not run since."""
+        at, count = self._whole.get(pid, (0, b""))
+        if count and count == self._run_counts.get(pid):
+            return False
+        return self._turn - at >= EVERY * (len(self._links.get(pid, ())) // OFTEN)
 
     def _stale_sockets(self) -> set[int]:
         """Processes that hold a socket which was connected, bound or left by its peer since its table was read."""
@@ -109,6 +143,7 @@ class Tables:
         if entries is None:
             return
         self._links[pid] = links
+        self._whole[pid] = (self._turn, self._run_counts.get(pid, b""))
         if not _agrees(state, pid, entries):
             t, n = self._context.stamp()
             self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason="attached"))

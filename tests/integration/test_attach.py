@@ -6,18 +6,25 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import termios
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from ipcviz import events as ev
+from ipcviz.kernel import descriptors, procfs
+from ipcviz.kernel.arch import native
 from ipcviz.model.query import blocked_writers, holders, table_of, wait_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
+from ipcviz.tracer.config import AttachConfig
+from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.watcher import Watcher
 from tests.integration.attached import Attached, Target, felt, holders_in_proc, settled
 from tests.integration.harness import Bench, Programs, by_turns
 
@@ -368,6 +375,44 @@ def test_waits_that_began_before_the_watch(bench: Bench) -> None:
             run.leave()
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
+
+
+def test_tables_of_those_that_sleep_are_not_read_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But now and then, and as soon as one has run."""
+    code = "import socket, sys\npairs = [socket.socketpair() for _ in range(400)]\nprint('ready', flush=True)\n"
+    code += "sys.stdin.readline(); one = socket.socket(); print('done', flush=True); sys.stdin.readline()\n"
+    ours, theirs = socket.socketpair()
+    arch = native()
+    assert arch is not None
+    with Target(bench, [sys.executable, "-c", code]) as target, ours, theirs:
+        stdin, stdout = target.process.stdin, target.process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        assert stdout.readline() == b"ready\n"
+        for _ in target._patiently():
+            if asleep(target.pid, "0"):
+                break
+        drain = threading.Thread(target=lambda: [None for _ in iter(lambda: theirs.recv(1 << 20), b"")], daemon=True)
+        drain.start()
+        watcher = Watcher(arch, AttachConfig(pids=(target.pid,)), Emitter(ours))
+        watcher.begin()
+        reads: list[str] = []
+        for module, name in ((procfs, "read_links"), (descriptors, "read_table")):
+            real = getattr(module, name)
+            monkeypatch.setattr(module, name, lambda *a, real=real, name=name, **k: reads.append(name) or real(*a, **k))
+        for _ in range(20):
+            watcher.sample()
+        assert reads.count("read_links") <= 5
+        assert reads.count("read_table") == 0
+        stdin.write(b"go\n")
+        stdin.flush()
+        assert stdout.readline() == b"done\n"
+        watcher.sample()
+        state = watcher._context.state
+        assert {str(fd) for fd in table_of(state, target.pid)} == set(os.listdir(f"/proc/{target.pid}/fd"))
+        ours.shutdown(socket.SHUT_WR)
+        drain.join()
+        target.process.communicate(b"end\n", timeout=20)
 
 
 def test_traced_calls_are_told(bench: Bench) -> None:
