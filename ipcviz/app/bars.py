@@ -11,6 +11,7 @@ from textual.message import Message
 from ipcviz.app.panels.panel import Panel, Row, Span, Target, fit
 from ipcviz.app.text import visible
 from ipcviz.app.view import View
+from ipcviz.model.circles import Circle
 from ipcviz.model.state import State
 from ipcviz.narrate import signal_name
 
@@ -325,15 +326,19 @@ class StatusLine(Bar):
                 return
 
 
-def circle_chip(state: State, circles: tuple[tuple[int, ...], ...]) -> str:
+def circle_chip(state: State, circles: tuple[Circle, ...]) -> str:
     """Who waits in a circle, by name, or by number where names are the same; if there are more circles, how many."""
     if len(circles) > 1:
-        return f"{len(circles)} circles"
-    names = [visible(state.processes[pid].name) for pid in circles[0]]
+        unsure = sum(1 for one in circles if one.doubts)
+        probably = "" if not unsure else "probably " if unsure == len(circles) else f"probably {unsure} of "
+        return f"{probably}{len(circles)} circles"
+    pids = sorted(circles[0].pids)
+    names = [visible(state.processes[pid].name) for pid in pids]
     if len(set(names)) < len(names):
-        names = [str(pid) for pid in circles[0]]
+        names = [str(pid) for pid in pids]
     text = ", ".join(names)
-    return f"circle: {text}" if len(text) <= _CIRCLE_WIDTH else f"circle of {len(names)}"
+    what = "probably a circle" if circles[0].doubts else "circle"
+    return f"{what}: {text}" if len(text) <= _CIRCLE_WIDTH else f"{what} of {len(names)}"
 
 
 def halted_chip(state: State, halted: dict[int, frozenset[int]]) -> str:

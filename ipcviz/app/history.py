@@ -74,11 +74,6 @@ class Meter:
         """So many seconds of CPU time were used by `t`."""
         self._points.append((t, seconds))
 
-    def still(self, now: float, seconds: float) -> bool:
-        """Whether nothing new was told of the process for so long: it has made no call, and used no CPU time."""
-        told = [t for t, _ in self._points if t <= now]
-        return bool(told) and told[-1] <= now - seconds
-
     def percent(self, now: float, window: float = 1.0) -> float | None:
         """CPU use over the last `window` seconds in percent of one CPU; None until there are two looks.
 

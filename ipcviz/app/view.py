@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Protocol
+from typing import Protocol
 
 from ipcviz.app.history import Ghost, Log, Meter, Trail
 from ipcviz.app.picture.words import chip
 from ipcviz.app.terminal import Terminal
 from ipcviz.model import query
-from ipcviz.model.chains import chain_of, chain_words, circles, halted
+from ipcviz.model.chains import chain_of, chain_words, halted
+from ipcviz.model.circles import Circle, circles, long_asleep
 from ipcviz.model.state import Process, State
 from ipcviz.scenario import Progress, Scenario
 
@@ -127,10 +128,6 @@ class Present:
     outcome: str = ""
     follows: int = 0
     past: bool = False
-
-
-LONG_SECONDS: Final = 0.5
-"""How long a wait has to last before it is said because of whom."""
 
 
 class View:
@@ -253,13 +250,16 @@ class View:
     def why(self, tid: int) -> str:
         """Because of whom a thread has waited for long, and what that one waits for in turn; empty if it has not."""
         wait = self._long_wait(tid)
-        return chain_words(self.state, wait, chain_of(self.state, tid, self._long_wait)) if wait is not None else ""
+        return (
+            chain_words(self.state, wait, chain_of(self.state, tid, self._long_wait, self.circles))
+            if wait is not None
+            else ""
+        )
 
     @cached_property
-    def circles(self) -> tuple[tuple[int, ...], ...]:
-        """The processes that have waited for each other in a circle for long."""
-        waiting = (tid for tid, thread in self.state.threads.items() if thread.waiting is not None)
-        return circles(self.state, waiting, self._long_wait)
+    def circles(self) -> tuple[Circle, ...]:
+        """The threads that wait for each other in circles."""
+        return circles(self.state, self.holders, self.now)
 
     @cached_property
     def halted(self) -> dict[int, frozenset[int]]:
@@ -271,14 +271,9 @@ class View:
         """What a thread has waited for without a break. One that is only sampled may have been out of it in between."""
         if tid not in self._long_waits:
             wait = query.wait_of(self.state, tid, self.holders, self.now)
-            self._long_waits[tid] = wait if wait is not None and self._lasts(wait) else None
+            lasts = wait is not None and long_asleep(self.state, self.state.threads[tid], wait.since, self.now)
+            self._long_waits[tid] = wait if lasts else None
         return self._long_waits[tid]
-
-    def _lasts(self, wait: query.Wait) -> bool:
-        if self.now - wait.since < LONG_SECONDS:
-            return False
-        process, meter = self.state.processes.get(wait.pid), self.meters.get(wait.pid)
-        return process is not None and (process.full or (meter is not None and meter.still(self.now, LONG_SECONDS)))
 
     def cpu(self, pid: int) -> float | None:
         """A process's CPU use over the last second in percent of one CPU; None if it is not known yet."""

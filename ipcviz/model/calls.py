@@ -121,6 +121,8 @@ def take_call(draft: Draft, event: Call) -> None:
         sockets.take_received(draft, event)
     if event.name == "shutdown":
         sockets.take_shutdown(draft, event)
+    elif event.name == "setsockopt":
+        sockets.take_option(draft, event)
     semaphores.take_call(draft, event)
     take_offset(draft, event)
     if event.name == "io_uring_setup" and not event.error:

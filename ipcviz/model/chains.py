@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
+from ipcviz.model.circles import Circle, doubt_words
 from ipcviz.model.enders import FOR_READY
 from ipcviz.model.query import Wait, describe_wait
 from ipcviz.model.state import State, Value
@@ -16,7 +17,7 @@ NAMED: Final = 3
 LONGEST: Final = 6
 """How many of a chain are."""
 
-End = Literal["circle", "runs", "stopped", "idle", "several", "unknown"]
+End = Literal["circle", "again", "runs", "stopped", "idle", "several", "unknown"]
 
 
 class Chain(Value, frozen=True):
@@ -24,28 +25,37 @@ class Chain(Value, frozen=True):
 
     Attributes:
         pids: The processes, nearest first; in a circle the last one is named for the second time.
-        end: What is at the end of it: a `circle`, a process that `runs`, is `stopped` or waits for something else than
+        end: What is at the end of it: a `circle`, one that was named before though others may step in (`again`), a
+            process that `runs`, is `stopped` or waits for something else than
             others (`idle`), one of `several` that could end the last wait, or nobody that is known.
         last: The wait at the end of it.
+        circle: The circle.
     """
 
     pids: tuple[int, ...]
     end: End
     last: Wait | None = None
+    circle: Circle | None = None
 
 
-def chain_of(state: State, tid: int, wait_of: Callable[[int], Wait | None]) -> Chain:
+def chain_of(state: State, tid: int, wait_of: Callable[[int], Wait | None], circles: tuple[Circle, ...] = ()) -> Chain:
     """Follow the wait of a thread.
 
     Args:
         state: The moment.
         tid: The thread.
         wait_of: What a thread waits for, with its `enders`.
+        circles: Those of the state.
     """
     pids: list[int] = []
     tids: list[int] = []
     wait = wait_of(tid)
     while wait is not None:
+        around = next((one for one in circles if tid in one.tids), None)
+        if around is not None:
+            others = around.beginning_with(tid).tids
+            pids.extend(state.threads[other].pid for other in (*others[1:], tid))
+            return Chain(tuple(pids), "circle", wait, around)
         tids.append(tid)
         pid, next_tid = _ender(state, wait)
         if wait.kind == "idle" and not (pid and wait.call in FOR_READY):
@@ -56,7 +66,7 @@ def chain_of(state: State, tid: int, wait_of: Callable[[int], Wait | None]) -> C
             return Chain(tuple(pids), end, wait)
         pids.append(pid)
         if tid in tids:
-            return Chain(tuple(pids), "circle", wait)
+            return Chain(tuple(pids), "again", wait)
         wait = wait_of(tid) if tid else None
         if wait is None:
             return Chain(tuple(pids), "stopped" if is_stopped(state, pid) else "runs" if tid else "unknown")
@@ -100,39 +110,23 @@ def _ender(state: State, wait: Wait) -> tuple[int, int]:
     return process.pid, threads[0] if len(threads) == 1 else 0
 
 
-def circles(state: State, tids: Iterable[int], wait_of: Callable[[int], Wait | None]) -> tuple[tuple[int, ...], ...]:
-    """Circles of processes that wait for each other, each ascending: none goes on unless somebody else steps in.
-
-    As good as the waits that are given: `model.circles` proves more of fewer kinds of waits, without regard to time.
-    """
-    found: set[tuple[int, ...]] = set()
-    known: set[int] = set()
-    for tid in tids:
-        path: list[int] = []
-        while tid and tid not in known:
-            known.add(tid)
-            path.append(tid)
-            wait = wait_of(tid)
-            tid = _ender(state, wait)[1] if wait is not None and wait.kind == "blocked" else 0
-        if tid in path:
-            found.add(tuple(sorted({state.threads[other].pid for other in path[path.index(tid) :]})))
-    return tuple(sorted(found))
-
-
 def chain_words(state: State, wait: Wait, chain: Chain) -> str:
     """Because of whom somebody waits: `for b[2], that for c[3], which goes on`; empty if the wait says it all."""
-    if wait.reason == CHILD or (wait.kind == "idle" and not chain.pids):
+    if chain.end != "circle" and (wait.reason == CHILD or (wait.kind == "idle" and not chain.pids)):
         return ""
     names = [_name(state, pid) for pid in chain.pids]
     if len(names) > LONGEST:
         names[LONGEST - 1 : -1] = [f"{len(names) - LONGEST} others one after the other"]
     words = ", that ".join(f"for {name}" for name in names)
-    if chain.end == "circle":
+    if chain.end in ("circle", "again"):
         again = "itself" if len(names) == 1 else f"{names[-1]} again"
         head = ", that ".join(f"for {name}" for name in names[:-1])
-        return (
-            f"{head}, that for {again}: a circle" if head else "for itself: of those watched nobody else could end it"
-        )
+        words = f"{head}, that for {again}" if head else "for itself"
+        if chain.circle is None:
+            return words
+        probably = "probably " if chain.circle.doubts else ""
+        what = "a circle" if head else "nobody else of those watched could end it"
+        return f"{words}: {probably}{what}{doubt_words(chain.circle)}"
     if chain.end == "several" and chain.last is not None:
         enders = chain.last.enders
         some = " or ".join(_name(state, pid) for pid in enders[:NAMED])

@@ -1,140 +1,225 @@
-"""Threads that wait for each other in a circle, so that none of them can go on by itself. Pure."""
+"""Threads that wait for each other in a circle, so that none of them can go on by itself. Pure.
+
+All that is said of circles, wherever it is said, comes from here. A circle is proved where calls alone say who could
+end each of the waits, and that nobody else could; else it probably is one, and why that is not certain is told with it.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+import signal
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
 
-from ipcviz.model.addresses import KINDS as SOCKETS
-from ipcviz.model.addresses import takes_datagrams
-from ipcviz.model.calls import READS, WRITES
-from ipcviz.model.holding import is_own
-from ipcviz.model.locks import blocking, lock_holders, wanted
-from ipcviz.model.query import table_of
-from ipcviz.model.semaphores import waited_on
-from ipcviz.model.sockets import awaited, under_way
-from ipcviz.model.state import CallInProgress, State, Thread
+from ipcviz.model.ending import SAMPLED, TIMEOUT, Ending, Endings
+from ipcviz.model.holding import name_of
+from ipcviz.model.state import State, Thread, Value
 
-_ROWS: Final = 1000
-"""Descriptors that are looked through for one wait."""
+if TYPE_CHECKING:
+    from ipcviz.model.query import Holder
+
+LONG_SECONDS: Final = 0.5
+"""How long a wait has to last before something is made of it that calls alone do not tell."""
+_DOUBTS_TOLD: Final = 2
 
 
-def blockers(state: State, thread: Thread) -> tuple[int, ...]:
-    """The threads that could end a wait, each by itself: those that have what it waits for; empty if not all are known.
+class Circle(Value, frozen=True):
+    """Threads of which each waits for the next one, and the last one for the first.
 
-    Of a semaphore those that hold it, if nobody else gives it; of a mutex or a read-write lock the owner; of a thread's
-    end that thread; of a file lock all threads of its holders; of bytes or room in a pipe or a connection all threads
-    of those who have the other end.
+    Others that could end one of the waits, as far as is known, wait in the same way for one of these or of each other.
+
+    Attributes:
+        tids: The threads.
+        pids: Their processes, each once, in that order.
+        doubts: Why that is not certain; empty if it is proved.
     """
-    call = thread.waiting
-    if call is None:
-        return ()
-    if thread.semaphore:
-        found = waited_on(state, thread.semaphore)
-        if any(hold.ended or is_own(hold, thread) for hold in found):
-            # Who takes it twice waits for somebody to give it, as one does for a message: that can be anybody.
-            return ()
-        pids = [hold.pid for hold in found if not hold.tid]
-        return tuple(sorted({*(hold.tid for hold in found if hold.tid), *_threads(state, pids)}))
-    if call.futex is not None:
-        return (call.futex.owner,) if call.futex.owner else ()
-    if call.name in ("flock", "fcntl"):
-        number = call.args.get("fd")
-        descriptor = table_of(state, thread.pid).get(number) if isinstance(number, int) else None
-        wish = wanted(call.args, thread.pid, descriptor.ofd if descriptor is not None else 0)
-        locks = blocking(state, call.object, wish) if wish is not None else ()
-        holders = [lock_holders(state, lock) for lock in locks]
-        return _threads(state, [pid for pids in holders for pid in pids]) if all(holders) else ()
-    return _at_the_other_end(state, thread, call)
+
+    tids: tuple[int, ...]
+    pids: tuple[int, ...]
+    doubts: tuple[str, ...] = ()
+
+    def beginning_with(self, tid: int) -> Circle:
+        """The same one, told from one of its threads on."""
+        at = self.tids.index(tid)
+        return Circle((*self.tids[at:], *self.tids[:at]), self.pids, self.doubts)
 
 
-def _at_the_other_end(state: State, thread: Thread, call: CallInProgress) -> tuple[int, ...]:
-    """All threads of the processes that could read what a call writes, or write what it reads.
+def long_asleep(state: State, thread: Thread, since: float, now: float) -> bool:
+    """Whether a thread has slept in its call for long without a break, as far as that is known.
 
-    Empty as well if it may have been woken already: what is told of another's call can be older than what it did.
+    One that is only sampled may have been out of it in between: then its process has done something meanwhile.
     """
-    thing = state.objects.get(call.object)
-    writes = call.name in WRITES
-    if thing is None or not state.processes[thread.pid].full or (not writes and call.name not in READS):
-        return ()
-    modes: tuple[str, ...] = ("r", "rw") if writes else ("w", "rw")
-    key, source = thing.info.key, thing
-    if thing.info.kind in SOCKETS:
-        other = awaited(state, call, writes=writes)
-        if other is None or takes_datagrams(other.info):
-            return ()
-        key, modes, source = other.info.key, ("rw",), other
-    elif thing.info.kind != "pipe":
-        return ()
-    if under_way(state, key):
-        return ()
-    if writes:
-        channel = state.channels.get(key)
-        if channel is None or not channel.known or channel.read_until > call.began:
-            return ()
-    elif source.shut or not source.exact or not thing.exact or source.bytes_in != thing.bytes_out:
-        return ()
-    return _holders(state, key, modes)
+    process = state.processes.get(thread.pid)
+    if process is None or now - since < LONG_SECONDS:
+        return False
+    return process.full or (process.sample is not None and now - process.stirred >= LONG_SECONDS)
 
 
-def _holders(state: State, key: str, modes: tuple[str, ...]) -> tuple[int, ...]:
-    """All threads of the processes that have one end of an object; empty if others may have it, or that takes long."""
-    pids = []
-    rows = 0
-    for process in state.processes.values():
-        if process.fate != "alive":
+def circle(
+    state: State, tid: int, held: Mapping[str, tuple[Holder, ...]] | None = None, now: float | None = None
+) -> Circle | None:
+    """The circle that keeps a thread from going on, and that would let it if it ended; None if there is none.
+
+    It begins with the thread, except where others that this one waits for too make a shorter one. For the arguments
+    see `circles`.
+    """
+    graph = _graph(state, (tid,), held, now, only=True)
+    tied = _tied(graph, tid) if tid in graph else set()
+    found = _circle(state, graph, tied) if tied else None
+    return found.beginning_with(tid) if found is not None and tid in found.tids else found
+
+
+def circles(
+    state: State, held: Mapping[str, tuple[Holder, ...]] | None = None, now: float | None = None
+) -> tuple[Circle, ...]:
+    """All circles, each beginning with its smallest thread; of those that share threads, the shortest.
+
+    Args:
+        state: The moment.
+        held: The result of `query.holders(state)`, if the caller has it already.
+        now: The moment, in session seconds; that of the last event if it is not given.
+    """
+    waiting = sorted(tid for tid, thread in state.threads.items() if thread.waiting is not None)
+    graph = _graph(state, waiting, held, now)
+    found = []
+    known: set[int] = set()
+    for tid in sorted(graph):
+        tied = _tied(graph, tid) if tid not in known else set()
+        if tied:
+            found.append(_circle(state, graph, tied))
+            known |= tied
+    return tuple(found)
+
+
+def _graph(
+    state: State,
+    tids: Iterable[int],
+    held: Mapping[str, tuple[Holder, ...]] | None,
+    now: float | None,
+    *,
+    only: bool = False,
+) -> dict[int, Ending]:
+    """The threads that can't go on by themselves, with who could end their waits: all of those are among them.
+
+    Args:
+        state: The moment.
+        tids: Where to begin.
+        held: See `circles`.
+        now: See `circles`.
+        only: Nothing is wanted unless it is about all of `tids`.
+    """
+    endings = Endings(state, held)
+    moment = state.t if now is None else now
+    at_rest = state.stepping and not state.moving
+    found: dict[int, Ending] = {}
+    free: list[int] = []
+    waits_for: dict[int, list[int]] = {}
+    todo = list(tids)
+    seen = set(todo)
+    while todo:
+        tid = todo.pop()
+        thread = state.threads.get(tid)
+        ending = endings.of(thread) if thread is not None else None
+        if (
+            thread is None
+            or ending is None
+            or not (ending.at_once or at_rest or long_asleep(state, thread, ending.since, moment))
+        ):
+            if only:
+                return {}
+            free.append(tid)
             continue
-        table = table_of(state, process.pid)
-        rows += len(table)
-        if rows > _ROWS:
-            return ()
-        files = (state.open_files.get(row.ofd) for row in table.values())
-        mine = [file for file in files if file is not None and file.object == key and file.mode in modes]
-        if any(not file.opened_by for file in mine):
-            return ()
-        if mine:
-            pids.append(process.pid)
-    return _threads(state, pids)
+        found[tid] = ending
+        for other in ending.tids:
+            waits_for.setdefault(other, []).append(tid)
+            if other not in seen:
+                seen.add(other)
+                todo.append(other)
+    while free:
+        for tid in waits_for.get(free.pop(), ()):
+            if found.pop(tid, None) is not None:
+                free.append(tid)
+    return found
 
 
-def _threads(state: State, pids: list[int]) -> tuple[int, ...]:
-    """All threads of some processes."""
-    return tuple(sorted({tid for pid in pids if pid in state.processes for tid in state.processes[pid].threads}))
+def _around(graph: dict[int, Ending], tid: int) -> tuple[int, ...]:
+    """The shortest way from a thread through others back to it; itself alone if there is none; empty if neither."""
+    came_from: dict[int, int] = {}
+    layer = [tid]
+    while layer:
+        following = []
+        for one in sorted(layer, key=lambda one: graph[one].child):
+            for other in graph[one].tids:
+                if other == tid and one != tid:
+                    path = [one]
+                    while path[-1] != tid:
+                        path.append(came_from[path[-1]])
+                    return tuple(reversed(path))
+                if other != tid and other not in came_from:
+                    came_from[other] = one
+                    following.append(other)
+        layer = following
+    return (tid,) if tid in graph[tid].tids else ()
 
 
-def circle(state: State, tid: int) -> tuple[int, ...]:
-    """The threads of a circle that a thread is part of, in the order in which each waits for the next one.
+def _tied(graph: dict[int, Ending], tid: int) -> set[int]:
+    """The threads that can't go on before a thread does, and it not before them; empty if it is in no circle."""
+    if not _around(graph, tid):
+        return set()
+    backwards: dict[int, list[int]] = {}
+    for one, ending in graph.items():
+        for other in ending.tids:
+            backwards.setdefault(other, []).append(one)
+    return _reached({one: ending.tids for one, ending in graph.items()}, tid) & _reached(backwards, tid)
 
-    Empty if there is none, or if somebody else could let one of them go on as far as is known.
-    """
-    reached: dict[int, tuple[int, ...]] = {}
+
+def _reached(edges: Mapping[int, Iterable[int]], tid: int) -> set[int]:
+    """All that can be come to from a thread, itself among them."""
+    found = {tid}
     todo = [tid]
     while todo:
-        one = todo.pop()
-        if one in reached:
-            continue
-        thread = state.threads.get(one)
-        found = blockers(state, thread) if thread is not None else ()
-        if not found:
-            return ()
-        reached[one] = found
-        todo.extend(found)
-    path = [tid]
-    while True:
-        following = reached[path[-1]]
-        if tid in following:
-            return tuple(path)
-        fresh = [one for one in following if one not in path]
-        if not fresh:
-            return ()
-        path.append(fresh[0])
+        for other in edges.get(todo.pop(), ()):
+            if other not in found:
+                found.add(other)
+                todo.append(other)
+    return found
 
 
-def circles(state: State) -> tuple[tuple[int, ...], ...]:
-    """All circles, each once, beginning with its smallest thread."""
-    found: dict[frozenset[int], tuple[int, ...]] = {}
-    for tid, thread in sorted(state.threads.items()):
-        if thread.waiting is not None:
-            one = circle(state, tid)
-            if one:
-                found.setdefault(frozenset(one), one)
-    return tuple(found.values())
+def _circle(state: State, graph: dict[int, Ending], tied: set[int]) -> Circle:
+    """The one to be told of threads that hang on each other, with the doubts of all waits that it hangs on."""
+    path = _around(graph, min(tied, key=lambda tid: (graph[tid].child, tid)))
+    every = _reached({tid: ending.tids for tid, ending in graph.items()}, path[0])
+    doubts = dict.fromkeys(doubt for tid in sorted(every) for doubt in graph[tid].doubts)
+    pids = {state.threads[tid].pid for tid in every}
+    if any(timer.armed and timer.clock != "CPU time" and pid in pids for (pid, _), timer in state.timers.items()):
+        doubts["a timer is armed"] = None
+    if any(_may_be_told_of_a_child(state, pid, every) for pid in pids):
+        doubts["a child may end and send SIGCHLD"] = None
+    first = [doubt for doubt in (SAMPLED, TIMEOUT) if doubt in doubts]
+    rest = [doubt for doubt in doubts if doubt not in first]
+    at = path.index(min(path))
+    path = (*path[at:], *path[:at])
+    return Circle(path, tuple(dict.fromkeys(state.threads[tid].pid for tid in path)), (*first, *rest))
+
+
+def _may_be_told_of_a_child(state: State, pid: int, stuck: set[int]) -> bool:
+    """Whether a process catches SIGCHLD, and has a child that goes on."""
+    handling = state.processes[pid].handling.get(signal.SIGCHLD)
+    if handling is None or handling.action != "catch":
+        return False
+    children = (p for p in state.processes.values() if p.parent == pid and p.fate == "alive")
+    return any(not stuck.issuperset(child.threads) for child in children)
+
+
+def circle_words(state: State, found: Circle) -> str:
+    """`a[1] and b[2] wait for each other`; `a[1] probably waits for what it has itself (only sampled)`."""
+    names = [name_of(state, state.threads[tid].pid, tid) for tid in found.tids if tid in state.threads]
+    probably = "probably " if found.doubts else ""
+    if len(names) == 1:
+        return f"{names[0]} {probably}waits for what it has itself{doubt_words(found)}"
+    return f"{', '.join(names[:-1])} and {names[-1]} {probably}wait for each other{doubt_words(found)}"
+
+
+def doubt_words(found: Circle) -> str:
+    """Why it is not certain, in brackets after a blank; empty if it is."""
+    more = ", ..." if len(found.doubts) > _DOUBTS_TOLD else ""
+    return f" ({', '.join(found.doubts[:_DOUBTS_TOLD])}{more})" if found.doubts else ""

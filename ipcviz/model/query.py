@@ -205,7 +205,7 @@ def wait_of(
         return None
     call = thread.waiting
     found = _wait(state, thread, call, state.t if now is None else now)
-    if found.enders or held is None:
+    if found.enders or held is None or found.reason == _DISK:
         return found
     enders = enders_of(state, thread, call, found.reason, held)
     if not enders:
@@ -315,7 +315,8 @@ def semaphores_of(state: State, key: str) -> tuple[Semaphore, ...]:
 
 _FOR_SIGNAL: Final = frozenset({"pause", "rt_sigsuspend", "rt_sigtimedwait"})
 _FOR_TIME: Final = frozenset({"nanosleep", "clock_nanosleep"})
-_FOR_CHILD: Final = frozenset({"wait4", "waitid", "waitpid"})
+FOR_CHILD: Final = frozenset({"wait4", "waitid", "waitpid"})
+_DISK: Final = "for the disk"
 _ON_DISK: Final = frozenset({"file", "directory", "block device"})
 
 
@@ -370,14 +371,14 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
         if thing is not None and thing.info.kind == "terminal":
             return made("for input", "idle")
         if thing is not None and thing.info.kind in _ON_DISK:
-            return made("for the disk")
+            return made(_DISK)
         if thing is not None and thing.info.kind in KINDS:
             kind: Literal["blocked", "idle"] = "blocked" if thing.info.kind == "eventfd" else "idle"
             return made(read_words(state, thing, now) or "empty", kind)
         return made("empty", detail=unseen_writer(state, thing) if thing is not None else "")
     if call.name in WRITES:
         if thing is not None and thing.info.kind in _ON_DISK:
-            return made("for the disk")
+            return made(_DISK)
         if thing is not None and thing.info.kind == "eventfd":
             return made("its counter can't hold that much more")
         if thing is not None and thing.info.kind in SOCKETS:
@@ -390,7 +391,7 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
         if thing is not None and thing.info.kind == "fifo":
             return made("no reader has it open" if "O_WRONLY" in flags else "no writer has it open")
         return made("opening")
-    if call.name in _FOR_CHILD:
+    if call.name in FOR_CHILD:
         found = children(state, thread, call)
         return made("for a child", enders=tuple(sorted(p.pid for p in found)), detail=children_words(found))
     if call.name in _FOR_SIGNAL:

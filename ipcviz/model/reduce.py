@@ -387,6 +387,7 @@ def _sample(draft: Draft, event: Sample) -> None:
             replace(
                 process,
                 sample=sampled,
+                stirred=event.t,
                 parent=sampled.ppid or process.parent,
                 name=sampled.name or process.name,
                 handling=seen_handling(process.handling, sampled),

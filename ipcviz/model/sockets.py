@@ -20,6 +20,9 @@ replace = msgspec.structs.replace
 CLOSED: Final = "closed"
 """`Object.shut` of a socket that nobody has open any more, as far as it was watched."""
 _SHUT: Final = {"SHUT_RD": "r", "SHUT_WR": "w", "SHUT_RDWR": "rw"}
+_SOL_SOCKET: Final = 1
+_TIMEOUTS: Final = (20, 21, 66, 67)
+"""SO_RCVTIMEO and SO_SNDTIMEO, old and new (asm-generic/socket.h)."""
 _RECEIVES: Final = frozenset({"recvmsg", "recvmmsg"})
 
 
@@ -277,6 +280,14 @@ def take_shutdown(draft: Draft, event: Call) -> None:
     if thing is not None and not event.error:
         shut = "".join(letter for letter in "rw" if letter in thing.shut + how)
         draft.put_object(replace(thing, shut=shut))
+
+
+def take_option(draft: Draft, event: Call) -> None:
+    """An option of a socket was set. Which time it is does not matter, and 0 for none is rare."""
+    thing = draft.objects.get(event.object)
+    timeout = event.args.get("level") == _SOL_SOCKET and event.args.get("option") in _TIMEOUTS
+    if thing is not None and timeout and not event.error and not thing.limited:
+        draft.put_object(replace(thing, limited=True))
 
 
 def _land(draft: Draft, key: str, flights: tuple[Flight, ...]) -> None:

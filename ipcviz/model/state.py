@@ -112,6 +112,7 @@ class Process(Value, frozen=True):
         stopped_by: The signal that holds it in a group-stop, 0 if it is not stopped.
         handling: Dispositions by signal number, where they differ from the default.
         sample: The last look at /proc; None before the first.
+        stirred: When that found it changed last: it had made calls, or used CPU time.
         full: Whether its data calls are all traced; if not, its figures are samples.
         calls: Traced calls so far.
         ring: It has an io_uring: bytes may move without a call of its own.
@@ -147,6 +148,7 @@ class Process(Value, frozen=True):
     stopped_by: int = 0
     handling: immutables.Map[int, Handling] = immutables.Map()
     sample: ProcessSample | None = None
+    stirred: float = 0.0
     full: bool = True
     calls: int = 0
     ring: bool = False
@@ -235,6 +237,7 @@ class Object(Value, frozen=True):
         sent_to: Key of the watched socket that a datagram was sent to last, by its address; empty if none was.
         shut: The directions that shutdown(2) was seen to end of a socket: `r`, `w`, `rw`; `closed` once nobody that is
             watched has it open any more; empty else.
+        limited: A timeout was seen to be set for it (SO_RCVTIMEO, SO_SNDTIMEO).
     """
 
     info: ObjectInfo
@@ -255,6 +258,7 @@ class Object(Value, frozen=True):
     notifier: Notifier | None = None
     sent_to: str = ""
     shut: str = ""
+    limited: bool = False
 
 
 class Flight(Value, frozen=True):

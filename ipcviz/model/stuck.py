@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from ipcviz.model.circles import circle_words, circles
+from ipcviz.model.ending import has_limit
 from ipcviz.model.query import Wait, describe_wait, holders, living, wait_of
-from ipcviz.model.state import CallInProgress, State
+from ipcviz.model.state import State
 
-_ENDLESS: Final = (0, -1, "0", "0x0", "NULL")
-"""Timeouts that are none: a null pointer, or less than nothing (poll(2))."""
 _MOST: Final = 6
 
 
@@ -22,16 +22,10 @@ def all_wait(state: State) -> tuple[Wait, ...] | None:
         for tid in sorted(process.threads):
             wait = wait_of(state, tid, held)
             thread = state.threads[tid]
-            if wait is None or thread.poised is not None or thread.waiting is None or _ends_in_time(thread.waiting):
+            if wait is None or thread.poised is not None or thread.waiting is None or has_limit(thread.waiting):
                 return None
             found.append(wait)
     return tuple(found) or None
-
-
-def _ends_in_time(call: CallInProgress) -> bool:
-    if call.name in ("nanosleep", "clock_nanosleep"):
-        return True
-    return call.args.get("timeout", 0) not in _ENDLESS
 
 
 def nobody_else(state: State, wait: Wait) -> bool:
@@ -58,11 +52,12 @@ def nobody_else(state: State, wait: Wait) -> bool:
 
 
 def stuck_words(state: State, waits: tuple[Wait, ...]) -> str:
-    """`cat[12] in read(0) on P1, empty`, and so on."""
+    """`cat[12] in read(0) on P1, empty`, and so on; before that, which of them wait for each other."""
+    around = [circle_words(state, one) for one in circles(state, holders(state))]
     named = []
     for wait in waits[:_MOST]:
         process = state.processes[wait.pid]
         thread = "" if wait.tid == wait.pid else f" (thread {wait.tid})"
         named.append(f"{process.name}[{wait.pid}]{thread} in {describe_wait(state, wait)}")
     more = f"; and {len(waits) - _MOST} more" if len(waits) > _MOST else ""
-    return "; ".join(named) + more
+    return "; ".join([*around, *named]) + more

@@ -2,7 +2,7 @@
 
 from ipcviz.narrate.narrate import narrate
 from ipcviz.narrate.provenance import interleaved_words, waiting_words
-from ipcviz.narrate.semaphores import circle_words, holding_words
+from ipcviz.narrate.semaphores import holding_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
 from ipcviz.narrate.steps import Outcomes, intention, stands
 from ipcviz.narrate.words import count_bytes, signal_name, signal_names, who
@@ -14,7 +14,6 @@ __all__ = [
     "TURN",
     "Outcomes",
     "Sentence",
-    "circle_words",
     "count_bytes",
     "holding_words",
     "intention",

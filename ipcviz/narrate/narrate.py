@@ -34,14 +34,14 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.model import query
-from ipcviz.model.circles import circle
+from ipcviz.model.circles import circle, circle_words
 from ipcviz.model.state import State
 from ipcviz.narrate.calls import narrate_call
 from ipcviz.narrate.families import adopted, waits_for_nobody
 from ipcviz.narrate.locks import released_by_exit
 from ipcviz.narrate.memory import fault_words
 from ipcviz.narrate.pipes import left_words, still_open
-from ipcviz.narrate.semaphores import circle_words, operated
+from ipcviz.narrate.semaphores import operated
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Sentence
 from ipcviz.narrate.signals import delivered, handler_returned, kept_across_exec, sender_of_end
 from ipcviz.narrate.sockets import closed_words
@@ -195,9 +195,9 @@ def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
         text += f", {reason}"
     elif reason:
         text += f": {reason}"
-    others = circle(after, event.tid)
-    if others and not (forgotten and len(others) == 1):
-        text += f"; {circle_words(after, others)}"
+    around = circle(after, event.tid)
+    if around is not None and not (forgotten and len(around.tids) == 1):
+        text += f"; {circle_words(after, around)}"
     weight = DETAIL if wait.kind == "idle" and not wait.object else TURN
     group = f"wait {event.tid} {call} {wait.object or wait.semaphore}"
     return Sentence(event.n, event.t, event.pid, text, weight, "wait", keys, group)

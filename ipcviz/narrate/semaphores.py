@@ -90,14 +90,6 @@ def holders_of(semaphore: Semaphore) -> tuple[Hold, ...]:
     return semaphore.holds if not semaphore.signals and not semaphore.unsure else ()
 
 
-def circle_words(state: State, tids: tuple[int, ...]) -> str:
-    """`a[1] and b[2] wait for each other`; `a[1] waits for what it has itself`."""
-    names = [who(state, state.threads[tid].pid, tid) for tid in tids if tid in state.threads]
-    if len(names) == 1:
-        return f"{names[0]} waits for what it has itself"
-    return f"{', '.join(names[:-1])} and {names[-1]} wait for each other"
-
-
 def holding_words(state: State, semaphore: Semaphore) -> str:
     """Who holds a semaphore, for a table: `-` nobody, `?` what is not known, empty where it can't be held."""
     if semaphore.signals:

@@ -21,7 +21,8 @@ from ipcviz.events import (
     ThreadSample,
     Waiting,
 )
-from ipcviz.model.chains import chain_of, chain_words, circles, halted
+from ipcviz.model.chains import chain_of, chain_words, halted
+from ipcviz.model.circles import Circle, circles
 from ipcviz.model.query import Wait, holders, wait_of
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
@@ -60,12 +61,11 @@ def words(state: State, tid: int) -> str:
 
     wait = waits(tid)
     assert wait is not None
-    return chain_words(state, wait, chain_of(state, tid, waits))
+    return chain_words(state, wait, chain_of(state, tid, waits, circles(state, held, now=9.0)))
 
 
 def around(state: State) -> tuple[tuple[int, ...], ...]:
-    held = holders(state)
-    return circles(state, state.threads, lambda tid: wait_of(state, tid, held))
+    return tuple(one.pids for one in circles(state, holders(state), now=9.0))
 
 
 def test_a_mutex_and_a_pipe_make_a_circle() -> None:
@@ -87,15 +87,23 @@ def test_two_circles_are_two() -> None:
 
 def test_a_circle_in_the_top_line() -> None:
     state = state_of(Forked(t=0.0, pid=14, parent=1, how="attached", name="a"))
-    assert circle_chip(state, ((10, 11),)) == "circle: a, b"
-    assert circle_chip(state, ((10, 14),)) == "circle: 10, 14"
-    assert circle_chip(state, ((10, 11), (12, 13))) == "2 circles"
+
+    def around(*pids: int, doubts: tuple[str, ...] = ()) -> Circle:
+        return Circle(pids, pids, doubts)
+
+    unsure = around(12, 13, doubts=("only sampled",))
+    assert circle_chip(state, (around(11, 10),)) == "circle: a, b"
+    assert circle_chip(state, (around(10, 14),)) == "circle: 10, 14"
+    assert circle_chip(state, (unsure,)) == "probably a circle: c, d"
+    assert circle_chip(state, (around(10, 11), around(12, 13))) == "2 circles"
+    assert circle_chip(state, (around(10, 11), unsure)) == "probably 1 of 2 circles"
+    assert circle_chip(state, (unsure, unsure)) == "probably 2 circles"
 
 
 def test_one_that_reads_what_only_it_could_write() -> None:
     thing = pipe(1)
     state = state_of(holds(10, 3, "r", thing), holds(10, 4, "w", thing), reads(10, 3, thing))
-    assert words(state, 10) == "for itself: of those watched nobody else could end it"
+    assert words(state, 10) == "for itself: nobody else of those watched could end it"
     assert around(state) == ((10,),)
 
 
@@ -108,7 +116,8 @@ def test_the_end_of_a_chain() -> None:
     sleeps = Waiting(t=3.0, pid=11, tid=11, call="nanosleep", state="S")
     assert words(state_of(*opened, sleeps), 10) == "for b[11], which is in nanosleep, for time to pass"
     assert words(state_of(*opened, holds(12, 3, "w", thing)), 10) == "for b[11] or c[12]"
-    assert around(state_of(*opened, holds(12, 3, "w", thing), locks(11, 10), locks(12, 10))) == ()
+    assert around(state_of(*opened, holds(12, 3, "w", thing), locks(11, 10))) == ()
+    assert around(state_of(*opened, holds(12, 3, "w", thing), locks(11, 10), locks(12, 10))) == ((10, 11),)
 
 
 def test_the_thread_that_has_a_mutex_is_known() -> None:
@@ -155,7 +164,7 @@ def test_a_wait_for_readiness_is_followed_where_one_process_alone_can_end_it() -
     (mine, theirs), (ours, wake) = pair(1), pair(3)
     opened = (holds(10, 3, "rw", mine), holds(11, 3, "rw", theirs), polls(10, "3r"))
     assert words(state_of(*opened), 10) == "for b[11], which goes on"
-    assert words(state_of(*opened, polls(11, "3r")), 10) == "for b[11], that for a[10] again: a circle"
+    assert words(state_of(*opened, polls(11, "3r")), 10) == "for b[11], that for a[10] again", "as when all is idle"
     # Sockets to itself, as event loops have them, end no sleep of an only thread; of several threads they may.
     itself = (holds(10, 4, "rw", ours), holds(10, 5, "rw", wake), polls(10, "3r", "4r"))
     assert enders(state_of(*opened, *itself), 10) == (11,)

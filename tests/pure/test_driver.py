@@ -93,7 +93,7 @@ def test_those_who_wait_for_each_other_are_told_and_it_ends():
     list(driver.events())
     assert clock.now < 10
     assert driver.departed == (
-        "All wait, and none of them can wake another: "
+        "All wait, and none of them can wake another: parent[60] and child[61] wait for each other; "
         "parent[60] in wait4, for a child: child[61]; child[61] in read(3) on P1, empty."
     )
     assert not driver.notice

@@ -26,10 +26,10 @@ class Proc(Panel):
         "from two looks), CPU seconds (user+system), resident memory, page faults (minor/major), context switches "
         "(voluntary/forced), bytes read and written by calls (rchar/wchar), and what it waits in: the call, its "
         "descriptor, the object, why, and for how long; below it because of whom: each process named is the only one "
-        "that could end the wait before it, as far as is seen, and in a circle none goes on by itself. `~`: only "
-        "sampled, its calls are not all traced. `-`: not read yet. Of the selected process also its group, session, "
-        "controlling terminal and whether its group is in the foreground there; who gets orphans, as far as seen; and "
-        "those of its namespaces that are not ipcviz's own."
+        "that could end the wait before it, as far as is seen; in a circle none goes on by itself, and `probably` says "
+        "that this is not proved, and why. `~`: only sampled, its calls are not all traced. `-`: not read yet. Of the "
+        "selected process also its group, session, controlling terminal and whether its group is in the foreground "
+        "there; who gets orphans, as far as seen; and those of its namespaces that are not ipcviz's own."
     )
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, NamedTuple
 
+from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.folders import HELP as FOLDERS
 from ipcviz.app.panels.folders import folder_rows
 from ipcviz.app.panels.locks import HELP, futex_rows, lock_rows
 from ipcviz.app.panels.panel import Panel, Row, fit, row
 from ipcviz.app.view import View
-from ipcviz.model.circles import circles
+from ipcviz.model.circles import circle_words
 from ipcviz.model.query import waiters
 from ipcviz.model.state import Semaphore
-from ipcviz.narrate import circle_words, holding_words, who
+from ipcviz.narrate import holding_words, who
 
 
 class Semaphores(Panel):
@@ -25,8 +26,9 @@ class Semaphores(Panel):
         "it; a number alone is the kernel's or libc's count of waiters that ipcviz did not see go to sleep. LAST is "
         "the last operation seen, by whom: a POSIX semaphore does not record it itself. HELD BY: who took it and has "
         "not given it back, from the operations seen, since a semaphore has no owner; `-` nobody, `?` others may, or "
-        "it can't be told; empty where it is given by others than took it: nobody holds it then. Semaphores in memory "
-        "that no other process shares, such as an interpreter's locks, come last, while their process lives. "
+        "it can't be told; empty where it is given by others than took it: nobody holds it then. Below: threads that "
+        "wait for each other in a circle, for whatever; `probably`, and why, where that is not proved. Semaphores in "
+        "memory that no other process shares, such as an interpreter's locks, come last, while their process lives. "
         + HELP
         + " "
         + FOLDERS
@@ -39,7 +41,11 @@ class Semaphores(Panel):
         )
         found = [s for s in every if not is_private(s)]
         private = [s for s in every if is_private(s) and _owner_lives(view, s)]
-        stuck = [row((fit(f"  {circle_words(view.state, tids)}", width), "blocked")) for tids in circles(view.state)]
+        stuck = [
+            row((fit(f"{'    ' if at else '  '}{line}", width), "blocked"))
+            for one in view.circles
+            for at, line in enumerate(wrap(circle_words(view.state, one), width - 4))
+        ]
         further = [*stuck, *lock_rows(view, width), *futex_rows(view, width), *folder_rows(view, width)]
         if not found and not private:
             return further or [row(("No semaphore that processes share so far.", "dim"))]
