@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.model.circles import circle_words, circles
-from ipcviz.model.ending import has_limit
+from ipcviz.model.ending import Endings, has_limit
 from ipcviz.model.query import Wait, describe_wait, holders, living, wait_of
 from ipcviz.model.state import State
 
@@ -37,8 +37,9 @@ def nobody_else(state: State, wait: Wait) -> bool:
     call = thread.waiting
     if call is None:
         return False
-    if call.name in ("flock", "fcntl"):
-        return bool(wait.enders) and all(pid in state.processes for pid in wait.enders)
+    ending = None if wait.semaphore else Endings(state).of(thread)
+    if ending is not None and not ending.doubts:
+        return True
     if call.futex is not None:
         return call.futex.private or not call.futex.object
     if wait.semaphore:
