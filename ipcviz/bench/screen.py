@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from ipcviz.app.app import IpcvizApp
+from ipcviz.app.app import IpcvizApp, calm_collector
 from ipcviz.bench.measure import Measurement, compared, pairs
 from ipcviz.events import AnyCommand, Call, Event, Forked, ObjectInfo, Started, Table, TableEntry
 
@@ -139,6 +139,7 @@ def frames(processes: int = 100, descriptors: int = 1000, rate: int = 5000, seco
 
     async def measure() -> None:
         nonlocal drawn, used, took, behind
+        calm_collector()  # as `run_app` does
         app = IpcvizApp(LoadSession(processes, descriptors, rate), "load")
         take = app.live.take
 

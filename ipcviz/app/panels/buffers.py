@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar, Final
 
 from ipcviz.app.panels.cells import gauge, spark, wrap
@@ -49,7 +50,7 @@ class Buffers(Panel):
         rows: list[Late] = [_head(width)]
         each = 1 if width >= _WIDE else 2
         for thing in (*held, *gone):
-            rows.extend(late(each, lambda thing=thing: _rows(view, thing, width)))  # type: ignore[misc]
+            rows.extend(late(each, partial(_rows, view, thing, width)))
         chosen = view.state.objects.get(view.object)
         if chosen is None or chosen.info.kind not in BUFFERED:
             chosen = held[0] if len(held) == 1 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
@@ -44,14 +45,24 @@ Late = Row | Callable[[], Row]
 
 def late(count: int, make: Callable[[], Sequence[Row]]) -> list[Late]:
     """`count` rows that are made together, and only when one of them is needed."""
-    made: list[Row] = []
+    together = _Together(make)
+    return [partial(together.row, number) for number in range(count)]
 
-    def at(number: int) -> Row:
-        if not made:
-            made.extend(make())
-        return made[number]
 
-    return [lambda number=number: at(number) for number in range(count)]  # type: ignore[misc]
+class _Together:
+    """Rows that are made together; there are many of them and few are needed, so that it costs next to nothing."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Sequence[Row]]) -> None:
+        self._make: Callable[[], Sequence[Row]] = make
+        self._made: Sequence[Row] = ()
+
+    def row(self, number: int) -> Row:
+        """One of them."""
+        if not self._made:
+            self._made = self._make()
+        return self._made[number]
 
 
 def row(*spans: Span | str, target: Target | None = None) -> Row:

@@ -21,6 +21,42 @@ Changes = frozenset[tuple[str | int, ...]]
 """What is shown as changed, as `State.changed` names it."""
 
 
+class Joins:
+    """Who is connected to what, worked out again only when that changed; for one scene after the other."""
+
+    def __init__(self) -> None:
+        self._of: tuple[object, ...] = ()
+        self._living: frozenset[int] = frozenset()
+        self.held: dict[str, tuple[query.Holder, ...]] = {}
+        """Every object's holders."""
+        self.links: dict[str, list[query.Link]] = {}
+        """Every object's links, by the object's key, in the order of the keys."""
+        self._outside: dict[tuple[str, int], bool] = {}
+
+    def look(self, state: State) -> None:
+        """Be up to date with a state."""
+        living = frozenset(pid for pid, process in state.processes.items() if process.fate == "alive")
+        now = (state.tables, state.open_files, state.uses, state.mappings)
+        if self._of and living == self._living and all(a is b for a, b in zip(self._of, now, strict=True)):
+            return
+        self._of, self._living = now, living
+        self.held = query.holders(state)
+        self.links = {}
+        for link in query.links(state, self.held):
+            self.links.setdefault(link.object, []).append(link)
+        self._outside = {}
+
+    def outside(self, state: State, link: query.Link) -> bool:
+        """Whether all descriptors of a link were open before the session."""
+        found = self._outside.get((link.object, link.pid))
+        if found is None:
+            rows = query.table_of(state, link.pid)
+            files = (state.open_files.get(rows[fd].ofd) for fd in link.fds if fd in rows)
+            found = not link.mapped and not any(one is not None and one.opened_by for one in files)
+            self._outside[link.object, link.pid] = found
+        return found
+
+
 class Draft:
     """One scene in the making.
 
@@ -28,7 +64,7 @@ class Draft:
         state: The moment.
         roles: What a scenario calls its processes, by pid.
         lit: What is shown as changed.
-        held: Every object's holders.
+        joins: Who is connected to what.
         processes: Those that are drawn, by pid.
         waits: What each of them waits for.
         blocked: Processes that are blocked in a write, by object.
@@ -40,11 +76,12 @@ class Draft:
         edges: By key, so far.
     """
 
-    def __init__(self, state: State, roles: Mapping[int, str], lit: Changes) -> None:
+    def __init__(self, state: State, roles: Mapping[int, str], lit: Changes, joins: Joins) -> None:
         self.state = state
         self.roles = roles
         self.lit = lit
-        self.held = query.holders(state)
+        self.joins = joins
+        joins.look(state)
         self.processes = {p.pid: p for p in state.processes.values() if _shown(state, p)}
         self.waits = {pid: words.waits_of(state, p) for pid, p in self.processes.items()}
         self.nodes: dict[str, Node] = {}
@@ -97,16 +134,7 @@ class Draft:
 
     def outside(self, links: list[query.Link]) -> bool:
         """Whether it was open before the session: the terminal, or where the command's input and output lead to."""
-        for link in links:
-            rows = query.table_of(self.state, link.pid)
-            if link.mapped:
-                return False
-            for fd in link.fds:
-                row = rows.get(fd)
-                found = self.state.open_files.get(row.ofd) if row else None
-                if found is not None and found.opened_by:
-                    return False
-        return True
+        return all(self.joins.outside(self.state, link) for link in links)
 
     def used(self, link: query.Link) -> bool:
         """Whether a traced call has moved data through one of its descriptors."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
 from ipcviz.app.picture import channels, ends, folding, notifiers, processes, shared, signals, sockets
-from ipcviz.app.picture.draft import KEPT, Changes, Draft, age
+from ipcviz.app.picture.draft import KEPT, Changes, Draft, Joins, age
 from ipcviz.app.picture.scene import ENDS, Scene
 from ipcviz.model import query
 from ipcviz.model.addresses import KINDS as SOCKETS
@@ -31,6 +30,7 @@ def build(
     most: int = 14,
     size: tuple[int, int] = (80, 24),
     level: int = 0,
+    joins: Joins | None = None,
 ) -> Scene:
     """The scene of a moment.
 
@@ -42,11 +42,12 @@ def build(
         most: Above so many processes, alike ones are folded into groups.
         size: Columns and rows at hand: how much must be folded.
         level: How much was folded in the scene before.
+        joins: What was found of who is connected to what, for the scene before; anything else is found anew.
 
     Returns:
         A scene whose size is bounded, whatever the state is.
     """
-    draft = Draft(state, roles or {}, frozenset(state.changed) if lit is None else lit)
+    draft = Draft(state, roles or {}, frozenset(state.changed) if lit is None else lit, joins or Joins())
     room = max(_ROOM[0], min(_ROOM[1], size[0] * size[1] // _CELLS))
     scene = folding.fold(_scene(draft), opened, most, room, level, size[1])
     nodes = tuple(processes.completed(draft, n) if n.kind == "process" else n for n in scene.nodes)
@@ -55,11 +56,8 @@ def build(
 
 def _scene(d: Draft) -> Scene:
     """All of it."""
-    by_object: dict[str, list[query.Link]] = defaultdict(list)
-    for link in query.links(d.state, d.held):
-        if link.pid in d.processes:
-            by_object[link.object].append(link)
-    things = [t for t in (d.state.objects.get(key) for key in sorted(by_object)) if t is not None]
+    by_object = d.joins.links
+    things = [t for t in (d.state.objects.get(key) for key in by_object) if t is not None]
     # what leads out of the system comes last, when it is known what flows inside
     for thing in sorted(things, key=lambda t: (d.outside(by_object[t.info.key]), t.info.kind in ENDS)):
         links = [x for x in by_object[thing.info.key] if not ends.idle_from_outside(d, x)]

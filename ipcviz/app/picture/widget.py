@@ -17,6 +17,7 @@ from textual.strip import Strip
 
 from ipcviz.app.picture import graph
 from ipcviz.app.picture.canvas import Run
+from ipcviz.app.picture.draft import Joins
 from ipcviz.app.picture.draw import paint
 from ipcviz.app.picture.layout import Layout, arrange
 from ipcviz.app.picture.scene import Node, Scene
@@ -155,6 +156,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         self._looks: dict[str, Style] = {}
         self._note = ""
         self._opened: frozenset[str] = frozenset()
+        self._joins = Joins()
         if state is not None:
             self.set_reactive(Picture.state, state)
 
@@ -189,7 +191,13 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             return
         room = (max(1, self.size.width), max(1, self.size.height))
         self.scene = graph.build(
-            self.state, opened=self._opened, roles=self.roles, lit=self.lit, size=room, level=self.scene.level
+            self.state,
+            opened=self._opened,
+            roles=self.roles,
+            lit=self.lit,
+            size=room,
+            level=self.scene.level,
+            joins=self._joins,
         )
         self._layout_now = arrange(self.scene, room, self._layout_now)
         self.virtual_size = Size(*self._layout_now.extent)
