@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterable
-from typing import BinaryIO, Final, NamedTuple
+from typing import IO, Any, BinaryIO, Final, NamedTuple
 
 from elftools.common.exceptions import ELFError
+from elftools.common.utils import struct_parse
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import Section
-from elftools.elf.segments import InterpSegment
 
 PF_X: Final = 1
 STT_FUNC: Final = 2
@@ -122,35 +121,38 @@ def _read_program(path: str) -> _Program | None:
     with stream:
         try:
             return _parse_program(ELFFile(stream))
-        except (ELFError, OSError, ValueError, KeyError, AttributeError, struct.error):
+        except (ELFError, OSError, ValueError, LookupError, AttributeError, struct.error):
             # Not an ELF file, or a broken one.
             return None
 
 
 def _parse_program(elf: ELFFile) -> _Program:
+    # Headers alone: pyelftools' objects of segments and sections parse what they hold, which takes thrice as long.
     interpreter = ""
     executable = []
-    for segment in elf.iter_segments():
-        if isinstance(segment, InterpSegment):
-            interpreter = segment.get_interp_name()
+    for segment in _headers(elf, elf.structs.Elf_Phdr, elf["e_phoff"], elf["e_phentsize"], elf.num_segments()):
+        if segment["p_type"] == "PT_INTERP":
+            interpreter = os.fsdecode(_bytes(elf.stream, (segment["p_offset"], segment["p_filesz"])).rstrip(b"\0"))
         elif segment["p_type"] == "PT_LOAD" and segment["p_flags"] & PF_X:
             executable.append(Segment(segment["p_offset"], segment["p_vaddr"], segment["p_filesz"], segment["p_memsz"]))
     kind = ElfClass(elf.elfclass, elf["e_machine"], elf["e_type"], not interpreter, interpreter)
-    tables = []
-    if elf.elfclass == 64 and elf.little_endian:
-        for number, section in enumerate(elf.iter_sections()):
-            if section["sh_type"] in ("SHT_DYNSYM", "SHT_SYMTAB"):
-                names = elf.get_section(section["sh_link"])
-                versions = (0, 0)
-                if section["sh_type"] == "SHT_DYNSYM":
-                    for other in elf.iter_sections("SHT_GNU_versym"):
-                        if other["sh_link"] == number:
-                            versions = _place(other)
-                tables.append(_Table(_place(section), _place(names), versions))
-    return _Program(kind, tuple(executable), tuple(tables))
+    if elf.elfclass != 64 or not elf.little_endian:
+        return _Program(kind, tuple(executable), ())
+    sections = _headers(elf, elf.structs.Elf_Shdr, elf["e_shoff"], elf["e_shentsize"], elf.num_sections())
+    versions = {s["sh_link"]: _place(s) for s in sections if s["sh_type"] == "SHT_GNU_versym"}
+    tables = tuple(
+        _Table(_place(s), _place(sections[s["sh_link"]]), versions.get(n, (0, 0)) if dynamic else (0, 0))
+        for n, s in enumerate(sections)
+        if (dynamic := s["sh_type"] == "SHT_DYNSYM") or s["sh_type"] == "SHT_SYMTAB"
+    )
+    return _Program(kind, tuple(executable), tables)
 
 
-def _place(section: Section) -> tuple[int, int]:
+def _headers(elf: ELFFile, structure: Any, offset: int, size: int, count: int) -> list[Any]:
+    return [struct_parse(structure, elf.stream, offset + n * size) for n in range(count)]
+
+
+def _place(section: Any) -> tuple[int, int]:
     return section["sh_offset"], section["sh_size"]
 
 
@@ -261,7 +263,7 @@ def _look_up(path: str, program: _Program, names: frozenset[str]) -> dict[str, i
     return found
 
 
-def _bytes(stream: BinaryIO, place: tuple[int, int]) -> bytes:
+def _bytes(stream: IO[bytes], place: tuple[int, int]) -> bytes:
     stream.seek(place[0])
     return stream.read(place[1])
 

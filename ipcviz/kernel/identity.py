@@ -24,7 +24,10 @@ from ipcviz.kernel import procfs, sockets
 from ipcviz.kernel.borrow import borrow
 from ipcviz.kernel.maps import DELETED, SHM
 
-MQUEUE_MAGIC: Final = 0x19800202  # linux/magic.h
+MQUEUE_MAGIC: Final = 0x19800202
+FUSE_MAGIC: Final = 0x65735546
+ECRYPTFS_MAGIC: Final = 0xF15F
+"""linux/magic.h"""
 _ANONYMOUS: Final[dict[str, ObjectKind]] = {
     "[eventfd]": "eventfd",
     "[eventpoll]": "epoll",
@@ -43,7 +46,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _magics: dict[int, int] = {}
 
 
-def _file_system(dev: int, path: str) -> int:
+def file_system(dev: int, path: str) -> int:
     """f_type of statfs(2), its first field, of the file system on a device that a path leads to; 0 if unknown."""
     if dev not in _magics:
         buffer = ctypes.create_string_buffer(256)
@@ -135,7 +138,7 @@ def _kind_of_file(path: str, link: str, dev: int) -> tuple[ObjectKind, str]:
         return "anonymous inode", link.partition(":")[0]
     # A POSIX queue's link is `/NAME`, which a file in the root directory could have too, or its path if the file
     # system is mounted: ask which one it is.
-    if _file_system(dev, path) == MQUEUE_MAGIC:
+    if file_system(dev, path) == MQUEUE_MAGIC:
         return "message queue", ""
     return "file", ""
 

@@ -122,8 +122,11 @@ _registers = ctypes.create_string_buffer(_ROOM)
 _registers_place = _IoVec(ctypes.addressof(_registers), _ROOM)
 _registers_pointer: Final = ctypes.c_void_p(ctypes.addressof(_registers_place))
 _siginfo = ctypes.create_string_buffer(128)
+_siginfo_pointer: Final = ctypes.c_void_p(ctypes.addressof(_siginfo))
 _message = ctypes.c_ulong()
+_message_pointer: Final = ctypes.c_void_p(ctypes.addressof(_message))
 _mask = ctypes.c_uint64()
+_mask_pointer: Final = ctypes.c_void_p(ctypes.addressof(_mask))
 
 
 def seize(tid: int, options: int) -> None:
@@ -146,7 +149,7 @@ def interrupt(tid: int) -> bool:
 
 def event_message(tid: int) -> int | None:
     """The event's message: the new process of a fork, the former thread id of an exec, the status of an exit."""
-    if _ptrace(GETEVENTMSG, tid, None, ctypes.addressof(_message)) == -1:
+    if _quick(GETEVENTMSG, tid, 0, _message_pointer) == -1:
         return None
     return _message.value
 
@@ -168,7 +171,7 @@ def syscall_info(tid: int) -> SyscallInfo | None:
 
 def signal_info(tid: int) -> SigInfo | None:
     """The siginfo of a signal-delivery-stop; None at a group-stop, which has none, or if the tracee is gone."""
-    if _ptrace(GETSIGINFO, tid, None, ctypes.addressof(_siginfo)) == -1:
+    if _quick(GETSIGINFO, tid, 0, _siginfo_pointer) == -1:
         return None
     return parse_signal_info(_siginfo.raw)
 
@@ -184,7 +187,7 @@ def parse_signal_info(raw: bytes) -> SigInfo:
 
 def raw_signal_info(tid: int) -> bytes | None:
     """The whole siginfo_t of a signal-delivery-stop, for `set_signal_info`."""
-    if _ptrace(GETSIGINFO, tid, None, ctypes.addressof(_siginfo)) == -1:
+    if _quick(GETSIGINFO, tid, 0, _siginfo_pointer) == -1:
         return None
     return _siginfo.raw
 
@@ -228,7 +231,7 @@ def set_pc(tid: int, arch: Arch, registers: list[int], pc: int) -> bool:
 
 def get_mask(tid: int) -> int | None:
     """The signal mask of a stopped tracee, as a set of bits."""
-    if _ptrace(GETSIGMASK, tid, 8, ctypes.addressof(_mask)) == -1:
+    if _quick(GETSIGMASK, tid, 8, _mask_pointer) == -1:
         return None
     return _mask.value
 

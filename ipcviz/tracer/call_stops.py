@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -24,7 +25,7 @@ from ipcviz.kernel.names import key_of
 from ipcviz.model.directions import NOWHERE
 from ipcviz.model.query import table_of
 from ipcviz.model.visible import ENDS, is_visible
-from ipcviz.tracer import escape, foretold, handlers, linking, mend
+from ipcviz.tracer import escape, foretold, handlers, linking, mend, payload
 from ipcviz.tracer.calls import (
     ADDRESSED,
     BIRTHS_AND_ENDS,
@@ -44,7 +45,7 @@ from ipcviz.tracer.messages import WITH_HEADERS, Message, facts_of, read_message
 from ipcviz.tracer.moving import Move
 from ipcviz.tracer.names import names_lost, with_names
 from ipcviz.tracer.notifier_looks import tells_more
-from ipcviz.tracer.plans import INCOMING, NAMES, OUTGOING, QUEUE_CALLS, VECTORS, Plan, errno_name, plans
+from ipcviz.tracer.plans import NAMES, QUEUE_CALLS, Plan, errno_name, plans
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.senders import TAKERS, told_by
@@ -52,6 +53,7 @@ from ipcviz.tracer.tasks import Entered, Task
 from ipcviz.tracer.waits import Waits
 
 MARKER_PREFIX: Final = "/.ipcviz/step/"
+_PREFIX_WORD: Final = int.from_bytes(MARKER_PREFIX.encode()[:8], sys.byteorder)
 MARKER_LIMIT: Final = 200
 """Bytes of a marker's text that are read."""
 
@@ -84,7 +86,9 @@ class CallStops:
         self.take_stop: Callable[[int, int], None] = lambda tid, status: None
         """Takes a stop of another thread (its id, the status of waitpid) while one is at the entry of a call."""
         self.go: Callable[[Task], None] = lambda task: None
-        """Lets a thread go on from the return of a call before that is said, once nothing more is asked of it."""
+        """Lets a thread go on before what it did is said, once nothing more is asked of it."""
+        self.let_in: Callable[[Task], None] = lambda task: None
+        """Lets a thread into its call, to stop again at the return, before what it is about is looked at."""
         self._effects = Effects(
             context.next_ofd,
             context.object_of,
@@ -122,22 +126,23 @@ class CallStops:
             pid, tid, name, key = task.process.pid, task.tid, entered.name, entered.object
             self._moving.begin(Move(pid, tid, name, entered.args, key, entered.data, entered.began, entered.ends))
 
-    def at_mark(self, task: Task) -> None:
-        """A thread stands at the entry of a marked call."""
+    def at_mark(self, task: Task) -> bool:
+        """A thread stands at the entry of a marked call. Returns whether it goes on already."""
         info = ptrace.syscall_info(task.tid)
         entered = task.entered
         if info is not None and (entered is None or entered.number != info.number):
-            self._enter(task, info)
+            return self._enter(task, info)
+        return False
 
     def at_call(self, task: Task) -> bool:
-        """A thread stands at the entry or the return of a call. Returns whether it goes on already (see `go`)."""
+        """A thread stands at the entry or the return of a call. Returns whether it goes on already."""
         info = ptrace.syscall_info(task.tid)
         if info is None:
             return False
         task.within = info.op == ptrace.SYSCALL_INFO_ENTRY
         if task.within:
-            self._enter(task, info)
-        elif info.op == ptrace.SYSCALL_INFO_EXIT:
+            return self._enter(task, info)
+        if info.op == ptrace.SYSCALL_INFO_EXIT:
             slept = task.wait.sleeps
             goes = self._leave(task, info)
             if slept:
@@ -146,11 +151,11 @@ class CallStops:
             return goes
         return False
 
-    def _enter(self, task: Task, info: ptrace.SyscallInfo) -> None:
+    def _enter(self, task: Task, info: ptrace.SyscallInfo) -> bool:
         for_semaphore = bool(task.semaphore)
         if task.deferred is not None or for_semaphore:
             self.settle(task, info)
-        task.process.foretold = 0.0
+        task.process.foretold = task.process.closing = 0.0
         if task.frames:
             handlers.look_for_jump(self._context, task, info.sp)
         if info.number in (self._futex, self._restart) and (task.semaphore or task.took[0]):
@@ -163,45 +168,58 @@ class CallStops:
                 self._moving.again(task.tid)
             thread = self._context.state.threads.get(task.tid)
             task.entered.announced = thread is not None and thread.waiting is not None
-            return
+            return False
         if interrupted is not None:
             self._moving.drop(task.tid)
         task.entered = None
         plan = self._plans.get(info.number)
         if plan is None or info.arch != self._context.arch.audit:
-            return
+            return False
         if plan.loads and is_loading(task.process, plan.name, info):
             task.process.loading = time.monotonic()
             if plan.name == "mmap" and info.args[2] & PROT_EXEC:
                 task.entered = self._semaphores.loads(task, info)
-            return
+            return False
         task.process.loading = 0.0
         if task.process.linking:
             linking.end(task.process, task.tid)
         if plan.marker >= 0:
-            looked_for = memory.read_string(task.tid, info.args[plan.marker], len(MARKER_PREFIX) + MARKER_LIMIT)
-            self._mark(task, os.fsdecode(looked_for or b""))
+            self._look_for_mark(task, info.args[plan.marker])
         name = plan.name
         if not plan.known:
-            return
+            return False
         # The filter has asked what a call's arguments alone can tell.
         asked = info.op == ptrace.SYSCALL_INFO_SECCOMP and not plan.asks
         if plan.sometimes and not asked and not self._sampler.mappings.wants(task.process.pid, name, info.args):
-            return
+            return False
         if plan.makes:
             # Attached, it would keep the child out of sight of whoever else it is meant for, too: leave it alone.
             if not self._context.attached:
                 task.entered = escape.prevent(task.tid, self._context.arch, name, info.number, info.args)
-            return
+            return False
         process = task.process
         if plan.data and for_semaphore and not process.full and not self._context.holding:
-            return  # it stops here only for the semaphore's sake
+            return False  # it stops here only for the semaphore's sake
         if plan.data and self._context.over_budget(process) and (process.full or process.catching):
             # From here on /proc/PID/io counts its bytes: this very call is the first that is not traced.
             budget = f"{self._context.config.budget:,.0f}"
             self._sampler.process_now(process.pid)
             self._context.say_coverage(process, full=False, reason=f"more than {budget} data calls a second")
-            return
+            return False
+        began = self._context.emitter.now()
+        if name == "close" and info.op == ptrace.SYSCALL_INFO_SECCOMP and self._context.go_first:
+            closed = foretold.close(self._context.state, process, info.args[0])
+            if closed is not None:
+                process.closing = time.monotonic()
+                self.go(task)
+                entered = Entered(name, info.number, info.args, {"fd": closed.fd}, began)
+                entered.object = self._context.object_of(process.pid, closed.fd)
+                self._say(task, entered, 0, 0, b"", (closed,), began)
+                return True
+        quick = plan.quick and self._context.go_first and not self._context.attached
+        if quick:
+            # It runs no code of its own until its return is taken, so what the arguments point to stays as it is.
+            self.let_in(task)
         args = decode_arguments(task.tid, name, info.args)
         if plan.numbered:
             self._context.numbers.translate(process.pid, name, args)
@@ -213,23 +231,28 @@ class CallStops:
             effects = foretold.effects(task.tid, name, info)
             if effects is not None:
                 process.foretold = time.monotonic()
-                t = self._context.emitter.now()
-                self._say(task, Entered(name, info.number, info.args, args, t), 0, 0, b"", effects, t)
-                return
-        data = self._outgoing(task.tid, name, info.args) if plan.sends else b""
+                goes = self._context.go_first
+                if goes:
+                    self.go(task)
+                self._say(task, Entered(name, info.number, info.args, args, began), 0, 0, b"", effects, began)
+                return goes
+        data = payload.outgoing(task.tid, name, info.args, self._context.config.data_bytes) if plan.sends else b""
         key = self._object(process.pid, plan, args, info.args)
         task.entered = Entered(
             name=name,
             number=info.number,
             raw=info.args,
             args=args,
-            began=self._context.emitter.now(),
+            began=began,
             object=key,
             data=data,
             losing=names_lost(process.pid, name, args) if plan.removes else (),
             plain=plan.plain and not (plan.name == "read" and tells_more(self._context.state, key)),
             ends=self._moving.prepare(process.pid, name, args, key) if plan.moves else NOWHERE,
         )
+        if quick:
+            self.watch(task)
+        return quick
 
     def _take_returns(self, tids: Iterable[int]) -> None:
         """Take the returns that are there already of calls whose order with another one would be in doubt."""
@@ -237,18 +260,6 @@ class CallStops:
             came = ptrace.wait(tid)
             if came is not None and came[0] == tid:
                 self.take_stop(*came)
-
-    def _outgoing(self, tid: int, name: str, raw: tuple[int, ...]) -> bytes:
-        """The first bytes that a call is about to move out of its process."""
-        most = self._context.config.data_bytes
-        if name in OUTGOING:
-            return memory.read(tid, raw[1], min(raw[2], most)) or b""
-        if name == "msgsnd":
-            # struct msgbuf: the type comes first.
-            return memory.read(tid, raw[1] + 8, min(raw[2], most)) or b""
-        if name in VECTORS:
-            return self._vector(tid, name, raw)
-        return b""
 
     def about(self, task: Task, info: ptrace.SyscallInfo) -> Poised | None:
         """What a thread at the entry of a call is about to do; None if that is nothing to hold it for.
@@ -286,7 +297,7 @@ class CallStops:
             call=name,
             args=args,
             object=self._object(process.pid, self._plans.get(info.number), args, info.args),
-            data=self._outgoing(task.tid, name, info.args),
+            data=payload.outgoing(task.tid, name, info.args, self._context.config.data_bytes),
         )
 
     def makes_again(self, task: Task, number: int) -> bool:
@@ -306,24 +317,18 @@ class CallStops:
             return key_of(pid, str(args["path"]))
         return queue_key(pid, args.get("id")) if plan.name in QUEUE_CALLS else ""
 
+    def _look_for_mark(self, task: Task, address: int) -> None:
+        """A path at an address may be a marker: mostly its first word tells that it is none."""
+        if memory.read_u64(task.tid, address) == _PREFIX_WORD:
+            looked_for = memory.read_string(task.tid, address, len(MARKER_PREFIX) + MARKER_LIMIT)
+            self._mark(task, os.fsdecode(looked_for or b""))
+
     def _mark(self, task: Task, path: str) -> None:
         """If a path that a program looks for is a marker, say so."""
         if path.startswith(MARKER_PREFIX):
             t, n = self._context.stamp()
             text = path[len(MARKER_PREFIX) :]
             self._context.emit(Marker(t=t, n=n, pid=task.process.pid, tid=task.tid, text=text))
-
-    def _vector(self, tid: int, name: str, raw: tuple[int, ...], limit: int = 1 << 62) -> bytes:
-        """The first bytes of an I/O vector, or of a message's."""
-        wanted = min(self._context.config.data_bytes, limit)
-        if name in ("sendmsg", "recvmsg"):
-            header = memory.read(tid, raw[1], 32)
-            if header is None or len(header) < 32:
-                return b""
-            vector, count = (int.from_bytes(header[i : i + 8], "little") for i in (16, 24))
-        else:
-            vector, count = raw[1], raw[2]
-        return memory.read_iovec(tid, vector, min(count, 64), wanted) or b""
 
     def _leave(self, task: Task, info: ptrace.SyscallInfo) -> bool:
         entered, task.entered = task.entered, None
@@ -335,8 +340,7 @@ class CallStops:
             return False
         if entered.name in NO_RETURN:
             # What looks like its result is a register of the code that the handler had interrupted.
-            handlers.leave(self._context, task)
-            return False
+            return handlers.leave(self._context, task, go=self.go if self._context.go_first else None)
         code = -info.result if info.is_error else 0
         if entered.path:
             if not code:
@@ -366,7 +370,7 @@ class CallStops:
                 # The writes that these bytes came from, if they have returned meanwhile, come first.
                 self._take_returns(self._moving.writes_before(task.tid, moved))
         effects: tuple[AnyEffect, ...] = ()
-        data = self._moved(task.tid, entered, result) if not code else b""
+        data = payload.moved(task.tid, entered, result, self._context.config.data_bytes) if not code else b""
         if not entered.plain:
             effects = self._effects_of(task, entered, result, code)
             effects = self.fifos.returned(task, entered, code, effects)
@@ -378,7 +382,9 @@ class CallStops:
         t = self._context.emitter.now()
         slept = self._moving.returns(task.tid, moved, t) if entered.ends is not NOWHERE else 0.0
         has_consequences = not code and self._consequences.has(entered)
-        goes = leaves and not has_consequences and not self._context.holding and self._context.notice is None
+        goes = (
+            leaves and self._context.go_first and not (has_consequences and self._consequences.needs(entered, effects))
+        )
         if goes:
             self.go(task)
         self._say(task, entered, result, code, data, effects, t, slept)
@@ -458,19 +464,6 @@ class CallStops:
         rows = table_of(self._context.state, pid)
         gone = (rows.get(e.fd) for e in effects if isinstance(e, Closed | Duplicated))
         return any(descriptor is not None and descriptor.used for descriptor in gone)
-
-    def _moved(self, tid: int, entered: Entered, result: int) -> bytes:
-        if entered.name in ("msgsnd", "mq_timedsend"):
-            return entered.data  # they return 0
-        if result <= 0:
-            return b""
-        if entered.name == "msgrcv":
-            return memory.read(tid, entered.raw[1] + 8, min(result, self._context.config.data_bytes)) or b""
-        if entered.name in INCOMING:
-            return memory.read(tid, entered.raw[1], min(result, self._context.config.data_bytes)) or b""
-        if entered.name in ("readv", "recvmsg", "preadv"):
-            return self._vector(tid, entered.name, entered.raw, result)
-        return entered.data[:result]
 
     def returned_early(self, task: Task, held: tuple[Entered, int]) -> None:
         """A call that was held back until its signal was known has returned after all."""

@@ -349,6 +349,16 @@ LOADS: Final = frozenset(
 FORETOLD: Final = frozenset({"rt_sigprocmask", "rt_sigaction"})
 """Calls that can only succeed if their arguments are in order (see `ipcviz.tracer.foretold`)."""
 
+QUICK: Final = frozenset(
+    {
+        *("open", "openat", "creat", "close", "dup", "dup2", "dup3", "fcntl", "ioctl", "mmap"),
+        *("pipe", "pipe2", "eventfd2", "socket", "socketpair", "accept", "accept4", "shutdown"),
+        *("access", "faccessat", "faccessat2", "setpgid", "wait4", "rt_sigreturn"),
+    }
+)
+"""Frequent calls whose arguments can be looked at while they are being made. They write to nothing that they read, and
+what they undo is known without a look."""
+
 NO_RETURN: Final = frozenset({"rt_sigreturn"})
 """Calls whose return says nothing of its own."""
 

@@ -17,6 +17,9 @@ from ipcviz.tracer.tasks import Entered, Task
 WITHOUT: Final = frozenset({"dup", "dup2", "dup3", "fcntl", "access", "lseek", "rt_sigprocmask", "getdents64", "poll"})
 """Frequent calls that have none."""
 
+FREE: Final = frozenset({"open", "openat", "creat", "pipe", "pipe2", "socketpair", "wait4"})
+"""Frequent calls that are followed up as well while their thread runs on."""
+
 
 class Consequences:
     """Follows up on calls that have returned without an error.
@@ -39,6 +42,13 @@ class Consequences:
         # That of a semaphore's file ends sem_open.
         thing = self._context.state.objects.get(entered.object)
         return thing is not None and thing.info.kind == "shared memory"
+
+    @staticmethod
+    def needs(entered: Entered, effects: tuple[AnyEffect, ...]) -> bool:
+        """Whether the thread has to stand still at the return while `of` looks."""
+        if entered.name not in FREE:
+            return True
+        return any(isinstance(effect, Opened) and effect.object.kind == "fifo" for effect in effects)
 
     def of(self, task: Task, entered: Entered, result: int, effects: tuple[AnyEffect, ...]) -> None:
         """What else is known from a call that succeeded."""

@@ -55,6 +55,11 @@ class Context:
         """The state after the last event."""
         return self.emitter.state
 
+    @property
+    def go_first(self) -> bool:
+        """Whether threads may go on before what they do is said: nobody means to hold them there."""
+        return self.notice is None and not self.holding
+
     def stamp(self) -> tuple[float, int]:
         """Time and number for the next event."""
         return self.emitter.now(), self.emitter.next_number

@@ -29,6 +29,7 @@ from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.family_looks import orphans_of
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
+from ipcviz.tracer.senders import killer_of
 from ipcviz.tracer.signal_stops import INVALID_ACCESS, SignalStops
 from ipcviz.tracer.stepping import Stepping
 from ipcviz.tracer.tasks import Task, TracedProcess
@@ -51,7 +52,6 @@ AT_MARK: Final = ptrace.EVENT_SECCOMP << 16 | ptrace.SIGTRAP << 8 | 0x7F
 
 QUIET_SECONDS: Final = 1.0
 """How long a sampled process has to be below its budget before its calls are traced in full again."""
-
 
 SIGKILL: Final = 9
 
@@ -96,6 +96,8 @@ class Engine:
         )
         self._calls.take_stop = self.take
         self._calls.go = lambda task: self.resume(task)
+        self._calls.let_in = self._let_in
+        self._signals.go = lambda task, signo: self.resume(task, signo)
 
     @property
     def processes(self) -> dict[int, TracedProcess]:
@@ -179,8 +181,8 @@ class Engine:
                     self.resume(task)
                 return
             if status == AT_MARK:
-                self._calls.at_mark(task)
-                self.resume(task)
+                if not self._calls.at_mark(task):
+                    self.resume(task)
                 return
         if os.WIFEXITED(status) or os.WIFSIGNALED(status):
             self._ended(tid, status)
@@ -220,9 +222,13 @@ class Engine:
             process = task.process
             traced = self._stops_at_calls(process) and self._decodes(process) and not process.linking
         task.stops = traced or self._context.config.full
-        if not ptrace.resume(task.tid, ptrace.SYSCALL if traced else ptrace.CONT, signo):
-            # It was killed meanwhile; its end comes by waitpid.
-            return
+        # If it was killed meanwhile, its end comes by waitpid.
+        ptrace.resume(task.tid, ptrace.SYSCALL if traced else ptrace.CONT, signo)
+
+    @staticmethod
+    def _let_in(task: Task) -> None:
+        task.stops = True
+        ptrace.resume(task.tid, ptrace.SYSCALL)
 
     def _stops_at_calls(self, process: TracedProcess) -> bool:
         """Whether a process's threads stop at every call."""
@@ -265,19 +271,20 @@ class Engine:
             return
         if signo in INVALID_ACCESS:
             self._semaphores.back(task)
-        self.resume(task, self._signals.take(task, signo))
+        signo = self._signals.take(task, signo)
+        if signo >= 0:
+            self.resume(task, signo)
 
     def _event_stop(self, task: Task, signo: int) -> None:
         """PTRACE_EVENT_STOP: a group-stop, its end, or a new thread's first stop."""
         task.fresh = False
+        state = self._context.state.processes.get(task.process.pid)
         if signo == ptrace.SIGTRAP:
-            state = self._context.state.processes.get(task.process.pid)
             if state is not None and state.stopped_by:
                 t, n = self._context.stamp()
                 self._context.emit(Continued(t=t, n=n, pid=task.process.pid))
             self.resume(task)
             return
-        state = self._context.state.processes.get(task.process.pid)
         if state is not None and state.stopped_by != signo:
             t, n = self._context.stamp()
             self._context.emit(Stopped(t=t, n=n, pid=task.process.pid, signo=signo))
@@ -297,22 +304,31 @@ class Engine:
             if event == ptrace.EVENT_EXEC:
                 self._executed(task, message)
                 return
-            self._born(task, message, event)
-        elif event == ptrace.EVENT_EXIT and task.process.executed:
+            if not self._born(task, message, event):
+                self.resume(task)
+            return
+        if event == ptrace.EVENT_EXIT and task.process.executed:
             self._calls.forget(task.tid)
             # /proc/PID/fd shows the leader's table, which is gone with it even if other threads go on.
             task.process.ending |= len(task.process.tasks) == 1 or task.tid == task.process.pid
             if len(task.process.tasks) == 1:
-                self.sampler.process_now(task.process.pid)
                 self.sampler.memory_now(task.process.pid)
+                last = self.sampler.look_at_process(task.process.pid)
+                self.resume(task)
+                self.sampler.say_process(last)
+                return
         self.resume(task)
 
-    def _born(self, task: Task, tid: int, event: int) -> None:
+    def _born(self, task: Task, tid: int, event: int) -> bool:
+        """A thread has made process or thread `tid`. Returns whether it goes on already."""
         if tid in self._context.tasks:
-            return
+            return False
         parent = task.process
         made = births.made(self._context, task, tid, event)
         t, n = self._context.stamp()
+        goes = self._context.go_first
+        if goes:
+            self.resume(task)
         self._context.numbers.born(tid, parent.pid, made.inner)
         if made.thread:
             self._adopt(parent, tid, fresh=True)
@@ -320,10 +336,11 @@ class Engine:
         else:
             process = self._context.new_process(tid)
             executions.born(process, parent)
+            process.shares_files = made.shares_files
+            parent.shares_files |= made.shares_files
             if self._context.attached:
                 process.full, process.catching = parent.full, parent.catching
             hows: dict[int, How] = {ptrace.EVENT_FORK: "fork", ptrace.EVENT_VFORK: "vfork", ptrace.EVENT_CLONE: "clone"}
-            how = hows[event]
             process.inherit_breakpoints(parent, shared=made.shares_memory)
             self._adopt(process, tid, fresh=True).frames = list(task.frames)
             process.loader, process.linking, process.linked = parent.loader, dict(parent.linking), parent.linked
@@ -335,7 +352,7 @@ class Engine:
                     pid=tid,
                     parent=made.parent,
                     by=task.tid,
-                    how=how,
+                    how=hows[event],
                     shares_files=made.shares_files,
                     shares_memory=made.shares_memory,
                 )
@@ -345,6 +362,7 @@ class Engine:
         early = self._early.pop(tid, None)
         if early is not None:
             self.take(tid, early[0])
+        return goes
 
     def _adopt_orphans(self) -> None:
         """Know children whose makers were killed before they could tell of them: nobody else would let them go on."""
@@ -380,21 +398,24 @@ class Engine:
                 self._context.tasks.pop(tid, None)
                 self._calls.forget(tid)
         leader = self._context.tasks.get(process.pid) or self._adopt(process, process.pid)
-        leader.entered = leader.interrupted = leader.deferred = None
-        leader.semaphore = ""
-        leader.frames = []
-        leader.sampled_call = ()
-        leader.held, leader.moving, leader.passed, leader.backing = None, moving, -1, -1
-        process.loader, process.loading, process.ending = None, 0.0, False
-        process.linking = {}
+        leader.forget_program()
+        leader.moving = moving
         self._calls.forget(process.pid)
-        process.forget_breakpoints()
+        process.forget_program()
         self.sampler.forget_memory(process.pid)
         self._semaphores.forget_places(process.pid)
         first = not process.executed
         process.executed = True
         path = procfs.exe(process.pid) or ""
         t, n = self._context.stamp()
+        kind = elf.machine_class(program := f"/proc/{process.pid}/exe")
+        # Where all calls are marked its linker stops at some, before libraries need breakpoints or it renames itself.
+        decodes = elf.runs_on(kind, self._context.arch.elf_machine) and not (
+            first or process.foreign or process.doubted
+        )
+        goes = self._context.config.full and decodes and self._context.go_first and self._semaphores.come_later(kind)
+        if goes:
+            self.resume(leader)
         self._context.emit(
             Executed(
                 t=t,
@@ -406,8 +427,6 @@ class Engine:
                 former=former if former != process.pid else 0,
             )
         )
-        program = f"/proc/{process.pid}/exe"
-        kind = elf.machine_class(program)
         executions.take(self._context, process, path, kind, first=first)
         if first or process.doubted:
             self.sampler.tables.check(process.pid, "launched" if first else "exec")
@@ -416,7 +435,8 @@ class Engine:
             harmless = not self._always and self._semaphores.may_break(process.pid)
             linking.executed(self._context, leader, kind, harmless=harmless)
             self._semaphores.executed(leader, program, kind)
-        self.resume(leader)
+        if not goes:
+            self.resume(leader)
 
     def _ended(self, tid: int, status: int) -> None:
         task = self._context.tasks.pop(tid, None)
@@ -427,16 +447,15 @@ class Engine:
         process.tasks.pop(tid, None)
         self._calls.forget(tid)
         t, n = self._context.stamp()
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         if tid != process.pid:
             if process.executed:
-                code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
                 self._context.emit(ThreadExited(t=t, n=n, pid=process.pid, tid=tid, code=code))
             return
         self._context.processes.pop(tid, None)
         self._ended_lately.append(process)
         self.sampler.ended(tid)
         self._semaphores.forget_places(tid)
-        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         signo = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         core = bool(signo) and os.WCOREDUMP(status)
         orphans = orphans_of(self._context, tid)
@@ -449,7 +468,7 @@ class Engine:
                 signo=signo,
                 core=core,
                 orphans=orphans,
-                sender=self._killer(tid) if signo == SIGKILL else 0,
+                sender=killer_of(self._context, tid) if signo == SIGKILL else 0,
             )
         )
         if tid == self._root:
@@ -458,20 +477,6 @@ class Engine:
             self._ended_with = (128 + signo if signo else code, signo)
             if self._context.processes:
                 self._finish()
-
-    def _killer(self, pid: int) -> int:
-        """The process that is inside a call which sends SIGKILL to a process, its group or all; 0 if none is."""
-        state = self._context.state.processes
-        group = state[pid].pgrp if pid in state else 0
-        for task in self._context.tasks.values():
-            entered = task.entered
-            if entered is None or not entered.inside or entered.args.get("signal") != "SIGKILL":
-                continue
-            target = entered.args.get("pid")
-            own = state.get(task.process.pid)
-            if target in (pid, -group, -1) or (target == 0 and own is not None and own.pgrp == group):
-                return task.process.pid
-        return 0
 
     def _finish(self) -> None:
         if self._ended_with is not None:

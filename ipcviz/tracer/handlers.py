@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from ipcviz.events import HandlerReturned
@@ -19,13 +20,16 @@ def enter(task: Task, flags: tuple[str, ...]) -> None:
     task.frames.append(at.sp - LEAST_FRAME if at is not None else 0)
 
 
-def leave(context: Context, task: Task, *, jumped: bool = False) -> None:
-    """A thread has left the innermost of its handlers."""
+def leave(context: Context, task: Task, *, jumped: bool = False, go: Callable[[Task], None] | None = None) -> bool:
+    """A thread has left the innermost of its handlers. Returns whether it goes on already, by `go`."""
     if task.frames:
         task.frames.pop()
     mask = ptrace.get_mask(task.tid)
     t, n = context.stamp()
+    if go is not None:
+        go(task)
     context.emit(HandlerReturned(t=t, n=n, pid=task.process.pid, tid=task.tid, blocked=mask or 0, jumped=jumped))
+    return go is not None
 
 
 def look_for_jump(context: Context, task: Task, sp: int) -> None:

@@ -70,7 +70,7 @@ class MemoryLooks:
         Args:
             state: The state, for who maps what.
             peek: Key of the object that the viewer looks at, and how many of its bytes.
-            only: Look at this process's mappings alone, at all of them.
+            only: Look at this process's mappings alone, at all of them that somebody may write to.
 
         Returns:
             What changed since the last look.
@@ -78,7 +78,7 @@ class MemoryLooks:
         found = mappers(state)
         keys = sorted(key for key, rows in found.items() if rows[0].entry.object.kind != "character device")
         if only:
-            keys = [key for key in keys if any(row.pid == only for row in found[key])]
+            keys = [key for key in keys if any(row.pid == only for row in found[key]) and _is_written(found[key])]
         else:
             keys = [*keys[self._turn :], *keys[: self._turn]]
             self._forget(found)
@@ -292,3 +292,8 @@ def differences(old: bytes, new: bytes, most: int) -> tuple[list[tuple[int, int]
     if begin >= 0:
         ranges.append((begin, len(new) - begin))
     return ranges, False
+
+
+def _is_written(rows: tuple[Mapper, ...]) -> bool:
+    """Whether some process may write to what is mapped: libraries' tables, for example, are only read."""
+    return rows[0].entry.object.kind != "file" or any("w" in row.entry.prot for row in rows)

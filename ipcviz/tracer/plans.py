@@ -9,7 +9,7 @@ from typing import Final
 from ipcviz.kernel.seccomp import meets
 from ipcviz.model import directions
 from ipcviz.model.calls import READS, WRITES
-from ipcviz.tracer.calls import ADDRESSED, CONDITIONS, DATA, FORETOLD, KNOWN, LOADS, MARKER_PATH
+from ipcviz.tracer.calls import ADDRESSED, CONDITIONS, DATA, FORETOLD, KNOWN, LOADS, MARKER_PATH, QUICK
 from ipcviz.tracer.numbers import NUMBERED
 
 OUTGOING: Final = frozenset({"write", "pwrite64", "sendto", "mq_timedsend"})
@@ -56,6 +56,7 @@ class Plan:
         numbered: Some of its arguments are numbers of processes.
         foretold: What it will do may be known at its entry.
         loads: It is one of `LOADS`.
+        quick: It is one of `QUICK`.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Plan:
     numbered: bool
     foretold: bool
     loads: bool
+    quick: bool
 
 
 def _plan(name: str, ledger: bool) -> Plan:
@@ -95,6 +97,7 @@ def _plan(name: str, ledger: bool) -> Plan:
         numbered=name in NUMBERED,
         foretold=name in FORETOLD,
         loads=name in LOADS,
+        quick=name in QUICK,
     )
 
 

@@ -1,10 +1,10 @@
-"""What /proc says of one process and its threads, as a sample."""
+"""What /proc says of one process and its threads, as a sample: read at once, and made sense of when there is time."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from ipcviz.events import ProcessSample, ThreadSample
 from ipcviz.kernel import memory, procfs
@@ -13,17 +13,41 @@ CLOCK: Final = 100.0
 """Ticks a second of the times in /proc/PID/stat (USER_HZ), the same on all supported architectures."""
 
 
-def read_process(pid: int, tids: Iterable[int]) -> ProcessSample | None:
-    """A look at a process and these threads of it; None if it is gone."""
-    stat = procfs.read_stat(pid)
+class RawLook(NamedTuple):
+    """The files of /proc of a process and of its further threads, as they were; empty what could not be read."""
+
+    pid: int
+    stat: bytes
+    status: bytes
+    io: bytes
+    threads: tuple[tuple[int, bytes, bytes], ...]
+
+
+def read_raw(pid: int, tids: Iterable[int]) -> RawLook:
+    """A look at a process and these threads of it, for `parse`."""
+
+    def read(name: str) -> bytes:
+        return procfs.read_bytes(f"/proc/{pid}/{name}") or b""
+
+    stat, status, io = read("stat"), read("status"), read("io")
+    # The leader's signals and state are those of /proc/PID/status and stat.
+    threads = tuple(
+        (tid, b"", b"") if tid == pid else (tid, read(f"task/{tid}/stat"), read(f"task/{tid}/status")) for tid in tids
+    )
+    return RawLook(pid, stat, status, io, threads)
+
+
+def parse(look: RawLook) -> ProcessSample | None:
+    """What a look shows; None if the process was gone."""
+    pid = look.pid
+    stat = procfs.parse_stat(look.stat)
     if stat is None:
         return None
-    status = procfs.read_status(pid)
-    io = procfs.read_io(pid)
+    status = procfs.parse_status(look.status)
+    io = procfs.parse_io(look.io)
     threads = []
-    for tid in tids:
-        # The leader's signals and state are those of /proc/PID/status and stat.
-        own = (stat, status) if tid == pid else (procfs.read_stat(pid, tid), procfs.read_status(pid, tid))
+    for tid, *raw in look.threads:
+        own = (stat, status) if tid == pid else (procfs.parse_stat(raw[0]), procfs.parse_status(raw[1]))
         thread = _thread_sample(tid, *own)
         if thread is not None:
             threads.append(thread)

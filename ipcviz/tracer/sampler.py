@@ -40,7 +40,7 @@ from ipcviz.tracer.lock_looks import LockLooks
 from ipcviz.tracer.mappings import Mappings
 from ipcviz.tracer.memory_looks import MemoryLooks
 from ipcviz.tracer.notifier_looks import NotifierLooks
-from ipcviz.tracer.process_looks import read_process
+from ipcviz.tracer.process_looks import RawLook, parse, read_raw
 from ipcviz.tracer.semaphore_looks import SemaphoreLooks
 from ipcviz.tracer.table_looks import TableLooks
 from ipcviz.tracer.tasks import Task, TracedProcess
@@ -177,10 +177,19 @@ class Sampler:
         self.notice_reaped()
 
     def process_now(self, pid: int) -> None:
-        """Look at one process at once (after an exec, before an exit)."""
-        found = self._read_process(pid)
-        if found is not None and found != self._seen.get(pid):
-            self._seen[pid] = found
+        """Look at one process at once."""
+        self.say_process(self.look_at_process(pid))
+
+    def look_at_process(self, pid: int) -> RawLook:
+        """A look at one process, for `say_process`."""
+        traced = self._processes.get(pid)
+        return read_raw(pid, sorted(traced.tasks) if traced is not None else [pid])
+
+    def say_process(self, look: RawLook) -> None:
+        """Say what was seen of a process, if it has changed."""
+        found = parse(look)
+        if found is not None and found != self._seen.get(look.pid):
+            self._seen[look.pid] = found
             t, n = self._context.stamp()
             self._context.emit(Sample(t=t, n=n, processes=(found,)))
 
@@ -348,7 +357,7 @@ class Sampler:
             traced = self._processes.get(pid)
             if traced is not None and traced.foretold > now - FORETOLD_SECONDS:
                 continue
-            found = self._read_process(pid)
+            found = parse(self.look_at_process(pid))
             if found is None:
                 continue
             if found != self._seen.get(pid):
@@ -356,10 +365,6 @@ class Sampler:
                 yield found
             if traced is not None:
                 self._waits(traced, found)
-
-    def _read_process(self, pid: int) -> ProcessSample | None:
-        traced = self._processes.get(pid)
-        return read_process(pid, sorted(traced.tasks) if traced is not None else [pid])
 
     # What threads wait in.
 

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterable
 from typing import Final
 
-from ipcviz.events import AnyEffect, Closed, Disposition, Filed, SemaphoreInfo, SemaphoreOp
+from ipcviz.events import AnyEffect, Closed, Disposition, Filed, Mapped, SemaphoreInfo, SemaphoreOp
 from ipcviz.kernel import elf, futexes, maps, memory, procfs, ptrace, semaphores
 from ipcviz.kernel.maps import SHM
 from ipcviz.tracer import breakpoints
@@ -171,6 +171,11 @@ class SemaphoreStops:
         for line in maps.read_maps(task.process.pid) or ():
             if "x" in line.perms and breakpoints.holds_semaphores(line.path):
                 self.loaded(task, line.path, line.start, line.offset)
+
+    @staticmethod
+    def come_later(kind: elf.ElfClass | None) -> bool:
+        """Whether a program of this kind has none of the functions before it maps libraries."""
+        return kind is not None and not kind.static and not breakpoints.holds_semaphores(kind.interpreter)
 
     def executed(self, task: Task, program: str, kind: elf.ElfClass | None) -> None:
         """A process runs a new program (a path to it). The kernel itself has mapped a static one, and musl's loader."""
@@ -392,7 +397,7 @@ class SemaphoreStops:
             elif isinstance(effect, Filed) and effect.action == "linked" and _is_named(effect):
                 looks.linked(effect.object, "/" + effect.name.removeprefix(_FILE))
         if name == "mmap":
-            self._mapped(task, entered, result)
+            self._mapped(task, entered, result, effects)
         elif name in ("shmat", "shmdt"):
             looks.look_for_named(pid)
         elif name == "semctl" and entered.args.get("cmd") == "IPC_RMID":
@@ -413,11 +418,12 @@ class SemaphoreStops:
             info, value, made = found
             self._tell(task, "open", info, value, value if made else None)
 
-    def _mapped(self, task: Task, entered: Entered, result: int) -> None:
+    def _mapped(self, task: Task, entered: Entered, result: int, effects: Iterable[AnyEffect]) -> None:
         prot, flags, offset = entered.raw[2], entered.raw[3], entered.raw[5]
         process = task.process
         if flags & 1:
-            self._sampler.semaphores.look_at_mapping(process.pid, result)
+            if any(isinstance(e, Mapped) and e.object.path.startswith(SHM) for e in effects):
+                self._sampler.semaphores.look_at_mapping(process.pid, result)
             if prot & 2:
                 self.set_again(task)
         thing = self._context.state.objects.get(entered.object)

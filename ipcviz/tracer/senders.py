@@ -42,6 +42,21 @@ def sender_of(context: Context, pid: int, info: SigInfo | None, signo: int) -> t
     return sender, procfs.comm(sender) or ""
 
 
+def killer_of(context: Context, pid: int) -> int:
+    """The process that is inside a call which sends SIGKILL to a process, its group or all; 0 if none is."""
+    state = context.state.processes
+    group = state[pid].pgrp if pid in state else 0
+    for task in context.tasks.values():
+        entered = task.entered
+        if entered is None or not entered.inside or entered.args.get("signal") != "SIGKILL":
+            continue
+        target = entered.args.get("pid")
+        own = state.get(task.process.pid)
+        if target in (pid, -group, -1) or (target == 0 and own is not None and own.pgrp == group):
+            return task.process.pid
+    return 0
+
+
 def told_by(context: Context, task: Task, entered: Entered, result: int) -> tuple[Taken, ...]:
     """What one of the `TAKERS` that returned `result` tells beyond its bytes: effects, and for inotify, arguments."""
     thing = context.state.objects.get(entered.object)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Literal
 
 from ipcviz.events import SignalDelivered
@@ -45,12 +46,15 @@ class SignalStops:
     def __init__(self, context: Context, calls: CallStops) -> None:
         self._context = context
         self._calls = calls
+        self.go: Callable[[Task, int], None] = lambda task, signo: None
+        """Lets a thread go on with a signal before that is said, once nothing more is asked of it."""
 
     def take(self, task: Task, signo: int) -> int:
         """A signal is about to be delivered.
 
         Returns:
-            The signal to resume the thread with: this one, or 0 if another thread is to have it.
+            The signal to resume the thread with: this one, or 0 if another thread is to have it; -1 if it goes on
+            already (see `go`).
         """
         process = task.process
         original = task.redirected.pop(signo, None)
@@ -88,28 +92,31 @@ class SignalStops:
         if action == "handler":
             handlers.enter(task, flags)
         t, n = self._context.stamp()
-        self._context.emit(
-            SignalDelivered(
-                t=t,
-                n=n,
-                pid=process.pid,
-                tid=task.tid,
-                signo=signo,
-                code=code_name(signo, info.code) if info else "",
-                sender=sender,
-                sender_name=sender_name,
-                action=action,
-                address=info.address if info and signo in FAULTS and info.code > 0 else 0,
-                interrupted=interrupted.name if interrupted and action != "ignore" else "",
-                outcome=outcome,
-                value=info.value if info and info.code in QUEUED else 0,
-                timer=info.pid if info and timed else -1,
-                overrun=info.uid if info and timed else 0,
-                fault=look_at_fault(self._context, process.pid, task.tid, info.address)
-                if info and signo in INVALID_ACCESS and 0 < info.code < SI_KERNEL
-                else None,
-            )
+        event = SignalDelivered(
+            t=t,
+            n=n,
+            pid=process.pid,
+            tid=task.tid,
+            signo=signo,
+            code=code_name(signo, info.code) if info else "",
+            sender=sender,
+            sender_name=sender_name,
+            action=action,
+            address=info.address if info and signo in FAULTS and info.code > 0 else 0,
+            interrupted=interrupted.name if interrupted and action != "ignore" else "",
+            outcome=outcome,
+            value=info.value if info and info.code in QUEUED else 0,
+            timer=info.pid if info and timed else -1,
+            overrun=info.uid if info and timed else 0,
+            fault=look_at_fault(self._context, process.pid, task.tid, info.address)
+            if info and signo in INVALID_ACCESS and 0 < info.code < SI_KERNEL
+            else None,
         )
+        # Of a call that it cut short the return is still to be said, and perhaps to be changed.
+        goes = held is None and self._context.go_first
+        if goes:
+            self.go(task, signo)
+        self._context.emit(event)
         if interrupted is not None and interrupted.carried and action == "handler":
             # Alone, it would have come back with all that it had written by now.
             task.interrupted = None
@@ -124,7 +131,7 @@ class SignalStops:
             elif outcome == "again":
                 # Whatever further handlers run first: the kernel has decided.
                 task.interrupted = (entered, ERESTARTNOINTR)
-        return signo
+        return -1 if goes else signo
 
     def passes(self, task: Task, signo: int) -> bool:
         """Whether a signal that is about to be delivered is not this thread's affair: it is ignored, or another's."""

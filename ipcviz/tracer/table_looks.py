@@ -58,8 +58,8 @@ class TableLooks:
         if process is None or numbers is None or process.ending:
             return
         tasks = process.tasks.values()
-        if reason == "sample" and time.monotonic() - process.loading < LOADING_SECONDS:
-            return  # what the dynamic linker has open for a moment is not told
+        if reason == "sample" and time.monotonic() - max(process.loading, process.closing) < LOADING_SECONDS:
+            return  # what the dynamic linker has open for a moment is not told, and a close perhaps a moment early
         # In the middle of a call the kernel may have done what the stream does not say yet.
         if any(task.entered or (task.moving and reason == "sample") for task in tasks):
             return

@@ -149,6 +149,12 @@ class Task:
     outside: float = 0.0
     ticks: int = 0
 
+    def forget_program(self) -> None:
+        """It runs another program: where it was in the one before is nothing any more."""
+        self.entered = self.interrupted = self.deferred = None
+        self.semaphore, self.frames, self.sampled_call = "", [], ()
+        self.held, self.passed, self.backing = None, -1, -1
+
 
 @dataclass(slots=True)
 class TracedProcess:
@@ -182,6 +188,8 @@ class TracedProcess:
         doubted: There were calls that it was not stopped at, its own or of those that it descends from: its descriptor
             table may have what no call has told of.
         nests: It has changed a namespace: what it makes may be in a PID namespace of its own.
+        shares_files: It shares, or once shared, its descriptor table with another process.
+        closing: When (CLOCK_MONOTONIC) it was last let into a close that had been told already; 0 if it is past that.
         foretold: When (CLOCK_MONOTONIC) a thread of it was last let into a call whose effects had been told already; 0
             once one of them has been at another call.
         why_sampled: Why it is not traced in full from the start.
@@ -199,6 +207,8 @@ class TracedProcess:
     calls_semaphores: bool = False
     doubted: bool = False
     nests: bool = False
+    shares_files: bool = False
+    closing: float = 0.0
     foretold: float = 0.0
     quiet_since: float = 0.0
     seen_calls: int = 0
@@ -225,7 +235,8 @@ class TracedProcess:
                 dict(maker.copied),
             )
 
-    def forget_breakpoints(self) -> None:
-        """The process runs another program."""
+    def forget_program(self) -> None:
+        """It runs another program, in other memory."""
+        self.loader, self.loading, self.linking, self.ending = None, 0.0, {}, False
         self.breakpoints, self.retired, self.copied = {}, set(), {}
         self.calls_semaphores = self.blind = False

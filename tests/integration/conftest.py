@@ -29,8 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def keys_of_the_terminal() -> None:
-    """Start programs as a shell at a terminal does: a script's `&` has ^C and ^\\ ignored, which would be inherited."""
-    for signo, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    """Start programs as a shell at a terminal does: what a script's `&` or nohup ignores would be inherited."""
+    usually = {signal.SIGINT: signal.default_int_handler, signal.SIGQUIT: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    for signo, usual in usually.items():
         if signal.getsignal(signo) == signal.SIG_IGN:
             signal.signal(signo, usual)
 

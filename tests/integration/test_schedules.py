@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,7 +83,14 @@ def test_what_was_stepped_can_be_repeated_and_exactly_one_moves(tmp_path):
     text = first.recorder.text("a shell")
     again, _ = stepped(config, parse(text))
     assert again.departed == ""
-    assert again.recorder.lines == first.recorder.lines
+    assert [without_number(line) for line in again.recorder.lines] == [
+        without_number(line) for line in first.recorder.lines
+    ]
+
+
+def without_number(line: str) -> str:
+    """A line of a schedule; which pseudo-terminal it was depends on what else the machine has open."""
+    return re.sub(r"pts/\d+", "pts/N", line)
 
 
 def ipcviz(*words, cwd):

@@ -6,9 +6,26 @@ import struct
 
 import pytest
 
-from ipcviz.events import AnyEffect, Disposition, Mask
-from ipcviz.kernel import memory, ptrace
+from ipcviz.events import (
+    AnyEffect,
+    Call,
+    Closed,
+    Disposition,
+    Duplicated,
+    FileLock,
+    Forked,
+    Locks,
+    Mask,
+    ObjectInfo,
+    Opened,
+    Started,
+)
+from ipcviz.events.objects import Mode
+from ipcviz.kernel import identity, memory, ptrace
+from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.tracer import foretold
+from ipcviz.tracer.budget import Budget
+from ipcviz.tracer.tasks import Task, TracedProcess
 
 SP = 0x7FFD00000000
 SET = 0x1000
@@ -72,3 +89,53 @@ def test_a_handler() -> None:
 )
 def test_a_handler_in_doubt(args: tuple[int, ...]) -> None:
     assert of("rt_sigaction", *args) is None
+
+
+FILE = ObjectInfo(key="8:5", kind="file", path="/s/f", dev=8, ino=5)
+PIPE = ObjectInfo(key="pipe:[7]", kind="pipe", ino=7)
+TMPFS = 0x01021994
+
+
+def closing(
+    thing: ObjectInfo = FILE,
+    mode: Mode = "r",
+    *more: AnyEffect,
+    threads: int = 1,
+    magic: int = TMPFS,
+    monkeypatch: pytest.MonkeyPatch,
+    **facts: bool,
+) -> Closed | None:
+    """What closing descriptor 3 of a process will do that has opened `thing` there; `facts` of the process."""
+    monkeypatch.setattr(identity, "file_system", lambda dev, path: magic)
+    state = reduce_all([Started(t=0.0), Forked(t=0.0, pid=10, parent=1, how="launched", name="a")])
+    opened = Opened(fd=3, ofd=4, object=thing, mode=mode)
+    state = reduce(state, Call(t=1.0, pid=10, tid=10, name="openat", ret=3, effects=(opened, *more)))
+    process = TracedProcess(10, calls=Budget(1.0), operations=Budget(1.0))
+    process.tasks = {10 + n: Task(10 + n, process) for n in range(threads)}
+    process.full = True
+    for name, value in facts.items():
+        setattr(process, name, value)
+    return foretold.close(state, process, 3)
+
+
+def test_a_close_that_only_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert closing(monkeypatch=monkeypatch) == Closed(fd=3)
+    assert closing(PIPE, "w", Duplicated(fd=5, source=3), monkeypatch=monkeypatch) == Closed(fd=3)
+
+
+def test_a_close_that_others_may_notice(monkeypatch: pytest.MonkeyPatch) -> None:
+    locked = Locks(FILE.key, (FileLock(kind="flock", mode="r", pid=10, ofd=4),))
+    assert closing(FILE, "r", locked, monkeypatch=monkeypatch) is None
+    assert closing(FILE, "rw", monkeypatch=monkeypatch) is None, "what was written may fail to get there"
+    assert closing(PIPE, "w", monkeypatch=monkeypatch) is None, "its reader may be at the end"
+    assert closing(ObjectInfo(key="socket:[9]", kind="unix socket", ino=9), "rw", monkeypatch=monkeypatch) is None
+    assert closing(magic=identity.FUSE_MAGIC, monkeypatch=monkeypatch) is None
+    assert closing(magic=0, monkeypatch=monkeypatch) is None
+
+
+def test_a_close_of_what_is_not_known_for_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert closing(threads=2, monkeypatch=monkeypatch) is None
+    assert closing(shares_files=True, monkeypatch=monkeypatch) is None
+    assert closing(doubted=True, monkeypatch=monkeypatch) is None
+    assert closing(full=False, monkeypatch=monkeypatch) is None
+    assert closing(FILE, "r", Closed(fd=3), monkeypatch=monkeypatch) is None, "EBADF is for the kernel to say"
