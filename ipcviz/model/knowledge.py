@@ -83,6 +83,7 @@ def take_opened(draft: Draft, event: Call, effect: Opened) -> None:
             if mine or (len(keys) > 1 and _holds(draft, process, keys)):
                 for key in keys:
                     lose(draft, key, not_traced(process), outside=process.ring)
+                    doubt_counts(draft, key)
 
 
 def _holds(draft: Draft, process: Process, keys: tuple[str, ...]) -> bool:
@@ -147,6 +148,22 @@ def take_ring(draft: Draft, pid: int) -> None:
     process = replace(draft.process(pid), ring=True)
     draft.put_process(process)
     lose_held(draft, pid, not_traced(process), outside=True)
+    doubt_held(draft, pid)
+
+
+def doubt_held(draft: Draft, pid: int) -> None:
+    """What a process holds may be read and written unseen from now on: its counts are lower bounds."""
+    for descriptor in draft.tables.get(draft.process(pid).table, NO_ROWS).values():
+        found = draft.open_files.get(descriptor.ofd)
+        if found is not None:
+            doubt_counts(draft, found.object)
+
+
+def doubt_counts(draft: Draft, key: str) -> None:
+    """The bytes that went into an object and came out of it are more than were counted, or as many."""
+    thing = draft.objects.get(key)
+    if thing is not None and thing.exact:
+        draft.put_object(replace(thing, exact=False))
 
 
 def take_closed(draft: Draft, pid: int) -> None:

@@ -412,11 +412,7 @@ def _coverage(draft: Draft, event: Coverage) -> None:
     if event.full:
         return
     knowledge.lose_held(draft, event.pid, knowledge.not_traced(process))
-    for descriptor in draft.tables.get(process.table, NO_ROWS).values():
-        found = draft.open_files.get(descriptor.ofd)
-        thing = draft.objects.get(found.object) if found else None
-        if thing is not None and thing.exact:
-            draft.put_object(replace(thing, exact=False))
+    knowledge.doubt_held(draft, event.pid)
 
 
 def _dropped(draft: Draft, event: Dropped) -> None:

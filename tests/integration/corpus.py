@@ -304,6 +304,7 @@ PROGRAMS = tuple(
         ("ignored_eintr", True),
         ("sem_static", False),
         ("sem_own", True),
+        ("uring", True),
         ("sem_shared", True),
         ("sem_trap", False),
         ("sem_waits", True),

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
-from ipcviz.model.query import blocked_writers, holders, wait_of
+from ipcviz.model.query import blocked_writers, holders, wait_of, went_in
 from ipcviz.model.state import Object, State
 from tests.integration.harness import Bench, Programs
+from tests.integration.test_truth_locks import sentences
 from tests.integration.watched import Watched
 
 
@@ -106,3 +107,21 @@ def test_both_ends_of_a_pipeline(bench: Bench) -> None:
         run.release("end")
         assert run.finish() == 0
         assert (bench.work / "out").read_bytes() == b"b\n"
+
+
+def test_an_io_uring_moves_bytes_unseen(bench: Bench, programs: Programs) -> None:
+    """Levels are right all the same; counts are lower bounds, and nobody is said to have written or read."""
+    with Watched(bench, [programs["uring"], "stop"], ("asleep",)) as run:
+        try:
+            run.at("asleep")
+        except AssertionError:
+            pytest.skip("this kernel has no io_uring for us")
+        keys = [pipe_key(run.read().root, fd) for fd in (3, 6)]
+        state = run.until(lambda s: [level(s, key).queued for key in keys] == [0, 5])
+        assert [level(state, key).queued for key in keys] == [0, 5]
+        assert [went_in(state, state.objects[key]) for key in keys] == [(11, False), (9, False)]
+        assert all("uses io_uring" in state.channels[key].reason for key in keys)
+        run.release("asleep")
+        assert run.finish() == 0
+    log = "\n".join(sentences(run.events))
+    assert "made the io_uring X1: descriptor 5; what it reads and writes by that makes no system calls" in log
