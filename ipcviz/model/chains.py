@@ -17,7 +17,7 @@ NAMED: Final = 3
 LONGEST: Final = 6
 """How many of a chain are."""
 
-End = Literal["circle", "again", "runs", "stopped", "idle", "several", "unknown"]
+End = Literal["circle", "again", "runs", "stopped", "idle", "asleep", "several", "unknown"]
 
 
 class Chain(Value, frozen=True):
@@ -26,8 +26,9 @@ class Chain(Value, frozen=True):
     Attributes:
         pids: The processes, nearest first; in a circle the last one is named for the second time.
         end: What is at the end of it: a `circle`, one that was named before though others may step in (`again`), a
-            process that `runs`, is `stopped` or waits for something else than
-            others (`idle`), one of `several` that could end the last wait, or nobody that is known.
+            process that `runs`, is `stopped` or waits for something else than others (`idle`), one with several threads
+            that all wait for something (`asleep`), one of `several` that could end the last wait, or nobody that is
+            known.
         last: The wait at the end of it.
         circle: The circle.
     """
@@ -69,8 +70,18 @@ def chain_of(state: State, tid: int, wait_of: Callable[[int], Wait | None], circ
             return Chain(tuple(pids), "again", wait)
         wait = wait_of(tid) if tid else None
         if wait is None:
-            return Chain(tuple(pids), "stopped" if is_stopped(state, pid) else "runs" if tid else "unknown")
+            return Chain(tuple(pids), _end_at(state, pid, tid, wait_of))
     return Chain((), "runs")
+
+
+def _end_at(state: State, pid: int, tid: int, wait_of: Callable[[int], Wait | None]) -> End:
+    """What there is at the end of a chain: a process, and the thread of it that could end the wait, 0 if not known."""
+    if is_stopped(state, pid):
+        return "stopped"
+    if tid:
+        return "runs"
+    threads = state.processes[pid].threads if pid in state.processes else ()
+    return "asleep" if threads and all(wait_of(other) is not None for other in threads) else "unknown"
 
 
 def is_stopped(state: State, pid: int) -> bool:
@@ -137,6 +148,8 @@ def chain_words(state: State, wait: Wait, chain: Chain) -> str:
     if chain.end == "idle" and chain.last is not None:
         return f"{words}, which is in {describe_wait(state, chain.last)}"
     ends = {"runs": "which goes on", "stopped": "which is stopped"}
+    if chain.end == "asleep":
+        ends["asleep"] = f"all of whose {len(state.processes[chain.pids[-1]].threads)} threads wait"
     return f"{words}, {ends[chain.end]}" if chain.end in ends else words
 
 

@@ -204,6 +204,15 @@ def test_who_connected_waits_for_those_who_listen() -> None:
     assert enders(state_of(*opened, holds(12, 3, "rw", listener), accepts), 12) == ()
 
 
+def test_all_threads_of_who_could_answer_wait() -> None:
+    """Which of them would answer nobody knows, but that none is about to can be seen."""
+    thing = pipe(1)
+    more = ThreadCreated(t=1.0, pid=11, tid=21)
+    opened = (more, holds(10, 3, "r", thing), holds(11, 3, "w", thing), reads(10, 3, thing), polls(11))
+    assert words(state_of(*opened), 10) == "for b[11]"
+    assert words(state_of(*opened, polls(11, tid=21)), 10) == "for b[11], all of whose 2 threads wait"
+
+
 def test_who_keeps_others_waiting_is_stopped() -> None:
     """All threads of it: nothing has told by which signal, since it was so before the watch."""
     one, two = pipe(1), pipe(2)
