@@ -7,7 +7,7 @@ end each of the waits, and that nobody else could; else it probably is one, and 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from ipcviz.model.ending import SAMPLED, TIMEOUT, Ending, Endings
@@ -62,8 +62,8 @@ def circle(
     It begins with the thread, except where others that this one waits for too make a shorter one. For the arguments
     see `circles`.
     """
-    graph = _graph(state, (tid,), held, now, only=True)
-    tied = _tied(graph, tid) if tid in graph else set()
+    graph = _Graph(state, (tid,), held, now, only=True)
+    tied = graph.tied(tid) if tid in graph.endings else set()
     found = _circle(state, graph, tied) if tied else None
     return found.beginning_with(tid) if found is not None and tid in found.tids else found
 
@@ -79,25 +79,27 @@ def circles(
         now: The moment, in session seconds; that of the last event if it is not given.
     """
     waiting = sorted(tid for tid, thread in state.threads.items() if thread.waiting is not None)
-    graph = _graph(state, waiting, held, now)
+    graph = _Graph(state, waiting, held, now)
     found = []
-    known: set[int] = set()
-    for tid in sorted(graph):
-        tied = _tied(graph, tid) if tid not in known else set()
+    done: set[int] = set()
+    for tid in sorted(graph.endings):
+        tied = graph.tied(tid, done) if tid not in done else set()
         if tied:
             found.append(_circle(state, graph, tied))
-            known |= tied
+        done |= tied or {tid}
     return tuple(found)
 
 
-def _graph(
-    state: State,
-    tids: Iterable[int],
-    held: Mapping[str, tuple[Holder, ...]] | None,
-    now: float | None,
-    *,
-    only: bool = False,
-) -> dict[int, Ending]:
+class _Group:
+    """Threads that wait for the same ones."""
+
+    def __init__(self, tids: tuple[int, ...]) -> None:
+        self.tids = tids
+        self.having = frozenset(tids)
+        self.waiting: list[int] = []
+
+
+class _Graph:
     """The threads that can't go on by themselves, with who could end their waits: all of those are among them.
 
     Args:
@@ -106,89 +108,117 @@ def _graph(
         held: See `circles`.
         now: See `circles`.
         only: Nothing is wanted unless it is about all of `tids`.
+
+    Attributes:
+        endings: Who could end each one's wait.
     """
-    endings = Endings(state, held)
-    moment = state.t if now is None else now
-    at_rest = state.stepping and not state.moving
-    found: dict[int, Ending] = {}
-    free: list[int] = []
-    waits_for: dict[int, list[int]] = {}
-    todo = list(tids)
-    seen = set(todo)
-    while todo:
-        tid = todo.pop()
-        thread = state.threads.get(tid)
-        ending = endings.of(thread) if thread is not None else None
-        if (
-            thread is None
-            or ending is None
-            or not (ending.at_once or at_rest or long_asleep(state, thread, ending.since, moment))
-        ):
-            if only:
-                return {}
-            free.append(tid)
-            continue
-        found[tid] = ending
-        for other in ending.tids:
-            waits_for.setdefault(other, []).append(tid)
-            if other not in seen:
-                seen.add(other)
-                todo.append(other)
-    while free:
-        for tid in waits_for.get(free.pop(), ()):
-            if found.pop(tid, None) is not None:
+
+    def __init__(
+        self,
+        state: State,
+        tids: Iterable[int],
+        held: Mapping[str, tuple[Holder, ...]] | None,
+        now: float | None,
+        *,
+        only: bool = False,
+    ) -> None:
+        self.endings: dict[int, Ending] = {}
+        self._groups: dict[int, _Group] = {}
+        self._of: dict[int, list[_Group]] = {}
+        endings = Endings(state, held)
+        moment = state.t if now is None else now
+        at_rest = state.stepping and not state.moving
+        free: list[int] = []
+        todo = list(tids)
+        seen = set(todo)
+        while todo:
+            tid = todo.pop()
+            thread = state.threads.get(tid)
+            ending = endings.of(thread) if thread is not None else None
+            if thread is None or ending is None or not (at_rest or _holds(state, thread, ending, moment)):
                 free.append(tid)
-    return found
+                if only:
+                    break
+                continue
+            self.endings[tid] = ending
+            group = self._groups.get(id(ending.tids))
+            if group is None:
+                group = self._groups[id(ending.tids)] = _Group(ending.tids)
+                for other in ending.tids:
+                    self._of.setdefault(other, []).append(group)
+                todo.extend(group.having - seen)
+                seen |= group.having
+            group.waiting.append(tid)
+        if only and free:
+            self.endings.clear()
+            return
+        while free:
+            for group in self._of.pop(free.pop(), ()):
+                free.extend(tid for tid in group.waiting if self.endings.pop(tid, None) is not None)
 
+    def around(self, tid: int, without: Collection[int] = ()) -> tuple[int, ...]:
+        """The shortest way from a thread through others back to it; itself alone if there is none; empty if neither.
 
-def _around(graph: dict[int, Ending], tid: int) -> tuple[int, ...]:
-    """The shortest way from a thread through others back to it; itself alone if there is none; empty if neither."""
-    came_from: dict[int, int] = {}
-    layer = [tid]
-    while layer:
-        following = []
-        for one in sorted(layer, key=lambda one: graph[one].child):
-            for other in graph[one].tids:
-                if other == tid and one != tid:
+        `without`: Threads through which it does not go.
+        """
+        came_from: dict[int, int] = {}
+        gone_through: set[int] = set()
+        layer = [tid]
+        while layer:
+            following = []
+            for one in sorted(layer, key=lambda one: self.endings[one].child):
+                group = self._groups[id(self.endings[one].tids)]
+                if one != tid and tid in group.having:
                     path = [one]
                     while path[-1] != tid:
                         path.append(came_from[path[-1]])
                     return tuple(reversed(path))
-                if other != tid and other not in came_from:
-                    came_from[other] = one
-                    following.append(other)
-        layer = following
-    return (tid,) if tid in graph[tid].tids else ()
+                if id(group) in gone_through:
+                    continue
+                gone_through.add(id(group))
+                for other in group.tids:
+                    if other != tid and other not in came_from and other not in without:
+                        came_from[other] = one
+                        following.append(other)
+            layer = following
+        return (tid,) if tid in self._groups[id(self.endings[tid].tids)].having else ()
+
+    def tied(self, tid: int, without: Collection[int] = ()) -> set[int]:
+        """The threads that can't go on before a thread does, and it not before them; empty if it is in no circle."""
+        if not self.around(tid, without):
+            return set()
+        behind, todo, seen = {tid}, [tid], set()
+        while todo:
+            for group in self._of.get(todo.pop(), ()):
+                if id(group) not in seen:
+                    seen.add(id(group))
+                    more = [one for one in group.waiting if one in self.endings and one not in behind]
+                    behind.update(more)
+                    todo.extend(more)
+        return behind & self.reached(tid)
+
+    def reached(self, tid: int) -> set[int]:
+        """All whose waits a thread's wait hangs on, itself among them."""
+        found, todo, seen = {tid}, [tid], set()
+        while todo:
+            group = self._groups[id(self.endings[todo.pop()].tids)]
+            if id(group) not in seen:
+                seen.add(id(group))
+                todo.extend(group.having - found)
+                found |= group.having
+        return found
 
 
-def _tied(graph: dict[int, Ending], tid: int) -> set[int]:
-    """The threads that can't go on before a thread does, and it not before them; empty if it is in no circle."""
-    if not _around(graph, tid):
-        return set()
-    backwards: dict[int, list[int]] = {}
-    for one, ending in graph.items():
-        for other in ending.tids:
-            backwards.setdefault(other, []).append(one)
-    return _reached({one: ending.tids for one, ending in graph.items()}, tid) & _reached(backwards, tid)
+def _holds(state: State, thread: Thread, ending: Ending, now: float) -> bool:
+    """Whether what would end a wait is known by now."""
+    return ending.at_once or long_asleep(state, thread, ending.since, now)
 
 
-def _reached(edges: Mapping[int, Iterable[int]], tid: int) -> set[int]:
-    """All that can be come to from a thread, itself among them."""
-    found = {tid}
-    todo = [tid]
-    while todo:
-        for other in edges.get(todo.pop(), ()):
-            if other not in found:
-                found.add(other)
-                todo.append(other)
-    return found
-
-
-def _circle(state: State, graph: dict[int, Ending], tied: set[int]) -> Circle:
+def _circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
     """The one to be told of threads that hang on each other, with the doubts of all waits that it hangs on."""
-    path = _around(graph, min(tied, key=lambda tid: (graph[tid].child, tid)))
-    every = _reached({tid: ending.tids for tid, ending in graph.items()}, path[0])
-    doubts = dict.fromkeys(doubt for tid in sorted(every) for doubt in graph[tid].doubts)
+    path = graph.around(min(tied, key=lambda tid: (graph.endings[tid].child, tid)))
+    every = graph.reached(path[0])
+    doubts = dict.fromkeys(doubt for tid in sorted(every) for doubt in graph.endings[tid].doubts)
     pids = {state.threads[tid].pid for tid in every}
     if any(timer.armed and timer.clock != "CPU time" and pid in pids for (pid, _), timer in state.timers.items()):
         doubts["a timer is armed"] = None

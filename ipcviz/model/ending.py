@@ -32,7 +32,7 @@ SEEN: Final = "as far as is seen"
 _ENDLESS: Final = (0, -1, "0", "0x0", "NULL")
 """Timeouts that are none: a null pointer, or less than nothing (poll(2))."""
 _ROWS: Final = 1000
-"""Descriptors that are looked through for one wait."""
+"""Descriptors that are looked through, where nobody has done so before."""
 _BY_NAME: Final = frozenset({"fifo", "message queue"})
 """Kinds that processes without a descriptor may come to as well."""
 _THINGS: Final = frozenset({"pipe", "eventfd"}) | _BY_NAME | SOCKETS
@@ -42,7 +42,8 @@ class Ending(Value, frozen=True):
     """Who could end a wait.
 
     Attributes:
-        tids: The threads, each by itself: those that have what it waits for.
+        tids: The threads, each by itself: those that have what it waits for. One tuple for all who wait for the same
+            end of an object, which can be many.
         doubts: Why that is not certain; empty if it is proved.
         since: Since when nothing has been seen that could have ended it, in session seconds. What is not told by calls
             alone has to last before anything can be said.
@@ -73,6 +74,7 @@ class Endings:
     def __init__(self, state: State, held: Mapping[str, tuple[Holder, ...]] | None = None) -> None:
         self.state = state
         self._held = held
+        self._sharing: dict[tuple[str, tuple[str, ...]], tuple[tuple[int, ...], bool]] = {}
 
     def of(self, thread: Thread) -> Ending | None:
         """Who could end a thread's wait; None if it runs, or if not all who could are known."""
@@ -154,15 +156,12 @@ class Endings:
             return None
         if key.startswith(PREFIX):
             return self._queue(thread, key, thing)
-        rows = self._rows(key)
-        if rows is None:
-            return None
-        rows = tuple((pid, ofd, mode) for pid, ofd, mode in rows if mode in modes)
-        made = all(state.open_files[ofd].opened_by for _, ofd, _ in rows if ofd in state.open_files)
+        if (key, modes) not in self._sharing:
+            self._sharing[key, modes] = self._having(key, modes)
+        tids, made = self._sharing[key, modes]
         if not made and not self._attached:
             # It was there before the command, and who started it may have it still.
             return None
-        tids = self._threads(pid for pid, _, _ in rows)
         if made and thing.info.kind not in _BY_NAME and self._told(thread, call, thing, source, writes=writes):
             return Ending(tids, at_once=True)
         if _contradicted(thing, call, writes=writes):
@@ -171,6 +170,13 @@ class Endings:
         if thing.info.kind in _BY_NAME:
             doubt = f"others could open {thing.label}"
         return Ending(tids, (doubt,), since=max(thing.level_at, source.level_at))
+
+    def _having(self, key: str, modes: tuple[str, ...]) -> tuple[tuple[int, ...], bool]:
+        """All threads that have an end of an object, and whether its descriptions were all seen to be made."""
+        rows = [row for row in self._rows(key) or () if row[2] in modes]
+        files = (self.state.open_files.get(ofd) for _, ofd, _ in rows)
+        made = all(file.opened_by for file in files if file is not None)
+        return self._threads(pid for pid, _, _ in rows), made
 
     def _told(self, thread: Thread, call: CallInProgress, thing: Object, source: Object, *, writes: bool) -> bool:
         """Whether calls prove that nothing has come meanwhile that would wake it.
@@ -200,11 +206,16 @@ class Endings:
     def _attached(self) -> bool:
         return self.state.started is not None and self.state.started.mode == "attached"
 
-    def _rows(self, key: str) -> tuple[tuple[int, int, str], ...] | None:
+    def _rows(self, key: str) -> Iterable[tuple[int, int, str]] | None:
         """Who has an object, by which open file description, and how; None if that would take long."""
         if self._held is not None:
-            return tuple((row.pid, row.ofd, row.mode) for row in self._held.get(key, ()))
-        found = []
+            return [(row.pid, row.ofd, row.mode) for row in self._held.get(key, ())]
+        return self._found.get(key, ()) if self._found is not None else None
+
+    @cached_property
+    def _found(self) -> dict[str, list[tuple[int, int, str]]] | None:
+        """The same of all objects; None if that would take long."""
+        found: dict[str, list[tuple[int, int, str]]] = {}
         count = 0
         for process in self.state.processes.values():
             if process.fate != "alive":
@@ -215,9 +226,9 @@ class Endings:
                 return None
             for row in table.values():
                 file = self.state.open_files.get(row.ofd)
-                if file is not None and file.object == key:
-                    found.append((process.pid, row.ofd, str(file.mode)))
-        return tuple(found)
+                if file is not None:
+                    found.setdefault(file.object, []).append((process.pid, row.ofd, str(file.mode)))
+        return found
 
     def _threads(self, pids: Iterable[int]) -> tuple[int, ...]:
         """All threads of some processes."""
