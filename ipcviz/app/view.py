@@ -251,7 +251,7 @@ class View:
         """Because of whom a thread has waited for long, and what that one waits for in turn; empty if it has not."""
         wait = self._long_wait(tid)
         return (
-            chain_words(self.state, wait, chain_of(self.state, tid, self._long_wait, self.circles))
+            chain_words(self.state, wait, chain_of(self.state, tid, self._long_wait, self.circles), self.now)
             if wait is not None
             else ""
         )

@@ -216,7 +216,8 @@ class Waiting(Base, tag="waiting", frozen=True):
 
     `semaphore` is the key of the semaphore that it sleeps on, where it is known by now: of a System V set, the one that
     keeps its operations from being done.
-    `futex` says more of a wait in futex(2), where something is known.
+    `futex` says more of a wait in futex(2), where something is known. `deadline` is when it ends by itself at the
+    latest, in session seconds; None if it has no such limit, or if that is not known.
     """
 
     pid: int
@@ -229,6 +230,7 @@ class Waiting(Base, tag="waiting", frozen=True):
     wchan: str = ""
     semaphore: str = ""
     futex: Futex | None = None
+    deadline: float | None = None
 
 
 class Resumed(Base, tag="resumed", frozen=True):

@@ -68,10 +68,9 @@ def awaited_signals(state: State, thread: Thread, call: CallInProgress) -> str:
 
     Pending ones that its mask keeps away are named too: they are why such a wait can last for ever.
     """
-    most = f", {call.args['limit']} s at most" if "limit" in call.args else ""
     if call.name == "rt_sigtimedwait":
         wanted = call.args.get("set")
-        return (signal_words(wanted & _ALL) if isinstance(wanted, int) else "") + most
+        return signal_words(wanted & _ALL) if isinstance(wanted, int) else ""
     process = state.processes.get(thread.pid)
     asked = call.args.get("mask")
     mask = asked & _ALL if isinstance(asked, int) else thread.blocked

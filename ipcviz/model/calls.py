@@ -47,7 +47,7 @@ from ipcviz.model.locks import take_locks
 from ipcviz.model.memory import forget_range, joined, protected, put
 from ipcviz.model.offsets import take_offset
 from ipcviz.model.queues import RECEIVES, forget_queue, message_bytes, take_use
-from ipcviz.model.signals import take_sent, take_taken
+from ipcviz.model.signals import back_to_own_mask, take_sent, take_taken
 from ipcviz.model.state import POSIX, ArmedTimer, Descriptor, Handling, OpenFile, Process
 
 replace = msgspec.structs.replace
@@ -82,6 +82,7 @@ def take_call(draft: Draft, event: Call) -> None:
     if thread.waiting is not None or thread.state != "R" or (thread.semaphore and event.name != "futex"):
         # A futex call that returned may be followed by another: sem_wait is over when the tracer says so.
         semaphore = thread.semaphore if event.name == "futex" else ""
+        thread = back_to_own_mask(thread)
         draft.put_thread(replace(thread, state="R", waiting=None, semaphore=semaphore, wchan=""))
     fd = event.args.get("fd")
     if isinstance(fd, int) and (event.name in READS or event.name in WRITES):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
-from ipcviz.model.circles import Circle, doubt_words
+from ipcviz.model.circles import Circle, doubt_words, limit_of
 from ipcviz.model.enders import FOR_READY
 from ipcviz.model.query import Wait, describe_wait
 from ipcviz.model.state import State, Value
@@ -121,8 +121,15 @@ def _ender(state: State, wait: Wait) -> tuple[int, int]:
     return process.pid, threads[0] if len(threads) == 1 else 0
 
 
-def chain_words(state: State, wait: Wait, chain: Chain) -> str:
-    """Because of whom somebody waits: `for b[2], that for c[3], which goes on`; empty if the wait says it all."""
+def chain_words(state: State, wait: Wait, chain: Chain, now: float | None = None) -> str:
+    """Because of whom somebody waits: `for b[2], that for c[3], which goes on`; empty if the wait says it all.
+
+    Args:
+        state: The moment.
+        wait: What somebody waits for.
+        chain: What that leads to.
+        now: The moment in session seconds, for what is left of limits; that of the last event if it is not given.
+    """
     if chain.end != "circle" and (wait.reason == CHILD or (wait.kind == "idle" and not chain.pids)):
         return ""
     names = [_name(state, pid) for pid in chain.pids]
@@ -137,7 +144,7 @@ def chain_words(state: State, wait: Wait, chain: Chain) -> str:
             return words
         probably = "probably " if chain.circle.doubts else ""
         what = "a circle" if head else "nobody else of those watched could end it"
-        return f"{words}: {probably}{what}{doubt_words(chain.circle)}"
+        return f"{words}: {probably}{what}{doubt_words(chain.circle)}{limit_of(state, chain.circle, now)}"
     if chain.end == "several" and chain.last is not None:
         enders = chain.last.enders
         some = " or ".join(_name(state, pid) for pid in enders[:NAMED])

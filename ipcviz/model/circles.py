@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from ipcviz.model.ending import SAMPLED, TIMEOUT, Ending, Endings
 from ipcviz.model.holding import name_of
+from ipcviz.model.limits import given_up
 from ipcviz.model.state import State, Thread, Value
 
 if TYPE_CHECKING:
@@ -240,13 +241,26 @@ def _may_be_told_of_a_child(state: State, pid: int, stuck: set[int]) -> bool:
     return any(not stuck.issuperset(child.threads) for child in children)
 
 
-def circle_words(state: State, found: Circle) -> str:
-    """`a[1] and b[2] wait for each other`; `a[1] probably waits for what it has itself (only sampled)`."""
+def circle_words(state: State, found: Circle, now: float | None = None) -> str:
+    """`a[1] and b[2] wait for each other`; `a[1] probably waits for what it has itself (only sampled)`.
+
+    `now` is for what is left of limits: see `limit_of`.
+    """
     names = [name_of(state, state.threads[tid].pid, tid) for tid in found.tids if tid in state.threads]
     probably = "probably " if found.doubts else ""
+    why = doubt_words(found) + limit_of(state, found, now)
     if len(names) == 1:
-        return f"{names[0]} {probably}waits for what it has itself{doubt_words(found)}"
-    return f"{', '.join(names[:-1])} and {names[-1]} {probably}wait for each other{doubt_words(found)}"
+        return f"{names[0]} {probably}waits for what it has itself{why}"
+    return f"{', '.join(names[:-1])} and {names[-1]} {probably}wait for each other{why}"
+
+
+def limit_of(state: State, found: Circle, now: float | None = None) -> str:
+    """`, but a[1] waits at most 1.5 s more`, if a wait in it ends by itself, and that is known; empty if not.
+
+    `now` is the moment, in session seconds; that of the last event if it is not given.
+    """
+    words = given_up(state, found.tids, state.t if now is None else now)
+    return f", but {words}" if words else ""
 
 
 def doubt_words(found: Circle) -> str:

@@ -60,7 +60,9 @@ class Ending(Value, frozen=True):
 
 def has_limit(call: CallInProgress) -> bool:
     """Whether time alone ends a call."""
-    return call.name in ("nanosleep", "clock_nanosleep") or call.args.get("timeout", 0) not in _ENDLESS
+    if call.name in ("nanosleep", "clock_nanosleep") or call.deadline is not None:
+        return True
+    return call.args.get("timeout", 0) not in _ENDLESS
 
 
 class Endings:

@@ -29,7 +29,11 @@ def _process(state: State, pid: int) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A length of time: `0.25 s`, `1.5 s`, `42 s`, `5 min`."""
+    """A length of time: `0.25 s`, `1.5 s`, `42 s`, `5 min`, `3 h`, `40 days`."""
+    if seconds >= 3 * 86400:
+        return f"{seconds / 86400:.0f} days"
+    if seconds >= 3 * 3600:
+        return f"{seconds / 3600:.0f} h"
     if seconds >= 120:
         return f"{seconds / 60:.0f} min"
     number = f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}" if seconds >= 1 else f"{seconds:.2f}"
@@ -160,13 +164,11 @@ def ready_words(state: State, pid: int, call: CallInProgress, now: float) -> str
         words = _told(state, thing, events, now) if thing is not None else f"descriptor {number}, not known any more"
         if words not in told:
             told.append(words)
-    limit = str(call.args.get("limit", ""))
-    most = f", {limit} s at most" if limit else ""
     if not told:
-        return f"until {'time is up' if limit else 'a descriptor is ready'}{most}"
+        return f"until {'time is up' if 'limit' in call.args else 'a descriptor is ready'}"
     if len(told) > 6:
-        return f"for one of {', '.join(told[:5])} and {len(told) - 5} more{most}"
-    return f"for {' or '.join(filter(None, (', '.join(told[:-1]), told[-1])))}{most}"
+        return f"for one of {', '.join(told[:5])} and {len(told) - 5} more"
+    return f"for {' or '.join(filter(None, (', '.join(told[:-1]), told[-1])))}"
 
 
 def ready_labels(state: State, pid: int, call: CallInProgress) -> str:

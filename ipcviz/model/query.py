@@ -15,6 +15,7 @@ from ipcviz.model.awaited import OTHER, awaited_signals, children, children_word
 from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.enders import FOR_READY, enders_of
 from ipcviz.model.holding import futex_words, holder_words
+from ipcviz.model.limits import let_in, limit_words, time_words
 from ipcviz.model.notifiers import KINDS, read_words, ready_words
 from ipcviz.model.queues import RECEIVES, SENDS, room_words, wanted_words
 from ipcviz.model.sockets import connect_words, target_of, unseen_writer
@@ -89,6 +90,8 @@ class Wait(Value, frozen=True):
         since: When the call was entered, in session seconds.
         kind: `blocked` if another process or thread must act; `idle` for waits on time, signals or readiness.
         detail: Which child, which signals, how long; empty if that is not known.
+        limit: For how long at most it goes on; empty if it has no such limit, or if that is not known.
+        deadline: When it ends by itself at the latest, in session seconds; None if never, or if that is not known.
         enders: Processes that could end it, ascending, as far as the state shows.
     """
 
@@ -103,6 +106,8 @@ class Wait(Value, frozen=True):
     kind: Literal["blocked", "idle"] = "blocked"
     enders: tuple[int, ...] = ()
     detail: str = ""
+    limit: str = ""
+    deadline: float | None = None
 
 
 def table_of(state: State, pid: int) -> immutables.Map[int, Descriptor]:
@@ -223,12 +228,12 @@ def describe_wait(state: State, wait: Wait) -> str:
         words += f" on {state.semaphores[wait.semaphore].label}"
     elif wait.object and wait.object in state.objects:
         words += f" on {state.objects[wait.object].label}"
-    return f"{words}, {reason_words(wait)}" if wait.reason else words
+    return ", ".join(filter(None, (words, reason_words(wait))))
 
 
 def reason_words(wait: Wait) -> str:
-    """Why, and which: `for a child: sleep[12]`."""
-    return f"{wait.reason}: {wait.detail}" if wait.detail else wait.reason
+    """Why, which, and for how long at most: `for a child: sleep[12]`, `empty, at most 1.5 s more`."""
+    return ", ".join(filter(None, (f"{wait.reason}: {wait.detail}" if wait.detail else wait.reason, wait.limit)))
 
 
 def went_in(state: State, thing: Object) -> tuple[int, bool]:
@@ -347,6 +352,8 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
             kind=kind,
             enders=enders,
             detail=detail,
+            limit="" if call.name in _FOR_TIME else limit_words(state, thread, call, now),
+            deadline=call.deadline,
         )
 
     if thread.semaphore and call.name == "futex":
@@ -397,10 +404,9 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
     if call.name in _FOR_SIGNAL:
         return made("for a signal", "idle", detail=awaited_signals(state, thread, call))
     if call.name in _FOR_TIME:
-        limit = call.args.get("limit")
-        return made("for time to pass", "idle", detail=f"{limit} s" if limit else "")
+        return made("for time to pass", "idle", detail=time_words(call, now))
     if call.name in FOR_READY:
-        return made(ready_words(state, thread.pid, call, now), "idle")
+        return made(ready_words(state, thread.pid, call, now) + let_in(thread, call), "idle")
     reason, kind = OTHER.get(call.name, ("", "blocked"))
     return made(reason, kind)
 

@@ -53,7 +53,16 @@ from ipcviz.model.locks import drop_locks, take_locks
 from ipcviz.model.memory import forget_pages, take_memory
 from ipcviz.model.notifiers import take_notifier
 from ipcviz.model.queues import drop_uses, take_use
-from ipcviz.model.signals import seen_handling, take_delivery, take_end, take_handler_return, take_pending, targets
+from ipcviz.model.signals import (
+    back_to_own_mask,
+    seen_handling,
+    take_delivery,
+    take_end,
+    take_handler_return,
+    take_pending,
+    targets,
+    with_mask_of,
+)
 from ipcviz.model.state import (
     CallInProgress,
     Descriptor,
@@ -328,12 +337,17 @@ def _waiting(draft: Draft, event: Waiting) -> None:
     ledger.take_waiting(draft, event)
     draft.put_thread(
         replace(
-            thread,
+            with_mask_of(event, thread),
             state=event.state,
             wchan=event.wchan,
             semaphore=event.semaphore or thread.semaphore,
             waiting=CallInProgress(
-                name=event.call, args=event.args, object=event.object, began=event.began, futex=event.futex
+                name=event.call,
+                args=event.args,
+                object=event.object,
+                began=event.began,
+                futex=event.futex,
+                deadline=event.deadline,
             ),
         )
     )
@@ -341,7 +355,7 @@ def _waiting(draft: Draft, event: Waiting) -> None:
 
 def _resumed(draft: Draft, event: Resumed) -> None:
     thread = draft.thread(event.tid, event.pid)
-    draft.put_thread(replace(thread, state="R", waiting=None, semaphore="", wchan=""))
+    draft.put_thread(replace(back_to_own_mask(thread), state="R", waiting=None, semaphore="", wchan=""))
 
 
 def _stopped(draft: Draft, event: Stopped) -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import immutables
 import msgspec
 
-from ipcviz.events import Call, Exited, HandlerReturned, ProcessSample, Sent, SignalDelivered, Taken
+from ipcviz.events import Call, Exited, HandlerReturned, ProcessSample, Sent, SignalDelivered, Taken, Waiting
 from ipcviz.model.draft import Draft
-from ipcviz.model.state import POSIX, SENT_KEPT, Handling, SignalSent, State
+from ipcviz.model.state import POSIX, SENT_KEPT, Handling, SignalSent, State, Thread
 
 replace = msgspec.structs.replace
 
 Dispositions = immutables.Map[int, Handling]
+
+MASKED: Final = frozenset({"rt_sigsuspend", "ppoll", "pselect6", "epoll_pwait", "epoll_pwait2"})
+"""Calls that wait under a signal mask of their own."""
+
+ALL: Final = (1 << 64) - 1
+UNBLOCKABLE: Final = 1 << 8 | 1 << 18
+"""SIGKILL and SIGSTOP: the kernel leaves them out of every mask."""
 
 FIRST_REAL_TIME = 32
 """The kernel's SIGRTMIN; glibc keeps 32 and 33 to itself. From here on signals queue (signal(7))."""
@@ -136,7 +145,13 @@ def take_delivery(draft: Draft, event: SignalDelivered) -> None:
                 reset = process.handling.set(event.signo, Handling(action="default", flags=handling.flags))
                 draft.put_process(replace(process, handling=reset))
         thread = replace(
-            thread, handlers=(*thread.handlers, event.signo), blocked=blocked, waiting=None, state="R", semaphore=""
+            thread,
+            handlers=(*thread.handlers, event.signo),
+            blocked=blocked,
+            own_mask=None,
+            waiting=None,
+            state="R",
+            semaphore="",
         )
     draft.put_thread(thread)
     draft.note("signal", event.pid, event.signo)
@@ -176,6 +191,22 @@ def seen_handling(known: Dispositions, sampled: ProcessSample) -> Dispositions:
         if (ignored | caught) & bit and signo not in known:
             known = known.set(signo, Handling(action="ignore" if ignored & bit else "catch"))
     return known
+
+
+def with_mask_of(event: Waiting, thread: Thread) -> Thread:
+    """A thread that sleeps in a call: the mask that it was given with holds for as long as that lasts (sigsuspend(2)).
+
+    `own_mask` of its arguments is the thread's at the entry; None if nobody looked then.
+    """
+    mask, own = event.args.get("mask"), event.args.get("own_mask")
+    if event.call not in MASKED or not isinstance(mask, int):
+        return thread
+    return replace(thread, blocked=mask & ALL & ~UNBLOCKABLE, own_mask=own if isinstance(own, int) else None)
+
+
+def back_to_own_mask(thread: Thread) -> Thread:
+    """A thread whose call is over."""
+    return replace(thread, blocked=thread.own_mask, own_mask=None) if thread.own_mask is not None else thread
 
 
 def take_handler_return(draft: Draft, event: HandlerReturned) -> None:

@@ -39,13 +39,14 @@ class Value(msgspec.Struct, frozen=True):
 
 
 class CallInProgress(Value, frozen=True):
-    """The call that a thread is inside."""
+    """The call that a thread is inside; `Waiting` says what the attributes mean."""
 
     name: str
     args: dict[str, int | str] = {}
     object: str = ""
     began: float = 0.0
     futex: Futex | None = None
+    deadline: float | None = None
 
 
 class Thread(Value, frozen=True):
@@ -58,6 +59,8 @@ class Thread(Value, frozen=True):
         state: The state letter of /proc: R, S, D, T, Z, X; `?` before the first look.
         waiting: The call that it sleeps in; None if it runs, as far as is known.
         blocked: Its signal mask.
+        own_mask: The one that it comes back to after the call that it sleeps in, if that has a mask of its own
+            (sigsuspend, ppoll, pselect, epoll_pwait); None in other calls, or if it is not known.
         pending: Signals pending for this thread alone.
         handlers: Signals whose handlers it is inside, outermost first.
         semaphore: Key of the semaphore that it is waiting for, empty if none.
@@ -73,6 +76,7 @@ class Thread(Value, frozen=True):
     state: str = "?"
     waiting: CallInProgress | None = None
     blocked: int = 0
+    own_mask: int | None = None
     pending: int = 0
     handlers: tuple[int, ...] = ()
     semaphore: str = ""

@@ -24,6 +24,7 @@ from ipcviz.kernel.arch import call_numbers
 from ipcviz.kernel.names import key_of
 from ipcviz.model.directions import NOWHERE
 from ipcviz.model.query import table_of
+from ipcviz.model.signals import MASKED
 from ipcviz.model.visible import ENDS, is_visible
 from ipcviz.tracer import escape, foretold, handlers, linking, mend, payload
 from ipcviz.tracer.calls import (
@@ -197,6 +198,9 @@ class CallStops:
             if not self._context.attached:
                 task.entered = escape.prevent(task.tid, self._context.arch, name, info.number, info.args)
             return False
+        if name == "sigaltstack":
+            handlers.stack_set(task, info)
+            return False
         process = task.process
         if plan.data and for_semaphore and not process.full and not self._context.holding:
             return False  # it stops here only for the semaphore's sake
@@ -223,6 +227,8 @@ class CallStops:
         args = decode_arguments(task.tid, name, info.args)
         if plan.numbered:
             self._context.numbers.translate(process.pid, name, args)
+        if name in MASKED and isinstance(args["mask"], int) and (mask := ptrace.get_mask(task.tid)) is not None:
+            args["own_mask"] = mask
         if plan.path:
             self._mark(task, str(args["path"]))
         if name in MAKES and not self._context.attached:
@@ -437,7 +443,7 @@ class CallStops:
                 effects = (*effects, *told_by(self._context, task, entered, result))
             if entered.name in NAMES:
                 effects = with_names(process.pid, entered.name, entered.args, (*effects, *entered.losing))
-            entered.args.update(taken(task.tid, entered.name, entered.raw))
+            entered.args.update(self._context.numbers.told(process.pid, taken(task.tid, entered.name, entered.raw)))
             if entered.object.startswith("msg:") and entered.object not in self._context.state.objects:
                 # Its id is older than the watch: made before, or known from somewhere else.
                 number = int(entered.object.removeprefix("msg:"))

@@ -129,6 +129,7 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     "rt_sigprocmask": _s("how:mask_how set:sigset old:hex size"),
     "rt_sigsuspend": _s("mask:sigset size"),
     "rt_sigreturn": _s(""),
+    "sigaltstack": _s("new:hex old:hex"),
     "pause": _s(""),
     "alarm": _s("seconds:int"),
     "setitimer": _s("which:itimer new:itimerval old:hex"),
@@ -171,12 +172,12 @@ DATA: Final[dict[str, Signature]] = {
     "mq_timedsend": _s("fd:fd buf:buf count priority:int timeout:hex"),
     "mq_timedreceive": _s("fd:fd buf:buf count priority:hex timeout:hex"),
     "poll": _s("fds:pollfds count:int timeout:int"),
-    "ppoll": _s("fds:pollfds count:int timeout:hex mask:sigset size"),
+    "ppoll": _s("fds:pollfds count:int timeout:hex mask:call_mask size"),
     "select": _s("nfds:int readfds:hex writefds:hex exceptfds:hex timeout:hex"),
-    "pselect6": _s("nfds:int readfds:hex writefds:hex exceptfds:hex timeout:hex mask:hex"),
+    "pselect6": _s("nfds:int readfds:hex writefds:hex exceptfds:hex timeout:hex mask:pselect_mask"),
     "epoll_wait": _s("fd:fd events:hex count:int timeout:int"),
-    "epoll_pwait": _s("fd:fd events:hex count:int timeout:int mask:sigset"),
-    "epoll_pwait2": _s("fd:fd events:hex count:int timeout:hex mask:sigset"),
+    "epoll_pwait": _s("fd:fd events:hex count:int timeout:int mask:call_mask"),
+    "epoll_pwait2": _s("fd:fd events:hex count:int timeout:hex mask:call_mask"),
     "epoll_ctl": _s("fd:fd op:epoll_op target:fd event:epoll_event"),
     "rt_sigtimedwait": _s("set:sigset info:hex timeout:hex size"),
     "rt_sigpending": _s("set:hex size"),
@@ -288,10 +289,11 @@ CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
     "getsockopt": (OneOf(2, (SO_ERROR, SO_PEERCRED)),),
     "mmap": (AnyBits(3, MAP_SHARED), AnyBits(2, PROT_EXEC)),
     "rt_sigaction": (AnyBits(1, 0xFFFFFFFF),),
+    "sigaltstack": (AnyBits(0, 0xFFFFFFFF),),
     "rt_sigprocmask": (AnyBits(1, 0xFFFFFFFF),),
 }
-"""Which of a structural call's uses are marked. rt_sigaction, rt_sigprocmask and mq_getsetattr that only ask have
-a null pointer there; its low half is zero in practice only then. mmap is marked for shared memory and for code
+"""Which of a structural call's uses are marked. rt_sigaction, rt_sigprocmask, sigaltstack and mq_getsetattr that only
+ask have a null pointer there; its low half is zero in practice only then. mmap is marked for shared memory and for code
 (libraries)."""
 
 FULL_CONDITIONS: Final = {

@@ -248,6 +248,17 @@ def _sigset(tid: int, value: int) -> Word:
     return read_mask(tid, value) or 0
 
 
+def _call_mask(tid: int, value: int) -> Word:
+    """The mask of ppoll and epoll_pwait; a text if none is given: an empty mask is one, and lets all signals in."""
+    mask = read_mask(tid, value)
+    return mask if mask is not None else "[unreadable]" if value else "NULL"
+
+
+def _pselect_mask(tid: int, value: int) -> Word:
+    """What pselect6's last argument points to: a pointer to the mask, and its size (select(2))."""
+    return _call_mask(tid, (memory.read_u64(tid, value) or 0) if value else 0)
+
+
 def read_mask(tid: int, address: int) -> int | None:
     """A kernel sigset_t (64 bits); None if the address is null or unreadable."""
     raw = memory.read(tid, address, 8) if address else None
@@ -358,6 +369,8 @@ def _argv(tid: int, address: int) -> Word:
 FROM_MEMORY: Final[dict[str, Callable[[int, int], Word]]] = {
     "path": _path,
     "sigset": _sigset,
+    "call_mask": _call_mask,
+    "pselect_mask": _pselect_mask,
     "itimerval": _itimerval,
     "itimerspec": _itimerspec,
     "epoll_event": _epoll_event,

@@ -21,7 +21,7 @@ from ipcviz.events import (
 )
 from ipcviz.kernel import elf, procfs, ptrace
 from ipcviz.kernel.arch import Arch
-from ipcviz.tracer import births, breakpoints, executions, linking
+from ipcviz.tracer import births, breakpoints, executions, handlers, linking
 from ipcviz.tracer.call_stops import CallStops
 from ipcviz.tracer.config import AnyConfig, LaunchConfig
 from ipcviz.tracer.context import Context
@@ -342,7 +342,7 @@ class Engine:
                 process.full, process.catching = parent.full, parent.catching
             hows: dict[int, How] = {ptrace.EVENT_FORK: "fork", ptrace.EVENT_VFORK: "vfork", ptrace.EVENT_CLONE: "clone"}
             process.inherit_breakpoints(parent, shared=made.shares_memory)
-            self._adopt(process, tid, fresh=True).frames = list(task.frames)
+            handlers.inherit(self._adopt(process, tid, fresh=True), task)
             process.loader, process.linking, process.linked = parent.loader, dict(parent.linking), parent.linked
             self.sampler.semaphores.inherit(parent.pid, tid)
             self._context.emit(

@@ -79,6 +79,13 @@ class Numbers:
         found = self._ours.get((chain[-1], abs(number)), 0)
         return -found if number < 0 else found
 
+    def told(self, pid: int, args: dict[str, Word]) -> dict[str, Word]:
+        """What a call has told process `pid`, with our number of the thread that has `died`, if it is known."""
+        number = args.get("died")
+        if isinstance(number, int) and pid in self._chains:
+            args["died"] = self.ours(pid, number) or f"{number} of its PID namespace"
+        return args
+
     def translate(self, pid: int, name: str, args: dict[str, Word]) -> None:
         """Put our numbers in the place of those that process `pid` has passed to a call; a text for unknown ones."""
         if pid not in self._chains:

@@ -29,6 +29,7 @@ from ipcviz.model.directions import is_channel
 from ipcviz.model.query import Holder, holders, table_of
 from ipcviz.model.sockets import others_of
 from ipcviz.model.state import State
+from ipcviz.tracer import deadlines
 from ipcviz.tracer.calls import DATA, KNOWN
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import decode_arguments
@@ -400,7 +401,11 @@ class Sampler:
             same = same if task.sampled_call[1:] == (numbers,) else ""
             name = same or restarted(procfs.wchan(pid, tid) or "", numbers) or name
         mark = (name, numbers)
-        if mark == task.sampled_call and known is not None and known.waiting is not None:
+        # When a call that has a length of time has begun is not known, but moments are what they are.
+        left = deadlines.moment(pid, tid, name, numbers)
+        until = self._context.emitter.now() + left if left is not None else None
+        waits = known.waiting if known is not None and mark == task.sampled_call else None
+        if waits is not None and deadlines.same(waits.deadline, until):
             return
         args = decode_arguments(tid, name, numbers) if name in KNOWN else {}
         key = self.waited_object(pid, name, args)
@@ -437,6 +442,7 @@ class Sampler:
                 state=state,
                 wchan=procfs.wchan(pid, tid) or "",
                 futex=self.futexes.of(pid, tid, numbers) if name == "futex" else None,
+                deadline=until,
             )
         )
 

@@ -90,7 +90,7 @@ class SignalStops:
         known = not self._context.attached or bool(flags)
         outcome = _outcome(held, action, flags, known=known)
         if action == "handler":
-            handlers.enter(task, flags)
+            handlers.enter(task, flags, attached=self._context.attached)
         t, n = self._context.stamp()
         event = SignalDelivered(
             t=t,

@@ -90,8 +90,8 @@ class Task:
         wait: How that goes.
         took: Key and address of the semaphore that it has just taken, if it found it above 0.
         redirected: Signals on their way to it that another thread had taken, with their siginfo.
-        frames: Of each handler that it is inside, outermost first, the address that its stack stays below; 0 for one
-            that may run on a stack of its own.
+        frames: Of each handler that it is inside, outermost first, from where to where its stack can be.
+        alternate: From where to where the stack is that handlers with SA_ONSTACK run on; both 0 if there is none.
         stops: It was resumed so that it stops at each data call.
         caught: Attached: it was resumed so that it stops at its next call.
         within: It stands inside a call, or was let go on from there: at which stop it was, its entry or a fork, say.
@@ -126,7 +126,8 @@ class Task:
     wait: SemaphoreWait = field(default_factory=lambda: SemaphoreWait())
     took: tuple[str, int] = ("", 0)
     redirected: dict[int, bytes] = field(default_factory=dict)
-    frames: list[int] = field(default_factory=list)
+    frames: list[tuple[int, int]] = field(default_factory=list)
+    alternate: tuple[int, int] = (0, 0)
     stops: bool = False
     caught: bool = False
     within: bool = False
@@ -153,6 +154,7 @@ class Task:
         """It runs another program: where it was in the one before is nothing any more."""
         self.entered = self.interrupted = self.deferred = None
         self.semaphore, self.frames, self.sampled_call = "", [], ()
+        self.alternate = (0, 0)
         self.held, self.passed, self.backing = None, -1, -1
 
 

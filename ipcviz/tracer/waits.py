@@ -7,12 +7,14 @@ from typing import Final
 from ipcviz.events import Waiting
 from ipcviz.kernel import procfs
 from ipcviz.kernel.names import AT_FDCWD, fifo_of
+from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.calls import OPENS
 from ipcviz.model.sockets import others_of
+from ipcviz.tracer import deadlines
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
-from ipcviz.tracer.tasks import Task
+from ipcviz.tracer.tasks import Entered, Task
 from ipcviz.tracer.watched import watched
 
 ANNOUNCE_SECONDS: Final = 0.003
@@ -93,10 +95,23 @@ class Waits:
                     state=look.state,
                     wchan=procfs.wchan(task.process.pid, tid) or "",
                     futex=futex,
+                    deadline=self._deadline(task, entered, key),
                 )
             )
             if futex is not None and (semaphore or futex.kind == "semaphore"):
                 self._semaphores.waits_unseen(task)
+
+    def _deadline(self, task: Task, entered: Entered, key: str) -> float | None:
+        """Until when a call that was entered waits at most, in session seconds."""
+        pid, tid, name, raw = task.process.pid, task.tid, entered.name, entered.raw
+        seconds = deadlines.length(tid, name, raw)
+        thing = self._context.state.objects.get(key)
+        if seconds is None and thing is not None and thing.info.kind in SOCKETS and not self._context.attached:
+            seconds = deadlines.of_socket(pid, entered.args.get("fd"), name)
+        if seconds is not None:
+            return entered.began + seconds
+        left = deadlines.moment(pid, tid, name, raw)
+        return self._context.emitter.now() + left if left is not None else None
 
     @property
     def pending(self) -> bool:

@@ -6,6 +6,7 @@ import struct
 from typing import Final
 
 from ipcviz.kernel import memory
+from ipcviz.tracer.deadlines import length
 from ipcviz.tracer.flags import Word
 
 _WATCHED: Final = 64
@@ -13,7 +14,6 @@ _WATCHED: Final = 64
 POLLIN: Final = 1
 POLLPRI: Final = 2
 POLLOUT: Final = 4
-TIMER_ABSTIME: Final = 1
 
 
 def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
@@ -39,7 +39,8 @@ def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
         for fd, events in found[:_WATCHED]
         if fd >= 0
     ]
-    limit = _limit(tid, name, raw)
+    seconds = length(tid, name, raw)
+    limit = f"{seconds:g}" if seconds is not None else ""
     return {**({"watched": " ".join(shown)} if shown else {}), **({"limit": limit} if limit else {})}
 
 
@@ -58,36 +59,3 @@ def restarted(wchan: str, raw: tuple[int, ...]) -> str:
         # A clock's number, which can be negative, or the address of a time.
         return "nanosleep" if 4096 <= raw[0] < 1 << 63 else "clock_nanosleep"
     return next((name for name in ("poll", "futex") if name in wchan), "")
-
-
-_MILLISECONDS: Final = {"poll": 2, "epoll_wait": 3, "epoll_pwait": 3}
-_TIMES: Final = {
-    "ppoll": (2, 1e9),
-    "select": (4, 1e6),
-    "pselect6": (4, 1e9),
-    "epoll_pwait2": (3, 1e9),
-    "rt_sigtimedwait": (2, 1e9),
-    "nanosleep": (0, 1e9),
-    "clock_nanosleep": (2, 1e9),
-}
-
-
-def _limit(tid: int, name: str, raw: tuple[int, ...]) -> str:
-    """How many seconds such a call waits at most; empty if there is no limit."""
-    if name in _MILLISECONDS:
-        limit = _milliseconds(raw[_MILLISECONDS[name]])
-        return f"{limit / 1000:g}" if limit >= 0 else ""
-    if name not in _TIMES or (name == "clock_nanosleep" and raw[1] & TIMER_ABSTIME):
-        return ""
-    argument, fraction = _TIMES[name]
-    data = memory.read(tid, raw[argument], 16) if raw[argument] else None
-    if data is None or len(data) < 16:
-        return ""
-    seconds, parts = struct.unpack("=qq", data)
-    return f"{seconds + parts / fraction:g}"
-
-
-def _milliseconds(value: int) -> int:
-    """An int of 32 bits; negative for no limit."""
-    value &= 0xFFFFFFFF
-    return value - (1 << 32) if value >> 31 else value

@@ -82,7 +82,7 @@ def test_what_they_hold_and_who_waits(bench: Bench, programs: Programs, options:
             f"epoll_wait({facts['epoll']}) on {label('epoll')}, for one of {label('pair')} (readable)"
         )
         assert f", {label('kept')} (readable), " in words
-        assert words.endswith("30 s at most")
+        assert "at most" in words.rpartition(", ")[2]
         assert re.search(rf"{label('timer')} \(a timer, [\d.]+ (s|min) left(, edge-triggered)?\)", words)
         assert f"{label('signals')} (SIGUSR1 or SIGTERM)" in words
         assert waits(state, "sleeper").endswith("until it expires (not armed)")

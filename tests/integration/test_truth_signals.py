@@ -107,6 +107,14 @@ def test_ways_of_a_signal(bench: Bench, programs: Programs) -> None:
         assert "was left by a jump (siglongjmp)" in story
 
 
+def test_jumps_out_of_handlers_on_other_stacks(bench: Bench, programs: Programs) -> None:
+    """On an alternate stack, in whatever place that is, or on none: a return is no jump, and a jump is seen as one."""
+    with Watched(bench, [programs["jumps"]], ()) as run:
+        assert run.finish() == 0
+        left = [e.jumped for e in run.events if isinstance(e, ev.HandlerReturned)]
+        assert left == [False, True, True, True] * 5
+
+
 def calls(run: Watched, pid: int) -> list[ev.Call]:
     return [e for e in run.events if isinstance(e, ev.Call) and e.pid == pid]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from ipcviz.app.bars import circle_chip, halted_chip
 from ipcviz.events import (
     Call,
@@ -19,13 +21,16 @@ from ipcviz.events import (
     Stopped,
     ThreadCreated,
     ThreadSample,
+    Timer,
     Waiting,
 )
 from ipcviz.model.chains import chain_of, chain_words, halted
-from ipcviz.model.circles import Circle, circles
-from ipcviz.model.query import Wait, holders, wait_of
+from ipcviz.model.circles import Circle, circle_words, circles
+from ipcviz.model.ending import TIMEOUT
+from ipcviz.model.query import Wait, describe_wait, holders, wait_of
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
+from ipcviz.model.stuck import all_wait
 
 NAMES = {10: "a", 11: "b", 12: "c", 13: "d"}
 
@@ -231,3 +236,33 @@ def test_who_keeps_others_waiting_is_stopped() -> None:
         going = state_of(*opened, looked_at(12, *letters))
         held = holders(going)
         assert halted(going, going.threads, lambda tid, s=going, h=held: wait_of(s, tid, h)) == {}  # type: ignore[misc]
+
+
+def limited(wait: Waiting, deadline: float) -> Waiting:
+    return msgspec.structs.replace(wait, deadline=deadline)
+
+
+def test_a_circle_in_which_one_gives_up_says_when() -> None:
+    """pthread_mutex_timedlock: it is a circle only until then."""
+    state = state_of(limited(locks(10, 11), 62.0), locks(11, 10))
+    wait = wait_of(state, 10)
+    assert wait is not None
+    assert wait.deadline == 62.0
+    assert describe_wait(state, wait).endswith("held by b[11], at most 60 s more")
+    (one,) = circles(state, holders(state), now=9.0)
+    assert one.doubts == (TIMEOUT,)
+    told = "(one has a timeout), but a[10] waits at most 60 s more"
+    assert words(state, 11) == f"for a[10], that for b[11] again: probably a circle {told}"
+    assert circle_words(state, one) == f"a[10] and b[11] probably wait for each other {told}"
+    assert circle_words(state, one, 70.0).endswith(", but the time of a[10] is up")
+    everybody = (locks(10, 11), locks(11, 10), locks(13, 10))
+    assert all_wait(state_of(*everybody, locks(12, 10))) is not None
+    assert all_wait(state_of(*everybody, limited(locks(12, 10), 9.0))) is None
+
+
+def test_a_timer_that_comes_first_is_told_of() -> None:
+    armed = Timer(signo=14, seconds=6.0)
+    state = state_of(Call(t=1.0, pid=10, tid=10, name="alarm", effects=(armed,)), reads(10, 3, pipe(1)))
+    wait = wait_of(state, 10)
+    assert wait is not None
+    assert wait.limit == "SIGALRM in 5 s"

@@ -6,7 +6,9 @@ import signal
 
 import pytest
 
+from ipcviz import events as ev
 from ipcviz.events import signals
+from ipcviz.model.reduce import reduce_all
 
 
 @pytest.mark.parametrize("one", list(signal.Signals))
@@ -86,3 +88,18 @@ def test_sets():
     assert signals.members(0) == ()
     assert signals.members(1 << 63 | 0b101) == (1, 3, 64)
     assert signals.names_of(1 << 8 | 1 << 12) == ("SIGKILL", "SIGPIPE")
+
+
+def test_a_call_that_brings_its_mask_along_gives_it_back():
+    """ppoll, pselect and epoll_pwait as sigsuspend; a handler that cuts one short begins under that mask."""
+    born = ev.Forked(t=0.0, pid=9, parent=1)
+    sleeps = ev.Waiting(t=1.0, pid=9, tid=9, call="ppoll", args={"mask": 0b100 | 1 << 8, "own_mask": 0b11})
+    state = reduce_all([born, sleeps])
+    assert (state.threads[9].blocked, state.threads[9].own_mask) == (0b100, 0b11)  # SIGKILL can't be blocked
+    after = reduce_all([ev.Call(t=2.0, pid=9, tid=9, name="ppoll")], state)
+    assert (after.threads[9].blocked, after.threads[9].own_mask) == (0b11, None)
+    caught = ev.SignalDelivered(t=2.0, pid=9, tid=9, signo=1)
+    after = reduce_all([caught, ev.Call(t=2.0, pid=9, tid=9, name="ppoll", ret=-1, error="EINTR")], state)
+    assert (after.threads[9].blocked, after.threads[9].own_mask) == (0b100, None)
+    none = ev.Waiting(t=1.0, pid=9, tid=9, call="ppoll", args={"mask": "NULL"})
+    assert reduce_all([born, none]).threads[9].own_mask is None

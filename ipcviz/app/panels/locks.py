@@ -9,6 +9,8 @@ from ipcviz.app.view import View
 from ipcviz.events import FileLock
 from ipcviz.model.futexes import KIND_WORDS, asleep_on
 from ipcviz.model.locks import lock_holders, range_words
+from ipcviz.model.notifiers import seconds_text
+from ipcviz.model.state import Thread
 from ipcviz.narrate import who
 
 HELP: Final = (
@@ -73,6 +75,12 @@ def _asking(view: View, key: str, lock: FileLock) -> str:
     return "not known"
 
 
+def left(view: View, thread: Thread) -> str:
+    """For how long at most a thread goes on to wait: ` (1.5 s)`; empty if it does not give up by itself."""
+    until = thread.waiting.deadline if thread.waiting is not None else None
+    return f" ({seconds_text(max(0.0, until - view.now))})" if until is not None else ""
+
+
 def futex_rows(view: View, width: int) -> list[Row]:
     """A row for each futex that somebody sleeps on."""
     found = asleep_on(view.state)
@@ -110,7 +118,7 @@ def futex_rows(view: View, width: int) -> list[Row]:
                 " ",
                 (fit(held, owner), ""),
                 " ",
-                (fit(", ".join(who(view.state, t.pid, t.tid) for t in threads), rest), "blocked"),
+                (fit(", ".join(who(view.state, t.pid, t.tid) + left(view, t) for t in threads), rest), "blocked"),
                 target=("object", futex.object) if futex.object else None,
             )
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+import msgspec
+
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.text import bytes_text
@@ -108,20 +110,20 @@ def _rows(view: View, process: Process, width: int) -> list[Row]:
         switches = f"{_count(sample.voluntary_switches)}/{_count(sample.forced_switches)}"
         moved = f"{bytes_text(sample.chars_read)}/{bytes_text(sample.chars_written)}"
         first.append((f" {cpu:>5} {used:>11} {bytes_text(sample.rss):>8}", faded))
-    doing = _fate(view, process) if ended else _doing(view, view.state.threads.get(process.pid), process)
+    doing = (_fate(view, process), "") if ended else _doing(view, view.state.threads.get(process.pid), process)
     if width >= _MIDDLE:
         first.append((f" {faults:>12} {switches:>12}", faded))
     if width >= _WIDE:
-        first.extend([(f" {moved:>17}  ", faded), (fit(doing, max(0, width - 94)), faded)])
+        first.extend([(f" {moved:>17}  ", faded), (_fitted(doing, width - 94), faded)])
         rows = [row(*first, target=target)]
     elif width >= _MIDDLE:
-        second = fit(f"      {doing}", max(0, width - 24)) + fit(f"r/w {moved}", 24, right=True)
+        second = _fitted(doing, width - 24, "      ") + fit(f"r/w {moved}", 24, right=True)
         rows = [row(*first, target=target), row((second, faded), target=target)]
     else:
         third = f"      faults {faults}, switches {switches}, r/w {moved}"
         rows = [
             row(*first, target=target),
-            row((fit(f"      {doing}", width), faded), target=target),
+            row((_fitted(doing, width, "      "), faded), target=target),
             row((fit(third, width), "dim"), target=target),
         ]
     why = [row((words, faded), target=target) for words in _because(view, process, process.pid, width)]
@@ -131,8 +133,8 @@ def _rows(view: View, process: Process, width: int) -> list[Row]:
     others = [tid for tid in process.threads if tid != process.pid and tid in view.state.threads]
     for tid in others[:_THREADS_SHOWN]:
         thread = view.state.threads[tid]
-        label = f"      thread {tid} {thread.name} {thread.state}: {_doing(view, thread, process)}"
-        rows.append(row((fit(label, width), ""), target=target))
+        label = f"      thread {tid} {thread.name} {thread.state}: "
+        rows.append(row((_fitted(_doing(view, thread, process), width, label), ""), target=target))
         rows.extend(row((words, ""), target=target) for words in _because(view, process, tid, width))
     if len(others) > _THREADS_SHOWN:
         rows.append(row((f"      and {len(others) - _THREADS_SHOWN} more threads", "dim"), target=target))
@@ -174,24 +176,32 @@ def _fate(view: View, process: Process) -> str:
 _STATES: Final = {"R": "running", "t": "running", "?": "running", "S": "sleeps", "D": "waits for a device"}
 
 
-def _doing(view: View, thread: Thread | None, process: Process) -> str:
-    """What a thread waits in, and for how long: `read(0) on P1, empty, 1.2 s`."""
+def _fitted(doing: tuple[str, str], width: int, before: str = "") -> str:
+    """What a thread does, for how long, and for how long at most: if there is too little room, the times stay."""
+    words, times = doing
+    return fit(fit(before + words, max(0, width - len(times))).rstrip() + times, max(0, width))
+
+
+def _doing(view: View, thread: Thread | None, process: Process) -> tuple[str, str]:
+    """What a thread waits in, and for how long: `read(0) on P1, empty` and `, 1.2 s, at most 3 s more`."""
     if process.stopped_by:
         found = (d for d in reversed(view.state.delivered) if d.pid == process.pid and d.action == "stop")
         cause = next(found, None)
         by = f" from {who(view.state, cause.sender)}" if cause is not None and cause.sender else ""
-        return f"stopped by {signal_name(process.stopped_by)}{by}"
+        return f"stopped by {signal_name(process.stopped_by)}{by}", ""
     if thread is None:
-        return "-"
+        return "-", ""
     if thread.poised is not None:
-        return f"held, {intention(view.state, thread.poised)}"
+        return f"held, {intention(view.state, thread.poised)}", ""
     if thread.state == "T":
         # Which signal did it is not told of a process that was stopped before the watch.
         tracer = process.sample.tracer if process.sample is not None else 0
-        return f"stopped by its tracer, process {tracer}" if tracer else "stopped"
+        return f"stopped by its tracer, process {tracer}" if tracer else "stopped", ""
     wait = view.wait(thread.tid)
     if wait is None:
-        return _STATES.get(thread.state, f"state {thread.state}")
+        return _STATES.get(thread.state, f"state {thread.state}"), ""
     seconds = max(0.0, view.now - wait.since)
     since = f", {seconds:.1f} s" if wait.since and seconds >= 0.1 else ""
-    return f"{describe_wait(view.state, wait)}{since}"
+    return describe_wait(view.state, msgspec.structs.replace(wait, limit="")), since + (
+        f", {wait.limit}" if wait.limit else ""
+    )

@@ -7,7 +7,7 @@ from typing import ClassVar, Final, NamedTuple
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.folders import HELP as FOLDERS
 from ipcviz.app.panels.folders import folder_rows
-from ipcviz.app.panels.locks import HELP, futex_rows, lock_rows
+from ipcviz.app.panels.locks import HELP, futex_rows, left, lock_rows
 from ipcviz.app.panels.panel import Panel, Row, fit, row
 from ipcviz.app.view import View
 from ipcviz.model.circles import circle_words
@@ -23,15 +23,13 @@ class Semaphores(Panel):
     HELP_TEXT: ClassVar[str] = (
         "A row for each semaphore: named POSIX (sem_open), unnamed in shared memory (sem_init), System V (semget). "
         "VALUE is read from memory, or by semctl; `?` if it could not be read. WAITERS are the threads that sleep on "
-        "it; a number alone is the kernel's or libc's count of waiters that ipcviz did not see go to sleep. LAST is "
-        "the last operation seen, by whom: a POSIX semaphore does not record it itself. HELD BY: who took it and has "
-        "not given it back, from the operations seen, since a semaphore has no owner; `-` nobody, `?` others may, or "
-        "it can't be told; empty where it is given by others than took it: nobody holds it then. Below: threads that "
-        "wait for each other in a circle, for whatever; `probably`, and why, where that is not proved. Semaphores in "
-        "memory that no other process shares, such as an interpreter's locks, come last, while their process lives. "
-        + HELP
-        + " "
-        + FOLDERS
+        "it, and for how long at most if they give up; a number alone is the kernel's or libc's count of waiters "
+        "that ipcviz did not see go to sleep. LAST is the last operation seen, by whom: a POSIX semaphore does not "
+        "record it itself. HELD BY: who took it and has not given it back, from the operations seen, since a "
+        "semaphore has no owner; `-` nobody, `?` others may, or it can't be told; empty where it is given by others "
+        "than took it: nobody holds it then. Below: threads that wait for each other in a circle, for whatever; "
+        "`probably`, and why, where that is not proved. Semaphores in memory that no other process shares, such as "
+        "an interpreter's locks, come last, while their process lives. " + HELP + " " + FOLDERS
     )
 
     def build(self, view: View, width: int) -> list[Row]:
@@ -44,7 +42,7 @@ class Semaphores(Panel):
         stuck = [
             row((fit(f"{'    ' if at else '  '}{line}", width), "blocked"))
             for one in view.circles
-            for at, line in enumerate(wrap(circle_words(view.state, one), width - 4))
+            for at, line in enumerate(wrap(circle_words(view.state, one, view.now), width - 4))
         ]
         further = [*stuck, *lock_rows(view, width), *futex_rows(view, width), *folder_rows(view, width)]
         if not found and not private:
@@ -130,7 +128,7 @@ def _row(view: View, semaphore: Semaphore, plan: _Plan) -> Row:
 def _waiters(view: View, semaphore: Semaphore) -> str:
     """Who waits: by name as far as seen, and how many more the count says."""
     seen = waiters(view.state, semaphore.info.key)
-    words = ", ".join(who(view.state, thread.pid, thread.tid) for thread in seen)
+    words = ", ".join(who(view.state, thread.pid, thread.tid) + left(view, thread) for thread in seen)
     more = semaphore.waiters - len(seen)
     if more > 0:
         words += f"{' and ' if words else ''}{more}{' more' if words else ''}"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Panel, Row, fit, row
 from ipcviz.app.panels.timers import HELP, timer_rows
 from ipcviz.app.view import View
 from ipcviz.events import SignalDelivered
 from ipcviz.events.signals import is_real_time
-from ipcviz.model.signals import sent_and_pending
+from ipcviz.model.signals import MASKED, sent_and_pending
 from ipcviz.model.state import Process, SignalSent, Thread
 from ipcviz.narrate import signal_name, who
-from ipcviz.narrate.words import signals_in
+from ipcviz.narrate.words import signal_names, signals_in
 
 _SHOWN: Final = 60
 
@@ -23,13 +24,13 @@ class Signals(Panel):
     TITLE = "Signals"
     HELP_TEXT: ClassVar[str] = (
         "Above: each signal that the selected process catches (C), ignores (I), blocks (B; `b` if only some of its "
-        "threads do) or has pending (P); `h` while it is inside the handler. Pending real-time signals are queued, "
-        "standard ones come once however often they were sent: both as far as the sendings were seen. "
-        "Caught and ignored come from the calls seen and from /proc; `!` marks a row "
-        "where the two differ. Below, latest first: what was sent by whom to whom, and what became of it: delivered "
-        "after so long, taken by a call (sigwait, a read of a signalfd), still pending, or coalesced (a standard "
-        "signal that was already pending: only one arrives). K "
-        "sends a signal to the selected process. " + HELP
+        "threads do) or has pending (P); `h` while it is inside the handler. While a thread sleeps in sigsuspend, "
+        "ppoll, pselect or epoll_pwait, B is the mask of that call, which a row tells. Pending real-time signals are "
+        "queued, standard ones come once however often they were sent: both as far as the sendings were seen. Caught "
+        "and ignored come from the calls seen and from /proc; `!` marks a row where the two differ. Below, latest "
+        "first: what was sent by whom to whom, and what became of it: delivered after so long, taken by a call "
+        "(sigwait, a read of a signalfd), still pending, or coalesced (a standard signal that was already pending: "
+        "only one arrives). K sends a signal to the selected process. " + HELP
     )
 
     def title_of(self, view: View) -> str:
@@ -66,6 +67,7 @@ def _dispositions(view: View, process: Process, width: int) -> list[Row]:
     counts = (("caught", caught | read_caught), ("ignored", ignored | read_ignored), ("blocked", blocked))
     words = ", ".join(f"{len(signals_in(mask))} {name}" for name, mask in (*counts, ("pending", pending)))
     rows = [row((fit(words, width), "dim"))]
+    rows.extend(row((fit(line, width), "lit")) for text in masks_of_calls(threads) for line in wrap(text, width))
     if not numbers:
         return rows
     rows.append(row((fit("  SIGNAL       C I B P  HANDLING", width), "head")))
@@ -111,6 +113,23 @@ def _dispositions(view: View, process: Process, width: int) -> list[Row]:
     if folded:
         rows.append(row((fit(f"  and {len(folded)} more signals are blocked only", width), "dim")))
     return rows
+
+
+def masks_of_calls(threads: list[Thread]) -> list[str]:
+    """Which threads sleep under a mask that a call brought along, and how it differs from their own."""
+    found = []
+    for thread in threads:
+        call = thread.waiting
+        if call is None or call.name not in MASKED or not isinstance(call.args.get("mask"), int):
+            continue
+        place = f"Thread {thread.tid}, only in {call.name}" if len(threads) > 1 else f"Only in {call.name}"
+        words = "a mask of its own"
+        if thread.own_mask is not None:
+            lets, keeps = thread.own_mask & ~thread.blocked, thread.blocked & ~thread.own_mask
+            parts = [f"{verb} {signal_names(mask, 3)}" for verb, mask in (("lets in", lets), ("blocks", keeps)) if mask]
+            words = " and ".join(parts) or "the same mask as otherwise"
+        found.append(f"{place}: {words}")
+    return found
 
 
 def _pending(view: View, process: Process, signo: int, threads: list[Thread]) -> str:

@@ -1,0 +1,118 @@
+"""Until when a call that sleeps waits at most: from its arguments, its thread's memory, or a socket's options."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from typing import Final
+
+from ipcviz.kernel import memory, procfs
+from ipcviz.kernel.borrow import borrow
+from ipcviz.kernel.futexes import LOCK_PI, LOCK_PI2, WAIT, WAIT_BITSET
+from ipcviz.model.calls import READS, WRITES
+
+_MILLISECONDS: Final = {"poll": 2, "epoll_wait": 3, "epoll_pwait": 3}
+"""Which argument is an int of milliseconds."""
+
+_LENGTHS: Final = {
+    "ppoll": (2, 1e9),
+    "select": (4, 1e6),
+    "pselect6": (4, 1e9),
+    "epoll_pwait2": (3, 1e9),
+    "rt_sigtimedwait": (2, 1e9),
+    "semtimedop": (3, 1e9),
+    "nanosleep": (0, 1e9),
+    "clock_nanosleep": (2, 1e9),
+}
+"""Which argument points to a length of time, and the unit of its second half."""
+
+_MOMENTS: Final = {"mq_timedsend": 4, "mq_timedreceive": 4}
+"""Which argument points to a moment of CLOCK_REALTIME."""
+
+_TIMEOUT: Final = 3
+"""Of futex(2)."""
+_COMMAND: Final = 0x7F
+_REALTIME: Final = 0x100
+"""FUTEX_CLOCK_REALTIME of linux/futex.h; without it CLOCK_MONOTONIC is meant, but for LOCK_PI."""
+_TIMER_ABSTIME: Final = 1
+
+_CLOCKS: Final = frozenset({time.CLOCK_REALTIME, time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME, time.CLOCK_TAI})
+"""Those that pass for everybody alike: CPU time does not."""
+_OF_NAMESPACE: Final = frozenset({time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME})
+"""Those that time namespaces shift (time_namespaces(7))."""
+
+_TIMEVAL: Final = struct.Struct("=qq")
+SAME_SECONDS: Final = 0.01
+"""Two readings of one deadline differ by less: a clock that is slewed, and the moments of the looks."""
+
+
+def length(tid: int, name: str, raw: tuple[int, ...]) -> float | None:
+    """How many seconds a call waits at most from its beginning; None if its arguments set no such limit."""
+    if name in _MILLISECONDS:
+        value = raw[_MILLISECONDS[name]] & 0xFFFFFFFF
+        return None if value >> 31 else value / 1000
+    if name == "futex":
+        return _time(tid, raw[_TIMEOUT], 1e9) if raw[1] & _COMMAND == WAIT else None
+    if name not in _LENGTHS or (name == "clock_nanosleep" and raw[1] & _TIMER_ABSTIME):
+        return None
+    argument, unit = _LENGTHS[name]
+    return _time(tid, raw[argument], unit)
+
+
+def moment(pid: int, tid: int, name: str, raw: tuple[int, ...]) -> float | None:
+    """In how many seconds a moment comes at which a call ends by itself; None if its arguments name none."""
+    clock, address = time.CLOCK_REALTIME, 0
+    if name == "futex" and raw[1] & _COMMAND in (WAIT_BITSET, LOCK_PI, LOCK_PI2):
+        address = raw[_TIMEOUT]
+        if raw[1] & _COMMAND != LOCK_PI and not raw[1] & _REALTIME:
+            clock = time.CLOCK_MONOTONIC
+    elif name == "clock_nanosleep" and raw[1] & _TIMER_ABSTIME:
+        clock, address = raw[0] & 0xFFFFFFFF, raw[2]
+    elif name in _MOMENTS:
+        address = raw[_MOMENTS[name]]
+    at = _time(tid, address, 1e9) if clock in _CLOCKS else None
+    if at is None or (clock in _OF_NAMESPACE and not procfs.same_namespace(pid, "time")):
+        return None
+    return at - time.clock_gettime(clock)
+
+
+def of_socket(pid: int, fd: object, name: str) -> float | None:
+    """How many seconds a call on a socket waits at most (SO_RCVTIMEO, SO_SNDTIMEO of socket(7)); None if for ever.
+
+    Only for processes whose descriptors may be borrowed.
+    """
+    takes = name in READS or name in ("accept", "accept4")
+    if not isinstance(fd, int) or not (takes or name in WRITES or name == "connect"):
+        return None
+    with borrow(pid, fd) as number:
+        if number is None:
+            return None
+        try:
+            one = socket.socket(fileno=number)
+        except OSError:
+            return None
+        try:
+            option = socket.SO_RCVTIMEO if takes else socket.SO_SNDTIMEO
+            seconds, micros = _TIMEVAL.unpack(one.getsockopt(socket.SOL_SOCKET, option, _TIMEVAL.size))
+        except (OSError, struct.error):
+            return None
+        finally:
+            one.detach()
+    return seconds + micros / 1e6 or None
+
+
+def same(one: float | None, other: float | None) -> bool:
+    """Whether two readings can be of one deadline."""
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) < SAME_SECONDS
+
+
+def _time(tid: int, address: int, unit: float) -> float | None:
+    """A struct timespec or timeval in seconds; None if there is none."""
+    data = memory.read(tid, address, _TIMEVAL.size) if address else None
+    if data is None or len(data) < _TIMEVAL.size:
+        return None
+    seconds, parts = _TIMEVAL.unpack(data)
+    return float(seconds + parts / unit)
