@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from ipcviz.events import Futex
 from ipcviz.kernel import futexes, libc, procfs
 from ipcviz.kernel.futexes import Fate
@@ -33,10 +35,27 @@ class FutexLooks:
 
     def of(self, pid: int, tid: int, raw: tuple[int, ...]) -> Futex | None:
         """What a thread of a process waits for, by the call's argument registers; None if it does not wait."""
-        found = futexes.read(pid, tid, raw, lambda place: lambda owner: self._fate(pid, place, owner), _libc(pid))
+        found = self._read(pid, tid, raw)
         if found is not None:
             self._asleep[tid] = (pid, raw)
         return found
+
+    def _read(self, pid: int, tid: int, raw: tuple[int, ...]) -> Futex | None:
+        """The futex with our numbers of threads; in memory are those of the process's own PID namespace."""
+        inner = self._context.numbers.inner(pid)
+        status = procfs.read_status(pid, tid) if inner else None
+        own = status.nspid[-1] if status is not None and status.nspid else tid
+        found = futexes.read(pid, own, raw, lambda place: lambda owner: self._fate(pid, place, owner), _libc(pid))
+        if found is None or not inner:
+            return found
+        owner, former = self._ours(pid, found.owner), self._ours(pid, found.former)
+        return msgspec.structs.replace(found, owner=owner, former=former)
+
+    def _ours(self, pid: int, number: int) -> int:
+        """The thread that a process knows by a number; 0 if that is not known."""
+        if self._context.numbers.inner(pid):
+            return self._context.numbers.ours(pid, number)
+        return number if procfs.same_namespace(pid, "pid") else 0
 
     def changed(self) -> tuple[Futex, ...]:
         """The futexes that threads still sleep on and that have another owner by now."""
@@ -54,13 +73,7 @@ class FutexLooks:
             if known.kind not in HELD or known.key in looked or len(looked) >= _MOST:
                 continue
             looked.add(known.key)
-            now = futexes.read(
-                pid,
-                tid,
-                raw,
-                lambda place, pid=pid: lambda owner: self._fate(pid, place, owner),  # type: ignore[misc]
-                _libc(pid),
-            )
+            now = self._read(pid, tid, raw)
             if now is not None and now.key == known.key and now.kind == known.kind and _holding(now) != _holding(known):
                 yield now
 
@@ -69,8 +82,8 @@ class FutexLooks:
 
         It has to live, and to be of a process that has this memory, to own what is there; or to be no more.
         """
-        # What lies in memory is the id in the process's own PID namespace.
-        if not 0 < owner < MOST_IDS or not procfs.same_namespace(pid, "pid"):
+        owner = self._ours(pid, owner) if 0 < owner < MOST_IDS else 0
+        if not owner:
             return "other"
         status = procfs.read_status(owner)
         look = procfs.read_stat(status.tgid, owner) if status is not None else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ipcviz import events as ev
@@ -89,10 +91,28 @@ def test_file_locks(bench: Bench, programs: Programs, options: tuple[str, ...]) 
     assert said(f"truth_locks[{facts['heir']}] exited", "its lock on f")
 
 
-@MODES
-def test_futexes(bench: Bench, programs: Programs, options: tuple[str, ...]) -> None:
-    with Watched(bench, [programs["truth_futexes"]], ("asleep",), *options) as run:
+def outside(facts: dict[str, int], state: State) -> dict[str, int]:
+    """Facts of a program in a PID namespace of its own, with our numbers for those of its threads."""
+    ours = {}
+    for tid in state.threads:
+        numbers = Path(f"/proc/{tid}/status").read_text().partition("NSpid:\t")[2].partition("\n")[0].split()
+        if len(numbers) > 1:
+            ours[int(numbers[-1])] = tid
+    return {name: ours.get(number, 0) if name != "offset" else number for name, number in facts.items()}
+
+
+@pytest.mark.parametrize(
+    ("options", "before"),
+    [((), ()), (("--full",), ()), ((), ("unshare", "-pf", "--mount-proc"))],
+    ids=["live", "full", "another PID namespace"],
+)
+def test_futexes(bench: Bench, programs: Programs, options: tuple[str, ...], before: tuple[str, ...]) -> None:
+    if before and bench.actor.uid:
+        pytest.skip("an ordinary user may not make a PID namespace everywhere")
+    with Watched(bench, [*before, programs["truth_futexes"]], ("asleep",), *options) as run:
         facts = run.at("asleep")
+        if before:
+            facts = outside(facts, run.until(lambda s: all(outside(facts, s).values())))
         pid = facts["pid"]
 
         def told(state: State) -> dict[str, tuple[object, ...]]:
