@@ -1,0 +1,108 @@
+"""Eventfds and the like by which processes wake each other up: a part of the buffers panel."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.app.panels.cells import spark
+from ipcviz.app.panels.panel import Row, fit, row
+from ipcviz.app.view import View
+from ipcviz.model.calls import READS, WRITES
+from ipcviz.model.notifiers import KINDS, holds, watched_keys
+from ipcviz.model.query import FOR_READY, table_of
+from ipcviz.model.state import Object, Thread
+from ipcviz.narrate import who
+
+HELP: Final = (
+    "EVENTS: eventfds, timerfds, signalfds and the like that two processes have and one has used, or that "
+    "somebody waits for (W: to add to it, R: to read it, p: in poll, select or epoll); of an eventfd its counter, now "
+    "and over the last minute."
+)
+_SHOWN: Final = 50
+_TOLD: Final = frozenset({"eventfd", "timerfd", "signalfd"})
+"""Those that somebody can have reason to look for although one process alone has them."""
+
+
+def counter_rows(view: View, width: int) -> list[Row]:
+    """A row for each of them, and one for who has it."""
+    waiting = _waiting(view)
+    found = [
+        thing
+        for thing in sorted(view.state.objects.values(), key=lambda o: (o.opened_at, o.label))
+        if thing.info.kind in KINDS and _matters(view, thing, waiting)
+    ]
+    if not found:
+        return []
+    name, minute = 9, 12 if width < 64 else 20
+    rest = max(0, width - name - minute - 5)
+    rows = [row((fit(f"   {fit('EVENTS', name)}{fit('HOLDS', rest)}  {'LAST MINUTE'}", width), "head"))]
+    for thing in found[:_SHOWN]:
+        key = thing.info.key
+        asleep = waiting.get(key, ())
+        flag = next((one for one in "WRp" if any(one == letter for letter, _ in asleep)), " ")
+        lit, target = ("object", key) in view.lit, ("object", key)
+        drawn = ""
+        trail = view.trails.get(key) if thing.info.kind == "eventfd" else None
+        if trail is not None:
+            values = trail.columns(view.now, minute)
+            drawn = spark(values, max((value or 0 for value in values), default=0) or 1)
+        rows.append(
+            row(
+                (">" if key == view.object else " ", "chosen"),
+                (flag, "blocked" if flag in "WR" and flag != " " else ""),
+                " ",
+                (fit(thing.label, name), "object"),
+                (fit(_words(view, thing), rest), "lit" if lit else ""),
+                "  ",
+                (drawn, "gauge"),
+                target=target,
+            )
+        )
+        holders = [f"{who(view.state, h.pid)}:{h.fd}" for h in view.holders.get(key, ())]
+        names = [who(view.state, thread.pid, thread.tid) for _, thread in asleep]
+        second = " ".join(holders[:4]) + (f" +{len(holders) - 4}" if len(holders) > 4 else "")
+        if names:
+            second = f"waits: {', '.join(names[:3])}{f' +{len(names) - 3}' if len(names) > 3 else ''}; {second}"
+        rows.append(row((fit(f"{'':{name + 3}}{second}", width), "dim"), target=target))
+    if len(found) > _SHOWN:
+        rows.append(row((f"   and {len(found) - _SHOWN} more", "dim")))
+    return rows
+
+
+def _words(view: View, thing: Object) -> str:
+    if thing.info.kind == "eventfd":
+        # The level is read with each sample, what is known of it besides less often.
+        count = thing.level.queued if thing.level is not None else thing.notifier.count if thing.notifier else None
+        semaphore = ", a semaphore" if thing.notifier is not None and thing.notifier.semaphore else ""
+        return f"eventfd at {f'{count:,}' if count is not None else '?'}{semaphore}"
+    words = holds(view.state, thing, view.now)
+    return f"{thing.info.kind}, {words}" if words else thing.info.kind
+
+
+def _matters(view: View, thing: Object, waiting: dict[str, tuple[tuple[str, Thread], ...]]) -> bool:
+    """Whether somebody waits for it, or processes share it and one of them has used it: a child inherits many."""
+    key = thing.info.key
+    rows = view.holders.get(key, ())
+    if not rows:
+        return False
+    if key in waiting and (thing.info.kind in _TOLD or len({row.pid for row in rows}) > 1):
+        return True
+    if len({row.pid for row in rows}) < 2:
+        return False
+    tables = ((table_of(view.state, row.pid), row.fd) for row in rows)
+    return bool(thing.last_reader or thing.last_writer or any(table[fd].used for table, fd in tables if fd in table))
+
+
+def _waiting(view: View) -> dict[str, tuple[tuple[str, Thread], ...]]:
+    """Who sleeps in a read of each, in a write to it, or until it is ready."""
+    found: dict[str, list[tuple[str, Thread]]] = {}
+    for thread in view.state.threads.values():
+        call = thread.waiting
+        if call is None:
+            continue
+        if call.name in FOR_READY:
+            for key in watched_keys(view.state, thread.pid, call):
+                found.setdefault(key, []).append(("p", thread))
+        elif call.object and (call.name in READS or call.name in WRITES):
+            found.setdefault(call.object, []).append(("R" if call.name in READS else "W", thread))
+    return {key: tuple(some) for key, some in found.items()}
