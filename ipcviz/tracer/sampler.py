@@ -36,7 +36,7 @@ from ipcviz.tracer.decode import decode_arguments
 from ipcviz.tracer.family_looks import FamilyLooks
 from ipcviz.tracer.flags import Word
 from ipcviz.tracer.futex_looks import FutexLooks
-from ipcviz.tracer.level_looks import LISTED, level_of_running, listed_level, listed_together
+from ipcviz.tracer.level_looks import LISTED, Heads, level_of_running, listed_level, listed_together
 from ipcviz.tracer.lock_looks import LockLooks
 from ipcviz.tracer.mappings import Mappings
 from ipcviz.tracer.memory_looks import MemoryLooks
@@ -88,6 +88,7 @@ class Sampler:
         self._run_counts: dict[int, bytes] = {}
         self._held: tuple[object, object, object, object, dict[str, tuple[Holder, ...]]] | None = None
         self._together: sockets.Listing | None = None
+        self._heads = Heads()
         self._as_listed: dict[str, sockets.InetSocket | None] = {}
         """TCP sockets as they were when their level was read last, if that was from a listing."""
         self.listing = sockets.Listing()
@@ -142,6 +143,7 @@ class Sampler:
         processes = tuple(self._changed_processes(state))
         state = self._context.state
         held = self._holders(state)
+        self._heads.next()
         due = self._may_have_changed(held)
         together = self.listing if self._context.attached else listed_together(state, due, self._together)
         levels = tuple(self._changed_levels(state, due, together))
@@ -275,6 +277,7 @@ class Sampler:
             for index, (key, rows) in enumerate(held.items())
             if (self._turn + index) % IDLE_TURNS == 0
             or key == self.peek[0]
+            or key in self._heads.turn
             or key not in self._levels
             or self._moving.wants(key)
             or not all(row.pid in idle for row in rows)
@@ -289,11 +292,14 @@ class Sampler:
                 continue
             want = self.peek[1] if self.peek[0] == key else HEAD_BYTES
             level = one = None
-            if together is not None and thing.info.kind in LISTED and key != self.peek[0]:
+            looked_at = key == self.peek[0] or key in self._heads.turn
+            if together is not None and thing.info.kind in LISTED and not looked_at:
                 one = together.inet(thing.info.ino) if thing.info.kind == "tcp socket" else None
                 if one is not None and self._as_listed.get(key) is one:
                     continue
                 level = listed_level(thing.info, tuple(r for r in rows if r.pid in self._processes), together)
+                if level is not None and self._heads.same(self._levels.get(key), level):
+                    level, self._as_listed[key] = self._levels[key], one
             if level is None:
                 level = self._read_level(thing.info.kind, key, rows, want, state)
             if level is None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections import Counter
 
 import pytest
 
+from ipcviz import events as ev
 from ipcviz.model.query import object_behind, table_of
 from ipcviz.model.sockets import under_way
 from ipcviz.model.state import Object, State
@@ -87,3 +90,34 @@ def less_plain(watched: Watched) -> None:
     assert {"r"} == {file.mode for file in state.open_files.values() if file.object == pipe}, "it went with its socket"
     assert state.objects[pair.info.key].shut == "closed"
     watched.release("gone")
+
+
+MANY = """
+import os, socket
+pairs = [socket.socketpair() for _ in range(120)]
+for number, (one, _) in enumerate(pairs):
+    one.send(b"%03d" % number)
+with open("many.new", "w") as file:
+    file.write("pid %d\\n" % os.getpid())
+os.rename("many.new", "many.ready")
+open("many.go").read()
+"""
+
+
+def test_the_bytes_in_many_sockets_are_looked_at_in_turn(bench: Bench) -> None:
+    """More than are looked at one by one: of those that were listed some have their turn in each sample."""
+    with Watched(bench, [sys.executable, "-S", "-c", MANY], ("many",)) as run:
+        run.at("many")
+
+        def heads(state: State) -> set[bytes]:
+            levels = (thing.level for thing in state.objects.values() if thing.info.kind == "unix socket")
+            return {level.head for level in levels if level is not None and level.queued}
+
+        truth = {b"%03d" % number for number in range(120)}
+        assert heads(run.until(lambda state: heads(state) == truth)) == truth
+        told = Counter(
+            level.object for e in run.events if isinstance(e, ev.Sample) for level in e.levels if level.queued
+        )
+        assert max(told.values()) < 10, "what nobody touches is not told again and again"
+        run.release("many")
+        assert run.finish() == 0
