@@ -306,7 +306,8 @@ class SemaphoreOp(Base, tag="semaphore-op", frozen=True):
         op: The function without `sem_`: init, wait, trywait, timedwait, clockwait, post, getvalue, close, destroy.
             `open` is known from the system calls that it makes, once they are made. Computed are `acquired` (a wait
             that had to sleep is over), `gave-up` (it is over for another reason), and `overtaken` (a thread that had
-            found the semaphore above 0 has to sleep, since another one was quicker).
+            found the semaphore above 0 has to sleep, since another one was quicker), and `missed` (the same of
+            sem_trywait: it did not get it) and `gained` (one that had found it at 0 got it: another one gave it then).
         value: The value just before; None if it could not be read.
         initial: What sem_init sets it to.
         shared: It is not for the threads of one process alone.

@@ -229,6 +229,11 @@ def set_pc(tid: int, arch: Arch, registers: list[int], pc: int) -> bool:
     return set_registers(tid, arch, registers)
 
 
+def set_user(tid: int, offset: int, value: int) -> bool:
+    """Set a word of a stopped tracee's struct user, a debug register, say."""
+    return _ptrace(POKEUSER, tid, offset, value) != -1
+
+
 def get_mask(tid: int) -> int | None:
     """The signal mask of a stopped tracee, as a set of bits."""
     if _quick(GETSIGMASK, tid, 8, _mask_pointer) == -1:

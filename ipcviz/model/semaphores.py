@@ -56,6 +56,10 @@ def take_operation(draft: Draft, event: SemaphoreOp) -> None:
         found = taken(found, event.pid, event.tid)
     elif event.op == "gave-up":
         draft.put_thread(replace(thread, semaphore="", waiting=None))
+    elif event.op == "missed":
+        found = given(found, event.pid, event.tid)
+    elif event.op == "gained":
+        found = taken(found, event.pid, event.tid)
     elif event.op == "overtaken":
         draft.put_thread(replace(thread, semaphore=key))
         found = given(found, event.pid, event.tid)

@@ -61,6 +61,10 @@ def operated(event: SemaphoreOp, before: State, after: State) -> Sentence:
         text, weight = f"{subject} did not get {label}: {event.error}" + (f", {why}" if why else ""), TURN
     elif event.op == "overtaken":
         text, weight = f"{subject} was overtaken at {label}: another thread took it first, and it must wait", TURN
+    elif event.op == "missed":
+        text, weight = f"{subject} was overtaken at {label}: another thread took it first, and it did not get it", TURN
+    elif event.op == "gained":
+        text = f"{subject} got {label} after all: another thread gave it in that moment"
     elif event.op == "getvalue":
         text, weight = f"{subject} read the value of {label}" + (f": {value}" if value is not None else ""), DETAIL
     elif event.op == "open":

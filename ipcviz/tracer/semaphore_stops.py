@@ -9,7 +9,7 @@ from typing import Final
 from ipcviz.events import AnyEffect, Closed, Disposition, Filed, Mapped, SemaphoreInfo, SemaphoreOp
 from ipcviz.kernel import elf, futexes, maps, memory, procfs, ptrace, semaphores
 from ipcviz.kernel.maps import SHM
-from ipcviz.tracer import breakpoints
+from ipcviz.tracer import breakpoints, returns
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.tasks import Entered, SemaphoreWait, Task
@@ -58,6 +58,8 @@ class SemaphoreStops:
     def address(self, task: Task) -> int:
         """Address of the breakpoint that a thread stands at; 0 if the trap is the program's own."""
         process = task.process
+        if task.trying.address and _has_returned(task):
+            return task.trying.address
         mine = process.breakpoints or process.retired
         registers = ptrace.get_registers(task.tid, self._context.arch) if mine else None
         if registers is None:
@@ -85,6 +87,9 @@ class SemaphoreStops:
         registers = ptrace.get_registers(task.tid, self._context.arch)
         if registers is None:
             return None
+        if address == task.trying.address:
+            self._tried(task, registers)
+            return None
         if address not in task.process.breakpoints:
             registers[self._context.arch.pc] = address
             ptrace.set_registers(task.tid, self._context.arch, registers)
@@ -93,7 +98,7 @@ class SemaphoreStops:
         if task.step_over == address:
             task.step_over = 0
         elif not self.nested(task, address):
-            self._semaphore_op(task, name.removeprefix("sem_"), registers)
+            self._try(task, name, registers, *self._semaphore_op(task, name.removeprefix("sem_"), registers))
         elif name == "sem_trywait" and task.wait.timed:
             place = registers[self._context.arch.arguments[0]]
             task.wait.refused = self._locate(task.process.pid, "trywait", place)[1] == 0
@@ -257,7 +262,8 @@ class SemaphoreStops:
         raw = memory.read(pid, address, 16)
         return info, semaphores.decode(raw)[0] if raw is not None and len(raw) == 16 and op != "init" else None
 
-    def _semaphore_op(self, task: Task, op: str, registers: list[int]) -> None:
+    def _semaphore_op(self, task: Task, op: str, registers: list[int]) -> tuple[SemaphoreInfo, int | None]:
+        """Say what a thread is about to do. Returns to which semaphore, and its value now."""
         pid = task.process.pid
         address, second, third = (registers[i] for i in self._context.arch.arguments[:3])
         info, value = self._locate(pid, op, address)
@@ -282,12 +288,42 @@ class SemaphoreStops:
         if value == 0 and op in WAITS:
             self._begin(task, info.key, address)
             task.wait.timed = op != "wait"
+        return info, value
 
     # Waits.
 
     def _begin(self, task: Task, key: str, address: int) -> None:
         task.semaphore = key
         task.wait = SemaphoreWait(address=address, depth=self._depth(task))
+
+    def _try(self, task: Task, name: str, registers: list[int], info: SemaphoreInfo, value: int | None) -> None:
+        """A thread is about to do something: see what becomes of sem_trywait, where others may be quicker.
+
+        Not of semaphores on a program's heap: an interpreter takes its locks so, thousands in a second.
+        """
+        arch = self._context.arch
+        if task.trying.address:
+            returns.unwatch(task.tid, arch)
+            task.trying = returns.NOTHING
+        thread = self._context.state.threads.get(task.tid)
+        blocked = thread is not None and thread.blocked & breakpoints.SIGTRAP_BIT
+        if name != "sem_trywait" or value is None or info.heap or blocked:
+            return
+        back = breakpoints.return_address(task.tid, arch, registers)
+        if returns.watch(task.tid, arch, back):
+            task.trying = returns.Trying(back, registers[arch.sp] + 8, info.key, found=value > 0)
+
+    def _tried(self, task: Task, registers: list[int]) -> None:
+        """A thread has come to where sem_trywait returns to."""
+        trying, arch = task.trying, self._context.arch
+        if registers[arch.sp] != trying.sp:
+            return  # a handler's that ran in between
+        task.trying = returns.NOTHING
+        returns.unwatch(task.tid, arch)
+        found = self._context.state.semaphores.get(trying.key)
+        got = not registers[arch.result] & 0xFFFFFFFF
+        if found is not None and got != trying.found:
+            self._tell(task, "gained" if got else "missed", found.info)
 
     def _depth(self, task: Task) -> int:
         """Handlers of signals that a thread is inside."""
@@ -430,6 +466,12 @@ class SemaphoreStops:
         path = thing.info.path if thing is not None and prot & 4 and not self._context.attached else ""
         if path and self._wants(task, path):
             self.loaded(task, path, result, offset)
+
+
+def _has_returned(task: Task) -> bool:
+    """Whether the trap that a thread stands at is that of its debug register."""
+    info = ptrace.signal_info(task.tid)
+    return info is not None and info.code == returns.TRAP_HWBKPT
 
 
 def _is_named(effect: Filed) -> bool:

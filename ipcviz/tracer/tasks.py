@@ -8,6 +8,7 @@ from ipcviz.events import AnyEffect, Poised
 from ipcviz.model.directions import NOWHERE, Directions
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.flags import Word
+from ipcviz.tracer.returns import NOTHING, Trying
 
 
 @dataclass(slots=True)
@@ -89,6 +90,7 @@ class Task:
         semaphore: Key of the semaphore that it waits for.
         wait: How that goes.
         took: Key and address of the semaphore that it has just taken, if it found it above 0.
+        trying: sem_trywait that it is inside, until it has returned.
         redirected: Signals on their way to it that another thread had taken, with their siginfo.
         frames: Of each handler that it is inside, outermost first, from where to where its stack can be.
         alternate: From where to where the stack is that handlers with SA_ONSTACK run on; both 0 if there is none.
@@ -125,6 +127,7 @@ class Task:
     semaphore: str = ""
     wait: SemaphoreWait = field(default_factory=lambda: SemaphoreWait())
     took: tuple[str, int] = ("", 0)
+    trying: Trying = NOTHING
     redirected: dict[int, bytes] = field(default_factory=dict)
     frames: list[tuple[int, int]] = field(default_factory=list)
     alternate: tuple[int, int] = (0, 0)

@@ -145,3 +145,21 @@ def test_what_became_of_each_wait(bench: Bench, programs: Programs) -> None:
         assert run.state.semaphores[lock].holds == ()
         waits = [(e.op, e.error) for e in ops if e.semaphore.key == told and e.op not in ("init", "wait", "timedwait")]
         assert waits == [("gave-up", "EINTR"), ("post", ""), ("acquired", ""), ("gave-up", "ETIMEDOUT")]
+
+
+def test_what_became_of_sem_trywait_where_another_one_was_quicker(bench: Bench, programs: Programs) -> None:
+    """Two processes count how often they got it: what they say is what the stream says."""
+    with Watched(bench, [programs["sem_tries"], "300"], (), "--full") as run:
+        assert run.process.stdout is not None
+        lines = run.process.stdout.read().decode().splitlines()
+        assert run.finish() == 0
+        truth = {int(pid): int(count) for pid, _, count in map(str.split, lines)}
+        got: Counter[int] = Counter()
+        for event in run.events:
+            if isinstance(event, ev.SemaphoreOp):
+                got[event.pid] += (event.op == "trywait" and bool(event.value)) or event.op == "gained"
+                got[event.pid] -= event.op == "missed"
+        assert dict(got) == truth
+        found = next(iter(run.state.semaphores.values()))
+        assert not found.holds
+        assert not found.signals
