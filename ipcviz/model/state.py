@@ -59,8 +59,7 @@ class Thread(Value, frozen=True):
         state: The state letter of /proc: R, S, D, T, Z, X; `?` before the first look.
         waiting: The call that it sleeps in; None if it runs, as far as is known.
         blocked: Its signal mask.
-        own_mask: The one that it comes back to after the call that it sleeps in, if that has a mask of its own
-            (sigsuspend, ppoll, pselect, epoll_pwait); None in other calls, or if it is not known.
+        own_mask: The one that it comes back to after a call that has a mask of its own; None in others, or if unknown.
         pending: Signals pending for this thread alone.
         handlers: Signals whose handlers it is inside, outermost first.
         semaphore: Key of the semaphore that it is waiting for, empty if none.
@@ -223,8 +222,7 @@ class Object(Value, frozen=True):
         label: A short name for the screen: P1, F1, S1, or the last part of a path.
         level: How full it was at the last look; None if it was never looked at or has no level.
         level_at: When that was.
-        bytes_in: Bytes written into it: by traced calls, and by sampled processes as far as their /proc/PID/io can be
-            laid to it.
+        bytes_in: Bytes written into it: by traced calls, and by sampled processes as far as /proc/PID/io can be laid to it.
         bytes_out: Bytes read from it, likewise.
         last_writer: The process whose traced call wrote last; 0 if none.
         last_reader: The process whose traced call read last; 0 if none.
