@@ -28,6 +28,7 @@ from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
 from ipcviz.app.screens.save import SaveScreen, default_name
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import Trouble, commands
+from ipcviz.events.undecoded import escaped
 from ipcviz.model.schedule import Schedule
 from ipcviz.scenario import Scenario
 from ipcviz.session.base import Session
@@ -168,10 +169,10 @@ class IpcvizApp(App[None]):
 
     def _tell(self, event: Trouble) -> None:
         if event.fatal:
-            self.trouble = event.message
-            self.push_screen(TroubleScreen(event.message, "The session ended"))
+            self.trouble = escaped(event.message)
+            self.push_screen(TroubleScreen(self.trouble, "The session ended"))
         elif self._said < 3:
-            self.notify(event.message, severity="warning", markup=False, timeout=6)
+            self.notify(escaped(event.message), severity="warning", markup=False, timeout=6)
 
     def action_help(self) -> None:
         """Help for what is shown."""

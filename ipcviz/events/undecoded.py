@@ -40,8 +40,13 @@ def restore(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""The same for a message: `\xff` for each such byte."""
-    return "".join(c if byte_of(c) < 0 else f"\\x{byte_of(c):02x}" for c in text)
+    r"""The same for a message on a terminal, which must take none of it for a command: `\xff`, `\x1b`."""
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    byte = byte_of(character)
+    return f"\\x{byte:02x}" if byte >= 0 else character.encode("unicode_escape").decode()
 
 
 def _translated(value: Any, table: dict[int, int]) -> Any:

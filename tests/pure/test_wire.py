@@ -38,5 +38,6 @@ def test_any_name_that_linux_allows_goes_through(raw):
 
 def test_a_message_shows_the_byte():
     assert escaped(os.fsdecode(b"caf\xc3\xa9 \xff")) == "café \\xff"
+    assert escaped("a\x1b[2J\n") == "a\\x1b[2J\\n"
     (kept,) = msgspec.msgpack.decode(encode(msgspec.msgpack.Encoder(), [os.fsdecode(b"\x80\xff")]))
     assert escaped(kept) == "\\x80\\xff"
