@@ -222,7 +222,7 @@ class Object(Value, frozen=True):
         label: A short name for the screen: P1, F1, S1, or the last part of a path.
         level: How full it was at the last look; None if it was never looked at or has no level.
         level_at: When that was.
-        bytes_in: Bytes written into it: by traced calls, and by sampled processes as far as /proc/PID/io can be laid to it.
+        bytes_in: Bytes written into it: by traced calls, and as far as sampled /proc/PID/io can be laid to it.
         bytes_out: Bytes read from it, likewise.
         last_writer: The process whose traced call wrote last; 0 if none.
         last_reader: The process whose traced call read last; 0 if none.
