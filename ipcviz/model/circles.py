@@ -225,11 +225,19 @@ def _circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
         doubts["a timer is armed"] = None
     if any(_may_be_told_of_a_child(state, pid, every) for pid in pids):
         doubts["a child may end and send SIGCHLD"] = None
+    if len(path) == 1 and _catches(state, state.threads[path[0]].pid):
+        # As who writes to its own pipe in a handler, and waits at the other end.
+        doubts["a handler of its own may end it"] = None
     first = [doubt for doubt in (SAMPLED, TIMEOUT) if doubt in doubts]
     rest = [doubt for doubt in doubts if doubt not in first]
     at = path.index(min(path))
     path = (*path[at:], *path[:at])
     return Circle(path, tuple(dict.fromkeys(state.threads[tid].pid for tid in path)), (*first, *rest))
+
+
+def _catches(state: State, pid: int) -> bool:
+    """Whether a process catches signals, other than those that its C library keeps to itself (nptl(7))."""
+    return any(how.action == "catch" and signo not in (32, 33) for signo, how in state.processes[pid].handling.items())
 
 
 def _may_be_told_of_a_child(state: State, pid: int, stuck: set[int]) -> bool:

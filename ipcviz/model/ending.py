@@ -90,14 +90,17 @@ class Endings:
         doubts = []
         thing = self.state.objects.get(call.object)
         if has_limit(call) or (thing is not None and thing.limited):
+            # Who gives up after milliseconds, and tries again, is no news.
             doubts.append(TIMEOUT)
         if not process.full:
             doubts.append(SAMPLED)
+        if process.ring:
+            doubts.append("one has an io_uring")
         return replace(
             found,
             doubts=(*doubts, *found.doubts),
             since=max(found.since, call.began),
-            at_once=found.at_once and process.full,
+            at_once=found.at_once and not doubts,
         )
 
     def _by_kind(self, thread: Thread, call: CallInProgress) -> Ending | None:

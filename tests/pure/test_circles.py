@@ -98,8 +98,10 @@ def test_what_could_end_it_from_within_makes_it_probable(more: tuple[ev.Event, .
 
 
 def test_a_wait_that_is_not_certain_makes_it_probable() -> None:
-    assert only(*BOTH_READ, asleep(11, "read", TWO.key, fd=4, timeout="0x7ffc1000")) == ("one has a timeout",)
-    assert only(*BOTH_READ, mutex(11, 10, timeout="0x7ffc1000")) == ("one has a timeout",)
+    limited = (*BOTH_READ, mutex(11, 10, timeout="0x7ffc1000"))
+    assert found(*limited) == (), "it may be one of milliseconds, that is tried again and again"
+    assert only(*limited, now=2.6) == ("one has a timeout",)
+    assert only(*BOTH_READ, asleep(11, "read", TWO.key, fd=4, timeout="0x7ffc1000"), now=2.6) == ("one has a timeout",)
     assert only(*BOTH_READ, mutex(11, 10, kind="rwlock")) == ("a lock known by its memory alone",)
 
 
@@ -140,6 +142,14 @@ def test_all_are_at_rest_in_step_mode() -> None:
     """What sleeps there sleeps: nothing has to last."""
     held = (ev.Held(t=1.9), SAMPLED, *BOTH_READ, ev.Settled(t=2.0, step=1))
     assert only(*held) == ("only sampled", "as far as is seen")
+
+
+def test_who_writes_to_its_own_pipe_in_a_handler() -> None:
+    own = (has(10, 3, "r", ONE), has(10, 4, "w", ONE))
+    catches = ev.Call(t=1.0, pid=10, tid=10, name="rt_sigaction", effects=(ev.Disposition(signo=15, action="catch"),))
+    waits = asleep(10, "read", ONE.key, fd=3)
+    assert [one.doubts for one in found(*own, waits)] == [()]
+    assert [one.doubts for one in found(*own, catches, waits)] == [("a handler of its own may end it",)]
 
 
 def test_a_parent_and_its_child() -> None:
@@ -189,7 +199,7 @@ def test_a_timeout_of_a_socket_is_a_doubt() -> None:
     assert only(*made, *waits) == ()
     args: dict[str, int | str] = {"fd": 3, "level": 1, "option": 20}
     limited = ev.Call(t=1.5, pid=10, tid=10, name="setsockopt", args=args, object="socket:[1]")
-    assert only(*made, limited, *waits) == ("one has a timeout",)
+    assert only(*made, limited, *waits, now=2.6) == ("one has a timeout",)
 
 
 def test_the_words_say_what_is_not_certain() -> None:
