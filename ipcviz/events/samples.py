@@ -249,6 +249,7 @@ class PagesSample(Struct, frozen=True):
         pss: The same, each page divided by the processes that have it.
         shared_dirty: Bytes written and in more than one page table.
         private_dirty: Bytes written and in this page table alone.
+        huge: Bytes in huge pages (MAP_HUGETLB, SHM_HUGETLB, MFD_HUGETLB), which the others leave out.
     """
 
     pid: int
@@ -259,6 +260,7 @@ class PagesSample(Struct, frozen=True):
     pss: int = -1
     shared_dirty: int = -1
     private_dirty: int = -1
+    huge: int = 0
 
 
 class MemorySample(Struct, frozen=True):

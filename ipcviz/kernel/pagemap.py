@@ -83,6 +83,7 @@ class MappingUse(NamedTuple):
         shared_dirty: Written since it was last written back, and in more than one page table.
         private_dirty: Written, and in this page table alone.
         swap: Swapped out.
+        huge: In this process's page table as pages of hugetlbfs, which none of the others counts.
     """
 
     rss: int
@@ -90,10 +91,12 @@ class MappingUse(NamedTuple):
     shared_dirty: int
     private_dirty: int
     swap: int
+    huge: int = 0
 
 
 _HEAD: Final = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) ", re.MULTILINE)
 _FIELDS: Final = (b"Rss", b"Pss", b"Shared_Dirty", b"Private_Dirty", b"Swap")
+_HUGE: Final = (b"Shared_Hugetlb", b"Private_Hugetlb")
 
 
 def parse_smaps(raw: bytes, starts: frozenset[int]) -> dict[int, MappingUse]:
@@ -111,7 +114,9 @@ def parse_smaps(raw: bytes, starts: frozenset[int]) -> dict[int, MappingUse]:
             words = value.split()
             if colon and len(words) == 2 and words[1] == b"kB":
                 fields[name] = int(words[0]) * 1024
-        found[start] = MappingUse(*(fields.get(name, 0) for name in _FIELDS))
+        huge = sum(fields.get(name, 0) for name in _HUGE)
+        rss, pss, shared, private, swap = (fields.get(name, 0) for name in _FIELDS)
+        found[start] = MappingUse(rss, pss, shared, private, swap, huge)
     return found
 
 

@@ -153,6 +153,7 @@ class MemoryLooks:
                     pss=use.pss,
                     shared_dirty=use.shared_dirty,
                     private_dirty=use.private_dirty,
+                    huge=use.huge,
                 )
             if sample != known:
                 self._pages[place] = sample

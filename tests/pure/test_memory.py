@@ -48,6 +48,8 @@ def test_smaps_of_some_mappings() -> None:
     )
     found = pagemap.parse_smaps(text, frozenset({0x7F0000000000, 5}))
     assert found == {0x7F0000000000: pagemap.MappingUse(8192, 4096, 4096, 0, 12288)}
+    huge = b"5000-7000 rw-s 0 00:11 9 /anon_hugepage\nRss: 0 kB\nShared_Hugetlb: 2048 kB\nPrivate_Hugetlb: 4096 kB\n"
+    assert pagemap.parse_smaps(huge, frozenset({0x5000})) == {0x5000: pagemap.MappingUse(0, 0, 0, 0, 0, huge=6291456)}
 
 
 @given(st.binary(max_size=300), st.lists(st.tuples(st.integers(0, 299), st.integers(0, 255)), max_size=20))

@@ -107,7 +107,8 @@ def _mapping(view: View, mapper: Mapper, width: int) -> list[Row]:
         return [row((fit(f"{text}: not looked at yet", width), ""), target=target)]
     if pages.rss >= 0:
         dirty = pages.shared_dirty + pages.private_dirty
-        text += f": Rss {bytes_text(pages.rss)}, Pss {bytes_text(pages.pss)}, dirty {bytes_text(dirty)}"
+        huge = f"{bytes_text(pages.huge)} in huge pages, else " if pages.huge else ""
+        text += f": {huge}Rss {bytes_text(pages.rss)}, Pss {bytes_text(pages.pss)}, dirty {bytes_text(dirty)}"
     rows = [row((fit(text, width), "process"), target=target)]
     per = max(16, (width - 8) // 16 * 16)
     looked_at = len(pages.pages)
