@@ -168,7 +168,7 @@ class Where:
 
 
 _CIRCLE_WIDTH: Final = 24
-_STOPPED_WIDTH: Final = 10
+_STOPPED_WIDTH: Final = 12
 _TRACK: Final = 16
 """Cells that a scrubber takes at least; a title takes what it needs of the rest."""
 _CELLS: Final = {

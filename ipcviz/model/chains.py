@@ -17,7 +17,7 @@ NAMED: Final = 3
 LONGEST: Final = 6
 """How many of a chain are."""
 
-End = Literal["circle", "again", "runs", "stopped", "idle", "asleep", "several", "unknown"]
+End = Literal["circle", "again", "runs", "stopped", "idle", "busy", "asleep", "several", "unknown"]
 
 
 class Chain(Value, frozen=True):
@@ -27,8 +27,8 @@ class Chain(Value, frozen=True):
         pids: The processes, nearest first; in a circle the last one is named for the second time.
         end: What is at the end of it: a `circle`, one that was named before though others may step in (`again`), a
             process that `runs`, is `stopped` or waits for something else than others (`idle`), one with several threads
-            that all wait for something (`asleep`), one of `several` that could end the last wait, or nobody that is
-            known.
+            of which some run (`busy`) or all wait for something (`asleep`), one of `several` that could end the last
+            wait, or nobody that is known.
         last: The wait at the end of it.
         circle: The circle.
     """
@@ -81,7 +81,16 @@ def _end_at(state: State, pid: int, tid: int, wait_of: Callable[[int], Wait | No
     if tid:
         return "runs"
     threads = state.processes[pid].threads if pid in state.processes else ()
+    if _running(state, pid):
+        return "busy"
     return "asleep" if threads and all(wait_of(other) is not None for other in threads) else "unknown"
+
+
+def _running(state: State, pid: int) -> int:
+    """How many threads of a process ran when they were looked at last."""
+    process = state.processes.get(pid)
+    threads = process.threads if process is not None else ()
+    return sum(1 for tid in threads if tid in state.threads and state.threads[tid].state == "R")
 
 
 def is_stopped(state: State, pid: int) -> bool:
@@ -155,8 +164,10 @@ def chain_words(state: State, wait: Wait, chain: Chain, now: float | None = None
     if chain.end == "idle" and chain.last is not None:
         return f"{words}, which is in {describe_wait(state, chain.last)}"
     ends = {"runs": "which goes on", "stopped": "which is stopped"}
-    if chain.end == "asleep":
-        ends["asleep"] = f"all of whose {len(state.processes[chain.pids[-1]].threads)} threads wait"
+    if chain.end in ("busy", "asleep"):
+        count, running = len(state.processes[chain.pids[-1]].threads), _running(state, chain.pids[-1])
+        ends["busy"] = f"{running} of whose {count} threads run{'s' if running == 1 else ''}"
+        ends["asleep"] = f"all of whose {count} threads wait"
     return f"{words}, {ends[chain.end]}" if chain.end in ends else words
 
 

@@ -126,13 +126,13 @@ def test_the_end_of_a_chain() -> None:
 
 
 def test_the_thread_that_has_a_mutex_is_known() -> None:
-    """Of a process with several threads, the one that holds it is followed; else nothing is said of what it does."""
+    """Of a process with several threads, the one that holds it is followed; else only whether some of them run."""
     thing = pipe(1)
     more = ThreadCreated(t=1.0, pid=10, tid=20)
     state = state_of(
         more, holds(10, 3, "w", thing), holds(11, 3, "r", thing), locks(10, 11, tid=20), reads(11, 3, thing)
     )
-    assert words(state, 20) == "for b[11], that for a[10]"
+    assert words(state, 20) == "for b[11], that for a[10], 1 of whose 2 threads runs"
     assert around(state) == ()
     state = state_of(more, locks(10, 20), locks(10, 10, tid=20))
     assert words(state, 10) == "for a[10], that for a[10] again: a circle"
@@ -210,11 +210,13 @@ def test_who_connected_waits_for_those_who_listen() -> None:
 
 
 def test_all_threads_of_who_could_answer_wait() -> None:
-    """Which of them would answer nobody knows, but that none is about to can be seen."""
+    """Which of them would answer nobody knows, but that none is about to can be seen, and that one is busy."""
     thing = pipe(1)
     more = ThreadCreated(t=1.0, pid=11, tid=21)
     opened = (more, holds(10, 3, "r", thing), holds(11, 3, "w", thing), reads(10, 3, thing), polls(11))
-    assert words(state_of(*opened), 10) == "for b[11]"
+    for letter, end in (("R", ", 1 of whose 2 threads runs"), ("S", "")):
+        look = ProcessSample(pid=11, state="S", threads=(ThreadSample(tid=21, state=letter),))
+        assert words(state_of(*opened, Sample(t=3.0, processes=(look,))), 10) == f"for b[11]{end}"
     assert words(state_of(*opened, polls(11, tid=21)), 10) == "for b[11], all of whose 2 threads wait"
 
 
