@@ -1,5 +1,7 @@
 """Many processes on a small screen: what folds, what goes on in the next row, and what is still said."""
 
+from itertools import combinations
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,14 +90,38 @@ def test_the_lines_from_a_shell_to_the_later_rows_are_left_out_on_purpose():
     assert layout.untold == {("p:11", f"p:{n}", "child") for n in range(12, 20) if f"p:{n}" not in first}
 
 
-def test_only_what_nothing_else_hangs_on_is_a_chain():
+def test_a_chain_is_what_no_other_process_hangs_on():
     m = pipeline(5)
     assert len(chains(build(m.state))) == 1
-    m.open(14, 9, systems.plain(900, "/tmp/log"), "w")
-    m.move(14, "write", 9, systems.plain(900, "/tmp/log"), 10)
+    log = systems.plain(900, "/tmp/log")
+    m.open(14, 9, log, "w")
+    m.move(14, "write", 9, log, 10)
+    assert len(chains(build(m.state))) == 1
+    m.fork(14, 30, "helper")
+    m.move(30, "write", 1, systems.pipe(4713), 10)
     assert not chains(build(m.state))
     assert not chains(build(systems.fan()))
     assert not chains(build(systems.ring()))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(4, 14), st.data())
+def test_files_beside_a_pipeline_and_a_second_writer_do_not_make_it_wide(stages, data):
+    m = pipeline(stages)
+    for number in data.draw(st.sets(st.integers(0, stages - 1), max_size=3)):
+        log = systems.plain(900 + number, f"/tmp/log{number}")
+        m.open(12 + number, 9, log, "w")
+        m.move(12 + number, "write", 9, log, 10)
+    if data.draw(st.booleans()):
+        helped = data.draw(st.integers(0, stages - 2))
+        m.fork(12 + helped, 40, "helper")
+        m.move(40, "write", 1, systems.pipe(4711 + helped), 10)
+    scene = build(m.state, size=CLASS)
+    layout = arrange(scene, CLASS)
+    assert layout.extent[0] == CLASS[0]
+    assert sum(e.kind == "flow" and e.key not in layout.routes for e in scene.edges) <= 1
+    for one, other in combinations(layout.rects.values(), 2):
+        assert not one.overlaps(other)
 
 
 def test_who_only_waits_above_others_folds_to_a_line_before_any_stage_does():

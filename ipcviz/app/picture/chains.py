@@ -1,27 +1,32 @@
-"""Pipelines that are too long for one row: they go on in the next one, as a long command line does. Pure."""
+"""Flows that are too long for one row: they go on in the next one, as a long command line does. Pure."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
 
-from ipcviz.app.picture.scene import ENDS, TUBES, Node, Scene
+from ipcviz.app.picture.scene import ENDS, TUBES, Scene
 
 Chain = tuple[str, ...]
-"""Ids from the left to the right: stages and the tubes between them, perhaps a file or terminal at either end."""
+"""Ids of stages and of the tubes between them, from the left to the right."""
+
+LEAST_STAGES = 3
+"""What has fewer stages stays in one row."""
 
 
 def chains(scene: Scene) -> tuple[Chain, ...]:
-    """The pipelines of three stages and more that nothing else hangs on, each from its first node to its last."""
-    nodes = {n.id: n for n in scene.nodes}
+    """The pipelines of three stages and more that no other process hangs on; files and terminals may."""
+    kinds = {n.id: n.kind for n in scene.nodes}
     after: dict[str, list[str]] = defaultdict(list)
     before: dict[str, list[str]] = defaultdict(list)
     crossed: set[str] = set()
     for edge in scene.edges:
+        if edge.kind == "child" or kinds[edge.source] in ENDS or kinds[edge.target] in ENDS:
+            continue
         if edge.kind in ("flow", "past") and not edge.both:
             after[edge.source].append(edge.target)
             before[edge.target].append(edge.source)
-        elif edge.kind != "child":
+        else:
             crossed.update((edge.source, edge.target))
     found: list[Chain] = []
     for start in scene.nodes:
@@ -30,39 +35,37 @@ def chains(scene: Scene) -> tuple[Chain, ...]:
         line = [start.id]
         while len(after[line[-1]]) == 1 and after[line[-1]][0] not in line:
             line.append(after[line[-1]][0])
-        stages = [i for i in line if nodes[i].kind == "process"]
         plain = all(
-            len(before[i]) < 2 and len(after[i]) < 2 and _belongs(nodes[i], i in (line[0], line[-1])) for i in line
+            len(before[i]) < 2 and len(after[i]) < 2 and (kinds[i] == "process" or kinds[i] in TUBES) for i in line
         )
-        if plain and not crossed.intersection(line) and len(stages) > 2:
+        stages = sum(kinds[i] == "process" for i in line)
+        if plain and not crossed.intersection(line) and stages >= LEAST_STAGES:
             found.append(tuple(line))
     return tuple(found)
 
 
-def _belongs(node: Node, outermost: bool) -> bool:
-    return node.kind == "process" or node.kind in TUBES or (outermost and node.kind in ENDS)
+def in_bands(
+    places: Mapping[str, tuple[int, int]], stages: frozenset[int], rows: int
+) -> tuple[dict[str, tuple[int, int]], frozenset[str]]:
+    """Places of a flow that is cut into bands, each below the one before.
 
+    Args:
+        places: Columns and rows in one band.
+        stages: Columns of processes.
+        rows: How many bands; each but the last has the same number of stages.
 
-def wrapped(scene: Scene, chain: Chain, rows: int) -> dict[str, tuple[int, int]]:
-    """Columns and rows of a chain's nodes if it takes so many rows: the same number of stages in each but the last."""
-    nodes = {n.id: n for n in scene.nodes}
-    stages = sum(nodes[i].kind == "process" for i in chain)
-    each = -(-stages // rows)
+    Returns:
+        The new columns and rows, and what is in another band than the first.
+    """
+    order = sorted(stages)
+    each = -(-len(order) // rows)
+    starts = order[::each]
+    bands = {node: max(sum(column >= start for start in starts) - 1, 0) for node, (column, _) in places.items()}
     cells: dict[str, tuple[int, int]] = {}
-    stage = -1
-    for node in chain:
-        stage += nodes[node].kind == "process"
-        if nodes[node].kind == "process":
-            cells[node] = (2 * (stage % each) + 1, stage // each)
-        else:  # what stands before the first stage is left of it
-            cells[node] = (2 * (stage % each) + 2, stage // each) if stage >= 0 else (0, 0)
-    return cells
-
-
-def untold(scene: Scene, cells: Mapping[str, tuple[int, int]]) -> frozenset[tuple[str, str, str]]:
-    """Keys of the lines from parents to the stages of a pipeline's later rows: those of its first row say it."""
-    lower: set[str] = set()
-    for chain in chains(scene):
-        top = min(cells[i][1] for i in chain)
-        lower.update(i for i in chain if cells[i][1] > top)
-    return frozenset(e.key for e in scene.edges if e.kind == "child" and e.target in lower)
+    below = 0
+    for band, start in enumerate(starts):
+        own = {node: places[node] for node, number in bands.items() if number == band}
+        top = min(row for _, row in own.values())
+        cells.update({node: (column - start + order[0], row - top + below) for node, (column, row) in own.items()})
+        below += max(row for _, row in own.values()) - top + 1
+    return cells, frozenset(node for node, band in bands.items() if band)

@@ -86,7 +86,8 @@ def fold(
 def _in_lines(scene: Scene) -> bool:
     """Whether all that flows stands in pipelines."""
     flowing = {i for e in scene.edges if e.kind in ("flow", "signal") for i in (e.source, e.target)}
-    return bool(flowing) and flowing <= {i for chain in chains(scene) for i in chain}
+    ends = {n.id for n in scene.nodes if n.kind in ENDS}
+    return bool(flowing) and flowing - ends <= {i for chain in chains(scene) for i in chain}
 
 
 def _folded(scene: Scene, processes: list[Node], level: int, opened: frozenset[str], room: int) -> tuple[Scene, int]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from ipcviz.app.picture.chains import chains, untold
+from ipcviz.app.picture.chains import LEAST_STAGES
 from ipcviz.app.picture.ranks import Cell, is_process, rank
 from ipcviz.app.picture.routes import WORK, WORK_KEPT, Rect, Route, Router
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Node, Scene
@@ -65,6 +65,7 @@ class Layout(msgspec.Struct, frozen=True):
         shape: The scene's shape that it was made for.
         work: Steps that were taken to find the ways; at most `routes.WORK`.
         untold: Keys of edges that say nothing new, and are not drawn.
+        later: What is in another row of a long flow than the first.
     """
 
     size: tuple[int, int]
@@ -78,6 +79,7 @@ class Layout(msgspec.Struct, frozen=True):
     shape: tuple[object, ...]
     work: int = 0
     untold: frozenset[EdgeKey] = frozenset()
+    later: frozenset[str] = frozenset()
 
 
 def arrange(scene: Scene, size: tuple[int, int], previous: Layout | None = None) -> Layout:
@@ -95,31 +97,35 @@ def arrange(scene: Scene, size: tuple[int, int], previous: Layout | None = None)
     if previous is not None and previous.size == size:
         if previous.shape == shape:
             return previous
-        cells = _cells(scene, size)
-        kept = None if _cramped(scene, cells, previous) else _keep(scene, cells, previous, shape)
+        cells, later = _cells(scene, size)
+        kept = None if _cramped(scene, cells, previous) else _keep(scene, cells, previous, shape, later)
         if kept is not None:
             return kept
     else:
-        cells = _cells(scene, size)
-    made = _place(scene, cells, _scale(scene, cells, size), size, shape, None)
+        cells, later = _cells(scene, size)
+    made = _place(scene, cells, _scale(scene, cells, size), size, shape, None, later)
     assert made is not None, "only a layout that must keep places can fail"
     return made
 
 
-def _cells(scene: Scene, size: tuple[int, int]) -> dict[str, Cell]:
-    """Places in the grid: pipelines take as many rows as they must for boxes that can be read."""
-    longest = max((sum(i.startswith("p:") for i in chain) for chain in chains(scene)), default=1)
-    best: tuple[tuple[bool, bool, bool, int, int], dict[str, Cell]] | None = None
-    for rows in range(1, longest + 1):
-        cells = rank(scene, rows)
+def _cells(scene: Scene, size: tuple[int, int]) -> tuple[dict[str, Cell], frozenset[str]]:
+    """Places in the grid: long flows take as many bands as they must for boxes that can be read."""
+    best: tuple[tuple[bool, bool, bool, int, int], tuple[dict[str, Cell], frozenset[str]]] | None = None
+    longest = rows = 1
+    while rows <= longest:
+        cells, later = rank(scene, rows)
         wide, tall = _scale(scene, cells, size)
         outside = _total(_column_widths(scene, cells, (wide, tall)), _WIDTHS[wide][3]) > size[0]
         below = _bottom(scene, cells, tall)[0] > size[1]
         found = (outside, below, _HEIGHTS[tall][0] == 1, max(0, wide - _PLAIN), rows)
         if best is None or found < best[0]:
-            best = found, cells
+            best = found, (cells, later)
         if not outside and wide <= _PLAIN:
             break  # with more rows it would only be taller
+        if rows == 1:
+            flowing = {cells[n.id][0] for n in scene.nodes if is_process(n) and not n.tree}
+            longest = len(flowing) if len(flowing) >= LEAST_STAGES else 1
+        rows += 1
     assert best is not None, "one row is always tried"
     return best[1]
 
@@ -137,7 +143,9 @@ def _cramped(scene: Scene, cells: dict[str, Cell], previous: Layout) -> bool:
     )
 
 
-def _keep(scene: Scene, fresh: dict[str, Cell], previous: Layout, shape: tuple[object, ...]) -> Layout | None:
+def _keep(
+    scene: Scene, fresh: dict[str, Cell], previous: Layout, shape: tuple[object, ...], later: frozenset[str]
+) -> Layout | None:
     """The layout with the old places kept and the new nodes put in, or None if that can't be."""
     nodes = {n.id: n for n in scene.nodes}
     cells = {i: previous.cells[i] for i in fresh if i in previous.cells}
@@ -165,7 +173,7 @@ def _keep(scene: Scene, fresh: dict[str, Cell], previous: Layout, shape: tuple[o
         was, now = fresh[edge.source][0] < fresh[edge.target][0], cells[edge.source][0] < cells[edge.target][0]
         if was and not now:
             return None
-    return _place(scene, cells, previous.scale, previous.size, shape, previous)
+    return _place(scene, cells, previous.scale, previous.size, shape, previous, later & previous.later)
 
 
 def _above(scene: Scene) -> frozenset[str]:
@@ -286,6 +294,7 @@ def _place(
     size: tuple[int, int],
     shape: tuple[object, ...],
     previous: Layout | None,
+    later: frozenset[str],
 ) -> Layout | None:
     """Cells of the grid to cells of the screen, and the ways of the edges; None if it outgrows the one before."""
     gutter = _WIDTHS[scale[0]][3]
@@ -323,7 +332,9 @@ def _place(
     tubes = frozenset(n.id for n in scene.nodes if n.kind in TUBES)
     router = Router(rects, *extent, tubes, work=WORK if previous is None else WORK_KEPT)
     routes: dict[EdgeKey, Route] = {}
-    silent = untold(scene, cells)
+    # in the later rows of a flow, whose children its stages are is said by the first row
+    first = {e.source for e in scene.edges if e.kind == "child" and e.target not in later}
+    silent = frozenset(e.key for e in scene.edges if e.kind == "child" and e.target in later and e.source in first)
     drawn = [e for e in scene.edges if e.kind != "past" and e.key not in silent]
     order = {"flow": 0, "signal": 1, "child": 2, "hold": 3}
     for edge in sorted(drawn, key=lambda e: (order[e.kind], e.key)):
@@ -333,7 +344,7 @@ def _place(
         if route:
             routes[edge.key] = route
             router.take(edge, route)
-    return Layout(size, extent, rects, routes, cells, scale, widths, origin, shape, router.work, silent)
+    return Layout(size, extent, rects, routes, cells, scale, widths, origin, shape, router.work, silent, later)
 
 
 def _grow(scene: Scene, cells: dict[str, Cell], rects: dict[str, Rect], rows: int, height: int) -> dict[str, Rect]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ipcviz.app.picture.chains import chains, wrapped
+from ipcviz.app.picture.chains import LEAST_STAGES, in_bands
 from ipcviz.app.picture.scene import ENDS, Node, Scene
 
 Cell = tuple[int, int]
@@ -20,8 +20,8 @@ def is_process(node: Node) -> bool:
     return node.kind == "process" or (node.kind == "group" and bool(node.letter))
 
 
-def rank(scene: Scene, rows: int = 1) -> dict[str, Cell]:
-    """A cell for every node; no two share one. Pipelines take so many rows."""
+def rank(scene: Scene, rows: int = 1) -> tuple[dict[str, Cell], frozenset[str]]:
+    """A cell for every node; no two share one. Long flows take so many bands; what is in later ones is told, too."""
     nodes = {n.id: n for n in scene.nodes}
     levels = _levels(scene, nodes)
     columns = _columns(scene, nodes, levels)
@@ -29,15 +29,15 @@ def rank(scene: Scene, rows: int = 1) -> dict[str, Cell]:
     below = max((row for _, row in rows_of_tree.values()), default=-1) + 1
     cells = dict(rows_of_tree)
     apart = {n.id for n in scene.nodes if is_process(n) and n.tree}
-    long = {chain[0]: chain for chain in chains(scene)} if rows > 1 else {}
+    later: frozenset[str] = frozenset()
     for part in _components(scene, nodes, apart):
-        chain = next((long[i] for i in part if i in long), ())
-        if len(chain) == len(part):
-            places = wrapped(scene, chain, rows)
-            columns.update((node, column) for node, (column, _) in places.items())
+        placed = _rows(scene, nodes, columns, part)
+        stages = frozenset(columns[i] for i in part if is_process(nodes[i]))
+        if rows > 1 and len(stages) >= LEAST_STAGES:
+            places, more = in_bands({i: (columns[i], placed[i]) for i in part}, stages, rows)
+            later |= more
+            columns.update({node: column for node, (column, _) in places.items()})
             placed = {node: row for node, (_, row) in places.items()}
-        else:
-            placed = _rows(scene, nodes, columns, part)
         top = min(placed.values())
         for node, row in placed.items():
             cells[node] = (columns[node], row - top + below)
@@ -46,7 +46,7 @@ def rank(scene: Scene, rows: int = 1) -> dict[str, Cell]:
     left = min((c for c, _ in cells.values()), default=1)
     if left > 1:
         cells = {node: (c - (left - 1), r) for node, (c, r) in cells.items()}
-    return cells
+    return cells, later
 
 
 def _ends_of(scene: Scene, nodes: dict[str, Node]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:

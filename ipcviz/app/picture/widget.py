@@ -199,10 +199,27 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             level=self.scene.level,
             joins=self._joins,
         )
-        self._layout_now = arrange(self.scene, room, self._layout_now)
-        self.virtual_size = Size(*self._layout_now.extent)
+        self._layout_now = self._arranged(room)
+        extent = Size(*self._layout_now.extent)
+        if extent != self.virtual_size:
+            self.virtual_size = extent
+            self.call_after_refresh(self.refresh)  # scroll bars that went away have left what was below them
         self._show_something()
         self._repaint()
+
+    def _arranged(self, room: tuple[int, int]) -> Layout:
+        """The layout; what is too tall leaves the last column to the scroll bar, so that it is not too wide, too."""
+        before, narrow = self._layout_now, (room[0] - 1, room[1])
+        if before is not None and before.size == narrow:
+            found = arrange(self.scene, narrow, before)
+            if found.extent[1] > room[1]:
+                return found
+        found = arrange(self.scene, room, before if before is None or before.size == room else None)
+        if found.extent[1] > room[1] and room[0] > 1:
+            slim = arrange(self.scene, narrow, before if before is not None and before.size == narrow else None)
+            if slim.extent[1] > room[1] and slim.extent[0] <= narrow[0]:
+                return slim
+        return found
 
     def _show_something(self) -> None:
         """Scroll to a node if the part that can be seen has none."""
