@@ -312,6 +312,7 @@ PROGRAMS = tuple(
         ("self_check", True),
         ("sigpipe", True),
         ("altstack_nested", True),
+        ("jumps", True),
         ("alarm_pause", True),
         ("group_stop", True),
         ("spawn", True),
