@@ -148,6 +148,8 @@ class IpcvizApp(App[None]):
 
     def _frame(self) -> None:
         """A tick that shows nothing while frames take more than their share of a processor."""
+        if not self.is_running:
+            return  # the screen is being taken apart
         now, used = time.monotonic(), time.process_time()
         self._credit = min(0.1, self._credit + (now - self._asked_at) * SHARE) - (used - self._used)
         self._asked_at, self._used = now, used
