@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ipcviz.events import Maps, Table
@@ -31,6 +31,7 @@ class TableLooks:
         self._context = context
         self._mappings = mappings
         self.descriptions = Descriptions(context)
+        self._executing: set[int] = set()
 
     def check_one(self, turn: int) -> None:
         """Look at one process, a different one each turn: descriptors can come by calls that were not seen."""
@@ -66,7 +67,12 @@ class TableLooks:
         state = self._context.state
         computed = table_of(state, pid)
         if set(numbers) == set(computed) and reason != "launched":
+            self._executing.discard(pid)
             return
+        if reason == "sample" and pid not in self._executing and executes(computed, numbers):
+            self._executing.add(pid)
+            return
+        self._executing.discard(pid)
         links = procfs.read_links(pid, numbers)
         entries = descriptors.read_table(pid, self._context.next_ofd, self.descriptions.now(), links=links)
         if entries is None:
@@ -75,6 +81,12 @@ class TableLooks:
         t, n = self._context.stamp()
         self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason=reason, differed=differed))
         self.descriptions.said(pid)
+
+
+def executes(computed: Mapping[int, Descriptor], numbers: Iterable[int]) -> bool:
+    """Whether a table lacks just what an execve closes: the kernel does that a moment before it tells of the execve."""
+    left = {fd for fd, row in computed.items() if not row.cloexec}
+    return left == set(numbers) and len(left) < len(computed)
 
 
 class Descriptions:

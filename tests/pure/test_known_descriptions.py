@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipcviz.kernel.known import Known
+from ipcviz.model.state import Descriptor
+from ipcviz.tracer.table_looks import executes
 
 
 class Kernel:
@@ -114,3 +116,13 @@ def test_followed_step_by_step_it_knows_what_the_kernel_knows(steps, random):
         elif what == "look":
             found = kernel.read(known, words[0], new)
             assert found == {place: numbers[kernel.behind[place]] for place in found}
+
+
+def test_what_an_execve_has_closed():
+    """The kernel's table can be that of the new program already, a moment before its execve is told."""
+    rows = {fd: Descriptor(fd=fd, ofd=fd, cloexec=fd > 2) for fd in (0, 1, 3, 4)}
+    assert executes(rows, (0, 1))
+    assert not executes(rows, (0, 1, 3))
+    assert not executes(rows, (0,))
+    assert not executes(rows, (0, 1, 5))
+    assert not executes({0: rows[0]}, (0,)), "nothing is missing"
