@@ -290,3 +290,15 @@ async def test_the_last_step_stays_on_the_screen():
         assert s.app.feed.state.finished
         assert "sleeper[70] exited with status 0" in s.screen_text()
         assert strip(s).splitlines()[0].startswith(" step 2 ")
+
+
+async def test_how_many_lines_a_step_is_told_in_does_not_move_the_picture():
+    async with stage(stepped.pair()) as s:
+        picture, seen = s.app.live.query_one(Picture), set()
+        for keys in (("n",), ("n",), ("2",), ("2",)):
+            await steps(s, *keys)
+            s.app.live.query_one(StepStrip).styles.height = 4 + len(seen) % 2
+            await s.frame()
+            seen.add((picture.size.height, keys))
+        assert len({height for height, _ in seen}) == 1
+        assert {height for height, _ in seen} == {9}

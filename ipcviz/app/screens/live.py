@@ -136,10 +136,12 @@ class LiveScreen(MomentsScreen):
         & #side > Proc { height: 1fr; }
         &.-wide #side { display: block; }
         &.-wide.-low #side > Proc { display: none; }
-        &.-low #panels { height: 1.2fr; }
         &.-crowded Picture { height: 1.6fr; }
-        &.-crowded.-low Picture { height: 2.2fr; }
-        &.-crowded.-low #panels { height: 1fr; }
+        /* Of the terminal, not of what is left: a step told in two lines takes a row of the log, and nothing moves. */
+        &.-low Picture { height: 38vh; max-height: 65%; }
+        &.-low #panels { min-height: 3; }
+        &.-crowded.-low Picture { height: 55vh; }
+        &.-stepping.-low Picture { height: 38vh; }
         & #filter, & #goto { display: none; height: 1; border: none; background: $row-cursor; padding: 0 1; }
         & #filter.-on, & #goto.-on { display: block; }
         &.-asking Footer { display: none; }
