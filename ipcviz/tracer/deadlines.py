@@ -43,8 +43,6 @@ _OF_NAMESPACE: Final = frozenset({time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME})
 """Those that time namespaces shift (time_namespaces(7))."""
 
 _TIMEVAL: Final = struct.Struct("=qq")
-SAME_SECONDS: Final = 0.01
-"""Two readings of one deadline differ by less: a clock that is slewed, and the moments of the looks."""
 
 
 def length(tid: int, name: str, raw: tuple[int, ...]) -> float | None:
@@ -60,8 +58,12 @@ def length(tid: int, name: str, raw: tuple[int, ...]) -> float | None:
     return _time(tid, raw[argument], unit)
 
 
-def moment(pid: int, tid: int, name: str, raw: tuple[int, ...]) -> float | None:
-    """In how many seconds a moment comes at which a call ends by itself; None if its arguments name none."""
+Moment = tuple[int, float]
+"""A clock, and a time of it in seconds."""
+
+
+def moment(tid: int, name: str, raw: tuple[int, ...]) -> Moment | None:
+    """The moment at which a call ends by itself; None if its arguments name none."""
     clock, address = time.CLOCK_REALTIME, 0
     if name == "futex" and raw[1] & _COMMAND in (WAIT_BITSET, LOCK_PI, LOCK_PI2):
         address = raw[_TIMEOUT]
@@ -71,8 +73,16 @@ def moment(pid: int, tid: int, name: str, raw: tuple[int, ...]) -> float | None:
         clock, address = raw[0] & 0xFFFFFFFF, raw[2]
     elif name in _MOMENTS:
         address = raw[_MOMENTS[name]]
-    at = _time(tid, address, 1e9) if clock in _CLOCKS else None
-    if at is None or (clock in _OF_NAMESPACE and not procfs.same_namespace(pid, "time")):
+    at = _time(tid, address, 1e9)
+    return (clock, at) if at is not None else None
+
+
+def left(pid: int, until: Moment | None) -> float | None:
+    """In how many seconds a moment comes that a process has named; None if there is none, or if that is not known."""
+    if until is None or until[0] not in _CLOCKS:
+        return None
+    clock, at = until
+    if clock in _OF_NAMESPACE and not procfs.same_namespace(pid, "time"):
         return None
     return at - time.clock_gettime(clock)
 
@@ -100,13 +110,6 @@ def of_socket(pid: int, fd: object, name: str) -> float | None:
         finally:
             one.detach()
     return seconds + micros / 1e6 or None
-
-
-def same(one: float | None, other: float | None) -> bool:
-    """Whether two readings can be of one deadline."""
-    if one is None or other is None:
-        return one is other
-    return abs(one - other) < SAME_SECONDS
 
 
 def _time(tid: int, address: int, unit: float) -> float | None:

@@ -404,14 +404,13 @@ class Sampler:
         elif name == "restart_syscall":
             # After a stop or a signal; if its arguments are those from before, it is the same call still.
             same = known.waiting.name if known is not None and known.waiting is not None else ""
-            same = same if task.sampled_call[1:] == (numbers,) else ""
+            same = same if task.sampled_call[1:2] == (numbers,) else ""
             name = same or restarted(procfs.wchan(pid, tid) or "", numbers) or name
-        mark = (name, numbers)
-        # When a call that has a length of time has begun is not known, but moments are what they are.
-        left = deadlines.moment(pid, tid, name, numbers)
-        until = self._context.emitter.now() + left if left is not None else None
-        waits = known.waiting if known is not None and mark == task.sampled_call else None
-        if waits is not None and deadlines.same(waits.deadline, until):
+        # When a call that has a length of time has begun is not known, but moments are what they are: with another one
+        # it is another call, from the same place.
+        moment = deadlines.moment(tid, name, numbers)
+        mark = (name, numbers, moment)
+        if mark == task.sampled_call and known is not None and known.waiting is not None:
             return
         args = decode_arguments(tid, name, numbers) if name in KNOWN else {}
         key = self.waited_object(pid, name, args)
@@ -433,6 +432,7 @@ class Sampler:
         if key and name in ("flock", "fcntl"):
             self.locks_now((key,))
         self.notifiers.of_wait(pid, name, key, str(args.get("watched", "")))
+        left = deadlines.left(pid, moment)
         t, n = self._context.stamp()
         self._context.emit(
             Waiting(
@@ -448,7 +448,7 @@ class Sampler:
                 state=state,
                 wchan=procfs.wchan(pid, tid) or "",
                 futex=self.futexes.of(pid, tid, numbers) if name == "futex" else None,
-                deadline=until,
+                deadline=t + left if left is not None else None,
             )
         )
 

@@ -110,7 +110,7 @@ class Waits:
             seconds = deadlines.of_socket(pid, entered.args.get("fd"), name)
         if seconds is not None:
             return entered.began + seconds
-        left = deadlines.moment(pid, tid, name, raw)
+        left = deadlines.left(pid, deadlines.moment(tid, name, raw))
         return self._context.emitter.now() + left if left is not None else None
 
     @property
