@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 from ipcviz.events.signals import NAMES, signal_name, signal_number
 from ipcviz.scenario.format import KEYS_OF, Document, Parameter, Variant, When
 from ipcviz.scenario.lines import Path as KeyPath
+from ipcviz.scenario.operations import SEMAPHORE_OPS, calls
 from ipcviz.scenario.parameters import problem_of_value, type_of
 from ipcviz.scenario.plans import problems_of_schedule
 from ipcviz.scenario.shape import Problem, suggestion
@@ -18,30 +18,7 @@ from ipcviz.scenario.words import FIXED, names_in
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*\Z")
 
-SEMAPHORE_OPS: Final = (
-    "init",
-    "open",
-    "wait",
-    "trywait",
-    "timedwait",
-    "clockwait",
-    "post",
-    "getvalue",
-    "close",
-    "destroy",
-    "unlink",
-    "acquired",
-)
 ACTIONS: Final = ("handler", "ignore", "terminate", "core", "stop", "continue")
-
-
-@functools.cache
-def calls() -> tuple[str, ...]:
-    """Calls that a condition can name: those that the tracer knows, and sem_wait for a wait that is known to be one."""
-    # Only who checks a scenario needs the tracer's tables; a kept one is shown without them.
-    from ipcviz.tracer.calls import KNOWN
-
-    return (*KNOWN, "sem_wait")
 
 
 def texts(value: str | tuple[str, ...]) -> tuple[str, ...]:

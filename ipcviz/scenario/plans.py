@@ -13,6 +13,7 @@ from ipcviz.model.visible import ENDS
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Document, Scenario, SchedulePlan
 from ipcviz.scenario.lines import Path as KeyPath
+from ipcviz.scenario.operations import SEMAPHORE_OPS, calls
 from ipcviz.scenario.parameters import problem_of_value
 from ipcviz.scenario.shape import Problem, suggestion
 
@@ -65,8 +66,6 @@ def _problem_of_line(sheet: Document, line: Line) -> str:
 
 
 def _known(operation: str) -> bool:
-    from ipcviz.scenario.check import SEMAPHORE_OPS, calls
-
     if operation.startswith("SIG"):
         return signal_number(operation) is not None
     semaphores = {f"sem_{op}" for op in SEMAPHORE_OPS}

@@ -12,13 +12,13 @@ from textual.widgets import Input
 
 from ipcviz.app.bars import StatusLine, Where
 from ipcviz.app.changes import LIT_FOR
+from ipcviz.app.host import Host
 from ipcviz.app.past import NotKept, PastMoment
 from ipcviz.app.screens.stepping import SteppingScreen
 from ipcviz.app.view import View
 from ipcviz.trace import TraceError
 
 if TYPE_CHECKING:
-    from ipcviz.app.app import IpcvizApp
     from ipcviz.app.feed import Feed
     from ipcviz.app.replay import Replay
 
@@ -70,7 +70,7 @@ class MomentsScreen(SteppingScreen):
     @property
     def feed(self) -> Feed | Replay:
         """Where moments come from."""
-        return cast("IpcvizApp", self.app).feed
+        return cast(Host, self.app).feed
 
     def watch_at(self) -> None:
         """What the keys do depends on it."""

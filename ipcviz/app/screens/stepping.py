@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 from textual.binding import Binding, BindingType
 
+from ipcviz.app.host import Host
 from ipcviz.app.panels.styles import PanelScreen
 from ipcviz.app.screens.question import Asked, QuestionScreen
 from ipcviz.app.screens.running import RunScreen, SlowScreen, choices_of
@@ -23,9 +24,6 @@ from ipcviz.model.schedule import Names, breakpoint_words
 from ipcviz.model.state import State
 from ipcviz.narrate import who
 from ipcviz.scenario.foresight import may_answer
-
-if TYPE_CHECKING:
-    from ipcviz.app.app import IpcvizApp
 
 
 class SteppingScreen(PanelScreen):
@@ -54,12 +52,12 @@ class SteppingScreen(PanelScreen):
     @property
     def steps(self) -> Steps:
         """Who lets threads go."""
-        return cast("IpcvizApp", self.app).feed.steps
+        return cast(Host, self.app).feed.steps
 
     @property
     def now(self) -> State:
         """The present state."""
-        return cast("IpcvizApp", self.app).feed.state
+        return cast(Host, self.app).feed.state
 
     @property
     def _attached(self) -> bool:
@@ -137,7 +135,7 @@ class SteppingScreen(PanelScreen):
             self.follow()
 
         self.asked.verdict = ""
-        thread, story = self.now.threads.get(tid), cast("IpcvizApp", self.app).feed.story
+        thread, story = self.now.threads.get(tid), cast(Host, self.app).feed.story
         question = story.question if story is not None else None
         if story is None or question is None or not self.asked.wants(question) or thread is None:
             go_on()
@@ -220,7 +218,7 @@ class SteppingScreen(PanelScreen):
         if not recorder.lines:
             self.notify("No step was made yet", timeout=2)
             return
-        title = cast("IpcvizApp", self.app).command
+        title = cast(Host, self.app).command
 
         def named(name: str | None) -> None:
             if not name:
