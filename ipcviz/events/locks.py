@@ -47,9 +47,10 @@ class Futex(Struct, frozen=True):
         offset: Byte offset within that object, or its address if the memory is private.
         private: The wait was private (FUTEX_PRIVATE_FLAG): wakers of other processes do not reach it, even where the
             memory is shared.
-        kind: `mutex`, `semaphore`, `condition`, `rwlock`, `barrier`, `thread` (pthread_join), or empty if it is not
-            known.
-        sure: The kernel's own rules say so; false where it was told by what the memory around it looks like.
+        kind: `mutex`, `semaphore`, `condition`, `rwlock`, `barrier`, `thread` (pthread_join), `go` (Go's runtime), or
+            empty if it is not known.
+        sure: The kernel's own rules, or the program's file, say so; false where it was told by what the memory around
+            it looks like.
         owner: The thread that holds a mutex, or a lock for writing, or that a join waits for: a living thread of a
             process that has this memory; 0 if that is not known.
         former: What the owner's word names if there is no such thread any more: it ended without unlocking.
@@ -63,7 +64,7 @@ class Futex(Struct, frozen=True):
     object: str = ""
     offset: int = 0
     private: bool = False
-    kind: Literal["mutex", "semaphore", "condition", "rwlock", "barrier", "thread", ""] = ""
+    kind: Literal["mutex", "semaphore", "condition", "rwlock", "barrier", "thread", "go", ""] = ""
     sure: bool = False
     owner: int = 0
     former: int = 0

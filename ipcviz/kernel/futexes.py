@@ -102,6 +102,8 @@ def read(
     place = locate(pid, address, bool(op & PRIVATE))
     if op & _COMMAND in (LOCK_PI, LOCK_PI2):
         return _owned(place, (_word(pid, address) or 0) & OWNER, has(place), sure=True)
+    if libc == "go":
+        return replace(place, kind="go", sure=True)
     if libc == "musl":
         return _musl(pid, address, value, place, has(place))
     return _told(pid, tid, address, op, value, place, has(place)) if libc else place

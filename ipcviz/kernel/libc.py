@@ -11,7 +11,7 @@ from elftools.elf.segments import NoteSegment
 
 from ipcviz.kernel import elf
 
-Libc = Literal["glibc", "musl", ""]
+Libc = Literal["glibc", "musl", "go", ""]
 
 _LOADERS: Final[tuple[tuple[str, Libc], ...]] = (("ld-linux", "glibc"), ("ld64.so", "glibc"), ("ld-musl", "musl"))
 _MUSL: Final = ("__dls3", "__init_tp")
@@ -24,7 +24,7 @@ _known: dict[tuple[int, int, int], Libc] = {}
 
 
 def of_program(path: str) -> Libc:
-    """The C library of a program; empty if it has none that is known (Go), or that can't be told.
+    """The C library of a program, or Go's runtime, which has none; empty if it can't be told.
 
     The name of its dynamic linker tells; of a static one glibc's mark (a note with the system that it needs), or its
     symbols.
@@ -52,22 +52,24 @@ def _find(path: str) -> Libc:
     for begins, libc in _LOADERS:
         if loader.startswith(begins):
             return libc
-    if _is_marked(path):
-        return "glibc"
+    marks = _marks(path)
+    if marks:
+        return marks
     if elf.function_addresses(path, _MUSL):
         return "musl"
     return "glibc" if elf.function_addresses(path, _GLIBC) else ""
 
 
-def _is_marked(path: str) -> bool:
-    """Whether a program has the note that glibc's crt1.o gives it (NT_GNU_ABI_TAG)."""
+def _marks(path: str) -> Libc:
+    """What a program's notes say: glibc's crt1.o gives it NT_GNU_ABI_TAG, Go's linker an id of the build."""
     try:
         with open(path, "rb") as stream:
-            return any(
-                note["n_type"] == "NT_GNU_ABI_TAG"
-                for segment in ELFFile(stream).iter_segments("PT_NOTE")
-                if isinstance(segment, NoteSegment)
-                for note in segment.iter_notes()
-            )
+            for segment in ELFFile(stream).iter_segments("PT_NOTE"):
+                for note in segment.iter_notes() if isinstance(segment, NoteSegment) else ():
+                    if note["n_type"] == "NT_GNU_ABI_TAG":
+                        return "glibc"
+                    if note["n_name"] == "Go":
+                        return "go"
     except (ELFError, OSError, ValueError, KeyError, AttributeError):
-        return False
+        pass
+    return ""

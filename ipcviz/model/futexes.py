@@ -36,6 +36,7 @@ KIND_WORDS = {
     "rwlock": "read-write lock",
     "barrier": "barrier",
     "thread": "end of a thread",
+    "go": "Go's runtime",
     "": "",
 }
 """What a futex seems to be, in words."""

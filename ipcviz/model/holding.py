@@ -43,6 +43,8 @@ def futex_words(state: State, thread: Thread, futex: Futex) -> tuple[str, str, t
         return "futex", "probably a semaphore at 0", ()
     if futex.kind == "condition":
         return "futex", "probably a condition variable", ()
+    if futex.kind == "go":
+        return "futex", "Go's runtime (goroutines are not seen)", ()
     # std::latch, std::atomic::wait and other runtimes' locks
     value = thread.waiting.args.get("value") if thread.waiting is not None else None
     return "futex", "a futex" + (f" whose word was {value}" if isinstance(value, int) else ""), ()

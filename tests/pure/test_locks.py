@@ -256,6 +256,7 @@ def test_what_musl_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kept(waiters | 77) == kept(waiters | 16, kind=0x12345) == kept(waiters | 16, count=0) == ("", 0, 0)
     memory_of(monkeypatch, 1000, struct.pack("=IIIII", 2, 0, 77, 1, 0))
     assert look(1000, 0x80, 2, "", t77="lives").kind == "", "nobody knows whose memory this is"
+    assert words(look(1000, 0x80, 2, "go", t77="lives")) == "futex, Go's runtime (goroutines are not seen)"
     assert look(1000, 0x86, 0, "", t2="lives").owner == 2, "the kernel's own rules hold for all"
 
 
