@@ -27,11 +27,12 @@ class Proc(Panel):
         "device, T is stopped, Z has ended and was not waited for, x is gone), CPU use of the last second (computed "
         "from two looks), CPU seconds (user+system), resident memory, page faults (minor/major), context switches "
         "(voluntary/forced), bytes read and written by calls (rchar/wchar), and what it waits in: the call, its "
-        "descriptor, the object, why, and for how long; below it because of whom: each process named is the only one "
-        "that could end the wait before it, as far as is seen; in a circle none goes on by itself, and `probably` says "
-        "that this is not proved, and why. `~`: only sampled, its calls are not all traced. `-`: not read yet. Of the "
-        "selected process also its group, session, controlling terminal and whether its group is in the foreground "
-        "there; who gets orphans, as far as seen; and those of its namespaces that are not ipcviz's own."
+        "descriptor, the object, why, for how long, and what is `left` of its limit; below it because of whom: each "
+        "process named is the only one that could end the wait before it, as far as is seen; in a circle none goes "
+        "on by itself, and `probably` says that this is not proved, and why. `~`: only sampled, its calls are not "
+        "all traced. `-`: not read yet. Of the selected process also its group, session, controlling terminal and "
+        "whether its group is in the foreground there; who gets orphans, as far as seen; and those of its namespaces "
+        "that are not ipcviz's own."
     )
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -183,7 +184,7 @@ def _fitted(doing: tuple[str, str], width: int, before: str = "") -> str:
 
 
 def _doing(view: View, thread: Thread | None, process: Process) -> tuple[str, str]:
-    """What a thread waits in, and for how long: `read(0) on P1, empty` and `, 1.2 s, at most 3 s more`."""
+    """What a thread waits in, and for how long: `read(0) on P1, empty` and `, 1.2 s, 3 s left`."""
     if process.stopped_by:
         found = (d for d in reversed(view.state.delivered) if d.pid == process.pid and d.action == "stop")
         cause = next(found, None)
@@ -202,6 +203,7 @@ def _doing(view: View, thread: Thread | None, process: Process) -> tuple[str, st
         return _STATES.get(thread.state, f"state {thread.state}"), ""
     seconds = max(0.0, view.now - wait.since)
     since = f", {seconds:.1f} s" if wait.since and seconds >= 0.1 else ""
-    return describe_wait(view.state, msgspec.structs.replace(wait, limit="")), since + (
-        f", {wait.limit}" if wait.limit else ""
-    )
+    limit = f", {wait.limit}" if wait.limit else ""
+    if wait.deadline is not None:
+        limit = limit.replace("at most ", "").replace(" more", " left")
+    return describe_wait(view.state, msgspec.structs.replace(wait, limit="")), since + limit
