@@ -136,14 +136,18 @@ def _frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str) -> 
     title_style = "gone" if node.faded else "lit" if node.lit else "title"
     name = min(width(node.title), 8)  # rather no PID than half a name
     close = width(chip) + width(node.corner) + name + 5 > inner
-    corner = node.corner if width(chip) + width(node.corner) + name + (3 if close else 5) <= inner else ""
+    corner = (
+        node.corner if width(chip) + width(node.corner) + name + (2 if chip else 3 if close else 5) <= inner else ""
+    )
     room = inner - width(chip) - (1 if chip else 2) - (width(corner) + (1 if close else 3) if corner else 0)
     title = clip(node.title, room, where="middle")
     canvas.put(rect.x, rect.y, glyphs[0] + glyphs[1] * inner + glyphs[2], style)
     canvas.put(rect.x + 1, rect.y, chip, f"chip-{node.chip}")
     after = " " if width(chip) + width(title) + 2 <= inner else ""
     canvas.put(rect.x + 1 + width(chip), rect.y, f"{_mark(node)}{title}{after}", title_style)
-    if corner and close:
+    if corner and chip and close:
+        canvas.put(rect.right - 1 - width(corner), rect.y, corner, "pid")
+    elif corner and close:
         canvas.put(rect.right - 2 - width(corner), rect.y, f"{corner} ", "pid")
     elif corner:
         canvas.put(rect.right - 3 - width(corner), rect.y, f" {corner} ", "pid")
