@@ -211,6 +211,16 @@ class CallStops:
             self._context.say_coverage(process, full=False, reason=f"more than {budget} data calls a second")
             return False
         began = self._context.emitter.now()
+        if plan.foretold and info.op == ptrace.SYSCALL_INFO_SECCOMP and not self._context.holding:
+            known = foretold.foretell(task.tid, name, info)
+            if known is not None:
+                process.foretold = time.monotonic()
+                goes = self._context.go_first
+                if goes:
+                    self.go(task)
+                entered = Entered(name, info.number, info.args, known.args, began)
+                self._say(task, entered, 0, 0, b"", (known.effect,), began)
+                return goes
         if name == "close" and info.op == ptrace.SYSCALL_INFO_SECCOMP and self._context.go_first:
             closed = foretold.close(self._context.state, process, info.args[0])
             if closed is not None:
@@ -233,15 +243,6 @@ class CallStops:
             self._mark(task, str(args["path"]))
         if name in MAKES and not self._context.attached:
             self.fifos.about_to_make(process.pid, task.tid, args)
-        if plan.foretold and info.op == ptrace.SYSCALL_INFO_SECCOMP and not self._context.holding:
-            effects = foretold.effects(task.tid, name, info)
-            if effects is not None:
-                process.foretold = time.monotonic()
-                goes = self._context.go_first
-                if goes:
-                    self.go(task)
-                self._say(task, Entered(name, info.number, info.args, args, began), 0, 0, b"", effects, began)
-                return goes
         data = payload.outgoing(task.tid, name, info.args, self._context.config.data_bytes) if plan.sends else b""
         key = self._object(process.pid, plan, args, info.args)
         task.entered = Entered(

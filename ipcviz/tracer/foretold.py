@@ -6,13 +6,14 @@ waited for as with any other call.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from ipcviz.events import AnyEffect, Closed, Disposition, Mask
 from ipcviz.kernel import identity, ptrace
 from ipcviz.model.query import table_of
 from ipcviz.model.state import State
-from ipcviz.tracer.decode import read_mask, read_sigaction
+from ipcviz.tracer.decode import decode_arguments, read_mask, read_sigaction
+from ipcviz.tracer.flags import Word
 from ipcviz.tracer.tasks import TracedProcess
 
 SIG_BLOCK: Final = 0
@@ -36,7 +37,14 @@ STACK: Final = 1 << 16
 """So many bytes from the stack pointer on can be written to: they have been, by those who called."""
 
 
-def effects(tid: int, name: str, info: ptrace.SyscallInfo) -> tuple[AnyEffect, ...] | None:
+class Foretold(NamedTuple):
+    """What a call will do, and its arguments decoded."""
+
+    effect: AnyEffect
+    args: dict[str, Word]
+
+
+def foretell(tid: int, name: str, info: ptrace.SyscallInfo) -> Foretold | None:
     """What a call that a thread stands at the entry of will do; None if it may fail, or is none of `calls.FORETOLD`.
 
     Args:
@@ -53,10 +61,10 @@ def effects(tid: int, name: str, info: ptrace.SyscallInfo) -> tuple[AnyEffect, .
         if mask is None or before is None or how > SIG_SETMASK:
             return None
         after = mask if how == SIG_SETMASK else before | mask if how == SIG_BLOCK else before & ~mask
-        return (Mask(blocked=after & ~NEVER_BLOCKED),)
+        return Foretold(Mask(blocked=after & ~NEVER_BLOCKED), {**decode_arguments(0, name, info.args), "set": mask})
     signo = first & 0xFFFFFFFF
     found = disposition(tid, signo, new) if 0 < signo <= LAST and signo not in NOT_TAKEN else None
-    return None if found is None else (found,)
+    return None if found is None else Foretold(found, decode_arguments(tid, name, info.args))
 
 
 def disposition(tid: int, signo: int, address: int) -> Disposition | None:

@@ -85,13 +85,17 @@ class SignalStops:
             return 0
         # Of a timer's signal, siginfo has the timer's number where others have their sender.
         timed = info is not None and info.code == SI_TIMER
-        sender, sender_name = sender_of(self._context, process.pid, info, signo)
         # A handler that was set before we came may have SA_RESTART: /proc does not say.
         known = not self._context.attached or bool(flags)
         outcome = _outcome(held, action, flags, known=known)
         if action == "handler":
             handlers.enter(task, flags, attached=self._context.attached)
         t, n = self._context.stamp()
+        # Of a call that it cut short the return is still to be said, and perhaps to be changed; a fault is looked at.
+        goes = held is None and signo not in INVALID_ACCESS and self._context.go_first
+        if goes:
+            self.go(task, signo)
+        sender, sender_name = sender_of(self._context, process.pid, info, signo)
         event = SignalDelivered(
             t=t,
             n=n,
@@ -112,10 +116,6 @@ class SignalStops:
             if info and signo in INVALID_ACCESS and 0 < info.code < SI_KERNEL
             else None,
         )
-        # Of a call that it cut short the return is still to be said, and perhaps to be changed.
-        goes = held is None and self._context.go_first
-        if goes:
-            self.go(task, signo)
         self._context.emit(event)
         if interrupted is not None and interrupted.carried and action == "handler":
             # Alone, it would have come back with all that it had written by now.
