@@ -21,6 +21,9 @@ from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.tasks import Task
 
+PROMISED: Final = 100
+"""Processes of the largest tree that a promise is made for."""
+
 TREE: Final = """
 import os, signal, sys
 processes, descriptors = map(int, sys.argv[1:])
@@ -115,7 +118,7 @@ def sample(rounds: int, processes: int, each: int) -> tuple[Measurement, ...]:
                 def theirs(tool: str = tool) -> float:
                     return run_quietly((tool, "-p", listed)) * 1e3
 
-                promise = 1.0 if tool == "lsfd" else 0.0
+                promise = 1.0 if tool == "lsfd" and processes <= PROMISED else 0.0
                 found.append(compared(title, tool, pairs(rounds, ours, theirs), promise=promise, unit="ms", **facts))
         steady.close()
     return tuple(found)
