@@ -29,6 +29,10 @@ ERESTARTSYS: Final = 512
 ERESTARTNOINTR: Final = 513
 """linux/errno.h"""
 
+JOB_CONTROL: Final = frozenset({18, 19, 20, 21, 22})
+"""SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU: to send one takes pending ones of the other kind away, and SIGCONT
+continues (prepare_signal in kernel/signal.c)."""
+
 SI_KERNEL: Final = 0x80
 TO_PROCESS: Final = (0, 0x80, 1, 2, 3, 4, 5, 6)
 """SI_USER, SI_KERNEL and CLD_*: codes of signals that are sent to a process, and not to one of its threads. The small
@@ -146,6 +150,7 @@ class SignalStops:
 
         The kernel gives it to that thread if it does not block it (complete_signal in kernel/signal.c). But every
         thread that leaves a ptrace stop looks for pending signals anew, and one that makes many stops takes it first.
+        Those of job control stay where they are: sent once more, they would undo what was sent after them.
         """
         leader = self._context.state.threads.get(task.process.pid)
         return (
@@ -154,6 +159,7 @@ class SignalStops:
             and action == "handler"
             and signo < FIRST_REAL_TIME
             and signo not in FAULTS
+            and signo not in JOB_CONTROL
             and task.tid != task.process.pid
             and task.process.pid in task.process.tasks
             and leader is not None
