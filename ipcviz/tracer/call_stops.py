@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -19,14 +17,14 @@ from ipcviz.events import (
     Sent,
     Uses,
 )
-from ipcviz.kernel import futexes, memory, ptrace, queues
+from ipcviz.kernel import futexes, ptrace, queues
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.kernel.names import key_of
 from ipcviz.model.directions import NOWHERE
 from ipcviz.model.query import table_of
 from ipcviz.model.signals import MASKED
 from ipcviz.model.visible import ENDS, is_visible
-from ipcviz.tracer import escape, foretold, handlers, linking, mend, payload
+from ipcviz.tracer import escape, foretold, handlers, linking, markers, mend, payload
 from ipcviz.tracer.calls import (
     ADDRESSED,
     BIRTHS_AND_ENDS,
@@ -52,11 +50,6 @@ from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.senders import TAKERS, told_by
 from ipcviz.tracer.tasks import Entered, Task
 from ipcviz.tracer.waits import Waits
-
-MARKER_PREFIX: Final = "/.ipcviz/step/"
-_PREFIX_WORD: Final = int.from_bytes(MARKER_PREFIX.encode()[:8], sys.byteorder)
-MARKER_LIMIT: Final = 200
-"""Bytes of a marker's text that are read."""
 
 RESTART_CODES: Final = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND", 516: "ERESTART_RESTARTBLOCK"}
 """linux/errno.h: what a call cut short by a signal returns inside the kernel; a program never sees them."""
@@ -116,14 +109,20 @@ class CallStops:
 
     def watch(self, task: Task) -> None:
         """A thread goes on inside its call, or is let in: `Waits.announce` is to look at it."""
-        self.waits.watch(task)
         entered = task.entered
         if entered is None or entered.inside:
+            self.waits.watch(task)
             return
-        entered.inside = True
         if entered.ends is not NOWHERE:
             self._take_returns(self._moving.siblings(entered.ends))
             entered.began = self._context.emitter.now()
+        self._inside(task, entered)
+
+    def _inside(self, task: Task, entered: Entered) -> None:
+        """A thread has been let into its call."""
+        self.waits.watch(task)
+        entered.inside = True
+        if entered.ends is not NOWHERE:
             pid, tid, name, key = task.process.pid, task.tid, entered.name, entered.object
             self._moving.begin(Move(pid, tid, name, entered.args, key, entered.data, entered.began, entered.ends))
 
@@ -185,7 +184,7 @@ class CallStops:
         if task.process.linking:
             linking.end(task.process, task.tid)
         if plan.marker >= 0:
-            self._look_for_mark(task, info.args[plan.marker])
+            self._mark(task, markers.text_at(task.tid, info.args[plan.marker]))
         name = plan.name
         if not plan.known:
             return False
@@ -231,6 +230,14 @@ class CallStops:
                 self._say(task, entered, 0, 0, b"", (closed,), began)
                 return True
         quick = plan.quick and self._context.go_first and not self._context.attached
+        key, ends = "", NOWHERE
+        if quick and plan.moves:
+            fd = info.args[0] & 0xFFFFFFFF
+            key = self._context.object_of(process.pid, fd)
+            ends = self._moving.prepare(process.pid, name, {"fd": fd}, key)
+            if ends is not NOWHERE:
+                self._take_returns(self._moving.siblings(ends))
+                began = self._context.emitter.now()
         if quick:
             # It runs no code of its own until its return is taken, so what the arguments point to stays as it is.
             self.let_in(task)
@@ -240,11 +247,13 @@ class CallStops:
         if name in MASKED and isinstance(args["mask"], int) and (mask := ptrace.get_mask(task.tid)) is not None:
             args["own_mask"] = mask
         if plan.path:
-            self._mark(task, str(args["path"]))
+            self._mark(task, markers.text_of(str(args["path"])))
         if name in MAKES and not self._context.attached:
             self.fifos.about_to_make(process.pid, task.tid, args)
         data = payload.outgoing(task.tid, name, info.args, self._context.config.data_bytes) if plan.sends else b""
-        key = self._object(process.pid, plan, args, info.args)
+        if not (quick and plan.moves):
+            key = self._object(process.pid, plan, args, info.args)
+            ends = self._moving.prepare(process.pid, name, args, key) if plan.moves else NOWHERE
         task.entered = Entered(
             name=name,
             number=info.number,
@@ -255,10 +264,10 @@ class CallStops:
             data=data,
             losing=names_lost(process.pid, name, args) if plan.removes else (),
             plain=plan.plain and not (plan.name == "read" and tells_more(self._context.state, key)),
-            ends=self._moving.prepare(process.pid, name, args, key) if plan.moves else NOWHERE,
+            ends=ends,
         )
         if quick:
-            self.watch(task)
+            self._inside(task, task.entered)
         return quick
 
     def _take_returns(self, tids: Iterable[int]) -> None:
@@ -282,10 +291,9 @@ class CallStops:
         t, n = self._context.stamp()
         if name in MARKER_PATH or name in ("access", "faccessat", "faccessat2"):
             at = MARKER_PATH.get(name, int(name != "access"))
-            path = os.fsdecode(memory.read_string(task.tid, info.args[at], len(MARKER_PREFIX) + MARKER_LIMIT) or b"")
-            if not path.startswith(MARKER_PREFIX):
+            args: dict[str, Word] = {"text": markers.text_at(task.tid, info.args[at])}
+            if not args["text"]:
                 return None
-            args: dict[str, Word] = {"text": path[len(MARKER_PREFIX) :]}
             return Poised(t=t, n=n, pid=process.pid, tid=task.tid, at="entry", call="marker", args=args)
         if name not in BIRTHS_AND_ENDS and (
             name not in KNOWN or not self._sampler.mappings.wants(task.process.pid, name, info.args)
@@ -324,17 +332,9 @@ class CallStops:
             return key_of(pid, str(args["path"]))
         return queue_key(pid, args.get("id")) if plan.name in QUEUE_CALLS else ""
 
-    def _look_for_mark(self, task: Task, address: int) -> None:
-        """A path at an address may be a marker: mostly its first word tells that it is none."""
-        if memory.read_u64(task.tid, address) == _PREFIX_WORD:
-            looked_for = memory.read_string(task.tid, address, len(MARKER_PREFIX) + MARKER_LIMIT)
-            self._mark(task, os.fsdecode(looked_for or b""))
-
-    def _mark(self, task: Task, path: str) -> None:
-        """If a path that a program looks for is a marker, say so."""
-        if path.startswith(MARKER_PREFIX):
+    def _mark(self, task: Task, text: str) -> None:
+        if text:
             t, n = self._context.stamp()
-            text = path[len(MARKER_PREFIX) :]
             self._context.emit(Marker(t=t, n=n, pid=task.process.pid, tid=task.tid, text=text))
 
     def _leave(self, task: Task, info: ptrace.SyscallInfo) -> bool:

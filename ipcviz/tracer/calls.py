@@ -356,6 +356,7 @@ QUICK: Final = frozenset(
         *("open", "openat", "creat", "close", "dup", "dup2", "dup3", "fcntl", "ioctl", "mmap"),
         *("pipe", "pipe2", "eventfd2", "socket", "socketpair", "accept", "accept4", "shutdown"),
         *("access", "faccessat", "faccessat2", "setpgid", "wait4", "rt_sigreturn"),
+        *("read", "write", "pread64", "pwrite64", "readv", "writev", "recvfrom", "sendto", "epoll_wait", "epoll_ctl"),
     }
 )
 """Frequent calls whose arguments can be looked at while they are being made. They write to nothing that they read, and
