@@ -26,7 +26,7 @@ ACTORS = actors()
 def actors_for(place: int, entry: Entry, option: str) -> list[Actor]:
     """Root and the ordinary user take the commands in turns, so that the suite stays short.
 
-    With `IPCVIZ_CORPUS=all` each of them runs every one. Where full mode has a run of its own, the user has that.
+    With `IPCVIZ_CORPUS=all` each of them runs every one, in full mode too. Where full mode has a run of its own, the user has that.
     """
     if EVERYONE:
         return ACTORS
@@ -38,7 +38,7 @@ def actors_for(place: int, entry: Entry, option: str) -> list[Actor]:
 CASES = [
     pytest.param(actor, entry, option, id=f"{actor.name}-{entry.name}{option}")
     for place, entry in enumerate(CORPUS)
-    for option, wanted in (("", True), ("--full", entry.full), ("--pty", entry.pty))
+    for option, wanted in (("", True), ("--full", entry.full or EVERYONE), ("--pty", entry.pty))
     for actor in actors_for(place, entry, option)
     if wanted
 ]
