@@ -26,7 +26,8 @@ ACTORS = actors()
 def actors_for(place: int, entry: Entry, option: str) -> list[Actor]:
     """Root and the ordinary user take the commands in turns, so that the suite stays short.
 
-    With `IPCVIZ_CORPUS=all` each of them runs every one, in full mode too. Where full mode has a run of its own, the user has that.
+    With `IPCVIZ_CORPUS=all` each of them runs every one, in full mode too. Where full mode has a run of its own, the
+    user has that.
     """
     if EVERYONE:
         return ACTORS
