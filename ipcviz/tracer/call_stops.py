@@ -214,21 +214,14 @@ class CallStops:
             known = foretold.foretell(task.tid, name, info)
             if known is not None:
                 process.foretold = time.monotonic()
-                goes = self._context.go_first
-                if goes:
-                    self.go(task)
-                entered = Entered(name, info.number, info.args, known.args, began)
-                self._say(task, entered, 0, 0, b"", (known.effect,), began)
-                return goes
+                return self._foretold(task, Entered(name, info.number, info.args, known.args, began), known.effect)
         if name == "close" and info.op == ptrace.SYSCALL_INFO_SECCOMP and self._context.go_first:
             closed = foretold.close(self._context.state, process, info.args[0])
             if closed is not None:
                 process.closing = time.monotonic()
-                self.go(task)
-                entered = Entered(name, info.number, info.args, {"fd": closed.fd}, began)
-                entered.object = self._context.object_of(process.pid, closed.fd)
-                self._say(task, entered, 0, 0, b"", (closed,), began)
-                return True
+                key = self._context.object_of(process.pid, closed.fd)
+                entered = Entered(name, info.number, info.args, {"fd": closed.fd}, began, object=key)
+                return self._foretold(task, entered, closed)
         quick = plan.quick and self._context.go_first and not self._context.attached
         key, ends = "", NOWHERE
         if quick and plan.moves:
@@ -269,6 +262,14 @@ class CallStops:
         if quick:
             self._inside(task, task.entered)
         return quick
+
+    def _foretold(self, task: Task, entered: Entered, effect: AnyEffect) -> bool:
+        """Say what a call will do, at whose entry a thread stands. Returns whether it goes on already."""
+        goes = self._context.go_first
+        if goes:
+            self.go(task)
+        self._say(task, entered, 0, 0, b"", (effect,), entered.began)
+        return goes
 
     def _take_returns(self, tids: Iterable[int]) -> None:
         """Take the returns that are there already of calls whose order with another one would be in doubt."""
