@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import sys
 
 
@@ -18,6 +19,37 @@ def occupy() -> None:
             os.fstat(fd)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+
+
+def let_go() -> None:
+    """Close every descriptor that we were started with: whoever waits for the end of a pipe must not wait for us.
+
+    They are told by what Python does not do: what it opens itself is closed by execve (PEP 446).
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for entry in os.listdir("/proc/self/fd"):
+        fd = int(entry)
+        if fd <= 2:
+            os.dup2(nowhere, fd)
+        else:
+            try:
+                inherited = os.get_inheritable(fd)
+            except OSError:
+                continue  # the one that listed them
+            if inherited:
+                os.close(fd)
+    os.close(nowhere)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of it, also to a descriptor that somebody made non-blocking: wait where it takes nothing."""
+    while data:
+        try:
+            data = data[os.write(fd, data) :]
+        except BlockingIOError:
+            waiting = select.poll()
+            waiting.register(fd, select.POLLOUT)
+            waiting.poll()
 
 
 def output() -> int:

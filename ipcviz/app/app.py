@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,6 +17,7 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.screen import Screen
 
+from ipcviz.app.base import BaseApp
 from ipcviz.app.feed import Feed
 from ipcviz.app.keeping import is_kept, recording
 from ipcviz.app.recording import Recorder
@@ -30,6 +30,7 @@ from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import Trouble, commands
 from ipcviz.events.undecoded import escaped
 from ipcviz.model.schedule import Schedule
+from ipcviz.outputs import write_file
 from ipcviz.scenario import Scenario
 from ipcviz.session.base import Session
 from ipcviz.session.errors import SessionError
@@ -46,7 +47,7 @@ BREATH: Final = 0.5
 """Seconds after which what depends on the time alone is shown anew."""
 
 
-class IpcvizApp(App[None]):
+class IpcvizApp(BaseApp[None]):
     """Shows one session.
 
     Args:
@@ -295,7 +296,7 @@ def run_app(
             app.feed.past.tape.close()
             session.close()
             if save_steps:
-                _write(save_steps, app.feed.steps.recorder.text(title))
+                write_file(save_steps, app.feed.steps.recorder.text(title).encode(errors="surrogateescape"))
             if recorder is not None:
                 recorder.add(session.drain())
     finally:
@@ -328,10 +329,3 @@ def _leave_when_told(app: App[None]) -> list[int]:
         if signo is not None and signal.getsignal(signo) is not signal.SIG_IGN:
             signal.signal(signo, told)
     return came
-
-
-def _write(file: str, text: str) -> None:
-    try:
-        Path(file).write_text(text, encoding="utf-8")
-    except OSError as error:
-        print(f"ipcviz: {file} can't be written: {error.strerror}.", file=sys.stderr)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Final, NamedTuple
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from ipcviz.app.base import BaseApp
 from ipcviz.app.text import visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.scenario import Scenario, missing
@@ -47,7 +48,7 @@ def orders_of(scenario: Scenario, variant: str) -> dict[str, tuple[str, bool]]:
     return {_BY_HAND: ("", False), **plans, _LIVE: ("", True)}
 
 
-class Catalogue(App[Choice | None]):
+class Catalogue(BaseApp[Choice | None]):
     """Choose a scenario.
 
     Args:

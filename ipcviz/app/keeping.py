@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
+from ipcviz.messages import write_error
 from ipcviz.scenario import Scenario, ScenarioError
 from ipcviz.scenario.kept import meta_of, sources_of
 from ipcviz.scenario.workplace import workplace
@@ -42,14 +42,23 @@ def recording(session: Session, title: str, scenario: Scenario | None, save: str
     sources = sources_of(scenario) if scenario else {}
     with contextlib.ExitStack() as stack:
         recorder: TraceWriter | None = None
+        place: Path | None = None
+        with contextlib.suppress(ScenarioError):
+            place = stack.enter_context(workplace())
         if save:
-            recorder = TraceWriter(save, meta=meta, sources=sources, reducing=False)
-        else:
-            with contextlib.suppress(ScenarioError, TraceError):
-                path = os.path.join(stack.enter_context(workplace()), "trace.ipcviz")
-                recorder = TraceWriter(path, meta=meta, sources=sources, reducing=False, most_bytes=MOST_BYTES)
+            recorder = TraceWriter(save, meta=meta, sources=sources, reducing=False, at_once=False, spare=place)
+        elif place is not None:
+            with contextlib.suppress(TraceError):
+                recorder = TraceWriter(
+                    place / "trace.ipcviz",
+                    meta=meta,
+                    sources=sources,
+                    reducing=False,
+                    most_bytes=MOST_BYTES,
+                    spare=place,
+                )
         if recorder is not None:
             stack.callback(recorder.close)
         yield recorder
     if recorder is not None and save and recorder.trouble:
-        print(f"ipcviz: {recorder.trouble}.", file=sys.stderr)
+        write_error(f"{recorder.trouble}.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.app import App
 
@@ -16,7 +16,9 @@ from ipcviz.app.capture import frame_of, look_of
 from ipcviz.app.text import visible
 from ipcviz.app.view import View
 from ipcviz.export import CastWriter
+from ipcviz.messages import write_error
 from ipcviz.narrate import STEP
+from ipcviz.outputs import OutputError, OutputFile
 
 if TYPE_CHECKING:
     from ipcviz.app.app import IpcvizApp
@@ -58,17 +60,23 @@ class Recording:
         self._chapter_at = -BETWEEN
         self._rests_until = 0.0
         try:
-            self._file: IO[bytes] | None = path.open("wb")
-        except (OSError, ValueError, RuntimeError) as error:
-            raise RecordingError(f"{path} can't be written: {getattr(error, 'strerror', None) or error}.") from None
+            self._output: OutputFile | None = OutputFile(path)
+        except OutputError as error:
+            raise RecordingError(error.message) from None
         theme = app.current_theme
         self._writer = CastWriter(
-            self._file,
+            self._output.file,
             *self._size,
             title=visible(title),
             look=look_of(theme),
             about={"version": __version__, "theme": theme.name},
         )
+        try:
+            # From now on it is a cast, whatever happens to us.
+            self._output.place()
+        except OutputError as error:
+            self._output.close()
+            raise RecordingError(error.message) from None
 
     @property
     def seconds(self) -> float:
@@ -87,7 +95,7 @@ class Recording:
         now = self._clock()
         # The screen's size, for the app has a new one before its screens are laid out for it.
         size = tuple(self._app.screen.size)
-        if self._file is None or now < self._rests_until or not all(size):
+        if self._output is None or now < self._rests_until or not all(size):
             return
         rows = frame_of(self._app)
         t = self.seconds
@@ -98,7 +106,7 @@ class Recording:
             if self._writer.differs(rows):
                 self._mark(view, t)
                 self._writer.frame(t, rows)
-                self._file.flush()
+                self._output.file.flush()
         except OSError as error:
             self._close()
             raise RecordingError(f"The recording ends here: {error.strerror}.") from None
@@ -126,23 +134,22 @@ class Recording:
         Raises:
             RecordingError: The end could not be written.
         """
-        if self._file is None:
+        if self._output is None:
             return
         try:
             self._writer.end(self.seconds)
-            self._file.flush()
+            self._output.file.flush()
         except OSError as error:
             raise RecordingError(f"The recording's end could not be written: {error.strerror}.") from None
         finally:
             self._close()
 
     def _close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            try:
-                file.close()
-            except OSError:
-                pass
+        output, self._output = self._output, None
+        if output is not None:
+            with contextlib.suppress(OutputError):
+                # Why it could not be written is being said.
+                output.close()
 
 
 class Recorder:
@@ -203,4 +210,4 @@ class Recorder:
         if self._app.is_running:
             self._app.notify(message, severity="error" if bad else "information", markup=False, timeout=8 if bad else 4)
         elif bad:
-            print(f"ipcviz: {message}", file=sys.stderr)
+            write_error(message)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
 import time
 from functools import partial
-from typing import IO
 
 import click
-import msgspec
 
-from ipcviz import streams
+from ipcviz.cli.lines import LinesSink
+from ipcviz.cli.numbers import Seconds
+from ipcviz.cli.words import check_outputs
 from ipcviz.events import Finished, Quit, Trouble
-from ipcviz.session.errors import SessionError
+from ipcviz.messages import refuse, write_error
 from ipcviz.session.live import LiveSession, start_thread
-from ipcviz.trace import TraceError
-from ipcviz.tracer.attach import AttachError, check
+from ipcviz.tracer.attach import check
 from ipcviz.tracer.config import AttachConfig
 
 ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
@@ -29,7 +27,7 @@ ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 @click.option("--trace", is_flag=True, help="Trace their calls (ptrace); by default they are only looked at.")
 @click.option("--jsonl", is_flag=True, help="No screen: write the stream as JSON lines, with -o.")
 @click.option("-o", "--output", metavar="FILE", help="Where the stream goes; - for standard output.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="With --jsonl: detach after that long.")
+@click.option("--seconds", type=Seconds(0.001, 1e7), help="With --jsonl: detach after that long.")
 @click.option("--save", metavar="FILE", default="", help="Keep the session in FILE, for 'ipcviz replay'.")
 @click.argument("pids", nargs=-1, required=True, type=int, metavar="PID...")
 def attach(
@@ -51,55 +49,33 @@ def attach(
         raise click.UsageError("--save is for the screen; without one, --jsonl -o FILE writes the stream.")
     pids = tuple(dict.fromkeys(pids))
     config = AttachConfig(pids=pids, tree=tree, trace=trace, spare=(os.getpid(),))
-    try:
-        names = check(pids, trace=trace, spare=config.spare)
-    except AttachError as error:
-        click.echo(f"ipcviz: {error}", err=True)
-        sys.exit(2)
+    names = check(pids, trace=trace, spare=config.spare)
     if output:
         sys.exit(_write_stream(config, output, seconds))
     if not (os.isatty(0) and os.isatty(1)):
-        click.echo("ipcviz: the screen needs a terminal; without one use --jsonl -o FILE.", err=True)
-        sys.exit(2)
+        refuse("The screen needs a terminal; without one use --jsonl -o FILE.")
+    check_outputs(save)
     session = LiveSession(config)
     title = f"attached to {', '.join(names)}" + (" and what they fork" if tree else "")
-    try:
-        session.prepare()
-        # Takes as long as the tracer needs to be ready.
-        from ipcviz.app.app import run_app
+    session.prepare()
+    # Takes as long as the tracer needs to be ready.
+    from ipcviz.app.app import run_app
 
-        sys.exit(run_app(session, title, save=save))
-    except (SessionError, TraceError) as error:
-        click.echo(f"ipcviz: {error.message}", err=True)
-        sys.exit(2)
+    sys.exit(run_app(session, title, save=save))
 
 
 def _write_stream(config: AttachConfig, output: str, seconds: float | None) -> int:
     """Write every event as a line of JSON until the processes are gone, the time is up, or a signal ends it."""
-    try:
-        sink = _open(output)
-    except OSError as error:
-        click.echo(f"ipcviz: {output} can't be written: {error.strerror}.", err=True)
-        return 2
+    sink = LinesSink(output)
     session = LiveSession(config)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         session.start()
         start_thread(partial(_end_on_signal, session), "ipcviz signals")
         return _copy(session, sink, seconds)
-    except SessionError as error:
-        click.echo(f"ipcviz: {error.message}", err=True)
-        return 2
     finally:
         session.close()
-        with contextlib.suppress(OSError):
-            sink.close()
-
-
-def _open(output: str) -> IO[bytes]:
-    if output == "-":
-        return os.fdopen(streams.output(), "wb")
-    return open(output, "wb")
+        sink.close()
 
 
 def _end_on_signal(session: LiveSession) -> None:
@@ -108,10 +84,9 @@ def _end_on_signal(session: LiveSession) -> None:
     session.send(Quit())
 
 
-def _copy(session: LiveSession, sink: IO[bytes], seconds: float | None) -> int:
+def _copy(session: LiveSession, sink: LinesSink, seconds: float | None) -> int:
     """Copy the stream; `seconds` count from its first event."""
     until: float | None = None
-    encoder = msgspec.json.Encoder()
     status = 2
     while not session.finished:
         session.wait(0.5 if until is None else min(0.5, max(0.0, until - time.monotonic())))
@@ -121,15 +96,13 @@ def _copy(session: LiveSession, sink: IO[bytes], seconds: float | None) -> int:
         events = session.drain()
         if events and seconds is not None:
             until, seconds = time.monotonic() + seconds, None
-        try:
-            sink.write(b"".join(encoder.encode(event) + b"\n" for event in events))
-            sink.flush()
-        except OSError as error:
-            click.echo(f"ipcviz: the stream can't be written any more: {error.strerror}.", err=True)
+        sink.add(events)
+        if sink.trouble:
+            write_error(f"{sink.trouble}.")
             return 2
         for event in events:
             if isinstance(event, Trouble):
-                click.echo(f"ipcviz: {event.message}", err=True)
+                write_error(event.message)
             elif isinstance(event, Finished):
                 status = event.code
     return 128 + session.killed_by if session.killed_by else status

@@ -14,6 +14,8 @@ import click
 import msgspec
 
 from ipcviz.bench.measure import Machine, Measurement, machine
+from ipcviz.messages import write_line
+from ipcviz.outputs import find_place, write_file
 
 FORMATS = {"s": "{:.2f} s", "ms": "{:.1f} ms", "us": "{:.1f} us", "1/s": "{:,.0f} a second"}
 
@@ -31,7 +33,9 @@ class Report(msgspec.Struct, frozen=True):
 
 @click.command()
 @click.option("--json", "target", metavar="FILE", type=click.Path(path_type=Path), help="Write the figures there too.")
-@click.option("--pairs", default=5, show_default=True, type=click.IntRange(min=1), help="Pairs of each measurement.")
+@click.option(
+    "--pairs", default=5, show_default=True, type=click.IntRange(min=1, max=1000), help="Pairs of each measurement."
+)
 @click.option("--quick", is_flag=True, help="A tenth of the work: figures that say little, in seconds.")
 @click.argument(
     "what", nargs=-1, type=click.Choice(("live", "full", "sample", "semaphores", "events", "startup", "past", "ui"))
@@ -42,21 +46,19 @@ def bench(*, target: Path | None, pairs: int, quick: bool, what: tuple[str, ...]
     WHAT is one or more of live, full, sample, semaphores, events, startup, past, ui; all but past and ui if none is
     named.
     """
+    if target is not None:
+        find_place(target)
     # Before anything runs: the measurements themselves are load.
     where = machine()
     found: list[Measurement] = []
-    click.echo(f"{where.cpus} CPUs, Linux {where.kernel}, {where.machine}, Python {where.python}, load {where.load}")
+    write_line(f"{where.cpus} CPUs, Linux {where.kernel}, {where.machine}, Python {where.python}, load {where.load}")
     what = what or ("live", "full", "sample", "semaphores", "events", "startup")
     with _as_installed():
         for one in _measure(what, pairs, 10 if quick else 1):
             found.append(one)
-            click.echo(describe(one))
+            write_line(describe(one))
     if target is not None:
-        try:
-            target.write_bytes(msgspec.json.format(msgspec.json.encode(Report(where, found)), indent=2) + b"\n")
-        except OSError as error:
-            click.echo(f"ipcviz: {target} can't be written: {error.strerror}.", err=True)
-            sys.exit(2)
+        write_file(target, msgspec.json.format(msgspec.json.encode(Report(where, found)), indent=2) + b"\n")
 
 
 @contextmanager

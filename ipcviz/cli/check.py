@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
+import stat
 
 import click
 
+from ipcviz.cli.words import tell_cast
 from ipcviz.export import CastError, check_cast
-from ipcviz.scenario import ScenarioError, load, missing
+from ipcviz.messages import refuse, write_line
+from ipcviz.scenario import load, missing
 
 
 @click.command()
@@ -18,33 +20,36 @@ def check(*, path: str) -> None:
 
     Exit status 0 if nothing wrong was found, else 2 and one sentence; for a cast it names the line.
     """
-    if os.path.isfile(path):
-        _check_cast(path)
-    else:
+    if _is_folder(path):
         _check_scenario(path)
+    else:
+        _check_cast(path)
+
+
+def _is_folder(path: str) -> bool:
+    """Whether a scenario is meant: a folder, or a name of nothing."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return True
 
 
 def _check_cast(path: str) -> None:
     try:
         cast = check_cast(path)
     except CastError as error:
-        click.echo(f"ipcviz: {path}{f', line {error.line}' if error.line else ''}: {error.message}.", err=True)
-        sys.exit(2)
+        refuse(tell_cast(path, error))
     markers = sum(event.code == "m" for event in cast.events)
     chapters = f"{markers:,} chapters" if markers else "no chapters"
-    click.echo(
+    write_line(
         f"{path}: asciicast {cast.version}, {cast.width}x{cast.height}, {cast.duration:,.1f} s, {chapters}: "
         "nothing wrong found."
     )
 
 
 def _check_scenario(path: str) -> None:
-    try:
-        scenario = load(path)
-    except ScenarioError as error:
-        click.echo(f"ipcviz: {error.message}", err=True)
-        sys.exit(2)
-    click.echo(
+    scenario = load(path)
+    write_line(
         f"{scenario.name}: {scenario.title!r}, {_count(scenario.variants, 'variant')}, "
         f"{_count(scenario.parameters, 'parameter')}, {_count(scenario.story, 'step')}, "
         f"{_count(scenario.questions, 'question')}, {_count(scenario.schedules, 'schedule')}: nothing wrong found."
@@ -52,7 +57,7 @@ def _check_scenario(path: str) -> None:
     for name in scenario.variants:
         reason = missing(scenario, name)
         if reason:
-            click.echo(f"Variant {name!r} can't run on this machine: {reason}.")
+            write_line(f"Variant {name!r} can't run on this machine: {reason}.")
 
 
 def _count(things: object, what: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
 from itertools import groupby
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import click
 import msgspec
 
-from ipcviz.scenario import Scenario, ScenarioError, allowed_values, load_all, missing
+from ipcviz.messages import write_json, write_lines
+from ipcviz.scenario import Scenario, allowed_values, load_all, missing
 from ipcviz.scenario.parameters import as_text, type_of
 
 
@@ -18,15 +18,11 @@ from ipcviz.scenario.parameters import as_text, type_of
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with parameters and what is missing.")
 def list_scenarios(*, as_json: bool) -> None:
     """List the scenarios: what they are called, how long they take, what they need that is not here."""
-    try:
-        scenarios = load_all()
-    except ScenarioError as error:
-        click.echo(f"ipcviz: {error.message}", err=True)
-        sys.exit(2)
+    scenarios = load_all()
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode([_facts(scenario) for scenario in scenarios])).decode())
+        write_json([msgspec.to_builtins(_facts(scenario)) for scenario in scenarios])
     else:
-        click.echo(_table(scenarios))
+        write_lines(_table(scenarios))
 
 
 def _facts(scenario: Scenario) -> dict[str, Any]:
@@ -59,7 +55,7 @@ def _facts(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _table(scenarios: list[Scenario]) -> str:
+def _table(scenarios: list[Scenario]) -> list[str]:
     """One block for each topic: name, minutes, title; below it the variants, the parameters, and what is missing."""
     width = max((len(scenario.name) for scenario in scenarios), default=0)
     lines: list[str] = []
@@ -78,7 +74,7 @@ def _table(scenarios: list[Scenario]) -> str:
                     lines += _wrapped(f"{name} can't run here: ", reason, indent)
         lines.append("")
     lines.append("Run one with: ipcviz run NAME")
-    return "\n".join(lines)
+    return lines
 
 
 def _wrapped(head: str, text: str, indent: str) -> list[str]:

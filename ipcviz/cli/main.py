@@ -5,13 +5,18 @@ Showing a kept trace works without Linux, so nothing of what watches processes m
 
 from __future__ import annotations
 
+import errno
 import importlib
+import signal
 import sys
+import threading
 from typing import Final
 
 import click
 
 from ipcviz import __version__, streams
+from ipcviz.errors import UserError
+from ipcviz.messages import REFUSED, StreamError, keep_report, silence, write_error
 
 COMMANDS: Final = {
     "run": ("ipcviz.cli.run:run", "Run a scenario, or after -- any command, and show it."),
@@ -67,15 +72,62 @@ def cli(context: click.Context) -> None:
 def main() -> None:
     """Run the command line; an error is one sentence on standard error, and exit status 2."""
     streams.occupy()
+    threading.excepthook = _tell_of_thread
+    sys.exit(_run())
+
+
+def _run() -> int:
+    """Run the command line. Returns the exit status, whatever happens: what nobody foresaw is a sentence, too."""
     try:
-        sys.exit(cli.main(prog_name="ipcviz", standalone_mode=False))
+        # Commands leave with their status by `sys.exit`; click returns that of --help and --version.
+        return int(cli.main(prog_name="ipcviz", standalone_mode=False) or 0)
     except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
-    except click.Abort:
-        sys.exit(130)
+        return done.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 128 + signal.SIGINT
     except click.ClickException as error:
-        message = error.format_message()
         context = getattr(error, "ctx", None)
         hint = f" See '{context.command_path} --help'." if context is not None else ""
-        click.echo(f"ipcviz: {message}{hint}", err=True)
-        sys.exit(2)
+        write_error(f"{error.format_message()}{hint}")
+    except UserError as error:
+        write_error(error.message, error.details)
+    except StreamError as error:
+        return _leave_stream(error.error)
+    except MemoryError:
+        write_error("There is no memory left: see 'ulimit -v' and 'free'.")
+    except OSError as error:
+        trouble = _trouble_of_output()
+        if trouble is not None:
+            return _leave_stream(trouble)
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            write_error("ipcviz can open no more files: raise the limit ('ulimit -n').")
+        else:
+            write_error(keep_report(error))
+    except Exception as error:  # noqa: BLE001 - the last place where it can become a sentence
+        write_error(keep_report(error))
+    return REFUSED
+
+
+def _trouble_of_output() -> OSError | None:
+    """What the system says against writing what click has left for standard output; None if that can be written."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        return error
+    return None
+
+
+def _leave_stream(error: OSError) -> int:
+    """Standard output takes nothing more: say so, unless its reader has left. Returns the exit status."""
+    silence(1)
+    if error.errno == errno.EPIPE:
+        return 128 + signal.SIGPIPE
+    write_error(f"Standard output can't be written: {error.strerror}.")
+    return REFUSED
+
+
+def _tell_of_thread(hooked: threading.ExceptHookArgs) -> None:
+    """What ended a thread that nobody foresaw: a sentence, as for the main thread."""
+    if hooked.exc_value is not None and not isinstance(hooked.exc_value, SystemExit):
+        write_error(keep_report(hooked.exc_value))

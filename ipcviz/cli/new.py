@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import sys
 from pathlib import Path
 
 import click
 
 import ipcviz.scenario
+from ipcviz.messages import refuse, write_line
 
 
 @click.command()
@@ -17,17 +17,29 @@ import ipcviz.scenario
 def new(*, path: Path) -> None:
     """Make a new scenario in the folder PATH: a small one that works, to be changed."""
     template = Path(ipcviz.scenario.__file__).parent / "template"
+    existed = False
     try:
-        if path.is_dir() and any(path.iterdir()):
+        existed = path.is_dir()
+        if existed and any(path.iterdir()):
             raise FileExistsError(0, "it is there already and not empty")
         shutil.copytree(template, path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     except shutil.Error:
-        click.echo(f"ipcviz: {str(path)!r} can't be filled: is the disk full? Choose another folder.", err=True)
-        sys.exit(2)
+        _empty(path, remove=not existed)
+        refuse(f"{str(path)!r} can't be filled: is the disk full? Choose another folder.")
     except OSError as error:
-        click.echo(f"ipcviz: {str(path)!r} can't be made: {error.strerror}; choose another folder.", err=True)
-        sys.exit(2)
+        refuse(f"{str(path)!r} can't be made: {error.strerror}; choose another folder.")
     name = shlex.quote(str(path))
-    click.echo(
+    write_line(
         f"{path} is a scenario. Change it; then: ipcviz check {name}, ipcviz run {name if '/' in name else './' + name}"
     )
+
+
+def _empty(folder: Path, *, remove: bool) -> None:
+    """Take away again what was put into a folder that was empty or not there: half a scenario is none."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+    if remove:
+        folder.rmdir()

@@ -7,7 +7,9 @@ import sys
 
 import click
 
+from ipcviz.cli.words import tell_cast
 from ipcviz.export import CastError, read_cast
+from ipcviz.messages import refuse, write_error
 
 
 @click.command()
@@ -23,14 +25,12 @@ def play(*, file: str) -> None:
         if not any(event.code == "o" for event in cast.events):
             raise CastError("no event writes anything, so there is nothing to show")
     except CastError as error:
-        click.echo(f"ipcviz: {file}{f', line {error.line}' if error.line else ''}: {error.message}.", err=True)
-        sys.exit(2)
+        refuse(tell_cast(file, error))
     if not (os.isatty(0) and os.isatty(1)):
-        click.echo("ipcviz: a cast is played in a terminal, and there is none: 'ipcviz check' reads it.", err=True)
-        sys.exit(2)
+        refuse("A cast is played in a terminal, and there is none: 'ipcviz check' reads it.")
     from ipcviz.cli.player import Player
 
     status = Player(cast).run()
     if cast.trouble:
-        click.echo(f"ipcviz: {file}: {cast.trouble}.", err=True)
+        write_error(f"{file}: {cast.trouble}.")
     sys.exit(status)

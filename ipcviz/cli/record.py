@@ -9,21 +9,21 @@ import re
 import shlex
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from ipcviz.cli.words import planned
+from ipcviz.cli.numbers import Seconds
+from ipcviz.cli.words import check_outputs, planned
 from ipcviz.events import Event
+from ipcviz.messages import write_error, write_line
 from ipcviz.model.query import living
+from ipcviz.outputs import OutputError, OutputFile, explain, same_file
 from ipcviz.scenario import Scenario, ScenarioError, Story, find, prepare, read_schedule, read_settings
 from ipcviz.scenario.format import Value
 from ipcviz.scenario.kept import meta_of, scenario_of, sources_of
 from ipcviz.scenario.workplace import workplace
-from ipcviz.session.errors import SessionError
 from ipcviz.trace import TraceError, TraceReader, TraceWriter
 
 if TYPE_CHECKING:
@@ -38,7 +38,14 @@ PATIENCE: Final = 10.0
 @click.command()
 @click.option("-o", "--output", metavar="FILE", required=True, help="Where to; by convention its name ends in .cast.")
 @click.option("--size", metavar="COLUMNSxROWS", default="80x24", show_default=True, help="The size of the screen.")
-@click.option("--hold", type=float, default=2.0, show_default=True, metavar="SECONDS", help="How long a step is shown.")
+@click.option(
+    "--hold",
+    type=Seconds(0.1, 3600),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a step is shown.",
+)
 @click.option("--theme", type=click.Choice(["dark", "light"]), default="dark", show_default=True, help="Colours.")
 @click.option("--steps", metavar="A-B", default="", help="Only these steps, counted from 1: 10-40, 10-, -40 or 10.")
 @click.option("--schedule", metavar="NAME|FILE", help="Step a scenario in this order: one of its own, or a file.")
@@ -66,24 +73,21 @@ def record(
     """
     columns, rows = _size(size)
     first, last = _steps(steps)
-    if not 0.1 <= hold <= 3600:
-        raise click.UsageError("--hold takes 0.1 to 3600 seconds.")
     if schedule and live:
         raise click.UsageError("--schedule is for stepping, and --live is not: choose one.")
     options = Options(variant, settings, schedule, live)
     for signo in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(signo) is signal.SIG_DFL:
             signal.signal(signo, _leave)
-    try:
-        with _trace_of(source, options) as trace, TraceReader(trace) as reader:
-            _plain_environment()
-            from ipcviz.app.casting import Wanted
+    check_outputs(output)
+    if same_file(source, output):
+        raise OutputError(f"{output} is the trace itself: give the cast a file of its own.")
+    with _trace_of(source, options) as trace, TraceReader(trace) as reader:
+        _plain_environment()
+        from ipcviz.app.casting import Wanted
 
-            wanted = Wanted(width=columns, height=rows, hold=hold, theme=theme, first=first, last=last)
-            _tell(_write(reader, output, wanted, source), output)
-    except (ScenarioError, TraceError, SessionError) as error:
-        click.echo(f"ipcviz: {error.message}", err=True)
-        sys.exit(2)
+        wanted = Wanted(width=columns, height=rows, hold=hold, theme=theme, first=first, last=last)
+        _tell(_write(reader, output, wanted, source), output)
 
 
 def _leave(signo: int, _: object) -> None:
@@ -183,9 +187,9 @@ def _run(fresh: Fresh, path: str) -> None:
     if writer.trouble:
         raise TraceError(f"The run can't be kept, so there is nothing to show: {writer.trouble}.")
     if driver.departed and order is TURNS:
-        click.echo(f"ipcviz: Nobody went on any more, for {PATIENCE:g} seconds: the cast ends there.", err=True)
+        write_error(f"Nobody went on any more, for {PATIENCE:g} seconds: the cast ends there.")
     elif driver.departed:
-        click.echo(f"ipcviz: {driver.departed} The cast shows what was done until then.", err=True)
+        write_error(f"{driver.departed} The cast shows what was done until then.")
 
 
 def _plain_environment() -> None:
@@ -205,25 +209,18 @@ def _write(reader: TraceReader, output: str, wanted: Wanted, source: str) -> Mad
     if not reader.last:
         raise TraceError(f"{reader.path} holds no events: its writer was ended before the first one.")
     title = reader.meta.get("title") or shlex.join(reader.argv) or os.path.basename(source)
-    target, events = Path(output), _Readable(reader)
-    try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", suffix=target.name[-40:], delete=False) as file:
-            try:
-                scenario = scenario_of(reader.meta)
-                made = make_cast(events, file, wanted, title=title, argv=reader.argv, scenario=scenario)
-                if not made.shown:
-                    beyond = f" from {wanted.first} on" if made.steps else ""
-                    raise TraceError(f"{source} has {made.steps or 'no'} steps: there is nothing to show{beyond}.")
-                os.fchmod(file.fileno(), 0o666 & ~_umask())
-                file.flush()
-                os.replace(file.name, target)
-            except BaseException:
-                os.unlink(file.name)
-                raise
-    except OSError as error:
-        raise TraceError(f"{output} can't be written: {error.strerror}.") from None
+    events = _Readable(reader)
+    with OutputFile(output) as file:
+        scenario = scenario_of(reader.meta)
+        try:
+            made = make_cast(events, file.file, wanted, title=title, argv=reader.argv, scenario=scenario)
+        except OSError as error:
+            raise OutputError(explain(output, error)) from None
+        if not made.shown:
+            beyond = f" from {wanted.first} on" if made.steps else ""
+            raise TraceError(f"{source} has {made.steps or 'no'} steps: there is nothing to show{beyond}.")
     if events.trouble:
-        click.echo(f"ipcviz: The trace can be read up to here: {events.trouble}", err=True)
+        write_error(f"The trace can be read up to here: {events.trouble}")
     return made
 
 
@@ -246,21 +243,14 @@ class _Readable:
             self.trouble = error.message
 
 
-def _umask() -> int:
-    before = os.umask(0o077)
-    os.umask(before)
-    return before
-
-
 def _tell(made: Made, output: str) -> None:
     """Say what is in it, and how to get what is not."""
     count = f"{len(made.shown):,} of {made.steps:,} steps" if made.steps > 1 else "1 step"
-    click.echo(f"{output}: {count}; 'ipcviz play {shlex.quote(output)}' shows it.")
+    write_line(f"{output}: {count}; 'ipcviz play {shlex.quote(output)}' shows it.")
     if made.left_out:
-        click.echo(
-            f"ipcviz: there was no room for all: {made.left_out:,} steps that repeat others are left out; "
-            "--steps A-B takes all of a part.",
-            err=True,
+        write_error(
+            f"There was no room for all: {made.left_out:,} steps that repeat others are left out; "
+            "--steps A-B takes all of a part."
         )
     if made.rest:
-        click.echo(f"ipcviz: the cast is full: '--steps {made.rest}-' goes on where it ends.", err=True)
+        write_error(f"The cast is full: '--steps {made.rest}-' goes on where it ends.")

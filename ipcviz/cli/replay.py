@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from ipcviz.inputs import open_input
 from ipcviz.scenario import Scenario
 from ipcviz.scenario.kept import scenario_of
 from ipcviz.session.base import Session
@@ -22,12 +23,8 @@ def replay(*, file: str) -> None:
 
     ssh HOST ipcviz trace -o - --jsonl -- COMMAND | ipcviz replay -
     """
-    try:
-        session, title, scenario = _open(file)
-        _take_the_terminal(file)
-    except TraceError as error:
-        click.echo(f"ipcviz: {error.message}", err=True)
-        sys.exit(2)
+    session, title, scenario = _open(file)
+    _take_the_terminal(file)
     from ipcviz.app.app import run_app
 
     sys.exit(run_app(session, title, scenario))
@@ -44,12 +41,12 @@ def _open(file: str) -> tuple[Session, str, Scenario | None]:
             raise TraceError("Standard input is your terminal: pipe 'ipcviz trace -o - --jsonl -- COMMAND' into it.")
         return LinesSession(os.fdopen(os.dup(0), "rb"), "Standard input"), "standard input", None
     try:
-        with open(file, "rb") as source:
-            lines = source.read(1) == b"{"
+        source = open_input(file, streams=True)
+        if source.peek(1)[:1] == b"{":
+            return LinesSession(source, file), os.path.basename(file), None
+        source.close()
     except OSError as error:
         raise TraceError(f"{file} can't be read: {error.strerror}.") from None
-    if lines:
-        return LinesSession(open(file, "rb"), file), os.path.basename(file), None
     reader = TraceReader(file)
     title = reader.meta.get("title") or shlex.join(reader.argv) or os.path.basename(file)
     return KeptSession(reader), title, scenario_of(reader.meta)

@@ -11,16 +11,17 @@ from typing import Final, NamedTuple
 
 import click
 
-from ipcviz.cli.words import AFTER_DASHES, AfterDashes, planned
+from ipcviz.cli.words import AFTER_DASHES, AfterDashes, check_outputs, planned
+from ipcviz.errors import UserError
 from ipcviz.events import Resize
+from ipcviz.messages import refuse
 from ipcviz.model.schedule import Schedule
 from ipcviz.scenario import Scenario, ScenarioError, find, load_all, prepare, read_schedule, read_settings
 from ipcviz.scenario.format import Value
-from ipcviz.session.errors import SessionError
 from ipcviz.session.live import LiveSession
-from ipcviz.trace import TraceError
+from ipcviz.sizes import terminal_size
 from ipcviz.tracer.config import LaunchConfig
-from ipcviz.tracer.launch import LaunchError, check_command
+from ipcviz.tracer.launch import check_command
 
 
 @click.command(cls=AfterDashes)
@@ -51,24 +52,18 @@ def run(
     _need_a_terminal()
     if schedule and step is False:
         raise click.UsageError("A schedule is followed step by step, and --live lets everything run.")
-    try:
-        if not context.meta[AFTER_DASHES]:
-            scenario = _one_scenario(command)
-            how = How(full=full, hold=step is not False, save=save, save_steps=save_schedule)
-            sys.exit(_run_scenario(scenario, variant, read_settings(settings), how, schedule))
-        if variant or settings:
-            raise click.UsageError("--variant and --set are for scenarios, not for a command after --.")
-        check_command(command)
-        order = (read_schedule(schedule)[0], schedule) if schedule else None
-        hold = bool(step or order or save_schedule)
-        how = How(pty=pty, full=full, hold=hold, save=save, save_steps=save_schedule, order=order)
-        sys.exit(_show(command, shlex.join(command), how))
-    except LaunchError as error:
-        click.echo(f"ipcviz: {error}", err=True)
-        sys.exit(2)
-    except (ScenarioError, TraceError) as error:
-        click.echo(f"ipcviz: {error.message}", err=True)
-        sys.exit(2)
+    check_outputs(save, save_schedule)
+    if not context.meta[AFTER_DASHES]:
+        scenario = _one_scenario(command)
+        how = How(full=full, hold=step is not False, save=save, save_steps=save_schedule)
+        sys.exit(_run_scenario(scenario, variant, read_settings(settings), how, schedule))
+    if variant or settings:
+        raise click.UsageError("--variant and --set are for scenarios, not for a command after --.")
+    check_command(command)
+    order = (read_schedule(schedule)[0], schedule) if schedule else None
+    hold = bool(step or order or save_schedule)
+    how = How(pty=pty, full=full, hold=hold, save=save, save_steps=save_schedule, order=order)
+    sys.exit(_show(command, shlex.join(command), how))
 
 
 def _one_scenario(words: tuple[str, ...]) -> Scenario:
@@ -85,8 +80,7 @@ def _one_scenario(words: tuple[str, ...]) -> Scenario:
 def _need_a_terminal() -> None:
     """The screen needs one; say so before anything is launched."""
     if not (os.isatty(0) and os.isatty(1)):
-        click.echo("ipcviz: the screen needs a terminal; without one use 'ipcviz trace'.", err=True)
-        sys.exit(2)
+        refuse("The screen needs a terminal; without one use 'ipcviz trace'.")
 
 
 BEGIN: Final = "begin"
@@ -115,19 +109,16 @@ class How(NamedTuple):
 
 def _show(argv: tuple[str, ...], title: str, how: How, cwd: str = "", scenario: Scenario | None = None) -> int:
     """Show one session until the viewer leaves it."""
-    size = shutil.get_terminal_size()
+    size = terminal_size()
     its = Resize.within(size.lines, size.columns)
     config = LaunchConfig(
         argv=argv, cwd=cwd, terminal=how.pty, full=how.full, rows=its.rows, columns=its.columns, hold=how.hold
     )
     session = LiveSession(config)
-    try:
-        session.prepare()
-        # Takes as long as the tracer needs to be ready.
-        from ipcviz.app.app import run_app
-    except SessionError as error:
-        click.echo(f"ipcviz: {error.message}", err=True)
-        return 2
+    session.prepare()
+    # Takes as long as the tracer needs to be ready.
+    from ipcviz.app.app import run_app
+
     return run_app(session, title, scenario, how.save, how.order, how.save_steps)
 
 
@@ -155,16 +146,12 @@ def catalogue() -> int:
 
     _need_a_terminal()
     message = ""
-    try:
-        scenarios = load_all()
-    except ScenarioError as error:
-        click.echo(f"ipcviz: {error.message}", err=True)
-        return 2
+    scenarios = load_all()
     while (choice := choose_scenario(scenarios, message)) is not None:
         message = ""
         try:
             how = How(hold=not choice.live)
             _run_scenario(choice.scenario, choice.variant, {}, how, choice.schedule or None)
-        except ScenarioError as error:
-            message = error.message
+        except UserError as error:
+            message = "\n".join(filter(None, (error.message, error.details)))
     return 0

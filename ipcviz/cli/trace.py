@@ -7,7 +7,6 @@ import json
 import os
 import select
 import shlex
-import shutil
 import signal
 import sys
 import termios
@@ -16,28 +15,33 @@ import tty
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 import click
 import msgspec
 
 from ipcviz import streams
-from ipcviz.cli.words import AFTER_DASHES, AfterDashes, planned, scenario_named
-from ipcviz.events import Event, Finished, Input, Output, Quit, Resize, Trouble
-from ipcviz.events.undecoded import escaped
+from ipcviz.cli.lines import LinesSink
+from ipcviz.cli.words import AFTER_DASHES, AfterDashes, check_outputs, planned, scenario_named
+from ipcviz.events import Event, Executed, Exited, Finished, Forked, Input, Output, Quit, Resize, Trouble
+from ipcviz.messages import write_error
 from ipcviz.model.query import living
 from ipcviz.model.schedule import Schedule
-from ipcviz.scenario import ScenarioError, Story, prepare, read_schedule, read_settings
+from ipcviz.outputs import write_file
+from ipcviz.scenario import Story, prepare, read_schedule, read_settings
 from ipcviz.scenario.kept import meta_of, sources_of
 from ipcviz.session.driver import PATIENCE, TURNS, Driver
-from ipcviz.session.errors import SessionError
 from ipcviz.session.live import LiveSession, start_thread
-from ipcviz.trace import TraceError, TraceWriter
+from ipcviz.sizes import terminal_size
+from ipcviz.trace import TraceWriter
 from ipcviz.tracer.config import LaunchConfig
 
 ENDING: Final = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 SI_KERNEL: Final = 0x80
+MOMENT: Final = 1.0
+"""Seconds after the command's end before it is said for whom we wait."""
+NAMED: Final = 3
+"""How many of them are named."""
 NEWS_SECONDS: Final = 0.2
 """How long the news that a process was made may be under way, while the tracer gathers events and others run."""
 
@@ -50,6 +54,13 @@ NEWS_SECONDS: Final = 0.2
 @click.option("--no-seccomp", is_flag=True, help="Put no seccomp filter on the command: every call is stopped at.")
 @click.option("--step", is_flag=True, help="Hold every thread, and let them take turns, one operation each.")
 @click.option("--schedule", metavar="NAME|FILE", help="Step in this order: one of the scenario's, or a file.")
+@click.option(
+    "--until",
+    type=click.Choice(["all", "exit"]),
+    default="all",
+    show_default=True,
+    help="Return when all that the command started has ended, too, or when the command itself has: the rest runs on.",
+)
 @click.option("--save-schedule", metavar="FILE", help="Write the order of the steps to FILE.")
 @click.option("--variant", metavar="NAME", help="The way to run a scenario; 'ipcviz list' shows them.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A scenario's parameter; may be repeated.")
@@ -64,6 +75,7 @@ def trace(
     full: bool,
     no_seccomp: bool,
     step: bool,
+    until: str,
     schedule: str | None,
     save_schedule: str | None,
     variant: str | None,
@@ -72,10 +84,11 @@ def trace(
 ) -> None:
     """Run COMMAND, or a scenario by its name, watch it, and write what was seen to FILE.
 
-    The command's own input and output are untouched, and its exit status is ours (128 + n for a signal). A schedule
-    that ends before the command ends that, too; where the run departs from it, that is said, with exit status 2.
+    The command's own input and output are untouched, and its exit status is ours (128 + n for a signal). It returns
+    when the command and all that it started have ended; with --until exit when the command has. A schedule that ends
+    before the command ends that, too; where the run departs from it, that is said, with exit status 2.
     """
-    size = shutil.get_terminal_size()
+    size = terminal_size()
     config = LaunchConfig(
         argv=command,
         terminal=pty,
@@ -85,29 +98,29 @@ def trace(
         columns=size.columns,
         keep_output=0,
         hold=bool(step or schedule or save_schedule),
+        leave=until == "exit",
     )
+    if config.leave and config.hold:
+        raise click.UsageError("--until exit is for a command that runs by itself, and not for stepping.")
     if output == "-" and not jsonl:
         raise click.UsageError("A trace is a database and can't go to standard output: add --jsonl, or name a file.")
-    try:
-        named = not context.meta[AFTER_DASHES]
-        scenario = scenario_named(command, sure=bool(schedule or variant or settings)) if named else None
-        if scenario is None and (variant or settings):
-            raise click.UsageError("--variant and --set are for scenarios, not for a command.")
-        order, plan = read_schedule(schedule, scenario) if schedule else (TURNS, None)
-        if scenario is None:
-            steps = Steps(config.hold, order, save_schedule, shlex.join(command))
-            sys.exit(run_trace(output, config, jsonl=jsonl, steps=steps))
-        variant, values = planned(scenario, variant, read_settings(settings), plan)
-        with prepare(scenario, variant, values) as launch:
-            config = msgspec.structs.replace(config, argv=launch.argv, cwd=launch.cwd)
-            title = f"{scenario.name} ({launch.variant})"
-            steps = Steps(config.hold, order, save_schedule, title, Story(scenario))
-            meta = {"title": title, **meta_of(scenario)}
-            status = run_trace(output, config, jsonl=jsonl, steps=steps, meta=meta, sources=sources_of(scenario))
-        sys.exit(status)
-    except ScenarioError as error:
-        click.echo(f"ipcviz: {error.message}", err=True)
-        sys.exit(2)
+    check_outputs("" if output == "-" else output, save_schedule)
+    named = not context.meta[AFTER_DASHES]
+    scenario = scenario_named(command, sure=bool(schedule or variant or settings)) if named else None
+    if scenario is None and (variant or settings):
+        raise click.UsageError("--variant and --set are for scenarios, not for a command.")
+    order, plan = read_schedule(schedule, scenario) if schedule else (TURNS, None)
+    if scenario is None:
+        steps = Steps(config.hold, order, save_schedule, shlex.join(command))
+        sys.exit(run_trace(output, config, jsonl=jsonl, steps=steps))
+    variant, values = planned(scenario, variant, read_settings(settings), plan)
+    with prepare(scenario, variant, values) as launch:
+        config = msgspec.structs.replace(config, argv=launch.argv, cwd=launch.cwd)
+        title = f"{scenario.name} ({launch.variant})"
+        steps = Steps(config.hold, order, save_schedule, title, Story(scenario))
+        meta = {"title": title, **meta_of(scenario)}
+        status = run_trace(output, config, jsonl=jsonl, steps=steps, meta=meta, sources=sources_of(scenario))
+    sys.exit(status)
 
 
 class Steps(NamedTuple):
@@ -144,30 +157,6 @@ class Sink(Protocol):
         """Write what is not written yet."""
 
 
-class LinesSink:
-    """A file of JSON lines."""
-
-    def __init__(self, output: str) -> None:
-        self.trouble = ""
-        self._file = open(streams.output() if output == "-" else output, "wb")  # noqa: SIM115 - closed by close
-        self._encoder = msgspec.json.Encoder()
-
-    def add(self, events: Sequence[Event]) -> None:
-        """Write events and flush."""
-        if self.trouble:
-            return
-        try:
-            self._file.write(b"".join(self._encoder.encode(event) + b"\n" for event in events))
-            self._file.flush()
-        except OSError as error:
-            self.trouble = f"the trace ends here, it can't be written: {error.strerror}"
-
-    def close(self) -> None:
-        """Close the file."""
-        with contextlib.suppress(OSError):
-            self._file.close()
-
-
 _LIVE: Final = Steps()
 
 
@@ -183,16 +172,9 @@ def run_trace(
     """Trace a command into a file, stepped or not. Returns the exit status."""
     pty = config.terminal
     told: set[str] = set()
+    facts = {"argv": json.dumps(config.argv), **(meta or {})}
     sink: Sink
-    try:
-        facts = {"argv": json.dumps(config.argv), **(meta or {})}
-        sink = LinesSink(output) if jsonl else TraceWriter(output, meta=facts, sources=sources or {})
-    except OSError as error:
-        click.echo(f"ipcviz: {output} can't be written: {error.strerror}.", err=True)
-        return 2
-    except TraceError as error:
-        click.echo(f"ipcviz: {error.message}", err=True)
-        return 2
+    sink = LinesSink(output) if jsonl else TraceWriter(output, meta=facts, sources=sources or {}, at_once=False)
     session = LiveSession(config, passing=True)
     driver = Driver(session, steps.order, steps.story, patience=None if steps.order is TURNS else PATIENCE)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
@@ -202,9 +184,6 @@ def run_trace(
         with _relay_terminal(session, pty):
             status = _copy(session, sink, told, driver if steps.hold else None, pty=pty)
         return _stepped(driver, steps, status) if steps.hold else status
-    except SessionError as error:
-        click.echo(f"ipcviz: {error.message}", err=True)
-        return 2
     finally:
         session.close()
         sink.close()
@@ -214,17 +193,13 @@ def run_trace(
 def _stepped(driver: Driver, steps: Steps, status: int) -> int:
     """Say how the schedule went, and write down the steps. Returns the exit status."""
     if driver.departed:
-        click.echo(f"ipcviz: {driver.departed}", err=True)
+        write_error(driver.departed)
         status = 2
     elif not driver.state.finished and driver.over:
-        click.echo("ipcviz: the schedule ends here; what still ran was ended with it.", err=True)
+        write_error("The schedule ends here; what still ran was ended with it.")
         status = 0
     if steps.save:
-        try:
-            Path(steps.save).write_text(driver.recorder.text(steps.title), encoding="utf-8")
-        except OSError as error:
-            click.echo(f"ipcviz: {steps.save} can't be written: {error.strerror}.", err=True)
-            status = 2
+        write_file(steps.save, driver.recorder.text(steps.title).encode(errors="surrogateescape"))
     return status
 
 
@@ -232,7 +207,7 @@ def _complain(sink: Sink, told: set[str]) -> None:
     """Say once why the trace ends before the command: that one is not at fault, and goes on."""
     if sink.trouble and sink.trouble not in told:
         told.add(sink.trouble)
-        click.echo(f"ipcviz: {sink.trouble}; the command runs on.", err=True)
+        write_error(f"{sink.trouble}; the command runs on.")
 
 
 def _sort_signals(session: LiveSession) -> None:
@@ -282,6 +257,8 @@ def _copy(session: LiveSession, sink: Sink, told: set[str], driver: Driver | Non
     status = 2
     failed = False
     stdin_open = pty
+    screen = Screen(session)
+    rest = Rest()
     while not session.finished:
         if stdin_open:
             stdin_open = _type(session)
@@ -289,39 +266,100 @@ def _copy(session: LiveSession, sink: Sink, told: set[str], driver: Driver | Non
         events = session.drain()
         sink.add(events)
         _complain(sink, told)
+        rest.take(events)
+        if rest.is_due():
+            write_error(rest.describe())
         if driver is not None:
             driver.take(events)
             if driver.notice and driver.notice not in told:
                 told.add(driver.notice)
-                click.echo(f"ipcviz: {driver.notice}", err=True)
+                write_error(driver.notice)
             if driver.over and living(driver.state):
                 break
         for event in events:
             if isinstance(event, Output) and pty:
-                _show(session, event.data)
+                screen.show(event.data)
             elif isinstance(event, Trouble):
-                click.echo(f"ipcviz: {escaped(event.message)}", err=True)
+                write_error(event.message)
                 failed |= event.fatal
             if isinstance(event, Finished):
                 status = event.code
     return 128 + session.killed_by if session.killed_by else 2 if failed else status
 
 
-def _show(session: LiveSession, data: bytes) -> None:
-    """What the command wrote to its terminal, to our standard output; if nobody reads there, the session ends."""
-    try:
-        while data:
-            data = data[os.write(1, data) :]
-    except BrokenPipeError:
-        session.killed_by = signal.SIGPIPE
-        session.send(Quit())
+class Screen:
+    """Our standard output, as the screen of the command's terminal."""
+
+    def __init__(self, session: LiveSession) -> None:
+        self._session = session
+        self._gone = False
+
+    def show(self, data: bytes) -> None:
+        """Show what the command wrote to its terminal.
+
+        If nobody reads there, the session ends. A terminal never refuses what is written to it: where our output is
+        full, the command is spared that, and it is said once.
+        """
+        if self._gone:
+            return
+        try:
+            streams.write_all(1, data)
+        except BrokenPipeError:
+            self._gone = True
+            self._session.killed_by = signal.SIGPIPE
+            self._session.send(Quit())
+        except OSError as error:
+            self._gone = True
+            write_error(f"Standard output can't be written: {error.strerror}; the command runs on.")
+
+
+class Rest:
+    """Those that the command has left running, while we wait for their end."""
+
+    def __init__(self) -> None:
+        self._names: dict[int, str] = {}
+        self._since: float | None = None
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Follow who lives."""
+        names = self._names
+        for event in events:
+            kind = type(event)
+            if kind is Forked:
+                names[event.pid] = event.name or names.get(event.parent, "process")  # type: ignore[union-attr]
+            elif kind is Executed:
+                names[event.pid] = event.name  # type: ignore[union-attr]
+            elif kind is Exited:
+                names.pop(event.pid, None)  # type: ignore[union-attr]
+            elif kind is Finished and event.left:  # type: ignore[union-attr]
+                self._since = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Whether to say now, once and to a person, for whom we wait."""
+        if self._since is None or time.monotonic() - self._since < MOMENT:
+            return False
+        self._since = None
+        return bool(self._names) and sys.stderr is not None and sys.stderr.isatty()
+
+    def describe(self) -> str:
+        """For whom we wait, in a sentence."""
+        names = [f"{name}[{pid}]" for pid, name in self._names.items()]
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return (
+            f"The command has ended; waiting for {', '.join(names[:NAMED])}{more}, which it left running. "
+            "'--until exit' does not wait for them."
+        )
 
 
 def _type(session: LiveSession) -> bool:
     """Pass what was typed; False once our standard input has ended."""
     if not select.select((0,), (), (), 0)[0]:
         return True
-    data = os.read(0, 65536)
+    try:
+        data = os.read(0, 65536)
+    except OSError:
+        # The terminal is gone: nothing more will be typed.
+        return False
     session.send(Input(data=data or b"\x04"))
     return bool(data)
 
@@ -330,7 +368,9 @@ def _watch_size(session: LiveSession) -> None:
     """Pass our terminal's size on when it changes."""
 
     def changed(*_: object) -> None:
-        rows, columns = termios.tcgetwinsize(1)
-        session.send(Resize(rows=rows, columns=columns))
+        with contextlib.suppress(termios.error):
+            # Of standard input, which is a terminal; output may go elsewhere.
+            rows, columns = termios.tcgetwinsize(0)
+            session.send(Resize(rows=rows, columns=columns))
 
     signal.signal(signal.SIGWINCH, changed)

@@ -8,6 +8,8 @@ from typing import Final
 
 import click
 
+from ipcviz.export import CastError
+from ipcviz.outputs import OutputError, find_place, same_file
 from ipcviz.scenario import Scenario, ScenarioError, SchedulePlan, choose_variant, find
 from ipcviz.scenario.format import Value
 
@@ -59,3 +61,21 @@ def planned(
     if not variant and plan.variants and scenario.default_variant not in plan.variants:
         variant = plan.variants[0]
     return variant, {**plan.settings, **settings}
+
+
+def tell_cast(path: str, error: CastError) -> str:
+    """A sentence for what is wrong with a cast: its file, its line, and what."""
+    return f"{path}{f', line {error.line}' if error.line else ''}: {error.message}."
+
+
+def check_outputs(*paths: str | None) -> None:
+    """See whether files can be written before anything is launched; those that were not asked for are empty.
+
+    Raises:
+        OutputError: One of them can't be written, or two are the same.
+    """
+    asked = [path for path in paths if path]
+    for at, path in enumerate(asked):
+        find_place(path)
+        if any(same_file(path, other) for other in asked[:at]):
+            raise OutputError(f"{path} can't hold two things: give each a file of its own.")

@@ -396,8 +396,9 @@ class Trouble(Base, tag="trouble", frozen=True):
 class Finished(Base, tag="finished", frozen=True):
     """The command ended, with the status it would have given a shell; `signo` if a signal ended it.
 
-    Other processes may still be there: `left` of them. A later `Finished` with `left` 0 ends the stream. In a session
-    that attached, nothing was launched: `code` is 0, and `detached` processes run on without being watched.
+    Other processes may still be there: `left` of them. A later `Finished` with `left` 0 ends the stream; `detached`
+    processes run on without being watched, if it was to end with the command. In a session that attached, nothing was
+    launched: `code` is 0.
     """
 
     code: int

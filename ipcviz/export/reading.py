@@ -14,6 +14,7 @@ from typing import IO, Any, Final
 import msgspec
 
 from ipcviz.export.cast import MOST_COLUMNS, MOST_ROWS, Cast, CastError, CastEvent
+from ipcviz.inputs import open_input
 
 MOST_BYTES: Final = 256 << 20
 LONGEST_LINE: Final = 16 << 20
@@ -49,7 +50,7 @@ def check_cast(path: str | Path) -> Cast:
 
 def _read(path: str | Path, *, strict: bool) -> Cast:
     try:
-        with open(path, "rb") as file:
+        with open_input(path, streams=True) as file:
             return _Reader(file, strict=strict).read()
     except OSError as error:
         raise CastError(f"it can't be read: {error.strerror}") from None

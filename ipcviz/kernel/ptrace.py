@@ -24,6 +24,9 @@ _quick: Callable[..., int] = ctypes.PyDLL(None).ptrace
 """The same at half the price, for the requests of every stop: without releasing the interpreter's lock, which no other
 thread of the tracer waits for, without errno, and with arguments that fit into a C int, or are a pointer."""
 
+_PR_SET_PDEATHSIG: Final = 1
+"""linux/prctl.h"""
+
 # linux/ptrace.h
 POKETEXT: Final = 4
 POKEUSER: Final = 6
@@ -300,6 +303,11 @@ def _text(path: str) -> str:
             return file.read()
     except OSError:
         return ""
+
+
+def outlive_parent() -> None:
+    """Undo PR_SET_PDEATHSIG of prctl(2): whoever started us may end, and we go on."""
+    _libc.prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)
 
 
 def can_trace() -> str:

@@ -18,6 +18,7 @@ from ipcviz.events import (
     SemaphoreOp,
     Settled,
     SignalDelivered,
+    Started,
     Stopped,
     ThreadCreated,
     Waiting,
@@ -62,3 +63,8 @@ def is_moment(event: Event, before: State, after: State) -> bool:
     if isinstance(event, SemaphoreOp):
         return is_visible_semaphore(event.semaphore)
     return isinstance(event, SignalDelivered) and event.action != "ignore"
+
+
+def has_begun(event: Event) -> bool:
+    """Whether an event says that there is something to watch: the command was executed, or the session attached."""
+    return isinstance(event, Executed) or (isinstance(event, Started) and event.mode == "attached")

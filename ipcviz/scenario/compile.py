@@ -73,7 +73,11 @@ def build(scenario: Scenario, variant: str, spare: Path) -> Path:
         missing = [source for source in sources if not (scenario.folder / source).is_file()]
         if missing:
             raise ScenarioError(f"{program!r} can't be compiled: {scenario.folder / missing[0]} is no longer there.")
-    target = _writable(cache_folder() / _key(scenario, variant, command)) or spare
+    try:
+        key = _key(scenario, variant, command)
+    except OSError as error:
+        raise ScenarioError(f"{error.filename} can't be read: {error.strerror}.") from None
+    target = _writable(cache_folder() / key) or spare
     for program, sources in chosen.build.items():
         if not os.access(target / program, os.X_OK):
             _compile(scenario, [*command, *FLAGS], list(sources), list(chosen.flags), target / program)
@@ -89,8 +93,9 @@ def _key(scenario: Scenario, variant: str, command: tuple[str, ...]) -> str:
     parts += [*chosen.flags, "|", chosen.build]
     made.update(repr(parts).encode())
     sources = {scenario.folder / source for group in chosen.build.values() for source in group}
-    for file in sorted(sources | set(scenario.folder.glob("*.h"))):
-        made.update(f"\0{file.name}\0".encode())
+    headers = {file for file in scenario.folder.glob("*.h") if file.is_file()}
+    for file in sorted(sources | headers):
+        made.update(f"\0{file.name}\0".encode(errors="surrogateescape"))
         made.update(file.read_bytes())
     return f"{scenario.name}-{made.hexdigest()[:24]}"
 
@@ -129,7 +134,7 @@ def _compile(scenario: Scenario, command: list[str], sources: list[str], flags: 
         )
         if done.returncode != 0:
             words = done.stdout.decode(errors="replace").strip()
-            raise ScenarioError(f"{target.name!r} of {scenario.name!r} does not compile; {command[0]} says:\n{words}")
+            raise ScenarioError(f"{target.name!r} of {scenario.name!r} does not compile; {command[0]} says:", words)
         os.chmod(fresh, 0o755)
         os.replace(fresh, target)
         fresh = ""

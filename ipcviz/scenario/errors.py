@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+from ipcviz.errors import UserError
 
-class ScenarioError(Exception):
-    """A scenario can't be found, read, compiled or started.
 
-    Attributes:
-        message: What is wrong, where, and what is allowed or what to do; one sentence, except that a compiler's own
-            words may follow on lines of their own.
+class ScenarioError(UserError):
+    """A scenario can't be found, read, compiled or started: what is wrong, where, and what is allowed or what to do.
+
+    A compiler's own words are its `details`.
     """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 import ipcviz
+from ipcviz.inputs import read_input
 from ipcviz.scenario.check import problems_of_meaning
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Document, Scenario
@@ -67,9 +69,17 @@ def find(name_or_path: str | os.PathLike[str]) -> Scenario:
     if folder is not None:
         return load(folder, shipped=True)
     path = Path(wanted)
-    if path.name == FILE and path.is_file():
+    try:
+        # What is there, not whether it is of some kind: that would hide why it can't be looked at.
+        mode = os.stat(wanted).st_mode if wanted else 0
+    except (FileNotFoundError, NotADirectoryError):
+        mode = 0
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", "") or str(error)
+        raise ScenarioError(f"There is no scenario at {wanted!r} that can be read: {why}.") from None
+    if path.name == FILE and mode and not stat.S_ISDIR(mode):
         return load(path.parent)
-    if wanted and path.is_dir():
+    if stat.S_ISDIR(mode):
         return load(path)
     if "/" in wanted and wanted.rstrip("/") not in by_topic and not difflib.get_close_matches(wanted, by_topic, 1):
         raise ScenarioError(f"There is no scenario at {wanted!r}: a scenario is a folder with a {FILE}.")
@@ -97,7 +107,12 @@ def load(folder: str | os.PathLike[str], *, shipped: bool = False) -> Scenario:
     if problems:
         raise _first(file, text, problems)
     sheet = msgspec.convert(document, Document)
-    problems = [*problems_of_meaning(sheet, place)]
+    try:
+        problems = [*problems_of_meaning(sheet, place)]
+    except (OSError, ValueError, RuntimeError) as error:
+        # A folder that can't be listed, a name that is too long or has a zero byte, links in a circle.
+        why = getattr(error, "strerror", "") or str(error)
+        raise ScenarioError(f"{file}: What it names can't be looked at: {why}.") from None
     if problems:
         raise _first(file, text, problems)
     fields: dict[str, Any] = {name: getattr(sheet, name) for name in Document.__struct_fields__}
@@ -107,8 +122,7 @@ def load(folder: str | os.PathLike[str], *, shipped: bool = False) -> Scenario:
 
 def _read(file: Path) -> str:
     try:
-        with open(file, "rb") as source:
-            data = source.read(_LIMIT + 1)
+        data = read_input(file, _LIMIT + 1)
     except FileNotFoundError:
         raise ScenarioError(f"There is no {FILE} in {str(file.parent)!r}; 'ipcviz new PATH' makes one.") from None
     except OSError as error:

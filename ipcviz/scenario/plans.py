@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from ipcviz.events.signals import signal_number
+from ipcviz.inputs import read_input
 from ipcviz.model.schedule import Line, Schedule, ScheduleError, parse
 from ipcviz.model.visible import ENDS
 from ipcviz.scenario.errors import ScenarioError
@@ -95,8 +95,7 @@ def read_schedule(name: str, scenario: Scenario | None = None) -> tuple[Schedule
     if plan is not None:
         return parse(plan.steps), plan
     try:
-        with Path(name).open("rb") as file:
-            data = file.read(_LARGEST + 1)
+        data = read_input(name, _LARGEST + 1)
         text = data.decode()
     except FileNotFoundError:
         raise ScenarioError(_missing(name, scenario)) from None

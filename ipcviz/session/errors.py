@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
+from ipcviz.errors import UserError
 
-class SessionError(Exception):
-    """A session can't be started or go on.
 
-    Attributes:
-        message: One sentence: what happened and what to do.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+class SessionError(UserError):
+    """A session can't be started or go on."""

@@ -21,7 +21,7 @@ import ipcviz.tracer
 from ipcviz.events import AnyCommand, Event, Finished, Forked, Quit, Trouble
 from ipcviz.events.undecoded import encode
 from ipcviz.session.errors import SessionError
-from ipcviz.tracer.config import AnyConfig, AttachConfig
+from ipcviz.tracer.config import AnyConfig, AttachConfig, LaunchConfig
 from ipcviz.tracer.wire import Unframer, frame
 
 _libc = ctypes.CDLL(None)
@@ -53,6 +53,7 @@ class LiveSession:
         self.argv = config.argv
         self._config = config
         self._passing = passing
+        self._leaves = isinstance(config, LaunchConfig) and config.leave
         self._events: deque[Event] = deque()
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -63,6 +64,7 @@ class LiveSession:
         self._last_t = 0.0
         self._last_n = 0
         self._finished_seen = False
+        self._left = False
         self._pids: set[int] = set()
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self.killed_by = 0
@@ -161,6 +163,8 @@ class LiveSession:
                 self._last_t, self._last_n = last.t, last.n
                 self._finished_seen |= any(isinstance(event, Finished) and not event.left for event in events)
                 self._pids.update(event.pid for event in events if isinstance(event, Forked))
+                if isinstance(last, Finished):
+                    self._left = self._leaves and bool(last.detached)
                 self._events.extend(events)
                 self._arrived.set()
 
@@ -188,8 +192,12 @@ class LiveSession:
             self._channel.sendall(frame(msgspec.msgpack.encode(command)))
 
     def close(self) -> None:
-        """End the tracer and with it all that it launched."""
+        """End the tracer and with it all that it launched, but for what was to run on when the command had ended."""
         if self._tracer is None:
+            return
+        if self._left:
+            # The tracer stays with it, and has hung up.
+            self._tracer = None
             return
         self.send(Quit())
         if self._channel is not None:

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
+from ipcviz.errors import UserError
 
-class TraceError(Exception):
-    """A trace can't be written or read.
 
-    Attributes:
-        message: One sentence: what happened and what to do.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+class TraceError(UserError):
+    """A trace can't be written or read."""

@@ -21,6 +21,7 @@ from typing import Any, Final
 import msgspec
 
 from ipcviz.events import Event
+from ipcviz.inputs import read_input
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.trace.errors import TraceError
@@ -358,8 +359,7 @@ class TraceReader:
 
     def _connect(self) -> sqlite3.Connection:
         try:
-            with open(self.path, "rb") as file:
-                head = file.read(16)
+            head = read_input(self.path, 16)
         except OSError as error:
             raise TraceError(f"{self.path} can't be read: {error.strerror}.") from None
         if head != b"SQLite format 3\0":

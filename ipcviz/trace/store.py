@@ -23,10 +23,11 @@ import msgspec
 
 from ipcviz import __version__
 from ipcviz.events import Event, Marker, Sample, Started, Stepped
-from ipcviz.model.moments import is_moment
+from ipcviz.model.moments import has_begun, is_moment
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.stepping import name_of, operation
+from ipcviz.outputs import OutputError, OutputFile
 from ipcviz.trace import file
 from ipcviz.trace.errors import TraceError
 from ipcviz.trace.keyframes import pack_state
@@ -56,6 +57,10 @@ class TraceWriter:
         sources: Texts to keep by name: a scenario's files.
         reducing: Make the states from the events by ourselves; else who has them calls `follow` and `keyframe`.
         most_bytes: Size of the file at which writing ends; 0 for no limit.
+        at_once: The file takes its place now; else when the events say that the command has begun. Until then, and for
+            good if it never does, what was at that place is as it was.
+        spare: A folder for copies while they are made (`copy_to`), which is removed even if we are killed; None if
+            there is none.
 
     Raises:
         TraceError: The file can't be written.
@@ -73,6 +78,8 @@ class TraceWriter:
         sources: Mapping[str, str] | None = None,
         reducing: bool = True,
         most_bytes: int = 0,
+        at_once: bool = True,
+        spare: Path | None = None,
     ) -> None:
         self.path = Path(path)
         self.trouble = ""
@@ -99,7 +106,20 @@ class TraceWriter:
         self._moments: deque[int] = deque()
         self._schedule: deque[tuple[int, int, int, int, str, str]] = deque()
         self._encoder = msgspec.msgpack.Encoder()
-        self._db = file.create(self.path, meta or {}, sources or {}, most_bytes)
+        self._most_bytes = most_bytes
+        self._spare = spare
+        try:
+            self._output = OutputFile(self.path)
+        except OutputError as error:
+            raise TraceError(error.message) from None
+        self._db = file.create(meta or {}, sources or {})
+        if at_once:
+            self._place()
+
+    @property
+    def placed(self) -> bool:
+        """Whether the file is at its place."""
+        return self._output.placed
 
     # For who has the events; none of these waits for the disk.
 
@@ -155,7 +175,7 @@ class TraceWriter:
             timeout: Seconds to wait at most.
 
         Returns:
-            Whether it can.
+            Whether it can. It can't as long as the file is not at its place.
         """
         done = threading.Event()
         with self._changed:
@@ -164,7 +184,7 @@ class TraceWriter:
             self._tasks.append(done.set)
             self._start()
             self._changed.notify_all()
-        return done.wait(timeout) and not self.trouble
+        return done.wait(timeout) and not self.trouble and self._output.placed
 
     def settle(self, timeout: float) -> bool:
         """Wait until the states of what was taken so far have been made, too, where that is done here.
@@ -200,7 +220,7 @@ class TraceWriter:
                     self._sync(state)
                     self._put_meaning()
                     self._db.commit()
-                file.copy(self._db, Path(path))
+                file.copy(self._db, Path(path), self._spare)
             except (TraceError, sqlite3.Error, OSError) as error:
                 message = error.message if isinstance(error, TraceError) else f"{path} can't be written: {error}."
                 done.set_exception(TraceError(message))
@@ -222,6 +242,8 @@ class TraceWriter:
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
+        if not self._output.placed:
+            self._output.close()
         with contextlib.suppress(sqlite3.Error):
             self._db.commit()
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -264,6 +286,8 @@ class TraceWriter:
                     self._tasks.clear()
             try:
                 if not self.trouble:
+                    if not self._output.placed and any(map(has_begun, events)):
+                        self._place()
                     self._write(events)
                     if not events:
                         self._reduce(256)
@@ -271,7 +295,7 @@ class TraceWriter:
                         self._reduce(2 * _ROUND)
                     if closing and not more:
                         self._finish()
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, TraceError) as error:
                 self._give_up(error)
             for task in tasks:
                 task()
@@ -282,7 +306,8 @@ class TraceWriter:
         """Nothing more can be written; what was committed stays."""
         with contextlib.suppress(sqlite3.Error):
             self._db.rollback()
-        self.trouble = f"the trace ends here, it can't be written: {error}"
+        why = error.message.rstrip(".") if isinstance(error, TraceError) else f"it can't be written: {error}"
+        self.trouble = f"the trace ends here, {why}"
         with self._changed:
             self._waiting.clear()
             self._unreduced.clear()
@@ -290,6 +315,14 @@ class TraceWriter:
             self._moments.clear()
             self._schedule.clear()
             self._changed.notify_all()
+
+    def _place(self) -> None:
+        """Put the file at its place. Raises TraceError if it can't be put there."""
+        try:
+            self._db = file.place(self._db, self._output, self._most_bytes)
+        except TraceError:
+            self._output.close()
+            raise
 
     def _write(self, events: list[Event]) -> None:
         """One transaction."""

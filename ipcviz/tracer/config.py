@@ -20,6 +20,7 @@ class LaunchConfig(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="c
         budget: Data calls a second of one process that are traced in full before it is only sampled.
         sample_hz: Samples a second that are aimed at.
         data_bytes: How many of the bytes that a call moves are kept with its event.
+        leave: End the stream when the command itself has ended; what it left running runs on.
         keep_output: Bytes a second of the terminal's output that go into the stream; the rest is counted. 0 keeps all.
     """
 
@@ -35,6 +36,7 @@ class LaunchConfig(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="c
     sample_hz: float = 20.0
     data_bytes: int = 64
     keep_output: int = 200_000
+    leave: bool = False
 
 
 class AttachConfig(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="config", tag="attach"):

@@ -143,6 +143,9 @@ class Emitter:
     def flush(self) -> None:
         """Write what waits, as far as the reader takes it."""
         self._flushed = time.monotonic()
+        if self.closed:
+            self._pending.clear()
+            return
         if self._dropped and self._backlog_bytes < BACKLOG_LIMIT // 2:
             dropped, self._dropped = self._dropped, 0
             event = Dropped(t=self.now(), n=self.next_number, events=dropped)
@@ -155,6 +158,12 @@ class Emitter:
             self._backlog.append(memoryview(data))
             self._backlog_bytes += len(data)
         self._write()
+
+    def hang_up(self) -> None:
+        """End the stream, with all that waits; what comes later goes nowhere."""
+        self.drain()
+        self.closed = True
+        self._channel.close()
 
     def drain(self) -> None:
         """Write everything, waiting for the reader; for the end of the session."""

@@ -484,6 +484,19 @@ class Engine:
             t, n = self._context.stamp()
             self._context.emit(Finished(t=t, n=n, code=code, signo=signo, left=len(self._context.processes)))
 
+    @property
+    def ended(self) -> bool:
+        """Whether the command itself has ended."""
+        return self._ended_with is not None
+
+    def leave(self) -> None:
+        """Say that what the command left running runs on without being watched."""
+        if self._ended_with is not None:
+            code, signo = self._ended_with
+            t, n = self._context.stamp()
+            detached = len(self._context.processes)
+            self._context.emit(Finished(t=t, n=n, code=code, signo=signo, detached=detached))
+
     def all_gone(self) -> None:
         """Nothing is traced any more: say so, if the command's own end did not."""
         if self._ended_with is not None and not self._context.state.finished:

@@ -16,6 +16,7 @@ import struct
 import termios
 from typing import Final, NamedTuple, NoReturn
 
+from ipcviz.errors import UserError
 from ipcviz.kernel import ptrace, seccomp
 from ipcviz.kernel.arch import Arch
 from ipcviz.tracer.config import LaunchConfig
@@ -24,7 +25,7 @@ CPYTHON_IGNORES: Final = (signal.SIGPIPE, signal.SIGXFSZ)
 """Signals that CPython ignores for itself when it starts (Python/pylifecycle.c), and a child would inherit."""
 
 
-class LaunchError(Exception):
+class LaunchError(UserError):
     """The command can't be run or watched; the message is a sentence for the viewer."""
 
 

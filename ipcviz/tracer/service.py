@@ -223,7 +223,7 @@ class Service:
             self._obey(engine, body)
         period = 1.0 / self._config.sample_hz
         next_sample = time.monotonic() + period
-        while not self._quit and (engine.alive() or self._failed >= 0):
+        while not self._quit and (engine.alive() or self._failed >= 0) and not self._leaves():
             self._reap(engine)
             if engine.pending_waits():
                 engine.announce_waits()
@@ -403,6 +403,9 @@ class Service:
         What was attached to is let go of when this process ends.
         """
         emitter = self._emitter
+        if self._leaves():
+            self._leave()
+            return
         if self._engine is not None and not isinstance(self._engine, SeizedEngine | Watcher):
             self._kill_all(self._engine)
         if self._master >= 0:
@@ -429,6 +432,43 @@ class Service:
             self._engine.all_gone()
         with contextlib.suppress(OSError):
             emitter.drain()
+
+    def _leaves(self) -> bool:
+        """Whether the command has ended, and is to be left with what it left running."""
+        config, engine = self._config, self._engine
+        if not (isinstance(config, LaunchConfig) and config.leave) or self._quit or self._trouble:
+            return False
+        return isinstance(engine, Engine) and engine.ended and engine.alive()
+
+    def _leave(self) -> None:
+        """End the stream, and stay beside what still runs until it has ended, too, without being in anyone's way.
+
+        It can't do without a tracer: a process keeps its seccomp filter for good, and the calls that this one marks
+        fail where nobody answers (SECCOMP_RET_TRACE of seccomp(2)).
+        """
+        engine = self._engine
+        assert isinstance(engine, Engine)
+        self._say_output()
+        engine.leave()
+        ptrace.outlive_parent()
+        for signo in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signo, signal.SIG_IGN)
+        self._poll.unregister(self._channel)
+        if self._master >= 0:
+            # As when a terminal's window is closed.
+            self._poll.unregister(self._master)
+            os.close(self._master)
+            self._master = -1
+        streams.let_go()
+        self._emitter.hang_up()
+        while engine.alive():
+            self._reap(engine)
+            if engine.pending_waits():
+                engine.announce_waits()
+            engine.come_to_rest()
+            for fd, _ in self._poll.poll(0.1 if engine.pending_waits() else 1.0):
+                with contextlib.suppress(BlockingIOError):
+                    os.read(fd, CHUNK)
 
     @staticmethod
     def _leave_rest_to_child() -> None:

@@ -103,7 +103,8 @@ class Tape:
     def _file(self) -> TraceReader | None:
         if self.reader is None and self.recorder is not None:
             self.recorder.flush(PATIENCE)
-            self.reader = TraceReader(self.recorder.path)
+            if self.recorder.placed:
+                self.reader = TraceReader(self.recorder.path)
         return self.reader
 
     def _in_memory(self, n: int) -> bool:

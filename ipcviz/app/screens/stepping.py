@@ -23,6 +23,7 @@ from ipcviz.model import stepping
 from ipcviz.model.schedule import Names, breakpoint_words
 from ipcviz.model.state import State
 from ipcviz.narrate import who
+from ipcviz.outputs import OutputError, write_file
 from ipcviz.scenario.foresight import may_answer
 
 
@@ -224,10 +225,9 @@ class SteppingScreen(PanelScreen):
             if not name:
                 return
             try:
-                Path(name).expanduser().write_text(recorder.text(title), encoding="utf-8")
-            except (OSError, RuntimeError, ValueError) as error:
-                why = getattr(error, "strerror", None) or str(error)
-                self.notify(f"{name} can't be written: {why}.", severity="error", markup=False, timeout=8)
+                write_file(Path(name).expanduser(), recorder.text(title).encode(errors="surrogateescape"))
+            except (OutputError, RuntimeError) as error:
+                self.notify(str(error), severity="error", markup=False, timeout=8)
                 return
             self.notify(f"Written: --schedule {name} repeats these steps", markup=False, timeout=4)
 
