@@ -10,6 +10,7 @@ import importlib
 import signal
 import sys
 import threading
+import traceback
 from typing import Final
 
 import click
@@ -95,27 +96,30 @@ def _run() -> int:
         return _leave_stream(error.error)
     except MemoryError:
         write_error("There is no memory left: see 'ulimit -v' and 'free'.")
-    except OSError as error:
-        trouble = _trouble_of_output()
-        if trouble is not None:
-            return _leave_stream(trouble)
-        if error.errno in (errno.EMFILE, errno.ENFILE):
-            write_error("ipcviz can open no more files: raise the limit ('ulimit -n').")
-        else:
-            write_error(keep_report(error))
     except Exception as error:  # noqa: BLE001 - the last place where it can become a sentence
-        write_error(keep_report(error))
+        if isinstance(error, OSError) and _came_from_help(error):
+            return _leave_stream(error)
+        write_error(_explain_limit(error) or keep_report(error))
     return REFUSED
 
 
-def _trouble_of_output() -> OSError | None:
-    """What the system says against writing what click has left for standard output; None if that can be written."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError as error:
-        return error
-    return None
+def _explain_limit(error: Exception) -> str:
+    """A sentence for what comes of a limit, which can happen anywhere; empty if it is something else."""
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return "No further thread can be made: see 'ulimit -u' and 'ulimit -v'."
+    if not isinstance(error, OSError):
+        return ""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "ipcviz can open no more files: raise the limit ('ulimit -n')."
+    if error.errno == errno.EAGAIN:
+        return "No further process can be made: see 'ulimit -u'."
+    return ""
+
+
+def _came_from_help(error: OSError) -> bool:
+    """Whether it arose where click writes to standard output: the texts of --help and --version are its own."""
+    *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+    return innermost.f_globals.get("__name__") == "click.utils"
 
 
 def _leave_stream(error: OSError) -> int:

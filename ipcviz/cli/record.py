@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import signal
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -23,6 +24,7 @@ from ipcviz.outputs import OutputError, OutputFile, explain, same_file
 from ipcviz.scenario import Scenario, ScenarioError, Story, find, prepare, read_schedule, read_settings
 from ipcviz.scenario.format import Value
 from ipcviz.scenario.kept import meta_of, scenario_of, sources_of
+from ipcviz.scenario.loader import FILE
 from ipcviz.scenario.workplace import workplace
 from ipcviz.trace import TraceError, TraceReader, TraceWriter
 
@@ -138,7 +140,7 @@ class Fresh(NamedTuple):
 @contextlib.contextmanager
 def _trace_of(source: str, options: Options) -> Iterator[str]:
     """The trace to show: the one named, or that of a fresh run, which is removed afterwards."""
-    if os.path.isfile(source):
+    if _is_file(source):
         if any(options):
             raise click.UsageError("--variant, --set, --schedule and --live are for scenarios, not for a trace.")
         yield source
@@ -152,6 +154,14 @@ def _trace_of(source: str, options: Options) -> Iterator[str]:
         settings = read_settings(options.settings)
         _run(Fresh(scenario, options.variant, settings, options.schedule, options.live), path)
         yield path
+
+
+def _is_file(source: str) -> bool:
+    """Whether something is there that is no folder; a reader says whether it is a trace."""
+    try:
+        return not stat.S_ISDIR(os.stat(source).st_mode) and os.path.basename(source) != FILE
+    except (OSError, ValueError):
+        return False
 
 
 def _run(fresh: Fresh, path: str) -> None:

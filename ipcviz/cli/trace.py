@@ -104,7 +104,7 @@ def trace(
         raise click.UsageError("--until exit is for a command that runs by itself, and not for stepping.")
     if output == "-" and not jsonl:
         raise click.UsageError("A trace is a database and can't go to standard output: add --jsonl, or name a file.")
-    check_outputs("" if output == "-" else output, save_schedule)
+    check_outputs(output, save_schedule, streams=jsonl)
     named = not context.meta[AFTER_DASHES]
     scenario = scenario_named(command, sure=bool(schedule or variant or settings)) if named else None
     if scenario is None and (variant or settings):

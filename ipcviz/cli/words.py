@@ -68,14 +68,18 @@ def tell_cast(path: str, error: CastError) -> str:
     return f"{path}{f', line {error.line}' if error.line else ''}: {error.message}."
 
 
-def check_outputs(*paths: str | None) -> None:
-    """See whether files can be written before anything is launched; those that were not asked for are empty.
+def check_outputs(*paths: str | None, streams: bool = False) -> None:
+    """See whether files can be written before anything is launched.
+
+    Args:
+        paths: What was given; empty or None where nothing was, `-` for standard output.
+        streams: See `find_place`.
 
     Raises:
         OutputError: One of them can't be written, or two are the same.
     """
-    asked = [path for path in paths if path]
+    asked = [path for path in paths if path and path != "-"]
     for at, path in enumerate(asked):
-        find_place(path)
+        find_place(path, streams=streams)
         if any(same_file(path, other) for other in asked[:at]):
             raise OutputError(f"{path} can't hold two things: give each a file of its own.")

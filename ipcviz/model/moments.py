@@ -26,6 +26,8 @@ from ipcviz.events import (
 from ipcviz.model.state import State
 from ipcviz.model.visible import ENDS, is_visible, is_visible_semaphore
 
+_OF_WHAT_RUNS: Final = (Executed, Call, Waiting)
+"""Events that nothing has which could not be executed."""
 _ALWAYS: Final = (
     Forked,
     ThreadCreated,
@@ -66,5 +68,5 @@ def is_moment(event: Event, before: State, after: State) -> bool:
 
 
 def has_begun(event: Event) -> bool:
-    """Whether an event says that there is something to watch: the command was executed, or the session attached."""
-    return isinstance(event, Executed) or (isinstance(event, Started) and event.mode == "attached")
+    """Whether an event says that there is something to watch: the command runs, or the session attached."""
+    return isinstance(event, _OF_WHAT_RUNS) or (isinstance(event, Started) and event.mode == "attached")

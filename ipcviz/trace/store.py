@@ -231,6 +231,8 @@ class TraceWriter:
             self._tasks.append(copy)
             self._start()
             self._changed.notify_all()
+        if self._thread is None:
+            done.set_exception(TraceError(f"{path} can't be written: {self.trouble}."))
         return done
 
     def close(self) -> None:
@@ -254,9 +256,14 @@ class TraceWriter:
     # In the thread.
 
     def _start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="ipcviz trace", daemon=True)
-            self._thread.start()
+        if self._thread is None and not self.trouble:
+            thread = threading.Thread(target=self._run, name="ipcviz trace", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                self._give_up(TraceError("no further thread can be made: see 'ulimit -u' and 'ulimit -v'."))
+            else:
+                self._thread = thread
 
     def _run(self) -> None:
         if hasattr(signal, "pthread_sigmask"):
