@@ -92,6 +92,9 @@ class HelpScreen(ModalScreen[None]):
         Binding("k", "scroll(-1)", "Up", show=False, id="help.up", tooltip="Up"),
     ]
 
+    AUTO_FOCUS = "VerticalScroll"
+    """The arrow keys scroll at once."""
+
     def __init__(self, first: tuple[str, str] | None, panels: Sequence[tuple[str, str]]) -> None:
         super().__init__()
         self.first = first
@@ -110,13 +113,10 @@ class HelpScreen(ModalScreen[None]):
                 if self.first is None or title != self.first[0]:
                     yield Static(_part(title, text))
 
-    def on_mount(self) -> None:
-        """The arrow keys scroll at once."""
-        self.query_one(VerticalScroll).focus()
-
     def action_scroll(self, by: int) -> None:
         """Scroll by a row."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+        for box in self.query(VerticalScroll):
+            box.scroll_relative(y=by, animate=False)
 
 
 def plain_help(markdown: str) -> str:

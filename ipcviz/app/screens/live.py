@@ -175,7 +175,9 @@ class LiveScreen(MomentsScreen):
         with Vertical(id="bars"):
             yield StatusLine(self.command, kept=self.kept, id="status")
             yield ProcessBar(id="processes")
-            yield StepStrip(id="steps")
+            strip = StepStrip(id="steps")
+            strip.steps, strip.asked = self.steps, self.asked
+            yield strip
         with Horizontal(id="main"):
             with Vertical(id="left"):
                 yield Picture(id="picture")
@@ -195,10 +197,9 @@ class LiveScreen(MomentsScreen):
         yield Footer()
 
     def on_mount(self) -> None:
-        """The panel below the picture has the focus."""
-        strip = self.query_one(StepStrip)
-        strip.steps, strip.asked = self.steps, self.asked
-        self.query_one(f"#{self.first}").focus()
+        """The panel below the picture has the focus; there is none where the viewer has left already."""
+        for panel in self.query(f"#{self.first}"):
+            panel.focus()
 
     # Taking a view in.
 

@@ -50,6 +50,8 @@ class QuestionScreen(ModalScreen[int | None]):
         Binding("k", "move(-1)", "Up", show=False, id="question.up", tooltip="The choice before"),
     ]
 
+    AUTO_FOCUS = "OptionList"
+
     def __init__(self, question: Question) -> None:
         super().__init__()
         self.question = question
@@ -61,10 +63,6 @@ class QuestionScreen(ModalScreen[int | None]):
             box.border_subtitle = "a digit guesses, n skips"
             yield Static(Content(self.question.text), id="question")
             yield OptionList(*(Option(Content(f"{i}  {text}")) for i, text in enumerate(self.question.choices, 1)))
-
-    def on_mount(self) -> None:
-        """Enter on a choice takes it; so does its digit."""
-        self.query_one(OptionList).focus()
 
     def on_key(self, event: events.Key) -> None:
         """A digit or a letter takes that choice."""

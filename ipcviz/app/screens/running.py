@@ -156,11 +156,10 @@ class SlowScreen(ModalScreen[float | None]):
         with Vertical() as box:
             box.border_title = "Slow motion"
             box.border_subtitle = "Enter begins, Escape leaves"
-            yield OptionList(*(f"{_rate(rate)}" for rate in _RATES))
-
-    def on_mount(self) -> None:
-        """One a second is what is wanted as a rule."""
-        self.query_one(OptionList).highlighted = 1
+            rates = OptionList(*(f"{_rate(rate)}" for rate in _RATES))
+            # One a second is what is wanted as a rule.
+            rates.highlighted = 1
+            yield rates
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter on a rate."""
