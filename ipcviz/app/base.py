@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
+from rich.console import ConsoleDimensions
 from textual.app import App
 from textual.driver import Driver
 
@@ -16,6 +17,13 @@ Result = TypeVar("Result")
 
 class BaseApp(App[Result], Generic[Result]):
     """An app whose notes can't give the terminal commands, whose size is bounded, and that shows no traceback."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for console in (self.console, self.error_console):
+            size = bounded(console.width, console.height)
+            if (console.width, console.height) != (size.columns, size.lines):
+                console.size = ConsoleDimensions(size.columns, size.lines)
 
     def get_driver_class(self) -> type[Driver]:
         """The driver for this system, but it believes only in sizes that a terminal can have."""

@@ -204,6 +204,11 @@ def default_action(signo: int) -> Action:
     return "continue" if signo == SIGCONT else "terminate"
 
 
+def bit_of(signo: int) -> int:
+    """A signal's bit in a set, `signo - 1`; 0 for what is no signal, such as that of a timer that sends none."""
+    return 1 << (signo - 1) if 1 <= signo <= SIGRTMAX else 0
+
+
 def members(mask: int) -> tuple[int, ...]:
     """The signals in a set, as /proc/PID/status has it: bit `signo - 1`."""
     return tuple(signo for signo in range(1, SIGRTMAX + 1) if mask >> (signo - 1) & 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Literal
 
-from ipcviz.events.signals import names_of
+from ipcviz.events.signals import bit_of, names_of
 from ipcviz.model.locks import blocking, lock_holders, wanted
 from ipcviz.model.notifiers import signal_words
 from ipcviz.model.state import CallInProgress, Descriptor, Process, State, Thread
@@ -74,7 +74,7 @@ def awaited_signals(state: State, thread: Thread, call: CallInProgress) -> str:
     process = state.processes.get(thread.pid)
     asked = call.args.get("mask")
     mask = asked & _ALL if isinstance(asked, int) else thread.blocked
-    caught = sum(1 << (s - 1) for s, how in process.handling.items() if how.action == "catch") if process else 0
+    caught = sum(bit_of(s) for s, how in process.handling.items() if how.action == "catch") if process else 0
     words = signal_words(caught & ~mask)
     if not caught & ~mask:
         words = "what it catches is blocked" if caught else "it catches none, so only one that ends it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ipcviz.events.signals import names_of
+from ipcviz.events.signals import bit_of, names_of, signal_name
 from ipcviz.model.holding import name_of
 from ipcviz.model.notifiers import seconds_text
 from ipcviz.model.signals import MASKED
@@ -30,9 +30,9 @@ def limit_words(state: State, thread: Thread, call: CallInProgress, now: float) 
     first = min(dues, key=lambda timer: timer.due, default=None)
     if first is None or (call.deadline is not None and first.due >= call.deadline):
         return words
-    if thread.blocked >> (first.signo - 1) & 1:
+    if not bit_of(first.signo) or thread.blocked & bit_of(first.signo):
         return words
-    signal = f"{names_of(1 << (first.signo - 1))[0]} in {seconds_text(first.due - now)}"
+    signal = f"{signal_name(first.signo)} in {seconds_text(first.due - now)}"
     return f"{words}, {signal}" if words else signal
 
 

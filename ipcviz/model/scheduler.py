@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import AnyCommand, Breakpoint, Event, Held, Let, Poised, Released, Run, SendSignal, Settled, Stepped
-from ipcviz.events.signals import signal_name, signal_number
+from ipcviz.events.signals import bit_of, signal_name, signal_number
 from ipcviz.model import stepping
 from ipcviz.model.query import wait_of
 from ipcviz.model.schedule import NO_NAMES, Line, Names, Schedule, label_of, target_of
@@ -153,7 +153,7 @@ def _decide(line: Line, place: int, steps: int, state: State, names: Names, last
         )
     assert thread is not None
     if line.kind == "pending":
-        if stepping.pending(state, thread) >> (line.signo - 1) & 1:
+        if stepping.pending(state, thread) & bit_of(line.signo):
             return None
         return Move(place=place, waits=f"{signal_name(line.signo)} to be pending on {line.who}")
     if line.kind == "signal":

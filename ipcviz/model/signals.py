@@ -8,6 +8,7 @@ import immutables
 import msgspec
 
 from ipcviz.events import Call, Exited, HandlerReturned, ProcessSample, Sent, SignalDelivered, Taken, Waiting
+from ipcviz.events.signals import bit_of
 from ipcviz.model.draft import Draft
 from ipcviz.model.state import POSIX, SENT_KEPT, Handling, SignalSent, State, Thread
 
@@ -96,7 +97,7 @@ def take_pending(draft: Draft, seen: ProcessSample) -> None:
         pending |= line.pending
     draft.sent = tuple(
         replace(s, lost=True)
-        if s.target == pid and s.delivered is None and not s.coalesced and not pending >> (s.signo - 1) & 1
+        if s.target == pid and s.delivered is None and not s.coalesced and not pending & bit_of(s.signo)
         else s
         for s in draft.sent
     )
@@ -133,7 +134,7 @@ def take_delivery(draft: Draft, event: SignalDelivered) -> None:
     if event.fault is not None:
         draft.put_process(replace(draft.process(event.pid), fault=event))
     thread = draft.thread(event.tid, event.pid)
-    bit = 1 << (event.signo - 1)
+    bit = bit_of(event.signo)
     thread = replace(thread, pending=thread.pending & ~bit)
     if event.action == "handler":
         handling = draft.process(event.pid).handling.get(event.signo)
@@ -182,12 +183,12 @@ def seen_handling(known: Dispositions, sampled: ProcessSample) -> Dispositions:
     for signo, how in known.items():
         if how.action == "default":
             continue  # reset by the kernel when its handler began (SA_RESETHAND), which /proc may not show yet
-        bit = 1 << (signo - 1)
+        bit = bit_of(signo)
         if not (sampled.ignored if how.action == "ignore" else sampled.caught) & bit:
             known = known.delete(signo)
     ignored, caught = sampled.ignored, sampled.caught
     for signo in range(1, 65):
-        bit = 1 << (signo - 1)
+        bit = bit_of(signo)
         if (ignored | caught) & bit and signo not in known:
             known = known.set(signo, Handling(action="ignore" if ignored & bit else "catch"))
     return known

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Call, Disposition, Exited, HandlerReturned, Mask, Sent, SignalDelivered, Taken
+from ipcviz.events.signals import bit_of
 from ipcviz.model.families import members, tty_name
 from ipcviz.model.state import Process, SignalSent, State
 from ipcviz.narrate.memory import fault_words
@@ -293,7 +294,7 @@ def kept_across_exec(state: State, pid: int) -> str:
     """What a program that was just executed finds ignored and blocked; empty if nothing is."""
     process, thread = state.processes.get(pid), state.threads.get(pid)
     handling = process.handling.items() if process else ()
-    ignored = sum(1 << (s - 1) for s, how in handling if how.action == "ignore" and s not in LIBRARY_SIGNALS)
+    ignored = sum(bit_of(s) for s, how in handling if how.action == "ignore" and s not in LIBRARY_SIGNALS)
     parts = [f"{signal_names(ignored)} ignored"] if ignored else []
     if thread is not None and thread.blocked:
         parts.append(f"{signal_names(thread.blocked)} blocked")

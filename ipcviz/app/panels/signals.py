@@ -9,7 +9,7 @@ from ipcviz.app.panels.panel import Panel, Row, fit, row
 from ipcviz.app.panels.timers import HELP, timer_rows
 from ipcviz.app.view import View
 from ipcviz.events import SignalDelivered
-from ipcviz.events.signals import is_real_time
+from ipcviz.events.signals import bit_of, is_real_time
 from ipcviz.model.signals import MASKED, sent_and_pending
 from ipcviz.model.state import Process, SignalSent, Thread
 from ipcviz.narrate import signal_name, who
@@ -60,8 +60,8 @@ def _dispositions(view: View, process: Process, width: int) -> list[Row]:
         pending |= thread.pending
     pending |= sample.pending if sample else 0
     inside = {signo for thread in threads for signo in thread.handlers}
-    caught = sum(1 << (s - 1) for s, how in process.handling.items() if how.action == "catch")
-    ignored = sum(1 << (s - 1) for s, how in process.handling.items() if how.action == "ignore")
+    caught = sum(bit_of(s) for s, how in process.handling.items() if how.action == "catch")
+    ignored = sum(bit_of(s) for s, how in process.handling.items() if how.action == "ignore")
     read_caught, read_ignored = (sample.caught, sample.ignored) if sample else (caught, ignored)
     numbers = signals_in(caught | ignored | blocked | pending | read_caught | read_ignored)
     counts = (("caught", caught | read_caught), ("ignored", ignored | read_ignored), ("blocked", blocked))
@@ -72,12 +72,12 @@ def _dispositions(view: View, process: Process, width: int) -> list[Row]:
         return rows
     rows.append(row((fit("  SIGNAL       C I B P  HANDLING", width), "head")))
     # Masks of all signals would fill the panel: what is only blocked is said in one row if it is much.
-    only_blocked = [n for n in numbers if not (caught | ignored | pending | read_caught | read_ignored) >> (n - 1) & 1]
+    only_blocked = [n for n in numbers if not (caught | ignored | pending | read_caught | read_ignored) & bit_of(n)]
     folded = set(only_blocked) if len(only_blocked) > 10 else set()
     for signo in numbers:
         if signo in folded:
             continue
-        bit = 1 << (signo - 1)
+        bit = bit_of(signo)
         how = process.handling.get(signo)
         differs = bool((caught ^ read_caught) & bit or (ignored ^ read_ignored) & bit)
         is_caught, is_ignored = bool(read_caught & bit), bool(read_ignored & bit)
@@ -134,7 +134,7 @@ def masks_of_calls(threads: list[Thread]) -> list[str]:
 
 def _pending(view: View, process: Process, signo: int, threads: list[Thread]) -> str:
     """For which of several threads a signal is pending, and how often it will come, as far as it was seen sent."""
-    bit = 1 << (signo - 1)
+    bit = bit_of(signo)
     words = ""
     if len(threads) > 1:
         whole = process.sample is not None and process.sample.pending & bit

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipcviz.app.picture import words
 from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Edge, Line, Node
+from ipcviz.events.signals import bit_of
 
 
 def signals(d: Draft) -> None:
@@ -35,7 +36,7 @@ def _pending(d: Draft, pid: int, signo: int) -> bool:
     for tid in process.threads:
         thread = d.state.threads.get(tid)
         bits |= thread.pending if thread else 0
-    return bool(bits >> (signo - 1) & 1)
+    return bool(bits & bit_of(signo))
 
 
 def _signal(d: Draft, pid: int, signo: int, text: str, corner: str, change: tuple[str, int, int]) -> str:
