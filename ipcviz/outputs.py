@@ -173,7 +173,9 @@ def _open_unplaced(folder: str) -> tuple[int, str]:
             return file, ""
     name = _hidden_name()
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    return os.open(os.path.join(folder, name), flags, PRIVATE), name
+    file = os.open(os.path.join(folder, name), flags, PRIVATE)
+    os.fchmod(file, PRIVATE)
+    return file, name
 
 
 def _hidden_name() -> str:

@@ -106,6 +106,10 @@ class Service:
             self._trouble = str(error)
         except (OSError, MemoryError) as error:
             self._trouble = _what_failed(error)
+        except Exception as error:  # noqa: BLE001 - a traceback would stand in the midst of the command's output
+            from ipcviz.messages import keep_report
+
+            self._trouble = keep_report(error)
         finally:
             self._end()
 
