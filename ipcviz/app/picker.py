@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from ipcviz.app.text import argv_text, fit, visible
+from ipcviz.app.text import argv_text, clip, fit, visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.model.notifiers import seconds_text
 from ipcviz.tracer.running import RunningProcess
@@ -156,6 +156,7 @@ class Picker(App[Picked | None]):
         row += fit(visible(process.blocked_in), max(0, left))
         if width >= ROOMY:
             row += f"  {fit(argv_text(process.command), max(0, width - len(row) - 2))}"
+        row = clip(row, width)
         return Content.styled(row, "bold") if process.pid in self.marked else Content(row)
 
     def _say_head(self, width: int) -> None:
