@@ -123,7 +123,7 @@ def find_processes(words: Sequence[str]) -> Found:
     pids: list[int] = []
     listed: tuple[RunningProcess, ...] | None = None
     for word in words:
-        if word.isascii() and word.isdecimal():
+        if word.isascii() and word.removeprefix("-").isdecimal():
             pids.append(int(word))
             continue
         if listed is None:
