@@ -85,7 +85,7 @@ def list_faults(path: str, source: str) -> Iterator[Fault]:
         return starts[row - 1] + len(text.encode()[:column].decode())
 
     tree = ast.parse(source)
-    said = {id(node) for node in ast.walk(tree) if _is_never_run(node) for node in ast.walk(node)}
+    said = {id(part) for node in ast.walk(tree) for aside in _list_asides(node) for part in ast.walk(aside)}
     for node in ast.walk(tree):
         if id(node) in said or not isinstance(node, ast.expr | ast.Return):
             continue
@@ -94,11 +94,17 @@ def list_faults(path: str, source: str) -> Iterator[Fault]:
             yield Fault(path, node.lineno, words, start, end, changed)
 
 
-def _is_never_run(node: ast.AST) -> bool:
-    """Annotations and docstrings say something and do nothing; default values of settings are no decisions."""
-    if isinstance(node, ast.AnnAssign | ast.arg):
-        return True
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+def _list_asides(node: ast.AST) -> list[ast.AST]:
+    """The parts of a node that decide nothing: annotations, docstrings, and how a class is made."""
+    if isinstance(node, ast.AnnAssign):
+        return [node.annotation]
+    if isinstance(node, ast.arg) and node.annotation is not None:
+        return [node.annotation]
+    if isinstance(node, ast.FunctionDef) and node.returns is not None:
+        return [node.returns]
+    if isinstance(node, ast.ClassDef):
+        return list(node.keywords)
+    return [node] if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) else []
 
 
 def _change(node: ast.expr | ast.Return) -> Iterator[tuple[str, str]]:
