@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import itertools
+import os
 from contextlib import asynccontextmanager
 
 import pyte
@@ -16,6 +19,13 @@ from ipcviz.app.recording import Recording, RecordingError
 from ipcviz.app.screens.save import SaveScreen
 from ipcviz.export import check_cast, read_cast
 from tests import fakes
+
+
+class NoSpace(io.BytesIO):
+    """A file on a disk that has become full."""
+
+    def flush(self):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class Clock:
@@ -164,9 +174,14 @@ async def test_the_key(tmp_path, monkeypatch):
 async def test_a_full_disk_and_a_full_recording(tmp_path, monkeypatch):
     async with showing() as (app, _pilot):
         made = Recording(app, tmp_path / "full")
-        monkeypatch.setattr(made._output.file, "flush", no_space, raising=False)
+        assert made._output is not None
+        made._output.file.close()
+        made._output.file = NoSpace()
         with pytest.raises(RecordingError, match="No space"):
             made.look(None)
+        os.mkfifo(tmp_path / "fifo")
+        with pytest.raises(RecordingError, match="is a FIFO"):
+            Recording(app, tmp_path / "fifo")
         monkeypatch.setattr(recording, "MOST_BYTES", 1000)
         made = Recording(app, tmp_path / "x")
         with pytest.raises(RecordingError, match="full"):

@@ -166,7 +166,7 @@ def test_a_trace_without_events(tmp_path):
 @pytest.mark.parametrize("target", ["no/such/folder/t", "."])
 def test_where_none_can_be_written(tmp_path, monkeypatch, target):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(TraceError, match="can't be written|is a folder"):
+    with pytest.raises(TraceError, match=r"can't be written|is a folder"):
         TraceWriter(target)
 
 
