@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
+
+import pytest
+from textual.events import Key
+
 from ipcviz.app.bars import StatusLine
+from ipcviz.app.base import BaseApp
+from ipcviz.sizes import MOST_COLUMNS, MOST_ROWS, terminal_size
 from tests import fakes
 from tests.app.test_live import stage
 
@@ -16,3 +24,53 @@ async def test_no_frame_is_shown_while_the_screen_is_taken_apart() -> None:
         s.app._frame()
         s.app._running = True
         s.app._timer.stop()
+
+
+KEYS = (["question_mark", "escape"], ["question_mark"], ["w", "escape"], ["K", "escape"], ["R", "escape"])
+
+
+@pytest.mark.parametrize("keys", KEYS, ids=" ".join)
+@pytest.mark.parametrize("turns", [0, 1, 2, 4])
+async def test_it_is_left_while_a_screen_comes_and_goes(keys: list[str], turns: int) -> None:
+    """What a screen does when it is mounted can come when it is being taken apart: nothing is in it then."""
+    async with stage(fakes.sleep_race()) as s:
+        for key in [*keys, "ctrl+q"]:
+            s.app.post_message(Key(key, "?" if key == "question_mark" else None))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        deadline = asyncio.get_running_loop().time() + 10
+        while s.app.is_running and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.01)
+
+
+async def test_what_nobody_foresaw_is_no_traceback(capsys, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    app = BaseApp()
+    app._exception = KeyError("boo")
+    app._exit_renderables.append("Traceback")
+    app._print_error_renderables()
+    err = capsys.readouterr().err
+    assert "KeyError" in err
+    assert "Traceback" not in err
+    assert err.count("\n") == 1
+    (report,) = tmp_path.iterdir()
+    assert "boo" in report.read_text()
+
+
+async def test_notes_hold_no_commands() -> None:
+    async with stage(fakes.sleep_race()) as s:
+        s.app.notify("a \x1b]0;HI\x07 name\nand [bold]more")
+        (note,) = s.app._notifications
+        assert note.message == "a \\x1b]0;HI\\x07 name\nand [bold]more"
+        assert not note.markup
+
+
+def test_a_size_that_no_terminal_has(monkeypatch) -> None:
+    """COLUMNS and LINES are believed only as far as a screen could go."""
+    monkeypatch.setenv("COLUMNS", "99999999")
+    monkeypatch.setenv("LINES", "99999999")
+    app = BaseApp()
+    assert (app.console.width, app.console.height) == (MOST_COLUMNS, MOST_ROWS)
+    driver = app.get_driver_class()
+    assert driver._get_terminal_size(driver.__new__(driver)) == (MOST_COLUMNS, MOST_ROWS)
+    assert terminal_size() == (MOST_COLUMNS, MOST_ROWS)

@@ -78,10 +78,13 @@ def test_an_output_that_cannot_be_written(bench: Bench, target: str) -> None:
 
 def test_a_full_disk(bench: Bench) -> None:
     """The output fills up in the middle: the command must not suffer, and it is said once."""
-    outcome = bench.run(ipcviz("trace", "--jsonl", "-o", "/dev/full", "--", "sh", "-c", "seq 3; exit 5"))
+    limited = ["sh", "-c", 'ulimit -f 16; exec "$@"', "sh"]
+    argv = ["sh", "-c", "for i in 1 2 3; do ls / | cat | wc -c >/dev/null; echo $i; done; exit 5"]
+    outcome = bench.run([*limited, *bench.observed(argv)])
+    assert outcome.status == 5
     assert outcome.stdout == b"1\n2\n3\n"
     assert b"Traceback" not in outcome.stderr
-    assert outcome.stderr.count(b"\n") == 1
+    assert outcome.stderr.count(b"the trace ends here") == 1
 
 
 @pytest.mark.parametrize(
@@ -225,7 +228,7 @@ def test_too_few_processes_are_allowed(most: int) -> None:
     own = tuple(word.replace(str(ORDINARY_UID), str(ORDINARY_UID + 1)) for word in user.prefix)
     bench = Bench(Actor("other", ORDINARY_UID + 1, (*own, "prlimit", f"--nproc={most}")))
     try:
-        refused(bench, ipcviz("trace", "--jsonl", "-o", "/dev/null", "--", "sleep", "0"), "ulimit -u")
+        refused(bench, ipcviz("trace", "--jsonl", "-o", "out", "--", "sleep", "0"), "ulimit -u")
     finally:
         bench.close()
 

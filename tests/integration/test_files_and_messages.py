@@ -290,13 +290,8 @@ def test_traces_are_private_and_open_after_a_kill(bench: Bench) -> None:
     """From the command's beginning on the trace is at its place; SIGKILL leaves it, and nothing else."""
     path = bench.keep / "t"
     path.unlink(missing_ok=True)
-    argv = [
-        "sh",
-        "-c",
-        'umask 0; exec "$@"',
-        "sh",
-        *ipcviz("trace", "-o", str(path), "--", "sh", "-c", "sleep 60 | cat"),
-    ]
+    command = ipcviz("trace", "-o", str(path), "--", "sh", "-c", "sleep 60 | cat")
+    argv = ["sh", "-c", 'umask 0; exec "$@"', "sh", *command]
     run = bench.start(argv, stdin=subprocess.DEVNULL)
     deadline = time.monotonic() + 20
     while not (path.exists() and _names(path) >= {"sleep", "cat"}):

@@ -71,7 +71,7 @@ def test_a_second_run_replaces_the_first(bench: Bench) -> None:
 
 
 def test_what_it_can_not_be_written_to(bench: Bench) -> None:
-    for target in ("/no/such/folder/t", "/", "/dev/full", "/dev/stdout", "/proc/1/nothing"):
+    for target in ("/no/such/folder/t", "/", "/dev/stdout", "/proc/1/nothing"):
         refused(bench, ipcviz("trace", "-o", target, "--", "touch", "ran"))
         assert not (bench.work / "ran").exists()
     outcome = bench.run(ipcviz("trace", "-o", "-", "--", "touch", "ran"))

@@ -103,3 +103,8 @@ def test_a_call_that_brings_its_mask_along_gives_it_back():
     assert (after.threads[9].blocked, after.threads[9].own_mask) == (0b100, None)
     none = ev.Waiting(t=1.0, pid=9, tid=9, call="ppoll", args={"mask": "NULL"})
     assert reduce_all([born, none]).threads[9].own_mask is None
+
+
+def test_what_is_no_signal_has_no_bit():
+    """A timer that sends none (SIGEV_NONE of timer_create(2)) has number 0."""
+    assert [signals.bit_of(signo) for signo in (-1, 0, 1, 64, 65)] == [0, 0, 1, 1 << 63, 0]
