@@ -9,7 +9,6 @@ import signal
 import stat
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -23,18 +22,40 @@ from tests.integration.test_bad_input import assert_refusal, ipcviz, refused
 from tests.pure.test_messages import FORBIDDEN, HOSTILE
 from tests.pure.test_outputs import make_odd
 
-NAMES = [text.replace("\ud800", "x") for text in HOSTILE]
-"""What can be a file's name: any bytes but zero and a slash."""
+NAMES = ["".join(HOSTILE).replace("\ud800", "").replace("/", ""), "a\nipcviz: forged."]
+"""Names that a file can have, which may be any bytes but zero and a slash."""
 
 
-def said(arguments: list[str], capfd, monkeypatch) -> tuple[int, str]:
-    """Run a command line in this process; its status and all that it wrote."""
-    monkeypatch.setattr(sys, "argv", ["ipcviz", *arguments])
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    with pytest.raises(SystemExit) as left:
-        command_line.main()
-    out, err = capfd.readouterr()
-    return int(left.value.code or 0), out + err
+def said(arguments: list[str], folder: Path) -> tuple[int, str]:
+    """Run a command line in a fork of this process, which has imported everything; its status and all that it wrote."""
+    out = folder.parent / f"{folder.name}.out"
+    with out.open("w+b") as file:
+        pid = os.fork()
+        if pid == 0:
+            status = 99
+            try:
+                os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+                os.dup2(file.fileno(), 1)
+                os.dup2(file.fileno(), 2)
+                sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - the process ends here
+                sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+                sys.argv = ["ipcviz", *arguments]
+                os.chdir(folder)
+                command_line.main()
+            except SystemExit as left:
+                status = int(left.code or 0)
+            finally:
+                os._exit(status)
+        deadline = time.monotonic() + 30
+        while True:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                break
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.002)
+        file.seek(0)
+        return os.waitstatus_to_exitcode(status), file.read().decode()
 
 
 def commands_with(name: str, folder: Path) -> list[list[str]]:
@@ -60,26 +81,27 @@ def commands_with(name: str, folder: Path) -> list[list[str]]:
         ["attach", name],
         ["bench", name],
         ["bench", "--json", f"no/{name}"],
-        ["new", f"no\0{name}"],
+        ["new", f"file/{name}"],
         [f"x{name}"],
         [f"--{name}"],
     ]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names_on_the_command_line(name, tmp_path, monkeypatch, capfd):
+def test_names_on_the_command_line(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    Path("file").touch()
     for arguments in commands_with(name, tmp_path):
-        status, text = said(arguments, capfd, monkeypatch)
+        status, text = said(arguments, tmp_path)
         assert status == 2, arguments
         assert not FORBIDDEN.search(text), (arguments, text)
         assert text.count("\n") == 1, (arguments, text)
         assert "Something went wrong" not in text, (arguments, text)
-    assert os.listdir() == []
+    assert os.listdir() == ["file"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_contents_of_others(name, tmp_path, monkeypatch, capfd):
+def test_contents_of_others(name, tmp_path, monkeypatch):
     """What stands in scenarios, schedules, casts and traces."""
     monkeypatch.chdir(tmp_path)
     quoted = json.dumps(name)
@@ -87,7 +109,7 @@ def test_contents_of_others(name, tmp_path, monkeypatch, capfd):
     for text in (f"[{quoted}]", f"{quoted} = 1", f"title = {quoted}", f"[variants.{quoted}]\ncommand = [{quoted}]"):
         Path("sc/scenario.toml").write_text(text, errors="surrogateescape")
         for command in ("check", "record"):
-            _, text = said([command, "sc", *(["-o", "x"] if command == "record" else [])], capfd, monkeypatch)
+            _, text = said([command, "sc", *(["-o", "x"] if command == "record" else [])], tmp_path)
             assert not FORBIDDEN.search(text), text
     header = {"version": 2, "width": 80, "height": 24, "title": name}
     for lines in (
@@ -99,16 +121,16 @@ def test_contents_of_others(name, tmp_path, monkeypatch, capfd):
     ):
         Path("c").write_text("\n".join(map(json.dumps, lines)))
         for command in ("check", "play"):
-            _, text = said([command, "c"], capfd, monkeypatch)
+            _, text = said([command, "c"], tmp_path)
             assert not FORBIDDEN.search(text), text
     Path("order").write_text(f"{name} to {name}\n", errors="surrogateescape")
-    _, text = said(["record", "sleep-race", "-o", "x", "--schedule", "order"], capfd, monkeypatch)
+    _, text = said(["record", "sleep-race", "-o", "x", "--schedule", "order"], tmp_path)
     assert not FORBIDDEN.search(text), text
 
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("name", [b"\x1b]0;HI\x07", b"\x9b31m", b"a\nb", b"\xff\xfe", "\u202e".encode()])
-def test_names_of_running_processes(name, monkeypatch, capfd):
+def test_names_of_running_processes(name, tmp_path):
     """Another program's name, in the sentence with which attach refuses it."""
     script = (
         "import ctypes, os, sys; ctypes.CDLL(None).prctl(15, os.fsencode(sys.argv[1])); "
@@ -123,7 +145,7 @@ def test_names_of_running_processes(name, monkeypatch, capfd):
     while Path(f"/proc/{zombie}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] != "Z":
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    status, text = said(["attach", "--jsonl", "-o", "-", str(zombie)], capfd, monkeypatch)
+    status, text = said(["attach", "--jsonl", "-o", "-", str(zombie)], tmp_path)
     named.communicate(b"x")
     assert status == 2
     assert f"[{zombie}]" in text
@@ -144,7 +166,7 @@ def test_names_of_running_processes(name, monkeypatch, capfd):
     ],
     ids=lambda arguments: " ".join(arguments[:2]),
 )
-def test_outputs_that_are_no_files(arguments, tmp_path, monkeypatch, capfd):
+def test_outputs_that_are_no_files(arguments, tmp_path, monkeypatch):
     """They stay what they are, and nothing is started."""
     monkeypatch.chdir(tmp_path)
     odd = make_odd(tmp_path)
@@ -152,7 +174,7 @@ def test_outputs_that_are_no_files(arguments, tmp_path, monkeypatch, capfd):
     for name, words in odd.items():
         if arguments[0] == "attach":
             arguments = [*arguments[:-1], str(os.getppid())]
-        status, text = said([argument.replace("{}", name) for argument in arguments], capfd, monkeypatch)
+        status, text = said([argument.replace("{}", name) for argument in arguments], tmp_path)
         assert status == 2, text
         assert f"{name} is {words}: give a file's name" in text
     assert {name: os.lstat(name)[:6] for name in odd} == before
@@ -160,7 +182,7 @@ def test_outputs_that_are_no_files(arguments, tmp_path, monkeypatch, capfd):
 
 
 @pytest.mark.parametrize("name", ["fifo", "device", "socket"])
-def test_inputs_that_are_no_files(name, tmp_path, monkeypatch, capfd):
+def test_inputs_that_are_no_files(name, tmp_path, monkeypatch):
     """They are refused without being opened: nobody waits for what will never come."""
     monkeypatch.chdir(tmp_path)
     if name not in make_odd(tmp_path):
@@ -179,7 +201,7 @@ def test_inputs_that_are_no_files(name, tmp_path, monkeypatch, capfd):
         ["record", "sleep-race", "--schedule", name, "-o", "x"],
         ["trace", "-o", "x", "--schedule", name, "--", "true"],
     ):
-        status, text = said(arguments, capfd, monkeypatch)
+        status, text = said(arguments, tmp_path)
         assert status == 2
         assert "and no file" in text, (arguments, text)
 
@@ -194,12 +216,12 @@ def test_a_pipe_that_is_open_already_is_read(tmp_path):
     assert "nothing wrong found" in done.stdout
 
 
-def test_names_of_scenarios_that_can_not_be_looked_at(tmp_path, monkeypatch, capfd):
+def test_names_of_scenarios_that_can_not_be_looked_at(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("loop").symlink_to("loop")
     for name in ("x" * 300, f"{'x' * 300}/y", "loop", "loop/x", "a\0b"):
         for arguments in (["check", name], ["record", name, "-o", "c"], ["trace", "-o", "c", "--variant", "c", name]):
-            status, text = said(arguments, capfd, monkeypatch)
+            status, text = said(arguments, tmp_path)
             assert status == 2
             assert "Something went wrong" not in text, (arguments, text)
             assert text.count("\n") == 1
@@ -326,15 +348,15 @@ def test_record_is_ended(bench: Bench, number: signal.Signals, seconds: float) -
     assert os.listdir(bench.work) == (["c"] if run.returncode == 0 else [])
 
 
-def test_a_cast_is_not_written_over_its_trace(tmp_path, monkeypatch, capfd):
+def test_a_cast_is_not_written_over_its_trace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("t").write_text("a trace")
     Path("link").symlink_to("t")
     for output in ("t", "link", "./t"):
-        status, text = said(["record", "t", "-o", output], capfd, monkeypatch)
+        status, text = said(["record", "t", "-o", output], tmp_path)
         assert status == 2
         assert "is the trace itself" in text
-    status, text = said(["trace", "-o", "x", "--save-schedule", "./x", "--", "true"], capfd, monkeypatch)
+    status, text = said(["trace", "-o", "x", "--save-schedule", "./x", "--", "true"], tmp_path)
     assert status == 2
     assert "two things" in text
 
@@ -351,9 +373,9 @@ def test_a_cast_is_not_written_over_its_trace(tmp_path, monkeypatch, capfd):
         ["bench", "--pairs", "0"],
     ],
 )
-def test_numbers_are_finite_and_within_bounds(arguments, tmp_path, monkeypatch, capfd):
+def test_numbers_are_finite_and_within_bounds(arguments, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    status, text = said(arguments, capfd, monkeypatch)
+    status, text = said(arguments, tmp_path)
     assert status == 2
     assert arguments[-2 if arguments[-1] == "1" else -1] in text or "range" in text
     assert text.count("\n") == 1
