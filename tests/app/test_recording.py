@@ -175,7 +175,6 @@ async def test_a_full_disk_and_a_full_recording(tmp_path, monkeypatch):
     async with showing() as (app, _pilot):
         made = Recording(app, tmp_path / "full")
         assert made._output is not None
-        made._output.file.close()
         made._output.file = NoSpace()
         with pytest.raises(RecordingError, match="No space"):
             made.look(None)
