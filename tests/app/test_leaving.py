@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 
 import pytest
 from textual.app import App
-from textual.events import Key
 
 from ipcviz.app.bars import StatusLine
 from ipcviz.app.base import BaseApp
+from ipcviz.app.screens.help import HelpScreen
+from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
+from ipcviz.app.screens.question import QuestionScreen
+from ipcviz.app.screens.running import SlowScreen
+from ipcviz.app.screens.save import SaveScreen
+from ipcviz.scenario import find
 from ipcviz.sizes import MOST_COLUMNS, MOST_ROWS, terminal_size
 from tests import fakes
 from tests.app.test_live import stage
@@ -27,21 +31,28 @@ async def test_no_frame_is_shown_while_the_screen_is_taken_apart() -> None:
         s.app._timer.stop()
 
 
-KEYS = (["question_mark", "escape"], ["question_mark"], ["w", "escape"], ["K", "escape"], ["R", "escape"])
-
-
-@pytest.mark.parametrize("keys", KEYS, ids=" ".join)
-@pytest.mark.parametrize("turns", [0, 1, 2, 4])
-async def test_it_is_left_while_a_screen_comes_and_goes(keys: list[str], turns: int) -> None:
-    """What a screen does when it is mounted can come when it is being taken apart: nothing is in it then."""
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: HelpScreen(None, ()),
+        SlowScreen,
+        lambda: SaveScreen("x"),
+        lambda: TroubleScreen("x"),
+        lambda: QuestionScreen(find("sleep-race").questions[0]),
+        BlankScreen,
+    ],
+    ids=("help", "slow", "save", "trouble", "question", "blank"),
+)
+async def test_a_screen_is_left_before_anything_is_in_it(make, monkeypatch) -> None:
+    """Help, Escape and ctrl+q in one breath: it is mounted while it is being taken apart, and composes nothing."""
     async with stage(fakes.sleep_race()) as s:
-        for key in [*keys, "ctrl+q"]:
-            s.app.post_message(Key(key, "?" if key == "question_mark" else None))
-            for _ in range(turns):
-                await asyncio.sleep(0)
-        deadline = asyncio.get_running_loop().time() + 10
-        while s.app.is_running and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.01)
+        screen = make()
+        monkeypatch.setattr(type(screen), "compose", lambda _self: ())
+        s.app.push_screen(screen)
+        await s.pilot.pause()
+        for name in ("action_scroll", "action_move"):
+            if hasattr(screen, name):
+                getattr(screen, name)(1)
 
 
 async def test_what_nobody_foresaw_is_no_traceback(capsys, tmp_path, monkeypatch) -> None:

@@ -79,8 +79,8 @@ class QuestionScreen(ModalScreen[int | None]):
 
     def action_move(self, by: int) -> None:
         """Another choice."""
-        options = self.query_one(OptionList)
-        (options.action_cursor_down if by > 0 else options.action_cursor_up)()
+        for options in self.query(OptionList):
+            (options.action_cursor_down if by > 0 else options.action_cursor_up)()
 
 
 class Asked:
