@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import signal
 import socket
@@ -107,7 +108,8 @@ class LiveSession:
             )
         except OSError as error:
             ours.close()
-            raise SessionError(f"The tracer process can't be started: {error.strerror}.") from None
+            hint = ": see 'ulimit -u'" if error.errno == errno.EAGAIN else ""
+            raise SessionError(f"The tracer process can't be started ({error.strerror}){hint}.") from None
         finally:
             theirs.close()
         self._channel = ours
