@@ -314,12 +314,14 @@ class Tape:
 
     def _prepare(self, end: int, until: float) -> None:
         """Let the scout go on, and keep what it sees now and then."""
-        while self._scout_at < end and time.monotonic() < until:
+        while self._scout_at < end:
             kept_at = self._sizes[self._states[-1][0]]
             due = bisect_left(self._sizes, kept_at + self._spacing, lo=self._scout_at)
             self._scout_at = self._play(self._scout, self._scout_at, min(end, due), until)
             if self._sizes[self._scout_at] >= kept_at + self._spacing:
                 self._keep()
+            if time.monotonic() >= until:
+                break  # at the end of the loop: however short the slice is, it gets on
 
     def _keep(self) -> None:
         state = self._scout.state(self._states[-1][1])

@@ -280,10 +280,8 @@ class CastReader:
             found = json.loads(text, parse_constant=_refuse)
         except (RecursionError, ValueError):
             raise CastError("it is not JSON", self._line) from None
-        if self._strict:
-            raise CastError("it is not JSON: it has half of a surrogate pair, or a number without end", self._line)
         if _SURROGATES.search(text) is None:
-            self._note(CastError("it has half of a surrogate pair", self._line))
+            self._note(CastError("it has half of a surrogate pair, or a number without end", self._line))
         return found
 
     # Events.

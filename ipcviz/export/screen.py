@@ -98,6 +98,7 @@ class CastScreen(pyte.Screen):
 
     def control(self, data: str) -> None:
         """A control of one character."""
+        self._last = ""
         if data in "\n\x0b\x0c":
             self.linefeed()
         elif data == "\r":
@@ -111,6 +112,7 @@ class CastScreen(pyte.Screen):
 
     def escape(self, kind: str, final: str) -> None:
         """An escape sequence."""
+        self._last = ""
         if kind in ("(", ")"):
             found = _CHARSETS.get(final, {})
             self._charsets = (found, self._charsets[1]) if kind == "(" else (self._charsets[0], found)
@@ -126,6 +128,7 @@ class CastScreen(pyte.Screen):
         handler = self._handlers.get(key)
         if handler is not None:
             handler(parameters)
+        self._last = ""
 
     def string(self, kind: str, head: str) -> None:
         """A control string: none shows anything here."""

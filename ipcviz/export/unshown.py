@@ -23,7 +23,7 @@ _PICTURES: Final = (
     ("_", re.compile(r"G"), "kitty pictures"),
     ("]", re.compile(r"1337;(?:File|MultipartFile)="), "iTerm2 pictures"),
     ("]", re.compile(r"8;[^;]*;."), "links (OSC 8)"),
-    ("]", re.compile(r"(?:4|5|10|11|12|17|19);(?!\?)"), "changed palettes (OSC 4, 10, 11 ...)"),
+    ("]", re.compile(r"(?:[45];\d+|1[0-9]);(?!\?)"), "changed palettes (OSC 4, 10, 11 ...)"),
 )
 
 
