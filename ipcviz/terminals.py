@@ -79,9 +79,9 @@ class Signals:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        signal.set_wakeup_fd(self._wakeup_before)
         for signo, handler in self._before.items():
             signal.signal(signo, signal.SIG_DFL if handler is None else handler)
+        signal.set_wakeup_fd(self._wakeup_before)
         self._fold()
         for fd in self._pipe:
             os.close(fd)
@@ -122,6 +122,7 @@ class Signals:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
             self.install()
+            self._wake_reader()
 
     def wait_for_foreground(self, fd: int) -> bool:
         """Stop again as long as we are in the background of the terminal `fd`; whoever uses it there is stopped.
@@ -136,7 +137,14 @@ class Signals:
             signal.signal(signal.SIGTTOU, before)
             if not self._was_continued(began) and not _is_foreground(fd):
                 return False
+        self._wake_reader()
         return True
+
+    def _wake_reader(self) -> None:
+        """Make the pipe readable if signals were taken out of it that nobody has acted on."""
+        if self._unread:
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._pipe[1], b"\0")
 
     def _was_continued(self, since: int) -> bool:
         self._fetch()
@@ -203,8 +211,7 @@ class Output:
             return
         data = text.encode("utf-8", "replace")
         if self._pending + len(data) > MOST_PENDING:
-            self.abandon()
-            self.lost = True
+            self.lost |= self.abandon()
         self._parts.append(data)
         self._pending += len(data)
         self.flush()
@@ -228,10 +235,16 @@ class Output:
             self._parts.clear()
             self._pending = 0
 
-    def abandon(self) -> None:
-        """Drop what waits, but for the rest of what has begun: it could end in the middle of a sequence."""
+    def abandon(self) -> bool:
+        """Drop what waits, but for the rest of what has begun: it could end in the middle of a sequence.
+
+        Returns:
+            Whether anything was dropped.
+        """
+        dropped = len(self._parts) > 1
         while len(self._parts) > 1:
             self._pending -= len(self._parts.pop())
+        return dropped
 
     def drain(self) -> None:
         """Wait until all is written, or for a moment."""

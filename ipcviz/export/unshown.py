@@ -13,7 +13,7 @@ from ipcviz.export.screen import ESCAPES, WITH_NUMBER, WITH_PARAMETERS
 _WITHOUT_EFFECT: Final = frozenset({
     "c", ">c", "=c", "n", "?n", "t", ">t", "q", ">q", "i", "?i", "x", "y", "?S", "$p", "?$p", ">m", "?m", ">n", ">p",
     ">f", ">u", "<u", "=u", "?u", "?s", "?r", "?g", " q", '"p', '"q', "&w", "'z", "'{", "'w", "'|", "*|", "$|", " t",
-    " u", "#p", "#q", "#|", "$w", "$u",
+    " u", "%m", "#p", "#q", "#|", "$w", "$u",
 })  # fmt: skip
 """Control sequences that ask, or tell of keyboard, mouse, cursor's shape, printer and window: a screen shows none."""
 _PICTURES: Final = (

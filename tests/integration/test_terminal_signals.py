@@ -36,6 +36,7 @@ SCREENS = {
     "catalogue": ((), "Ways to run it", b""),
     "run": (("run", "--", "sleep", LAUNCHED), "sleep", b""),
     "attach": (("attach", "{me}"), "attached to", b""),
+    "picker": (("attach",), "Watch", b""),
     "replay": (("replay", "{folder}/t.ipcviz"), "kept", b""),
     "a question": (("replay", "{folder}/t.ipcviz"), "kept", b"R"),
     "help": (("replay", "{folder}/t.ipcviz"), "kept", b"?"),
@@ -226,3 +227,14 @@ def test_a_terminal_that_nobody_reads_holds_up_nothing(files, screen):
             assert time.monotonic() < deadline, said
             said += os.read(there._reports, 100)
         assert there.attributes() == there.before
+
+
+def test_no_screen_has_signals_of_its_own():
+    """Each app is run by `run_on_terminal`, and nobody else sets handlers where screens are."""
+    top = Path(__file__).parents[2] / "ipcviz"
+    for path in top.glob("app/**/*.py"):
+        text = path.read_text()
+        assert "signal.signal(" not in text, path
+        assert text.count(".run()") == (path.name == "driver.py"), path
+    assert ".run()" not in (top / "cli" / "attach.py").read_text()
+    assert ".run()" not in (top / "cli" / "run.py").read_text()
