@@ -148,6 +148,15 @@ class OnTerminal:
             assert time.monotonic() < deadline, self.text() + repr(self._said)
             self.read()
 
+    def last_report(self):
+        """What the shell says last, while nobody reads the terminal."""
+        deadline = time.monotonic() + DEADLINE
+        while not self._said.endswith(b"\n") or not self._said.split(b"\n")[-2].startswith((b"exit", b"killed")):
+            assert time.monotonic() < deadline, self._said
+            if select.select([self._reports], [], [], 0.1)[0]:
+                self._said += os.read(self._reports, 4096)
+        return self._said.split(b"\n")[-2].decode()
+
     def attributes(self):
         return termios.tcgetattr(self.slave)
 

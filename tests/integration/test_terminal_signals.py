@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -21,6 +24,11 @@ LAUNCHED = "91823.25"
 """How long the command sleeps that is run: by that it is found."""
 
 
+class Files(NamedTuple):
+    folder: Path
+    attached: int
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("screens")
@@ -29,13 +37,16 @@ def files(tmp_path_factory):
     writer.close()
     lines = ['{"version": 2, "width": 80, "height": 20}', '[0, "o", "a cast"]', '[9, "o", "its end"]']
     (folder / "x.cast").write_text("\n".join(lines))
-    return folder
+    with subprocess.Popen(["sleep", "1000"]) as attached:
+        yield Files(folder, attached.pid)
+        assert attached.poll() is None, "what was attached to runs on"
+        attached.kill()
 
 
 SCREENS = {
     "catalogue": ((), "Ways to run it", b""),
     "run": (("run", "--", "sleep", LAUNCHED), "sleep", b""),
-    "attach": (("attach", "{me}"), "attached to", b""),
+    "attach": (("attach", "{pid}"), "attached to", b""),
     "picker": (("attach",), "Watch", b""),
     "replay": (("replay", "{folder}/t.ipcviz"), "kept", b""),
     "a question": (("replay", "{folder}/t.ipcviz"), "kept", b"R"),
@@ -45,9 +56,9 @@ SCREENS = {
 every_screen = pytest.mark.parametrize("screen", SCREENS)
 
 
-def shown(screen, folder):
+def shown(screen, files):
     words, _, _ = SCREENS[screen]
-    return on_terminal(*IPCVIZ, *(word.format(folder=folder, me=os.getpid()) for word in words))
+    return on_terminal(*IPCVIZ, *(word.format(folder=files.folder, pid=files.attached) for word in words))
 
 
 def arrive(there, screen):
@@ -59,7 +70,8 @@ def arrive(there, screen):
         there.press(keys)
         while there.text() == before:
             there.read()
-    while there.read(0.2):
+    until = time.monotonic() + 1  # a screen of what lives is never quiet
+    while there.read(0.1) and time.monotonic() < until:
         pass
 
 
@@ -82,45 +94,63 @@ def leave(there, screen):
 
 
 @every_screen
-@pytest.mark.parametrize("signo", ENDING)
-def test_a_signal_that_ends_us(files, screen, signo):
-    with shown(screen, files) as there:
-        arrive(there, screen)
-        assert "?1049" in there.modes()
-        there.kill(signo)
-        assert there.end() == f"exit {128 + signo}"
-        assert there.given_back()
-        assert b"Traceback" not in there.raw
+def test_each_signal(files, screen):
+    """SIGTSTP, SIGCONT, SIGCONT without a stop, SIGWINCH, and then each signal that ends us."""
+    with contextlib.ExitStack() as stack:
+        all_there = {signo: stack.enter_context(shown(screen, files)) for signo in ENDING}
+        for there in all_there.values():
+            arrive(there, screen)
+            assert "?1049" in there.modes()
+        first = all_there[signal.SIGINT]
+        stop_and_continue(first, screen)
+        continue_without_a_stop(first)
+        change_size(first)
+        for signo, there in all_there.items():
+            there.kill(signo)
+        for signo, there in all_there.items():
+            assert there.end() == f"exit {128 + signo}"
+            assert there.given_back()
+            assert b"Traceback" not in there.raw
     assert launched() == []
 
 
-@every_screen
-def test_stopped_and_continued(files, screen):
-    with shown(screen, files) as there:
-        arrive(there, screen)
-        modes, before = there.modes(), there.text()
-        there.kill(signal.SIGTSTP)
-        there.report("stopped")
-        while there.read():
-            pass
-        assert there.given_back()
-        if screen == "run":
-            (pid,) = launched()
-            assert Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S", (
-                "what is observed goes on"
-            )
+def stop_and_continue(there, screen):
+    modes, before = there.modes(), there.text()
+    there.kill(signal.SIGTSTP)
+    there.report("stopped")
+    while there.read(0):
+        pass
+    assert there.given_back()
+    if screen == "run":
+        states = {Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in launched()}
+        assert states == {"S"}, "what is observed goes on"
+    since = len(there.raw)
+    there.screen.reset()
+    os.killpg(there.pid, signal.SIGCONT)
+    there.until_raw(b"\x1b[?1049h", since)
+    settle(there, before)
+    assert there.modes() - {"?25"} == modes - {"?25"}
+    assert there.attributes() != there.before
+
+
+def continue_without_a_stop(there):
+    """The raw terminal is not taken for the one to go back to."""
+    raw = there.attributes()
+    for _ in range(3):
         since = len(there.raw)
-        there.screen.reset()
-        os.killpg(there.pid, signal.SIGCONT)
+        there.kill(signal.SIGCONT)
         there.until_raw(b"\x1b[?1049h", since)
-        settle(there, before)
-        assert there.modes() - {"?25"} == modes - {"?25"}
-        assert there.attributes() != there.before
-        leave_from(there, screen)
+    assert there.attributes() == raw
+
+
+def change_size(there):
+    since = len(there.raw)
+    there.resize(100, 30)
+    there.until_raw(b"\x1b[2", since)
 
 
 def settle(there, before):
-    """Until it looks as before, but for what counts seconds."""
+    """Until it looks as before, but for lines with figures: some count seconds."""
 
     def steady(text):
         return [line for line in text.splitlines() if not any(c.isdigit() for c in line)]
@@ -131,36 +161,7 @@ def settle(there, before):
         there.read()
 
 
-def leave_from(there, screen):
-    if screen == "a question":
-        there.press(b"\x1b")
-        time.sleep(0.3)  # an escape that something follows is no key Escape
-    leave(there, screen)
-
-
-@every_screen
-def test_continued_without_a_stop(files, screen):
-    """The raw terminal is not taken for the one to go back to, and no key is lost."""
-    with shown(screen, files) as there:
-        arrive(there, screen)
-        for _ in range(3):
-            since = len(there.raw)
-            there.kill(signal.SIGCONT)
-            there.until_raw(b"\x1b[?1049h", since)
-        leave_from(there, screen)
-
-
-@every_screen
-def test_another_size(files, screen):
-    with shown(screen, files) as there:
-        arrive(there, screen)
-        since = len(there.raw)
-        there.resize(100, 30)
-        there.until_raw(b"\x1b[2", since)
-        leave_from(there, screen)
-
-
-@every_screen
+@pytest.mark.parametrize("screen", ["catalogue", "run", "play"])
 def test_the_terminal_goes_away(files, screen):
     """Its other end is closed: the program ends by itself, and leaves nothing behind."""
     with shown(screen, files) as there:
@@ -168,11 +169,7 @@ def test_the_terminal_goes_away(files, screen):
         os.close(there.slave)
         os.close(there.master)
         there.slave = there.master = -1
-        deadline = time.monotonic() + 15
-        said = b""
-        while b"exit 129\n" not in said:
-            assert time.monotonic() < deadline, said
-            said += os.read(there._reports, 100)
+        assert there.last_report() == "exit 129"
     assert launched() == []
 
 
@@ -220,12 +217,7 @@ def test_a_terminal_that_nobody_reads_holds_up_nothing(files, screen):
             there.kill(signal.SIGCONT)  # each draws the whole screen
             time.sleep(0.005)
         there.kill(signal.SIGTERM)
-        # Nothing is read from the terminal until it has ended.
-        deadline = time.monotonic() + 15
-        said = b""
-        while b"exit 143\n" not in said:
-            assert time.monotonic() < deadline, said
-            said += os.read(there._reports, 100)
+        assert there.last_report() == "exit 143", "nothing is read from the terminal until then"
         assert there.attributes() == there.before
 
 
