@@ -120,6 +120,9 @@ class Player:
         ready, writable, _ = select.select((0, signals.fileno()), written, (), self._patience())
         if writable:
             output.flush()
+        if output.lost:
+            output.lost = False
+            self._forget()
         if output.gone:
             self._status = 128 + HANG_UP
         if ready:
@@ -243,7 +246,7 @@ class Player:
             lines = HELP.split("\n") if self._over == "help" else []
             shown, place = [line[:columns] for line in lines[:rows]], None
         else:
-            shown = screen.rows(first, height, columns)
+            shown = screen.rows(first, height, columns) if height > 0 else []
         shown += [""] * (rows - len(shown))
         if not self._over and (own_row or self._number is not None or self._tape.busy):
             shown[-1] = self._where(columns, rows, cut=cut)[: max(0, columns - 1)]
