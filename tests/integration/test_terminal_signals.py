@@ -150,13 +150,13 @@ def change_size(there):
 
 
 def settle(there, before):
-    """Until it looks as before, but for lines with figures: some count seconds."""
+    """Until all that was there is there again, but for lines with figures: some count seconds."""
 
     def steady(text):
-        return [line for line in text.splitlines() if not any(c.isdigit() for c in line)]
+        return {line for line in text.splitlines() if line.strip() and not any(c.isdigit() for c in line)}
 
     deadline = time.monotonic() + 15
-    while steady(there.text()) != steady(before):
+    while not steady(before) <= steady(there.text()):
         assert time.monotonic() < deadline, there.text()
         there.read()
 
