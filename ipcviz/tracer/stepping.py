@@ -21,6 +21,7 @@ from typing import Any, Final
 from ipcviz.events import Breakpoint, Continued, Event, Held, Poised, Released, Settled, Stepped
 from ipcviz.events.stepping import At
 from ipcviz.kernel import procfs, ptrace
+from ipcviz.kernel.ptrace import AT_CALL, AT_MARK
 from ipcviz.model.breakpoints import in_words, reached
 from ipcviz.model.visible import is_visible_semaphore
 from ipcviz.tracer import mend
@@ -32,10 +33,6 @@ from ipcviz.tracer.senders import sender_of
 from ipcviz.tracer.signal_stops import SignalStops
 from ipcviz.tracer.tasks import Task
 
-AT_CALL: Final = ptrace.SYSCALL_TRAP << 8 | 0x7F
-AT_MARK: Final = ptrace.EVENT_SECCOMP << 16 | ptrace.SIGTRAP << 8 | 0x7F
-AT_TRAP: Final = ptrace.SIGTRAP << 8 | 0x7F
-
 ASLEEP_SECONDS: Final = 0.005
 """How long a moving thread must sleep, at every look, to count as blocked in a call that is not traced."""
 
@@ -46,8 +43,6 @@ CPU time in ticks of 10 ms (USER_HZ), so that a busy machine does not change whe
 
 RESTARTED: Final = frozenset({"wait4", "waitid", "futex", "poll", "restart_syscall", "write"})
 """Calls that go on as if nothing had been after PTRACE_INTERRUPT: the kernel starts them again, or `mend` does."""
-
-NO_CALL: Final = (1 << 64) - 1
 
 
 class Stepping:
@@ -225,8 +220,7 @@ class Stepping:
             self._bring_back(task)
             return
         if status == AT_MARK and task.passed == info.number:
-            self._calls.at_mark(task)
-            self._go(task)
+            self._let_in(task, status)
             return
         again = task.rejoins or self._calls.makes_again(task, info.number)
         if not again:
@@ -240,11 +234,9 @@ class Stepping:
             self._let_in(task, status)
 
     def _let_in(self, task: Task, status: int) -> None:
-        if status == AT_MARK:
-            self._calls.at_mark(task)
-        else:
-            self._calls.at_call(task)
-        self._go(task)
+        goes = self._calls.at_mark(task) if status == AT_MARK else self._calls.at_call(task)
+        if not goes:
+            self._go(task)
 
     def _trap(self, task: Task, status: int) -> bool:
         """PTRACE_EVENT_STOP: a new thread's first stop, one that was asked for, or the end of a group-stop."""
@@ -372,7 +364,7 @@ class Stepping:
         if registers is None:
             return
         task.backing, task.passed = task.passed, -1
-        registers[arch.original] = NO_CALL
+        registers[arch.original] = ptrace.NO_CALL
         ptrace.set_registers(task.tid, arch, registers)
         self._go(task)
 

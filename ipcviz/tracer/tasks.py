@@ -107,6 +107,8 @@ class Task:
         rejoins: Step mode: it makes the call again that it was asked out of.
         used: Step mode: its CPU time in ticks of 10 ms when it was first seen running since it was let go; or -1.
         asleep_since: Step mode: since when it has been seen asleep, by CLOCK_MONOTONIC; 0 if it was not.
+        no_new_privs: It has asked for no_new_privs itself, or whoever made it had (prctl(2)).
+        strict: It is in seccomp's strict mode, for which a filter stands.
         looks: Attached: samples that have looked at it.
         moves: Attached: it was seen asleep in a call that comes back with a part if it is cut short.
         switches: Attached: its context switches at the last look; -1 before it.
@@ -144,6 +146,8 @@ class Task:
     rejoins: bool = False
     used: int = -1
     asleep_since: float = 0.0
+    no_new_privs: bool = False
+    strict: bool = False
     looks: int = 0
     moves: bool = False
     switches: int = -1
@@ -197,6 +201,7 @@ class TracedProcess:
         closing: When (CLOCK_MONOTONIC) it was last let into a close that had been told already; 0 if it is past that.
         foretold: When (CLOCK_MONOTONIC) a thread of it was last let into a call whose effects had been told already; 0
             once one of them has been at another call.
+        forbidden: The call that it is killed for, in seccomp's strict mode.
         why_sampled: Why it is not traced in full from the start.
     """
 
@@ -226,6 +231,7 @@ class TracedProcess:
     linked: int = 0
     ending: bool = False
     catching: bool = False
+    forbidden: str = ""
     why_sampled: str = ""
 
     def inherit_breakpoints(self, maker: TracedProcess, *, shared: bool = False) -> None:
