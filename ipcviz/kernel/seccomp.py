@@ -173,7 +173,7 @@ CAP_SYS_ADMIN: Final = 21
 def read_confinement(pid: int, tid: int) -> Confinement:
     """A thread's confinement; that of a thread that is gone is none."""
     try:
-        with open(f"/proc/{pid}/task/{tid}/status") as file:
+        with open(f"/proc/{pid}/task/{tid}/status", errors="replace") as file:
             rows = dict(line.split(":\t", 1) for line in file if ":\t" in line)
     except OSError:
         return Confinement()
