@@ -109,12 +109,12 @@ def _identity(path: str) -> _Identity | None:
 def _open(path: str) -> BinaryIO | None:
     try:
         # Not to wait for the writer of a FIFO, which is not a program.
-        stream = open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError):
         return None
-    if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        return stream
-    stream.close()
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return open(fd, "rb")
+    os.close(fd)
     return None
 
 

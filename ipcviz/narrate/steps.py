@@ -54,7 +54,8 @@ def intention(state: State, poised: Poised) -> str:
     Names, paths and data in it are the program's own: escape them before they are shown.
     """
     if poised.at == "entry":
-        return f"to {call_words(state, poised.pid, poised.call, poised.args, poised.object, poised.data)}"
+        words = call_words(state, poised.pid, poised.call, poised.args, poised.object, poised.data)
+        return f"to {words}, once more after {poised.repeated} short waits" if poised.repeated else f"to {words}"
     if poised.at == "semaphore":
         return f"to {_semaphore(state, poised)}"
     if poised.at == "signal":
@@ -314,6 +315,7 @@ _WORDS: Final[dict[str, _Make]] = {
     **_all("nanosleep clock_nanosleep", _plain("sleep for a time")),
     **_all("poll ppoll select pselect6", _plain("wait until one of its descriptors is ready")),
     **_all("epoll_wait epoll_pwait epoll_pwait2", _plain("wait until one of its descriptors is ready")),
+    "futex": _plain("wait in a futex"),
     "marker": _of("pass the marker: {text}"),
 }
 

@@ -319,10 +319,11 @@ class CallStops:
             if came is not None and came[0] == tid:
                 self.take_stop(*came)
 
-    def about(self, task: Task, info: ptrace.SyscallInfo) -> Poised | None:
+    def about(self, task: Task, info: ptrace.SyscallInfo, repeated: int = 0) -> Poised | None:
         """What a thread at the entry of a call is about to do; None if that is nothing to hold it for.
 
-        It looks only: `at_call` or `at_mark` takes the entry in once the thread is let go.
+        It looks only: `at_call` or `at_mark` takes the entry in once the thread is let go. A short wait that it has
+        `repeated` too often is something to hold it for, whatever call it is.
         """
         name = self._context.names.get(info.number, "")
         process = task.process
@@ -343,7 +344,7 @@ class CallStops:
             return None
         args = decode_arguments(task.tid, name, info.args)
         self._context.numbers.translate(process.pid, name, args)
-        if not is_visible(self._context.state, process.pid, name, args, task.tid):
+        if not repeated and not is_visible(self._context.state, process.pid, name, args, task.tid):
             return None
         return Poised(
             t=t,
@@ -355,6 +356,7 @@ class CallStops:
             args=args,
             object=self._object(process.pid, self._plans.get(info.number), args, info.args),
             data=payload.outgoing(task.tid, name, info.args, self._context.config.data_bytes),
+            repeated=repeated,
         )
 
     def makes_again(self, task: Task, number: int) -> bool:

@@ -23,8 +23,8 @@ from ipcviz.events.stepping import At
 from ipcviz.kernel import procfs, ptrace
 from ipcviz.kernel.ptrace import AT_CALL, AT_MARK
 from ipcviz.model.breakpoints import in_words, reached
-from ipcviz.model.visible import is_visible_semaphore
-from ipcviz.tracer import mend
+from ipcviz.model.visible import SHORT_WAIT_SECONDS, is_visible_semaphore
+from ipcviz.tracer import deadlines, mend
 from ipcviz.tracer.call_stops import CallStops
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler
@@ -153,6 +153,7 @@ class Stepping:
     def _say_stepped(self, task: Task) -> None:
         self._settled = False
         task.moving, task.used = True, -1
+        task.short_waits.begin_step()
         t, n = self._context.stamp()
         self._context.emit(Stepped(t=t, n=n, step=self._step, pid=task.process.pid, tid=task.tid))
 
@@ -225,13 +226,25 @@ class Stepping:
         again = task.rejoins or self._calls.makes_again(task, info.number)
         if not again:
             self._calls.settle(task, info)
-        poised = self._calls.about(task, info) if not again else None
+        poised = self._about(task, info) if not again else None
         task.passed = task.inside[0] if task.rejoins else info.number
         task.rejoins = False
         if poised is not None:
             self._park(task, poised, status)
         else:
             self._let_in(task, status)
+
+    def _about(self, task: Task, info: ptrace.SyscallInfo) -> Poised | None:
+        """What a thread that enters a call is held before; None if that is no turn of its own."""
+        name = self._context.names.get(info.number, "")
+        if not deadlines.is_short(task.process.pid, task.tid, name, info.args, SHORT_WAIT_SECONDS):
+            poised = self._calls.about(task, info)
+            if poised is not None:
+                task.short_waits.clear()
+            return poised
+        if task.short_waits.passes(info.number, info.pc):
+            return None
+        return self._calls.about(task, info, repeated=task.short_waits.repeated)
 
     def _let_in(self, task: Task, status: int) -> None:
         goes = self._calls.at_mark(task) if status == AT_MARK else self._calls.at_call(task)
@@ -301,6 +314,8 @@ class Stepping:
         task.held = (poised, status)
         task.moving, task.used = False, -1
         task.asleep_since = 0.0
+        if poised.at != "entry":
+            task.short_waits.clear()
         self._context.emit(poised)
 
     def _hold_here(self, task: Task) -> None:

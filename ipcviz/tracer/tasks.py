@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ipcviz.events import AnyEffect, Poised
 from ipcviz.model.directions import NOWHERE, Directions
+from ipcviz.model.visible import ShortWaits
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.flags import Word
 from ipcviz.tracer.returns import NOTHING, Trying
@@ -106,6 +107,7 @@ class Task:
         backing: Step mode: the number of the call that it is brought back to before; -1 if it is not.
         rejoins: Step mode: it makes the call again that it was asked out of.
         used: Step mode: its CPU time in ticks of 10 ms when it was first seen running since it was let go; or -1.
+        short_waits: Step mode: what it has waited for a moment alone since it was let go.
         asleep_since: Step mode: since when it has been seen asleep, by CLOCK_MONOTONIC; 0 if it was not.
         no_new_privs: It has asked for no_new_privs itself, or whoever made it had (prctl(2)).
         strict: It is in seccomp's strict mode, for which a filter stands.
@@ -145,6 +147,7 @@ class Task:
     backing: int = -1
     rejoins: bool = False
     used: int = -1
+    short_waits: ShortWaits = field(default_factory=ShortWaits)
     asleep_since: float = 0.0
     no_new_privs: bool = False
     strict: bool = False
