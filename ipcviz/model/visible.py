@@ -15,7 +15,7 @@ from ipcviz.model.state import State
 SHORT_WAIT_SECONDS: Final = 0.005
 """A wait that ends by itself so soon is over before a step is: it is no turn of its own where it repeats itself."""
 
-MOST_SHORT_WAITS: Final = 16
+MOST_SHORT_WAITS: Final = 4
 """How many of them a thread makes in one step, before it is held at the next one: it may make them for ever."""
 
 ENDS: Final = frozenset({"exit_group", "execve", "execveat", "fork", "vfork", "clone", "clone3"})

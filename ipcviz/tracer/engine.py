@@ -329,6 +329,7 @@ class Engine:
             self.resume(task)
         self._context.numbers.born(tid, parent.pid, made.inner)
         if made.thread:
+            parent.alone = False
             self._adopt(parent, tid, fresh=True).no_new_privs = task.no_new_privs
             self._context.emit(ThreadCreated(t=t, n=n, pid=parent.pid, tid=tid, by=task.tid))
         else:
@@ -340,6 +341,8 @@ class Engine:
                 process.full, process.catching = parent.full, parent.catching
             hows: dict[int, How] = {ptrace.EVENT_FORK: "fork", ptrace.EVENT_VFORK: "vfork", ptrace.EVENT_CLONE: "clone"}
             process.inherit_breakpoints(parent, shared=made.shares_memory)
+            if not made.shares_memory:
+                process.copy_memory(parent, task.tid)
             child = self._adopt(process, tid, fresh=True)
             child.no_new_privs = task.no_new_privs
             handlers.inherit(child, task)

@@ -204,6 +204,10 @@ class TracedProcess:
         closing: When (CLOCK_MONOTONIC) it was last let into a close that had been told already; 0 if it is past that.
         foretold: When (CLOCK_MONOTONIC) a thread of it was last let into a call whose effects had been told already; 0
             once one of them has been at another call.
+        left_behind: Its memory is a copy, made by fork, of that of a process with these other threads: the process by
+            thread.
+        copiers: The threads that made the copies: its own first thread goes on where they were.
+        alone: It has had one thread alone since it was made.
         forbidden: The call that it is killed for, in seccomp's strict mode.
         why_sampled: Why it is not traced in full from the start.
     """
@@ -234,6 +238,9 @@ class TracedProcess:
     linked: int = 0
     ending: bool = False
     catching: bool = False
+    left_behind: dict[int, int] = field(default_factory=dict)
+    copiers: frozenset[int] = frozenset()
+    alone: bool = True
     forbidden: str = ""
     why_sampled: str = ""
 
@@ -249,8 +256,15 @@ class TracedProcess:
                 dict(maker.copied),
             )
 
+    def copy_memory(self, maker: TracedProcess, by: int) -> None:
+        """The process has a copy of the memory of the one that made it, by its thread `by`, and none of its others."""
+        others = (tid for tid in maker.tasks if tid != by)
+        self.left_behind = {**maker.left_behind, **dict.fromkeys(others, maker.pid)}
+        self.copiers = maker.copiers | {by}
+
     def forget_program(self) -> None:
         """It runs another program, in other memory."""
         self.loader, self.loading, self.linking, self.ending = None, 0.0, {}, False
         self.breakpoints, self.retired, self.copied = {}, set(), {}
         self.calls_semaphores = self.blind = False
+        self.left_behind, self.copiers, self.alone = {}, frozenset(), True
