@@ -59,11 +59,12 @@ def copy_words(state: State, futex: Futex, what: str) -> str:
     """
     holder = state.threads.get(futex.holder)
     where = name_of(state, futex.copied)
-    end = "held; nobody here can release it"
     if not futex.holder:
+        # A handler of a signal could: of semaphores that is even allowed.
+        end = "held; no other thread is here to release it"
         return f"probably a copy, made by fork, of {what} that another thread of {where} {end}"
     who = name_of(state, holder.pid, holder.tid) if holder is not None else f"thread {futex.holder} of {where}"
-    return f"a copy, made by fork, of {what} that {who} {end}"
+    return f"a copy, made by fork, of {what} that {who} held; nobody here can release it"
 
 
 def _copied_words(state: State, futex: Futex) -> tuple[str, str, tuple[int, ...]]:

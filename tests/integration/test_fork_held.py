@@ -39,7 +39,7 @@ def test_in_c(bench: Bench, programs: Programs, lock: str, options: tuple[str, .
         holder = next(tid for tid in state.processes[parent].threads if tid != parent)
         here = f"fork_held[{parent}]"
         theirs = f"fork_held[{parent}/{holder}] held; nobody here can release it"
-        another = f"another thread of {here} held; nobody here can release it"
+        another = f"another thread of {here} held; no other thread is here to release it"
         words = {
             "mutex": f"a copy, made by fork, of a mutex that {theirs}",
             "rwlock": f"a copy, made by fork, of what is probably a read-write lock that {theirs}",
@@ -57,7 +57,7 @@ def test_of_musl(bench: Bench, programs: Programs) -> None:
         state, wait = waits_in(run)
         parent, _ = family(state)
         where = f"another thread of {state.processes[parent].name}[{parent}]"
-        words = f"probably a copy, made by fork, of a lock that {where} held; nobody here can release it"
+        words = f"probably a copy, made by fork, of a lock that {where} held; no other thread is here to release it"
         assert wait.reason == words
 
 
@@ -85,7 +85,7 @@ def test_a_lock_of_python(bench: Bench, options: tuple[str, ...]) -> None:
         state, wait = waits_in(run)
         parent, _ = family(state)
         assert "probably a copy, made by fork, of a semaphore" in wait.reason
-        assert wait.reason.endswith("held; nobody here can release it")
+        assert wait.reason.endswith("held; no other thread is here to release it")
         assert f"another thread of {state.processes[parent].name}[{parent}]" in wait.reason
 
 
