@@ -13,6 +13,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
+from ipcviz.events.decoding import DecodingError, NotUtf8Error, decode_json
 from ipcviz.export.cast import MOST_COLUMNS, MOST_ROWS, Cast, CastError, CastEvent
 
 MOST_BYTES: Final = 256 << 20
@@ -24,6 +25,7 @@ _CODES: Final = {2: frozenset("oimr"), 3: frozenset("oimrx")}
 _COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 _SIZE: Final = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
 _STATUS: Final = re.compile(r"-?[0-9]{1,10}")
+_JSON: Final = msgspec.json.Decoder()
 
 
 def read_cast(path: str | Path) -> Cast:
@@ -182,10 +184,10 @@ class _Stop(Exception):
 
 def _decode(line: bytes, number: int) -> Any:
     try:
-        return msgspec.json.decode(line)
-    except UnicodeDecodeError:
+        return decode_json(_JSON, line)
+    except NotUtf8Error:
         raise CastError("it is not UTF-8", number) from None
-    except (msgspec.MsgspecError, RecursionError, ValueError):
+    except DecodingError:
         raise CastError("it is not JSON", number) from None
 
 
