@@ -36,7 +36,23 @@ def test_what_a_person_may_type(text, number):
     assert signals.signal_number(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "0", "65", "SIG", "SIGRTMIN+31", "RTMAX-31", "RTMINx", "RTMIN+", "-9", "ten"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0",
+        "65",
+        "SIG",
+        "SIGRTMIN+31",
+        "RTMAX-31",
+        "RTMINx",
+        "RTMIN+",
+        "-9",
+        "ten",
+        "1" * 5000,
+        "SIGRTMIN+" + "1" * 5000,
+    ],
+)
 def test_what_is_no_signal(text):
     assert signals.signal_number(text) is None
 
