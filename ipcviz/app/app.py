@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -30,6 +29,7 @@ from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import Trouble, commands
 from ipcviz.events.undecoded import escaped
 from ipcviz.model.schedule import Schedule
+from ipcviz.own_signals import handle_endings
 from ipcviz.scenario import Scenario
 from ipcviz.session.base import Session
 from ipcviz.session.errors import SessionError
@@ -313,21 +313,14 @@ def _leave_when_told(app: App[None]) -> list[int]:
     Returns:
         A list that gets the signal's number.
     """
-    came: list[int] = []
 
-    def told(signo: int, _: object) -> None:
-        if app.is_running and os.isatty(0):
-            came.append(signo)
-            asyncio.get_running_loop().call_soon_threadsafe(app.exit)
-        else:
-            signal.signal(signo, signal.SIG_DFL)
-            os.kill(os.getpid(), signo)
+    def leave() -> bool:
+        if not (app.is_running and os.isatty(0)):
+            return False
+        asyncio.get_running_loop().call_soon_threadsafe(app.exit)
+        return True
 
-    for name in ("SIGTERM", "SIGHUP"):
-        signo = getattr(signal, name, None)
-        if signo is not None and signal.getsignal(signo) is not signal.SIG_IGN:
-            signal.signal(signo, told)
-    return came
+    return handle_endings(leave)
 
 
 def _write(file: str, text: str) -> None:
