@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import click
 
+from ipcviz.cli.completing import complete_scenarios, complete_schedules, complete_settings, complete_variants
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, planned
 from ipcviz.events import Resize
 from ipcviz.model.schedule import Schedule
@@ -28,11 +29,28 @@ from ipcviz.tracer.launch import LaunchError, check_command
 @click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
 @click.option("--save", metavar="FILE", default="", help="Keep the session in FILE, for 'ipcviz replay'.")
 @click.option("--step/--live", default=None, help="Hold every thread (default for a scenario), or let all run.")
-@click.option("--schedule", metavar="NAME|FILE", help="Step in this order: one of the scenario's, or a file.")
+@click.option(
+    "--schedule",
+    metavar="NAME|FILE",
+    shell_complete=complete_schedules,
+    help="Step in this order: one of the scenario's, or a file.",
+)
 @click.option("--save-schedule", metavar="FILE", default="", help="Write the order of the steps to FILE at the end.")
-@click.option("--variant", metavar="NAME", help="The way to run a scenario; 'ipcviz list' shows them.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A scenario's parameter; may be repeated.")
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option(
+    "--variant",
+    metavar="NAME",
+    shell_complete=complete_variants,
+    help="The way to run a scenario; 'ipcviz list' shows them.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    shell_complete=complete_settings,
+    help="A scenario's parameter; may be repeated.",
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_scenarios)
 @click.pass_context
 def run(
     context: click.Context,

@@ -23,6 +23,7 @@ import click
 import msgspec
 
 from ipcviz import streams
+from ipcviz.cli.completing import complete_scenarios, complete_schedules, complete_settings, complete_variants
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, planned, scenario_named
 from ipcviz.events import Event, Finished, Input, Output, Quit, Resize, Trouble
 from ipcviz.events.undecoded import escaped
@@ -49,11 +50,28 @@ NEWS_SECONDS: Final = 0.2
 @click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
 @click.option("--no-seccomp", is_flag=True, help="Put no seccomp filter on the command: every call is stopped at.")
 @click.option("--step", is_flag=True, help="Hold every thread, and let them take turns, one operation each.")
-@click.option("--schedule", metavar="NAME|FILE", help="Step in this order: one of the scenario's, or a file.")
+@click.option(
+    "--schedule",
+    metavar="NAME|FILE",
+    shell_complete=complete_schedules,
+    help="Step in this order: one of the scenario's, or a file.",
+)
 @click.option("--save-schedule", metavar="FILE", help="Write the order of the steps to FILE.")
-@click.option("--variant", metavar="NAME", help="The way to run a scenario; 'ipcviz list' shows them.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A scenario's parameter; may be repeated.")
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option(
+    "--variant",
+    metavar="NAME",
+    shell_complete=complete_variants,
+    help="The way to run a scenario; 'ipcviz list' shows them.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    shell_complete=complete_settings,
+    help="A scenario's parameter; may be repeated.",
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_scenarios)
 @click.pass_context
 def trace(
     context: click.Context,

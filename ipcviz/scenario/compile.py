@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+import platformdirs
+
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Scenario
 
@@ -42,11 +44,15 @@ def without_compiler() -> str:
     return "no C compiler (cc) is installed: install gcc or clang, or set CC"
 
 
-def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/ipcviz/build`, or `~/.cache/ipcviz/build` (XDG Base Directory Specification)."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    folder = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~")) / ".cache"
-    return folder / "ipcviz" / "build"
+def cache_folder() -> Path | None:
+    """The folder `build` in the user's cache for ipcviz: on Linux below `$XDG_CACHE_HOME`, or `~/.cache`.
+
+    None if the user has no home.
+    """
+    try:
+        return platformdirs.user_cache_path("ipcviz", appauthor=False) / "build"
+    except RuntimeError:
+        return None
 
 
 def build(scenario: Scenario, variant: str, spare: Path) -> Path:
@@ -73,7 +79,9 @@ def build(scenario: Scenario, variant: str, spare: Path) -> Path:
         missing = [source for source in sources if not (scenario.folder / source).is_file()]
         if missing:
             raise ScenarioError(f"{program!r} can't be compiled: {scenario.folder / missing[0]} is no longer there.")
-    target = _writable(cache_folder() / _key(scenario, variant, command)) or spare
+    cache = cache_folder()
+    kept = _writable(cache / _key(scenario, variant, command)) if cache is not None else None
+    target = kept or spare
     for program, sources in chosen.build.items():
         if not os.access(target / program, os.X_OK):
             _compile(scenario, [*command, *FLAGS], list(sources), list(chosen.flags), target / program)
