@@ -101,8 +101,8 @@ def test_default_actions():
 
 
 def test_sets():
-    assert signals.members(0) == ()
-    assert signals.members(1 << 63 | 0b101) == (1, 3, 64)
+    assert signals.signals_in(0) == ()
+    assert signals.signals_in(1 << 63 | 0b101) == (1, 3, 64)
     assert signals.names_of(1 << 8 | 1 << 12) == ("SIGKILL", "SIGPIPE")
 
 
