@@ -93,7 +93,7 @@ def usage_words(command: click.Command, context: click.Context) -> Iterator[str]
         if isinstance(param, click.Argument):
             word = param.metavar or (param.name or "").upper()
             many = "..." if param.nargs == -1 and not word.endswith("...") else ""
-            yield f"{word}{many}" if param.required else f"[{word}]{many}"
+            yield f"{word}{many}" if param.required or word.startswith("[") else f"[{word}]{many}"
 
 
 def format_options(command: click.Command, context: click.Context) -> Iterator[str]:
