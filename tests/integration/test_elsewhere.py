@@ -87,12 +87,12 @@ def trace(tmp_path_factory) -> Path:
 
 def test_a_trace_reads_the_same_on_any_system(trace: Path) -> None:
     systems = {}
-    for system in ("linux", "macos", "windows"):
+    for system, zone in (("linux", "UTC"), ("macos", "America/Lima"), ("windows", "Asia/Tokyo")):
         argv = [sys.executable, "-m", "tests.elsewhere", system, str(trace)]
         systems[system] = subprocess.Popen(
             argv,
             cwd=CHECKOUT,
-            env={**os.environ, "PYTHONHASHSEED": "0", "TEXTUAL_ANIMATIONS": "none"},
+            env={**os.environ, "PYTHONHASHSEED": "0", "TEXTUAL_ANIMATIONS": "none", "TZ": zone},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
