@@ -36,8 +36,8 @@ def describe_facts(facts: ProcessFacts, host: MachineFacts | None, now: float) -
         now: The moment that is shown, in seconds since 1970; 0 if it is not known.
 
     Returns:
-        Lines such as `of user www-data, started 2026-11-29 18:02:11 UTC, 3 h before this moment`. Of the limits those that
-        there are: one that is unlimited is left out.
+        Lines such as `of user www-data, started 2026-11-29 18:02:11 UTC, 3 h before this moment`. Of the limits those
+        that there are: one that is unlimited is left out.
     """
     started = date_text(facts.started)
     ago = f", {seconds_text(max(0.0, now - facts.started))} before this moment" if now else ""
