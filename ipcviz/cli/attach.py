@@ -15,6 +15,7 @@ import click
 import msgspec
 
 from ipcviz import streams
+from ipcviz.cli.completing import complete_files
 from ipcviz.events import Finished, Quit, Trouble
 from ipcviz.session.errors import SessionError
 from ipcviz.session.live import LiveSession, start_thread
@@ -35,9 +36,21 @@ ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 @click.option("--tree", is_flag=True, help="Their descendants too, also those that come to be.")
 @click.option("--trace", is_flag=True, help="Trace their calls (ptrace); by default they are only looked at.")
 @click.option("--jsonl", is_flag=True, help="No screen: write the stream as JSON lines, with -o.")
-@click.option("-o", "--output", metavar="FILE", help="Where the stream goes; - for standard output.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Where the stream goes; - for standard output.",
+)
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="With --jsonl: detach after that long.")
-@click.option("--save", metavar="FILE", default="", help="Keep the session in FILE, for 'ipcviz replay'.")
+@click.option(
+    "--save",
+    metavar="FILE",
+    shell_complete=complete_files,
+    default="",
+    help="Keep the session in FILE, for 'ipcviz replay'.",
+)
 @click.argument("processes", nargs=-1, metavar="[PID|NAME]...")
 def attach(
     *,

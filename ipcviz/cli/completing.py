@@ -17,22 +17,27 @@ from ipcviz.scenario.format import Parameter
 from ipcviz.scenario.parameters import as_text, type_of
 
 
+def complete_files(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files, by the shell's own means."""
+    return [CompletionItem(incomplete, type="file")]
+
+
 def complete_scenarios(context: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of scenarios for the first word, files if none begins so; for a command, files alone.
 
     Never both: click's script for bash forgets the names when it is told of files.
     """
     words = context.params.get(param.name or "") or ()
-    files = CompletionItem(incomplete, type="file")
     if context.meta.get(AFTER_DASHES) or words:
-        return [files]
-    return _beginning(incomplete, ((one.name, one.title) for one in _all())) or [files]
+        return complete_files(context, param, incomplete)
+    found = _beginning(incomplete, ((one.name, one.title) for one in _all()))
+    return found or complete_files(context, param, incomplete)
 
 
-def complete_schedules(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_schedules(context: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Schedules of the scenario that is named, or of all while none is; files if none begins so."""
     rows = ((name, plan.title) for one in _named(context) for name, plan in one.schedules.items())
-    return _beginning(incomplete, rows) or [CompletionItem(incomplete, type="file")]
+    return _beginning(incomplete, rows) or complete_files(context, param, incomplete)
 
 
 def complete_variants(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

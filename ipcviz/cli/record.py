@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from ipcviz.cli.completing import complete_scenarios, complete_schedules, complete_settings, complete_variants
+from ipcviz.cli.completing import (
+    complete_files,
+    complete_scenarios,
+    complete_schedules,
+    complete_settings,
+    complete_variants,
+)
 from ipcviz.cli.words import RemembersWords, planned
 from ipcviz.events import Event
 from ipcviz.model.query import living
@@ -37,7 +43,14 @@ PATIENCE: Final = 10.0
 
 
 @click.command(cls=RemembersWords)
-@click.option("-o", "--output", metavar="FILE", required=True, help="Where to; by convention its name ends in .cast.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=complete_files,
+    required=True,
+    help="Where to; by convention its name ends in .cast.",
+)
 @click.option("--size", metavar="COLUMNSxROWS", default="80x24", show_default=True, help="The size of the screen.")
 @click.option("--hold", type=float, default=2.0, show_default=True, metavar="SECONDS", help="How long a step is shown.")
 @click.option("--theme", type=click.Choice(["dark", "light"]), default="dark", show_default=True, help="Colours.")

@@ -11,7 +11,13 @@ from typing import Final, NamedTuple
 
 import click
 
-from ipcviz.cli.completing import complete_scenarios, complete_schedules, complete_settings, complete_variants
+from ipcviz.cli.completing import (
+    complete_files,
+    complete_scenarios,
+    complete_schedules,
+    complete_settings,
+    complete_variants,
+)
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, planned
 from ipcviz.events import Resize
 from ipcviz.model.schedule import Schedule
@@ -27,7 +33,13 @@ from ipcviz.tracer.launch import LaunchError, check_command
 @click.command(cls=AfterDashes)
 @click.option("--pty/--no-pty", default=True, help="Run it on a terminal of its own (default), or on pipes.")
 @click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
-@click.option("--save", metavar="FILE", default="", help="Keep the session in FILE, for 'ipcviz replay'.")
+@click.option(
+    "--save",
+    metavar="FILE",
+    shell_complete=complete_files,
+    default="",
+    help="Keep the session in FILE, for 'ipcviz replay'.",
+)
 @click.option("--step/--live", default=None, help="Hold every thread (default for a scenario), or let all run.")
 @click.option(
     "--schedule",
@@ -35,7 +47,13 @@ from ipcviz.tracer.launch import LaunchError, check_command
     shell_complete=complete_schedules,
     help="Step in this order: one of the scenario's, or a file.",
 )
-@click.option("--save-schedule", metavar="FILE", default="", help="Write the order of the steps to FILE at the end.")
+@click.option(
+    "--save-schedule",
+    metavar="FILE",
+    shell_complete=complete_files,
+    default="",
+    help="Write the order of the steps to FILE at the end.",
+)
 @click.option(
     "--variant",
     metavar="NAME",

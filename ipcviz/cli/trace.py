@@ -23,7 +23,13 @@ import click
 import msgspec
 
 from ipcviz import streams
-from ipcviz.cli.completing import complete_scenarios, complete_schedules, complete_settings, complete_variants
+from ipcviz.cli.completing import (
+    complete_files,
+    complete_scenarios,
+    complete_schedules,
+    complete_settings,
+    complete_variants,
+)
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, planned, scenario_named
 from ipcviz.events import Event, Finished, Input, Output, Quit, Resize, Trouble
 from ipcviz.events.undecoded import escaped
@@ -45,7 +51,14 @@ NEWS_SECONDS: Final = 0.2
 
 @click.command(cls=AfterDashes, context_settings={"allow_interspersed_args": False})
 @click.option("--jsonl", is_flag=True, help="Write the stream as JSON lines (default: a trace for 'ipcviz replay').")
-@click.option("-o", "--output", metavar="FILE", required=True, help="Where to; with --jsonl, - is standard output.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=complete_files,
+    required=True,
+    help="Where to; with --jsonl, - is standard output.",
+)
 @click.option("--pty/--no-pty", default=False, help="Give the command a terminal of its own (default: yours).")
 @click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
 @click.option("--no-seccomp", is_flag=True, help="Put no seccomp filter on the command: every call is stopped at.")
@@ -56,7 +69,9 @@ NEWS_SECONDS: Final = 0.2
     shell_complete=complete_schedules,
     help="Step in this order: one of the scenario's, or a file.",
 )
-@click.option("--save-schedule", metavar="FILE", help="Write the order of the steps to FILE.")
+@click.option(
+    "--save-schedule", metavar="FILE", shell_complete=complete_files, help="Write the order of the steps to FILE."
+)
 @click.option(
     "--variant",
     metavar="NAME",

@@ -41,6 +41,9 @@ def completed(*words: str) -> list[str]:
         (("run", "mmap-queue", "--set", "order="), ["order=stack", "order=ring"]),
         (("run", "mmap-queue", "--set", "sl"), ["slots=4"]),
         (("record", "sleep-race", "--theme", ""), ["dark", "light"]),
+        (("run", "--save", ""), [FILES]),
+        (("trace", "-o", "t"), [FILES]),
+        (("attach", "--jsonl", "-o", ""), [FILES]),
     ],
 )
 def test_what_is_completed(words, expected):
