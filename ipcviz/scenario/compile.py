@@ -12,8 +12,6 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-import platformdirs
-
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Scenario
 
@@ -49,6 +47,9 @@ def cache_folder() -> Path | None:
 
     None if the user has no home.
     """
+    # Only who compiles needs it, and everybody would wait for it.
+    import platformdirs
+
     try:
         return platformdirs.user_cache_path("ipcviz", appauthor=False) / "build"
     except RuntimeError:
