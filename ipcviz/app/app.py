@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -29,7 +30,6 @@ from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import Trouble, commands
 from ipcviz.events.undecoded import escaped
 from ipcviz.model.schedule import Schedule
-from ipcviz.own_signals import handle_endings
 from ipcviz.scenario import Scenario
 from ipcviz.session.base import Session
 from ipcviz.session.errors import SessionError
@@ -287,11 +287,37 @@ def run_app(
         TraceError: The file to keep it in can't be written.
     """
     calm_collector()
+    show = partial(_show_session, session, title, scenario, save, order, save_steps)
+    if find_spec("termios") is None:
+        # A replay on Windows: Textual's own driver knows its terminals.
+        app, ended_by = show(IpcvizApp.run), 0
+    else:
+        from ipcviz.app.driver import run_on_terminal
+        from ipcviz.terminals import Signals
+
+        with Signals() as signals:
+            app = show(partial(run_on_terminal, signals=signals))
+            # One that came while the session was being closed ends us, too.
+            ended_by = signals.ended_by or signals.read().ending
+    if ended_by:
+        return 128 + ended_by
+    return 2 if app.trouble or app.return_code else 0
+
+
+def _show_session(
+    session: Session,
+    title: str,
+    scenario: Scenario | None,
+    save: str,
+    order: tuple[Schedule, str] | None,
+    save_steps: str,
+    run: Callable[[IpcvizApp], object],
+) -> IpcvizApp:
+    """Show a session in an app that `run` runs, keep what is to be kept, and close it; see `run_app`."""
     try:
         with recording(session, title, scenario, save) as recorder:
             app = IpcvizApp(session, title, scenario, recorder=recorder, order=order)
-            ended_by = _leave_when_told(app)
-            app.run()
+            run(app)
             app.feed.past.tape.close()
             session.close()
             if save_steps:
@@ -300,27 +326,7 @@ def run_app(
                 recorder.add(session.drain())
     finally:
         session.close()
-    if ended_by:
-        return 128 + ended_by[0]
-    return 2 if app.trouble or app.return_code else 0
-
-
-def _leave_when_told(app: App[None]) -> list[int]:
-    """Have SIGTERM and SIGHUP end the app as the viewer would, with the terminal given back as it was.
-
-    Where the terminal is gone, they end the process at once, as without us: there is nothing to give back to.
-
-    Returns:
-        A list that gets the signal's number.
-    """
-
-    def leave() -> bool:
-        if not (app.is_running and os.isatty(0)):
-            return False
-        asyncio.get_running_loop().call_soon_threadsafe(app.exit)
-        return True
-
-    return handle_endings(leave)
+    return app
 
 
 def _write(file: str, text: str) -> None:

@@ -207,11 +207,16 @@ def catalogue() -> int:
     except ScenarioError as error:
         click.echo(f"ipcviz: {error.message}", err=True)
         return 2
-    while (choice := choose_scenario(scenarios, message)) is not None:
+    while True:
+        choice, signo = choose_scenario(scenarios, message)
+        if choice is None:
+            return 128 + signo if signo else 0
         message = ""
         try:
             how = How(hold=not choice.live)
-            _run_scenario(choice.scenario, choice.variant, {}, how, choice.schedule or None)
+            status = _run_scenario(choice.scenario, choice.variant, {}, how, choice.schedule or None)
         except ScenarioError as error:
             message = error.message
-    return 0
+        else:
+            if status > 128:
+                return status  # a signal is to end all of us
