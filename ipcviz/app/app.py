@@ -6,6 +6,8 @@ import asyncio
 import gc
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -285,25 +287,44 @@ def run_app(
     Raises:
         TraceError: The file to keep it in can't be written.
     """
-    from ipcviz.app.driver import run_on_terminal
-    from ipcviz.terminals import Signals
-
     calm_collector()
-    with Signals() as signals:
-        try:
-            with recording(session, title, scenario, save) as recorder:
-                app = IpcvizApp(session, title, scenario, recorder=recorder, order=order)
-                run_on_terminal(app, signals)
-                app.feed.past.tape.close()
-                session.close()
-                if save_steps:
-                    write_file(save_steps, app.feed.steps.recorder.text(title).encode(errors="surrogateescape"))
-                if recorder is not None:
-                    recorder.add(session.drain())
-        finally:
-            session.close()
-        # One that came while the session was being closed ends us, too.
-        ended_by = signals.ended_by or signals.read().ending
+    show = partial(_show_session, session, title, scenario, save, order, save_steps)
+    if find_spec("termios") is None:
+        # A replay on Windows: Textual's own driver knows its terminals.
+        app, ended_by = show(IpcvizApp.run), 0
+    else:
+        from ipcviz.app.driver import run_on_terminal
+        from ipcviz.terminals import Signals
+
+        with Signals() as signals:
+            app = show(partial(run_on_terminal, signals=signals))
+            # One that came while the session was being closed ends us, too.
+            ended_by = signals.ended_by or signals.read().ending
     if ended_by:
         return 128 + ended_by
     return 2 if app.trouble or app.return_code else 0
+
+
+def _show_session(
+    session: Session,
+    title: str,
+    scenario: Scenario | None,
+    save: str,
+    order: tuple[Schedule, str] | None,
+    save_steps: str,
+    run: Callable[[IpcvizApp], object],
+) -> IpcvizApp:
+    """Show a session in an app that `run` runs, keep what is to be kept, and close it; see `run_app`."""
+    try:
+        with recording(session, title, scenario, save) as recorder:
+            app = IpcvizApp(session, title, scenario, recorder=recorder, order=order)
+            run(app)
+            app.feed.past.tape.close()
+            session.close()
+            if save_steps:
+                write_file(save_steps, app.feed.steps.recorder.text(title).encode(errors="surrogateescape"))
+            if recorder is not None:
+                recorder.add(session.drain())
+    finally:
+        session.close()
+    return app

@@ -11,9 +11,9 @@ from textual.message import Message
 from ipcviz.app.panels.panel import Panel, Row, Span, Target, fit
 from ipcviz.app.text import visible
 from ipcviz.app.view import View
+from ipcviz.events.signals import signal_name
 from ipcviz.model.circles import Circle
 from ipcviz.model.state import State
-from ipcviz.narrate import signal_name
 
 Item = tuple[tuple[Span, ...], Target | None]
 

@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
+from ipcviz.cli.completing import complete_files
 from ipcviz.cli.lines import LinesSink
 from ipcviz.cli.numbers import Seconds
 from ipcviz.cli.words import check_outputs
@@ -25,6 +26,8 @@ from ipcviz.tracer.running import RunningProcess, list_running
 if TYPE_CHECKING:
     from ipcviz.app.picker import Picked
 
+_LONGEST_PID: Final = 20
+"""Digits beyond those of any number of the kernel's; int() takes only some thousand."""
 ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -32,9 +35,21 @@ ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 @click.option("--tree", is_flag=True, help="Their descendants too, also those that come to be.")
 @click.option("--trace", is_flag=True, help="Trace their calls (ptrace); by default they are only looked at.")
 @click.option("--jsonl", is_flag=True, help="No screen: write the stream as JSON lines, with -o.")
-@click.option("-o", "--output", metavar="FILE", help="Where the stream goes; - for standard output.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Where the stream goes; - for standard output.",
+)
 @click.option("--seconds", type=Seconds(0.001, 1e7), help="With --jsonl: detach after that long.")
-@click.option("--save", metavar="FILE", default="", help="Keep the session in FILE, for 'ipcviz replay'.")
+@click.option(
+    "--save",
+    metavar="FILE",
+    shell_complete=complete_files,
+    default="",
+    help="Keep the session in FILE, for 'ipcviz replay'.",
+)
 @click.argument("processes", nargs=-1, metavar="[PID|NAME]...")
 def attach(
     *,
@@ -114,7 +129,7 @@ def find_processes(words: Sequence[str]) -> Found:
     pids: list[int] = []
     listed: tuple[RunningProcess, ...] | None = None
     for word in words:
-        if word.isascii() and word.removeprefix("-").isdecimal():
+        if len(word) <= _LONGEST_PID and word.isascii() and word.removeprefix("-").isdecimal():
             pids.append(int(word))
             continue
         if listed is None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import errno
 import importlib
-import signal
 import sys
 import threading
 import traceback
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from ipcviz import __version__, streams
 from ipcviz.errors import UserError
@@ -34,6 +34,11 @@ COMMANDS: Final = {
 """Where each command is, and what it does in a line."""
 
 
+INTERRUPTED: Final = 130
+NO_READER: Final = 141
+"""128 + SIGINT, 128 + SIGPIPE: the exit statuses that a shell gives to what these signals end, on every system."""
+
+
 class LazyGroup(click.Group):
     """Commands that are imported when they are called; their list needs none of them."""
 
@@ -49,6 +54,11 @@ class LazyGroup(click.Group):
         found = getattr(importlib.import_module(module), name)
         assert isinstance(found, click.Command)
         return found
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands, and options; no command is imported for it."""
+        found = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands and what they do."""
@@ -85,7 +95,7 @@ def _run() -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return 128 + signal.SIGINT
+        return INTERRUPTED
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f" See '{context.command_path} --help'." if context is not None else ""
@@ -126,7 +136,7 @@ def _leave_stream(error: OSError) -> int:
     """Standard output takes nothing more: say so, unless its reader has left. Returns the exit status."""
     silence(1)
     if error.errno == errno.EPIPE:
-        return 128 + signal.SIGPIPE
+        return NO_READER
     write_error(f"Standard output can't be written: {error.strerror}.")
     return REFUSED
 

@@ -15,8 +15,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
+from ipcviz.cli.completing import (
+    complete_files,
+    complete_scenarios,
+    complete_schedules,
+    complete_settings,
+    complete_variants,
+)
 from ipcviz.cli.numbers import Seconds
-from ipcviz.cli.words import check_outputs, planned
+from ipcviz.cli.words import RemembersWords, check_outputs, planned
 from ipcviz.events import Event
 from ipcviz.messages import write_error, write_line
 from ipcviz.model.query import living
@@ -37,8 +44,15 @@ PATIENCE: Final = 10.0
 """Seconds without any news after which a run is taken for stuck: nobody is there who could end its waits."""
 
 
-@click.command()
-@click.option("-o", "--output", metavar="FILE", required=True, help="Where to; by convention its name ends in .cast.")
+@click.command(cls=RemembersWords)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=complete_files,
+    required=True,
+    help="Where to; by convention its name ends in .cast.",
+)
 @click.option("--size", metavar="COLUMNSxROWS", default="80x24", show_default=True, help="The size of the screen.")
 @click.option(
     "--hold",
@@ -50,11 +64,28 @@ PATIENCE: Final = 10.0
 )
 @click.option("--theme", type=click.Choice(["dark", "light"]), default="dark", show_default=True, help="Colours.")
 @click.option("--steps", metavar="A-B", default="", help="Only these steps, counted from 1: 10-40, 10-, -40 or 10.")
-@click.option("--schedule", metavar="NAME|FILE", help="Step a scenario in this order: one of its own, or a file.")
+@click.option(
+    "--schedule",
+    metavar="NAME|FILE",
+    shell_complete=complete_schedules,
+    help="Step a scenario in this order: one of its own, or a file.",
+)
 @click.option("--live", is_flag=True, help="Let a scenario run by itself, and show every operation afterwards.")
-@click.option("--variant", metavar="NAME", help="The way to run a scenario; 'ipcviz list' shows them.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A scenario's parameter; may be repeated.")
-@click.argument("source", metavar="SCENARIO|TRACE")
+@click.option(
+    "--variant",
+    metavar="NAME",
+    shell_complete=complete_variants,
+    help="The way to run a scenario; 'ipcviz list' shows them.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    shell_complete=complete_settings,
+    help="A scenario's parameter; may be repeated.",
+)
+@click.argument("source", metavar="SCENARIO|TRACE", shell_complete=complete_scenarios)
 def record(
     *,
     output: str,

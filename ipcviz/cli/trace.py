@@ -21,6 +21,13 @@ import click
 import msgspec
 
 from ipcviz import streams
+from ipcviz.cli.completing import (
+    complete_files,
+    complete_scenarios,
+    complete_schedules,
+    complete_settings,
+    complete_variants,
+)
 from ipcviz.cli.lines import LinesSink
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, check_outputs, planned, scenario_named
 from ipcviz.events import Event, Executed, Exited, Finished, Forked, Input, Output, Quit, Resize, Trouble
@@ -48,12 +55,24 @@ NEWS_SECONDS: Final = 0.2
 
 @click.command(cls=AfterDashes, context_settings={"allow_interspersed_args": False})
 @click.option("--jsonl", is_flag=True, help="Write the stream as JSON lines (default: a trace for 'ipcviz replay').")
-@click.option("-o", "--output", metavar="FILE", required=True, help="Where to; with --jsonl, - is standard output.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=complete_files,
+    required=True,
+    help="Where to; with --jsonl, - is standard output.",
+)
 @click.option("--pty/--no-pty", default=False, help="Give the command a terminal of its own (default: yours).")
 @click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
 @click.option("--no-seccomp", is_flag=True, help="Put no seccomp filter on the command: every call is stopped at.")
 @click.option("--step", is_flag=True, help="Hold every thread, and let them take turns, one operation each.")
-@click.option("--schedule", metavar="NAME|FILE", help="Step in this order: one of the scenario's, or a file.")
+@click.option(
+    "--schedule",
+    metavar="NAME|FILE",
+    shell_complete=complete_schedules,
+    help="Step in this order: one of the scenario's, or a file.",
+)
 @click.option(
     "--until",
     type=click.Choice(["all", "exit"]),
@@ -61,10 +80,24 @@ NEWS_SECONDS: Final = 0.2
     show_default=True,
     help="Return when all that the command started has ended, too, or when the command itself has: the rest runs on.",
 )
-@click.option("--save-schedule", metavar="FILE", help="Write the order of the steps to FILE.")
-@click.option("--variant", metavar="NAME", help="The way to run a scenario; 'ipcviz list' shows them.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A scenario's parameter; may be repeated.")
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option(
+    "--save-schedule", metavar="FILE", shell_complete=complete_files, help="Write the order of the steps to FILE."
+)
+@click.option(
+    "--variant",
+    metavar="NAME",
+    shell_complete=complete_variants,
+    help="The way to run a scenario; 'ipcviz list' shows them.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    shell_complete=complete_settings,
+    help="A scenario's parameter; may be repeated.",
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_scenarios)
 @click.pass_context
 def trace(
     context: click.Context,

@@ -17,7 +17,20 @@ AFTER_DASHES: Final = "ipcviz.command"
 """Whether a command stands after `--`, in `click.Context.meta`."""
 
 
-class AfterDashes(click.Command):
+WORDS: Final = "ipcviz.words"
+"""All words behind the command's name, as they were typed, in `click.Context.meta`."""
+
+
+class RemembersWords(click.Command):
+    """Remembers its words for completion: click forgets them all while the last option still lacks its value."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Remember the words."""
+        ctx.meta[WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
+
+
+class AfterDashes(RemembersWords):
     """Tells `NAME` from `-- CMD`: click drops the dashes that make the difference."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

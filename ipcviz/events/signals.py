@@ -45,9 +45,16 @@ NAMES: Final[dict[int, str]] = {
 }
 """The standard signals."""
 
+SIGCHLD: Final = 17
+SIGCONT: Final = 18
 SIGRTMIN: Final = 34
 """The first real-time signal of programs; glibc keeps 32 and 33 to itself (nptl(7))."""
 SIGRTMAX: Final = 64
+LIBRARY_SIGNALS: Final = (32, 33)
+"""Real-time signals that glibc keeps to itself (nptl(7))."""
+
+_LONGEST_NAME: Final = 20
+"""What is longer is no signal's name; and thousands of digits are more than int() takes."""
 
 NUMBERS: Final[dict[str, int]] = {name: number for number, name in NAMES.items()} | {"SIGIOT": 6, "SIGPOLL": 29}
 
@@ -89,7 +96,6 @@ MEANINGS: Final[dict[int, str]] = {
 _CORE: Final = frozenset({3, 4, 5, 6, 7, 8, 11, 24, 25, 31})
 _IGNORE: Final = frozenset({17, 23, 28})
 _STOP: Final = frozenset({19, 20, 21, 22})
-SIGCONT: Final = 18
 
 # For any signal: 0 and below come from processes and the kernel's helpers, 0x80 from the kernel itself.
 _CODES: Final[dict[int, str]] = {
@@ -168,6 +174,8 @@ def signal_name(signo: int) -> str:
 def signal_number(name: str) -> int | None:
     """The number of a signal, from what a person may type: `SIGTERM`, `term`, `15`, `RTMIN+3`, `SIGRTMAX-1`."""
     text = name.strip().upper()
+    if len(text) > _LONGEST_NAME:
+        return None
     if text.isdecimal():
         number = int(text)
         return number if 1 <= number <= SIGRTMAX else None
@@ -209,14 +217,14 @@ def bit_of(signo: int) -> int:
     return 1 << (signo - 1) if 1 <= signo <= SIGRTMAX else 0
 
 
-def members(mask: int) -> tuple[int, ...]:
+def signals_in(mask: int) -> tuple[int, ...]:
     """The signals in a set, as /proc/PID/status has it: bit `signo - 1`."""
     return tuple(signo for signo in range(1, SIGRTMAX + 1) if mask >> (signo - 1) & 1)
 
 
 def names_of(mask: int) -> tuple[str, ...]:
     """The names of the signals in a set."""
-    return tuple(signal_name(signo) for signo in members(mask))
+    return tuple(signal_name(signo) for signo in signals_in(mask))
 
 
 def is_real_time(signo: int) -> bool:

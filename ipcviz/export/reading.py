@@ -18,6 +18,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
+from ipcviz.events.decoding import DecodingError, decode_json
 from ipcviz.export.cast import MOST_COLUMNS, MOST_ROWS, Cast, CastError, CastEvent
 from ipcviz.inputs import open_input
 
@@ -34,6 +35,7 @@ _CODES: Final = {1: frozenset("o"), 2: frozenset("oimr"), 3: frozenset("oimrx")}
 _COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 _SIZE: Final = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
 _STATUS: Final = re.compile(r"-?[0-9]{1,10}")
+_JSON: Final[msgspec.json.Decoder[object]] = msgspec.json.Decoder()
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _BYTES: Final = re.compile("[\udc80-\udcff]+")
@@ -274,8 +276,8 @@ class CastReader:
             text = line.decode("utf-8", "surrogateescape")
         else:
             try:
-                return msgspec.json.decode(line)
-            except (msgspec.MsgspecError, RecursionError, ValueError):
+                return decode_json(_JSON, text)
+            except DecodingError:
                 pass  # which refuses half of a surrogate pair, too
         try:
             found = json.loads(text, parse_constant=_refuse)

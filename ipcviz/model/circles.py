@@ -6,10 +6,10 @@ end each of the waits, and that nobody else could; else it probably is one, and 
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from ipcviz.events.signals import LIBRARY_SIGNALS, SIGCHLD
 from ipcviz.model.ending import SAMPLED, TIMEOUT, Ending, Endings
 from ipcviz.model.holding import name_of
 from ipcviz.model.limits import given_up
@@ -237,12 +237,14 @@ def _circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
 
 def _catches(state: State, pid: int) -> bool:
     """Whether a process catches signals, other than those that its C library keeps to itself (nptl(7))."""
-    return any(how.action == "catch" and signo not in (32, 33) for signo, how in state.processes[pid].handling.items())
+    return any(
+        how.action == "catch" and signo not in LIBRARY_SIGNALS for signo, how in state.processes[pid].handling.items()
+    )
 
 
 def _may_be_told_of_a_child(state: State, pid: int, stuck: set[int]) -> bool:
     """Whether a process catches SIGCHLD, and has a child that goes on."""
-    handling = state.processes[pid].handling.get(signal.SIGCHLD)
+    handling = state.processes[pid].handling.get(SIGCHLD)
     if handling is None or handling.action != "catch":
         return False
     children = (p for p in state.processes.values() if p.parent == pid and p.fate == "alive")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ipcviz.events import Poised
-from ipcviz.events.signals import default_action, members, signal_name
+from ipcviz.events.signals import default_action, signal_name, signals_in
 from ipcviz.model.state import State, Thread
 
 
@@ -97,7 +97,7 @@ def comes_first(state: State, thread: Thread) -> int:
     process = state.processes.get(thread.pid)
     if process is None or thread.poised is None or thread.poised.at != "entry":
         return 0
-    for signo in members(pending(state, thread) & ~thread.blocked):
+    for signo in signals_in(pending(state, thread) & ~thread.blocked):
         how = process.handling.get(signo)
         if (how.action if how is not None else default_action(signo)) != "ignore":
             return signo

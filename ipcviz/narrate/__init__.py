@@ -5,7 +5,7 @@ from ipcviz.narrate.provenance import interleaved_words, waiting_words
 from ipcviz.narrate.semaphores import holding_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
 from ipcviz.narrate.steps import Outcomes, intention, stands
-from ipcviz.narrate.words import count_bytes, signal_name, signal_names, who
+from ipcviz.narrate.words import count_bytes, signal_names, who
 
 __all__ = [
     "DETAIL",
@@ -19,7 +19,6 @@ __all__ = [
     "intention",
     "interleaved_words",
     "narrate",
-    "signal_name",
     "signal_names",
     "stands",
     "waiting_words",

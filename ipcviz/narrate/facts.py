@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Final
 
 from ipcviz.events import Limit, MachineFacts, ProcessFacts
@@ -12,6 +12,19 @@ from ipcviz.narrate.words import bytes_text
 
 SIZES: Final = frozenset({"stack size", "address space", "locked memory", "queue bytes", "file size", "core file size"})
 """Limits that count bytes."""
+
+_YEAR_10000: Final = 253402300800
+"""Its first second since 1970."""
+
+
+def date_text(seconds: float) -> str:
+    """A time in seconds since 1970 as `2026-11-29 18:02:11 UTC`, the same wherever it is read.
+
+    `at an unknown time` for what is no time of these eight thousand years.
+    """
+    if not 0 <= seconds < _YEAR_10000:
+        return "at an unknown time"
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def describe_facts(facts: ProcessFacts, host: MachineFacts | None, now: float) -> list[str]:
@@ -23,10 +36,10 @@ def describe_facts(facts: ProcessFacts, host: MachineFacts | None, now: float) -
         now: The moment that is shown, in seconds since 1970; 0 if it is not known.
 
     Returns:
-        Lines such as `of user www-data, started 2026-11-29 18:02:11, 3 h before this moment`. Of the limits those that
-        there are: one that is unlimited is left out.
+        Lines such as `of user www-data, started 2026-11-29 18:02:11 UTC, 3 h before this moment`. Of the limits those
+        that there are: one that is unlimited is left out.
     """
-    started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(facts.started))
+    started = date_text(facts.started)
     ago = f", {seconds_text(max(0.0, now - facts.started))} before this moment" if now else ""
     lines = [f"of user {facts.user}, started {started}{ago}"]
     runs = "on any CPU" if host is not None and len(facts.cpus) == host.cpus else f"on CPU {join_ranges(facts.cpus)}"

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from ipcviz.events import Call, DeathSignal, Grouped, Orphan, Subreaper, Timer
+from ipcviz.events.signals import LIBRARY_SIGNALS, signal_name
 from ipcviz.model.families import tty_name
 from ipcviz.model.state import POSIX, State
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Told
-from ipcviz.narrate.words import LIBRARY_SIGNALS, signal_name, who
+from ipcviz.narrate.words import who
 
 SIGCHLD: Final = 17
 

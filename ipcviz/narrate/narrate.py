@@ -33,6 +33,7 @@ from ipcviz.events import (
     Trouble,
     Waiting,
 )
+from ipcviz.events.signals import signal_name
 from ipcviz.model import query
 from ipcviz.model.circles import circle, circle_words
 from ipcviz.model.state import State
@@ -46,7 +47,7 @@ from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Sentence
 from ipcviz.narrate.signals import delivered, handler_returned, kept_across_exec, sender_of_end
 from ipcviz.narrate.sockets import closed_words
 from ipcviz.narrate.steps import narrate_held, narrate_poised, narrate_released
-from ipcviz.narrate.words import label_of, named, signal_name, who
+from ipcviz.narrate.words import label_of, named, who
 
 
 def narrate(event: Event, before: State, after: State) -> Sentence | None:

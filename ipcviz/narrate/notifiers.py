@@ -6,13 +6,14 @@ import struct
 from typing import Final
 
 from ipcviz.events import Call
+from ipcviz.events.signals import signal_name
 from ipcviz.model import query
 from ipcviz.model.calls import WRITES
 from ipcviz.model.notifiers import KINDS, signal_words
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.sentence import DETAIL, STEP, Told
 from ipcviz.narrate.signals import took
-from ipcviz.narrate.words import label_of, signal_name, who
+from ipcviz.narrate.words import label_of, who
 
 _INOTIFY_HEAD: Final = 16
 """Bytes of struct inotify_event before the name (inotify(7))."""
@@ -61,7 +62,7 @@ def _moved(event: Call, thing: Object, after: State) -> str:
         times = "once" if number == 1 else f"{number:,} times"
         return f"read from the timer {thing.label} that it has expired {times}"
     if kind == "signalfd" and len(data) >= 16:
-        signo, _, _, pid = struct.unpack_from("=IiiI", data)
+        signo, _, _, pid = struct.unpack_from("<IiiI", data)
         source = f" from {who(after, pid)}" if pid else ""
         return f"took {signal_name(signo)}{source} out of {thing.label}"
     if kind == "inotify" and len(data) >= _INOTIFY_HEAD:
@@ -72,7 +73,7 @@ def _moved(event: Call, thing: Object, after: State) -> str:
 def _happened(event: Call, thing: Object, after: State) -> str:
     """The first event of what an inotify descriptor gave."""
     data = event.data
-    wd, mask, _, length = struct.unpack_from("=iIII", data)
+    wd, mask, _, length = struct.unpack_from("<iIII", data)
     name = data[_INOTIFY_HEAD : _INOTIFY_HEAD + length].rstrip(b"\0").decode("utf-8", "surrogateescape")
     watches = thing.notifier.watches if thing.notifier is not None else ()
     watch = next((one for one in watches if one.wd == wd), None)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Call, Disposition, Exited, HandlerReturned, Mask, Sent, SignalDelivered, Taken
-from ipcviz.events.signals import bit_of
+from ipcviz.events.signals import LIBRARY_SIGNALS, bit_of, signal_name
 from ipcviz.model.families import members, tty_name
 from ipcviz.model.state import Process, SignalSent, State
 from ipcviz.narrate.memory import fault_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
-from ipcviz.narrate.words import LIBRARY_SIGNALS, signal_name, signal_names, who
+from ipcviz.narrate.words import signal_names, who
 
 _FATES: Final = {
     "handler": "its handler runs",

@@ -25,6 +25,7 @@ from ipcviz.events import (
     ThreadExited,
     Waiting,
 )
+from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model import query
 from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.queues import RECEIVES, SENDS
@@ -32,7 +33,7 @@ from ipcviz.model.state import State
 from ipcviz.model.stepping import pending, value_now
 from ipcviz.model.visible import is_visible, is_visible_semaphore
 from ipcviz.narrate.sentence import NOISE, STEP, TURN, Sentence
-from ipcviz.narrate.words import count_bytes, end_of, signal_name, signal_names, signals_in, who
+from ipcviz.narrate.words import count_bytes, end_of, signal_names, who
 
 Args = Mapping[str, int | str]
 

@@ -4,34 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ipcviz.events.signals import NAMES, signal_name, signals_in
 from ipcviz.model.state import Object, State
-
-# Numbers of Linux on x86 and on everything that uses asm-generic/signal.h, so that a trace reads the same anywhere.
-_SIGNALS: Final = (
-    *("SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS"),
-    *("SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM"),
-    *("SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG"),
-    *("SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS"),
-)
-_RTMIN: Final = 34
-_LAST: Final = 64
-
-LIBRARY_SIGNALS: Final = (32, 33)
-"""Real-time signals that glibc keeps to itself (nptl(7))."""
-
-
-def signal_name(signo: int) -> str:
-    """A signal's name: `SIGINT`; `SIGRTMIN+1` for real-time ones, as glibc counts them; `signal 32` for its own."""
-    if 1 <= signo <= len(_SIGNALS):
-        return _SIGNALS[signo - 1]
-    if _RTMIN <= signo <= _LAST:
-        return f"SIGRTMIN+{signo - _RTMIN}" if signo > _RTMIN else "SIGRTMIN"
-    return f"signal {signo}"
-
-
-def signals_in(mask: int) -> tuple[int, ...]:
-    """The signal numbers of a set, ascending (bit `signo - 1`)."""
-    return tuple(signo for signo in range(1, _LAST + 1) if mask >> (signo - 1) & 1)
 
 
 def signal_names(mask: int, limit: int = 6) -> str:
@@ -39,7 +13,7 @@ def signal_names(mask: int, limit: int = 6) -> str:
     numbers = signals_in(mask)
     if not numbers:
         return "no signal"
-    missing = [n for n in range(1, len(_SIGNALS) + 1) if n not in numbers and n not in (9, 19)]
+    missing = [n for n in NAMES if n not in numbers and n not in (9, 19)]
     if len(numbers) > limit and len(missing) <= limit:
         return "all signals" + (f" but {', '.join(signal_name(n) for n in missing)}" if missing else "")
     shown = ", ".join(signal_name(n) for n in numbers[:limit])

@@ -42,11 +42,18 @@ def without_compiler() -> str:
     return "no C compiler (cc) is installed: install gcc or clang, or set CC"
 
 
-def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/ipcviz/build`, or `~/.cache/ipcviz/build` (XDG Base Directory Specification)."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    folder = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~")) / ".cache"
-    return folder / "ipcviz" / "build"
+def cache_folder() -> Path | None:
+    """The folder `build` in the user's cache for ipcviz: on Linux below `$XDG_CACHE_HOME`, or `~/.cache`.
+
+    None if the user has no home.
+    """
+    # Only who compiles needs it, and everybody would wait for it.
+    import platformdirs
+
+    try:
+        return platformdirs.user_cache_path("ipcviz", appauthor=False) / "build"
+    except RuntimeError:
+        return None
 
 
 def build(scenario: Scenario, variant: str, spare: Path) -> Path:
@@ -73,11 +80,13 @@ def build(scenario: Scenario, variant: str, spare: Path) -> Path:
         missing = [source for source in sources if not (scenario.folder / source).is_file()]
         if missing:
             raise ScenarioError(f"{program!r} can't be compiled: {scenario.folder / missing[0]} is no longer there.")
+    cache = cache_folder()
     try:
         key = _key(scenario, variant, command)
     except OSError as error:
         raise ScenarioError(f"{error.filename} can't be read: {error.strerror}.") from None
-    target = _writable(cache_folder() / key) or spare
+    kept = _writable(cache / key) if cache is not None else None
+    target = kept or spare
     for program, sources in chosen.build.items():
         if not os.access(target / program, os.X_OK):
             _compile(scenario, [*command, *FLAGS], list(sources), list(chosen.flags), target / program)

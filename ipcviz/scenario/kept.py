@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ipcviz.events.decoding import DecodingError, decode_json
 from ipcviz.scenario.format import Scenario
 
 _MOST_BYTES: Final = 1 << 20
@@ -24,8 +25,8 @@ def scenario_of(meta: Mapping[str, str]) -> Scenario | None:
     if not kept:
         return None
     try:
-        return msgspec.json.decode(kept, type=Scenario, dec_hook=_decode)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return decode_json(_decoder, kept)
+    except DecodingError:
         return None
 
 
@@ -53,3 +54,6 @@ def _decode(kind: Any, value: Any) -> Any:
     if kind is Path:
         return Path(value)
     raise NotImplementedError
+
+
+_decoder: Final = msgspec.json.Decoder(Scenario, dec_hook=_decode)

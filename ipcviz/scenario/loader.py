@@ -101,6 +101,8 @@ def load(folder: str | os.PathLike[str], *, shipped: bool = False) -> Scenario:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax(file, text, error) from None
+    except ValueError:
+        raise ScenarioError(f"{file}:1: A number in it has more digits than Python converts.") from None
     except RecursionError:
         raise ScenarioError(f"{file}:1: Lists or tables are nested too deeply.") from None
     problems = [*problems_of_shape(document, Document)]

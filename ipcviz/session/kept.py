@@ -9,6 +9,7 @@ from typing import IO, Final
 import msgspec
 
 from ipcviz.events import AnyCommand, Event, Finished, Started, Trouble
+from ipcviz.events.decoding import DecodingError, decode_json
 from ipcviz.session.errors import SessionError
 from ipcviz.trace import TraceError, TraceReader
 
@@ -121,7 +122,7 @@ class LinesSession:
         try:
             while line := self._source.readline(LONGEST_LINE):
                 number += 1
-                event = decoder.decode(line)
+                event = decode_json(decoder, line)
                 if event.n <= last.n:
                     event = msgspec.structs.replace(event, n=last.n + 1)
                 last = event  # type: ignore[assignment]
@@ -131,7 +132,7 @@ class LinesSession:
                     while len(self._events) > _MOST_WAITING and not self._closing:
                         self._room.wait(1.0)
                 self._events.append(event)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except DecodingError:
             self._say(last, f"{self._name} ends here: line {number} is no event of 'ipcviz trace --jsonl'.")
         except (OSError, ValueError):
             self._say(last, f"{self._name} can't be read further.")

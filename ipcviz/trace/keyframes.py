@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 import immutables
 import msgspec
 
+from ipcviz.events.decoding import decode_messagepack
 from ipcviz.model.state import State
 from ipcviz.trace.errors import TraceError
 
@@ -113,7 +114,7 @@ def unpack_state(data: bytes, base: State | None = None) -> State:
         TraceError: The bytes are no state.
     """
     try:
-        body = _decoder.decode(unpack(data))
+        body = decode_messagepack(_decoder, unpack(data))
         fields: dict[str, Any] = {}
         for name in _HINTS:
             value = getattr(body, name)
@@ -122,15 +123,15 @@ def unpack_state(data: bytes, base: State | None = None) -> State:
                     fields[name] = getattr(base, name)
             elif name in _MAPS:
                 with (getattr(base, name) if base is not None else immutables.Map()).mutate() as rows:
-                    for key in _gone_decoders[name].decode(value.gone):
+                    for key in decode_messagepack(_gone_decoders[name], value.gone):
                         rows.pop(key, None)
-                    for key, item in _put_decoders[name].decode(value.put):
+                    for key, item in decode_messagepack(_put_decoders[name], value.put):
                         rows[key] = item
                     fields[name] = rows.finish()
             else:
                 fields[name] = value
         return State(**fields)
-    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         raise TraceError(f"A kept state can't be read: {error}.") from None
 
 

@@ -21,6 +21,7 @@ from typing import Any, Final
 import msgspec
 
 from ipcviz.events import Event
+from ipcviz.events.decoding import DecodingError, decode_json, decode_messagepack
 from ipcviz.inputs import read_input
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
@@ -29,6 +30,7 @@ from ipcviz.trace.keyframes import MOST_BYTES, SHAPE, unpack, unpack_state
 from ipcviz.trace.schema import APPLICATION_ID, TABLES, VERSION, microseconds
 
 _READ: Final = ("meta", "sources", "names", "objects", "event", "samples", "usage", "batches", "keyframes")
+_ARGV: Final = msgspec.json.Decoder(tuple[str, ...])
 _BATCHES_KEPT: Final = 8
 _STATES_KEPT: Final = 64
 _ROWS_BACK: Final = 20_000
@@ -313,8 +315,8 @@ class TraceReader:
         if found is None:
             body = self._blob("SELECT body FROM batches WHERE first = ?", self._firsts[at])
             try:
-                found = self._decoder.decode(unpack(body))
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                found = decode_messagepack(self._decoder, unpack(body))
+            except DecodingError as error:
                 raise self._damaged(f"events from {self._firsts[at]} on can't be read ({error})") from None
             before = self._firsts[at] - 1
             for event in found:
@@ -419,8 +421,8 @@ class TraceReader:
 
     def _argv(self) -> tuple[str, ...]:
         try:
-            return tuple(msgspec.json.decode(self.meta.get("argv", "[]"), type=tuple[str, ...]))
-        except msgspec.MsgspecError:
+            return decode_json(_ARGV, self.meta.get("argv", "[]"))
+        except DecodingError:
             return ()
 
     def _one(self, sql: str, *values: int) -> int:

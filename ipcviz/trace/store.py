@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import sqlite3
 import threading
 import time
@@ -28,6 +27,7 @@ from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.stepping import name_of, operation
 from ipcviz.outputs import OutputError, OutputFile
+from ipcviz.own_signals import block_all
 from ipcviz.trace import file
 from ipcviz.trace.errors import TraceError
 from ipcviz.trace.keyframes import pack_state
@@ -266,8 +266,7 @@ class TraceWriter:
                 self._thread = thread
 
     def _run(self) -> None:
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        block_all()
         due = 0.0
         while True:
             with self._changed:

@@ -29,14 +29,18 @@ FACTS = ProcessFacts(
 
 
 @pytest.fixture(autouse=True)
-def utc(monkeypatch):
-    monkeypatch.setenv("TZ", "UTC")
+def elsewhere(monkeypatch):
+    """Who reads it lives in another time zone."""
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
     time.tzset()
 
 
 def test_a_process_in_three_lines():
     assert describe_facts(FACTS, HOST, 1_000_000_090.0) == [
-        "of user www-data, started 2001-09-09 01:46:40, 90 s before this moment",
+        "of user www-data, started 2001-09-09 01:46:40 UTC, 90 s before this moment",
         "nice 5, I/O class idle, may run on CPU 0-2,6",
         "limits: open files 1,024 (12 open) (at most 4,096), stack size 8M, CPU time 3,600 s",
     ]
@@ -45,9 +49,15 @@ def test_a_process_in_three_lines():
 def test_what_is_not_known_is_not_said():
     facts = ProcessFacts(pid=7, user="1000", started=1_000_000_000.0, cpus=tuple(range(8)))
     assert describe_facts(facts, HOST, 0.0) == [
-        "of user 1000, started 2001-09-09 01:46:40",
+        "of user 1000, started 2001-09-09 01:46:40 UTC",
         "nice 0, may run on any CPU",
     ]
+
+
+@pytest.mark.parametrize("started", [-1.0, 1e300, float("inf"), float("nan")])
+def test_no_time_of_a_hostile_trace_is_one(started):
+    (first, *_) = describe_facts(ProcessFacts(pid=7, user="1000", started=started, cpus=(0,)), HOST, 0.0)
+    assert first == "of user 1000, started at an unknown time"
 
 
 def test_the_machine_in_a_line():

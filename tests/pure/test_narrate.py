@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ipcviz.events import Call, Closed, Disposition, Exited, Mask, Opened, ProcessSample, Sample, SignalDelivered
+from ipcviz.events.signals import signal_name
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
-from ipcviz.narrate import NOISE, TURN, Sentence, narrate, signal_name, signal_names
+from ipcviz.narrate import NOISE, TURN, Sentence, narrate, signal_names
 from tests import fakes
 
 

@@ -160,6 +160,9 @@ def test_what_is_no_file_or_no_text(folder, tmp_path):
     (folder / "scenario.toml").write_bytes(b'title = "a"\nsummary = "\xff"\n')
     with pytest.raises(ScenarioError, match=":2: This line is not UTF-8"):
         load(folder)
+    (folder / "scenario.toml").write_text(f"minutes = {'1' * 5000}\n")
+    with pytest.raises(ScenarioError, match=":1: A number in it has more digits"):
+        load(folder)
     (folder / "scenario.toml").unlink()
     (folder / "scenario.toml").mkdir()
     with pytest.raises(ScenarioError, match="can't be read: Is a directory"):

@@ -36,7 +36,23 @@ def test_what_a_person_may_type(text, number):
     assert signals.signal_number(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "0", "65", "SIG", "SIGRTMIN+31", "RTMAX-31", "RTMINx", "RTMIN+", "-9", "ten"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0",
+        "65",
+        "SIG",
+        "SIGRTMIN+31",
+        "RTMAX-31",
+        "RTMINx",
+        "RTMIN+",
+        "-9",
+        "ten",
+        "1" * 5000,
+        "SIGRTMIN+" + "1" * 5000,
+    ],
+)
 def test_what_is_no_signal(text):
     assert signals.signal_number(text) is None
 
@@ -85,8 +101,8 @@ def test_default_actions():
 
 
 def test_sets():
-    assert signals.members(0) == ()
-    assert signals.members(1 << 63 | 0b101) == (1, 3, 64)
+    assert signals.signals_in(0) == ()
+    assert signals.signals_in(1 << 63 | 0b101) == (1, 3, 64)
     assert signals.names_of(1 << 8 | 1 << 12) == ("SIGKILL", "SIGPIPE")
 
 

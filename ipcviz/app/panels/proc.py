@@ -10,10 +10,11 @@ from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.text import bytes_text
 from ipcviz.app.view import View
+from ipcviz.events.signals import signal_name
 from ipcviz.model.families import group_words, namespace_words, orphan_words
 from ipcviz.model.query import describe_wait
 from ipcviz.model.state import Process, Thread
-from ipcviz.narrate import intention, signal_name, who
+from ipcviz.narrate import intention, who
 from ipcviz.narrate.facts import describe_facts, describe_machine
 
 _THREADS_SHOWN = 8

@@ -9,11 +9,11 @@ from ipcviz.app.panels.panel import Panel, Row, fit, row
 from ipcviz.app.panels.timers import HELP, timer_rows
 from ipcviz.app.view import View
 from ipcviz.events import SignalDelivered
-from ipcviz.events.signals import bit_of, is_real_time
+from ipcviz.events.signals import bit_of, is_real_time, signal_name, signals_in
 from ipcviz.model.signals import MASKED, sent_and_pending
 from ipcviz.model.state import Process, SignalSent, Thread
-from ipcviz.narrate import signal_name, who
-from ipcviz.narrate.words import signal_names, signals_in
+from ipcviz.narrate import who
+from ipcviz.narrate.words import signal_names
 
 _SHOWN: Final = 60
 

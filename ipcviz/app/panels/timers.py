@@ -6,9 +6,10 @@ from typing import Final
 
 from ipcviz.app.panels.panel import Row, fit, row
 from ipcviz.app.view import View
+from ipcviz.events.signals import signal_name
 from ipcviz.model.notifiers import seconds_text
 from ipcviz.model.state import POSIX, ArmedTimer, Process
-from ipcviz.narrate import signal_name, who
+from ipcviz.narrate import who
 
 HELP: Final = (
     "TIMERS: those of alarm, setitimer and timer_create that the selected process has: when each expires next comes "

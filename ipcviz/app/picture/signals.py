@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ipcviz.app.picture import words
 from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Edge, Line, Node
-from ipcviz.events.signals import bit_of
+from ipcviz.events.signals import bit_of, signal_name
 
 
 def signals(d: Draft) -> None:
@@ -46,7 +45,7 @@ def _signal(d: Draft, pid: int, signo: int, text: str, corner: str, change: tupl
         Node(
             id=node,
             kind="signal",
-            title=words.signal_name(signo),
+            title=signal_name(signo),
             corner=corner,
             lines=(Line(text, "strong"),),
             order=(d.born(pid)[0], pid),

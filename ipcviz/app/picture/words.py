@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 from typing import Final
 
 from ipcviz.app.picture.scene import Line
 from ipcviz.app.text import visible
+from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model import query, stepping
 from ipcviz.model.enders import FOR_READY
 from ipcviz.model.notifiers import ready_labels
@@ -22,14 +22,6 @@ _IDLE: Final = {
     "for a connection": "waits for a client",
 }
 _LETTERS: Final = {"D": "waits for a device", "S": "asleep", "t": "held", "T": "stopped", "Z": "zombie"}
-
-
-def signal_name(signo: int) -> str:
-    """`SIGALRM`, `SIGRTMIN+3`, or the number."""
-    try:
-        return signal.Signals(signo).name
-    except ValueError:
-        return f"SIGRTMIN+{signo - 34}" if signo >= 34 else f"signal {signo}"
 
 
 def fate(process: Process) -> str:
@@ -149,7 +141,7 @@ def pending_lines(state: State, process: Process) -> tuple[Line, ...]:
             mask |= thread.blocked
     if not pending:
         return ()
-    found = [(signal_name(n), bool(mask >> (n - 1) & 1)) for n in range(1, 65) if pending >> (n - 1) & 1]
+    found = [(signal_name(n), bool(mask >> (n - 1) & 1)) for n in signals_in(pending)]
     return tuple(
         Line(f"{name} pending{', blocked' if blocked else ''}", "pending", short=f"{name} pending")
         for name, blocked in found

@@ -36,7 +36,8 @@ from ipcviz.app.strip import StepStrip
 from ipcviz.app.view import View
 from ipcviz.events import AnyCommand, Inspect, Peek
 from ipcviz.events import Input as TypedInput
-from ipcviz.narrate import signal_name, who
+from ipcviz.events.signals import signal_name
+from ipcviz.narrate import who
 
 _PANELS: Final[dict[str, type[Panel] | type[OutputPanel]]] = {
     "story": StoryPanel,

@@ -14,7 +14,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from ipcviz.app.text import visible
-from ipcviz.narrate import signal_name
+from ipcviz.events.signals import signal_name
 
 
 class TroubleScreen(ModalScreen[None]):
