@@ -366,8 +366,6 @@ enum { SOME = 3000, EACH = 500, PAUSE = 60, SLOW = 15 };
     row(sendfile, int f; SENDS(f = with_data(); sockets(SOCK_STREAM), sendfile(pair[0], f, NULL, MOVED))) \
     row(sendfile_offset, int f; off_t o = 0; make_data(); f = with_data(); sockets(SOCK_STREAM); taker(pair[1], SLOW); close(pair[1]); begin(); \
         long n = sendfile(pair[0], f, &o, MOVED); return o == MOVED ? took_all(n) : o)             \
-    row(splice_to_socket, make_data(); int p[2]; pipe(p); CHECK(fcntl(p[1], F_SETPIPE_SZ, MOVED) == MOVED && write(p[1], data, MOVED) == MOVED); \
-        sockets(SOCK_STREAM); taker(pair[1], SLOW); close(pair[1]); begin(); long n = splice(p[0], NULL, pair[0], NULL, MOVED, 0); return took_all(n)) \
     row(recv_all, TAKES(sockets(SOCK_STREAM), recv(pair[0], got, SOME, MSG_WAITALL)))              \
     row(recv_all_tcp, TAKES(tcp(), recv(pair[0], got, SOME, MSG_WAITALL)))                         \
     row(recv_all_peek, TAKES(tcp(), recv(pair[0], got, SOME, MSG_WAITALL | MSG_PEEK))) \
@@ -398,8 +396,7 @@ static void handled(int flags, int signo)
     pass(LIMIT);
     kill(me, signo);
     if (signo == SIGSTOP) {
-        while (state_of(me) != 'T' && state_of(me) != 't')
-            pass(1);
+        pass(100); /* its state does not tell that it has stopped: a traced one is often stopped for a moment */
         kill(me, SIGCONT);
     }
     pass(2 * LATE);
@@ -466,7 +463,7 @@ static void row(int number, FILE *out)
     int error = result < 0 ? errno : 0;
     long long took = now_ms() - began;
     const char *when = strcmp(ROWS[number].table, "parts") == 0 ? ""
-                       : took < LIMIT - 20 ? ", too early"
+                       : took < LIMIT - 150 ? ", too early"
                        : took > LATE       ? ", too late"
                                            : ", in time";
     for (int i = 0; i < friend_count; i++)
