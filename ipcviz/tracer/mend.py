@@ -125,9 +125,7 @@ class Mending:
             return None
         return self._make_again(task, entered, leg, result, registers)
 
-    def _make_again(
-        self, task: Task, entered: Entered, leg: Leg, result: int, registers: list[int]
-    ) -> Outcome | None:
+    def _make_again(self, task: Task, entered: Entered, leg: Leg, result: int, registers: list[int]) -> Outcome | None:
         context, look = self._context, _Look(task)
         now = context.emitter.now()
         by_kernel = -result in RESTART_CODES and not entered.legs
