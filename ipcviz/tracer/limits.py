@@ -34,14 +34,24 @@ EXPIRED: Final = {
 """What each returns when its limit is up and nothing has come of it. The kernel lets select and ppoll fail with EINTR
 only if it can't write what is left, into constants, say."""
 
+TIMED: Final = frozenset(
+    {
+        *("epoll_wait", "epoll_pwait", "epoll_pwait2", "rt_sigtimedwait", "semtimedop"),
+        *("io_getevents", "io_pgetevents"),
+    }
+)
+"""Those whose arguments alone set the limit."""
+
 ANEW: Final = frozenset({"io_pgetevents", "read", "readv", "recvmmsg"})
 """Those that the kernel makes again by itself, with their whole limit: of read(2), one of a terminal with VTIME."""
 
-_OPTIONS: Final = {
-    **dict.fromkeys(("read", "readv", "recvfrom", "recvmsg", "recvmmsg", "accept", "accept4"), "read"),
-    **dict.fromkeys(("write", "writev", "sendto", "sendmsg", "sendmmsg", "sendfile", "connect"), "write"),
+OF_SOCKETS: Final = {
+    **dict.fromkeys(("read", "readv", "recvfrom", "recvmsg", "recvmmsg", "accept", "accept4"), (0, "read")),
+    **dict.fromkeys(("write", "writev", "sendto", "sendmsg", "sendmmsg", "sendfile", "connect"), (0, "write")),
+    "splice": (2, "write"),
 }
-"""Whose limit is the socket's: that of reads or of writes (SO_RCVTIMEO, SO_SNDTIMEO)."""
+"""Whose limit is a socket's: which argument is its descriptor, and whether it is that of reads or of writes
+(SO_RCVTIMEO, SO_SNDTIMEO)."""
 
 IORING_ENTER_EXT_ARG: Final = 8
 TIMES: Final = 16
@@ -60,6 +70,5 @@ def of_arguments(tid: int, name: str, raw: tuple[int, ...]) -> float | None:
 
 def of_socket(pid: int, name: str, raw: tuple[int, ...]) -> float | None:
     """How many seconds a call on a socket waits at most, by the socket's options; None if for ever."""
-    if name == "splice":
-        return deadlines.of_socket(pid, raw[2] & 0xFFFFFFFF, "write")
-    return deadlines.of_socket(pid, raw[0] & 0xFFFFFFFF, _OPTIONS[name]) if name in _OPTIONS else None
+    argument, way = OF_SOCKETS[name]
+    return deadlines.of_socket(pid, raw[argument] & 0xFFFFFFFF, way)

@@ -141,7 +141,7 @@ class Mending:
             legs = (*legs, *entered.legs[1:])
         elif leg.name == "recvmmsg" and leg.args[4]:
             by_kernel, legs = False, (*remainders.messages_one_by_one(leg.args, 0), *entered.legs[1:])
-        self._set_limit(task, entered, look, now, gained)
+        self._set_limit(task, entered, look, now, gained, by_kernel=by_kernel)
         if by_kernel and not entered.until:
             return None
         entered.last, entered.code = result, entered.code or min(result, 0)
@@ -196,7 +196,9 @@ class Mending:
 
     # Limits.
 
-    def _set_limit(self, task: Task, entered: Entered, look: _Look, now: float, gained: int) -> None:
+    def _set_limit(
+        self, task: Task, entered: Entered, look: _Look, now: float, gained: int, *, by_kernel: bool
+    ) -> None:
         """Know until when a call lasts at most that is made again."""
         name, raw, tid = entered.name, entered.raw, task.tid
         if name not in limits.EXPIRED:
@@ -214,7 +216,8 @@ class Mending:
         anew = False
         if seconds is None and name in ("read", "readv"):
             seconds, anew = look.between_bytes(raw[0])
-        if seconds is None:
+        # A call on a socket that has a limit is never begun again by the kernel (sock_intr_errno).
+        if seconds is None and not by_kernel and look.on_socket(name, raw):
             seconds = limits.of_socket(task.process.pid, name, raw)
             # For each buffer that it makes, such a socket waits for as long (sock_alloc_send_pskb).
             anew = bool(gained) and name in remainders.SENDS and look.file(raw[0]).kind == "unix stream"
@@ -428,6 +431,12 @@ class _Look:
             finally:
                 if one is not None:
                     one.detach()
+
+    def on_socket(self, name: str, raw: tuple[int, ...]) -> bool:
+        """Whether the descriptor that decides about a call's limit is a socket."""
+        if name not in limits.OF_SOCKETS:
+            return False
+        return self.file(raw[limits.OF_SOCKETS[name][0]]).kind in ("stream", "unix stream", "datagram")
 
     def forget_error(self, fd: int) -> None:
         """Take a pending error from a socket (SO_ERROR)."""

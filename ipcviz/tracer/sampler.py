@@ -37,7 +37,7 @@ from ipcviz.tracer.family_looks import FamilyLooks
 from ipcviz.tracer.flags import Word
 from ipcviz.tracer.futex_looks import FutexLooks
 from ipcviz.tracer.level_looks import LISTED, Heads, level_of_running, listed_level, listed_together
-from ipcviz.tracer.limits import EXPIRED
+from ipcviz.tracer.limits import TIMED
 from ipcviz.tracer.lock_looks import LockLooks
 from ipcviz.tracer.mappings import Mappings
 from ipcviz.tracer.memory_looks import MemoryLooks
@@ -399,7 +399,7 @@ class Sampler:
                 self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
             return
         numbers = call.args
-        if task.entered is None and name in EXPIRED:
+        if task.entered is None and name in TIMED and deadlines.length(tid, name, numbers):
             self._note_sleep(task)
         if name == "restart_syscall" and task.entered is not None:
             # The kernel makes a call again under this name; which one is known from before.
