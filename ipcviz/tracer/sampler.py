@@ -38,7 +38,7 @@ from ipcviz.tracer.family_looks import FamilyLooks
 from ipcviz.tracer.flags import Word
 from ipcviz.tracer.futex_looks import FutexLooks
 from ipcviz.tracer.level_looks import LISTED, Heads, level_of_running, listed_level, listed_together
-from ipcviz.tracer.limits import TIMED
+from ipcviz.tracer.limits import OF_SOCKETS, TIMED
 from ipcviz.tracer.lock_looks import LockLooks
 from ipcviz.tracer.mappings import Mappings
 from ipcviz.tracer.memory_looks import MemoryLooks
@@ -427,6 +427,8 @@ class Sampler:
             if procfs.read_syscall(pid, tid) != call:
                 return
         task.sampled_call = mark
+        if task.entered is None and name in OF_SOCKETS and key.startswith("socket:"):
+            self._note_sleep(task)
         args.update(watched(tid, name, numbers))
         semaphore = self.semaphores.at(pid, numbers[0]) if name == "futex" and numbers else ""
         if name in ("semop", "semtimedop") and isinstance(args.get("id"), int):
