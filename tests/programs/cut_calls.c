@@ -129,8 +129,10 @@ static long long began;
 static int stormy = STORM, stormy_period = PERIOD, busy;
 static void begin(void)
 {
-    if (stormy && is_friend())
+    if (stormy && is_friend()) {
+        close(pair[0]); /* the other side is to see its end */
         storm(stormy_period, stormy);
+    }
     began = now_ms();
 }
 static char buffer[1 << 16];
