@@ -226,8 +226,8 @@ class Mending:
 
     def _began(self, task: Task, entered: Entered) -> float:
         """When a call began; if its entry was not seen, as it was when a sample found its thread asleep in it."""
-        if entered.told:
-            return entered.began
+        if entered.told or entered.since:
+            return entered.since or entered.began
         switches, since = task.asleep
         status = procfs.read_status(task.process.pid, task.tid)
         # The stop that it stands at is one more.

@@ -100,6 +100,11 @@ class SignalStops:
         # A handler that was set before we came may have SA_RESTART: /proc does not say.
         known = not self._context.attached or bool(flags)
         outcome = _outcome(held if interrupted is not None else None, action, flags, known=known)
+        if action in ("handler", "stop") and task.interrupted is not None:
+            # It is begun again as if it had just been made, now and alone.
+            task.interrupted[0].begin_again(self._context.emitter.now())
+            if interrupted is None:
+                task.interrupted = None
         if action == "handler":
             handlers.enter(task, flags, attached=self._context.attached)
         t, n = self._context.stamp()
@@ -133,9 +138,7 @@ class SignalStops:
             self._calls.returned_early(task, deferred)
         elif task.interrupted is not None and action == "handler":
             entered, _ = task.interrupted
-            if not entered.told:
-                task.interrupted = None
-            elif outcome == "EINTR":
+            if outcome == "EINTR":
                 task.interrupted = None
                 self._calls.returned(task, entered, -1, EINTR)
             elif outcome == "again":

@@ -31,6 +31,7 @@ class Entered:
         carried: What earlier parts of it have moved: bytes, messages or events.
         legs: The calls by which its rest is made, the one under way first; none if it is made again as it was.
         making: The number of the call that is made for it now.
+        since: From when its time limit counts, in session seconds; 0 for `began`.
         until: When its time limit is up, in session seconds; 0 if it has none or the kernel keeps it.
         between: That limit ends it only between two legs.
         back: Its thread stands before it, or a leg of it, and has not entered it yet.
@@ -56,6 +57,7 @@ class Entered:
     carried: int = 0
     legs: tuple[Leg, ...] = ()
     making: int = -1
+    since: float = 0.0
     until: float = 0.0
     between: bool = False
     back: bool = False
@@ -65,6 +67,10 @@ class Entered:
     ends: Directions = NOWHERE
     inside: bool = False
     path: str = ""
+
+    def begin_again(self, now: float) -> None:
+        """A signal that is felt has cut it short before it moved anything, and the kernel makes it anew."""
+        self.since, self.until, self.between, self.legs = now, 0.0, False, ()
 
     def makes(self, number: int) -> bool:
         """Whether a call of this number, made where it was cut short, is it or a leg of it."""

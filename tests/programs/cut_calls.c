@@ -410,6 +410,8 @@ static struct timespec LONG = {9};
     row(recv_restarted, handled(SA_RESTART, SIGUSR2); data = "abc"; sockets(SOCK_STREAM); giver(pair[1], 3, 3, LIMIT + 150); begin(); return recv(pair[0], buffer, 9, 0)) \
     row(recv_all, handled(SA_RESTART, SIGUSR2); data = "abcdefghi"; sockets(SOCK_STREAM); giver(pair[1], 6, 3, 120); begin(); return recv(pair[0], buffer, 9, MSG_WAITALL)) \
     row(writev, handled(SA_RESTART, SIGUSR2); sockets(SOCK_STREAM); make_data(); int c; struct iovec *v = pieces(data, 5000, &c); begin(); return writev(pair[0], v, c) < MOVED) \
+    row(tty_time_anew, handled(SA_RESTART, SIGUSR2); int m, s = terminal(0, 5, &m); begin(); long n = read(s, buffer, 9); \
+        return now_ms() - began < LIMIT + 350 ? -100 : n)                                          \
     row(nanosleep, handled(SA_RESTART, SIGUSR2); begin(); return nanosleep(&LONG, NULL))           \
     row(read_stopped, handled(0, SIGSTOP); if (is_friend()) { pass(LIMIT + 150); write(ends[1], "abc", 3); _exit(0); } begin(); return read(ends[0], buffer, 9))
 
