@@ -41,9 +41,12 @@ SETREGSET: Final = 0x4205
 SEIZE: Final = 0x4206
 INTERRUPT: Final = 0x4207
 LISTEN: Final = 0x4208
+PEEKSIGINFO: Final = 0x4209
 GETSIGMASK: Final = 0x420A
 SETSIGMASK: Final = 0x420B
 GET_SYSCALL_INFO: Final = 0x420E
+
+PEEKSIGINFO_SHARED: Final = 1
 
 EVENT_FORK: Final = 1
 EVENT_VFORK: Final = 2
@@ -137,6 +140,10 @@ _registers_place = _IoVec(ctypes.addressof(_registers), _ROOM)
 _registers_pointer: Final = ctypes.c_void_p(ctypes.addressof(_registers_place))
 _siginfo = ctypes.create_string_buffer(128)
 _siginfo_pointer: Final = ctypes.c_void_p(ctypes.addressof(_siginfo))
+_peeks: Final = tuple(
+    ctypes.create_string_buffer(struct.pack("=QIi", 0, shared, 1), 16) for shared in (0, PEEKSIGINFO_SHARED)
+)
+_peek_pointers: Final = tuple(ctypes.c_void_p(ctypes.addressof(peek)) for peek in _peeks)
 _message = ctypes.c_ulong()
 _message_pointer: Final = ctypes.c_void_p(ctypes.addressof(_message))
 _mask = ctypes.c_uint64()
@@ -213,6 +220,11 @@ def set_signal_info(tid: int, raw: bytes) -> bool:
     """Replace the siginfo_t of a signal-delivery-stop (PTRACE_SETSIGINFO)."""
     buffer = ctypes.create_string_buffer(raw, len(raw))
     return _ptrace(SETSIGINFO, tid, None, ctypes.addressof(buffer)) != -1
+
+
+def has_pending(tid: int) -> bool:
+    """Whether any signal is pending for a stopped tracee, blocked or not: its own or its process's (two requests)."""
+    return any(_quick(PEEKSIGINFO, tid, pointer, _siginfo_pointer) > 0 for pointer in _peek_pointers)
 
 
 def tgkill(pid: int, tid: int, signo: int) -> bool:

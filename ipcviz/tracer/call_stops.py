@@ -24,7 +24,7 @@ from ipcviz.model.directions import NOWHERE
 from ipcviz.model.query import table_of
 from ipcviz.model.signals import MASKED
 from ipcviz.model.visible import ENDS, is_visible
-from ipcviz.tracer import confinement, escape, foretold, handlers, linking, markers, mend, payload
+from ipcviz.tracer import confinement, escape, foretold, handlers, linking, markers, payload, remainders
 from ipcviz.tracer.calls import (
     ADDRESSED,
     BIRTHS_AND_ENDS,
@@ -41,6 +41,7 @@ from ipcviz.tracer.effects import Effects, Returned
 from ipcviz.tracer.fifos import MAKES, Fifos
 from ipcviz.tracer.flags import Word
 from ipcviz.tracer.loader import is_loading
+from ipcviz.tracer.mend import RESTART_CODES, Mending
 from ipcviz.tracer.messages import WITH_HEADERS, Message, facts_of, read_messages
 from ipcviz.tracer.moving import Move
 from ipcviz.tracer.names import names_lost, with_names
@@ -51,9 +52,6 @@ from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.senders import TAKERS, told_by
 from ipcviz.tracer.tasks import Entered, Task
 from ipcviz.tracer.waits import Waits
-
-RESTART_CODES: Final = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND", 516: "ERESTART_RESTARTBLOCK"}
-"""linux/errno.h: what a call cut short by a signal returns inside the kernel; a program never sees them."""
 
 EINTR: Final = 4
 
@@ -75,6 +73,7 @@ class CallStops:
         self._restart = call_numbers(context.arch.table)["restart_syscall"]
         self._futex = call_numbers(context.arch.table)["futex"]
         self._confining = frozenset(call_numbers(context.arch.table)[name] for name in confinement.CALLS)
+        self.mending = Mending(context)
         self.waits = Waits(context, sampler, semaphores)
         self.fifos = Fifos(context, lambda tid, status: self.take_stop(tid, status))
         self._moving = context.moving
@@ -106,14 +105,15 @@ class CallStops:
         task = self._context.tasks.get(tid)
         if task is not None:
             entered, task.entered = task.entered, None
-            if entered and entered.inside and entered.args.get("signal") == "SIGKILL":
+            if entered and entered.told and entered.inside and entered.args.get("signal") == "SIGKILL":
                 self.returned(task, entered, 0, 0)  # it has killed itself, and so never returns
 
     def watch(self, task: Task) -> None:
         """A thread goes on inside its call, or is let in: `Waits.announce` is to look at it."""
         entered = task.entered
-        if entered is None or entered.inside:
-            self.waits.watch(task)
+        if entered is None or entered.inside or not entered.told:
+            if entered is None or entered.told:
+                self.waits.watch(task)
             return
         if entered.ends is not NOWHERE:
             self._take_returns(self._moving.siblings(entered.ends))
@@ -136,7 +136,7 @@ class CallStops:
             return False
         if info.data != seccomp.MARK or info.number in self._confining:
             return self._confine(task, info)
-        if entered is None or entered.number != info.number:
+        if entered is None or info.number not in (entered.number, entered.making):
             return self._enter(task, info)
         return False
 
@@ -202,9 +202,13 @@ class CallStops:
         if info.number in (self._futex, self._restart) and (task.semaphore or task.took[0]):
             self._semaphores.enters_futex(task, info.args)
         interrupted, task.interrupted = task.interrupted, None
-        if interrupted is not None and info.number in (self._restart, interrupted[0].number):
-            # The kernel starts the interrupted call again: it is still the same call.
+        if interrupted is not None and (info.number == self._restart or interrupted[0].makes(info.number)):
+            # It starts the interrupted call again, or makes its rest: it is still the same call.
             task.entered = interrupted[0]
+            task.entered.back = False
+            self.mending.watch_limit(task)
+            if not task.entered.told:
+                return False
             if not task.entered.carried:
                 self._moving.again(task.tid)
             thread = self._context.state.threads.get(task.tid)
@@ -361,7 +365,7 @@ class CallStops:
 
     def makes_again(self, task: Task, number: int) -> bool:
         """Whether a call that is entered is one that a signal cut short, and that the kernel starts again."""
-        return task.interrupted is not None and number in (self._restart, task.interrupted[0].number)
+        return task.interrupted is not None and (number == self._restart or task.interrupted[0].makes(number))
 
     def _object(self, pid: int, plan: Plan | None, args: dict[str, Word], raw: tuple[int, ...]) -> str:
         """Key of the object that a call is about: behind its descriptor, a queue's id, or at an address."""
@@ -392,22 +396,34 @@ class CallStops:
         if entered.name in NO_RETURN:
             # What looks like its result is a register of the code that the handler had interrupted.
             return handlers.leave(self._context, task, go=self.go if self._context.go_first else None)
-        code = -info.result if info.is_error else 0
+        result = info.result
+        code = -result if info.is_error else 0
         if entered.path:
             if not code:
                 self._semaphores.loaded(task, entered.path, info.result, entered.raw[5])
             return False
-        if code in RESTART_CODES:
+        if entered.mended:
+            whole = self.mending.came_back(task, entered, result)
+            if whole is None or not entered.told:
+                return False
+            result, code = whole, max(-whole, 0)
+        elif code in RESTART_CODES:
             task.interrupted = (entered, code)
             return False
-        if code == EINTR or (not code and mend.cut_short(self._context.state, task.process.pid, entered, info.result)):
-            task.deferred = (entered, info.result)
+        elif code == EINTR or (not code and self._may_be_cut(task, entered, result)):
+            task.deferred = (entered, result)
             return False
-        result = info.result
-        if entered.carried:
-            result = mend.finish(task.tid, self._context.arch, entered, info)
-            code = 0 if result >= 0 else -result
         return self.returned(task, entered, result, code, leaves=True)
+
+    @staticmethod
+    def _may_be_cut(task: Task, entered: Entered, result: int) -> bool:
+        """Whether a signal that is about to be delivered may be why a call returned only a part of what it could."""
+        return (
+            remainders.may_be_cut(entered.name, entered.raw, result)
+            # By far the most reads that return less than they may are those of pipes, and never for that reason.
+            and not (entered.name == "read" and entered.object.startswith("pipe:"))
+            and ptrace.has_pending(task.tid)
+        )
 
     def returned(self, task: Task, entered: Entered, result: int, code: int, *, leaves: bool = False) -> bool:
         """Say that a call returned `result`, or failed with error number `code` (0 if it did not fail).
@@ -519,6 +535,8 @@ class CallStops:
     def returned_early(self, task: Task, held: tuple[Entered, int]) -> None:
         """A call that was held back until its signal was known has returned after all."""
         entered, result = held
+        if not entered.told:
+            return
         self.returned(task, entered, result, 0 if result >= 0 else -result)
 
     def settle(self, task: Task, info: ptrace.SyscallInfo | None = None) -> None:

@@ -22,6 +22,8 @@ _LENGTHS: Final = {
     "epoll_pwait2": (3, 1e9),
     "rt_sigtimedwait": (2, 1e9),
     "semtimedop": (3, 1e9),
+    "io_getevents": (4, 1e9),
+    "io_pgetevents": (4, 1e9),
     "nanosleep": (0, 1e9),
     "clock_nanosleep": (2, 1e9),
 }
@@ -51,11 +53,11 @@ def length(tid: int, name: str, raw: tuple[int, ...]) -> float | None:
         value = raw[_MILLISECONDS[name]] & 0xFFFFFFFF
         return None if value >> 31 else value / 1000
     if name == "futex":
-        return _time(tid, raw[_TIMEOUT], 1e9) if raw[1] & _COMMAND == WAIT else None
+        return read_length(tid, raw[_TIMEOUT], 1e9) if raw[1] & _COMMAND == WAIT else None
     if name not in _LENGTHS or (name == "clock_nanosleep" and raw[1] & _TIMER_ABSTIME):
         return None
     argument, unit = _LENGTHS[name]
-    return _time(tid, raw[argument], unit)
+    return read_length(tid, raw[argument], unit)
 
 
 Moment = tuple[int, float]
@@ -73,7 +75,7 @@ def moment(tid: int, name: str, raw: tuple[int, ...]) -> Moment | None:
         clock, address = raw[0] & 0xFFFFFFFF, raw[2]
     elif name in _MOMENTS:
         address = raw[_MOMENTS[name]]
-    at = _time(tid, address, 1e9)
+    at = read_length(tid, address, 1e9)
     return (clock, at) if at is not None else None
 
 
@@ -120,8 +122,8 @@ def of_socket(pid: int, fd: object, name: str) -> float | None:
     return seconds + micros / 1e6 or None
 
 
-def _time(tid: int, address: int, unit: float) -> float | None:
-    """A struct timespec or timeval in seconds; None if there is none."""
+def read_length(tid: int, address: int, unit: float) -> float | None:
+    """A struct timespec or timeval of a thread's memory in seconds; None if there is none."""
     data = memory.read(tid, address, _TIMEVAL.size) if address else None
     if data is None or len(data) < _TIMEVAL.size:
         return None

@@ -155,6 +155,14 @@ class Engine:
         """See `Waits.announce`."""
         self._calls.waits.announce()
 
+    def next_limit(self) -> float | None:
+        """In how many seconds a call that was made again is to end (`Mending.next_limit`)."""
+        return self._calls.mending.next_limit()
+
+    def end_limits(self) -> None:
+        """See `Mending.end_limits`."""
+        self._calls.mending.end_limits()
+
     def pending_waits(self) -> bool:
         """See `Waits.pending`."""
         return self._calls.waits.pending
@@ -275,14 +283,17 @@ class Engine:
 
     def _event_stop(self, task: Task, signo: int) -> None:
         """PTRACE_EVENT_STOP: a group-stop, its end, or a new thread's first stop."""
-        task.fresh = False
+        fresh, task.fresh = task.fresh, False
         state = self._context.state.processes.get(task.process.pid)
         if signo == ptrace.SIGTRAP:
+            if not fresh and self._decodes(task.process):
+                self._signals.undo_stop(task)
             if state is not None and state.stopped_by:
                 t, n = self._context.stamp()
                 self._context.emit(Continued(t=t, n=n, pid=task.process.pid))
             self.resume(task)
             return
+        task.continued = 2
         if state is not None and state.stopped_by != signo:
             t, n = self._context.stamp()
             self._context.emit(Stopped(t=t, n=n, pid=task.process.pid, signo=signo))

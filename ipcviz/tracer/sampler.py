@@ -38,6 +38,7 @@ from ipcviz.tracer.family_looks import FamilyLooks
 from ipcviz.tracer.flags import Word
 from ipcviz.tracer.futex_looks import FutexLooks
 from ipcviz.tracer.level_looks import LISTED, Heads, level_of_running, listed_level, listed_together
+from ipcviz.tracer.limits import OF_SOCKETS, TIMED
 from ipcviz.tracer.lock_looks import LockLooks
 from ipcviz.tracer.mappings import Mappings
 from ipcviz.tracer.memory_looks import MemoryLooks
@@ -402,6 +403,8 @@ class Sampler:
                 self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
             return
         numbers = call.args
+        if task.entered is None and name in TIMED and deadlines.length(tid, name, numbers):
+            self._note_sleep(task)
         if name == "restart_syscall" and task.entered is not None:
             # The kernel makes a call again under this name; which one is known from before.
             name, numbers = task.entered.name, task.entered.raw
@@ -424,6 +427,8 @@ class Sampler:
             if procfs.read_syscall(pid, tid) != call:
                 return
         task.sampled_call = mark
+        if task.entered is None and name in OF_SOCKETS and key.startswith("socket:"):
+            self._note_sleep(task)
         args.update(watched(tid, name, numbers))
         semaphore = self.semaphores.at(pid, numbers[0]) if name == "futex" and numbers else ""
         if name in ("semop", "semtimedop") and isinstance(args.get("id"), int):
@@ -455,6 +460,12 @@ class Sampler:
                 deadline=t + left if left is not None else None,
             )
         )
+
+    def _note_sleep(self, task: Task) -> None:
+        """Note since when a thread has been asleep in a call with a time limit, for `Mending` to keep that."""
+        status = procfs.read_status(task.process.pid, task.tid)
+        if status is not None and status.voluntary != task.asleep[0]:
+            task.asleep = (status.voluntary, self._context.emitter.now())
 
     def waited_object(self, pid: int, name: str, args: dict[str, Word]) -> str:
         """Key of the object that a call waits on: behind its descriptor, or the FIFO that it opens."""

@@ -17,14 +17,14 @@ from ipcviz.events import Finished, Trouble
 from ipcviz.kernel import elf, procfs, ptrace
 from ipcviz.kernel.arch import Arch
 from ipcviz.kernel.ptrace import AT_CALL
-from ipcviz.tracer import attach, mend
+from ipcviz.tracer import attach
 from ipcviz.tracer.attach import AttachError
-from ipcviz.tracer.call_stops import RESTART_CODES
 from ipcviz.tracer.calls import KNOWN
 from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.decode import decode_arguments
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.engine import OPTIONS, Engine
+from ipcviz.tracer.mend import RESTART_CODES
 from ipcviz.tracer.tables import Tables
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 
@@ -284,18 +284,11 @@ class SeizedEngine(Engine):
         continued = self._continued(task) if self._cutting else None
         if continued is not None:
             task.entered, task.interrupted = None, None
-            mend.cut(task.tid, self._context.arch, continued)
+            self._calls.mending.cut(task, continued)
             return
         self._goes_on_inside(task)
         # It ran when it was asked, and may have begun to sleep in another call just then: let it make that again.
-        if mend.undo(
-            task,
-            self._context.arch,
-            ptrace.SIGTRAP,
-            None,
-            lambda other: self._signals.action(task.process.pid, other)[0],
-            self._context.names,
-        ):
+        if self._signals.undo_stop(task):
             task.entered = None
 
     def _goes_on_inside(self, task: Task) -> None:
@@ -351,13 +344,13 @@ class SeizedEngine(Engine):
         A thread that stands at the entry of a call when its tracer ends is marked by the kernel as if a signal had come
         (__ptrace_unlink in kernel/ptrace.c), and the call fails with EINTR. At a return it is not felt, nor asleep.
         """
-        return task.asked or (task.stops and not task.within) or self._continued(task) is not None
+        return task.asked or task.ended or (task.stops and not task.within) or self._continued(task) is not None
 
     @staticmethod
     def _continued(task: Task) -> Entered | None:
-        """The write that a thread makes again for its rest, if it is inside one."""
+        """The call that a thread makes by its legs, if it is inside one."""
         entered = task.entered or (task.interrupted[0] if task.interrupted is not None else None)
-        return entered if entered is not None and entered.carried else None
+        return entered if entered is not None and (entered.carried or entered.legs) else None
 
     def finish(self) -> None:
         """The last event: nothing is watched any more."""

@@ -247,6 +247,7 @@ class Service:
             if engine.pending_waits():
                 engine.announce_waits()
             if isinstance(engine, Engine):
+                engine.end_limits()
                 engine.come_to_rest()
             if emitter.flush_due():
                 self._say_output()
@@ -263,6 +264,8 @@ class Service:
                 next_sample = max(next_sample + period, now + took / SAMPLE_SHARE, now + period / 2)
                 continue
             timeout = min(next_sample - now, 0.004 if engine.pending_waits() else 1.0)
+            if isinstance(engine, Engine) and (left := engine.next_limit()) is not None:
+                timeout = min(timeout, left)
             if isinstance(engine, Engine) and engine.stepping.unsettled:
                 timeout = min(timeout, 0.001)
             for fd, _ in self._poll.poll(timeout):

@@ -9,10 +9,11 @@ from ipcviz.events import SignalDelivered
 from ipcviz.events.signals import code_name, default_action
 from ipcviz.kernel import procfs, ptrace
 from ipcviz.model.signals import FIRST_REAL_TIME
-from ipcviz.tracer import handlers, mend
-from ipcviz.tracer.call_stops import EINTR, RESTART_CODES, CallStops
+from ipcviz.tracer import handlers
+from ipcviz.tracer.call_stops import EINTR, CallStops
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.mappings import look_at_fault
+from ipcviz.tracer.mend import RESTART_CODES, SIGCONT
 from ipcviz.tracer.senders import QUEUED, SI_TIMER, sender_of
 from ipcviz.tracer.tasks import Entered, Task
 
@@ -68,21 +69,28 @@ class SignalStops:
         action, flags = self.action(process.pid, signo)
         if info is not None and signo in FORCED and info.code > 0:
             action = _forced(process.pid, signo, action)
-        deferred, task.deferred = task.deferred, None
-        held = deferred or task.interrupted
-        interrupted = held[0] if held is not None else None
-
-        def other_action(other: int) -> str:
-            return self.action(process.pid, other)[0]
-
         redirected = (
             original is None and self._belongs_to_leader(task, signo, info, action) and self._redirect(task, signo)
         )
-        if (action == "ignore" or redirected) and mend.undo(
-            task, self._context.arch, signo, deferred, other_action, self._context.names
-        ):
-            # Alone, the signal would never have reached this thread, nor cut its call short.
-            deferred = None
+        # Alone, the signal would never have reached this thread, nor cut its call short.
+        unfelt = action in ("ignore", "continue") or redirected
+        if signo == SIGCONT:
+            # It continues what was stopped, and alone that is felt; to what runs it is as if ignored.
+            unfelt, task.continued = unfelt and not task.continued, 0
+        if unfelt:
+            self._undo(task)
+        deferred, task.deferred = task.deferred, None
+        held = deferred or task.interrupted
+        back = held is not None and held[0].back
+        interrupted = held[0] if held is not None and held[0].told and not unfelt else None
+        if back and held is not None and action in ("handler", "stop"):
+            # Alone, this one would have found it asleep in its call.
+            entered, task.interrupted = held[0], None
+            result = self._calls.mending.cut(task, entered)
+            if -result in RESTART_CODES:
+                task.interrupted = held = (entered, -result)
+            else:
+                deferred = held = (entered, result)
         if redirected:
             if deferred is not None:
                 self._calls.returned_early(task, deferred)
@@ -91,7 +99,12 @@ class SignalStops:
         timed = info is not None and info.code == SI_TIMER
         # A handler that was set before we came may have SA_RESTART: /proc does not say.
         known = not self._context.attached or bool(flags)
-        outcome = _outcome(held, action, flags, known=known)
+        outcome = _outcome(held if interrupted is not None else None, action, flags, known=known)
+        if action in ("handler", "stop") and task.interrupted is not None:
+            # It is begun again as if it had just been made, now and alone.
+            task.interrupted[0].begin_again(self._context.emitter.now())
+            if interrupted is None:
+                task.interrupted = None
         if action == "handler":
             handlers.enter(task, flags, attached=self._context.attached)
         t, n = self._context.stamp()
@@ -121,11 +134,7 @@ class SignalStops:
             else None,
         )
         self._context.emit(event)
-        if interrupted is not None and interrupted.carried and action == "handler":
-            # Alone, it would have come back with all that it had written by now.
-            task.interrupted = None
-            self._calls.returned(task, interrupted, mend.cut(task.tid, self._context.arch, interrupted), 0)
-        elif deferred is not None:
+        if deferred is not None:
             self._calls.returned_early(task, deferred)
         elif task.interrupted is not None and action == "handler":
             entered, _ = task.interrupted
@@ -136,6 +145,29 @@ class SignalStops:
                 # Whatever further handlers run first: the kernel has decided.
                 task.interrupted = (entered, ERESTARTNOINTR)
         return -1 if goes else signo
+
+    def _undo(self, task: Task) -> bool:
+        """Something comes to a thread that is not to be felt. Returns whether what it cut short is made again."""
+        pid = task.process.pid
+        outcome = self._calls.mending.undo(task, lambda signo: self.action(pid, signo)[0])
+        if outcome is not None and not outcome.again and (held := task.deferred or task.interrupted) is not None:
+            task.deferred, task.interrupted = (held[0], outcome.result), None
+        return outcome is not None and outcome.again
+
+    def undo_stop(self, task: Task) -> bool:
+        """The same for a stop without a signal (PTRACE_EVENT_STOP) that alone would not have been.
+
+        SIGCONT makes such stops, too: of all threads that it has not found stopped (prepare_signal in kernel/signal.c).
+        """
+        if task.continued == 2:
+            task.continued = 1
+            return False
+        task.continued = 0
+        again = self._undo(task)
+        if not again and task.deferred is not None and task.deferred[0].mended:
+            deferred, task.deferred = task.deferred, None
+            self._calls.returned_early(task, deferred)
+        return again
 
     def passes(self, task: Task, signo: int) -> bool:
         """Whether a signal that is about to be delivered is not this thread's affair: it is ignored, or another's."""

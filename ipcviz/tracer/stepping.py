@@ -24,7 +24,7 @@ from ipcviz.kernel import procfs, ptrace
 from ipcviz.kernel.ptrace import AT_CALL, AT_MARK
 from ipcviz.model.breakpoints import in_words, reached
 from ipcviz.model.visible import SHORT_WAIT_SECONDS, is_visible_semaphore
-from ipcviz.tracer import deadlines, mend
+from ipcviz.tracer import deadlines
 from ipcviz.tracer.call_stops import CallStops
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler
@@ -186,7 +186,7 @@ class Stepping:
         if event == ptrace.EVENT_STOP:
             if signo == ptrace.SIGTRAP:
                 return self._trap(task, status)
-            task.moving = False
+            task.moving, task.continued = False, 2
             return False
         if event:
             task.held = None  # a thread that is held gets here only if it is killed
@@ -260,20 +260,19 @@ class Stepping:
         if task.asked:
             task.asked = False
             asleep = task.inside[0] >= 0
-            mend.undo(
-                task, self._context.arch, ptrace.SIGTRAP, None, self._action_of(task.process.pid), self._context.names
-            )
+            self._signals.undo_stop(task)
             if asleep or task.moving or task.entered is not None:
                 task.rejoins = asleep
                 self._go(task)
             else:
                 self._poise(task, "running", status)
             return True
+        again = self._signals.undo_stop(task)
         state = self._context.state.processes.get(task.process.pid)
         if state is not None and state.stopped_by:
             t, n = self._context.stamp()
             self._context.emit(Continued(t=t, n=n, pid=task.process.pid))
-        if task.moving:
+        if task.moving or again:
             self._go(task)
         else:
             self._poise(task, "running", status)

@@ -9,6 +9,7 @@ from ipcviz.model.directions import NOWHERE, Directions
 from ipcviz.model.visible import ShortWaits
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.flags import Word
+from ipcviz.tracer.remainders import Leg
 from ipcviz.tracer.returns import NOTHING, Trying
 
 
@@ -26,7 +27,17 @@ class Entered:
         data: The first bytes that it is about to move out of the process.
         announced: It was said to be waiting.
         losing: What it is about to do to names, as far as it can be seen only before it is done.
-        carried: Bytes already moved by an earlier part of this very call (see `ipcviz.tracer.mend`).
+        told: Its entry was seen, and its return will be told of. If not, it is known only to be mended.
+        mended: It was made again after something cut it short that is not to be felt (see `ipcviz.tracer.mend`).
+        carried: What earlier parts of it have moved: bytes, messages or events.
+        legs: The calls by which its rest is made, the one under way first; none if it is made again as it was.
+        making: The number of the call that is made for it now.
+        since: From when its time limit counts, in session seconds; 0 for `began`.
+        until: When its time limit is up, in session seconds; 0 if it has none or the kernel keeps it.
+        between: That limit ends it only between two legs.
+        back: Its thread stands before it, or a leg of it, and has not entered it yet.
+        last: What the kernel has returned for its last part.
+        code: With which code of the kernel's, below zero, it was first cut short; 0 if it had moved something.
         plain: It moves bytes through its descriptor and has no other effect.
         ends: From and into which channels it moves bytes.
         path: The dynamic linker makes it, to map a library that breakpoints belong into: the library's path.
@@ -42,11 +53,29 @@ class Entered:
     data: bytes = b""
     announced: bool = False
     losing: tuple[AnyEffect, ...] = ()
+    told: bool = True
+    mended: bool = False
     carried: int = 0
+    legs: tuple[Leg, ...] = ()
+    making: int = -1
+    since: float = 0.0
+    until: float = 0.0
+    between: bool = False
+    back: bool = False
+    last: int = 0
+    code: int = 0
     plain: bool = False
     ends: Directions = NOWHERE
     inside: bool = False
     path: str = ""
+
+    def begin_again(self, now: float) -> None:
+        """A signal that is felt has cut it short before it moved anything, and the kernel makes it anew."""
+        self.since, self.until, self.between, self.legs = now, 0.0, False, ()
+
+    def makes(self, number: int) -> bool:
+        """Whether a call of this number, made where it was cut short, is it or a leg of it."""
+        return number == (self.making if self.back else self.number)
 
 
 @dataclass(slots=True)
@@ -86,6 +115,10 @@ class Task:
         interrupted: The call that a signal cut short, with the kernel's restart code, until what becomes of it shows.
         deferred: A call that a signal ended early and its result (-EINTR, or a part of a write), held back until that
             signal is known.
+        ended: It was asked to come out of a call whose time limit is up.
+        continued: 2 while it is stopped by a signal of job control, 1 until what continued it is over.
+        asleep: How often it had gone to sleep when a sample last found it in a call with a time limit whose entry was
+            not seen, and since when it slept, in session seconds; both 0 if none did.
         sampled_call: What a sample last said that it waits in, for calls whose entry was not seen.
         step_over: Address of a breakpoint that it has to run over once without counting it.
         semaphore: Key of the semaphore that it waits for.
@@ -126,6 +159,9 @@ class Task:
     entered: Entered | None = None
     interrupted: tuple[Entered, int] | None = None
     deferred: tuple[Entered, int] | None = None
+    ended: bool = False
+    continued: int = 0
+    asleep: tuple[int, float] = (0, 0.0)
     sampled_call: tuple[object, ...] = ()
     step_over: int = 0
     semaphore: str = ""

@@ -268,6 +268,18 @@ except KeyboardInterrupt: print("interrupted")
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.kill(os.getpid(), signal.SIGINT)
 """)),
+    Entry("python_polls_while_children_end", python("""
+import select, subprocess, threading, time
+stop = threading.Event()
+def spawn():
+    while not stop.wait(0.1): subprocess.run(["true"])
+spawner = threading.Thread(target=spawn); spawner.start()
+poll, began = select.epoll(), time.monotonic()
+for _ in range(3): poll.poll(0.4)
+took = time.monotonic() - began
+stop.set(); spawner.join()
+print("in time" if 1.2 <= took < 1.8 else took)
+"""), full=True),
     Entry("python_shared_memory", python("""
 import mmap, os
 m = mmap.mmap(-1, 4096)
@@ -302,6 +314,12 @@ PROGRAMS = tuple(
         ("signal_storm", True),
         ("sigchld_write", True),
         ("ignored_eintr", True),
+        ("cut_calls limits", True),
+        ("cut_calls limits busy", False),
+        ("cut_calls waits", True),
+        ("cut_calls parts", True),
+        ("cut_calls parts busy", False),
+        ("cut_calls handled", True),
         ("sem_static", False),
         ("sem_own", True),
         ("uring", True),

@@ -1,0 +1,31 @@
+"""Calls that ignored signals would cut short, where the corpus does not go: attached, and step by step."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.attached import Attached, Target
+from tests.integration.harness import Bench, Programs
+from tests.integration.stepper import Stepper
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.mark.parametrize("table", ["limits", "waits", "parts", "handled"])
+def test_attached_they_end_as_alone(bench: Bench, programs: Programs, table: str) -> None:
+    alone = bench.run([programs["cut_calls"], table])
+    assert alone.status == 0
+    with Target(bench, [programs["cut_calls"], table, "barrier", "go"], ("go",)) as target:
+        target.at("go")
+        with Attached(bench, [target.pid], "--trace") as watch:
+            target.release("go")
+            out, _ = target.process.communicate(timeout=30)
+            watch.process.wait(30)
+    assert out.decode() == alone.stdout.decode()
+
+
+@pytest.mark.parametrize("row", ["epoll_wait", "recv_all", "semtimedop"])
+def test_step_by_step_a_limit_is_kept(programs: Programs, row: str) -> None:
+    with Stepper(programs["cut_calls"], "limits", "row", row, hold=False) as stepper:
+        stepper.until(lambda: stepper.finished)
+    assert b", in time" in stepper.output
