@@ -26,6 +26,7 @@ from ipcviz.events.commands import (
     Resize,
     Run,
     SendSignal,
+    Watch,
 )
 from ipcviz.events.effects import (
     AnyEffect,
@@ -59,6 +60,7 @@ from ipcviz.events.effects import (
 from ipcviz.events.locks import FileLock, Futex, ObjectLocks
 from ipcviz.events.notifiers import EpollEntry, InotifyWatch, Notifier
 from ipcviz.events.objects import How, Mode, ObjectInfo, ObjectKind, Struct
+from ipcviz.events.outsiders import MOST_HOLDERS, Outside, Outsider, Outsiders
 from ipcviz.events.samples import (
     Fault,
     Level,
@@ -108,6 +110,7 @@ from ipcviz.events.stream import (
 )
 
 __all__ = [
+    "MOST_HOLDERS",
     "SCHEMA",
     "AnyCommand",
     "AnyEffect",
@@ -166,6 +169,9 @@ __all__ = [
     "OpenedOutside",
     "Orphan",
     "Output",
+    "Outside",
+    "Outsider",
+    "Outsiders",
     "PagesSample",
     "Passed",
     "Peek",
@@ -205,5 +211,6 @@ __all__ = [
     "Unmapped",
     "Uses",
     "Waiting",
+    "Watch",
     "WorkingDirectory",
 ]

@@ -9,6 +9,7 @@ from ipcviz.events.effects import AnyEffect
 from ipcviz.events.locks import Futex, ObjectLocks
 from ipcviz.events.notifiers import Notifier
 from ipcviz.events.objects import How
+from ipcviz.events.outsiders import Outsiders
 from ipcviz.events.samples import (
     Fault,
     Level,
@@ -435,6 +436,7 @@ Event = (
     | Sample
     | Coverage
     | OpenedOutside
+    | Outsiders
     | Dropped
     | Trouble
     | Finished

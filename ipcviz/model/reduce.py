@@ -25,6 +25,7 @@ from ipcviz.events import (
     ObjectInfo,
     OpenedOutside,
     Output,
+    Outsiders,
     Poised,
     Reaped,
     Released,
@@ -52,6 +53,7 @@ from ipcviz.model.held import take_held, take_poised, take_released, take_settle
 from ipcviz.model.locks import drop_locks, take_locks
 from ipcviz.model.memory import forget_pages, take_memory
 from ipcviz.model.notifiers import take_notifier
+from ipcviz.model.outsiders import forget_outsiders, take_outsiders
 from ipcviz.model.queues import drop_uses, take_use
 from ipcviz.model.signals import (
     back_to_own_mask,
@@ -90,6 +92,7 @@ def reduce(state: State, event: Event) -> State:
     if draft.freed:
         sockets.forget_closed(draft)
         knowledge.take_closed(draft, getattr(event, "pid", 0))
+        forget_outsiders(draft, {file.object for file in draft.freed} if draft.outsiders else ())
     forget(draft)
     return draft.done(event.n or state.n + 1)
 
@@ -470,6 +473,7 @@ _TAKE: dict[type, Callable[[Draft, Any], None]] = {
     Sample: _sample,
     Coverage: _coverage,
     OpenedOutside: knowledge.take_stranger,
+    Outsiders: take_outsiders,
     Dropped: _dropped,
     Finished: _finished,
     Held: take_held,

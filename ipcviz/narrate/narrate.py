@@ -20,6 +20,7 @@ from ipcviz.events import (
     Held,
     Marker,
     OpenedOutside,
+    Outsiders,
     Poised,
     Reaped,
     Released,
@@ -40,6 +41,7 @@ from ipcviz.narrate.calls import narrate_call
 from ipcviz.narrate.families import adopted, waits_for_nobody
 from ipcviz.narrate.locks import released_by_exit
 from ipcviz.narrate.memory import fault_words
+from ipcviz.narrate.outsiders import outsiders_found
 from ipcviz.narrate.pipes import left_words, still_open
 from ipcviz.narrate.semaphores import operated
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Sentence
@@ -286,6 +288,7 @@ _TELL: Final[dict[type, Callable[[Any, State, State], Sentence | None]]] = {
     Marker: _marker,
     Coverage: _coverage,
     OpenedOutside: _opened_outside,
+    Outsiders: outsiders_found,
     Dropped: _dropped,
     Trouble: _trouble,
     Finished: _finished,

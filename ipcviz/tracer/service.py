@@ -30,6 +30,7 @@ from ipcviz.events import (
     SendSignal,
     Started,
     Trouble,
+    Watch,
 )
 from ipcviz.events.undecoded import restore
 from ipcviz.kernel import descriptors, procfs, ptrace, seccomp, signals
@@ -372,6 +373,8 @@ class Service:
                 os.kill(command.pid, command.signo)
         elif isinstance(command, Hold | Let | Run):
             self._obey_in_steps(engine, command)
+        elif isinstance(command, Watch):
+            self._watch_too(engine, command.pid)
         elif isinstance(command, Peek):
             engine.sampler.peek = (command.object, command.limit)
 
@@ -385,6 +388,17 @@ class Service:
             engine.stepping.let(command.tid)
         else:
             engine.stepping.release(command.until)
+
+    def _watch_too(self, engine: Engine | Watcher, pid: int) -> None:
+        """Watch one more running process, or say why that can't be."""
+        message = "Beside a command that ipcviz has launched nothing else is watched: use 'ipcviz attach'."
+        if isinstance(engine, SeizedEngine | Watcher):
+            try:
+                engine.watch(pid)
+                return
+            except attach.AttachError as error:
+                message = str(error)
+        self._emitter.emit(Trouble(t=self._emitter.now(), n=self._emitter.next_number, message=message))
 
     def _type(self) -> None:
         """Type to the command's terminal what it takes; the rest with the next turn."""
