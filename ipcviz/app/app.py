@@ -26,6 +26,8 @@ from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.live import LiveScreen
 from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
 from ipcviz.app.screens.save import SaveScreen, default_name
+from ipcviz.app.screens.watching import all_outsiders
+from ipcviz.app.text import visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import Trouble, commands
 from ipcviz.events.undecoded import escaped
@@ -248,6 +250,12 @@ class IpcvizApp(App[None]):
                     f"Select {process.name}[{process.pid}]",
                     "Show its descriptors, signals and state",
                     lambda pid=process.pid: self.live.select(pid=pid),
+                )
+            for one, words in all_outsiders(view.state)[:50]:
+                yield SystemCommand(
+                    f"Watch {visible(one.name)}[{one.pid}] too",
+                    f"It is not watched, and {visible(words)}",
+                    lambda pid=one.pid: self.live.action_watch(pid),
                 )
 
 

@@ -11,6 +11,7 @@ from textual.message import Message
 from ipcviz.app.panels.panel import Panel, Row, Span, Target, fit
 from ipcviz.app.text import visible
 from ipcviz.app.view import View
+from ipcviz.events import Outsider
 from ipcviz.model.circles import Circle
 from ipcviz.model.state import State
 from ipcviz.narrate import signal_name
@@ -234,6 +235,8 @@ class StatusLine(Bar):
             put(f" {circle_chip(state, view.circles)} ", "bad")
         if view.halted:
             put(f" {halted_chip(state, view.halted)} ", "bad")
+        if view.outsiders and not state.finished:
+            put(f" {outsiders_chip(view.outsiders)} ", "bad")
         if sampled and not state.finished:
             put(f" ~{sampled} sampled ", "blocked")
         if state.command_code is not None:
@@ -324,6 +327,14 @@ class StatusLine(Bar):
                 if target is not None:
                     self.post_message(self.Sought(str(target[1])))
                 return
+
+
+def outsiders_chip(found: tuple[Outsider, ...]) -> str:
+    """Who is not watched though somebody waits because of him; of several, how many they are."""
+    if len(found) > 1:
+        return f"{len(found)} not watched"
+    name = visible(found[0].name)
+    return f"not watched: {name if len(name) <= _STOPPED_WIDTH else ''}[{found[0].pid}]"
 
 
 def circle_chip(state: State, circles: tuple[Circle, ...]) -> str:

@@ -112,6 +112,13 @@ def count_text(number: int) -> str:
     return f"{number:,}"
 
 
+def moved_text(number: int, exact: bool) -> str:
+    """An amount of bytes that was counted: `64K`; `>=64K` if it is a lower bound, and `?` if none was counted then."""
+    if exact:
+        return bytes_text(number)
+    return f">={bytes_text(number)}" if number else "?"
+
+
 def bytes_text(number: int) -> str:
     """An amount of bytes in at most six cells, in units of 1,024: `512 B`, `60.6K`, `64K`, `1.2G`."""
     if number < 1000:

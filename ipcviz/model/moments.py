@@ -15,6 +15,7 @@ from ipcviz.events import (
     HandlerReturned,
     Held,
     Marker,
+    Outsiders,
     SemaphoreOp,
     Settled,
     SignalDelivered,
@@ -35,6 +36,7 @@ _ALWAYS: Final = (
     Continued,
     Marker,
     Held,
+    Outsiders,
     Settled,
     Finished,
 )

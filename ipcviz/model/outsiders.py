@@ -134,6 +134,15 @@ def outsiders_waited_for(state: State, thread: Thread, call: CallInProgress) -> 
     return tuple(found[pid] for pid in sorted(found))
 
 
+def nobody_else_has(state: State, key: str) -> bool:
+    """Whether it is known that only watched processes have an object open, as far as /proc and their calls tell."""
+    outside = state.outsiders.get(key)
+    if outside is not None:
+        return not outside.holders and not outside.hidden
+    channel = state.channels.get(key)
+    return channel is not None and not channel.outside and not channel.named
+
+
 def names_words(found: Iterable[Outsider], more: int = 0) -> str:
     """`sleep[12]`, `sleep[12] and cat[13]`, `sleep[12], cat[13], tee[14] and 2 more`."""
     names = [f"{one.name or 'process'}[{one.pid}]" for one in found]

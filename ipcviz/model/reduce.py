@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -75,6 +75,9 @@ from ipcviz.model.state import (
 )
 
 replace = msgspec.structs.replace
+
+MOVES_BYTES: Final = KINDS | {"pipe", "fifo"}
+"""Kinds of objects of which it is not known what went through them before they were found."""
 
 
 def reduce(state: State, event: Event) -> State:
@@ -287,8 +290,11 @@ def _table(draft: Draft, event: Table) -> None:
     # Tables are long: one new map for all rows, and each description is put once.
     rows = old.mutate()
     for entry in event.entries:
+        unseen = entry.object.kind in MOVES_BYTES and entry.object.key not in draft.objects
         draft.object(entry.object, event.pid)
         knowledge.take_found(draft, entry.object, event.reason)
+        if unseen:
+            knowledge.doubt_counts(draft, entry.object.key)
         if entry.fd in event.differed:
             knowledge.lose(draft, entry.object.key, _CORRECTED)
         before = old.get(entry.fd)

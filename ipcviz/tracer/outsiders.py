@@ -17,7 +17,7 @@ import msgspec
 from ipcviz.events import MOST_HOLDERS, ObjectInfo, Outside, Outsider, Outsiders
 from ipcviz.kernel.holders import HolderSearch, Holding, listener_of, still_holds
 from ipcviz.kernel.sockets import Listing
-from ipcviz.model.ends import open_modes
+from ipcviz.model.ends import Ends, open_modes
 from ipcviz.model.outsiders import wants_of
 from ipcviz.model.state import State, Thread
 from ipcviz.tracer.config import AttachConfig
@@ -145,12 +145,13 @@ class OutsiderLooks:
     def _end(self, search: HolderSearch, now: float) -> None:
         self._search = None
         self._rest_until = now + max(REST_SECONDS, self._cost / SHARE)
+        ends = self._context.state.ends
         holders: dict[str, dict[int, tuple[Holding, How]]] = {
             key: {} for wanted in self._wanted.values() for key, _ in wanted
         }
         for one in search.found:
             for key, how in self._wanted[one.key]:
-                if how != "lock" or one.locked:
+                if _matters(one, key, how, ends):
                     before = holders[key].get(one.pid)
                     # Of several descriptors the one counts by which more can be done.
                     if before is None or len(one.mode) > len(before[0].mode):
@@ -200,6 +201,19 @@ class OutsiderLooks:
         if told:
             t, n = self._context.stamp()
             self._context.emit(Outsiders(t=t, n=n, found=tuple(told)))
+
+
+def _matters(one: Holding, key: str, how: How, ends: Ends) -> bool:
+    """Whether a holder could do what watched ones wait for: of a pipe or FIFO it has the end that none of them has."""
+    if how == "lock":
+        return one.locked
+    if not key.startswith("pipe:") and not key[:1].isdigit():
+        return True
+    modes = open_modes(ends, key)
+    reads, writes = bool(modes & {"r", "rw"}), bool(modes & {"w", "rw"})
+    if reads and writes:
+        return True
+    return one.mode in (("w", "rw") if reads else ("r", "rw"))
 
 
 def _identities(info: ObjectInfo, listing: Listing) -> list[tuple[str, How]]:

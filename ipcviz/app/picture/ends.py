@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Line, Node
-from ipcviz.app.text import bytes_text, visible
+from ipcviz.app.text import moved_text, visible
 from ipcviz.model import query
 from ipcviz.model.calls import READS
 from ipcviz.model.state import Object
@@ -21,14 +21,13 @@ def end(d: Draft, thing: Object, links: list[query.Link]) -> None:
             continue
         node = f"t:{key}:{side}"
         moved = thing.bytes_out if side == "in" else thing.bytes_in
-        mark = "" if thing.exact else ">="
         d.add(
             Node(
                 id=node,
                 kind="terminal" if terminal else "file",
                 title=visible(thing.label),
                 corner="terminal" if terminal else "file",
-                lines=(Line(f"{mark}{bytes_text(moved)}", "dim"),) if moved else (),
+                lines=(Line(moved_text(moved, thing.exact), "dim"),) if moved else (),
                 order=(thing.opened_at, thing.info.ino),
                 lit=("object", key) in d.lit,
                 select=("object", key),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ipcviz.app.picture import channels, ends, folding, notifiers, processes, shared, signals, sockets
+from ipcviz.app.picture import channels, ends, folding, notifiers, outsiders, processes, shared, signals, sockets
 from ipcviz.app.picture.draft import KEPT, Changes, Draft, Joins, age
 from ipcviz.app.picture.scene import ENDS, Scene
 from ipcviz.model import query
@@ -70,6 +70,7 @@ def _scene(d: Draft) -> Scene:
     sockets.connecting(d)
     shared.semaphores(d)
     signals.signals(d)
+    outsiders.outsiders(d)
     for process in sorted(d.processes.values(), key=age):
         processes.process(d, process)
     nodes = {n.id: n for n in sorted(d.nodes.values(), key=lambda n: (n.order, n.id))}
