@@ -17,7 +17,7 @@ from ipcviz.model.enders import FOR_READY, enders_of
 from ipcviz.model.holding import futex_words, holder_words
 from ipcviz.model.limits import let_in, limit_words, time_words
 from ipcviz.model.notifiers import KINDS, read_words, ready_words
-from ipcviz.model.outsiders import outside_words, outsiders_waited_for
+from ipcviz.model.outsiders import names_words, outside_words, outsiders_waited_for
 from ipcviz.model.queues import RECEIVES, SENDS, room_words, wanted_words
 from ipcviz.model.sockets import connect_words, target_of, unseen_end
 from ipcviz.model.sockets import full_words as socket_full_words
@@ -410,7 +410,9 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
     if call.name in _FOR_TIME:
         return made("for time to pass", "idle", detail=time_words(call, now))
     if call.name in FOR_READY:
-        return made(ready_words(state, thread.pid, call, now) + let_in(thread, call), "idle")
+        others = outsiders_waited_for(state, thread, call)
+        detail = f"{names_words(others)}, not watched, could make one so" if others else ""
+        return made(ready_words(state, thread.pid, call, now) + let_in(thread, call), "idle", detail=detail)
     reason, kind = OTHER.get(call.name, ("", "blocked"))
     return made(reason, kind)
 

@@ -20,7 +20,7 @@ def outsiders_found(event: Outsiders, before: State, after: State) -> Sentence |
     waited = _waited_for(after)
     told = [
         (outside.object, words)
-        for outside in event.found
+        for outside in sorted(event.found, key=lambda one: one.object not in waited)
         if (words := _words(outside, before, after, waited.get(outside.object)))
     ]
     if not told:
