@@ -130,6 +130,8 @@ class IpcvizApp(App[None]):
             self.tick()
             if self.scenario is not None:
                 self.live.action_first()
+            else:
+                self.live.show_last_before_end()
         # What the start took is no frame's fault.
         self._asked_at, self._used = time.monotonic(), time.process_time()
         self._timer = self.set_interval(1 / FRAMES, self._frame, name="frames")
@@ -170,6 +172,8 @@ class IpcvizApp(App[None]):
         self._said = len(self.feed.troubles)
         if self.feed.over and not changed:
             self._timer.stop()
+            if self.kept and isinstance(self.feed, Feed):
+                self.live.show_last_before_end()
 
     def _tell(self, event: Trouble) -> None:
         if event.fatal:

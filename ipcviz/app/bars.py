@@ -157,6 +157,7 @@ class Where:
         stepping: Whether every thread is held.
         marks: Places at which the story went on.
         reading: Which share of a trace was read; None if all that is to be read was.
+        forced: What ended all after this moment; empty at others.
     """
 
     place: int = 0
@@ -166,6 +167,7 @@ class Where:
     stepping: bool = False
     marks: tuple[int, ...] = ()
     reading: float | None = None
+    forced: str = ""
 
 
 _CIRCLE_WIDTH: Final = 24
@@ -221,6 +223,8 @@ class StatusLine(Bar):
             put(f" {view.behind:,} behind ", "bad")
         if state.dropped:
             put(f" {state.dropped:,} dropped ", "bad")
+        if where.forced:
+            put(f" before {where.forced} ", "lit-chip")
         if where.past:
             put(" PAST ", "lit-chip")
         elif self.kept:

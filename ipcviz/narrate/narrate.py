@@ -11,6 +11,7 @@ from ipcviz.events import (
     Continued,
     Coverage,
     Dropped,
+    EndForced,
     Event,
     Executed,
     Exited,
@@ -251,6 +252,14 @@ def _dropped(event: Dropped, before: State, after: State) -> Sentence:
     return Sentence(event.n, event.t, 0, text, TURN, "session", group="dropped")
 
 
+def _end_forced(event: EndForced, before: State, after: State) -> Sentence:
+    attached = after.started is not None and after.started.mode == "attached"
+    count = f"{event.living} process{'' if event.living == 1 else 'es'}"
+    fate = "let go of" if attached else "killed"
+    text = f"ipcviz was left: {count} that still lived {'is' if event.living == 1 else 'are'} {fate}"
+    return Sentence(event.n, event.t, 0, text, TURN, "session")
+
+
 def _trouble(event: Trouble, before: State, after: State) -> Sentence:
     return Sentence(event.n, event.t, event.pid, event.message, TURN, "session")
 
@@ -290,6 +299,7 @@ _TELL: Final[dict[type, Callable[[Any, State, State], Sentence | None]]] = {
     OpenedOutside: _opened_outside,
     Outsiders: outsiders_found,
     Dropped: _dropped,
+    EndForced: _end_forced,
     Trouble: _trouble,
     Finished: _finished,
     Held: narrate_held,

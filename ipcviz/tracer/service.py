@@ -18,6 +18,7 @@ import msgspec
 from ipcviz import __version__, streams
 from ipcviz.events import (
     AnyCommand,
+    EndForced,
     Finished,
     Hold,
     Input,
@@ -417,6 +418,9 @@ class Service:
         What was attached to is let go of when this process ends.
         """
         emitter = self._emitter
+        if self._engine is not None and self._engine.alive() and not self._trouble:
+            living = len(self._engine.processes)
+            emitter.emit(EndForced(t=emitter.now(), n=emitter.next_number, living=living))
         if self._engine is not None and not isinstance(self._engine, SeizedEngine | Watcher):
             self._kill_all(self._engine)
         if self._master >= 0:
