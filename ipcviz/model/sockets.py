@@ -221,7 +221,9 @@ def not_accepted_words(state: State, thing: Object, listener: Object) -> str:
     level = listener.level
     count = level.queued if level is not None and level.unit == "connections" else 0
     place = ""
-    if level is not None and thing.info.key in level.connecting:
+    if level is not None and level.connecting == (thing.info.key,):
+        place = "the only one in "
+    elif level is not None and thing.info.key in level.connecting:
         place = f"{_ordinal(level.connecting.index(thing.info.key) + 1)} of {len(level.connecting):,} in "
     elif count:
         place = f"one of {count:,} in " if count > 1 else "the only one in "

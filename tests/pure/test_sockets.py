@@ -454,7 +454,9 @@ def test_who_waits_in_a_backlog_leads_to_the_listener():
     assert ("p:12", "o:socket:[1]", False) in edges(scene)
     node = next(n for n in scene.nodes if n.id == "o:socket:[1]")
     assert [line.text for line in node.lines] == ["1 waits, backlog 0", "stream listening"]
-    assert story.wait(CLIENT, "read", "socket:[2]", fd=4)[0] == "empty: S1 has not accepted the connection yet"
+    assert story.wait(CLIENT, "read", "socket:[2]", fd=4)[0] == (
+        "empty: server[11] has not accepted it yet: the only one in the backlog of S1"
+    )
 
 
 def test_a_descriptor_under_way_is_drawn():

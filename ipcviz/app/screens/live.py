@@ -98,7 +98,7 @@ class LiveScreen(MomentsScreen):
             priority=True,
         ),
         Binding("i", "type", "Type", id="live.type", tooltip="Type to the command", priority=True),
-        _hidden("W", "watch", "Watch too", "live.watch", "Processes that are not watched: watch one of them too"),
+        _hidden("A", "watch", "Watch too", "live.watch", "Processes that are not watched: watch one of them too"),
         Binding("K", "signal", "Signal", id="live.signal", tooltip="Send a signal to the selected process"),
         Binding(
             "right_square_bracket", "process(1)", "Next process", show=False, id="live.next", tooltip="Next process"
@@ -297,7 +297,7 @@ class LiveScreen(MomentsScreen):
         elif event.kind == "object":
             self.select(key=str(event.key))
         elif event.kind == "outsider":
-            self.notify("This process is not watched: W watches it too, or says how", timeout=4)
+            self.notify("This process is not watched: A watches it too, or says how", timeout=4)
 
     def action_slot(self, digit: int) -> None:
         """Select a process by its digit; in step mode, let it go on by one operation."""
