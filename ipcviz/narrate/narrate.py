@@ -37,6 +37,7 @@ from ipcviz.events import (
 )
 from ipcviz.model import query
 from ipcviz.model.circles import circle, circle_words
+from ipcviz.model.ending import has_limit
 from ipcviz.model.state import State
 from ipcviz.narrate.calls import narrate_call
 from ipcviz.narrate.families import adopted, waits_for_nobody
@@ -203,7 +204,9 @@ def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
         text += f"; {circle_words(after, around)}"
     weight = DETAIL if wait.kind == "idle" and not wait.object else TURN
     group = f"wait {event.tid} {call} {wait.object or wait.semaphore}"
-    return Sentence(event.n, event.t, event.pid, text, weight, "wait", keys, group)
+    entered = after.threads[event.tid].waiting
+    recurs = entered is not None and has_limit(entered)
+    return Sentence(event.n, event.t, event.pid, text, weight, "wait", keys, group, recurs=recurs)
 
 
 def _stopped(event: Stopped, before: State, after: State) -> Sentence:
