@@ -17,6 +17,8 @@ from ipcviz.model.outsiders import outsiders_of
 from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
+from ipcviz.session.live import LiveSession
+from ipcviz.tracer.config import AttachConfig, LaunchConfig
 from tests.integration.attached import Attached, Target
 from tests.integration.harness import Bench
 
@@ -186,3 +188,72 @@ def test_a_search_in_slices_finds_all_and_each_ends_soon(tmp_path) -> None:
         for fd in (r, w, both):
             os.close(fd)
     assert not any(still_holds(one) for one in search.found if one.pid == child.pid)
+
+
+@pytest.mark.parametrize("trace", [False, True])
+def test_one_more_is_watched(trace: bool) -> None:
+    """Who was found outside can be taken in; whoever can't be is told in a sentence, and the watch goes on."""
+    reading, writing = os.pipe()
+    reads = subprocess.Popen(["cat"], stdin=reading, stdout=subprocess.DEVNULL)
+    sleeps = subprocess.Popen(["sleep", "600"], stdout=writing)
+    os.close(reading)
+    os.close(writing)
+    session = LiveSession(AttachConfig(pids=(reads.pid,), trace=trace, spare=(os.getpid(),)))
+    try:
+        session.start()
+        state, troubles = State(), []
+
+        def until(seen) -> None:
+            nonlocal state
+            deadline = time.monotonic() + 60
+            while not seen() and time.monotonic() < deadline:
+                session.wait(0.1)
+                for event in session.drain():
+                    state = reduce(state, event)
+                    troubles.extend([event.message] if isinstance(event, ev.Trouble) else [])
+            assert seen()
+
+        until(lambda: any(outsiders_of(state, key, "w") for key in state.outsiders))
+        ((one,),) = [found for key in state.outsiders if (found := outsiders_of(state, key, "w"))]
+        assert one.pid == sleeps.pid
+        session.send(ev.Watch(pid=sleeps.pid))
+        until(lambda: sleeps.pid in state.processes and state.tables.get(sleeps.pid))
+        assert not outsiders_of(state, next(iter(state.outsiders)), "w")
+        session.send(ev.Watch(pid=1 << 22))
+        until(lambda: bool(troubles))
+        assert "There is no process" in troubles[0]
+        assert state.processes[reads.pid].fate == "alive"
+    finally:
+        session.close()
+        for process in (reads, sleeps):
+            assert process.poll() is None, "they run on"
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.parametrize("attached", [False, True])
+def test_leaving_is_told_before_anything_ends(attached: bool) -> None:
+    target = subprocess.Popen(["sleep", "600"])
+    config: LaunchConfig | AttachConfig = LaunchConfig(argv=("sleep", "600"))
+    if attached:
+        config = AttachConfig(pids=(target.pid,), spare=(os.getpid(),))
+    session = LiveSession(config)
+    try:
+        session.start()
+        events: list[ev.Event] = []
+        deadline = time.monotonic() + 60
+        while not any(isinstance(e, ev.Waiting) for e in events) and time.monotonic() < deadline:
+            session.wait(0.1)
+            events += session.drain()
+        session.close()
+        events += session.drain()
+    finally:
+        session.close()
+        target.kill()
+        target.wait()
+    kinds = [type(e) for e in events]
+    at = kinds.index(ev.EndForced)
+    assert events[at].living == 1
+    assert ev.Exited not in kinds[:at]
+    assert (ev.Exited in kinds[at:]) is not attached
+    assert kinds[-1] is ev.Finished
