@@ -117,7 +117,8 @@ async def test_a_trace_opens_on_the_last_moment_before_its_end_was_forced(tmp_pa
         assert app.live.view.state.processes[12].fate == "alive"
         await pilot.press("r")
         await pilot.pause()
-        assert "read(0) on P1, empty, 59.9 s" in text(app, Proc)
+        told = "\n".join(row.text for row in app.live.query_one("#proc", Proc).all_rows())
+        assert "read(0) on P1, empty, 59.9 s" in told
         await pilot.press("end")
         await pilot.pause()
         assert app.live.view.state.processes[12].fate != "alive"
