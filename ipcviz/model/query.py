@@ -16,10 +16,10 @@ from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.enders import FOR_READY, enders_of
 from ipcviz.model.holding import futex_words, holder_words
 from ipcviz.model.limits import let_in, limit_words, time_words
-from ipcviz.model.notifiers import KINDS, read_words, ready_words
-from ipcviz.model.outsiders import names_words, outside_words, outsiders_waited_for
+from ipcviz.model.notifiers import KINDS, read_words, ready_words, watched_things
+from ipcviz.model.outsiders import MOST, names_words, outside_words, outsiders_waited_for
 from ipcviz.model.queues import RECEIVES, SENDS, room_words, wanted_words
-from ipcviz.model.sockets import connect_words, target_of, unseen_end
+from ipcviz.model.sockets import backlogs, connect_words, leads_to, not_accepted_words, target_of, unseen_end
 from ipcviz.model.sockets import full_words as socket_full_words
 from ipcviz.model.state import (
     CallInProgress,
@@ -411,10 +411,24 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
         return made("for time to pass", "idle", detail=time_words(call, now))
     if call.name in FOR_READY:
         others = outsiders_waited_for(state, thread, call)
-        detail = f"{names_words(others)}, not watched, could make one so" if others else ""
-        return made(ready_words(state, thread.pid, call, now) + let_in(thread, call), "idle", detail=detail)
+        detail = _first_unaccepted(state, thread, call)
+        if others:
+            detail = f"{names_words(others)}, not watched, could make one so"
+        words = ready_words(state, thread.pid, call, now) + let_in(thread, call)
+        return made(words, "idle", detail=detail)
     reason, kind = OTHER.get(call.name, ("", "blocked"))
     return made(reason, kind)
+
+
+def _first_unaccepted(state: State, thread: Thread, call: CallInProgress) -> str:
+    """Of the first connection that a call waits for and that nobody has accepted: who has not; empty if all were."""
+    things = watched_things(state, thread.pid, call)
+    for thing, _ in things if len(things) <= MOST else ():
+        if thing is not None and thing.info.kind in SOCKETS and thing.info.peer not in state.objects:
+            listener = leads_to(state, thing, backlogs(state)) if not takes_datagrams(thing.info) else None
+            if listener is not None:
+                return not_accepted_words(state, thing, listener)
+    return ""
 
 
 def _unseen(state: State, thing: Object | None, side: Literal["r", "w"]) -> str:

@@ -18,7 +18,7 @@ from ipcviz.events import MOST_HOLDERS, ObjectInfo, Outside, Outsider, Outsiders
 from ipcviz.kernel.holders import HolderSearch, Holding, listener_of, still_holds
 from ipcviz.kernel.sockets import Listing
 from ipcviz.model.ends import Ends, open_modes
-from ipcviz.model.outsiders import wants_of
+from ipcviz.model.outsiders import Want, wants_of
 from ipcviz.model.state import State, Thread
 from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.context import Context
@@ -65,6 +65,9 @@ class OutsiderLooks:
         self._cost = 0.0
         self._rest_until = self._ask_at = self._check_at = 0.0
         self._files: object = None
+        self._fresh = False
+        self._before: set[str] = set()
+        """Objects that were open before the session, or came unseen, by their keys."""
 
     def look(self) -> None:
         """Go on with the walk, or see whether one is due. Costs at most about `SLICE` seconds."""
@@ -91,17 +94,26 @@ class OutsiderLooks:
         """Keys of the objects whose outsiders are to be looked for."""
         state = self._context.state
         due: set[str] = set()
+        if state.open_files is not self._files:
+            self._files, self._fresh = state.open_files, True
+            self._before = {file.object for file in state.open_files.values() if not file.opened_by}
         for thread in state.threads.values():
             call = thread.waiting
             if call is None or now - call.began < LASTS or len(due) > MOST_WANTED:
                 continue
             for want in wants_of(state, thread, call):
-                if self._is_due(want.object, thread, now):
+                if self._may_be_outside(state, want) and self._is_due(want.object, thread, now):
                     due.add(want.object)
-        if state.open_files is not self._files and now >= LASTS:
-            self._files = state.open_files
+        if self._fresh and now >= LASTS:
+            self._fresh = False
             due |= self._from_before(state)
         return due
+
+    def _may_be_outside(self, state: State, want: Want) -> bool:
+        """Whether it is worth a walk: not of a pipe that a watched process made, while one of those has that end."""
+        if not want.object.startswith("pipe:") or want.object in self._before:
+            return True
+        return want.side not in ("r", "w") or not open_modes(state.ends, want.object) & {want.side, "rw"}
 
     def _is_due(self, key: str, thread: Thread, now: float) -> bool:
         walked = self._walked.get(key)
@@ -113,9 +125,8 @@ class OutsiderLooks:
 
     def _from_before(self, state: State) -> set[str]:
         """Pipes and FIFOs that were there before the session, of which no watched process has one of the ends."""
-        before = {file.object for file in state.open_files.values() if not file.opened_by}
         found = set()
-        for key in before - self._walked.keys():
+        for key in self._before - self._walked.keys():
             thing = state.objects.get(key)
             modes = open_modes(state.ends, key)
             if thing is not None and thing.info.kind in ("pipe", "fifo") and modes in ({"r"}, {"w"}):

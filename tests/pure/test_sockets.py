@@ -474,6 +474,7 @@ def test_a_place_in_a_backlog_is_told():
         told = story.wait(CLIENT, "read", "socket:[2]", fd=4)[0]
         assert told == f"empty: server[11] has not accepted it yet: {words} the backlog of S1"
         assert story.wait(CLIENT, "write", "socket:[2]", fd=4)[0].endswith(f"{words} the backlog of S1")
+        assert story.wait(CLIENT, "poll", "", watched="4r")[0].endswith(f"{words} the backlog of S1")
 
 
 def test_of_a_tcp_backlog_only_the_number_is_known():
