@@ -79,9 +79,7 @@ def is_watched(state: State, pid: int) -> bool:
 def wants_of(state: State, thread: Thread, call: CallInProgress) -> tuple[Want, ...]:
     """The objects that somebody who is not watched may have, by which he could end a wait; none if it is for many."""
     if call.name in FOR_READY:
-        things = watched_things(state, thread.pid, call)
-        if len(things) > MOST:
-            return ()
+        things = few_things(state, thread, call)
         found = [want for thing, events in things if thing is not None for want in _of_ready(state, thing, events)]
         return tuple(dict.fromkeys(found))
     thing = state.objects.get(call.object)
@@ -94,6 +92,15 @@ def wants_of(state: State, thread: Thread, call: CallInProgress) -> tuple[Want, 
     if thing.info.kind in SOCKETS and call.name in READS | WRITES and _leads_outside(state, thing):
         return (Want(call.object, "both"),)
     return ()
+
+
+def few_things(state: State, thread: Thread, call: CallInProgress) -> list[tuple[Object | None, str]]:
+    """`watched_things`, if they are few; none of a server's that waits for all of its clients."""
+    asked = state.objects.get(call.object)
+    if asked is not None and asked.notifier is not None and len(asked.notifier.listed) > MOST:
+        return []
+    things = watched_things(state, thread.pid, call)
+    return things if len(things) <= MOST else []
 
 
 def _of_ready(state: State, thing: Object, events: str) -> tuple[Want, ...]:

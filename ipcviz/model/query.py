@@ -16,8 +16,8 @@ from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.enders import FOR_READY, enders_of
 from ipcviz.model.holding import futex_words, holder_words
 from ipcviz.model.limits import let_in, limit_words, time_words
-from ipcviz.model.notifiers import KINDS, read_words, ready_words, watched_things
-from ipcviz.model.outsiders import MOST, names_words, outside_words, outsiders_waited_for
+from ipcviz.model.notifiers import KINDS, read_words, ready_words
+from ipcviz.model.outsiders import few_things, names_words, outside_words, outsiders_waited_for
 from ipcviz.model.queues import RECEIVES, SENDS, room_words, wanted_words
 from ipcviz.model.sockets import backlogs, connect_words, leads_to, not_accepted_words, target_of, unseen_end
 from ipcviz.model.sockets import full_words as socket_full_words
@@ -422,8 +422,7 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
 
 def _first_unaccepted(state: State, thread: Thread, call: CallInProgress) -> str:
     """Of the first connection that a call waits for and that nobody has accepted: who has not; empty if all were."""
-    things = watched_things(state, thread.pid, call)
-    for thing, _ in things if len(things) <= MOST else ():
+    for thing, _ in few_things(state, thread, call):
         if thing is not None and thing.info.kind in SOCKETS and thing.info.peer not in state.objects:
             listener = leads_to(state, thing, backlogs(state)) if not takes_datagrams(thing.info) else None
             if listener is not None:
