@@ -26,6 +26,8 @@ from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.live import LiveScreen
 from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
 from ipcviz.app.screens.save import SaveScreen, default_name
+from ipcviz.app.screens.watching import all_outsiders
+from ipcviz.app.text import visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import Trouble, commands
 from ipcviz.events.undecoded import escaped
@@ -129,6 +131,8 @@ class IpcvizApp(BaseApp[None]):
             self.tick()
             if self.scenario is not None:
                 self.live.action_first()
+            else:
+                self.live.show_last_before_end()
         # What the start took is no frame's fault.
         self._asked_at, self._used = time.monotonic(), time.process_time()
         self._timer = self.set_interval(1 / FRAMES, self._frame, name="frames")
@@ -169,6 +173,8 @@ class IpcvizApp(BaseApp[None]):
         self._said = len(self.feed.troubles)
         if self.feed.over and not changed:
             self._timer.stop()
+            if self.kept and isinstance(self.feed, Feed):
+                self.live.show_last_before_end()
 
     def _tell(self, event: Trouble) -> None:
         if event.fatal:
@@ -249,6 +255,12 @@ class IpcvizApp(BaseApp[None]):
                     f"Select {process.name}[{process.pid}]",
                     "Show its descriptors, signals and state",
                     lambda pid=process.pid: self.live.select(pid=pid),
+                )
+            for one, words in all_outsiders(view.state)[:50]:
+                yield SystemCommand(
+                    f"Watch {visible(one.name)}[{one.pid}] too",
+                    f"It is not watched, and {visible(words)}",
+                    lambda pid=one.pid: self.live.action_watch(pid),
                 )
 
 

@@ -11,6 +11,7 @@ from textual.message import Message
 from ipcviz.app.panels.panel import Panel, Row, Span, Target, fit
 from ipcviz.app.text import visible
 from ipcviz.app.view import View
+from ipcviz.events import Outsider
 from ipcviz.events.signals import signal_name
 from ipcviz.model.circles import Circle
 from ipcviz.model.state import State
@@ -156,6 +157,7 @@ class Where:
         stepping: Whether every thread is held.
         marks: Places at which the story went on.
         reading: Which share of a trace was read; None if all that is to be read was.
+        forced: What ended all after this moment; empty at others.
     """
 
     place: int = 0
@@ -165,6 +167,7 @@ class Where:
     stepping: bool = False
     marks: tuple[int, ...] = ()
     reading: float | None = None
+    forced: str = ""
 
 
 _CIRCLE_WIDTH: Final = 24
@@ -220,6 +223,8 @@ class StatusLine(Bar):
             put(f" {view.behind:,} behind ", "bad")
         if state.dropped:
             put(f" {state.dropped:,} dropped ", "bad")
+        if where.forced:
+            put(f" before {where.forced} ", "lit-chip")
         if where.past:
             put(" PAST ", "lit-chip")
         elif self.kept:
@@ -234,6 +239,8 @@ class StatusLine(Bar):
             put(f" {circle_chip(state, view.circles)} ", "bad")
         if view.halted:
             put(f" {halted_chip(state, view.halted)} ", "bad")
+        if view.outsiders and not state.finished:
+            put(f" {outsiders_chip(view.outsiders)} ", "bad")
         if sampled and not state.finished:
             put(f" ~{sampled} sampled ", "blocked")
         if state.command_code is not None:
@@ -324,6 +331,14 @@ class StatusLine(Bar):
                 if target is not None:
                     self.post_message(self.Sought(str(target[1])))
                 return
+
+
+def outsiders_chip(found: tuple[Outsider, ...]) -> str:
+    """Who is not watched though somebody waits because of him; of several, how many they are."""
+    if len(found) > 1:
+        return f"{len(found)} not watched"
+    name = visible(found[0].name)
+    return f"not watched: {name if len(name) <= _STOPPED_WIDTH else ''}[{found[0].pid}]"
 
 
 def circle_chip(state: State, circles: tuple[Circle, ...]) -> str:

@@ -17,6 +17,7 @@ from ipcviz.app.steps import Steps
 from ipcviz.app.terminal import Terminal
 from ipcviz.app.view import Holders, Present, View
 from ipcviz.events import Event, Exited, Finished, Held, Output, Sample, Stepped, Trouble
+from ipcviz.model.forced import TOLD, EndWatch, ForcedEnd
 from ipcviz.model.reduce import reduce
 from ipcviz.model.schedule import NO_NAMES, Names
 from ipcviz.model.state import State
@@ -69,6 +70,7 @@ class Feed:
         self._changes = Changes()
         self._frozen_at: float | None = None
         self._held_now = False
+        self._ending = EndWatch()
         self._stopped = self._rested = 0.0
         self._holders = Holders()
         self._story = Story(scenario) if scenario is not None else None
@@ -98,6 +100,11 @@ class Feed:
     def over(self) -> bool:
         """Whether no further event will come, and the last one has been taken in."""
         return self.session.finished and self.settled
+
+    @property
+    def forced(self) -> ForcedEnd | None:
+        """Where the end of what came was forced; None if it was not, or has not come."""
+        return self._ending.found
 
     whole = False
     """Whether all that will come is there already: this is no kept trace."""
@@ -170,6 +177,8 @@ class Feed:
         cast = self._story.progress.cast if self._story is not None else None
         names = Names(roles=cast.roles, labels=cast.labels) if cast is not None else NO_NAMES
         self.steps.take(event, before, after, names)
+        if isinstance(event, TOLD):
+            self._ending.take(event)
         moment = self.past.take(event, before, after)
         if self.recorder is not None:
             roles = self._story.progress.cast.roles if self._story is not None else None

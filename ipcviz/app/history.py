@@ -114,12 +114,14 @@ class Entry(msgspec.Struct, frozen=True):
         times: How many.
         amount: Bytes in all.
         last: When the last one was.
+        fold: What all of them have in common.
     """
 
     sentence: Sentence
     times: int = 1
     amount: int = 0
     last: float = 0.0
+    fold: str = ""
 
 
 class Log:
@@ -129,10 +131,12 @@ class Log:
     """
 
     KEPT: Final = 20_000
-    LOOK_BACK: Final = 12
+    LOOK_BACK: Final = 32
     """Only the last so many entries can still be replaced by a longer one."""
     TOGETHER: Final = 1.0
     """Seconds from an entry's first sentence within which others join it."""
+    RECURS: Final = 15.0
+    """Seconds from its last one within which others join that say what is done again and again."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
@@ -146,18 +150,20 @@ class Log:
 
     def add(self, sentence: Sentence) -> None:
         """Take in a sentence."""
-        if sentence.group:
+        fold = sentence.fold
+        if fold:
             for back in range(1, min(self.LOOK_BACK, len(self.entries)) + 1):
                 entry = self.entries[-back]
-                if entry.sentence.group != sentence.group:
+                if entry.fold != fold:
                     continue
-                if sentence.t - entry.sentence.t <= self.TOGETHER:
+                again = sentence.recurs and sentence.t - entry.last <= self.RECURS
+                if again or sentence.t - entry.sentence.t <= self.TOGETHER:
                     self.entries[-back] = Entry(
-                        entry.sentence, entry.times + 1, entry.amount + sentence.amount, sentence.t
+                        entry.sentence, entry.times + 1, entry.amount + sentence.amount, sentence.t, fold
                     )
                     return
                 break
-        self.entries.append(Entry(sentence, 1, sentence.amount, sentence.t))
+        self.entries.append(Entry(sentence, 1, sentence.amount, sentence.t, fold))
         if len(self.entries) > self.KEPT + self.KEPT // 10:
             forget = len(self.entries) - self.KEPT
             del self.entries[:forget]

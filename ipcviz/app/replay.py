@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Final
 
 from ipcviz.app.past import Past, Tape
 from ipcviz.app.past.moments import Moments
 from ipcviz.app.steps import Steps
 from ipcviz.app.view import View
 from ipcviz.events import Finished, Trouble
+from ipcviz.model.forced import TOLD, EndWatch, ForcedEnd
 from ipcviz.model.moments import is_moment
 from ipcviz.model.state import State
 from ipcviz.scenario import Scenario, Story
 from ipcviz.session.kept import KeptSession
 from ipcviz.trace import TraceError, TraceWriter
+
+_DECIDING: Final = tuple(str(kind.__struct_config__.tag) for kind in TOLD)
+"""Names, in the stream, of the events that tell whether the end was forced."""
+_TAIL: Final = 200_000
+_MOST_DECIDING: Final = 2_000
+"""So many of the last events are looked through for them, and so many of those are read."""
 
 
 class Replay:
@@ -50,6 +58,8 @@ class Replay:
         self._read = 0
         self._begun = False
         self._bounded = scenario is not None
+        self.forced: ForcedEnd | None = None
+        """Where the end was forced, if it was."""
 
     def begin(self) -> None:
         """Find out what there is."""
@@ -62,11 +72,19 @@ class Replay:
             if not self._bounded:
                 self.past.pages.last = self._last
                 self.state = self.past.pages.state_at(self._last)
+                self.forced = self._find_forced_end()
         except TraceError:
             # As far as it can be read, it is shown.
             self.past.moments, self._bounded = Moments(), True
         count = len(self.past.moments)
         self._scan = self._scanning(self.past.moments[count - 1] if count else 0)
+
+    def _find_forced_end(self) -> ForcedEnd | None:
+        reader, watch = self.session.reader, EndWatch(self.state.root)
+        for n in reader.numbers_of(_DECIDING, _TAIL, _MOST_DECIDING):
+            for event in reader.events(n, n):
+                watch.take(event)
+        return watch.found
 
     def _scanning(self, after: int) -> Iterator[None]:
         """Read the events after number `after`, and note what they are."""

@@ -107,3 +107,10 @@ def argv_text(argv: Sequence[str], cells: int = 0) -> str:
     """An argument vector as one would type it, quoted for sh(1) where needed, clipped to `cells` (0: no limit)."""
     text = " ".join(visible(shlex.quote(word)) for word in argv)
     return clip(text, cells) if cells else text
+
+
+def moved_text(number: int, exact: bool) -> str:
+    """An amount of bytes that was counted: `64K`; `>=64K` if it is a lower bound, and `?` if none was counted then."""
+    if exact:
+        return bytes_text(number)
+    return f">={bytes_text(number)}" if number else "?"

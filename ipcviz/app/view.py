@@ -10,6 +10,7 @@ from typing import Protocol
 from ipcviz.app.history import Ghost, Log, Meter, Trail
 from ipcviz.app.picture.words import chip
 from ipcviz.app.terminal import Terminal
+from ipcviz.events import Outsider
 from ipcviz.model import query
 from ipcviz.model.chains import chain_of, chain_words, halted
 from ipcviz.model.circles import Circle, circles, long_asleep
@@ -266,6 +267,17 @@ class View:
         """Stopped processes because of whom others have waited for long, and which ones because of each."""
         waiting = (tid for tid, thread in self.state.threads.items() if thread.waiting is not None)
         return halted(self.state, waiting, self._long_wait)
+
+    @cached_property
+    def outsiders(self) -> tuple[Outsider, ...]:
+        """Those who are not watched, and alone could end what somebody has waited for long, by pid."""
+        found: dict[int, Outsider] = {}
+        if self.state.outsiders:
+            for tid, thread in self.state.threads.items():
+                wait = self._long_wait(tid) if thread.waiting is not None else None
+                if wait is not None and not wait.enders:
+                    found |= {one.pid: one for one in wait.outsiders}
+        return tuple(found[pid] for pid in sorted(found))
 
     def _long_wait(self, tid: int) -> query.Wait | None:
         """What a thread has waited for without a break. One that is only sampled may have been out of it in between."""

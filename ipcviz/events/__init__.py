@@ -27,6 +27,7 @@ from ipcviz.events.commands import (
     Resize,
     Run,
     SendSignal,
+    Watch,
 )
 from ipcviz.events.effects import (
     AnyEffect,
@@ -61,6 +62,7 @@ from ipcviz.events.facts import Limit, MachineFacts, ProcessFacts
 from ipcviz.events.locks import FileLock, Futex, ObjectLocks
 from ipcviz.events.notifiers import EpollEntry, InotifyWatch, Notifier
 from ipcviz.events.objects import How, Mode, ObjectInfo, ObjectKind, Struct
+from ipcviz.events.outsiders import MOST_HOLDERS, Outside, Outsider, Outsiders
 from ipcviz.events.samples import (
     Fault,
     Level,
@@ -84,6 +86,7 @@ from ipcviz.events.stream import (
     Continued,
     Coverage,
     Dropped,
+    EndForced,
     Entered,
     Event,
     Executed,
@@ -110,6 +113,7 @@ from ipcviz.events.stream import (
 )
 
 __all__ = [
+    "MOST_HOLDERS",
     "SCHEMA",
     "AnyCommand",
     "AnyEffect",
@@ -128,6 +132,7 @@ __all__ = [
     "Dropped",
     "Duplicated",
     "Effect",
+    "EndForced",
     "Entered",
     "EpollEntry",
     "Event",
@@ -171,6 +176,9 @@ __all__ = [
     "OpenedOutside",
     "Orphan",
     "Output",
+    "Outside",
+    "Outsider",
+    "Outsiders",
     "PagesSample",
     "Passed",
     "Peek",
@@ -211,5 +219,6 @@ __all__ = [
     "Unmapped",
     "Uses",
     "Waiting",
+    "Watch",
     "WorkingDirectory",
 ]

@@ -88,8 +88,14 @@ class Run(Command, tag="run", frozen=True):
     until: tuple[Breakpoint, ...] = ()
 
 
+class Watch(Command, tag="watch", frozen=True):
+    """Watch this process too; only where running processes are watched that ipcviz has not launched."""
+
+    pid: int
+
+
 class Quit(Command, tag="quit", frozen=True):
     """End the session: kill what was launched, and leave nothing behind."""
 
 
-AnyCommand = Input | Resize | SendSignal | Peek | Inspect | Hold | Let | Run | Quit
+AnyCommand = Input | Resize | SendSignal | Peek | Inspect | Hold | Let | Run | Watch | Quit

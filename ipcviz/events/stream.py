@@ -10,6 +10,7 @@ from ipcviz.events.facts import MachineFacts, ProcessFacts
 from ipcviz.events.locks import Futex, ObjectLocks
 from ipcviz.events.notifiers import Notifier
 from ipcviz.events.objects import How
+from ipcviz.events.outsiders import Outsiders
 from ipcviz.events.samples import (
     Fault,
     Level,
@@ -402,6 +403,16 @@ class Trouble(Base, tag="trouble", frozen=True):
     fatal: bool = False
 
 
+class EndForced(Base, tag="end-forced", frozen=True):
+    """The session is ended from outside while processes still live: by its viewer, a signal to ipcviz, or a time limit.
+
+    What follows is not what they would have done by themselves: what was launched is killed, what was attached to is
+    let go of. `living` processes were there.
+    """
+
+    living: int = 0
+
+
 class Finished(Base, tag="finished", frozen=True):
     """The command ended, with the status it would have given a shell; `signo` if a signal ended it.
 
@@ -445,7 +456,9 @@ Event = (
     | Sample
     | Coverage
     | OpenedOutside
+    | Outsiders
     | Dropped
+    | EndForced
     | Trouble
     | Finished
 )

@@ -12,7 +12,7 @@ import ctypes
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from ipcviz.kernel import procfs
@@ -440,6 +440,16 @@ class Listing:
             known = self._before._seen_inet if self._before is not None else {}
             self._inet = {one.ino: one for one in _all_inet(known, self._seen_inet) if one.ino}
         return self._inet.get(ino)
+
+    def all_unix(self) -> Iterable[UnixSocket]:
+        """All UNIX sockets."""
+        self.unix(0)
+        return (self._unix or {}).values()
+
+    def all_inet(self) -> Iterable[InetSocket]:
+        """All TCP and UDP sockets that have an inode."""
+        self.inet(0)
+        return (self._inet or {}).values()
 
     def peer_of(self, one: InetSocket) -> int:
         """Inode of the socket at the other end of a connection; 0 if it is not on this machine."""

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from ipcviz.events.signals import bit_of, names_of
 from ipcviz.model.locks import blocking, lock_holders, wanted
 from ipcviz.model.notifiers import signal_words
+from ipcviz.model.outsiders import is_watched, names_words, outsiders_of
 from ipcviz.model.state import CallInProgress, Descriptor, Process, State, Thread
 
 OTHER: Final[dict[str, tuple[str, Literal["blocked", "idle"]]]] = {
@@ -93,15 +94,20 @@ def lock_words(state: State, thread: Thread, call: CallInProgress, fd: int) -> t
     wish = wanted(call.args, thread.pid, descriptor.ofd if descriptor else 0)
     found = blocking(state, call.object, wish) if wish is not None else ()
     pids = sorted({pid for lock in found for pid in lock_holders(state, lock)})
-    if not found or not pids:
+    outsiders = outsiders_of(state, call.object, "lock")
+    if outsiders:
+        # Whom the kernel names took it, and may have ended since: those have it.
+        pids = [pid for pid in pids if is_watched(state, pid)]
+    if not outsiders and (not found or not pids):
         return "the lock is held", ()
-    how = "shared" if all(lock.mode == "r" for lock in found) else "exclusively"
+    how = "shared" if found and all(lock.mode == "r" for lock in found) else "exclusively"
     words = [
         f"{_named(state, pid)} itself, by another open file description" if pid == thread.pid else _named(state, pid)
         for pid in pids[:3]
     ]
     more = f" and {len(pids) - 3} more" if len(pids) > 3 else ""
-    return f"held {how} by {', '.join(words)}{more}", tuple(pids)
+    named = ", ".join([*words, *([f"{names_words(outsiders)}, not watched"] if outsiders else ())])
+    return f"held {how} by {named}{more}", tuple(pids)
 
 
 def _row(state: State, pid: int, fd: int) -> Descriptor | None:
@@ -112,4 +118,5 @@ def _row(state: State, pid: int, fd: int) -> Descriptor | None:
 
 def _named(state: State, pid: int) -> str:
     process = state.processes.get(pid)
-    return f"{process.name if process and process.name else 'process'}[{pid}]"
+    name = process.name if process is not None and process.name else "process"
+    return f"{name}[{pid}]" if is_watched(state, pid) else f"{name}[{pid}], not watched"

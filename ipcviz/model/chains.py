@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from ipcviz.model.circles import Circle, doubt_words, limit_of
 from ipcviz.model.enders import FOR_READY
+from ipcviz.model.outsiders import names_words
 from ipcviz.model.query import Wait, describe_wait
 from ipcviz.model.state import State, Value
 
@@ -17,7 +18,7 @@ NAMED: Final = 3
 LONGEST: Final = 6
 """How many of a chain are."""
 
-End = Literal["circle", "again", "runs", "stopped", "idle", "busy", "asleep", "several", "unknown"]
+End = Literal["circle", "again", "runs", "stopped", "idle", "busy", "asleep", "several", "outside", "unknown"]
 
 
 class Chain(Value, frozen=True):
@@ -28,7 +29,7 @@ class Chain(Value, frozen=True):
         end: What is at the end of it: a `circle`, one that was named before though others may step in (`again`), a
             process that `runs`, is `stopped` or waits for something else than others (`idle`), one with several threads
             of which some run (`busy`) or all wait for something (`asleep`), one of `several` that could end the last
-            wait, or nobody that is known.
+            wait, somebody who is not watched (`outside`), or nobody that is known.
         last: The wait at the end of it.
         circle: The circle.
     """
@@ -59,6 +60,8 @@ def chain_of(state: State, tid: int, wait_of: Callable[[int], Wait | None], circ
             return Chain(tuple(pids), "circle", wait, around)
         tids.append(tid)
         pid, next_tid = _ender(state, wait)
+        if not wait.enders and wait.outsiders and (wait.kind != "idle" or wait.call in FOR_READY):
+            return Chain(tuple(pids), "outside", wait)
         if wait.kind == "idle" and not (pid and wait.call in FOR_READY):
             return Chain(tuple(pids), "idle", wait)
         tid = next_tid
@@ -121,7 +124,7 @@ def _ender(state: State, wait: Wait) -> tuple[int, int]:
     owner = state.threads.get(futex.owner) if futex is not None else None
     if owner is not None:
         return owner.pid, owner.tid
-    if len(wait.enders) != 1:
+    if len(wait.enders) != 1 or wait.outsiders:
         return 0, 0
     process = state.processes.get(wait.enders[0])
     if process is None or process.fate != "alive":
@@ -139,7 +142,7 @@ def chain_words(state: State, wait: Wait, chain: Chain, now: float | None = None
         chain: What that leads to.
         now: The moment in session seconds, for what is left of limits; that of the last event if it is not given.
     """
-    if chain.end != "circle" and (wait.reason == CHILD or (wait.kind == "idle" and not chain.pids)):
+    if chain.end not in ("circle", "outside") and (wait.reason == CHILD or (wait.kind == "idle" and not chain.pids)):
         return ""
     names = [_name(state, pid) for pid in chain.pids]
     if len(names) > LONGEST:
@@ -157,8 +160,13 @@ def chain_words(state: State, wait: Wait, chain: Chain, now: float | None = None
     if chain.end == "several" and chain.last is not None:
         enders = chain.last.enders
         some = " or ".join(_name(state, pid) for pid in enders[:NAMED])
+        if chain.last.outsiders:
+            some += f" or {names_words(chain.last.outsiders)}, not watched"
         more = f" or {len(enders) - NAMED} more" if len(enders) > NAMED else ""
         return f"{words}, that for {some}{more}" if words else f"for {some}{more}"
+    if chain.end == "outside" and chain.last is not None:
+        whom = f"for {names_words(chain.last.outsiders)}, not watched"
+        return f"{words}, that {whom}" if words else whom
     if not words or (len(names) == 1 and chain.end == "unknown" and names[0] in wait.reason):
         return ""
     if chain.end == "idle" and chain.last is not None:

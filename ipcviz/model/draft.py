@@ -54,6 +54,7 @@ class Draft:
         "moving",
         "objects",
         "open_files",
+        "outsiders",
         "pages",
         "processes",
         "reads",
@@ -86,6 +87,7 @@ class Draft:
         self.bound = state.bound
         self.flights = state.flights
         self.locks = state.locks
+        self.outsiders = state.outsiders
         self.uses = state.uses
         self.pages = state.pages
         self.memory = state.memory
@@ -125,6 +127,7 @@ class Draft:
             bound=self.bound,
             flights=self.flights,
             locks=self.locks,
+            outsiders=self.outsiders,
             uses=self.uses,
             pages=self.pages,
             memory=self.memory,

@@ -14,6 +14,7 @@ from ipcviz.model.awaited import children
 from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.holding import is_own
 from ipcviz.model.locks import blocking, lock_holders, wanted
+from ipcviz.model.outsiders import outsiders_waited_for
 from ipcviz.model.query import FOR_CHILD, table_of
 from ipcviz.model.queues import PREFIX, RECEIVES, SENDS, uses
 from ipcviz.model.semaphores import waited_on
@@ -158,6 +159,8 @@ class Endings:
                 return None
             key, modes, source = other.info.key, ("rw",), other
         if state.flights and under_way(state, key):
+            return None
+        if outsiders_waited_for(state, thread, call):
             return None
         if key.startswith(PREFIX):
             return self._queue(thread, key, thing)

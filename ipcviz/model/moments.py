@@ -15,6 +15,7 @@ from ipcviz.events import (
     HandlerReturned,
     Held,
     Marker,
+    Outsiders,
     SemaphoreOp,
     Settled,
     SignalDelivered,
@@ -38,6 +39,7 @@ _ALWAYS: Final = (
     Continued,
     Marker,
     Held,
+    Outsiders,
     Settled,
     Finished,
 )

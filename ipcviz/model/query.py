@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import immutables
 
-from ipcviz.events import MapEntry
+from ipcviz.events import MapEntry, Outsider
 from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.awaited import OTHER, awaited_signals, children, children_words, lock_words
@@ -17,8 +17,9 @@ from ipcviz.model.enders import FOR_READY, enders_of
 from ipcviz.model.holding import copy_words, futex_words, holder_words
 from ipcviz.model.limits import let_in, limit_words, time_words
 from ipcviz.model.notifiers import KINDS, read_words, ready_words
+from ipcviz.model.outsiders import few_things, names_words, outside_words, outsiders_waited_for
 from ipcviz.model.queues import RECEIVES, SENDS, room_words, wanted_words
-from ipcviz.model.sockets import connect_words, target_of, unseen_writer
+from ipcviz.model.sockets import backlogs, connect_words, leads_to, not_accepted_words, target_of, unseen_end
 from ipcviz.model.sockets import full_words as socket_full_words
 from ipcviz.model.state import (
     CallInProgress,
@@ -93,6 +94,7 @@ class Wait(Value, frozen=True):
         limit: For how long at most it goes on; empty if it has no such limit, or if that is not known.
         deadline: When it ends by itself at the latest, in session seconds; None if never, or if that is not known.
         enders: Processes that could end it, ascending, as far as the state shows.
+        outsiders: Those who are not watched and could end it, by pid, as far as they were looked for.
     """
 
     tid: int
@@ -108,6 +110,7 @@ class Wait(Value, frozen=True):
     detail: str = ""
     limit: str = ""
     deadline: float | None = None
+    outsiders: tuple[Outsider, ...] = ()
 
 
 def table_of(state: State, pid: int) -> immutables.Map[int, Descriptor]:
@@ -354,6 +357,7 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
             detail=detail,
             limit="" if call.name in _FOR_TIME else limit_words(state, thread, call, now),
             deadline=call.deadline,
+            outsiders=outsiders_waited_for(state, thread, call),
         )
 
     if thread.semaphore and call.name == "futex":
@@ -384,15 +388,15 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
         if thing is not None and thing.info.kind in KINDS:
             kind: Literal["blocked", "idle"] = "blocked" if thing.info.kind == "eventfd" else "idle"
             return made(read_words(state, thing, now) or "empty", kind)
-        return made("empty", detail=unseen_writer(state, thing) if thing is not None else "")
+        return made("empty", detail=_unseen(state, thing, "w") if thing is not None else "")
     if call.name in WRITES:
         if thing is not None and thing.info.kind in _ON_DISK:
             return made(_DISK)
         if thing is not None and thing.info.kind == "eventfd":
             return made("its counter can't hold that much more")
         if thing is not None and thing.info.kind in SOCKETS:
-            return made(socket_full_words(state, call, thing))
-        return made(full_words(thing) if thing is not None else "full")
+            return made(socket_full_words(state, call, thing), detail=_unseen(state, thing, "r"))
+        return made(full_words(thing) if thing is not None else "full", detail=_unseen(state, thing, "r"))
     if call.name == "connect":
         return made(connect_words(state, call))
     if call.name in OPENS:
@@ -408,9 +412,35 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
     if call.name in _FOR_TIME:
         return made("for time to pass", "idle", detail=time_words(call, now))
     if call.name in FOR_READY:
-        return made(ready_words(state, thread.pid, call, now) + let_in(thread, call), "idle")
+        others = outsiders_waited_for(state, thread, call)
+        detail = _first_unaccepted(state, thread, call)
+        if others:
+            detail = f"{names_words(others)}, not watched, could make one so"
+        words = ready_words(state, thread.pid, call, now) + let_in(thread, call)
+        return made(words, "idle", detail=detail)
     reason, kind = OTHER.get(call.name, ("", "blocked"))
     return made(reason, kind)
+
+
+def _first_unaccepted(state: State, thread: Thread, call: CallInProgress) -> str:
+    """Of the first connection that a call waits for and that nobody has accepted: who has not; empty if all were."""
+    for thing, _ in few_things(state, thread, call):
+        if thing is not None and thing.info.kind in SOCKETS and thing.info.peer not in state.objects:
+            listener = leads_to(state, thing, backlogs(state)) if not takes_datagrams(thing.info) else None
+            if listener is not None:
+                return not_accepted_words(state, thing, listener)
+    return ""
+
+
+def _unseen(state: State, thing: Object | None, side: Literal["r", "w"]) -> str:
+    """Who of those that are not watched could write into what is empty, or read from what is full; empty if nobody."""
+    if thing is None:
+        return ""
+    if thing.info.kind in ("pipe", "fifo"):
+        words = outside_words(state, thing.info.key, side)
+    else:
+        words = outside_words(state, thing.info.key, "both")
+    return words or (unseen_end(state, thing) if side == "w" or thing.info.kind in SOCKETS else "")
 
 
 class Mapper(Value, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -12,6 +12,7 @@ from ipcviz.events import (
     Continued,
     Coverage,
     Dropped,
+    EndForced,
     Entered,
     Event,
     Executed,
@@ -25,6 +26,7 @@ from ipcviz.events import (
     ObjectInfo,
     OpenedOutside,
     Output,
+    Outsiders,
     Poised,
     Reaped,
     Released,
@@ -52,6 +54,7 @@ from ipcviz.model.held import take_held, take_poised, take_released, take_settle
 from ipcviz.model.locks import drop_locks, take_locks
 from ipcviz.model.memory import forget_pages, take_memory
 from ipcviz.model.notifiers import take_notifier
+from ipcviz.model.outsiders import forget_outsiders, take_outsiders
 from ipcviz.model.queues import drop_uses, take_use
 from ipcviz.model.signals import (
     back_to_own_mask,
@@ -74,6 +77,9 @@ from ipcviz.model.state import (
 
 replace = msgspec.structs.replace
 
+MOVES_BYTES: Final = KINDS | {"pipe", "fifo"}
+"""Kinds of objects of which it is not known what went through them before they were found."""
+
 
 def reduce(state: State, event: Event) -> State:
     """The state after an event.
@@ -90,6 +96,7 @@ def reduce(state: State, event: Event) -> State:
     if draft.freed:
         sockets.forget_closed(draft)
         knowledge.take_closed(draft, getattr(event, "pid", 0))
+        forget_outsiders(draft, {file.object for file in draft.freed} if draft.outsiders else ())
     forget(draft)
     return draft.done(event.n or state.n + 1)
 
@@ -284,8 +291,11 @@ def _table(draft: Draft, event: Table) -> None:
     # Tables are long: one new map for all rows, and each description is put once.
     rows = old.mutate()
     for entry in event.entries:
+        unseen = entry.object.kind in MOVES_BYTES and entry.object.key not in draft.objects
         draft.object(entry.object, event.pid)
         knowledge.take_found(draft, entry.object, event.reason)
+        if unseen:
+            knowledge.doubt_counts(draft, entry.object.key)
         if entry.fd in event.differed:
             knowledge.lose(draft, entry.object.key, _CORRECTED)
         before = old.get(entry.fd)
@@ -474,6 +484,7 @@ _TAKE: dict[type, Callable[[Draft, Any], None]] = {
     Sample: _sample,
     Coverage: _coverage,
     OpenedOutside: knowledge.take_stranger,
+    Outsiders: take_outsiders,
     Dropped: _dropped,
     Finished: _finished,
     Held: take_held,
@@ -481,6 +492,7 @@ _TAKE: dict[type, Callable[[Draft, Any], None]] = {
     Poised: take_poised,
     Stepped: take_stepped,
     Settled: take_settled,
+    EndForced: _nothing,
     Marker: _nothing,
     Output: _nothing,
     Trouble: _nothing,

@@ -5,6 +5,7 @@ Bytes written to a socket wait in its peer until they are read there; of a TCP s
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -17,6 +18,8 @@ from ipcviz.model.state import CallInProgress, Flight, Object, State, Thread
 
 replace = msgspec.structs.replace
 
+MOST_LISTENERS: Final = 16
+"""So many listening sockets are looked at for one connection that may wait in the backlog of one of them."""
 CLOSED: Final = "closed"
 """`Object.shut` of a socket that nobody has open any more, as far as it was watched."""
 _SHUT: Final = {"SHUT_RD": "r", "SHUT_WR": "w", "SHUT_RDWR": "rw"}
@@ -149,9 +152,11 @@ def others_of(state: State, name: str, args: dict[str, int | str], key: str) -> 
     else:
         other = target_of(state, thing, args)
     if other is None and thing.info.kind == "unix socket" and not takes_datagrams(thing.info):
-        # It may wait to be accepted: of those who listen only a look at their queues tells.
+        # It may wait to be accepted: of those who listen only a look at their queues tells, and the last one is older.
+        if thing.info.peer or key in backlogs(state):
+            return ()
         found = (state.objects[k] for n, k in state.bound.items() if n.startswith("unix ") and k in state.objects)
-        return tuple(listener.info.key for listener in found if listener.level is None and listens(listener.info))
+        return tuple(islice((one.info.key for one in found if listens(one.info)), MOST_LISTENERS))
     return (other.info.key,) if other is not None else ()
 
 
@@ -183,10 +188,10 @@ def full_words(state: State, call: CallInProgress, thing: Object) -> str:
     return f"full: {', '.join(parts)}" if parts else f"for room in {target.label}"
 
 
-def unseen_writer(state: State, thing: Object) -> str:
-    """Who could still write into what is empty, if no descriptor of a watched process shows it; empty if one does.
+def unseen_end(state: State, thing: Object) -> str:
+    """Who has the other end, if no descriptor of a watched process shows it; empty if one does.
 
-    Of a pipe those are ends under way (SCM_RIGHTS), of a socket the other end's holder.
+    Of a pipe those are ends under way (SCM_RIGHTS), of a socket the other end's holder, or who has yet to accept it.
     """
     info = thing.info
     if info.kind in ("pipe", "fifo") and state.flights:
@@ -196,9 +201,51 @@ def unseen_writer(state: State, thing: Object) -> str:
         return ""
     listener = leads_to(state, thing, backlogs(state)) if not takes_datagrams(info) else None
     if listener is not None:
-        return f"{listener.label} has not accepted the connection yet"
+        return not_accepted_words(state, thing, listener)
     whom = info.with_whom or info.remote
-    return f"the other end, {whom}, is not watched" if whom else ""
+    return f"the other end, {whom}, is not watched" if whom and not _names_watched(state, info.with_whom) else ""
+
+
+def _names_watched(state: State, whom: str) -> bool:
+    """Whether a `NAME[PID]` is that of a watched process: of a socket it can be who had the other end once."""
+    number = whom.rpartition("[")[2].removesuffix("]")
+    process = state.processes.get(int(number)) if number.isdecimal() else None
+    return process is not None and process.fate == "alive"
+
+
+def not_accepted_words(state: State, thing: Object, listener: Object) -> str:
+    """Who has not accepted a connection, and where it stands: `httpd[12] has not accepted it yet: 2nd of 3 in S1`.
+
+    The kernel lists a UNIX socket's backlog in its order, of a TCP one it only says how many wait.
+    """
+    level = listener.level
+    count = level.queued if level is not None and level.unit == "connections" else 0
+    place = ""
+    if level is not None and level.connecting == (thing.info.key,):
+        place = "the only one in "
+    elif level is not None and thing.info.key in level.connecting:
+        place = f"{_ordinal(level.connecting.index(thing.info.key) + 1)} of {len(level.connecting):,} in "
+    elif count:
+        place = f"one of {count:,} in " if count > 1 else "the only one in "
+    who = _accepter(state, listener)
+    return f"{who} has not accepted it yet: {place or 'it waits in '}the backlog of {listener.label}"
+
+
+def _accepter(state: State, listener: Object) -> str:
+    """Whose turn it is to accept: who was first seen to have the listening socket, if that is so still."""
+    process = state.processes.get(listener.first_seen_by)
+    if process is not None and process.fate == "alive":
+        rows = state.tables.get(process.table, NO_ROWS).values()
+        files = (state.open_files.get(row.ofd) for row in rows)
+        if any(file is not None and file.object == listener.info.key for file in files):
+            return f"{process.name or 'process'}[{process.pid}]"
+    return listener.label
+
+
+def _ordinal(number: int) -> str:
+    """`1st`, `2nd`, `11th`."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"
 
 
 def connect_words(state: State, call: CallInProgress) -> str:

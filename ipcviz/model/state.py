@@ -20,6 +20,7 @@ from ipcviz.events import (
     Mode,
     Notifier,
     ObjectInfo,
+    Outside,
     PagesSample,
     Poised,
     ProcessFacts,
@@ -437,6 +438,7 @@ class State(Value, frozen=True):
         bound: Keys of the sockets that others reach by a name: `unix /run/x`, `tcp 127.0.0.1:80`, `udp ...`.
         flights: Messages with descriptors that wait to be received, oldest first, by the key of the receiving socket.
         locks: File locks, held and waited for, by the key of the file.
+        outsiders: Who of those that are not watched has an object, as the last look for that found, by its key.
         mappings: Shared mappings, and private ones of files that others use, by pid.
         pages: States of the pages of those, by pid and address.
         memory: Bytes of what is mapped: by object key, and 0 for the object's own or the pid whose private copy it is.
@@ -476,6 +478,7 @@ class State(Value, frozen=True):
     bound: immutables.Map[str, str] = immutables.Map()
     flights: immutables.Map[str, tuple[Flight, ...]] = immutables.Map()
     locks: immutables.Map[str, tuple[FileLock, ...]] = immutables.Map()
+    outsiders: immutables.Map[str, Outside] = immutables.Map()
     pages: immutables.Map[tuple[int, int], PagesSample] = immutables.Map()
     memory: immutables.Map[tuple[str, int], Memory] = immutables.Map()
     folders: immutables.Map[str, Folder] = immutables.Map()

@@ -40,6 +40,8 @@ def nobody_else(state: State, wait: Wait) -> bool:
     ending = None if wait.semaphore else Endings(state).of(thread)
     if ending is not None and not ending.doubts:
         return True
+    if wait.outsiders:
+        return False
     if call.futex is not None:
         return call.futex.private or not call.futex.object
     if wait.semaphore:

@@ -11,6 +11,7 @@ from ipcviz.events import (
     Continued,
     Coverage,
     Dropped,
+    EndForced,
     Event,
     Executed,
     Exited,
@@ -20,6 +21,7 @@ from ipcviz.events import (
     Held,
     Marker,
     OpenedOutside,
+    Outsiders,
     Poised,
     Reaped,
     Released,
@@ -36,11 +38,13 @@ from ipcviz.events import (
 from ipcviz.events.signals import signal_name
 from ipcviz.model import query
 from ipcviz.model.circles import circle, circle_words
+from ipcviz.model.ending import has_limit
 from ipcviz.model.state import State
 from ipcviz.narrate.calls import narrate_call
 from ipcviz.narrate.families import adopted, waits_for_nobody
 from ipcviz.narrate.locks import released_by_exit
 from ipcviz.narrate.memory import fault_words
+from ipcviz.narrate.outsiders import outsiders_found
 from ipcviz.narrate.pipes import left_words, still_open
 from ipcviz.narrate.semaphores import operated
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Sentence
@@ -201,7 +205,9 @@ def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
         text += f"; {circle_words(after, around)}"
     weight = DETAIL if wait.kind == "idle" and not wait.object else TURN
     group = f"wait {event.tid} {call} {wait.object or wait.semaphore}"
-    return Sentence(event.n, event.t, event.pid, text, weight, "wait", keys, group)
+    entered = after.threads[event.tid].waiting
+    recurs = entered is not None and has_limit(entered)
+    return Sentence(event.n, event.t, event.pid, text, weight, "wait", keys, group, recurs=recurs)
 
 
 def _stopped(event: Stopped, before: State, after: State) -> Sentence:
@@ -250,6 +256,14 @@ def _dropped(event: Dropped, before: State, after: State) -> Sentence:
     return Sentence(event.n, event.t, 0, text, TURN, "session", group="dropped")
 
 
+def _end_forced(event: EndForced, before: State, after: State) -> Sentence:
+    attached = after.started is not None and after.started.mode == "attached"
+    count = f"{event.living} process{'' if event.living == 1 else 'es'}"
+    fate = "let go of" if attached else "killed"
+    text = f"ipcviz was left: {count} that still lived {'is' if event.living == 1 else 'are'} {fate}"
+    return Sentence(event.n, event.t, 0, text, TURN, "session")
+
+
 def _trouble(event: Trouble, before: State, after: State) -> Sentence:
     return Sentence(event.n, event.t, event.pid, event.message, TURN, "session")
 
@@ -287,7 +301,9 @@ _TELL: Final[dict[type, Callable[[Any, State, State], Sentence | None]]] = {
     Marker: _marker,
     Coverage: _coverage,
     OpenedOutside: _opened_outside,
+    Outsiders: outsiders_found,
     Dropped: _dropped,
+    EndForced: _end_forced,
     Trouble: _trouble,
     Finished: _finished,
     Held: narrate_held,

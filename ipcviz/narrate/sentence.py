@@ -32,6 +32,8 @@ class Sentence(msgspec.Struct, frozen=True):
         objects: Keys of the objects and semaphores that it names.
         group: Sentences with the same group, not empty, say the same thing again: they may be shown as one.
         amount: Bytes that moved, to be summed over a group.
+        recurs: It says what some do all the time, as a wait with a limit that is begun again each time: it joins the
+            one before it however long ago the first one was.
     """
 
     n: int
@@ -43,6 +45,12 @@ class Sentence(msgspec.Struct, frozen=True):
     objects: tuple[str, ...] = ()
     group: str = ""
     amount: int = 0
+    recurs: bool = False
+
+    @property
+    def fold(self) -> str:
+        """What sentences that may be shown as one have in common; empty for one that always stands by itself."""
+        return self.group or (f"{self.pid} {self.text}" if self.weight < TURN else "")
 
 
 Told = tuple[str, int, Subject, tuple[str, ...]]

@@ -175,6 +175,24 @@ class TraceReader:
         for n, size in self._rows(sql):
             yield _whole(n), size if isinstance(size, int) and size > 0 else 0
 
+    def numbers_of(self, types: Collection[str], among: int, most: int) -> list[int]:
+        """Numbers of the events of some types among the last ones, in their order.
+
+        Args:
+            types: The types' names in the stream: `exited`, `signal-delivered`, ...
+            among: How many numbers back it is looked.
+            most: How many there are at most: the last ones.
+        """
+        marks = ", ".join("?" * len(types))
+        found = self._few_rows(
+            f"SELECT e.n FROM event e JOIN names k ON k.id = e.type WHERE e.n > ? AND k.name IN ({marks}) "
+            "ORDER BY e.n DESC LIMIT ?",
+            self.last - among,
+            *types,
+            most,
+        )
+        return sorted(_whole(n) for (n,) in found)
+
     def levels(self, first: int, last: int, every: float) -> list[tuple[float, str, int, int]]:
         """What samples found from event `first` to `last`, put together in intervals of `every` seconds.
 
@@ -435,11 +453,11 @@ class TraceReader:
             raise self._damaged("a part is missing")
         return rows[0][0]
 
-    def _few_rows(self, sql: str, *values: int) -> Iterator[tuple[Any, ...]]:
+    def _few_rows(self, sql: str, *values: int | str) -> Iterator[tuple[Any, ...]]:
         """Rows of which the first few will do as a rule."""
         return self._rows(sql, *values, at_once=64)
 
-    def _rows(self, sql: str, *values: int, at_once: int = 10_000) -> Iterator[tuple[Any, ...]]:
+    def _rows(self, sql: str, *values: int | str, at_once: int = 10_000) -> Iterator[tuple[Any, ...]]:
         try:
             cursor = self._db.execute(sql, values)
             while rows := cursor.fetchmany(at_once):

@@ -28,6 +28,7 @@ from ipcviz.tracer.config import AnyConfig, LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.family_looks import orphans_of
+from ipcviz.tracer.outsiders import OutsiderLooks
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.senders import killer_of
@@ -78,6 +79,7 @@ class Engine:
         self._root = 0
         self._ended_with: tuple[int, int] | None = None
         self.sampler = Sampler(self._context)
+        self._outsiders = OutsiderLooks(self._context)
         self._semaphores = SemaphoreStops(self._context, self.sampler)
         self._calls = CallStops(self._context, self.sampler, self._semaphores)
         self._signals = SignalStops(self._context, self._calls)
@@ -144,6 +146,7 @@ class Engine:
                 self._semaphores.seen_running(task)
         self._adopt_orphans()
         self._reconsider()
+        self._outsiders.look()
 
     def come_to_rest(self) -> None:
         """Hold everything if a breakpoint was reached; in step mode, see whether all is at rest."""

@@ -102,6 +102,14 @@ class SeizedEngine(Engine):
             names = ", ".join(map(str, self._config.pids))
             raise AttachError(f"The process {names} ended before it could be watched.")
 
+    def watch(self, pid: int) -> None:
+        """Trace one more process, and with `--tree` its descendants. Raises AttachError if that can't be."""
+        spare = frozenset((*self._config.spare, os.getpid()))
+        attach.check((pid,), trace=True, spare=spare)
+        for one in attach.family((pid,), spare) if self._config.tree else (pid,):
+            if one not in self._context.processes:
+                self._seize(one)
+
     def _seize(self, pid: int) -> None:
         process = self._context.new_process(pid)
         process.full, process.why_sampled = False, WHY

@@ -18,6 +18,7 @@ import msgspec
 from ipcviz import __version__, streams
 from ipcviz.events import (
     AnyCommand,
+    EndForced,
     Finished,
     Hold,
     Input,
@@ -31,6 +32,7 @@ from ipcviz.events import (
     SendSignal,
     Started,
     Trouble,
+    Watch,
 )
 from ipcviz.events.undecoded import restore
 from ipcviz.kernel import descriptors, procfs, ptrace, running, seccomp, signals
@@ -394,6 +396,8 @@ class Service:
                 os.kill(command.pid, command.signo)
         elif isinstance(command, Hold | Let | Run):
             self._obey_in_steps(engine, command)
+        elif isinstance(command, Watch):
+            self._watch_too(engine, command.pid)
         elif isinstance(command, Peek):
             engine.sampler.peek = (command.object, command.limit)
         elif isinstance(command, Inspect):
@@ -409,6 +413,17 @@ class Service:
             engine.stepping.let(command.tid)
         else:
             engine.stepping.release(command.until)
+
+    def _watch_too(self, engine: Engine | Watcher, pid: int) -> None:
+        """Watch one more running process, or say why that can't be."""
+        message = "Beside a command that ipcviz has launched nothing else is watched: use 'ipcviz attach'."
+        if isinstance(engine, SeizedEngine | Watcher):
+            try:
+                engine.watch(pid)
+                return
+            except attach.AttachError as error:
+                message = str(error)
+        self._emitter.emit(Trouble(t=self._emitter.now(), n=self._emitter.next_number, message=message))
 
     def _type(self) -> None:
         """Type to the command's terminal what it takes; the rest with the next turn."""
@@ -430,6 +445,9 @@ class Service:
         if self._leaves():
             self._leave()
             return
+        if self._engine is not None and self._engine.alive() and not self._trouble:
+            living = len(self._engine.processes)
+            emitter.emit(EndForced(t=emitter.now(), n=emitter.next_number, living=living))
         if self._engine is not None and not isinstance(self._engine, SeizedEngine | Watcher):
             self._kill_all(self._engine)
         if self._master >= 0:

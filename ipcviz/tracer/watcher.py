@@ -14,6 +14,7 @@ from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.family_looks import orphans_of
+from ipcviz.tracer.outsiders import OutsiderLooks
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.tables import Tables
 from ipcviz.tracer.tasks import Task, TracedProcess
@@ -43,6 +44,7 @@ class Watcher:
         self._turn = 0
         self.sampler = Sampler(self._context)
         self._tables = Tables(self._context, self.sampler)
+        self._outsiders = OutsiderLooks(self._context)
 
     @property
     def processes(self) -> dict[int, TracedProcess]:
@@ -83,6 +85,14 @@ class Watcher:
         message = f"{stat.name}[{pid}] can't be looked at (another user's, or it hides itself): run ipcviz as root."
         self._context.emit(Trouble(t=t, n=n, pid=pid, message=message))
 
+    def watch(self, pid: int) -> None:
+        """Watch one more process, and with `--tree` its descendants. Raises AttachError if that can't be."""
+        attach.check((pid,), spare=self._spare)
+        for one in attach.family((pid,), self._spare) if self._config.tree else (pid,):
+            if one not in self._context.processes:
+                self._others.discard(one)
+                self._take_in(one, first=one == pid)
+
     def _is_foreign(self, pid: int) -> bool:
         return not elf.is_native(f"/proc/{pid}/exe", self._context.arch.elf_machine)
 
@@ -108,6 +118,7 @@ class Watcher:
         if self._context.processes:
             self._tables.look(self._context.processes)
             self.sampler.sample()
+            self._outsiders.look()
 
     def _look_for_ends(self) -> None:
         for pid, process in list(self._context.processes.items()):

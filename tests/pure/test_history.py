@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipcviz.app.history import Log, Meter, Trail
 from ipcviz.app.panels.cells import chop, gauge, spark, wrap
-from ipcviz.narrate import Sentence
+from ipcviz.narrate import TURN, Sentence
 
 
 def test_a_level_holds_until_the_next_and_the_highest_is_kept():
@@ -32,6 +32,29 @@ def test_cpu_use_is_that_of_the_last_second():
 
 def say(t: float, group: str = "", amount: int = 0) -> Sentence:
     return Sentence(0, t, 1, f"at {t}", group=group, amount=amount)
+
+
+def test_what_recurs_is_one_entry_however_long_it_goes_on():
+    log = Log()
+    for step in range(1200):
+        for thread in range(12):
+            log.add(
+                Sentence(0, step / 20, 1, f"thread {thread} waits", weight=TURN, group=f"wait {thread}", recurs=True)
+            )
+    assert [entry.times for entry in log.entries] == [1200] * 12
+    assert log.entries[0].last == 1199 / 20
+    log.add(Sentence(0, 500.0, 1, "thread 1 waits", group="thread 1 waits", recurs=True))
+    assert len(log.entries) == 13, "after a long time it is news"
+
+
+def test_the_same_words_about_the_same_process_are_one_entry():
+    log = Log()
+    for step in range(6):
+        log.add(Sentence(0, step / 10, 1, "blocks all signals"))
+        log.add(Sentence(0, step / 10, 2, "blocks all signals"))
+        log.add(Sentence(0, step / 10, 1, "was stopped", weight=TURN))
+    assert [entry.times for entry in log.entries if entry.sentence.weight < TURN] == [6, 6]
+    assert sum(entry.sentence.weight == TURN for entry in log.entries) == 6, "a turn of the story stands by itself"
 
 
 def test_what_repeats_within_a_second_is_one_entry():

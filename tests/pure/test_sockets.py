@@ -25,7 +25,7 @@ from ipcviz.kernel import sockets as kernel_sockets
 from ipcviz.model import query
 from ipcviz.model.circles import circle
 from ipcviz.model.reduce import reduce
-from ipcviz.model.sockets import CLOSED, under_way
+from ipcviz.model.sockets import CLOSED, others_of, under_way
 from ipcviz.model.state import State
 from ipcviz.narrate import TURN, narrate
 from ipcviz.tracer.messages import show_address
@@ -454,7 +454,46 @@ def test_who_waits_in_a_backlog_leads_to_the_listener():
     assert ("p:12", "o:socket:[1]", False) in edges(scene)
     node = next(n for n in scene.nodes if n.id == "o:socket:[1]")
     assert [line.text for line in node.lines] == ["1 waits, backlog 0", "stream listening"]
-    assert story.wait(CLIENT, "read", "socket:[2]", fd=4)[0] == "empty: S1 has not accepted the connection yet"
+    assert story.wait(CLIENT, "read", "socket:[2]", fd=4)[0] == (
+        "empty: server[11] has not accepted it yet: the only one in the backlog of S1"
+    )
+
+
+def test_a_place_in_a_backlog_is_told():
+    story = Story()
+    story.open(SERVER, 3, unix(1, "stream listening", path="/tmp/s"))
+    story.open(CLIENT, 4, replace(unix(2, "stream established"), with_whom="server[11]"))
+    assert story.wait(CLIENT, "read", "socket:[2]", fd=4)[0] == "empty", "it is watched, so that is not denied"
+    listening = Level(object="socket:[1]", queued=3, unit="connections")
+    for place, words in (
+        ("socket:[7] socket:[2] socket:[8]", "2nd of 3 in"),
+        ("socket:[7] socket:[8] socket:[2]", "3rd of 3 in"),
+        ("socket:[2]", "the only one in"),
+    ):
+        story.level(replace(listening, connecting=tuple(place.split())))
+        told = story.wait(CLIENT, "read", "socket:[2]", fd=4)[0]
+        assert told == f"empty: server[11] has not accepted it yet: {words} the backlog of S1"
+        assert story.wait(CLIENT, "write", "socket:[2]", fd=4)[0].endswith(f"{words} the backlog of S1")
+        assert story.wait(CLIENT, "poll", "", watched="4r")[0].endswith(f"{words} the backlog of S1")
+
+
+def test_of_a_tcp_backlog_only_the_number_is_known():
+    story = Story()
+    story.open(SERVER, 3, inet(1, local="127.0.0.1:80", state="listening"))
+    story.open(CLIENT, 4, inet(2, local="127.0.0.1:5000", remote="127.0.0.1:80", state="established"))
+    story.level(Level(object="socket:[1]", queued=2, unit="connections"))
+    told = story.wait(CLIENT, "read", "socket:[2]", fd=4)[0]
+    assert told == "empty: server[11] has not accepted it yet: one of 2 in the backlog of S1"
+
+
+def test_listeners_are_looked_at_again_for_a_new_connection():
+    story = Story()
+    story.open(SERVER, 3, unix(1, "stream listening", path="/tmp/s"))
+    story.open(CLIENT, 4, unix(2, "stream established"))
+    story.level(Level(object="socket:[1]", queued=0, unit="connections"))
+    assert others_of(story.state, "read", {"fd": 4}, "socket:[2]") == ("socket:[1]",)
+    story.level(Level(object="socket:[1]", queued=1, unit="connections", connecting=("socket:[2]",)))
+    assert others_of(story.state, "read", {"fd": 4}, "socket:[2]") == ()
 
 
 def test_a_descriptor_under_way_is_drawn():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import ClassVar, Final
 
@@ -10,11 +11,12 @@ from ipcviz.app.panels.counters import HELP as COUNTERS
 from ipcviz.app.panels.counters import counter_rows
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.panels.sockets import socket_rows
-from ipcviz.app.text import bytes_text, visible
+from ipcviz.app.text import bytes_text, moved_text, visible
 from ipcviz.app.view import View
 from ipcviz.events import Level
 from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.addresses import listens
+from ipcviz.model.outsiders import Side, nobody_else_has, outsiders_of
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers, went_in
 from ipcviz.model.state import Object
 from ipcviz.narrate import interleaved_words, waiting_words, who
@@ -33,7 +35,8 @@ class Buffers(Panel):
         "A row for each pipe, FIFO, socket and message queue: how full it is now (read from the kernel, 20 times a "
         "second), over the last minute (the highest level in each column), bytes written into it and read from it, and "
         "who writes and reads. `>=` before a count: a process that holds it is only sampled, so it is a lower "
-        "bound, or a write has not returned yet: what was read and what waits has been written. `?`: not readable. W "
+        "bound, or a write has not returned yet: what was read and what waits has been written; `?`: nothing was "
+        "counted, or it can't be read. (In parentheses): a process that is not watched. W "
         "or R: a writer or a reader is blocked on it; a pipe can be full below its "
         "capacity, because its pages are. Bytes written to a socket stand in the row of its other end. "
         "Select one to see the bytes that wait in it: copied, never consumed; and "
@@ -113,8 +116,7 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
     drawn = spark(trail.columns(view.now, minute), capacity or 1) if trail else "." * minute
     chosen = key == view.object
     put, exact = went_in(view.state, thing)
-    taken = f"{'' if thing.exact else '>='}{bytes_text(thing.bytes_out)}"
-    passed = f"in {'' if exact else '>='}{bytes_text(put)}, out {taken}"
+    passed = f"in {moved_text(put, exact)}, out {moved_text(thing.bytes_out, thing.exact)}"
     if listens(thing.info):
         passed = "listens"
     unsent = ""
@@ -142,18 +144,28 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
 def _ends(view: View, thing: Object, holders: tuple[Holder, ...]) -> str:
     """Who can write and who can read: `cat[12]:1 > gzip[13]:0`; into a socket, who has its other end."""
 
-    def names(rows: list[Holder]) -> str:
-        shown = [who(view.state, h.pid) + (f":{h.fd}" if h.fd >= 0 else "") for h in rows[:4]]
-        return " ".join(shown) + (f" +{len(rows) - 4}" if len(rows) > 4 else "") if rows else "nobody"
+    def names(rows: list[Holder], side: Side) -> str:
+        # Who is not watched stands in parentheses.
+        others = [f"({visible(one.name)}[{one.pid}]:{one.fd})" for one in outsiders_of(view.state, key, side)]
+        shown = [*map(_holder_text(view), rows), *others]
+        if not shown:
+            return "nobody" if nobody_else_has(view.state, key) else "nobody watched"
+        return " ".join(shown[:4]) + (f" +{len(shown) - 4}" if len(shown) > 4 else "")
 
     if not holders:
         return ""
+    key = thing.info.key
     if thing.info.kind in SOCKETS:
         peer = view.state.objects.get(thing.info.peer) if thing.info.peer else None
         back = peer is not None and peer.info.peer == thing.info.key
-        there = f"{names(list(view.holders.get(thing.info.peer, ())))} " if back else ""
-        return f"{there}> {names(list(holders))}"
-    return f"{names([h for h in holders if h.writes])} > {names([h for h in holders if h.reads])}"
+        across = list(view.holders.get(thing.info.peer, ())) if back else []
+        there = f"{names(across, 'both')} " if back or outsiders_of(view.state, key) else ""
+        return f"{there}> {' '.join(map(_holder_text(view), holders[:4]))}"
+    return f"{names([h for h in holders if h.writes], 'w')} > {names([h for h in holders if h.reads], 'r')}"
+
+
+def _holder_text(view: View) -> Callable[[Holder], str]:
+    return lambda h: who(view.state, h.pid) + (f":{h.fd}" if h.fd >= 0 else "")
 
 
 def _waiting_messages(view: View, thing: Object, level: Level, width: int) -> list[Row]:

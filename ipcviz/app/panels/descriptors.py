@@ -9,6 +9,7 @@ from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.view import View
 from ipcviz.events import EpollEntry
 from ipcviz.model.notifiers import holds, letters, ready
+from ipcviz.model.outsiders import outsiders_of
 from ipcviz.model.query import table_of
 from ipcviz.model.sockets import under_way
 from ipcviz.model.state import Descriptor, Object, OpenFile
@@ -210,6 +211,8 @@ def _others(view: View, descriptor: Descriptor, thing: Object) -> str:
         if len(shown) > 12:
             shown.append("...")
             break
+    for one in outsiders_of(view.state, thing.info.key)[:4]:
+        shown.append(f"({one.name or 'process'}[{one.pid}]:{one.fd} {one.mode})")
     for key, _ in under_way(view.state, thing.info.key)[:1] if view.state.flights else ():
         shown.append(f"on its way in {view.state.objects[key].label}")
     return ", ".join(shown)

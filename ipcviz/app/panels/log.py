@@ -30,7 +30,8 @@ class LogPanel(Panel):
     TITLE = "Log"
     HELP_TEXT: ClassVar[str] = (
         "Every event between processes as a sentence, with its time in seconds. What repeats within a second is one "
-        "row: `x12` says how often, with the bytes in all. It follows its end; scroll up to stay where you are, > or G "
+        "row: `x12` says how often, with the bytes in all; so is a wait with a limit that is begun again and again. "
+        "It follows its end; scroll up to stay where you are, > or G "
         "to follow again. / filters by words (all must occur; `-word` must not), Escape ends that. a shows also what "
         "is left out as noise: libraries, locale files, look-ups that failed. Bold: turns of the story. `+`, in the "
         "past and in step mode: new at this moment. The past lists the last thousand rows before it."
@@ -188,6 +189,8 @@ def rows_of(entry: Entry, width: int, new: bool = False) -> list[Row]:
     text = sentence.text
     if entry.times > 1:
         text += f"  x{entry.times:,}" + (f", {bytes_text(entry.amount)} in all" if entry.amount else "")
+        if entry.last - sentence.t > Log.TOGETHER:
+            text += f", last at {entry.last:.3f}"
     style = "chosen" if sentence.weight >= TURN else "dim" if sentence.weight <= DETAIL else ""
     target = ("process", sentence.pid) if sentence.pid else None
     first, *more = wrap(text, width - 10)

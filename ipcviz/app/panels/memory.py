@@ -32,7 +32,8 @@ class MemoryPanel(Panel):
         found = mappers(view.state)
         things = sorted(
             (view.state.objects[key] for key in found if key in view.state.objects),
-            key=lambda o: (o.opened_at, o.label),
+            # What several share comes first.
+            key=lambda o: (len({row.pid for row in found[o.info.key]}) < 2, o.opened_at, o.label),
         )
         kept = [o for o in _remembered(view) if o.info.key not in found]
         if not things and not kept:

@@ -7,6 +7,7 @@ from ipcviz.app.panels.panel import Row, fit, row
 from ipcviz.app.text import visible
 from ipcviz.app.view import View
 from ipcviz.model.addresses import KINDS, takes_datagrams
+from ipcviz.model.outsiders import names_words, outsiders_of
 from ipcviz.model.sockets import CLOSED, under_way_words
 from ipcviz.model.state import Object
 from ipcviz.narrate import who
@@ -30,6 +31,9 @@ def _facts(view: View, thing: Object) -> list[str]:
         whom = ", ".join(dict.fromkeys(who(view.state, h.pid) for h in view.holders.get(peer.info.key, ())))
         verb = "Sends to" if takes_datagrams(info) and peer.info.peer != info.key else "The other end:"
         found.append(f"{verb} {peer.label}, {whom or ('closed' if peer.shut == CLOSED else 'held by nobody watched')}")
+    elif others := outsiders_of(view.state, info.key):
+        have = "has not accepted it yet" if others[0].how == "listens" else "has the other end"
+        found.append(f"{visible(names_words(others))}, not watched, {have}")
     elif info.peer or info.remote:
         whom = f"; {visible(info.with_whom)} had it when they were connected" if info.with_whom else ""
         found.append(f"The other end is held by nobody that is watched{whom}")

@@ -7,7 +7,7 @@ from typing import Final
 
 from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Gauge, Line, Node, NodeKind
-from ipcviz.app.text import bytes_text, visible
+from ipcviz.app.text import moved_text, visible
 from ipcviz.model import query
 from ipcviz.model.sockets import under_way
 from ipcviz.model.state import Object
@@ -124,5 +124,5 @@ def _through(d: Draft, thing: Object) -> tuple[Line, ...]:
     if not thing.bytes_in and not thing.bytes_out:
         return ()
     put, exact = query.went_in(d.state, thing)
-    begin = f"in {'' if exact else '>='}{bytes_text(put)}"
-    return (Line(f"{begin}, out {'' if thing.exact else '>='}{bytes_text(thing.bytes_out)}", "dim", short=begin),)
+    begin = f"in {moved_text(put, exact)}"
+    return (Line(f"{begin}, out {moved_text(thing.bytes_out, thing.exact)}", "dim", short=begin),)

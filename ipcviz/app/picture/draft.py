@@ -70,6 +70,7 @@ class Draft:
         blocked: Processes that are blocked in a write, by object.
         waiting: Threads that wait for a semaphore, by its key.
         supervisors: Processes that only wait for their children.
+        alone: Ids of nodes of memory that one process alone has, the oldest first.
         strong: Processes that take part in a flow.
         fed: Processes whose standard input is a channel: what they write goes on somewhere.
         nodes: By id, so far.
@@ -97,6 +98,7 @@ class Draft:
             for pid, waits in self.waits.items()
             if pid in parents and waits and all(w.reason == "for a child" for w in waits)
         }
+        self.alone: list[str] = []
         self.strong: set[int] = set()
         self.fed: set[int] = set()
 

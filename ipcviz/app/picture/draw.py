@@ -22,10 +22,13 @@ _JOINTS: Final = {
 }  # fmt: skip
 _SINGLE: Final = "┌─┐│└┘"
 _DOUBLE: Final = "╔═╗║╚╝"
+_DOTTED: Final = "+-+:++"
+"""The frame of a process that is not watched, as the line of a descriptor that is not used is dotted."""
 _NARROW: Final = 15
 """A process's box of fewer cells has its letter in the upper border."""
 _SAID: Final = 8
 """Cells that a process's words have in a single line before its PID gets any."""
+_FRAMES: Final = {"group": "group", "outsider": "end"}
 _STYLES: Final = {"text": "text", "dim": "dim", "strong": "strong", "pending": "strong"}
 
 
@@ -49,7 +52,7 @@ def paint(scene: Scene, layout: Layout, selected: str = "") -> list[tuple[Run, .
             _tube(canvas, node, rect, chosen)
         elif node.kind in BLOCKS:
             _block(canvas, node, rect, chosen)
-        elif node.kind in ("process", "group"):
+        elif node.kind in ("process", "outsider", "group"):
             _process(canvas, node, rect, chosen)
         else:
             _end(canvas, node, rect, chosen)
@@ -129,7 +132,8 @@ def _words(line: Line, cells: int) -> str:
 
 def _frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str) -> None:
     """A box with its title in the upper border and its corner fact at the right of it."""
-    glyphs = _DOUBLE if chosen else _SINGLE
+    plain = _DOTTED if node.kind == "outsider" else _SINGLE
+    glyphs = _DOUBLE if chosen else plain
     style = "selected" if chosen else "lit" if node.lit else style
     inner = rect.w - 2
     chip = f" {node.letter}" if node.letter and rect.w < _NARROW else ""  # narrow: it has no room beside the words
@@ -166,7 +170,7 @@ def _process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     if rect.h < 3:
         _process_line(canvas, node, rect, chosen)
         return
-    _frame(canvas, node, rect, chosen, "gone" if node.faded else "group" if node.kind == "group" else "box")
+    _frame(canvas, node, rect, chosen, "gone" if node.faded else _FRAMES.get(node.kind, "box"))
     rows, inner = rect.h - 2, rect.w - 3
     x, y = rect.x + 2, rect.y + 1
     if rect.w < _NARROW:
@@ -191,7 +195,8 @@ def _process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
 
 def _process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     """A process in one row: letter, name, PID, what it does."""
-    left, right = ("║", "║") if chosen else ("▌", "▐") if node.lit else ("[", "]")
+    plain = (":", ":") if node.kind == "outsider" else ("[", "]")
+    left, right = ("║", "║") if chosen else ("▌", "▐") if node.lit else plain
     style = "selected" if chosen else "lit" if node.lit else "box"
     canvas.put(rect.x, rect.y, left + " " * (rect.w - 2) + right, style)
     if node.letter:

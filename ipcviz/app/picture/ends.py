@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Line, Node
-from ipcviz.app.text import bytes_text, visible
+from ipcviz.app.text import moved_text, visible
 from ipcviz.model import query
 from ipcviz.model.calls import READS
+from ipcviz.model.outsiders import outsiders_of
 from ipcviz.model.state import Object
 
 
@@ -21,14 +22,13 @@ def end(d: Draft, thing: Object, links: list[query.Link]) -> None:
             continue
         node = f"t:{key}:{side}"
         moved = thing.bytes_out if side == "in" else thing.bytes_in
-        mark = "" if thing.exact else ">="
         d.add(
             Node(
                 id=node,
                 kind="terminal" if terminal else "file",
                 title=visible(thing.label),
                 corner="terminal" if terminal else "file",
-                lines=(Line(f"{mark}{bytes_text(moved)}", "dim"),) if moved else (),
+                lines=(Line(moved_text(moved, thing.exact), "dim"),) if moved else (),
                 order=(thing.opened_at, thing.info.ino),
                 lit=("object", key) in d.lit,
                 select=("object", key),
@@ -68,11 +68,15 @@ def _is_output(d: Draft, thing: Object, link: query.Link) -> bool:
 def idle_from_outside(d: Draft, link: query.Link) -> bool:
     """Whether it is a descriptor of before the session that nobody has used: it says nothing of this system.
 
-    Of processes that were attached to, all that they hold is of before, and use is seldom seen.
+    Of processes that were attached to, all that they hold is of before, and use is seldom seen. What somebody who is
+    not watched has put into a pipe, and nobody has taken, says something: he may be blocked on it.
     """
     started = d.state.started
     if started is not None and started.mode == "attached":
         return False
     if not d.outside([link]) or (1 in link.fds and link.pid in d.fed):
+        return False
+    level = d.state.objects[link.object].level if link.object in d.state.objects else None
+    if link.reads and level is not None and level.queued and outsiders_of(d.state, link.object, "w"):
         return False
     return not d.used(link) and not any(w.object == link.object for w in d.waits[link.pid])

@@ -328,7 +328,7 @@ def _rest_of_things(scene: Scene, into: dict[str, str], opened: frozenset[str], 
 
 def _kinds(nodes: Iterable[Node]) -> str:
     """`16 pipes, 2 files`."""
-    plural = {"memory": "memory", "terminal": "terminals"}
+    plural = {"memory": "memory", "terminal": "terminals", "process": "processes"}
     counts = Counter(n.kind for n in nodes)
     return ", ".join(f"{n} {kind if n == 1 else plural.get(kind, kind + 's')}" for kind, n in counts.most_common())
 
@@ -345,13 +345,16 @@ def _alike_things(group: str, members: list[Node]) -> Node:
     if group == THINGS:
         title, words = f"+{len(members)} more", _kinds(members)
     else:
-        title = f"{first.kind} x{len(members)}"
+        title = f"{'not watched' if first.kind == 'outsider' else first.kind} x{len(members)}"
         words = f"{first.title}…{members[-1].title}" if first.title != members[-1].title else first.title
     near = next((part for part in group.split(":g:")[1:2]), "")
     return Node(
         id=group,
         kind="group",
         title=title,
+        # With a letter it stands where processes stand.
+        letter="?" if first.kind == "outsider" else "",
+        chip="gone" if first.kind == "outsider" else "",
         lines=(Line(words, "dim"), *more),
         order=first.order,
         lit=any(m.lit for m in members),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ipcviz.app.picture import channels, ends, folding, notifiers, processes, shared, signals, sockets
+from ipcviz.app.picture import channels, ends, folding, notifiers, outsiders, processes, shared, signals, sockets
 from ipcviz.app.picture.draft import KEPT, Changes, Draft, Joins, age
-from ipcviz.app.picture.scene import ENDS, Scene
+from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Scene
 from ipcviz.model import query
 from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.notifiers import KINDS
@@ -16,6 +16,8 @@ from ipcviz.model.state import Object, State
 __all__ = ["KEPT", "build"]
 
 _MEMORY: Final = frozenset({"shared memory", "memfd", "anonymous memory"})
+_BLOCK_ROWS: Final = 6
+"""Rows of the screen that a block takes, with what is between it and the next."""
 _CELLS: Final = 60
 _ROOM: Final = (14, 60)
 """A node for each so many cells of the screen, between these bounds: what is more is folded."""
@@ -49,9 +51,20 @@ def build(
     """
     draft = Draft(state, roles or {}, frozenset(state.changed) if lit is None else lit, joins or Joins())
     room = max(_ROOM[0], min(_ROOM[1], size[0] * size[1] // _CELLS))
-    scene = folding.fold(_scene(draft), opened, most, room, level, size[1])
+    scene = folding.fold(_without_private(draft, _scene(draft), size[1]), opened, most, room, level, size[1])
     nodes = tuple(processes.completed(draft, n) if n.kind == "process" else n for n in scene.nodes)
     return Scene(nodes, scene.edges, scene.level)
+
+
+def _without_private(d: Draft, scene: Scene, rows: int) -> Scene:
+    """The scene with only so much of the memory that one process alone has as there is room for below all else."""
+    alone = set(d.alone)
+    others = sum(n.kind in TUBES | BLOCKS and n.id not in alone for n in scene.nodes)
+    left_out = set(d.alone[max(0, rows // _BLOCK_ROWS - others) :])
+    if not left_out:
+        return scene
+    nodes = tuple(n for n in scene.nodes if n.id not in left_out)
+    return Scene(nodes, tuple(e for e in scene.edges if not left_out & {e.source, e.target}))
 
 
 def _scene(d: Draft) -> Scene:
@@ -70,6 +83,7 @@ def _scene(d: Draft) -> Scene:
     sockets.connecting(d)
     shared.semaphores(d)
     signals.signals(d)
+    outsiders.outsiders(d)
     for process in sorted(d.processes.values(), key=age):
         processes.process(d, process)
     nodes = {n.id: n for n in sorted(d.nodes.values(), key=lambda n: (n.order, n.id))}

@@ -17,7 +17,7 @@ Cell = tuple[int, int]
 
 def is_process(node: Node) -> bool:
     """Whether it stands in a process column."""
-    return node.kind == "process" or (node.kind == "group" and bool(node.letter))
+    return node.kind in ("process", "outsider") or (node.kind == "group" and bool(node.letter))
 
 
 def rank(scene: Scene, rows: int = 1) -> tuple[dict[str, Cell], frozenset[str]]:

@@ -7,8 +7,8 @@ from typing import Final, Literal
 import msgspec
 
 NodeKind = Literal[
-    "process", "group", "pipe", "fifo", "socket", "queue", "memory", "semaphore", "file", "terminal", "signal",
-    "eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll",
+    "process", "outsider", "group", "pipe", "fifo", "socket", "queue", "memory", "semaphore", "file", "terminal",
+    "signal", "eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll",
 ]  # fmt: skip
 EdgeKind = Literal["flow", "hold", "child", "signal", "past"]
 """`flow`: bytes go this way. `hold`: a descriptor that is open and not used. `child`: fork. `signal`: sent or due.
@@ -61,7 +61,7 @@ class Node(msgspec.Struct, frozen=True):
 
     Attributes:
         id: Identity, stable over time: `p:PID`, `o:KEY`, `g:...` for groups, `t:KEY:in` for ends, `s:...` for signals.
-        kind: What it is drawn as.
+        kind: What it is drawn as; an `outsider` is a process that is not watched.
         title: Its name.
         corner: A short fact beside the name: a PID, a count.
         letter: A process's state as a letter.

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from msgspec.structs import replace
+
 from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Line, Node
 from ipcviz.app.text import bytes_text, count_text, visible
 from ipcviz.model import query
 from ipcviz.model.semaphores import holders
 from ipcviz.model.state import Object
+
+_LAST: Final = 1e18
+"""Later than any time of a session."""
 
 
 def memory(d: Draft, thing: Object, links: list[query.Link]) -> None:
@@ -31,7 +38,17 @@ def memory(d: Draft, thing: Object, links: list[query.Link]) -> None:
         )
     )
     mapped = sorted((x for x in links if x.mapped), key=lambda x: d.born(x.pid))
+    if len(links) == 1 and not inside and _attachments(d, key) < 2:
+        # What nobody shares tells of no communication: it comes last, and only where there is room for it.
+        d.alone.append(f"o:{key}")
+        d.nodes[f"o:{key}"] = replace(d.nodes[f"o:{key}"], order=(_LAST, thing.info.ino))
     _touch(d, f"o:{key}", [x.pid for x in mapped], thing)
+
+
+def _attachments(d: Draft, key: str) -> int:
+    """How often a System V segment is attached, by whomever; -1 for other memory."""
+    found = d.state.memory.get((key, 0))
+    return found.sample.attached if found is not None else -1
 
 
 def _touch(d: Draft, node: str, pids: list[int], thing: Object | None) -> None:
@@ -78,6 +95,9 @@ def semaphores(d: Draft) -> None:
         if not pids:
             continue
         node = f"m:{key}"
+        if found.info.heap and len(pids) == 1:
+            # The locks of an interpreter or a virtual machine, for its own threads.
+            d.alone.append(node)
         lines = _semaphore_lines(d, key, alone=True)
         d.add(
             Node(

@@ -40,7 +40,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
     The letter says a process's state: **H** is held in step mode, with what it will do when it is let go, **R** runs,
     **B** is blocked until another one acts, **S** waits for time, a signal, a child or input, **D** for a device,
     **T** is stopped, **Z** has ended and was not waited for. A dotted line is a descriptor that is open and not used; a
-    star marks what changed. **Shift** with the arrow keys moves from one to the next, whatever has the focus. What
+    star marks what changed; a dotted box is a process that is not watched.
+    **Shift** with the arrow keys moves from one to the next, whatever has the focus. What
     there is no room for is folded into groups: a second click or **enter** opens one; **enter** on anything else folds
     them again. At a tube, "in" is what was written: a write
     counts when it returns, but what was read and what waits has been written, so it can say >= that.

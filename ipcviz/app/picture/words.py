@@ -9,6 +9,7 @@ from ipcviz.app.text import visible
 from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model import query, stepping
 from ipcviz.model.enders import FOR_READY
+from ipcviz.model.leading import is_blocked, telling_wait
 from ipcviz.model.notifiers import ready_labels
 from ipcviz.model.schedule import label_of, target_of
 from ipcviz.model.semaphores import holders
@@ -55,9 +56,9 @@ def chip(state: State, process: Process, waits: tuple[query.Wait, ...]) -> tuple
         return "T", "stopped"
     if is_held(state, process):
         return "H", "held"
-    if waits:
-        blocks = any(w.kind == "blocked" and w.reason != "for a child" for w in waits)
-        return ("B", "blocked") if blocks else ("S", "asleep")
+    told = telling_wait(state, process, waits)
+    if told is not None:
+        return ("B", "blocked") if is_blocked(told) else ("S", "asleep")
     # A thread's state is newer than the sample: each call that returned renews it.
     thread = state.threads.get(process.pid)
     letter = thread.state if thread else "?"
@@ -80,9 +81,9 @@ def doing(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
     held = next((t for tid in process.threads if (t := state.threads.get(tid)) and t.poised), None)
     if held is not None and held.poised is not None:
         return visible(f"> {stepping.operation(held.poised)} {label_of(state, target_of(held.poised))}".rstrip())
-    if waits:
-        first = next((w for w in waits if w.kind == "blocked"), waits[0])
-        return wait_words(state, first)
+    told = telling_wait(state, process, waits)
+    if told is not None:
+        return wait_words(state, told)
     letter, _ = chip(state, process, waits)
     leader = state.threads.get(process.pid)
     if leader is not None and leader.handlers:
@@ -93,9 +94,9 @@ def doing(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
 def brief(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
     """What it is blocked on in two words, for a box without room: `P1 full`; empty if `doing` has none to spare."""
     held = any(t.poised for tid in process.threads if (t := state.threads.get(tid)))
-    if process.fate != "alive" or process.stopped_by or held or not waits:
+    wait = telling_wait(state, process, waits)
+    if process.fate != "alive" or process.stopped_by or held or wait is None:
         return ""
-    wait = next((w for w in waits if w.kind == "blocked"), waits[0])
     said = wait_words(state, wait)
     if said.startswith("waits "):
         return "waits" if wait.reason == "for a child" or wait.call in FOR_READY else said.removeprefix("waits ")

@@ -32,9 +32,10 @@ from ipcviz.app.picture import Picture
 from ipcviz.app.screens.help import HelpScreen, plain_help
 from ipcviz.app.screens.modals import SignalScreen
 from ipcviz.app.screens.moments import MomentsScreen
+from ipcviz.app.screens.watching import WatchScreen, all_outsiders
 from ipcviz.app.strip import StepStrip
 from ipcviz.app.view import View
-from ipcviz.events import AnyCommand, Inspect, Peek
+from ipcviz.events import AnyCommand, Inspect, Peek, Watch
 from ipcviz.events import Input as TypedInput
 from ipcviz.events.signals import signal_name
 from ipcviz.narrate import who
@@ -98,6 +99,7 @@ class LiveScreen(MomentsScreen):
             priority=True,
         ),
         Binding("i", "type", "Type", id="live.type", tooltip="Type to the command", priority=True),
+        _hidden("A", "watch", "Watch too", "live.watch", "Processes that are not watched: watch one of them too"),
         Binding("K", "signal", "Signal", id="live.signal", tooltip="Send a signal to the selected process"),
         Binding(
             "right_square_bracket", "process(1)", "Next process", show=False, id="live.next", tooltip="Next process"
@@ -301,6 +303,8 @@ class LiveScreen(MomentsScreen):
             self.select(pid=int(event.key))
         elif event.kind == "object":
             self.select(key=str(event.key))
+        elif event.kind == "outsider":
+            self.notify("This process is not watched: A watches it too, or says how", timeout=4)
 
     def action_slot(self, digit: int) -> None:
         """Select a process by its digit; in step mode, let it go on by one operation."""
@@ -462,6 +466,25 @@ class LiveScreen(MomentsScreen):
                 self.notify(f"{signal_name(signo)} to {name}", timeout=2)
 
         self.app.push_screen(SignalScreen(name), chosen)
+
+    def action_watch(self, pid: int = 0) -> None:
+        """Choose a process that is not watched, and watch it too; with a `pid` that one."""
+        state = self.now
+        if self.kept:
+            self.notify("This is what was seen; nothing can be watched here", timeout=3)
+            return
+        can = state.started is not None and state.started.mode == "attached" and not state.finished
+
+        def chosen(pid: int | None) -> None:
+            if pid:
+                self.send(Watch(pid=pid))
+
+        if pid and can:
+            chosen(pid)
+        elif all_outsiders(state):
+            self.app.push_screen(WatchScreen(state, can=can), chosen)
+        else:
+            self.notify("No process was found that is not watched and has what those have that are", timeout=4)
 
     def help_screen(self) -> HelpScreen:
         """Help for this screen, that of the panel with the focus first."""

@@ -128,10 +128,19 @@ class MomentsScreen(SteppingScreen):
             stepping=view.state.stepping,
             marks=tuple(moments.until(mark) for mark in past.turns.marks) if past.turns is not None else (),
             reading=self.feed.reading,
+            forced=self._ended_by(),
         )
         if where != bar.where:
             bar.where = where
             bar.rebuild()
+
+    def _ended_by(self) -> str:
+        """What is about to end all that is shown; empty at any other moment than the last one before that."""
+        forced = self.feed.forced if self.kept and self.at else None
+        if forced is None or self.at > forced.n:
+            return ""
+        moments = self.feed.past.moments
+        return forced.by if moments.until(self.at) == moments.until(forced.n) else ""
 
     def _make_more(self) -> None:
         """Make the log longer when there is time."""
@@ -217,6 +226,15 @@ class MomentsScreen(SteppingScreen):
         except (NotKept, TraceError) as error:
             self.notify(error.message, severity="warning", markup=False, timeout=4)
         self._make_more()
+
+    def show_last_before_end(self) -> None:
+        """Of a session whose end was forced, show the last moment before that: at the end all are dead."""
+        forced = self.feed.forced
+        if forced is None or self.at or not self.feed.past.moments.until(forced.n):
+            return
+        # Not the last step: how long they have waited since counts, too.
+        if forced.n > self.feed.past.tape.forgotten and self._show(forced.n, now=forced.t):
+            self.notify(f"The last moment before {forced.by} ended it: End goes to its real end", timeout=8)
 
     def action_freeze(self) -> None:
         """Freeze what is shown, as a moment of the past, or go back to now."""

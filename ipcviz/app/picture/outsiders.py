@@ -1,0 +1,56 @@
+"""Processes that are not watched and have an end of something that is drawn: boxes of their own sort. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.app.picture.draft import Draft
+from ipcviz.app.picture.scene import Line, Node
+from ipcviz.app.text import visible
+from ipcviz.events import Outsider
+from ipcviz.model.ends import open_modes
+from ipcviz.model.outsiders import outsiders_of
+from ipcviz.model.state import Object
+
+MOST: Final = 12
+"""Boxes of outsiders at most: the panels name the others."""
+
+
+def outsiders(d: Draft) -> None:
+    """Those that a look through /proc has found, joined to what they have."""
+    drawn: set[int] = set()
+    for key in sorted(d.state.outsiders):
+        thing = d.state.objects.get(key)
+        if thing is None or f"o:{key}" not in d.nodes:
+            continue
+        for one in outsiders_of(d.state, key):
+            if one.pid not in drawn and len(drawn) >= MOST:
+                continue
+            if one.pid not in drawn:
+                drawn.add(one.pid)
+                d.add(_box(one, lit=("object", key) in d.lit))
+            _join(d, thing, one)
+
+
+def _box(one: Outsider, *, lit: bool) -> Node:
+    """A box that says so little as is known."""
+    return Node(
+        id=f"u:{one.pid}",
+        kind="outsider",
+        title=visible(one.name) or "?",
+        corner=str(one.pid),
+        lines=(Line("not watched", "dim"),),
+        # Before all that are watched: mostly what flows comes from there.
+        order=(-1.0, one.pid),
+        lit=lit,
+        select=("outsider", one.pid),
+    )
+
+
+def _join(d: Draft, thing: Object, one: Outsider) -> None:
+    key, box = f"o:{thing.info.key}", f"u:{one.pid}"
+    if thing.info.kind not in ("pipe", "fifo"):
+        d.join(box, key, "flow", thing, one.pid, both=True)
+        return
+    reads = one.mode == "r" or (one.mode == "rw" and "r" not in open_modes(d.state.ends, thing.info.key))
+    d.join(*((key, box) if reads else (box, key)), "flow", thing, one.pid)
