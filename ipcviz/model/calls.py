@@ -65,6 +65,8 @@ WRITES: Final = frozenset(
 OPENS: Final = frozenset({"open", "openat", "openat2", "creat"})
 """Calls that open something by its name."""
 
+_RECEIVE_DESCRIPTORS: Final = frozenset({"recvmsg", "recvmmsg", "pidfd_getfd"})
+
 MOVES: Final = frozenset({"splice", "tee", "sendfile", "copy_file_range"})
 """Calls that move bytes from `fd_in` to `fd_out` and return how many; tee(2) copies them, and takes none out."""
 
@@ -189,6 +191,7 @@ def _opened(draft: Draft, event: Call, effect: Opened) -> None:
     forget_reused(draft, effect)
     draft.object(effect.object, event.pid)
     known = draft.open_files.get(effect.ofd)
+    received = event.name in _RECEIVE_DESCRIPTORS
     if known is None:
         draft.put_open_file(
             OpenFile(
@@ -197,10 +200,11 @@ def _opened(draft: Draft, event: Call, effect: Opened) -> None:
                 mode=effect.mode,
                 flags=effect.flags,
                 opened_by=event.pid,
+                outside=received,
             )
         )
     how = "opened"
-    if event.name in ("recvmsg", "recvmmsg", "pidfd_getfd"):
+    if received:
         through = draft.objects.get(event.object)
         how = f"received over {through.label}" if through is not None else "received"
         flight = sockets.sender_of(draft, event, effect.ofd)

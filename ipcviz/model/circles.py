@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from ipcviz.model.ending import SAMPLED, TIMEOUT, Ending, Endings
+from ipcviz.model.future import armed_timers, let_in_handlers
 from ipcviz.model.holding import name_of
 from ipcviz.model.limits import given_up
 from ipcviz.model.state import State, Thread, Value
@@ -221,11 +222,11 @@ def _circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
     every = graph.reached(path[0])
     doubts = dict.fromkeys(doubt for tid in sorted(every) for doubt in graph.endings[tid].doubts)
     pids = {state.threads[tid].pid for tid in every}
-    if any(timer.armed and timer.clock != "CPU time" and pid in pids for (pid, _), timer in state.timers.items()):
+    if any(armed_timers(state, pid) for pid in pids):
         doubts["a timer is armed"] = None
     if any(_may_be_told_of_a_child(state, pid, every) for pid in pids):
         doubts["a child may end and send SIGCHLD"] = None
-    if len(path) == 1 and _catches(state, state.threads[path[0]].pid):
+    if len(path) == 1 and let_in_handlers(state, state.threads[path[0]]):
         # As who writes to its own pipe in a handler, and waits at the other end.
         doubts["a handler of its own may end it"] = None
     first = [doubt for doubt in (SAMPLED, TIMEOUT) if doubt in doubts]
@@ -233,11 +234,6 @@ def _circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
     at = path.index(min(path))
     path = (*path[at:], *path[:at])
     return Circle(path, tuple(dict.fromkeys(state.threads[tid].pid for tid in path)), (*first, *rest))
-
-
-def _catches(state: State, pid: int) -> bool:
-    """Whether a process catches signals, other than those that its C library keeps to itself (nptl(7))."""
-    return any(how.action == "catch" and signo not in (32, 33) for signo, how in state.processes[pid].handling.items())
 
 
 def _may_be_told_of_a_child(state: State, pid: int, stuck: set[int]) -> bool:

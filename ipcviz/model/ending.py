@@ -180,7 +180,7 @@ class Endings:
         """All threads that have an end of an object, and whether its descriptions were all seen to be made."""
         rows = [row for row in self._rows(key) or () if row[2] in modes]
         files = (self.state.open_files.get(ofd) for _, ofd, _ in rows)
-        made = all(file.opened_by for file in files if file is not None)
+        made = all(file.opened_by and not file.outside for file in files if file is not None)
         return self._threads(pid for pid, _, _ in rows), made
 
     def _told(self, thread: Thread, call: CallInProgress, thing: Object, source: Object, *, writes: bool) -> bool:

@@ -26,6 +26,13 @@ FIRST_REAL_TIME = 32
 """The kernel's SIGRTMIN; glibc keeps 32 and 33 to itself. From here on signals queue (signal(7))."""
 
 
+def reaches(state: State, thread: Thread, signo: int) -> bool:
+    """Whether a signal would do anything to a thread now: it is neither blocked nor ignored."""
+    process = state.processes.get(thread.pid)
+    how = process.handling.get(signo) if process is not None else None
+    return not thread.blocked >> (signo - 1) & 1 and (how is None or how.action != "ignore")
+
+
 def take_sent(draft: Draft, sender: int, effect: Sent, began: float) -> None:
     """A signal was sent. A standard one that is already on its way to the same target merges with that one.
 

@@ -222,10 +222,15 @@ def take_passed(draft: Draft, event: Call, effect: Passed) -> None:
     """Descriptors were sent: their descriptions stay open until they are received, or nobody can receive them."""
     thing = draft.objects.get(event.object)
     target = target_of(draft, thing, {"address": effect.to}) if thing is not None else None
-    if target is None:
-        return
     rows = draft.tables.get(draft.process(event.pid).table, NO_ROWS)
     ofds = tuple(rows[fd].ofd for fd in effect.fds if fd in rows)
+    if target is None or target.shut == CLOSED:
+        # It goes to somebody who is not watched, as far as is known.
+        for ofd in ofds:
+            if ofd in draft.open_files:
+                draft.put_open_file(replace(draft.open_files[ofd], outside=True))
+    if target is None:
+        return
     for ofd in ofds:
         draft.refer(ofd, +1)
     key = target.info.key

@@ -203,6 +203,7 @@ class OpenFile(Value, frozen=True):
         offset: File offset at the last look; 0 for what has none.
         opened_by: The process that opened it; 0 if it was there before.
         references: How many descriptors of watched processes refer to it.
+        outside: It was sent to somebody who is not watched, or came from there (SCM_RIGHTS, pidfd_getfd).
     """
 
     ofd: int
@@ -212,6 +213,7 @@ class OpenFile(Value, frozen=True):
     offset: int = 0
     opened_by: int = 0
     references: int = 0
+    outside: bool = False
 
 
 class Object(Value, frozen=True):

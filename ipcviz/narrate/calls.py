@@ -380,7 +380,7 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
         case Closed():
             return _closed(event, effect, before, after)
         case CloseOnExec():
-            what = "will be closed" if effect.cloexec else "will stay open"
+            what = "is closed" if effect.cloexec else "stays open"
             return f"set that descriptor {effect.fd} {what} at exec", DETAIL, "descriptor", ()
         case StatusFlags():
             label = _end(after, event.pid, effect.fd)

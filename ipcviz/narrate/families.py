@@ -62,8 +62,8 @@ def waits_for_nobody(state: State, pid: int) -> str:
 def death_signal(effect: DeathSignal) -> Told:
     """prctl(PR_SET_PDEATHSIG)."""
     if effect.signo:
-        return f"will get {signal_name(effect.signo)} when its parent ends (PR_SET_PDEATHSIG)", STEP, "signal", ()
-    return "will get no signal when its parent ends any more", STEP, "signal", ()
+        return f"asked for {signal_name(effect.signo)} at its parent's end (PR_SET_PDEATHSIG)", STEP, "signal", ()
+    return "asked for no signal at its parent's end any more (PR_SET_PDEATHSIG)", STEP, "signal", ()
 
 
 def adopted(orphans: Iterable[Orphan], after: State) -> str:
@@ -130,7 +130,7 @@ def timer(event: Call, effect: Timer, before: State, after: State) -> Told:
     if effect.change == "made":
         clock = f" on {effect.clock}" if effect.clock else ""
         what = f"send {name}" if signo not in LIBRARY_SIGNALS else f"start a thread (SIGEV_THREAD, by glibc's {name})"
-        return f"made the timer {number}, which will {what}{clock}", STEP, "signal", ()
+        return f"made the timer {number}, to {what}{clock} when it expires", STEP, "signal", ()
     if effect.change == "removed":
         return f"removed {which}", STEP, "signal", ()
     if not effect.seconds:

@@ -6,6 +6,7 @@ from ipcviz.events import Call, MapEntry, Mapped, Protected, SignalDelivered, Un
 from ipcviz.model import query
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import State
+from ipcviz.narrate.future import sealed_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Told
 from ipcviz.narrate.words import count_bytes, label_of, who
 
@@ -138,22 +139,7 @@ def sealed(event: Call, before: State, after: State) -> Told | None:
     label = label_of(after, event.object)
     if event.error:
         return f"could not seal {label} ({seals}): {event.error}", STEP, "memory", (event.object,)
-    cant = [words for name, words in _SEALS if name in str(seals).split("|")]
-    text = f"sealed {label} ({seals})" + (f": nobody can {_or(cant)} it any more" if cant else "")
-    return text, TURN, "memory", (event.object,)
-
-
-def _or(words: list[str]) -> str:
-    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
-
-
-_SEALS = (
-    ("F_SEAL_WRITE", "write"),
-    ("F_SEAL_FUTURE_WRITE", "newly write"),
-    ("F_SEAL_SHRINK", "shrink"),
-    ("F_SEAL_GROW", "grow"),
-    ("F_SEAL_SEAL", "seal"),
-)
+    return f"sealed {label} ({seals}){sealed_words(str(seals))}", TURN, "memory", (event.object,)
 
 
 def _sealed(event: Call, state: State) -> str:

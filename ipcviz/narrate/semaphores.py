@@ -174,7 +174,8 @@ def controlled(event: Call, before: State, after: State) -> Told | None:
     if command == "IPC_RMID":
         waiting = [t for t in before.threads.values() if t.semaphore.startswith(f"sysv:{number}:")]
         names = ", ".join(who(after, t.pid, t.tid) for t in waiting)
-        text = f"removed the System V set {label} (IPC_RMID)" + (f": {names} will get EIDRM" if names else "")
+        ended = f", which ends the wait of {names} (EIDRM)" if names else ""
+        text = f"removed the System V set {label} (IPC_RMID){ended}"
         return text, TURN, "name", keys
     if command == "SETVAL":
         value = event.args.get("value", "?")

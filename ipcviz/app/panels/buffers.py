@@ -36,7 +36,7 @@ class Buffers(Panel):
         "bound, or a write has not returned yet: what was read and what waits has been written. `?`: not readable. W "
         "or R: a writer or a reader is blocked on it; a pipe can be full below its "
         "capacity, because its pages are. Bytes written to a socket stand in the row of its other end. "
-        "Select one to see the bytes that wait in it: copied, never consumed; and "
+        "Select one to see the bytes that wait in it: copied, not consumed; and "
         "whose they are, those that are read next first, or why that is not known. " + COUNTERS
     )
 
