@@ -11,6 +11,7 @@ from ipcviz.events import (
     Continued,
     Coverage,
     Dropped,
+    Entered,
     Event,
     Executed,
     Exited,
@@ -34,7 +35,10 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.model import query
+from ipcviz.model.calls import WRITES
 from ipcviz.model.circles import circle, circle_words
+from ipcviz.model.programs import is_named_otherwise
+from ipcviz.model.queues import SENDS
 from ipcviz.model.state import State
 from ipcviz.narrate.calls import narrate_call
 from ipcviz.narrate.families import adopted, waits_for_nobody
@@ -46,7 +50,7 @@ from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Sentence
 from ipcviz.narrate.signals import delivered, handler_returned, kept_across_exec, sender_of_end
 from ipcviz.narrate.sockets import closed_words
 from ipcviz.narrate.steps import narrate_held, narrate_poised, narrate_released
-from ipcviz.narrate.words import label_of, named, signal_name, who
+from ipcviz.narrate.words import count_bytes, label_of, named, signal_name, who
 
 
 def narrate(event: Event, before: State, after: State) -> Sentence | None:
@@ -98,9 +102,8 @@ def _thread_exited(event: ThreadExited, before: State, after: State) -> Sentence
 
 def _executed(event: Executed, before: State, after: State) -> Sentence:
     old = who(before, event.pid)
-    command = shlex.join(event.argv) if event.argv else event.path
     closed = len(query.table_of(before, event.pid)) - len(query.table_of(after, event.pid))
-    text = f"{old} executes {command}"
+    text = f"{old} executes {_command(event)}"
     if closed > 0:
         text += f": {closed} close-on-exec descriptor{'s are' if closed > 1 else ' is'} closed"
     text += kept_across_exec(after, event.pid)
@@ -108,6 +111,16 @@ def _executed(event: Executed, before: State, after: State) -> Sentence:
     if left:
         text += f"; {', '.join(left.values())}"
     return Sentence(event.n, event.t, event.pid, text, TURN, objects=tuple(left))
+
+
+def _command(event: Executed) -> str:
+    """A program with its arguments; by its file where argv[0] does not name it."""
+    if not is_named_otherwise(event.argv, event.name, event.path):
+        return shlex.join(event.argv) if event.argv else event.path
+    program = event.path or event.name
+    if not event.argv:
+        return f"{shlex.quote(program)} without arguments, not even argv[0]"
+    return f"{shlex.join((program, *event.argv[1:]))} (argv[0] is {shlex.quote(event.argv[0])})"
 
 
 def _exited(event: Exited, before: State, after: State) -> Sentence:
@@ -165,6 +178,22 @@ def _table(event: Table, before: State, after: State) -> Sentence | None:
     numbers = ", ".join(str(fd) for fd in event.differed)
     text = f"{who(after, event.pid)}: descriptors {numbers} are not what the calls seen so far had made of them"
     return Sentence(event.n, event.t, event.pid, text, STEP, "session")
+
+
+def _entered(event: Entered, before: State, after: State) -> Sentence | None:
+    """A write or send under way of which others have taken something already: its return comes later."""
+    sends = event.call in WRITES or event.call in SENDS or event.call == "sendmmsg"
+    thing = after.objects.get(event.object)
+    if event.cut or not sends or thing is None:
+        return None
+    fd = event.args.get("fd")
+    count = event.args.get("count")
+    amount = f"{count_bytes(count)} " if isinstance(count, int) and event.call not in SENDS else ""
+    verb = "sending" if event.call.startswith(("send", "mq_", "msg")) else "writing"
+    where = f"{thing.label} (fd {fd})" if isinstance(fd, int) else thing.label
+    text = f"{who(after, event.pid, event.tid)} is {verb} {amount}to {where}: its {event.call} has not returned yet"
+    group = f"{event.tid} under way {event.object}"
+    return Sentence(event.n, event.t, event.pid, text, STEP, "data", (event.object,), group)
 
 
 def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
@@ -277,6 +306,7 @@ _TELL: Final[dict[type, Callable[[Any, State, State], Sentence | None]]] = {
     Reaped: _reaped,
     Table: _table,
     Call: narrate_call,
+    Entered: _entered,
     Waiting: _waiting,
     SignalDelivered: delivered,
     HandlerReturned: handler_returned,

@@ -37,6 +37,7 @@ from ipcviz.tracer.consequences import Consequences
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import decode_arguments, taken
 from ipcviz.tracer.effects import Effects, Returned
+from ipcviz.tracer.exchanges import EXCHANGES
 from ipcviz.tracer.fifos import MAKES, Fifos
 from ipcviz.tracer.flags import Word
 from ipcviz.tracer.loader import is_loading
@@ -76,6 +77,7 @@ class CallStops:
         self.waits = Waits(context, sampler, semaphores)
         self.fifos = Fifos(context, lambda tid, status: self.take_stop(tid, status))
         self._moving = context.moving
+        self._exchanges = context.exchanges
         self._consequences = Consequences(context, sampler, semaphores)
         self.take_stop: Callable[[int, int], None] = lambda tid, status: None
         """Takes a stop of another thread (its id, the status of waitpid) while one is at the entry of a call."""
@@ -98,6 +100,7 @@ class CallStops:
         """A thread is gone, or runs another program: it is inside no call."""
         self.waits.forget(tid)
         self.fifos.ended(tid)
+        self._exchanges.end(tid)
         cut = self._moving.cut(tid)
         if cut:
             self._sampler.levels_now(cut)
@@ -125,6 +128,8 @@ class CallStops:
         if entered.ends is not NOWHERE:
             pid, tid, name, key = task.process.pid, task.tid, entered.name, entered.object
             self._moving.begin(Move(pid, tid, name, entered.args, key, entered.data, entered.began, entered.ends))
+        elif entered.name in EXCHANGES:
+            self._exchanges.begin(task, entered)
 
     def at_mark(self, task: Task) -> bool:
         """A thread stands at the entry of a marked call. Returns whether it goes on already."""
@@ -171,6 +176,7 @@ class CallStops:
             return False
         if interrupted is not None:
             self._moving.drop(task.tid)
+            self._exchanges.end(task.tid)
         task.entered = None
         plan = self._plans.get(info.number)
         if plan is None or info.arch != self._context.arch.audit:
@@ -377,6 +383,12 @@ class CallStops:
             if moved and entered.ends.source:
                 # The writes that these bytes came from, if they have returned meanwhile, come first.
                 self._take_returns(self._moving.writes_before(task.tid, moved))
+        elif entered.name in EXCHANGES:
+            self._exchanges.end(task.tid)
+            if not code and (sends := self._exchanges.sends_before(task.tid, entered)):
+                # Those that this call took something from come first.
+                self._take_returns(sends)
+                self._exchanges.tell(sends, self._context.emitter.now())
         effects: tuple[AnyEffect, ...] = ()
         data = payload.moved(task.tid, entered, result, self._context.config.data_bytes) if not code else b""
         if not entered.plain:
