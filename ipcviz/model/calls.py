@@ -38,7 +38,7 @@ from ipcviz.events import (
     Uses,
     WorkingDirectory,
 )
-from ipcviz.model import knowledge, ledger, semaphores, sockets
+from ipcviz.model import datagrams, knowledge, ledger, semaphores, sockets
 from ipcviz.model.directions import COUNTS_MESSAGES
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.families import take_group
@@ -94,6 +94,8 @@ def take_call(draft: Draft, event: Call) -> None:
     if event.ret > 0 and not event.error and not peeked:
         if event.name in READS:
             _moved(draft, event.object, event.pid, event.ret, out=True)
+            if event.object in draft.datagrams:
+                datagrams.take_received(draft, event)
         elif event.name in WRITES:
             _moved(draft, event.object, event.pid, event.ret, out=False)
             sockets.take_sent(draft, event, event.ret)

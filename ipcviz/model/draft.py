@@ -39,6 +39,7 @@ class Draft:
         "channels",
         "command_code",
         "command_signal",
+        "datagrams",
         "delivered",
         "dropped",
         "ends",
@@ -85,6 +86,7 @@ class Draft:
         self.mappings = state.mappings
         self.bound = state.bound
         self.flights = state.flights
+        self.datagrams = state.datagrams
         self.locks = state.locks
         self.uses = state.uses
         self.pages = state.pages
@@ -124,6 +126,7 @@ class Draft:
             mappings=self.mappings,
             bound=self.bound,
             flights=self.flights,
+            datagrams=self.datagrams,
             locks=self.locks,
             uses=self.uses,
             pages=self.pages,

@@ -285,6 +285,13 @@ class Flight(Value, frozen=True):
     ofds: tuple[int, ...] = ()
 
 
+class Datagram(Value, frozen=True):
+    """A datagram, or a packet of SOCK_SEQPACKET, that was sent and not received yet: its length and first bytes."""
+
+    length: int
+    head: bytes = b""
+
+
 Did = Literal["watches", "lists", "reads", "takes", "puts"]
 """What a process did to a directory: watched it (inotify), listed it (getdents64), opened files of it for reading,
 removed names from it or moved them out, put names or bytes into it."""
@@ -435,6 +442,8 @@ class State(Value, frozen=True):
         uses: Keys of the System V message queues that each process has used, by pid.
         bound: Keys of the sockets that others reach by a name: `unix /run/x`, `tcp 127.0.0.1:80`, `udp ...`.
         flights: Messages with descriptors that wait to be received, oldest first, by the key of the receiving socket.
+        datagrams: Those that wait to be received, oldest first, by the key of the receiving socket, as far as they
+            were seen being sent.
         locks: File locks, held and waited for, by the key of the file.
         mappings: Shared mappings, and private ones of files that others use, by pid.
         pages: States of the pages of those, by pid and address.
@@ -474,6 +483,7 @@ class State(Value, frozen=True):
     uses: immutables.Map[int, tuple[str, ...]] = immutables.Map()
     bound: immutables.Map[str, str] = immutables.Map()
     flights: immutables.Map[str, tuple[Flight, ...]] = immutables.Map()
+    datagrams: immutables.Map[str, tuple[Datagram, ...]] = immutables.Map()
     locks: immutables.Map[str, tuple[FileLock, ...]] = immutables.Map()
     pages: immutables.Map[tuple[int, int], PagesSample] = immutables.Map()
     memory: immutables.Map[tuple[str, int], Memory] = immutables.Map()

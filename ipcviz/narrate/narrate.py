@@ -45,7 +45,7 @@ from ipcviz.narrate.families import adopted, waits_for_nobody
 from ipcviz.narrate.locks import released_by_exit
 from ipcviz.narrate.memory import fault_words
 from ipcviz.narrate.pipes import left_words, still_open
-from ipcviz.narrate.semaphores import operated
+from ipcviz.narrate.semaphores import changing, operated
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Sentence
 from ipcviz.narrate.signals import delivered, handler_returned, kept_across_exec, sender_of_end
 from ipcviz.narrate.sockets import closed_words
@@ -182,6 +182,9 @@ def _table(event: Table, before: State, after: State) -> Sentence | None:
 
 def _entered(event: Entered, before: State, after: State) -> Sentence | None:
     """A write or send under way of which others have taken something already: its return comes later."""
+    if event.call in ("semop", "semtimedop"):
+        text = f"{who(after, event.pid, event.tid)} {changing(event, after)}"
+        return Sentence(event.n, event.t, event.pid, text, STEP, "semaphore", (event.object,))
     sends = event.call in WRITES or event.call in SENDS or event.call == "sendmmsg"
     thing = after.objects.get(event.object)
     if event.cut or not sends or thing is None:
@@ -202,7 +205,7 @@ def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
         return None
     subject = who(after, event.pid, event.tid)
     call = wait.call if wait.fd < 0 else f"{wait.call}({wait.fd})"
-    target, keys = "", tuple(key for key in (wait.object, wait.semaphore) if key)
+    target, keys = "", tuple(dict.fromkeys(key for key in (wait.object, wait.semaphore) if key))
     if wait.semaphore and wait.semaphore in after.semaphores:
         target = f" on {after.semaphores[wait.semaphore].label}"
     elif wait.object in after.objects:

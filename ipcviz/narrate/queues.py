@@ -59,7 +59,7 @@ def message(event: Call, before: State, after: State) -> Told | None:
         rank = f", type {kind}" if kind is not None and kind != "" else ""
     content = f": {quoted(event.data, size)}" if event.data else ""
     if takes and "MSG_NOERROR" in str(event.args.get("flags", "")) and size == event.args.get("count"):
-        content += "; what it had beyond that was cut off (MSG_NOERROR)"
+        content += "; it fills the room, and what it had beyond that, if anything, is lost (MSG_NOERROR)"
     verb = "took" if takes else "put"
     where = "from" if takes else "into"
     return f"{verb} a message of {count_bytes(size)}{rank} {where} {label}{content}", STEP, "data", keys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ipcviz.events import Call, NameRemoved, SemaphoreOp
+from ipcviz.events import Call, Entered, NameRemoved, SemaphoreOp
 from ipcviz.model import query
 from ipcviz.model.semaphores import OLDER, WAITS
 from ipcviz.model.state import Hold, Semaphore, State
@@ -136,7 +136,7 @@ def _why(error: str) -> str:
     return f": {_FAILED[error]}" if error in _FAILED else ""
 
 
-def _set_label(event: Call, *states: State) -> str:
+def _set_label(event: Call | Entered, *states: State) -> str:
     """`0x5e5e`, or the id of one without a key."""
     number = event.args.get("id", "?")
     for state in states:
@@ -161,6 +161,12 @@ def changed(event: Call, before: State, after: State) -> Told | None:
     slept = before.threads.get(event.tid)
     waited = " after its wait" if slept is not None and slept.waiting is not None else ""
     return f"did {operations} on the set {label}{waited}{undo}", TURN if waited else STEP, "semaphore", keys
+
+
+def changing(event: Entered, state: State) -> str:
+    """A semop(2) under way of which others have noticed what it does already."""
+    label = _set_label(event, state, state)
+    return f"is changing the set {label}: {event.args.get('ops', '')}; its semop has not returned yet"
 
 
 def controlled(event: Call, before: State, after: State) -> Told | None:

@@ -8,6 +8,7 @@ from ipcviz.events import Call, Opened, Passed
 from ipcviz.model import query
 from ipcviz.model.addresses import KINDS, takes_datagrams
 from ipcviz.model.calls import READS
+from ipcviz.model.datagrams import count_taken, find_received, is_lossy
 from ipcviz.model.future import find_newcomers
 from ipcviz.model.provenance import waiting_bytes
 from ipcviz.model.sockets import CLOSED, bound_to
@@ -304,13 +305,36 @@ def travelled(event: Call, after: State) -> tuple[str, int]:
         sender = f" from {how.partition(' from ')[2]}" if " from " in how else ""
         words += f", and received {_descriptors(tuple(e.fd for e in got), event.pid, after)}{sender}"
         weight = TURN
-    if event.args.get("cut"):
-        words += "; the rest of the message is lost for want of room (MSG_TRUNC)"
+    if event.args.get("cut") and event.name == "recvmmsg":
+        words += "; the rest of a message is lost for want of room (MSG_TRUNC)"
         weight = TURN
     if event.args.get("truncated"):
         words += "; what else came with it is lost for want of room (MSG_CTRUNC)"
         weight = TURN
     return words, weight
+
+
+def received_words(event: Call, thing: Object | None, before: State) -> tuple[str, str]:
+    """How much a read took, and what became of the rest of a datagram that was longer than the room for it.
+
+    Returns:
+        `10 of 100 bytes` and `; the rest of the datagram is lost`; the second is empty where nothing was cut.
+    """
+    taken = count_taken(event)
+    if thing is None or event.error:
+        return count_bytes(taken), ""
+    sent = find_received(before, event)
+    length = sent.length if sent is not None else event.ret
+    cut = length > taken or bool(event.args.get("cut"))
+    if not cut:
+        return count_bytes(taken), ""
+    peeked = "MSG_PEEK" in str(event.args.get("flags", ""))
+    lost = "the datagram is longer" if peeked else "the rest of the datagram is lost"
+    if length <= taken:
+        return count_bytes(taken), f"; {lost}, for want of room (MSG_TRUNC)"
+    # A datagram that was dropped can have been another one with the same beginning.
+    told = event.ret > taken or bool(event.args.get("cut")) or not is_lossy(thing.info)
+    return f"{taken:,} of {count_bytes(length)}", f"; {lost if told else lost.replace(' is ', ' is probably ')}"
 
 
 def _descriptors(fds: tuple[int, ...], pid: int, state: State) -> str:

@@ -17,12 +17,13 @@ from ipcviz.events import (
     Sent,
     Uses,
 )
-from ipcviz.kernel import futexes, ptrace, queues
+from ipcviz.kernel import futexes, procfs, ptrace, queues
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.kernel.names import key_of
 from ipcviz.model.directions import NOWHERE
 from ipcviz.model.query import table_of
 from ipcviz.model.signals import MASKED
+from ipcviz.model.system_v import semaphore_of
 from ipcviz.model.visible import ENDS, is_visible
 from ipcviz.tracer import escape, foretold, handlers, linking, markers, mend, payload
 from ipcviz.tracer.calls import (
@@ -45,7 +46,7 @@ from ipcviz.tracer.messages import WITH_HEADERS, Message, facts_of, read_message
 from ipcviz.tracer.moving import Move
 from ipcviz.tracer.names import names_lost, with_names
 from ipcviz.tracer.notifier_looks import tells_more
-from ipcviz.tracer.plans import NAMES, QUEUE_CALLS, Plan, errno_name, plans
+from ipcviz.tracer.plans import NAMES, QUEUE_CALLS, SETS, Plan, errno_name, plans
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.senders import TAKERS, told_by
@@ -251,7 +252,7 @@ class CallStops:
             self.fifos.about_to_make(process.pid, task.tid, args)
         data = payload.outgoing(task.tid, name, info.args, self._context.config.data_bytes) if plan.sends else b""
         if not (quick and plan.moves):
-            key = self._object(process.pid, plan, args, info.args)
+            key = task.semaphore if name == "futex" else self._object(process.pid, plan, args, info.args)
             ends = self._moving.prepare(process.pid, name, args, key) if plan.moves else NOWHERE
         task.entered = Entered(
             name=name,
@@ -337,6 +338,8 @@ class CallStops:
             return self._sampler.mappings.object_at(pid, raw[0])
         if plan.name == "truncate":
             return key_of(pid, str(args["path"]))
+        if plan.name in SETS:
+            return semaphore_of(plan.name, args) if procfs.same_namespace(pid, "ipc") else ""
         return queue_key(pid, args.get("id")) if plan.name in QUEUE_CALLS else ""
 
     def _mark(self, task: Task, text: str) -> None:

@@ -19,6 +19,7 @@ from ipcviz.model.directions import WRITES as _WRITES
 from ipcviz.model.queues import RECEIVES, SENDS
 from ipcviz.model.sockets import target_of
 from ipcviz.model.state import State
+from ipcviz.model.system_v import parse_operations
 from ipcviz.tracer import tasks
 
 CHANGES: Final = frozenset({"semop", "semtimedop"})
@@ -36,6 +37,9 @@ LOOKS: Final = 8
 def inbox(state: State, call: tasks.Entered, *, puts: bool) -> str:
     """Key of the object that a call puts something into, or takes it from; empty if its order is not seen to here."""
     if call.name in CHANGES:
+        changes = [operation.change for operation in parse_operations(str(call.args.get("ops", "")))]
+        if not any(change > 0 if puts else change <= 0 for change in changes):
+            return ""
         return f"sysv:{call.args.get('id')}"
     thing = state.objects.get(call.object)
     if thing is None:
@@ -97,7 +101,7 @@ class Exchanges:
             thing = self._state().objects.get(key)
             # A message is put in whole, or not yet; of a stream a part can be, and the rest waits for room.
             stream = thing is not None and thing.info.kind in _STREAMS and not takes_datagrams(thing.info)
-            if call.name in CHANGES or (not stream and self._asleep(task.process.pid, tid)):
+            if not stream and self._asleep(task.process.pid, tid):
                 continue
             self.end(tid)
             if task.entered is not call:

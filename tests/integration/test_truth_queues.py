@@ -68,7 +68,10 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
     assert said("put a message of 4 bytes, priority 30 into", ': "high"')
     assert said("took a message of 4 bytes, priority 30 from", ': "high"')
     assert said("asks to be told by SIGURG when a message comes into")
-    assert said("took a message of 6 bytes, type 3", ': "longer"; what it had beyond that was cut off (MSG_NOERROR)')
+    assert said(
+        "took a message of 6 bytes, type 3",
+        ': "longer"; it fills the room, and what it had beyond that, if anything, is lost (MSG_NOERROR)',
+    )
     assert said("the limit of msg", "(IPC_SET): it takes 24 bytes now")
     assert said("set the status flags behind descriptor", ": nonblock")
     assert said("got EAGAIN from mq_timedreceive", "it is empty, and it did not want to wait")

@@ -379,7 +379,7 @@ def test_a_peek_and_what_is_out_of_band_are_told_apart():
     said = story.call(SERVER, "recvfrom", "socket:[1]", ret=1, fd=3, count=9, flags="MSG_OOB")
     assert said.startswith("server[11] read 1 byte out of band from S1")
     said = story.call(SERVER, "recvmsg", "socket:[1]", ret=1, fd=3, cut=1)
-    assert said.endswith("the rest of the message is lost for want of room (MSG_TRUNC)")
+    assert said.endswith("the rest of the datagram is lost, for want of room (MSG_TRUNC)")
 
 
 def test_several_messages_are_counted_in_bytes():
