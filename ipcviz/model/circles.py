@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from ipcviz.model.ending import SAMPLED, TIMEOUT, Ending, Endings
-from ipcviz.model.future import armed_timers, let_in_handlers
+from ipcviz.model.future import armed_timers
 from ipcviz.model.holding import name_of
 from ipcviz.model.limits import given_up
+from ipcviz.model.signals import let_in_handlers
 from ipcviz.model.state import State, Thread, Value
 
 if TYPE_CHECKING:
@@ -219,6 +220,9 @@ def _holds(state: State, thread: Thread, ending: Ending, now: float) -> bool:
 def _circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
     """The one to be told of threads that hang on each other, with the doubts of all waits that it hangs on."""
     path = graph.around(min(tied, key=lambda tid: (graph.endings[tid].child, tid)))
+    if any(graph.endings[tid].any_of for tid in path):
+        # No thread waits for a certain other one: all of them together wait for one of themselves.
+        path = tuple(sorted(tid for tid in tied if graph.endings[tid].any_of))
     every = graph.reached(path[0])
     doubts = dict.fromkeys(doubt for tid in sorted(every) for doubt in graph.endings[tid].doubts)
     pids = {state.threads[tid].pid for tid in every}

@@ -8,16 +8,13 @@ descriptor that is taken out of /proc/PID/fd or by pidfd_getfd(2). So what is su
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Literal
 
 from ipcviz.model.ending import has_limit
 from ipcviz.model.query import Wait
-from ipcviz.model.signals import reaches
+from ipcviz.model.signals import let_in_handlers, reaches
 from ipcviz.model.sockets import under_way
 from ipcviz.model.state import OpenFile, State, Thread, Value
-
-LIBRARY_SIGNALS: Final = frozenset({32, 33})
-"""Signals that glibc keeps to itself, to cancel threads and to change their users (nptl(7))."""
 
 By = Literal["handler", "timer", "limit", "parent", "ring", "name", "outside", "flight", "sample"]
 """How something could come: by a signal handler of the one that waits, a timer of it, the end of its call's time, the
@@ -106,15 +103,6 @@ def find_ends(state: State, wait: Wait, modes: Iterable[str]) -> tuple[Change, .
     if not process.full:
         found.append(Change("sample"))
     return tuple(dict.fromkeys(found))
-
-
-def let_in_handlers(state: State, thread: Thread) -> set[int]:
-    """The signals whose handlers a thread would run: caught, and not blocked. Without its C library's own."""
-    process = state.processes.get(thread.pid)
-    caught = (
-        {signo for signo, how in process.handling.items() if how.action == "catch"} if process is not None else set()
-    )
-    return {signo for signo in caught - LIBRARY_SIGNALS if reaches(state, thread, signo)}
 
 
 def armed_timers(state: State, pid: int) -> set[int]:

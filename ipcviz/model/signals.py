@@ -22,6 +22,9 @@ ALL: Final = (1 << 64) - 1
 UNBLOCKABLE: Final = 1 << 8 | 1 << 18
 """SIGKILL and SIGSTOP: the kernel leaves them out of every mask."""
 
+LIBRARY_SIGNALS: Final = frozenset({32, 33})
+"""Signals that glibc keeps to itself, to cancel threads and to change their users (nptl(7))."""
+
 FIRST_REAL_TIME = 32
 """The kernel's SIGRTMIN; glibc keeps 32 and 33 to itself. From here on signals queue (signal(7))."""
 
@@ -31,6 +34,15 @@ def reaches(state: State, thread: Thread, signo: int) -> bool:
     process = state.processes.get(thread.pid)
     how = process.handling.get(signo) if process is not None else None
     return not thread.blocked >> (signo - 1) & 1 and (how is None or how.action != "ignore")
+
+
+def let_in_handlers(state: State, thread: Thread) -> set[int]:
+    """The signals whose handlers a thread would run: caught, and not blocked. Without its C library's own."""
+    process = state.processes.get(thread.pid)
+    caught = (
+        {signo for signo, how in process.handling.items() if how.action == "catch"} if process is not None else set()
+    )
+    return {signo for signo in caught - LIBRARY_SIGNALS if reaches(state, thread, signo)}
 
 
 def take_sent(draft: Draft, sender: int, effect: Sent, began: float) -> None:
