@@ -51,6 +51,18 @@ def count_bytes(count: int) -> str:
     return f"{count:,} byte" + ("" if count == 1 else "s")
 
 
+def quoted(data: bytes, size: int, most: int) -> str:
+    """The first bytes, at most so many, in quotation marks, as they are: who shows them escapes them.
+
+    Args:
+        data: The bytes, or the first of them.
+        size: How many there are in all.
+        most: How many are wanted.
+    """
+    text = data[:most].decode("utf-8", "surrogateescape")
+    return f'"{text}"' + ("..." if size > min(len(data), most) else "")
+
+
 def who(state: State, pid: int, tid: int = 0) -> str:
     """A process or thread by name and number: `cat[12]`, `python3[12/15]` for a thread other than the leader."""
     if not pid:

@@ -63,7 +63,7 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
 
     assert said("has the System V queue", f"(id {facts['id']}) for a private key")
     assert said("put a message of 4 bytes, type 5 into msg", ': "five"')
-    assert said("took a message of 6 bytes, type 7 from msg", r': "seven\n"')
+    assert said("took a message of 6 bytes, type 7 from msg", ': "seven\n"')
     assert said(f"truth_queues[{facts['receiver']}] took a message of 4 bytes, type 9", ': "nine"')
     assert said("put a message of 4 bytes, priority 30 into", ': "high"')
     assert said("took a message of 4 bytes, priority 30 from", ': "high"')

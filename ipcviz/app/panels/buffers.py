@@ -10,7 +10,7 @@ from ipcviz.app.panels.counters import HELP as COUNTERS
 from ipcviz.app.panels.counters import counter_rows
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.panels.sockets import socket_rows
-from ipcviz.app.text import bytes_text, visible
+from ipcviz.app.text import Shown, bytes_text, visible
 from ipcviz.app.view import View
 from ipcviz.events import Level
 from ipcviz.model.addresses import KINDS as SOCKETS
@@ -168,7 +168,7 @@ def _waiting_messages(view: View, thing: Object, level: Level, width: int) -> li
         words += f"; {who(view.state, level.notify)} is told when one comes into it empty"
     rows = [row(""), row((fit(words, width), "head"))]
     for one in level.waiting:
-        shown = visible(one.head) + ("..." if one.size > len(one.head) else "")
+        shown = Shown(visible(one.head) + ("..." if one.size > len(one.head) else ""))
         rows.append(row((fit(f"  type {one.type}, {one.size:,} B  ", 24), "dim"), (fit(shown, width - 24), "object")))
     return rows
 
@@ -193,7 +193,7 @@ def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
     rows = [row(""), row((fit(title, width), "head")), *_whose(view, thing, width)]
     for start in range(0, min(len(level.head), 4096), per):
         part = level.head[start : start + per]
-        shown = "".join(chr(b) if 0x20 <= b < 0x7F else "." for b in part)
+        shown = Shown("".join(chr(b) if 0x20 <= b < 0x7F else "." for b in part))
         rows.append(row((f"{start:6x}  ", "dim"), (f"{part.hex(' '):{per * 3}} ", ""), (fit(shown, per), "object")))
     return rows
 

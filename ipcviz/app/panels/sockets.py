@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Row, fit, row
-from ipcviz.app.text import visible
 from ipcviz.app.view import View
 from ipcviz.model.addresses import KINDS, takes_datagrams
 from ipcviz.model.sockets import CLOSED, under_way_words
@@ -23,15 +22,15 @@ def socket_rows(view: View, thing: Object, width: int) -> list[Row]:
 
 def _facts(view: View, thing: Object) -> list[str]:
     info, level = thing.info, thing.level
-    name = "" if info.path.startswith("socket:") else visible(info.path)
-    found = [" ".join(word for word in (thing.label, f"({info.kind})", name, visible(info.detail)) if word)]
+    name = "" if info.path.startswith("socket:") else info.path
+    found = [" ".join(word for word in (thing.label, f"({info.kind})", name, info.detail) if word)]
     peer = view.state.objects.get(info.peer) if info.peer else None
     if peer is not None:
         whom = ", ".join(dict.fromkeys(who(view.state, h.pid) for h in view.holders.get(peer.info.key, ())))
         verb = "Sends to" if takes_datagrams(info) and peer.info.peer != info.key else "The other end:"
         found.append(f"{verb} {peer.label}, {whom or ('closed' if peer.shut == CLOSED else 'held by nobody watched')}")
     elif info.peer or info.remote:
-        whom = f"; {visible(info.with_whom)} had it when they were connected" if info.with_whom else ""
+        whom = f"; {info.with_whom} had it when they were connected" if info.with_whom else ""
         found.append(f"The other end is held by nobody that is watched{whom}")
     if level is None:
         return found
