@@ -446,7 +446,7 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Told:
         return f"received descriptor {effect.fd}: {what}", TURN, "descriptor", key
     if event.name == "io_uring_setup":
         words = "what it reads and writes by that makes no system calls, and is not told"
-        return f"made the io_uring {what}: descriptor {effect.fd}; {words}", TURN, "descriptor", key
+        return f"made {what}: descriptor {effect.fd}; {words}", TURN, "descriptor", key
     if event.name == "socket":
         return f"made {what}: descriptor {effect.fd}", STEP, "descriptor", key
     if effect.object.kind == "file" and effect.object.path:

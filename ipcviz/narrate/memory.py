@@ -6,9 +6,10 @@ from ipcviz.events import Call, MapEntry, Mapped, Protected, SignalDelivered, Un
 from ipcviz.model import query
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import State
+from ipcviz.model.system_v_keys import key_words, warning_of
 from ipcviz.narrate.future import sealed_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Told
-from ipcviz.narrate.words import count_bytes, label_of, who
+from ipcviz.narrate.words import count_bytes, label_of, who, with_warning
 
 _DEFAULT_PAGE = 4096
 
@@ -204,11 +205,11 @@ def segment_found(event: Call, before: State, after: State) -> Told | None:
     key = event.args.get("key", 0)
     flags = event.args.get("flags", 0)
     if event.error:
-        return f"got {event.error} from shmget of key {key} ({flags})", STEP, "memory", ()
+        return f"got {event.error} from shmget for {key_words(key)} ({flags})", STEP, "memory", ()
     size = event.args.get("size", 0)
     count = f" of {count_bytes(size)}" if isinstance(size, int) and size else ""
-    name = f"{f'key {key}' if key else 'no key (IPC_PRIVATE)'} ({flags})"
-    return f"has the System V segment {event.ret}{count}, {name}", STEP, "memory", (f"shm:{event.ret}",)
+    text = f"has the System V segment {event.ret}{count} for {key_words(key)} ({flags})"
+    return with_warning(text, key), TURN if warning_of(key) else STEP, "memory", (f"shm:{event.ret}",)
 
 
 def segment_control(event: Call, before: State, after: State) -> Told | None:

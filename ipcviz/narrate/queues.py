@@ -7,8 +7,9 @@ from typing import Final
 from ipcviz.events import Call
 from ipcviz.model.queues import RECEIVES, message_bytes
 from ipcviz.model.state import State
+from ipcviz.model.system_v_keys import key_words, warning_of
 from ipcviz.narrate.sentence import STEP, TURN, Told
-from ipcviz.narrate.words import count_bytes, label_of, quoted
+from ipcviz.narrate.words import count_bytes, label_of, quoted, with_warning
 
 _SHOWN: Final = 24
 """Bytes that are quoted of a message."""
@@ -79,9 +80,9 @@ def get_queue(event: Call, before: State, after: State) -> Told | None:
         return None
     key = f"msg:{event.ret}"
     made = key not in before.objects
-    name = "a private key" if event.args.get("key") in (0, "0") else f"the key {event.args.get('key')}"
-    what = "has" if made else "has again"
-    return f"{what} the System V queue {label_of(after, key)} (id {event.ret}) for {name}", STEP, "name", (key,)
+    what, asked = "has" if made else "has again", event.args.get("key", 0)
+    text = f"{what} the System V queue {label_of(after, key)} (id {event.ret}) for {key_words(asked)}"
+    return with_warning(text, asked), STEP if not warning_of(asked) else TURN, "name", (key,)
 
 
 def control_queue(event: Call, before: State, after: State) -> Told | None:

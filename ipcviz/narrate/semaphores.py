@@ -8,8 +8,9 @@ from ipcviz.events import Call, Entered, NameRemoved, SemaphoreOp
 from ipcviz.model import query
 from ipcviz.model.semaphores import OLDER, WAITS
 from ipcviz.model.state import Hold, Semaphore, State
+from ipcviz.model.system_v_keys import key_words, warning_of
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
-from ipcviz.narrate.words import who
+from ipcviz.narrate.words import who, with_warning
 
 _FILES: Final = "/dev/shm/sem."
 """Where glibc keeps named semaphores (sem_overview(7))."""
@@ -122,14 +123,14 @@ def inside_sem_open(event: Call, state: State, told: Told) -> Told:
 def set_got(event: Call, before: State, after: State) -> Told | None:
     """semget(2)."""
     key = event.args.get("key", 0)
-    name = f"the key {key}" if key not in (0, "0") else "no key (IPC_PRIVATE)"
+    name = key_words(key)
     flags = event.args.get("flags", 0)
     if event.error:
         return f"got {event.error} from semget for {name} ({flags}){_why(event.error)}", STEP, "semaphore", ()
     count = event.args.get("count", 0)
     of = f" of {count} semaphore{'s' if count != 1 else ''}" if count else ""
     text = f"has the System V set {event.ret}{of} for {name} ({flags})"
-    return text, STEP, "name", (f"sysv:{event.ret}:0",)
+    return with_warning(text, key), TURN if warning_of(key) else STEP, "name", (f"sysv:{event.ret}:0",)
 
 
 def _why(error: str) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from ipcviz.model.anonymous import KIND as ANONYMOUS
+from ipcviz.model.anonymous import words_of
 from ipcviz.model.state import Object, State
+from ipcviz.model.system_v_keys import warning_of
 
 # Numbers of Linux on x86 and on everything that uses asm-generic/signal.h, so that a trace reads the same anywhere.
 _SIGNALS: Final = (
@@ -49,6 +52,12 @@ def signal_names(mask: int, limit: int = 6) -> str:
 def count_bytes(count: int) -> str:
     """An exact number of bytes: `4,096 bytes`, `1 byte`."""
     return f"{count:,} byte" + ("" if count == 1 else "s")
+
+
+def with_warning(text: str, key: int | str) -> str:
+    """A sentence about a System V object, with what is to be said of its key, if there is such a thing."""
+    warning = warning_of(key)
+    return f"{text}; {warning}" if warning else text
 
 
 def quoted(data: bytes, size: int, most: int) -> str:
@@ -101,6 +110,8 @@ _KIND_WORDS: Final = {
 def named(thing: Object) -> str:
     """An object with its kind: `the FIFO fifo`, `the pipe P1`; a file by its name alone."""
     word = _KIND_WORDS.get(thing.info.kind)
+    if thing.info.kind == ANONYMOUS:
+        word = f"the {words_of(thing.info)}"
     return f"{word} {thing.label}" if word else thing.label
 
 

@@ -65,6 +65,9 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     "io_uring_setup": _s("entries:int params:hex"),
     "perf_event_open": _s("attr:hex pid:pid cpu:int group:int flags:hex"),
     "fanotify_init": _s("flags:hex eventflags:hex"),
+    "seccomp": _s("operation:int flags:hex args:hex"),
+    "landlock_create_ruleset": _s("attr:hex size flags:hex"),
+    "fsopen": _s("name:path flags:hex"),
     # Sockets.
     "socket": _s("domain:socket_domain type:socket_type protocol:int"),
     "socketpair": _s("domain:socket_domain type:socket_type protocol:int fds:hex"),
@@ -263,6 +266,9 @@ PROT_EXEC: Final = 4
 CLONE_UNTRACED: Final = 0x00800000
 """linux/sched.h: the new process or thread is not to be traced by whoever traces its maker."""
 
+SECCOMP_FILTER_FLAG_NEW_LISTENER: Final = 8
+"""linux/seccomp.h: the call returns a descriptor."""
+
 CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
     "clone": (AnyBits(0, CLONE_UNTRACED),),
     "fcntl": (
@@ -285,6 +291,8 @@ CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
     "ioctl": (OneOf(1, (FIONBIO, FIOCLEX, FIONCLEX, TIOCSCTTY, TIOCSPGRP, TIOCNOTTY)),),
     "prctl": (OneOf(0, (PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER)),),
     "ptrace": (OneOf(0, (PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_SEIZE)),),
+    "seccomp": (AnyBits(1, SECCOMP_FILTER_FLAG_NEW_LISTENER),),
+    "landlock_create_ruleset": (Masked(2, 0xFFFFFFFF, 0),),
     "mq_getsetattr": (AnyBits(1, 0xFFFFFFFF),),
     "getsockopt": (OneOf(2, (SO_ERROR, SO_PEERCRED)),),
     "mmap": (AnyBits(3, MAP_SHARED), AnyBits(2, PROT_EXEC)),
@@ -332,6 +340,9 @@ NEW_DESCRIPTOR: Final = frozenset(
         "io_uring_setup",
         "perf_event_open",
         "fanotify_init",
+        "seccomp",
+        "landlock_create_ruleset",
+        "fsopen",
         "socket",
         "accept",
         "accept4",

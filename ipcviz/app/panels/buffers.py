@@ -17,6 +17,7 @@ from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.addresses import listens
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers, went_in
 from ipcviz.model.state import Object
+from ipcviz.model.system_v_keys import warning_of
 from ipcviz.narrate import interleaved_words, waiting_words, who
 
 BUFFERED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "socket", "message queue"})
@@ -167,6 +168,8 @@ def _waiting_messages(view: View, thing: Object, level: Level, width: int) -> li
     if level.notify:
         words += f"; {who(view.state, level.notify)} is told when one comes into it empty"
     rows = [row(""), row((fit(words, width), "head"))]
+    warning = warning_of(thing.info.path) if thing.info.key.startswith("msg:") else ""
+    rows.extend(row((fit(line, width), "bad")) for line in (wrap(warning, width) if warning else ()))
     for one in level.waiting:
         shown = Shown(visible(one.head) + ("..." if one.size > len(one.head) else ""))
         rows.append(row((fit(f"  type {one.type}, {one.size:,} B  ", 24), "dim"), (fit(shown, width - 24), "object")))
