@@ -61,7 +61,7 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
     def said(*words: str) -> bool:
         return any(all(word in line for word in words) for line in log)
 
-    assert said("has the System V queue", f"(id {facts['id']}) for a private key")
+    assert said("has the System V queue", f"(id {facts['id']}) for no key (IPC_PRIVATE)")
     assert said("put a message of 4 bytes, type 5 into msg", ': "five"')
     assert said("took a message of 6 bytes, type 7 from msg", ': "seven\n"')
     assert said(f"truth_queues[{facts['receiver']}] took a message of 4 bytes, type 9", ': "nine"')
