@@ -65,7 +65,6 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     "io_uring_setup": _s("entries:int params:hex"),
     "perf_event_open": _s("attr:hex pid:pid cpu:int group:int flags:hex"),
     "fanotify_init": _s("flags:hex eventflags:hex"),
-    "seccomp": _s("operation:int flags:hex args:hex"),
     "landlock_create_ruleset": _s("attr:hex size flags:hex"),
     "fsopen": _s("name:path flags:hex"),
     # Sockets.
@@ -121,6 +120,7 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     "unshare": _s("flags:clone_flags"),
     "setns": _s("fd:fd type:clone_flags"),
     "prctl": _s("option:prctl_option value:long"),
+    "seccomp": _s("operation:seccomp_operation flags:hex args:hex"),
     # Signals.
     "kill": _s("pid:pid signal:signal"),
     "tkill": _s("tid:pid signal:signal"),
@@ -251,8 +251,13 @@ SO_ERROR: Final = 4
 SO_PEERCRED: Final = 17
 """asm-generic/socket.h, at level SOL_SOCKET"""
 
+PR_SET_SECCOMP: Final = 22
 PR_SET_CHILD_SUBREAPER: Final = 36
 """linux/prctl.h"""
+
+SECCOMP_SET_MODE_STRICT: Final = 0
+SECCOMP_SET_MODE_FILTER: Final = 1
+"""linux/seccomp.h"""
 
 MAP_SHARED: Final = 1
 MAP_FIXED: Final = 0x10
@@ -289,9 +294,9 @@ CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
         ),
     ),
     "ioctl": (OneOf(1, (FIONBIO, FIOCLEX, FIONCLEX, TIOCSCTTY, TIOCSPGRP, TIOCNOTTY)),),
-    "prctl": (OneOf(0, (PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER)),),
+    "prctl": (OneOf(0, (PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER)),),
+    "seccomp": (OneOf(0, (SECCOMP_SET_MODE_STRICT, SECCOMP_SET_MODE_FILTER)),),
     "ptrace": (OneOf(0, (PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_SEIZE)),),
-    "seccomp": (AnyBits(1, SECCOMP_FILTER_FLAG_NEW_LISTENER),),
     "landlock_create_ruleset": (Masked(2, 0xFFFFFFFF, 0),),
     "mq_getsetattr": (AnyBits(1, 0xFFFFFFFF),),
     "getsockopt": (OneOf(2, (SO_ERROR, SO_PEERCRED)),),
@@ -340,7 +345,6 @@ NEW_DESCRIPTOR: Final = frozenset(
         "io_uring_setup",
         "perf_event_open",
         "fanotify_init",
-        "seccomp",
         "landlock_create_ruleset",
         "fsopen",
         "socket",
