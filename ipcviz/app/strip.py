@@ -47,7 +47,7 @@ class StepStrip(Panel, can_focus=False):
     """
     TITLE = "Steps"
     HELP_TEXT: ClassVar[str] = (
-        "In step mode nothing runs by itself. Each thread has a row: H, held, with what it will do when it is let go; "
+        "In step mode nothing runs by itself. Each thread has a row: H, held, with what it does when it is let go; "
         "B or S, blocked or asleep in a call, with on what. `>` is who is next: by the schedule if there is one, else "
         "by turns. The first row says what became of the last step. Real time goes on: what it makes pending, and whom "
         "it wakes, is shown as it comes."

@@ -38,17 +38,28 @@ def _shown(character: str) -> str:
     return character
 
 
+class Shown(str):
+    """Text that may stand on the screen as it is: what `visible` has made, or would leave alone."""
+
+    __slots__ = ()
+
+
 def visible(data: bytes | str, *, newline: str = "\\n") -> str:
     r"""The data with everything unprintable made visible, as C writes it: `\n`, `\x1b`, `\\`.
 
     Args:
         data: Bytes as they were traced (UTF-8 where they are), or text.
         newline: What stands for a line feed; give "\n" to keep the lines.
+
+    Returns:
+        That, as `Shown`; what is so already is given back, so that nothing is escaped twice.
     """
+    if isinstance(data, Shown):
+        return data
     text = data.decode("utf-8", "surrogateescape") if isinstance(data, bytes) else data
     if text.isascii() and text.isprintable() and "\\" not in text:
-        return text
-    return "".join(newline if c == "\n" else _shown(c) for c in text)
+        return Shown(text)
+    return Shown("".join(newline if c == "\n" else _shown(c) for c in text))
 
 
 def width(text: str) -> int:

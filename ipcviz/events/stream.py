@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ipcviz.events.base import Base
+from ipcviz.events.base import Base, written
 from ipcviz.events.effects import AnyEffect
 from ipcviz.events.facts import MachineFacts, ProcessFacts
 from ipcviz.events.locks import Futex, ObjectLocks
@@ -112,7 +112,7 @@ class ThreadExited(Base, tag="thread-exited", frozen=True):
 
     pid: int
     tid: int
-    code: int = 0
+    code: int = written()
 
 
 class Exited(Base, tag="exited", frozen=True):
@@ -125,7 +125,7 @@ class Exited(Base, tag="exited", frozen=True):
     """
 
     pid: int
-    code: int = 0
+    code: int = written()
     signo: int = 0
     core: bool = False
     unknown: bool = False
@@ -185,7 +185,7 @@ class Call(Base, tag="call", frozen=True):
     name: str
     began: float = 0.0
     args: dict[str, int | str] = {}
-    ret: int = 0
+    ret: int = written()
     error: str = ""
     object: str = ""
     data: bytes = b""
@@ -290,7 +290,7 @@ class HandlerReturned(Base, tag="handler-returned", frozen=True):
 
     pid: int
     tid: int
-    blocked: int = 0
+    blocked: int = written()
     jumped: bool = False
 
 

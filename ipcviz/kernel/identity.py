@@ -36,6 +36,8 @@ _ANONYMOUS: Final[dict[str, ObjectKind]] = {
     "inotify": "inotify",
     "[pidfd]": "pidfd",
 }
+_OWN_FILE_SYSTEMS: Final = (f"/secretmem{DELETED}", "/dmabuf:")
+"""Links of what has a file system of its own that nobody can mount (memfd_secret(2), drivers/dma-buf)."""
 _TTY_MAJORS: Final = frozenset({4, 5, 188, 204, 229, *range(128, 144)})
 """If /proc/tty/drivers can't be read: Documentation/admin-guide/devices.txt."""
 _PTMX: Final = os.makedev(5, 2)
@@ -112,6 +114,9 @@ def identify_link(
         return None
     dev, ino, mode = status.st_dev, status.st_ino, status.st_mode
     key = f"{dev}:{ino}"
+    if link.startswith(_OWN_FILE_SYSTEMS):
+        name = link.removesuffix(DELETED)[1:].partition(":")[0]
+        return ObjectInfo(key=key, kind="anonymous inode", dev=dev, ino=ino, detail=name)
     if stat.S_ISREG(mode):
         kind, detail = _kind_of_file(path, link, dev)
         return ObjectInfo(key=key, kind=kind, path=link, dev=dev, ino=ino, detail=detail)

@@ -38,7 +38,7 @@ from ipcviz.events import (
     Uses,
     WorkingDirectory,
 )
-from ipcviz.model import knowledge, ledger, semaphores, sockets
+from ipcviz.model import datagrams, knowledge, ledger, semaphores, sockets
 from ipcviz.model.directions import COUNTS_MESSAGES
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.families import take_group
@@ -64,6 +64,8 @@ WRITES: Final = frozenset(
 
 OPENS: Final = frozenset({"open", "openat", "openat2", "creat"})
 """Calls that open something by its name."""
+
+_RECEIVE_DESCRIPTORS: Final = frozenset({"recvmsg", "recvmmsg", "pidfd_getfd"})
 
 MOVES: Final = frozenset({"splice", "tee", "sendfile", "copy_file_range"})
 """Calls that move bytes from `fd_in` to `fd_out` and return how many; tee(2) copies them, and takes none out."""
@@ -92,6 +94,8 @@ def take_call(draft: Draft, event: Call) -> None:
     if event.ret > 0 and not event.error and not peeked:
         if event.name in READS:
             _moved(draft, event.object, event.pid, event.ret, out=True)
+            if event.object in draft.datagrams:
+                datagrams.take_received(draft, event)
         elif event.name in WRITES:
             _moved(draft, event.object, event.pid, event.ret, out=False)
             sockets.take_sent(draft, event, event.ret)
@@ -189,6 +193,7 @@ def _opened(draft: Draft, event: Call, effect: Opened) -> None:
     forget_reused(draft, effect)
     draft.object(effect.object, event.pid)
     known = draft.open_files.get(effect.ofd)
+    received = event.name in _RECEIVE_DESCRIPTORS
     if known is None:
         draft.put_open_file(
             OpenFile(
@@ -197,10 +202,11 @@ def _opened(draft: Draft, event: Call, effect: Opened) -> None:
                 mode=effect.mode,
                 flags=effect.flags,
                 opened_by=event.pid,
+                outside=received,
             )
         )
     how = "opened"
-    if event.name in ("recvmsg", "recvmmsg", "pidfd_getfd"):
+    if received:
         through = draft.objects.get(event.object)
         how = f"received over {through.label}" if through is not None else "received"
         flight = sockets.sender_of(draft, event, effect.ofd)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from ipcviz.events.signals import LIBRARY_SIGNALS, SIGCHLD
+from ipcviz.events.signals import SIGCHLD
 from ipcviz.model.ending import SAMPLED, TIMEOUT, Ending, Endings
+from ipcviz.model.future import armed_timers
 from ipcviz.model.holding import name_of
 from ipcviz.model.limits import given_up
+from ipcviz.model.signals import let_in_handlers
 from ipcviz.model.state import State, Thread, Value
 
 if TYPE_CHECKING:
@@ -218,14 +220,17 @@ def _holds(state: State, thread: Thread, ending: Ending, now: float) -> bool:
 def _circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
     """The one to be told of threads that hang on each other, with the doubts of all waits that it hangs on."""
     path = graph.around(min(tied, key=lambda tid: (graph.endings[tid].child, tid)))
+    if any(graph.endings[tid].any_of for tid in path):
+        # No thread waits for a certain other one: all of them together wait for one of themselves.
+        path = tuple(sorted(tid for tid in tied if graph.endings[tid].any_of))
     every = graph.reached(path[0])
     doubts = dict.fromkeys(doubt for tid in sorted(every) for doubt in graph.endings[tid].doubts)
     pids = {state.threads[tid].pid for tid in every}
-    if any(timer.armed and timer.clock != "CPU time" and pid in pids for (pid, _), timer in state.timers.items()):
+    if any(armed_timers(state, pid) for pid in pids):
         doubts["a timer is armed"] = None
     if any(_may_be_told_of_a_child(state, pid, every) for pid in pids):
         doubts["a child may end and send SIGCHLD"] = None
-    if len(path) == 1 and _catches(state, state.threads[path[0]].pid):
+    if len(path) == 1 and let_in_handlers(state, state.threads[path[0]]):
         # As who writes to its own pipe in a handler, and waits at the other end.
         doubts["a handler of its own may end it"] = None
     first = [doubt for doubt in (SAMPLED, TIMEOUT) if doubt in doubts]
@@ -233,13 +238,6 @@ def _circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
     at = path.index(min(path))
     path = (*path[at:], *path[:at])
     return Circle(path, tuple(dict.fromkeys(state.threads[tid].pid for tid in path)), (*first, *rest))
-
-
-def _catches(state: State, pid: int) -> bool:
-    """Whether a process catches signals, other than those that its C library keeps to itself (nptl(7))."""
-    return any(
-        how.action == "catch" and signo not in LIBRARY_SIGNALS for signo, how in state.processes[pid].handling.items()
-    )
 
 
 def _may_be_told_of_a_child(state: State, pid: int, stuck: set[int]) -> bool:

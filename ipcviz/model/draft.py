@@ -39,6 +39,7 @@ class Draft:
         "channels",
         "command_code",
         "command_signal",
+        "datagrams",
         "delivered",
         "dropped",
         "ends",
@@ -86,6 +87,7 @@ class Draft:
         self.mappings = state.mappings
         self.bound = state.bound
         self.flights = state.flights
+        self.datagrams = state.datagrams
         self.locks = state.locks
         self.outsiders = state.outsiders
         self.uses = state.uses
@@ -126,6 +128,7 @@ class Draft:
             mappings=self.mappings,
             bound=self.bound,
             flights=self.flights,
+            datagrams=self.datagrams,
             locks=self.locks,
             outsiders=self.outsiders,
             uses=self.uses,

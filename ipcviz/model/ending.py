@@ -17,7 +17,8 @@ from ipcviz.model.locks import blocking, lock_holders, wanted
 from ipcviz.model.outsiders import outsiders_waited_for
 from ipcviz.model.query import FOR_CHILD, table_of
 from ipcviz.model.queues import PREFIX, RECEIVES, SENDS, uses
-from ipcviz.model.semaphores import waited_on
+from ipcviz.model.semaphores import PRIVATE, waited_on
+from ipcviz.model.signals import let_in_handlers
 from ipcviz.model.sockets import awaited, under_way
 from ipcviz.model.state import CallInProgress, Object, State, Thread, Value
 
@@ -32,6 +33,8 @@ SEEN: Final = "as far as is seen"
 
 _ENDLESS: Final = (0, -1, "0", "0x0", "NULL")
 """Timeouts that are none: a null pointer, or less than nothing (poll(2))."""
+_UNOWNED: Final = frozenset({"semaphore", "condition"})
+"""Kinds of futexes that no memory tells an owner of, and that only threads which have the memory can end."""
 _ROWS: Final = 1000
 """Descriptors that are looked through, where nobody has done so before."""
 _BY_NAME: Final = frozenset({"fifo", "message queue"})
@@ -50,6 +53,7 @@ class Ending(Value, frozen=True):
             alone has to last before anything can be said.
         at_once: It need not last.
         child: It is a wait for a child, as whoever has started something that hangs is in.
+        any_of: Any of the threads could, and nothing tells which of them is meant to.
     """
 
     tids: tuple[int, ...]
@@ -57,6 +61,7 @@ class Ending(Value, frozen=True):
     since: float = 0.0
     at_once: bool = False
     child: bool = False
+    any_of: bool = False
 
 
 def has_limit(call: CallInProgress) -> bool:
@@ -77,6 +82,7 @@ class Endings:
     def __init__(self, state: State, held: Mapping[str, tuple[Holder, ...]] | None = None) -> None:
         self.state = state
         self._held = held
+        self._own: dict[int, tuple[tuple[int, ...], bool]] = {}
         self._sharing: dict[tuple[str, tuple[str, ...]], tuple[tuple[int, ...], bool]] = {}
 
     def of(self, thread: Thread) -> Ending | None:
@@ -90,6 +96,8 @@ class Endings:
             return None
         doubts = []
         thing = self.state.objects.get(call.object)
+        if found.any_of and has_limit(call):
+            return None  # whoever wakes by itself may end all of these
         if has_limit(call) or (thing is not None and thing.limited):
             # Who gives up after milliseconds, and tries again, is no news.
             doubts.append(TIMEOUT)
@@ -114,6 +122,8 @@ class Endings:
             return self._semaphore(thread)
         if call.futex is not None:
             owner = call.futex.owner
+            if not owner and call.futex.private and call.futex.kind in _UNOWNED:
+                return self._own_threads(thread, "a lock known by its memory alone")
             doubts = ("a lock known by its memory alone",) if call.futex.kind == "rwlock" else ()
             return Ending((owner,) if owner else (), doubts, at_once=True)
         if call.name in ("flock", "fcntl"):
@@ -134,6 +144,8 @@ class Endings:
 
     def _semaphore(self, thread: Thread) -> Ending | None:
         found = waited_on(self.state, thread.semaphore)
+        if not found and thread.semaphore.startswith(f"{PRIVATE}{thread.pid}:"):
+            return self._own_threads(thread, "who is to post is not known")
         if any(hold.ended or is_own(hold, thread) for hold in found):
             # Who takes it twice waits for somebody to give it, as one does for a message: that can be anybody.
             return None
@@ -141,6 +153,26 @@ class Endings:
         doubts = (f"others may hold {semaphore.label}",) if semaphore is not None and semaphore.unsure else ()
         threads = self._threads(hold.pid for hold in found if not hold.tid)
         return Ending(tuple(sorted({*(hold.tid for hold in found if hold.tid), *threads})), doubts, at_once=True)
+
+    def _own_threads(self, thread: Thread, doubt: str) -> Ending | None:
+        """Of a semaphore or a condition variable in memory that no other process has: all threads of this one."""
+        if thread.pid not in self._own:
+            self._own[thread.pid] = self._sharing_memory(thread.pid)
+        tids, handled = self._own[thread.pid]
+        if len(tids) < 2:
+            return None
+        doubts = (doubt, "a handler of its own may end it") if handled else (doubt,)
+        return Ending(tids, doubts, any_of=True)
+
+    def _sharing_memory(self, pid: int) -> tuple[tuple[int, ...], bool]:
+        """The threads that have a process's memory, none if others may have it; whether one would run a handler."""
+        state = self.state
+        process = state.processes[pid]
+        others = (p for p in state.processes.values() if p.parent == pid and p.how != "fork" and p.fate == "alive")
+        if any(not other.executed for other in others):
+            return (), False
+        handled = any(let_in_handlers(state, state.threads[tid]) for tid in process.threads if tid in state.threads)
+        return process.threads, handled
 
     def _other_end(self, thread: Thread, call: CallInProgress) -> Ending | None:
         """All threads of the processes that could read what a call writes, or write what it reads."""
@@ -183,7 +215,7 @@ class Endings:
         """All threads that have an end of an object, and whether its descriptions were all seen to be made."""
         rows = [row for row in self._rows(key) or () if row[2] in modes]
         files = (self.state.open_files.get(ofd) for _, ofd, _ in rows)
-        made = all(file.opened_by for file in files if file is not None)
+        made = all(file.opened_by and not file.outside for file in files if file is not None)
         return self._threads(pid for pid, _, _ in rows), made
 
     def _told(self, thread: Thread, call: CallInProgress, thing: Object, source: Object, *, writes: bool) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ipcviz.events.signals import bit_of, names_of, signal_name
+from ipcviz.events.signals import names_of, signal_name
 from ipcviz.model.holding import name_of
 from ipcviz.model.notifiers import seconds_text
-from ipcviz.model.signals import MASKED
+from ipcviz.model.signals import MASKED, reaches
 from ipcviz.model.state import CallInProgress, State, Thread
 
 
@@ -26,11 +26,10 @@ def limit_words(state: State, thread: Thread, call: CallInProgress, now: float) 
         for (pid, _), timer in state.timers.items()
         # One that comes again and again is there for something else.
         if pid == thread.pid and timer.armed and not timer.clock and not timer.interval and timer.due > now
+        if reaches(state, thread, timer.signo)
     ]
     first = min(dues, key=lambda timer: timer.due, default=None)
     if first is None or (call.deadline is not None and first.due >= call.deadline):
-        return words
-    if not bit_of(first.signo) or thread.blocked & bit_of(first.signo):
         return words
     signal = f"{signal_name(first.signo)} in {seconds_text(first.due - now)}"
     return f"{words}, {signal}" if words else signal

@@ -310,6 +310,7 @@ def _table(draft: Draft, event: Table) -> None:
                 offset=entry.offset,
                 opened_by=known.opened_by if known else 0,
                 references=(known.references if known else 0) + (not same),
+                outside=known.outside if known else False,
             )
         )
         if before is None or not same:

@@ -17,6 +17,8 @@ from ipcviz.model.system_v import parse_operations
 
 replace = msgspec.structs.replace
 
+PRIVATE: Final = "sem:vm:"
+"""What the keys of semaphores begin with that lie in memory which one process alone has; its pid follows."""
 WAITS: Final = ("wait", "timedwait", "clockwait", "trywait")
 OLDER: Final = "it was there before ipcviz looked"
 SAMPLED: Final = "a process that uses it is only sampled"
@@ -180,7 +182,8 @@ def take_coverage(draft: Draft, event: Coverage) -> None:
     for found in draft.semaphores.values():
         if found.info.kind == "system v":
             continue
-        if found.info.object in mapped or any(hold.pid == event.pid for hold in found.holds):
+        own = found.info.key.startswith(f"{PRIVATE}{event.pid}:")
+        if own or found.info.object in mapped or any(hold.pid == event.pid for hold in found.holds):
             draft.put_semaphore(replace(found, holds=(), unsure=SAMPLED))
 
 

@@ -8,7 +8,7 @@ import immutables
 import msgspec
 
 from ipcviz.events import Call, Exited, HandlerReturned, ProcessSample, Sent, SignalDelivered, Taken, Waiting
-from ipcviz.events.signals import bit_of
+from ipcviz.events.signals import LIBRARY_SIGNALS, bit_of
 from ipcviz.model.draft import Draft
 from ipcviz.model.state import POSIX, SENT_KEPT, Handling, SignalSent, State, Thread
 
@@ -25,6 +25,23 @@ UNBLOCKABLE: Final = 1 << 8 | 1 << 18
 
 FIRST_REAL_TIME = 32
 """The kernel's SIGRTMIN; glibc keeps 32 and 33 to itself. From here on signals queue (signal(7))."""
+
+
+def reaches(state: State, thread: Thread, signo: int) -> bool:
+    """Whether a signal would do anything to a thread now: it is neither blocked nor ignored."""
+    process = state.processes.get(thread.pid)
+    how = process.handling.get(signo) if process is not None else None
+    bit = bit_of(signo)
+    return bool(bit) and not thread.blocked & bit and (how is None or how.action != "ignore")
+
+
+def let_in_handlers(state: State, thread: Thread) -> set[int]:
+    """The signals whose handlers a thread would run: caught, and not blocked. Without its C library's own."""
+    process = state.processes.get(thread.pid)
+    caught = (
+        {signo for signo, how in process.handling.items() if how.action == "catch"} if process is not None else set()
+    )
+    return {signo for signo in caught.difference(LIBRARY_SIGNALS) if reaches(state, thread, signo)}
 
 
 def take_sent(draft: Draft, sender: int, effect: Sent, began: float) -> None:

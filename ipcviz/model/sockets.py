@@ -11,8 +11,9 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Call, Level, ObjectInfo, Opened, Passed
+from ipcviz.model import datagrams
 from ipcviz.model.addresses import ANYWHERE, KINDS, PREFIX, listens, name_of, plain, takes_datagrams
-from ipcviz.model.directions import WRITES
+from ipcviz.model.directions import COUNTS_MESSAGES, WRITES
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.state import CallInProgress, Flight, Object, State, Thread
 
@@ -45,6 +46,8 @@ def forget_closed(draft: Draft) -> None:
         if key in draft.flights:
             _land(draft, key, draft.flights[key])
         draft.put_object(replace(thing, shut=CLOSED))
+        if key in draft.datagrams:
+            draft.datagrams = draft.datagrams.delete(key)
 
 
 def bound_to(state: State | Draft, kind: str, address: str) -> Object | None:
@@ -89,10 +92,14 @@ def awaited(state: State, call: CallInProgress, *, writes: bool) -> Object | Non
 def take_sent(draft: Draft, event: Call, count: int) -> None:
     """Bytes were written to a socket for datagrams: what arrives where is remembered there."""
     thing = draft.objects.get(event.object)
-    if thing is None or not takes_datagrams(thing.info):
+    if thing is None or not datagrams.keeps_bounds(thing.info):
         return
     target = target_of(draft, thing, event.args)
     if target is None:
+        return
+    if event.name not in COUNTS_MESSAGES:
+        datagrams.take_sent(draft, event, target.info.key)
+    if not takes_datagrams(thing.info):
         return
     draft.put_object(replace(target, written=target.written + count))
     if target.info.key != thing.info.peer and thing.sent_to != target.info.key and target is not thing:
@@ -269,10 +276,15 @@ def take_passed(draft: Draft, event: Call, effect: Passed) -> None:
     """Descriptors were sent: their descriptions stay open until they are received, or nobody can receive them."""
     thing = draft.objects.get(event.object)
     target = target_of(draft, thing, {"address": effect.to}) if thing is not None else None
-    if target is None:
-        return
     rows = draft.tables.get(draft.process(event.pid).table, NO_ROWS)
     ofds = tuple(rows[fd].ofd for fd in effect.fds if fd in rows)
+    if target is None or target.shut == CLOSED:
+        # It goes to somebody who is not watched, as far as is known.
+        for ofd in ofds:
+            if ofd in draft.open_files:
+                draft.put_open_file(replace(draft.open_files[ofd], outside=True))
+    if target is None:
+        return
     for ofd in ofds:
         draft.refer(ofd, +1)
     key = target.info.key

@@ -207,6 +207,7 @@ class OpenFile(Value, frozen=True):
         offset: File offset at the last look; 0 for what has none.
         opened_by: The process that opened it; 0 if it was there before.
         references: How many descriptors of watched processes refer to it.
+        outside: It was sent to somebody who is not watched, or came from there (SCM_RIGHTS, pidfd_getfd).
     """
 
     ofd: int
@@ -216,6 +217,7 @@ class OpenFile(Value, frozen=True):
     offset: int = 0
     opened_by: int = 0
     references: int = 0
+    outside: bool = False
 
 
 class Object(Value, frozen=True):
@@ -285,6 +287,13 @@ class Flight(Value, frozen=True):
     pid: int
     fds: tuple[int, ...]
     ofds: tuple[int, ...] = ()
+
+
+class Datagram(Value, frozen=True):
+    """A datagram, or a packet of SOCK_SEQPACKET, that was sent and not received yet: its length and first bytes."""
+
+    length: int
+    head: bytes = b""
 
 
 Did = Literal["watches", "lists", "reads", "takes", "puts"]
@@ -437,6 +446,8 @@ class State(Value, frozen=True):
         uses: Keys of the System V message queues that each process has used, by pid.
         bound: Keys of the sockets that others reach by a name: `unix /run/x`, `tcp 127.0.0.1:80`, `udp ...`.
         flights: Messages with descriptors that wait to be received, oldest first, by the key of the receiving socket.
+        datagrams: Those that wait to be received, oldest first, by the key of the receiving socket, as far as they
+            were seen being sent.
         locks: File locks, held and waited for, by the key of the file.
         outsiders: Who of those that are not watched has an object, as the last look for that found, by its key.
         mappings: Shared mappings, and private ones of files that others use, by pid.
@@ -477,6 +488,7 @@ class State(Value, frozen=True):
     uses: immutables.Map[int, tuple[str, ...]] = immutables.Map()
     bound: immutables.Map[str, str] = immutables.Map()
     flights: immutables.Map[str, tuple[Flight, ...]] = immutables.Map()
+    datagrams: immutables.Map[str, tuple[Datagram, ...]] = immutables.Map()
     locks: immutables.Map[str, tuple[FileLock, ...]] = immutables.Map()
     outsiders: immutables.Map[str, Outside] = immutables.Map()
     pages: immutables.Map[tuple[int, int], PagesSample] = immutables.Map()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from ipcviz.model.state import State
@@ -26,6 +26,23 @@ def parse_operations(text: str) -> tuple[Operation, ...]:
         Operation(int(number), int(change), "SEM_UNDO" in flags, "IPC_NOWAIT" in flags)
         for number, change, flags in _OPERATION.findall(text)
     )
+
+
+def semaphore_of(name: str, args: Mapping[str, int | str]) -> str:
+    """Key of the semaphore that a call on a System V set is about; of several the first; empty if it is none.
+
+    Args:
+        name: `semop`, `semtimedop` or `semctl`.
+        args: Its arguments by name.
+    """
+    number = args.get("id")
+    if not isinstance(number, int):
+        return ""
+    index = args.get("index", 0)
+    if name != "semctl":
+        operations = parse_operations(str(args.get("ops", "")))
+        index = operations[0].number if operations else 0
+    return f"sysv:{number}:{index}"
 
 
 def first_blocked(operations: Iterable[Operation], values: Sequence[int]) -> int | None:

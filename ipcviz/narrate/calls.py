@@ -71,6 +71,7 @@ from ipcviz.narrate.sockets import (
     end_words,
     error_words,
     option,
+    received_words,
     several,
     shut,
     travelled,
@@ -128,7 +129,7 @@ def _told(event: Call, before: State, after: State) -> Told | None:
     if event.name in SENDS or event.name in RECEIVES:
         return message(event, before, after)
     if event.name in READS or event.name in WRITES:
-        return moved(event, before, after) or _data(event, after)
+        return moved(event, before, after) or _data(event, before, after)
     if event.name in MOVES:
         return _moved(event, before, after)
     if event.error == "ENXIO" and event.object and event.name in OPENS:
@@ -171,7 +172,7 @@ _BECAUSE: Final = {
 }
 
 
-def _data(event: Call, after: State) -> Told:
+def _data(event: Call, before: State, after: State) -> Told:
     reads = event.name in READS
     thing = after.objects.get(event.object)
     label = thing.label if thing else "an object that is not known"
@@ -201,8 +202,10 @@ def _data(event: Call, after: State) -> Told:
         flags = str(event.args.get("flags", ""))
         verb = "peeked at" if "MSG_PEEK" in flags else "read"
         urgent = " out of band" if "MSG_OOB" in flags else ""
-        text = f"{verb} {count_bytes(event.ret)}{urgent} from {label}{_fd(event)}{read_words(event, after)}"
-        parted = parted_words(event, after) + travels
+        amount, lost = received_words(event, thing, before)
+        text = f"{verb} {amount}{urgent} from {label}{_fd(event)}{read_words(event, after)}"
+        weight = TURN if lost and verb == "read" else weight
+        parted = parted_words(event, after) + travels + lost
         return text + parted, TURN if parted else weight, "data", keys
     urgent = " out of band" if "MSG_OOB" in str(event.args.get("flags", "")) else ""
     text = f"wrote {count_bytes(event.ret)}{urgent} to {label}{_fd(event)}"
@@ -380,7 +383,7 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
         case Closed():
             return _closed(event, effect, before, after)
         case CloseOnExec():
-            what = "will be closed" if effect.cloexec else "will stay open"
+            what = "is closed" if effect.cloexec else "stays open"
             return f"set that descriptor {effect.fd} {what} at exec", DETAIL, "descriptor", ()
         case StatusFlags():
             label = _end(after, event.pid, effect.fd)
@@ -443,7 +446,7 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Told:
         return f"received descriptor {effect.fd}: {what}", TURN, "descriptor", key
     if event.name == "io_uring_setup":
         words = "what it reads and writes by that makes no system calls, and is not told"
-        return f"made the io_uring {what}: descriptor {effect.fd}; {words}", TURN, "descriptor", key
+        return f"made {what}: descriptor {effect.fd}; {words}", TURN, "descriptor", key
     if event.name == "socket":
         return f"made {what}: descriptor {effect.fd}", STEP, "descriptor", key
     if effect.object.kind == "file" and effect.object.path:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ipcviz.events import Call, DeathSignal, Grouped, Orphan, Subreaper, Timer
+from ipcviz.events import Call, DeathSignal, Grouped, Opened, Orphan, Subreaper, Timer
 from ipcviz.events.signals import LIBRARY_SIGNALS, signal_name
 from ipcviz.model.families import tty_name
 from ipcviz.model.state import POSIX, State
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Told
-from ipcviz.narrate.words import who
+from ipcviz.narrate.words import named, who
 
 SIGCHLD: Final = 17
 
@@ -67,8 +67,8 @@ def waits_for_nobody(state: State, pid: int) -> str:
 def death_signal(effect: DeathSignal) -> Told:
     """prctl(PR_SET_PDEATHSIG)."""
     if effect.signo:
-        return f"will get {signal_name(effect.signo)} when its parent ends (PR_SET_PDEATHSIG)", STEP, "signal", ()
-    return "will get no signal when its parent ends any more", STEP, "signal", ()
+        return f"asked for {signal_name(effect.signo)} at its parent's end (PR_SET_PDEATHSIG)", STEP, "signal", ()
+    return "asked for no signal at its parent's end any more (PR_SET_PDEATHSIG)", STEP, "signal", ()
 
 
 def adopted(orphans: Iterable[Orphan], after: State) -> str:
@@ -121,7 +121,12 @@ def _confined(event: Call, before: State, after: State) -> Told | None:
     if mode == strict:
         return "may only read, write, exit and leave handlers from now on (strict seccomp)", TURN, "process", ()
     if mode == filters:
-        return "has the kernel filter its calls from now on (seccomp)", STEP, "process", ()
+        text = "has the kernel filter its calls from now on (seccomp)"
+        made = next((effect for effect in event.effects if isinstance(effect, Opened)), None)
+        thing = after.objects.get(made.object.key) if made is not None else None
+        if made is None or thing is None:
+            return text, STEP, "process", ()
+        return f"{text}, and made {named(thing)}: descriptor {made.fd}", STEP, "descriptor", (thing.info.key,)
     return None
 
 
@@ -151,7 +156,7 @@ def timer(event: Call, effect: Timer, before: State, after: State) -> Told:
     if effect.change == "made":
         clock = f" on {effect.clock}" if effect.clock else ""
         what = f"send {name}" if signo not in LIBRARY_SIGNALS else f"start a thread (SIGEV_THREAD, by glibc's {name})"
-        return f"made the timer {number}, which will {what}{clock}", STEP, "signal", ()
+        return f"made the timer {number}, to {what}{clock} when it expires", STEP, "signal", ()
     if effect.change == "removed":
         return f"removed {which}", STEP, "signal", ()
     if not effect.seconds:

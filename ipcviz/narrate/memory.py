@@ -6,8 +6,10 @@ from ipcviz.events import Call, MapEntry, Mapped, Protected, SignalDelivered, Un
 from ipcviz.model import query
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import State
+from ipcviz.model.system_v_keys import key_words, warning_of
+from ipcviz.narrate.future import sealed_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Told
-from ipcviz.narrate.words import count_bytes, label_of, who
+from ipcviz.narrate.words import count_bytes, label_of, who, with_warning
 
 _DEFAULT_PAGE = 4096
 
@@ -138,22 +140,7 @@ def sealed(event: Call, before: State, after: State) -> Told | None:
     label = label_of(after, event.object)
     if event.error:
         return f"could not seal {label} ({seals}): {event.error}", STEP, "memory", (event.object,)
-    cant = [words for name, words in _SEALS if name in str(seals).split("|")]
-    text = f"sealed {label} ({seals})" + (f": nobody can {_or(cant)} it any more" if cant else "")
-    return text, TURN, "memory", (event.object,)
-
-
-def _or(words: list[str]) -> str:
-    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
-
-
-_SEALS = (
-    ("F_SEAL_WRITE", "write"),
-    ("F_SEAL_FUTURE_WRITE", "newly write"),
-    ("F_SEAL_SHRINK", "shrink"),
-    ("F_SEAL_GROW", "grow"),
-    ("F_SEAL_SEAL", "seal"),
-)
+    return f"sealed {label} ({seals}){sealed_words(str(seals))}", TURN, "memory", (event.object,)
 
 
 def _sealed(event: Call, state: State) -> str:
@@ -218,11 +205,11 @@ def segment_found(event: Call, before: State, after: State) -> Told | None:
     key = event.args.get("key", 0)
     flags = event.args.get("flags", 0)
     if event.error:
-        return f"got {event.error} from shmget of key {key} ({flags})", STEP, "memory", ()
+        return f"got {event.error} from shmget for {key_words(key)} ({flags})", STEP, "memory", ()
     size = event.args.get("size", 0)
     count = f" of {count_bytes(size)}" if isinstance(size, int) and size else ""
-    name = f"{f'key {key}' if key else 'no key (IPC_PRIVATE)'} ({flags})"
-    return f"has the System V segment {event.ret}{count}, {name}", STEP, "memory", (f"shm:{event.ret}",)
+    text = f"has the System V segment {event.ret}{count} for {key_words(key)} ({flags})"
+    return with_warning(text, key), TURN if warning_of(key) else STEP, "memory", (f"shm:{event.ret}",)
 
 
 def segment_control(event: Call, before: State, after: State) -> Told | None:

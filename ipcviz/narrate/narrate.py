@@ -12,6 +12,7 @@ from ipcviz.events import (
     Coverage,
     Dropped,
     EndForced,
+    Entered,
     Event,
     Executed,
     Exited,
@@ -37,8 +38,11 @@ from ipcviz.events import (
 )
 from ipcviz.events.signals import signal_name
 from ipcviz.model import query
+from ipcviz.model.calls import WRITES
 from ipcviz.model.circles import circle, circle_words
 from ipcviz.model.ending import has_limit
+from ipcviz.model.programs import is_named_otherwise
+from ipcviz.model.queues import SENDS
 from ipcviz.model.state import State
 from ipcviz.narrate.calls import narrate_call
 from ipcviz.narrate.families import adopted, waits_for_nobody
@@ -46,12 +50,12 @@ from ipcviz.narrate.locks import released_by_exit
 from ipcviz.narrate.memory import fault_words
 from ipcviz.narrate.outsiders import outsiders_found
 from ipcviz.narrate.pipes import left_words, still_open
-from ipcviz.narrate.semaphores import operated
+from ipcviz.narrate.semaphores import changing, operated
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Sentence
 from ipcviz.narrate.signals import delivered, handler_returned, kept_across_exec, sender_of_end
 from ipcviz.narrate.sockets import closed_words
 from ipcviz.narrate.steps import narrate_held, narrate_poised, narrate_released
-from ipcviz.narrate.words import label_of, named, who
+from ipcviz.narrate.words import count_bytes, label_of, named, who
 
 
 def narrate(event: Event, before: State, after: State) -> Sentence | None:
@@ -103,9 +107,8 @@ def _thread_exited(event: ThreadExited, before: State, after: State) -> Sentence
 
 def _executed(event: Executed, before: State, after: State) -> Sentence:
     old = who(before, event.pid)
-    command = shlex.join(event.argv) if event.argv else event.path
     closed = len(query.table_of(before, event.pid)) - len(query.table_of(after, event.pid))
-    text = f"{old} executes {command}"
+    text = f"{old} executes {_command(event)}"
     if closed > 0:
         text += f": {closed} close-on-exec descriptor{'s are' if closed > 1 else ' is'} closed"
     text += kept_across_exec(after, event.pid)
@@ -113,6 +116,16 @@ def _executed(event: Executed, before: State, after: State) -> Sentence:
     if left:
         text += f"; {', '.join(left.values())}"
     return Sentence(event.n, event.t, event.pid, text, TURN, objects=tuple(left))
+
+
+def _command(event: Executed) -> str:
+    """A program with its arguments; by its file where argv[0] does not name it."""
+    if not is_named_otherwise(event.argv, event.name, event.path):
+        return shlex.join(event.argv) if event.argv else event.path
+    program = event.path or event.name
+    if not event.argv:
+        return f"{shlex.quote(program)} without arguments, not even argv[0]"
+    return f"{shlex.join((program, *event.argv[1:]))} (argv[0] is {shlex.quote(event.argv[0])})"
 
 
 def _exited(event: Exited, before: State, after: State) -> Sentence:
@@ -172,13 +185,32 @@ def _table(event: Table, before: State, after: State) -> Sentence | None:
     return Sentence(event.n, event.t, event.pid, text, STEP, "session")
 
 
+def _entered(event: Entered, before: State, after: State) -> Sentence | None:
+    """A write or send under way of which others have taken something already: its return comes later."""
+    if event.call in ("semop", "semtimedop"):
+        text = f"{who(after, event.pid, event.tid)} {changing(event, after)}"
+        return Sentence(event.n, event.t, event.pid, text, STEP, "semaphore", (event.object,))
+    sends = event.call in WRITES or event.call in SENDS or event.call == "sendmmsg"
+    thing = after.objects.get(event.object)
+    if event.cut or not sends or thing is None:
+        return None
+    fd = event.args.get("fd")
+    count = event.args.get("count")
+    amount = f"{count_bytes(count)} " if isinstance(count, int) and event.call not in SENDS else ""
+    verb = "sending" if event.call.startswith(("send", "mq_", "msg")) else "writing"
+    where = f"{thing.label} (fd {fd})" if isinstance(fd, int) else thing.label
+    text = f"{who(after, event.pid, event.tid)} is {verb} {amount}to {where}: its {event.call} has not returned yet"
+    group = f"{event.tid} under way {event.object}"
+    return Sentence(event.n, event.t, event.pid, text, STEP, "data", (event.object,), group)
+
+
 def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
     wait = query.wait_of(after, event.tid)
     if wait is None:
         return None
     subject = who(after, event.pid, event.tid)
     call = wait.call if wait.fd < 0 else f"{wait.call}({wait.fd})"
-    target, keys = "", tuple(key for key in (wait.object, wait.semaphore) if key)
+    target, keys = "", tuple(dict.fromkeys(key for key in (wait.object, wait.semaphore) if key))
     if wait.semaphore and wait.semaphore in after.semaphores:
         target = f" on {after.semaphores[wait.semaphore].label}"
     elif wait.object in after.objects:
@@ -292,6 +324,7 @@ _TELL: Final[dict[type, Callable[[Any, State, State], Sentence | None]]] = {
     Reaped: _reaped,
     Table: _table,
     Call: narrate_call,
+    Entered: _entered,
     Waiting: _waiting,
     SignalDelivered: delivered,
     HandlerReturned: handler_returned,

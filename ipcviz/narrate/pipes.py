@@ -9,8 +9,10 @@ from ipcviz.events import Call
 from ipcviz.model import query
 from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.ends import open_modes
+from ipcviz.model.future import find_ends, find_newcomers
 from ipcviz.model.provenance import waiting_ranges
 from ipcviz.model.state import Object, State
+from ipcviz.narrate.future import lasting_words, unless_reopened
 from ipcviz.narrate.sentence import STEP, Told
 from ipcviz.narrate.words import count_bytes, label_of, who
 
@@ -44,19 +46,30 @@ def left_words(before: State, after: State, keys: Iterable[str]) -> dict[str, st
     """The same in words, by object: `no writer of P1 is left`."""
     words = {}
     for key, (end, unread) in lost_ends(before, after, keys).items():
-        words[key] = f"no {end} of {label_of(after, key)} is left" + (f", and {unread}" if unread else "")
+        watched, _ = _newcomers(before, key, end)
+        words[key] = f"no {watched}{end} of {label_of(after, key)} is left" + (f", and {unread}" if unread else "")
     return words
 
 
 def pipe_closed(before: State, after: State, key: str) -> str:
     """What it means that this was the last end of its kind; empty if it was not."""
     end, unread = lost_ends(before, after, (key,)).get(key, ("", ""))
+    watched, reopened = _newcomers(before, key, end)
+    said = f"no {watched}{end} is left"
     if end == "writer":
-        return "no writer is left, so its reader will find the end of file"
+        return f"{said}: after what waits in it comes the end of file{reopened}" if not watched else said
     if end == "reader":
-        said = "no reader is left" + (", so the next write will raise SIGPIPE" if key in after.ends else "")
+        if key in after.ends and not watched:
+            said += f": a write to it fails now, with SIGPIPE or EPIPE{reopened}"
         return f"{said}; {unread}" if unread else said
     return ""
+
+
+def _newcomers(before: State, key: str, end: str) -> tuple[str, str]:
+    """Who may have such an end all the same: (`watched ` if others may, what is said of its name)."""
+    changes = find_newcomers(before, key, _READ if end == "reader" else _WRITE) if end else ()
+    watched = "watched " if any(change.by == "outside" for change in changes) else ""
+    return watched, unless_reopened(before, changes, "reading" if end == "reader" else "writing")
 
 
 def unread_words(state: State, key: str) -> str:
@@ -121,7 +134,7 @@ def still_open(wait: query.Wait, state: State) -> str:
         return ""
     if alone:
         ends = f"the {end} end (fd {min(found[wait.pid])})"
-        return f", and only it itself has {ends}: that will not change"
+        return f", and only it itself has {ends}{lasting_words(state, find_ends(state, wait, modes))}"
     names = [f"{'it itself' if pid == wait.pid else who(state, pid)} (fd {min(fds)})" for pid, fds in found.items()]
     shown = " and ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
     used, have = "wrote" if reads else "read", "has" if len(names) == 1 else "have"

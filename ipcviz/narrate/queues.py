@@ -7,11 +7,12 @@ from typing import Final
 from ipcviz.events import Call
 from ipcviz.model.queues import RECEIVES, message_bytes
 from ipcviz.model.state import State
+from ipcviz.model.system_v_keys import key_words, warning_of
 from ipcviz.narrate.sentence import STEP, TURN, Told
-from ipcviz.narrate.words import count_bytes, label_of
+from ipcviz.narrate.words import count_bytes, label_of, quoted, with_warning
 
 _SHOWN: Final = 24
-_ESCAPES: Final = {ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}
+"""Bytes that are quoted of a message."""
 
 _FAILED: Final = {
     "ENOMSG": "no such message is in it, and it did not want to wait",
@@ -21,14 +22,6 @@ _FAILED: Final = {
     "ETIMEDOUT": "its time was up",
     "EINTR": "a signal's handler ran first",
 }
-
-
-def quoted(data: bytes, size: int) -> str:
-    """The first bytes of a message, in quotes; what is not printable as escapes."""
-    shown = "".join(
-        _ESCAPES.get(b) or (chr(b) if 0x20 <= b < 0x7F and b not in b'"\\' else f"\\x{b:02x}") for b in data[:_SHOWN]
-    )
-    return f'"{shown}"' + ("..." if size > min(len(data), _SHOWN) else "")
 
 
 def message(event: Call, before: State, after: State) -> Told | None:
@@ -57,9 +50,9 @@ def message(event: Call, before: State, after: State) -> Told | None:
     else:
         kind = event.args.get("taken") if takes else str(event.args.get("msg", "")).removeprefix("type ")
         rank = f", type {kind}" if kind is not None and kind != "" else ""
-    content = f": {quoted(event.data, size)}" if event.data else ""
+    content = f": {quoted(event.data, size, _SHOWN)}" if event.data else ""
     if takes and "MSG_NOERROR" in str(event.args.get("flags", "")) and size == event.args.get("count"):
-        content += "; what it had beyond that was cut off (MSG_NOERROR)"
+        content += "; it fills the room, and what it had beyond that, if anything, is lost (MSG_NOERROR)"
     verb = "took" if takes else "put"
     where = "from" if takes else "into"
     return f"{verb} a message of {count_bytes(size)}{rank} {where} {label}{content}", STEP, "data", keys
@@ -87,9 +80,9 @@ def get_queue(event: Call, before: State, after: State) -> Told | None:
         return None
     key = f"msg:{event.ret}"
     made = key not in before.objects
-    name = "a private key" if event.args.get("key") in (0, "0") else f"the key {event.args.get('key')}"
-    what = "has" if made else "has again"
-    return f"{what} the System V queue {label_of(after, key)} (id {event.ret}) for {name}", STEP, "name", (key,)
+    what, asked = "has" if made else "has again", event.args.get("key", 0)
+    text = f"{what} the System V queue {label_of(after, key)} (id {event.ret}) for {key_words(asked)}"
+    return with_warning(text, asked), STEP if not warning_of(asked) else TURN, "name", (key,)
 
 
 def control_queue(event: Call, before: State, after: State) -> Told | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from ipcviz.events import Call, NameRemoved, SemaphoreOp
+from ipcviz.events import Call, Entered, NameRemoved, SemaphoreOp
 from ipcviz.model import query
 from ipcviz.model.semaphores import OLDER, WAITS
 from ipcviz.model.state import Hold, Semaphore, State
+from ipcviz.model.system_v_keys import key_words, warning_of
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
-from ipcviz.narrate.words import who
+from ipcviz.narrate.words import who, with_warning
 
 _FILES: Final = "/dev/shm/sem."
 """Where glibc keeps named semaphores (sem_overview(7))."""
@@ -122,21 +123,21 @@ def inside_sem_open(event: Call, state: State, told: Told) -> Told:
 def set_got(event: Call, before: State, after: State) -> Told | None:
     """semget(2)."""
     key = event.args.get("key", 0)
-    name = f"the key {key}" if key not in (0, "0") else "no key (IPC_PRIVATE)"
+    name = key_words(key)
     flags = event.args.get("flags", 0)
     if event.error:
         return f"got {event.error} from semget for {name} ({flags}){_why(event.error)}", STEP, "semaphore", ()
     count = event.args.get("count", 0)
     of = f" of {count} semaphore{'s' if count != 1 else ''}" if count else ""
     text = f"has the System V set {event.ret}{of} for {name} ({flags})"
-    return text, STEP, "name", (f"sysv:{event.ret}:0",)
+    return with_warning(text, key), TURN if warning_of(key) else STEP, "name", (f"sysv:{event.ret}:0",)
 
 
 def _why(error: str) -> str:
     return f": {_FAILED[error]}" if error in _FAILED else ""
 
 
-def _set_label(event: Call, *states: State) -> str:
+def _set_label(event: Call | Entered, *states: State) -> str:
     """`0x5e5e`, or the id of one without a key."""
     number = event.args.get("id", "?")
     for state in states:
@@ -163,6 +164,12 @@ def changed(event: Call, before: State, after: State) -> Told | None:
     return f"did {operations} on the set {label}{waited}{undo}", TURN if waited else STEP, "semaphore", keys
 
 
+def changing(event: Entered, state: State) -> str:
+    """A semop(2) under way of which others have noticed what it does already."""
+    label = _set_label(event, state, state)
+    return f"is changing the set {label}: {event.args.get('ops', '')}; its semop has not returned yet"
+
+
 def controlled(event: Call, before: State, after: State) -> Told | None:
     """semctl(2): what changes values, or removes the set."""
     number, label, command = event.args.get("id", "?"), _set_label(event, before, after), event.args.get("cmd")
@@ -174,7 +181,8 @@ def controlled(event: Call, before: State, after: State) -> Told | None:
     if command == "IPC_RMID":
         waiting = [t for t in before.threads.values() if t.semaphore.startswith(f"sysv:{number}:")]
         names = ", ".join(who(after, t.pid, t.tid) for t in waiting)
-        text = f"removed the System V set {label} (IPC_RMID)" + (f": {names} will get EIDRM" if names else "")
+        ended = f", which ends the wait of {names} (EIDRM)" if names else ""
+        text = f"removed the System V set {label} (IPC_RMID){ended}"
         return text, TURN, "name", keys
     if command == "SETVAL":
         value = event.args.get("value", "?")

@@ -230,7 +230,7 @@ def sent(event: Call, effect: Sent, after: State) -> Told:
     last = after.sent[-1] if after.sent else None
     own = last is not None and (last.t, last.signo, last.target) == (event.t, effect.signo, effect.target)
     if last is not None and own and last.coalesced:
-        text += ", where one is pending already: it will come once"
+        text += ", where one is pending already: the two are one"
     return text, TURN, "signal", ()
 
 

@@ -8,6 +8,9 @@ from ipcviz.events import Call, Opened, Passed
 from ipcviz.model import query
 from ipcviz.model.addresses import KINDS, takes_datagrams
 from ipcviz.model.calls import READS
+from ipcviz.model.datagrams import count_taken, find_received, is_lossy
+from ipcviz.model.future import find_newcomers
+from ipcviz.model.provenance import waiting_bytes
 from ipcviz.model.sockets import CLOSED, bound_to
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Told
@@ -220,8 +223,8 @@ def shut(event: Call, before: State, after: State) -> Told | None:
     how = {"SHUT_RD": "for reading", "SHUT_WR": "for writing", "SHUT_RDWR": "in both directions"}
     text = f"shut {label} down {how.get(str(event.args.get('how')), '')}".rstrip()
     peer = after.objects.get(thing.info.peer) if thing is not None and thing.info.peer else None
-    if peer is not None and event.args.get("how") != "SHUT_RD":
-        text += f": {_whose(after, peer)} will find the end of file"
+    if peer is not None and not takes_datagrams(peer.info) and event.args.get("how") != "SHUT_RD":
+        text += f": {_end_for(after, peer)}"
         keys = (*keys, peer.info.key)
     return text, TURN, "name", keys
 
@@ -302,13 +305,36 @@ def travelled(event: Call, after: State) -> tuple[str, int]:
         sender = f" from {how.partition(' from ')[2]}" if " from " in how else ""
         words += f", and received {_descriptors(tuple(e.fd for e in got), event.pid, after)}{sender}"
         weight = TURN
-    if event.args.get("cut"):
-        words += "; the rest of the message is lost for want of room (MSG_TRUNC)"
+    if event.args.get("cut") and event.name == "recvmmsg":
+        words += "; the rest of a message is lost for want of room (MSG_TRUNC)"
         weight = TURN
     if event.args.get("truncated"):
         words += "; what else came with it is lost for want of room (MSG_CTRUNC)"
         weight = TURN
     return words, weight
+
+
+def received_words(event: Call, thing: Object | None, before: State) -> tuple[str, str]:
+    """How much a read took, and what became of the rest of a datagram that was longer than the room for it.
+
+    Returns:
+        `10 of 100 bytes` and `; the rest of the datagram is lost`; the second is empty where nothing was cut.
+    """
+    taken = count_taken(event)
+    if thing is None or event.error:
+        return count_bytes(taken), ""
+    sent = find_received(before, event)
+    length = sent.length if sent is not None else event.ret
+    cut = length > taken or bool(event.args.get("cut"))
+    if not cut:
+        return count_bytes(taken), ""
+    peeked = "MSG_PEEK" in str(event.args.get("flags", ""))
+    lost = "the datagram is longer" if peeked else "the rest of the datagram is lost"
+    if length <= taken:
+        return count_bytes(taken), f"; {lost}, for want of room (MSG_TRUNC)"
+    # A datagram that was dropped can have been another one with the same beginning.
+    told = event.ret > taken or bool(event.args.get("cut")) or not is_lossy(thing.info)
+    return f"{taken:,} of {count_bytes(length)}", f"; {lost if told else lost.replace(' is ', ' is probably ')}"
 
 
 def _descriptors(fds: tuple[int, ...], pid: int, state: State) -> str:
@@ -340,11 +366,22 @@ def closed_words(thing: Object, before: State, after: State) -> str:
     now = after.objects.get(thing.info.key)
     if thing.info.kind not in KINDS or now is None or now.shut != CLOSED:
         return ""
+    watched = any(change.by == "outside" for change in find_newcomers(before, thing.info.key))
     if thing.info.detail.endswith("listening"):
         name = thing.info.path
         stays = f"; the name {name} stays" if name and not name.startswith("@") else ""
-        return f"nobody can connect to it any more{stays}"
+        return f"{'nobody who is watched' if watched else 'nobody'} listens on it any more{stays}"
     peer = after.objects.get(thing.info.peer) if thing.info.peer else None
-    if peer is None or peer.shut == CLOSED or takes_datagrams(thing.info):
+    if peer is None or peer.shut == CLOSED or takes_datagrams(thing.info) or watched:
         return ""
-    return "" if "w" in thing.shut else f"{_whose(after, peer)} will find the end of file"
+    unread = waiting_bytes(before, thing.info.key)
+    if unread:
+        # Both families reset a connection that is closed with something unread (af_unix.c, tcp(7)).
+        many = "was" if unread == 1 else "were"
+        return f"{count_bytes(unread)} in it {many} not read, so {_whose(after, peer)} gets ECONNRESET"
+    return "" if "w" in thing.shut else _end_for(after, peer)
+
+
+def _end_for(state: State, peer: Object) -> str:
+    """What the other end of a connection is in for to which nothing more can be written."""
+    return f"after what waits in {_whose(state, peer)} comes the end of file"

@@ -33,7 +33,7 @@ from ipcviz.model.state import State
 from ipcviz.model.stepping import pending, value_now
 from ipcviz.model.visible import is_visible, is_visible_semaphore
 from ipcviz.narrate.sentence import NOISE, STEP, TURN, Sentence
-from ipcviz.narrate.words import count_bytes, end_of, signal_names, who
+from ipcviz.narrate.words import count_bytes, end_of, quoted, signal_names, who
 
 Args = Mapping[str, int | str]
 
@@ -119,7 +119,7 @@ def call_words(state: State, pid: int, name: str, args: Args, key: str = "", dat
     on = _on(state, key, args)
     count = args.get("count", args.get("len"))
     if name in SENDS or name in RECEIVES:
-        content = f": {_quoted(data, count if isinstance(count, int) else len(data))}" if data else ""
+        content = f": {quoted(data, count if isinstance(count, int) else len(data), _SHOWN)}" if data else ""
         return f"put a message into {on}{content}" if name in SENDS else f"take a message from {on}"
     if name in WRITES or name in READS:
         return _data(name, on, count, data)
@@ -137,14 +137,8 @@ def _data(name: str, on: str, count: int | str | None, data: bytes) -> str:
     if name in READS:
         return f"read up to {amount} from {on}" if amount else f"read from {on} ({name})"
     size = count if whole and isinstance(count, int) else len(data) + 1
-    content = f": {_quoted(data, size)}" if data else ""
+    content = f": {quoted(data, size, _SHOWN)}" if data else ""
     return (f"write {amount} to {on}" if amount else f"write to {on} ({name})") + content
-
-
-def _quoted(data: bytes, size: int) -> str:
-    """The first bytes in quotation marks, as they are: who shows them escapes them."""
-    text = data[:_SHOWN].decode("utf-8", "surrogateescape")
-    return f'"{text}"' + ("..." if size > min(len(data), _SHOWN) else "")
 
 
 def _open(args: Args) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events.signals import NAMES, signal_name, signals_in
+from ipcviz.model.anonymous import KIND as ANONYMOUS
+from ipcviz.model.anonymous import words_of
 from ipcviz.model.state import Object, State
+from ipcviz.model.system_v_keys import warning_of
 
 
 def signal_names(mask: int, limit: int = 6) -> str:
@@ -23,6 +26,24 @@ def signal_names(mask: int, limit: int = 6) -> str:
 def count_bytes(count: int) -> str:
     """An exact number of bytes: `4,096 bytes`, `1 byte`."""
     return f"{count:,} byte" + ("" if count == 1 else "s")
+
+
+def with_warning(text: str, key: int | str) -> str:
+    """A sentence about a System V object, with what is to be said of its key, if there is such a thing."""
+    warning = warning_of(key)
+    return f"{text}; {warning}" if warning else text
+
+
+def quoted(data: bytes, size: int, most: int) -> str:
+    """The first bytes, at most so many, in quotation marks, as they are: who shows them escapes them.
+
+    Args:
+        data: The bytes, or the first of them.
+        size: How many there are in all.
+        most: How many are wanted.
+    """
+    text = data[:most].decode("utf-8", "surrogateescape")
+    return f'"{text}"' + ("..." if size > min(len(data), most) else "")
 
 
 def count_text(number: int) -> str:
@@ -80,6 +101,8 @@ _KIND_WORDS: Final = {
 def named(thing: Object) -> str:
     """An object with its kind: `the FIFO fifo`, `the pipe P1`; a file by its name alone."""
     word = _KIND_WORDS.get(thing.info.kind)
+    if thing.info.kind == ANONYMOUS:
+        word = f"the {words_of(thing.info)}"
     return f"{word} {thing.label}" if word else thing.label
 
 

@@ -27,6 +27,7 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.events.signals import signal_name
+from ipcviz.model.state import Process
 from ipcviz.model.stepping import operation
 
 APPLICATION_ID: Final = 0x69706376
@@ -77,7 +78,7 @@ Columns = tuple[str, str, int | None, str]
 
 _COLUMNS: Final[dict[type, Callable[[Any], Columns]]] = {
     Call: lambda e: (e.object, e.name, e.ret, e.error),
-    Waiting: lambda e: (e.object, e.call, None, ""),
+    Waiting: lambda e: (e.semaphore or e.object, e.call, None, ""),
     Entered: lambda e: (e.object, e.call, None, ""),
     SignalDelivered: lambda e: ("", signal_name(e.signo), None, ""),
     SemaphoreOp: lambda e: (e.semaphore.key, f"sem_{e.op}", e.value, ""),
@@ -101,6 +102,13 @@ def columns_of(event: Event) -> Columns:
     """What of an event is in columns of its own: object key, name, ret, error."""
     columns = _COLUMNS.get(type(event))
     return columns(event) if columns is not None else _NONE
+
+
+def exit_of(process: Process) -> tuple[int | None, int | None]:
+    """Exit status and signal of a process: no status if a signal ended it, neither while it lives or if unknown."""
+    if process.fate == "alive" or not process.exit_known:
+        return None, None
+    return (None if process.exit_signal else process.exit_code), process.exit_signal
 
 
 def microseconds(t: float) -> int:

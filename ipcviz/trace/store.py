@@ -24,14 +24,14 @@ from ipcviz import __version__
 from ipcviz.events import Event, Marker, Sample, Started, Stepped
 from ipcviz.model.moments import has_begun, is_moment
 from ipcviz.model.reduce import reduce
-from ipcviz.model.state import State
+from ipcviz.model.state import Object, Semaphore, State
 from ipcviz.model.stepping import name_of, operation
 from ipcviz.outputs import OutputError, OutputFile
 from ipcviz.own_signals import block_all
 from ipcviz.trace import file
 from ipcviz.trace.errors import TraceError
 from ipcviz.trace.keyframes import pack_state
-from ipcviz.trace.schema import columns_of, fits, microseconds
+from ipcviz.trace.schema import columns_of, exit_of, fits, microseconds
 
 COMMIT_SECONDS: Final = 0.15
 """From an event's arrival to the commit that keeps it; with the time to write, below a quarter second."""
@@ -104,6 +104,7 @@ class TraceWriter:
         self._synced = State()
         self._states: deque[State] = deque()
         self._moments: deque[int] = deque()
+        self._gone: deque[tuple[str, Semaphore]] = deque()
         self._schedule: deque[tuple[int, int, int, int, str, str]] = deque()
         self._encoder = msgspec.msgpack.Encoder()
         self._most_bytes = most_bytes
@@ -160,12 +161,18 @@ class TraceWriter:
         """
         if self.trouble:
             return
+        if len(after.semaphores) < len(before.semaphores):
+            # A keyframe would not have them any more.
+            gone = ((k, semaphore) for k, semaphore in before.semaphores.items() if k not in after.semaphores)
+            self._gone.extend(gone)
         if moment or (moment is None and is_moment(event, before, after)):
             self._moments.append(after.n)
         if isinstance(event, Stepped):
             thread = before.threads.get(event.tid)
             poised = thread.poised if thread is not None else None
-            who, what = name_of(before, event.tid, roles), operation(poised) if poised is not None else ""
+            who, what = name_of(before, event.tid, roles), "" if event.step else "start"
+            if poised is not None:
+                what = operation(poised)
             self._schedule.append((event.step, after.n, event.pid, event.tid, who, what))
 
     def flush(self, timeout: float) -> bool:
@@ -319,6 +326,7 @@ class TraceWriter:
             self._unreduced.clear()
             self._states.clear()
             self._moments.clear()
+            self._gone.clear()
             self._schedule.clear()
             self._changed.notify_all()
 
@@ -389,6 +397,8 @@ class TraceWriter:
 
     def _put_meaning(self) -> None:
         """Write what `follow` found."""
+        while self._gone:
+            self._put_semaphore(*self._gone.popleft())
         moments, schedule = self._moments, self._schedule
         self._db.executemany(
             "INSERT OR IGNORE INTO moments VALUES (?)", ((moments.popleft(),) for _ in range(len(moments)))
@@ -478,26 +488,33 @@ class TraceWriter:
         before, db = self._synced, self._db
         for key, thing in state.objects.items():
             if before.objects.get(key) is not thing:
-                info = thing.info
-                facts = (info.kind, thing.label, info.path, info.detail, info.peer, fits(info.capacity))
-                db.execute(
-                    "UPDATE objects SET kind = ?, label = ?, path = ?, detail = ?, peer = ?, capacity = ?, "
-                    "bytes_in = ?, bytes_out = ?, first_pid = ? WHERE id = ?",
-                    (*facts, thing.bytes_in, thing.bytes_out, thing.first_seen_by, self._object(key)),
-                )
+                self._put_object(thing)
         for key, semaphore in state.semaphores.items():
             if before.semaphores.get(key) is not semaphore:
-                db.execute(
-                    "UPDATE objects SET kind = ?, label = ?, path = ? WHERE id = ?",
-                    ("semaphore", semaphore.label, semaphore.info.name, self._object(key)),
-                )
+                self._put_semaphore(key, semaphore)
         rows = [
-            (p.pid, p.born, p.parent, p.how, p.name, json.dumps(p.argv), p.died, p.exit_code, p.exit_signal, p.calls)
+            (p.pid, p.born, p.parent, p.how, p.name, json.dumps(p.argv), p.died, *exit_of(p), p.calls)
             for pid, p in state.processes.items()
             if before.processes.get(pid) is not p
         ]
         db.executemany("INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._synced = state
+
+    def _put_object(self, thing: Object) -> None:
+        info = thing.info
+        capacity = thing.level.capacity if thing.level is not None else info.capacity
+        facts = (info.kind, thing.label, info.path, info.detail, info.peer, fits(capacity) or None)
+        self._db.execute(
+            "UPDATE objects SET kind = ?, label = ?, path = ?, detail = ?, peer = ?, capacity = ?, "
+            "bytes_in = ?, bytes_out = ?, first_pid = ? WHERE id = ?",
+            (*facts, thing.bytes_in, thing.bytes_out, thing.first_seen_by, self._object(info.key)),
+        )
+
+    def _put_semaphore(self, key: str, semaphore: Semaphore) -> None:
+        self._db.execute(
+            "UPDATE objects SET kind = ?, label = ?, path = ? WHERE id = ?",
+            ("semaphore", semaphore.label, semaphore.info.name, self._object(key)),
+        )
 
     def _finish(self) -> None:
         """At the end: the batch for good, the last keyframes, the tables as they are at the end."""

@@ -17,12 +17,13 @@ from ipcviz.events import (
     Sent,
     Uses,
 )
-from ipcviz.kernel import futexes, ptrace, queues, seccomp
+from ipcviz.kernel import futexes, procfs, ptrace, queues, seccomp
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.kernel.names import key_of
 from ipcviz.model.directions import NOWHERE
 from ipcviz.model.query import table_of
 from ipcviz.model.signals import MASKED
+from ipcviz.model.system_v import semaphore_of
 from ipcviz.model.visible import ENDS, is_visible
 from ipcviz.tracer import confinement, escape, foretold, handlers, linking, markers, payload, remainders
 from ipcviz.tracer.calls import (
@@ -38,6 +39,7 @@ from ipcviz.tracer.consequences import Consequences
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import decode_arguments, taken
 from ipcviz.tracer.effects import Effects, Returned
+from ipcviz.tracer.exchanges import EXCHANGES
 from ipcviz.tracer.fifos import MAKES, Fifos
 from ipcviz.tracer.flags import Word
 from ipcviz.tracer.loader import is_loading
@@ -46,7 +48,7 @@ from ipcviz.tracer.messages import WITH_HEADERS, Message, facts_of, read_message
 from ipcviz.tracer.moving import Move
 from ipcviz.tracer.names import names_lost, with_names
 from ipcviz.tracer.notifier_looks import tells_more
-from ipcviz.tracer.plans import NAMES, QUEUE_CALLS, Plan, errno_name, plans
+from ipcviz.tracer.plans import NAMES, QUEUE_CALLS, SETS, Plan, errno_name, plans
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.senders import TAKERS, told_by
@@ -77,6 +79,7 @@ class CallStops:
         self.waits = Waits(context, sampler, semaphores)
         self.fifos = Fifos(context, lambda tid, status: self.take_stop(tid, status))
         self._moving = context.moving
+        self._exchanges = context.exchanges
         self._consequences = Consequences(context, sampler, semaphores)
         self.take_stop: Callable[[int, int], None] = lambda tid, status: None
         """Takes a stop of another thread (its id, the status of waitpid) while one is at the entry of a call."""
@@ -99,6 +102,7 @@ class CallStops:
         """A thread is gone, or runs another program: it is inside no call."""
         self.waits.forget(tid)
         self.fifos.ended(tid)
+        self._exchanges.end(tid)
         cut = self._moving.cut(tid)
         if cut:
             self._sampler.levels_now(cut)
@@ -127,6 +131,8 @@ class CallStops:
         if entered.ends is not NOWHERE:
             pid, tid, name, key = task.process.pid, task.tid, entered.name, entered.object
             self._moving.begin(Move(pid, tid, name, entered.args, key, entered.data, entered.began, entered.ends))
+        elif entered.name in EXCHANGES:
+            self._exchanges.begin(task, entered)
 
     def at_mark(self, task: Task) -> bool:
         """A thread stands at the entry of a marked call. Returns whether it goes on already."""
@@ -216,6 +222,7 @@ class CallStops:
             return False
         if interrupted is not None:
             self._moving.drop(task.tid)
+            self._exchanges.end(task.tid)
         task.entered = None
         plan = self._plans.get(info.number)
         if plan is None or info.arch != self._context.arch.audit:
@@ -290,7 +297,7 @@ class CallStops:
             self.fifos.about_to_make(process.pid, task.tid, args)
         data = payload.outgoing(task.tid, name, info.args, self._context.config.data_bytes) if plan.sends else b""
         if not (quick and plan.moves):
-            key = self._object(process.pid, plan, args, info.args)
+            key = task.semaphore if name == "futex" else self._object(process.pid, plan, args, info.args)
             ends = self._moving.prepare(process.pid, name, args, key) if plan.moves else NOWHERE
         task.entered = Entered(
             name=name,
@@ -378,6 +385,8 @@ class CallStops:
             return self._sampler.mappings.object_at(pid, raw[0])
         if plan.name == "truncate":
             return key_of(pid, str(args["path"]))
+        if plan.name in SETS:
+            return semaphore_of(plan.name, args) if procfs.same_namespace(pid, "ipc") else ""
         return queue_key(pid, args.get("id")) if plan.name in QUEUE_CALLS else ""
 
     def _mark(self, task: Task, text: str) -> None:
@@ -436,6 +445,12 @@ class CallStops:
             if moved and entered.ends.source:
                 # The writes that these bytes came from, if they have returned meanwhile, come first.
                 self._take_returns(self._moving.writes_before(task.tid, moved))
+        elif entered.name in EXCHANGES:
+            self._exchanges.end(task.tid)
+            if not code and (sends := self._exchanges.sends_before(task.tid, entered)):
+                # Those that this call took something from come first.
+                self._take_returns(sends)
+                self._exchanges.tell(sends, self._context.emitter.now())
         effects: tuple[AnyEffect, ...] = ()
         data = payload.moved(task.tid, entered, result, self._context.config.data_bytes) if not code else b""
         if not entered.plain:

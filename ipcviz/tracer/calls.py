@@ -65,6 +65,8 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     "io_uring_setup": _s("entries:int params:hex"),
     "perf_event_open": _s("attr:hex pid:pid cpu:int group:int flags:hex"),
     "fanotify_init": _s("flags:hex eventflags:hex"),
+    "landlock_create_ruleset": _s("attr:hex size flags:hex"),
+    "fsopen": _s("name:path flags:hex"),
     # Sockets.
     "socket": _s("domain:socket_domain type:socket_type protocol:int"),
     "socketpair": _s("domain:socket_domain type:socket_type protocol:int fds:hex"),
@@ -269,6 +271,9 @@ PROT_EXEC: Final = 4
 CLONE_UNTRACED: Final = 0x00800000
 """linux/sched.h: the new process or thread is not to be traced by whoever traces its maker."""
 
+SECCOMP_FILTER_FLAG_NEW_LISTENER: Final = 8
+"""linux/seccomp.h: the call returns a descriptor."""
+
 CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
     "clone": (AnyBits(0, CLONE_UNTRACED),),
     "fcntl": (
@@ -292,6 +297,7 @@ CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
     "prctl": (OneOf(0, (PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER)),),
     "seccomp": (OneOf(0, (SECCOMP_SET_MODE_STRICT, SECCOMP_SET_MODE_FILTER)),),
     "ptrace": (OneOf(0, (PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_SEIZE)),),
+    "landlock_create_ruleset": (Masked(2, 0xFFFFFFFF, 0),),
     "mq_getsetattr": (AnyBits(1, 0xFFFFFFFF),),
     "getsockopt": (OneOf(2, (SO_ERROR, SO_PEERCRED)),),
     "mmap": (AnyBits(3, MAP_SHARED), AnyBits(2, PROT_EXEC)),
@@ -339,6 +345,8 @@ NEW_DESCRIPTOR: Final = frozenset(
         "io_uring_setup",
         "perf_event_open",
         "fanotify_init",
+        "landlock_create_ruleset",
+        "fsopen",
         "socket",
         "accept",
         "accept4",

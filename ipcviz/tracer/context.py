@@ -14,6 +14,7 @@ from ipcviz.model.state import State
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.config import AnyConfig, AttachConfig
 from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.exchanges import Exchanges
 from ipcviz.tracer.moving import Moving
 from ipcviz.tracer.numbers import Numbers
 from ipcviz.tracer.tasks import Task, TracedProcess
@@ -51,6 +52,8 @@ class Context:
         """What `object_of` found in that state."""
         self.moving = Moving(lambda: self.state, emitter.now, _asleep, self._say_entered)
         """The calls under way that move bytes through channels."""
+        self.exchanges = Exchanges(lambda: self.state, _asleep, self._say_entered)
+        """The calls under way that send by other ways."""
 
     @property
     def state(self) -> State:

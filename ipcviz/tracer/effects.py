@@ -141,6 +141,11 @@ class Effects:
         unbound = self._is_unbound(self._object_of(pid, _number_in(args, "fd")))
         return tuple(self._identified(Returned(pid, tid, name, raw, args, 0))) if unbound else ()
 
+    def _listener(self, call: Returned) -> Iterator[AnyEffect]:
+        """seccomp(2), which returns a descriptor only if it is asked for one."""
+        if call.raw[1] & calls.SECCOMP_FILTER_FLAG_NEW_LISTENER:
+            yield from self._new(call, call.result)
+
     def _new(self, call: Returned, fd: int, under_way: list[tuple[int, str]] | None = None) -> Iterator[AnyEffect]:
         """A new open file description behind `fd`; perhaps one that is known, if there is a list of those under way."""
         entry = descriptors.read_entry(call.pid, fd, self._next_ofd(), calls.opening(call.name, call.raw))
@@ -459,6 +464,7 @@ _READERS: Final[dict[str, Callable[[Effects, Returned], Iterator[AnyEffect]]]] =
     "signalfd": Effects._signalfd,
     "signalfd4": Effects._signalfd,
     "pidfd_getfd": Effects._borrowed,
+    "seccomp": Effects._listener,
     "recvmsg": Effects._received,
     "recvmmsg": Effects._received,
     "sendmsg": Effects._passed,

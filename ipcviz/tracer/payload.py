@@ -41,7 +41,7 @@ def moved(tid: int, entered: Entered, result: int, most: int) -> bytes:
     if entered.name == "msgrcv":
         return memory.read(tid, entered.raw[1] + TYPE_SIZE, min(result, most)) or b""
     if entered.name in INCOMING:
-        return memory.read(tid, entered.raw[1], min(result, most)) or b""
+        return memory.read(tid, entered.raw[1], min(result, entered.raw[2], most)) or b""
     if entered.name in ("readv", "recvmsg", "preadv"):
         return _vector(tid, entered.name, entered.raw, min(result, most))
     return entered.data[:result]

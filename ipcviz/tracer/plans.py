@@ -22,6 +22,8 @@ VECTORS: Final = frozenset({"writev", "sendmsg", "pwritev"})
 """Calls that send what lies in several places."""
 
 QUEUE_CALLS: Final = frozenset({"msgsnd", "msgrcv", "msgctl"})
+SETS: Final = frozenset({"semop", "semtimedop", "semctl"})
+"""Calls on a System V semaphore set, by its id."""
 REMOVALS: Final = frozenset({"unlink", "unlinkat", "mq_unlink", "rename", "renameat", "renameat2"})
 """Calls that take something from a name."""
 

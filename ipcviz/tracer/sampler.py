@@ -29,6 +29,7 @@ from ipcviz.model.directions import is_channel
 from ipcviz.model.query import Holder, holders, table_of
 from ipcviz.model.sockets import others_of
 from ipcviz.model.state import State
+from ipcviz.model.system_v import semaphore_of
 from ipcviz.tracer import deadlines
 from ipcviz.tracer.calls import DATA, KNOWN
 from ipcviz.tracer.context import Context
@@ -431,10 +432,12 @@ class Sampler:
             self._note_sleep(task)
         args.update(watched(tid, name, numbers))
         semaphore = self.semaphores.at(pid, numbers[0]) if name == "futex" and numbers else ""
+        key = semaphore or key
         if name in ("semop", "semtimedop") and isinstance(args.get("id"), int):
             self.semaphores.use_system_v(pid, int(args["id"]))
             self.sets_now(int(args["id"]))
             semaphore = self.semaphores.blocking(args)
+            key = semaphore or (semaphore_of(name, args) if procfs.same_namespace(pid, "ipc") else "")
         if known is not None and known.semaphore and known.semaphore != semaphore:
             t, n = self._context.stamp()
             self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))

@@ -12,6 +12,7 @@ from ipcviz.model.calls import OPENS
 from ipcviz.model.sockets import others_of
 from ipcviz.tracer import deadlines
 from ipcviz.tracer.context import Context
+from ipcviz.tracer.exchanges import CHANGES
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.tasks import Entered, Task
@@ -60,15 +61,17 @@ class Waits:
             name, key = entered.name, entered.object
             args = {**entered.args, **watched(tid, name, entered.raw)}
             semaphore = ""
-            if name in ("semop", "semtimedop"):
+            if name in CHANGES:
                 self._sampler.semaphores.use_system_v(task.process.pid, entered.raw[0])
                 self._sampler.sets_now(entered.raw[0])
                 semaphore = self._sampler.semaphores.blocking(args)
+                key = semaphore or key
             elif name == "futex":
                 semaphore = task.semaphore or self._sampler.semaphores.at(task.process.pid, entered.raw[0])
+                key = semaphore
             if name in OPENS:
                 key = fifo_of(task.process.pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD))
-            if key:
+            if key and not semaphore:
                 # The level first, for the reason that the wait is given; then it must still be one.
                 self._sampler.levels_now((key, *others_of(self._context.state, name, args, key)))
                 if name in ("flock", "fcntl"):

@@ -13,7 +13,7 @@ from ipcviz.model.circles import circle_words, circles
 from ipcviz.model.query import holders
 from ipcviz.model.state import State
 from tests.integration.attached import Attached, Target
-from tests.integration.harness import Bench
+from tests.integration.harness import Bench, Programs
 from tests.integration.watched import Watched
 
 START = """
@@ -85,6 +85,21 @@ def test_who_hangs_is_proved_to(bench: Bench, text: str) -> None:
         (words,) = told(run.until(lambda state: bool(told(state))))
         assert words.endswith(" wait for each other")
         assert "probably" not in words
+
+
+@pytest.mark.parametrize(
+    ("meals", "ending"),
+    [("0", " wait for each other"), ("3000", " probably wait for each other (who is to post is not known)")],
+    ids=["stopped at", "over the budget"],
+)
+def test_a_round_table_hangs(benches: dict[str, Bench], programs: Programs, meals: str, ending: str) -> None:
+    """Five private semaphores: also where they were used so often that their operations are not seen any more."""
+    with Watched(benches["user"], [programs["round_table"], meals], ()) as run:
+        run.at("seated")
+        (words,) = told(run.until(lambda state: bool(told(state))))
+        assert words.endswith(ending)
+        assert words.count("/") == 5
+        os.kill(run.state.root, signal.SIGKILL)
 
 
 def test_who_hangs_and_is_only_looked_at_probably_does(bench: Bench) -> None:

@@ -171,7 +171,7 @@ def test_mappings_pages_and_bytes(bench: Bench, programs: Programs, option: str)
             ": private memory is mapped over it (MAP_FIXED)",
             "(MADV_DONTNEED): its own copies of pages there are gone",
             "(MADV_REMOVE): all who have it mapped read zeros there now",
-            "(F_SEAL_SEAL|F_SEAL_GROW): nobody can grow or seal it any more",
+            "(F_SEAL_SEAL|F_SEAL_GROW): nobody can grow it or add a seal any more",
             "to 8,192 bytes: EPERM: its seals forbid it",
         ):
             assert words in sentences, words

@@ -210,3 +210,54 @@ def test_the_words_say_what_is_not_certain() -> None:
         circle_words(state, unsure)
         == "a[10] probably waits for what it has itself (only sampled, one has a timeout, ...)"
     )
+
+
+TABLE = (21, 22, 23, 24, 25)
+SEATED = tuple(ev.ThreadCreated(t=1.0, pid=10, tid=tid, by=10) for tid in TABLE)
+
+
+def unowned(tid: int, kind: str = "semaphore", pid: int = 10, **args: int | str) -> ev.Event:
+    """A thread that waits in memory of its own process for what tells no owner."""
+    futex = ev.Futex(key=f"futex:vm:{pid}:{tid}", offset=tid, private=True, kind=kind)  # type: ignore[arg-type]
+    return asleep(pid, "futex", tid=tid, futex=futex, **args)
+
+
+JOINS = asleep(10, "futex", futex=ev.Futex(key="futex:vm:10:1", offset=1, kind="thread", owner=21))
+
+
+@pytest.mark.parametrize("kind", ["semaphore", "condition"])
+def test_threads_that_only_each_other_could_wake(kind: str) -> None:
+    (one,) = found(*SEATED, JOINS, *(unowned(tid, kind) for tid in TABLE), now=9.0)
+    assert (one.tids, one.doubts) == (TABLE, ("a lock known by its memory alone",))
+    assert circle_words(reduce_all([*born(), *SEATED, JOINS, *(unowned(tid, kind) for tid in TABLE)]), one) == (
+        "a[10/21], a[10/22], a[10/23], a[10/24] and a[10/25] probably wait for each other "
+        "(a lock known by its memory alone)"
+    )
+
+
+def test_it_has_to_last() -> None:
+    assert not found(*SEATED, JOINS, *(unowned(tid) for tid in TABLE), now=2.1)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        asleep(10, "epoll_wait", tid=25, fd=3),
+        unowned(25, timeout="0x7ff0"),
+        ev.Resumed(t=2.5, pid=10, tid=25),
+        ev.Forked(t=2.5, pid=13, parent=10, by=10, how="vfork", shares_memory=True),
+    ],
+    ids=["waits for others", "has a limit", "runs", "shares the memory"],
+)
+def test_whoever_goes_on_could_wake_all(other: ev.Event) -> None:
+    assert not found(*SEATED, JOINS, *(unowned(tid) for tid in TABLE), other, now=9.0)
+
+
+def test_a_handler_could_post() -> None:
+    caught = ev.Call(t=1.0, pid=10, tid=10, name="rt_sigaction", effects=(ev.Disposition(signo=10, action="catch"),))
+    (one,) = found(*SEATED, caught, JOINS, *(unowned(tid) for tid in TABLE), now=9.0)
+    assert one.doubts == ("a lock known by its memory alone", "a handler of its own may end it")
+
+
+def test_one_thread_alone_waits_for_nobody_that_is_known() -> None:
+    assert not found(unowned(10), now=9.0)

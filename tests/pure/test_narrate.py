@@ -36,7 +36,7 @@ def texts(events) -> list[str]:
         "gzip[13] is blocked in read(0) on P1: it is empty",
         "cat[12] wrote 65,536 bytes to P1 (fd 1), of 131,072 that it had",
         "cat[12] is blocked in write(1) on P1: it is full: 62,029 B in 16 of 16 pages",
-        "cat[12] closed descriptor 1 (P1, write end): no writer is left, so its reader will find the end of file",
+        "cat[12] closed descriptor 1 (P1, write end): no writer is left: after what waits in it comes the end of file",
         "SIGCHLD (cat[12] exited) reached sh[11]: ignored",
         "gzip[13] read end of file from P1 (fd 0): it is empty and no writer is left (cat[12] had the last write end)",
         "sh[11] waited for gzip[13]: it is gone",

@@ -210,7 +210,7 @@ def test_who_connects_waits_for_the_listener():
     reason, enders = story.wait(CLIENT, "connect", "socket:[2]", fd=4, address="/run/x")
     assert (reason, enders) == ("backlog full: 2 wait in S1, 1 asked for", (SERVER,))
     said = story.call(SERVER, "close", effects=(Closed(fd=3),), fd=3)
-    assert said.endswith("(S1): nobody can connect to it any more; the name /run/x stays")
+    assert said.endswith("(S1): nobody listens on it any more; the name /run/x stays")
     said = story.call(CLIENT, "connect", "socket:[2]", error="ECONNREFUSED", fd=4, address="/run/x")
     assert said.endswith("ECONNREFUSED, the name is left from S1, which is closed: a stale one")
 
@@ -246,11 +246,15 @@ def test_a_failure_comes_with_a_reason(name, error, info, args, why):
 def test_an_end_of_file_has_a_reason():
     story = connected_pair()
     story.call(CLIENT, "shutdown", "socket:[2]", fd=4, how="SHUT_WR")
-    assert story.said[-1].endswith("shut S2 (fd 4) down for writing: S1 of server[11] will find the end of file")
+    assert story.said[-1].endswith(
+        "shut S2 (fd 4) down for writing: after what waits in S1 of server[11] comes the end of file"
+    )
     said = story.call(SERVER, "read", "socket:[1]", fd=3, count=10)
     assert said.endswith("read end of file from S1 (fd 3): its other end, S2, was shut down for writing")
     story.call(SERVER, "close", effects=(Closed(fd=3),), fd=3)
-    assert story.said[-1].endswith("closed descriptor 3 (S1): S2 of client[12] will find the end of file")
+    assert story.said[-1].endswith(
+        "closed descriptor 3 (S1): after what waits in S2 of client[12] comes the end of file"
+    )
     said = story.call(CLIENT, "recvfrom", "socket:[2]", fd=4, count=10)
     assert said.endswith("its other end, S1, is closed")
     assert story.weights[-1] == TURN
@@ -375,7 +379,7 @@ def test_a_peek_and_what_is_out_of_band_are_told_apart():
     said = story.call(SERVER, "recvfrom", "socket:[1]", ret=1, fd=3, count=9, flags="MSG_OOB")
     assert said.startswith("server[11] read 1 byte out of band from S1")
     said = story.call(SERVER, "recvmsg", "socket:[1]", ret=1, fd=3, cut=1)
-    assert said.endswith("the rest of the message is lost for want of room (MSG_TRUNC)")
+    assert said.endswith("the rest of the datagram is lost, for want of room (MSG_TRUNC)")
 
 
 def test_several_messages_are_counted_in_bytes():

@@ -11,7 +11,7 @@ from ipcviz.app.panels.counters import HELP as COUNTERS
 from ipcviz.app.panels.counters import counter_rows
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.panels.sockets import socket_rows
-from ipcviz.app.text import bytes_text, moved_text, visible
+from ipcviz.app.text import Shown, bytes_text, moved_text, visible
 from ipcviz.app.view import View
 from ipcviz.events import Level
 from ipcviz.model.addresses import KINDS as SOCKETS
@@ -19,6 +19,7 @@ from ipcviz.model.addresses import listens
 from ipcviz.model.outsiders import Side, nobody_else_has, outsiders_of
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers, went_in
 from ipcviz.model.state import Object
+from ipcviz.model.system_v_keys import warning_of
 from ipcviz.narrate import interleaved_words, waiting_words, who
 
 BUFFERED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "socket", "message queue"})
@@ -39,7 +40,7 @@ class Buffers(Panel):
         "counted, or it can't be read. (In parentheses): a process that is not watched. W "
         "or R: a writer or a reader is blocked on it; a pipe can be full below its "
         "capacity, because its pages are. Bytes written to a socket stand in the row of its other end. "
-        "Select one to see the bytes that wait in it: copied, never consumed; and "
+        "Select one to see the bytes that wait in it: copied, not consumed; and "
         "whose they are, those that are read next first, or why that is not known. " + COUNTERS
     )
 
@@ -179,8 +180,10 @@ def _waiting_messages(view: View, thing: Object, level: Level, width: int) -> li
     if level.notify:
         words += f"; {who(view.state, level.notify)} is told when one comes into it empty"
     rows = [row(""), row((fit(words, width), "head"))]
+    warning = warning_of(thing.info.path) if thing.info.key.startswith("msg:") else ""
+    rows.extend(row((fit(line, width), "bad")) for line in (wrap(warning, width) if warning else ()))
     for one in level.waiting:
-        shown = visible(one.head) + ("..." if one.size > len(one.head) else "")
+        shown = Shown(visible(one.head) + ("..." if one.size > len(one.head) else ""))
         rows.append(row((fit(f"  type {one.type}, {one.size:,} B  ", 24), "dim"), (fit(shown, width - 24), "object")))
     return rows
 
@@ -205,7 +208,7 @@ def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
     rows = [row(""), row((fit(title, width), "head")), *_whose(view, thing, width)]
     for start in range(0, min(len(level.head), 4096), per):
         part = level.head[start : start + per]
-        shown = "".join(chr(b) if 0x20 <= b < 0x7F else "." for b in part)
+        shown = Shown("".join(chr(b) if 0x20 <= b < 0x7F else "." for b in part))
         rows.append(row((f"{start:6x}  ", "dim"), (f"{part.hex(' '):{per * 3}} ", ""), (fit(shown, per), "object")))
     return rows
 

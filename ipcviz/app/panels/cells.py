@@ -6,7 +6,7 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from ipcviz.app.text import visible
+from ipcviz.app.text import Shown, visible
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -27,7 +27,7 @@ def wrap(text: str, width: int) -> list[str]:
             lines.append(line)
             line = word
     lines.append(line)
-    return lines
+    return [Shown(line) for line in lines]
 
 
 def chop(text: str, width: int) -> list[str]:

@@ -8,6 +8,7 @@ from ipcviz.app.history import Ghost
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.view import View
 from ipcviz.events import EpollEntry
+from ipcviz.model.anonymous import words_of
 from ipcviz.model.notifiers import holds, letters, ready
 from ipcviz.model.outsiders import outsiders_of
 from ipcviz.model.query import table_of
@@ -184,7 +185,7 @@ def _spans(
         spans.append((fit("not known", third + 1), "dim"))
     else:
         inside = holds(view.state, thing, view.now)
-        kind = "" if thing.info.kind == "file" else f" {thing.info.kind}{f': {inside}' if inside else ''}"
+        kind = "" if thing.info.kind == "file" else f" {words_of(thing.info)}{f': {inside}' if inside else ''}"
         gone = ", name removed" if thing.unlinked else ""
         label = fit(thing.label, min(len(thing.label), third))
         chosen = thing.info.key == view.object

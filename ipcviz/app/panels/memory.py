@@ -9,6 +9,7 @@ from ipcviz.app.text import bytes_text
 from ipcviz.app.view import View
 from ipcviz.model.query import Mapper, mappers
 from ipcviz.model.state import Memory, Object
+from ipcviz.model.system_v_keys import warning_of
 from ipcviz.narrate import who
 
 
@@ -74,6 +75,8 @@ def _thing(view: View, thing: Object, rows: tuple[Mapper, ...], chosen: bool, wi
         facts.append("removed, goes with the last")
     if thing.unlinked:
         facts.append("name removed")
+    if key.startswith("shm:") and (warning := warning_of(thing.info.path)):
+        facts.append(warning)
     kind = "System V memory" if key.startswith("shm:") else thing.info.kind
     return row(
         (">" if chosen else " ", "chosen"),

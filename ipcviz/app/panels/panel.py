@@ -72,7 +72,8 @@ def row(*spans: Span | str, target: Target | None = None) -> Row:
 
 def fit(text: object, width: int, *, right: bool = False) -> str:
     """Anything as displayable text of exactly `width` cells; what is cut off leaves an ellipsis."""
-    return cells.fit(visible(str(text)), width, "right" if right else "left")
+    shown = visible(text if isinstance(text, str) else str(text))
+    return cells.fit(shown, width, "right" if right else "left")
 
 
 class Panel(ScrollView, can_focus=True, inherit_bindings=False):

@@ -8,7 +8,7 @@ import msgspec
 
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
-from ipcviz.app.text import bytes_text
+from ipcviz.app.text import Shown, bytes_text
 from ipcviz.app.view import View
 from ipcviz.events.signals import signal_name
 from ipcviz.model.families import group_words, namespace_words, orphan_words
@@ -148,7 +148,7 @@ def _rows(view: View, process: Process, width: int) -> list[Row]:
 def _because(view: View, process: Process, tid: int, width: int) -> list[str]:
     """Because of whom a thread waits, and what that one waits for in turn, in rows."""
     why = view.why(tid) if process.fate == "alive" else ""
-    return [fit(f"        {line}", width) for line in wrap(why, width - 8)] if why else []
+    return [fit(Shown(f"        {line}"), width) for line in wrap(why, width - 8)] if why else []
 
 
 def _details(view: View, process: Process, width: int) -> list[str]:

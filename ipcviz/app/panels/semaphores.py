@@ -13,6 +13,7 @@ from ipcviz.app.view import View
 from ipcviz.model.circles import circle_words
 from ipcviz.model.query import waiters
 from ipcviz.model.state import Semaphore
+from ipcviz.model.system_v_keys import FAILED_WORDS, warning_of
 from ipcviz.narrate import holding_words, who
 
 
@@ -44,7 +45,10 @@ class Semaphores(Panel):
             for one in view.circles
             for at, line in enumerate(wrap(circle_words(view.state, one, view.now), width - 4))
         ]
-        further = [*stuck, *lock_rows(view, width), *futex_rows(view, width), *folder_rows(view, width)]
+        failed = [s.label for s in found if s.info.kind == "system v" and warning_of(s.info.name)]
+        warning = f"  {', '.join(failed)}: {FAILED_WORDS}" if failed else ""
+        warned = [row((fit(line, width), "bad")) for line in (wrap(warning, width) if warning else ())]
+        further = [*warned, *stuck, *lock_rows(view, width), *futex_rows(view, width), *folder_rows(view, width)]
         if not found and not private:
             return further or [row(("No semaphore that processes share so far.", "dim"))]
         plan = _Plan.of(width)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Row, fit, row
-from ipcviz.app.text import visible
 from ipcviz.app.view import View
 from ipcviz.model.addresses import KINDS, takes_datagrams
 from ipcviz.model.outsiders import names_words, outsiders_of
@@ -24,8 +23,8 @@ def socket_rows(view: View, thing: Object, width: int) -> list[Row]:
 
 def _facts(view: View, thing: Object) -> list[str]:
     info, level = thing.info, thing.level
-    name = "" if info.path.startswith("socket:") else visible(info.path)
-    found = [" ".join(word for word in (thing.label, f"({info.kind})", name, visible(info.detail)) if word)]
+    name = "" if info.path.startswith("socket:") else info.path
+    found = [" ".join(word for word in (thing.label, f"({info.kind})", name, info.detail) if word)]
     peer = view.state.objects.get(info.peer) if info.peer else None
     if peer is not None:
         whom = ", ".join(dict.fromkeys(who(view.state, h.pid) for h in view.holders.get(peer.info.key, ())))
@@ -33,9 +32,9 @@ def _facts(view: View, thing: Object) -> list[str]:
         found.append(f"{verb} {peer.label}, {whom or ('closed' if peer.shut == CLOSED else 'held by nobody watched')}")
     elif others := outsiders_of(view.state, info.key):
         have = "has not accepted it yet" if others[0].how == "listens" else "has the other end"
-        found.append(f"{visible(names_words(others))}, not watched, {have}")
+        found.append(f"{names_words(others)}, not watched, {have}")
     elif info.peer or info.remote:
-        whom = f"; {visible(info.with_whom)} had it when they were connected" if info.with_whom else ""
+        whom = f"; {info.with_whom} had it when they were connected" if info.with_whom else ""
         found.append(f"The other end is held by nobody that is watched{whom}")
     if level is None:
         return found

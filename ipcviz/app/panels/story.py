@@ -16,7 +16,7 @@ class StoryPanel(Panel):
     TITLE = "Story"
     HELP_TEXT: ClassVar[str] = (
         "What the scenario tells. A step appears when its event has happened, in whatever order this run brings them; "
-        "`+` marks the latest. What this run has made impossible is said as well. The steps still to come are only "
+        "`+` marks the latest. What this run has passed over is said as well. The steps still to come are only "
         "counted, so that one can guess."
     )
 

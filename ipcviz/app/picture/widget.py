@@ -37,7 +37,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
     # The picture
     Boxes are processes, tubes are pipes and sockets, blocks are shared memory, semaphores, and eventfds and the like
     that processes share; bytes flow along the arrows.
-    The letter says a process's state: **H** is held in step mode, with what it will do when it is let go, **R** runs,
+    The letter says a process's state: **H** is held in step mode, with what it does when it is let go, **R** runs,
     **B** is blocked until another one acts, **S** waits for time, a signal, a child or input, **D** for a device,
     **T** is stopped, **Z** has ended and was not waited for. A dotted line is a descriptor that is open and not used; a
     star marks what changed; a dotted box is a process that is not watched.

@@ -86,7 +86,7 @@ class SteppingScreen(PanelScreen):
     def action_hold(self) -> None:
         """Hold everything that runs."""
         if self._attached:
-            self.notify("What was only attached to is never held: it belongs to others", timeout=3)
+            self.notify("What was only attached to is not held: it belongs to others", timeout=3)
         elif not self.nobody_there() and not self._is_over():
             self.steps.hold()
 
