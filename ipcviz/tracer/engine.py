@@ -32,6 +32,7 @@ from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.senders import killer_of
 from ipcviz.tracer.signal_stops import INVALID_ACCESS, SignalStops
 from ipcviz.tracer.stepping import Stepping
+from ipcviz.tracer.tables import Tables
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 OPTIONS: Final = (
@@ -49,6 +50,9 @@ OPTIONS: Final = (
 AT_CALL: Final = ptrace.SYSCALL_TRAP << 8 | 0x7F
 AT_TRAP: Final = ptrace.SIGTRAP << 8 | 0x7F
 AT_MARK: Final = ptrace.EVENT_SECCOMP << 16 | ptrace.SIGTRAP << 8 | 0x7F
+
+COUNTED_SECONDS: Final = 1.0
+"""How often it is said how many stops were only counted."""
 
 QUIET_SECONDS: Final = 1.0
 """How long a sampled process has to be below its budget before its calls are traced in full again."""
@@ -77,11 +81,15 @@ class Engine:
     def __init__(self, arch: Arch, config: AnyConfig, emitter: Emitter, *, always: bool = False) -> None:
         self._context = Context(arch, config, emitter)
         self._always = always
+        self._context.stops_always = always
         self._early: dict[int, tuple[int, float]] = {}
         self._ended_lately: deque[TracedProcess] = deque(maxlen=ENDED_KEPT)
         self._root = 0
         self._ended_with: tuple[int, int] | None = None
         self.sampler = Sampler(self._context)
+        self._tables = Tables(self._context, self.sampler)
+        self._looked_at = time.monotonic()
+        self._told = (0.0, 0.0)
         self._semaphores = SemaphoreStops(self._context, self.sampler)
         self._calls = CallStops(self._context, self.sampler, self._semaphores)
         self._signals = SignalStops(self._context, self._calls)
@@ -141,6 +149,7 @@ class Engine:
 
     def sample(self) -> None:
         """Look at what can only be sampled, and at what was sampled so far."""
+        self._look_at_counted()
         self.sampler.sample()
         self._calls.fifos.check()
         for task in list(self._context.tasks.values()):
@@ -181,6 +190,9 @@ class Engine:
                     self.resume(task)
                 return
             if status == AT_MARK:
+                process = task.process
+                if process.counting and not context.holding and self._calls.pass_by(task):
+                    return
                 if not self._calls.at_mark(task):
                     self.resume(task)
                 return
@@ -235,22 +247,57 @@ class Engine:
         # In full mode the filter marks data calls too, where there is a filter.
         return self._always or self._context.holding or (process.full and not self._context.config.full)
 
-    def _reconsider(self) -> None:
-        """Trace sampled processes in full again once they have been quiet, from their next stop on."""
+    def _look_at_counted(self) -> None:
+        """Read the tables of processes whose calls are only counted, and say how many those were."""
+        counting = [process for process in self._context.processes.values() if process.counting]
+        if not counting:
+            return
+        if not self._context.attached:
+            self._tables.look([process.pid for process in counting if process.executed and not process.ending])
         now = time.monotonic()
+        for process in counting:
+            if now - process.counted_at >= COUNTED_SECONDS:
+                self._context.tell_counted(process)
+
+    def _reconsider(self) -> None:
+        """Trace sampled processes in full again once they have been quiet, from their next stop on.
+
+        Only so many come back as the session's budgets have room for: 1,000 quiet ones can be too much together.
+        """
+        now = time.monotonic()
+        passed = max(now - self._looked_at, 1e-3)
+        self._looked_at = now
+        budgets = (self._context.session_calls, self._context.session_marks)
+        # Smoothed, since a look is short.
+        self._told = tuple(
+            told + (budget.spent / passed - told) * min(1.0, passed / QUIET_SECONDS)
+            for told, budget in zip(self._told, budgets, strict=True)
+        )
+        for budget in budgets:
+            budget.spent = 0
+        room = [budget.rate / 2 - told for told, budget in zip(self._told, budgets, strict=True)]
+        least = self._context.config.budget / 4
         for process in self._context.processes.values():
-            if process.full or process.catching or process.foreign:
+            if (process.full and not process.counting) or process.catching or process.foreign:
                 continue
-            calls = self.sampler.data_calls(process.pid)
-            rate = (calls - process.seen_calls) / max(now - process.seen_at, 1e-3)
-            process.seen_calls, process.seen_at = calls, now
-            if rate > self._context.config.budget / 4 or not process.quiet_since:
+            calls, marks = self.sampler.data_calls(process.pid), process.passed
+            span = max(now - process.seen_at, 1e-3)
+            rates = ((calls - process.seen_calls) / span, (marks - process.seen_passed) / span)
+            process.seen_calls, process.seen_passed, process.seen_at = calls, marks, now
+            if max(rates) > least or not process.quiet_since:
                 process.quiet_since = now
-            elif now - process.quiet_since > QUIET_SECONDS:
-                self._trace_again(process)
+            elif now - process.quiet_since > QUIET_SECONDS and not self._context.emitter.late:
+                left = [free - rate for free, rate in zip(room, rates, strict=True)]
+                if min(left) >= 0:
+                    room = left
+                    self._trace_again(process)
 
     def _trace_again(self, process: TracedProcess) -> None:
         self.sampler.process_now(process.pid)
+        if process.counting:
+            self._context.tell_counted(process)
+            self._tables.read(process.pid)
+            self._tables.read_maps(process.pid)
         self._context.say_coverage(process, full=True, reason="quiet again")
 
     # Signals.
@@ -340,6 +387,9 @@ class Engine:
             parent.shares_files |= made.shares_files
             if self._context.attached:
                 process.full, process.catching = parent.full, parent.catching
+            if parent.counting:
+                process.full, process.counting, process.counted_at = False, True, time.monotonic()
+            process.actions_unseen, process.actions_stale = parent.actions_unseen, parent.actions_stale
             hows: dict[int, How] = {ptrace.EVENT_FORK: "fork", ptrace.EVENT_VFORK: "vfork", ptrace.EVENT_CLONE: "clone"}
             process.inherit_breakpoints(parent, shared=made.shares_memory)
             handlers.inherit(self._adopt(process, tid, fresh=True), task)
@@ -428,7 +478,10 @@ class Engine:
             )
         )
         executions.take(self._context, process, path, kind, first=first)
-        if first or process.doubted:
+        if process.counting:
+            self._tables.read(process.pid)
+            self.sampler.process_now(process.pid)
+        elif first or process.doubted:
             self.sampler.tables.check(process.pid, "launched" if first else "exec")
             self.sampler.process_now(process.pid)
         if not process.foreign:
@@ -453,6 +506,8 @@ class Engine:
                 self._context.emit(ThreadExited(t=t, n=n, pid=process.pid, tid=tid, code=code))
             return
         self._context.processes.pop(tid, None)
+        self._tables.forget(tid)
+        self._context.tell_counted(process)
         self._ended_lately.append(process)
         self.sampler.ended(tid)
         self._semaphores.forget_places(tid)

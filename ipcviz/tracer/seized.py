@@ -24,7 +24,6 @@ from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.decode import decode_arguments
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.engine import AT_CALL, OPTIONS, Engine
-from ipcviz.tracer.tables import Tables
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 
 ATTACH_OPTIONS: Final = OPTIONS & ~(ptrace.O_EXITKILL | ptrace.O_TRACESECCOMP)
@@ -79,7 +78,6 @@ class SeizedEngine(Engine):
     def __init__(self, arch: Arch, config: AttachConfig, emitter: Emitter) -> None:
         super().__init__(arch, config, emitter)
         self._config = config
-        self._tables = Tables(self._context, self.sampler)
         self._patience = 0
         self._leaving = False
         self._cutting = False

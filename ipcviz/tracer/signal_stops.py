@@ -61,6 +61,13 @@ class SignalStops:
             already (see `go`).
         """
         process = task.process
+        if process.actions_stale:
+            process.actions_stale = False
+            self._calls.look_at_actions(process)
+        if self._is_counted(task, signo):
+            process.passed += 1
+            process.counted_signals[signo] = process.counted_signals.get(signo, 0) + 1
+            return signo
         original = task.redirected.pop(signo, None)
         if original is not None:
             ptrace.set_signal_info(task.tid, original)
@@ -90,7 +97,7 @@ class SignalStops:
         # Of a timer's signal, siginfo has the timer's number where others have their sender.
         timed = info is not None and info.code == SI_TIMER
         # A handler that was set before we came may have SA_RESTART: /proc does not say.
-        known = not self._context.attached or bool(flags)
+        known = not (self._context.attached or process.actions_unseen) or bool(flags)
         outcome = _outcome(held, action, flags, known=known)
         if action == "handler":
             handlers.enter(task, flags, attached=self._context.attached)
@@ -136,6 +143,24 @@ class SignalStops:
                 # Whatever further handlers run first: the kernel has decided.
                 task.interrupted = (entered, ERESTARTNOINTR)
         return -1 if goes else signo
+
+    def _is_counted(self, task: Task, signo: int) -> bool:
+        """Whether a signal is only counted: its process is over its budget, and just runs a handler of its own.
+
+        A signal that it ignores must not be felt, and one of several threads may be another's: those are looked at.
+        """
+        process = task.process
+        if signo in FORCED or len(process.tasks) > 1 or task.entered is not None or task.semaphore:
+            return False
+        if task.redirected or task.deferred is not None or task.interrupted is not None:
+            return False
+        if self.action(process.pid, signo)[0] != "handler":
+            return False
+        if not process.counting:
+            reason = self._context.marks_over_budget(process)
+            if reason:
+                self._context.count_marks(process, reason)
+        return process.counting
 
     def passes(self, task: Task, signo: int) -> bool:
         """Whether a signal that is about to be delivered is not this thread's affair: it is ignored, or another's."""
