@@ -357,9 +357,9 @@ class Sample(Base, tag="sample", frozen=True):
 class Coverage(Base, tag="coverage", frozen=True):
     """From here on, a process's data calls are traced in full, or only sampled, and why.
 
-    `semaphores` says the same of what it does with POSIX semaphores; None if nothing changes about that. `calls` says it
-    of its structural calls and of signals: false if they are only counted from here on (`Counted`) and its tables are
-    read from /proc; None if nothing changes about that.
+    `semaphores` says the same of what it does with POSIX semaphores; None if nothing changes about that. `calls` says
+    it of its structural calls and of signals: false if they are only counted from here on (`Counted`) and its tables
+    are read from /proc; None if nothing changes about that.
     """
 
     pid: int

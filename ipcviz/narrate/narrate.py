@@ -49,7 +49,6 @@ from ipcviz.narrate.sockets import closed_words
 from ipcviz.narrate.steps import narrate_held, narrate_poised, narrate_released
 from ipcviz.narrate.words import label_of, named, signal_name, who
 
-
 COUNTED_NAMED: Final = 3
 """So many calls are told by their names where calls were only counted."""
 

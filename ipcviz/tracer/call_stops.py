@@ -156,7 +156,7 @@ class CallStops:
         return True
 
     def look_at_actions(self, process: TracedProcess) -> None:
-        """Ask /proc what a process does with signals, after it may have changed that by a call that was only counted."""
+        """Ask /proc what a process does with signals: it may have changed that by a call that was only counted."""
         self._sampler.process_now(process.pid)
 
     def _count(self, process: TracedProcess, number: int) -> None:

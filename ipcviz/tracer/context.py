@@ -20,7 +20,6 @@ from ipcviz.tracer.moving import Moving
 from ipcviz.tracer.numbers import Numbers
 from ipcviz.tracer.tasks import Task, TracedProcess
 
-
 LATE: Final = "there is more to tell than can be shown in time"
 SESSION_CALLS: Final = 2.5
 """Data calls a second that are told of all processes together, as so many times one process's budget."""

@@ -22,6 +22,7 @@ from ipcviz.events import (
 from ipcviz.kernel import elf, procfs, ptrace
 from ipcviz.kernel.arch import Arch
 from ipcviz.tracer import births, breakpoints, executions, handlers, linking
+from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.call_stops import CallStops
 from ipcviz.tracer.config import AnyConfig, LaunchConfig
 from ipcviz.tracer.context import Context
@@ -62,6 +63,9 @@ SIGKILL: Final = 9
 ENDED_KEPT: Final = 64
 """How many processes that have ended are kept for what their orphans need."""
 
+LAST_LOOKS: Final = 200.0
+"""How many processes a second are looked at before they end, for what they have used in all."""
+
 ORPHAN_SECONDS: Final = 0.04
 TELLING_SECONDS: Final = 1.0
 """How long a new process may be known by its first stop alone before it counts as an orphan: shorter if its parent,
@@ -88,8 +92,9 @@ class Engine:
         self._ended_with: tuple[int, int] | None = None
         self.sampler = Sampler(self._context)
         self._tables = Tables(self._context, self.sampler)
+        self._last_looks = Budget(LAST_LOOKS)
         self._looked_at = time.monotonic()
-        self._told = (0.0, 0.0)
+        self._told = [0.0, 0.0]
         self._semaphores = SemaphoreStops(self._context, self.sampler)
         self._calls = CallStops(self._context, self.sampler, self._semaphores)
         self._signals = SignalStops(self._context, self._calls)
@@ -269,10 +274,10 @@ class Engine:
         self._looked_at = now
         budgets = (self._context.session_calls, self._context.session_marks)
         # Smoothed, since a look is short.
-        self._told = tuple(
+        self._told = [
             told + (budget.spent / passed - told) * min(1.0, passed / QUIET_SECONDS)
             for told, budget in zip(self._told, budgets, strict=True)
-        )
+        ]
         for budget in budgets:
             budget.spent = 0
         room = [budget.rate / 2 - told for told, budget in zip(self._told, budgets, strict=True)]
@@ -360,10 +365,11 @@ class Engine:
             task.process.ending |= len(task.process.tasks) == 1 or task.tid == task.process.pid
             if len(task.process.tasks) == 1:
                 self.sampler.memory_now(task.process.pid)
-                last = self.sampler.look_at_process(task.process.pid)
-                self.resume(task)
-                self.sampler.say_process(last)
-                return
+                if self._last_looks.spend():
+                    last = self.sampler.look_at_process(task.process.pid)
+                    self.resume(task)
+                    self.sampler.say_process(last)
+                    return
         self.resume(task)
 
     def _born(self, task: Task, tid: int, event: int) -> bool:

@@ -47,6 +47,9 @@ from ipcviz.tracer.wire import Unframer
 SAMPLE_SHARE: Final = 0.25
 """At most this part of a CPU goes into samples: where one costs much, they come less often."""
 
+ANNOUNCE_EVERY: Final = 0.002
+"""How many seconds pass between two looks at threads that may sleep in their calls: each goes through all of them."""
+
 STOPS_AT_ONCE: Final = 500
 """Stops that are handled before the loop looks after everything else."""
 
@@ -223,10 +226,12 @@ class Service:
             self._obey(engine, body)
         period = 1.0 / self._config.sample_hz
         next_sample = time.monotonic() + period
+        next_announcement = 0.0
         while not self._quit and (engine.alive() or self._failed >= 0):
             self._reap(engine)
-            if engine.pending_waits():
+            if engine.pending_waits() and time.monotonic() >= next_announcement:
                 engine.announce_waits()
+                next_announcement = time.monotonic() + ANNOUNCE_EVERY
             if isinstance(engine, Engine):
                 engine.come_to_rest()
             if emitter.flush_due():

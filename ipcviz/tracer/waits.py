@@ -11,6 +11,7 @@ from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.calls import OPENS
 from ipcviz.model.sockets import others_of
 from ipcviz.tracer import deadlines
+from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
@@ -19,6 +20,10 @@ from ipcviz.tracer.watched import watched
 
 ANNOUNCE_SECONDS: Final = 0.003
 """How long a thread has to be inside a call before a look at /proc asks whether it sleeps there."""
+
+
+LOOKS: Final = 400.0
+"""How many threads a second are looked at: the others' turn comes later, if they still sleep then."""
 
 
 class Waits:
@@ -35,9 +40,12 @@ class Waits:
         self._sampler = sampler
         self._semaphores = semaphores
         self._entered: dict[int, Task] = {}
+        """Those who are inside a call that nothing was said of yet, who came last at the end."""
+        self._looks = Budget(LOOKS)
 
     def watch(self, task: Task) -> None:
         """A thread goes on inside its call."""
+        self._entered.pop(task.tid, None)
         self._entered[task.tid] = task
 
     def forget(self, tid: int) -> None:
@@ -54,6 +62,8 @@ class Waits:
                 continue
             if now - entered.began < ANNOUNCE_SECONDS:
                 continue
+            if not self._looks.spend():
+                break
             look = procfs.read_stat(task.process.pid, tid)
             if look is None or look.state not in "SD":
                 continue
