@@ -21,8 +21,10 @@ from ipcviz.tracer.numbers import Numbers
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 LATE: Final = "there is more to tell than can be shown in time"
-SESSION_CALLS: Final = 2.5
+SESSION_CALLS: Final = 2.0
 """Data calls a second that are told of all processes together, as so many times one process's budget."""
+CALLS_SECONDS: Final = 0.75
+"""How many seconds' worth of these may be made at once."""
 SESSION_MARKS: Final = 4.0
 """The same of structural calls and signals."""
 MARKS_SECONDS: Final = 2.0
@@ -49,7 +51,7 @@ class Context:
         self.attached = isinstance(config, AttachConfig)
         """Whether the processes were there before us: then they may run on at any moment, and nothing of ours may be
         left in them."""
-        self.session_calls = Budget(config.budget * SESSION_CALLS)
+        self.session_calls = Budget(config.budget * SESSION_CALLS, config.budget * SESSION_CALLS * CALLS_SECONDS)
         """What all processes together may make of data calls."""
         self.session_marks = Budget(config.budget * SESSION_MARKS, config.budget * SESSION_MARKS * MARKS_SECONDS)
         """The same of structural calls and signals."""

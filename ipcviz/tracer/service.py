@@ -46,6 +46,8 @@ from ipcviz.tracer.wire import Unframer
 
 SAMPLE_SHARE: Final = 0.25
 """At most this part of a CPU goes into samples: where one costs much, they come less often."""
+BUSY_SHARE: Final = 0.1
+"""The same while threads stop all the time: whoever is stopped waits for the end of a sample."""
 
 ANNOUNCE_EVERY: Final = 0.002
 """How many seconds pass between two looks at threads that may sleep in their calls: each goes through all of them."""
@@ -80,6 +82,8 @@ class Service:
         self._master = -1
         self._typed = bytearray()
         self._patience = PATIENCE
+        self._rested = True
+        """Whether there was a moment without a stop since the last sample."""
         self._quit = False
         self._kept = 0
         self._kept_at = 0.0
@@ -245,8 +249,10 @@ class Service:
                     engine.sample()
                 # What it cost, not how long it waited for a CPU meanwhile.
                 took = time.thread_time() - began
+                share = SAMPLE_SHARE if self._rested else BUSY_SHARE
                 # On the beat, however late this one was; but never two at once, nor too much of the time.
-                next_sample = max(next_sample + period, now + took / SAMPLE_SHARE, now + period / 2)
+                next_sample = max(next_sample + period, now + took / share, now + period / 2)
+                self._rested = False
                 continue
             timeout = min(next_sample - now, 0.004 if engine.pending_waits() else 1.0)
             if isinstance(engine, Engine) and engine.stepping.unsettled:
@@ -282,6 +288,7 @@ class Service:
             if came is None or not came[0]:
                 if until:
                     self._patience = max(self._patience / 2, IMPATIENCE)
+                self._rested = True
                 return
             take(*came)
             until = now() + self._patience
