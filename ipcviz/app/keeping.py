@@ -44,12 +44,12 @@ def recording(session: Session, title: str, scenario: Scenario | None, save: str
         recorder: TraceWriter | None = None
         if save:
             recorder = TraceWriter(save, meta=meta, sources=sources, reducing=False)
+            stack.callback(recorder.close)
         else:
             with contextlib.suppress(ScenarioError, TraceError):
                 path = os.path.join(stack.enter_context(workplace()), "trace.ipcviz")
                 recorder = TraceWriter(path, meta=meta, sources=sources, reducing=False, most_bytes=MOST_BYTES)
-        if recorder is not None:
-            stack.callback(recorder.close)
+                stack.callback(recorder.discard)
         yield recorder
     if recorder is not None and save and recorder.trouble:
         print(f"ipcviz: {recorder.trouble}.", file=sys.stderr)
