@@ -292,6 +292,8 @@ def run_app(
             app = IpcvizApp(session, title, scenario, recorder=recorder, order=order)
             ended_by = _leave_when_told(app)
             app.run()
+            # The interpreter's end looks through all that is left for cycles; it goes with the process.
+            gc.freeze()
             app.feed.past.tape.close()
             session.close()
             if save_steps:

@@ -25,7 +25,7 @@ from ipcviz.scenario import Scenario, Story
 from ipcviz.session.base import Session
 from ipcviz.trace import TraceWriter
 
-REMEMBERED: Final = 4000
+REMEMBERED: Final = 2000
 """Objects and processes whose last minute is remembered; when there are more, only of what is still there."""
 
 

@@ -454,10 +454,12 @@ class Service:
         """Kill every observed process and wait until it is gone: `waitpid` says so, and there is no other way out."""
         engine.stepping.abandon()
         deadline = time.monotonic() + 5.0
+        killed: set[int] = set()
         while engine.alive() and time.monotonic() < deadline:
-            for pid in [*engine.processes, *engine.unborn()]:
+            for pid in {*engine.processes, *engine.unborn()} - killed:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
             came = ptrace.wait()
             if came is None:
                 break
@@ -465,6 +467,8 @@ class Service:
                 engine.take(*came)
             else:
                 time.sleep(0.001)
+                # One that executes takes another's place, and its number: again, in case it was missed.
+                killed.clear()
 
 
 def _what_failed(error: OSError | MemoryError) -> str:

@@ -111,7 +111,7 @@ def closing(
     state = reduce_all([Started(t=0.0), Forked(t=0.0, pid=10, parent=1, how="launched", name="a")])
     opened = Opened(fd=3, ofd=4, object=thing, mode=mode)
     state = reduce(state, Call(t=1.0, pid=10, tid=10, name="openat", ret=3, effects=(opened, *more)))
-    process = TracedProcess(10, calls=Budget(1.0), operations=Budget(1.0))
+    process = TracedProcess(10, calls=Budget(1.0), operations=Budget(1.0), marks=Budget(1.0))
     process.tasks = {10 + n: Task(10 + n, process) for n in range(threads)}
     process.full = True
     for name, value in facts.items():
