@@ -246,13 +246,17 @@ def _coverage(event: Coverage, before: State, after: State) -> Sentence:
 
 def _counted(event: Counted, before: State, after: State) -> Sentence:
     calls = sorted(event.calls.items(), key=lambda row: -row[1])
-    parts = [f"{times:,} calls of {name}" for name, times in calls[:COUNTED_NAMED]]
+    parts = [f"{_count(times, 'call')} of {name}" for name, times in calls[:COUNTED_NAMED]]
     rest = sum(times for _, times in calls[COUNTED_NAMED:])
     if rest:
-        parts.append(f"{rest:,} other calls")
-    parts += [f"{times:,} signals {signal_name(signo)}" for signo, times in sorted(event.signals.items())]
+        parts.append(_count(rest, "other call"))
+    parts += [f"{_count(times, 'signal')} {signal_name(signo)}" for signo, times in sorted(event.signals.items())]
     text = f"{who(after, event.pid)}, only counted: {', '.join(parts)}"
     return Sentence(event.n, event.t, event.pid, text, TURN, "session")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _opened_outside(event: OpenedOutside, before: State, after: State) -> Sentence:

@@ -234,8 +234,10 @@ class Service:
         while not self._quit and (engine.alive() or self._failed >= 0):
             self._reap(engine)
             if engine.pending_waits() and time.monotonic() >= next_announcement:
+                began = time.thread_time()
                 engine.announce_waits()
-                next_announcement = time.monotonic() + ANNOUNCE_EVERY
+                took = time.thread_time() - began
+                next_announcement = time.monotonic() + max(ANNOUNCE_EVERY, took / SAMPLE_SHARE)
             if isinstance(engine, Engine):
                 engine.come_to_rest()
             if emitter.flush_due():
@@ -254,7 +256,7 @@ class Service:
                 next_sample = max(next_sample + period, now + took / share, now + period / 2)
                 self._rested = False
                 continue
-            timeout = min(next_sample - now, 0.004 if engine.pending_waits() else 1.0)
+            timeout = min(next_sample - now, max(next_announcement - now, 0.004) if engine.pending_waits() else 1.0)
             if isinstance(engine, Engine) and engine.stepping.unsettled:
                 timeout = min(timeout, 0.001)
             for fd, _ in self._poll.poll(timeout):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from ipcviz.events import Waiting
@@ -22,6 +23,8 @@ ANNOUNCE_SECONDS: Final = 0.003
 """How long a thread has to be inside a call before a look at /proc asks whether it sleeps there."""
 
 
+SECONDS: Final = 0.004
+"""CPU time that looks may take before something else has its turn."""
 LOOKS: Final = 400.0
 """How many threads a second are looked at: the others' turn comes later, if they still sleep then."""
 
@@ -54,7 +57,7 @@ class Waits:
 
     def announce(self) -> None:
         """Say of every thread that has been inside its call for a moment whether it sleeps there."""
-        now = self._context.emitter.now()
+        now, until = self._context.emitter.now(), time.thread_time() + SECONDS
         for tid, task in list(self._entered.items()):
             entered = task.entered
             if entered is None or entered.announced:
@@ -62,7 +65,7 @@ class Waits:
                 continue
             if now - entered.began < ANNOUNCE_SECONDS:
                 continue
-            if not self._looks.spend():
+            if not self._looks.spend() or time.thread_time() > until:
                 break
             look = procfs.read_stat(task.process.pid, tid)
             if look is None or look.state not in "SD":
