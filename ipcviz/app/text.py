@@ -16,6 +16,8 @@ from typing import Final, Literal
 from rich.cells import cell_len, set_cell_size
 
 from ipcviz.events.undecoded import byte_of
+from ipcviz.narrate.words import bytes_text as bytes_text  # the panels find all that makes text here
+from ipcviz.narrate.words import count_text as count_text
 
 ELLIPSIS: Final = "…"
 
@@ -105,20 +107,3 @@ def argv_text(argv: Sequence[str], cells: int = 0) -> str:
     """An argument vector as one would type it, quoted for sh(1) where needed, clipped to `cells` (0: no limit)."""
     text = " ".join(visible(shlex.quote(word)) for word in argv)
     return clip(text, cells) if cells else text
-
-
-def count_text(number: int) -> str:
-    """A count with its thousands set off: `62,029`."""
-    return f"{number:,}"
-
-
-def bytes_text(number: int) -> str:
-    """An amount of bytes in at most six cells, in units of 1,024: `512 B`, `60.6K`, `64K`, `1.2G`."""
-    if number < 1000:
-        return f"{number} B"
-    value = float(number)
-    for unit in "KMGT":
-        value /= 1024
-        if value < 999.5 or unit == "T":
-            return f"{value:.0f}{unit}" if value >= 99.95 or value == int(value) else f"{value:.1f}{unit}"
-    raise AssertionError("unreachable")

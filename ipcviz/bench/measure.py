@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import statistics
@@ -12,6 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+
+from ipcviz.events import MachineFacts
+from ipcviz.kernel.running import read_machine_facts
 
 
 class Measurement(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,23 +50,28 @@ class Measurement(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """Where it was measured: what the figures depend on, and nothing that names it."""
+    """Where it was measured: what the figures depend on, and nothing that names it.
 
-    cpus: int
+    Attributes:
+        facts: Its processors, memory, load before the measurements, and when it was started.
+        kernel: The kernel's version, two numbers of it.
+        machine: Its architecture, as `uname -m` has it.
+        python: Python's version.
+    """
+
+    facts: MachineFacts
     kernel: str
     machine: str
     python: str
-    load: float
 
 
 def machine() -> Machine:
     """This machine."""
     return Machine(
-        cpus=len(os.sched_getaffinity(0)),
+        facts=read_machine_facts(),
         kernel=".".join(platform.release().split(".")[:2]),
         machine=platform.machine(),
         python=platform.python_version(),
-        load=round(os.getloadavg()[0], 2),
     )
 
 

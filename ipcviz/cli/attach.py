@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
-from typing import IO
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import click
 import msgspec
@@ -20,6 +21,10 @@ from ipcviz.session.live import LiveSession, start_thread
 from ipcviz.trace import TraceError
 from ipcviz.tracer.attach import AttachError, check
 from ipcviz.tracer.config import AttachConfig
+from ipcviz.tracer.running import RunningProcess, list_running
+
+if TYPE_CHECKING:
+    from ipcviz.app.picker import Picked
 
 ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
@@ -31,7 +36,7 @@ ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 @click.option("-o", "--output", metavar="FILE", help="Where the stream goes; - for standard output.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="With --jsonl: detach after that long.")
 @click.option("--save", metavar="FILE", default="", help="Keep the session in FILE, for 'ipcviz replay'.")
-@click.argument("pids", nargs=-1, required=True, type=int, metavar="PID...")
+@click.argument("processes", nargs=-1, metavar="[PID|NAME]...")
 def attach(
     *,
     tree: bool,
@@ -40,16 +45,27 @@ def attach(
     output: str | None,
     seconds: float | None,
     save: str,
-    pids: tuple[int, ...],
+    processes: tuple[str, ...],
 ) -> None:
-    """Watch running processes, by samples alone unless --trace is given. Leaving lets them run on as they were."""
+    """Watch running processes, by samples alone unless --trace is given. Leaving lets them run on as they were.
+
+    Without a PID, or with a name that several processes have, a table of them is shown to choose from.
+    """
     if jsonl and not output:
         raise click.UsageError("--jsonl needs -o FILE, or -o - for standard output.")
     if (output or seconds) and not jsonl:
         raise click.UsageError("-o and --seconds are for --jsonl, without a screen.")
     if save and jsonl:
         raise click.UsageError("--save is for the screen; without one, --jsonl -o FILE writes the stream.")
-    pids = tuple(dict.fromkeys(pids))
+    found = find_processes(processes)
+    if found.ask:
+        if jsonl or not _on_terminal():
+            raise click.UsageError(found.why_not_alone)
+        picked = _let_choose(found.search, trace=trace, tree=tree)
+        if picked is None:
+            sys.exit(0)
+        found, trace, tree = Found(picked.pids), picked.trace, picked.tree
+    pids = found.pids
     config = AttachConfig(pids=pids, tree=tree, trace=trace, spare=(os.getpid(),))
     try:
         names = check(pids, trace=trace, spare=config.spare)
@@ -58,7 +74,7 @@ def attach(
         sys.exit(2)
     if output:
         sys.exit(_write_stream(config, output, seconds))
-    if not (os.isatty(0) and os.isatty(1)):
+    if not _on_terminal():
         click.echo("ipcviz: the screen needs a terminal; without one use --jsonl -o FILE.", err=True)
         sys.exit(2)
     session = LiveSession(config)
@@ -72,6 +88,75 @@ def attach(
     except (SessionError, TraceError) as error:
         click.echo(f"ipcviz: {error.message}", err=True)
         sys.exit(2)
+
+
+class Found(NamedTuple):
+    """What the words of the command line name.
+
+    Attributes:
+        pids: The processes.
+        search: What the table is searched for, if they name no process or several.
+        why_not_alone: Why they do not say which processes are meant, as a sentence; empty if they do.
+    """
+
+    pids: tuple[int, ...]
+    search: str = ""
+    why_not_alone: str = ""
+
+    @property
+    def ask(self) -> bool:
+        """Whether somebody has to choose."""
+        return bool(self.why_not_alone)
+
+
+def find_processes(words: Sequence[str]) -> Found:
+    """The processes that numbers and names stand for.
+
+    Args:
+        words: Process numbers, and names of programs.
+
+    Raises:
+        click.UsageError: A name that no process of the user has.
+    """
+    if not words:
+        return Found((), why_not_alone="Name the processes to watch by their PIDs or names: 'ps -e' lists them.")
+    pids: list[int] = []
+    listed: tuple[RunningProcess, ...] | None = None
+    for word in words:
+        if word.isascii() and word.removeprefix("-").isdecimal():
+            pids.append(int(word))
+            continue
+        if listed is None:
+            listed = list_running((os.getpid(),))
+        named = [process.pid for process in listed if process.is_called(word)]
+        if not named:
+            raise click.UsageError(f"No process of yours is called {word}: 'ps -e' lists those that there are.")
+        if len(named) > 1:
+            numbers = ", ".join(map(str, sorted(named)[:8])) + (", ..." if len(named) > 8 else "")
+            why = f"{len(named)} processes are called {word} ({numbers}): name one by its PID."
+            return Found((), search=word, why_not_alone=why)
+        pids += named
+    return Found(tuple(dict.fromkeys(pids)))
+
+
+def _let_choose(search: str, *, trace: bool, tree: bool) -> Picked | None:
+    """Show the table of the user's processes; None if the viewer left without a choice."""
+    from ipcviz.app.picker import Picker
+
+    spare = (os.getpid(),)
+
+    def explain_refusal(pids: tuple[int, ...], trace: bool) -> str:
+        try:
+            check(pids, trace=trace, spare=spare)
+        except AttachError as error:
+            return str(error)
+        return ""
+
+    return Picker(partial(list_running, spare), explain_refusal, search, trace=trace, tree=tree).run()
+
+
+def _on_terminal() -> bool:
+    return os.isatty(0) and os.isatty(1)
 
 
 def _write_stream(config: AttachConfig, output: str, seconds: float | None) -> int:

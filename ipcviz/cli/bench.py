@@ -14,6 +14,7 @@ import click
 import msgspec
 
 from ipcviz.bench.measure import Machine, Measurement, machine
+from ipcviz.narrate.facts import describe_machine
 
 FORMATS = {"s": "{:.2f} s", "ms": "{:.1f} ms", "us": "{:.1f} us", "1/s": "{:,.0f} a second"}
 
@@ -45,7 +46,8 @@ def bench(*, target: Path | None, pairs: int, quick: bool, what: tuple[str, ...]
     # Before anything runs: the measurements themselves are load.
     where = machine()
     found: list[Measurement] = []
-    click.echo(f"{where.cpus} CPUs, Linux {where.kernel}, {where.machine}, Python {where.python}, load {where.load}")
+    facts = describe_machine(where.facts)
+    click.echo(f"Linux {where.kernel}, {where.machine}, Python {where.python}, {facts}")
     what = what or ("live", "full", "sample", "semaphores", "events", "startup")
     with _as_installed():
         for one in _measure(what, pairs, 10 if quick else 1):

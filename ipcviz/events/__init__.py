@@ -20,6 +20,7 @@ from ipcviz.events.commands import (
     Command,
     Hold,
     Input,
+    Inspect,
     Let,
     Peek,
     Quit,
@@ -56,6 +57,7 @@ from ipcviz.events.effects import (
     Uses,
     WorkingDirectory,
 )
+from ipcviz.events.facts import Limit, MachineFacts, ProcessFacts
 from ipcviz.events.locks import FileLock, Futex, ObjectLocks
 from ipcviz.events.notifiers import EpollEntry, InotifyWatch, Notifier
 from ipcviz.events.objects import How, Mode, ObjectInfo, ObjectKind, Struct
@@ -147,9 +149,12 @@ __all__ = [
     "Identified",
     "InotifyWatch",
     "Input",
+    "Inspect",
     "Let",
     "Level",
+    "Limit",
     "Locks",
+    "MachineFacts",
     "MapEntry",
     "Mapped",
     "Maps",
@@ -173,6 +178,7 @@ __all__ = [
     "Peek",
     "Poised",
     "PosixTimer",
+    "ProcessFacts",
     "ProcessSample",
     "Protected",
     "Quit",

@@ -43,6 +43,12 @@ class Peek(Command, tag="peek", frozen=True):
     limit: int = 4096
 
 
+class Inspect(Command, tag="inspect", frozen=True):
+    """Read once a second what hardly changes of this process (`ProcessFacts`); 0 ends it."""
+
+    pid: int
+
+
 class Hold(Command, tag="hold", frozen=True):
     """Step mode: hold every thread at its next stop, and those that run in their own code at once."""
 
@@ -86,4 +92,4 @@ class Quit(Command, tag="quit", frozen=True):
     """End the session: kill what was launched, and leave nothing behind."""
 
 
-AnyCommand = Input | Resize | SendSignal | Peek | Hold | Let | Run | Quit
+AnyCommand = Input | Resize | SendSignal | Peek | Inspect | Hold | Let | Run | Quit

@@ -6,6 +6,7 @@ from typing import Literal
 
 from ipcviz.events.base import Base
 from ipcviz.events.effects import AnyEffect
+from ipcviz.events.facts import MachineFacts, ProcessFacts
 from ipcviz.events.locks import Futex, ObjectLocks
 from ipcviz.events.notifiers import Notifier
 from ipcviz.events.objects import How
@@ -42,6 +43,8 @@ class Started(Base, tag="started", frozen=True):
         page_size: Bytes of a memory page.
         missing: What this kernel or these rights do not allow, a sentence each.
         sample_hz: Samples a second that are aimed at.
+        began: When the session's time was 0, in seconds since 1970 (UTC); 0 if that was not told.
+        host: The machine; None if that was not told.
     """
 
     schema: int = SCHEMA
@@ -54,6 +57,8 @@ class Started(Base, tag="started", frozen=True):
     page_size: int = 4096
     missing: tuple[str, ...] = ()
     sample_hz: float = 20.0
+    began: float = 0.0
+    host: MachineFacts | None = None
 
 
 class Forked(Base, tag="forked", frozen=True):
@@ -352,6 +357,8 @@ class Sample(Base, tag="sample", frozen=True):
     memory: tuple[MemorySample, ...] = ()
     notifiers: tuple[Notifier, ...] = ()
     surroundings: tuple[Surroundings, ...] = ()
+    facts: tuple[ProcessFacts, ...] = ()
+    """Of the process that a viewer looks at."""
 
 
 class Coverage(Base, tag="coverage", frozen=True):

@@ -182,9 +182,11 @@ class _Stop(Exception):
 
 def _decode(line: bytes, number: int) -> Any:
     try:
-        return msgspec.json.decode(line)
+        line.decode("utf-8")
     except UnicodeDecodeError:
         raise CastError("it is not UTF-8", number) from None
+    try:
+        return msgspec.json.decode(line)
     except (msgspec.MsgspecError, RecursionError, ValueError):
         raise CastError("it is not JSON", number) from None
 

@@ -387,6 +387,10 @@ def _sample(draft: Draft, event: Sample) -> None:
         found_process = draft.processes.get(surroundings.pid)
         if found_process is not None and found_process.fate == "alive":
             draft.put_process(replace(found_process, surroundings=surroundings))
+    for facts in event.facts:
+        found_process = draft.processes.get(facts.pid)
+        if found_process is not None and found_process.fate == "alive":
+            draft.put_process(replace(found_process, facts=facts))
     for locks in event.locks:
         take_locks(draft, locks)
     for futex in event.futexes:

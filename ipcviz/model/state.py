@@ -22,6 +22,7 @@ from ipcviz.events import (
     ObjectInfo,
     PagesSample,
     Poised,
+    ProcessFacts,
     ProcessSample,
     SemaphoreInfo,
     SignalDelivered,
@@ -126,6 +127,7 @@ class Process(Value, frozen=True):
         subreaper: It was seen to ask for the orphans among its descendants.
         death_signal: The signal that it was seen to ask for when its parent ends; 0 for none.
         surroundings: Its namespaces and POSIX timers; None before the first look.
+        facts: Its user, limits and the like; None if no viewer looked at it so closely.
         fault: The last invalid memory access of its threads (SIGSEGV, SIGBUS); None if there was none.
         lineage: Its place in the family, the same in every run of the same schedule: `1` for the command, `1.2` for
             its second child.
@@ -163,6 +165,7 @@ class Process(Value, frozen=True):
     subreaper: bool = False
     death_signal: int = 0
     surroundings: Surroundings | None = None
+    facts: ProcessFacts | None = None
     lineage: str = ""
     children: int = 0
     made_threads: int = 1

@@ -51,6 +51,23 @@ def count_bytes(count: int) -> str:
     return f"{count:,} byte" + ("" if count == 1 else "s")
 
 
+def count_text(number: int) -> str:
+    """A count with its thousands set off: `62,029`."""
+    return f"{number:,}"
+
+
+def bytes_text(number: int) -> str:
+    """An amount of bytes in at most six cells, in units of 1,024: `512 B`, `60.6K`, `64K`, `1.2G`."""
+    if number < 1000:
+        return f"{number} B"
+    value = float(number)
+    for unit in "KMGT":
+        value /= 1024
+        if value < 999.5 or unit == "T":
+            return f"{value:.0f}{unit}" if value >= 99.95 or value == int(value) else f"{value:.1f}{unit}"
+    raise AssertionError("unreachable")
+
+
 def who(state: State, pid: int, tid: int = 0) -> str:
     """A process or thread by name and number: `cat[12]`, `python3[12/15]` for a thread other than the leader."""
     if not pid:

@@ -407,6 +407,8 @@ class TraceWriter:
             "mode": event.mode,
             "version": event.version or __version__,
         }
+        if event.host is not None:
+            meta["host"] = msgspec.json.encode(event.host).decode()
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
 
     # States.

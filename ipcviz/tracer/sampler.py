@@ -34,6 +34,7 @@ from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.calls import DATA, KNOWN
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import decode_arguments
+from ipcviz.tracer.fact_looks import FactLooks
 from ipcviz.tracer.family_looks import FamilyLooks
 from ipcviz.tracer.flags import Word
 from ipcviz.tracer.futex_looks import FutexLooks
@@ -111,6 +112,7 @@ class Sampler:
         self.futexes = FutexLooks(context)
         self.notifiers = NotifierLooks(context)
         self.families = FamilyLooks(context)
+        self.facts = FactLooks(context)
         self.peek: tuple[str, int] = ("", 0)
         self.mappings = Mappings(context)
         self.semaphores = SemaphoreLooks(context)
@@ -172,8 +174,9 @@ class Sampler:
         futexes = self.futexes.changed()
         notifiers = self.notifiers.changed(held, self.peek[0])
         surroundings = self.families.changed()
+        facts = self.facts.read_changed()
         pages, contents = self._memory.look(state, self.peek)
-        rest = locks or futexes or notifiers or surroundings or pages or contents
+        rest = locks or futexes or notifiers or surroundings or facts or pages or contents
         if levels or processes or sems or rest:
             t, n = self._context.stamp()
             self._context.emit(
@@ -189,6 +192,7 @@ class Sampler:
                     memory=contents,
                     notifiers=notifiers,
                     surroundings=surroundings,
+                    facts=facts,
                 )
             )
             self._moving.leveled(levels, t)

@@ -21,6 +21,7 @@ from ipcviz.events import (
     Finished,
     Hold,
     Input,
+    Inspect,
     Let,
     Output,
     Peek,
@@ -32,7 +33,7 @@ from ipcviz.events import (
     Trouble,
 )
 from ipcviz.events.undecoded import restore
-from ipcviz.kernel import descriptors, procfs, ptrace, seccomp, signals
+from ipcviz.kernel import descriptors, procfs, ptrace, running, seccomp, signals
 from ipcviz.kernel.arch import Arch, native
 from ipcviz.kernel.memory import PAGE_SIZE
 from ipcviz.tracer import attach, launch
@@ -163,6 +164,8 @@ class Service:
                 page_size=PAGE_SIZE,
                 missing=descriptors.missing_features(),
                 sample_hz=config.sample_hz,
+                began=time.time() - emitter.now(),
+                host=running.read_machine_facts(),
             )
         )
         engine = SeizedEngine(arch, config, emitter) if config.trace else Watcher(arch, config, emitter)
@@ -199,6 +202,8 @@ class Service:
                 page_size=PAGE_SIZE,
                 missing=missing,
                 sample_hz=config.sample_hz,
+                began=time.time() - emitter.now(),
+                host=running.read_machine_facts(),
             )
         )
         self._engine = Engine(arch, config, emitter, always=not program)
@@ -388,6 +393,8 @@ class Service:
             self._obey_in_steps(engine, command)
         elif isinstance(command, Peek):
             engine.sampler.peek = (command.object, command.limit)
+        elif isinstance(command, Inspect):
+            engine.sampler.facts.choose_process(command.pid)
 
     def _obey_in_steps(self, engine: Engine | Watcher, command: Hold | Let | Run) -> None:
         if not isinstance(engine, Engine) or isinstance(engine, SeizedEngine):

@@ -13,7 +13,22 @@ from ipcviz.app.panels.output import OutputRows
 from ipcviz.app.picture import Picture
 from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.modals import BlankScreen, SignalScreen, TroubleScreen
-from ipcviz.events import Exited, Forked, Input, Level, Output, Peek, Reaped, Resize, Sample, SendSignal, Trouble
+from ipcviz.events import (
+    Exited,
+    Forked,
+    Input,
+    Inspect,
+    Level,
+    Limit,
+    Output,
+    Peek,
+    ProcessFacts,
+    Reaped,
+    Resize,
+    Sample,
+    SendSignal,
+    Trouble,
+)
 from ipcviz.session.errors import SessionError
 from tests import fakes
 from tests.app.driven import Driven
@@ -130,6 +145,23 @@ async def test_waiting_bytes_are_asked_for_only_while_they_are_looked_at():
         await s.press("l")
         await s.frame(0.6)
         assert s.session.commands[-1] == Peek(object="")
+
+
+async def test_the_facts_of_a_process_are_asked_for_only_while_they_are_looked_at():
+    async with stage(flow()) as s:
+        assert not [c for c in s.session.commands if isinstance(c, Inspect)]
+        await s.press("r", "2")
+        await s.frame(0.6)
+        assert [c for c in s.session.commands if isinstance(c, Inspect)][-1] == Inspect(pid=12)
+        facts = ProcessFacts(pid=12, user="ada", started=1e9, cpus=(0,), limits=(Limit("open files", 1024, 1024),))
+        s.session.feed(Sample(t=2.1, n=90, facts=(facts,)))
+        await s.frame(0.6)
+        text = s.text(s.panel(Proc))
+        assert "of user ada" in text
+        assert "limits: open files 1,024" in text
+        await s.press("l")
+        await s.frame(0.6)
+        assert s.session.commands[-1] == Inspect(pid=0)
 
 
 async def test_freezing_stops_the_view_and_not_the_collection():

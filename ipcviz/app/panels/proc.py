@@ -14,6 +14,7 @@ from ipcviz.model.families import group_words, namespace_words, orphan_words
 from ipcviz.model.query import describe_wait
 from ipcviz.model.state import Process, Thread
 from ipcviz.narrate import intention, signal_name, who
+from ipcviz.narrate.facts import describe_facts, describe_machine
 
 _THREADS_SHOWN = 8
 
@@ -32,7 +33,8 @@ class Proc(Panel):
         "on by itself, and `probably` says that this is not proved, and why. `~`: only sampled, its calls are not "
         "all traced. `-`: not read yet. Of the selected process also its group, session, controlling terminal and "
         "whether its group is in the foreground there; who gets orphans, as far as seen; and those of its namespaces "
-        "that are not ipcviz's own."
+        "that are not ipcviz's own; its user, when it was started, its share of the processors, and its limits "
+        "(what is unlimited is left out), read once a second; and the machine."
     )
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -149,10 +151,15 @@ def _because(view: View, process: Process, tid: int, width: int) -> list[str]:
 
 
 def _details(view: View, process: Process, width: int) -> list[str]:
-    """Of the selected process: its group, session and terminal; who gets orphans; namespaces that are not ours."""
+    """Of the selected process: its family, namespaces that are not ours, what hardly changes of it, and the machine."""
     if process.pid != view.pid or process.fate != "alive":
         return []
-    words = (group_words(view.state, process), orphan_words(view.state, process), namespace_words(process))
+    words = [group_words(view.state, process), orphan_words(view.state, process), namespace_words(process)]
+    started = view.state.started
+    if process.facts is not None and started is not None:
+        words += describe_facts(process.facts, started.host, started.began + view.now if started.began else 0.0)
+    if started is not None and started.host is not None:
+        words.append(f"the machine: {describe_machine(started.host)} when the watch began")
     return [line for word in words if word for line in wrap(word, width - 6)]
 
 

@@ -34,7 +34,7 @@ from ipcviz.app.screens.modals import SignalScreen
 from ipcviz.app.screens.moments import MomentsScreen
 from ipcviz.app.strip import StepStrip
 from ipcviz.app.view import View
-from ipcviz.events import AnyCommand, Peek
+from ipcviz.events import AnyCommand, Inspect, Peek
 from ipcviz.events import Input as TypedInput
 from ipcviz.narrate import signal_name, who
 
@@ -158,6 +158,7 @@ class LiveScreen(MomentsScreen):
         self.chosen_pid = 0
         self.chosen_object = ""
         self._peeked = ""
+        self._inspected = 0
         self._draw_again = 0.0
         self.patient = False
         """Whether everything is drawn every time, whatever it costs: for pictures that are kept."""
@@ -250,7 +251,7 @@ class LiveScreen(MomentsScreen):
         self._draw_again = began + cost * _REST if cost > _DEAR else 0.0
 
     def _peek(self, view: View) -> None:
-        """Have the waiting bytes copied only while somebody looks at them."""
+        """Have the waiting bytes copied, and the facts of a process read, only while somebody looks at them."""
         if view.past:
             return
         seen = any(panel.visible_now for panel in self.query(Buffers))
@@ -258,6 +259,10 @@ class LiveScreen(MomentsScreen):
         if wanted != self._peeked:
             self._peeked = wanted
             self.send(Peek(object=wanted))
+        looks_at = view.pid if any(panel.visible_now for panel in self.query(Proc)) else 0
+        if looks_at != self._inspected:
+            self._inspected = looks_at
+            self.send(Inspect(pid=looks_at))
 
     def send(self, command: AnyCommand) -> None:
         """Tell the tracer something."""
