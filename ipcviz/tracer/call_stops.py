@@ -244,7 +244,8 @@ class CallStops:
         elif name not in UNCOUNTED and (reason := self._context.marks_over_budget(process)):
             self._sampler.process_now(process.pid)
             self._context.count_marks(process, reason)
-            self._count(process, info.number)
+            if info.op == ptrace.SYSCALL_INFO_SECCOMP or self._context.attached:
+                self._count(process, info.number)  # else its mark comes next, and counts
             return False
         began = self._context.emitter.now()
         if plan.foretold and info.op == ptrace.SYSCALL_INFO_SECCOMP and not self._context.holding:

@@ -107,6 +107,7 @@ class Engine:
             lambda task: self.resume(task),
             lambda task, signo: self._signal_stop(task, signo),
         )
+        self.stepping.tell_again = self._tell_again
         self._calls.take_stop = self.take
         self._calls.go = lambda task: self.resume(task)
         self._calls.let_in = self._let_in
@@ -298,12 +299,16 @@ class Engine:
                     self._trace_again(process)
 
     def _trace_again(self, process: TracedProcess) -> None:
+        self._tell_again(process, "quiet again")
+
+    def _tell_again(self, process: TracedProcess, reason: str) -> None:
+        """Say that every call of a process is told from here on, after what was not told until here."""
         self.sampler.process_now(process.pid)
         if process.counting:
             self._context.tell_counted(process)
             self._tables.read(process.pid)
             self._tables.read_maps(process.pid)
-        self._context.say_coverage(process, full=True, reason="quiet again")
+        self._context.say_coverage(process, full=True, reason=reason)
 
     # Signals.
 
