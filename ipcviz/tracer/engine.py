@@ -510,6 +510,8 @@ class Engine:
         process = task.process
         process.tasks.pop(tid, None)
         self._calls.forget(tid)
+        if tid == process.pid:
+            self._context.tell_counted(process)
         t, n = self._context.stamp()
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         if tid != process.pid:
@@ -518,7 +520,6 @@ class Engine:
             return
         self._context.processes.pop(tid, None)
         self._tables.forget(tid)
-        self._context.tell_counted(process)
         self._ended_lately.append(process)
         self.sampler.ended(tid)
         self._semaphores.forget_places(tid)
