@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -286,50 +284,30 @@ def run_app(
     Raises:
         TraceError: The file to keep it in can't be written.
     """
+    from ipcviz.app.driver import run_on_terminal
+    from ipcviz.terminals import Signals
+
     calm_collector()
-    try:
-        with recording(session, title, scenario, save) as recorder:
-            app = IpcvizApp(session, title, scenario, recorder=recorder, order=order)
-            ended_by = _leave_when_told(app)
-            app.run()
-            # The interpreter's end looks through all that is left for cycles; it goes with the process.
-            gc.freeze()
-            app.feed.past.tape.close()
+    with Signals() as signals:
+        try:
+            with recording(session, title, scenario, save) as recorder:
+                app = IpcvizApp(session, title, scenario, recorder=recorder, order=order)
+                run_on_terminal(app, signals)
+                # The interpreter's end looks through all that is left for cycles; it goes with the process.
+                gc.freeze()
+                app.feed.past.tape.close()
+                session.close()
+                if save_steps:
+                    _write(save_steps, app.feed.steps.recorder.text(title))
+                if recorder is not None:
+                    recorder.add(session.drain())
+        finally:
             session.close()
-            if save_steps:
-                _write(save_steps, app.feed.steps.recorder.text(title))
-            if recorder is not None:
-                recorder.add(session.drain())
-    finally:
-        session.close()
+        # One that came while the session was being closed ends us, too.
+        ended_by = signals.ended_by or signals.read().ending
     if ended_by:
-        return 128 + ended_by[0]
+        return 128 + ended_by
     return 2 if app.trouble or app.return_code else 0
-
-
-def _leave_when_told(app: App[None]) -> list[int]:
-    """Have SIGTERM and SIGHUP end the app as the viewer would, with the terminal given back as it was.
-
-    Where the terminal is gone, they end the process at once, as without us: there is nothing to give back to.
-
-    Returns:
-        A list that gets the signal's number.
-    """
-    came: list[int] = []
-
-    def told(signo: int, _: object) -> None:
-        if app.is_running and os.isatty(0):
-            came.append(signo)
-            asyncio.get_running_loop().call_soon_threadsafe(app.exit)
-        else:
-            signal.signal(signo, signal.SIG_DFL)
-            os.kill(os.getpid(), signo)
-
-    for name in ("SIGTERM", "SIGHUP"):
-        signo = getattr(signal, name, None)
-        if signo is not None and signal.getsignal(signo) is not signal.SIG_IGN:
-            signal.signal(signo, told)
-    return came
 
 
 def _write(file: str, text: str) -> None:

@@ -12,9 +12,11 @@ from textual.content import Content
 from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from ipcviz.app.driver import run_on_terminal
 from ipcviz.app.text import visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.scenario import Scenario, missing
+from ipcviz.terminals import Signals
 
 
 class Choice(NamedTuple):
@@ -233,10 +235,12 @@ def _runnable(scenario: Scenario) -> str:
     return next((name for name in names if not missing(scenario, name)), names[0])
 
 
-def choose_scenario(scenarios: Sequence[Scenario], message: str = "") -> Choice | None:
+def choose_scenario(scenarios: Sequence[Scenario], message: str = "") -> tuple[Choice | None, int]:
     """Let the viewer choose.
 
     Returns:
-        The choice, or None if the viewer left.
+        The choice, or None if the viewer left; and the signal that ended it, 0 if none did.
     """
-    return Catalogue(scenarios, message).run()
+    with Signals() as signals:
+        choice = run_on_terminal(Catalogue(scenarios, message), signals)
+        return choice, signals.ended_by

@@ -141,7 +141,9 @@ def find_processes(words: Sequence[str]) -> Found:
 
 def _let_choose(search: str, *, trace: bool, tree: bool) -> Picked | None:
     """Show the table of the user's processes; None if the viewer left without a choice."""
+    from ipcviz.app.driver import run_on_terminal
     from ipcviz.app.picker import Picker
+    from ipcviz.terminals import Signals
 
     spare = (os.getpid(),)
 
@@ -152,7 +154,12 @@ def _let_choose(search: str, *, trace: bool, tree: bool) -> Picked | None:
             return str(error)
         return ""
 
-    return Picker(partial(list_running, spare), explain_refusal, search, trace=trace, tree=tree).run()
+    picker = Picker(partial(list_running, spare), explain_refusal, search, trace=trace, tree=tree)
+    with Signals() as signals:
+        picked = run_on_terminal(picker, signals)
+    if signals.ended_by:
+        sys.exit(128 + signals.ended_by)
+    return picked
 
 
 def _on_terminal() -> bool:

@@ -8,13 +8,14 @@ import sys
 import click
 
 from ipcviz.export import CastError, check_cast
+from ipcviz.export.unshown import find_unshown
 from ipcviz.scenario import ScenarioError, load, missing
 
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=str))
 def check(*, path: str) -> None:
-    """Check the scenario in the folder PATH (keys, names, programs), or the cast in the file PATH (asciicast 2 or 3).
+    """Check the scenario in the folder PATH (keys, names, programs), or the cast in the file PATH (asciicast).
 
     Exit status 0 if nothing wrong was found, else 2 and one sentence; for a cast it names the line.
     """
@@ -36,6 +37,9 @@ def _check_cast(path: str) -> None:
         f"{path}: asciicast {cast.version}, {cast.width}x{cast.height}, {cast.duration:,.1f} s, {chapters}: "
         "nothing wrong found."
     )
+    for what, times, line in find_unshown(cast.events):
+        where = f", first in line {line}" if line else ""
+        click.echo(f"'ipcviz play' can't show {what}: {times:,}{where}.")
 
 
 def _check_scenario(path: str) -> None:

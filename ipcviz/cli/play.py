@@ -7,30 +7,46 @@ import sys
 
 import click
 
-from ipcviz.export import CastError, read_cast
+from ipcviz.cli.player import Player
+from ipcviz.export import CastError, CastReader
+from ipcviz.export.playing import Tape
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=str))
 def play(*, file: str) -> None:
-    """Play the cast in FILE (asciicast, version 2 or 3) in the terminal.
+    """Play the cast in FILE (asciicast, version 1, 2 or 3) in the terminal.
 
     Space, right, n or PageDown: the next chapter; left, p or PageUp: the one before; ? shows all keys, q leaves.
-    Nothing of the file reaches the terminal but what paints: a cast from anywhere can't do harm.
+    What is painted is the screen that its output makes, never the output itself: a cast from anywhere can't do harm.
     """
     try:
-        cast = read_cast(file)
-        if not any(event.code == "o" for event in cast.events):
-            raise CastError("no event writes anything, so there is nothing to show")
+        with CastReader(file) as reader:
+            tape = Tape(reader)
+            while not (tape.shows_something or reader.complete):
+                tape.work(0.1)
+            if not tape.shows_something:
+                raise CastError(f"no event writes anything, so there is nothing to show{_because(reader.trouble)}")
+            if not (os.isatty(0) and os.isatty(1)):
+                raise _NoTerminalError
+            while not (reader.seekable or reader.complete):
+                tape.work(0.1)  # what writes a pipe may be slow, and keys must not wait for it
+            status = Player(tape).run()
+            trouble = reader.trouble
     except CastError as error:
         click.echo(f"ipcviz: {file}{f', line {error.line}' if error.line else ''}: {error.message}.", err=True)
         sys.exit(2)
-    if not (os.isatty(0) and os.isatty(1)):
+    except _NoTerminalError:
         click.echo("ipcviz: a cast is played in a terminal, and there is none: 'ipcviz check' reads it.", err=True)
         sys.exit(2)
-    from ipcviz.cli.player import Player
-
-    status = Player(cast).run()
-    if cast.trouble:
-        click.echo(f"ipcviz: {file}: {cast.trouble}.", err=True)
+    if trouble and status < 128:
+        click.echo(f"ipcviz: {file}: {trouble}.", err=True)
     sys.exit(status)
+
+
+class _NoTerminalError(Exception):
+    """Nobody could see it."""
+
+
+def _because(trouble: str) -> str:
+    return f" ({trouble})" if trouble else ""

@@ -1,180 +1,190 @@
-"""A player for casts: a raw terminal, and nothing that survives it."""
+"""A player for casts: a terminal in raw mode, painted from an interpreted screen, and nothing that survives it."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import signal
 import termios
 import time
 import tty
-from collections.abc import Iterator
-from types import FrameType
-from typing import Any, Final
+from typing import Final
 
-from ipcviz.export.cast import CLEAR, PLAIN, Cast
-from ipcviz.export.playing import HELP, Tape, keys_of, size_of
+from ipcviz.export.playing import HELP, Tape, keys_of
+from ipcviz.terminals import HANG_UP, Output, Signals, get_terminal, set_terminal
 
 _ENTER: Final = "\x1b[?1049h\x1b[?25l\x1b[?7l"
 _LEAVE: Final = "\x1b[?2026l\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
-_COMPLETE: Final = "\x1b[?2026l"
-"""After each write: whatever the cast held back is shown."""
-_ENDING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
-_WAKING: Final = (int(signal.SIGWINCH), int(signal.SIGTSTP), int(signal.SIGCONT))
+_CLEAR: Final = "\x1b[0m\x1b[2J"
+_HOLD, _COMPLETE = "\x1b[?2026h", "\x1b[?2026l"
+"""Around what is painted: a terminal that can shows it when it is complete."""
+_SLICE: Final = 0.02
+"""Seconds of work between two looks at the keys."""
+_FRAME: Final = 0.05
+"""Seconds between two pictures while there is work."""
 _DIGITS: Final = 6
 """Digits of a chapter's number."""
-
-
-class _Ended(BaseException):
-    """A signal that ends us: the terminal comes first."""
-
-    def __init__(self, signo: int) -> None:
-        super().__init__(signo)
-        self.signo = signo
 
 
 class Player:
     """Plays a cast on the terminal at descriptors 0 and 1.
 
     Args:
-        cast: What to play.
+        tape: What to play.
     """
 
-    def __init__(self, cast: Cast) -> None:
-        self._tape = Tape(cast)
-        self._size = size_of(cast)
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
         self._over = ""
-        """What is shown instead of the cast: `help`, `blank`, `small`, or nothing."""
+        """What is shown instead of the cast: `help`, `blank`, or nothing."""
         self._number: str | None = None
         """Digits of the chapter that is being asked for."""
-        self._due: float | None = None
-        """When the next event is due, while it plays by itself."""
-        self._before: list[Any] = []
+        self._began: float | None = None
+        """While it plays by itself: the moment at which the cast would have begun."""
         self._status: int | None = None
+        self._painted: list[str] = []
+        """The terminal's rows as they were painted last."""
+        self._painted_at = 0.0
+        self._stale = True
+        """Whether something else is to be painted."""
+        self._before = get_terminal(0)
+        self._output: Output | None = None
 
     def run(self) -> int:
         """Play until the viewer leaves.
 
         Returns:
-            The exit status: 0, or 130 after ctrl+c. A signal that ends us ends us, after the terminal is as it was.
+            The exit status: 0; 130 after ctrl+c; 128 + n if a signal ended it, or 129 if the terminal went away.
         """
-        wake, woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            with self._signals(woken), self._terminal():
-                self._show(self._tape.go(0))
+        with Signals() as signals:
+            try:
+                self._take_terminal()
                 while self._status is None:
-                    self._wait(wake)
-        except _Ended as ended:
-            signal.signal(ended.signo, signal.SIG_DFL)
-            os.kill(os.getpid(), ended.signo)
-        except OSError:
-            # The terminal is gone, and with it whoever could be told.
-            return 2
-        finally:
-            os.close(wake)
-            os.close(woken)
-        return self._status or 0
+                    self._wait(signals)
+            finally:
+                self._give_terminal()
+        return self._status
 
     # The terminal.
 
-    @contextlib.contextmanager
-    def _signals(self, woken: int) -> Iterator[None]:
-        """Those that would end us put the terminal in order first; a new size wakes us."""
-
-        def end(signo: int, _: FrameType | None) -> None:
-            raise _Ended(signo)
-
-        handlers: dict[int, Any] = {}
-        for signo in map(int, _ENDING):
-            if signal.getsignal(signo) is not signal.SIG_IGN:
-                handlers[signo] = signal.signal(signo, end)
-        for signo in _WAKING:
-            handlers[signo] = signal.signal(signo, lambda *_: None)
-        before = signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
-        try:
-            yield
-        finally:
-            signal.set_wakeup_fd(before)
-            for signo, handler in handlers.items():
-                signal.signal(signo, handler)
-
-    @contextlib.contextmanager
-    def _terminal(self) -> Iterator[None]:
-        self._before = termios.tcgetattr(0)
-        try:
-            self._take_terminal()
-            yield
-        finally:
-            # A second signal must not come between.
-            for signo in _ENDING:
-                signal.signal(signo, signal.SIG_IGN)
-            self._give_terminal()
-
     def _take_terminal(self) -> None:
-        tty.setraw(0, termios.TCSADRAIN)
-        self._write(_ENTER)
+        if self._output is None:
+            self._output = Output(1)
+        if self._before is not None:
+            # Raw, as cfmakeraw(3) has it; from what it was before, not from what it may be now.
+            raw = [*self._before[:6], [*self._before[6]]]
+            raw[tty.IFLAG] &= ~(
+                termios.BRKINT | termios.ICRNL | termios.INPCK | termios.ISTRIP | termios.IXON | termios.INLCR
+            )
+            raw[tty.OFLAG] &= ~termios.OPOST
+            raw[tty.LFLAG] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
+            raw[tty.CC][termios.VMIN], raw[tty.CC][termios.VTIME] = 1, 0
+            set_terminal(0, raw)
+        self._output.write(_ENTER)
+        self._forget()
 
     def _give_terminal(self) -> None:
-        with contextlib.suppress(OSError, termios.error):
-            self._write(_LEAVE)
-        with contextlib.suppress(OSError, termios.error):
-            termios.tcsetattr(0, termios.TCSADRAIN, self._before)
+        output, self._output = self._output, None
+        if output is not None:
+            output.abandon()
+            output.write(_LEAVE)
+            output.close()
+        set_terminal(0, self._before)
 
-    def _write(self, text: str) -> None:
-        data = text.encode("utf-8", "replace")
-        while data:
-            data = data[os.write(1, data) :]
+    def _forget(self) -> None:
+        """Paint all anew: something else may be on the screen."""
+        self._painted, self._stale = [], True
 
-    def _suspend(self) -> None:
-        """Stop as any program does at ctrl+z, with the terminal as it was; go on when we are continued."""
-        self._give_terminal()
-        handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTSTP)
-        signal.signal(signal.SIGTSTP, handler)
-        self._take_terminal()
-        self._redraw()
+    def _stop(self, signals: Signals) -> None:
+        """Stop as any program does at SIGTSTP, with the terminal as it was; go on when we are continued."""
+        signals.stop(self._give_terminal)
+        self._go_on(signals)
+
+    def _go_on(self, signals: Signals) -> None:
+        """We were continued: whoever had the terminal meanwhile may have left it in another mode."""
+        self._pause()
+        if signals.wait_for_foreground(0):
+            self._take_terminal()
+        else:
+            self._status = 128 + HANG_UP
 
     # What happens.
 
-    def _wait(self, wake: int) -> None:
-        """Wait for a key, a signal, or the next event's time, and do what is to be done."""
-        timeout = None if self._due is None else max(0.0, self._due - time.monotonic())
-        ready, _, _ = select.select((0, wake), (), (), timeout)
-        if wake in ready:
-            came = os.read(wake, 4096)
-            if signal.SIGTSTP in came:
-                self._suspend()
-            elif signal.SIGCONT in came:
-                # Whoever had the terminal meanwhile may have left it in another mode.
-                self._take_terminal()
-                self._redraw()
-            else:
-                self._redraw()
-        if 0 in ready:
+    def _wait(self, signals: Signals) -> None:
+        """Wait for a key, a signal, or the next event's time, and do what is to be done; if nothing is, work ahead."""
+        tape, output = self._tape, self._output
+        assert output is not None
+        if self._stale and not output.pending and (not tape.busy or time.monotonic() >= self._painted_at + _FRAME):
+            self._paint(output)
+        written = (output.fileno(),) if output.pending else ()
+        ready, writable, _ = select.select((0, signals.fileno()), written, (), self._patience())
+        if writable:
+            output.flush()
+        if output.lost:
+            output.lost = False
+            self._forget()
+        if output.gone:
+            self._status = 128 + HANG_UP
+        if ready:
+            self._answer(ready, signals)
+        if self._status is None:
+            self._advance()
+
+    def _patience(self) -> float | None:
+        """How long there is nothing to do: seconds, or None if only a key or a signal can change that."""
+        if self._tape.busy or not self._tape.idle:
+            return 0.0
+        if self._began is None or self._tape.next_time is None:
+            return None
+        return max(0.0, self._began + self._tape.next_time - time.monotonic())
+
+    def _answer(self, ready: list[int], signals: Signals) -> None:
+        if signals.fileno() in ready:
+            came = signals.read()
+            if came.ending:
+                self._status = 128 + came.ending
+                return
+            if came.stop:
+                self._stop(signals)
+            elif came.continued:
+                self._go_on(signals)
+            elif came.resized:
+                self._forget()
+        if 0 in ready and self._status is None:
             try:
                 data = os.read(0, 4096)
             except OSError:
                 data = b""
             if not data:
-                self._status = 0
+                self._status = 128 + HANG_UP
             for key in keys_of(data):
                 self._press(key)
-        elif self._due is not None and not ready:
-            self._tick()
+
+    def _advance(self) -> None:
+        """Do a slice of the work; go on by the clock if it plays by itself."""
+        tape = self._tape
+        if self._began is not None:
+            due = tape.next_time
+            if tape.at_end:
+                self._pause()
+            elif due is not None and not tape.busy and self._began + due <= time.monotonic():
+                # From one due time to the next, so that the length is right however long drawing takes.
+                tape.go_to_time(time.monotonic() - self._began)
+        was_busy = tape.busy
+        if was_busy or not tape.idle:
+            self._stale |= tape.work(_SLICE) or was_busy
 
     def _press(self, key: str) -> None:
+        self._stale = True
         if key == "interrupt":
             self._status = 130
         elif key == "suspend":
-            self._suspend()
+            # To the whole group, as the terminal does: whoever started us may wait for us in it.
+            os.killpg(os.getpgrp(), signal.SIGTSTP)
         elif key == "q" and self._number is None:
             self._status = 0
-        elif self._over == "small":
-            return
         elif self._over:
             self._over = ""
-            self._redraw()
         elif self._number is not None:
             self._digit(key)
         else:
@@ -184,100 +194,94 @@ class Player:
         tape = self._tape
         moves = {"next": 1, "enter": 1, "back": -1}
         if key in moves:
-            self._stop()
-            self._show(tape.go(tape.chapter + moves[key]))
-        elif key in ("first", "last"):
-            self._stop()
-            self._show(tape.go(0 if key == "first" else len(tape.chapters) - 1))
+            self._pause()
+            tape.go(tape.chapter + moves[key])
+        elif key == "first":
+            self._pause()
+            tape.go(0)
+        elif key == "last":
+            self._pause()
+            tape.go_to_end()
+        elif key == "escape":
+            tape.stay()
         elif key == "play":
-            if self._due is not None:
-                self._stop()
+            if self._began is not None:
+                self._pause()
             elif not tape.at_end:
-                self._due = time.monotonic() + tape.wait()
-            self._show("")
+                tape.stay()
+                self._began = time.monotonic() - tape.time
         elif key == "g":
-            self._stop()
+            self._pause()
             self._number = ""
-            self._show("")
         elif key in ("?", "blank"):
-            self._stop()
+            self._pause()
             self._over = "help" if key == "?" else "blank"
-            self._redraw()
 
     def _digit(self, key: str) -> None:
         """A key while a chapter's number is being typed."""
         assert self._number is not None
         if key.isdecimal() and key.isascii():
             self._number = (self._number + key)[-_DIGITS:]
-            self._show("")
             return
         number, self._number = self._number, None
         if key == "enter" and number:
             self._tape.go(int(number) - self._tape.first)
-        self._redraw()
 
-    def _stop(self) -> None:
-        self._due = None
-
-    def _tick(self) -> None:
-        """The next event's time has come."""
-        tape = self._tape
-        began = self._due or 0.0
-        text = tape.step()
-        while not tape.at_end and tape.wait() <= 0:
-            text += tape.step()
-        # From one due time to the next, so that the length is right however long drawing takes.
-        self._due = None if tape.at_end else max(began + tape.wait(), time.monotonic() - 1.0)
-        self._show(text)
+    def _pause(self) -> None:
+        self._began = None
 
     # What is shown.
 
-    def _redraw(self) -> None:
-        """Everything anew: the size is another, or something else was shown."""
+    def _paint(self, output: Output) -> None:
+        """Paint the rows that are not as they were, and put the cursor where the cast has it."""
         columns, rows = _terminal_size()
-        if columns and (columns < self._size[0] or rows < self._size[1]):
-            self._stop()
-            self._over = "small"
-        elif self._over == "small":
-            self._over = ""
-        if self._over == "small":
-            need = "x".join(map(str, self._size))
-            self._write(
-                f"{PLAIN}{CLEAR}This cast is {need}, the terminal {columns}x{rows}.\r\n"
-                f"Make it larger, or its font smaller. q leaves.{_COMPLETE}"
-            )
-        elif self._over:
-            text = HELP.replace("\n", "\r\n") if self._over == "help" else ""
-            self._write(f"{PLAIN}{CLEAR}{text}\x1b[?25l{_COMPLETE}")
+        screen = self._tape.screen
+        cut = columns < screen.columns or rows < screen.lines
+        own_row = rows > screen.lines or cut
+        height = min(screen.lines, rows - own_row)
+        place = screen.place
+        # Of a screen that is too high the part with the cursor is shown.
+        first = max(0, min((place[1] if place else 1) - height, screen.lines - height))
+        if self._over:
+            lines = HELP.split("\n") if self._over == "help" else []
+            shown, place = [line[:columns] for line in lines[:rows]], None
         else:
-            self._show(self._tape.again())
+            shown = screen.rows(first, height, columns) if height > 0 else []
+        shown += [""] * (rows - len(shown))
+        if not self._over and (own_row or self._number is not None or self._tape.busy):
+            shown[-1] = self._where(columns, rows, cut=cut)[: max(0, columns - 1)]
+        parts = [
+            f"\x1b[{y};1H\x1b[0m\x1b[2K{row}"
+            for y, row in enumerate(shown, 1)
+            if len(self._painted) < y or self._painted[y - 1] != row
+        ]
+        clear = "" if self._painted else _CLEAR
+        cursor = "\x1b[?25l"
+        if place is not None and place[0] <= columns and 0 < place[1] - first <= height:
+            cursor = f"\x1b[{place[1] - first};{place[0]}H\x1b[?25h"
+        output.write(f"{_HOLD}\x1b[?25l{clear}{''.join(parts)}{cursor}{_COMPLETE}")
+        self._painted, self._painted_at, self._stale = shown, time.monotonic(), False
 
-    def _show(self, text: str) -> None:
-        """Write a part of the cast, and below it where we are, if there is a row for that."""
-        columns, rows = _terminal_size()
-        if not self._over and columns and (columns < self._size[0] or rows < self._size[1]):
-            self._redraw()
-            return
-        below = ""
-        if rows > self._size[1] or self._number is not None:
-            below = f"\x1b[{rows or self._size[1]};1H{PLAIN}\x1b[2K{self._where()[: max(columns, 20) - 1]}"
-        # The cast's own cursor stays where it is: what we write comes before and after it.
-        self._write(f"{text}\x1b7{below}\x1b8{_COMPLETE}" if below else f"{text}{_COMPLETE}")
-
-    def _where(self) -> str:
+    def _where(self, columns: int, rows: int, *, cut: bool) -> str:
         tape = self._tape
         last = len(tape.chapters) - 1 + tape.first
         if self._number is not None:
             return f" go to chapter ({tape.first} to {last}): {self._number}"
-        label = tape.chapters[tape.chapter].label if tape.chapters else ""
-        playing = " playing" if self._due is not None else ""
-        return f" {tape.chapter + tape.first}/{last}{playing} {label}  (? keys)"
+        if tape.busy and self._began is None:
+            return f" on the way: {tape.share:.0%}  (Escape stays here)"
+        chapters = tape.chapters
+        label = chapters[tape.chapter].label if chapters else ""
+        label = label if label.isascii() else "".join(c if c.isprintable() else "?" for c in label)
+        playing = " playing" if self._began is not None else ""
+        more = "" if tape.complete else "+"
+        size = f" cut: the cast is {tape.screen.columns}x{tape.screen.lines}, the terminal {columns}x{rows};"
+        return f" {tape.chapter + tape.first}/{last}{more}{playing}{size if cut else ''} {label}  (? keys)"
 
 
 def _terminal_size() -> tuple[int, int]:
-    """Columns and rows; 0 if the terminal does not say."""
+    """Columns and rows; 80 and 24 if the terminal does not say."""
     try:
         size = os.get_terminal_size(1)
     except OSError:
-        return 0, 0
-    return size.columns, size.lines
+        return 80, 24
+    return size.columns or 80, size.lines or 24

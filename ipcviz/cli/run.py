@@ -26,6 +26,7 @@ from ipcviz.tracer.launch import LaunchError, check_command
 @click.command(cls=AfterDashes)
 @click.option("--pty/--no-pty", default=True, help="Run it on a terminal of its own (default), or on pipes.")
 @click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
+@click.option("--no-seccomp", is_flag=True, help="Put no seccomp filter on the command: every call is stopped at.")
 @click.option("--save", metavar="FILE", default="", help="Keep the session in FILE, for 'ipcviz replay'.")
 @click.option("--step/--live", default=None, help="Hold every thread (default for a scenario), or let all run.")
 @click.option("--schedule", metavar="NAME|FILE", help="Step in this order: one of the scenario's, or a file.")
@@ -39,6 +40,7 @@ def run(
     *,
     pty: bool,
     full: bool,
+    no_seccomp: bool,
     save: str,
     step: bool | None,
     schedule: str | None,
@@ -54,14 +56,14 @@ def run(
     try:
         if not context.meta[AFTER_DASHES]:
             scenario = _one_scenario(command)
-            how = How(full=full, hold=step is not False, save=save, save_steps=save_schedule)
+            how = How(full=full, seccomp=not no_seccomp, hold=step is not False, save=save, save_steps=save_schedule)
             sys.exit(_run_scenario(scenario, variant, read_settings(settings), how, schedule))
         if variant or settings:
             raise click.UsageError("--variant and --set are for scenarios, not for a command after --.")
         check_command(command)
         order = (read_schedule(schedule)[0], schedule) if schedule else None
         hold = bool(step or order or save_schedule)
-        how = How(pty=pty, full=full, hold=hold, save=save, save_steps=save_schedule, order=order)
+        how = How(pty, full, not no_seccomp, hold, save, save_schedule, order)
         sys.exit(_show(command, shlex.join(command), how))
     except LaunchError as error:
         click.echo(f"ipcviz: {error}", err=True)
@@ -99,6 +101,7 @@ class How(NamedTuple):
     Attributes:
         pty: It has a terminal of its own.
         full: It is stopped at every data call, whatever that costs.
+        seccomp: Its calls are marked by a seccomp filter; else it is stopped at every call.
         hold: It is held at its first operation.
         save: A file to keep the session in.
         save_steps: A file for the steps that were made.
@@ -107,6 +110,7 @@ class How(NamedTuple):
 
     pty: bool = True
     full: bool = False
+    seccomp: bool = True
     hold: bool = False
     save: str = ""
     save_steps: str = ""
@@ -118,7 +122,14 @@ def _show(argv: tuple[str, ...], title: str, how: How, cwd: str = "", scenario: 
     size = shutil.get_terminal_size()
     its = Resize.within(size.lines, size.columns)
     config = LaunchConfig(
-        argv=argv, cwd=cwd, terminal=how.pty, full=how.full, rows=its.rows, columns=its.columns, hold=how.hold
+        argv=argv,
+        cwd=cwd,
+        terminal=how.pty,
+        full=how.full,
+        seccomp=how.seccomp,
+        rows=its.rows,
+        columns=its.columns,
+        hold=how.hold,
     )
     session = LiveSession(config)
     try:
@@ -160,11 +171,16 @@ def catalogue() -> int:
     except ScenarioError as error:
         click.echo(f"ipcviz: {error.message}", err=True)
         return 2
-    while (choice := choose_scenario(scenarios, message)) is not None:
+    while True:
+        choice, signo = choose_scenario(scenarios, message)
+        if choice is None:
+            return 128 + signo if signo else 0
         message = ""
         try:
             how = How(hold=not choice.live)
-            _run_scenario(choice.scenario, choice.variant, {}, how, choice.schedule or None)
+            status = _run_scenario(choice.scenario, choice.variant, {}, how, choice.schedule or None)
         except ScenarioError as error:
             message = error.message
-    return 0
+        else:
+            if status > 128:
+                return status  # a signal is to end all of us

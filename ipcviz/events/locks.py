@@ -54,6 +54,10 @@ class Futex(Struct, frozen=True):
         owner: The thread that holds a mutex, or a lock for writing, or that a join waits for: a living thread of a
             process that has this memory; 0 if that is not known.
         former: What the owner's word names if there is no such thread any more: it ended without unlocking.
+        copied: The memory is a copy, made by fork, of this process's, where another thread held what lies there; nobody
+            who has the copy can release it. 0 if it is not.
+        holder: That thread, if the memory names it. Else the copy is only probable: who waits has been alone since the
+            fork, and has not made it so itself as far as can be seen.
         asks: rwlock: whether the thread wants to read or to write.
         readers: rwlock: how many hold it for reading.
         arrived: barrier: how many threads have come to it.
@@ -68,6 +72,8 @@ class Futex(Struct, frozen=True):
     sure: bool = False
     owner: int = 0
     former: int = 0
+    copied: int = 0
+    holder: int = 0
     asks: Literal["read", "write", ""] = ""
     readers: int = 0
     arrived: int = 0

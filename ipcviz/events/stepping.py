@@ -40,6 +40,7 @@ class Poised(Base, tag="poised", frozen=True):
         op: The semaphore operation, without `sem_`.
         semaphore: The semaphore.
         value: Its value now; None if it could not be read.
+        repeated: How many times it has waited like that already since it was let go, each time for a moment alone.
     """
 
     pid: int
@@ -55,6 +56,7 @@ class Poised(Base, tag="poised", frozen=True):
     op: str = ""
     semaphore: SemaphoreInfo | None = None
     value: int | None = None
+    repeated: int = 0
 
 
 class Stepped(Base, tag="stepped", frozen=True):

@@ -119,7 +119,8 @@ class Exited(Base, tag="exited", frozen=True):
 
     `unknown`: how it ended is not known, since it was only sampled and was gone at the next look.
     `orphans`: its children that still live, and who has them now. `sender`: of SIGKILL, the process that was just
-    sending it then; 0 if none was, or the call has been told already.
+    sending it then; 0 if none was, or the call has been told already. `forbidden`: the call that it was killed for,
+    since seccomp's strict mode does not allow it.
     """
 
     pid: int
@@ -129,6 +130,7 @@ class Exited(Base, tag="exited", frozen=True):
     unknown: bool = False
     orphans: tuple[Orphan, ...] = ()
     sender: int = 0
+    forbidden: str = ""
 
 
 class Reaped(Base, tag="reaped", frozen=True):

@@ -13,7 +13,7 @@ from typing import IO, Final
 
 import msgspec
 
-from ipcviz.export.escapes import Harmless
+from ipcviz.export.escapes import keep_colours
 
 MOST_COLUMNS: Final = 1_000
 MOST_ROWS: Final = 500
@@ -48,6 +48,8 @@ class CastEvent(msgspec.Struct, frozen=True):
     t: float
     code: str
     data: str
+    line: int = 0
+    """Number of its line in the file, from 1; 0 if it has none of its own."""
 
 
 class Chapter(msgspec.Struct, frozen=True):
@@ -78,13 +80,12 @@ class Cast(msgspec.Struct, frozen=True):
     """A cast that was read.
 
     Attributes:
-        version: 2 or 3.
+        version: 1, 2 or 3.
         width: Columns.
         height: Rows.
         title: Its title; empty if it has none.
         events: In order; times never decrease.
-        whole_frames: Each of its frames shows the whole screen: it is one of ours.
-        trouble: Why it ends before its file does; empty if it does not.
+        trouble: What is wrong with its file, and was made the best of; empty if nothing is.
     """
 
     version: int
@@ -92,7 +93,6 @@ class Cast(msgspec.Struct, frozen=True):
     height: int
     title: str = ""
     events: tuple[CastEvent, ...] = ()
-    whole_frames: bool = False
     trouble: str = ""
 
     @property
@@ -170,7 +170,7 @@ class CastWriter:
         """A frame's rows, each with its place. The last one is remembered, since it is often asked for twice."""
         if rows != self._rows:
             self._rows = list(rows)
-            parts = (f"\x1b[{y};1H{Harmless(moves=False).feed(row)}" for y, row in enumerate(rows, 1))
+            parts = (f"\x1b[{y};1H{keep_colours(row)}" for y, row in enumerate(rows, 1))
             self._made = "".join(parts)
         return self._made
 

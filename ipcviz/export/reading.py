@@ -1,14 +1,19 @@
-"""Reading casts that anybody may have made: versions 2 and 3 of the format asciicast, bounded, nothing believed.
+"""Reading casts that anybody may have made: versions 1, 2 and 3 of the format asciicast, bounded, nothing believed.
 
-`check_cast` is strict: it says what a player could stumble over. `read_cast` takes what can be played.
+There is one reader. `check_cast` refuses a file at the first thing that a player could stumble over; to play it, the
+reader makes the best of that (a line that is no event is left out, a time that goes back is the one before), and
+tells of it. So what the one refuses the other says, too.
 """
 
 from __future__ import annotations
 
+import codecs
+import json
 import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import IO, Any, Final
 
 import msgspec
@@ -17,22 +22,30 @@ from ipcviz.export.cast import MOST_COLUMNS, MOST_ROWS, Cast, CastError, CastEve
 
 MOST_BYTES: Final = 256 << 20
 LONGEST_LINE: Final = 16 << 20
+MOST_DOCUMENT: Final = 64 << 20
+"""Bytes of a cast of version 1, which is one JSON document and can't be read in pieces."""
 MOST_EVENTS: Final = 2_000_000
 MOST_SECONDS: Final = 1e7
+_PIECE: Final = 1 << 16
+"""Bytes that are read at a time."""
 
-_CODES: Final = {2: frozenset("oimr"), 3: frozenset("oimrx")}
+_CODES: Final = {1: frozenset("o"), 2: frozenset("oimr"), 3: frozenset("oimrx")}
 _COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 _SIZE: Final = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
 _STATUS: Final = re.compile(r"-?[0-9]{1,10}")
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_BYTES: Final = re.compile("[\udc80-\udcff]+")
 
 
 def read_cast(path: str | Path) -> Cast:
-    """Read a cast for playing it: what players need must be there, what they don't may be missing or odd.
+    """Read a cast for playing it, as far as that can be done; `Cast.trouble` tells what is wrong with it.
 
     Raises:
         CastError: It can't be read, or it is no cast.
     """
-    return _read(path, strict=False)
+    with CastReader(path) as reader:
+        return _read_all(reader)
 
 
 def check_cast(path: str | Path) -> Cast:
@@ -41,109 +54,256 @@ def check_cast(path: str | Path) -> Cast:
     Raises:
         CastError: It can't be read, is no cast, or something in it is not as the format wants it; with the line.
     """
-    cast = _read(path, strict=True)
+    with CastReader(path, strict=True) as reader:
+        cast = _read_all(reader)
     if not any(event.code == "o" for event in cast.events):
         raise CastError("no event writes anything, so there is nothing to show")
     return cast
 
 
-def _read(path: str | Path, *, strict: bool) -> Cast:
-    try:
-        with open(path, "rb") as file:
-            return _Reader(file, strict=strict).read()
-    except OSError as error:
-        raise CastError(f"it can't be read: {error.strerror}") from None
+def _read_all(reader: CastReader) -> Cast:
+    events: list[CastEvent] = []
+    while not reader.complete:
+        events += reader.read()
+    return Cast(
+        version=reader.version,
+        width=reader.width,
+        height=reader.height,
+        title=reader.title,
+        events=tuple(events),
+        trouble=reader.trouble,
+    )
 
 
-class _Reader:
-    """One reading of a file."""
+class CastReader:
+    """Reads a cast piece by piece, so that one can do something else meanwhile. A context manager.
 
-    def __init__(self, file: IO[bytes], *, strict: bool) -> None:
-        self._file = file
+    Args:
+        path: The file.
+        strict: Raise CastError for all that is wrong; by default the best is made of it.
+
+    Raises:
+        CastError: It can't be read, or it is no cast.
+
+    Attributes:
+        version: 1, 2 or 3.
+        width: Columns.
+        height: Rows.
+        title: Its title; empty if it has none.
+        complete: Whether all was read.
+        share: How much of the file was read, from 0 to 1.
+        seekable: Whether it is a file proper: to read on in it never waits for anybody.
+    """
+
+    def __init__(self, path: str | Path, *, strict: bool = False) -> None:
         self._strict = strict
         self._line = 0
-        self._version = 2
         self._t = 0.0
-
-    def read(self) -> Cast:
-        """The cast in the file."""
-        header = self._header()
-        self._version = _version(header)
-        term = header.get("term") if self._version == 3 else header
-        if not isinstance(term, dict):
-            raise CastError("the header's 'term' must be an object with 'cols' and 'rows'", 1)
-        names = ("cols", "rows") if self._version == 3 else ("width", "height")
-        width = _whole(term, names[0], MOST_COLUMNS)
-        height = _whole(term, names[1], MOST_ROWS)
-        if self._strict:
-            _check_header(header, term)
-        title = header.get("title")
-        events: list[CastEvent] = []
-        trouble = ""
+        self._size = self._length = 0
+        self._count = 0
+        self._first: CastError | None = None
+        self._wrong = 0
+        self._cut = False
+        self._joiner = _Joiner()
+        self._document: Iterator[object] = iter(())
+        self.version = 2
+        self.width = self.height = 0
+        self.title = ""
+        self.complete = False
         try:
-            events.extend(self._events())
-        except _Stop as stop:
-            if self._strict:
-                raise CastError(stop.message, stop.line) from None
-            events, trouble = stop.events, f"it ends at line {stop.line}: {stop.message}"
-        return Cast(
-            version=self._version,
-            width=width,
-            height=height,
-            title=title if isinstance(title, str) else "",
-            events=tuple(events),
-            whole_frames="ipcviz" in header,
-            trouble=trouble,
-        )
+            self._file: IO[bytes] = open(path, "rb")  # noqa: SIM115
+        except OSError as error:
+            raise CastError(f"it can't be read: {error.strerror}") from None
+        try:
+            self.seekable = self._file.seekable()
+            if self.seekable:
+                self._length = self._file.seek(0, 2)
+                self._file.seek(0)
+            self._read_header()
+        except (OSError, ValueError) as error:
+            self._file.close()
+            raise CastError(f"it can't be read: {getattr(error, 'strerror', None) or error}") from None
+        except CastError:
+            self._file.close()
+            raise
 
-    def _lines(self) -> Iterator[bytes]:
-        size = 0
-        while line := self._file.readline(LONGEST_LINE + 1):
-            self._line += 1
-            size += len(line)
-            if len(line) > LONGEST_LINE:
-                raise CastError(f"it is longer than {LONGEST_LINE >> 20} MiB", self._line)
-            if size > MOST_BYTES:
-                raise CastError(f"the file is larger than {MOST_BYTES >> 20} MiB", self._line)
-            yield line
+    def __enter__(self) -> CastReader:
+        return self
 
-    def _header(self) -> dict[str, Any]:
-        line = next(self._lines(), None)
-        if line is None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    @property
+    def share(self) -> float:
+        """How much of the file was read, from 0 to 1."""
+        return 1.0 if self.complete else min(1.0, self._size / max(1, self._length))
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the file: the first thing, with its line, and how much else; empty for nothing."""
+        if self._first is None:
+            return ""
+        where = f"line {self._first.line}: " if self._first.line else ""
+        more = f"; {self._wrong - 1:,} more of its lines are not as they should be" if self._wrong > 1 else ""
+        return f"{where}{self._first.message}{more}{'; what follows is not shown' if self._cut else ''}"
+
+    def read(self) -> list[CastEvent]:
+        """The events of the next piece of the file, which can be none.
+
+        Raises:
+            CastError: Something is wrong with it (if strict).
+        """
+        events: list[CastEvent] = []
+        until = self._size + _PIECE
+        try:
+            while self._size < until and not self.complete:
+                parts = self._next()
+                if self.complete:
+                    break
+                event = self._event(parts)
+                if event is not None:
+                    self._count += 1
+                    if self._count > MOST_EVENTS:
+                        raise _CutError(f"there are more than {MOST_EVENTS:,} events", self._line)
+                    events.append(event)
+        except _CutError as error:
+            self._note(error)
+            self._cut = self.complete = True
+        except OSError as error:
+            self._note(CastError(f"it can't be read on: {error.strerror}", self._line + 1))
+            self._cut = self.complete = True
+        return events
+
+    def _note(self, error: CastError) -> None:
+        """Something is wrong."""
+        if self._strict:
+            raise error
+        self._first = self._first or error
+        self._wrong += 1
+
+    # Lines.
+
+    def _read_line(self) -> bytes:
+        line = self._file.readline(LONGEST_LINE + 1)
+        self._line += bool(line)
+        self._size += len(line)
+        if len(line) > LONGEST_LINE:
+            raise _CutError(f"it is longer than {LONGEST_LINE >> 20} MiB", self._line)
+        if self._size > MOST_BYTES:
+            raise _CutError(f"the file is larger than {MOST_BYTES >> 20} MiB", self._line)
+        return line
+
+    def _read_header(self) -> None:
+        line = self._read_line()
+        if not line:
             raise CastError("the file is empty")
         if line.startswith(b"SQLite format 3\0"):
             raise CastError("it is a trace and no cast: 'ipcviz replay' shows it, 'ipcviz record' makes a cast of it")
         if line.startswith(b"\xef\xbb\xbf"):
             raise CastError("it begins with a byte order mark, which must not be there", 1)
-        header = _decode(line, 1)
+        try:
+            header = self._decode(line)
+        except CastError:
+            header = self._decode_document(line)
         if not isinstance(header, dict):
             raise CastError("a cast begins with a header, an object with 'version', 'width' and 'height'", 1)
+        self.version = _version(header)
+        term = header.get("term") if self.version == 3 else header
+        if not isinstance(term, dict):
+            raise CastError("the header's 'term' must be an object with 'cols' and 'rows'", 1)
+        names = ("cols", "rows") if self.version == 3 else ("width", "height")
+        self.width = _whole(term, names[0], MOST_COLUMNS)
+        self.height = _whole(term, names[1], MOST_ROWS)
+        try:
+            _check_header(header, term)
+        except CastError as error:
+            self._note(error)
+        title = header.get("title")
+        self.title = title if isinstance(title, str) else ""
+        if self.version == 1:
+            output = header.get("stdout")
+            if not isinstance(output, list):
+                raise CastError("a cast of version 1 has its output in 'stdout', an array", 0)
+            self._document = iter(output)
+
+    def _decode_document(self, line: bytes) -> object:
+        """A cast of version 1 may stand on several lines."""
+        if not line.lstrip().startswith(b"{"):
+            raise CastError("it is not JSON", 1)
+        rest = self._file.read(MOST_DOCUMENT + 1)
+        if len(rest) > MOST_DOCUMENT:
+            raise CastError("it is not JSON", 1)
+        try:
+            header = self._decode(line + rest)
+        except CastError as error:
+            raise CastError(error.message, 1) from None
+        if not (isinstance(header, dict) and header.get("version") == 1):
+            raise CastError("the header must stand on one line, and each event on one of its own", 1)
         return header
 
-    def _events(self) -> Iterator[CastEvent]:
-        """The events; `_Stop` at the first line that is none."""
-        events: list[CastEvent] = []
-        try:
-            for line in self._lines():
-                if self._version == 3 and line.startswith(b"#"):
-                    continue
-                if not self._strict and not line.strip():
-                    continue
-                event = self._event(line)
-                if event is not None:
-                    events.append(event)
-                    if len(events) > MOST_EVENTS:
-                        raise CastError(f"there are more than {MOST_EVENTS:,} events", self._line)
-        except CastError as error:
-            raise _Stop(error.message, error.line, events) from None
-        return iter(events)
-
-    def _event(self, line: bytes) -> CastEvent | None:
-        """One event; None for one that players ignore."""
-        number = self._line
+    def _next(self) -> object:
+        """The next event as JSON has it; None for a line that is none, or at the end, where `complete` is set."""
+        if self.version == 1:
+            found = next(self._document, self)
+            self.complete = found is self
+            self._size += 64
+            return found
+        line = self._read_line()
+        if not line:
+            self.complete = True
+            return None
+        if self.version == 3 and line.startswith(b"#"):
+            return None
         if not line.strip():
-            raise CastError("the line is empty", number)
-        parts = _decode(line, number)
+            self._note(CastError("the line is empty", self._line))
+            return None
+        try:
+            return self._decode(line)
+        except CastError as error:
+            self._note(error)
+            return None
+
+    def _decode(self, line: bytes) -> object:
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError:
+            self._note(CastError("it is not UTF-8", self._line))
+            text = line.decode("utf-8", "surrogateescape")
+        else:
+            try:
+                return msgspec.json.decode(line)
+            except (msgspec.MsgspecError, RecursionError, ValueError):
+                pass  # which refuses half of a surrogate pair, too
+        try:
+            found = json.loads(text, parse_constant=_refuse)
+        except (RecursionError, ValueError):
+            raise CastError("it is not JSON", self._line) from None
+        if _SURROGATES.search(text) is None:
+            self._note(CastError("it has half of a surrogate pair, or a number without end", self._line))
+        return found
+
+    # Events.
+
+    def _event(self, parts: object) -> CastEvent | None:
+        """One event; None for one that can't be played."""
+        if parts is None:
+            return None
+        try:
+            return self._read_event(parts)
+        except _CutError:
+            raise
+        except CastError as error:
+            self._note(error)
+            return None
+
+    def _read_event(self, parts: object) -> CastEvent | None:
+        number = self._line if self.version != 1 else 0
+        if self.version == 1:
+            if not (isinstance(parts, list) and len(parts) == 2):
+                raise CastError("each part of 'stdout' is an array of two: seconds, and a text", number)
+            parts = [parts[0], "o", parts[1]]
         if not (isinstance(parts, list) and len(parts) == 3):
             raise CastError("an event is an array of three: seconds, a code, and a text", number)
         t, code, data = parts
@@ -151,55 +311,80 @@ class _Reader:
             raise CastError("an event's time must be a number of seconds", number)
         if not isinstance(code, str) or not isinstance(data, str):
             raise CastError("an event's code and its data must be texts", number)
-        if t < 0 and (self._strict or self._version == 3):
-            raise CastError(f"its time is negative: {t:g}", number)
-        if self._version == 3:
+        if code not in _CODES[self.version]:
+            known = ", ".join(sorted(_CODES[self.version]))
+            raise CastError(f"its code is {code[:20]!r}, and there are only {known}", number)
+        t = self._time(t, number)
+        if code == "o":
+            data = self._joiner.join(data)
+        else:
+            _check_data(code, data, number)
+            data = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", data)
+        return CastEvent(t, code, data, number)
+
+    def _time(self, t: float, number: int) -> float:
+        """An event's time from the beginning; it never goes back."""
+        if t < 0:
+            self._note(CastError(f"its time is negative: {t:g}", number))
+            t = 0.0
+        if self.version != 2:
             t += self._t
         elif t < self._t:
-            if self._strict:
-                raise CastError(f"its time, {t:g}, is before that of the event above, {self._t:g}", number)
+            self._note(CastError(f"its time, {t:g}, is before that of the event above, {self._t:g}", number))
             t = self._t
         if t > MOST_SECONDS:
             raise CastError(f"its time is beyond {MOST_SECONDS:,.0f} seconds", number)
-        self._t = t
-        if code not in _CODES[self._version]:
-            if self._strict:
-                known = ", ".join(sorted(_CODES[self._version]))
-                raise CastError(f"its code is {code[:20]!r}, and there are only {known}", number)
-            return None
-        if self._strict:
-            _check_data(code, data, number)
-        return CastEvent(float(t), code, data)
+        self._t = float(t)
+        return self._t
 
 
-class _Stop(Exception):
-    """What can't be read any more, and what came before it."""
-
-    def __init__(self, message: str, line: int, events: list[CastEvent]) -> None:
-        super().__init__(message)
-        self.message, self.line, self.events = message, line, events
+class _CutError(CastError):
+    """Nothing is read beyond this."""
 
 
-def _decode(line: bytes, number: int) -> Any:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        raise CastError("it is not UTF-8", number) from None
-    try:
-        return msgspec.json.decode(line)
-    except (msgspec.MsgspecError, RecursionError, ValueError):
-        raise CastError("it is not JSON", number) from None
+class _Joiner:
+    """Puts together what recorders cut in two: halves of surrogate pairs, and bytes of a character.
+
+    Bytes that are no UTF-8 come as Python's `surrogateescape` has them.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def join(self, text: str) -> str:
+        """The next text, whole; half a character at its end is held back for the next one."""
+        if not self._held and _SURROGATES.search(text) is None:
+            return text
+        text, self._held = self._held + text, ""
+        text = _PAIR.sub(lambda pair: pair.group().encode("utf-16", "surrogatepass").decode("utf-16"), text)
+        end = _BYTES.search(text, max(0, len(text) - 3))
+        if "\ud800" <= text[-1:] <= "\udbff":
+            text, self._held = text[:-1], text[-1]
+        elif end is not None and end.end() == len(text):
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            decoder.decode(_as_bytes(end.group()))
+            half = len(decoder.getstate()[0])
+            text, self._held = text[: len(text) - half], text[len(text) - half :]
+        text = _BYTES.sub(lambda run: _as_bytes(run.group()).decode("utf-8", "replace"), text)
+        return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _as_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _refuse(constant: str) -> None:
+    """JSON has no NaN and no Infinity."""
+    raise ValueError(constant)
 
 
 def _version(header: dict[str, Any]) -> int:
     version = header.get("version")
-    if version in (2, 3) and not isinstance(version, bool):
+    if version in (1, 2, 3) and not isinstance(version, bool):
         return int(version)
-    if version == 1:
-        raise CastError("it is of version 1 of the format, and only 2 and 3 are read: convert it first", 1)
     if version is None:
         raise CastError("the header has no 'version'", 1)
-    raise CastError("its version must be 2 or 3", 1)
+    raise CastError("its version must be 1, 2 or 3", 1)
 
 
 def _whole(of: dict[str, Any], name: str, most: int) -> int:
@@ -212,20 +397,21 @@ def _whole(of: dict[str, Any], name: str, most: int) -> int:
 
 
 def _check_header(header: dict[str, Any], term: dict[str, Any]) -> None:
-    """What a header may have besides; further keys are nobody's business."""
+    """What a header may have besides; null is as good as nothing, and further keys are nobody's business."""
     for name in ("title", "command"):
-        if name in header and not isinstance(header[name], str):
+        if not isinstance(header.get(name), str | None):
             raise CastError(f"the header's {name!r} must be a text", 1)
     for name in ("idle_time_limit", "duration"):
-        value = header.get(name, 0)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        value = header.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0):
             raise CastError(f"the header's {name!r} must be a number of seconds", 1)
-    if "timestamp" in header and (isinstance(header["timestamp"], bool) or not isinstance(header["timestamp"], int)):
+    timestamp = header.get("timestamp")
+    if timestamp is not None and (isinstance(timestamp, bool) or not isinstance(timestamp, int)):
         raise CastError("the header's 'timestamp' must be a whole number of seconds since 1970", 1)
-    env = header.get("env", {})
-    if not isinstance(env, dict) or not all(isinstance(value, str) for value in env.values()):
+    env = header.get("env")
+    if env is not None and not (isinstance(env, dict) and all(isinstance(value, str | None) for value in env.values())):
         raise CastError("the header's 'env' must be an object of texts", 1)
-    if "theme" in term:
+    if term.get("theme") is not None:
         _check_theme(term["theme"])
 
 

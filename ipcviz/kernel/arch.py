@@ -25,6 +25,7 @@ class Arch(NamedTuple):
         number: Index of the register from which the kernel takes the call's number when it is made again.
         original: Index that holds the number of the interrupted call; -1 if there is none to read.
         arguments: Indices of the first four arguments of a C function.
+        call_arguments: Indices of the six arguments of a system call.
         breakpoint: The instruction that traps.
         trap_skip: How far the program counter is past the breakpoint's address when it traps.
         syscall_length: Length of the instruction that makes a call, in bytes.
@@ -41,6 +42,7 @@ class Arch(NamedTuple):
     number: int
     original: int
     arguments: tuple[int, int, int, int]
+    call_arguments: tuple[int, int, int, int, int, int]
     breakpoint: bytes
     trap_skip: int
     syscall_length: int
@@ -60,6 +62,7 @@ X86_64: Final = Arch(
     number=10,
     original=15,
     arguments=(14, 13, 12, 11),
+    call_arguments=(14, 13, 12, 7, 9, 8),
     breakpoint=b"\xcc",
     trap_skip=1,
     syscall_length=2,
@@ -78,6 +81,7 @@ AARCH64: Final = Arch(
     number=8,
     original=8,
     arguments=(0, 1, 2, 3),
+    call_arguments=(0, 1, 2, 3, 4, 5),
     breakpoint=struct.pack("<I", 0xD4200000),
     trap_skip=0,
     syscall_length=4,

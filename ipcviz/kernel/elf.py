@@ -1,12 +1,17 @@
 """What a program or library file says of itself: class, machine, functions' addresses, segments (elf(5)).
 
-pyelftools finds the sections; symbols are then looked up in the raw tables, because making an object of each of
+pyelftools decodes the headers; symbols are then looked up in the raw tables, because making an object of each of
 libc's three thousand costs a hundred times as much. Results are kept by the file's identity, size and time.
+
+A file may say anything: that it has 2**40 sections, that a table is longer than the file, that a name is everywhere.
+The kernel runs it all the same, since it looks at the program headers alone. So what a file says is never believed
+beyond the limits below: they bound what is read, kept and looped over, and what is beyond them counts as not known.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from collections.abc import Iterable
 from typing import IO, Any, BinaryIO, Final, NamedTuple
@@ -22,6 +27,22 @@ LOOKUPS: Final = ("dlsym", "dlvsym")
 VERSYM_HIDDEN: Final = 0x8000
 """A symbol's version that is not the default one: `name@VERSION` and not `name@@VERSION`."""
 _SYMBOL: Final = struct.Struct("<IBBHQQ")
+_NOTE: Final = struct.Struct("=III")
+
+
+MAX_SEGMENTS: Final = 65536 // 32
+"""Program headers that are read: the kernel executes no file with more than 64 KiB of them (load_elf_phdrs)."""
+MAX_SECTIONS: Final = 1024
+"""Section headers that a file may have for its symbol tables to be looked for: programs have some forty."""
+MAX_TABLE: Final = 16 << 20
+"""Bytes that a symbol table, its names or its versions may have to be looked into."""
+MAX_PLACES: Final = 4096
+"""Places in a table of names where one of them is found at most."""
+MAX_INTERPRETER: Final = 4096
+"""Bytes of the interpreter's path that are read: PATH_MAX, as in the kernel (load_elf_binary)."""
+MAX_NOTES: Final = 65536
+"""Bytes of notes that are read of each segment of them, and at most this many such segments (`MAX_NOTE_SEGMENTS`)."""
+MAX_NOTE_SEGMENTS: Final = 8
 
 
 class ElfClass(NamedTuple):
@@ -61,6 +82,7 @@ class _Program(NamedTuple):
     kind: ElfClass
     executable: tuple[Segment, ...]
     tables: tuple[_Table, ...]
+    notes: tuple[tuple[int, int], ...] = ()
 
 
 class _Table(NamedTuple):
@@ -79,15 +101,21 @@ def _identity(path: str) -> _Identity | None:
         status = os.stat(path)
     except (OSError, ValueError):
         return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _open(path: str) -> BinaryIO | None:
     try:
         # Not to wait for the writer of a FIFO, which is not a program.
-        return open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError):
         return None
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return open(fd, "rb")
+    os.close(fd)
+    return None
 
 
 _programs: dict[_Identity, _Program | None] = {}
@@ -119,33 +147,58 @@ def _read_program(path: str) -> _Program | None:
     if stream is None:
         return None
     with stream:
-        try:
-            return _parse_program(ELFFile(stream))
-        except (ELFError, OSError, ValueError, LookupError, AttributeError, struct.error):
-            # Not an ELF file, or a broken one.
-            return None
+        return _parse_stream(stream)
 
 
-def _parse_program(elf: ELFFile) -> _Program:
+_BROKEN: Final = (ELFError, OSError, ValueError, LookupError, AttributeError, TypeError, OverflowError, struct.error)
+"""What reading a file raises that is no ELF file, or a broken one: pyelftools checks little of what it is given."""
+
+
+def _parse_stream(stream: BinaryIO) -> _Program | None:
+    try:
+        elf = ELFFile(stream)
+        kind, executable, notes = _read_segments(elf)
+    except _BROKEN:
+        return None
+    try:
+        tables = _find_tables(elf) if elf.elfclass == 64 and elf.little_endian else ()
+    except _BROKEN:
+        tables = ()  # The kernel does not look at sections, so the program runs whatever they are.
+    return _Program(kind, executable, tables, notes)
+
+
+def _read_segments(elf: ELFFile) -> tuple[ElfClass, tuple[Segment, ...], tuple[tuple[int, int], ...]]:
     # Headers alone: pyelftools' objects of segments and sections parse what they hold, which takes thrice as long.
-    interpreter = ""
-    executable = []
-    for segment in _headers(elf, elf.structs.Elf_Phdr, elf["e_phoff"], elf["e_phentsize"], elf.num_segments()):
-        if segment["p_type"] == "PT_INTERP":
-            interpreter = os.fsdecode(_bytes(elf.stream, (segment["p_offset"], segment["p_filesz"])).rstrip(b"\0"))
+    interpreter, executable = "", []
+    notes: list[tuple[int, int]] = []
+    # PN_XNUM, a number of segments that stands in a section, is for core files: the kernel executes no such file.
+    count = min(elf["e_phnum"], MAX_SEGMENTS)
+    for segment in _headers(elf, elf.structs.Elf_Phdr, elf["e_phoff"], elf["e_phentsize"], count):
+        place = segment["p_offset"], segment["p_filesz"]
+        if segment["p_type"] == "PT_INTERP" and not interpreter:
+            interpreter = os.fsdecode((_read(elf.stream, place, MAX_INTERPRETER) or b"").partition(b"\0")[0])
         elif segment["p_type"] == "PT_LOAD" and segment["p_flags"] & PF_X:
-            executable.append(Segment(segment["p_offset"], segment["p_vaddr"], segment["p_filesz"], segment["p_memsz"]))
+            executable.append(Segment(place[0], segment["p_vaddr"], place[1], segment["p_memsz"]))
+        elif segment["p_type"] == "PT_NOTE" and len(notes) < MAX_NOTE_SEGMENTS:
+            notes.append(place)
     kind = ElfClass(elf.elfclass, elf["e_machine"], elf["e_type"], not interpreter, interpreter)
-    if elf.elfclass != 64 or not elf.little_endian:
-        return _Program(kind, tuple(executable), ())
-    sections = _headers(elf, elf.structs.Elf_Shdr, elf["e_shoff"], elf["e_shentsize"], elf.num_sections())
+    return kind, tuple(executable), tuple(notes)
+
+
+def _find_tables(elf: ELFFile) -> tuple[_Table, ...]:
+    """A file's symbol tables: at most one for the dynamic linker and one besides, as elf(5) has it."""
+    count = elf.num_sections()
+    if count > MAX_SECTIONS:
+        return ()
+    sections = _headers(elf, elf.structs.Elf_Shdr, elf["e_shoff"], elf["e_shentsize"], count)
     versions = {s["sh_link"]: _place(s) for s in sections if s["sh_type"] == "SHT_GNU_versym"}
-    tables = tuple(
-        _Table(_place(s), _place(sections[s["sh_link"]]), versions.get(n, (0, 0)) if dynamic else (0, 0))
-        for n, s in enumerate(sections)
-        if (dynamic := s["sh_type"] == "SHT_DYNSYM") or s["sh_type"] == "SHT_SYMTAB"
-    )
-    return _Program(kind, tuple(executable), tables)
+    tables: dict[str, _Table] = {}
+    for n, section in enumerate(sections):
+        kind = section["sh_type"]
+        if kind in ("SHT_DYNSYM", "SHT_SYMTAB") and kind not in tables and section["sh_link"] < len(sections):
+            version = versions.get(n, (0, 0)) if kind == "SHT_DYNSYM" else (0, 0)
+            tables[kind] = _Table(_place(section), _place(sections[section["sh_link"]]), version)
+    return tuple(tables.values())
 
 
 def _headers(elf: ELFFile, structure: Any, offset: int, size: int, count: int) -> list[Any]:
@@ -154,6 +207,16 @@ def _headers(elf: ELFFile, structure: Any, offset: int, size: int, count: int) -
 
 def _place(section: Any) -> tuple[int, int]:
     return section["sh_offset"], section["sh_size"]
+
+
+def _read(stream: IO[bytes], place: tuple[int, int], most: int = MAX_TABLE) -> bytes | None:
+    """The bytes at a place in a file (offset and length), as far as the file has them; None if they are too many."""
+    offset, length = place
+    length = min(length, max(os.fstat(stream.fileno()).st_size - offset, 0))
+    if length > most:
+        return None
+    stream.seek(offset)
+    return stream.read(length)
 
 
 def machine_class(path: str) -> ElfClass | None:
@@ -229,6 +292,34 @@ def may_call(path: str, names: Iterable[str]) -> bool:
     return answer
 
 
+def notes(path: str) -> frozenset[tuple[str, int]]:
+    """Names and types of a file's notes (elf(5), Nhdr): ("GNU", 1) is NT_GNU_ABI_TAG. Empty if none can be read."""
+    program = _program(path)
+    if program is None or not program.notes:
+        return frozenset()
+    stream = _open(path)
+    if stream is None:
+        return frozenset()
+    found: set[tuple[str, int]] = set()
+    with stream:
+        for place in program.notes:
+            try:
+                found |= _parse_notes(_read(stream, place, MAX_NOTES) or b"")
+            except _BROKEN:
+                continue
+    return frozenset(found)
+
+
+def _parse_notes(raw: bytes) -> set[tuple[str, int]]:
+    found, at = set(), 0
+    while at + _NOTE.size <= len(raw):
+        name_size, value_size, kind = _NOTE.unpack_from(raw, at)
+        name = raw[at + _NOTE.size : at + _NOTE.size + min(name_size, len(raw))]
+        found.add((name.partition(b"\0")[0].decode("ascii", "replace"), kind))
+        at += _NOTE.size + -(-name_size // 4) * 4 + -(-value_size // 4) * 4
+    return found
+
+
 def _asks_for(path: str, program: _Program, names: frozenset[str]) -> bool:
     tables = [table for table in program.tables if table.versions[1]]
     stream = _open(path)
@@ -237,8 +328,10 @@ def _asks_for(path: str, program: _Program, names: frozenset[str]) -> bool:
     with stream:
         for table in tables:
             try:
-                symbols, strings = _bytes(stream, table.symbols), _bytes(stream, table.names)
-            except OSError:
+                symbols, strings = _read(stream, table.symbols), _read(stream, table.names)
+            except _BROKEN:
+                return True
+            if symbols is None or strings is None:
                 return True
             offsets = _name_offsets(strings, names)
             size = len(symbols) // _SYMBOL.size * _SYMBOL.size
@@ -255,17 +348,20 @@ def _look_up(path: str, program: _Program, names: frozenset[str]) -> dict[str, i
     with stream:
         for table in sorted(program.tables, key=lambda table: not table.versions[1]):
             try:
-                symbols, strings, versions = (_bytes(stream, place) for place in table)
-            except OSError:
+                symbols, strings, versions = (_read(stream, place) for place in table)
+            except _BROKEN:
+                continue
+            if symbols is None or strings is None or versions is None:
                 continue
             for name, value in _scan(symbols, strings, versions, names).items():
-                found.setdefault(name, value)
+                if _is_code(program, value):
+                    found.setdefault(name, value)
     return found
 
 
-def _bytes(stream: IO[bytes], place: tuple[int, int]) -> bytes:
-    stream.seek(place[0])
-    return stream.read(place[1])
+def _is_code(program: _Program, address: int) -> bool:
+    """Whether an address of a file is in a segment with code: what is elsewhere is no function, whatever it says."""
+    return any(s.vaddr <= address < s.vaddr + s.filesz for s in program.executable)
 
 
 def _name_offsets(strings: bytes, names: Iterable[str]) -> dict[int, str]:
@@ -275,7 +371,9 @@ def _name_offsets(strings: bytes, names: Iterable[str]) -> dict[int, str]:
         # A name may share the end of a longer one's, so each place where it ends in a NUL can be meant.
         raw = name.encode() + b"\0"
         start = strings.find(raw)
-        while start >= 0:
+        for _ in range(MAX_PLACES):
+            if start < 0:
+                break
             offsets[start] = name
             start = strings.find(raw, start + 1)
     return offsets

@@ -59,14 +59,24 @@ _READERS: Final = 3
 # struct pthread_barrier: in, current_round, count, shared, out.
 _BARRIER: Final = struct.Struct("=IIIII")
 
-Fate = Literal["lives", "gone", "other"]
+Fate = Literal["lives", "gone", "copied", "other"]
 Threads = Callable[[int], Fate]
-"""Whether a thread lives and has the memory; or no thread has that id; or one does that has nothing to do with it."""
+"""Whether a thread lives and has the memory; or no thread has that id; or the memory is a copy, made by fork, of that
+of its process, where it has stayed; or one has the id that has nothing to do with it."""
 
 
 def is_wait(op: int) -> bool:
     """Whether a futex operation sleeps on the word at its address."""
     return op & _COMMAND in _WAITS
+
+
+def named_owners(pid: int, address: int) -> frozenset[int]:
+    """Numbers in a lock's memory that may be of the thread that holds it: in the word, and where glibc keeps it."""
+    raw = memory.read(pid, address, 12)
+    if raw is None or len(raw) < 12:
+        return frozenset()
+    word, _, owner = struct.unpack("=III", raw)
+    return frozenset((word & OWNER, owner))
 
 
 def locate(pid: int, address: int, private: bool) -> Futex:
@@ -124,9 +134,15 @@ def _told(pid: int, tid: int, address: int, op: int, value: int, place: Futex, t
     if value & WAITERS and threads(value & OWNER) != "other":
         # A robust mutex: the kernel's list of those has the owner in the word.
         return _owned(place, value & OWNER, threads)
-    if value not in (0, tid) and not place.private and not place.object and word == value and threads(value) == "lives":
+    if (
+        value not in (0, tid)
+        and not place.private
+        and not place.object
+        and word == value
+        and threads(value) in ("lives", "copied")
+    ):
         # Its own id lies in each thread's memory until it ends: the kernel clears it then (CLONE_CHILD_CLEARTID).
-        return replace(place, kind="thread", owner=value)
+        return replace(_owned(place, value, threads), kind="thread")
     semaphore, condition = value == 0 and _is_semaphore(pid, address, place), _is_condition(pid, address)
     if semaphore != condition:
         return replace(place, kind="semaphore" if semaphore else "condition")
@@ -141,6 +157,7 @@ def _owned(place: Futex, owner: int, threads: Threads, *, sure: bool = False) ->
         sure=sure,
         owner=owner if fate == "lives" else 0,
         former=owner if fate == "gone" else 0,
+        holder=owner if fate == "copied" else 0,
     )
 
 
@@ -205,6 +222,7 @@ def _rwlock(pid: int, address: int, value: int, place: Futex, threads: Threads) 
                 readers=0 if readers & _WRITE_PHASE else readers >> _READERS,
                 owner=writer if fate == "lives" else 0,
                 former=writer if fate == "gone" else 0,
+                holder=writer if fate == "copied" else 0,
             )
         )
     # Where both readings make sense, neither is believed.

@@ -5,10 +5,6 @@ from __future__ import annotations
 import os
 from typing import Final, Literal
 
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
-from elftools.elf.segments import NoteSegment
-
 from ipcviz.kernel import elf
 
 Libc = Literal["glibc", "musl", "go", ""]
@@ -18,6 +14,8 @@ _MUSL: Final = ("__dls3", "__init_tp")
 """Functions that only musl has, as a dynamic linker and in static programs."""
 _GLIBC: Final = ("_dl_debug_state", "_dl_relocate_static_pie")
 """The same of glibc, if they are not musl's."""
+_NT_GNU_ABI_TAG: Final = 1
+"""elf.h: of a note by GNU, the system that the program needs."""
 _KEPT: Final = 256
 
 _known: dict[tuple[int, int, int], Libc] = {}
@@ -62,14 +60,7 @@ def _find(path: str) -> Libc:
 
 def _marks(path: str) -> Libc:
     """What a program's notes say: glibc's crt1.o gives it NT_GNU_ABI_TAG, Go's linker an id of the build."""
-    try:
-        with open(path, "rb") as stream:
-            for segment in ELFFile(stream).iter_segments("PT_NOTE"):
-                for note in segment.iter_notes() if isinstance(segment, NoteSegment) else ():
-                    if note["n_type"] == "NT_GNU_ABI_TAG":
-                        return "glibc"
-                    if note["n_name"] == "Go":
-                        return "go"
-    except (ELFError, OSError, ValueError, KeyError, AttributeError):
-        pass
-    return ""
+    notes = elf.notes(path)
+    if ("GNU", _NT_GNU_ABI_TAG) in notes:
+        return "glibc"
+    return "go" if any(name == "Go" for name, _ in notes) else ""

@@ -73,11 +73,20 @@ SIGTRAP: Final = 5
 SYSCALL_TRAP: Final = SIGTRAP | 0x80
 WALL: Final = 0x40000000
 
+# Wait statuses (waitpid(2), ptrace(2)): stopped, by which signal, and in the third byte by which event.
+AT_CALL: Final = SYSCALL_TRAP << 8 | 0x7F
+AT_MARK: Final = EVENT_SECCOMP << 16 | SIGTRAP << 8 | 0x7F
+AT_TRAP: Final = SIGTRAP << 8 | 0x7F
+
+NO_CALL: Final = (1 << 64) - 1
+"""In the place of a call's number: none, so the kernel makes none."""
+
 
 class SyscallInfo(NamedTuple):
     """struct ptrace_syscall_info: which kind of stop, and the call's number and arguments or its result.
 
-    `number` and `args` are set at an entry or seccomp stop, `result` and `is_error` at an exit stop.
+    `number` and `args` are set at an entry or seccomp stop, `result` and `is_error` at an exit stop, and `data` at a
+    seccomp stop: what the filter has returned besides its action (SECCOMP_RET_DATA).
     """
 
     op: int
@@ -88,6 +97,7 @@ class SyscallInfo(NamedTuple):
     args: tuple[int, int, int, int, int, int] = (0, 0, 0, 0, 0, 0)
     result: int = 0
     is_error: bool = False
+    data: int = 0
 
 
 class SigInfo(NamedTuple):
@@ -114,6 +124,7 @@ _made: Final = tuple.__new__
 """Makes a named tuple of a tuple of all its fields, in half the time."""
 _NO_ARGUMENTS: Final = (0, 0, 0, 0, 0, 0)
 _ENTRY: Final = struct.Struct("=B3xIQQQ6Q")
+_MARK: Final = struct.Struct("=B3xIQQQ6QI")
 _EXIT: Final = struct.Struct("=B3xIQQqB")
 _HEAD: Final = struct.Struct("=B3xIQQ")
 _ROOM: Final = 512
@@ -161,10 +172,13 @@ def syscall_info(tid: int) -> SyscallInfo | None:
     op = _info_view[0]
     if op == SYSCALL_INFO_EXIT:
         _, arch, pc, sp, result, is_error = _EXIT.unpack_from(_info_view)
-        return _made(SyscallInfo, (op, arch, pc, sp, -1, _NO_ARGUMENTS, result, is_error != 0))
-    if op in (SYSCALL_INFO_ENTRY, SYSCALL_INFO_SECCOMP):
+        return _made(SyscallInfo, (op, arch, pc, sp, -1, _NO_ARGUMENTS, result, is_error != 0, 0))
+    if op == SYSCALL_INFO_SECCOMP:
+        found = _MARK.unpack_from(_info_view)
+        return _made(SyscallInfo, (*found[:5], found[5:11], 0, False, found[11]))
+    if op == SYSCALL_INFO_ENTRY:
         found = _ENTRY.unpack_from(_info_view)
-        return _made(SyscallInfo, (*found[:5], found[5:], 0, False))
+        return _made(SyscallInfo, (*found[:5], found[5:], 0, False, 0))
     _, arch, pc, sp = _HEAD.unpack_from(_info_view)
     return SyscallInfo(op, arch, pc, sp)
 

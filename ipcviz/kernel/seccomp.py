@@ -21,6 +21,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 RET_ALLOW: Final = 0x7FFF0000
 RET_TRACE: Final = 0x7FF00000
 
+MARK: Final = 0x1C5C
+FORBIDDEN: Final = 0x1C5D
+"""What our filters return besides RET_TRACE (SECCOMP_RET_DATA): a call to stop at, and one that strict mode forbids. A
+program's own filter that returns RET_TRACE has other data, and that of the filter installed last is what comes."""
+
 _LD_W_ABS: Final = 0x20
 _AND: Final = 0x54
 _JEQ: Final = 0x15
@@ -104,7 +109,7 @@ def build(arch: Arch, marks: Iterable[str], conditions: Mapping[str, tuple[Condi
 
 def _condition(conditions: tuple[Condition, ...] | None) -> list[bytes]:
     """What follows a matching number: it ends in a return on every path."""
-    trace, allow = _instruction(_RET, RET_TRACE), _instruction(_RET, RET_ALLOW)
+    trace, allow = _instruction(_RET, RET_TRACE | MARK), _instruction(_RET, RET_ALLOW)
     if conditions is None:
         return [trace]
     body: list[bytes] = []
@@ -120,6 +125,64 @@ def _condition(conditions: tuple[Condition, ...] | None) -> list[bytes]:
         else:
             body += [load, _instruction(_JSET, condition.bits, 0, 1), trace]
     return [*body, allow]
+
+
+STRICT_CALLS: Final = ("read", "write", "exit", "rt_sigreturn")
+STRICT_CALLS_32: Final = {"x86_64": (0x40000003, (3, 4, 1, 119))}
+"""The same of 32-bit calls: AUDIT_ARCH_I386, and its read, write, exit and sigreturn (mode1_syscalls_32)."""
+
+
+def build_strict(arch: Arch) -> bytes:
+    """A filter that lets through what strict mode does (seccomp(2)), and has all else decided by the tracer."""
+    numbers = call_numbers(arch.table)
+    allowed = {arch.audit: tuple(numbers[name] for name in STRICT_CALLS)}
+    if arch.machine in STRICT_CALLS_32:
+        audit, others = STRICT_CALLS_32[arch.machine]
+        allowed[audit] = others
+    program = []
+    for audit, calls in allowed.items():
+        body = [_instruction(_LD_W_ABS, _NUMBER)]
+        for call in calls:
+            body += [_instruction(_JEQ, call, 0, 1), _instruction(_RET, RET_ALLOW)]
+        body.append(_instruction(_RET, RET_TRACE | FORBIDDEN))
+        program += [_instruction(_LD_W_ABS, _ARCH), _instruction(_JEQ, audit, 0, len(body)), *body]
+    program.append(_instruction(_RET, RET_TRACE | FORBIDDEN))
+    return b"".join(program)
+
+
+class Confinement(NamedTuple):
+    """What a thread is confined by, as /proc/PID/task/TID/status has it.
+
+    Attributes:
+        mode: Its seccomp mode: 0, 1 (strict), 2 (filters).
+        filters: How many filters it has; 0 also where the kernel does not say (before Linux 5.9).
+        no_new_privs: It gains no privileges by execve(2).
+        is_admin: It has CAP_SYS_ADMIN.
+    """
+
+    mode: int = 0
+    filters: int = 0
+    no_new_privs: bool = False
+    is_admin: bool = False
+
+
+CAP_SYS_ADMIN: Final = 21
+"""linux/capability.h"""
+
+
+def read_confinement(pid: int, tid: int) -> Confinement:
+    """A thread's confinement; that of a thread that is gone is none."""
+    try:
+        with open(f"/proc/{pid}/task/{tid}/status", errors="replace") as file:
+            rows = dict(line.split(":\t", 1) for line in file if ":\t" in line)
+    except OSError:
+        return Confinement()
+    return Confinement(
+        mode=int(rows.get("Seccomp", "0")),
+        filters=int(rows.get("Seccomp_filters", "0")),
+        no_new_privs=rows.get("NoNewPrivs", "0").strip() == "1",
+        is_admin=bool(int(rows.get("CapEff", "0"), 16) >> CAP_SYS_ADMIN & 1),
+    )
 
 
 def seccomp_number(arch: Arch) -> int:

@@ -18,6 +18,8 @@ def futex_words(state: State, thread: Thread, futex: Futex) -> tuple[str, str, t
     owner = state.threads.get(futex.owner)
     who = name_of(state, owner.pid, owner.tid) if owner else f"thread {futex.owner}" if futex.owner else ""
     enders = (owner.pid,) if owner else ()
+    if futex.copied:
+        return _copied_words(state, futex)
     if futex.kind == "thread":
         return "pthread_join", f"until thread {futex.owner} ends", enders
     ended = (
@@ -48,6 +50,36 @@ def futex_words(state: State, thread: Thread, futex: Futex) -> tuple[str, str, t
     # std::latch, std::atomic::wait and other runtimes' locks
     value = thread.waiting.args.get("value") if thread.waiting is not None else None
     return "futex", "a futex" + (f" whose word was {value}" if isinstance(value, int) else ""), ()
+
+
+def copy_words(state: State, futex: Futex, what: str) -> str:
+    """`a copy, made by fork, of a mutex that b[12/13] held; nobody here can release it`.
+
+    Nobody who has the copy holds it: the thread that did has stayed where the original is.
+    """
+    holder = state.threads.get(futex.holder)
+    where = name_of(state, futex.copied)
+    if not futex.holder:
+        # A handler of a signal could: of semaphores that is even allowed.
+        end = "held; no other thread is here to release it"
+        return f"probably a copy, made by fork, of {what} that another thread of {where} {end}"
+    who = name_of(state, holder.pid, holder.tid) if holder is not None else f"thread {futex.holder} of {where}"
+    return f"a copy, made by fork, of {what} that {who} held; nobody here can release it"
+
+
+def _copied_words(state: State, futex: Futex) -> tuple[str, str, tuple[int, ...]]:
+    """The words of a wait for what lies in copied memory."""
+    if futex.kind == "thread":
+        where = f"which stayed in {name_of(state, futex.copied)} at a fork"
+        return "pthread_join", f"until thread {futex.holder} ends, {where}: only there its end is told", ()
+    if futex.kind == "rwlock":
+        call = "pthread_rwlock_rdlock" if futex.asks == "read" else "pthread_rwlock_wrlock"
+        return call, copy_words(state, futex, "what is probably a read-write lock"), ()
+    if futex.kind == "semaphore":
+        return "futex", copy_words(state, futex, "a semaphore at 0, or a lock made of one,"), ()
+    if futex.holder:
+        return "pthread_mutex_lock", copy_words(state, futex, "a mutex"), ()
+    return "futex", copy_words(state, futex, "a lock"), ()
 
 
 def is_own(hold: Hold, thread: Thread) -> bool:

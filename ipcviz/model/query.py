@@ -14,7 +14,7 @@ from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.awaited import OTHER, awaited_signals, children, children_words, lock_words
 from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.enders import FOR_READY, enders_of
-from ipcviz.model.holding import futex_words, holder_words
+from ipcviz.model.holding import copy_words, futex_words, holder_words
 from ipcviz.model.limits import let_in, limit_words, time_words
 from ipcviz.model.notifiers import KINDS, read_words, ready_words
 from ipcviz.model.queues import RECEIVES, SENDS, room_words, wanted_words
@@ -358,6 +358,8 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
 
     if thread.semaphore and call.name == "futex":
         reason, enders = holder_words(state, thread, "0")
+        if call.futex is not None and call.futex.copied:
+            reason, enders = f"0, {copy_words(state, call.futex, 'a semaphore')}", ()
         return made(reason, name="sem_wait", semaphore=thread.semaphore, enders=enders)
     if call.name in ("semop", "semtimedop"):
         reason, enders = holder_words(state, thread, wanted_change(state, thread.semaphore, call.args))

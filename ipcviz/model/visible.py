@@ -12,6 +12,12 @@ from ipcviz.model.noise import is_noise, is_own_script
 from ipcviz.model.query import mapping_at, table_of
 from ipcviz.model.state import State
 
+SHORT_WAIT_SECONDS: Final = 0.005
+"""A wait that ends by itself so soon is over before a step is: it is no turn of its own where it repeats itself."""
+
+MOST_SHORT_WAITS: Final = 4
+"""How many of them a thread makes in one step, before it is held at the next one: it may make them for ever."""
+
 ENDS: Final = frozenset({"exit_group", "execve", "execveat", "fork", "vfork", "clone", "clone3"})
 """Births, deaths and changes of program."""
 
@@ -72,6 +78,36 @@ def is_visible_object(info: ObjectInfo) -> bool:
 def is_visible_semaphore(info: SemaphoreInfo) -> bool:
     """Whether operations on a semaphore are worth a step: interpreters make one on the heap for each of their locks."""
     return not info.heap
+
+
+class ShortWaits:
+    """The short waits that a thread has made since it was let go.
+
+    A thread that waits for others in small slices makes the same call at the same place over and over. The first time
+    that is an operation like all others; what follows is passed, up to `MOST_SHORT_WAITS` a step.
+    """
+
+    def __init__(self) -> None:
+        self._places: set[tuple[int, int]] = set()
+        self.repeated = 0
+
+    def begin_step(self) -> None:
+        """The thread is let go. Where it stands counts as known: it makes that very call first."""
+        self.repeated = 0
+
+    def clear(self) -> None:
+        """The thread is held for something else: what it waits for then is no repetition."""
+        self._places.clear()
+        self.repeated = 0
+
+    def passes(self, number: int, pc: int) -> bool:
+        """Count a short wait that is about to be made: a call's number and place. Whether it is no turn of its own."""
+        place = number, pc
+        if place not in self._places:
+            self._places.add(place)
+            return False
+        self.repeated += 1
+        return self.repeated <= MOST_SHORT_WAITS
 
 
 def is_visible(state: State, pid: int, name: str, args: dict[str, int | str], tid: int = 0) -> bool:

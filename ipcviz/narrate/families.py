@@ -13,6 +13,10 @@ from ipcviz.narrate.words import LIBRARY_SIGNALS, signal_name, who
 
 SIGCHLD: Final = 17
 
+STRICT_MODE: Final = 1
+FILTER_MODE: Final = 2
+"""linux/seccomp.h: the modes of prctl(PR_SET_SECCOMP)."""
+
 
 def grouped(event: Call, effect: Grouped, before: State, after: State) -> Told:
     """setsid, setpgid, or an ioctl of the terminal."""
@@ -104,6 +108,22 @@ def _debugs(event: Call, before: State, after: State) -> Told | None:
     return (f"asked to be traced by {whom}" if asks else f"began to trace {whom}"), TURN, "process", ()
 
 
+def _confined(event: Call, before: State, after: State) -> Told | None:
+    """prctl(PR_SET_SECCOMP) and seccomp(2): strict mode, or a filter."""
+    filters = "SECCOMP_SET_MODE_FILTER" if event.name == "seccomp" else FILTER_MODE
+    strict = "SECCOMP_SET_MODE_STRICT" if event.name == "seccomp" else STRICT_MODE
+    mode = event.args.get("operation" if event.name == "seccomp" else "value")
+    if event.name == "prctl" and event.args.get("option") != "PR_SET_SECCOMP":
+        return None
+    if event.error:
+        return f"got {event.error} from {event.name}, which was to confine it (seccomp)", STEP, "process", ()
+    if mode == strict:
+        return "may only read, write, exit and leave handlers from now on (strict seccomp)", TURN, "process", ()
+    if mode == filters:
+        return "has the kernel filter its calls from now on (seccomp)", STEP, "process", ()
+    return None
+
+
 _KINDS: Final = {
     "CLONE_NEWNS": "mount namespace",
     "CLONE_NEWCGROUP": "cgroup namespace",
@@ -142,5 +162,11 @@ def timer(event: Call, effect: Timer, before: State, after: State) -> Told:
     return f"{subject}: {name} in {effect.seconds:g} s{of}{again}", TURN, "signal", ()
 
 
-SPECIAL: Final = {"unshare": _other_namespaces, "setns": _other_namespaces, "ptrace": _debugs}
+SPECIAL: Final = {
+    "prctl": _confined,
+    "seccomp": _confined,
+    "unshare": _other_namespaces,
+    "setns": _other_namespaces,
+    "ptrace": _debugs,
+}
 """Calls that change whom a process can meet, or who watches it."""

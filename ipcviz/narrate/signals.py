@@ -237,6 +237,8 @@ def sender_of_end(event: Exited, before: State) -> str:
     """Of SIGKILL, which nobody sees being delivered: `, which sh[12] sent`; empty where much is not seen."""
     if event.signo != SIGKILL:
         return ""
+    if event.forbidden:
+        return f", since it called {event.forbidden}, which seccomp's strict mode forbids"
     process = before.processes.get(event.pid)
     group = -process.pgrp if process is not None and process.pgrp else None
 

@@ -54,7 +54,8 @@ def intention(state: State, poised: Poised) -> str:
     Names, paths and data in it are the program's own: escape them before they are shown.
     """
     if poised.at == "entry":
-        return f"to {call_words(state, poised.pid, poised.call, poised.args, poised.object, poised.data)}"
+        words = call_words(state, poised.pid, poised.call, poised.args, poised.object, poised.data)
+        return f"to {words}, once more after {poised.repeated} short waits" if poised.repeated else f"to {words}"
     if poised.at == "semaphore":
         return f"to {_semaphore(state, poised)}"
     if poised.at == "signal":
@@ -227,6 +228,18 @@ def _of(text: str) -> _Make:
     return made
 
 
+_ASKS: Final = {
+    "PR_SET_CHILD_SUBREAPER": "ask for orphans among its descendants, or no longer",
+    "PR_SET_PDEATHSIG": "ask for a signal when its parent ends",
+    "PR_SET_SECCOMP": "confine itself (seccomp)",
+}
+
+
+def _prctl(state: State, pid: int, args: Args, on: str) -> str:
+    option = str(args.get("option", ""))
+    return _ASKS.get(option, f"change how the kernel treats it ({option})")
+
+
 def _all(names: str, make: _Make) -> dict[str, _Make]:
     return dict.fromkeys(names.split(), make)
 
@@ -297,10 +310,12 @@ _WORDS: Final[dict[str, _Make]] = {
     "setpgid": _of("put the process {pid} (0: itself) into the group {pgid} (0: its own)"),
     "unshare": _of("have its own, no longer shared: {flags}"),
     "setns": _of("enter another namespace"),
-    "prctl": _of("ask for orphans among its descendants, or no longer ({option})"),
+    "prctl": _prctl,
+    "seccomp": _plain("confine itself (seccomp)"),
     **_all("nanosleep clock_nanosleep", _plain("sleep for a time")),
     **_all("poll ppoll select pselect6", _plain("wait until one of its descriptors is ready")),
     **_all("epoll_wait epoll_pwait epoll_pwait2", _plain("wait until one of its descriptors is ready")),
+    "futex": _plain("wait in a futex"),
     "marker": _of("pass the marker: {text}"),
 }
 

@@ -82,8 +82,10 @@ def _relative(arch: Arch, code: bytes) -> bool:
         word = int.from_bytes(code[:4], "little")
         return word & 0x1F000000 == 0x10000000 or word & 0x3B000000 == 0x18000000  # adr, adrp, ldr (literal)
     index = 0
-    while code[index] in (0x66, 0xF2, 0xF3) or 0x40 <= code[index] <= 0x4F:
+    while index < len(code) - 2 and (code[index] in (0x66, 0xF2, 0xF3) or 0x40 <= code[index] <= 0x4F):
         index += 1
+    if index == len(code) - 2:
+        return True  # prefixes alone, which no compiler writes: not to be moved
     if code[index] in _TO_ELSEWHERE or (code[index] == 0x0F and code[index + 1] in _TO_ELSEWHERE_LONG):
         return True
     index += 2 if code[index] == 0x0F else 1

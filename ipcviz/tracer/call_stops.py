@@ -17,14 +17,14 @@ from ipcviz.events import (
     Sent,
     Uses,
 )
-from ipcviz.kernel import futexes, ptrace, queues
+from ipcviz.kernel import futexes, ptrace, queues, seccomp
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.kernel.names import key_of
 from ipcviz.model.directions import NOWHERE
 from ipcviz.model.query import table_of
 from ipcviz.model.signals import MASKED
 from ipcviz.model.visible import ENDS, is_visible
-from ipcviz.tracer import escape, foretold, handlers, linking, markers, mend, payload
+from ipcviz.tracer import confinement, escape, foretold, handlers, linking, markers, mend, payload
 from ipcviz.tracer.calls import (
     ADDRESSED,
     BIRTHS_AND_ENDS,
@@ -34,6 +34,7 @@ from ipcviz.tracer.calls import (
     PROT_EXEC,
     UNCOUNTED,
 )
+from ipcviz.tracer.confinement import Verdict
 from ipcviz.tracer.consequences import Consequences
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import decode_arguments, taken
@@ -75,7 +76,10 @@ class CallStops:
         self._restart = call_numbers(context.arch.table)["restart_syscall"]
         self._futex = call_numbers(context.arch.table)["futex"]
         self._sigaction = call_numbers(context.arch.table)["rt_sigaction"]
-        self._uncounted = frozenset(number for number, name in context.names.items() if name in UNCOUNTED)
+        self._uncounted = frozenset(
+            n for n, name in context.names.items() if name in UNCOUNTED or name in confinement.CALLS
+        )
+        self._confining = frozenset(call_numbers(context.arch.table)[name] for name in confinement.CALLS)
         self.waits = Waits(context, sampler, semaphores)
         self.fifos = Fifos(context, lambda tid, status: self.take_stop(tid, status))
         self._moving = context.moving
@@ -133,7 +137,11 @@ class CallStops:
         """A thread stands at the entry of a marked call. Returns whether it goes on already."""
         info = ptrace.syscall_info(task.tid)
         entered = task.entered
-        if info is not None and (entered is None or entered.number != info.number):
+        if info is None:
+            return False
+        if info.data != seccomp.MARK or info.number in self._confining:
+            return self._confine(task, info)
+        if entered is None or entered.number != info.number:
             return self._enter(task, info)
         return False
 
@@ -148,7 +156,7 @@ class CallStops:
         if busy or task.semaphore or process.linking:
             return False
         info = ptrace.syscall_info(task.tid)
-        if info is None or info.number in self._uncounted:
+        if info is None or info.number in self._uncounted or info.data != seccomp.MARK:
             return False
         self._count(process, info.number)
         task.stops = False
@@ -164,6 +172,41 @@ class CallStops:
         process.counted[number] = process.counted.get(number, 0) + 1
         if number == self._sigaction:
             process.actions_unseen = process.actions_stale = True
+
+    def at_foreign_mark(self, task: Task) -> None:
+        """A thread whose calls are not decoded stands at one that its own filter has marked: it fails, as alone."""
+        info = ptrace.syscall_info(task.tid)
+        if info is not None and info.data != seccomp.MARK:
+            confinement.answer(task.tid, self._context.arch, -errno.ENOSYS)
+
+    def _confine(self, task: Task, info: ptrace.SyscallInfo) -> bool:
+        """A thread stands at a call about its confinement, or marked by its own filter. Whether it goes on already."""
+        try:
+            verdict = confinement.take(self._context, task, info)
+        except confinement.Cut as cut:
+            task.entered = None
+            self.take_stop(task.tid, cut.status)
+            return True
+        if verdict is Verdict.KILLED:
+            return True
+        if verdict in (Verdict.PASSES_UNTOLD, Verdict.ANSWERED_UNTOLD):
+            return False
+        if verdict is not Verdict.PASSES:
+            self._enter_answered(task, info)
+            if verdict is Verdict.ANSWERED:
+                return False
+            return self._leave(task, info._replace(op=ptrace.SYSCALL_INFO_EXIT, result=0))
+        if task.entered is None or task.entered.number != info.number:
+            return self._enter(task, info)
+        return False
+
+    def _enter_answered(self, task: Task, info: ptrace.SyscallInfo) -> None:
+        """Know of a call that is not made as it is, so that its return is told."""
+        name = self._context.names.get(info.number, "")
+        if task.entered is not None or name not in KNOWN or info.arch != self._context.arch.audit:
+            return
+        args = decode_arguments(task.tid, name, info.args)
+        task.entered = Entered(name, info.number, info.args, args, self._context.emitter.now(), inside=True)
 
     def at_call(self, task: Task) -> bool:
         """A thread stands at the entry or the return of a call. Returns whether it goes on already."""
@@ -316,10 +359,11 @@ class CallStops:
             if came is not None and came[0] == tid:
                 self.take_stop(*came)
 
-    def about(self, task: Task, info: ptrace.SyscallInfo) -> Poised | None:
+    def about(self, task: Task, info: ptrace.SyscallInfo, repeated: int = 0) -> Poised | None:
         """What a thread at the entry of a call is about to do; None if that is nothing to hold it for.
 
-        It looks only: `at_call` or `at_mark` takes the entry in once the thread is let go.
+        It looks only: `at_call` or `at_mark` takes the entry in once the thread is let go. A short wait that it has
+        `repeated` too often is something to hold it for, whatever call it is.
         """
         name = self._context.names.get(info.number, "")
         process = task.process
@@ -340,7 +384,7 @@ class CallStops:
             return None
         args = decode_arguments(task.tid, name, info.args)
         self._context.numbers.translate(process.pid, name, args)
-        if not is_visible(self._context.state, process.pid, name, args, task.tid):
+        if not repeated and not is_visible(self._context.state, process.pid, name, args, task.tid):
             return None
         return Poised(
             t=t,
@@ -352,6 +396,7 @@ class CallStops:
             args=args,
             object=self._object(process.pid, self._plans.get(info.number), args, info.args),
             data=payload.outgoing(task.tid, name, info.args, self._context.config.data_bytes),
+            repeated=repeated,
         )
 
     def makes_again(self, task: Task, number: int) -> bool:

@@ -118,6 +118,7 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     "unshare": _s("flags:clone_flags"),
     "setns": _s("fd:fd type:clone_flags"),
     "prctl": _s("option:prctl_option value:long"),
+    "seccomp": _s("operation:seccomp_operation flags:hex args:hex"),
     # Signals.
     "kill": _s("pid:pid signal:signal"),
     "tkill": _s("tid:pid signal:signal"),
@@ -248,8 +249,13 @@ SO_ERROR: Final = 4
 SO_PEERCRED: Final = 17
 """asm-generic/socket.h, at level SOL_SOCKET"""
 
+PR_SET_SECCOMP: Final = 22
 PR_SET_CHILD_SUBREAPER: Final = 36
 """linux/prctl.h"""
+
+SECCOMP_SET_MODE_STRICT: Final = 0
+SECCOMP_SET_MODE_FILTER: Final = 1
+"""linux/seccomp.h"""
 
 MAP_SHARED: Final = 1
 MAP_FIXED: Final = 0x10
@@ -283,7 +289,8 @@ CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
         ),
     ),
     "ioctl": (OneOf(1, (FIONBIO, FIOCLEX, FIONCLEX, TIOCSCTTY, TIOCSPGRP, TIOCNOTTY)),),
-    "prctl": (OneOf(0, (PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER)),),
+    "prctl": (OneOf(0, (PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER)),),
+    "seccomp": (OneOf(0, (SECCOMP_SET_MODE_STRICT, SECCOMP_SET_MODE_FILTER)),),
     "ptrace": (OneOf(0, (PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_SEIZE)),),
     "mq_getsetattr": (AnyBits(1, 0xFFFFFFFF),),
     "getsockopt": (OneOf(2, (SO_ERROR, SO_PEERCRED)),),

@@ -61,6 +61,8 @@ class Context:
         """Step mode: threads stop at all calls, and are held there."""
         self.notice: Callable[[Event], None] | None = None
         """Is told every event while a breakpoint is waited for."""
+        self.imposes_no_new_privs = False
+        """What was launched has no_new_privs because our filter needs it, and would not have it alone."""
         self._ofd = 0
         self._asked_of = emitter.state
         self._keys: dict[tuple[int, int], str] = {}

@@ -87,6 +87,14 @@ def left(pid: int, until: Moment | None) -> float | None:
     return at - time.clock_gettime(clock)
 
 
+def is_short(pid: int, tid: int, name: str, raw: tuple[int, ...], most: float) -> bool:
+    """Whether a call that is about to be made waits for `most` seconds at most, by what its arguments say."""
+    seconds = length(tid, name, raw)
+    if seconds is None:
+        seconds = left(pid, moment(tid, name, raw))
+    return seconds is not None and seconds <= most
+
+
 def of_socket(pid: int, fd: object, name: str) -> float | None:
     """How many seconds a call on a socket waits at most (SO_RCVTIMEO, SO_SNDTIMEO of socket(7)); None if for ever.
 

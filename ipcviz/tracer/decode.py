@@ -216,7 +216,8 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
     "rename_flags": flags(((1, "RENAME_NOREPLACE"), (2, "RENAME_EXCHANGE"), (4, "RENAME_WHITEOUT"))),
     # linux/ptrace.h
     "ptrace_request": choice({0: "PTRACE_TRACEME", 16: "PTRACE_ATTACH", 0x4206: "PTRACE_SEIZE"}),
-    "prctl_option": choice({1: "PR_SET_PDEATHSIG", 36: "PR_SET_CHILD_SUBREAPER"}),
+    "prctl_option": choice({1: "PR_SET_PDEATHSIG", 22: "PR_SET_SECCOMP", 36: "PR_SET_CHILD_SUBREAPER"}),
+    "seccomp_operation": choice({0: "SECCOMP_SET_MODE_STRICT", 1: "SECCOMP_SET_MODE_FILTER"}),
     # linux/sched.h
     "clone_flags": flags(
         (

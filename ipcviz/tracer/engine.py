@@ -21,7 +21,8 @@ from ipcviz.events import (
 )
 from ipcviz.kernel import elf, procfs, ptrace
 from ipcviz.kernel.arch import Arch
-from ipcviz.tracer import births, breakpoints, executions, handlers, linking
+from ipcviz.kernel.ptrace import AT_CALL, AT_MARK, AT_TRAP
+from ipcviz.tracer import births, breakpoints, confinement, executions, handlers, linking
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.call_stops import CallStops
 from ipcviz.tracer.config import AnyConfig, LaunchConfig
@@ -46,11 +47,6 @@ OPTIONS: Final = (
     | ptrace.O_TRACESECCOMP
     | ptrace.O_EXITKILL
 )
-
-# Wait statuses (waitpid(2), ptrace(2)): stopped, by which signal, and in the third byte by which event.
-AT_CALL: Final = ptrace.SYSCALL_TRAP << 8 | 0x7F
-AT_TRAP: Final = ptrace.SIGTRAP << 8 | 0x7F
-AT_MARK: Final = ptrace.EVENT_SECCOMP << 16 | ptrace.SIGTRAP << 8 | 0x7F
 
 COUNTED_SECONDS: Final = 1.0
 """How often it is said how many stops were only counted."""
@@ -214,6 +210,8 @@ class Engine:
         signo = os.WSTOPSIG(status)
         event = status >> 16
         if signo == ptrace.SYSCALL_TRAP or event == ptrace.EVENT_SECCOMP:
+            if task.process.executed and event == ptrace.EVENT_SECCOMP:
+                self._calls.at_foreign_mark(task)
             self.resume(task)
         elif event == ptrace.EVENT_STOP:
             self._event_stop(task, signo)
@@ -389,7 +387,8 @@ class Engine:
             self.resume(task)
         self._context.numbers.born(tid, parent.pid, made.inner)
         if made.thread:
-            self._adopt(parent, tid, fresh=True)
+            parent.alone = False
+            self._adopt(parent, tid, fresh=True).no_new_privs = task.no_new_privs
             self._context.emit(ThreadCreated(t=t, n=n, pid=parent.pid, tid=tid, by=task.tid))
         else:
             process = self._context.new_process(tid)
@@ -403,7 +402,11 @@ class Engine:
             process.actions_unseen, process.actions_stale = parent.actions_unseen, parent.actions_stale
             hows: dict[int, How] = {ptrace.EVENT_FORK: "fork", ptrace.EVENT_VFORK: "vfork", ptrace.EVENT_CLONE: "clone"}
             process.inherit_breakpoints(parent, shared=made.shares_memory)
-            handlers.inherit(self._adopt(process, tid, fresh=True), task)
+            if not made.shares_memory:
+                process.copy_memory(parent, task.tid)
+            child = self._adopt(process, tid, fresh=True)
+            child.no_new_privs = task.no_new_privs
+            handlers.inherit(child, task)
             process.loader, process.linking, process.linked = parent.loader, dict(parent.linking), parent.linked
             self.sampler.semaphores.inherit(parent.pid, tid)
             self._context.emit(
@@ -460,6 +463,7 @@ class Engine:
                 self._calls.forget(tid)
         leader = self._context.tasks.get(process.pid) or self._adopt(process, process.pid)
         leader.forget_program()
+        leader.no_new_privs |= task.no_new_privs
         leader.moving = moving
         self._calls.forget(process.pid)
         process.forget_program()
@@ -489,6 +493,8 @@ class Engine:
             )
         )
         executions.take(self._context, process, path, kind, first=first)
+        if first and not self._always:
+            self._context.imposes_no_new_privs = confinement.is_imposed(process.pid)
         if process.counting:
             self._tables.read(process.pid)
             self.sampler.process_now(process.pid)
@@ -536,6 +542,7 @@ class Engine:
                 core=core,
                 orphans=orphans,
                 sender=killer_of(self._context, tid) if signo == SIGKILL else 0,
+                forbidden=process.forbidden if signo == SIGKILL else "",
             )
         )
         if tid == self._root:

@@ -46,10 +46,30 @@ class FutexLooks:
         status = procfs.read_status(pid, tid) if inner else None
         own = status.nspid[-1] if status is not None and status.nspid else tid
         found = futexes.read(pid, own, raw, lambda place: lambda owner: self._fate(pid, place, owner), _libc(pid))
-        if found is None or not inner:
+        if found is None:
+            return None
+        if inner:
+            owner, former = self._ours(pid, found.owner), self._ours(pid, found.former)
+            holder = self._ours(pid, found.holder)
+            found = msgspec.structs.replace(found, owner=owner, former=former, holder=holder)
+        return self._with_origin(pid, own, raw[0], found)
+
+    def _with_origin(self, pid: int, own: int, address: int, found: Futex) -> Futex:
+        """The same with whose memory it is a copy of, if another thread of that held what lies there.
+
+        A lock that names no owner, and a semaphore, may be held by whoever waits: it is only probable of one that has
+        been alone since the fork, and of locks that do not name that thread itself.
+        """
+        process = self._context.processes.get(pid)
+        if process is None or not process.left_behind or found.object or found.owner or found.former:
             return found
-        owner, former = self._ours(pid, found.owner), self._ours(pid, found.former)
-        return msgspec.structs.replace(found, owner=owner, former=former)
+        if found.holder:
+            return msgspec.structs.replace(found, copied=process.left_behind.get(found.holder, 0))
+        if not process.alone or found.kind not in ("mutex", "semaphore"):
+            return found
+        if found.kind == "mutex" and futexes.named_owners(pid, address) & (process.copiers | {own}):
+            return found
+        return msgspec.structs.replace(found, copied=next(reversed(process.left_behind.values())))
 
     def _ours(self, pid: int, number: int) -> int:
         """The thread that a process knows by a number; 0 if that is not known."""
@@ -85,7 +105,15 @@ class FutexLooks:
         owner = self._ours(pid, owner) if 0 < owner < MOST_IDS else 0
         if not owner:
             return "other"
+        process = self._context.processes.get(pid)
         status = procfs.read_status(owner)
+        if (
+            process is not None
+            and owner in process.left_behind
+            and not place.object
+            and (status is None or status.tgid != pid)
+        ):
+            return "copied"
         look = procfs.read_stat(status.tgid, owner) if status is not None else None
         if status is None or look is None or look.state in "ZX":
             return "gone"

@@ -24,6 +24,10 @@ CPYTHON_IGNORES: Final = (signal.SIGPIPE, signal.SIGXFSZ)
 """Signals that CPython ignores for itself when it starts (Python/pylifecycle.c), and a child would inherit."""
 
 
+GO: Final = b"g"
+"""What the command's process waits for: a byte, since the end of the file comes also when the tracer dies."""
+
+
 class LaunchError(Exception):
     """The command can't be run or watched; the message is a sentence for the viewer."""
 
@@ -34,7 +38,8 @@ class Launched(NamedTuple):
     Attributes:
         pid: Its process.
         master: The master side of its terminal; -1 if it has none.
-        go: Write end of the pipe that it waits on; closing it lets it go.
+        go: Write end of the pipe that it waits on; `let_go` writes to it. Where it is only closed, as it is when the
+            tracer dies, the process ends and executes nothing.
         failed: Read end of the pipe that says why the command could not be executed; empty once it was.
     """
 
@@ -130,6 +135,17 @@ def launch(config: LaunchConfig, arch: Arch, program: bytes, options: int) -> La
     return Launched(pid, master, go_write, failed_read)
 
 
+def let_go(launched: Launched) -> None:
+    """Let the command's process execute its command: it is traced. It ends of itself if it is never let go."""
+    try:
+        os.write(launched.go, GO)
+    except BrokenPipeError:
+        # It was killed meanwhile: waitpid tells.
+        return
+    finally:
+        os.close(launched.go)
+
+
 def set_size(master: int, rows: int, columns: int) -> None:
     """Set a terminal's size (TIOCSWINSZ)."""
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("=HHHH", rows, columns, 0, 0))
@@ -140,7 +156,9 @@ def _child(
 ) -> NoReturn:
     """In the new process: become what the command would be alone, and execute it."""
     try:
-        os.read(go, 1)  # returns at end of file, when we have been seized
+        if os.read(go, 1) != GO:
+            # The tracer died before it could trace us: untraced, the calls that the filter marks would fail.
+            os._exit(127)
         if slave >= 0:
             os.setsid()
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)

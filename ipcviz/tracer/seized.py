@@ -16,6 +16,7 @@ from typing import Final
 from ipcviz.events import Finished, Trouble
 from ipcviz.kernel import elf, procfs, ptrace
 from ipcviz.kernel.arch import Arch
+from ipcviz.kernel.ptrace import AT_CALL
 from ipcviz.tracer import attach, mend
 from ipcviz.tracer.attach import AttachError
 from ipcviz.tracer.call_stops import RESTART_CODES
@@ -23,7 +24,7 @@ from ipcviz.tracer.calls import KNOWN
 from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.decode import decode_arguments
 from ipcviz.tracer.emitter import Emitter
-from ipcviz.tracer.engine import AT_CALL, OPTIONS, Engine
+from ipcviz.tracer.engine import OPTIONS, Engine
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 
 ATTACH_OPTIONS: Final = OPTIONS & ~(ptrace.O_EXITKILL | ptrace.O_TRACESECCOMP)

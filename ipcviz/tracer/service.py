@@ -36,7 +36,7 @@ from ipcviz.events.undecoded import restore
 from ipcviz.kernel import descriptors, procfs, ptrace, running, seccomp, signals
 from ipcviz.kernel.arch import Arch, native
 from ipcviz.kernel.memory import PAGE_SIZE
-from ipcviz.tracer import attach, launch
+from ipcviz.tracer import attach, confinement, launch
 from ipcviz.tracer.calls import CONDITIONS, DATA, FULL_CONDITIONS, MARKER_PATH, STRUCTURAL
 from ipcviz.tracer.config import AnyConfig, AttachConfig, LaunchConfig
 from ipcviz.tracer.emitter import Emitter
@@ -179,7 +179,8 @@ class Service:
             raise launch.LaunchError(trouble)
         missing = descriptors.missing_features()
         marks = {*STRUCTURAL, *DATA, *MARKER_PATH} if config.full else set(STRUCTURAL)
-        program = seccomp.build(arch, marks, FULL_CONDITIONS if config.full else CONDITIONS)
+        conditions = confinement.add_marks(FULL_CONDITIONS if config.full else CONDITIONS)
+        program = seccomp.build(arch, marks, conditions)
         if not config.seccomp:
             program = b""
         elif not seccomp.available(arch):
@@ -208,8 +209,17 @@ class Service:
         )
         self._engine = Engine(arch, config, emitter, always=not program)
         self._engine.add_root(launched.pid)
-        os.close(launched.go)
         self._failed = launched.failed
+        if self._is_wanted():
+            launch.let_go(launched)
+        else:
+            self._quit = True
+
+    def _is_wanted(self) -> bool:
+        """Whether there is still a session to launch the command for, and nobody has told us to end."""
+        poll = select.poll()
+        poll.register(self._channel, select.POLLRDHUP)
+        return not self._quit and not poll.poll(0)
 
     # The loop.
 

@@ -21,9 +21,10 @@ from typing import Any, Final
 from ipcviz.events import Breakpoint, Continued, Event, Held, Poised, Released, Settled, Stepped
 from ipcviz.events.stepping import At
 from ipcviz.kernel import procfs, ptrace
+from ipcviz.kernel.ptrace import AT_CALL, AT_MARK
 from ipcviz.model.breakpoints import in_words, reached
-from ipcviz.model.visible import is_visible_semaphore
-from ipcviz.tracer import mend
+from ipcviz.model.visible import SHORT_WAIT_SECONDS, is_visible_semaphore
+from ipcviz.tracer import deadlines, mend
 from ipcviz.tracer.call_stops import CallStops
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampler import Sampler
@@ -31,10 +32,6 @@ from ipcviz.tracer.semaphore_stops import QUIET, SemaphoreStops
 from ipcviz.tracer.senders import sender_of
 from ipcviz.tracer.signal_stops import SignalStops
 from ipcviz.tracer.tasks import Task, TracedProcess
-
-AT_CALL: Final = ptrace.SYSCALL_TRAP << 8 | 0x7F
-AT_MARK: Final = ptrace.EVENT_SECCOMP << 16 | ptrace.SIGTRAP << 8 | 0x7F
-AT_TRAP: Final = ptrace.SIGTRAP << 8 | 0x7F
 
 ASLEEP_SECONDS: Final = 0.005
 """How long a moving thread must sleep, at every look, to count as blocked in a call that is not traced."""
@@ -46,8 +43,6 @@ CPU time in ticks of 10 ms (USER_HZ), so that a busy machine does not change whe
 
 RESTARTED: Final = frozenset({"wait4", "waitid", "futex", "poll", "restart_syscall", "write"})
 """Calls that go on as if nothing had been after PTRACE_INTERRUPT: the kernel starts them again, or `mend` does."""
-
-NO_CALL: Final = (1 << 64) - 1
 
 
 class Stepping:
@@ -160,6 +155,7 @@ class Stepping:
     def _say_stepped(self, task: Task) -> None:
         self._settled = False
         task.moving, task.used = True, -1
+        task.short_waits.begin_step()
         t, n = self._context.stamp()
         self._context.emit(Stepped(t=t, n=n, step=self._step, pid=task.process.pid, tid=task.tid))
 
@@ -227,13 +223,12 @@ class Stepping:
             self._bring_back(task)
             return
         if status == AT_MARK and task.passed == info.number:
-            self._calls.at_mark(task)
-            self._go(task)
+            self._let_in(task, status)
             return
         again = task.rejoins or self._calls.makes_again(task, info.number)
         if not again:
             self._calls.settle(task, info)
-        poised = self._calls.about(task, info) if not again else None
+        poised = self._about(task, info) if not again else None
         task.passed = task.inside[0] if task.rejoins else info.number
         task.rejoins = False
         if poised is not None:
@@ -241,12 +236,22 @@ class Stepping:
         else:
             self._let_in(task, status)
 
+    def _about(self, task: Task, info: ptrace.SyscallInfo) -> Poised | None:
+        """What a thread that enters a call is held before; None if that is no turn of its own."""
+        name = self._context.names.get(info.number, "")
+        if not deadlines.is_short(task.process.pid, task.tid, name, info.args, SHORT_WAIT_SECONDS):
+            poised = self._calls.about(task, info)
+            if poised is not None:
+                task.short_waits.clear()
+            return poised
+        if task.short_waits.passes(info.number, info.pc):
+            return None
+        return self._calls.about(task, info, repeated=task.short_waits.repeated)
+
     def _let_in(self, task: Task, status: int) -> None:
-        if status == AT_MARK:
-            self._calls.at_mark(task)
-        else:
-            self._calls.at_call(task)
-        self._go(task)
+        goes = self._calls.at_mark(task) if status == AT_MARK else self._calls.at_call(task)
+        if not goes:
+            self._go(task)
 
     def _trap(self, task: Task, status: int) -> bool:
         """PTRACE_EVENT_STOP: a new thread's first stop, one that was asked for, or the end of a group-stop."""
@@ -311,6 +316,8 @@ class Stepping:
         task.held = (poised, status)
         task.moving, task.used = False, -1
         task.asleep_since = 0.0
+        if poised.at != "entry":
+            task.short_waits.clear()
         self._context.emit(poised)
 
     def _hold_here(self, task: Task) -> None:
@@ -374,7 +381,7 @@ class Stepping:
         if registers is None:
             return
         task.backing, task.passed = task.passed, -1
-        registers[arch.original] = NO_CALL
+        registers[arch.original] = ptrace.NO_CALL
         ptrace.set_registers(task.tid, arch, registers)
         self._go(task)
 

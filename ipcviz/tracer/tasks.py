@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ipcviz.events import AnyEffect, Poised
 from ipcviz.model.directions import NOWHERE, Directions
+from ipcviz.model.visible import ShortWaits
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.flags import Word
 from ipcviz.tracer.returns import NOTHING, Trying
@@ -106,7 +107,10 @@ class Task:
         backing: Step mode: the number of the call that it is brought back to before; -1 if it is not.
         rejoins: Step mode: it makes the call again that it was asked out of.
         used: Step mode: its CPU time in ticks of 10 ms when it was first seen running since it was let go; or -1.
+        short_waits: Step mode: what it has waited for a moment alone since it was let go.
         asleep_since: Step mode: since when it has been seen asleep, by CLOCK_MONOTONIC; 0 if it was not.
+        no_new_privs: It has asked for no_new_privs itself, or whoever made it had (prctl(2)).
+        strict: It is in seccomp's strict mode, for which a filter stands.
         looks: Attached: samples that have looked at it.
         moves: Attached: it was seen asleep in a call that comes back with a part if it is cut short.
         switches: Attached: its context switches at the last look; -1 before it.
@@ -143,7 +147,10 @@ class Task:
     backing: int = -1
     rejoins: bool = False
     used: int = -1
+    short_waits: ShortWaits = field(default_factory=ShortWaits)
     asleep_since: float = 0.0
+    no_new_privs: bool = False
+    strict: bool = False
     looks: int = 0
     moves: bool = False
     switches: int = -1
@@ -198,6 +205,11 @@ class TracedProcess:
         closing: When (CLOCK_MONOTONIC) it was last let into a close that had been told already; 0 if it is past that.
         foretold: When (CLOCK_MONOTONIC) a thread of it was last let into a call whose effects had been told already; 0
             once one of them has been at another call.
+        left_behind: Its memory is a copy, made by fork, of that of a process with these other threads: the process by
+            thread.
+        copiers: The threads that made the copies: its own first thread goes on where they were.
+        alone: It has had one thread alone since it was made.
+        forbidden: The call that it is killed for, in seccomp's strict mode.
         why_sampled: Why it is not traced in full from the start.
         counting: Its structural calls are over their budget, too: they and its signals are only counted, and what it
             has is read from /proc.
@@ -237,6 +249,10 @@ class TracedProcess:
     linked: int = 0
     ending: bool = False
     catching: bool = False
+    left_behind: dict[int, int] = field(default_factory=dict)
+    copiers: frozenset[int] = frozenset()
+    alone: bool = True
+    forbidden: str = ""
     why_sampled: str = ""
     counting: bool = False
     counted: dict[int, int] = field(default_factory=dict)
@@ -259,9 +275,16 @@ class TracedProcess:
                 dict(maker.copied),
             )
 
+    def copy_memory(self, maker: TracedProcess, by: int) -> None:
+        """The process has a copy of the memory of the one that made it, by its thread `by`, and none of its others."""
+        others = (tid for tid in maker.tasks if tid != by)
+        self.left_behind = {**maker.left_behind, **dict.fromkeys(others, maker.pid)}
+        self.copiers = maker.copiers | {by}
+
     def forget_program(self) -> None:
         """It runs another program, in other memory."""
         self.loader, self.loading, self.linking, self.ending = None, 0.0, {}, False
         self.breakpoints, self.retired, self.copied = {}, set(), {}
         self.calls_semaphores = self.blind = False
         self.actions_unseen = self.actions_stale = False
+        self.left_behind, self.copiers, self.alone = {}, frozenset(), True

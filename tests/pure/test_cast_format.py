@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from ipcviz.export import CastError, CastWriter, Look, check_cast, read_cast
+from ipcviz.export import CastError, CastReader, CastWriter, Look, check_cast, read_cast
 
 HEADER = {"version": 2, "width": 80, "height": 24}
 HEADER_3 = {"version": 3, "term": {"cols": 80, "rows": 24}}
@@ -88,58 +88,63 @@ def test_version_3_has_intervals_comments_and_an_exit_status(tmp_path):
 GOOD = [0, "o", "a"]
 
 
-@pytest.mark.parametrize(
-    ("lines", "number", "words"),
-    [
-        ([b""], 1, "not JSON"),
-        ([[]], 1, "begins with a header"),
-        ([b"\xef\xbb\xbf{}"], 1, "byte order mark"),
-        ([{"width": 80, "height": 24}], 1, "no 'version'"),
-        ([{**HEADER, "version": 1}], 1, "version 1"),
-        ([{**HEADER, "version": 4}], 1, "2 or 3"),
-        ([{**HEADER, "version": "2"}], 1, "2 or 3"),
-        ([{"version": 2, "height": 24}], 1, "no 'width'"),
-        ([{**HEADER, "width": "80"}], 1, "'width' must be"),
-        ([{**HEADER, "width": 0}], 1, "'width' must be"),
-        ([{**HEADER, "height": True}], 1, "'height' must be"),
-        ([{**HEADER, "height": 100_000}], 1, "'height' must be"),
-        ([{"version": 3, "width": 80, "height": 24}], 1, "'term'"),
-        ([{"version": 3, "term": {"cols": 80}}], 1, "no 'rows'"),
-        ([{**HEADER, "title": 1}], 1, "'title'"),
-        ([{**HEADER, "timestamp": 1.5}], 1, "'timestamp'"),
-        ([{**HEADER, "idle_time_limit": "2"}], 1, "'idle_time_limit'"),
-        ([{**HEADER, "env": {"TERM": 1}}], 1, "'env'"),
-        ([{**HEADER, "theme": "dark"}], 1, "'theme'"),
-        ([{**HEADER, "theme": {"fg": "red", "bg": "#000000", "palette": ""}}], 1, "'fg'"),
-        ([{**HEADER, "theme": {"fg": "#000000", "bg": "#000000", "palette": "#000000:#ffffff"}}], 1, "8 or 16"),
-        ([HEADER, GOOD, b"[1, NaN"], 3, "not JSON"),
-        ([HEADER, GOOD, b'[NaN, "o", "a"]'], 3, "not JSON"),
-        ([HEADER, GOOD, b'[1e999, "o", "a"]'], 3, "not JSON"),
-        ([HEADER, GOOD, b'[1, "o", "\xff"]'], 3, "not UTF-8"),
-        ([HEADER, GOOD, b'[1, "o", "\\ud800"]'], 3, "not JSON"),
-        ([HEADER, b"[" * 5000], 2, "not JSON"),
-        ([HEADER, GOOD, b"", GOOD], 3, "line is empty"),
-        ([HEADER, GOOD, b"# no comments here"], 3, "not JSON"),
-        ([HEADER, {"a": 1}], 2, "array of three"),
-        ([HEADER, [0, "o"]], 2, "array of three"),
-        ([HEADER, ["0", "o", "a"]], 2, "number of seconds"),
-        ([HEADER, [True, "o", "a"]], 2, "number of seconds"),
-        ([HEADER, [-1, "o", "a"]], 2, "negative"),
-        ([HEADER, [2, "o", "a"], [1, "o", "b"]], 3, "before that of the event above"),
-        ([HEADER, [1e8, "o", "a"]], 2, "beyond"),
-        ([HEADER, [0, 1, "a"]], 2, "must be texts"),
-        ([HEADER, [0, "o", None]], 2, "must be texts"),
-        ([HEADER, [0, "q", "a"]], 2, "there are only"),
-        ([HEADER, [0, "x", "0"]], 2, "there are only"),
-        ([HEADER, GOOD, [1, "r", "80"]], 3, "such as 80x24"),
-        ([HEADER, GOOD, [1, "r", "0x24"]], 3, "such as 80x24"),
-        ([HEADER_3, GOOD, [1, "x", "no"]], 3, "exit status"),
-        ([HEADER_3, [-0.1, "o", "a"]], 2, "negative"),
-        ([HEADER, [0, "m", "a"]], 0, "nothing to show"),
-        ([HEADER], 0, "nothing to show"),
-        ([b"SQLite format 3\0"], 0, "ipcviz replay"),
-    ],
-)
+BAD = [
+    ([b""], 1, "not JSON"),
+    ([[]], 1, "begins with a header"),
+    ([b"\xef\xbb\xbf{}"], 1, "byte order mark"),
+    ([{"width": 80, "height": 24}], 1, "no 'version'"),
+    ([{**HEADER, "version": 1}], 0, "'stdout'"),
+    ([{**HEADER, "version": 1, "stdout": [[0, "a"], [1]]}], 0, "array of two"),
+    ([b"{", b'"version": 2, "width": 8, "height": 2}', GOOD], 1, "not JSON"),
+    ([b"{", b'"version": 2, "width": 8, "height": 2}'], 1, "stand on one line"),
+    ([{**HEADER, "version": 4}], 1, "1, 2 or 3"),
+    ([{**HEADER, "version": "2"}], 1, "1, 2 or 3"),
+    ([{"version": 2, "height": 24}], 1, "no 'width'"),
+    ([{**HEADER, "width": "80"}], 1, "'width' must be"),
+    ([{**HEADER, "width": 0}], 1, "'width' must be"),
+    ([{**HEADER, "height": True}], 1, "'height' must be"),
+    ([{**HEADER, "height": 100_000}], 1, "'height' must be"),
+    ([{"version": 3, "width": 80, "height": 24}], 1, "'term'"),
+    ([{"version": 3, "term": {"cols": 80}}], 1, "no 'rows'"),
+    ([{**HEADER, "title": 1}], 1, "'title'"),
+    ([{**HEADER, "timestamp": 1.5}], 1, "'timestamp'"),
+    ([{**HEADER, "idle_time_limit": "2"}], 1, "'idle_time_limit'"),
+    ([{**HEADER, "env": {"TERM": 1}}], 1, "'env'"),
+    ([{**HEADER, "theme": "dark"}], 1, "'theme'"),
+    ([{**HEADER, "theme": {"fg": "red", "bg": "#000000", "palette": ""}}], 1, "'fg'"),
+    ([{**HEADER, "theme": {"fg": "#000000", "bg": "#000000", "palette": "#000000:#ffffff"}}], 1, "8 or 16"),
+    ([HEADER, GOOD, b"[1, NaN"], 3, "not JSON"),
+    ([HEADER, GOOD, b'[NaN, "o", "a"]'], 3, "not JSON"),
+    ([HEADER, GOOD, b'[1e999, "o", "a"]'], 3, "number without end"),
+    ([HEADER, GOOD, b'[1, "o", "\xff"]'], 3, "not UTF-8"),
+    ([HEADER, GOOD, b'[1, "o", "\\ud800"]'], 3, "half of a surrogate pair"),
+    ([HEADER, b'[1, "o", "\\ud83d"]', b'[1, "o", "\\ude00"]'], 2, "half of a surrogate pair"),
+    ([HEADER, b'[0, "o", "\xe4"]'], 2, "not UTF-8"),
+    ([HEADER, b"[" * 5000], 2, "not JSON"),
+    ([HEADER, GOOD, b"", GOOD], 3, "line is empty"),
+    ([HEADER, GOOD, b"# no comments here"], 3, "not JSON"),
+    ([HEADER, {"a": 1}], 2, "array of three"),
+    ([HEADER, [0, "o"]], 2, "array of three"),
+    ([HEADER, ["0", "o", "a"]], 2, "number of seconds"),
+    ([HEADER, [True, "o", "a"]], 2, "number of seconds"),
+    ([HEADER, [-1, "o", "a"]], 2, "negative"),
+    ([HEADER, [2, "o", "a"], [1, "o", "b"]], 3, "before that of the event above"),
+    ([HEADER, [1e8, "o", "a"]], 2, "beyond"),
+    ([HEADER, [0, 1, "a"]], 2, "must be texts"),
+    ([HEADER, [0, "o", None]], 2, "must be texts"),
+    ([HEADER, [0, "q", "a"]], 2, "there are only"),
+    ([HEADER, [0, "x", "0"]], 2, "there are only"),
+    ([HEADER, GOOD, [1, "r", "80"]], 3, "such as 80x24"),
+    ([HEADER, GOOD, [1, "r", "0x24"]], 3, "such as 80x24"),
+    ([HEADER_3, GOOD, [1, "x", "no"]], 3, "exit status"),
+    ([HEADER_3, [-0.1, "o", "a"]], 2, "negative"),
+    ([HEADER, [0, "m", "a"]], 0, "nothing to show"),
+    ([HEADER], 0, "nothing to show"),
+    ([b"SQLite format 3\0"], 0, "ipcviz replay"),
+]
+
+
+@pytest.mark.parametrize(("lines", "number", "words"), BAD)
 def test_what_is_wrong_is_said_with_its_line(tmp_path, lines, number, words):
     with pytest.raises(CastError) as error:
         check_cast(kept(tmp_path, *lines))
@@ -171,6 +176,78 @@ def test_what_can_be_played_is_played(tmp_path):
     path = kept(tmp_path, HEADER, [2, "o", "a"], b"", [1, "o", "b"], [3, "q", ""], [4, "o", "c"], b'[5, "o", "cut o')
     cast = read_cast(path)
     assert [(event.t, event.data) for event in cast.events] == [(2.0, "a"), (2.0, "b"), (4.0, "c")]
-    assert "line 7" in cast.trouble
+    assert cast.trouble == "line 3: the line is empty; 3 more of its lines are not as they should be"
     with pytest.raises(CastError, match="no 'width'"):
         read_cast(kept(tmp_path, {"version": 2}, GOOD))
+
+
+def test_what_check_refuses_play_says(tmp_path):
+    """One reader: whatever is wrong, and wherever, the same is told by both."""
+    for lines, *_ in BAD:
+        path = kept(tmp_path, *lines)
+        with pytest.raises(CastError) as error:
+            check_cast(path)
+        try:
+            said = read_cast(path).trouble
+        except CastError as refused:
+            said = refused.message
+        if "nothing to show" not in error.value.message:
+            assert error.value.message.partition(":")[0] in said
+
+
+NULLS = dict.fromkeys(("title", "command", "idle_time_limit", "duration", "timestamp", "env", "theme"))
+
+
+def test_null_in_a_header_is_as_good_as_nothing(tmp_path):
+    for header in ({**HEADER, **NULLS}, {**HEADER, "env": {"SHELL": None}}, {**HEADER_3, **NULLS}):
+        path = kept(tmp_path, header, GOOD)
+        assert check_cast(path).title == ""
+        assert read_cast(path).trouble == ""
+    with pytest.raises(CastError, match="no 'width'"):
+        read_cast(kept(tmp_path, {**HEADER, "width": None}, GOOD))
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_version_1_is_one_document_on_a_line_or_on_many(tmp_path, indent):
+    path = tmp_path / "x.json"
+    header = {"version": 1, "width": 80, "height": 24, "duration": 1.5, "command": None, "title": "t", "env": {}}
+    path.write_text(json.dumps({**header, "stdout": [[0.5, "a"], [1, "b\u20ac"]]}, indent=indent))
+    for cast in (check_cast(path), read_cast(path)):
+        assert (cast.version, cast.width, cast.title, cast.trouble) == (1, 80, "t", "")
+        assert [(event.t, event.data) for event in cast.events] == [(0.5, "a"), (1.5, "b\u20ac")]
+
+
+EURO = "\u20ac".encode()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "texts"),
+    [
+        (b"\\ud83d", b"\\ude00", ["a", "\U0001f600b"]),
+        (b"\\ud83d", b"x", ["a", "\ufffdxb"]),
+        (b"\\ude00", b"x", ["a\ufffd", "xb"]),
+        (EURO[:1], EURO[1:], ["a", "\u20acb"]),
+        (EURO[:2], EURO[2:], ["a", "\u20acb"]),
+        (EURO[:2], b"x", ["a", "\ufffdxb"]),
+        (b"\xff", b"x", ["a\ufffd", "xb"]),
+        (b"\xe4", b"x", ["a", "\ufffdxb"]),
+    ],
+)
+def test_what_a_recorder_cut_in_two_is_joined(tmp_path, first, second, texts):
+    events = (b'[0, "o", "a' + first + b'"]', b'[0, "i", "between"]', b'[0, "o", "' + second + b'b"]')
+    cast = read_cast(kept(tmp_path, HEADER, *events))
+    assert [event.data for event in cast.events if event.code == "o"] == texts
+    assert cast.trouble.startswith("line 2: it ")
+
+
+def test_it_is_read_in_pieces(tmp_path):
+    path = kept(tmp_path, HEADER, *[[number, "o", "x" * 100] for number in range(3000)])
+    with CastReader(path) as reader:
+        sizes, shares = [], []
+        while not reader.complete:
+            sizes.append(len(reader.read()))
+            shares.append(reader.share)
+    assert sum(sizes) == 3000
+    assert max(sizes) < 700
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0

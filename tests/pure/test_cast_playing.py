@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
 
-from ipcviz.export import Cast, CastEvent, CastWriter, read_cast
-from ipcviz.export.playing import Tape, chapters_of, keys_of, size_of
+from ipcviz.export import Cast, CastEvent, CastWriter, playing, read_cast
+from ipcviz.export.playing import Tape, chapters_of, keys_of
+from ipcviz.export.screen import CastScreen
 
 
 def cast(*events, **options):
@@ -35,8 +34,8 @@ def test_chapters_begin_at_markers():
 
 def test_nothing_before_the_first_marker_is_no_chapter():
     assert [c.label for c in chapters_of(cast((0, "i", "x"), (1, "m", "one"), (1, "o", "b")))] == ["one"]
-    assert Tape(cast((1, "m", "one"), (1, "o", "b"))).first == 1
-    assert Tape(FOREIGN).first == 0
+    assert tape_of(cast((1, "m", "one"), (1, "o", "b"))).first == 1
+    assert tape_of(FOREIGN).first == 0
 
 
 def test_without_markers_there_are_parts_of_five_seconds():
@@ -50,50 +49,152 @@ def test_a_marker_can_do_no_harm():
     assert found[0].label == "ab"
 
 
-def test_forward_is_played_and_back_begins_anew():
-    tape = Tape(FOREIGN)
-    assert tape.go(0) == "a"
-    assert tape.go(1) == "bc"
-    assert tape.chapter == 1
-    assert tape.go(2) == "d"
-    assert tape.go(9) == ""
+class Pieces:
+    """A cast that comes piece by piece."""
+
+    def __init__(self, cast, size=1):
+        self.width, self.height = cast.width, cast.height
+        self._events, self._size = list(cast.events), size
+        self._count = len(self._events) or 1
+
+    @property
+    def complete(self):
+        return not self._events
+
+    @property
+    def share(self):
+        return 1 - len(self._events) / self._count
+
+    def read(self):
+        piece, self._events = self._events[: self._size], self._events[self._size :]
+        return piece
+
+
+def tape_of(cast, size=1):
+    tape = Tape(Pieces(cast, size))
+    arrive(tape)
+    return tape
+
+
+def arrive(tape):
+    while not tape.idle:
+        tape.work(0.001)
+    return tape.screen.display[0]
+
+
+def show(tape, number):
+    tape.go(number)
+    return arrive(tape)
+
+
+def test_forward_and_back():
+    tape = tape_of(FOREIGN)
+    assert (tape.screen.display[0], tape.chapter) == ("a", 0)
+    assert (show(tape, 1), tape.chapter) == ("abc", 1)
+    assert (show(tape, 2), tape.chapter) == ("abcd", 2)
+    assert show(tape, 9) == "abcd"
     assert tape.at_end
-    assert tape.go(1) == "\x1b[0m\x1b[H\x1b[2Jabc"
-    assert tape.go(-5) == "\x1b[0m\x1b[H\x1b[2Ja"
-    assert tape.chapter == 0
+    assert show(tape, 1) == "abc"
+    assert (show(tape, -5), tape.chapter) == ("a", 0)
+    tape.go_to_end()
+    assert arrive(tape) == "abcd"
 
 
-def test_in_our_own_casts_a_frame_stands_for_all_before_it(own):
-    tape = Tape(own)
-    tape.go(3)
-    text = tape.go(2)
-    assert "frame 2" in text
-    assert "frame 1" not in text
-    assert "before" in tape.go(0)
-    assert tape.chapter == 0
+def test_in_our_own_casts_the_frames_are_as_they_were_recorded(own):
+    tape = tape_of(own)
+    assert tape.screen.display[0] == "before"
+    for number in (3, 2, 1, 3, 0):
+        assert show(tape, number).startswith(f"frame {number}" if number else "before")
+        # The cursor is hidden until the last event, which belongs to the last chapter.
+        assert (tape.chapter, tape.screen.place is None) == (number, number < 3)
 
 
-def test_the_terminal_is_never_left_for_the_shells_screen():
-    tape = Tape(cast((0, "o", "a\x1b[?1049lb\x1b[?25;1049hc")))
-    assert tape.go(0) == "a\x1b[0m\x1b[H\x1b[2Jb\x1b[0m\x1b[H\x1b[2Jc"
+def test_by_the_clock():
+    tape = tape_of(FOREIGN)
+    assert (tape.time, tape.next_time) == (0.0, 1.0)
+    tape.go_to_time(0.9)
+    assert arrive(tape) == "a"
+    tape.go_to_time(1.0)
+    assert arrive(tape) == "ab"
+    assert (tape.time, tape.next_time, tape.chapter) == (1.0, 2.0, 1)
+    tape.go_to_time(99)
+    assert arrive(tape) == "abcd"
+    assert (tape.at_end, tape.next_time) == (True, None)
 
 
-def test_event_by_event():
-    tape = Tape(FOREIGN)
+def test_another_size_on_the_way():
+    tape = tape_of(cast((0, "o", "a"), (1, "m", "x"), (1, "r", "100x20"), (2, "r", "nonsense"), (2, "r", "99999x1")))
+    assert show(tape, 1) == "a"
+    assert (tape.screen.columns, tape.screen.lines) == (100, 20)
+    show(tape, 0)
+    assert (tape.screen.columns, tape.screen.lines) == (80, 24)
+
+
+def long_cast():
+    text = "".join(f"\r\n\x1b[{31 + n % 7}mline {n}" for n in range(20))
+    return cast(*((n / 100, "o", f"{text} of {n}") for n in range(2000)), (30, "o", "\x1b[H" + "x" * 100_000))
+
+
+@pytest.fixture(scope="module")
+def long_way():
+    return tape_of(long_cast(), 100)
+
+
+def test_work_comes_in_slices(long_way):
+    """Also where everything is one event: no slice takes much longer than it is given."""
+    whole = CastScreen(80, 24)
+    for event in long_cast().events:
+        whole.feed(event.data)
+    tape = Tape(Pieces(long_cast(), 100))
+    tape.go_to_end()
+    slices, shares = 0, []
+    while tape.busy:
+        before = tape._sizes[tape._scout_at], tape._sizes[tape.place]
+        tape.work(0.0)
+        after = tape._sizes[tape._scout_at], tape._sizes[tape.place]
+        # The work of a slice, counted in characters, for a clock is no judge: at most an event, a piece, or a kept way.
+        assert after[0] - before[0] <= 3 * (1 << 14)
+        slices += 1
+        shares.append(tape.share)
+    assert slices > 20
+    assert shares == sorted(shares)
+    assert tape.screen.rows() == whole.rows()
+
+
+def test_a_long_way_can_be_given_up():
+    tape = Tape(Pieces(long_cast(), 100))
+    while not tape.chapters or tape.busy:
+        tape.work(0.0)
+    tape.go_to_end()
+    for _ in range(5):
+        tape.work(0.0)
+    assert tape.busy
+    tape.stay()
+    assert not tape.busy
     tape.go(0)
-    assert tape.wait() == 1.0
-    assert tape.step() == ""
-    assert tape.chapter == 1
-    assert tape.wait() == 0.0
-    assert tape.step() == "b"
-    assert tape.wait() == 1.0
-    while not tape.at_end:
-        tape.step()
-    assert (tape.step(), tape.wait()) == ("", 0.0)
+    while tape.busy:
+        tape.work(0.0)
+    assert tape.chapter == 0
 
 
-def test_a_size_that_grows_is_reckoned_with():
-    assert size_of(cast((0, "r", "100x20"), (1, "r", "90x40"), (2, "r", "nonsense"))) == (100, 40)
+def test_each_place_is_the_same_whatever_the_way_there(long_way):
+    at_end = show(long_way, 99), long_way.screen.rows()
+    for number in (2, 0, 3, 1):
+        show(long_way, number)
+        there = long_way.screen.rows()
+        straight = CastScreen(80, 24)
+        for event in long_cast().events[: long_way.chapters[number].end]:
+            straight.feed(event.data)
+        assert there == straight.rows()
+    assert (show(long_way, 99), long_way.screen.rows()) == at_end
+
+
+def test_kept_states_are_bounded(monkeypatch):
+    monkeypatch.setattr(playing, "SPACING", 100)
+    monkeypatch.setattr(playing, "MOST_CELLS", 80 * 24 * 20)
+    tape = tape_of(long_cast(), 100)
+    assert 8 <= len(tape._states) <= 21
+    assert tape._spacing > 10_000
 
 
 @pytest.mark.parametrize(
@@ -110,14 +211,3 @@ def test_a_size_that_grows_is_reckoned_with():
 )
 def test_keys(data, keys):
     assert list(keys_of(data)) == keys
-
-
-def test_writers_and_readers_agree(own):
-    assert own.whole_frames
-    assert not read_cast_of(b'{"version":2,"width":1,"height":1}\n').whole_frames
-
-
-def read_cast_of(data):
-    from ipcviz.export.reading import _Reader
-
-    return _Reader(io.BytesIO(data), strict=False).read()

@@ -5,8 +5,10 @@ import struct
 import pytest
 
 from ipcviz.kernel.arch import AARCH64, X86_64, call_numbers
-from ipcviz.kernel.seccomp import RET_ALLOW, RET_TRACE, build, meets
+from ipcviz.kernel.seccomp import FORBIDDEN, MARK, RET_ALLOW, RET_TRACE, build, build_strict, meets
 from ipcviz.tracer.calls import CONDITIONS, DATA, FULL_CONDITIONS, STRUCTURAL
+
+MARKED = RET_TRACE | MARK
 
 
 def run(program, arch_code, number, args=(0,) * 6):
@@ -38,7 +40,7 @@ def test_structural_calls_are_marked_and_data_calls_are_not(arch):
     always = (7, 0xFFFF, 5, 3, 2, 1)
     for name in STRUCTURAL:
         if name in numbers and name not in CONDITIONS:
-            assert run(program, arch.audit, numbers[name], always) == RET_TRACE, name
+            assert run(program, arch.audit, numbers[name], always) == MARKED, name
     for name in DATA:
         if name in numbers:
             assert run(program, arch.audit, numbers[name], always) == RET_ALLOW, name
@@ -69,7 +71,7 @@ def test_calls_of_another_architecture_pass():
 def test_conditions(name, args, marked):
     program = build(X86_64, STRUCTURAL, CONDITIONS)
     padded = tuple(args) + (0,) * (6 - len(args))
-    expected = RET_TRACE if marked else RET_ALLOW
+    expected = MARKED if marked else RET_ALLOW
     assert run(program, X86_64.audit, call_numbers("x86_64")[name], padded) == expected
 
 
@@ -98,5 +100,27 @@ def test_every_jump_stays_inside_the_program():
 def test_in_full_mode_private_mappings_of_files_are_marked_but_not_the_linkers(flags, prot, marked):
     args = (0, 4096, prot, flags, 3, 0)
     program = build(X86_64, STRUCTURAL, FULL_CONDITIONS)
-    assert run(program, X86_64.audit, call_numbers("x86_64")["mmap"], args) == (RET_TRACE if marked else RET_ALLOW)
+    assert run(program, X86_64.audit, call_numbers("x86_64")["mmap"], args) == (MARKED if marked else RET_ALLOW)
     assert any(meets(condition, args) for condition in FULL_CONDITIONS["mmap"]) == marked
+
+
+STRICT = {"read", "write", "exit", "rt_sigreturn"}
+
+
+def test_strict_mode_lets_four_calls_through():
+    program = build_strict(X86_64)
+    for name, number in call_numbers("x86_64").items():
+        expected = RET_ALLOW if name in STRICT else RET_TRACE | FORBIDDEN
+        assert run(program, X86_64.audit, number) == expected, name
+        x32 = run(program, X86_64.audit, number | 0x40000000)
+        assert x32 == RET_TRACE | FORBIDDEN, name
+
+
+@pytest.mark.parametrize(("number", "allowed"), [(3, True), (4, True), (1, True), (119, True), (0, False), (20, False)])
+def test_strict_mode_of_32_bit_calls(number, allowed):
+    expected = RET_ALLOW if allowed else RET_TRACE | FORBIDDEN
+    assert run(build_strict(X86_64), 0x40000003, number) == expected
+
+
+def test_strict_mode_allows_nothing_of_other_architectures():
+    assert run(build_strict(X86_64), AARCH64.audit, call_numbers("arm64")["read"]) == RET_TRACE | FORBIDDEN

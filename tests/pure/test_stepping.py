@@ -23,7 +23,7 @@ from ipcviz.model.moments import is_moment
 from ipcviz.model.noise import is_own_script
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
-from ipcviz.model.visible import is_visible
+from ipcviz.model.visible import MOST_SHORT_WAITS, ShortWaits, is_visible
 
 
 def _family() -> State:
@@ -144,3 +144,17 @@ def test_a_pending_signal_comes_before_the_call_unless_it_is_blocked_or_ignored(
     assert with_pending(1 << 13) == 14
     assert with_pending(1 << 13, blocked=1 << 13) == 0
     assert with_pending(1 << 16) == 0, "SIGCHLD is ignored by default"
+
+
+def test_a_short_wait_that_is_repeated_is_no_turn():
+    waits = ShortWaits()
+    assert not waits.passes(35, 0x1000), "the first time it is an operation like all others"
+    waits.begin_step()
+    assert [waits.passes(35, 0x1000) for _ in range(MOST_SHORT_WAITS + 1)] == [True] * MOST_SHORT_WAITS + [False]
+    assert waits.repeated == MOST_SHORT_WAITS + 1
+    waits.begin_step()
+    assert waits.passes(35, 0x1000), "the next step has as many"
+    assert not waits.passes(35, 0x2000), "another place"
+    assert not waits.passes(7, 0x1000), "another call"
+    waits.clear()
+    assert not waits.passes(35, 0x1000), "it has done something else meanwhile"

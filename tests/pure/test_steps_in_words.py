@@ -30,6 +30,10 @@ def entry(call, pid=12, obj="", data=b"", **args):
         (entry("close", 12, fakes.PIPE.key, fd=1), "to close descriptor 1 (P1, write end)"),
         (entry("dup2", 12, fakes.PIPE.key, fd=1, newfd=9), "to make descriptor 9 a duplicate of 1 (P1, write end)"),
         (entry("pause"), "to wait for a signal (pause)"),
+        (
+            Poised(t=1, pid=12, tid=12, at="entry", call="nanosleep", repeated=17),
+            "to sleep for a time, once more after 17 short waits",
+        ),
         (entry("rt_sigprocmask", how="SIG_BLOCK", set=1 << 13), "to block SIGALRM"),
         (entry("rt_sigaction", signal="SIGALRM", new="catch"), "to catch SIGALRM from now on"),
         (entry("openat", path="[/foo]", flags="O_WRONLY|O_CREAT"), "to open [/foo] for writing"),

@@ -103,7 +103,9 @@ def futex_rows(view: View, width: int) -> list[Row]:
             words = f"probably {words}"
         holder = view.state.threads.get(futex.owner)
         held = who(view.state, holder.pid, holder.tid) if holder else f"thread {futex.owner}" if futex.owner else "-"
-        if futex.former:
+        if futex.copied:
+            held = f"{who(view.state, futex.copied, futex.holder or futex.copied)}, before a fork"
+        elif futex.former:
             held = f"thread {futex.former}, has ended"
         elif futex.readers and not futex.owner:
             held = f"{futex.readers} reader{'s' if futex.readers > 1 else ''}"
