@@ -331,6 +331,8 @@ def _show_session(
         with recording(session, title, scenario, save) as recorder:
             app = IpcvizApp(session, title, scenario, recorder=recorder, order=order)
             run(app)
+            # The interpreter's end looks through all that is left for cycles; it goes with the process.
+            gc.freeze()
             app.feed.past.tape.close()
             session.close()
             if save_steps:

@@ -26,8 +26,12 @@ from ipcviz.scenario import Scenario, Story
 from ipcviz.session.base import Session
 from ipcviz.trace import TraceWriter
 
-REMEMBERED: Final = 4000
+REMEMBERED: Final = 2000
 """Objects and processes whose last minute is remembered; when there are more, only of what is still there."""
+
+
+CATCH_UP: Final = 0.025
+"""Seconds of a frame in which events are taken in while some wait that were there before it: most of the frame."""
 
 
 class Feed:
@@ -117,14 +121,10 @@ class Feed:
         Returns:
             Whether anything that can be seen changed.
         """
-        events = self.session.drain()
-        if self.recorder is not None:
-            self.recorder.add(events)
-        self._backlog.extend(events)
-        until = time.perf_counter() + budget
+        until = time.perf_counter() + (budget if not self.behind else max(budget, CATCH_UP))
         took = False
         backlog = self._backlog
-        while backlog:
+        while backlog or self._draw():
             self._take(backlog.popleft())
             took = True
             if time.perf_counter() > until:
@@ -137,6 +137,17 @@ class Feed:
             self.recorder.keyframe(self.state)
         stepped = not backlog and self.steps.tick()
         return self._expire() or took or stepped
+
+    def _draw(self) -> bool:
+        """Have the next events from the session. Returns whether there are any.
+
+        Only once all before are taken in: what waits there is seen by the tracer, which tells less while much waits.
+        """
+        events = self.session.drain()
+        if self.recorder is not None:
+            self.recorder.add(events)
+        self._backlog.extend(events)
+        return bool(events)
 
     def view(self) -> View:
         """What there is to see now."""

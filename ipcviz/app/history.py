@@ -130,7 +130,7 @@ class Log:
     An entry is never changed in place: a reader that keeps entries keeps what it showed.
     """
 
-    KEPT: Final = 20_000
+    KEPT: Final = 10_000
     LOOK_BACK: Final = 32
     """Only the last so many entries can still be replaced by a longer one."""
     TOGETHER: Final = 1.0

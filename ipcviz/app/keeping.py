@@ -47,6 +47,7 @@ def recording(session: Session, title: str, scenario: Scenario | None, save: str
             place = stack.enter_context(workplace())
         if save:
             recorder = TraceWriter(save, meta=meta, sources=sources, reducing=False, at_once=False, spare=place)
+            stack.callback(recorder.close)
         elif place is not None:
             with contextlib.suppress(TraceError):
                 recorder = TraceWriter(
@@ -57,8 +58,7 @@ def recording(session: Session, title: str, scenario: Scenario | None, save: str
                     most_bytes=MOST_BYTES,
                     spare=place,
                 )
-        if recorder is not None:
-            stack.callback(recorder.close)
+                stack.callback(recorder.discard)
         yield recorder
     if recorder is not None and save and recorder.trouble:
         write_error(f"{recorder.trouble}.")

@@ -367,13 +367,30 @@ class Sample(Base, tag="sample", frozen=True):
 class Coverage(Base, tag="coverage", frozen=True):
     """From here on, a process's data calls are traced in full, or only sampled, and why.
 
-    `semaphores` says the same of what it does with POSIX semaphores; None if nothing changes about that.
+    `semaphores` says the same of what it does with POSIX semaphores; None if nothing changes about that. `calls` says
+    it of its structural calls and of signals: false if they are only counted from here on (`Counted`) and its tables
+    are read from /proc; None if nothing changes about that.
     """
 
     pid: int
     full: bool
     reason: str = ""
     semaphores: bool | None = None
+    calls: bool | None = None
+
+
+class Counted(Base, tag="counted", frozen=True):
+    """Stops of a process that were too many to be told one by one, since the last such event.
+
+    Attributes:
+        pid: The process.
+        calls: How many calls of each name it made.
+        signals: How many signals of each number were delivered to it.
+    """
+
+    pid: int
+    calls: dict[str, int] = {}
+    signals: dict[int, int] = {}
 
 
 class OpenedOutside(Base, tag="opened-outside", frozen=True):
@@ -455,6 +472,7 @@ Event = (
     | Output
     | Sample
     | Coverage
+    | Counted
     | OpenedOutside
     | Outsiders
     | Dropped

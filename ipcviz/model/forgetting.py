@@ -10,7 +10,7 @@ from typing import Final
 
 from ipcviz.model.draft import Draft
 
-KEPT: Final = 2000
+KEPT: Final = 1000
 """So many processes that are gone, and so many objects that nobody has any more, stay: the latest."""
 EVERY: Final = 256
 """How many new ones come before it is looked again: one look goes through all of them."""

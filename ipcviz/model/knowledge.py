@@ -171,12 +171,15 @@ def take_closed(draft: Draft, pid: int) -> None:
     freed = [file for file in draft.freed if _is_pipe(draft, file.object) or file.object in draft.channels]
     if not freed or not draft.keep_ledger:
         return
-    for key in dict.fromkeys(file.object for file in freed):
+    # By object in one pass: an end can close thousands.
+    by_object: dict[str, set[str]] = {}
+    for file in freed:
+        by_object.setdefault(file.object, set()).add(file.mode)
+    for key, had in by_object.items():
         modes = open_modes(draft.ends, key)
         if not modes and key in draft.channels:
             draft.channels = draft.channels.delete(key)
         if _is_pipe(draft, key):
-            had = {file.mode for file in freed if file.object == key}
             thing = draft.objects[key]
             writer = pid if had & {"w", "rw"} and not modes & {"w", "rw"} else thing.writer_left
             reader = pid if had & {"r", "rw"} and not modes & {"r", "rw"} else thing.reader_left

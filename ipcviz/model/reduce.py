@@ -10,6 +10,7 @@ import msgspec
 from ipcviz.events import (
     Call,
     Continued,
+    Counted,
     Coverage,
     Dropped,
     EndForced,
@@ -438,10 +439,21 @@ def _coverage(draft: Draft, event: Coverage) -> None:
     process = draft.process(event.pid)
     draft.put_process(replace(process, full=event.full))
     semaphores.take_coverage(draft, event)
+    if event.calls is False:
+        # When handlers are left is not told any more.
+        for tid in process.threads:
+            thread = draft.threads.get(tid)
+            if thread is not None and thread.handlers:
+                draft.put_thread(replace(thread, handlers=()))
     if event.full:
         return
     knowledge.lose_held(draft, event.pid, knowledge.not_traced(process))
     knowledge.doubt_held(draft, event.pid)
+
+
+def _counted(draft: Draft, event: Counted) -> None:
+    process = draft.process(event.pid)
+    draft.put_process(replace(process, calls=process.calls + sum(event.calls.values())))
 
 
 def _dropped(draft: Draft, event: Dropped) -> None:
@@ -484,6 +496,7 @@ _TAKE: dict[type, Callable[[Draft, Any], None]] = {
     SemaphoreOp: semaphores.take_operation,
     Sample: _sample,
     Coverage: _coverage,
+    Counted: _counted,
     OpenedOutside: knowledge.take_stranger,
     Outsiders: take_outsiders,
     Dropped: _dropped,

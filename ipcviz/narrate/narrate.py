@@ -9,6 +9,7 @@ from typing import Any, Final
 from ipcviz.events import (
     Call,
     Continued,
+    Counted,
     Coverage,
     Dropped,
     EndForced,
@@ -56,6 +57,9 @@ from ipcviz.narrate.signals import delivered, handler_returned, kept_across_exec
 from ipcviz.narrate.sockets import closed_words
 from ipcviz.narrate.steps import narrate_held, narrate_poised, narrate_released
 from ipcviz.narrate.words import count_bytes, label_of, named, who
+
+COUNTED_NAMED: Final = 3
+"""So many calls are told by their names where calls were only counted."""
 
 
 def narrate(event: Event, before: State, after: State) -> Sentence | None:
@@ -262,6 +266,9 @@ def _coverage(event: Coverage, before: State, after: State) -> Sentence:
         text = f"What {subject} does with POSIX semaphores is {seen}" + (f": {event.reason}" if event.reason else "")
     elif event.full:
         text = f"Every call of {subject} is traced again"
+    elif event.calls is False:
+        why = f" ({event.reason})" if event.reason else ""
+        text = f"Calls and signals of {subject} are only counted from here on{why}: what it has open is sampled"
     else:
         why = f" ({event.reason})" if event.reason else ""
         text = f"{subject} is only sampled from here on{why}: its counts are lower bounds"
@@ -274,6 +281,21 @@ def _coverage(event: Coverage, before: State, after: State) -> Sentence:
         "session",
         group=f"coverage {event.pid} {event.full} {event.semaphores}",
     )
+
+
+def _counted(event: Counted, before: State, after: State) -> Sentence:
+    calls = sorted(event.calls.items(), key=lambda row: -row[1])
+    parts = [f"{_count(times, 'call')} of {name}" for name, times in calls[:COUNTED_NAMED]]
+    rest = sum(times for _, times in calls[COUNTED_NAMED:])
+    if rest:
+        parts.append(_count(rest, "other call"))
+    parts += [f"{_count(times, 'signal')} {signal_name(signo)}" for signo, times in sorted(event.signals.items())]
+    text = f"{who(after, event.pid)}, only counted: {', '.join(parts)}"
+    return Sentence(event.n, event.t, event.pid, text, TURN, "session")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _opened_outside(event: OpenedOutside, before: State, after: State) -> Sentence:
@@ -333,6 +355,7 @@ _TELL: Final[dict[type, Callable[[Any, State, State], Sentence | None]]] = {
     SemaphoreOp: operated,
     Marker: _marker,
     Coverage: _coverage,
+    Counted: _counted,
     OpenedOutside: _opened_outside,
     Outsiders: outsiders_found,
     Dropped: _dropped,

@@ -28,6 +28,10 @@ from ipcviz.tracer.wire import Unframer, frame
 _libc = ctypes.CDLL(None)
 CHUNK: Final = 1 << 18
 PR_SET_PDEATHSIG: Final = 1
+MOST_WAITING: Final = 500
+"""Events that may wait to be drained before no more are read: so the tracer sees that its reader is late."""
+BUFFER: Final = 1 << 15
+"""Bytes that may be under way from the tracer: some hundred events."""
 CLOSE_SECONDS: Final = 10.0
 
 
@@ -59,6 +63,8 @@ class LiveSession:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._arrived = threading.Event()
+        self._drained = threading.Event()
+        self._closing = threading.Event()
         self._tracer: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._reader: threading.Thread | None = None
@@ -91,6 +97,7 @@ class LiveSession:
             ours, theirs = socket.socketpair()
         except OSError as error:
             raise SessionError(f"The tracer process can't be spoken to: {error.strerror}.") from None
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
         theirs.set_inheritable(True)
         entry = Path(ipcviz.tracer.__file__).parent / "__main__.py"
         streams = None if self._passing else subprocess.DEVNULL
@@ -169,6 +176,10 @@ class LiveSession:
                     self._left = self._leaves and bool(last.detached)
                 self._events.extend(events)
                 self._arrived.set()
+                while len(self._events) > MOST_WAITING and not self._closing.is_set():
+                    self._drained.clear()
+                    if len(self._events) > MOST_WAITING:
+                        self._drained.wait(0.1)
 
     def drain(self) -> list[Event]:
         """Everything that came since the last call."""
@@ -176,6 +187,7 @@ class LiveSession:
         events = []
         while self._events:
             events.append(self._events.popleft())
+        self._drained.set()
         return events
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -197,6 +209,9 @@ class LiveSession:
         """End the tracer and with it all that it launched, but for what was to run on when the command had ended."""
         if self._tracer is None:
             return
+        # Nobody may be draining any more: what still comes is taken in all the same.
+        self._closing.set()
+        self._drained.set()
         if self._left:
             # The tracer stays with it, and has hung up.
             self._tracer = None

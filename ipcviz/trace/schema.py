@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ipcviz.events import (
     Call,
+    Counted,
     Coverage,
     Dropped,
     Entered,
@@ -91,6 +92,7 @@ _COLUMNS: Final[dict[type, Callable[[Any], Columns]]] = {
     Exited: lambda e: ("", signal_name(e.signo) if e.signo else "", e.code, ""),
     Stopped: lambda e: ("", signal_name(e.signo), None, ""),
     Coverage: lambda e: ("", "full" if e.full else "sampled", None, ""),
+    Counted: lambda e: ("", next(iter(e.calls), ""), sum(e.calls.values()) + sum(e.signals.values()), ""),
     OpenedOutside: lambda e: (e.object, e.name, e.pid, ""),
     Dropped: lambda e: ("", "", e.events, ""),
     Finished: lambda e: ("", signal_name(e.signo) if e.signo else "", e.code, ""),

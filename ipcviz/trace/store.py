@@ -260,6 +260,11 @@ class TraceWriter:
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
 
+    def discard(self) -> None:
+        """Write nothing more, and let go of the file, which nobody wants any more."""
+        self.trouble = self.trouble or "the trace was not to be kept"
+        self.close()
+
     # In the thread.
 
     def _start(self) -> None:
@@ -390,7 +395,7 @@ class TraceWriter:
         db.executemany("INSERT INTO markers VALUES (?, ?, ?)", markers)
         if self._open and events:
             self._put_batch(1)
-        while self._states:
+        while self._states and not self.trouble:
             self._put_keyframe(self._states.popleft())
         self._put_meaning()
         db.commit()

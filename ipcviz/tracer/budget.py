@@ -13,25 +13,33 @@ class Budget:
 
     Args:
         rate: Stops a second that it pays for in the long run.
+        burst: How many it pays for at once; None for a second's worth.
     """
 
-    __slots__ = ("_at", "_left", "rate")
+    __slots__ = ("_at", "_left", "burst", "rate", "spent")
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, burst: float | None = None) -> None:
         self.rate = rate
+        self.burst = rate * BURST_SECONDS if burst is None else burst
+        self.spent = 0
+        """What was paid for since somebody set this back."""
         self.fill()
 
     def fill(self) -> None:
         """Begin anew, with all of a burst to spend."""
-        self._left = self.rate * BURST_SECONDS
+        self._left = self.burst
         self._at = time.monotonic()
 
     def spend(self) -> bool:
         """Pay for one stop; False if there is nothing left to pay with."""
-        now = time.monotonic()
-        self._left = min(self._left + (now - self._at) * self.rate, self.rate * BURST_SECONDS)
-        self._at = now
+        self._earn()
         if self._left < 1.0:
             return False
         self._left -= 1.0
+        self.spent += 1
         return True
+
+    def _earn(self) -> None:
+        now = time.monotonic()
+        self._left = min(self._left + (now - self._at) * self.rate, self.burst)
+        self._at = now

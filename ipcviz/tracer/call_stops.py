@@ -33,6 +33,7 @@ from ipcviz.tracer.calls import (
     MARKER_PATH,
     NO_RETURN,
     PROT_EXEC,
+    UNCOUNTED,
 )
 from ipcviz.tracer.confinement import Verdict
 from ipcviz.tracer.consequences import Consequences
@@ -52,7 +53,7 @@ from ipcviz.tracer.plans import NAMES, QUEUE_CALLS, SETS, Plan, errno_name, plan
 from ipcviz.tracer.sampler import Sampler, queue_key
 from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.senders import TAKERS, told_by
-from ipcviz.tracer.tasks import Entered, Task
+from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 from ipcviz.tracer.waits import Waits
 
 EINTR: Final = 4
@@ -74,6 +75,10 @@ class CallStops:
         self._plans = plans(context.names, ledger=not context.attached)
         self._restart = call_numbers(context.arch.table)["restart_syscall"]
         self._futex = call_numbers(context.arch.table)["futex"]
+        self._sigaction = call_numbers(context.arch.table)["rt_sigaction"]
+        self._uncounted = frozenset(
+            n for n, name in context.names.items() if name in UNCOUNTED or name in confinement.CALLS
+        )
         self._confining = frozenset(call_numbers(context.arch.table)[name] for name in confinement.CALLS)
         self.mending = Mending(context)
         self.waits = Waits(context, sampler, semaphores)
@@ -145,6 +150,34 @@ class CallStops:
         if entered is None or info.number not in (entered.number, entered.making):
             return self._enter(task, info)
         return False
+
+    def pass_by(self, task: Task) -> bool:
+        """Count the marked call that a thread stands at, of a process that makes too many of them to look at each.
+
+        Returns:
+            Whether it goes on already; else the call is to be looked at all the same.
+        """
+        process = task.process
+        busy = task.entered is not None or task.interrupted is not None or task.deferred is not None
+        if busy or task.semaphore or process.linking:
+            return False
+        info = ptrace.syscall_info(task.tid)
+        if info is None or info.number in self._uncounted or info.data != seccomp.MARK:
+            return False
+        self._count(process, info.number)
+        task.stops = False
+        ptrace.resume(task.tid, ptrace.CONT)
+        return True
+
+    def look_at_actions(self, process: TracedProcess) -> None:
+        """Ask /proc what a process does with signals: it may have changed that by a call that was only counted."""
+        self._sampler.process_now(process.pid)
+
+    def _count(self, process: TracedProcess, number: int) -> None:
+        process.passed += 1
+        process.counted[number] = process.counted.get(number, 0) + 1
+        if number == self._sigaction:
+            process.actions_unseen = process.actions_stale = True
 
     def at_foreign_mark(self, task: Task) -> None:
         """A thread whose calls are not decoded stands at one that its own filter has marked: it fails, as alone."""
@@ -255,11 +288,18 @@ class CallStops:
         process = task.process
         if plan.data and for_semaphore and not process.full and not self._context.holding:
             return False  # it stops here only for the semaphore's sake
-        if plan.data and self._context.over_budget(process) and (process.full or process.catching):
-            # From here on /proc/PID/io counts its bytes: this very call is the first that is not traced.
-            budget = f"{self._context.config.budget:,.0f}"
+        if plan.data:
+            reason = self._context.calls_over_budget(process)
+            if reason and (process.full or process.catching):
+                # From here on /proc/PID/io counts its bytes: this very call is the first that is not traced.
+                self._sampler.process_now(process.pid)
+                self._context.say_coverage(process, full=False, reason=reason)
+                return False
+        elif name not in UNCOUNTED and (reason := self._context.marks_over_budget(process)):
             self._sampler.process_now(process.pid)
-            self._context.say_coverage(process, full=False, reason=f"more than {budget} data calls a second")
+            self._context.count_marks(process, reason)
+            if info.op == ptrace.SYSCALL_INFO_SECCOMP or self._context.attached:
+                self._count(process, info.number)  # else its mark comes next, and counts
             return False
         began = self._context.emitter.now()
         if plan.foretold and info.op == ptrace.SYSCALL_INFO_SECCOMP and not self._context.holding:

@@ -377,6 +377,10 @@ QUICK: Final = frozenset(
 """Frequent calls whose arguments can be looked at while they are being made. They write to nothing that they read, and
 what they undo is known without a look."""
 
+UNCOUNTED: Final = frozenset({"clone", "clone3", "sigaltstack", "ptrace", "unshare", "setns"})
+"""Structural calls that are looked at however many there are: what they do bears on how a process can be traced, and
+/proc does not tell of it. Programs make few."""
+
 NO_RETURN: Final = frozenset({"rt_sigreturn"})
 """Calls whose return says nothing of its own."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
-from ipcviz.events import Coverage, Entered, Event
+from ipcviz.events import Counted, Coverage, Entered, Event
 from ipcviz.kernel import descriptors, procfs
 from ipcviz.kernel.arch import Arch, call_names
 from ipcviz.model.query import object_behind, table_of
@@ -18,6 +20,16 @@ from ipcviz.tracer.exchanges import Exchanges
 from ipcviz.tracer.moving import Moving
 from ipcviz.tracer.numbers import Numbers
 from ipcviz.tracer.tasks import Task, TracedProcess
+
+LATE: Final = "there is more to tell than can be shown in time"
+SESSION_CALLS: Final = 2.0
+"""Data calls a second that are told of all processes together, as so many times one process's budget."""
+CALLS_SECONDS: Final = 0.75
+"""How many seconds' worth of these may be made at once."""
+SESSION_MARKS: Final = 4.0
+"""The same of structural calls and signals."""
+MARKS_SECONDS: Final = 2.0
+"""How many seconds' worth of structural calls may be made at once: to start a large program takes some thousand."""
 
 
 class Context:
@@ -40,6 +52,12 @@ class Context:
         self.attached = isinstance(config, AttachConfig)
         """Whether the processes were there before us: then they may run on at any moment, and nothing of ours may be
         left in them."""
+        self.session_calls = Budget(config.budget * SESSION_CALLS, config.budget * SESSION_CALLS * CALLS_SECONDS)
+        """What all processes together may make of data calls."""
+        self.session_marks = Budget(config.budget * SESSION_MARKS, config.budget * SESSION_MARKS * MARKS_SECONDS)
+        """The same of structural calls and signals."""
+        self.stops_always = False
+        """Whether threads stop at every call, since there is no filter that marks some: then none can be passed by."""
         self.holding = False
         """Step mode: threads stop at all calls, and are held there."""
         self.notice: Callable[[Event], None] | None = None
@@ -137,16 +155,64 @@ class Context:
     def new_process(self, pid: int) -> TracedProcess:
         """A process with full budgets."""
         rate = self.config.budget
-        return TracedProcess(pid, calls=Budget(rate), operations=Budget(rate))
+        return TracedProcess(pid, calls=Budget(rate), operations=Budget(rate), marks=Budget(rate, rate * MARKS_SECONDS))
 
-    def over_budget(self, process: TracedProcess, *, breakpoints: bool = False) -> bool:
-        """Count a data call or a breakpoint of a process; True if it makes too many of them to stop at each."""
+    def breakpoints_over_budget(self, process: TracedProcess) -> bool:
+        """Count a breakpoint of a process; True if it reaches too many of them to stop at each."""
+        return not (self.config.full or self.holding or process.operations.spend())
+
+    def calls_over_budget(self, process: TracedProcess) -> str:
+        """Count a data call of a process; why there are too many of them to stop at each, empty if there are not."""
         if self.config.full or self.holding:
-            return False
-        budget = process.operations if breakpoints else process.calls
-        return not budget.spend()
+            return ""
+        if not process.calls.spend():
+            return f"more than {self.config.budget:,.0f} data calls a second"
+        if process.full:
+            if not self.session_calls.spend():
+                return f"all processes together make more than {self.session_calls.rate:,.0f} data calls a second"
+            if self.emitter.late:
+                return LATE
+        return ""
 
-    def say_coverage(self, process: TracedProcess, *, full: bool, reason: str, semaphores: bool | None = None) -> None:
+    def marks_over_budget(self, process: TracedProcess) -> str:
+        """Count a structural call of a process, or a signal; why there are too many, empty if there are not."""
+        if self.config.full or self.holding or self.stops_always:
+            return ""
+        if not process.marks.spend():
+            return f"more than {self.config.budget:,.0f} calls and signals a second"
+        if not self.session_marks.spend():
+            return f"all processes together make more than {self.session_marks.rate:,.0f} calls and signals a second"
+        return LATE if self.emitter.late else ""
+
+    def count_marks(self, process: TracedProcess, reason: str) -> None:
+        """From here on a process's structural calls and signals are only counted."""
+        process.counting = process.doubted = True
+        process.counted_at = time.monotonic()
+        for task in process.tasks.values():
+            task.frames.clear()
+        self.say_coverage(process, full=False, reason=reason, calls=False)
+
+    def tell_counted(self, process: TracedProcess) -> None:
+        """Say how many stops of a process were only counted, if any were."""
+        process.counted_at = time.monotonic()
+        if not process.counted and not process.counted_signals:
+            return
+        calls = {self.names.get(number, f"call {number}"): times for number, times in process.counted.items()}
+        signals = dict(process.counted_signals)
+        process.counted.clear()
+        process.counted_signals.clear()
+        t, n = self.stamp()
+        self.emit(Counted(t=t, n=n, pid=process.pid, calls=calls, signals=signals))
+
+    def say_coverage(
+        self,
+        process: TracedProcess,
+        *,
+        full: bool,
+        reason: str,
+        semaphores: bool | None = None,
+        calls: bool | None = None,
+    ) -> None:
         """From here on a process's data calls are all traced, or not; and what it does with semaphores."""
         process.full = full
         process.catching = False
@@ -157,8 +223,11 @@ class Context:
         process.quiet_since = 0.0
         if full:
             process.calls.fill()
+            if process.counting:
+                process.counting, calls = False, True
+                process.marks.fill()
         t, n = self.stamp()
-        self.emit(Coverage(t=t, n=n, pid=process.pid, full=full, reason=reason, semaphores=semaphores))
+        self.emit(Coverage(t=t, n=n, pid=process.pid, full=full, reason=reason, semaphores=semaphores, calls=calls))
 
 
 def _asleep(pid: int, tid: int) -> bool:

@@ -37,6 +37,8 @@ CHANGING: Final = frozenset(
     }
 )
 """Calls that change the state of the tracer even if they have no effects (`model.calls.take_call`)."""
+LATE_SECONDS: Final = 0.1
+"""How long what waits for a slow reader may have waited before less is told (see `Emitter.late`)."""
 BACKLOG_LIMIT: Final = 64 << 20
 """Bytes that may wait for a slow reader before events of data calls are left out (and counted). Of those events that
 can't be left out, twice as much may wait; then the observed processes wait too, as for a terminal that nobody reads."""
@@ -59,7 +61,8 @@ class Emitter:
         self._holds = holds
         self._encoder = msgspec.msgpack.Encoder()
         self._pending: list[Event] = []
-        self._backlog: deque[memoryview] = deque()
+        self._backlog: deque[tuple[float, memoryview]] = deque()
+        """What waits for the reader, and since when."""
         self._backlog_bytes = 0
         self._dropped = 0
         self._began = time.monotonic()
@@ -79,6 +82,11 @@ class Emitter:
     def backlog(self) -> int:
         """Bytes that wait for the reader."""
         return self._backlog_bytes
+
+    @property
+    def late(self) -> bool:
+        """Whether what the reader gets next has waited for it too long: less is to be told."""
+        return bool(self._backlog) and time.monotonic() - self._backlog[0][0] > LATE_SECONDS
 
     @property
     def congested(self) -> bool:
@@ -155,7 +163,7 @@ class Emitter:
         if self._pending:
             data = frame(encode(self._encoder, self._pending))
             self._pending.clear()
-            self._backlog.append(memoryview(data))
+            self._backlog.append((self._flushed, memoryview(data)))
             self._backlog_bytes += len(data)
         self._write()
 
@@ -173,7 +181,7 @@ class Emitter:
 
     def _write(self) -> None:
         while self._backlog and not self.closed:
-            part = self._backlog[0]
+            since, part = self._backlog[0]
             try:
                 sent = self._channel.send(part)
             except BlockingIOError:
@@ -194,7 +202,7 @@ class Emitter:
             if sent == len(part):
                 self._backlog.popleft()
             else:
-                self._backlog[0] = part[sent:]
+                self._backlog[0] = since, part[sent:]
 
     def _wait_writable(self) -> None:
         select.select((), (self._channel,), (), 1.0)

@@ -23,6 +23,7 @@ from ipcviz.kernel import elf, procfs, ptrace
 from ipcviz.kernel.arch import Arch
 from ipcviz.kernel.ptrace import AT_CALL, AT_MARK, AT_TRAP
 from ipcviz.tracer import births, breakpoints, confinement, executions, handlers, linking
+from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.call_stops import CallStops
 from ipcviz.tracer.config import AnyConfig, LaunchConfig
 from ipcviz.tracer.context import Context
@@ -34,6 +35,7 @@ from ipcviz.tracer.semaphore_stops import SemaphoreStops
 from ipcviz.tracer.senders import killer_of
 from ipcviz.tracer.signal_stops import INVALID_ACCESS, SignalStops
 from ipcviz.tracer.stepping import Stepping
+from ipcviz.tracer.tables import Tables
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 OPTIONS: Final = (
@@ -47,6 +49,9 @@ OPTIONS: Final = (
     | ptrace.O_EXITKILL
 )
 
+COUNTED_SECONDS: Final = 1.0
+"""How often it is said how many stops were only counted."""
+
 QUIET_SECONDS: Final = 1.0
 """How long a sampled process has to be below its budget before its calls are traced in full again."""
 
@@ -54,6 +59,9 @@ SIGKILL: Final = 9
 
 ENDED_KEPT: Final = 64
 """How many processes that have ended are kept for what their orphans need."""
+
+LAST_LOOKS: Final = 200.0
+"""How many processes a second are looked at before they end, for what they have used in all."""
 
 ORPHAN_SECONDS: Final = 0.04
 TELLING_SECONDS: Final = 1.0
@@ -74,12 +82,17 @@ class Engine:
     def __init__(self, arch: Arch, config: AnyConfig, emitter: Emitter, *, always: bool = False) -> None:
         self._context = Context(arch, config, emitter)
         self._always = always
+        self._context.stops_always = always
         self._early: dict[int, tuple[int, float]] = {}
         self._ended_lately: deque[TracedProcess] = deque(maxlen=ENDED_KEPT)
         self._root = 0
         self._ended_with: tuple[int, int] | None = None
         self.sampler = Sampler(self._context)
         self._outsiders = OutsiderLooks(self._context)
+        self._tables = Tables(self._context, self.sampler)
+        self._last_looks = Budget(LAST_LOOKS)
+        self._looked_at = time.monotonic()
+        self._told = [0.0, 0.0]
         self._semaphores = SemaphoreStops(self._context, self.sampler)
         self._calls = CallStops(self._context, self.sampler, self._semaphores)
         self._signals = SignalStops(self._context, self._calls)
@@ -92,6 +105,7 @@ class Engine:
             lambda task: self.resume(task),
             lambda task, signo: self._signal_stop(task, signo),
         )
+        self.stepping.tell_again = self._tell_again
         self._calls.take_stop = self.take
         self._calls.go = lambda task: self.resume(task)
         self._calls.let_in = self._let_in
@@ -139,6 +153,7 @@ class Engine:
 
     def sample(self) -> None:
         """Look at what can only be sampled, and at what was sampled so far."""
+        self._look_at_counted()
         self.sampler.sample()
         self._calls.fifos.check()
         for task in list(self._context.tasks.values()):
@@ -188,6 +203,9 @@ class Engine:
                     self.resume(task)
                 return
             if status == AT_MARK:
+                process = task.process
+                if process.counting and not context.holding and self._calls.pass_by(task):
+                    return
                 if not self._calls.at_mark(task):
                     self.resume(task)
                 return
@@ -244,23 +262,62 @@ class Engine:
         # In full mode the filter marks data calls too, where there is a filter.
         return self._always or self._context.holding or (process.full and not self._context.config.full)
 
-    def _reconsider(self) -> None:
-        """Trace sampled processes in full again once they have been quiet, from their next stop on."""
+    def _look_at_counted(self) -> None:
+        """Read the tables of processes whose calls are only counted, and say how many those were."""
+        counting = [process for process in self._context.processes.values() if process.counting]
+        if not counting:
+            return
+        if not self._context.attached:
+            self._tables.look([process.pid for process in counting if process.executed and not process.ending])
         now = time.monotonic()
+        for process in counting:
+            if now - process.counted_at >= COUNTED_SECONDS:
+                self._context.tell_counted(process)
+
+    def _reconsider(self) -> None:
+        """Trace sampled processes in full again once they have been quiet, from their next stop on.
+
+        Only so many come back as the session's budgets have room for: 1,000 quiet ones can be too much together.
+        """
+        now = time.monotonic()
+        passed = max(now - self._looked_at, 1e-3)
+        self._looked_at = now
+        budgets = (self._context.session_calls, self._context.session_marks)
+        # Smoothed, since a look is short.
+        self._told = [
+            told + (budget.spent / passed - told) * min(1.0, passed / QUIET_SECONDS)
+            for told, budget in zip(self._told, budgets, strict=True)
+        ]
+        for budget in budgets:
+            budget.spent = 0
+        room = [budget.rate / 2 - told for told, budget in zip(self._told, budgets, strict=True)]
+        least = self._context.config.budget / 4
         for process in self._context.processes.values():
-            if process.full or process.catching or process.foreign:
+            if (process.full and not process.counting) or process.catching or process.foreign:
                 continue
-            calls = self.sampler.data_calls(process.pid)
-            rate = (calls - process.seen_calls) / max(now - process.seen_at, 1e-3)
-            process.seen_calls, process.seen_at = calls, now
-            if rate > self._context.config.budget / 4 or not process.quiet_since:
+            calls, marks = self.sampler.data_calls(process.pid), process.passed
+            span = max(now - process.seen_at, 1e-3)
+            rates = ((calls - process.seen_calls) / span, (marks - process.seen_passed) / span)
+            process.seen_calls, process.seen_passed, process.seen_at = calls, marks, now
+            if max(rates) > least or not process.quiet_since:
                 process.quiet_since = now
-            elif now - process.quiet_since > QUIET_SECONDS:
-                self._trace_again(process)
+            elif now - process.quiet_since > QUIET_SECONDS and not self._context.emitter.late:
+                left = [free - rate for free, rate in zip(room, rates, strict=True)]
+                if min(left) >= 0:
+                    room = left
+                    self._trace_again(process)
 
     def _trace_again(self, process: TracedProcess) -> None:
+        self._tell_again(process, "quiet again")
+
+    def _tell_again(self, process: TracedProcess, reason: str) -> None:
+        """Say that every call of a process is told from here on, after what was not told until here."""
         self.sampler.process_now(process.pid)
-        self._context.say_coverage(process, full=True, reason="quiet again")
+        if process.counting:
+            self._context.tell_counted(process)
+            self._tables.read(process.pid)
+            self._tables.read_maps(process.pid)
+        self._context.say_coverage(process, full=True, reason=reason)
 
     # Signals.
 
@@ -325,10 +382,11 @@ class Engine:
             task.process.ending |= len(task.process.tasks) == 1 or task.tid == task.process.pid
             if len(task.process.tasks) == 1:
                 self.sampler.memory_now(task.process.pid)
-                last = self.sampler.look_at_process(task.process.pid)
-                self.resume(task)
-                self.sampler.say_process(last)
-                return
+                if self._last_looks.spend():
+                    last = self.sampler.look_at_process(task.process.pid)
+                    self.resume(task)
+                    self.sampler.say_process(last)
+                    return
         self.resume(task)
 
     def _born(self, task: Task, tid: int, event: int) -> bool:
@@ -353,6 +411,9 @@ class Engine:
             parent.shares_files |= made.shares_files
             if self._context.attached:
                 process.full, process.catching = parent.full, parent.catching
+            if parent.counting:
+                process.full, process.counting, process.counted_at = False, True, time.monotonic()
+            process.actions_unseen, process.actions_stale = parent.actions_unseen, parent.actions_stale
             hows: dict[int, How] = {ptrace.EVENT_FORK: "fork", ptrace.EVENT_VFORK: "vfork", ptrace.EVENT_CLONE: "clone"}
             process.inherit_breakpoints(parent, shared=made.shares_memory)
             if not made.shares_memory:
@@ -448,7 +509,10 @@ class Engine:
         executions.take(self._context, process, path, kind, first=first)
         if first and not self._always:
             self._context.imposes_no_new_privs = confinement.is_imposed(process.pid)
-        if first or process.doubted:
+        if process.counting:
+            self._tables.read(process.pid)
+            self.sampler.process_now(process.pid)
+        elif first or process.doubted:
             self.sampler.tables.check(process.pid, "launched" if first else "exec")
             self.sampler.process_now(process.pid)
         if not process.foreign:
@@ -466,6 +530,8 @@ class Engine:
         process = task.process
         process.tasks.pop(tid, None)
         self._calls.forget(tid)
+        if tid == process.pid:
+            self._context.tell_counted(process)
         t, n = self._context.stamp()
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         if tid != process.pid:
@@ -473,6 +539,7 @@ class Engine:
                 self._context.emit(ThreadExited(t=t, n=n, pid=process.pid, tid=tid, code=code))
             return
         self._context.processes.pop(tid, None)
+        self._tables.forget(tid)
         self._ended_lately.append(process)
         self.sampler.ended(tid)
         self._semaphores.forget_places(tid)

@@ -17,6 +17,9 @@ from ipcviz.events import Entered, Level
 from ipcviz.model.directions import NOWHERE, READS, WRITES, Directions, directions, untouched_asleep
 from ipcviz.model.state import State
 
+QUIET_LOOKS: Final = 64
+"""Of so many calls under way on a channel at most it is asked whether any may have moved bytes."""
+
 LOOKS: Final = 8
 """How many threads are looked at, or have their returns taken first, when another one's call begins or returns."""
 
@@ -248,6 +251,8 @@ class Moving:
     def quiet(self, key: str) -> bool:
         """Whether no call is under way that may have moved bytes of a channel whose level has just been read."""
         for moves in (self._readers.get(key), self._writers.get(key)):
+            if moves and len(moves) > QUIET_LOOKS:
+                return False  # not known: with each level of a pipe that 1,000 read, 1,000 looks would be taken
             for move in moves.values() if moves else ():
                 if not move.untouched or not self._asleep(move.pid, move.tid):
                     return False

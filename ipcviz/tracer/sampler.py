@@ -31,6 +31,7 @@ from ipcviz.model.sockets import others_of
 from ipcviz.model.state import State
 from ipcviz.model.system_v import semaphore_of
 from ipcviz.tracer import deadlines
+from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.calls import DATA, KNOWN
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.decode import decode_arguments
@@ -59,6 +60,15 @@ QUEUED_MESSAGES: Final = 16
 IDLE_TURNS: Final = 5
 """A process that has not run since is looked at once in so many samples."""
 
+LOOK_SECONDS: Final = 0.008
+"""CPU time that one sample may take for processes: those that it has no time for come first in the next one. Whoever
+stops meanwhile waits for the end of it."""
+LEAST_LOOKS: Final = 100
+"""So many are looked at in any case."""
+
+LAST_LOOKS: Final = 20.0
+"""How many processes a second have their shared memory looked at before they end: it takes as long as a sample."""
+
 RECEIVES: Final = READS | {"recvmmsg"}
 FORETOLD_SECONDS: Final = 0.05
 """How long a process is left alone that may still have to make a call whose effects have been told."""
@@ -85,6 +95,10 @@ class Sampler:
         self._seen: dict[int, ProcessSample] = {}
         self._turn = 0
         self._idle: set[int] = set()
+        self._due: set[int] = set()
+        """The processes that this sample looks at."""
+        self._most = LEAST_LOOKS
+        self._next_due = 0
         self._zombies: set[int] = set()
         """Processes that have ended, and perhaps were not waited for yet."""
         self._look_again = False
@@ -106,6 +120,7 @@ class Sampler:
         self.semaphores = SemaphoreLooks(context)
         self.tables = TableLooks(context, self.mappings)
         self._memory = MemoryLooks(context)
+        self._last_looks = Budget(LAST_LOOKS)
 
     def data_calls(self, pid: int) -> int:
         """Read and write calls of a process so far, by the last look; at least, since those of sockets may not count.
@@ -134,6 +149,7 @@ class Sampler:
         """A process has ended."""
         self.forget_memory(pid)
         self._zombies.add(pid)
+        self._run_counts.pop(pid, None)
 
     # Looking.
 
@@ -143,6 +159,7 @@ class Sampler:
             return  # the command's process is still ours
         state = self._context.state
         self._turn += 1
+        self._due = self._choose_due()
         self._find_idle(state)
         processes = tuple(self._changed_processes(state))
         state = self._context.state
@@ -204,7 +221,7 @@ class Sampler:
 
     def memory_now(self, pid: int) -> None:
         """Look at the shared memory of one process at once (before its exit)."""
-        if pid in self._context.state.mappings:
+        if pid in self._context.state.mappings and self._last_looks.spend():
             pages, contents = self._memory.look(self._context.state, self.peek, only=pid)
             if pages or contents:
                 t, n = self._context.stamp()
@@ -249,14 +266,19 @@ class Sampler:
         again, self._look_again = self._look_again, False
         idle = set()
         counts: dict[int, bytes] = {}
-        for pid in self._processes:
+        for pid in self._due:
             process = state.processes.get(pid)
             if process is None or len(process.threads) > 1:
                 continue
             count = counts[pid] = procfs.run_count(pid)
             if count and count == self._run_counts.get(pid) and pid in self._seen and not again:
                 idle.add(pid)
-        self._run_counts = counts
+        if len(self._due) == len(self._processes):
+            self._run_counts = counts
+        else:
+            # What it is not the turn of is not known to have changed.
+            idle |= self._processes.keys() - self._due
+            self._run_counts.update(counts)
         self._idle = idle
 
     def _holders(self, state: State) -> dict[str, tuple[Holder, ...]]:
@@ -361,7 +383,8 @@ class Sampler:
 
     def _changed_processes(self, state: State) -> Iterable[ProcessSample]:
         now = time.monotonic()
-        for pid in (*self._processes, *self._zombies):
+        began = time.thread_time()
+        for pid in (*self._due, *self._zombies):
             if pid in self._idle and (self._turn + pid) % IDLE_TURNS:
                 continue
             seen = self._seen.get(pid)
@@ -378,6 +401,20 @@ class Sampler:
                 yield found
             if traced is not None:
                 self._waits(traced, found)
+        took = (time.thread_time() - began) / max(len(self._due), 1)
+        self._most = max(LEAST_LOOKS, int(LOOK_SECONDS / took)) if took else LEAST_LOOKS
+
+    def _choose_due(self) -> set[int]:
+        """The processes whose turn it is: all, or of very many the next ones.
+
+        Attached, it is always all of them: nothing waits for the end of a look.
+        """
+        pids = list(self._processes)
+        if self._context.attached or len(pids) <= self._most:
+            return set(pids)
+        start = self._next_due % len(pids)
+        self._next_due = start + self._most
+        return set((pids[start:] + pids[:start])[: self._most])
 
     # What threads wait in.
 

@@ -25,7 +25,6 @@ from ipcviz.tracer.decode import decode_arguments
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.engine import OPTIONS, Engine
 from ipcviz.tracer.mend import RESTART_CODES
-from ipcviz.tracer.tables import Tables
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 
 ATTACH_OPTIONS: Final = OPTIONS & ~(ptrace.O_EXITKILL | ptrace.O_TRACESECCOMP)
@@ -80,7 +79,6 @@ class SeizedEngine(Engine):
     def __init__(self, arch: Arch, config: AttachConfig, emitter: Emitter) -> None:
         super().__init__(arch, config, emitter)
         self._config = config
-        self._tables = Tables(self._context, self.sampler)
         self._patience = 0
         self._leaving = False
         self._cutting = False

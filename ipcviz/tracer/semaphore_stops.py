@@ -114,7 +114,7 @@ class SemaphoreStops:
             if trap_blocked:
                 mask |= breakpoints.SIGTRAP_BIT
             status = breakpoints.step_over(task, self._context.arch, registers, address, mask)
-        if status is None and self._context.over_budget(task.process, breakpoints=True):
+        if status is None and self._context.breakpoints_over_budget(task.process):
             self._remove(task, f"more than {self._context.config.budget:,.0f} semaphore operations a second")
         return status
 

@@ -49,6 +49,11 @@ from ipcviz.tracer.wire import Unframer
 
 SAMPLE_SHARE: Final = 0.25
 """At most this part of a CPU goes into samples: where one costs much, they come less often."""
+BUSY_SHARE: Final = 0.1
+"""The same while threads stop all the time: whoever is stopped waits for the end of a sample."""
+
+ANNOUNCE_EVERY: Final = 0.002
+"""How many seconds pass between two looks at threads that may sleep in their calls: each goes through all of them."""
 
 STOPS_AT_ONCE: Final = 500
 """Stops that are handled before the loop looks after everything else."""
@@ -80,6 +85,8 @@ class Service:
         self._master = -1
         self._typed = bytearray()
         self._patience = PATIENCE
+        self._rested = True
+        """Whether there was a moment without a stop since the last sample."""
         self._quit = False
         self._kept = 0
         self._kept_at = 0.0
@@ -244,10 +251,14 @@ class Service:
             self._obey(engine, body)
         period = 1.0 / self._config.sample_hz
         next_sample = time.monotonic() + period
+        next_announcement = 0.0
         while not self._quit and (engine.alive() or self._failed >= 0) and not self._leaves():
             self._reap(engine)
-            if engine.pending_waits():
+            if engine.pending_waits() and time.monotonic() >= next_announcement:
+                began = time.thread_time()
                 engine.announce_waits()
+                took = time.thread_time() - began
+                next_announcement = time.monotonic() + max(ANNOUNCE_EVERY, took / SAMPLE_SHARE)
             if isinstance(engine, Engine):
                 engine.end_limits()
                 engine.come_to_rest()
@@ -262,10 +273,12 @@ class Service:
                     engine.sample()
                 # What it cost, not how long it waited for a CPU meanwhile.
                 took = time.thread_time() - began
+                share = SAMPLE_SHARE if self._rested else BUSY_SHARE
                 # On the beat, however late this one was; but never two at once, nor too much of the time.
-                next_sample = max(next_sample + period, now + took / SAMPLE_SHARE, now + period / 2)
+                next_sample = max(next_sample + period, now + took / share, now + period / 2)
+                self._rested = False
                 continue
-            timeout = min(next_sample - now, 0.004 if engine.pending_waits() else 1.0)
+            timeout = min(next_sample - now, max(next_announcement - now, 0.004) if engine.pending_waits() else 1.0)
             if isinstance(engine, Engine) and (left := engine.next_limit()) is not None:
                 timeout = min(timeout, left)
             if isinstance(engine, Engine) and engine.stepping.unsettled:
@@ -301,6 +314,7 @@ class Service:
             if came is None or not came[0]:
                 if until:
                     self._patience = max(self._patience / 2, IMPATIENCE)
+                self._rested = True
                 return
             take(*came)
             until = now() + self._patience
@@ -524,10 +538,12 @@ class Service:
         """Kill every observed process and wait until it is gone: `waitpid` says so, and there is no other way out."""
         engine.stepping.abandon()
         deadline = time.monotonic() + 5.0
+        killed: set[int] = set()
         while engine.alive() and time.monotonic() < deadline:
-            for pid in [*engine.processes, *engine.unborn()]:
+            for pid in {*engine.processes, *engine.unborn()} - killed:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
             came = ptrace.wait()
             if came is None:
                 break
@@ -535,6 +551,8 @@ class Service:
                 engine.take(*came)
             else:
                 time.sleep(0.001)
+                # One that executes takes another's place, and its number: again, in case it was missed.
+                killed.clear()
 
 
 def _what_failed(error: OSError | MemoryError) -> str:

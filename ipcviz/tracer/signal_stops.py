@@ -15,7 +15,7 @@ from ipcviz.tracer.context import Context
 from ipcviz.tracer.mappings import look_at_fault
 from ipcviz.tracer.mend import RESTART_CODES, SIGCONT
 from ipcviz.tracer.senders import QUEUED, SI_TIMER, sender_of
-from ipcviz.tracer.tasks import Entered, Task
+from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 
 FAULTS: Final = (4, 5, 7, 8, 11)
 """SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV: their siginfo has an address (sigaction(2))."""
@@ -62,6 +62,12 @@ class SignalStops:
             already (see `go`).
         """
         process = task.process
+        if process.actions_stale:
+            process.actions_stale = False
+            self._calls.look_at_actions(process)
+        if self._is_counted(task, signo):
+            self._count(process, signo)
+            return signo
         original = task.redirected.pop(signo, None)
         if original is not None:
             ptrace.set_signal_info(task.tid, original)
@@ -95,10 +101,13 @@ class SignalStops:
             if deferred is not None:
                 self._calls.returned_early(task, deferred)
             return 0
+        if action == "ignore" and deferred is None and self._over_budget(process):
+            self._count(process, signo)
+            return signo
         # Of a timer's signal, siginfo has the timer's number where others have their sender.
         timed = info is not None and info.code == SI_TIMER
         # A handler that was set before we came may have SA_RESTART: /proc does not say.
-        known = not self._context.attached or bool(flags)
+        known = not (self._context.attached or process.actions_unseen) or bool(flags)
         outcome = _outcome(held if interrupted is not None else None, action, flags, known=known)
         if action in ("handler", "stop") and task.interrupted is not None:
             # It is begun again as if it had just been made, now and alone.
@@ -168,6 +177,30 @@ class SignalStops:
             deferred, task.deferred = task.deferred, None
             self._calls.returned_early(task, deferred)
         return again
+
+    def _is_counted(self, task: Task, signo: int) -> bool:
+        """Whether a signal is only counted: its process is over its budget, and just runs a handler of its own.
+
+        A signal that it ignores must not be felt, and one of several threads may be another's: those are looked at,
+        before the first kind is counted, too.
+        """
+        process = task.process
+        if signo in FORCED or len(process.tasks) > 1 or task.entered is not None or task.semaphore:
+            return False
+        if task.redirected or task.deferred is not None or task.interrupted is not None:
+            return False
+        return self.action(process.pid, signo)[0] == "handler" and self._over_budget(process)
+
+    def _over_budget(self, process: TracedProcess) -> bool:
+        """Whether a signal is one too many to be told: what is done with it is done all the same."""
+        if not process.counting and (reason := self._context.marks_over_budget(process)):
+            self._context.count_marks(process, reason)
+        return process.counting
+
+    @staticmethod
+    def _count(process: TracedProcess, signo: int) -> None:
+        process.passed += 1
+        process.counted_signals[signo] = process.counted_signals.get(signo, 0) + 1
 
     def passes(self, task: Task, signo: int) -> bool:
         """Whether a signal that is about to be delivered is not this thread's affair: it is ignored, or another's."""

@@ -31,7 +31,7 @@ from ipcviz.tracer.sampler import Sampler
 from ipcviz.tracer.semaphore_stops import QUIET, SemaphoreStops
 from ipcviz.tracer.senders import sender_of
 from ipcviz.tracer.signal_stops import SignalStops
-from ipcviz.tracer.tasks import Task
+from ipcviz.tracer.tasks import Task, TracedProcess
 
 ASLEEP_SECONDS: Final = 0.005
 """How long a moving thread must sleep, at every look, to count as blocked in a call that is not traced."""
@@ -75,6 +75,8 @@ class Stepping:
         self._sampler = sampler
         self._go = go
         self._take_signal = take
+        self.tell_again: Callable[[TracedProcess, str], None] = lambda process, reason: None
+        """Has every call of a process told again, and says why."""
         self._step = 0
         self._settled = True
         self._queue: deque[int] = deque()
@@ -100,7 +102,7 @@ class Stepping:
         self._say_held(reason)
         for process in list(self._context.processes.values()):
             if not process.full:
-                self._context.say_coverage(process, full=True, reason="held: every call is seen")
+                self.tell_again(process, "held: every call is seen")
             for task in process.tasks.values():
                 task.moving = False
                 if task is not at and process.executed:

@@ -82,6 +82,8 @@ class Tables:
     def look(self, pids: Iterable[int]) -> None:
         """Read again what changed of these processes."""
         pids = tuple(pids)
+        if not pids:
+            return
         self._turn += 1
         count = sum(len(links) for links in self._links.values())
         stale = self._stale_sockets() if self._turn % (EVERY * (1 + count // OFTEN)) == 0 else set()
@@ -146,7 +148,8 @@ class Tables:
         self._whole[pid] = (self._turn, self._run_counts.get(pid, b""))
         if not _agrees(state, pid, entries):
             t, n = self._context.stamp()
-            self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason="attached"))
+            reason = "attached" if self._context.attached else "sample"
+            self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason=reason))
             descriptions.said(pid)
 
     def read_maps(self, pid: int) -> None:

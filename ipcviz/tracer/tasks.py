@@ -219,6 +219,7 @@ class TracedProcess:
             bytes of the copy a jump back follows; 0 if none does.
         calls_semaphores: Its program, or something that it has loaded, may call those functions.
         calls: The budget for its data calls.
+        marks: The budget for its structural calls and the signals that it is delivered.
         operations: The budget for its semaphore operations.
         quiet_since: Since when a sampled process has been below the budget.
         seen_calls: Its read and write calls at the last look at /proc/PID/io, and when that was (`seen_at`).
@@ -246,11 +247,21 @@ class TracedProcess:
         alone: It has had one thread alone since it was made.
         forbidden: The call that it is killed for, in seccomp's strict mode.
         why_sampled: Why it is not traced in full from the start.
+        counting: Its structural calls are over their budget, too: they and its signals are only counted, and what it
+            has is read from /proc.
+        counted: Calls that were only counted and are not told yet, by number.
+        counted_signals: The same of signals.
+        counted_at: When (CLOCK_MONOTONIC) they were told last.
+        passed: How many stops were passed by so, in all; and how many they were at the last look (`seen_passed`).
+        actions_unseen: It may have set what it does with signals by a call that was only counted: flags of its handlers
+            are not known.
+        actions_stale: It has done so since /proc was asked.
     """
 
     pid: int
     calls: Budget
     operations: Budget
+    marks: Budget
     tasks: dict[int, Task] = field(default_factory=dict)
     full: bool = True
     foreign: bool = False
@@ -279,6 +290,14 @@ class TracedProcess:
     alone: bool = True
     forbidden: str = ""
     why_sampled: str = ""
+    counting: bool = False
+    counted: dict[int, int] = field(default_factory=dict)
+    counted_signals: dict[int, int] = field(default_factory=dict)
+    counted_at: float = 0.0
+    passed: int = 0
+    seen_passed: int = 0
+    actions_unseen: bool = False
+    actions_stale: bool = False
 
     def inherit_breakpoints(self, maker: TracedProcess, *, shared: bool = False) -> None:
         """The process has the memory of the one that made it, or a copy of it, and all that is in there."""
@@ -303,4 +322,5 @@ class TracedProcess:
         self.loader, self.loading, self.linking, self.ending = None, 0.0, {}, False
         self.breakpoints, self.retired, self.copied = {}, set(), {}
         self.calls_semaphores = self.blind = False
+        self.actions_unseen = self.actions_stale = False
         self.left_behind, self.copiers, self.alone = {}, frozenset(), True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from ipcviz.events import Waiting
@@ -11,6 +12,7 @@ from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.calls import OPENS
 from ipcviz.model.sockets import others_of
 from ipcviz.tracer import deadlines
+from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.exchanges import CHANGES
 from ipcviz.tracer.sampler import Sampler
@@ -20,6 +22,12 @@ from ipcviz.tracer.watched import watched
 
 ANNOUNCE_SECONDS: Final = 0.003
 """How long a thread has to be inside a call before a look at /proc asks whether it sleeps there."""
+
+
+SECONDS: Final = 0.004
+"""CPU time that looks may take before something else has its turn."""
+LOOKS: Final = 400.0
+"""How many threads a second are looked at: the others' turn comes later, if they still sleep then."""
 
 
 class Waits:
@@ -36,9 +44,12 @@ class Waits:
         self._sampler = sampler
         self._semaphores = semaphores
         self._entered: dict[int, Task] = {}
+        """Those who are inside a call that nothing was said of yet, who came last at the end."""
+        self._looks = Budget(LOOKS)
 
     def watch(self, task: Task) -> None:
         """A thread goes on inside its call."""
+        self._entered.pop(task.tid, None)
         self._entered[task.tid] = task
 
     def forget(self, tid: int) -> None:
@@ -47,7 +58,7 @@ class Waits:
 
     def announce(self) -> None:
         """Say of every thread that has been inside its call for a moment whether it sleeps there."""
-        now = self._context.emitter.now()
+        now, until = self._context.emitter.now(), time.thread_time() + SECONDS
         for tid, task in list(self._entered.items()):
             entered = task.entered
             if entered is None or entered.announced:
@@ -55,6 +66,8 @@ class Waits:
                 continue
             if now - entered.began < ANNOUNCE_SECONDS:
                 continue
+            if not self._looks.spend() or time.thread_time() > until:
+                break
             look = procfs.read_stat(task.process.pid, tid)
             if look is None or look.state not in "SD":
                 continue

@@ -76,14 +76,82 @@ def duplicates(events: list[ev.Event]) -> int:
     return sum(isinstance(e, ev.Call) and any(isinstance(x, ev.Duplicated) for x in e.effects) for e in events)
 
 
+def counted(events: list[ev.Event], name: str) -> int:
+    """How many calls of a name, or signals of a number, were only counted."""
+    return sum(e.calls.get(name, 0) for e in events if isinstance(e, ev.Counted))
+
+
+DUP = "fcntl"
+"""What os.dup calls, with F_DUPFD_CLOEXEC."""
+FLOOD = [sys.executable, "-c", "import os\nfor _ in range(10000): os.close(os.dup(0))"]
+
+
 @ordinary_user
-def test_a_flood_of_structural_calls_is_complete(bench: Bench) -> None:
-    argv = [sys.executable, "-c", "import os\nfor _ in range(10000): os.close(os.dup(0))"]
-    assert bench.run(bench.observed(argv)).status == 0
+def test_a_flood_of_structural_calls_is_told_up_to_a_budget_and_counted_from_there(bench: Bench) -> None:
+    assert bench.run(bench.observed(FLOOD)).status == 0
     events = read_stream(bench.stream)
-    assert duplicates(events) == 10_000
+    told = duplicates(events)
+    assert told + counted(events, DUP) == 10_000
+    assert 0 < told < 5000
+    assert any(isinstance(e, ev.Coverage) and e.calls is False for e in events)
     assert not reduce_all(events).dropped
     assert [e.n for e in events] == list(range(1, len(events) + 1))
+
+
+@ordinary_user
+def test_a_flood_of_structural_calls_is_complete_in_full_mode(bench: Bench) -> None:
+    assert bench.run(bench.observed(FLOOD, "--full")).status == 0
+    events = read_stream(bench.stream)
+    assert duplicates(events) == 10_000
+    assert not any(isinstance(e, ev.Counted) for e in events)
+
+
+@ordinary_user
+def test_calls_that_fail_have_a_budget_too(bench: Bench) -> None:
+    program = "import os\nfor _ in range(10000):\n try: os.close(999)\n except OSError: pass"
+    assert bench.run(bench.observed([sys.executable, "-c", program])).status == 0
+    events = read_stream(bench.stream)
+    told = sum(isinstance(e, ev.Call) and e.name == "close" and e.error == "EBADF" for e in events)
+    assert 10_000 <= told + counted(events, "close") < 10_200, "the interpreter closes some itself"
+    assert told < 5000
+
+
+AFTER_A_STORM = """
+import os, select, signal, time
+got = []
+signal.signal(signal.SIGUSR1, lambda *_: got.append(1))
+for _ in range(8000): os.kill(os.getpid(), signal.SIGUSR1)
+print("storm", len(got))
+# What is set while calls are only counted is in force: a handler, an ignored signal, a default.
+signal.signal(signal.SIGUSR2, lambda *_: got.append(2))
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+for _ in range(10):
+    os.kill(os.getpid(), signal.SIGUSR2)
+    os.kill(os.getpid(), signal.SIGUSR1)
+print("set meanwhile", got.count(2))
+kept, gone = os.pipe()
+if os.fork() == 0:
+    for _ in range(5):
+        time.sleep(0.05)
+        os.kill(os.getppid(), signal.SIGUSR1)
+    os._exit(7)
+began = time.monotonic()
+print("ignored", select.select([kept], [], [], 0.5)[0], 0.4 < time.monotonic() - began)
+print("child", os.wait()[1] >> 8)
+"""
+
+
+@ordinary_user
+def test_a_storm_of_signals_is_counted_and_changes_nothing(bench: Bench) -> None:
+    argv = [sys.executable, "-c", AFTER_A_STORM]
+    alone, seen = bench.run(argv), bench.run(bench.observed(argv))
+    assert (seen.status, seen.stdout, seen.stderr) == (alone.status, alone.stdout, alone.stderr)
+    events = read_stream(bench.stream)
+    usr1 = int(signal.SIGUSR1)
+    told = sum(isinstance(e, ev.SignalDelivered) and e.signo == usr1 for e in events)
+    ignored = 10 + 5
+    assert told + sum(e.signals.get(usr1, 0) for e in events if isinstance(e, ev.Counted)) == 8000 + ignored
+    assert told < 4000
 
 
 @ordinary_user
@@ -106,7 +174,7 @@ def test_a_reader_that_stands_still(bench: Bench) -> None:
         run.release("end")
         assert run.finish() == 0
     events = read_stream(bench.stream)
-    assert duplicates(events) == 8000
+    assert duplicates(events) + counted(events, DUP) == 8000
     assert reduce_all(events).finished
 
 

@@ -1,8 +1,15 @@
 """The budget of stops: a burst is paid for, a flood is not, and time pays it back."""
 
+import socket
+
 import pytest
 
+from ipcviz.events import Forked
+from ipcviz.kernel.arch import X86_64
 from ipcviz.tracer import budget
+from ipcviz.tracer.config import LaunchConfig
+from ipcviz.tracer.context import Context
+from ipcviz.tracer.emitter import Emitter
 
 
 @pytest.fixture
@@ -45,3 +52,71 @@ def test_filled_again(clock):
         pass
     purse.fill()
     assert purse.spend()
+
+
+def test_a_burst_of_its_own(clock):
+    purse = budget.Budget(10.0, 50.0)
+    assert sum(purse.spend() for _ in range(1000)) == 50
+    clock.now += 1.0
+    assert sum(purse.spend() for _ in range(1000)) == 10
+    assert purse.spent == 60
+
+
+@pytest.fixture
+def context(clock):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        context = Context(X86_64, LaunchConfig(argv=("a",)), Emitter(ours))
+        context.emit(Forked(t=0.0, n=1, pid=10, parent=1, how="launched", name="a"))
+        yield context
+
+
+def test_many_that_are_each_within_their_budgets_have_one_together(context, clock):
+    processes = [context.new_process(pid) for pid in range(100, 200)]
+    told = 0
+    for _ in range(500):
+        clock.now += 0.01
+        for process in processes:
+            reason = context.calls_over_budget(process)
+            assert not reason or "all processes together" in reason
+            told += not reason
+    most = context.session_calls.burst + 5.0 * context.session_calls.rate
+    assert 0.98 * most <= told <= most, "each makes 100 calls a second, all together 10,000"
+
+
+def test_structural_calls_and_signals_have_a_budget(context, clock):
+    process = context.new_process(10)
+    reasons = [context.marks_over_budget(process) for _ in range(5000)]
+    assert sum(not reason for reason in reasons) == process.marks.burst
+    assert reasons[-1] == "more than 1,000 calls and signals a second"
+
+
+@pytest.mark.parametrize("change", [{"holding": True}, {"stops_always": True}])
+def test_where_each_stop_counts_or_none_can_be_passed_by_there_is_no_such_budget(context, change):
+    for name, value in change.items():
+        setattr(context, name, value)
+    process = context.new_process(10)
+    assert not any(context.marks_over_budget(process) for _ in range(5000))
+
+
+def test_less_is_told_while_the_reader_is_late(context, clock, monkeypatch):
+    process = context.new_process(10)
+    assert not context.calls_over_budget(process)
+    monkeypatch.setattr(Emitter, "late", True)
+    assert "shown in time" in context.calls_over_budget(process)
+    assert "shown in time" in context.marks_over_budget(process)
+
+
+def test_what_was_counted_is_told_once(context):
+    process = context.new_process(10)
+    context.count_marks(process, "a storm")
+    process.counted.update({3: 7, 288: 2})
+    process.counted_signals.update({10: 5})
+    context.tell_counted(process)
+    context.tell_counted(process)
+    assert context.emitter.next_number == 4, "a process, its coverage, and one count"
+    assert context.state.processes[10].calls == 9
+    assert not context.state.processes[10].full
+    context.say_coverage(process, full=True, reason="quiet again")
+    assert not process.counting
+    assert not context.marks_over_budget(process)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from ipcviz.events import Call, Closed, Disposition, Exited, Mask, Opened, ProcessSample, Sample, SignalDelivered
+from ipcviz.events import (
+    Call,
+    Closed,
+    Counted,
+    Coverage,
+    Disposition,
+    Exited,
+    Mask,
+    Opened,
+    ProcessSample,
+    Sample,
+    SignalDelivered,
+)
 from ipcviz.events.signals import signal_name
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
@@ -211,3 +223,29 @@ def test_each_message_of_a_queue_is_told_with_what_it_says():
         assert f'"{data.decode()}"' in sentence.text
         groups.append(sentence.group)
     assert groups[0] != groups[1] == groups[2]
+
+
+def test_what_is_only_counted_is_told_as_one():
+    before = reduce_all(fakes.numbered(fakes.pipeline_start()))
+    counted = Counted(t=2.0, pid=12, calls={"accept": 48_211, "close": 3, "dup": 2, "open": 1}, signals={10: 5})
+    after = reduce(before, counted)
+    assert after.processes[12].calls == before.processes[12].calls + 48_217
+    sentence = narrate(counted, before, after)
+    assert sentence is not None
+    assert sentence.text == (
+        "cat[12], only counted: 48,211 calls of accept, 3 calls of close, 2 calls of dup, 1 other call, "
+        "5 signals SIGUSR1"
+    )
+
+
+def test_from_when_on_calls_are_only_counted():
+    before = reduce_all(fakes.numbered(fakes.pipeline_start()))
+    inside = SignalDelivered(t=1.0, pid=12, tid=12, signo=10, action="handler")
+    before = reduce(before, inside)
+    assert before.threads[12].handlers == (10,)
+    event = Coverage(t=2.0, pid=12, full=False, calls=False, reason="a storm")
+    after = reduce(before, event)
+    assert after.threads[12].handlers == (), "nobody tells when they are left"
+    sentence = narrate(event, before, after)
+    assert sentence is not None
+    assert sentence.text.endswith("are only counted from here on (a storm): what it has open is sampled")
