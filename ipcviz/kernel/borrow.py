@@ -7,7 +7,7 @@ its owner closes it or dies, so:
 * a borrowed *read end* can let a write succeed, and its bytes be lost, where SIGPIPE would have come.
 
 So hold one only for a few non-blocking calls, never across anything that waits, never while an observed process is
-let go on. It is altogether safe while every holder that could close the end is stopped, or may not run on because
+let go on. Calls that an observed process can make wait, by a lock that it sleeps with, are `ipcviz.kernel.aside`'s. It is altogether safe while every holder that could close the end is stopped, or may not run on because
 its close(2) or exit is a stop that the borrowing thread itself would have to handle: then nothing can happen
 meanwhile. Where both ends are at hand and either would do, borrow the write end: a delayed end of file is still
 seen, a lost SIGPIPE is not. Closing gives back only the reference; it drops neither locks nor data of the owner.
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 from types import TracebackType
 from typing import Final
 
@@ -29,18 +30,26 @@ _syscall = _libc.syscall
 _syscall.restype = ctypes.c_long
 
 
-_last = (0, -1)
-"""The process that was borrowed from last, and a pidfd of it: mostly the next descriptor is one of the same."""
+class _Last(threading.local):
+    """The process that this thread borrowed from last, and a pidfd of it: mostly the next descriptor is of the same.
+
+    Each thread's own, since threads may have tables of descriptors of their own (`ipcviz.kernel.aside`).
+    """
+
+    pid = 0
+    pidfd = -1
+
+
+_last = _Last()
 
 
 def _open_pidfd(pid: int) -> int:
-    global _last
-    if _last[1] >= 0:
-        os.close(_last[1])
-    _last = (0, -1)
+    if _last.pidfd >= 0:
+        os.close(_last.pidfd)
+    _last.pid, _last.pidfd = 0, -1
     pidfd = int(_syscall(PIDFD_OPEN, pid, 0))
     if pidfd >= 0:
-        _last = (pid, pidfd)
+        _last.pid, _last.pidfd = pid, pidfd
     return pidfd
 
 
@@ -63,9 +72,8 @@ class borrow:  # noqa: N801 (it reads as a verb: `with borrow(pid, fd) as number
         self._number = -1
 
     def __enter__(self) -> int | None:
-        pid, pidfd = _last
-        if pid == self._pid:
-            self._number = _syscall(PIDFD_GETFD, pidfd, self._fd, 0)
+        if _last.pid == self._pid:
+            self._number = _syscall(PIDFD_GETFD, _last.pidfd, self._fd, 0)
         if self._number < 0:
             # Of another process, or that one is gone and its number was given away.
             self._number = _syscall(PIDFD_GETFD, _open_pidfd(self._pid), self._fd, 0)

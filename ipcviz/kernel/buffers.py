@@ -14,6 +14,7 @@ import select
 import socket
 import struct
 import termios
+import threading
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -22,6 +23,7 @@ import msgspec
 from ipcviz.events import Level, Mode, ObjectInfo
 from ipcviz.kernel import procfs, queues, sockets
 from ipcviz.kernel.arch import call_numbers, native
+from ipcviz.kernel.aside import Aside, check_wanted
 from ipcviz.kernel.borrow import borrow
 from ipcviz.kernel.memory import PAGE_SIZE
 
@@ -51,7 +53,14 @@ _syscall.restype = ctypes.c_long
 def _waiting(fd: int) -> int:
     """FIONREAD; raises OSError where it has no meaning (a listening socket)."""
     (count,) = struct.unpack("=i", fcntl.ioctl(fd, termios.FIONREAD, _INT))
+    check_wanted()
     return int(count)
+
+
+def _capacity(fd: int) -> int:
+    capacity = fcntl.fcntl(fd, F_GETPIPE_SZ)
+    check_wanted()
+    return capacity
 
 
 def _takes_a_write(fd: int) -> bool:
@@ -120,8 +129,10 @@ class _Scratch:
     def _copy(self, fd: int, peek: int) -> _Copied | None:
         copied = _tee(fd, self.into, _ALL, SPLICE_F_NONBLOCK)
         if copied <= 0:
+            check_wanted()
             return None
         try:
+            check_wanted()
             free = 0
             while (more := _tee(self._filler_out, self.into, self._fillers, SPLICE_F_NONBLOCK)) > 0:
                 free += more
@@ -157,16 +168,37 @@ class _Scratch:
             pass
 
 
-@cache
-def _scratch(owner: int) -> _Scratch:
-    # Keyed by our own pid: after a fork, parent and child must not share one.
-    return _Scratch()
+class _Scratches(threading.local):
+    """The scratch pipe of each thread: one that is left behind in a tee(2) may have it locked.
+
+    Kept by our own pid, too: after a fork, parent and child must not share one.
+    """
+
+    owner = 0
+    scratch: _Scratch
+
+
+_scratches = _Scratches()
+
+
+def _scratch() -> _Scratch:
+    if _scratches.owner != os.getpid():
+        _scratches.scratch, _scratches.owner = _Scratch(), os.getpid()
+    return _scratches.scratch
+
+
+_aside = Aside()
+
+
+def is_in_use(key: str) -> bool:
+    """Whether an object did not answer when its level was asked for: some thread sleeps in a call that has it locked."""
+    return _aside.is_in_use(key)
 
 
 def read_pipe_level(
     key: str, reader: tuple[int, int] | None = None, writer: tuple[int, int] | None = None, peek: int = 0
 ) -> Level | None:
-    """How full a pipe or FIFO is.
+    """How full a pipe or FIFO is. It waits for no call that has it locked: see `ipcviz.kernel.aside`.
 
     Args:
         key: The object's key.
@@ -176,13 +208,17 @@ def read_pipe_level(
         peek: Bytes wanted in `head`; those of the first 16 slots at least.
 
     Returns:
-        The level; None if neither end could be borrowed. `slots` is -1 if there is no reader, or more than 16 are in
+        The level; None if neither end could be borrowed, or while it is locked (`is_in_use`). `slots` is -1 if there is no reader, or more than 16 are in
         use and the user is near the limits of pipe(7), unless the ring is empty, full, or so small that only one
         number is left. `writable` is None without a writer; it is what poll(2) says: false when all slots are
         in use, which can be far short of the capacity, since a slot is a page and one that was read from in part,
         or not filled, takes no other bytes. Only the last slot may still take a small write: whether a writer is
         really blocked, its own state tells.
     """
+    return _aside.ask(key, lambda: _ask_pipe(key, reader, writer, peek))
+
+
+def _ask_pipe(key: str, reader: tuple[int, int] | None, writer: tuple[int, int] | None, peek: int) -> Level | None:
     queued = capacity = -1
     writable: bool | None = None
     slots = -1
@@ -191,7 +227,7 @@ def read_pipe_level(
         with borrow(*writer) as number:
             if number is not None:
                 try:
-                    capacity = fcntl.fcntl(number, F_GETPIPE_SZ)
+                    capacity = _capacity(number)
                     writable = _takes_a_write(number)
                     queued = _waiting(number)
                 except OSError:
@@ -200,8 +236,8 @@ def read_pipe_level(
         with borrow(*reader) as number:
             if number is not None:
                 try:
-                    capacity = fcntl.fcntl(number, F_GETPIPE_SZ)
-                    copied = _scratch(os.getpid()).copy(number, peek, capacity // PAGE_SIZE)
+                    capacity = _capacity(number)
+                    copied = _scratch().copy(number, peek, capacity // PAGE_SIZE)
                     queued = _waiting(number) if copied is None or not copied.whole else copied.length
                     if copied is not None:
                         head = copied.head
@@ -327,9 +363,7 @@ def _unix_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
         capacity = other.memory.send_limit
     head = b""
     if peek and one.receive_queue > 0 and one.type == socket.SOCK_STREAM:
-        with borrow(pid, fd) as number:
-            if number is not None:
-                head = _peek(number, peek)
+        head = _aside.ask(info.key, lambda: _borrowed_head(pid, fd, peek)) or b""
     return Level(
         object=info.key,
         queued=one.receive_queue,
@@ -339,6 +373,11 @@ def _unix_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
         state=_unix_state(one),
         passed=descriptors_waiting(pid, fd) if one.receive_queue or one.type != socket.SOCK_STREAM else 0,
     )
+
+
+def _borrowed_head(pid: int, fd: int, peek: int) -> bytes:
+    with borrow(pid, fd) as number:
+        return _peek(number, peek) if number is not None else b""
 
 
 def _unix_state(one: sockets.UnixSocket) -> str:
@@ -359,6 +398,10 @@ def _inet_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
 
 
 def _borrowed_level(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool) -> Level | None:
+    return _aside.ask(info.key, lambda: _ask_socket(pid, fd, info, peek, limit))
+
+
+def _ask_socket(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool) -> Level | None:
     with borrow(pid, fd) as number:
         if number is None:
             return None
