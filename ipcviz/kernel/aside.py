@@ -59,7 +59,7 @@ class _Helper:
         self._done.acquire()
         self._tid = 0
         thread = threading.Thread(target=self._run, name="ipcviz aside", daemon=True)
-        # The signals are the tracer's thread's: it reads them from a descriptor, which takes that all others block them.
+        # Signals are the tracer's thread's, which reads them from a descriptor: all other threads block them.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             thread.start()
@@ -74,7 +74,7 @@ class _Helper:
             self._begin.acquire()
             try:
                 self._result = self._job()
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 (it is raised again where the question was asked)
                 self._error = error
             self._done.release()
 

@@ -7,10 +7,11 @@ its owner closes it or dies, so:
 * a borrowed *read end* can let a write succeed, and its bytes be lost, where SIGPIPE would have come.
 
 So hold one only for a few non-blocking calls, never across anything that waits, never while an observed process is
-let go on. Calls that an observed process can make wait, by a lock that it sleeps with, are `ipcviz.kernel.aside`'s. It is altogether safe while every holder that could close the end is stopped, or may not run on because
-its close(2) or exit is a stop that the borrowing thread itself would have to handle: then nothing can happen
-meanwhile. Where both ends are at hand and either would do, borrow the write end: a delayed end of file is still
-seen, a lost SIGPIPE is not. Closing gives back only the reference; it drops neither locks nor data of the owner.
+let go on. Calls that an observed process can make wait, by a lock that it sleeps with, are `ipcviz.kernel.aside`'s.
+It is altogether safe while every holder that could close the end is stopped, or may not run on because its close(2)
+or exit is a stop that the borrowing thread itself would have to handle: then nothing can happen meanwhile. Where both
+ends are at hand and either would do, borrow the write end: a delayed end of file is still seen, a lost SIGPIPE is
+not. Closing gives back only the reference; it drops neither locks nor data of the owner.
 """
 
 from __future__ import annotations

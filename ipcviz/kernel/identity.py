@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import ObjectInfo, ObjectKind
-from ipcviz.kernel import procfs, sockets
+from ipcviz.kernel import memory, procfs, sockets
 from ipcviz.kernel.borrow import borrow
 from ipcviz.kernel.maps import DELETED, SHM
 
@@ -173,6 +173,8 @@ def _identify_character(pid: int, fd: int, link: str, status: os.stat_result) ->
 
 def _identify_anonymous(pid: int, fd: int, link: str, ofd: int) -> ObjectInfo:
     name = link.removeprefix("anon_inode:")
+    if name == "[userfaultfd]":
+        memory.read_present_only()
     kind = _ANONYMOUS.get(name, "anonymous inode")
     detail = name if kind == "anonymous inode" else ""
     if kind == "pidfd":

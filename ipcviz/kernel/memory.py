@@ -2,6 +2,10 @@
 
 Both need the rights of ptrace(2) (PTRACE_MODE_ATTACH_REALCREDS). What can't be read is None, never an exception.
 A read may end early where unmapped memory begins: the result is then shorter than asked.
+
+Memory may be given by another process when it is touched first (userfaultfd(2)). A read of ours would be such a touch:
+it would wait for that process, which may stand at a stop of the tracer's, and would be felt. As soon as somebody who is
+watched has a userfaultfd, `read_present_only` has only pages read that are there.
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from ipcviz.kernel.aside import Aside, check_wanted
+
 PAGE_SIZE: Final = os.sysconf("SC_PAGE_SIZE")
 MOST: Final = 1 << 20
 """Bytes that one call reads at most."""
@@ -22,6 +28,8 @@ IOV_MAX: Final = 1024
 _WORD: Final = struct.Struct("=Q")
 _HALF: Final = struct.Struct("=I")
 _ADDRESS_END: Final = 1 << 64
+_THERE: Final = 3 << 62
+"""Present, or swapped out: bits 63 and 62 of an entry of /proc/PID/pagemap (admin-guide/mm/pagemap.rst)."""
 
 
 class _IoVec(ctypes.Structure):
@@ -44,6 +52,9 @@ _readv.argtypes = (
 _quick: Callable[..., int] = ctypes.PyDLL(None).process_vm_readv
 """The same at half the price, for one range, without errno and without releasing the interpreter's lock."""
 _RANGES: Final = struct.Struct("=QQQQ")
+_present_only = False
+_aside: Final = Aside()
+
 _ranges: Final = ctypes.create_string_buffer(_RANGES.size)
 _to: Final = ctypes.c_void_p(ctypes.addressof(_ranges))
 _from: Final = ctypes.c_void_p(ctypes.addressof(_ranges) + 16)
@@ -75,7 +86,56 @@ def _room(length: int) -> _Room:
     return _large[0]
 
 
+def read_present_only() -> None:
+    """From now on read no page that is not in memory, and wait for none: such a read ends before it."""
+    global _present_only
+    _present_only = True
+
+
+def _read_present(pid: int, parts: list[tuple[int, int]]) -> bytes | None:
+    """Parts of memory up to the first page that is not there; it can go between the look and the read, so aside."""
+    key = f"{pid} {parts[0][0] // PAGE_SIZE}"
+    return _aside.ask(key, lambda: _look_and_read(pid, parts))
+
+
+def _look_and_read(pid: int, parts: list[tuple[int, int]]) -> bytes | None:
+    found = bytearray()
+    try:
+        pages = os.open(f"/proc/{pid}/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        for address, length in parts:
+            there = min(length, _present_from(pages, address, length))
+            room = ctypes.create_string_buffer(max(there, 1))
+            local, remote = _IoVec(ctypes.addressof(room), there), _IoVec(address, there)
+            got = _readv(pid, ctypes.addressof(local), 1, ctypes.addressof(remote), 1, 0) if there else 0
+            check_wanted()
+            found += room.raw[: max(got, 0)]
+            if got < length:
+                break
+    except (OSError, OverflowError):
+        pass
+    finally:
+        os.close(pages)
+    return bytes(found) or None
+
+
+def _present_from(pages: int, address: int, length: int) -> int:
+    """How many bytes from an address on are in memory, or swapped out, by an open /proc/PID/pagemap."""
+    first, last = address // PAGE_SIZE, (address + length - 1) // PAGE_SIZE
+    entries = os.pread(pages, (last - first + 1) * _WORD.size, first * _WORD.size)
+    count = 0
+    for (entry,) in _WORD.iter_unpack(entries):
+        if not entry & _THERE:
+            break
+        count += 1
+    return max((first + count) * PAGE_SIZE - address, 0) if count else 0
+
+
 def _gather(pid: int, parts: list[tuple[int, int]], total: int) -> bytes | None:
+    if _present_only:
+        return _read_present(pid, parts)
     room = _room(total)
     room.local.length = total
     for index, (address, length) in enumerate(parts):
@@ -125,6 +185,8 @@ def read(pid: int, address: int, length: int) -> bytes | None:
     if not 0 < address < _ADDRESS_END:
         return None
     length = min(length, MOST)
+    if _present_only:
+        return _read_present(pid, [(address, length)])
     room = _room(length)
     _RANGES.pack_into(_ranges, 0, room.address, length, address, length)
     got: int = _quick(pid, _to, 1, _from, 1, 0)

@@ -225,7 +225,9 @@ class LiveSession:
         except subprocess.TimeoutExpired:
             # PTRACE_O_EXITKILL takes the children with it.
             self._tracer.kill()
-            self._tracer.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                # What it was left behind with (`ipcviz.kernel.aside`) may keep its last thread; nobody waits for that.
+                self._tracer.wait(CLOSE_SECONDS)
         if self._reader is not None:
             self._reader.join(CLOSE_SECONDS)
         if self._channel is not None:

@@ -320,6 +320,8 @@ PROGRAMS = tuple(
         ("cut_calls parts", True),
         ("cut_calls parts busy", False),
         ("cut_calls handled", True),
+        ("spliced", True),
+        ("given_late", True),
         ("sem_static", False),
         ("sem_own", True),
         ("uring", True),

@@ -154,6 +154,18 @@ def test_nothing_is_cut_short(bench: Bench, programs: Programs, mode: str) -> No
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_pipes_that_are_locked_by_calls_that_sleep(bench: Bench, programs: Programs, mode: str) -> None:
+    """The tracer asks them in vain, and goes on."""
+    with Target(bench, [programs["spliced"], "barrier", "go"], ("go",)) as target:
+        target.at("go")
+        with Attached(bench, [target.pid], *options(mode, "--tree")) as run:
+            target.release("go")
+            out, _ = target.process.communicate(timeout=20)
+            assert run.process.wait(20) == 0
+        assert out == bench.run([programs["spliced"]]).stdout
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_semaphores(bench: Bench, programs: Programs, mode: str) -> None:
     name = f"/ipcviz-attach-{os.getpid()}-{bench.actor.name}-{mode.strip('-')}"
     with Target(bench, [programs["truth_semaphores"], name, "keep"], ("semaphores",)) as target:

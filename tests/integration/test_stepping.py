@@ -116,7 +116,10 @@ def test_every_scenario_steps_from_first_to_last(
         assert stepper.state.command_code == status
 
 
-@pytest.mark.parametrize("name", ["exec_thread", "vfork_exec", "daemon", "sem_static", "signals_exact", "raw_clone"])
+ODD = ("exec_thread", "vfork_exec", "daemon", "sem_static", "signals_exact", "raw_clone", "spliced", "given_late")
+
+
+@pytest.mark.parametrize("name", ODD)
 def test_odd_programs_end_as_alone(programs: Programs, tmp_path: Path, name: str) -> None:
     alone = subprocess.run([programs[name]], cwd=tmp_path, stdout=subprocess.PIPE, check=False)
     with Stepper(programs[name], cwd=str(tmp_path)) as stepper:
