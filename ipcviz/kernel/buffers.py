@@ -208,12 +208,12 @@ def read_pipe_level(
         peek: Bytes wanted in `head`; those of the first 16 slots at least.
 
     Returns:
-        The level; None if neither end could be borrowed, or while it is locked (`is_in_use`). `slots` is -1 if
-        there is no reader, or more than 16 are in use and the user is near the limits of pipe(7), unless the ring is
-        empty, full, or so small that only one number is left. `writable` is None without a writer; it is what poll(2) says: false when all slots are
-        in use, which can be far short of the capacity, since a slot is a page and one that was read from in part,
-        or not filled, takes no other bytes. Only the last slot may still take a small write: whether a writer is
-        really blocked, its own state tells.
+        The level; None if neither end could be borrowed, or while it is locked (`is_in_use`). `slots` is -1 if there
+        is no reader, or more than 16 are in use and the user is near the limits of pipe(7), unless the ring is empty,
+        full, or so small that only one number is left. `writable` is None without a writer; it is what poll(2) says:
+        false when all slots are in use, which can be far short of the capacity, since a slot is a page and one that
+        was read from in part, or not filled, takes no other bytes. Only the last slot may still take a small write:
+        whether a writer is really blocked, its own state tells.
     """
     return _aside.ask(key, lambda: _ask_pipe(key, reader, writer, peek))
 
