@@ -42,6 +42,8 @@ class Level(Struct, frozen=True):
         lost: Datagrams that came while a UDP socket had no room, since it was made; 0 elsewhere.
         passed: Descriptors under way in a UNIX socket (SCM_RIGHTS), sent and not received; -1 if unknown.
         connecting: Keys of the sockets whose connections a listening UNIX socket has not accepted.
+        locked: It could not be read: a call that sleeps has the object locked, as splice(2) does. All else is from
+            when it was read last.
     """
 
     object: str
@@ -65,6 +67,7 @@ class Level(Struct, frozen=True):
     lost: int = 0
     passed: int = -1
     connecting: tuple[str, ...] = ()
+    locked: bool = False
 
 
 class SemaphoreInfo(Struct, frozen=True):

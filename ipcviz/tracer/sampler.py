@@ -20,7 +20,6 @@ from ipcviz.events import (
     Reaped,
     Resumed,
     Sample,
-    Trouble,
     Waiting,
 )
 from ipcviz.kernel import buffers, procfs, queues, sockets
@@ -93,7 +92,6 @@ class Sampler:
         self._moving = context.moving
         self._processes = context.processes
         self._levels: dict[str, Level] = {}
-        self._said_locked: set[str] = set()
         self._seen: dict[int, ProcessSample] = {}
         self._turn = 0
         self._idle: set[int] = set()
@@ -332,9 +330,9 @@ class Sampler:
                     level, self._as_listed[key] = self._levels[key], one
             if level is None:
                 level = self._read_level(thing.info.kind, key, rows, want, state)
+            if level is None and key in self._levels and buffers.is_in_use(key):
+                level = msgspec.structs.replace(self._levels[key], locked=True)
             if level is None:
-                if key not in self._said_locked and buffers.is_in_use(key):
-                    self._say_locked(key, thing.label)
                 continue
             if level.passed >= 0 and key in state.flights and self._is_read_now(key):
                 # What a call under way has taken, its return has not told yet.
@@ -342,20 +340,10 @@ class Sampler:
             changed = level != self._levels.get(key)
             self._levels[key] = level
             self._as_listed[key] = one
-            if (changed or self._moving.wants(key)) and self._is_quiet(state, thing.info, rows):
+            if (changed or self._moving.wants(key)) and not level.locked and self._is_quiet(state, thing.info, rows):
                 yield msgspec.structs.replace(level, quiet=True)
             elif changed:
                 yield level
-
-    def _say_locked(self, key: str, label: str) -> None:
-        """Say once of an object that its level was not to be read: what is shown is from before."""
-        self._said_locked.add(key)
-        message = (
-            f"What waits in {label} could not be read: a call that sleeps had it locked, as splice(2) does."
-            " Its level is the last one that could be read."
-        )
-        t, n = self._context.stamp()
-        self._context.emit(Trouble(t=t, n=n, message=message))
 
     def _is_read_now(self, key: str) -> bool:
         for process in self._processes.values():

@@ -3,20 +3,24 @@
 import contextlib
 import fcntl
 import os
+import signal
 import socket
 import struct
 import termios
+import threading
 
 import msgspec
 import posix_ipc
 import pytest
 
 from ipcviz.kernel import buffers, descriptors, procfs, sockets
+from ipcviz.kernel.arch import call_numbers, native
 from tests.integration.puppet import Puppet, until
 
 pytestmark = pytest.mark.kernel
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
+SPLICE = call_numbers(native().table)["splice"]
 
 
 @pytest.fixture
@@ -42,6 +46,14 @@ def fill(w, piece):
             written += os.write(w, piece)
         except BlockingIOError:
             return written
+
+
+def fill_socket(one):
+    one.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while one.send(b"y" * 4096):
+            pass
+    one.setblocking(True)
 
 
 def identified(fd):
@@ -170,12 +182,45 @@ def test_a_pipe_that_was_made_larger(pipe):
     os.read(r, 3 * PAGE + 1)
     assert level_of(r, w).slots == 18
     # The scratch pipe is as it was: what it takes counts against the user's limit, and the next one is copied too.
-    assert fcntl.fcntl(buffers._scratch(os.getpid()).out, 1032) == 16 * PAGE
+    assert fcntl.fcntl(buffers._scratch().out, 1032) == 16 * PAGE
     fill(w, b"x" * PAGE)
     level = level_of(r, w)
     assert (level.writable, level.slots) == (False, level.slots_total)
     os.read(r, 1 << 18)
     assert level_of(r, w).slots == 0
+
+
+def test_a_pipe_that_a_sleeping_call_has_locked(pipe):
+    """Nobody waits for that call, and the pipe is asked again when it is over."""
+    r, w = pipe
+    ours, theirs = socket.socketpair()
+    os.write(w, b"x" * 4096)
+    fill_socket(theirs)
+    child = os.fork()
+    if child == 0:
+        os.splice(r, theirs.fileno(), 4096)
+        os._exit(0)
+    ending = threading.Timer(5, os.kill, (child, signal.SIGKILL))
+    ending.start()
+    try:
+        until(lambda: procfs.read_stat(child).state == "S" and procfs.read_syscall(child).number == SPLICE)
+        assert level_of(r, w, 8) is None
+        assert level_of(r, w, 8) is None
+        assert buffers.is_in_use("key")
+        assert ending.is_alive(), "it waited until the call was over"
+        ours.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while ours.recv(1 << 16):
+                pass
+        assert os.waitpid(child, 0)[1] == 0
+        found = []
+        until(lambda: found.append(level_of(r, w, 8)) or found[-1] is not None)
+        assert found[-1].queued == 0
+        assert not buffers.is_in_use("key")
+    finally:
+        ending.cancel()
+        ours.close()
+        theirs.close()
 
 
 def test_slots_where_the_user_may_have_no_more_pages(pipe, monkeypatch):

@@ -199,7 +199,7 @@ static int removed = -1, removed_queue = -1;
     row(recvmmsg, sockets(SOCK_DGRAM); limits_of(pair[0]); struct mmsghdr m = {.msg_hdr = {.msg_iov = &one, .msg_iovlen = 1}}; begin(); \
         return recvmmsg(pair[0], &m, 1, 0, NULL)) \
     row(recvmmsg_for, sockets(SOCK_DGRAM); struct mmsghdr m[3] = {{.msg_hdr = {.msg_iov = &one, .msg_iovlen = 1}}, {.msg_hdr = {.msg_iov = &one, .msg_iovlen = 1}}, {.msg_hdr = {.msg_iov = &one, .msg_iovlen = 1}}}; \
-        struct timespec t = PATIENCE; if (is_friend()) { after(2 * LIMIT); send(pair[1], "x", 1, 0); pass(2 * LATE); _exit(0); } begin(); \
+        struct timespec t = PATIENCE; if (is_friend()) { after(5 * LIMIT); send(pair[1], "x", 1, 0); after(2 * LATE); send(pair[1], "y", 1, 0); pass(LATE); _exit(0); } begin(); \
         return recvmmsg(pair[0], m, 3, 0, &t)) \
     row(read_socket, sockets(SOCK_STREAM); limits_of(pair[0]); begin(); return read(pair[0], buffer, 1)) \
     row(accept, int l = listener(1); limits_of(l); begin(); return accept(l, NULL, NULL))          \
@@ -219,6 +219,22 @@ static int removed = -1, removed_queue = -1;
         struct timespec t = {9}; if (is_friend()) { after(LIMIT); semop(removed, &up, 1); _exit(0); } begin(); return semtimedop(removed, &down, 1, &t)) \
     row(msgrcv, removed_queue = msgget(IPC_PRIVATE, 0600); struct { long type; char text[4]; } m = {1}; \
         if (is_friend()) { after(LIMIT); msgsnd(removed_queue, &m, 3, 0); _exit(0); } begin(); return msgrcv(removed_queue, &m, 4, 0, 0)) \
+    row(msgsnd, removed_queue = msgget(IPC_PRIVATE, 0600); struct { long type; char text[4096]; } m = {1}; \
+        while (msgsnd(removed_queue, &m, sizeof m.text, IPC_NOWAIT) == 0) ; \
+        if (is_friend()) { after(LIMIT); msgrcv(removed_queue, &m, sizeof m.text, 0, 0); _exit(0); } begin(); return msgsnd(removed_queue, &m, sizeof m.text, 0)) \
+    row(waitid, if (is_friend()) { after(LIMIT); _exit(3); } begin(); siginfo_t s; return waitid(P_PID, friends[0], &s, WEXITED) == 0 ? s.si_status : -1) \
+    row(fcntl_lock, char n[64]; snprintf(n, sizeof n, "cut-record-%d", getpid()); int f = open(n, O_CREAT | O_RDWR, 0600); unlink(n); struct flock l = {.l_type = F_WRLCK}; \
+        if (is_friend()) { fcntl(f, F_SETLK, &l); after(LIMIT); _exit(0); } \
+        for (struct flock t = l; fcntl(f, F_GETLK, &t) == 0 && t.l_type == F_UNLCK; t = l) pass(1); begin(); return fcntl(f, F_SETLKW, &l)) \
+    row(tee, int o[2]; pipe(o); if (is_friend()) { after(LIMIT); write(ends[1], "abc", 3); _exit(0); } begin(); return tee(ends[0], o[1], 9, 0)) \
+    row(splice, int o[2]; pipe(o); if (is_friend()) { after(LIMIT); write(ends[1], "abc", 3); _exit(0); } begin(); return splice(ends[0], NULL, o[1], NULL, 9, 0)) \
+    row(splice_from_socket, sockets(SOCK_STREAM); if (is_friend()) { after(LIMIT); write(pair[1], "abc", 3); pass(2 * LATE); _exit(0); } begin(); return splice(pair[0], NULL, ends[1], NULL, 9, 0)) \
+    row(vmsplice, fcntl(ends[1], F_SETFL, O_NONBLOCK); while (write(ends[1], buffer, 4096) > 0) ; fcntl(ends[1], F_SETFL, 0); struct iovec v = {buffer, 4096}; \
+        if (is_friend()) { after(LIMIT); read(ends[0], buffer, 8192); pass(2 * LATE); _exit(0); } begin(); return vmsplice(ends[1], &v, 1, 0)) \
+    row(connect_tcp, int l = socket(AF_INET, SOCK_STREAM, 0), a = socket(AF_INET, SOCK_STREAM, 0), b = socket(AF_INET, SOCK_STREAM, 0); \
+        struct sockaddr_in to = {AF_INET}; socklen_t length = sizeof to; to.sin_addr.s_addr = htonl(INADDR_LOOPBACK); \
+        CHECK(bind(l, (void *)&to, sizeof to) == 0 && listen(l, 0) == 0 && getsockname(l, (void *)&to, &length) == 0 && connect(a, (void *)&to, sizeof to) == 0); \
+        if (is_friend()) { after(LIMIT); accept(l, NULL, NULL); pass(2 * LATE); _exit(0); } begin(); return connect(b, (void *)&to, sizeof to)) \
     row(wait4, if (is_friend()) { after(LIMIT); _exit(3); } begin(); int s; return waitpid(friends[0], &s, 0) == friends[0] ? s : -1) \
     row(flock, char n[64]; snprintf(n, sizeof n, "cut-lock-%d", getpid()); int f = open(n, O_CREAT | O_RDWR, 0600), g = open(n, O_RDWR); unlink(n); \
         flock(g, LOCK_EX); if (is_friend()) { after(LIMIT); flock(g, LOCK_UN); _exit(0); } begin(); return flock(f, LOCK_EX)) \
@@ -369,6 +385,9 @@ enum { SOME = 3000, EACH = 500, PAUSE = 60, SLOW = 15 };
         for (int i = 0; i < 4; i++) m[i].msg_hdr = (struct msghdr){.msg_iov = v + i, .msg_iovlen = 1}; \
         sockets(SOCK_STREAM); taker(pair[1], SLOW); close(pair[1]); begin(); long n = sendmmsg(pair[0], m, 4, 0), sum = 0; \
         for (int i = 0; i < n; i++) sum += m[i].msg_len; return took_all(n == 4 ? sum : n)) \
+    row(splice, int p[2]; make_data(); sockets(SOCK_STREAM); taker(pair[1], SLOW); close(pair[1]); CHECK(pipe(p) == 0); \
+        if (is_friend()) { close(pair[0]); close(p[0]); write(p[1], data, MOVED); _exit(0); } close(p[1]); begin(); \
+        long n = 0, k; while ((k = splice(p[0], NULL, pair[0], NULL, MOVED, 0)) > 0) n += k; return k < 0 ? k : took_all(n)) \
     row(sendfile, int f; SENDS(f = with_data(); sockets(SOCK_STREAM), sendfile(pair[0], f, NULL, MOVED))) \
     row(sendfile_offset, int f; off_t o = 0; make_data(); f = with_data(); sockets(SOCK_STREAM); taker(pair[1], SLOW); close(pair[1]); begin(); \
         long n = sendfile(pair[0], f, &o, MOVED); return o == MOVED ? took_all(n) : o)             \
@@ -402,7 +421,7 @@ static void handled(int flags, int signo)
     after(LIMIT);
     kill(me, signo);
     if (signo == SIGSTOP) {
-        pass(100); /* its state does not tell that it has stopped: a traced one is often stopped for a moment */
+        pass(1000); /* its state does not tell that it has stopped: a traced one is often stopped for a moment */
         kill(me, SIGCONT);
     }
     pass(2 * LATE);

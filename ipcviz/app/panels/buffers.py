@@ -111,7 +111,9 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
             words += " waiting"
         if level.messages >= 0:
             words += f" {level.messages:,} msg"
-        if level.slots >= 0 and level.slots_total:
+        if level.locked:
+            words += " locked"
+        elif level.slots >= 0 and level.slots_total:
             words += f" {level.slots}/{level.slots_total}p"
     trail = view.trails.get(key)
     drawn = spark(trail.columns(view.now, minute), capacity or 1) if trail else "." * minute
