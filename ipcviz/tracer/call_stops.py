@@ -232,6 +232,7 @@ class CallStops:
         return False
 
     def _enter(self, task: Task, info: ptrace.SyscallInfo) -> bool:
+        task.decided = False
         for_semaphore = bool(task.semaphore)
         if task.deferred is not None or for_semaphore:
             self.settle(task, info)

@@ -243,7 +243,7 @@ class Engine:
         if task.entered is not None:
             self._calls.watch(task)
             traced = True
-        elif task.interrupted is not None or task.semaphore:
+        elif task.interrupted is not None or task.semaphore or task.decided:
             traced = True
         else:
             process = task.process

@@ -125,6 +125,14 @@ class Mending:
             return None
         return self._make_again(task, entered, leg, result, registers)
 
+    def has_returned(self, task: Task) -> bool:
+        """Whether a thread stands behind a call that the kernel does not begin again by itself."""
+        arch = self._context.arch
+        registers = ptrace.get_registers(task.tid, arch)
+        if registers is None or arch.original == arch.number or _signed(registers[arch.original]) < 0:
+            return False
+        return -_signed(registers[arch.result]) not in RESTART_CODES
+
     def _make_again(self, task: Task, entered: Entered, leg: Leg, result: int, registers: list[int]) -> Outcome | None:
         context, look = self._context, _Look(task)
         now = context.emitter.now()

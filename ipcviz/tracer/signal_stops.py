@@ -97,6 +97,9 @@ class SignalStops:
                 task.interrupted = held = (entered, -result)
             else:
                 deferred = held = (entered, result)
+        if action == "stop":
+            # Of all that comes with SIGCONT, nothing finds it asleep in that call any more.
+            task.decided = self._calls.mending.has_returned(task)
         if redirected:
             if deferred is not None:
                 self._calls.returned_early(task, deferred)
@@ -157,6 +160,8 @@ class SignalStops:
 
     def _undo(self, task: Task) -> bool:
         """Something comes to a thread that is not to be felt. Returns whether what it cut short is made again."""
+        if task.decided:
+            return False
         pid = task.process.pid
         outcome = self._calls.mending.undo(task, lambda signo: self.action(pid, signo)[0])
         if outcome is not None and not outcome.again and (held := task.deferred or task.interrupted) is not None:

@@ -117,6 +117,8 @@ class Task:
             signal is known.
         ended: It was asked to come out of a call whose time limit is up.
         continued: 2 while it is stopped by a signal of job control, 1 until what continued it is over.
+        decided: A signal that stops it has come since its last call, so what that returns is certain: whatever comes
+            before it runs on, no signal cuts that call short any more.
         asleep: How often it had gone to sleep when a sample last found it in a call with a time limit whose entry was
             not seen, and since when it slept, in session seconds; both 0 if none did.
         sampled_call: What a sample last said that it waits in, for calls whose entry was not seen.
@@ -161,6 +163,7 @@ class Task:
     deferred: tuple[Entered, int] | None = None
     ended: bool = False
     continued: int = 0
+    decided: bool = False
     asleep: tuple[int, float] = (0, 0.0)
     sampled_call: tuple[object, ...] = ()
     step_over: int = 0
@@ -199,6 +202,7 @@ class Task:
     def forget_program(self) -> None:
         """It runs another program: where it was in the one before is nothing any more."""
         self.entered = self.interrupted = self.deferred = None
+        self.decided = False
         self.semaphore, self.frames, self.sampled_call = "", [], ()
         self.alternate = (0, 0)
         self.held, self.passed, self.backing = None, -1, -1
