@@ -437,7 +437,7 @@ static struct timespec LONG = {9};
     row(semop, handled(SA_RESTART, SIGUSR2); removed = semget(IPC_PRIVATE, 1, 0600); struct sembuf down = {.sem_op = -1}; begin(); return semop(removed, &down, 1)) \
     row(recv_timed, handled(SA_RESTART, SIGUSR2); sockets(SOCK_STREAM); struct timeval t = {9}; setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t); begin(); return recv(pair[0], buffer, 9, 0)) \
     row(recv_restarted, handled(SA_RESTART, SIGUSR2); data = "abc"; sockets(SOCK_STREAM); giver(pair[1], 3, 3, LIMIT + 150); begin(); return recv(pair[0], buffer, 9, 0)) \
-    row(recv_all, handled(SA_RESTART, SIGUSR2); data = "abcdefghi"; sockets(SOCK_STREAM); giver(pair[1], 6, 3, 60); begin(); return recv(pair[0], buffer, 9, MSG_WAITALL)) \
+    row(recv_all, handled(SA_RESTART, SIGUSR2); data = "abcdefghi"; sockets(SOCK_STREAM); giver(pair[1], 6, 3, 1); begin(); return recv(pair[0], buffer, 9, MSG_WAITALL)) \
     row(writev, handled(SA_RESTART, SIGUSR2); sockets(SOCK_STREAM); make_data(); int c; struct iovec *v = pieces(data, 5000, &c); begin(); return writev(pair[0], v, c) < MOVED) \
     row(tty_time_anew, handled(SA_RESTART, SIGUSR2); int m, s = terminal(0, 10, &m); begin(); long n = read(s, buffer, 9); \
         return now_ms() - *began < LIMIT + 850 ? -100 : n)                                          \
