@@ -421,7 +421,9 @@ static void handled(int flags, int signo)
     after(LIMIT);
     kill(me, signo);
     if (signo == SIGSTOP) {
-        pass(1000); /* its state does not tell that it has stopped: a traced one is often stopped for a moment */
+        pass(500); /* its state does not tell that it has stopped: a traced one is often stopped for a moment */
+        kill(me, SIGURG);
+        pass(500);
         kill(me, SIGCONT);
     }
     pass(2 * LATE);
