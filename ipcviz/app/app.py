@@ -165,6 +165,9 @@ class IpcvizApp(BaseApp[None]):
         took = self.feed.pump(CATCH_UP) if self.kept else self.feed.pump()
         changed = self._unseen = took or self._unseen
         now = self.feed.now
+        if self.feed.late and time.monotonic() - self._frame_at < BREATH:
+            # A frame costs as much as some hundred events: as long as those that come are old, they are taken in first.
+            show = False
         if show and (changed or now - self._shown_at >= BREATH):
             self._shown_at, self._frame_at, self._unseen = now, time.monotonic(), False
             self.live.pass_by()
