@@ -29,6 +29,7 @@ from ipcviz.app.screens.save import SaveScreen, default_name
 from ipcviz.app.screens.watching import all_outsiders
 from ipcviz.app.text import visible
 from ipcviz.app.themes import DARK, LIGHT
+from ipcviz.app.thrift import TRIM_SECONDS, calm_collector, give_back, tie_heap
 from ipcviz.events import Trouble, commands
 from ipcviz.events.undecoded import escaped
 from ipcviz.model.schedule import Schedule
@@ -47,6 +48,10 @@ CATCH_UP: Final = 0.1
 """Seconds of a frame in which a kept session's events are taken in: the viewer waits for its end, the keys for this."""
 BREATH: Final = 0.5
 """Seconds after which what depends on the time alone is shown anew."""
+CATCHING_UP: Final = 3.0
+"""While what is shown is late: how many times as long as a frame takes nothing is drawn after it."""
+LONGEST_BREATH: Final = 2.0
+"""Seconds after which a frame is drawn all the same."""
 
 
 class IpcvizApp(BaseApp[None]):
@@ -105,6 +110,8 @@ class IpcvizApp(BaseApp[None]):
         self._shown_at = -1.0
         self._unseen = False
         self._frame_at = 0.0
+        self._frame_cost = 0.0
+        self._drew = False
         self._credit = 0.1
         self._asked_at, self._used = time.monotonic(), time.process_time()
         self._said = 0
@@ -136,6 +143,7 @@ class IpcvizApp(BaseApp[None]):
         # What the start took is no frame's fault.
         self._asked_at, self._used = time.monotonic(), time.process_time()
         self._timer = self.set_interval(1 / FRAMES, self._frame, name="frames")
+        self.set_interval(TRIM_SECONDS, give_back, name="memory")
         if not isinstance(self.feed, Replay):
             self._frame()
 
@@ -156,6 +164,9 @@ class IpcvizApp(BaseApp[None]):
         if not self.is_running:
             return  # the screen is being taken apart
         now, used = time.monotonic(), time.process_time()
+        if self._drew:
+            # With the layout and the painting that came after it.
+            self._drew, self._frame_cost = False, now - self._frame_at
         self._credit = min(0.1, self._credit + (now - self._asked_at) * SHARE) - (used - self._used)
         self._asked_at, self._used = now, used
         self.tick(show=self._credit > 0 or now - self._frame_at >= BREATH)
@@ -165,11 +176,12 @@ class IpcvizApp(BaseApp[None]):
         took = self.feed.pump(CATCH_UP) if self.kept else self.feed.pump()
         changed = self._unseen = took or self._unseen
         now = self.feed.now
-        if self.feed.late and time.monotonic() - self._frame_at < BREATH:
-            # A frame costs as much as some hundred events: as long as those that come are old, they are taken in first.
-            show = False
+        if self.feed.late:
+            # A frame takes as long as some hundred events: while those that come are old, they are taken in first.
+            rest = min(max(BREATH, CATCHING_UP * self._frame_cost), LONGEST_BREATH)
+            show = time.monotonic() - self._frame_at >= rest
         if show and (changed or now - self._shown_at >= BREATH):
-            self._shown_at, self._frame_at, self._unseen = now, time.monotonic(), False
+            self._shown_at, self._frame_at, self._unseen, self._drew = now, time.monotonic(), False, True
             self.live.pass_by()
         for event in self.feed.troubles[self._said :]:
             self._tell(event)
@@ -267,16 +279,6 @@ class IpcvizApp(BaseApp[None]):
                 )
 
 
-def calm_collector() -> None:
-    """Have Python look through all of its objects for cycles rarely: that takes longer than several frames.
-
-    The young ones, among which most cycles are, are looked through as always; what is there already is left alone.
-    """
-    gc.freeze()
-    young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, 500)
-
-
 def run_app(
     session: Session,
     title: str,
@@ -303,6 +305,7 @@ def run_app(
         TraceError: The file to keep it in can't be written.
     """
     calm_collector()
+    tie_heap()
     show = partial(_show_session, session, title, scenario, save, order, save_steps)
     if find_spec("termios") is None:
         # A replay on Windows: Textual's own driver knows its terminals.

@@ -26,7 +26,7 @@ from ipcviz.tracer.config import AnyConfig, AttachConfig, LaunchConfig
 from ipcviz.tracer.wire import Unframer, frame
 
 _libc = ctypes.CDLL(None)
-CHUNK: Final = 1 << 18
+CHUNK: Final = 1 << 16
 PR_SET_PDEATHSIG: Final = 1
 MOST_WAITING: Final = 500
 """Events that may wait to be drained before no more are read: so the tracer sees that its reader is late."""
