@@ -19,6 +19,7 @@ from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.exchanges import Exchanges
 from ipcviz.tracer.moving import Moving
 from ipcviz.tracer.numbers import Numbers
+from ipcviz.tracer.plans import errno_name
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 LATE: Final = "there is more to tell than can be shown in time"
@@ -199,10 +200,15 @@ class Context:
             return
         calls = {self.names.get(number, f"call {number}"): times for number, times in process.counted.items()}
         signals = dict(process.counted_signals)
+        errors = {
+            self.names.get(number, f"call {number}"): errno_name(code)
+            for number, code in process.counted_errors.items()
+        }
         process.counted.clear()
+        process.counted_errors.clear()
         process.counted_signals.clear()
         t, n = self.stamp()
-        self.emit(Counted(t=t, n=n, pid=process.pid, calls=calls, signals=signals))
+        self.emit(Counted(t=t, n=n, pid=process.pid, calls=calls, signals=signals, errors=errors))
 
     def say_coverage(
         self,

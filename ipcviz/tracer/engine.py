@@ -209,6 +209,8 @@ class Engine:
                 if not self._calls.at_mark(task):
                     self.resume(task)
                 return
+            if task.process.counting and not context.holding and self._signals.pass_by(task, status):
+                return
         if os.WIFEXITED(status) or os.WIFSIGNALED(status):
             self._ended(tid, status)
             return
