@@ -25,6 +25,9 @@ from ipcviz.tracer.tasks import Task, TracedProcess
 LATE: Final = "there is more to tell than can be shown in time"
 SESSION_CALLS: Final = 2.0
 """Data calls a second that are told of all processes together, as so many times one process's budget."""
+LEAST_SHARE: Final = 10.0
+"""Data calls a second that there is to be room for of each process: where there are so many processes that there is
+not, a new one is not stopped at its data calls from the start."""
 CALLS_SECONDS: Final = 0.75
 """How many seconds' worth of these may be made at once."""
 SESSION_MARKS: Final = 4.0
@@ -174,6 +177,13 @@ class Context:
             if self.emitter.late:
                 return LATE
         return ""
+
+    def too_many_processes(self) -> str:
+        """Why a new process is not to be stopped at each data call from its start on; empty if it may be."""
+        if self.config.full or self.holding or self.stops_always or self.attached:
+            return ""
+        most = self.session_calls.rate / LEAST_SHARE
+        return f"there are more than {most:,.0f} processes" if len(self.processes) > most else ""
 
     def marks_over_budget(self, process: TracedProcess) -> str:
         """Count a structural call of a process, or a signal; why there are too many, empty if there are not."""

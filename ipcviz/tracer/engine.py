@@ -437,7 +437,9 @@ class Engine:
                     shares_memory=made.shares_memory,
                 )
             )
-            if process.full and not parent.full:
+            if process.full and (reason := self._context.too_many_processes()):
+                self._context.say_coverage(process, full=False, reason=reason)
+            elif process.full and not parent.full:
                 self._context.say_coverage(process, full=True, reason="it has a budget of its own")
         early = self._early.pop(tid, None)
         if early is not None:
