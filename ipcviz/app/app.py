@@ -18,6 +18,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 
 from ipcviz.app.base import BaseApp
+from ipcviz.app.collector import calm_collector
 from ipcviz.app.feed import Feed
 from ipcviz.app.keeping import is_kept, recording
 from ipcviz.app.recording import Recorder
@@ -29,7 +30,6 @@ from ipcviz.app.screens.save import SaveScreen, default_name
 from ipcviz.app.screens.watching import all_outsiders
 from ipcviz.app.text import visible
 from ipcviz.app.themes import DARK, LIGHT
-from ipcviz.app.thrift import TRIM_SECONDS, calm_collector, give_back, tie_heap
 from ipcviz.events import Trouble, commands
 from ipcviz.events.undecoded import escaped
 from ipcviz.model.schedule import Schedule
@@ -143,7 +143,6 @@ class IpcvizApp(BaseApp[None]):
         # What the start took is no frame's fault.
         self._asked_at, self._used = time.monotonic(), time.process_time()
         self._timer = self.set_interval(1 / FRAMES, self._frame, name="frames")
-        self.set_interval(TRIM_SECONDS, give_back, name="memory")
         if not isinstance(self.feed, Replay):
             self._frame()
 
@@ -305,7 +304,6 @@ def run_app(
         TraceError: The file to keep it in can't be written.
     """
     calm_collector()
-    tie_heap()
     show = partial(_show_session, session, title, scenario, save, order, save_steps)
     if find_spec("termios") is None:
         # A replay on Windows: Textual's own driver knows its terminals.

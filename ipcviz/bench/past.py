@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ipcviz.app.app import IpcvizApp
-from ipcviz.app.thrift import calm_collector
+from ipcviz.app.collector import calm_collector
 from ipcviz.bench.measure import Measurement
 from ipcviz.events import (
     Call,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ipcviz.app.app import IpcvizApp
-from ipcviz.app.thrift import calm_collector
+from ipcviz.app.collector import calm_collector
 from ipcviz.bench.measure import Measurement, compared, pairs
 from ipcviz.events import AnyCommand, Call, Event, Forked, ObjectInfo, Started, Table, TableEntry
 

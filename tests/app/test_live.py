@@ -544,4 +544,7 @@ async def test_the_picture_has_more_rows_while_there_are_many_processes():
         s.session.feed(Exited(t=2.0, pid=22), Reaped(t=2.0, pid=22, by=11))
         await s.frame()
         await s.frame()
+        assert picture.size.height == many, "a shell's next command makes them many again"
+        await s.frame(5.0)
+        await s.frame()
         assert picture.size.height == few
