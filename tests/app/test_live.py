@@ -20,6 +20,7 @@ from ipcviz.events import (
     Inspect,
     Level,
     Limit,
+    Marker,
     Output,
     Peek,
     ProcessFacts,
@@ -375,6 +376,18 @@ async def test_a_burst_is_taken_in_over_frames():
             await s.frame()
         assert s.app.feed.state.objects[fakes.PIPE.key].bytes_in == 65536 + 200_000
         assert "x20,00" in s.text(s.panel(LogPanel))
+
+
+async def test_what_has_scrolled_away_is_not_kept_drawn():
+    async with stage(flow()) as s:
+        log = s.panel(LogPanel)
+        n = s.app.feed.state.n
+        for turn in range(40):
+            s.session.feed(*[Marker(t=2.0, n=n + k, pid=12, tid=12, text=f"{turn} {k}") for k in range(1, 11)])
+            n += 10
+            await s.frame(0.02)
+        assert len(log.rows) > 400
+        assert 0 < len(log._strips) <= log.size.height
 
 
 async def test_what_is_old_is_taken_in_before_the_screen_is_drawn(monkeypatch):
