@@ -18,7 +18,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 
 from ipcviz.app.base import BaseApp
-from ipcviz.app.collector import calm_collector
+from ipcviz.app.collector import calm_collector, leave_screen_alone
 from ipcviz.app.feed import Feed
 from ipcviz.app.keeping import is_kept, recording
 from ipcviz.app.recording import Recorder
@@ -48,6 +48,8 @@ CATCH_UP: Final = 0.1
 """Seconds of a frame in which a kept session's events are taken in: the viewer waits for its end, the keys for this."""
 BREATH: Final = 0.5
 """Seconds after which what depends on the time alone is shown anew."""
+SETTLED: Final = 3.0
+"""Seconds after which the screen has all that it is made of."""
 CATCHING_UP: Final = 3.0
 """While what is shown is late: how many times as long as a frame takes nothing is drawn after it."""
 LONGEST_BREATH: Final = 2.0
@@ -143,6 +145,7 @@ class IpcvizApp(BaseApp[None]):
         # What the start took is no frame's fault.
         self._asked_at, self._used = time.monotonic(), time.process_time()
         self._timer = self.set_interval(1 / FRAMES, self._frame, name="frames")
+        self.set_timer(SETTLED, leave_screen_alone, name="collector")
         if not isinstance(self.feed, Replay):
             self._frame()
 

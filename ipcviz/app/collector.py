@@ -8,7 +8,7 @@ from typing import Final
 # Of objects made and not freed, collections of the young ones, and of the middle ones (gc.set_threshold).
 _YOUNG: Final = 5_000
 _MIDDLE: Final = 10
-_OLD: Final = 60
+_OLD: Final = 240
 
 
 def calm_collector() -> None:
@@ -19,3 +19,9 @@ def calm_collector() -> None:
     """
     gc.freeze()
     gc.set_threshold(_YOUNG, _MIDDLE, _OLD)
+
+
+def leave_screen_alone() -> None:
+    """Have the collector pass over what the screen is made of, too, once that is there; if it was calmed before."""
+    if gc.get_freeze_count():
+        gc.freeze()
