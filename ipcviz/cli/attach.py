@@ -15,6 +15,7 @@ import click
 from ipcviz.cli.completing import complete_files
 from ipcviz.cli.lines import LinesSink
 from ipcviz.cli.numbers import Seconds
+from ipcviz.cli.options import save_option
 from ipcviz.cli.words import check_outputs
 from ipcviz.events import Finished, Quit, Trouble
 from ipcviz.messages import refuse, write_error
@@ -43,13 +44,7 @@ ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
     help="Where the stream goes; - for standard output.",
 )
 @click.option("--seconds", type=Seconds(0.001, 1e7), help="With --jsonl: detach after that long.")
-@click.option(
-    "--save",
-    metavar="FILE",
-    shell_complete=complete_files,
-    default="",
-    help="Keep the session in FILE, for 'ipcviz replay'.",
-)
+@save_option
 @click.argument("processes", nargs=-1, metavar="[PID|NAME]...")
 def attach(
     *,

@@ -18,11 +18,9 @@ import click
 from ipcviz.cli.completing import (
     complete_files,
     complete_scenarios,
-    complete_schedules,
-    complete_settings,
-    complete_variants,
 )
 from ipcviz.cli.numbers import Seconds
+from ipcviz.cli.options import schedule_option, settings_option, variant_option
 from ipcviz.cli.words import RemembersWords, check_outputs, planned
 from ipcviz.events import Event
 from ipcviz.messages import write_error, write_line
@@ -64,27 +62,10 @@ PATIENCE: Final = 10.0
 )
 @click.option("--theme", type=click.Choice(["dark", "light"]), default="dark", show_default=True, help="Colours.")
 @click.option("--steps", metavar="A-B", default="", help="Only these steps, counted from 1: 10-40, 10-, -40 or 10.")
-@click.option(
-    "--schedule",
-    metavar="NAME|FILE",
-    shell_complete=complete_schedules,
-    help="Step a scenario in this order: one of its own, or a file.",
-)
+@schedule_option
 @click.option("--live", is_flag=True, help="Let a scenario run by itself, and show every operation afterwards.")
-@click.option(
-    "--variant",
-    metavar="NAME",
-    shell_complete=complete_variants,
-    help="The way to run a scenario; 'ipcviz list' shows them.",
-)
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="NAME=VALUE",
-    shell_complete=complete_settings,
-    help="A scenario's parameter; may be repeated.",
-)
+@variant_option
+@settings_option
 @click.argument("source", metavar="SCENARIO|TRACE", shell_complete=complete_scenarios)
 def record(
     *,

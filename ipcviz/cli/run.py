@@ -12,11 +12,16 @@ from typing import Final, NamedTuple
 import click
 
 from ipcviz.cli.completing import (
-    complete_files,
     complete_scenarios,
-    complete_schedules,
-    complete_settings,
-    complete_variants,
+)
+from ipcviz.cli.options import (
+    full_option,
+    no_seccomp_option,
+    save_option,
+    save_schedule_option,
+    schedule_option,
+    settings_option,
+    variant_option,
 )
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, check_outputs, planned
 from ipcviz.errors import UserError
@@ -33,43 +38,14 @@ from ipcviz.tracer.launch import check_command
 
 @click.command(cls=AfterDashes)
 @click.option("--pty/--no-pty", default=True, help="Run it on a terminal of its own (default), or on pipes.")
-@click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
-@click.option("--no-seccomp", is_flag=True, help="Put no seccomp filter on the command: every call is stopped at.")
-@click.option(
-    "--save",
-    metavar="FILE",
-    shell_complete=complete_files,
-    default="",
-    help="Keep the session in FILE, for 'ipcviz replay'.",
-)
+@full_option
+@no_seccomp_option
+@save_option
 @click.option("--step/--live", default=None, help="Hold every thread (default for a scenario), or let all run.")
-@click.option(
-    "--schedule",
-    metavar="NAME|FILE",
-    shell_complete=complete_schedules,
-    help="Step in this order: one of the scenario's, or a file.",
-)
-@click.option(
-    "--save-schedule",
-    metavar="FILE",
-    shell_complete=complete_files,
-    default="",
-    help="Write the order of the steps to FILE at the end.",
-)
-@click.option(
-    "--variant",
-    metavar="NAME",
-    shell_complete=complete_variants,
-    help="The way to run a scenario; 'ipcviz list' shows them.",
-)
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="NAME=VALUE",
-    shell_complete=complete_settings,
-    help="A scenario's parameter; may be repeated.",
-)
+@schedule_option
+@save_schedule_option
+@variant_option
+@settings_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_scenarios)
 @click.pass_context
 def run(

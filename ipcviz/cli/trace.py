@@ -24,11 +24,16 @@ from ipcviz import streams
 from ipcviz.cli.completing import (
     complete_files,
     complete_scenarios,
-    complete_schedules,
-    complete_settings,
-    complete_variants,
 )
 from ipcviz.cli.lines import LinesSink
+from ipcviz.cli.options import (
+    full_option,
+    no_seccomp_option,
+    save_schedule_option,
+    schedule_option,
+    settings_option,
+    variant_option,
+)
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, check_outputs, planned, scenario_named
 from ipcviz.events import Event, Executed, Exited, Finished, Forked, Input, Output, Quit, Resize, Trouble
 from ipcviz.messages import write_error
@@ -64,15 +69,10 @@ NEWS_SECONDS: Final = 0.2
     help="Where to; with --jsonl, - is standard output.",
 )
 @click.option("--pty/--no-pty", default=False, help="Give the command a terminal of its own (default: yours).")
-@click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
-@click.option("--no-seccomp", is_flag=True, help="Put no seccomp filter on the command: every call is stopped at.")
+@full_option
+@no_seccomp_option
 @click.option("--step", is_flag=True, help="Hold every thread, and let them take turns, one operation each.")
-@click.option(
-    "--schedule",
-    metavar="NAME|FILE",
-    shell_complete=complete_schedules,
-    help="Step in this order: one of the scenario's, or a file.",
-)
+@schedule_option
 @click.option(
     "--until",
     type=click.Choice(["all", "exit"]),
@@ -80,23 +80,9 @@ NEWS_SECONDS: Final = 0.2
     show_default=True,
     help="Return when all that the command started has ended, too, or when the command itself has: the rest runs on.",
 )
-@click.option(
-    "--save-schedule", metavar="FILE", shell_complete=complete_files, help="Write the order of the steps to FILE."
-)
-@click.option(
-    "--variant",
-    metavar="NAME",
-    shell_complete=complete_variants,
-    help="The way to run a scenario; 'ipcviz list' shows them.",
-)
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="NAME=VALUE",
-    shell_complete=complete_settings,
-    help="A scenario's parameter; may be repeated.",
-)
+@save_schedule_option
+@variant_option
+@settings_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_scenarios)
 @click.pass_context
 def trace(
@@ -110,7 +96,7 @@ def trace(
     step: bool,
     until: str,
     schedule: str | None,
-    save_schedule: str | None,
+    save_schedule: str,
     variant: str | None,
     settings: tuple[str, ...],
     command: tuple[str, ...],

@@ -57,7 +57,7 @@ def mending() -> Iterator[Mending]:
 @pytest.fixture
 def task(monkeypatch: pytest.MonkeyPatch) -> Task:
     monkeypatch.setattr(ptrace, "has_pending", lambda tid: False)
-    return Task(5, TracedProcess(5, Budget(1), Budget(1)))
+    return Task(5, TracedProcess(5, Budget(1), Budget(1), Budget(1)))
 
 
 def put(monkeypatch: pytest.MonkeyPatch, machine: Machine) -> None:
