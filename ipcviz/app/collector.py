@@ -8,7 +8,7 @@ from typing import Final
 # Of objects made and not freed, collections of the young ones, and of the middle ones (gc.set_threshold).
 _YOUNG: Final = 5_000
 _MIDDLE: Final = 10
-_OLD: Final = 120
+_OLD: Final = 60
 
 
 def calm_collector() -> None:
