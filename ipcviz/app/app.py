@@ -171,14 +171,19 @@ class IpcvizApp(BaseApp[None]):
             self._drew, self._frame_cost = False, now - self._frame_at
         self._credit = min(0.1, self._credit + (now - self._asked_at) * SHARE) - (used - self._used)
         self._asked_at, self._used = now, used
-        self.tick(show=self._credit > 0 or now - self._frame_at >= BREATH)
+        self.tick(show=self._credit > 0 or now - self._frame_at >= BREATH, catches_up=True)
 
-    def tick(self, *, show: bool = True) -> None:
-        """One frame: drain, and if anything changed, show it. The only place where events come in."""
+    def tick(self, *, show: bool = True, catches_up: bool = False) -> None:
+        """One frame: drain, and if anything changed, show it. The only place where events come in.
+
+        Args:
+            show: Whether there is time to show anything.
+            catches_up: Show nothing yet if what came was old: there is more, and that comes first.
+        """
         took = self.feed.pump(CATCH_UP) if self.kept else self.feed.pump()
         changed = self._unseen = took or self._unseen
         now = self.feed.now
-        if self.feed.late:
+        if catches_up and self.feed.late:
             # A frame takes as long as some hundred events: while those that come are old, they are taken in first.
             rest = min(max(BREATH, CATCHING_UP * self._frame_cost), LONGEST_BREATH)
             show = time.monotonic() - self._frame_at >= rest
