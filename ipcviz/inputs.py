@@ -11,7 +11,7 @@ import os
 import stat
 from typing import Final
 
-from ipcviz.outputs import kind_of
+from ipcviz.outputs import CLOSED_ON_EXEC, kind_of
 
 _OPEN_ALREADY: Final = ("/dev/fd/", "/proc/self/fd/")
 """Paths that stand for a descriptor of ours, such as a shell's `<(COMMAND)`."""
@@ -38,7 +38,7 @@ def open_input(path: str | os.PathLike[str], *, streams: bool = False) -> io.Buf
     try:
         _check_kind(os.stat(path).st_mode, shown, streams=streams)
         # If it became something else meanwhile, opening does not wait.
-        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        number = os.open(path, os.O_RDONLY | CLOSED_ON_EXEC | getattr(os, "O_NONBLOCK", 0))
     except ValueError as error:
         raise InputError(str(error)) from None
     try:

@@ -73,7 +73,7 @@ def refuse(sentence: str, details: str = "") -> NoReturn:
 
 def silence(fd: int) -> None:
     """Send what a standard stream still holds to nowhere, since where it should go takes no more."""
-    nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, fd)
     os.close(nowhere)
 

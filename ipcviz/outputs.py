@@ -25,6 +25,8 @@ PRIVATE: Final = 0o600
 """Mode of a new file."""
 MOST_LINKS: Final = 40
 """Symbolic links that the kernel follows for one path (MAXSYMLINKS of linux/namei.h)."""
+CLOSED_ON_EXEC: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+"""Whom we execute gets none of our descriptors; on Windows that is so anyway, and a file's bytes are no text."""
 _TMPFILE: Final = getattr(os, "O_TMPFILE", 0)
 _NO_TMPFILE: Final = (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL)
 """How file systems and kernels refuse O_TMPFILE that do not have it (open(2))."""
@@ -160,21 +162,27 @@ def _check_rights(place: Place) -> None:
         os.unlink(os.path.join(place.folder, name))
 
 
+def _set_mode(fd: int, mode: int) -> None:
+    """Give an open file a mode, where files have one (not on Windows)."""
+    if hasattr(os, "fchmod"):
+        os.fchmod(fd, mode)
+
+
 def _open_unplaced(folder: str) -> tuple[int, str]:
     """A new private file in a folder: its descriptor, and its name, which is empty if it has none."""
     if _TMPFILE and os.path.isdir("/proc/self/fd"):
         try:
-            file = os.open(folder, _TMPFILE | os.O_RDWR | os.O_CLOEXEC, PRIVATE)
+            file = os.open(folder, _TMPFILE | os.O_RDWR | CLOSED_ON_EXEC, PRIVATE)
         except OSError as error:
             if error.errno not in _NO_TMPFILE:
                 raise
         else:
-            os.fchmod(file, PRIVATE)
+            _set_mode(file, PRIVATE)
             return file, ""
     name = _hidden_name()
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | CLOSED_ON_EXEC
     file = os.open(os.path.join(folder, name), flags, PRIVATE)
-    os.fchmod(file, PRIVATE)
+    _set_mode(file, PRIVATE)
     return file, name
 
 
@@ -290,7 +298,7 @@ class OutputFile:
                 os.fchown(number, old.st_uid, old.st_gid)
             except PermissionError:
                 return
-        os.fchmod(number, stat.S_IMODE(old.st_mode) & 0o777)
+        _set_mode(number, stat.S_IMODE(old.st_mode) & 0o777)
 
     def _put(self) -> None:
         """One system call puts it there: a name for what has none, or the place of the old file."""
@@ -309,7 +317,7 @@ class OutputFile:
 
     def _link(self, name: str) -> None:
         """Give a file without a name one: linkat(2) with AT_SYMLINK_FOLLOW, as open(2) shows it."""
-        folder = os.open(self._place.folder, _PATH_ONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = os.open(self._place.folder, _PATH_ONLY | os.O_DIRECTORY | CLOSED_ON_EXEC)
         try:
             os.link(f"/proc/self/fd/{self.file.fileno()}", name, src_dir_fd=folder, dst_dir_fd=folder)
         finally:

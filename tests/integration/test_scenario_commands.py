@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -76,8 +77,12 @@ def test_check_says_what_is_wrong_and_where(runner, tmp_path):
     assert runner.invoke(new, [str(tmp_path / "s")]).exit_code == 0
     file = tmp_path / "s" / "scenario.toml"
     file.write_text(file.read_text().replace("minutes", "minuts"))
-    done = runner.invoke(check, [str(tmp_path / "s")])
-    assert done.exit_code == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith(f"ipcviz: {file}:6: 'minuts' is not a key of the scenario; did you mean 'minutes'?")
-    assert runner.invoke(check, [str(tmp_path / "nothing")]).exit_code == 2
+    for folder, words in (
+        (tmp_path / "s", f"ipcviz: {file}:6: 'minuts' is not a key of the scenario; did you mean 'minutes'?"),
+        (tmp_path / "nothing", f"ipcviz: There is no scenario.toml in '{tmp_path / 'nothing'}'"),
+    ):
+        argv = [sys.executable, "-m", "ipcviz", "check", str(folder)]
+        ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert ended.returncode == 2
+        assert ended.stdout == ""
+        assert ended.stderr.startswith(words)

@@ -275,8 +275,8 @@ def test_the_compilers_words_are_shown(tmp_path):
     with pytest.raises(ScenarioError) as caught, prepare(load(tmp_path / "mine"), "c"):
         pass
     assert "'sleep_pause' of 'mine' does not compile" in caught.value.message
-    assert "sleep_pause.c:1" in caught.value.message
-    assert "nothing" in caught.value.message
+    assert "sleep_pause.c:1" in caught.value.details
+    assert "nothing" in caught.value.details
     assert not any(Path(tmp_path, "tmp").iterdir())
 
 
