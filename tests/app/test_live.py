@@ -20,7 +20,6 @@ from ipcviz.events import (
     Inspect,
     Level,
     Limit,
-    Marker,
     Output,
     Peek,
     ProcessFacts,
@@ -376,18 +375,6 @@ async def test_a_burst_is_taken_in_over_frames():
             await s.frame()
         assert s.app.feed.state.objects[fakes.PIPE.key].bytes_in == 65536 + 200_000
         assert "x20,00" in s.text(s.panel(LogPanel))
-
-
-async def test_what_has_scrolled_away_is_not_kept_drawn():
-    async with stage(flow()) as s:
-        log = s.panel(LogPanel)
-        assert log.scroll_offset.y > 0
-        log.render_line(-log.scroll_offset.y)
-        assert 0 in log._strips
-        s.session.feed(Marker(t=2.0, n=s.app.feed.state.n + 1, pid=12, tid=12, text="a new row"))
-        await s.frame()
-        assert "a new row" in s.text(log)
-        assert 0 not in log._strips
 
 
 async def test_what_is_old_is_taken_in_before_the_screen_is_drawn(monkeypatch):
