@@ -18,6 +18,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 
 from ipcviz.app.base import BaseApp
+from ipcviz.app.collector import calm_collector, leave_screen_alone
 from ipcviz.app.feed import Feed
 from ipcviz.app.keeping import is_kept, recording
 from ipcviz.app.recording import Recorder
@@ -47,6 +48,12 @@ CATCH_UP: Final = 0.1
 """Seconds of a frame in which a kept session's events are taken in: the viewer waits for its end, the keys for this."""
 BREATH: Final = 0.5
 """Seconds after which what depends on the time alone is shown anew."""
+SETTLED: Final = 3.0
+"""Seconds after which the screen has all that it is made of."""
+CATCHING_UP: Final = 3.0
+"""While what is shown is late: how many times as long as a frame takes nothing is drawn after it."""
+LONGEST_BREATH: Final = 2.0
+"""Seconds after which a frame is drawn all the same."""
 
 
 class IpcvizApp(BaseApp[None]):
@@ -105,6 +112,8 @@ class IpcvizApp(BaseApp[None]):
         self._shown_at = -1.0
         self._unseen = False
         self._frame_at = 0.0
+        self._frame_cost = 0.0
+        self._drew = False
         self._credit = 0.1
         self._asked_at, self._used = time.monotonic(), time.process_time()
         self._said = 0
@@ -136,6 +145,7 @@ class IpcvizApp(BaseApp[None]):
         # What the start took is no frame's fault.
         self._asked_at, self._used = time.monotonic(), time.process_time()
         self._timer = self.set_interval(1 / FRAMES, self._frame, name="frames")
+        self.set_timer(SETTLED, leave_screen_alone, name="collector")
         if not isinstance(self.feed, Replay):
             self._frame()
 
@@ -156,17 +166,29 @@ class IpcvizApp(BaseApp[None]):
         if not self.is_running:
             return  # the screen is being taken apart
         now, used = time.monotonic(), time.process_time()
+        if self._drew:
+            # With the layout and the painting that came after it.
+            self._drew, self._frame_cost = False, now - self._frame_at
         self._credit = min(0.1, self._credit + (now - self._asked_at) * SHARE) - (used - self._used)
         self._asked_at, self._used = now, used
-        self.tick(show=self._credit > 0 or now - self._frame_at >= BREATH)
+        self.tick(show=self._credit > 0 or now - self._frame_at >= BREATH, catches_up=True)
 
-    def tick(self, *, show: bool = True) -> None:
-        """One frame: drain, and if anything changed, show it. The only place where events come in."""
+    def tick(self, *, show: bool = True, catches_up: bool = False) -> None:
+        """One frame: drain, and if anything changed, show it. The only place where events come in.
+
+        Args:
+            show: Whether there is time to show anything.
+            catches_up: Show nothing yet if what came was old: there is more, and that comes first.
+        """
         took = self.feed.pump(CATCH_UP) if self.kept else self.feed.pump()
         changed = self._unseen = took or self._unseen
         now = self.feed.now
+        if catches_up and self.feed.late:
+            # A frame takes as long as some hundred events: while those that come are old, they are taken in first.
+            rest = min(max(BREATH, CATCHING_UP * self._frame_cost), LONGEST_BREATH)
+            show = time.monotonic() - self._frame_at >= rest
         if show and (changed or now - self._shown_at >= BREATH):
-            self._shown_at, self._frame_at, self._unseen = now, time.monotonic(), False
+            self._shown_at, self._frame_at, self._unseen, self._drew = now, time.monotonic(), False, True
             self.live.pass_by()
         for event in self.feed.troubles[self._said :]:
             self._tell(event)
@@ -262,16 +284,6 @@ class IpcvizApp(BaseApp[None]):
                     f"It is not watched, and {visible(words)}",
                     lambda pid=one.pid: self.live.action_watch(pid),
                 )
-
-
-def calm_collector() -> None:
-    """Have Python look through all of its objects for cycles rarely: that takes longer than several frames.
-
-    The young ones, among which most cycles are, are looked through as always; what is there already is left alone.
-    """
-    gc.freeze()
-    young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, 500)
 
 
 def run_app(

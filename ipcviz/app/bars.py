@@ -181,6 +181,8 @@ _CELLS: Final = {
     (False, True): "\N{BOX DRAWINGS LIGHT VERTICAL AND HORIZONTAL}",
 }
 """The track, by whether it is behind or ahead, and whether the story goes on there."""
+LAG_TOLD: Final = 0.5
+"""From how many seconds on it is said how old what is shown is."""
 
 
 class StatusLine(Bar):
@@ -219,8 +221,8 @@ class StatusLine(Bar):
             right.append((((text, style),), None))
 
         sampled = sum(1 for p in state.processes.values() if p.fate == "alive" and not p.full)
-        if view.behind:
-            put(f" {view.behind:,} behind ", "bad")
+        if view.lag >= LAG_TOLD:
+            put(f" {view.lag:.1f} s behind ", "bad")
         if state.dropped:
             put(f" {state.dropped:,} dropped ", "bad")
         if where.forced:

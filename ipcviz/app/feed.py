@@ -30,8 +30,10 @@ REMEMBERED: Final = 2000
 """Objects and processes whose last minute is remembered; when there are more, only of what is still there."""
 
 
-CATCH_UP: Final = 0.025
-"""Seconds of a frame in which events are taken in while some wait that were there before it: most of the frame."""
+CATCH_UP: Final = 0.1
+"""Seconds of a frame in which events are taken in while what is shown is of a while ago: keys wait for this."""
+LATE: Final = 0.1
+"""How many seconds old an event may be when it is taken in; with one that is older, taking in comes before drawing."""
 
 
 class Feed:
@@ -60,6 +62,8 @@ class Feed:
         self.slots = Slots()
         self.behind = 0
         """Events that wait to be taken in because a frame's time was up."""
+        self.lag = 0.0
+        """How many seconds old the last event was when it was taken in; 0 once nothing comes any more."""
         self.recorder = recorder
         self.past = Past(Tape(recorder), scenario)
         self._own = self.state
@@ -121,7 +125,7 @@ class Feed:
         Returns:
             Whether anything that can be seen changed.
         """
-        until = time.perf_counter() + (budget if not self.behind else max(budget, CATCH_UP))
+        until = time.perf_counter() + (max(budget, CATCH_UP) if self.late else budget)
         took = False
         backlog = self._backlog
         while backlog or self._draw():
@@ -130,6 +134,8 @@ class Feed:
             if time.perf_counter() > until:
                 break
         self.behind = len(backlog)
+        # What waits in the session and in the tracer is not seen from here; that what came was old says so, too.
+        self.lag = self._age() if took else 0.0
         if self._frozen_at is None and not backlog and self.state.n and self.session.finished:
             # The stream ended before the command did: a kept trace that was cut off, a tracer that was killed.
             self._frozen_at = self.state.t
@@ -137,6 +143,17 @@ class Feed:
             self.recorder.keyframe(self.state)
         stepped = not backlog and self.steps.tick()
         return self._expire() or took or stepped
+
+    @property
+    def late(self) -> bool:
+        """Whether what was taken in last was old: then there is more, and that comes before the screen."""
+        return self.lag > LATE
+
+    def _age(self) -> float:
+        """How many seconds ago the last event was that was taken in, by the least that any took until now."""
+        if self._origin is None or self._frozen_at is not None:
+            return 0.0
+        return max(self._clock() - self._origin - self.state.t, 0.0)
 
     def _draw(self) -> bool:
         """Have the next events from the session. Returns whether there are any.
@@ -165,7 +182,7 @@ class Feed:
             log_end=self.log.end,
             terminal=self.terminal,
             terminal_version=self.terminal.version,
-            behind=self.behind,
+            lag=self.lag,
             story=(self._story.scenario, self._story.progress) if self._story else None,
             outcome=self.steps.outcomes.text if self.state.step else "",
         )

@@ -44,6 +44,7 @@ class Replay:
 
     recorder: TraceWriter | None = None
     behind = 0
+    late = False
     whole = True
 
     def __init__(self, session: KeptSession, scenario: Scenario | None = None) -> None:

@@ -92,8 +92,8 @@ class Moment(Protocol):
         """Which state of it is meant."""
 
     @property
-    def behind(self) -> int:
-        """Events that came and were not taken in yet."""
+    def lag(self) -> float:
+        """How many seconds old the last event was when it was taken in: what is shown is as old, at least."""
 
     @property
     def story(self) -> tuple[Scenario, Progress] | None:
@@ -124,7 +124,7 @@ class Present:
     log_end: int
     terminal: Terminal
     terminal_version: int
-    behind: int = 0
+    lag: float = 0.0
     story: tuple[Scenario, Progress] | None = None
     outcome: str = ""
     follows: int = 0
@@ -211,9 +211,9 @@ class View:
         return self.moment.terminal_version
 
     @property
-    def behind(self) -> int:
-        """Events that came and were not taken in yet."""
-        return self.moment.behind
+    def lag(self) -> float:
+        """How many seconds old the last event was when it was taken in: what is shown is as old, at least."""
+        return self.moment.lag
 
     @property
     def story(self) -> tuple[Scenario, Progress] | None:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from ipcviz.app.app import IpcvizApp, calm_collector
+from ipcviz.app.app import IpcvizApp
+from ipcviz.app.collector import calm_collector
 from ipcviz.bench.measure import Measurement
 from ipcviz.events import (
     Call,

@@ -13,7 +13,8 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from ipcviz.app.app import IpcvizApp, calm_collector
+from ipcviz.app.app import IpcvizApp
+from ipcviz.app.collector import calm_collector
 from ipcviz.bench.measure import Measurement, compared, pairs
 from ipcviz.events import AnyCommand, Call, Event, Forked, ObjectInfo, Started, Table, TableEntry
 

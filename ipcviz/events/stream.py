@@ -386,11 +386,14 @@ class Counted(Base, tag="counted", frozen=True):
         pid: The process.
         calls: How many calls of each name it made.
         signals: How many signals of each number were delivered to it.
+        errors: The error (a name of errno(3)) of one call of each name, the first, if that one failed. Of the others
+            it is not known.
     """
 
     pid: int
     calls: dict[str, int] = {}
     signals: dict[int, int] = {}
+    errors: dict[str, str] = {}
 
 
 class OpenedOutside(Base, tag="opened-outside", frozen=True):

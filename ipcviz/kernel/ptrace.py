@@ -131,6 +131,7 @@ _made: Final = tuple.__new__
 _NO_ARGUMENTS: Final = (0, 0, 0, 0, 0, 0)
 _ENTRY: Final = struct.Struct("=B3xIQQQ6Q")
 _MARK: Final = struct.Struct("=B3xIQQQ6QI")
+_MARK_ALONE: Final = struct.Struct("=B23xQ48xI")
 _EXIT: Final = struct.Struct("=B3xIQQqB")
 _HEAD: Final = struct.Struct("=B3xIQQ")
 _ROOM: Final = 512
@@ -191,6 +192,16 @@ def syscall_info(tid: int) -> SyscallInfo | None:
         return _made(SyscallInfo, (*found[:5], found[5:], 0, False, 0))
     _, arch, pc, sp = _HEAD.unpack_from(_info_view)
     return SyscallInfo(op, arch, pc, sp)
+
+
+def marked_call(tid: int) -> tuple[int, int, int] | None:
+    """What `syscall_info` says of a marked call, without the rest: `op`, `number` and `data`.
+
+    The last two mean something only if the first is SYSCALL_INFO_SECCOMP. For stops that are only counted.
+    """
+    if _quick(GET_SYSCALL_INFO, tid, _INFO_SIZE, _info_pointer) == -1:
+        return None
+    return _MARK_ALONE.unpack_from(_info_view)
 
 
 def signal_info(tid: int) -> SigInfo | None:

@@ -285,13 +285,21 @@ def _coverage(event: Coverage, before: State, after: State) -> Sentence:
 
 def _counted(event: Counted, before: State, after: State) -> Sentence:
     calls = sorted(event.calls.items(), key=lambda row: -row[1])
-    parts = [f"{_count(times, 'call')} of {name}" for name, times in calls[:COUNTED_NAMED]]
+    parts = [_count(times, "call") + f" of {name}" + _failed(event, name) for name, times in calls[:COUNTED_NAMED]]
     rest = sum(times for _, times in calls[COUNTED_NAMED:])
     if rest:
         parts.append(_count(rest, "other call"))
     parts += [f"{_count(times, 'signal')} {signal_name(signo)}" for signo, times in sorted(event.signals.items())]
     text = f"{who(after, event.pid)}, only counted: {', '.join(parts)}"
     return Sentence(event.n, event.t, event.pid, text, TURN, "session")
+
+
+def _failed(event: Counted, name: str) -> str:
+    """How the one call of a name ended that was looked at, if it failed."""
+    error = event.errors.get(name, "")
+    if not error:
+        return ""
+    return f" (failed: {error})" if event.calls[name] == 1 else f" (the first failed: {error})"
 
 
 def _count(number: int, what: str) -> str:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -22,11 +23,12 @@ import ipcviz.tracer
 from ipcviz.events import AnyCommand, Event, Finished, Forked, Quit, Trouble
 from ipcviz.events.undecoded import encode
 from ipcviz.session.errors import SessionError
+from ipcviz.session.heap import TRIM_SECONDS, give_back, tie_heap
 from ipcviz.tracer.config import AnyConfig, AttachConfig, LaunchConfig
 from ipcviz.tracer.wire import Unframer, frame
 
 _libc = ctypes.CDLL(None)
-CHUNK: Final = 1 << 18
+CHUNK: Final = 1 << 16
 PR_SET_PDEATHSIG: Final = 1
 MOST_WAITING: Final = 500
 """Events that may wait to be drained before no more are read: so the tracer sees that its reader is late."""
@@ -93,6 +95,7 @@ class LiveSession:
             raise SessionError("ipcviz watches processes on Linux only; 'ipcviz replay' shows a kept trace anywhere.")
         if not os.path.isdir("/proc/self"):
             raise SessionError("/proc is not mounted here, and ipcviz reads everything from it: mount it first.")
+        tie_heap()
         try:
             ours, theirs = socket.socketpair()
         except OSError as error:
@@ -159,7 +162,11 @@ class LiveSession:
         assert self._channel is not None
         decoder = msgspec.msgpack.Decoder(list[Event])
         unframer = Unframer()
+        given_back = time.monotonic()
         while True:
+            if time.monotonic() - given_back > TRIM_SECONDS:
+                give_back()
+                given_back = time.monotonic()
             try:
                 data = self._channel.recv(CHUNK)
             except OSError:

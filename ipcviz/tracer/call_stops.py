@@ -79,6 +79,7 @@ class CallStops:
         self._uncounted = frozenset(
             n for n, name in context.names.items() if name in UNCOUNTED or name in confinement.CALLS
         )
+        self._no_return = frozenset(n for n, name in context.names.items() if name in NO_RETURN)
         self._confining = frozenset(call_numbers(context.arch.table)[name] for name in confinement.CALLS)
         self.mending = Mending(context)
         self.waits = Waits(context, sampler, semaphores)
@@ -161,12 +162,17 @@ class CallStops:
         busy = task.entered is not None or task.interrupted is not None or task.deferred is not None
         if busy or task.semaphore or process.linking:
             return False
-        info = ptrace.syscall_info(task.tid)
-        if info is None or info.number in self._uncounted or info.data != seccomp.MARK:
+        found = ptrace.marked_call(task.tid)
+        if found is None or found[2] != seccomp.MARK or found[1] in self._uncounted:
             return False
-        self._count(process, info.number)
-        task.stops = False
-        ptrace.resume(task.tid, ptrace.CONT)
+        number = found[1]
+        # The first of each kind since they were told last is let in so that it stops at its return: see `at_call`.
+        looks = number not in process.counted and number not in self._no_return
+        self._count(process, number)
+        task.stops = looks
+        if looks:
+            task.counted = number
+        ptrace.resume(task.tid, ptrace.SYSCALL if looks else ptrace.CONT)
         return True
 
     def look_at_actions(self, process: TracedProcess) -> None:
@@ -220,6 +226,11 @@ class CallStops:
         if info is None:
             return False
         task.within = info.op == ptrace.SYSCALL_INFO_ENTRY
+        counted, task.counted = task.counted, -1
+        if counted >= 0 and info.op == ptrace.SYSCALL_INFO_EXIT and task.entered is None:
+            if info.is_error and -info.result not in RESTART_CODES:
+                task.process.counted_errors[counted] = -info.result
+            return False
         if task.within:
             return self._enter(task, info)
         if info.op == ptrace.SYSCALL_INFO_EXIT:

@@ -19,11 +19,15 @@ from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.exchanges import Exchanges
 from ipcviz.tracer.moving import Moving
 from ipcviz.tracer.numbers import Numbers
+from ipcviz.tracer.plans import errno_name
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 LATE: Final = "there is more to tell than can be shown in time"
 SESSION_CALLS: Final = 2.0
 """Data calls a second that are told of all processes together, as so many times one process's budget."""
+LEAST_SHARE: Final = 10.0
+"""Data calls a second that there is to be room for of each process: where there are so many processes that there is
+not, a new one is not stopped at its data calls from the start."""
 CALLS_SECONDS: Final = 0.75
 """How many seconds' worth of these may be made at once."""
 SESSION_MARKS: Final = 4.0
@@ -174,6 +178,13 @@ class Context:
                 return LATE
         return ""
 
+    def too_many_processes(self) -> str:
+        """Why a new process is not to be stopped at each data call from its start on; empty if it may be."""
+        if self.config.full or self.holding or self.stops_always or self.attached:
+            return ""
+        most = self.session_calls.rate / LEAST_SHARE
+        return f"there are more than {most:,.0f} processes" if len(self.processes) > most else ""
+
     def marks_over_budget(self, process: TracedProcess) -> str:
         """Count a structural call of a process, or a signal; why there are too many, empty if there are not."""
         if self.config.full or self.holding or self.stops_always:
@@ -199,10 +210,15 @@ class Context:
             return
         calls = {self.names.get(number, f"call {number}"): times for number, times in process.counted.items()}
         signals = dict(process.counted_signals)
+        errors = {
+            self.names.get(number, f"call {number}"): errno_name(code)
+            for number, code in process.counted_errors.items()
+        }
         process.counted.clear()
+        process.counted_errors.clear()
         process.counted_signals.clear()
         t, n = self.stamp()
-        self.emit(Counted(t=t, n=n, pid=process.pid, calls=calls, signals=signals))
+        self.emit(Counted(t=t, n=n, pid=process.pid, calls=calls, signals=signals, errors=errors))
 
     def say_coverage(
         self,

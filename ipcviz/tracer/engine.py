@@ -209,6 +209,8 @@ class Engine:
                 if not self._calls.at_mark(task):
                     self.resume(task)
                 return
+            if task.process.counting and not context.holding and self._signals.pass_by(task, status):
+                return
         if os.WIFEXITED(status) or os.WIFSIGNALED(status):
             self._ended(tid, status)
             return
@@ -435,7 +437,9 @@ class Engine:
                     shares_memory=made.shares_memory,
                 )
             )
-            if process.full and not parent.full:
+            if process.full and (reason := self._context.too_many_processes()):
+                self._context.say_coverage(process, full=False, reason=reason)
+            elif process.full and not parent.full:
                 self._context.say_coverage(process, full=True, reason="it has a budget of its own")
         early = self._early.pop(tid, None)
         if early is not None:

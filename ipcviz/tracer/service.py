@@ -49,6 +49,9 @@ from ipcviz.tracer.wire import Unframer
 
 SAMPLE_SHARE: Final = 0.25
 """At most this part of a CPU goes into samples: where one costs much, they come less often."""
+MOST_STRETCH: Final = 3.0
+"""Where a sample waits for its turns on a CPU, it counts for as long as it took, but for so many times its CPU time at
+most: between busy threads that are watched it waits, too, and samples must not become rare for that."""
 BUSY_SHARE: Final = 0.1
 """The same while threads stop all the time: whoever is stopped waits for the end of a sample."""
 
@@ -271,8 +274,9 @@ class Service:
                 began = time.thread_time()
                 if engine.alive():
                     engine.sample()
-                # What it cost, not how long it waited for a CPU meanwhile.
+                # What it cost; on CPUs that others take, too, all that we do takes longer, and stops wait for it.
                 took = time.thread_time() - began
+                took = min(time.monotonic() - now, MOST_STRETCH * took)
                 share = SAMPLE_SHARE if self._rested else BUSY_SHARE
                 # On the beat, however late this one was; but never two at once, nor too much of the time.
                 next_sample = max(next_sample + period, now + took / share, now + period / 2)

@@ -26,6 +26,11 @@ INVALID_ACCESS: Final = (7, 11)
 FORCED: Final = (*FAULTS, 31)
 """Signals that a thread's own instruction brings on: they can't be put off or ignored. SIGSYS is a seccomp filter's."""
 
+STOPPED: Final = 0x7F
+"""The low byte of the wait status of a stop (waitpid(2))."""
+LAST_REAL_TIME: Final = 64
+"""The last signal (SIGRTMAX); a wait status with more behind its low byte is that of another kind of stop."""
+
 ERESTARTSYS: Final = 512
 ERESTARTNOINTR: Final = 513
 """linux/errno.h"""
@@ -182,6 +187,24 @@ class SignalStops:
             deferred, task.deferred = task.deferred, None
             self._calls.returned_early(task, deferred)
         return again
+
+    def pass_by(self, task: Task, status: int) -> bool:
+        """Count the signal that a thread is about to be delivered, of a process that is over its budget.
+
+        It is what `take` does with such a signal, for the many of a storm: `status` is that of waitpid.
+
+        Returns:
+            Whether it goes on already; else the stop is to be looked at.
+        """
+        signo, process = status >> 8, task.process
+        if status & 0xFF != STOPPED or signo > LAST_REAL_TIME:
+            return False
+        if process.actions_stale or self._context.notice is not None or not self._is_counted(task, signo):
+            return False
+        self._count(process, signo)
+        task.stops = False
+        ptrace.resume(task.tid, ptrace.CONT, signo)
+        return True
 
     def _is_counted(self, task: Task, signo: int) -> bool:
         """Whether a signal is only counted: its process is over its budget, and just runs a handler of its own.

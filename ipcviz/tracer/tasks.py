@@ -140,6 +140,7 @@ class Task:
         fresh: It was made by a traced thread, and has not had its first stop.
         passed: Step mode: the number of the call that it was let into; -1 if it is in none.
         backing: Step mode: the number of the call that it is brought back to before; -1 if it is not.
+        counted: The number of a call that was only counted, and whose return is looked at all the same; -1 if none is.
         rejoins: Step mode: it makes the call again that it was asked out of.
         used: Step mode: its CPU time in ticks of 10 ms when it was first seen running since it was let go; or -1.
         short_waits: Step mode: what it has waited for a moment alone since it was let go.
@@ -184,6 +185,7 @@ class Task:
     fresh: bool = False
     passed: int = -1
     backing: int = -1
+    counted: int = -1
     rejoins: bool = False
     used: int = -1
     short_waits: ShortWaits = field(default_factory=ShortWaits)
@@ -254,6 +256,7 @@ class TracedProcess:
         counting: Its structural calls are over their budget, too: they and its signals are only counted, and what it
             has is read from /proc.
         counted: Calls that were only counted and are not told yet, by number.
+        counted_errors: Error numbers of those of them that were looked at, the first of each kind, and failed.
         counted_signals: The same of signals.
         counted_at: When (CLOCK_MONOTONIC) they were told last.
         passed: How many stops were passed by so, in all; and how many they were at the last look (`seen_passed`).
@@ -296,6 +299,7 @@ class TracedProcess:
     why_sampled: str = ""
     counting: bool = False
     counted: dict[int, int] = field(default_factory=dict)
+    counted_errors: dict[int, int] = field(default_factory=dict)
     counted_signals: dict[int, int] = field(default_factory=dict)
     counted_at: float = 0.0
     passed: int = 0

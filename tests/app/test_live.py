@@ -369,13 +369,36 @@ async def test_a_burst_is_taken_in_over_frames():
         s.session.feed(*[write] * 20_000)
         await s.frame(0.1)
         assert s.app.feed.behind > 0
-        assert "behind" in s.text(s.panel(StatusLine))
         for _ in range(2000):
             if not s.app.feed.behind:
                 break
             await s.frame()
         assert s.app.feed.state.objects[fakes.PIPE.key].bytes_in == 65536 + 200_000
         assert "x20,00" in s.text(s.panel(LogPanel))
+
+
+async def test_what_is_old_is_taken_in_before_the_screen_is_drawn(monkeypatch):
+    monkeypatch.setattr("ipcviz.app.app.BREATH", 1e9)
+    monkeypatch.setattr("ipcviz.app.app.LONGEST_BREATH", 1e9)
+    async with stage(flow()) as s:
+        shown = s.app.live.view
+        s.clock.now += 5.0
+        s.session.feed(fakes.call(2.0, 12, "write", fd=1, obj=fakes.PIPE.key, ret=10))
+        s.app.tick(catches_up=True)
+        assert s.app.feed.lag > 1.0
+        assert s.app.live.view is shown, "there may be more, and that comes first"
+        s.session.feed(fakes.call(s.app.feed.now, 12, "write", fd=1, obj=fakes.PIPE.key, ret=10))
+        s.app.tick(catches_up=True)
+        assert not s.app.feed.late
+        assert s.app.live.view is not shown
+
+
+async def test_the_screen_says_how_old_it_is():
+    async with stage(flow()) as s:
+        s.clock.now += 5.0
+        s.session.feed(fakes.call(2.0, 12, "write", fd=1, obj=fakes.PIPE.key, ret=10))
+        s.app.tick()
+        assert " s behind" in s.text(s.panel(StatusLine))
 
 
 @pytest.mark.parametrize("first", ["v", "l"])
@@ -519,5 +542,8 @@ async def test_the_picture_has_more_rows_while_there_are_many_processes():
         assert picture.size.height == many, "it jumps with every process"
         s.session.feed(Exited(t=2.0, pid=22), Reaped(t=2.0, pid=22, by=11))
         await s.frame()
+        await s.frame()
+        assert picture.size.height == many, "a shell's next command makes them many again"
+        await s.frame(5.0)
         await s.frame()
         assert picture.size.height == few

@@ -154,6 +154,27 @@ def test_a_storm_of_signals_is_counted_and_changes_nothing(bench: Bench) -> None
     assert told < 4000
 
 
+FAILING = """
+import os
+for _ in range(8000):
+    try:
+        os.close(999)
+    except OSError:
+        pass
+"""
+
+
+@ordinary_user
+def test_of_calls_that_are_only_counted_the_first_says_how_it_failed(bench: Bench) -> None:
+    assert bench.run(bench.observed([sys.executable, "-c", FAILING])).status == 0
+    events = read_stream(bench.stream)
+    storms = [e for e in events if isinstance(e, ev.Counted) and e.calls.get("close", 0) > 100]
+    assert storms
+    assert all(e.errors.get("close") == "EBADF" for e in storms)
+    told = sum(isinstance(e, ev.Call) and e.name == "close" and e.error == "EBADF" for e in events)
+    assert told + sum(e.calls["close"] for e in storms) >= 8000, "the one that is looked at is counted, too"
+
+
 @ordinary_user
 def test_a_reader_that_stands_still(bench: Bench) -> None:
     """In live mode the command runs on, the tracer's memory stays bounded, and the stream is whole afterwards."""

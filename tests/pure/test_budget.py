@@ -107,6 +107,19 @@ def test_less_is_told_while_the_reader_is_late(context, clock, monkeypatch):
     assert "shown in time" in context.marks_over_budget(process)
 
 
+@pytest.mark.parametrize(
+    ("change", "value"), [("", None), ("holding", True), ("stops_always", True), ("attached", True)]
+)
+def test_of_very_many_processes_new_ones_are_not_stopped_at_each_data_call(context, change, value):
+    for pid in range(10, 210):
+        context.processes[pid] = context.new_process(pid)
+    assert not context.too_many_processes()
+    context.processes[210] = context.new_process(210)
+    if change:
+        setattr(context, change, value)
+    assert context.too_many_processes() == ("" if change else "there are more than 200 processes")
+
+
 def test_what_was_counted_is_told_once(context):
     process = context.new_process(10)
     context.count_marks(process, "a storm")

@@ -238,6 +238,18 @@ def test_what_is_only_counted_is_told_as_one():
     )
 
 
+@pytest.mark.parametrize(
+    ("times", "text"),
+    [(48_211, "48,211 calls of accept (the first failed: ENOTSOCK)"), (1, "1 call of accept (failed: ENOTSOCK)")],
+)
+def test_of_what_is_only_counted_it_is_said_how_the_first_failed(times, text):
+    before = reduce_all(fakes.numbered(fakes.pipeline_start()))
+    counted = Counted(t=2.0, pid=12, calls={"accept": times}, errors={"accept": "ENOTSOCK"})
+    sentence = narrate(counted, before, reduce(before, counted))
+    assert sentence is not None
+    assert sentence.text == f"cat[12], only counted: {text}"
+
+
 def test_from_when_on_calls_are_only_counted():
     before = reduce_all(fakes.numbered(fakes.pipeline_start()))
     inside = SignalDelivered(t=1.0, pid=12, tid=12, signo=10, action="handler")

@@ -20,7 +20,7 @@ _MORE_ROWS: Final = 3
 _STEP: Final = 256
 """The height grows by at least so many rows at once: each change of it lays out the whole screen anew."""
 
-_MADE: Final = 4_000
+_MADE: Final = 1_000
 """Entries whose rows are remembered."""
 
 
@@ -151,8 +151,9 @@ class LogPanel(Panel):
             self._strips.clear()
             kept = max(0, kept - forget)
         if forget or self.rows[kept:] != old:
-            for y in range(kept, max(len(self.rows), kept + len(old))):
-                self._strips.pop(y, None)
+            top = min(self.scroll_offset.y, kept)
+            for y in [y for y in self._strips if not top <= y < kept]:
+                del self._strips[y]
             self._growing = True
             if not len(self.rows) <= self.virtual_size.height <= 2 * len(self.rows) + _STEP:
                 self.virtual_size = Size(width, len(self.rows) + len(self.rows) // 4 + _STEP)

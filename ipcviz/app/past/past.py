@@ -49,7 +49,7 @@ class PastMoment:
     """A moment of the past; what only some panels need is made when they ask."""
 
     past = True
-    behind = 0
+    lag = 0.0
 
     def __init__(self, past: Past, n: int, now: float | None = None, since: int | None = None) -> None:
         self._past = past

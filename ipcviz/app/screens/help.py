@@ -69,7 +69,7 @@ MARKS: Final = (
     ("+---+ (x[1])", "a process that is not watched: a dotted box in the picture, in parentheses in the panels"),
     ("before ctrl+c", "the last moment before the end was forced, on which a trace opens; End goes to its real end"),
     ("W R", "a writer, a reader is blocked on the object"),
-    ("N behind", "events that came and are not shown yet"),
+    ("1.2 s behind", "how old what is shown is: more happens than could be taken in until now"),
     ("N dropped", "data calls that were left out of the stream because there were too many"),
     ("computed", "CPU use, bytes in and out, what a semaphore's last operation made of it: from events and two looks"),
     ("not seen", "bytes in a program's own stdio buffer, plain loads and stores to shared memory"),

@@ -57,6 +57,8 @@ _DEAR: Final = 0.015
 _REST: Final = 4
 _CROWDED: Final = (5, 3)
 """From so many living processes on, the picture takes rows of the panel below it; at so many it gives them back."""
+_CROWDED_SECONDS: Final = 4.0
+"""Not before there have been fewer for so long: each change lays out and styles the whole screen anew."""
 _FILTER: Final = "words that must occur, -word for those that must not; Enter keeps"
 _TOO_SMALL: Final = "ipcviz needs a terminal of at least 40 columns and 10 rows. What runs goes on. ctrl+q leaves."
 
@@ -167,6 +169,7 @@ class LiveScreen(MomentsScreen):
         """Whether everything is drawn every time, whatever it costs: for pictures that are kept."""
         self._drawn_pid = 0
         self._stepping = False
+        self._crowded_at = float("-inf")
 
     def expect(self, size: Size) -> None:
         """Have the classes for a terminal's size before anything is mounted, and not all styles worked out again."""
@@ -230,8 +233,11 @@ class LiveScreen(MomentsScreen):
         if not view.past:
             self.reveal(view)
         living = sum(p.fate == "alive" for p in view.state.processes.values())
-        if not _CROWDED[1] < living < _CROWDED[0]:
-            self.set_class(living >= _CROWDED[0], "-crowded")
+        if living >= _CROWDED[0]:
+            self._crowded_at = view.now
+            self.set_class(True, "-crowded")
+        elif living <= _CROWDED[1] and (view.past or view.now - self._crowded_at >= _CROWDED_SECONDS):
+            self.set_class(False, "-crowded")
         with self.app.batch_update():
             for panel in self.query(Panel):
                 panel.show_view(view)
