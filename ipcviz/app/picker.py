@@ -70,7 +70,7 @@ class Picker(BaseApp[Picked | None]):
     #head { height: 1; padding: 0 1; color: $text-muted; text-style: bold; background: $surface; }
     #list { height: 1fr; border: none; padding: 0 1; background: $surface; scrollbar-size-vertical: 1; }
     #list:focus { border: none; }
-    #about { height: 5; padding: 0 1; border-top: solid $panel-border; background: $surface; }
+    #about { height: 6; padding: 0 1; border-top: solid $panel-border; background: $surface; }
     #too-small { display: none; }
     Screen.-tiny Input, Screen.-tiny #head, Screen.-tiny #list { display: none; }
     Screen.-tiny #about, Screen.-tiny Footer { display: none; }

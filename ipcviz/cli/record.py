@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -90,9 +91,10 @@ def record(
     if schedule and live:
         raise click.UsageError("--schedule is for stepping, and --live is not: choose one.")
     options = Options(variant, settings, schedule, live)
+    leaving = _Leaving()
     for signo in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(signo) is signal.SIG_DFL:
-            signal.signal(signo, _leave)
+            signal.signal(signo, leaving)
     check_outputs(output)
     if same_file(source, output):
         raise OutputError(f"{output} is the trace itself: give the cast a file of its own.")
@@ -101,12 +103,31 @@ def record(
         from ipcviz.app.casting import Wanted
 
         wanted = Wanted(width=columns, height=rows, hold=hold, theme=theme, first=first, last=last)
-        _tell(_write(reader, output, wanted, source), output)
+        _tell(_write(_Readable(reader, leaving), output, wanted, source), output)
 
 
-def _leave(signo: int, _: object) -> None:
-    """Ended from outside: what was begun is removed on the way out."""
-    sys.exit(128 + signo)
+class _Leaving:
+    """What SIGTERM and SIGHUP do: exit, so that what was begun is removed on the way out.
+
+    While an event loop makes the cast, the exit waits for the next event to be read: a task that was left in its
+    midst would be told of on standard error.
+    """
+
+    def __init__(self) -> None:
+        self._signo = 0
+
+    def __call__(self, signo: int, _: object) -> None:
+        """The handler."""
+        self._signo = signo
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self.leave_if_told()
+
+    def leave_if_told(self) -> None:
+        """Exit if such a signal came."""
+        if self._signo:
+            sys.exit(128 + self._signo)
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -224,20 +245,21 @@ def _plain_environment() -> None:
     )
 
 
-def _write(reader: TraceReader, output: str, wanted: Wanted, source: str) -> Made:
+def _write(events: _Readable, output: str, wanted: Wanted, source: str) -> Made:
     """Write the cast beside its place, and put it there when it is complete."""
     from ipcviz.app.casting import make_cast
 
+    reader = events.reader
     if not reader.last:
         raise TraceError(f"{reader.path} holds no events: its writer was ended before the first one.")
     title = reader.meta.get("title") or shlex.join(reader.argv) or os.path.basename(source)
-    events = _Readable(reader)
     with OutputFile(output) as file:
         scenario = scenario_of(reader.meta)
         try:
             made = make_cast(events, file.file, wanted, title=title, argv=reader.argv, scenario=scenario)
         except OSError as error:
             raise OutputError(explain(output, error)) from None
+        events.leaving.leave_if_told()
         if not made.shown:
             beyond = f" from {wanted.first} on" if made.steps else ""
             raise TraceError(f"{source} has {made.steps or 'no'} steps: there is nothing to show{beyond}.")
@@ -250,17 +272,22 @@ class _Readable:
     """The events of a trace, up to where it is damaged if it is.
 
     Attributes:
+        reader: What reads the trace.
+        leaving: Asked before each event.
         trouble: What is wrong with the rest.
     """
 
-    def __init__(self, reader: TraceReader) -> None:
-        self._reader = reader
+    def __init__(self, reader: TraceReader, leaving: _Leaving) -> None:
+        self.reader = reader
+        self.leaving = leaving
         self.trouble = ""
 
     def __call__(self) -> Iterator[Event]:
         """The events from the first one on."""
         try:
-            yield from self._reader.events()
+            for event in self.reader.events():
+                self.leaving.leave_if_told()
+                yield event
         except TraceError as error:
             self.trouble = error.message
 

@@ -351,6 +351,43 @@ def test_record_is_ended(bench: Bench, number: signal.Signals, seconds: float) -
     assert os.listdir(bench.work) == (["c"] if run.returncode == 0 else [])
 
 
+_ENDED_IN_A_TASK = """
+import asyncio, signal, sys
+from ipcviz.app import casting
+from ipcviz.cli.main import main
+
+drawn = casting._drawn
+
+
+async def end() -> None:
+    signal.raise_signal(number)
+
+
+async def drawn_and_ended(app):
+    ending = asyncio.create_task(end())
+    rows = await drawn(app)
+    await ending
+    return rows
+
+
+casting._drawn = drawn_and_ended
+number, sys.argv = int(sys.argv[1]), ["ipcviz", "record", "t", "-o", "c"]
+main()
+"""
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_record_is_ended_in_the_midst_of_a_task(bench: Bench, number: signal.Signals) -> None:
+    bench.clear()
+    assert bench.start(ipcviz("trace", "-o", "t", "--", "true")).wait(20) == 0
+    argv = [sys.executable, "-c", _ENDED_IN_A_TASK, str(int(number))]
+    run = bench.start(argv, stderr=subprocess.PIPE)
+    _, err = run.communicate(timeout=20)
+    assert (err, run.returncode) == (b"", 128 + number)
+    assert os.listdir(bench.work) == ["t"]
+
+
 def test_a_cast_is_not_written_over_its_trace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("t").write_text("a trace")

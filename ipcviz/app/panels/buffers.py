@@ -195,9 +195,10 @@ def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
     level = thing.level
     if level is not None and thing.info.kind == "message queue":
         return _waiting_messages(view, thing, level, width)
+    if level is None and not blocked_readers(view.state, thing.info.key):
+        return [row(""), row((fit(f"What waits in {thing.label} was not read.", width), "dim"))]
     if level is None or not level.queued:
-        rows = [row(""), row((fit(f"Nothing waits in {thing.label}.", width), "dim"))]
-        return rows + _whose(view, thing, width)
+        return [row(""), row((fit(f"Nothing waits in {thing.label}.", width), "dim"))]
     if not level.head:
         words = f"{level.queued:,} bytes wait in {thing.label}"
         if level.unit != "bytes":

@@ -290,7 +290,7 @@ def _amount(gauge: Gauge, cells: int) -> str:
         exact = f"{gauge.queued} of {gauge.capacity}" if gauge.capacity else f"{gauge.queued} messages"
         return exact if gauge.known else "not read"
     if not gauge.known:
-        return clip("not looked at", cells)
+        return clip("not read", cells)
     if not gauge.capacity:
         return clip(f"{count_text(gauge.queued)} B", cells)
     exact = f"{count_text(gauge.queued)}/{count_text(gauge.capacity)} B"
