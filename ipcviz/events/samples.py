@@ -97,7 +97,7 @@ class SemaphoreLevel(Struct, frozen=True):
 
     Attributes:
         info: Which one.
-        value: Its value.
+        value: Its value; -1 if what lies there is no semaphore any more: it was destroyed unseen.
         waiters: Threads that wait for it to grow; -1 if it can't be read.
         waiters_zero: Processes that wait for zero (System V only).
         last_pid: The process of the last semop (GETPID; System V only), 0 if there was none.

@@ -24,6 +24,8 @@ _PREFIX: Final = "sem."
 _SEM_T: Final = struct.Struct("=Qi")
 _VALUE_MASK: Final = 0xFFFFFFFF
 _NWAITERS_SHIFT: Final = 32
+_PRIVATE_FLAG: Final = 128
+"""FUTEX_PRIVATE_FLAG of linux/futex.h"""
 # musl, src/thread/sem_*.c: int val[8] with the value, how many wait, and 128 unless it is shared. While somebody waits
 # for one that is 0, the value is -1, or from 1.2.4 on its highest bit is set. glibc never sets that bit.
 _MUSL_WAITERS: Final = 0x80000000
@@ -54,6 +56,21 @@ def decode(raw: bytes) -> tuple[int, int, bool]:
     if value & _MUSL_WAITERS:
         value = 0 if value == _VALUE_MASK else value & ~_MUSL_WAITERS
     return value, data >> _NWAITERS_SHIFT, private != 0
+
+
+def is_semaphore(raw: bytes, threads: int) -> bool:
+    """Whether bytes of memory that one process alone has can still be the semaphore that was there.
+
+    A program that is only sampled may have destroyed and freed it unseen. Then an allocator's pointers and keys lie
+    there, or whatever came after. In a sem_t of glibc and of musl the third word is 0 or FUTEX_PRIVATE_FLAG, and no
+    more can wait than there are threads.
+
+    Args:
+        raw: The first 12 bytes or more.
+        threads: How many threads the process has.
+    """
+    data, private = _SEM_T.unpack_from(raw)
+    return private in (0, _PRIVATE_FLAG) and data >> _NWAITERS_SHIFT <= threads
 
 
 def read(pid: int, address: int, info: SemaphoreInfo) -> SemaphoreLevel | None:

@@ -107,6 +107,11 @@ def _hold(semaphore: Semaphore, pid: int, tid: int) -> Hold | None:
 
 def take_level(draft: Draft, seen: SemaphoreLevel, t: float) -> None:
     """A value that was read."""
+    if seen.value < 0:
+        if seen.info.key in draft.semaphores:
+            draft.semaphores = draft.semaphores.delete(seen.info.key)
+        draft.note("semaphore", seen.info.key)
+        return
     new = seen.info.key not in draft.semaphores
     semaphore = draft.semaphore(seen.info)
     if new:

@@ -378,7 +378,8 @@ class TraceWriter:
             kind = type(event)
             if kind is Sample:
                 samples.extend((n, object_of(lv.object), fits(lv.queued), fits(lv.capacity)) for lv in event.levels)  # type: ignore[union-attr]
-                samples.extend((n, object_of(s.info.key), fits(s.value), None) for s in event.semaphores)  # type: ignore[union-attr]
+                there = (s for s in event.semaphores if s.value >= 0)  # type: ignore[union-attr]
+                samples.extend((n, object_of(s.info.key), fits(s.value), None) for s in there)
                 usage.extend((n, p.pid, p.state, p.user_time + p.system_time, p.rss) for p in event.processes)  # type: ignore[union-attr]
             elif kind is Marker:
                 markers.append((n, pid, event.text))  # type: ignore[union-attr]

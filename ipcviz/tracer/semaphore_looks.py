@@ -8,6 +8,7 @@ import msgspec
 
 from ipcviz.events import SemaphoreInfo, SemaphoreLevel
 from ipcviz.kernel import maps, memory, procfs, semaphores
+from ipcviz.model.semaphores import PRIVATE
 from ipcviz.model.system_v import first_blocked, parse_operations
 from ipcviz.tracer.context import Context
 
@@ -128,11 +129,19 @@ class SemaphoreLooks:
                     continue
                 value, waiters, _ = semaphores.decode(raw)
                 level = SemaphoreLevel(info=info, value=value, waiters=waiters)
+                if key.startswith(PRIVATE) and not semaphores.is_semaphore(raw, self._count_threads(pid)):
+                    self.forget(key)
+                    yield msgspec.structs.replace(level, value=-1, waiters=-1)
+                    break
                 if level != self._levels.get(key):
                     self._levels[key] = level
                     yield level
                 break
         yield from self.sets_changed(sorted(self.system_v))
+
+    def _count_threads(self, pid: int) -> int:
+        process = self._context.processes.get(pid)
+        return len(process.tasks) if process is not None else 1
 
     def sets_changed(self, ids: Iterable[int]) -> Iterable[SemaphoreLevel]:
         """The semaphores of some System V sets that are not what they were at the last look."""

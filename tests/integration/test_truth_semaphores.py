@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 
 import pytest
@@ -163,3 +164,23 @@ def test_what_became_of_sem_trywait_where_another_one_was_quicker(bench: Bench, 
         found = next(iter(run.state.semaphores.values()))
         assert not found.holds
         assert not found.signals
+
+
+LOCKS = """
+import threading, time
+for _ in range(40):
+    kept = [threading.Lock() for _ in range(100)]
+    for lock in kept: lock.acquire(); lock.release()
+    del kept
+    time.sleep(0.01)
+time.sleep(0.2)
+"""
+
+
+def test_no_value_is_read_where_a_semaphore_was(bench: Bench) -> None:
+    """Above the budget they are destroyed unseen, and their memory holds an allocator's pointers soon."""
+    with Watched(bench, [sys.executable, "-S", "-c", LOCKS], ()) as run:
+        assert run.finish() == 0
+    levels = [level for event in run.events if isinstance(event, ev.Sample) for level in event.semaphores]
+    assert {level.value for level in levels} <= {-1, 0, 1}
+    assert all(level.waiters <= 1 for level in levels)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from ipcviz import events as ev
+from ipcviz.events import Sample, SemaphoreInfo, SemaphoreLevel
+from ipcviz.kernel.semaphores import is_semaphore
 from ipcviz.model import query
 from ipcviz.model.circles import circle, circles
 from ipcviz.model.reduce import reduce
@@ -202,3 +206,28 @@ def test_what_is_not_seen_of_semaphores_is_said() -> None:
     assert told is not None
     assert told.text.startswith("What p[10] does with POSIX semaphores is not seen from here on, their values are")
     assert told.text.endswith("sampled: more than 1,000 a second")
+
+
+@pytest.mark.parametrize(
+    ("words", "threads", "is_one"),
+    [
+        ((3, 0, 0, 0), 1, True),
+        ((0, 2, 0, 0), 3, True),
+        ((0, 2, 128, 7), 2, True),  # process-shared by sem_init, and what lies in its padding is nobody's affair
+        ((0x5580A1B0, 0x55E1, 0x7B3C1D20, 0x1F2E), 4, False),  # freed: an allocator's next pointer and key
+        ((0x7F0012C0, 0x7FEE, 0, 0), 9, False),  # a pointer
+        ((0x6C61636F, 0x36386C63, 0, 0), 9, False),  # a text
+        ((1, 5, 0, 0), 4, False),  # more wait than there are threads
+        ((1, 0, 1, 0), 4, False),
+    ],
+)
+def test_what_lies_where_a_semaphore_was(words, threads, is_one):
+    assert is_semaphore(struct.pack("=4I", *words), threads) is is_one
+
+
+def test_a_semaphore_that_was_destroyed_unseen_is_gone():
+    info = SemaphoreInfo(key="sem:vm:10:4096", kind="unnamed", offset=4096, heap=True)
+    levels = [SemaphoreLevel(info=info, value=value, waiters=0) for value in (1, -1)]
+    state = reduce(State(), Sample(t=1.0, n=1, semaphores=levels[:1]))
+    assert state.semaphores[info.key].value == 1
+    assert info.key not in reduce(state, Sample(t=2.0, n=2, semaphores=levels[1:])).semaphores
