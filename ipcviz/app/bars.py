@@ -9,7 +9,7 @@ from textual import events
 from textual.message import Message
 
 from ipcviz.app.panels.panel import Panel, Row, Span, Target, fit
-from ipcviz.app.text import visible
+from ipcviz.app.text import clip, visible
 from ipcviz.app.view import View
 from ipcviz.events import Outsider
 from ipcviz.events.signals import signal_name
@@ -73,7 +73,7 @@ class ProcessBar(Bar):
         for pid, digit in sorted(view.slots.items(), key=lambda item: item[1]):
             process = view.state.processes[pid]
             letter, chip = view.chip(pid)
-            name = visible(process.name or "process")[:16] + f"[{pid}]"
+            name = clip(visible(process.name or "process"), 16) + f"[{pid}]"
             if not process.full and process.fate == "alive":
                 name += "~"
             if process.fate != "alive":

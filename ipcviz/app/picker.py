@@ -134,7 +134,9 @@ class Picker(BaseApp[Picked | None]):
         """List the processes in which all words of the search occur; the cursor stays on its process."""
         words = self.query_one(Input).value.lower().split()
         before = self.chosen
-        self._shown = tuple(process for process in self.processes if process.has_words(words))
+        found = (process for process in self.processes if process.has_words(words))
+        # Who is called so comes before who only has the word in its command line.
+        self._shown = tuple(sorted(found, key=lambda process: not any(map(process.is_called, words))))
         table = self.query_one(OptionList)
         top = table.scroll_offset.y
         width = max(20, self.size.width - 3)

@@ -115,3 +115,10 @@ async def test_words_of_the_command_line_are_searched_from_the_beginning():
         await pilot.press("escape")
         await pilot.pause()
         assert len(table.rows()) == 3
+
+
+async def test_who_is_called_so_comes_before_who_only_mentions_it():
+    table = Table(process(9, "bash", "-c", "sleep 5"), SLEEP, CAT, wanted="sleep")
+    async with table.app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert [row.split()[0] for row in table.rows()] == ["30", "9"]
