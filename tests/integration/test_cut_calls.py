@@ -11,6 +11,14 @@ from tests.integration.stepper import Stepper
 pytestmark = pytest.mark.kernel
 
 
+MAY_END_LATE = ("recvmmsg_for",)
+"""Attached, a recvmmsg with a time may wait for one message more (docs/observing.md)."""
+
+
+def rows_of(output: bytes) -> list[str]:
+    return [row for row in output.decode().splitlines() if row.partition(":")[0] not in MAY_END_LATE]
+
+
 @pytest.mark.parametrize("table", ["limits", "waits", "parts", "handled"])
 def test_attached_they_end_as_alone(bench: Bench, programs: Programs, table: str) -> None:
     alone = bench.run([programs["cut_calls"], table])
@@ -21,7 +29,7 @@ def test_attached_they_end_as_alone(bench: Bench, programs: Programs, table: str
             target.release("go")
             out, _ = target.process.communicate(timeout=30)
             watch.process.wait(30)
-    assert out.decode() == alone.stdout.decode()
+    assert rows_of(out) == rows_of(alone.stdout)
 
 
 @pytest.mark.parametrize("row", ["epoll_wait", "recv_all", "semtimedop"])
