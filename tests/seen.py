@@ -25,9 +25,9 @@ from ipcviz.app.panels.output import OutputRows
 from ipcviz.app.picture import graph
 from ipcviz.app.view import View
 from ipcviz.events import Event
-from ipcviz.model.moments import is_moment
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
+from ipcviz.model.steps.moments import is_moment
 from ipcviz.scenario import Scenario
 from ipcviz.trace import TraceWriter
 from tests import fakes

@@ -32,7 +32,7 @@ from ipcviz.app.text import visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import Trouble, commands
 from ipcviz.events.undecoded import escaped
-from ipcviz.model.schedule import Schedule
+from ipcviz.model.steps.schedule import Schedule
 from ipcviz.outputs import write_file
 from ipcviz.scenario import Scenario
 from ipcviz.session.base import Session

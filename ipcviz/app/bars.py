@@ -13,8 +13,8 @@ from ipcviz.app.text import clip, visible
 from ipcviz.app.view import View
 from ipcviz.events import Outsider
 from ipcviz.events.signals import signal_name
-from ipcviz.model.circles import Circle
 from ipcviz.model.state import State
+from ipcviz.model.waits.circles import Circle
 
 Item = tuple[tuple[Span, ...], Target | None]
 

@@ -24,9 +24,9 @@ from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import AnyCommand, Call, Event, Settled
 from ipcviz.export import CastWriter
 from ipcviz.export.names import Names
-from ipcviz.model.moments import is_moment
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
+from ipcviz.model.steps.moments import is_moment
 from ipcviz.narrate import narrate, who
 from ipcviz.narrate.steps import Outcomes
 from ipcviz.scenario import Scenario

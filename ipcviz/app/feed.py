@@ -19,8 +19,8 @@ from ipcviz.app.view import Holders, Present, View
 from ipcviz.events import Event, Exited, Finished, Held, Output, Sample, Stepped, Trouble
 from ipcviz.model.forced import TOLD, EndWatch, ForcedEnd
 from ipcviz.model.reduce import reduce
-from ipcviz.model.schedule import NO_NAMES, Names
 from ipcviz.model.state import State
+from ipcviz.model.steps.schedule import NO_NAMES, Names
 from ipcviz.narrate import narrate
 from ipcviz.scenario import Scenario, Story
 from ipcviz.session.base import Session

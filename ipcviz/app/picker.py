@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 from ipcviz.app.base import BaseApp
 from ipcviz.app.text import argv_text, clip, fit, visible
 from ipcviz.app.themes import DARK, LIGHT
-from ipcviz.model.notifiers import seconds_text
+from ipcviz.model.mechanisms.notifiers import seconds_text
 from ipcviz.tracer.running import RunningProcess
 
 REFRESH: Final = 1.0

@@ -12,8 +12,8 @@ from ipcviz.app.steps import Steps
 from ipcviz.app.view import View
 from ipcviz.events import Finished, Trouble
 from ipcviz.model.forced import TOLD, EndWatch, ForcedEnd
-from ipcviz.model.moments import is_moment
 from ipcviz.model.state import State
+from ipcviz.model.steps.moments import is_moment
 from ipcviz.scenario import Scenario, Story
 from ipcviz.session.kept import KeptSession
 from ipcviz.trace import TraceError, TraceWriter

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Final
 
 from ipcviz.events import AnyCommand, Breakpoint, Call, Event, Held, Hold, Let, Run, SendSignal
-from ipcviz.model import stepping
-from ipcviz.model.schedule import Names, Recorder, Schedule
-from ipcviz.model.scheduler import Move, Scheduler
 from ipcviz.model.state import State
+from ipcviz.model.steps import stepping
+from ipcviz.model.steps.schedule import Names, Recorder, Schedule
+from ipcviz.model.steps.scheduler import Move, Scheduler
 from ipcviz.narrate import Outcomes, narrate
 
 _MOST_WANTED: Final = 8

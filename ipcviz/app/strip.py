@@ -15,9 +15,9 @@ from ipcviz.app.steps import Steps
 from ipcviz.app.text import fit, visible
 from ipcviz.app.view import View
 from ipcviz.events.signals import signal_name
-from ipcviz.model import stepping
 from ipcviz.model.query import wait_of
 from ipcviz.model.state import State, Thread
+from ipcviz.model.steps import stepping
 from ipcviz.narrate import intention
 
 _LONGEST_NAME: Final = 16

@@ -12,9 +12,9 @@ from ipcviz.app.picture.words import chip
 from ipcviz.app.terminal import Terminal
 from ipcviz.events import Outsider
 from ipcviz.model import query
-from ipcviz.model.chains import chain_of, chain_words, halted
-from ipcviz.model.circles import Circle, circles, long_asleep
 from ipcviz.model.state import Process, State
+from ipcviz.model.waits.chains import chain_of, chain_words, halted
+from ipcviz.model.waits.circles import Circle, circles, long_asleep
 from ipcviz.scenario import Progress, Scenario
 
 

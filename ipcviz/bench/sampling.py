@@ -18,7 +18,7 @@ from ipcviz.kernel.arch import Arch, native
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
-from ipcviz.tracer.sampler import Sampler
+from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.tasks import Task
 
 PROMISED: Final = 100

@@ -20,7 +20,7 @@ from ipcviz.cli.words import check_outputs
 from ipcviz.events import Finished, Quit, Trouble
 from ipcviz.messages import refuse, write_error
 from ipcviz.session.live import LiveSession, start_thread
-from ipcviz.tracer.attach import AttachError, check
+from ipcviz.tracer.attached.attach import AttachError, check
 from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.running import RunningProcess, list_running
 

@@ -9,7 +9,7 @@ import msgspec
 
 from ipcviz import streams
 from ipcviz.events import Event
-from ipcviz.model.moments import has_begun
+from ipcviz.model.steps.moments import has_begun
 from ipcviz.outputs import OutputError, OutputFile
 
 

@@ -27,7 +27,7 @@ from ipcviz.cli.words import AFTER_DASHES, AfterDashes, check_outputs, planned
 from ipcviz.errors import UserError
 from ipcviz.events import Resize
 from ipcviz.messages import refuse
-from ipcviz.model.schedule import Schedule
+from ipcviz.model.steps.schedule import Schedule
 from ipcviz.scenario import Scenario, ScenarioError, find, load_all, prepare, read_schedule, read_settings
 from ipcviz.scenario.format import Value
 from ipcviz.session.live import LiveSession

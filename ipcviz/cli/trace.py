@@ -38,7 +38,7 @@ from ipcviz.cli.words import AFTER_DASHES, AfterDashes, check_outputs, planned, 
 from ipcviz.events import Event, Executed, Exited, Finished, Forked, Input, Output, Quit, Resize, Trouble
 from ipcviz.messages import write_error
 from ipcviz.model.query import living
-from ipcviz.model.schedule import Schedule
+from ipcviz.model.steps.schedule import Schedule
 from ipcviz.outputs import write_file
 from ipcviz.scenario import Story, prepare, read_schedule, read_settings
 from ipcviz.scenario.kept import meta_of, sources_of

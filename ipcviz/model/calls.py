@@ -38,16 +38,17 @@ from ipcviz.events import (
     Uses,
     WorkingDirectory,
 )
-from ipcviz.model import datagrams, knowledge, ledger, semaphores, sockets
-from ipcviz.model.directions import COUNTS_MESSAGES
 from ipcviz.model.draft import NO_ROWS, Draft
-from ipcviz.model.families import take_group
-from ipcviz.model.folders import forget_reused, take_filed, take_listing, take_opening
-from ipcviz.model.locks import take_locks
-from ipcviz.model.memory import forget_range, joined, protected, put
-from ipcviz.model.offsets import take_offset
-from ipcviz.model.queues import RECEIVES, forget_queue, message_bytes, take_use
-from ipcviz.model.signals import back_to_own_mask, take_sent, take_taken
+from ipcviz.model.ledger import knowledge, ledger
+from ipcviz.model.ledger.directions import COUNTS_MESSAGES
+from ipcviz.model.mechanisms import datagrams, semaphores, sockets
+from ipcviz.model.mechanisms.families import take_group
+from ipcviz.model.mechanisms.folders import forget_reused, take_filed, take_listing, take_opening
+from ipcviz.model.mechanisms.locks import take_locks
+from ipcviz.model.mechanisms.memory import forget_range, joined, protected, put
+from ipcviz.model.mechanisms.offsets import take_offset
+from ipcviz.model.mechanisms.queues import RECEIVES, forget_queue, message_bytes, take_use
+from ipcviz.model.mechanisms.signals import back_to_own_mask, take_sent, take_taken
 from ipcviz.model.state import POSIX, ArmedTimer, Descriptor, Handling, OpenFile, Process
 
 replace = msgspec.structs.replace

@@ -1,6 +1,6 @@
 """What is known of the bytes in a channel: which write put each of them there, and which read took them out.
 
-The values of the byte ledger; `ipcviz.model.ledger` keeps it.
+The values of the byte ledger; `ipcviz.model.ledger.ledger` keeps it.
 """
 
 from __future__ import annotations

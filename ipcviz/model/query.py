@@ -11,16 +11,12 @@ import immutables
 from ipcviz.events import MapEntry, Outsider
 from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.addresses import takes_datagrams
-from ipcviz.model.awaited import OTHER, awaited_signals, children, children_words, lock_words
 from ipcviz.model.calls import OPENS, READS, WRITES
-from ipcviz.model.enders import FOR_READY, enders_of
-from ipcviz.model.holding import copy_words, futex_words, holder_words
-from ipcviz.model.limits import let_in, limit_words, time_words
-from ipcviz.model.notifiers import KINDS, read_words, ready_words
-from ipcviz.model.outsiders import few_things, names_words, outside_words, outsiders_waited_for
-from ipcviz.model.queues import RECEIVES, SENDS, room_words, wanted_words
-from ipcviz.model.sockets import backlogs, connect_words, leads_to, not_accepted_words, target_of, unseen_end
-from ipcviz.model.sockets import full_words as socket_full_words
+from ipcviz.model.mechanisms.notifiers import KINDS, read_words, ready_words
+from ipcviz.model.mechanisms.queues import RECEIVES, SENDS, room_words, wanted_words
+from ipcviz.model.mechanisms.sockets import backlogs, connect_words, leads_to, not_accepted_words, target_of, unseen_end
+from ipcviz.model.mechanisms.sockets import full_words as socket_full_words
+from ipcviz.model.mechanisms.system_v import wanted_change
 from ipcviz.model.state import (
     CallInProgress,
     Descriptor,
@@ -31,7 +27,11 @@ from ipcviz.model.state import (
     Thread,
     Value,
 )
-from ipcviz.model.system_v import wanted_change
+from ipcviz.model.waits.awaited import OTHER, awaited_signals, children, children_words, lock_words
+from ipcviz.model.waits.enders import FOR_READY, enders_of
+from ipcviz.model.waits.holding import copy_words, futex_words, holder_words
+from ipcviz.model.waits.limits import let_in, limit_words, time_words
+from ipcviz.model.waits.outsiders import few_things, names_words, outside_words, outsiders_waited_for
 
 _NO_ROWS: Final[immutables.Map[int, Descriptor]] = immutables.Map()
 

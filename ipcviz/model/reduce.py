@@ -45,19 +45,18 @@ from ipcviz.events import (
     Trouble,
     Waiting,
 )
-from ipcviz.model import knowledge, ledger, semaphores, sockets
 from ipcviz.model.addresses import KINDS
 from ipcviz.model.calls import OPENS, take_call, take_sampled_bytes
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.forgetting import forget
-from ipcviz.model.futexes import take_futex
-from ipcviz.model.held import take_held, take_poised, take_released, take_settled, take_stepped
-from ipcviz.model.locks import drop_locks, take_locks
-from ipcviz.model.memory import forget_pages, take_memory
-from ipcviz.model.notifiers import take_notifier
-from ipcviz.model.outsiders import forget_outsiders, take_outsiders
-from ipcviz.model.queues import drop_uses, take_use
-from ipcviz.model.signals import (
+from ipcviz.model.ledger import knowledge, ledger
+from ipcviz.model.mechanisms import semaphores, sockets
+from ipcviz.model.mechanisms.futexes import take_futex
+from ipcviz.model.mechanisms.locks import drop_locks, take_locks
+from ipcviz.model.mechanisms.memory import forget_pages, take_memory
+from ipcviz.model.mechanisms.notifiers import take_notifier
+from ipcviz.model.mechanisms.queues import drop_uses, take_use
+from ipcviz.model.mechanisms.signals import (
     back_to_own_mask,
     seen_handling,
     take_delivery,
@@ -75,6 +74,8 @@ from ipcviz.model.state import (
     State,
     Thread,
 )
+from ipcviz.model.steps.held import take_held, take_poised, take_released, take_settled, take_stepped
+from ipcviz.model.waits.outsiders import forget_outsiders, take_outsiders
 
 replace = msgspec.structs.replace
 

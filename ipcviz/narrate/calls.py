@@ -33,9 +33,9 @@ from ipcviz.events import (
 from ipcviz.model import query
 from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.calls import MOVES, OPENS, READS, WRITES, asked_nothing
+from ipcviz.model.mechanisms.notifiers import KINDS as NOTIFIERS
+from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.noise import is_noise
-from ipcviz.model.notifiers import KINDS as NOTIFIERS
-from ipcviz.model.queues import RECEIVES, SENDS
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.families import SPECIAL as FAMILY_CALLS
 from ipcviz.narrate.families import death_signal, grouped, subreaper, timer

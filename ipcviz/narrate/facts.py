@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ipcviz.events import Limit, MachineFacts, ProcessFacts
-from ipcviz.model.notifiers import seconds_text
+from ipcviz.model.mechanisms.notifiers import seconds_text
 from ipcviz.narrate.words import bytes_text
 
 SIZES: Final = frozenset({"stack size", "address space", "locked memory", "queue bytes", "file size", "core file size"})

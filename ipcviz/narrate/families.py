@@ -7,7 +7,7 @@ from typing import Final
 
 from ipcviz.events import Call, DeathSignal, Grouped, Opened, Orphan, Subreaper, Timer
 from ipcviz.events.signals import LIBRARY_SIGNALS, signal_name
-from ipcviz.model.families import tty_name
+from ipcviz.model.mechanisms.families import tty_name
 from ipcviz.model.state import POSIX, State
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Told
 from ipcviz.narrate.words import named, who

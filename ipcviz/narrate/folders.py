@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Call, Filed, Opened
-from ipcviz.model.folders import others
+from ipcviz.model.mechanisms.folders import others
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import Did, State
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Told

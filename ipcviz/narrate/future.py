@@ -1,6 +1,6 @@
 """What is foretold, in words: no other module of sentences says what will be, or that something can't be any more.
 
-Whether it is sure is decided by `ipcviz.model.future`; where it is not, the words name what could change it.
+Whether it is sure is decided by `ipcviz.model.waits.future`; where it is not, the words name what could change it.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ipcviz.events.signals import LIBRARY_SIGNALS, signal_name
-from ipcviz.model.future import Change
 from ipcviz.model.state import State
+from ipcviz.model.waits.future import Change
 from ipcviz.narrate.words import label_of
 
 _NAMED: Final = 3

@@ -7,7 +7,7 @@ from typing import Final
 
 from ipcviz.events import Call, FileLock
 from ipcviz.model import query
-from ipcviz.model.locks import blocking, lock_holders, range_words, unlocked, wanted
+from ipcviz.model.mechanisms.locks import blocking, lock_holders, range_words, unlocked, wanted
 from ipcviz.model.state import State
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Subject
 from ipcviz.narrate.words import label_of, who

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ipcviz.events import Call, MapEntry, Mapped, Protected, SignalDelivered, Unmapped
 from ipcviz.model import query
+from ipcviz.model.mechanisms.system_v_keys import key_words, warning_of
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import State
-from ipcviz.model.system_v_keys import key_words, warning_of
 from ipcviz.narrate.future import sealed_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Told
 from ipcviz.narrate.words import count_bytes, label_of, who, with_warning

@@ -40,11 +40,11 @@ from ipcviz.events import (
 from ipcviz.events.signals import signal_name
 from ipcviz.model import query
 from ipcviz.model.calls import WRITES
-from ipcviz.model.circles import circle, circle_words
-from ipcviz.model.ending import has_limit
-from ipcviz.model.programs import is_named_otherwise
-from ipcviz.model.queues import SENDS
+from ipcviz.model.mechanisms.programs import is_named_otherwise
+from ipcviz.model.mechanisms.queues import SENDS
 from ipcviz.model.state import State
+from ipcviz.model.waits.circles import circle, circle_words
+from ipcviz.model.waits.ending import has_limit
 from ipcviz.narrate.calls import narrate_call
 from ipcviz.narrate.families import adopted, waits_for_nobody
 from ipcviz.narrate.locks import released_by_exit

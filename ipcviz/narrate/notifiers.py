@@ -9,7 +9,7 @@ from ipcviz.events import Call
 from ipcviz.events.signals import signal_name
 from ipcviz.model import query
 from ipcviz.model.calls import WRITES
-from ipcviz.model.notifiers import KINDS, signal_words
+from ipcviz.model.mechanisms.notifiers import KINDS, signal_words
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.sentence import DETAIL, STEP, Told
 from ipcviz.narrate.signals import took

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Outside, Outsiders
-from ipcviz.model.outsiders import Side, is_watched, names_words, outside_words, wants_of
 from ipcviz.model.state import State
+from ipcviz.model.waits.outsiders import Side, is_watched, names_words, outside_words, wants_of
 from ipcviz.narrate.sentence import STEP, TURN, Sentence
 from ipcviz.narrate.words import label_of
 

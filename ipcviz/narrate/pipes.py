@@ -9,9 +9,9 @@ from ipcviz.events import Call
 from ipcviz.model import query
 from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.ends import open_modes
-from ipcviz.model.future import find_ends, find_newcomers
-from ipcviz.model.provenance import waiting_ranges
+from ipcviz.model.ledger.provenance import waiting_ranges
 from ipcviz.model.state import Object, State
+from ipcviz.model.waits.future import find_ends, find_newcomers
 from ipcviz.narrate.future import lasting_words, unless_reopened
 from ipcviz.narrate.sentence import STEP, Told
 from ipcviz.narrate.words import count_bytes, label_of, who

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from ipcviz.events import Call
-from ipcviz.model.directions import directions
-from ipcviz.model.provenance import interleavings, latest_read, sources_of, waiting_ranges
+from ipcviz.model.ledger.directions import directions
+from ipcviz.model.ledger.provenance import interleavings, latest_read, sources_of, waiting_ranges
 from ipcviz.model.state import State
 from ipcviz.narrate.words import count_bytes, who
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Call
-from ipcviz.model.queues import RECEIVES, message_bytes
+from ipcviz.model.mechanisms.queues import RECEIVES, message_bytes
+from ipcviz.model.mechanisms.system_v_keys import key_words, warning_of
 from ipcviz.model.state import State
-from ipcviz.model.system_v_keys import key_words, warning_of
 from ipcviz.narrate.sentence import STEP, TURN, Told
 from ipcviz.narrate.words import count_bytes, label_of, quoted, with_warning
 

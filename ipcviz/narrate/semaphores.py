@@ -6,9 +6,9 @@ from typing import Final
 
 from ipcviz.events import Call, Entered, NameRemoved, SemaphoreOp
 from ipcviz.model import query
-from ipcviz.model.semaphores import OLDER, WAITS
+from ipcviz.model.mechanisms.semaphores import OLDER, WAITS
+from ipcviz.model.mechanisms.system_v_keys import key_words, warning_of
 from ipcviz.model.state import Hold, Semaphore, State
-from ipcviz.model.system_v_keys import key_words, warning_of
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
 from ipcviz.narrate.words import who, with_warning
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from ipcviz.events import Call, Disposition, Exited, HandlerReturned, Mask, Sent, SignalDelivered, Taken
 from ipcviz.events.signals import LIBRARY_SIGNALS, bit_of, signal_name
-from ipcviz.model.families import members, tty_name
+from ipcviz.model.mechanisms.families import members, tty_name
 from ipcviz.model.state import Process, SignalSent, State
 from ipcviz.narrate.memory import fault_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told

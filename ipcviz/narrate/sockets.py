@@ -8,11 +8,11 @@ from ipcviz.events import Call, Opened, Passed
 from ipcviz.model import query
 from ipcviz.model.addresses import KINDS, takes_datagrams
 from ipcviz.model.calls import READS
-from ipcviz.model.datagrams import count_taken, find_received, is_lossy
-from ipcviz.model.future import find_newcomers
-from ipcviz.model.provenance import waiting_bytes
-from ipcviz.model.sockets import CLOSED, bound_to
+from ipcviz.model.ledger.provenance import waiting_bytes
+from ipcviz.model.mechanisms.datagrams import count_taken, find_received, is_lossy
+from ipcviz.model.mechanisms.sockets import CLOSED, bound_to
 from ipcviz.model.state import Object, State
+from ipcviz.model.waits.future import find_newcomers
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Told
 from ipcviz.narrate.words import count_bytes, label_of, who
 

@@ -28,10 +28,10 @@ from ipcviz.events import (
 from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model import query
 from ipcviz.model.calls import OPENS, READS, WRITES
-from ipcviz.model.queues import RECEIVES, SENDS
+from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.state import State
-from ipcviz.model.stepping import pending, value_now
-from ipcviz.model.visible import is_visible, is_visible_semaphore
+from ipcviz.model.steps.stepping import pending, value_now
+from ipcviz.model.steps.visible import is_visible, is_visible_semaphore
 from ipcviz.narrate.sentence import NOISE, STEP, TURN, Sentence
 from ipcviz.narrate.words import count_bytes, end_of, quoted, signal_names, who
 

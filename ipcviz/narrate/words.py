@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events.signals import NAMES, signal_name, signals_in
-from ipcviz.model.anonymous import KIND as ANONYMOUS
-from ipcviz.model.anonymous import words_of
+from ipcviz.model.mechanisms.anonymous import KIND as ANONYMOUS
+from ipcviz.model.mechanisms.anonymous import words_of
+from ipcviz.model.mechanisms.system_v_keys import warning_of
 from ipcviz.model.state import Object, State
-from ipcviz.model.system_v_keys import warning_of
 
 
 def signal_names(mask: int, limit: int = 6) -> str:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ipcviz.events import Poised
 from ipcviz.events.signals import signal_name
 from ipcviz.model.state import State
-from ipcviz.model.stepping import value_now
+from ipcviz.model.steps.stepping import value_now
 from ipcviz.scenario.format import Question, Scenario, Texts, When
 from ipcviz.scenario.recognise import Cast, named_by_path
 

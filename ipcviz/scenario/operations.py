@@ -25,6 +25,6 @@ SEMAPHORE_OPS: Final = (
 def calls() -> tuple[str, ...]:
     """Calls that a condition can name: those that the tracer knows, and sem_wait for a wait that is known to be one."""
     # Only who checks a scenario needs the tracer's tables; a kept one is shown without them.
-    from ipcviz.tracer.calls import KNOWN
+    from ipcviz.tracer.calls.table import KNOWN
 
     return (*KNOWN, "sem_wait")

@@ -8,8 +8,8 @@ from typing import Final
 
 from ipcviz.events.signals import signal_number
 from ipcviz.inputs import read_input
-from ipcviz.model.schedule import Line, Schedule, ScheduleError, parse
-from ipcviz.model.visible import ENDS
+from ipcviz.model.steps.schedule import Line, Schedule, ScheduleError, parse
+from ipcviz.model.steps.visible import ENDS
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Document, Scenario, SchedulePlan
 from ipcviz.scenario.lines import Path as KeyPath

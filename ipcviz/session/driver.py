@@ -9,10 +9,10 @@ from typing import Final, Protocol
 from ipcviz.events import Event, Sample, Stepped
 from ipcviz.model.query import living, wait_of
 from ipcviz.model.reduce import reduce
-from ipcviz.model.schedule import NO_NAMES, Names, Recorder, Schedule, parse
-from ipcviz.model.scheduler import Scheduler
 from ipcviz.model.state import State
-from ipcviz.model.stuck import all_wait, nobody_else, stuck_words
+from ipcviz.model.steps.schedule import NO_NAMES, Names, Recorder, Schedule, parse
+from ipcviz.model.steps.scheduler import Scheduler
+from ipcviz.model.waits.stuck import all_wait, nobody_else, stuck_words
 from ipcviz.session.base import Session
 
 TURNS: Final = parse("turns")

@@ -29,7 +29,7 @@ from ipcviz.events import (
 )
 from ipcviz.events.signals import signal_name
 from ipcviz.model.state import Process
-from ipcviz.model.stepping import operation
+from ipcviz.model.steps.stepping import operation
 
 APPLICATION_ID: Final = 0x69706376
 """`ipcv`: what `file` and we know a trace by (PRAGMA application_id)."""

@@ -22,10 +22,10 @@ import msgspec
 
 from ipcviz import __version__
 from ipcviz.events import Event, Marker, Sample, Started, Stepped
-from ipcviz.model.moments import has_begun, is_moment
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import Object, Semaphore, State
-from ipcviz.model.stepping import name_of, operation
+from ipcviz.model.steps.moments import has_begun, is_moment
+from ipcviz.model.steps.stepping import name_of, operation
 from ipcviz.outputs import OutputError, OutputFile
 from ipcviz.own_signals import block_all
 from ipcviz.trace import file

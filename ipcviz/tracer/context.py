@@ -14,12 +14,12 @@ from ipcviz.kernel.arch import Arch, call_names
 from ipcviz.model.query import object_behind, table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.budget import Budget
+from ipcviz.tracer.calls.plans import errno_name
 from ipcviz.tracer.config import AnyConfig, AttachConfig
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.exchanges import Exchanges
 from ipcviz.tracer.moving import Moving
 from ipcviz.tracer.numbers import Numbers
-from ipcviz.tracer.plans import errno_name
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 LATE: Final = "there is more to tell than can be shown in time"

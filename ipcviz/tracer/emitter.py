@@ -16,7 +16,7 @@ from ipcviz.events.undecoded import encode
 from ipcviz.model.query import table_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
-from ipcviz.tracer.plans import MOVERS
+from ipcviz.tracer.calls.plans import MOVERS
 from ipcviz.tracer.wire import frame
 
 FLUSH_SECONDS: Final = 0.02

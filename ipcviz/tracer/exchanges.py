@@ -14,12 +14,12 @@ from typing import Final
 from ipcviz.events import Entered
 from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.addresses import takes_datagrams
-from ipcviz.model.directions import READS as _READS
-from ipcviz.model.directions import WRITES as _WRITES
-from ipcviz.model.queues import RECEIVES, SENDS
-from ipcviz.model.sockets import target_of
+from ipcviz.model.ledger.directions import READS as _READS
+from ipcviz.model.ledger.directions import WRITES as _WRITES
+from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
+from ipcviz.model.mechanisms.sockets import target_of
+from ipcviz.model.mechanisms.system_v import parse_operations
 from ipcviz.model.state import State
-from ipcviz.model.system_v import parse_operations
 from ipcviz.tracer import tasks
 
 CHANGES: Final = frozenset({"semop", "semtimedop"})

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ipcviz.events import Entered, Level
-from ipcviz.model.directions import NOWHERE, READS, WRITES, Directions, directions, untouched_asleep
+from ipcviz.model.ledger.directions import NOWHERE, READS, WRITES, Directions, directions, untouched_asleep
 from ipcviz.model.state import State
 
 QUIET_LOOKS: Final = 64

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from ipcviz.kernel import procfs
-from ipcviz.tracer.flags import Word
+from ipcviz.tracer.calls.flags import Word
 
 NUMBERED: Final[dict[str, tuple[str, ...]]] = {
     "kill": ("pid",),

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from ipcviz.kernel import procfs, running
 from ipcviz.kernel.arch import call_names, native
-from ipcviz.tracer.calls import KNOWN
+from ipcviz.tracer.calls.table import KNOWN
 
 _THINGS: Final = {
     "pipe:": "a pipe",

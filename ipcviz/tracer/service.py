@@ -38,13 +38,15 @@ from ipcviz.events.undecoded import restore
 from ipcviz.kernel import descriptors, procfs, ptrace, running, seccomp, signals
 from ipcviz.kernel.arch import Arch, native
 from ipcviz.kernel.memory import PAGE_SIZE
-from ipcviz.tracer import attach, confinement, launch
-from ipcviz.tracer.calls import CONDITIONS, DATA, FULL_CONDITIONS, MARKER_PATH, STRUCTURAL
+from ipcviz.tracer import launch
+from ipcviz.tracer.attached import attach
+from ipcviz.tracer.attached.seized import SeizedEngine
+from ipcviz.tracer.attached.watcher import Watcher
+from ipcviz.tracer.calls.table import CONDITIONS, DATA, FULL_CONDITIONS, MARKER_PATH, STRUCTURAL
 from ipcviz.tracer.config import AnyConfig, AttachConfig, LaunchConfig
 from ipcviz.tracer.emitter import Emitter
-from ipcviz.tracer.engine import OPTIONS, Engine
-from ipcviz.tracer.seized import SeizedEngine
-from ipcviz.tracer.watcher import Watcher
+from ipcviz.tracer.stops import confinement
+from ipcviz.tracer.stops.engine import OPTIONS, Engine
 from ipcviz.tracer.wire import Unframer
 
 SAMPLE_SHARE: Final = 0.25

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ipcviz.events import AnyEffect, Poised
-from ipcviz.model.directions import NOWHERE, Directions
-from ipcviz.model.visible import ShortWaits
+from ipcviz.model.ledger.directions import NOWHERE, Directions
+from ipcviz.model.steps.visible import ShortWaits
 from ipcviz.tracer.budget import Budget
-from ipcviz.tracer.flags import Word
-from ipcviz.tracer.remainders import Leg
+from ipcviz.tracer.calls.flags import Word
+from ipcviz.tracer.calls.remainders import Leg
 from ipcviz.tracer.returns import NOTHING, Trying
 
 
@@ -28,7 +28,7 @@ class Entered:
         announced: It was said to be waiting.
         losing: What it is about to do to names, as far as it can be seen only before it is done.
         told: Its entry was seen, and its return will be told of. If not, it is known only to be mended.
-        mended: It was made again after something cut it short that is not to be felt (see `ipcviz.tracer.mend`).
+        mended: It was made again after something cut it short that is not to be felt (see `ipcviz.tracer.stops.mend`).
         carried: What earlier parts of it have moved: bytes, messages or events.
         legs: The calls by which its rest is made, the one under way first; none if it is made again as it was.
         making: The number of the call that is made for it now.

@@ -18,9 +18,9 @@ from ipcviz.app.replay import Replay
 from ipcviz.app.slots import Slots
 from ipcviz.app.strip import StepStrip
 from ipcviz.events import Exited, Finished, Forked, Hold, Level, Output, ProcessSample, Sample
-from ipcviz.model.moments import is_moment
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
+from ipcviz.model.steps.moments import is_moment
 from ipcviz.scenario import find
 from ipcviz.session.kept import KeptSession
 from ipcviz.trace import TraceReader, TraceWriter

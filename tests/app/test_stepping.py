@@ -14,7 +14,7 @@ from ipcviz.app.screens.running import RunScreen, SlowScreen
 from ipcviz.app.screens.save import SaveScreen
 from ipcviz.app.strip import StepStrip
 from ipcviz.events import Breakpoint, Hold, Let, Run, SendSignal
-from ipcviz.model.schedule import parse
+from ipcviz.model.steps.schedule import parse
 from ipcviz.scenario import find
 from tests import fakes, stepped
 from tests.app.test_live import Stage

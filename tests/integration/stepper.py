@@ -7,9 +7,9 @@ from collections.abc import Callable
 from types import TracebackType
 
 import ipcviz.events as ev
-from ipcviz.model import stepping
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State, Thread
+from ipcviz.model.steps import stepping
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
 

@@ -22,9 +22,9 @@ from ipcviz.kernel.arch import native
 from ipcviz.model.query import blocked_writers, holders, table_of, wait_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
+from ipcviz.tracer.attached.watcher import Watcher
 from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.emitter import Emitter
-from ipcviz.tracer.watcher import Watcher
 from tests.integration.attached import Attached, Target, felt, holders_in_proc, settled
 from tests.integration.harness import Bench, Programs, by_turns
 

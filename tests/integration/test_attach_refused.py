@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ipcviz.kernel import procfs, ptrace
-from ipcviz.tracer import attach
+from ipcviz.tracer.attached import attach
 from tests.integration.attached import Attached, Target
 from tests.integration.harness import Bench
 from tests.integration.puppet import Puppet, gone_pid, until

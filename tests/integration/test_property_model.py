@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ipcviz import events as ev
-from ipcviz.model.provenance import sources_of, waiting_bytes, waiting_ranges
+from ipcviz.model.ledger.provenance import sources_of, waiting_bytes, waiting_ranges
 from ipcviz.model.query import table_of
 from tests.integration import ordered
 from tests.integration.harness import Programs

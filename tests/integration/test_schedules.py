@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ipcviz.events import Output, Settled, Stepped
-from ipcviz.model.schedule import parse
+from ipcviz.model.steps.schedule import parse
 from ipcviz.scenario import Story, find, missing, prepare, read_schedule
 from ipcviz.session.driver import TURNS, Driver
 from ipcviz.session.live import LiveSession

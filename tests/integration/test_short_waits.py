@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import ipcviz.events as ev
-from ipcviz.model.visible import MOST_SHORT_WAITS
+from ipcviz.model.steps.visible import MOST_SHORT_WAITS
 from tests.integration.harness import Bench, Programs, read_stream
 
 OPERATIONS = 20 + 6 + 6 + 2

@@ -9,9 +9,9 @@ import textwrap
 
 import pytest
 
-from ipcviz.model.circles import circle_words, circles
 from ipcviz.model.query import holders
 from ipcviz.model.state import State
+from ipcviz.model.waits.circles import circle_words, circles
 from tests.integration.attached import Attached, Target
 from tests.integration.harness import Bench, Programs
 from tests.integration.watched import Watched

@@ -9,7 +9,7 @@ import pytest
 from ipcviz.events import PosixTimer
 from ipcviz.kernel.procfs import read_stat
 from ipcviz.kernel.surroundings import read_timers
-from ipcviz.model.families import orphan_words
+from ipcviz.model.mechanisms.families import orphan_words
 from ipcviz.model.state import POSIX, State
 from tests.integration.harness import Bench, Programs
 from tests.integration.test_truth_locks import sentences

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipcviz import events as ev
-from ipcviz.model.folders import meeting_places
+from ipcviz.model.mechanisms.folders import meeting_places
 from tests.integration.harness import Bench, Programs
 from tests.integration.test_truth_locks import MODES, sentences
 from tests.integration.watched import Watched

@@ -14,7 +14,7 @@ import pytest
 
 from ipcviz import events as ev
 from ipcviz.model.channels import Read
-from ipcviz.model.provenance import interleavings, sources_of, waiting_bytes
+from ipcviz.model.ledger.provenance import interleavings, sources_of, waiting_bytes
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.session.live import LiveSession

@@ -8,7 +8,7 @@ import pytest
 
 from ipcviz import events as ev
 from ipcviz.kernel.locks import read_locks
-from ipcviz.model.locks import lock_holders
+from ipcviz.model.mechanisms.locks import lock_holders
 from ipcviz.model.query import describe_wait, object_behind, wait_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State

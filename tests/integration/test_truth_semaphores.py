@@ -10,9 +10,9 @@ import pytest
 
 from ipcviz import events as ev
 from ipcviz.kernel import libc
-from ipcviz.model.holding import name_of
 from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.state import Semaphore, State
+from ipcviz.model.waits.holding import name_of
 from tests.integration.harness import Bench, Programs
 from tests.integration.test_truth_locks import sentences
 from tests.integration.watched import Watched

@@ -9,8 +9,8 @@ from collections import Counter
 import pytest
 
 from ipcviz import events as ev
+from ipcviz.model.mechanisms.sockets import under_way
 from ipcviz.model.query import object_behind, table_of
-from ipcviz.model.sockets import under_way
 from ipcviz.model.state import Object, State
 from tests.integration.harness import Bench, Programs
 from tests.integration.watched import Watched

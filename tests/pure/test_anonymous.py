@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ipcviz.events import ObjectInfo
-from ipcviz.model.anonymous import words_of
+from ipcviz.model.mechanisms.anonymous import words_of
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from ipcviz.events import (
     SignalDelivered,
     Waiting,
 )
-from ipcviz.model.breakpoints import in_words, reached
 from ipcviz.model.reduce import reduce, reduce_all
+from ipcviz.model.steps.breakpoints import in_words, reached
 from tests import fakes
 
 PIPE = fakes.PIPE.key

@@ -24,13 +24,13 @@ from ipcviz.events import (
     Timer,
     Waiting,
 )
-from ipcviz.model.chains import chain_of, chain_words, halted
-from ipcviz.model.circles import Circle, circle_words, circles
-from ipcviz.model.ending import TIMEOUT
 from ipcviz.model.query import Wait, describe_wait, holders, wait_of
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
-from ipcviz.model.stuck import all_wait
+from ipcviz.model.waits.chains import chain_of, chain_words, halted
+from ipcviz.model.waits.circles import Circle, circle_words, circles
+from ipcviz.model.waits.ending import TIMEOUT
+from ipcviz.model.waits.stuck import all_wait
 
 NAMES = {10: "a", 11: "b", 12: "c", 13: "d"}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ipcviz import events as ev
-from ipcviz.model.circles import Circle, circle, circle_words, circles
 from ipcviz.model.query import holders
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
+from ipcviz.model.waits.circles import Circle, circle, circle_words, circles
 
 ONE = ev.ObjectInfo(key="pipe:[1]", kind="pipe", ino=1)
 TWO = ev.ObjectInfo(key="pipe:[2]", kind="pipe", ino=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ipcviz.events import Finished, Opened
-from ipcviz.model.schedule import parse
+from ipcviz.model.steps.schedule import parse
 from ipcviz.session.driver import Driver
 from tests import fakes, stepped
 from tests.stepped import Op

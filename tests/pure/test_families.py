@@ -23,7 +23,7 @@ from ipcviz.events import (
 )
 from ipcviz.kernel.surroundings import parse_timers
 from ipcviz.model import query
-from ipcviz.model.families import group_words, namespace_words, orphan_words, tty_name
+from ipcviz.model.mechanisms.families import group_words, namespace_words, orphan_words, tty_name
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import POSIX, State
 from ipcviz.narrate import narrate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipcviz.events import Call, Exited, Filed, Forked, NameRemoved, ObjectInfo, Opened, Started
-from ipcviz.model import folders
+from ipcviz.model.mechanisms import folders
 from ipcviz.model.query import object_behind
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State

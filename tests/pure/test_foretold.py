@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from ipcviz.events import Call, DeathSignal, Disposition, Mask, NameRemoved, ObjectInfo, Passed, Started, Timer, Waiting
-from ipcviz.model.future import find_newcomers
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
+from ipcviz.model.waits.future import find_newcomers
 from ipcviz.narrate import narrate
 from ipcviz.narrate.future import sealed_words
 from tests import picture_states as systems

@@ -23,8 +23,8 @@ from ipcviz.events import (
 from ipcviz.events.objects import Mode
 from ipcviz.kernel import identity, memory, ptrace
 from ipcviz.model.reduce import reduce, reduce_all
-from ipcviz.tracer import foretold
 from ipcviz.tracer.budget import Budget
+from ipcviz.tracer.stops import foretold
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 SP = 0x7FFD00000000

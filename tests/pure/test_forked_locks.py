@@ -5,7 +5,7 @@ import pytest
 from ipcviz.events import Forked, Futex, ThreadCreated, Waiting
 from ipcviz.model.query import wait_of
 from ipcviz.model.reduce import reduce_all
-from ipcviz.model.stuck import nobody_else
+from ipcviz.model.waits.stuck import nobody_else
 from tests import fakes
 
 PARENT, HOLDER, CHILD = 10, 11, 12

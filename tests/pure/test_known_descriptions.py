@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ipcviz.kernel.known import Known
 from ipcviz.model.state import Descriptor
-from ipcviz.tracer.table_looks import executes
+from ipcviz.tracer.sampling.traced_tables import executes
 
 
 class Kernel:

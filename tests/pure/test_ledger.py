@@ -22,7 +22,7 @@ from ipcviz.events import (
     Table,
     TableEntry,
 )
-from ipcviz.model.provenance import interleavings, sources_of, waiting_bytes, waiting_ranges
+from ipcviz.model.ledger.provenance import interleavings, sources_of, waiting_bytes, waiting_ranges
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 

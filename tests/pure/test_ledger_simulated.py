@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ipcviz.events import Call, Coverage, Exited, Forked, Level, Sample
-from ipcviz.model.provenance import sources_of, waiting_bytes, waiting_ranges
+from ipcviz.model.ledger.provenance import sources_of, waiting_bytes, waiting_ranges
 from ipcviz.model.reduce import reduce
 from ipcviz.tracer.moving import Move, Moving
 from tests.pure.test_ledger import KEY, Story

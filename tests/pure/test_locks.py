@@ -31,13 +31,13 @@ from ipcviz.model.query import describe_wait, holders, wait_of
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
-from ipcviz.tracer import lock_looks
-from ipcviz.tracer.calls import F_SETLK
+from ipcviz.tracer.calls.plans import errno_name
+from ipcviz.tracer.calls.table import F_SETLK
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
-from ipcviz.tracer.lock_looks import MOST, LockLooks
-from ipcviz.tracer.plans import errno_name
+from ipcviz.tracer.sampling import locks as lock_looks
+from ipcviz.tracer.sampling.locks import MOST, LockLooks
 
 FILE = ObjectInfo(key="8:5", kind="file", path="/s/f", dev=8, ino=5)
 HELD = FileLock(kind="flock", mode="w", pid=10, ofd=4)

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from ipcviz.events import Call, Fault, Forked, MapEntry, Mapped, ObjectInfo, Protected, SignalDelivered, Unmapped
 from ipcviz.kernel import pagemap
-from ipcviz.model.memory import joined, protected, put, without
+from ipcviz.model.mechanisms.memory import joined, protected, put, without
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
 from ipcviz.narrate.memory import fault_words
-from ipcviz.tracer.memory_looks import differences
+from ipcviz.tracer.sampling.memory import differences
 
 FILE = ObjectInfo(key="8:7", kind="file", path="/tmp/data")
 MAPPED = Mapped(start=0x10000, length=0x4000, object=FILE, offset=0x1000, prot="rw-", size=0x5000)

@@ -11,11 +11,11 @@ import pytest
 from ipcviz.kernel import ptrace
 from ipcviz.kernel.arch import X86_64, call_numbers
 from ipcviz.tracer.budget import Budget
+from ipcviz.tracer.calls.remainders import Leg
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
-from ipcviz.tracer.mend import Mending, Outcome
-from ipcviz.tracer.remainders import Leg
+from ipcviz.tracer.stops.mend import Mending, Outcome
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 
 NUMBERS = call_numbers(X86_64.table)

@@ -24,12 +24,12 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.kernel.notifiers import parse_notifier
-from ipcviz.model.notifiers import due_words, holds, ready
+from ipcviz.model.mechanisms.notifiers import due_words, holds, ready
 from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
-from ipcviz.tracer.notifier_looks import happened
+from ipcviz.tracer.sampling.notifiers import happened
 
 KINDS = ("eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll")
 THINGS = {kind: ObjectInfo(key=f"anon:{n}", kind=kind) for n, kind in enumerate(KINDS, 1)}

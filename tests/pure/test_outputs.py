@@ -15,7 +15,7 @@ import pytest
 
 import ipcviz
 from ipcviz import outputs
-from ipcviz.model.moments import has_begun
+from ipcviz.model.steps.moments import has_begun
 from ipcviz.outputs import OutputError, OutputFile, find_place, write_file
 from ipcviz.trace import TraceReader, TraceWriter
 from tests import fakes

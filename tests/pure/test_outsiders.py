@@ -25,13 +25,13 @@ from ipcviz.events import (
 )
 from ipcviz.export.names import Names
 from ipcviz.model import query
-from ipcviz.model.chains import chain_of, chain_words
-from ipcviz.model.circles import circles
-from ipcviz.model.ending import Endings
-from ipcviz.model.outsiders import nobody_else_has, outsiders_of
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
-from ipcviz.model.stuck import nobody_else
+from ipcviz.model.waits.chains import chain_of, chain_words
+from ipcviz.model.waits.circles import circles
+from ipcviz.model.waits.ending import Endings
+from ipcviz.model.waits.outsiders import nobody_else_has, outsiders_of
+from ipcviz.model.waits.stuck import nobody_else
 from ipcviz.narrate import narrate
 from ipcviz.trace.keyframes import pack_state, unpack_state
 from tests import fakes

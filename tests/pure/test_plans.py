@@ -1,9 +1,9 @@
 """Which calls a thread is let into before they are looked at."""
 
-from ipcviz.model.signals import MASKED
-from ipcviz.tracer.calls import BIRTHS_AND_ENDS, FORETOLD, QUICK
-from ipcviz.tracer.fifos import MAKES
-from ipcviz.tracer.plans import REMOVALS
+from ipcviz.model.mechanisms.signals import MASKED
+from ipcviz.tracer.calls.plans import REMOVALS
+from ipcviz.tracer.calls.table import BIRTHS_AND_ENDS, FORETOLD, QUICK
+from ipcviz.tracer.stops.fifos import MAKES
 
 
 def test_what_has_to_be_looked_at_before_it_is_made_is_not_let_in_first() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipcviz.tracer.flags import Word
+from ipcviz.tracer.calls.flags import Word
 from ipcviz.tracer.numbers import Numbers
 
 OUTSIDE, INIT, CHILD, NESTED = 4_000_001, 4_000_002, 4_000_003, 4_000_004

@@ -37,8 +37,8 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.model import query
+from ipcviz.model.mechanisms.signals import sent_and_pending
 from ipcviz.model.reduce import reduce, reduce_all
-from ipcviz.model.signals import sent_and_pending
 from ipcviz.model.state import State
 
 PIPE = ObjectInfo(key="pipe:[1]", kind="pipe", ino=1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ipcviz.kernel.arch import X86_64, call_numbers
-from ipcviz.tracer import limits
-from ipcviz.tracer.remainders import (
+from ipcviz.tracer.calls import limits
+from ipcviz.tracer.calls.remainders import (
     MSG_DONTWAIT,
     MSG_PEEK,
     MSG_WAITALL,

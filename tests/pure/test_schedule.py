@@ -6,9 +6,9 @@ import pytest
 
 from ipcviz.events import Breakpoint, Let, Run, SendSignal
 from ipcviz.model.reduce import reduce
-from ipcviz.model.schedule import Names, Recorder, ScheduleError, breakpoint_words, parse
-from ipcviz.model.scheduler import Scheduler
 from ipcviz.model.state import State
+from ipcviz.model.steps.schedule import Names, Recorder, ScheduleError, breakpoint_words, parse
+from ipcviz.model.steps.scheduler import Scheduler
 from tests import stepped
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ipcviz.kernel.arch import AARCH64, X86_64, call_numbers
 from ipcviz.kernel.seccomp import FORBIDDEN, MARK, RET_ALLOW, RET_TRACE, build, build_strict, meets
-from ipcviz.tracer.calls import CONDITIONS, DATA, FULL_CONDITIONS, STRUCTURAL
+from ipcviz.tracer.calls.table import CONDITIONS, DATA, FULL_CONDITIONS, STRUCTURAL
 
 MARKED = RET_TRACE | MARK
 

@@ -10,11 +10,11 @@ from ipcviz import events as ev
 from ipcviz.events import Sample, SemaphoreInfo, SemaphoreLevel
 from ipcviz.kernel.semaphores import is_semaphore
 from ipcviz.model import query
-from ipcviz.model.circles import circle, circles
+from ipcviz.model.mechanisms.semaphores import OLDER, SAMPLED, UNSEEN
+from ipcviz.model.mechanisms.system_v import first_blocked, parse_operations
 from ipcviz.model.reduce import reduce
-from ipcviz.model.semaphores import OLDER, SAMPLED, UNSEEN
 from ipcviz.model.state import Hold, Semaphore, State
-from ipcviz.model.system_v import first_blocked, parse_operations
+from ipcviz.model.waits.circles import circle, circles
 from ipcviz.narrate import holding_words, narrate
 
 LOCK = ev.SemaphoreInfo(key="sem:1:2:0", kind="unnamed", object="1:2")

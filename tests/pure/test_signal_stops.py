@@ -11,7 +11,7 @@ from ipcviz.kernel.arch import X86_64
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
-from ipcviz.tracer.signal_stops import SignalStops
+from ipcviz.tracer.stops.signals import SignalStops
 from ipcviz.tracer.tasks import Task
 
 

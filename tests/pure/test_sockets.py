@@ -23,12 +23,12 @@ from ipcviz.events import (
 )
 from ipcviz.kernel import sockets as kernel_sockets
 from ipcviz.model import query
-from ipcviz.model.circles import circle
+from ipcviz.model.mechanisms.sockets import CLOSED, others_of, under_way
 from ipcviz.model.reduce import reduce
-from ipcviz.model.sockets import CLOSED, others_of, under_way
 from ipcviz.model.state import State
+from ipcviz.model.waits.circles import circle
 from ipcviz.narrate import TURN, narrate
-from ipcviz.tracer.messages import show_address
+from ipcviz.tracer.calls.messages import show_address
 
 replace = msgspec.structs.replace
 

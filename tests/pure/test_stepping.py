@@ -18,12 +18,12 @@ from ipcviz.events import (
     ThreadSample,
     Waiting,
 )
-from ipcviz.model import stepping
-from ipcviz.model.moments import is_moment
 from ipcviz.model.noise import is_own_script
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
-from ipcviz.model.visible import MOST_SHORT_WAITS, ShortWaits, is_visible
+from ipcviz.model.steps import stepping
+from ipcviz.model.steps.moments import is_moment
+from ipcviz.model.steps.visible import MOST_SHORT_WAITS, ShortWaits, is_visible
 
 
 def _family() -> State:

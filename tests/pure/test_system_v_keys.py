@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ipcviz.events import Call
+from ipcviz.model.mechanisms.system_v_keys import FAILED_WORDS, key_words, warning_of
 from ipcviz.model.state import State
-from ipcviz.model.system_v_keys import FAILED_WORDS, key_words, warning_of
 from ipcviz.narrate import narrate
 
 

@@ -16,10 +16,10 @@ from ipcviz.app.view import View
 from ipcviz.events import Level
 from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.addresses import listens
-from ipcviz.model.outsiders import Side, nobody_else_has, outsiders_of
+from ipcviz.model.mechanisms.system_v_keys import warning_of
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers, went_in
 from ipcviz.model.state import Object
-from ipcviz.model.system_v_keys import warning_of
+from ipcviz.model.waits.outsiders import Side, nobody_else_has, outsiders_of
 from ipcviz.narrate import interleaved_words, waiting_words, who
 
 BUFFERED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "socket", "message queue"})

@@ -8,10 +8,10 @@ from ipcviz.app.panels.cells import spark
 from ipcviz.app.panels.panel import Row, fit, row
 from ipcviz.app.view import View
 from ipcviz.model.calls import READS, WRITES
-from ipcviz.model.enders import FOR_READY
-from ipcviz.model.notifiers import KINDS, holds, watched_keys
+from ipcviz.model.mechanisms.notifiers import KINDS, holds, watched_keys
 from ipcviz.model.query import table_of
 from ipcviz.model.state import Object, Thread
+from ipcviz.model.waits.enders import FOR_READY
 from ipcviz.narrate import who
 
 HELP: Final = (

@@ -8,12 +8,12 @@ from ipcviz.app.history import Ghost
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.view import View
 from ipcviz.events import EpollEntry
-from ipcviz.model.anonymous import words_of
-from ipcviz.model.notifiers import holds, letters, ready
-from ipcviz.model.outsiders import outsiders_of
+from ipcviz.model.mechanisms.anonymous import words_of
+from ipcviz.model.mechanisms.notifiers import holds, letters, ready
+from ipcviz.model.mechanisms.sockets import under_way
 from ipcviz.model.query import table_of
-from ipcviz.model.sockets import under_way
 from ipcviz.model.state import Descriptor, Object, OpenFile
+from ipcviz.model.waits.outsiders import outsiders_of
 from ipcviz.narrate import who
 
 _HEADS = ("DESCRIPTOR", "OPEN FILE DESCRIPTION", "OBJECT", "ALSO HELD BY")

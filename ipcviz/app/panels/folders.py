@@ -6,7 +6,7 @@ from typing import Final
 
 from ipcviz.app.panels.panel import Row, fit, row
 from ipcviz.app.view import View
-from ipcviz.model.folders import meeting_places
+from ipcviz.model.mechanisms.folders import meeting_places
 from ipcviz.model.state import Did, Folder
 from ipcviz.narrate import who
 

@@ -7,9 +7,9 @@ from typing import Final
 from ipcviz.app.panels.panel import Row, fit, row
 from ipcviz.app.view import View
 from ipcviz.events import FileLock
-from ipcviz.model.futexes import KIND_WORDS, asleep_on
-from ipcviz.model.locks import lock_holders, range_words
-from ipcviz.model.notifiers import seconds_text
+from ipcviz.model.mechanisms.futexes import KIND_WORDS, asleep_on
+from ipcviz.model.mechanisms.locks import lock_holders, range_words
+from ipcviz.model.mechanisms.notifiers import seconds_text
 from ipcviz.model.state import Thread
 from ipcviz.narrate import who
 

@@ -7,9 +7,9 @@ from typing import ClassVar, Final
 from ipcviz.app.panels.panel import Panel, Row, Span, fit, row
 from ipcviz.app.text import bytes_text
 from ipcviz.app.view import View
+from ipcviz.model.mechanisms.system_v_keys import warning_of
 from ipcviz.model.query import Mapper, mappers
 from ipcviz.model.state import Memory, Object
-from ipcviz.model.system_v_keys import warning_of
 from ipcviz.narrate import who
 
 

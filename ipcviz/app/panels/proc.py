@@ -11,7 +11,7 @@ from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.text import Shown, bytes_text
 from ipcviz.app.view import View
 from ipcviz.events.signals import signal_name
-from ipcviz.model.families import group_words, namespace_words, orphan_words
+from ipcviz.model.mechanisms.families import group_words, namespace_words, orphan_words
 from ipcviz.model.query import describe_wait
 from ipcviz.model.state import Process, Thread
 from ipcviz.narrate import intention, who

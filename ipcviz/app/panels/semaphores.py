@@ -10,10 +10,10 @@ from ipcviz.app.panels.folders import folder_rows
 from ipcviz.app.panels.locks import HELP, futex_rows, left, lock_rows
 from ipcviz.app.panels.panel import Panel, Row, fit, row
 from ipcviz.app.view import View
-from ipcviz.model.circles import circle_words
+from ipcviz.model.mechanisms.system_v_keys import FAILED_WORDS, warning_of
 from ipcviz.model.query import waiters
 from ipcviz.model.state import Semaphore
-from ipcviz.model.system_v_keys import FAILED_WORDS, warning_of
+from ipcviz.model.waits.circles import circle_words
 from ipcviz.narrate import holding_words, who
 
 

@@ -10,7 +10,7 @@ from ipcviz.app.panels.timers import HELP, timer_rows
 from ipcviz.app.view import View
 from ipcviz.events import SignalDelivered
 from ipcviz.events.signals import bit_of, is_real_time, signal_name, signals_in
-from ipcviz.model.signals import MASKED, sent_and_pending
+from ipcviz.model.mechanisms.signals import MASKED, sent_and_pending
 from ipcviz.model.state import Process, SignalSent, Thread
 from ipcviz.narrate import who
 from ipcviz.narrate.words import signal_names

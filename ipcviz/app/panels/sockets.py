@@ -6,9 +6,9 @@ from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Row, fit, row
 from ipcviz.app.view import View
 from ipcviz.model.addresses import KINDS, takes_datagrams
-from ipcviz.model.outsiders import names_words, outsiders_of
-from ipcviz.model.sockets import CLOSED, under_way_words
+from ipcviz.model.mechanisms.sockets import CLOSED, under_way_words
 from ipcviz.model.state import Object
+from ipcviz.model.waits.outsiders import names_words, outsiders_of
 from ipcviz.narrate import who
 
 _NAMED = 6

@@ -7,7 +7,7 @@ from typing import Final
 from ipcviz.app.panels.panel import Row, fit, row
 from ipcviz.app.view import View
 from ipcviz.events.signals import signal_name
-from ipcviz.model.notifiers import seconds_text
+from ipcviz.model.mechanisms.notifiers import seconds_text
 from ipcviz.model.state import POSIX, ArmedTimer, Process
 from ipcviz.narrate import who
 

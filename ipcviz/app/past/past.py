@@ -18,8 +18,8 @@ from ipcviz.app.slots import Slots
 from ipcviz.app.terminal import Terminal
 from ipcviz.app.view import Holders, View
 from ipcviz.events import Event, Output, Stepped
-from ipcviz.model.moments import is_moment
 from ipcviz.model.state import State
+from ipcviz.model.steps.moments import is_moment
 from ipcviz.narrate import STEP, Outcomes, Sentence, narrate
 from ipcviz.scenario import Progress, Scenario
 from ipcviz.trace import TraceError

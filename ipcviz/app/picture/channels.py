@@ -9,7 +9,7 @@ from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Gauge, Line, Node, NodeKind
 from ipcviz.app.text import moved_text, visible
 from ipcviz.model import query
-from ipcviz.model.sockets import under_way
+from ipcviz.model.mechanisms.sockets import under_way
 from ipcviz.model.state import Object
 
 CHANNELS: Final[Mapping[str, NodeKind]] = {

@@ -11,7 +11,7 @@ from ipcviz.app.picture import words
 from ipcviz.app.picture.scene import Edge, Node
 from ipcviz.model import query
 from ipcviz.model.calls import READS, WRITES
-from ipcviz.model.sockets import backlogs
+from ipcviz.model.mechanisms.sockets import backlogs
 from ipcviz.model.state import Object, Process, State, Thread
 
 KEPT: Final = 3.0

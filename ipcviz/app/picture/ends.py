@@ -7,8 +7,8 @@ from ipcviz.app.picture.scene import Line, Node
 from ipcviz.app.text import moved_text, visible
 from ipcviz.model import query
 from ipcviz.model.calls import READS
-from ipcviz.model.outsiders import outsiders_of
 from ipcviz.model.state import Object
+from ipcviz.model.waits.outsiders import outsiders_of
 
 
 def end(d: Draft, thing: Object, links: list[query.Link]) -> None:

@@ -10,7 +10,7 @@ from ipcviz.app.picture.draft import KEPT, Changes, Draft, Joins, age
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Scene
 from ipcviz.model import query
 from ipcviz.model.addresses import KINDS as SOCKETS
-from ipcviz.model.notifiers import KINDS
+from ipcviz.model.mechanisms.notifiers import KINDS
 from ipcviz.model.state import Object, State
 
 __all__ = ["KEPT", "build"]

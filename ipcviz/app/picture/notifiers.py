@@ -9,9 +9,9 @@ from ipcviz.app.picture.scene import Line, Node, NodeKind
 from ipcviz.app.text import count_text, visible
 from ipcviz.model import query
 from ipcviz.model.calls import READS
-from ipcviz.model.enders import FOR_READY
-from ipcviz.model.notifiers import holds, watched_keys
+from ipcviz.model.mechanisms.notifiers import holds, watched_keys
 from ipcviz.model.state import Object, Process
+from ipcviz.model.waits.enders import FOR_READY
 
 _SHARED: Final = 2
 """One that a single process has is its own affair: threads wake each other by it, or a main loop itself."""

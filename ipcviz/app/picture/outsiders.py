@@ -9,8 +9,8 @@ from ipcviz.app.picture.scene import Line, Node
 from ipcviz.app.text import visible
 from ipcviz.events import Outsider
 from ipcviz.model.ends import open_modes
-from ipcviz.model.outsiders import outsiders_of
 from ipcviz.model.state import Object
+from ipcviz.model.waits.outsiders import outsiders_of
 
 MOST: Final = 12
 """Boxes of outsiders at most: the panels name the others."""

@@ -10,7 +10,7 @@ from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Line, Node
 from ipcviz.app.text import bytes_text, count_text, visible
 from ipcviz.model import query
-from ipcviz.model.semaphores import holders
+from ipcviz.model.mechanisms.semaphores import holders
 from ipcviz.model.state import Object
 
 _LAST: Final = 1e18

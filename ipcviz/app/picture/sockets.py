@@ -10,7 +10,7 @@ from ipcviz.app.picture.scene import Gauge, Line, Node
 from ipcviz.app.text import visible
 from ipcviz.model import query
 from ipcviz.model.addresses import listens, takes_datagrams
-from ipcviz.model.sockets import awaited_by, leads_to, listener_at, under_way_words
+from ipcviz.model.mechanisms.sockets import awaited_by, leads_to, listener_at, under_way_words
 from ipcviz.model.state import Object
 
 

@@ -7,13 +7,14 @@ from typing import Final
 from ipcviz.app.picture.scene import Line
 from ipcviz.app.text import visible
 from ipcviz.events.signals import signal_name, signals_in
-from ipcviz.model import query, stepping
-from ipcviz.model.enders import FOR_READY
-from ipcviz.model.leading import is_blocked, telling_wait
-from ipcviz.model.notifiers import ready_labels
-from ipcviz.model.schedule import label_of, target_of
-from ipcviz.model.semaphores import holders
+from ipcviz.model import query
+from ipcviz.model.mechanisms.notifiers import ready_labels
+from ipcviz.model.mechanisms.semaphores import holders
 from ipcviz.model.state import Process, State
+from ipcviz.model.steps import stepping
+from ipcviz.model.steps.schedule import label_of, target_of
+from ipcviz.model.waits.enders import FOR_READY
+from ipcviz.model.waits.leading import is_blocked, telling_wait
 
 _IDLE: Final = {
     "for a child": "waits for a child",

@@ -17,7 +17,7 @@ from ipcviz.app.text import visible
 from ipcviz.app.view import View
 from ipcviz.events import Breakpoint
 from ipcviz.model.state import State
-from ipcviz.model.visible import is_visible_semaphore
+from ipcviz.model.steps.visible import is_visible_semaphore
 from ipcviz.narrate import who
 
 Choice = tuple[str, Breakpoint]

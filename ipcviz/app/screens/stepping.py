@@ -19,9 +19,9 @@ from ipcviz.app.strip import StepStrip
 from ipcviz.app.text import visible
 from ipcviz.app.view import View
 from ipcviz.events import Breakpoint
-from ipcviz.model import stepping
-from ipcviz.model.schedule import Names, breakpoint_words
 from ipcviz.model.state import State
+from ipcviz.model.steps import stepping
+from ipcviz.model.steps.schedule import Names, breakpoint_words
 from ipcviz.narrate import who
 from ipcviz.outputs import OutputError, write_file
 from ipcviz.scenario.foresight import may_answer

@@ -15,9 +15,9 @@ from textual.widgets.option_list import Option
 
 from ipcviz.app.text import visible
 from ipcviz.events import Outsider
-from ipcviz.model.outsiders import outsiders_of
 from ipcviz.model.query import living
 from ipcviz.model.state import State
+from ipcviz.model.waits.outsiders import outsiders_of
 
 _HAS = {"end": "has the other end of", "listens": "has yet to accept", "lock": "has a lock on"}
 

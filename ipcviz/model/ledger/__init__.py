@@ -1,0 +1,1 @@
+"""Whose bytes are in a channel, and whose bytes a read took. Pure."""

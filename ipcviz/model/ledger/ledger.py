@@ -1,0 +1,486 @@
+"""The byte ledger: to which write every byte in a channel belongs, and which writes every read drew from. Pure.
+
+A channel hands its bytes on in the order in which they were put in. So the n-th byte that was read is the n-th that
+was written, whoever was quicker to say so, and what must be known is the order of the writes among each other and of
+the reads among each other. A call's effect happens between its entry and its return: of two calls, the one that
+returned before the other was entered came first. Of two that were under way at the same time nobody can tell; they
+make a `Knot`, whose sources are marked as not sure until all of its bytes are read.
+
+A write that blocks hands bytes to readers before it returns. The tracer names calls that are under way (`Entered`)
+before a read returns that may have to do with them, so such a read can draw on a write that has no return yet.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import msgspec
+
+from ipcviz.events import Call, Entered, Level, Waiting
+from ipcviz.model.channels import (
+    INTERLEAVINGS_KEPT,
+    PACKET,
+    READS_KEPT,
+    WRITES_KEPT,
+    Channel,
+    Interleaving,
+    Knot,
+    Part,
+    Read,
+    Reading,
+    Source,
+    Write,
+)
+from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.ledger.directions import (
+    COUNTS_MESSAGES,
+    MOVERS,
+    READS,
+    UNPACKED,
+    behind,
+    directions,
+    most_bytes,
+    untouched_asleep,
+)
+from ipcviz.model.ledger.knowledge import channels_of, lose, put
+
+replace = msgspec.structs.replace
+
+_TELLING: Final = 4
+"""How many different bytes must be the same before they speak against the write that was being read."""
+
+_TOO_MANY: Final = "more was read from it than was seen to be written"
+_READ_BEFORE: Final = "a read was under way when it began to be known"
+_WRITE_BEFORE: Final = "a write was under way when it began to be known"
+_UNTOLD: Final = "a write was under way that nobody was told of"
+
+
+def take_call(draft: Draft, event: Call) -> None:
+    """A call returned: what it put into channels, and took out of them."""
+    if event.name not in MOVERS or not draft.channels:
+        return
+    source, target = directions(draft, event.pid, event.name, event.args, event.object)
+    if not source and not target:
+        return
+    moved = event.ret if event.ret > 0 and not event.error else 0
+    flags = str(event.args.get("flags", "")) if event.name in ("recvfrom", "recvmsg", "sendto", "sendmsg") else ""
+    peeks = "MSG_PEEK" in flags
+    for key in (source, target):
+        if moved and event.name in COUNTS_MESSAGES:
+            lose(draft, key, f"{event.name} says how many messages it moved, and not how many bytes")
+        elif moved and ("MSG_OOB" in flags or "MSG_TRUNC" in flags):
+            lose(draft, key, "bytes were moved out of their order (MSG_OOB, MSG_TRUNC)")
+    if moved and event.name in UNPACKED:
+        _mix_packets(draft, event, source, target)
+    sources: tuple[Source, ...] | None = None
+    dropped = 0
+    if source and not peeks:
+        sources = _take_out(draft, event, source, moved)
+        if sources and event.name in READS and draft.channels[source].packets:
+            dropped = _drop(draft, event, source, moved, sources[-1])
+    elif source:
+        _no_longer_reading(draft, source, event.tid)
+    if sources is not None:
+        read = Read(event.n, event.pid, event.tid, _fd(event, "fd_in"), event.t, source, moved, sources, dropped)
+        draft.reads = (*draft.reads[-READS_KEPT + 1 :], read)
+    if target:
+        _put_in(draft, event, target, moved)
+
+
+def _mix_packets(draft: Draft, event: Call, source: str, target: str) -> None:
+    """Bytes are moved into or out of a pipe without its packets' bounds, or take those along."""
+    keys = (source or behind(draft, event.pid, event.args.get("fd_in")), target)
+    if any(key in draft.channels and draft.channels[key].packets for key in keys):
+        for key in keys:
+            lose(draft, key, f"{event.name} mixed packets with other bytes", outside=True)
+
+
+def _fd(event: Call | Entered, end: str) -> int:
+    number = event.args.get("fd", event.args.get(end, -1))
+    return number if isinstance(number, int) else -1
+
+
+def _earliest(event: Call | Entered, name: str) -> float:
+    """The moment before which a call moved nothing."""
+    if event.slept and untouched_asleep(name, event.args):
+        return max(event.began, event.slept)
+    return event.began
+
+
+def take_entered(draft: Draft, event: Entered) -> None:
+    """A call is under way that may have moved bytes; `cut`: and it will never return."""
+    if not draft.channels:
+        return
+    source, target = directions(draft, event.pid, event.call, event.args, event.object)
+    earliest = _earliest(event, event.call)
+    channel = draft.channels.get(source)
+    if channel is not None and channel.known:
+        if earliest < channel.since:
+            lose(draft, source, _READ_BEFORE)
+        else:
+            reading = tuple(r for r in channel.reading if r.tid != event.tid)
+            if event.cut or not (event.slept and untouched_asleep(event.call, event.args)):
+                most = most_bytes(event.call, event.args)
+                reading = (*reading, Reading(event.tid, earliest, most, event.cut))
+            put(draft, replace(channel, reading=reading))
+    _begin_write(draft, event, target)
+
+
+def _begin_write(draft: Draft, event: Entered, key: str) -> None:
+    """A write is under way, or was cut."""
+    channel = draft.channels.get(key)
+    if channel is None or not channel.known:
+        return
+    earliest = _earliest(event, event.call)
+    at, old = _under_way(channel, event.tid)
+    if old is not None:
+        if event.cut:
+            _replace_part(draft, channel, at, old, replace(old, cut=True), event.t)
+    elif earliest < channel.since:
+        lose(draft, key, _WRITE_BEFORE)
+    elif earliest < channel.written_until:
+        lose(draft, key, _UNTOLD)
+    else:
+        write = Write(
+            n=0,
+            pid=event.pid,
+            tid=event.tid,
+            fd=_fd(event, "fd_out"),
+            name=event.call,
+            began=event.began,
+            t=event.t,
+            length=-1,
+            most=most_bytes(event.call, event.args),
+            head=event.data,
+            step=draft.step,
+        )
+        _add(draft, channel, Part(write, cut=event.cut), earliest, event.t if event.cut else math.inf)
+
+
+def take_waiting(draft: Draft, event: Waiting) -> None:
+    """A thread sleeps in a call; a long write may have put in a part of its bytes by then."""
+    if event.began and event.call in MOVERS and draft.channels and not untouched_asleep(event.call, event.args):
+        _, target = directions(draft, event.pid, event.call, event.args, event.object)
+        if target:
+            t, pid, tid, call = event.t, event.pid, event.tid, event.call
+            entered = Entered(t=t, pid=pid, tid=tid, call=call, began=event.began, args=event.args, object=event.object)
+            _begin_write(draft, entered, target)
+
+
+def take_end(draft: Draft, pid: int, tids: tuple[int, ...], t: float) -> None:
+    """Threads of a process ended: calls that they were inside will never return."""
+    process = draft.processes.get(pid)
+    if process is None or not draft.channels:
+        return
+    for key in {
+        key for row in draft.tables.get(process.table, NO_ROWS).values() for key in channels_of(draft, row.ofd)
+    }:
+        channel = draft.channels[key]
+        if any(r.tid in tids and not r.cut for r in channel.reading):
+            reading = tuple(replace(r, cut=True) if r.tid in tids else r for r in channel.reading)
+            channel = replace(channel, reading=reading)
+            put(draft, channel)
+        for tid in tids:
+            at, part = _under_way(channel, tid)
+            if part is not None:
+                _replace_part(draft, channel, at, part, replace(part, cut=True), t)
+                channel = draft.channels[key]
+
+
+def _no_longer_reading(draft: Draft, key: str, tid: int) -> None:
+    channel = draft.channels.get(key)
+    if channel is not None and any(r.tid == tid for r in channel.reading):
+        put(draft, replace(channel, reading=tuple(r for r in channel.reading if r.tid != tid)))
+
+
+# Writes.
+
+
+def _under_way(channel: Channel, tid: int) -> tuple[int, Part | None]:
+    """A thread's write that has not returned, and the number of its knot, which can only be the last."""
+    last = channel.knots.get(channel.next - 1)
+    if last is not None and math.isinf(last.last):
+        for part in last.parts:
+            if part.write.tid == tid and part.write.n == 0 and not part.cut:
+                return channel.next - 1, part
+    return -1, None
+
+
+def _put_in(draft: Draft, event: Call, key: str, length: int) -> None:
+    channel = draft.channels.get(key)
+    if channel is None or not channel.known:
+        return
+    earliest = _earliest(event, event.name)
+    at, old = _under_way(channel, event.tid)
+    if old is None and not length:
+        return
+    if earliest < channel.since:
+        lose(draft, key, _WRITE_BEFORE)
+        return
+    write = Write(
+        n=event.n,
+        pid=event.pid,
+        tid=event.tid,
+        fd=_fd(event, "fd_out"),
+        name=event.name,
+        began=event.began,
+        t=event.t,
+        length=length,
+        most=most_bytes(event.name, event.args),
+        head=event.data,
+        step=old.write.step if old is not None else draft.step,
+    )
+    if old is None:
+        if earliest < channel.written_until:
+            lose(draft, key, _UNTOLD)
+            return
+        _add(draft, channel, Part(write), earliest, event.t)
+    else:
+        _name_sources(draft, old.write, event.n)
+        _replace_part(draft, channel, at, old, replace(old, write=write), event.t)
+    if event.slept:
+        _prove(draft, key, event)
+    channel = draft.channels[key]
+    if channel.next - channel.first > WRITES_KEPT:
+        lose(draft, key, f"bytes of more than {WRITES_KEPT:,} writes wait in it")
+
+
+def _add(draft: Draft, channel: Channel, part: Part, earliest: float, last: float) -> None:
+    """Put a write behind those that returned before it could begin, and into one knot with the others."""
+    knots, at = channel.knots, channel.next
+    parts: tuple[Part, ...] = (part,)
+    while at > channel.first and knots[at - 1].last > earliest:
+        at -= 1
+        parts = (*knots[at].parts, *parts)
+        last = max(last, knots[at].last)
+        knots = knots.delete(at)
+    put(draft, replace(channel, knots=knots.set(at, Knot(parts, last)), next=at + 1))
+
+
+def _replace_part(draft: Draft, channel: Channel, at: int, old: Part, new: Part, t: float) -> None:
+    """A write that was under way has an end now: put that in, and drop the knot if nothing of it waits."""
+    parts = [new if part is old else part for part in channel.knots[at].parts]
+    if not new.open and new.taken > new.write.length:
+        # More was laid to it than it wrote: in a knot that was only the likeliest, so others gave the rest.
+        excess = new.taken - new.write.length
+        parts = [replace(part, taken=new.write.length) if part is new else part for part in parts]
+        for i, part in enumerate(parts):
+            more = min(excess, part.left)
+            parts[i] = replace(part, taken=part.taken + more)
+            excess -= more
+        if excess and not any(part.open for part in parts):
+            lose(draft, channel.key, _TOO_MANY)
+            return
+    under_way = any(part.write.n == 0 and not part.cut for part in parts)
+    last = math.inf if under_way else max([t, *(part.write.t for part in parts if not part.open)])
+    put(draft, _with_knot(channel, at, Knot(tuple(parts), last)))
+
+
+def _with_knot(channel: Channel, at: int, knot: Knot) -> Channel:
+    """The channel with this knot, or without it if nothing of it waits any more."""
+    if any(part.open or part.left for part in knot.parts):
+        return replace(channel, knots=channel.knots.set(at, knot))
+    if channel.first < at < channel.next - 1:
+        return replace(channel, knots=channel.knots.set(at, knot))  # it is dropped when it is the first
+    first = channel.first + 1 if at == channel.first else channel.first
+    following = at if at == channel.next - 1 else channel.next
+    return replace(
+        channel,
+        knots=channel.knots.delete(at),
+        first=min(first, following),
+        next=following,
+        written_until=max(channel.written_until, knot.last),
+    )
+
+
+def _name_sources(draft: Draft, write: Write, n: int) -> None:
+    """Reads that drew on a write under way learn the number of its return."""
+
+    def named(source: Source) -> Source:
+        mine = source.n == 0 and source.tid == write.tid and source.began == write.began
+        return replace(source, n=n) if mine else source
+
+    for i, read in enumerate(draft.reads):
+        if any(source.n == 0 and source.tid == write.tid for source in read.sources):
+            new = replace(read, sources=tuple(named(source) for source in read.sources))
+            draft.reads = (*draft.reads[:i], new, *draft.reads[i + 1 :])
+
+
+def _prove(draft: Draft, key: str, event: Call) -> None:
+    """A long write has returned: did others come in between for certain?
+
+    Its first bytes had been read before another write was entered, and it still slept, with bytes left to write,
+    after that had returned.
+    """
+    channel = draft.channels.get(key)
+    if channel is None or untouched_asleep(event.name, event.args):
+        return
+    for knot in channel.knots.values():
+        mine = next((part for part in knot.parts if part.write.n == event.n), None)
+        if mine is None or mine.read_at < 0:
+            continue
+        for part in knot.parts:
+            other = part.write
+            if other.n and part is not mine and mine.read_at <= other.began and other.t <= event.slept:
+                found = Interleaving(event.n, event.pid, other.n, other.pid)
+                channel = replace(channel, interleaved=(*channel.interleaved[-INTERLEAVINGS_KEPT + 1 :], found))
+                put(draft, channel)
+
+
+# Reads.
+
+
+def _take_out(draft: Draft, event: Call, key: str, length: int) -> tuple[Source, ...] | None:
+    """Lay the bytes that a read took to their writes; None if it took none, no sources if they are not known."""
+    channel = draft.channels.get(key)
+    if channel is None or not channel.known:
+        return () if length else None
+    reading = tuple(r for r in channel.reading if r.tid != event.tid)
+    if len(reading) != len(channel.reading):
+        channel = replace(channel, reading=reading)
+        put(draft, channel)
+    if not length:
+        return None
+    earliest = _earliest(event, event.name)
+    if earliest < channel.since:
+        lose(draft, key, _READ_BEFORE)
+        return ()
+    if any(r.cut for r in reading):
+        lose(draft, key, "a thread ended inside a read of it")
+        return ()
+    alone = not reading and earliest >= channel.read_until and not channel.named
+    drawn = _draw(channel, length, event.data, event.t, sure=alone)
+    if isinstance(drawn, str):
+        lose(draft, key, drawn)
+        return ()
+    channel, sources = drawn
+    put(draft, replace(channel, read_until=event.t))
+    return sources
+
+
+def _draw(
+    channel: Channel, length: int, data: bytes, t: float, *, sure: bool
+) -> tuple[Channel, tuple[Source, ...]] | str:
+    """Take so many bytes from the front: the channel without them and where they came from, or why that is unknown."""
+    sources: list[Source] = []
+    position = 0
+    while position < length:
+        if channel.first == channel.next:
+            return _TOO_MANY
+        knot = channel.knots[channel.first]
+        wanted = length - position
+        alone = len(knot.parts) == 1
+        part = knot.parts[0] if alone else _likeliest(knot, data[position:])
+        if part is None:
+            return _TOO_MANY
+        if part.cut and part.open and (channel.first != channel.next - 1 or not alone):
+            return "a thread ended inside a write to it"
+        count = min(wanted, _room(part))
+        if alone and part.open and count < wanted:
+            return _TOO_MANY
+        write = part.write
+        if count:
+            sources.append(
+                Source(
+                    n=write.n,
+                    pid=write.pid,
+                    tid=write.tid,
+                    fd=write.fd,
+                    began=write.began,
+                    offset=part.taken,
+                    length=count,
+                    sure=sure and alone,
+                    step=write.step,
+                )
+            )
+        read_at = t if sure and alone and part.read_at < 0 else part.read_at
+        taken = replace(part, taken=part.taken + count, read_at=read_at)
+        parts = tuple(taken if p is part else p for p in knot.parts)
+        channel = _with_knot(channel, channel.first, Knot(parts, knot.last))
+        position += count
+    return channel, tuple(sources)
+
+
+def _drop(draft: Draft, event: Call, key: str, length: int, last: Source) -> int:
+    """Throw away what a read has left of the packet that it took its bytes from: how many bytes that is."""
+    if length < most_bytes(event.name, event.args):
+        return 0  # there was room for all of it
+    channel = draft.channels[key]
+    knot = channel.knots.get(channel.first)
+    inside = (last.offset + last.length) % PACKET
+    if not last.sure:
+        lose(draft, key, "the rest of a packet was thrown away, and which one that was is not certain")
+    elif knot is not None and inside and (knot.parts[0].write.tid, knot.parts[0].write.began) == (last.tid, last.began):
+        part = knot.parts[0]
+        if part.open:
+            lose(draft, key, "a packet was read in part while it was being written")
+            return 0
+        count = min(PACKET - inside, part.left)
+        part = replace(part, taken=part.taken + count)
+        put(draft, _with_knot(channel, channel.first, Knot((part, *knot.parts[1:]), knot.last)))
+        return count
+    return 0
+
+
+def _room(part: Part) -> int:
+    """How many bytes more may come from a write."""
+    if not part.open:
+        return part.left
+    return part.write.most - part.taken if part.write.most >= 0 else 1 << 62
+
+
+def _likeliest(knot: Knot, data: bytes) -> Part | None:
+    """Which of several writes the next bytes came from, by the bytes; None if none has any left.
+
+    One that has been read in part goes on before another begins, as far as the bytes don't speak against it.
+    """
+    waiting = [part for part in knot.parts if _room(part)]
+    waiting.sort(key=lambda part: (not part.taken, part.open))
+    unknown = None
+    for part in waiting:
+        head = part.write.head[part.taken :]
+        common = min(len(head), len(data))
+        if common and head[:common] == data[:common] and (unknown is None or len(set(data[:common])) >= _TELLING):
+            return part
+        if not common and unknown is None:
+            unknown = part
+    return unknown or (waiting[0] if waiting else None)
+
+
+# Levels.
+
+
+def take_level(draft: Draft, level: Level) -> None:
+    """A level that was read while no call was under way: it must be what the ledger has, and 0 makes it known again."""
+    channel = draft.channels.get(level.object)
+    if channel is None or not level.quiet:
+        return
+    if not channel.known:
+        if not level.queued and not channel.outside:
+            put(draft, Channel(key=channel.key, since=draft.t, named=channel.named, packets=channel.packets))
+        return
+    parts = [part for knot in channel.knots.values() for part in knot.parts]
+    expected = sum(part.left for part in parts)
+    open_parts = [part for part in parts if part.open]
+    cut_reads = [r for r in channel.reading if r.cut]
+    difference = level.queued - expected
+    if len(open_parts) == 1 and open_parts[0].cut and not cut_reads:
+        part = open_parts[0]
+        most = part.write.most
+        if difference >= 0 and (most < 0 or part.taken + difference <= most):
+            at = next(i for i, knot in channel.knots.items() if part in knot.parts)
+            write = replace(part.write, length=part.taken + difference, t=draft.t)
+            _replace_part(draft, channel, at, part, replace(part, write=write), draft.t)
+            return
+    elif len(cut_reads) == 1 and not open_parts and difference <= 0:
+        most = cut_reads[0].most
+        if most < 0 or -difference <= most:
+            drawn = _draw(channel, -difference, b"", draft.t, sure=True)
+            if not isinstance(drawn, str):
+                put(draft, replace(drawn[0], reading=tuple(r for r in channel.reading if not r.cut)))
+                return
+    elif not open_parts and not cut_reads and not difference:
+        return
+    words = f"{level.queued:,} bytes wait in it, and {expected:,} were expected"
+    lose(draft, level.object, words if not level.queued else f"{words}; nobody knows whose they are")

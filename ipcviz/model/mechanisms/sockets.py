@@ -1,0 +1,372 @@
+"""Sockets in the state: who is bound to an address, where what is written arrives, descriptors under way. Pure.
+
+Bytes written to a socket wait in its peer until they are read there; of a TCP socket some wait in itself until then.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from ipcviz.events import Call, Level, ObjectInfo, Opened, Passed
+from ipcviz.model.addresses import ANYWHERE, KINDS, PREFIX, listens, name_of, plain, takes_datagrams
+from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.ledger.directions import COUNTS_MESSAGES, WRITES
+from ipcviz.model.mechanisms import datagrams
+from ipcviz.model.state import CallInProgress, Flight, Object, State, Thread
+
+replace = msgspec.structs.replace
+
+MOST_LISTENERS: Final = 16
+"""So many listening sockets are looked at for one connection that may wait in the backlog of one of them."""
+CLOSED: Final = "closed"
+"""`Object.shut` of a socket that nobody has open any more, as far as it was watched."""
+_SHUT: Final = {"SHUT_RD": "r", "SHUT_WR": "w", "SHUT_RDWR": "rw"}
+_SOL_SOCKET: Final = 1
+_TIMEOUTS: Final = (20, 21, 66, 67)
+"""SO_RCVTIMEO and SO_SNDTIMEO, old and new (asm-generic/socket.h)."""
+_RECEIVES: Final = frozenset({"recvmsg", "recvmmsg"})
+
+
+def forget_closed(draft: Draft) -> None:
+    """Sockets that nobody has open any more: their names are free, and what was under way to them is gone."""
+    # Without kcmp(2) each descriptor that was found counts as a description of its own: others may have it still.
+    unsure = draft.started is not None and draft.started.missing
+    for key in dict.fromkeys(file.object for file in draft.freed):
+        thing = draft.objects.get(key)
+        if thing is None or thing.info.kind not in KINDS:
+            continue
+        if unsure and any(file.object == key for file in draft.open_files.values()):
+            continue
+        name = name_of(thing.info)
+        if name and draft.bound.get(name) == key:
+            draft.bound = draft.bound.delete(name)
+        if key in draft.flights:
+            _land(draft, key, draft.flights[key])
+        draft.put_object(replace(thing, shut=CLOSED))
+        if key in draft.datagrams:
+            draft.datagrams = draft.datagrams.delete(key)
+
+
+def bound_to(state: State | Draft, kind: str, address: str) -> Object | None:
+    """The watched socket that an address leads to; None if there is none.
+
+    Args:
+        state: The moment.
+        kind: The kind of the socket that is connected, or sends.
+        address: As `connect` was given it.
+    """
+    prefix = PREFIX.get(kind, "")
+    if not prefix or not address:
+        return None
+    names = [address]
+    if prefix != "unix":
+        names = [plain(address), *(f"{any_}:{address.rpartition(':')[2]}" for any_ in ANYWHERE)]
+    keys = (state.bound.get(f"{prefix} {name}", "") for name in names)
+    return next((state.objects[key] for key in keys if key in state.objects), None)
+
+
+def target_of(state: State | Draft, thing: Object, args: dict[str, int | str]) -> Object | None:
+    """Where what a call writes to a socket arrives; None if that is not watched, or not known."""
+    address = args.get("address")
+    if isinstance(address, str) and address and takes_datagrams(thing.info):
+        return bound_to(state, thing.info.kind, address)
+    return state.objects.get(thing.info.peer) if thing.info.peer else None
+
+
+def awaited(state: State, call: CallInProgress, *, writes: bool) -> Object | None:
+    """The socket whose holders could end a wait in a call on another one; None if that is not known."""
+    thing = state.objects.get(call.object)
+    if thing is None or thing.info.kind not in KINDS:
+        return None
+    if call.name == "connect":
+        return bound_to(state, thing.info.kind, str(call.args.get("address", "")))
+    if writes:
+        return target_of(state, thing, call.args)
+    peer = state.objects.get(thing.info.peer) if thing.info.peer else None
+    return peer if peer is not None and (peer.info.peer == call.object or not takes_datagrams(thing.info)) else None
+
+
+def take_sent(draft: Draft, event: Call, count: int) -> None:
+    """Bytes were written to a socket for datagrams: what arrives where is remembered there."""
+    thing = draft.objects.get(event.object)
+    if thing is None or not datagrams.keeps_bounds(thing.info):
+        return
+    target = target_of(draft, thing, event.args)
+    if target is None:
+        return
+    if event.name not in COUNTS_MESSAGES:
+        datagrams.take_sent(draft, event, target.info.key)
+    if not takes_datagrams(thing.info):
+        return
+    draft.put_object(replace(target, written=target.written + count))
+    if target.info.key != thing.info.peer and thing.sent_to != target.info.key and target is not thing:
+        draft.put_object(replace(draft.objects[event.object], sent_to=target.info.key))
+
+
+def backlogs(state: State) -> dict[str, str]:
+    """Key of the listening UNIX socket that each waits to be accepted by which is connected and was not yet."""
+    found = {}
+    for name, key in state.bound.items():
+        thing = state.objects.get(key) if name.startswith("unix ") else None
+        for waiting in thing.level.connecting if thing is not None and thing.level is not None else ():
+            found[waiting] = key
+    return found
+
+
+def leads_to(state: State, thing: Object, waiting: dict[str, str]) -> Object | None:
+    """The watched socket that one leads to which is no end of a connection to it.
+
+    Args:
+        state: The moment.
+        thing: A socket.
+        waiting: `backlogs(state)`.
+    """
+    info = thing.info
+    if takes_datagrams(info):
+        return state.objects.get(info.peer or thing.sent_to)
+    if info.key in waiting:
+        return state.objects.get(waiting[info.key])
+    if info.kind == "tcp socket" and info.remote and not info.peer:
+        found = bound_to(state, info.kind, info.remote)
+        return found if found is not None and listens(found.info) else None
+    return None
+
+
+def under_way_words(state: State, thing: Object) -> str:
+    """The descriptors that wait in a socket: `3 descriptors on their way: P1, passwd, P2`; empty if none do."""
+    flights = state.flights.get(thing.info.key, ())
+    count = sum(len(flight.fds) for flight in flights)
+    if thing.level is not None and thing.level.passed > count:
+        count = thing.level.passed
+    if not count:
+        return ""
+    files = (state.open_files.get(ofd) for flight in flights for ofd in flight.ofds)
+    labels = [state.objects[file.object].label for file in files if file is not None and file.object in state.objects]
+    shown = f": {', '.join(labels[:4])}{', ...' if len(labels) > 4 else ''}" if labels else ""
+    return f"{count} descriptor{'s' if count > 1 else ''} on {'their' if count > 1 else 'its'} way{shown}"
+
+
+def others_of(state: State, name: str, args: dict[str, int | str], key: str) -> tuple[str, ...]:
+    """Keys of further objects whose level says why a call on a socket sleeps."""
+    thing = state.objects.get(key)
+    if thing is None or thing.info.kind not in KINDS:
+        return ()
+    if name == "connect":
+        other = bound_to(state, thing.info.kind, str(args.get("address", "")))
+    else:
+        other = target_of(state, thing, args)
+    if other is None and thing.info.kind == "unix socket" and not takes_datagrams(thing.info):
+        # It may wait to be accepted: of those who listen only a look at their queues tells, and the last one is older.
+        if thing.info.peer or key in backlogs(state):
+            return ()
+        found = (state.objects[k] for n, k in state.bound.items() if n.startswith("unix ") and k in state.objects)
+        return tuple(islice((one.info.key for one in found if listens(one.info)), MOST_LISTENERS))
+    return (other.info.key,) if other is not None else ()
+
+
+def awaited_by(state: State, thread: Thread) -> Object | None:
+    """The socket that a thread waits for: the other end, or who listens there; None if it is none, or not known."""
+    call = thread.waiting
+    return awaited(state, call, writes=call.name in WRITES) if call is not None else None
+
+
+def listener_at(state: State, info: ObjectInfo) -> Object | None:
+    """The watched socket that listens where a connection's own end is: the accepting one has its address."""
+    found = bound_to(state, info.kind, info.local)
+    return found if found is not None and listens(found.info) else None
+
+
+def full_words(state: State, call: CallInProgress, thing: Object) -> str:
+    """Why a thread sleeps in a write to a socket."""
+    target = target_of(state, thing, call.args)
+    level = target.level if target is not None else None
+    parts = []
+    if thing.level is not None and thing.level.unsent > 0:
+        parts.append(f"{thing.level.unsent:,} B are not acknowledged")
+    if target is None:
+        return f"full: {parts[0]}" if parts else "full"
+    if takes_datagrams(thing.info):
+        return f"full: datagrams wait to be read from {target.label}"
+    if level is not None and level.queued:
+        parts.append(f"{level.queued:,} B wait to be read from {target.label}")
+    return f"full: {', '.join(parts)}" if parts else f"for room in {target.label}"
+
+
+def unseen_end(state: State, thing: Object) -> str:
+    """Who has the other end, if no descriptor of a watched process shows it; empty if one does.
+
+    Of a pipe those are ends under way (SCM_RIGHTS), of a socket the other end's holder, or who has yet to accept it.
+    """
+    info = thing.info
+    if info.kind in ("pipe", "fifo") and state.flights:
+        waiting = [state.objects[key].label for key, _ in under_way(state, info.key) if key in state.objects]
+        return f"a descriptor of it is under way in {waiting[0]}" if waiting else ""
+    if info.kind not in KINDS or info.peer in state.objects:
+        return ""
+    listener = leads_to(state, thing, backlogs(state)) if not takes_datagrams(info) else None
+    if listener is not None:
+        return not_accepted_words(state, thing, listener)
+    whom = info.with_whom or info.remote
+    return f"the other end, {whom}, is not watched" if whom and not _names_watched(state, info.with_whom) else ""
+
+
+def _names_watched(state: State, whom: str) -> bool:
+    """Whether a `NAME[PID]` is that of a watched process: of a socket it can be who had the other end once."""
+    number = whom.rpartition("[")[2].removesuffix("]")
+    process = state.processes.get(int(number)) if number.isdecimal() else None
+    return process is not None and process.fate == "alive"
+
+
+def not_accepted_words(state: State, thing: Object, listener: Object) -> str:
+    """Who has not accepted a connection, and where it stands: `httpd[12] has not accepted it yet: 2nd of 3 in S1`.
+
+    The kernel lists a UNIX socket's backlog in its order, of a TCP one it only says how many wait.
+    """
+    level = listener.level
+    count = level.queued if level is not None and level.unit == "connections" else 0
+    place = ""
+    if level is not None and level.connecting == (thing.info.key,):
+        place = "the only one in "
+    elif level is not None and thing.info.key in level.connecting:
+        place = f"{_ordinal(level.connecting.index(thing.info.key) + 1)} of {len(level.connecting):,} in "
+    elif count:
+        place = f"one of {count:,} in " if count > 1 else "the only one in "
+    who = _accepter(state, listener)
+    return f"{who} has not accepted it yet: {place or 'it waits in '}the backlog of {listener.label}"
+
+
+def _accepter(state: State, listener: Object) -> str:
+    """Whose turn it is to accept: who was first seen to have the listening socket, if that is so still."""
+    process = state.processes.get(listener.first_seen_by)
+    if process is not None and process.fate == "alive":
+        rows = state.tables.get(process.table, NO_ROWS).values()
+        files = (state.open_files.get(row.ofd) for row in rows)
+        if any(file is not None and file.object == listener.info.key for file in files):
+            return f"{process.name or 'process'}[{process.pid}]"
+    return listener.label
+
+
+def _ordinal(number: int) -> str:
+    """`1st`, `2nd`, `11th`."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"
+
+
+def connect_words(state: State, call: CallInProgress) -> str:
+    """Why a thread sleeps in connect."""
+    thing = state.objects.get(call.object)
+    address = str(call.args.get("address", ""))
+    target = bound_to(state, thing.info.kind, address) if thing is not None else None
+    if target is None:
+        return f"for an answer from {address}" if address else "for the listener"
+    level = target.level
+    if level is not None and level.unit == "connections" and level.writable is False:
+        verb = "waits" if level.queued == 1 else "wait"
+        return f"backlog full: {level.queued:,} {verb} in {target.label}, {level.capacity:,} asked for"
+    return f"for {target.label}, which listens at {address}"
+
+
+# Descriptors under way (SCM_RIGHTS).
+
+
+def take_passed(draft: Draft, event: Call, effect: Passed) -> None:
+    """Descriptors were sent: their descriptions stay open until they are received, or nobody can receive them."""
+    thing = draft.objects.get(event.object)
+    target = target_of(draft, thing, {"address": effect.to}) if thing is not None else None
+    rows = draft.tables.get(draft.process(event.pid).table, NO_ROWS)
+    ofds = tuple(rows[fd].ofd for fd in effect.fds if fd in rows)
+    if target is None or target.shut == CLOSED:
+        # It goes to somebody who is not watched, as far as is known.
+        for ofd in ofds:
+            if ofd in draft.open_files:
+                draft.put_open_file(replace(draft.open_files[ofd], outside=True))
+    if target is None:
+        return
+    for ofd in ofds:
+        draft.refer(ofd, +1)
+    key = target.info.key
+    flight = Flight(n=event.n, t=event.t, pid=event.pid, fds=effect.fds, ofds=ofds)
+    draft.flights = draft.flights.set(key, (*draft.flights.get(key, ()), flight))
+    draft.note("object", key)
+
+
+def sender_of(draft: Draft, event: Call, ofd: int) -> Flight | None:
+    """The message that a descriptor came with which a call has just received; None if nobody saw it being sent."""
+    return next((f for f in draft.flights.get(event.object, ()) if ofd in f.ofds), None)
+
+
+def take_received(draft: Draft, event: Call) -> None:
+    """A call received: the message whose descriptors it got is under way no more, nor is any that came before it."""
+    flights = draft.flights.get(event.object)
+    got = {effect.ofd for effect in event.effects if isinstance(effect, Opened)}
+    if event.name not in _RECEIVES or not flights or not got or "MSG_PEEK" in str(event.args.get("flags", "")):
+        return
+    last = max((i for i, flight in enumerate(flights) if got & set(flight.ofds)), default=-1)
+    if event.name == "recvmsg":
+        # It takes the descriptors of one message at most, and one description can be in several.
+        last = next((i for i, flight in enumerate(flights) if got & set(flight.ofds)), -1)
+    _land(draft, event.object, flights[: last + 1])
+
+
+def take_level(draft: Draft, level: Level) -> None:
+    """What the kernel counts as under way in a socket: what is more has been dropped, the oldest first.
+
+    A TCP socket's state is told with its level, too.
+    """
+    flights = draft.flights.get(level.object, ())
+    if level.passed >= 0 and flights:
+        more = sum(len(flight.fds) for flight in flights) - level.passed
+        gone: list[Flight] = []
+        while more > 0 and len(gone) < len(flights):
+            gone.append(flights[len(gone)])
+            more -= len(gone[-1].fds)
+        _land(draft, level.object, tuple(gone))
+    thing = draft.objects.get(level.object)
+    if level.state and thing is not None and thing.info.kind == "tcp socket":
+        ends = f"{thing.info.local} → {thing.info.remote}" if thing.info.remote else thing.info.local
+        detail = f"{ends} {level.state}".strip()
+        if detail != thing.info.detail:
+            draft.put_object(replace(thing, info=replace(thing.info, detail=detail)))
+
+
+def take_shutdown(draft: Draft, event: Call) -> None:
+    """A socket was shut down, in one direction or both."""
+    thing = draft.objects.get(event.object)
+    how = _SHUT.get(str(event.args.get("how")), "")
+    if thing is not None and not event.error:
+        shut = "".join(letter for letter in "rw" if letter in thing.shut + how)
+        draft.put_object(replace(thing, shut=shut))
+
+
+def take_option(draft: Draft, event: Call) -> None:
+    """An option of a socket was set. Which time it is does not matter, and 0 for none is rare."""
+    thing = draft.objects.get(event.object)
+    timeout = event.args.get("level") == _SOL_SOCKET and event.args.get("option") in _TIMEOUTS
+    if thing is not None and timeout and not event.error and not thing.limited:
+        draft.put_object(replace(thing, limited=True))
+
+
+def _land(draft: Draft, key: str, flights: tuple[Flight, ...]) -> None:
+    """Messages are under way no more."""
+    if not flights:
+        return
+    left = draft.flights.get(key, ())[len(flights) :]
+    draft.flights = draft.flights.set(key, left) if left else draft.flights.delete(key)
+    for flight in flights:
+        for ofd in flight.ofds:
+            draft.refer(ofd, -1)
+    draft.note("object", key)
+
+
+def under_way(state: State, key: str) -> tuple[tuple[str, Flight], ...]:
+    """The messages that have an object's description open: the socket that they wait in, and the message."""
+    files = state.open_files
+    return tuple(
+        (socket, flight)
+        for socket, flights in state.flights.items()
+        for flight in flights
+        if any(ofd in files and files[ofd].object == key for ofd in flight.ofds)
+    )

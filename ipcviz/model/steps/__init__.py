@@ -1,0 +1,1 @@
+"""Step mode: operations, turns, schedules, and the moments that a viewer moves between. Pure."""

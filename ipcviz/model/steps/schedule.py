@@ -1,0 +1,269 @@
+"""A schedule: in which order a run's processes go on, as text that people write and read. Pure.
+
+One line is one step or one goal:
+
+    consumer read                    one operation of the consumer, which must be a read
+    consumer read on P1              the same, and of this object or semaphore
+    sleeper to pause                 operations of the sleeper, until it stands before pause
+    sleeper until blocked            ... until it is blocked in a call
+    sleeper to end                   ... until it has ended
+    until SIGALRM pending on sleeper real time passes until the signal is pending
+    signal SIGUSR1 to sleeper        it is sent by ipcviz
+    turns                            from here on all take turns, one operation each
+    run                              from here on everything runs by itself
+    run until call=write on=P1       ... until a breakpoint is reached
+
+Who is meant is a role of the scenario or a place in the family (`1.2`, the command's second child; `1.2/3`, its third
+thread). Operations are calls, signals that are about to act (`SIGALRM`), `sem_wait` and the like, `start`, `return`,
+`run`. What follows a `#` is for the reader.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Final, Literal
+
+import msgspec
+
+from ipcviz.events import Breakpoint, Call, Event, Held, Poised, Released, Settled, Stepped
+from ipcviz.events.signals import signal_name, signal_number
+from ipcviz.model.state import State
+from ipcviz.model.steps import stepping
+
+Kind = Literal["step", "to", "until blocked", "to end", "pending", "signal", "turns", "run"]
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of a schedule.
+
+    Attributes:
+        number: Where it stands in the text, from 1.
+        kind: What it is.
+        who: Whom it lets go, or is about.
+        operation: The operation wanted (`step`, `to`).
+        on: Name of the object or semaphore wanted; empty if any will do.
+        signo: The signal (`pending`, `signal`).
+        until: The breakpoints of `run`, by their keys: `call`, `on`, `of`, `event`, `signal`, `is`.
+        text: The line as it was written, without its comment.
+    """
+
+    number: int
+    kind: Kind
+    who: str = ""
+    operation: str = ""
+    on: str = ""
+    signo: int = 0
+    until: tuple[dict[str, str], ...] = ()
+    text: str = ""
+
+
+class Schedule(msgspec.Struct, frozen=True):
+    """A schedule that was read."""
+
+    lines: tuple[Line, ...] = ()
+
+
+class ScheduleError(ValueError):
+    """A text is no schedule.
+
+    Attributes:
+        line: Where, from 1.
+        message: One sentence: what is wrong and what is allowed.
+    """
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(f"line {line}: {message}")
+        self.line = line
+        self.message = message
+
+
+_COMMENT: Final = re.compile(r"(^|\s)#.*$")
+_PENDING: Final = re.compile(r"until (?P<signal>\S+) pending on (?P<who>.+)$")
+_SIGNAL: Final = re.compile(r"signal (?P<signal>\S+) to (?P<who>.+)$")
+_END: Final = re.compile(r"(?P<who>.+) to end$")
+_BLOCKED: Final = re.compile(r"(?P<who>.+) until blocked$")
+_STEP: Final = re.compile(r"(?P<who>.+?) (?P<to>to )?(?P<operation>[\w+]+)(?: on (?P<on>.+))?$")
+_FORMS: Final = (
+    "'WHO OPERATION', 'WHO to OPERATION', 'WHO until blocked', 'WHO to end', 'until SIGNAL pending on WHO', "
+    "'signal SIGNAL to WHO', 'turns' or 'run'"
+)
+_KEYS: Final = ("call", "on", "of", "event", "signal", "is")
+_CONDITIONS: Final = ("full", "empty", "end", "blocked", "zero")
+
+
+def parse(text: str) -> Schedule:
+    """Read a schedule.
+
+    Raises:
+        ScheduleError: A line is none of a schedule's.
+    """
+    lines = []
+    last: Line | None = None
+    for number, raw in enumerate(text.splitlines(), 1):
+        words = " ".join(_COMMENT.sub("", raw).split())
+        if not words:
+            continue
+        if last is not None and (last.kind == "turns" or (last.kind == "run" and not last.until)):
+            raise ScheduleError(number, f"nothing can follow {last.kind!r}, which goes on to the end")
+        last = msgspec.structs.replace(_line(number, words), text=words)
+        lines.append(last)
+    return Schedule(tuple(lines))
+
+
+def _line(number: int, words: str) -> Line:
+    if words == "turns":
+        return Line(number, "turns")
+    if words == "run" or words.startswith("run until "):
+        return Line(number, "run", until=_breakpoints(number, words[len("run until ") :]))
+    if found := _PENDING.match(words):
+        return Line(number, "pending", who=found["who"], signo=_signal(number, found["signal"]))
+    if found := _SIGNAL.match(words):
+        return Line(number, "signal", who=found["who"], signo=_signal(number, found["signal"]))
+    if found := _END.match(words):
+        return Line(number, "to end", who=found["who"])
+    if found := _BLOCKED.match(words):
+        return Line(number, "until blocked", who=found["who"])
+    found = _STEP.match(words)
+    if found is None or {found["operation"], found["who"].split()[-1]} & {"to", "until", "on"}:
+        raise ScheduleError(number, f"{words!r} is no step; write {_FORMS}")
+    kind: Kind = "to" if found["to"] else "step"
+    return Line(number, kind, who=found["who"], operation=found["operation"], on=found["on"] or "")
+
+
+def _signal(number: int, name: str) -> int:
+    signo = signal_number(name)
+    if signo is None or not name.startswith("SIG"):
+        raise ScheduleError(number, f"{name!r} is not a signal; write a name as in signal(7), e.g. SIGALRM")
+    return signo
+
+
+def _breakpoints(number: int, words: str) -> tuple[dict[str, str], ...]:
+    try:
+        parts = shlex.split(words)
+    except ValueError:
+        raise ScheduleError(number, f"a quotation mark in {words!r} is not closed") from None
+    found: list[dict[str, str]] = []
+    wanted: dict[str, str] = {}
+    for part in [*parts, "or"] if parts else []:
+        key, equals, value = part.partition("=")
+        if part == "or" and wanted:
+            found.append(wanted)
+            wanted = {}
+        elif not equals or key not in _KEYS or not value:
+            raise ScheduleError(number, f"{part!r} is no breakpoint; write KEY=VALUE with {', '.join(_KEYS)}")
+        elif key == "is" and value not in _CONDITIONS:
+            raise ScheduleError(number, f"{value!r} is not a condition; write one of {', '.join(_CONDITIONS)}")
+        else:
+            wanted[key] = value
+            if key == "signal":
+                _signal(number, value)
+    return tuple(found)
+
+
+class Names(msgspec.Struct, frozen=True):
+    """The scenario's names: roles by pid, names of objects and semaphores by key."""
+
+    roles: Mapping[int, str] = {}
+    labels: Mapping[str, str] = {}
+
+
+NO_NAMES: Final = Names()
+"""For runs of no scenario."""
+
+
+def target_of(poised: Poised) -> str:
+    """Key of the object or semaphore that a held thread's operation is about; empty if there is none."""
+    return poised.semaphore.key if poised.semaphore is not None else poised.object
+
+
+def label_of(state: State, key: str, names: Names = NO_NAMES) -> str:
+    """The name of an object or a semaphore; empty if there is none."""
+    thing, semaphore = state.objects.get(key), state.semaphores.get(key)
+    return names.labels.get(key, "") or (thing.label if thing else "") or (semaphore.label if semaphore else "")
+
+
+def breakpoint_words(point: Breakpoint, state: State, names: Names = NO_NAMES) -> str:
+    """A breakpoint as a schedule has it: `call=write on=P1`."""
+    who = stepping.name_of(state, point.pid, names.roles) if point.pid else ""
+    found = {
+        "event": point.event,
+        "call": point.call,
+        "on": label_of(state, point.object, names) if point.object else "",
+        "of": who,
+        "signal": signal_name(point.signo) if point.signo else "",
+        "is": point.condition,
+    }
+    return " ".join(f"{key}={shlex.quote(value)}" for key, value in found.items() if value)
+
+
+class Recorder:
+    """Writes down the steps that are made, as the lines of a schedule.
+
+    What can't be repeated on a fresh run, because the run had gone on by itself before, becomes a comment.
+
+    Attributes:
+        lines: The lines so far.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._made: tuple[int, str] | None = None
+        self._ran = False
+        """Whether it has run by itself for a time that a schedule can't say."""
+
+    def feed(self, event: Event, before: State, names: Names = NO_NAMES) -> None:
+        """Take an event, with the state before it."""
+        if isinstance(event, Stepped):
+            self._stepped(event.tid, before, names)
+        elif isinstance(event, Poised):
+            self._came_first(event)
+        elif isinstance(event, Settled):
+            self._made = None
+        elif isinstance(event, Call) and not before.stepping and not self.lines:
+            self._ran = True
+        elif isinstance(event, Released) and not (self.lines and self.lines[-1].startswith("run")):
+            self._add("run")
+        elif isinstance(event, Held):
+            self._held(event)
+
+    def sent(self, state: State, pid: int, signo: int, names: Names = NO_NAMES) -> None:
+        """The viewer sent a signal."""
+        who = stepping.name_of(state, pid, names.roles)
+        if who:
+            self._add(f"signal {signal_name(signo)} to {who}")
+
+    def ran(self, until: str = "") -> None:
+        """The viewer let everything run, until a breakpoint that is given as `KEY=VALUE` words."""
+        self._add(f"run until {until}" if until else "run")
+
+    def text(self, title: str = "") -> str:
+        """The schedule so far, as a file."""
+        head = [f"# {title}", ""] if title else []
+        return "\n".join([*head, *self.lines, ""])
+
+    def _add(self, line: str) -> None:
+        self.lines.append(f"# {line}" if self._ran else line)
+
+    def _held(self, event: Held) -> None:
+        by_hand = not event.reason and bool(self.lines) and self.lines[-1].startswith("run")
+        if by_hand or (self._ran and not self.lines):
+            self._ran = True
+            self._add("It was held by hand here, and what follows depends on that moment:")
+
+    def _stepped(self, tid: int, before: State, names: Names) -> None:
+        thread = before.threads.get(tid)
+        who = stepping.name_of(before, tid, names.roles)
+        if thread is None or thread.poised is None or not who:
+            return
+        line = f"{who} {stepping.operation(thread.poised)}"
+        label = label_of(before, target_of(thread.poised), names)
+        self._add(f"{line:<28} # {label}" if label else line)
+        self._made = (tid, who) if thread.poised.at == "entry" else None
+
+    def _came_first(self, poised: Poised) -> None:
+        """A signal came before the call: it has to be pending at this step the next time, too."""
+        made, self._made = self._made, None
+        if made is not None and poised.tid == made[0] and poised.at == "signal" and not self._ran:
+            self.lines.insert(-1, f"until {signal_name(poised.signo)} pending on {made[1]}")

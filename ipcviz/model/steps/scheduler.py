@@ -1,0 +1,283 @@
+"""What a schedule wants next in a state that is at rest, and where a run has departed from it. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from ipcviz.events import AnyCommand, Breakpoint, Event, Held, Let, Poised, Released, Run, SendSignal, Settled, Stepped
+from ipcviz.events.signals import bit_of, signal_name, signal_number
+from ipcviz.model.query import wait_of
+from ipcviz.model.state import Process, State, Thread
+from ipcviz.model.steps import stepping
+from ipcviz.model.steps.schedule import NO_NAMES, Line, Names, Schedule, label_of, target_of
+
+MOST_STEPS: Final = 10_000
+"""Operations after which a goal that was not reached is given up."""
+_ALL: Final = -1
+
+
+class Move(msgspec.Struct, frozen=True):
+    """What a schedule wants next.
+
+    Attributes:
+        place: Where the schedule goes on, by its line counted from 0; after the last one if it is done.
+        line: Which line wants it.
+        steps: How many operations this line's goal has taken, with this one.
+        command: What the tracer is to be told; None if nothing.
+        tid: The thread that it lets go; 0 if none.
+        waits: What only time can bring, in words; empty if nothing is waited for.
+        departed: How the run has departed from the schedule, in a sentence; empty if it has not.
+        done: Nothing is left to do.
+    """
+
+    place: int = 0
+    line: int = 0
+    steps: int = 0
+    command: AnyCommand | None = None
+    tid: int = 0
+    waits: str = ""
+    departed: str = ""
+    done: bool = False
+
+
+class Scheduler:
+    """Follows a schedule through a run: asked at each moment of rest, it says what to do next.
+
+    Args:
+        schedule: What to follow.
+
+    Attributes:
+        schedule: What is followed.
+        place: The line that is next, counted from 0.
+        left: Why the schedule is no longer followed, in a sentence; empty as long as it is.
+    """
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.place = 0
+        self.left = ""
+        self._steps = 0
+        self._last = 0
+        self._asked = 0
+
+    def feed(self, event: Event) -> None:
+        """Take an event: what was asked for has begun, or come to rest."""
+        if isinstance(event, Stepped | Released | Settled):
+            self._asked = 0
+        elif isinstance(event, Held):
+            self._asked = _ALL
+
+    def busy(self, state: State) -> bool:
+        """Whether the last command is still under way: all is not at rest, or has not begun to move."""
+        thread = state.threads.get(self._asked)
+        waiting = self._asked == _ALL or (thread is not None and thread.poised is not None)
+        return not state.finished and (bool(state.moving) or waiting)
+
+    def peek(self, state: State, names: Names = NO_NAMES) -> Move:
+        """What comes next in a state that is at rest; the schedule stays where it is."""
+        return decide(self.schedule, state, (self.place, self._steps), names, self._last)
+
+    def take(self, state: State, names: Names = NO_NAMES) -> Move:
+        """What comes next in a state that is at rest; the caller sends its command."""
+        move = self.peek(state, names)
+        self._follow(move)
+        return move
+
+    def asked(self, tid: int) -> None:
+        """A thread was let go by others than the schedule: until it moves, all is not at rest."""
+        self._asked = tid
+
+    def by_hand(self, tid: int, state: State, names: Names = NO_NAMES) -> None:
+        """The viewer lets a thread go: as the schedule wants it, or instead."""
+        if self.left:
+            return
+        move = self.peek(state, names)
+        if move.tid == tid:
+            self._follow(move)
+        elif not move.done:
+            self.left = "The schedule was left by hand: all take turns."
+
+    def _follow(self, move: Move) -> None:
+        if move.departed:
+            self.left = move.departed
+            return
+        self.place, self._steps = move.place, move.steps
+        self._asked = _ALL if isinstance(move.command, Run) else move.tid
+        self._last = move.tid or self._last
+
+
+def decide(
+    schedule: Schedule, state: State, at: tuple[int, int] = (0, 0), names: Names = NO_NAMES, last: int = 0
+) -> Move:
+    """What is to be done next in a state that is at rest.
+
+    Args:
+        schedule: The schedule.
+        state: The moment.
+        at: Where the schedule is: `after` the last move.
+        names: The scenario's names.
+        last: The thread that was let go last, for `turns`.
+    """
+    place, steps = at
+    while place < len(schedule.lines):
+        line = schedule.lines[place]
+        move = _decide(line, place, steps, state, names, last)
+        if move is not None:
+            return msgspec.structs.replace(move, line=place)
+        place, steps = place + 1, 0
+    return Move(place=place, line=place, done=True)
+
+
+def _decide(line: Line, place: int, steps: int, state: State, names: Names, last: int) -> Move | None:
+    """What a line wants; None if there is nothing left to do for it."""
+    if line.kind == "turns":
+        return _turn(place, state, last)
+    if line.kind == "run":
+        if steps:
+            if not line.until:
+                return Move(place=place, steps=1, done=state.finished, waits="" if state.finished else "the end")
+            return None if state.stepping or state.finished else Move(place=place, steps=1, waits="a breakpoint")
+        return _run(line, place, state, names)
+    process, thread = _find(state, line.who, names)
+    if process is None:
+        known = ", ".join(sorted(_known(state, names))) or "nobody"
+        return Move(place=place, departed=f"line {line.number} is about {line.who}, but there is only {known}")
+    if line.kind == "to end":
+        if thread is None:
+            return None
+    elif thread is None:
+        return Move(
+            place=place, departed=f"line {line.number} wants {line.who} {_wish(line)}, but {line.who} has ended"
+        )
+    assert thread is not None
+    if line.kind == "pending":
+        if stepping.pending(state, thread) & bit_of(line.signo):
+            return None
+        return Move(place=place, waits=f"{signal_name(line.signo)} to be pending on {line.who}")
+    if line.kind == "signal":
+        if steps:
+            return None
+        return Move(place=place, steps=1, command=SendSignal(pid=process.pid, signo=line.signo))
+    poised = thread.poised
+    if line.kind == "until blocked" and poised is None and thread.waiting is not None:
+        return None
+    if poised is None:
+        return Move(place=place, steps=steps, waits=f"{line.who} {_wish(line)}, but it {_stands(state, thread)}")
+    if line.kind in ("step", "to") and _matches(line, poised, state, names):
+        if line.kind == "to":
+            return None
+        return Move(place=place + 1, command=Let(tid=thread.tid), tid=thread.tid)
+    if line.kind == "step":
+        stands = _stands(state, thread)
+        return Move(place=place, departed=f"line {line.number} wants {line.who} {_wish(line)}, but it {stands}")
+    if steps >= MOST_STEPS:
+        wish = f"line {line.number} wants {line.who} {_wish(line)}"
+        return Move(place=place, departed=f"{wish}, but {steps:,} operations did not bring it there")
+    return Move(place=place, steps=steps + 1, command=Let(tid=thread.tid), tid=thread.tid)
+
+
+def _turn(place: int, state: State, last: int) -> Move:
+    if state.finished:
+        return Move(place=place, done=True)
+    tid = stepping.next_in_turn(state, last)
+    if tid:
+        return Move(place=place, command=Let(tid=tid), tid=tid)
+    return Move(place=place, waits="someone who can go on")
+
+
+def _run(line: Line, place: int, state: State, names: Names) -> Move:
+    until = []
+    for wanted in line.until:
+        key = ""
+        if "on" in wanted:
+            key = _key_of(state, wanted["on"], names)
+            if not key:
+                return Move(place=place, departed=f"line {line.number} is about {wanted['on']}, which is not there yet")
+        pid = 0
+        if "of" in wanted:
+            process, _ = _find(state, wanted["of"], names)
+            if process is None:
+                return Move(place=place, departed=f"line {line.number} is about {wanted['of']}, who is not there yet")
+            pid = process.pid
+        until.append(
+            Breakpoint(
+                event=wanted.get("event", ""),
+                call=wanted.get("call", "").removeprefix("sem_"),
+                object=key,
+                pid=pid,
+                signo=signal_number(wanted.get("signal", "")) or 0,
+                condition=wanted.get("is", ""),  # type: ignore[arg-type]
+            )
+        )
+    return Move(place=place, steps=1, command=Run(until=tuple(until)))
+
+
+def _find(state: State, who: str, names: Names) -> tuple[Process | None, Thread | None]:
+    """Whom a name means: the process (None if there was none), and its thread (None if that has ended)."""
+    tid = stepping.thread_named(state, who, names.roles)
+    if tid:
+        thread = state.threads[tid]
+        return state.processes.get(thread.pid), thread
+    name, _, number = who.rpartition("/")
+    ended = name if name and number.isdigit() else who
+    for pid, process in state.processes.items():
+        if ended in (names.roles.get(pid, ""), process.lineage):
+            made = not name or process.made_threads >= int(number)
+            return (process if made else None), None
+    return None, None
+
+
+def _known(state: State, names: Names) -> list[str]:
+    return [stepping.name_of(state, tid, names.roles) for tid in state.threads]
+
+
+def _key_of(state: State, label: str, names: Names) -> str:
+    """The object or semaphore of that name; empty if there is none."""
+    for key, name in names.labels.items():
+        if name == label:
+            return key
+    for key, thing in state.objects.items():
+        if thing.label == label:
+            return key
+    return next((key for key, semaphore in state.semaphores.items() if semaphore.label == label), "")
+
+
+def _matches(line: Line, poised: Poised, state: State, names: Names) -> bool:
+    if stepping.operation(poised) != line.operation:
+        return False
+    return not line.on or label_of(state, target_of(poised), names) == line.on
+
+
+_MEANT: Final = {"return": "to return", "start": "to start", "run": "to run in its own code"}
+
+
+def _wish(line: Line) -> str:
+    """What a line wants of its process: `to read`, `to come to pause`."""
+    on = f" on {line.on}" if line.on else ""
+    if line.kind == "to":
+        return f"to come to {line.operation}{on}"
+    if line.kind == "step":
+        meant = _MEANT.get(line.operation) or (
+            f"to take {line.operation}" if line.operation.startswith("SIG") else f"to {line.operation}"
+        )
+        return meant + on
+    return {"to end": "to end", "until blocked": "to block", "pending": "to have a signal pending"}.get(
+        line.kind, "to be there"
+    )
+
+
+def _stands(state: State, thread: Thread) -> str:
+    """Where a thread is, in words: `stands before write`, `is blocked in read`."""
+    if thread.poised is not None:
+        at, name = thread.poised.at, stepping.operation(thread.poised)
+        if at == "signal":
+            return f"is about to take {name}"
+        if at == "return":
+            return f"stands behind its {thread.poised.call or 'call'}"
+        return {"start": "has just begun", "running": "is in its own code"}.get(at, f"stands before {name}")
+    wait = wait_of(state, thread.tid)
+    if wait is not None:
+        return f"is blocked in {wait.call}" + (f": {wait.reason}" if wait.reason else "")
+    return "runs"

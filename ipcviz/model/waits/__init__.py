@@ -1,0 +1,1 @@
+"""Why threads wait, who could end that, and who waits because of whom. Pure."""

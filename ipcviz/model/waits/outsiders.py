@@ -1,0 +1,189 @@
+"""Processes that are not watched, in the state: who of them could end a wait, and that in words. Pure.
+
+A look through all of /proc finds them (`ipcviz.tracer.sampling.outsiders`). What a thread waits for can be theirs to
+give, so where one was found, "nobody" is never said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Literal
+
+from ipcviz.events import Outside, Outsider, Outsiders
+from ipcviz.model.addresses import KINDS as SOCKETS
+from ipcviz.model.addresses import listens, takes_datagrams
+from ipcviz.model.calls import READS, WRITES
+from ipcviz.model.draft import Draft
+from ipcviz.model.ends import open_modes
+from ipcviz.model.mechanisms.locks import blocking, lock_holders, wanted
+from ipcviz.model.mechanisms.notifiers import watched_things
+from ipcviz.model.mechanisms.sockets import backlogs, leads_to
+from ipcviz.model.state import CallInProgress, Object, State, Thread, Value
+from ipcviz.model.waits.enders import FOR_READY
+
+Side = Literal["r", "w", "both", "lock"]
+"""What somebody has to have of an object: a read end, a write end, either, or a lock on it."""
+MOST: Final = 8
+"""Whoever waits for more things than so many serves whoever comes: who else has those is not asked."""
+_NAMED: Final = 3
+_CAN: Final[dict[Side, frozenset[str]]] = {
+    "r": frozenset({"r", "rw"}),
+    "w": frozenset({"w", "rw"}),
+    "both": frozenset({"r", "w", "rw"}),
+    "lock": frozenset({"r", "w", "rw"}),
+}
+_ENDS: Final[dict[Side, str]] = {"r": "its read end", "w": "its write end", "both": "the other end", "lock": "the lock"}
+
+
+class Want(Value, frozen=True):
+    """An object whose holders could end a wait, and what they have to have of it."""
+
+    object: str
+    side: Side
+
+
+def take_outsiders(draft: Draft, event: Outsiders) -> None:
+    """A look through all processes found these."""
+    for outside in event.found:
+        thing = draft.objects.get(outside.object)
+        if thing is not None:
+            draft.outsiders = draft.outsiders.set(outside.object, outside)
+            draft.note("object", outside.object)
+
+
+def forget_outsiders(draft: Draft, keys: Iterable[str]) -> None:
+    """Objects that no watched process has open any more: who else has them is asked no more."""
+    for key in keys:
+        if key in draft.outsiders and key not in draft.ends:
+            draft.outsiders = draft.outsiders.delete(key)
+
+
+def outsiders_of(state: State, key: str, side: Side = "both") -> tuple[Outsider, ...]:
+    """Who of those that are not watched has an object, by pid, as the last look found."""
+    outside = state.outsiders.get(key)
+    if outside is None:
+        return ()
+    return tuple(
+        one
+        for one in outside.holders
+        if (one.how == "lock") == (side == "lock") and one.mode in _CAN[side] and not is_watched(state, one.pid)
+    )
+
+
+def is_watched(state: State, pid: int) -> bool:
+    """Whether a process is one of those that are watched, and lives."""
+    process = state.processes.get(pid)
+    return process is not None and process.fate == "alive"
+
+
+def wants_of(state: State, thread: Thread, call: CallInProgress) -> tuple[Want, ...]:
+    """The objects that somebody who is not watched may have, by which he could end a wait; none if it is for many."""
+    if call.name in FOR_READY:
+        things = few_things(state, thread, call)
+        found = [want for thing, events in things if thing is not None for want in _of_ready(state, thing, events)]
+        return tuple(dict.fromkeys(found))
+    thing = state.objects.get(call.object)
+    if thing is None:
+        return ()
+    if call.name in ("flock", "fcntl"):
+        return (Want(call.object, "lock"),) if _is_locked_outside(state, thread, call) else ()
+    if thing.info.kind in ("pipe", "fifo") and call.name in READS | WRITES:
+        return (Want(call.object, "r" if call.name in WRITES else "w"),)
+    if thing.info.kind in SOCKETS and call.name in READS | WRITES and _leads_outside(state, thing):
+        return (Want(call.object, "both"),)
+    return ()
+
+
+def few_things(state: State, thread: Thread, call: CallInProgress) -> list[tuple[Object | None, str]]:
+    """`watched_things`, if they are few; none of a server's that waits for all of its clients."""
+    asked = state.objects.get(call.object)
+    if asked is not None and asked.notifier is not None and len(asked.notifier.listed) > MOST:
+        return []
+    things = watched_things(state, thread.pid, call)
+    return things if len(things) <= MOST else []
+
+
+def _of_ready(state: State, thing: Object, events: str) -> tuple[Want, ...]:
+    if thing.info.kind in ("pipe", "fifo"):
+        # Without a letter only the end of the file, or of its readers, is waited for.
+        return (Want(thing.info.key, "r" if "w" in events else "w"),)
+    if thing.info.kind in SOCKETS and not listens(thing.info) and _leads_outside(state, thing):
+        return (Want(thing.info.key, "both"),)
+    return ()
+
+
+def _leads_outside(state: State, thing: Object) -> bool:
+    """Whether the other end of a connected socket is no watched process's, as far as is known."""
+    info = thing.info
+    if takes_datagrams(info) or listens(info) or leads_to(state, thing, backlogs(state)) is not None:
+        return False
+    return info.peer not in state.ends and bool(info.peer or info.remote or info.detail.endswith("established"))
+
+
+def _is_locked_outside(state: State, thread: Thread, call: CallInProgress) -> bool:
+    """Whether a lock is waited for of which no watched process is known to hold all that is in the way."""
+    number = call.args.get("fd")
+    process = state.processes.get(thread.pid)
+    rows = state.tables.get(process.table) if process is not None else None
+    row = rows.get(number) if rows is not None and isinstance(number, int) else None
+    wish = wanted(call.args, thread.pid, row.ofd if row is not None else 0)
+    found = blocking(state, call.object, wish) if wish is not None else ()
+    return not found or not all(any(is_watched(state, pid) for pid in lock_holders(state, one)) for one in found)
+
+
+def outsiders_waited_for(state: State, thread: Thread, call: CallInProgress) -> tuple[Outsider, ...]:
+    """Who of those that are not watched could end a wait, each once, by pid."""
+    if not state.outsiders:
+        return ()
+    found = {
+        one.pid: one for want in wants_of(state, thread, call) for one in outsiders_of(state, want.object, want.side)
+    }
+    return tuple(found[pid] for pid in sorted(found))
+
+
+def nobody_else_has(state: State, key: str) -> bool:
+    """Whether it is known that only watched processes have an object open, as far as /proc and their calls tell."""
+    outside = state.outsiders.get(key)
+    if outside is not None:
+        return not outside.holders and not outside.hidden
+    channel = state.channels.get(key)
+    return channel is not None and not channel.outside and not channel.named
+
+
+def names_words(found: Iterable[Outsider], more: int = 0) -> str:
+    """`sleep[12]`, `sleep[12] and cat[13]`, `sleep[12], cat[13], tee[14] and 2 more`."""
+    names = [f"{one.name or 'process'}[{one.pid}]" for one in found]
+    more += max(0, len(names) - _NAMED)
+    last = [f"{more} more"] if more else []
+    names = [*names[:_NAMED], *last]
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def outside_words(state: State, key: str, side: Side) -> str:
+    """Who of those that are not watched has an end of an object, or why that is not known; empty if nobody asked.
+
+    It is said of an end that no watched process has, or that one found outside has too.
+    """
+    outside = state.outsiders.get(key)
+    if outside is None:
+        return ""
+    found = outsiders_of(state, key, side)
+    end = _ENDS[side]
+    have = "has" if len(found) + outside.more == 1 else "have"
+    if any(one.how == "listens" for one in found):
+        return f"{names_words(found, outside.more)}, not watched, {have} not accepted the connection yet"
+    watched = side in ("r", "w") and bool(open_modes(state.ends, key) & _CAN[side])
+    if found:
+        return f"{names_words(found, outside.more)}, not watched, {have} {end}{' too' if watched else ''}"
+    if watched:
+        return ""
+    if outside.hidden:
+        return f"who has {end} can't be seen: {hidden_words(outside)}"
+    return f"no process that /proc shows has {end}"
+
+
+def hidden_words(outside: Outside) -> str:
+    """`3 processes of other users could not be looked at`."""
+    one = outside.hidden == 1
+    which = "1 process of another user" if one else f"{outside.hidden:,} processes of other users"
+    return f"{which} could not be looked at"

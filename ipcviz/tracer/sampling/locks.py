@@ -1,0 +1,160 @@
+"""Looks at file locks: at the return of calls that could change them, and with every sample."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Final
+
+from ipcviz.events import AnyEffect, Closed, Duplicated, FileLock, Locks, ObjectLocks, Trouble
+from ipcviz.kernel import locks, procfs
+from ipcviz.model.mechanisms.locks import lock_holders
+from ipcviz.model.query import Holder, holders, object_behind
+from ipcviz.model.state import State
+from ipcviz.tracer.calls.table import LOCK_COMMANDS
+from ipcviz.tracer.context import Context
+
+_LOCKABLE: Final = frozenset(
+    {"file", "directory", "fifo", "shared memory", "memfd", "character device", "block device"}
+)
+
+
+MOST: Final = 200
+"""Locks of one file that are told."""
+
+COSTLY: Final = 100_000
+"""Bytes of /proc/locks: if there are more, from some 1,500 locks on this machine, they are read with samples alone."""
+
+WAITING_SHARE: Final = 0.02
+"""Share of the time that samples may spend on /proc/locks: the kernel makes its reader wait, mostly for some 10 ms,
+until no CPU is inside of a lock call any more (fs/locks.c, percpu_down_write), and what is traced waits with it."""
+
+
+class LockLooks:
+    """Reads /proc/locks for the files that watched processes have open.
+
+    Args:
+        context: The session's.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._too_many: set[str] = set()
+        self._costly = False
+        self._next = 0.0
+        self._looked = False
+
+    def changed(self, held: dict[str, tuple[Holder, ...]]) -> tuple[ObjectLocks, ...]:
+        """The files whose locks are not what the state has, out of all that are open or had locks.
+
+        Nothing between two readings. What watched processes do to locks is read at once at their calls' returns.
+        The first look at all leaves them to the second one: what it shows should not have to wait for them.
+        """
+        state = self._context.state
+        began = time.monotonic()
+        first, self._looked = not self._looked, True
+        if first and not self._context.holding:
+            return ()
+        if began < self._next and not (self._context.attached or self._context.holding):
+            return ()
+        every = self._read(state, {*state.locks, *held})
+        ended = time.monotonic()
+        self._next = ended + (ended - began) / WAITING_SHARE
+        marks = {(lock.dev, lock.ino) for lock in every}
+        if not marks and not state.locks:
+            return ()
+        found = []
+        for key in {*state.locks, *held}:
+            place = _place(state, key)
+            if place is not None and (key in state.locks or place in marks):
+                now = self._look(state, key, every, held.get(key, ()))
+                if now != state.locks.get(key, ()):
+                    found.append(ObjectLocks(object=key, locks=now))
+        return tuple(sorted(found, key=lambda one: one.object))
+
+    def now(self, keys: Iterable[str]) -> tuple[ObjectLocks, ...]:
+        """The same for some files alone."""
+        state = self._context.state
+        keys = tuple(keys)
+        held = holders(state)
+        every = self._read(state, keys)
+        found = []
+        for key in keys:
+            now = self._look(state, key, every, held.get(key, ()))
+            if now != state.locks.get(key, ()):
+                found.append(ObjectLocks(object=key, locks=now))
+        return tuple(found)
+
+    def effects(self, pid: int, name: str, raw: tuple[int, ...], key: str, made: Iterable[AnyEffect]) -> list[Locks]:
+        """What a call that has just returned, whose thread is stopped, did to locks.
+
+        Args:
+            pid: The process.
+            name: The call.
+            raw: Its argument registers.
+            key: The object behind its descriptor.
+            made: Its effects so far: closing a descriptor can lose locks.
+        """
+        state = self._context.state
+        if self._costly:
+            return []  # the next sample looks
+        keys = set()
+        if key and (name == "flock" or (name == "fcntl" and raw[1] in LOCK_COMMANDS)):
+            keys.add(key)
+        if state.locks:
+            for effect in made:
+                if isinstance(effect, Closed | Duplicated):
+                    thing = object_behind(state, pid, effect.fd)
+                    if thing is not None and thing.info.key in state.locks:
+                        keys.add(thing.info.key)
+        return [Locks(object=one.object, locks=one.locks) for one in self.now(sorted(keys))] if keys else []
+
+    def _read(self, state: State, keys: Iterable[str]) -> tuple[locks.Lock, ...]:
+        """The locks on some objects, those that are files."""
+        places = {place for key in keys if (place := _place(state, key)) is not None}
+        raw = locks.read_raw() if places else b""
+        self._costly = len(raw) > COSTLY
+        return locks.parse_locks(raw, places, MOST + 1)
+
+    def _look(
+        self, state: State, key: str, every: tuple[locks.Lock, ...], rows: tuple[Holder, ...]
+    ) -> tuple[FileLock, ...]:
+        """The locks on one file, not more than so many; said once of each that has more."""
+        place = _place(state, key)
+        found = tuple(lock for lock in every if (lock.dev, lock.ino) == place)
+        if len(found) <= MOST:
+            self._too_many.discard(key)
+            return self._on(state, key, found, rows)
+        if key not in self._too_many:
+            self._too_many.add(key)
+            message = (
+                f"{state.objects[key].info.path} has more than {MOST} locks: so many are shown,"
+                " without the descriptors that have them."
+            )
+            t, n = self._context.stamp()
+            self._context.emit(Trouble(t=t, n=n, message=message))
+        return self._on(state, key, found[:MOST], ())
+
+    @staticmethod
+    def _on(state: State, key: str, every: tuple[locks.Lock, ...], rows: tuple[Holder, ...]) -> tuple[FileLock, ...]:
+        thing = state.objects.get(key)
+        if thing is None:
+            return ()
+        now = locks.locks_on(thing.info.dev, thing.info.ino, every, ((row.pid, row.fd, row.ofd) for row in rows))
+        gone = [lock for lock in state.locks.get(key, ()) if lock not in now and not lock.waits]
+        # What an ending process has lost goes with the event of its end, which is on its way.
+        ending = [lock for lock in gone if any(not procfs.read_fd_numbers(pid) for pid in lock_holders(state, lock))]
+        # While it closes them, the kernel still shows those locks, but nobody's descriptor has them any more.
+        going = {_what(lock) for lock in ending}
+        left = (lock for lock in now if lock.ofd or lock.waits or _what(lock) not in going)
+        return (*ending, *left)
+
+
+def _place(state: State, key: str) -> tuple[int, int] | None:
+    """Device and inode of an object that can have locks; None of others."""
+    thing = state.objects.get(key)
+    return (thing.info.dev, thing.info.ino) if thing is not None and thing.info.kind in _LOCKABLE else None
+
+
+def _what(lock: FileLock) -> tuple[str, int, int, int]:
+    return lock.kind, lock.pid, lock.start, lock.end

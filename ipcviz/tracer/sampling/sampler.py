@@ -1,0 +1,543 @@
+"""Samples: levels, semaphores and /proc of everything that is watched, several times a second; only what changed.
+
+A borrowed descriptor is held only inside one reading. The tracer is one thread: no observed thread can close a
+descriptor or exit, which are stops that it handles, while it is here; so no end of file or SIGPIPE is delayed.
+Processes that were attached to run on meanwhile: of theirs only write ends of pipes are borrowed, and POSIX queues.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from ipcviz.events import (
+    Level,
+    ObjectInfo,
+    ProcessSample,
+    Reaped,
+    Resumed,
+    Sample,
+    Waiting,
+)
+from ipcviz.kernel import buffers, procfs, queues, sockets
+from ipcviz.kernel.names import AT_FDCWD, fifo_of
+from ipcviz.model.calls import OPENS, READS
+from ipcviz.model.ledger.directions import is_channel
+from ipcviz.model.mechanisms.sockets import others_of
+from ipcviz.model.mechanisms.system_v import semaphore_of
+from ipcviz.model.query import Holder, holders, table_of
+from ipcviz.model.state import State
+from ipcviz.tracer.budget import Budget
+from ipcviz.tracer.calls import deadlines
+from ipcviz.tracer.calls.decode import decode_arguments
+from ipcviz.tracer.calls.flags import Word
+from ipcviz.tracer.calls.limits import OF_SOCKETS, TIMED
+from ipcviz.tracer.calls.table import DATA, KNOWN
+from ipcviz.tracer.calls.watched import restarted, watched
+from ipcviz.tracer.context import Context
+from ipcviz.tracer.sampling.facts import FactLooks
+from ipcviz.tracer.sampling.families import FamilyLooks
+from ipcviz.tracer.sampling.futexes import FutexLooks
+from ipcviz.tracer.sampling.levels import LISTED, Heads, level_of_running, listed_level, listed_together
+from ipcviz.tracer.sampling.locks import LockLooks
+from ipcviz.tracer.sampling.mappings import Mappings
+from ipcviz.tracer.sampling.memory import MemoryLooks
+from ipcviz.tracer.sampling.notifiers import NotifierLooks
+from ipcviz.tracer.sampling.processes import RawLook, parse, read_raw
+from ipcviz.tracer.sampling.semaphores import SemaphoreLooks
+from ipcviz.tracer.sampling.traced_tables import TableLooks
+from ipcviz.tracer.tasks import Task, TracedProcess
+
+HEAD_BYTES: Final = 64
+"""Waiting bytes that are copied of every pipe; more of the one that the viewer looks at."""
+
+QUEUED_MESSAGES: Final = 16
+"""Messages that are copied of a System V queue."""
+
+IDLE_TURNS: Final = 5
+"""A process that has not run since is looked at once in so many samples."""
+
+LOOK_SECONDS: Final = 0.008
+"""CPU time that one sample may take for processes: those that it has no time for come first in the next one. Whoever
+stops meanwhile waits for the end of it."""
+LEAST_LOOKS: Final = 100
+"""So many are looked at in any case."""
+
+LAST_LOOKS: Final = 20.0
+"""How many processes a second have their shared memory looked at before they end: it takes as long as a sample."""
+
+RECEIVES: Final = READS | {"recvmmsg"}
+FORETOLD_SECONDS: Final = 0.05
+"""How long a process is left alone that may still have to make a call whose effects have been told."""
+
+LEVELS_KEPT: Final = 256
+"""Levels of objects that nobody has any more are kept until there are so many."""
+
+LEVELED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "message queue", "eventfd"})
+
+
+class Sampler:
+    """Reads what can only be sampled.
+
+    Args:
+        context: The session's.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._names = context.names
+        self._moving = context.moving
+        self._processes = context.processes
+        self._levels: dict[str, Level] = {}
+        self._seen: dict[int, ProcessSample] = {}
+        self._turn = 0
+        self._idle: set[int] = set()
+        self._due: set[int] = set()
+        """The processes that this sample looks at."""
+        self._most = LEAST_LOOKS
+        self._next_due = 0
+        self._zombies: set[int] = set()
+        """Processes that have ended, and perhaps were not waited for yet."""
+        self._look_again = False
+        self._run_counts: dict[int, bytes] = {}
+        self._held: tuple[object, object, object, object, dict[str, tuple[Holder, ...]]] | None = None
+        self._together: sockets.Listing | None = None
+        self._heads = Heads()
+        self._as_listed: dict[str, sockets.InetSocket | None] = {}
+        """TCP sockets as they were when their level was read last, if that was from a listing."""
+        self.listing = sockets.Listing()
+        """All sockets, as they were at the last look at processes that were attached to."""
+        self.locks = LockLooks(context)
+        self.futexes = FutexLooks(context)
+        self.notifiers = NotifierLooks(context)
+        self.families = FamilyLooks(context)
+        self.facts = FactLooks(context)
+        self.peek: tuple[str, int] = ("", 0)
+        self.mappings = Mappings(context)
+        self.semaphores = SemaphoreLooks(context)
+        self.tables = TableLooks(context, self.mappings)
+        self._memory = MemoryLooks(context)
+        self._last_looks = Budget(LAST_LOOKS)
+
+    def data_calls(self, pid: int) -> int:
+        """Read and write calls of a process so far, by the last look; at least, since those of sockets may not count.
+
+        /proc/PID/io counts read and write, but not send and recv, at which a thread mostly sleeps: so the times that
+        its first thread did count, too, if they are more.
+        """
+        seen = self._seen.get(pid)
+        return max(seen.calls_read + seen.calls_write, seen.voluntary_switches) if seen is not None else 0
+
+    def left_futex(self, task: Task) -> bool:
+        """Whether a thread that waited for a semaphore no longer sleeps in futex(2)."""
+        call = procfs.read_syscall(task.process.pid, task.tid)
+        return call is not None and self._names.get(call.number) != "futex"
+
+    def new_listing(self) -> None:
+        """Forget how the sockets were: the next who asks for one has them listed anew."""
+        self.listing = sockets.Listing(self.listing)
+
+    def forget_memory(self, pid: int) -> None:
+        """An exec or exit: the process's mappings are gone."""
+        self.mappings.forget(pid)
+        self.semaphores.forget_memory(pid)
+
+    def ended(self, pid: int) -> None:
+        """A process has ended."""
+        self.forget_memory(pid)
+        self._zombies.add(pid)
+        self._run_counts.pop(pid, None)
+
+    # Looking.
+
+    def sample(self) -> None:
+        """Look at everything once and emit what changed."""
+        if not all(process.executed for process in self._processes.values()):
+            return  # the command's process is still ours
+        state = self._context.state
+        self._turn += 1
+        self._due = self._choose_due()
+        self._find_idle(state)
+        processes = tuple(self._changed_processes(state))
+        state = self._context.state
+        held = self._holders(state)
+        self._heads.next()
+        due = self._may_have_changed(held)
+        together = self.listing if self._context.attached else listed_together(state, due, self._together)
+        levels = tuple(self._changed_levels(state, due, together))
+        self._together = together
+        if together is None:
+            self._as_listed.clear()
+        sems = tuple(self.semaphores.changed())
+        locks = self.locks.changed(held)
+        futexes = self.futexes.changed()
+        notifiers = self.notifiers.changed(held, self.peek[0])
+        surroundings = self.families.changed()
+        facts = self.facts.read_changed()
+        pages, contents = self._memory.look(state, self.peek)
+        rest = locks or futexes or notifiers or surroundings or facts or pages or contents
+        if levels or processes or sems or rest:
+            t, n = self._context.stamp()
+            self._context.emit(
+                Sample(
+                    t=t,
+                    n=n,
+                    levels=levels,
+                    processes=processes,
+                    semaphores=sems,
+                    locks=locks,
+                    futexes=futexes,
+                    pages=pages,
+                    memory=contents,
+                    notifiers=notifiers,
+                    surroundings=surroundings,
+                    facts=facts,
+                )
+            )
+            self._moving.leveled(levels, t)
+        if not self._context.attached:
+            self.tables.check_one(self._turn)
+        self.notice_reaped()
+
+    def process_now(self, pid: int) -> None:
+        """Look at one process at once."""
+        self.say_process(self.look_at_process(pid))
+
+    def look_at_process(self, pid: int) -> RawLook:
+        """A look at one process, for `say_process`."""
+        traced = self._processes.get(pid)
+        return read_raw(pid, sorted(traced.tasks) if traced is not None else [pid])
+
+    def say_process(self, look: RawLook) -> None:
+        """Say what was seen of a process, if it has changed."""
+        found = parse(look)
+        if found is not None and found != self._seen.get(look.pid):
+            self._seen[look.pid] = found
+            t, n = self._context.stamp()
+            self._context.emit(Sample(t=t, n=n, processes=(found,)))
+
+    def memory_now(self, pid: int) -> None:
+        """Look at the shared memory of one process at once (before its exit)."""
+        if pid in self._context.state.mappings and self._last_looks.spend():
+            pages, contents = self._memory.look(self._context.state, self.peek, only=pid)
+            if pages or contents:
+                t, n = self._context.stamp()
+                self._context.emit(Sample(t=t, n=n, pages=pages, memory=contents))
+
+    def levels_now(self, keys: Iterable[str]) -> None:
+        """Look at some objects at once."""
+        state = self._context.state
+        held = self._holders(state)
+        levels = tuple(self._changed_levels(state, {key: held[key] for key in keys if key in held}))
+        if levels:
+            t, n = self._context.stamp()
+            self._context.emit(Sample(t=t, n=n, levels=levels))
+            self._moving.leveled(levels, t)
+
+    def sets_now(self, semid: int) -> None:
+        """Look at a System V semaphore set at once, if it is one that is looked at."""
+        found = tuple(self.semaphores.sets_changed((semid,))) if semid in self.semaphores.system_v else ()
+        if found:
+            t, n = self._context.stamp()
+            self._context.emit(Sample(t=t, n=n, semaphores=found))
+
+    def locks_now(self, keys: Iterable[str]) -> None:
+        """Look at the locks on some files at once."""
+        locks = self.locks.now(keys)
+        if locks:
+            t, n = self._context.stamp()
+            self._context.emit(Sample(t=t, n=n, locks=locks))
+
+    # What can be passed over.
+
+    def look_again(self) -> None:
+        """Something was done to a process that sleeps (a signal was sent): the next sample passes nothing over."""
+        self._look_again = True
+
+    def _find_idle(self, state: State) -> None:
+        """Know the processes that have not run since the last sample: nothing that they do themselves has changed.
+
+        What others do to them, and to what they hold, is looked at every `IDLE_TURNS` samples all the same. The counts
+        are read before anything else is: who runs in the meantime has other ones at the next sample.
+        """
+        again, self._look_again = self._look_again, False
+        idle = set()
+        counts: dict[int, bytes] = {}
+        for pid in self._due:
+            process = state.processes.get(pid)
+            if process is None or len(process.threads) > 1:
+                continue
+            count = counts[pid] = procfs.run_count(pid)
+            if count and count == self._run_counts.get(pid) and pid in self._seen and not again:
+                idle.add(pid)
+        if len(self._due) == len(self._processes):
+            self._run_counts = counts
+        else:
+            # What it is not the turn of is not known to have changed.
+            idle |= self._processes.keys() - self._due
+            self._run_counts.update(counts)
+        self._idle = idle
+
+    def _holders(self, state: State) -> dict[str, tuple[Holder, ...]]:
+        """Every object's holders, worked out again only where a table or a process has changed."""
+        alive = tuple((pid, p.table) for pid in self._processes if (p := state.processes.get(pid)) is not None)
+        known = self._held
+        if (
+            known is None
+            or known[0] is not state.tables
+            or known[1] is not state.open_files
+            or known[2] is not state.uses
+            or known[3] != alive
+        ):
+            known = self._held = (state.tables, state.open_files, state.uses, alive, holders(state))
+            if len(self._levels) > 2 * len(known[4]) + LEVELS_KEPT:
+                self._levels = {key: level for key, level in self._levels.items() if key in known[4]}
+                self._moving.keep(known[4])
+        return known[4]
+
+    def _may_have_changed(self, held: dict[str, tuple[Holder, ...]]) -> dict[str, tuple[Holder, ...]]:
+        idle = self._idle
+        return {
+            key: rows
+            for index, (key, rows) in enumerate(held.items())
+            if (self._turn + index) % IDLE_TURNS == 0
+            or key == self.peek[0]
+            or key in self._heads.turn
+            or key not in self._levels
+            or self._moving.wants(key)
+            or not all(row.pid in idle for row in rows)
+        }
+
+    def _changed_levels(
+        self, state: State, held: dict[str, tuple[Holder, ...]], together: sockets.Listing | None = None
+    ) -> Iterable[Level]:
+        for key, rows in held.items():
+            thing = state.objects.get(key)
+            if thing is None or thing.info.kind not in LEVELED:
+                continue
+            want = self.peek[1] if self.peek[0] == key else HEAD_BYTES
+            level = one = None
+            looked_at = key == self.peek[0] or key in self._heads.turn
+            if together is not None and thing.info.kind in LISTED and not looked_at:
+                one = together.inet(thing.info.ino) if thing.info.kind == "tcp socket" else None
+                if one is not None and self._as_listed.get(key) is one:
+                    continue
+                level = listed_level(thing.info, tuple(r for r in rows if r.pid in self._processes), together)
+                if level is not None and self._heads.same(self._levels.get(key), level):
+                    level, self._as_listed[key] = self._levels[key], one
+            if level is None:
+                level = self._read_level(thing.info.kind, key, rows, want, state)
+            if level is None and key in self._levels and buffers.is_in_use(key):
+                level = msgspec.structs.replace(self._levels[key], locked=True)
+            if level is None:
+                continue
+            if level.passed >= 0 and key in state.flights and self._is_read_now(key):
+                # What a call under way has taken, its return has not told yet.
+                level = msgspec.structs.replace(level, passed=-1)
+            changed = level != self._levels.get(key)
+            self._levels[key] = level
+            self._as_listed[key] = one
+            if (changed or self._moving.wants(key)) and not level.locked and self._is_quiet(state, thing.info, rows):
+                yield msgspec.structs.replace(level, quiet=True)
+            elif changed:
+                yield level
+
+    def _is_read_now(self, key: str) -> bool:
+        for process in self._processes.values():
+            for tid, task in process.tasks.items():
+                if task.entered is not None and task.entered.object == key and task.entered.name in RECEIVES:
+                    look = procfs.read_stat(process.pid, tid)
+                    if look is not None and look.state != "S":
+                        return True
+        return False
+
+    def _is_quiet(self, state: State, info: ObjectInfo, rows: tuple[Holder, ...]) -> bool:
+        """Whether `Level.quiet` is true of a level that has just been read."""
+        if self._context.attached or not is_channel(info):
+            return False
+        others = self._holders(state).get(info.peer, ()) if info.kind == "unix socket" else ()
+        pids = {row.pid for row in (*rows, *others)}
+        return self._moving.quiet(info.key) and all(self._context.stops_at_all_calls(pid) for pid in pids)
+
+    def _read_level(self, kind: str, key: str, rows: tuple[Holder, ...], want: int, state: State) -> Level | None:
+        traced = self._processes
+        info = state.objects[key].info
+        if key.startswith("msg:"):
+            return queues.message_queue_level(info.ino, QUEUED_MESSAGES, min(want, HEAD_BYTES))
+        if self._context.attached:
+            return level_of_running(info, tuple(r for r in rows if r.pid in traced), self.listing)
+        if kind in ("pipe", "fifo"):
+            reader = next(((r.pid, r.fd) for r in rows if r.reads and r.pid in traced), None)
+            writer = next(((r.pid, r.fd) for r in rows if r.writes and r.pid in traced), None)
+            if reader is None and writer is None:
+                return None
+            return buffers.read_pipe_level(key, reader=reader, writer=writer, peek=want)
+        for row in rows:
+            if row.pid not in traced:
+                continue
+            level = buffers.read_level(row.pid, row.fd, info, peek=want)
+            if level is not None:
+                return level
+        return None
+
+    def _changed_processes(self, state: State) -> Iterable[ProcessSample]:
+        now = time.monotonic()
+        began = time.thread_time()
+        for pid in (*self._due, *self._zombies):
+            if pid in self._idle and (self._turn + pid) % IDLE_TURNS:
+                continue
+            seen = self._seen.get(pid)
+            if pid in self._zombies and seen is not None and seen.state == "Z":
+                continue
+            traced = self._processes.get(pid)
+            if traced is not None and traced.foretold > now - FORETOLD_SECONDS:
+                continue
+            found = parse(self.look_at_process(pid))
+            if found is None:
+                continue
+            if found != self._seen.get(pid):
+                self._seen[pid] = found
+                yield found
+            if traced is not None:
+                self._waits(traced, found)
+        took = (time.thread_time() - began) / max(len(self._due), 1)
+        self._most = max(LEAST_LOOKS, int(LOOK_SECONDS / took)) if took else LEAST_LOOKS
+
+    def _choose_due(self) -> set[int]:
+        """The processes whose turn it is: all, or of very many the next ones.
+
+        Attached, it is always all of them: nothing waits for the end of a look.
+        """
+        pids = list(self._processes)
+        if self._context.attached or len(pids) <= self._most:
+            return set(pids)
+        start = self._next_due % len(pids)
+        self._next_due = start + self._most
+        return set((pids[start:] + pids[:start])[: self._most])
+
+    # What threads wait in.
+
+    def _waits(self, process: TracedProcess, sample: ProcessSample) -> None:
+        for line in sample.threads:
+            task = process.tasks.get(line.tid)
+            if task is None or (task.entered is not None and process.full):
+                continue
+            self.look_at(task, line.state)
+
+    def look_at(self, task: Task, state: str) -> None:
+        """Say that a thread waits, or no longer does, when its calls are not stopped at.
+
+        `state` is its state letter just read.
+        """
+        pid, tid = task.process.pid, task.tid
+        call = procfs.read_syscall(pid, tid) if state in "SD" else None
+        name = self._names.get(call.number, "") if call is not None and call.number >= 0 else ""
+        known = self._context.state.threads.get(tid)
+        if call is None or not name or task.process.foreign:
+            if task.sampled_call or (known is not None and known.waiting is not None):
+                task.sampled_call = ()
+                t, n = self._context.stamp()
+                self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
+            return
+        numbers = call.args
+        if task.entered is None and name in TIMED and deadlines.length(tid, name, numbers):
+            self._note_sleep(task)
+        if name == "restart_syscall" and task.entered is not None:
+            # The kernel makes a call again under this name; which one is known from before.
+            name, numbers = task.entered.name, task.entered.raw
+        elif name == "restart_syscall":
+            # After a stop or a signal; if its arguments are those from before, it is the same call still.
+            same = known.waiting.name if known is not None and known.waiting is not None else ""
+            same = same if task.sampled_call[1:2] == (numbers,) else ""
+            name = same or restarted(procfs.wchan(pid, tid) or "", numbers) or name
+        # When a call that has a length of time has begun is not known, but moments are what they are: with another one
+        # it is another call, from the same place.
+        moment = deadlines.moment(tid, name, numbers)
+        mark = (name, numbers, moment)
+        if mark == task.sampled_call and known is not None and known.waiting is not None:
+            return
+        args = decode_arguments(tid, name, numbers) if name in KNOWN else {}
+        key = self.waited_object(pid, name, args)
+        if key:
+            # The level first, for the reason that the wait is given; then it must still be one.
+            self.levels_now((key, *others_of(self._context.state, name, args, key)))
+            if procfs.read_syscall(pid, tid) != call:
+                return
+        task.sampled_call = mark
+        if task.entered is None and name in OF_SOCKETS and key.startswith("socket:"):
+            self._note_sleep(task)
+        args.update(watched(tid, name, numbers))
+        semaphore = self.semaphores.at(pid, numbers[0]) if name == "futex" and numbers else ""
+        key = semaphore or key
+        if name in ("semop", "semtimedop") and isinstance(args.get("id"), int):
+            self.semaphores.use_system_v(pid, int(args["id"]))
+            self.sets_now(int(args["id"]))
+            semaphore = self.semaphores.blocking(args)
+            key = semaphore or (semaphore_of(name, args) if procfs.same_namespace(pid, "ipc") else "")
+        if known is not None and known.semaphore and known.semaphore != semaphore:
+            t, n = self._context.stamp()
+            self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
+        if key and name in ("flock", "fcntl"):
+            self.locks_now((key,))
+        self.notifiers.of_wait(pid, name, key, str(args.get("watched", "")))
+        left = deadlines.left(pid, moment)
+        t, n = self._context.stamp()
+        self._context.emit(
+            Waiting(
+                t=t,
+                n=n,
+                pid=pid,
+                tid=tid,
+                call=name,
+                began=t,
+                args=args,
+                semaphore=semaphore,
+                object=key,
+                state=state,
+                wchan=procfs.wchan(pid, tid) or "",
+                futex=self.futexes.of(pid, tid, numbers) if name == "futex" else None,
+                deadline=t + left if left is not None else None,
+            )
+        )
+
+    def _note_sleep(self, task: Task) -> None:
+        """Note since when a thread has been asleep in a call with a time limit, for `Mending` to keep that."""
+        status = procfs.read_status(task.process.pid, task.tid)
+        if status is not None and status.voluntary != task.asleep[0]:
+            task.asleep = (status.voluntary, self._context.emitter.now())
+
+    def waited_object(self, pid: int, name: str, args: dict[str, Word]) -> str:
+        """Key of the object that a call waits on: behind its descriptor, or the FIFO that it opens."""
+        if name in ("msgsnd", "msgrcv"):
+            return queue_key(pid, args.get("id"))
+        if name in OPENS:
+            return fifo_of(pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD))
+        state = self._context.state
+        fd = args.get("fd", args.get("fd_in"))
+        if isinstance(fd, int) and (name in DATA or name in ("accept", "accept4", "connect", "flock", "fcntl")):
+            descriptor = table_of(state, pid).get(fd)
+            found = state.open_files.get(descriptor.ofd) if descriptor is not None else None
+            return found.object if found is not None else ""
+        return ""
+
+    def notice_reaped(self) -> None:
+        """Say which of the zombies are gone, and forget what is only of use while they are there."""
+        for pid in tuple(self._zombies):
+            process = self._context.state.processes.get(pid)
+            zombie = process is not None and process.fate == "zombie"
+            if zombie and procfs.read_stat(pid) is not None:
+                continue
+            self._zombies.discard(pid)
+            if pid not in self._processes:
+                self._seen.pop(pid, None)
+            if zombie:
+                t, n = self._context.stamp()
+                self._context.emit(Reaped(t=t, n=n, pid=pid))
+
+
+def queue_key(pid: int, number: object) -> str:
+    """Key of a System V message queue by its id; empty if the process's ids are not those of our namespace."""
+    return f"msg:{number}" if isinstance(number, int) and procfs.same_namespace(pid, "ipc") else ""

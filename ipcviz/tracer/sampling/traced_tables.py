@@ -1,0 +1,143 @@
+"""Looks at descriptor tables and mappings of traced processes: what the state computed from calls may have missed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from ipcviz.events import Maps, Table
+from ipcviz.kernel import descriptors, maps, procfs
+from ipcviz.kernel.known import Known, group_of
+from ipcviz.model.draft import NO_ROWS
+from ipcviz.model.query import table_of
+from ipcviz.model.state import Descriptor, State
+from ipcviz.tracer.context import Context
+from ipcviz.tracer.sampling.mappings import Mappings
+
+LOADING_SECONDS: Final = 1.0
+"""How long after a call of the dynamic linker a process may have what that has opened."""
+
+
+class TableLooks:
+    """Compares what was computed with /proc, and puts the kernel's in its place where they differ.
+
+    Args:
+        context: The session's.
+        mappings: Knows which mappings matter.
+    """
+
+    def __init__(self, context: Context, mappings: Mappings) -> None:
+        self._context = context
+        self._mappings = mappings
+        self.descriptions = Descriptions(context)
+        self._executing: set[int] = set()
+
+    def check_one(self, turn: int) -> None:
+        """Look at one process, a different one each turn: descriptors can come by calls that were not seen."""
+        pids = sorted(self._context.processes)
+        if not pids:
+            return
+        pid = pids[turn % len(pids)]
+        self.check(pid)
+        self.check_maps(pid)
+
+    def check_maps(self, pid: int) -> None:
+        """Read a process's mappings: munmap is no call that a sampled process is stopped at."""
+        lines = maps.read_maps(pid)
+        if lines is None:
+            return
+        entries = self._mappings.entries(pid, lines)
+        if entries != self._context.state.mappings.get(pid, ()):
+            t, n = self._context.stamp()
+            self._context.emit(Maps(t=t, n=n, pid=pid, entries=entries))
+
+    def check(self, pid: int, reason: str = "sample") -> None:
+        """Where the computed table differs from /proc, say so and put the kernel's in its place."""
+        process = self._context.processes.get(pid)
+        numbers = procfs.read_fd_numbers(pid)
+        if process is None or numbers is None or process.ending:
+            return
+        tasks = process.tasks.values()
+        if reason == "sample" and time.monotonic() - max(process.loading, process.closing) < LOADING_SECONDS:
+            return  # what the dynamic linker has open for a moment is not told, and a close perhaps a moment early
+        # In the middle of a call the kernel may have done what the stream does not say yet.
+        if any(task.entered or (task.moving and reason == "sample") for task in tasks):
+            return
+        state = self._context.state
+        computed = table_of(state, pid)
+        if set(numbers) == set(computed) and reason != "launched":
+            self._executing.discard(pid)
+            return
+        if reason == "sample" and pid not in self._executing and executes(computed, numbers):
+            self._executing.add(pid)
+            return
+        self._executing.discard(pid)
+        links = procfs.read_links(pid, numbers)
+        entries = descriptors.read_table(pid, self._context.next_ofd, self.descriptions.now(), links=links)
+        if entries is None:
+            return
+        differed = tuple(sorted(set(numbers) ^ set(computed))) if reason not in ("launched", "attached") else ()
+        t, n = self._context.stamp()
+        self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason=reason, differed=differed))
+        self.descriptions.said(pid)
+
+
+def executes(computed: Mapping[int, Descriptor], numbers: Iterable[int]) -> bool:
+    """Whether a table lacks just what an execve closes: the kernel does that a moment before it tells of the execve."""
+    left = {fd for fd, row in computed.items() if not row.cloexec}
+    return left == set(numbers) and len(left) < len(computed)
+
+
+class Descriptions:
+    """The open file descriptions of the state, as `descriptors.read_table` wants to have them: kept, not made anew.
+
+    Args:
+        context: The session's.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known = Known()
+        self._tables: object = None
+        self._rows: dict[int, Mapping[int, Descriptor]] = {}
+        self._pids: dict[int, tuple[int, ...]] = {}
+
+    def now(self) -> Known:
+        """Those of the state as it is."""
+        state = self._context.state
+        if state.tables is not self._tables:
+            self._tables = state.tables
+            self._follow(state)
+        return self._known
+
+    def said(self, pid: int) -> None:
+        """A process's table that was just read was also said, and nothing else since `now`."""
+        state = self._context.state
+        table = state.processes[pid].table
+        self._tables = state.tables
+        self._rows[table] = state.tables.get(table, NO_ROWS)
+        self._pids[table] = tuple({*self._pids.get(table, ()), pid})
+
+    def _follow(self, state: State) -> None:
+        """Take in the tables that have changed."""
+        for table in [table for table in self._rows if table not in state.tables]:
+            for pid in self._pids.pop(table):
+                self._known.drop_process(pid)
+            del self._rows[table]
+        changed = {table for table, rows in state.tables.items() if rows is not self._rows.get(table)}
+        holders: dict[int, list[int]] = {table: [] for table in changed}
+        for process in state.processes.values():
+            if process.table in changed and process.fate == "alive":
+                holders[process.table].append(process.pid)
+        for table in changed:
+            rows = state.tables[table]
+            for pid in holders[table]:
+                for fd in self._known.table(pid).keys() - rows.keys():
+                    self._known.drop((pid, fd))
+                for fd, row in rows.items():
+                    file = state.open_files.get(row.ofd)
+                    thing = state.objects.get(file.object) if file is not None else None
+                    if file is not None and thing is not None:
+                        self._known.hold(row.ofd, group_of(thing.info, file.mode), (pid, fd))
+            self._rows[table], self._pids[table] = rows, tuple(holders[table])

@@ -1,0 +1,82 @@
+"""What else is known from a call that succeeded: what is to be looked at, and where breakpoints belong now."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ipcviz.events import AnyEffect, Opened
+from ipcviz.model.ledger.directions import is_channel
+from ipcviz.tracer.context import Context
+from ipcviz.tracer.sampling.families import AFTER as RARE
+from ipcviz.tracer.sampling.families import waited
+from ipcviz.tracer.sampling.notifiers import AFTER
+from ipcviz.tracer.sampling.sampler import Sampler
+from ipcviz.tracer.stops.semaphores import SemaphoreStops
+from ipcviz.tracer.tasks import Entered, Task
+
+WITHOUT: Final = frozenset({"dup", "dup2", "dup3", "fcntl", "access", "lseek", "rt_sigprocmask", "getdents64", "poll"})
+"""Frequent calls that have none."""
+
+FREE: Final = frozenset({"open", "openat", "creat", "pipe", "pipe2", "socketpair", "wait4"})
+"""Frequent calls that are followed up as well while their thread runs on."""
+
+
+class Consequences:
+    """Follows up on calls that have returned without an error.
+
+    Args:
+        context: The session's.
+        sampler: Is told what calls bring to light.
+        semaphores: Is told of mappings and of the handling of SIGTRAP.
+    """
+
+    def __init__(self, context: Context, sampler: Sampler, semaphores: SemaphoreStops) -> None:
+        self._context = context
+        self._sampler = sampler
+        self._semaphores = semaphores
+
+    def has(self, entered: Entered) -> bool:
+        """Whether something else may be known from a call."""
+        if entered.name != "close":
+            return not entered.plain and entered.name not in WITHOUT
+        # That of a semaphore's file ends sem_open.
+        thing = self._context.state.objects.get(entered.object)
+        return thing is not None and thing.info.kind == "shared memory"
+
+    @staticmethod
+    def needs(entered: Entered, effects: tuple[AnyEffect, ...]) -> bool:
+        """Whether the thread has to stand still at the return while `of` looks."""
+        if entered.name not in FREE:
+            return True
+        return any(isinstance(effect, Opened) and effect.object.kind == "fifo" for effect in effects)
+
+    def of(self, task: Task, entered: Entered, result: int, effects: tuple[AnyEffect, ...]) -> None:
+        """What else is known from a call that succeeded."""
+        name = entered.name
+        self._semaphores.after_call(task, entered, result, effects)
+        for effect in effects:
+            if isinstance(effect, Opened) and is_channel(effect.object):
+                self._context.moving.touch(effect.object.key)
+                if "direct" in effect.flags:
+                    self._context.moving.packets.add(effect.object.key)
+                if effect.object.kind == "fifo":
+                    # Others may have had it open before: whether it is empty is asked at once.
+                    self._sampler.levels_now((effect.object.key,))
+        if name == "rt_sigaction" and self._semaphores.in_the_way(effects):
+            self._semaphores.stand_aside(task)
+        if name in ("wait4", "waitid") and result >= 0:
+            waited(self._context, task, entered, result)
+        elif name in RARE:
+            task.process.nests |= name in ("unshare", "setns")
+            self._sampler.families.now(task.process.pid)
+        elif name in AFTER:
+            self._told_of(task, entered, result)
+
+    def _told_of(self, task: Task, entered: Entered, result: int) -> None:
+        """A call made or changed a descriptor that tells of events."""
+        number = entered.args.get("fd")
+        fd = number if isinstance(number, int) and number >= 0 else result
+        if entered.name == "inotify_add_watch":
+            path = str(entered.args.get("path", ""))
+            self._sampler.notifiers.know_path(task.process.pid, fd, result, path)
+        self._sampler.notifiers.after(task.process.pid, entered.name, fd)

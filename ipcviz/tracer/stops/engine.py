@@ -1,0 +1,595 @@
+"""The tracer's heart: which stop of which thread goes where, and how the thread goes on; births and deaths."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from typing import Final
+
+from ipcviz.events import (
+    Continued,
+    Executed,
+    Exited,
+    Finished,
+    Forked,
+    How,
+    Reaped,
+    Stopped,
+    ThreadCreated,
+    ThreadExited,
+)
+from ipcviz.kernel import elf, procfs, ptrace
+from ipcviz.kernel.arch import Arch
+from ipcviz.kernel.ptrace import AT_CALL, AT_MARK, AT_TRAP
+from ipcviz.tracer.budget import Budget
+from ipcviz.tracer.config import AnyConfig, LaunchConfig
+from ipcviz.tracer.context import Context
+from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.sampling.families import orphans_of
+from ipcviz.tracer.sampling.outsiders import OutsiderLooks
+from ipcviz.tracer.sampling.sampler import Sampler
+from ipcviz.tracer.sampling.untraced_tables import Tables
+from ipcviz.tracer.stops import births, breakpoints, confinement, executions, handlers, linking
+from ipcviz.tracer.stops.calls import CallStops
+from ipcviz.tracer.stops.semaphores import SemaphoreStops
+from ipcviz.tracer.stops.senders import killer_of
+from ipcviz.tracer.stops.signals import INVALID_ACCESS, SignalStops
+from ipcviz.tracer.stops.stepping import Stepping
+from ipcviz.tracer.tasks import Task, TracedProcess
+
+OPTIONS: Final = (
+    ptrace.O_TRACESYSGOOD
+    | ptrace.O_TRACEFORK
+    | ptrace.O_TRACEVFORK
+    | ptrace.O_TRACECLONE
+    | ptrace.O_TRACEEXEC
+    | ptrace.O_TRACEEXIT
+    | ptrace.O_TRACESECCOMP
+    | ptrace.O_EXITKILL
+)
+
+COUNTED_SECONDS: Final = 1.0
+"""How often it is said how many stops were only counted."""
+
+QUIET_SECONDS: Final = 1.0
+"""How long a sampled process has to be below its budget before its calls are traced in full again."""
+
+SIGKILL: Final = 9
+
+ENDED_KEPT: Final = 64
+"""How many processes that have ended are kept for what their orphans need."""
+
+LAST_LOOKS: Final = 200.0
+"""How many processes a second are looked at before they end, for what they have used in all."""
+
+ORPHAN_SECONDS: Final = 0.04
+TELLING_SECONDS: Final = 1.0
+"""How long a new process may be known by its first stop alone before it counts as an orphan: shorter if its parent,
+as /proc shows it, is none of ours, and so was given to it."""
+
+
+class Engine:
+    """Drives the traced threads of one session.
+
+    Args:
+        arch: This machine's.
+        config: Modes and budgets.
+        emitter: Where events go.
+        always: Stop at every call: there is no seccomp filter that marks some.
+    """
+
+    def __init__(self, arch: Arch, config: AnyConfig, emitter: Emitter, *, always: bool = False) -> None:
+        self._context = Context(arch, config, emitter)
+        self._always = always
+        self._context.stops_always = always
+        self._early: dict[int, tuple[int, float]] = {}
+        self._ended_lately: deque[TracedProcess] = deque(maxlen=ENDED_KEPT)
+        self._root = 0
+        self._ended_with: tuple[int, int] | None = None
+        self.sampler = Sampler(self._context)
+        self._outsiders = OutsiderLooks(self._context)
+        self._tables = Tables(self._context, self.sampler)
+        self._last_looks = Budget(LAST_LOOKS)
+        self._looked_at = time.monotonic()
+        self._told = [0.0, 0.0]
+        self._semaphores = SemaphoreStops(self._context, self.sampler)
+        self._calls = CallStops(self._context, self.sampler, self._semaphores)
+        self._signals = SignalStops(self._context, self._calls)
+        self.stepping = Stepping(
+            self._context,
+            self._calls,
+            self._signals,
+            self._semaphores,
+            self.sampler,
+            lambda task: self.resume(task),
+            lambda task, signo: self._signal_stop(task, signo),
+        )
+        self.stepping.tell_again = self._tell_again
+        self._calls.take_stop = self.take
+        self._calls.go = lambda task: self.resume(task)
+        self._calls.let_in = self._let_in
+        self._signals.go = lambda task, signo: self.resume(task, signo)
+
+    @property
+    def processes(self) -> dict[int, TracedProcess]:
+        """The traced processes by pid."""
+        return self._context.processes
+
+    # Beginning and end of processes.
+
+    def add_root(self, pid: int) -> None:
+        """The launched command's process, seized and held before its execve."""
+        self._root = pid
+        process = self._context.new_process(pid)
+        process.executed = False
+        task = self._adopt(process, pid)
+        t, n = self._context.stamp()
+        name = self._context.config.argv[0].rpartition("/")[2]
+        self._context.emit(
+            Forked(t=t, n=n, pid=pid, parent=os.getpid(), how="launched", name=name, argv=self._context.config.argv)
+        )
+        if isinstance(self._context.config, LaunchConfig) and self._context.config.hold:
+            self.stepping.begin(task)
+
+    def _adopt(self, process: TracedProcess, tid: int, *, fresh: bool = False) -> Task:
+        task = Task(tid, process, fresh=fresh)
+        process.tasks[tid] = task
+        self._context.processes[process.pid] = process
+        self._context.tasks[tid] = task
+        return task
+
+    def alive(self) -> bool:
+        """Whether anything is still traced."""
+        return bool(self._context.tasks) or bool(self._early)
+
+    def knows(self, tid: int) -> bool:
+        """Whether a thread is one of those traced."""
+        return tid in self._context.tasks
+
+    def unborn(self) -> tuple[int, ...]:
+        """Threads that have stopped for the first time before their makers told of them."""
+        return tuple(self._early)
+
+    def sample(self) -> None:
+        """Look at what can only be sampled, and at what was sampled so far."""
+        self._look_at_counted()
+        self.sampler.sample()
+        self._calls.fifos.check()
+        for task in list(self._context.tasks.values()):
+            if task.semaphore and self.sampler.left_futex(task):
+                self._semaphores.seen_running(task)
+        self._adopt_orphans()
+        self._reconsider()
+        self._outsiders.look()
+
+    def come_to_rest(self) -> None:
+        """Hold everything if a breakpoint was reached; in step mode, see whether all is at rest."""
+        self.stepping.trip()
+        if self.stepping.unsettled:
+            self.stepping.settle(unborn=bool(self._early))
+
+    def announce_waits(self) -> None:
+        """See `Waits.announce`."""
+        self._calls.waits.announce()
+
+    def next_limit(self) -> float | None:
+        """In how many seconds a call that was made again is to end (`Mending.next_limit`)."""
+        return self._calls.mending.next_limit()
+
+    def end_limits(self) -> None:
+        """See `Mending.end_limits`."""
+        self._calls.mending.end_limits()
+
+    def pending_waits(self) -> bool:
+        """See `Waits.pending`."""
+        return self._calls.waits.pending
+
+    # Stops.
+
+    def take(self, tid: int, status: int) -> None:
+        """Handle one result of waitpid."""
+        context = self._context
+        task = context.tasks.get(tid)
+        if status == AT_TRAP and task is not None and task.process.linking and linking.trapped(task, context.arch):
+            self.resume(task)
+            return
+        if task is not None and context.holding and self.stepping.take(task, status):
+            return
+        if task is not None and task.process.executed and not task.process.foreign:
+            # The most frequent stops first: those at system calls.
+            if status == AT_CALL:
+                if not self._calls.at_call(task):
+                    self.resume(task)
+                return
+            if status == AT_MARK:
+                process = task.process
+                if process.counting and not context.holding and self._calls.pass_by(task):
+                    return
+                if not self._calls.at_mark(task):
+                    self.resume(task)
+                return
+            if task.process.counting and not context.holding and self._signals.pass_by(task, status):
+                return
+        if os.WIFEXITED(status) or os.WIFSIGNALED(status):
+            self._ended(tid, status)
+            return
+        if not os.WIFSTOPPED(status):
+            return
+        if task is None:
+            # A child's first stop can come before its parent's fork event.
+            self._early[tid] = (status, time.monotonic())
+            return
+        signo = os.WSTOPSIG(status)
+        event = status >> 16
+        if signo == ptrace.SYSCALL_TRAP or event == ptrace.EVENT_SECCOMP:
+            if task.process.executed and event == ptrace.EVENT_SECCOMP:
+                self._calls.at_foreign_mark(task)
+            self.resume(task)
+        elif event == ptrace.EVENT_STOP:
+            self._event_stop(task, signo)
+        elif event:
+            self._ptrace_event(task, event)
+        else:
+            self._signal_stop(task, signo)
+
+    @staticmethod
+    def _decodes(process: TracedProcess) -> bool:
+        """Whether a process's calls mean anything: it runs the command, on this architecture."""
+        return process.executed and not process.foreign
+
+    def resume(self, task: Task, signo: int = 0) -> None:
+        """Let a thread go on, to the return of its call, its next call, or its next marked call."""
+        if self._context.notice is not None and self.stepping.trip(task):
+            return
+        if task.entered is not None:
+            self._calls.watch(task)
+            traced = True
+        elif task.interrupted is not None or task.semaphore or task.decided:
+            traced = True
+        else:
+            process = task.process
+            traced = self._stops_at_calls(process) and self._decodes(process) and not process.linking
+        task.stops = traced or self._context.config.full
+        # If it was killed meanwhile, its end comes by waitpid.
+        ptrace.resume(task.tid, ptrace.SYSCALL if traced else ptrace.CONT, signo)
+
+    @staticmethod
+    def _let_in(task: Task) -> None:
+        task.stops = True
+        ptrace.resume(task.tid, ptrace.SYSCALL)
+
+    def _stops_at_calls(self, process: TracedProcess) -> bool:
+        """Whether a process's threads stop at every call."""
+        # In full mode the filter marks data calls too, where there is a filter.
+        return self._always or self._context.holding or (process.full and not self._context.config.full)
+
+    def _look_at_counted(self) -> None:
+        """Read the tables of processes whose calls are only counted, and say how many those were."""
+        counting = [process for process in self._context.processes.values() if process.counting]
+        if not counting:
+            return
+        if not self._context.attached:
+            self._tables.look([process.pid for process in counting if process.executed and not process.ending])
+        now = time.monotonic()
+        for process in counting:
+            if now - process.counted_at >= COUNTED_SECONDS:
+                self._context.tell_counted(process)
+
+    def _reconsider(self) -> None:
+        """Trace sampled processes in full again once they have been quiet, from their next stop on.
+
+        Only so many come back as the session's budgets have room for: 1,000 quiet ones can be too much together.
+        """
+        now = time.monotonic()
+        passed = max(now - self._looked_at, 1e-3)
+        self._looked_at = now
+        budgets = (self._context.session_calls, self._context.session_marks)
+        # Smoothed, since a look is short.
+        self._told = [
+            told + (budget.spent / passed - told) * min(1.0, passed / QUIET_SECONDS)
+            for told, budget in zip(self._told, budgets, strict=True)
+        ]
+        for budget in budgets:
+            budget.spent = 0
+        room = [budget.rate / 2 - told for told, budget in zip(self._told, budgets, strict=True)]
+        least = self._context.config.budget / 4
+        for process in self._context.processes.values():
+            if (process.full and not process.counting) or process.catching or process.foreign:
+                continue
+            calls, marks = self.sampler.data_calls(process.pid), process.passed
+            span = max(now - process.seen_at, 1e-3)
+            rates = ((calls - process.seen_calls) / span, (marks - process.seen_passed) / span)
+            process.seen_calls, process.seen_passed, process.seen_at = calls, marks, now
+            if max(rates) > least or not process.quiet_since:
+                process.quiet_since = now
+            elif now - process.quiet_since > QUIET_SECONDS and not self._context.emitter.late:
+                left = [free - rate for free, rate in zip(room, rates, strict=True)]
+                if min(left) >= 0:
+                    room = left
+                    self._trace_again(process)
+
+    def _trace_again(self, process: TracedProcess) -> None:
+        self._tell_again(process, "quiet again")
+
+    def _tell_again(self, process: TracedProcess, reason: str) -> None:
+        """Say that every call of a process is told from here on, after what was not told until here."""
+        self.sampler.process_now(process.pid)
+        if process.counting:
+            self._context.tell_counted(process)
+            self._tables.read(process.pid)
+            self._tables.read_maps(process.pid)
+        self._context.say_coverage(process, full=True, reason=reason)
+
+    # Signals.
+
+    def _signal_stop(self, task: Task, signo: int) -> None:
+        if not task.process.executed:
+            self.resume(task, signo)
+            return
+        address = self._semaphores.address(task) if signo == ptrace.SIGTRAP else 0
+        if address:
+            if not self._semaphores.nested(task, address):
+                self._calls.settle(task)
+            status = self._semaphores.take(task, address)
+            if status is not None:
+                self.take(task.tid, status)
+            else:
+                self.resume(task)
+            return
+        if signo in INVALID_ACCESS:
+            self._semaphores.back(task)
+        signo = self._signals.take(task, signo)
+        if signo >= 0:
+            self.resume(task, signo)
+
+    def _event_stop(self, task: Task, signo: int) -> None:
+        """PTRACE_EVENT_STOP: a group-stop, its end, or a new thread's first stop."""
+        fresh, task.fresh = task.fresh, False
+        state = self._context.state.processes.get(task.process.pid)
+        if signo == ptrace.SIGTRAP:
+            if not fresh and self._decodes(task.process):
+                self._signals.undo_stop(task)
+            if state is not None and state.stopped_by:
+                t, n = self._context.stamp()
+                self._context.emit(Continued(t=t, n=n, pid=task.process.pid))
+            self.resume(task)
+            return
+        task.continued = 2
+        if state is not None and state.stopped_by != signo:
+            t, n = self._context.stamp()
+            self._context.emit(Stopped(t=t, n=n, pid=task.process.pid, signo=signo))
+        # LISTEN leaves it stopped, as it would be alone, and tells of SIGCONT.
+        ptrace.resume(task.tid, ptrace.LISTEN)
+
+    # Processes and threads.
+
+    def _ptrace_event(self, task: Task, event: int) -> None:
+        if event == ptrace.EVENT_EXIT:
+            self._semaphores.ends(task)
+        self._calls.settle(task)
+        if event in (ptrace.EVENT_FORK, ptrace.EVENT_VFORK, ptrace.EVENT_CLONE, ptrace.EVENT_EXEC):
+            message = ptrace.event_message(task.tid)
+            if message is None:
+                return
+            if event == ptrace.EVENT_EXEC:
+                self._executed(task, message)
+                return
+            if not self._born(task, message, event):
+                self.resume(task)
+            return
+        if event == ptrace.EVENT_EXIT and task.process.executed:
+            self._calls.forget(task.tid)
+            # /proc/PID/fd shows the leader's table, which is gone with it even if other threads go on.
+            task.process.ending |= len(task.process.tasks) == 1 or task.tid == task.process.pid
+            if len(task.process.tasks) == 1:
+                self.sampler.memory_now(task.process.pid)
+                if self._last_looks.spend():
+                    last = self.sampler.look_at_process(task.process.pid)
+                    self.resume(task)
+                    self.sampler.say_process(last)
+                    return
+        self.resume(task)
+
+    def _born(self, task: Task, tid: int, event: int) -> bool:
+        """A thread has made process or thread `tid`. Returns whether it goes on already."""
+        if tid in self._context.tasks:
+            return False
+        parent = task.process
+        made = births.made(self._context, task, tid, event)
+        t, n = self._context.stamp()
+        goes = self._context.go_first
+        if goes:
+            self.resume(task)
+        self._context.numbers.born(tid, parent.pid, made.inner)
+        if made.thread:
+            parent.alone = False
+            self._adopt(parent, tid, fresh=True).no_new_privs = task.no_new_privs
+            self._context.emit(ThreadCreated(t=t, n=n, pid=parent.pid, tid=tid, by=task.tid))
+        else:
+            process = self._context.new_process(tid)
+            executions.born(process, parent)
+            process.shares_files = made.shares_files
+            parent.shares_files |= made.shares_files
+            if self._context.attached:
+                process.full, process.catching = parent.full, parent.catching
+            if parent.counting:
+                process.full, process.counting, process.counted_at = False, True, time.monotonic()
+            process.actions_unseen, process.actions_stale = parent.actions_unseen, parent.actions_stale
+            hows: dict[int, How] = {ptrace.EVENT_FORK: "fork", ptrace.EVENT_VFORK: "vfork", ptrace.EVENT_CLONE: "clone"}
+            process.inherit_breakpoints(parent, shared=made.shares_memory)
+            if not made.shares_memory:
+                process.copy_memory(parent, task.tid)
+            child = self._adopt(process, tid, fresh=True)
+            child.no_new_privs = task.no_new_privs
+            handlers.inherit(child, task)
+            process.loader, process.linking, process.linked = parent.loader, dict(parent.linking), parent.linked
+            self.sampler.semaphores.inherit(parent.pid, tid)
+            self._context.emit(
+                Forked(
+                    t=t,
+                    n=n,
+                    pid=tid,
+                    parent=made.parent,
+                    by=task.tid,
+                    how=hows[event],
+                    shares_files=made.shares_files,
+                    shares_memory=made.shares_memory,
+                )
+            )
+            if process.full and (reason := self._context.too_many_processes()):
+                self._context.say_coverage(process, full=False, reason=reason)
+            elif process.full and not parent.full:
+                self._context.say_coverage(process, full=True, reason="it has a budget of its own")
+        early = self._early.pop(tid, None)
+        if early is not None:
+            self.take(tid, early[0])
+        return goes
+
+    def _adopt_orphans(self) -> None:
+        """Know children whose makers were killed before they could tell of them: nobody else would let them go on."""
+        now = time.monotonic()
+        for tid, (first_stop, since) in list(self._early.items()):
+            status = procfs.read_status(tid)
+            if status is None or status.tgid != tid:
+                continue
+            if now - since < (TELLING_SECONDS if status.ppid in self._context.processes else ORPHAN_SECONDS):
+                continue
+            del self._early[tid]
+            process = self._context.new_process(tid)
+            self._context.numbers.born(tid, status.ppid, status.nspid[1:])
+            # Which process made it is not known, but its breakpoints are in the memory that it was given.
+            for other in (*reversed(self._ended_lately), *self._context.processes.values()):
+                if other.breakpoints and breakpoints.are_in(other, tid, self._context.arch):
+                    process.inherit_breakpoints(other)
+                    process.foreign = other.foreign
+                    break
+            self._adopt(process, tid, fresh=True)
+            t, n = self._context.stamp()
+            self._context.emit(Forked(t=t, n=n, pid=tid, parent=status.ppid, how="fork", name=status.name))
+            self.sampler.tables.check(tid, "attached")
+            self.sampler.process_now(tid)
+            self.take(tid, first_stop)
+
+    def _executed(self, task: Task, former: int) -> None:
+        process = task.process
+        moving = any(other.moving for other in process.tasks.values())
+        for tid in list(process.tasks):
+            if tid != process.pid:
+                del process.tasks[tid]
+                self._context.tasks.pop(tid, None)
+                self._calls.forget(tid)
+        leader = self._context.tasks.get(process.pid) or self._adopt(process, process.pid)
+        leader.forget_program()
+        leader.no_new_privs |= task.no_new_privs
+        leader.moving = moving
+        self._calls.forget(process.pid)
+        process.forget_program()
+        self.sampler.forget_memory(process.pid)
+        self._semaphores.forget_places(process.pid)
+        first = not process.executed
+        process.executed = True
+        path = procfs.exe(process.pid) or ""
+        t, n = self._context.stamp()
+        kind = elf.machine_class(program := f"/proc/{process.pid}/exe")
+        # Where all calls are marked its linker stops at some, before libraries need breakpoints or it renames itself.
+        decodes = elf.runs_on(kind, self._context.arch.elf_machine) and not (
+            first or process.foreign or process.doubted
+        )
+        goes = self._context.config.full and decodes and self._context.go_first and self._semaphores.come_later(kind)
+        if goes:
+            self.resume(leader)
+        self._context.emit(
+            Executed(
+                t=t,
+                n=n,
+                pid=process.pid,
+                path=path,
+                argv=tuple(procfs.cmdline(process.pid) or ()),
+                name=procfs.comm(process.pid) or path.rpartition("/")[2],
+                former=former if former != process.pid else 0,
+            )
+        )
+        executions.take(self._context, process, path, kind, first=first)
+        if first and not self._always:
+            self._context.imposes_no_new_privs = confinement.is_imposed(process.pid)
+        if process.counting:
+            self._tables.read(process.pid)
+            self.sampler.process_now(process.pid)
+        elif first or process.doubted:
+            self.sampler.tables.check(process.pid, "launched" if first else "exec")
+            self.sampler.process_now(process.pid)
+        if not process.foreign:
+            harmless = not self._always and self._semaphores.may_break(process.pid)
+            linking.executed(self._context, leader, kind, harmless=harmless)
+            self._semaphores.executed(leader, program, kind)
+        if not goes:
+            self.resume(leader)
+
+    def _ended(self, tid: int, status: int) -> None:
+        task = self._context.tasks.pop(tid, None)
+        self._early.pop(tid, None)
+        if task is None:
+            return
+        process = task.process
+        process.tasks.pop(tid, None)
+        self._calls.forget(tid)
+        if tid == process.pid:
+            self._context.tell_counted(process)
+        t, n = self._context.stamp()
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
+        if tid != process.pid:
+            if process.executed:
+                self._context.emit(ThreadExited(t=t, n=n, pid=process.pid, tid=tid, code=code))
+            return
+        self._context.processes.pop(tid, None)
+        self._tables.forget(tid)
+        self._ended_lately.append(process)
+        self.sampler.ended(tid)
+        self._semaphores.forget_places(tid)
+        signo = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        core = bool(signo) and os.WCOREDUMP(status)
+        orphans = orphans_of(self._context, tid)
+        self._context.emit(
+            Exited(
+                t=t,
+                n=n,
+                pid=tid,
+                code=code,
+                signo=signo,
+                core=core,
+                orphans=orphans,
+                sender=killer_of(self._context, tid) if signo == SIGKILL else 0,
+                forbidden=process.forbidden if signo == SIGKILL else "",
+            )
+        )
+        if tid == self._root:
+            t, n = self._context.stamp()
+            self._context.emit(Reaped(t=t, n=n, pid=tid, by=os.getpid()))
+            self._ended_with = (128 + signo if signo else code, signo)
+            if self._context.processes:
+                self._finish()
+
+    def _finish(self) -> None:
+        if self._ended_with is not None:
+            code, signo = self._ended_with
+            t, n = self._context.stamp()
+            self._context.emit(Finished(t=t, n=n, code=code, signo=signo, left=len(self._context.processes)))
+
+    @property
+    def ended(self) -> bool:
+        """Whether the command itself has ended."""
+        return self._ended_with is not None
+
+    def leave(self) -> None:
+        """Say that what the command left running runs on without being watched."""
+        if self._ended_with is not None:
+            code, signo = self._ended_with
+            t, n = self._context.stamp()
+            detached = len(self._context.processes)
+            self._context.emit(Finished(t=t, n=n, code=code, signo=signo, detached=detached))
+
+    def all_gone(self) -> None:
+        """Nothing is traced any more: say so, if the command's own end did not."""
+        if self._ended_with is not None and not self._context.state.finished:
+            self._finish()

@@ -1,0 +1,135 @@
+"""Which threads sleep in the calls that they have entered: asked of /proc once they have been inside for a moment."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from ipcviz.events import Waiting
+from ipcviz.kernel import procfs
+from ipcviz.kernel.names import AT_FDCWD, fifo_of
+from ipcviz.model.addresses import KINDS as SOCKETS
+from ipcviz.model.calls import OPENS
+from ipcviz.model.mechanisms.sockets import others_of
+from ipcviz.tracer.budget import Budget
+from ipcviz.tracer.calls import deadlines
+from ipcviz.tracer.calls.watched import watched
+from ipcviz.tracer.context import Context
+from ipcviz.tracer.exchanges import CHANGES
+from ipcviz.tracer.sampling.sampler import Sampler
+from ipcviz.tracer.stops.semaphores import SemaphoreStops
+from ipcviz.tracer.tasks import Entered, Task
+
+ANNOUNCE_SECONDS: Final = 0.003
+"""How long a thread has to be inside a call before a look at /proc asks whether it sleeps there."""
+
+
+SECONDS: Final = 0.004
+"""CPU time that looks may take before something else has its turn."""
+LOOKS: Final = 400.0
+"""How many threads a second are looked at: the others' turn comes later, if they still sleep then."""
+
+
+class Waits:
+    """Says of threads that they wait.
+
+    Args:
+        context: The session's.
+        sampler: Looks at what they wait for.
+        semaphores: Is told of threads that sleep on semaphores.
+    """
+
+    def __init__(self, context: Context, sampler: Sampler, semaphores: SemaphoreStops) -> None:
+        self._context = context
+        self._sampler = sampler
+        self._semaphores = semaphores
+        self._entered: dict[int, Task] = {}
+        """Those who are inside a call that nothing was said of yet, who came last at the end."""
+        self._looks = Budget(LOOKS)
+
+    def watch(self, task: Task) -> None:
+        """A thread goes on inside its call."""
+        self._entered.pop(task.tid, None)
+        self._entered[task.tid] = task
+
+    def forget(self, tid: int) -> None:
+        """A thread is inside no call any more."""
+        self._entered.pop(tid, None)
+
+    def announce(self) -> None:
+        """Say of every thread that has been inside its call for a moment whether it sleeps there."""
+        now, until = self._context.emitter.now(), time.thread_time() + SECONDS
+        for tid, task in list(self._entered.items()):
+            entered = task.entered
+            if entered is None or entered.announced:
+                del self._entered[tid]
+                continue
+            if now - entered.began < ANNOUNCE_SECONDS:
+                continue
+            if not self._looks.spend() or time.thread_time() > until:
+                break
+            look = procfs.read_stat(task.process.pid, tid)
+            if look is None or look.state not in "SD":
+                continue
+            name, key = entered.name, entered.object
+            args = {**entered.args, **watched(tid, name, entered.raw)}
+            semaphore = ""
+            if name in CHANGES:
+                self._sampler.semaphores.use_system_v(task.process.pid, entered.raw[0])
+                self._sampler.sets_now(entered.raw[0])
+                semaphore = self._sampler.semaphores.blocking(args)
+                key = semaphore or key
+            elif name == "futex":
+                semaphore = task.semaphore or self._sampler.semaphores.at(task.process.pid, entered.raw[0])
+                key = semaphore
+            if name in OPENS:
+                key = fifo_of(task.process.pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD))
+            if key and not semaphore:
+                # The level first, for the reason that the wait is given; then it must still be one.
+                self._sampler.levels_now((key, *others_of(self._context.state, name, args, key)))
+                if name in ("flock", "fcntl"):
+                    self._sampler.locks_now((key,))
+                look = procfs.read_stat(task.process.pid, tid)
+                if look is None or look.state not in "SD":
+                    continue
+            entered.announced = True
+            del self._entered[tid]
+            self._sampler.notifiers.of_wait(task.process.pid, name, key, str(args.get("watched", "")))
+            futex = self._sampler.futexes.of(task.process.pid, tid, entered.raw) if name == "futex" else None
+            t, n = self._context.stamp()
+            self._context.emit(
+                Waiting(
+                    t=t,
+                    n=n,
+                    pid=task.process.pid,
+                    tid=tid,
+                    call=name,
+                    began=entered.began,
+                    args=args,
+                    semaphore=semaphore,
+                    object=key,
+                    state=look.state,
+                    wchan=procfs.wchan(task.process.pid, tid) or "",
+                    futex=futex,
+                    deadline=self._deadline(task, entered, key),
+                )
+            )
+            if futex is not None and (semaphore or futex.kind == "semaphore"):
+                self._semaphores.waits_unseen(task)
+
+    def _deadline(self, task: Task, entered: Entered, key: str) -> float | None:
+        """Until when a call that was entered waits at most, in session seconds."""
+        pid, tid, name, raw = task.process.pid, task.tid, entered.name, entered.raw
+        seconds = deadlines.length(tid, name, raw)
+        thing = self._context.state.objects.get(key)
+        if seconds is None and thing is not None and thing.info.kind in SOCKETS and not self._context.attached:
+            seconds = deadlines.of_socket(pid, entered.args.get("fd"), name)
+        if seconds is not None:
+            return entered.began + seconds
+        left = deadlines.left(pid, deadlines.moment(tid, name, raw))
+        return self._context.emitter.now() + left if left is not None else None
+
+    @property
+    def pending(self) -> bool:
+        """Whether some thread's call is still to be looked at by `announce`."""
+        return bool(self._entered)
