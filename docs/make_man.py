@@ -1,7 +1,8 @@
-"""Make docs/ipcviz.1 anew: `python -m docs.make_man` in the root of a checkout, with ipcviz's dependencies.
+"""Make docs/ipcviz.1 anew: `python -m docs.make_man` in the root of a checkout, with ipcviz's
+dependencies.
 
-The page is made from the commands of the command line, so that it says what `--help` says. A test asserts that it is
-up to date; the wheel installs it as share/man/man1/ipcviz.1.
+The page is made from the commands of the command line, so that it says what `--help` says. A test
+asserts that it is up to date; the wheel installs it as share/man/man1/ipcviz.1.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ SUMMARY = "see inter-process communication happen"
 FILES = (
     (
         "~/.cache/ipcviz/build",
-        "Compiled programs of scenarios, below $XDG_CACHE_HOME if that is set. It can be removed at any time.",
+        (
+            "Compiled programs of scenarios, below $XDG_CACHE_HOME if that is set. It can be"
+            " removed at any time."
+        ),
     ),
 )
 ENVIRONMENT = (
@@ -41,7 +45,16 @@ EXAMPLES = (
     ("ipcviz replay hang.ipcviz", "Look at it, on any system."),
 )
 _ESCAPED = str.maketrans({"\\": "\\e", "-": "\\-", "'": "\\(aq", "^": "\\(ha", "~": "\\(ti"})
-SEE_ALSO = ("strace(1)", "lsof(8)", "pipe(7)", "fifo(7)", "sem_overview(7)", "mq_overview(7)", "signal(7)", "ptrace(2)")
+SEE_ALSO = (
+    "strace(1)",
+    "lsof(8)",
+    "pipe(7)",
+    "fifo(7)",
+    "sem_overview(7)",
+    "mq_overview(7)",
+    "signal(7)",
+    "ptrace(2)",
+)
 
 
 def make_page() -> str:
@@ -63,7 +76,9 @@ def make_page() -> str:
     for name in COMMANDS:
         command = cli.get_command(context, name)
         assert command is not None
-        lines += format_command(name, command, click.Context(command, parent=context, info_name=name))
+        lines += format_command(
+            name, command, click.Context(command, parent=context, info_name=name)
+        )
     for title, rows in (("EXIT STATUS", STATUS), ("ENVIRONMENT", ENVIRONMENT), ("FILES", FILES)):
         lines.append(f".SH {title}")
         for term, text in rows:
@@ -101,7 +116,10 @@ def format_options(command: click.Command, context: click.Context) -> Iterator[s
     for param in command.params if context.parent else command.get_params(context):
         if not isinstance(param, click.Option) or param.hidden:
             continue
-        names = ", ".join(f"\\fB{escape(name)}\\fR" for name in (*sorted(param.opts, key=len), *param.secondary_opts))
+        names = ", ".join(
+            f"\\fB{escape(name)}\\fR"
+            for name in (*sorted(param.opts, key=len), *param.secondary_opts)
+        )
         value = value_name(param)
         term = f"{names} \\fI{escape(value)}\\fR" if value else names
         default = f" The default is {param.default}." if param.show_default else ""
@@ -119,7 +137,9 @@ def value_name(option: click.Option) -> str:
 
 def format_help(text: str) -> Iterator[str]:
     """Paragraphs of a help text; a line of its own that is a command is shown as one."""
-    for number, paragraph in enumerate(re.split(r"\n\s*\n", textwrap.dedent(text).replace("\b\n", "").strip())):
+    for number, paragraph in enumerate(
+        re.split(r"\n\s*\n", textwrap.dedent(text).replace("\b\n", "").strip())
+    ):
         if number:
             yield ".PP"
         words = " ".join(paragraph.split())
@@ -132,7 +152,9 @@ def format_row(term: str, text: str) -> tuple[str, str, str]:
 
 
 def escape(text: str) -> str:
-    """Text for roff: nothing in it is a command, and a hyphen is the character that can be copied into a shell."""
+    """Text for roff: nothing in it is a command, and a hyphen is the character that can be copied
+    into a shell.
+    """
     text = text.translate(_ESCAPED)
     return f"\\&{text}" if text.startswith(".") else text
 

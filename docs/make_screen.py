@@ -1,7 +1,9 @@
-"""Make docs/screen.svg anew: `python -m docs.make_screen` in the root of a checkout, with ipcviz's dependencies.
+"""Make docs/screen.svg anew: `python -m docs.make_screen` in the root of a checkout, with ipcviz's
+dependencies.
 
-It runs a real pipeline below the real tracer, waits until a writer sleeps on the full pipe, and writes the screen of
-that moment. Nothing is prepared; so each picture differs from the one before in its numbers.
+It runs a real pipeline below the real tracer, waits until a writer sleeps on the full pipe, and
+writes the screen of that moment. Nothing is prepared; so each picture differs from the one before
+in its numbers.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ def worth_showing(view: View | None) -> bool:
 async def picture(directory: str) -> str:
     """The screen at the moment that is worth showing."""
     session = LiveSession(
-        LaunchConfig(argv=("sh", "-c", COMMAND), cwd=directory, terminal=True, columns=SIZE[0], rows=SIZE[1])
+        LaunchConfig(
+            argv=("sh", "-c", COMMAND), cwd=directory, terminal=True, columns=SIZE[0], rows=SIZE[1]
+        )
     )
     app = IpcvizApp(session, f"sh -c '{COMMAND}'")
     try:
@@ -57,7 +61,10 @@ async def picture(directory: str) -> str:
             while not worth_showing(app.live.view):
                 if time.monotonic() > end:
                     raise SystemExit("The pipe never was full while its writer slept: try again.")
-                if app.live.view is not None and app.live.view.slots.get(app.live.view.pid) != WRITER:
+                if (
+                    app.live.view is not None
+                    and app.live.view.slots.get(app.live.view.pid) != WRITER
+                ):
                     app.live.action_slot(WRITER)
                 await pilot.pause(0.03)
             return local_fonts(app.export_screenshot(title="ipcviz"))

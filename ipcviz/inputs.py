@@ -1,6 +1,7 @@
 """Files that ipcviz reads: all that a person can name are opened here.
 
-Whoever opens a FIFO waits until somebody writes to it, and whoever opens a device may do anything: neither is touched.
+Whoever opens a FIFO waits until somebody writes to it, and whoever opens a device may do anything:
+neither is touched.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ _OPEN_ALREADY: Final = ("/dev/fd/", "/proc/self/fd/")
 
 
 class InputError(OSError):
-    """What a path leads to is no file to read; `strerror` says why, as the system does for others."""
+    """What a path leads to is no file to read; `strerror` says why, as the system does for
+    others.
+    """
 
     def __init__(self, why: str) -> None:
         super().__init__(errno.EINVAL, why)
@@ -29,7 +32,8 @@ def open_input(path: str | os.PathLike[str], *, streams: bool = False) -> io.Buf
 
     Args:
         path: As given by a person.
-        streams: Take a pipe, too, that is open already: what is read is read once, from its beginning to its end.
+        streams: Take a pipe, too, that is open already: what is read is read once, from its
+            beginning to its end.
 
     Raises:
         OSError: It can't be opened; or it is no regular file, which `strerror` says.

@@ -1,7 +1,8 @@
 """The way out for every message on the terminal: what others have named can't give it commands.
 
-File names, other programs' names, what stands in a scenario or a cast: any of it may hold escape sequences, characters
-that turn the reading direction, and bytes of no encoding. All that ipcviz says outside of its screen is written here.
+File names, other programs' names, what stands in a scenario or a cast: any of it may hold escape
+sequences, characters that turn the reading direction, and bytes of no encoding. All that ipcviz
+says outside of its screen is written here.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from ipcviz.events.undecoded import escaped
 REFUSED: Final = 2
 """Exit status after an error that is one sentence."""
 SHOW_TRACEBACK: Final = "IPCVIZ_TRACEBACK"
-"""Environment variable: where it is set, an unexpected exception ends ipcviz as Python does, with a traceback."""
+"""Environment variable: where it is set, an unexpected exception ends ipcviz as Python does, with a
+traceback.
+"""
 
 
 class StreamError(Exception):
@@ -45,7 +48,10 @@ def write_lines(lines: Iterable[str]) -> None:
 
 
 def write_json(value: Any) -> None:
-    """Write a value to standard output as JSON in ASCII. Raises StreamError if that can't be written."""
+    """Write a value to standard output as JSON in ASCII.
+
+    Raises StreamError if that can't be written.
+    """
     text = json.dumps(value, indent=2, ensure_ascii=True).replace("\x7f", "\\u007f")
     _put(f"{text}\n")
 
@@ -72,14 +78,17 @@ def refuse(sentence: str, details: str = "") -> NoReturn:
 
 
 def silence(fd: int) -> None:
-    """Send what a standard stream still holds to nowhere, since where it should go takes no more."""
+    """Send what a standard stream still holds to nowhere, since where it should go takes no
+    more.
+    """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, fd)
     os.close(nowhere)
 
 
 def keep_report(error: BaseException) -> str:
-    """Keep what is needed to mend an unexpected exception in a private file; a sentence that says so.
+    """Keep what is needed to mend an unexpected exception in a private file; a sentence that says
+    so.
 
     Where the environment has IPCVIZ_TRACEBACK, the exception is raised instead.
     """

@@ -1,12 +1,14 @@
 """Files that ipcviz writes: all are made here.
 
-An output is a regular file, or nothing yet. Its new contents go into a file without a name (O_TMPFILE of open(2)),
-which takes its place when it is complete: until then the old file is as it was, and whoever ends us in between leaves
-nothing behind. Where the file system has no such files, a hidden one beside the place stands in for it.
+An output is a regular file, or nothing yet. Its new contents go into a file without a name
+(O_TMPFILE of open(2)), which takes its place when it is complete: until then the old file is as it
+was, and whoever ends us in between leaves nothing behind. Where the file system has no such files,
+a hidden one beside the place stands in for it.
 
-A new file is for its owner alone (mode 0600): traces and casts hold what was typed, and what programs said to each
-other. A file that is replaced keeps its mode and its owner. A symbolic link is followed, as a shell follows it; the
-other names (hard links) of a file that is replaced keep the old contents.
+A new file is for its owner alone (mode 0600): traces and casts hold what was typed, and what
+programs said to each other. A file that is replaced keeps its mode and its owner. A symbolic link
+is followed, as a shell follows it; the other names (hard links) of a file that is replaced keep the
+old contents.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ PRIVATE: Final = 0o600
 MOST_LINKS: Final = 40
 """Symbolic links that the kernel follows for one path (MAXSYMLINKS of linux/namei.h)."""
 CLOSED_ON_EXEC: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-"""Whom we execute gets none of our descriptors; on Windows that is so anyway, and a file's bytes are no text."""
+"""Whom we execute gets none of our descriptors; on Windows that is so anyway, and a file's bytes
+are no text.
+"""
 _TMPFILE: Final = getattr(os, "O_TMPFILE", 0)
 _NO_TMPFILE: Final = (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL)
 """How file systems and kernels refuse O_TMPFILE that do not have it (open(2))."""
@@ -62,7 +66,9 @@ class Place(NamedTuple):
 
 
 def kind_of(mode: int) -> str:
-    """What a path leads to that is no regular file, with its article: `a device`, `a FIFO`; empty for a regular one."""
+    """What a path leads to that is no regular file, with its article: `a device`, `a FIFO`; empty
+    for a regular one.
+    """
     if stat.S_ISREG(mode):
         return ""
     return next((words for matches, words in _KINDS if matches(mode)), "no regular file")
@@ -76,7 +82,8 @@ def find_place(path: str | os.PathLike[str], *, streams: bool = False) -> Place:
         streams: Where it is asked for, `-` is standard output: say so to who names a device.
 
     Raises:
-        OutputError: There is something that is no regular file, or the file or its folder can't be written.
+        OutputError: There is something that is no regular file, or the file or its folder can't be
+            written.
     """
     shown = os.fspath(path)
     if not shown:
@@ -125,7 +132,8 @@ def _kind_at(path: str) -> str:
 
 
 def _follow_links(path: str) -> Place | None:
-    """Follow the links that a path ends with, also those that lead to nothing; None if it leads through /proc.
+    """Follow the links that a path ends with, also those that lead to nothing; None if it leads
+    through /proc.
 
     There, links stand for open files (proc_pid_fd(5)), and what they say is no place.
     """
@@ -169,7 +177,9 @@ def _set_mode(fd: int, mode: int) -> None:
 
 
 def _open_unplaced(folder: str) -> tuple[int, str]:
-    """A new private file in a folder: its descriptor, and its name, which is empty if it has none."""
+    """A new private file in a folder: its descriptor, and its name, which is empty if it has
+    none.
+    """
     if _TMPFILE and os.path.isdir("/proc/self/fd"):
         try:
             file = os.open(folder, _TMPFILE | os.O_RDWR | CLOSED_ON_EXEC, PRIVATE)
@@ -193,8 +203,8 @@ def _hidden_name() -> str:
 class OutputFile:
     """A new file that is not at its place yet.
 
-    Leave it by `place` and `close`, or by `close` alone: then it is as if it had never been. As a context manager it
-    takes its place at the end of the block, unless that ends with an exception.
+    Leave it by `place` and `close`, or by `close` alone: then it is as if it had never been. As a
+    context manager it takes its place at the end of the block, unless that ends with an exception.
 
     Args:
         path: As given by a person.
@@ -226,10 +236,13 @@ class OutputFile:
         return self._place.path
 
     def place(self, beside: tuple[str, ...] = ()) -> None:
-        """Put it where it belongs, in place of what is there. What is written later goes there, too.
+        """Put it where it belongs, in place of what is there.
+
+        What is written later goes there, too.
 
         Args:
-            beside: Endings of files that belong to the old file and would be taken for the new one's (`-wal`).
+            beside: Endings of files that belong to the old file and would be taken for the new
+                one's (`-wal`).
 
         Raises:
             OutputError: It can't be put there; the old file is as it was.
@@ -282,11 +295,15 @@ class OutputFile:
         except FileNotFoundError:
             return
         if kind:
-            raise OutputError(f"{path} is {kind}, and {self.path} would need that name: choose another one.")
+            raise OutputError(
+                f"{path} is {kind}, and {self.path} would need that name: choose another one."
+            )
         os.unlink(path)
 
     def _take_over_mode(self) -> None:
-        """Give it the owner and the mode of the file that it replaces; where the owner can't be, it stays private."""
+        """Give it the owner and the mode of the file that it replaces; where the owner can't be, it
+        stays private.
+        """
         try:
             old = os.lstat(self._place.path)
         except FileNotFoundError:
@@ -319,7 +336,9 @@ class OutputFile:
         """Give a file without a name one: linkat(2) with AT_SYMLINK_FOLLOW, as open(2) shows it."""
         folder = os.open(self._place.folder, _PATH_ONLY | os.O_DIRECTORY | CLOSED_ON_EXEC)
         try:
-            os.link(f"/proc/self/fd/{self.file.fileno()}", name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.link(
+                f"/proc/self/fd/{self.file.fileno()}", name, src_dir_fd=folder, dst_dir_fd=folder
+            )
         finally:
             os.close(folder)
 

@@ -12,7 +12,9 @@ MOST_ROWS: Final = 500
 
 
 def terminal_size() -> os.terminal_size:
-    """Columns and rows: those of COLUMNS and LINES if they are set, else the terminal's, within bounds."""
+    """Columns and rows: those of COLUMNS and LINES if they are set, else the terminal's, within
+    bounds.
+    """
     return bounded(*shutil.get_terminal_size())
 
 

@@ -11,8 +11,9 @@ import sys
 def occupy() -> None:
     """Put /dev/null where standard input, output and error were closed, for this process alone.
 
-    Else the next file, pipe or socket that is opened gets such a number, and what is meant for a standard stream goes
-    there. The command is still started without them: what Python opens is closed by execve.
+    Else the next file, pipe or socket that is opened gets such a number, and what is meant for a
+    standard stream goes there. The command is still started without them: what Python opens is
+    closed by execve.
     """
     for fd in range(3):
         try:
@@ -22,7 +23,8 @@ def occupy() -> None:
 
 
 def let_go() -> None:
-    """Close every descriptor that we were started with: whoever waits for the end of a pipe must not wait for us.
+    """Close every descriptor that we were started with: whoever waits for the end of a pipe must
+    not wait for us.
 
     They are told by what Python does not do: what it opens itself is closed by execve (PEP 446).
     """
@@ -42,7 +44,9 @@ def let_go() -> None:
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Write all of it, also to a descriptor that somebody made non-blocking: wait where it takes nothing."""
+    """Write all of it, also to a descriptor that somebody made non-blocking: wait where it takes
+    nothing.
+    """
     while data:
         try:
             data = data[os.write(fd, data) :]

@@ -1,9 +1,12 @@
-"""A terminal that a full-screen program has taken: its signals in order, output that never waits, and the way back.
+"""A terminal that a full-screen program has taken: its signals in order, output that never waits,
+and the way back.
 
-For the screens (`ipcviz.app.driver`) and for the player of casts (`ipcviz.cli.player`); it needs termios, thus POSIX.
+For the screens (`ipcviz.app.driver`) and for the player of casts (`ipcviz.cli.player`); it needs
+termios, thus POSIX.
 
-No signal handler does anything here: each signal becomes a byte in a pipe, and the event loop that reads the pipe acts
-on it between two other things. So nothing is ever interrupted in the middle, and no lock is taken twice.
+No signal handler does anything here: each signal becomes a byte in a pipe, and the event loop that
+reads the pipe acts on it between two other things. So nothing is ever interrupted in the middle,
+and no lock is taken twice.
 """
 
 from __future__ import annotations
@@ -27,7 +30,9 @@ _STOP, _CONTINUE, _RESIZE = int(signal.SIGTSTP), int(signal.SIGCONT), int(signal
 _TAKEN: Final = (*sorted(ENDING), _STOP, _CONTINUE, _RESIZE)
 
 MOST_PENDING: Final = 4 << 20
-"""Characters that may wait for a terminal that takes none; beyond that, what has not begun to be written is dropped."""
+"""Characters that may wait for a terminal that takes none; beyond that, what has not begun to be
+written is dropped.
+"""
 _DRAIN_SECONDS: Final = 1.0
 """How long a terminal is given to take the last that is written to it."""
 
@@ -49,12 +54,14 @@ class Came(NamedTuple):
 
 
 class Signals:
-    """The signals of a full-screen program as a pipe to wait for: a context manager, for the main thread.
+    """The signals of a full-screen program as a pipe to wait for: a context manager, for the main
+    thread.
 
     Signals that were ignored when it began (nohup) stay ignored.
 
     Attributes:
-        ended_by: The signal that ended the program; 0 if none did. Whoever acts on `Came.ending` sets it.
+        ended_by: The signal that ended the program; 0 if none did. Whoever acts on `Came.ending`
+            sets it.
     """
 
     def __init__(self) -> None:
@@ -77,7 +84,10 @@ class Signals:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         for signo, handler in self._before.items():
             signal.signal(signo, signal.SIG_DFL if handler is None else handler)
@@ -103,13 +113,15 @@ class Signals:
     def stop(self, give_back: Callable[[], None]) -> None:
         """Stop the process as SIGTSTP does; return when it is continued.
 
-        The order of SIGTSTP and SIGCONT is kept: if SIGCONT came meanwhile, the process does not stop. In a process
-        group without a parent that could continue it (an orphaned one) SIGTSTP stops nobody, and so it is here.
+        The order of SIGTSTP and SIGCONT is kept: if SIGCONT came meanwhile, the process does not
+        stop. In a process group without a parent that could continue it (an orphaned one) SIGTSTP
+        stops nobody, and so it is here.
 
         Args:
             give_back: Gives the terminal back to who had it before.
         """
-        # From here on a SIGCONT that is sent takes this SIGTSTP back: so the kernel does with a pending stop signal.
+        # From here on a SIGCONT that is sent takes this SIGTSTP back: so the kernel does with a
+        # pending stop signal.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
         try:
             signal.pthread_kill(threading.get_ident(), signal.SIGTSTP)
@@ -125,7 +137,8 @@ class Signals:
             self._wake_reader()
 
     def wait_for_foreground(self, fd: int) -> bool:
-        """Stop again as long as we are in the background of the terminal `fd`; whoever uses it there is stopped.
+        """Stop again as long as we are in the background of the terminal `fd`; whoever uses it
+        there is stopped.
 
         Returns:
             Whether we may use the terminal; not if nobody can bring us to its foreground any more.
@@ -178,15 +191,17 @@ def _is_foreground(fd: int) -> bool:
 class Output:
     """What is written to a terminal, without ever waiting for it.
 
-    A terminal that nobody reads (a connection that hangs) holds up whoever writes to it, and with them their keys and
-    signals. This writes what the terminal takes, and keeps the rest until it takes more.
+    A terminal that nobody reads (a connection that hangs) holds up whoever writes to it, and with
+    them their keys and signals. This writes what the terminal takes, and keeps the rest until it
+    takes more.
 
     Args:
         fd: A descriptor of the terminal; it is left open.
 
     Attributes:
         gone: The terminal is no more; all that is written is dropped.
-        lost: Something was dropped because too much waited: once `flush` says so, the screen is to be drawn anew.
+        lost: Something was dropped because too much waited: once `flush` says so, the screen is to
+            be drawn anew.
     """
 
     def __init__(self, fd: int) -> None:
@@ -236,7 +251,8 @@ class Output:
             self._pending = 0
 
     def abandon(self) -> bool:
-        """Drop what waits, but for the rest of what has begun: it could end in the middle of a sequence.
+        """Drop what waits, but for the rest of what has begun: it could end in the middle of a
+        sequence.
 
         Returns:
             Whether anything was dropped.
@@ -254,7 +270,9 @@ class Output:
             self.flush()
 
     def close(self) -> None:
-        """Write the last, as far as the terminal takes it within a moment; nothing may be written afterwards."""
+        """Write the last, as far as the terminal takes it within a moment; nothing may be written
+        afterwards.
+        """
         self.drain()
         self.gone = True
         os.close(self._fd)
@@ -263,8 +281,9 @@ class Output:
 def _open_anew(fd: int) -> int:
     """The terminal of a descriptor, opened once more.
 
-    O_NONBLOCK belongs to the open file description, which a shell shares with us: it needs one of our own. Where the
-    terminal can't be opened (it is another user's), a copy of the descriptor, whose writes may wait.
+    O_NONBLOCK belongs to the open file description, which a shell shares with us: it needs one of
+    our own. Where the terminal can't be opened (it is another user's), a copy of the descriptor,
+    whose writes may wait.
     """
     with contextlib.suppress(OSError):
         for name in _names_of(fd):
@@ -279,7 +298,8 @@ def _open_anew(fd: int) -> int:
 def _names_of(fd: int) -> Iterator[str]:
     name = os.ttyname(fd)
     yield name
-    # The controlling terminal may be opened by whoever has it, whatever its permissions; but is it this one?
+    # The controlling terminal may be opened by whoever has it, whatever its permissions; but is it
+    # this one?
     with open("/dev/tty", "rb", buffering=0) as controlling:
         if os.ttyname(controlling.fileno()) == name:
             yield "/dev/tty"

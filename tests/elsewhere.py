@@ -1,8 +1,9 @@
 """Shows a trace as on another system, in text: `python -m tests.elsewhere SYSTEM TRACE`.
 
-SYSTEM is `linux`, `macos` or `windows`. ipcviz is imported where `signal`, `errno`, `os` and `socket` have that
-system's numbers, and where what it lacks can't be imported; what others' modules were loaded stay as they are. Prints
-a sentence for every event, what the panels say at moments of the trace, and the whole screen at two of them.
+SYSTEM is `linux`, `macos` or `windows`. ipcviz is imported where `signal`, `errno`, `os` and
+`socket` have that system's numbers, and where what it lacks can't be imported; what others' modules
+were loaded stay as they are. Prints a sentence for every event, what the panels say at moments of
+the trace, and the whole screen at two of them.
 """
 
 from __future__ import annotations
@@ -131,7 +132,18 @@ MACOS_SOCKETS = {
     "SO_RCVBUF": 0x1002,
     "SOMAXCONN": 128,
 }
-UNIX_ONLY = ("curses", "fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty")
+UNIX_ONLY = (
+    "curses",
+    "fcntl",
+    "grp",
+    "posix",
+    "pty",
+    "pwd",
+    "resource",
+    "syslog",
+    "termios",
+    "tty",
+)
 # os.html: "Availability: Unix".
 NOT_IN_WINDOWS = re.compile(
     r"fork|getp?gid|gete?[ug]id|getgroups|getpgrp|getsid|getloadavg|set[a-z]*id|setgroups|killpg|wait|mkfifo|mknod|major"
@@ -141,7 +153,9 @@ NOT_IN_WINDOWS = re.compile(
 )
 
 
-def copy_of(module: types.ModuleType, without: Iterable[str], values: Mapping[str, Any]) -> types.ModuleType:
+def copy_of(
+    module: types.ModuleType, without: Iterable[str], values: Mapping[str, Any]
+) -> types.ModuleType:
     """A module with other values, for who imports it from now on."""
     copy = types.ModuleType(module.__name__)
     gone = set(without)
@@ -159,13 +173,27 @@ def pretend(system: str) -> None:
         sys.modules[name] = None  # type: ignore[assignment]
 
     found = vars(importlib.import_module("signal"))
-    numbers = {f"SIG{name}": number for name, number in (WINDOWS_SIGNALS if windows else MACOS_SIGNALS).items()}
+    numbers = {
+        f"SIG{name}": number
+        for name, number in (WINDOWS_SIGNALS if windows else MACOS_SIGNALS).items()
+    }
     gone = [name for name in found if re.fullmatch("SIG[A-Z0-9]+", name)]
-    gone += ["pthread_sigmask", "pthread_kill", "sigwait", "setitimer", "alarm", "pause"] if windows else []
+    gone += (
+        ["pthread_sigmask", "pthread_kill", "sigwait", "setitimer", "alarm", "pause"]
+        if windows
+        else []
+    )
     signals = enum.IntEnum("Signals", numbers)
     also = {name: found[name] for name in ("SIG_DFL", "SIG_IGN")}
-    replaced = {"Signals": signals, "NSIG": 23 if windows else 32, "valid_signals": lambda: set(signals), **also}
-    sys.modules["signal"] = copy_of(sys.modules["signal"], gone, {**{one.name: one for one in signals}, **replaced})
+    replaced = {
+        "Signals": signals,
+        "NSIG": 23 if windows else 32,
+        "valid_signals": lambda: set(signals),
+        **also,
+    }
+    sys.modules["signal"] = copy_of(
+        sys.modules["signal"], gone, {**{one.name: one for one in signals}, **replaced}
+    )
 
     errors = vars(importlib.import_module("errno"))
     names = [name for name in errors if name.startswith("E")]
@@ -184,25 +212,36 @@ def pretend(system: str) -> None:
     sys.modules["os"] = copy_of(os, opening, {**(WINDOWS_OPEN if windows else MACOS_OPEN), **other})
 
     sockets = importlib.import_module("socket")
-    constants = [name for name in dir(sockets) if re.match("(AF|SOCK|SOL|SO|MSG|SCM|IPPROTO|SHUT)_", name)]
+    constants = [
+        name for name in dir(sockets) if re.match("(AF|SOCK|SOL|SO|MSG|SCM|IPPROTO|SHUT)_", name)
+    ]
     constants += ["AF_UNIX"] if windows else []
     sys.modules["socket"] = copy_of(sockets, constants, {} if windows else MACOS_SOCKETS)
     selects = importlib.import_module("select")
-    sys.modules["select"] = copy_of(selects, ("epoll", "poll", "EPOLLIN", "EPOLLOUT", "POLLIN", "POLLOUT"), {})
+    sys.modules["select"] = copy_of(
+        selects, ("epoll", "poll", "EPOLLIN", "EPOLLOUT", "POLLIN", "POLLOUT"), {}
+    )
     sys.modules["mmap"] = copy_of(importlib.import_module("mmap"), (), {"PAGESIZE": 16384})
     sys.platform = "win32" if windows else "darwin"
 
 
 def forget_ipcviz() -> None:
     """Have all of it imported anew; what it needs of others is loaded, and stays."""
-    for name in ("ipcviz.app.app", "ipcviz.cli.main", "ipcviz.cli.replay", "textual.drivers.linux_driver"):
+    for name in (
+        "ipcviz.app.app",
+        "ipcviz.cli.main",
+        "ipcviz.cli.replay",
+        "textual.drivers.linux_driver",
+    ):
         importlib.import_module(name)
     for name in [name for name in sys.modules if name.partition(".")[0] == "ipcviz"]:
         del sys.modules[name]
 
 
 def tell(trace: str) -> list[str]:
-    """A sentence for each event, and at some moments what every panel and the picture say of every process."""
+    """A sentence for each event, and at some moments what every panel and the picture say of every
+    process.
+    """
     from ipcviz.app.replay import Replay
     from ipcviz.model.reduce import reduce
     from ipcviz.model.state import State
@@ -215,7 +254,9 @@ def tell(trace: str) -> list[str]:
     reader = TraceReader(trace)
     for event in reader.events():
         before, state = state, reduce(state, event)
-        rows += [sentence.text for sentence in (narrate(event, before, state),) if sentence is not None]
+        rows += [
+            sentence.text for sentence in (narrate(event, before, state),) if sentence is not None
+        ]
     replay = Replay(KeptSession(reader))
     replay.begin()
     while replay.pump():

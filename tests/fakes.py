@@ -60,7 +60,9 @@ from ipcviz.events import (
 class FakeSession:
     """A session whose events are prepared; `feed` adds some, `commands` keeps what it was told."""
 
-    def __init__(self, events: Iterable[Event] = (), argv: tuple[str, ...] = ("sh", "-c", "...")) -> None:
+    def __init__(
+        self, events: Iterable[Event] = (), argv: tuple[str, ...] = ("sh", "-c", "...")
+    ) -> None:
         self.argv = argv
         self.commands: list[AnyCommand] = []
         self.started = False
@@ -119,15 +121,42 @@ def terminal_table(pid: int, t: float) -> Table:
     return Table(t=t, pid=pid, entries=rows, reason="launched")
 
 
-def call(t: float, pid: int, name: str, *effects: object, fd: int | None = None, obj: str = "", ret: int = 0, **kw):
+def call(
+    t: float,
+    pid: int,
+    name: str,
+    *effects: object,
+    fd: int | None = None,
+    obj: str = "",
+    ret: int = 0,
+    **kw,
+):
     args = dict(kw.pop("args", {}))
     if fd is not None:
         args["fd"] = fd
-    return Call(t=t, began=t, pid=pid, tid=pid, name=name, args=args, ret=ret, object=obj, effects=effects, **kw)
+    return Call(
+        t=t,
+        began=t,
+        pid=pid,
+        tid=pid,
+        name=name,
+        args=args,
+        ret=ret,
+        object=obj,
+        effects=effects,
+        **kw,
+    )
 
 
 def dup2(t: float, pid: int, source: int, fd: int) -> Call:
-    return call(t, pid, "dup2", Duplicated(fd=fd, source=source), ret=fd, args={"oldfd": source, "newfd": fd})
+    return call(
+        t,
+        pid,
+        "dup2",
+        Duplicated(fd=fd, source=source),
+        ret=fd,
+        args={"oldfd": source, "newfd": fd},
+    )
 
 
 def close(t: float, pid: int, fd: int, obj: str = "") -> Call:
@@ -139,11 +168,22 @@ def process(pid: int, name: str, state: str = "S", ppid: int = 11, **kw) -> Proc
 
 
 def pipeline_start() -> list[Event]:
-    """`cat FILE | gzip -c9 > FILE.gz`: from the shell's start until gzip waits for the first bytes."""
+    """`cat FILE | gzip -c9 > FILE.gz`: from the shell's start until gzip waits for the first
+    bytes.
+    """
     p = PIPE.key
     return [
-        Started(t=0, argv=("sh", "-c", "cat FILE | gzip -c9 > FILE.gz"), terminal=True, kernel="6.18"),
-        Forked(t=0.01, pid=11, parent=1, how="launched", name="sh", argv=("sh", "-c", "cat FILE | gzip -c9 > FILE.gz")),
+        Started(
+            t=0, argv=("sh", "-c", "cat FILE | gzip -c9 > FILE.gz"), terminal=True, kernel="6.18"
+        ),
+        Forked(
+            t=0.01,
+            pid=11,
+            parent=1,
+            how="launched",
+            name="sh",
+            argv=("sh", "-c", "cat FILE | gzip -c9 > FILE.gz"),
+        ),
         terminal_table(11, 0.01),
         call(
             0.1,
@@ -162,13 +202,27 @@ def pipeline_start() -> list[Event]:
         close(0.33, 11, 3, p),
         dup2(0.34, 13, 3, 0),
         close(0.35, 13, 3, p),
-        call(0.36, 13, "openat", Opened(fd=3, ofd=14, object=OUT, mode="w"), ret=3, args={"pathname": "FILE.gz"}),
+        call(
+            0.36,
+            13,
+            "openat",
+            Opened(fd=3, ofd=14, object=OUT, mode="w"),
+            ret=3,
+            args={"pathname": "FILE.gz"},
+        ),
         dup2(0.37, 13, 3, 1),
         close(0.38, 13, 3, OUT.key),
         Executed(t=0.4, pid=13, path="/bin/gzip", argv=("gzip", "-c9"), name="gzip"),
         Waiting(t=0.41, pid=11, tid=11, call="wait4", args={"pid": -1}),
         Waiting(t=0.42, pid=13, tid=13, call="read", args={"fd": 0, "count": 65536}, object=p),
-        call(0.5, 12, "openat", Opened(fd=3, ofd=15, object=FILE, mode="r"), ret=3, args={"pathname": "FILE"}),
+        call(
+            0.5,
+            12,
+            "openat",
+            Opened(fd=3, ofd=15, object=FILE, mode="r"),
+            ret=3,
+            args={"pathname": "FILE"},
+        ),
     ]
 
 
@@ -177,7 +231,16 @@ def pipeline_flow() -> list[Event]:
     p = PIPE.key
     return [
         call(0.6, 12, "read", fd=3, obj=FILE.key, ret=131072),
-        call(0.61, 12, "write", fd=1, obj=p, ret=65536, data=b"Call me Ishmael.", args={"count": 131072}),
+        call(
+            0.61,
+            12,
+            "write",
+            fd=1,
+            obj=p,
+            ret=65536,
+            data=b"Call me Ishmael.",
+            args={"count": 131072},
+        ),
         call(0.62, 13, "read", fd=0, obj=p, ret=32768),
         call(0.7, 13, "write", fd=1, obj=OUT.key, ret=18000),
         Sample(
@@ -190,7 +253,10 @@ def pipeline_flow() -> list[Event]:
                     slots=16,
                     slots_total=16,
                     writable=False,
-                    head=b"Call me Ishmael.\nSome years ago\x00\x1b[31mnever mind how long precisely\xff",
+                    head=(
+                        b"Call me Ishmael.\nSome years ago\x00\x1b[31mnever mind how long"
+                        b" precisely\xff"
+                    ),
                 ),
             ),
             processes=(
@@ -217,7 +283,15 @@ def pipeline_flow() -> list[Event]:
                     calls_read=4,
                     calls_write=1,
                 ),
-                process(13, "gzip", "R", rss=2_100_000, user_time=0.4, minor_faults=180, forced_switches=7),
+                process(
+                    13,
+                    "gzip",
+                    "R",
+                    rss=2_100_000,
+                    user_time=0.4,
+                    minor_faults=180,
+                    forced_switches=7,
+                ),
             ),
         ),
         Waiting(t=0.8, pid=12, tid=12, call="write", args={"fd": 1, "count": 131072}, object=p),
@@ -233,7 +307,9 @@ def pipeline_end() -> list[Event]:
         call(1.0, 12, "write", fd=1, obj=p, ret=131072, args={"count": 131072}),
         close(1.1, 12, 1, p),
         Exited(t=1.2, pid=12, code=0),
-        SignalDelivered(t=1.21, pid=11, tid=11, signo=17, code="CLD_EXITED", sender=12, action="ignore"),
+        SignalDelivered(
+            t=1.21, pid=11, tid=11, signo=17, code="CLD_EXITED", sender=12, action="ignore"
+        ),
         Reaped(t=1.22, pid=12, by=11),
         call(1.3, 13, "read", fd=0, obj=p, ret=0),
         Exited(t=1.4, pid=13, code=0),
@@ -255,7 +331,13 @@ def fifo() -> list[Event]:
             Started(t=0, argv=("sh", "fifo.sh"), terminal=True),
             Forked(t=0.01, pid=21, parent=1, how="launched", name="sh", argv=("sh", "fifo.sh")),
             terminal_table(21, 0.01),
-            call(0.1, 21, "mknodat", NameCreated(path="/tmp/fifo", object=FIFO.key), args={"pathname": "/tmp/fifo"}),
+            call(
+                0.1,
+                21,
+                "mknodat",
+                NameCreated(path="/tmp/fifo", object=FIFO.key),
+                args={"pathname": "/tmp/fifo"},
+            ),
             Forked(t=0.2, pid=22, parent=21, by=21),
             Waiting(
                 t=0.3,
@@ -286,7 +368,13 @@ def fifo() -> list[Event]:
             close(0.53, 23, 3, FIFO.key),
             Executed(t=0.6, pid=23, path="/bin/cat", argv=("cat", "[/foo]", "[pid]"), name="cat"),
             Executed(t=0.61, pid=22, path="/bin/gzip", argv=("gzip", "-c"), name="gzip"),
-            call(0.7, 21, "unlink", NameRemoved(path="/tmp/fifo", object=FIFO.key), args={"pathname": "/tmp/fifo"}),
+            call(
+                0.7,
+                21,
+                "unlink",
+                NameRemoved(path="/tmp/fifo", object=FIFO.key),
+                args={"pathname": "/tmp/fifo"},
+            ),
         ]
     )
 
@@ -297,9 +385,13 @@ FULL = SemaphoreInfo(key="sem:vm:named:9", kind="named", name="/full")
 
 
 def mmap_queue() -> list[Event]:
-    """A bounded queue in a mapped file with three semaphores: the consumer waits, the producer posts."""
+    """A bounded queue in a mapped file with three semaphores: the consumer waits, the producer
+    posts.
+    """
 
-    def op(t: float, pid: int, name: str, sem: SemaphoreInfo, value: int | None, **kw) -> SemaphoreOp:
+    def op(
+        t: float, pid: int, name: str, sem: SemaphoreInfo, value: int | None, **kw
+    ) -> SemaphoreOp:
         return SemaphoreOp(t=t, pid=pid, tid=pid, op=name, semaphore=sem, value=value, **kw)
 
     return numbered(
@@ -308,7 +400,13 @@ def mmap_queue() -> list[Event]:
             Forked(t=0.01, pid=31, parent=1, how="launched", name="queue", argv=("./queue",)),
             terminal_table(31, 0.01),
             call(0.1, 31, "openat", Opened(fd=3, ofd=40, object=QUEUE, mode="rw"), ret=3),
-            call(0.2, 31, "mmap", Mapped(start=0x7F0000000000, length=4096, object=QUEUE, prot="rw-"), fd=3),
+            call(
+                0.2,
+                31,
+                "mmap",
+                Mapped(start=0x7F0000000000, length=4096, object=QUEUE, prot="rw-"),
+                fd=3,
+            ),
             op(0.3, 31, "init", LOCK, None, initial=1),
             op(0.31, 31, "init", EMPTY, None, initial=4),
             op(0.32, 31, "open", FULL, 0),
@@ -332,7 +430,12 @@ def sleep_race() -> list[Event]:
             Started(t=0, argv=("./sleep2", "1"), terminal=True),
             Forked(t=0.01, pid=41, parent=1, how="launched", name="sleep2", argv=("./sleep2", "1")),
             terminal_table(41, 0.01),
-            call(0.1, 41, "rt_sigaction", Disposition(signo=14, action="catch", flags=("SA_RESTART",))),
+            call(
+                0.1,
+                41,
+                "rt_sigaction",
+                Disposition(signo=14, action="catch", flags=("SA_RESTART",)),
+            ),
             call(0.11, 41, "rt_sigaction", Disposition(signo=13, action="ignore")),
             call(0.12, 41, "rt_sigprocmask", Mask(blocked=1 << 1)),
             call(0.2, 41, "alarm", Timer(signo=14, seconds=1.0)),
@@ -346,11 +449,21 @@ def sleep_race() -> list[Event]:
 
 
 def stepped() -> list[Event]:
-    """A shell and its child at a pipe, by single steps: the child blocks in a read, the write wakes it."""
+    """A shell and its child at a pipe, by single steps: the child blocks in a read, the write wakes
+    it.
+    """
     p = PIPE.key
 
     def poised(t: float, pid: int, name: str) -> Poised:
-        return Poised(t=t, pid=pid, tid=pid, at="entry", call=name, args={"fd": 3 if name == "read" else 4}, object=p)
+        return Poised(
+            t=t,
+            pid=pid,
+            tid=pid,
+            at="entry",
+            call=name,
+            args={"fd": 3 if name == "read" else 4},
+            object=p,
+        )
 
     return numbered(
         [
@@ -388,14 +501,23 @@ def stepped() -> list[Event]:
 
 
 def shared_memory() -> list[Event]:
-    """The queue in a file, mapped shared by two processes and private by one of them, while bytes change."""
+    """The queue in a file, mapped shared by two processes and private by one of them, while bytes
+    change.
+    """
     shared, private, other = 0x7F0000000000, 0x7F0000100000, 0x7F5500000000
     text = bytes(range(32)) + b"job 1: [/foo] bar" + bytes(207)
     later = text[:32] + b"job 2:" + text[38:]
 
     def pages(pid: int, start: int, letters: str) -> PagesSample:
         return PagesSample(
-            pid=pid, start=start, pages=letters, total=300, rss=8192, pss=4096, shared_dirty=4096, private_dirty=0
+            pid=pid,
+            start=start,
+            pages=letters,
+            total=300,
+            rss=8192,
+            pss=4096,
+            shared_dirty=4096,
+            private_dirty=0,
         )
 
     def entry(start: int, prot: str, kind: bool) -> MapEntry:
@@ -415,14 +537,23 @@ def shared_memory() -> list[Event]:
                 ),
                 memory=(
                     MemorySample(object=QUEUE.key, size=300 * 4096, data=text),
-                    MemorySample(object=QUEUE.key, pid=31, size=300 * 4096, offset=4096, data=b"mine" + bytes(60)),
+                    MemorySample(
+                        object=QUEUE.key,
+                        pid=31,
+                        size=300 * 4096,
+                        offset=4096,
+                        data=b"mine" + bytes(60),
+                    ),
                 ),
             ),
             Sample(
                 t=1.2,
                 memory=(
                     MemorySample(
-                        object=QUEUE.key, size=300 * 4096, data=later, changed=((4, 1), (31, 2), (36, 1), (9000, 3))
+                        object=QUEUE.key,
+                        size=300 * 4096,
+                        data=later,
+                        changed=((4, 1), (31, 2), (36, 1), (9000, 3)),
                     ),
                 ),
             ),
@@ -431,13 +562,18 @@ def shared_memory() -> list[Event]:
 
 
 def notified() -> list[Event]:
-    """`lpd` waits in epoll for a timer and an eventfd, watches a directory, and `lpr` moves a file into it."""
+    """`lpd` waits in epoll for a timer and an eventfd, watches a directory, and `lpr` moves a file
+    into it.
+    """
     timer, counter, epoll = (
         ObjectInfo(key=f"anon:{ofd}", kind=kind)  # type: ignore[arg-type]
         for ofd, kind in ((3, "timerfd"), (4, "eventfd"), (5, "epoll"))
     )
     rows = [TableEntry(fd=0, ofd=1, object=TTY, mode="rw")]
-    rows += [TableEntry(fd=4 + n, ofd=3 + n, object=o, mode="rw") for n, o in enumerate((timer, counter, epoll))]
+    rows += [
+        TableEntry(fd=4 + n, ofd=3 + n, object=o, mode="rw")
+        for n, o in enumerate((timer, counter, epoll))
+    ]
     listed = (
         EpollEntry(fd=4, events=("EPOLLIN",), object=timer.key),
         EpollEntry(fd=5, events=("EPOLLIN", "EPOLLET"), object=counter.key),
@@ -462,7 +598,9 @@ def notified() -> list[Event]:
             call(0.7, 12, "rename", moved, args={"old": "tmp/j1", "new": "queue/j1"}),
             Sample(
                 t=1.0,
-                processes=(process(11, "lpd", ppid=1, pgrp=11, session=11, tty=tty, foreground=11),),
+                processes=(
+                    process(11, "lpd", ppid=1, pgrp=11, session=11, tty=tty, foreground=11),
+                ),
                 notifiers=(
                     Notifier("anon:3", count=0, due=2.5, clock="CLOCK_MONOTONIC"),
                     Notifier("anon:4", count=3),

@@ -1,11 +1,13 @@
-"""Change the pure floors at random, one small fault at a time, and see whether the pure tests notice.
+"""Change the pure floors at random, one small fault at a time, and see whether the pure tests
+notice.
 
-    python -m tests.mutate                     100 faults, and status 1 if more than 15 % of them survive
-    python -m tests.mutate --faults 30 --seed 7 model narrate
+    python -m tests.mutate 100 faults, and status 1 if more than 15 % of them survive python -m
+    tests.mutate --faults 30 --seed 7 model narrate
 
-A fault that no test notices is a *survivor*: the line runs, and nothing says what it is for. First the pure ring runs
-once under coverage, which tells for each line which test functions run it; each fault then runs only those. A line that
-no pure test runs counts as survived. The tree is copied, and the checkout stays as it is.
+A fault that no test notices is a *survivor*: the line runs, and nothing says what it is for. First
+the pure ring runs once under coverage, which tells for each line which test functions run it; each
+fault then runs only those. A line that no pure test runs counts as survived. The tree is copied,
+and the checkout stays as it is.
 """
 
 from __future__ import annotations
@@ -75,7 +77,9 @@ class Fault(NamedTuple):
 
 
 def list_faults(path: str, source: str) -> Iterator[Fault]:
-    """Every fault that can be made in a file: comparisons, operators, conditions, numbers, returned values."""
+    """Every fault that can be made in a file: comparisons, operators, conditions, numbers, returned
+    values.
+    """
     starts = [0]
     for row in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(row))
@@ -85,12 +89,20 @@ def list_faults(path: str, source: str) -> Iterator[Fault]:
         return starts[row - 1] + len(text.encode()[:column].decode())
 
     tree = ast.parse(source)
-    said = {id(part) for node in ast.walk(tree) for aside in _list_asides(node) for part in ast.walk(aside)}
+    said = {
+        id(part)
+        for node in ast.walk(tree)
+        for aside in _list_asides(node)
+        for part in ast.walk(aside)
+    }
     for node in ast.walk(tree):
         if id(node) in said or not isinstance(node, ast.expr | ast.Return):
             continue
         for changed, words in _change(node):
-            start, end = place(node.lineno, node.col_offset), place(node.end_lineno or 0, node.end_col_offset or 0)
+            start, end = (
+                place(node.lineno, node.col_offset),
+                place(node.end_lineno or 0, node.end_col_offset or 0),
+            )
             yield Fault(path, node.lineno, words, start, end, changed)
 
 
@@ -119,7 +131,10 @@ def _change(node: ast.expr | ast.Return) -> Iterator[tuple[str, str]]:
         text = ast.unparse(ast.BoolOp(op, node.values))
         yield f"({text})", f"{ast.unparse(node)} -> {text}"
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        yield f"bool({ast.unparse(node.operand)})", f"{ast.unparse(node)} -> {ast.unparse(node.operand)}"
+        yield (
+            f"bool({ast.unparse(node.operand)})",
+            f"{ast.unparse(node)} -> {ast.unparse(node.operand)}",
+        )
     elif isinstance(node, ast.IfExp):
         text = ast.unparse(ast.IfExp(node.test, node.orelse, node.body))
         yield f"({text})", f"{ast.unparse(node)} -> {text}"
@@ -135,7 +150,8 @@ def _is_text(node: ast.BinOp) -> bool:
     """Texts can't be subtracted: such a fault only raises."""
     sides = (node.left, node.right)
     return any(
-        isinstance(s, ast.JoinedStr) or (isinstance(s, ast.Constant) and isinstance(s.value, str)) for s in sides
+        isinstance(s, ast.JoinedStr) or (isinstance(s, ast.Constant) and isinstance(s.value, str))
+        for s in sides
     )
 
 
@@ -150,7 +166,9 @@ def map_tests(tree: Path) -> dict[str, dict[int, set[str]]]:
         SystemExit: The pure ring does not pass as it is.
     """
     settings = tree / "mutate.coveragerc"
-    settings.write_text("[run]\nsource = ipcviz\ndynamic_context = test_function\ndata_file = mutate.coverage\n")
+    settings.write_text(
+        "[run]\nsource = ipcviz\ndynamic_context = test_function\ndata_file = mutate.coverage\n"
+    )
     command = (
         sys.executable,
         "-m",
@@ -170,7 +188,10 @@ def map_tests(tree: Path) -> dict[str, dict[int, set[str]]]:
     data.read()
     return {
         str(Path(file).relative_to(tree)): {
-            line: {context for context in contexts if context} | ({"import"} if "" in contexts else set())
+            line: (
+                {context for context in contexts if context}
+                | ({"import"} if "" in contexts else set())
+            )
             for line, contexts in data.contexts_by_lineno(file).items()
         }
         for file in data.measured_files()
@@ -178,7 +199,9 @@ def map_tests(tree: Path) -> dict[str, dict[int, set[str]]]:
 
 
 def find_tests(contexts: set[str]) -> list[str]:
-    """Test functions by the names that pytest takes: `tests/pure/test_a.py::test_b`; a file for what runs at import."""
+    """Test functions by the names that pytest takes: `tests/pure/test_a.py::test_b`; a file for
+    what runs at import.
+    """
     found: set[str] = set()
     for context in contexts - {"import"}:
         parts = context.split(".")
@@ -197,16 +220,33 @@ def try_fault(tree: Path, fault: Fault, tests: Sequence[str]) -> bool:
         file = copy / fault.path
         source = file.read_text()
         file.write_text(source[: fault.start] + fault.text + source[fault.end :])
-        command = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--timeout=30", *tests)
+        command = (
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            "--timeout=30",
+            *tests,
+        )
         try:
-            return subprocess.run(command, cwd=copy, capture_output=True, timeout=SECONDS, check=False).returncode != 0
+            return (
+                subprocess.run(
+                    command, cwd=copy, capture_output=True, timeout=SECONDS, check=False
+                ).returncode
+                != 0
+            )
         except subprocess.TimeoutExpired:
             return True
 
 
 def main() -> int:
     """Make the faults, report the survivors; 1 if there are too many."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--faults", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)

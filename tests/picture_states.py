@@ -36,7 +36,9 @@ TTY = ObjectInfo(key="88:3", kind="terminal", path="/dev/pts/3", dev=88, ino=3)
 
 
 def pipe(number: int) -> ObjectInfo:
-    return ObjectInfo(key=f"pipe:[{number}]", kind="pipe", path=f"pipe:[{number}]", ino=number, capacity=65536)
+    return ObjectInfo(
+        key=f"pipe:[{number}]", kind="pipe", path=f"pipe:[{number}]", ino=number, capacity=65536
+    )
 
 
 def plain(number: int, path: str) -> ObjectInfo:
@@ -82,21 +84,46 @@ class Maker:
         self.add(Call, pid=pid, tid=pid, name="pipe2", effects=effects)
 
     def dup(self, pid: int, source: int, fd: int) -> None:
-        self.add(Call, pid=pid, tid=pid, name="dup2", ret=fd, effects=(Duplicated(fd=fd, source=source),))
+        self.add(
+            Call, pid=pid, tid=pid, name="dup2", ret=fd, effects=(Duplicated(fd=fd, source=source),)
+        )
 
     def close(self, pid: int, *fds: int) -> None:
         for fd in fds:
-            self.add(Call, pid=pid, tid=pid, name="close", args={"fd": fd}, effects=(Closed(fd=fd),))
+            self.add(
+                Call, pid=pid, tid=pid, name="close", args={"fd": fd}, effects=(Closed(fd=fd),)
+            )
 
     def wait(self, pid: int, call: str, fd: int = -1, thing: str = "", **args) -> None:
-        self.add(Waiting, pid=pid, tid=pid, call=call, args={**({"fd": fd} if fd >= 0 else {}), **args}, object=thing)
+        self.add(
+            Waiting,
+            pid=pid,
+            tid=pid,
+            call=call,
+            args={**({"fd": fd} if fd >= 0 else {}), **args},
+            object=thing,
+        )
 
     def move(self, pid: int, name: str, fd: int, thing: ObjectInfo, count: int) -> None:
         began = round(self.t + 0.005, 3)
-        self.add(Call, pid=pid, tid=pid, name=name, began=began, args={"fd": fd}, object=thing.key, ret=count)
+        self.add(
+            Call,
+            pid=pid,
+            tid=pid,
+            name=name,
+            began=began,
+            args={"fd": fd},
+            object=thing.key,
+            ret=count,
+        )
 
-    def level(self, thing: ObjectInfo, queued: int, capacity: int = 65536, writable: bool | None = True) -> None:
-        self.add(Sample, levels=(Level(object=thing.key, queued=queued, capacity=capacity, writable=writable),))
+    def level(
+        self, thing: ObjectInfo, queued: int, capacity: int = 65536, writable: bool | None = True
+    ) -> None:
+        self.add(
+            Sample,
+            levels=(Level(object=thing.key, queued=queued, capacity=capacity, writable=writable),),
+        )
 
     @property
     def state(self) -> State:
@@ -185,14 +212,29 @@ def client_server(clients: int = 2) -> State:
     m.launch(30, "sh", "demo.sh")
     m.fork(30, 31)
     m.execute(31, "server", "/tmp/door")
-    listener = ObjectInfo(key="socket:[500]", kind="unix socket", path="/tmp/door", ino=500, detail="stream listening")
+    listener = ObjectInfo(
+        key="socket:[500]", kind="unix socket", path="/tmp/door", ino=500, detail="stream listening"
+    )
     m.open(31, 3, listener, "rw")
     for number in range(clients):
         client, child = 40 + number, 50 + number
         a, b = f"socket:[{600 + 2 * number}]", f"socket:[{601 + 2 * number}]"
-        ca = ObjectInfo(key=a, kind="unix socket", ino=600 + 2 * number, peer=b, detail="stream", capacity=212992)
+        ca = ObjectInfo(
+            key=a,
+            kind="unix socket",
+            ino=600 + 2 * number,
+            peer=b,
+            detail="stream",
+            capacity=212992,
+        )
         cb = ObjectInfo(
-            key=b, kind="unix socket", path="/tmp/door", ino=601 + 2 * number, peer=a, detail="stream", capacity=212992
+            key=b,
+            kind="unix socket",
+            path="/tmp/door",
+            ino=601 + 2 * number,
+            peer=a,
+            detail="stream",
+            capacity=212992,
         )
         m.fork(30, client)
         m.execute(client, "client", "/tmp/door")
@@ -218,7 +260,8 @@ def mmap_queue() -> State:
     mapped = Mapped(start=0x7F0000000000, length=4096, object=queue, prot="rw-")
     m.add(Call, pid=31, tid=31, name="mmap", args={"fd": 3}, effects=(mapped,))
     semaphores = [
-        SemaphoreInfo(key=f"sem:8:300:{32 * i}", kind="unnamed", object=queue.key, offset=32 * i) for i in range(3)
+        SemaphoreInfo(key=f"sem:8:300:{32 * i}", kind="unnamed", object=queue.key, offset=32 * i)
+        for i in range(3)
     ]
     for semaphore, value in zip(semaphores, (1, 4, 0), strict=True):
         m.add(SemaphoreOp, pid=31, tid=31, op="init", semaphore=semaphore, initial=value)
@@ -235,12 +278,19 @@ def sleep_race() -> State:
     """sleep of alarm and pause: a timer runs, SIGINT is pending and blocked."""
     m = Maker(("./sleep2", "1"))
     m.launch(41, "sleep2", "1")
-    m.add(Call, pid=41, tid=41, name="rt_sigaction", effects=(Disposition(signo=14, action="catch"),))
+    m.add(
+        Call, pid=41, tid=41, name="rt_sigaction", effects=(Disposition(signo=14, action="catch"),)
+    )
     m.add(Call, pid=41, tid=41, name="alarm", effects=(Timer(signo=14, seconds=1.0),))
     m.fork(41, 42, "sleep2")
     m.add(Call, pid=42, tid=42, name="kill", effects=(Sent(target=41, signo=2),))
     thread = ThreadSample(tid=41, state="S", call="pause", blocked=2, pending=0)
-    m.add(Sample, processes=(ProcessSample(pid=41, state="S", name="sleep2", ppid=1, pending=2, threads=(thread,)),))
+    m.add(
+        Sample,
+        processes=(
+            ProcessSample(pid=41, state="S", name="sleep2", ppid=1, pending=2, threads=(thread,)),
+        ),
+    )
     m.wait(41, "pause")
     m.add(Exited, pid=42)
     return m.state

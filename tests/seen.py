@@ -33,7 +33,17 @@ from ipcviz.trace import TraceWriter
 from tests import fakes
 
 PANELS: tuple[type[Panel], ...] = (
-    *(Buffers, Descriptors, MemoryPanel, Proc, Semaphores, Signals, StoryPanel, OutputRows, ProcessBar),
+    *(
+        Buffers,
+        Descriptors,
+        MemoryPanel,
+        Proc,
+        Semaphores,
+        Signals,
+        StoryPanel,
+        OutputRows,
+        ProcessBar,
+    ),
 )
 WIDTH = 100
 
@@ -49,7 +59,9 @@ def moments_of(events: Iterable[Event]) -> list[int]:
 
 
 def apart(events: Iterable[Event], seconds: float = 10.0) -> list[Event]:
-    """The events, at rest so long after each moment that nothing is lit any more when the next one comes."""
+    """The events, at rest so long after each moment that nothing is lit any more when the next one
+    comes.
+    """
     found: list[Event] = []
     state, t = State(), seconds
     for event in events:
@@ -63,8 +75,12 @@ def apart(events: Iterable[Event], seconds: float = 10.0) -> list[Event]:
 
 
 def seen(view: View) -> dict[str, Any]:
-    """What each panel, the picture and the log make of a view, for every process and the first buffer in it."""
-    buffers = sorted(key for key, thing in view.state.objects.items() if thing.info.kind in BUFFERED)
+    """What each panel, the picture and the log make of a view, for every process and the first
+    buffer in it.
+    """
+    buffers = sorted(
+        key for key, thing in view.state.objects.items() if thing.info.kind in BUFFERED
+    )
     found: dict[str, Any] = {}
     for pid in sorted(view.state.processes) or [0]:
         chosen = view.select(pid, buffers[0] if buffers else "")
@@ -85,7 +101,8 @@ def live_views(
     recorder: TraceWriter | None = None,
     wanted: Collection[int] | None = None,
 ) -> tuple[Feed, dict[int, dict[str, Any]]]:
-    """A feed over a session that stops at each moment, and what was to be seen there, by the moment's number.
+    """A feed over a session that stops at each moment, and what was to be seen there, by the
+    moment's number.
 
     `wanted` are the moments to look at; None for all.
     """

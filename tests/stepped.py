@@ -1,4 +1,6 @@
-"""A session that is stepped without a kernel: processes with prepared operations, let go one at a time."""
+"""A session that is stepped without a kernel: processes with prepared operations, let go one at a
+time.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,9 @@ class SteppedSession(fakes.FakeSession):
         self.step, self.t, self.n, self.held = 0, 0.0, 0, held
         root = next(iter(programs))
         self._say(Started(t=0, argv=("demo",), terminal=True))
-        self._say(Forked(t=0, pid=root, parent=1, how="launched", name=self.names.get(root, "demo")))
+        self._say(
+            Forked(t=0, pid=root, parent=1, how="launched", name=self.names.get(root, "demo"))
+        )
         for event in before:
             self._say(event)
         self.at[root] = 0
@@ -132,10 +136,25 @@ class SteppedSession(fakes.FakeSession):
         op = self.programs[pid][self.at[pid]]
         if op.name.startswith("sem_"):
             poised = Poised(
-                t=0, pid=pid, tid=pid, at="semaphore", op=op.name[4:], semaphore=_SEMAPHORES[op.on], value=op.value
+                t=0,
+                pid=pid,
+                tid=pid,
+                at="semaphore",
+                op=op.name[4:],
+                semaphore=_SEMAPHORES[op.on],
+                value=op.value,
             )
         else:
-            poised = Poised(t=0, pid=pid, tid=pid, at="entry", call=op.name, object=op.on, args=op.args, data=op.data)
+            poised = Poised(
+                t=0,
+                pid=pid,
+                tid=pid,
+                at="entry",
+                call=op.name,
+                object=op.on,
+                args=op.args,
+                data=op.data,
+            )
         self.stands[pid] = poised
         self._say(poised)
 
@@ -148,7 +167,9 @@ class SteppedSession(fakes.FakeSession):
 
     def _move(self, pid: int, poised: Poised) -> None:
         if poised.at == "signal":
-            self._say(SignalDelivered(t=0, pid=pid, tid=pid, signo=poised.signo, action=poised.action))
+            self._say(
+                SignalDelivered(t=0, pid=pid, tid=pid, signo=poised.signo, action=poised.action)
+            )
             if poised.action == "terminate":
                 self._end(pid, signo=poised.signo)
                 return
@@ -159,7 +180,9 @@ class SteppedSession(fakes.FakeSession):
         if poised.at == "entry" and self.pending.get(pid):
             signo = self.pending[pid].pop(0)
             action = "handler" if self.handling.get(pid) == signo else "terminate"
-            self.stands[pid] = Poised(t=0, pid=pid, tid=pid, at="signal", signo=signo, action=action)
+            self.stands[pid] = Poised(
+                t=0, pid=pid, tid=pid, at="signal", signo=signo, action=action
+            )
             self._say(self.stands[pid])
             return
         if poised.at in ("return", "start"):
@@ -172,7 +195,11 @@ class SteppedSession(fakes.FakeSession):
             becomes = "returns"
         if op.name.startswith("sem_"):
             semaphore = _SEMAPHORES[op.on]
-            self._say(SemaphoreOp(t=0, pid=pid, tid=pid, op=op.name[4:], semaphore=semaphore, value=op.value))
+            self._say(
+                SemaphoreOp(
+                    t=0, pid=pid, tid=pid, op=op.name[4:], semaphore=semaphore, value=op.value
+                )
+            )
         elif becomes == "exits":
             self._end(pid)
             return
@@ -221,11 +248,16 @@ _SEMAPHORES = {"lock": fakes.LOCK, "empty": fakes.EMPTY, "full": fakes.FULL}
 
 
 def pair() -> SteppedSession:
-    """A parent that writes and a child that reads: the read blocks, unless the parent wrote first."""
+    """A parent that writes and a child that reads: the read blocks, unless the parent wrote
+    first.
+    """
     pipe = fakes.PIPE.key
     from ipcviz.events import Opened
 
-    made = (Opened(fd=3, ofd=10, object=fakes.PIPE, mode="r"), Opened(fd=4, ofd=11, object=fakes.PIPE, mode="w"))
+    made = (
+        Opened(fd=3, ofd=10, object=fakes.PIPE, mode="r"),
+        Opened(fd=4, ofd=11, object=fakes.PIPE, mode="w"),
+    )
     return SteppedSession(
         {
             60: [

@@ -45,13 +45,16 @@ FRAMES: Final = 30
 SHARE: Final = 0.5
 """The share of a processor that frames may use before some are left out."""
 CATCH_UP: Final = 0.1
-"""Seconds of a frame in which a kept session's events are taken in: the viewer waits for its end, the keys for this."""
+"""Seconds of a frame in which a kept session's events are taken in: the viewer waits for its end,
+the keys for this.
+"""
 BREATH: Final = 0.5
 """Seconds after which what depends on the time alone is shown anew."""
 SETTLED: Final = 3.0
 """Seconds after which the screen has all that it is made of."""
 CATCHING_UP: Final = 3.0
-"""While what is shown is late: how many times as long as a frame takes nothing is drawn after it."""
+"""While what is shown is late: how many times as long as a frame takes nothing is drawn after it.
+"""
 LONGEST_BREATH: Final = 2.0
 """Seconds after which a frame is drawn all the same."""
 
@@ -65,20 +68,55 @@ class IpcvizApp(BaseApp[None]):
         scenario: The scenario, if it is one.
         clock: Seconds; tests give one that stands still.
         recorder: What keeps the session, so that it can be written to a file; None if nothing does.
-        order: In which order threads go on in step mode, and what that is called; None to let all take turns.
+        order: In which order threads go on in step mode, and what that is called; None to let all
+            take turns.
     """
 
     TITLE = "ipcviz"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark", "help", "Help", id="app.help", tooltip="Keys, marks, and how to read each panel"),
-        Binding("ctrl+q", "quit", "Quit", id="app.quit", tooltip="Leave; what was launched is ended", priority=True),
-        Binding("b,full_stop", "blank", "Blank", show=False, id="app.blank", tooltip="Blank the screen"),
-        Binding("w", "save", "Save", show=False, id="app.save", tooltip="Write what was seen so far to a file"),
         Binding(
-            "R", "record", "Record", show=False, id="app.record", tooltip="Record what is shown as a cast; R ends it"
+            "question_mark",
+            "help",
+            "Help",
+            id="app.help",
+            tooltip="Keys, marks, and how to read each panel",
         ),
-        Binding("T", "light", "Dark or light", show=False, id="app.light", tooltip="Change between dark and light"),
+        Binding(
+            "ctrl+q",
+            "quit",
+            "Quit",
+            id="app.quit",
+            tooltip="Leave; what was launched is ended",
+            priority=True,
+        ),
+        Binding(
+            "b,full_stop", "blank", "Blank", show=False, id="app.blank", tooltip="Blank the screen"
+        ),
+        Binding(
+            "w",
+            "save",
+            "Save",
+            show=False,
+            id="app.save",
+            tooltip="Write what was seen so far to a file",
+        ),
+        Binding(
+            "R",
+            "record",
+            "Record",
+            show=False,
+            id="app.record",
+            tooltip="Record what is shown as a cast; R ends it",
+        ),
+        Binding(
+            "T",
+            "light",
+            "Dark or light",
+            show=False,
+            id="app.light",
+            tooltip="Change between dark and light",
+        ),
     ]
 
     def __init__(
@@ -121,7 +159,9 @@ class IpcvizApp(BaseApp[None]):
         self._told_size: Size | None = None
 
     def on_mount(self) -> None:
-        """Start the session, which has things to say by the time that the screen has been laid out."""
+        """Start the session, which has things to say by the time that the screen has been laid
+        out.
+        """
         self.live.expect(self.size)
         self.push_screen(self.live)
         try:
@@ -184,11 +224,17 @@ class IpcvizApp(BaseApp[None]):
         changed = self._unseen = took or self._unseen
         now = self.feed.now
         if catches_up and self.feed.late:
-            # A frame takes as long as some hundred events: while those that come are old, they are taken in first.
+            # A frame takes as long as some hundred events: while those that come are old, they are
+            # taken in first.
             rest = min(max(BREATH, CATCHING_UP * self._frame_cost), LONGEST_BREATH)
             show = time.monotonic() - self._frame_at >= rest
         if show and (changed or now - self._shown_at >= BREATH):
-            self._shown_at, self._frame_at, self._unseen, self._drew = now, time.monotonic(), False, True
+            self._shown_at, self._frame_at, self._unseen, self._drew = (
+                now,
+                time.monotonic(),
+                False,
+                True,
+            )
             self.live.pass_by()
         for event in self.feed.troubles[self._said :]:
             self._tell(event)
@@ -218,7 +264,11 @@ class IpcvizApp(BaseApp[None]):
         """Ask for a name, and write what was seen so far to that file."""
         recorder = self.feed.recorder
         if recorder is None:
-            why = "It is in a file already" if self.kept else "Nothing is kept: there was no room for it"
+            why = (
+                "It is in a file already"
+                if self.kept
+                else "Nothing is kept: there was no room for it"
+            )
             self.notify(f"{why}", severity="warning", timeout=4)
             return
 
@@ -236,7 +286,12 @@ class IpcvizApp(BaseApp[None]):
             self.notify(error.message, severity="error", markup=False, timeout=10)
             return
         if recorder.trouble:
-            self.notify(f"Only a part was kept: {recorder.trouble}", severity="warning", markup=False, timeout=10)
+            self.notify(
+                f"Only a part was kept: {recorder.trouble}",
+                severity="warning",
+                markup=False,
+                timeout=10,
+            )
         self.notify(f"Written: 'ipcviz replay {name}' shows it", markup=False, timeout=4)
 
     def action_record(self) -> None:
@@ -249,7 +304,9 @@ class IpcvizApp(BaseApp[None]):
             if name:
                 self.camera.begin(name)
 
-        self.push_screen(SaveScreen(default_name(self.command, ".cast"), "Record what is shown to"), named)
+        self.push_screen(
+            SaveScreen(default_name(self.command, ".cast"), "Record what is shown to"), named
+        )
 
     def on_unmount(self) -> None:
         """What is recorded is complete, however the app is left."""
@@ -264,11 +321,17 @@ class IpcvizApp(BaseApp[None]):
         yield from super().get_system_commands(screen)
         for active in screen.active_bindings.values():
             binding = active.binding
-            if binding.description and binding.tooltip and not binding.action.startswith(("slot", "cursor", "page")):
+            if (
+                binding.description
+                and binding.tooltip
+                and not binding.action.startswith(("slot", "cursor", "page"))
+            ):
                 yield SystemCommand(
                     f"{binding.description} ({active.binding.key_display or binding.key})",
                     binding.tooltip,
-                    lambda node=active.node, action=binding.action: self.call_next(self.run_action, action, node),
+                    lambda node=active.node, action=binding.action: self.call_next(
+                        self.run_action, action, node
+                    ),
                 )
         view = self.live.view
         if view is not None:
@@ -301,12 +364,13 @@ def run_app(
         title: The command or scenario, for the status line.
         scenario: The scenario, if it is one.
         save: A file to keep the session in; empty to keep it only until the end.
-        order: In which order threads go on in step mode, and what that is called; None to let all take turns.
+        order: In which order threads go on in step mode, and what that is called; None to let all
+            take turns.
         save_steps: A file for the steps that were made, as a schedule; empty for none.
 
     Returns:
-        The exit status for ipcviz: 0, or 2 if the session could not be started or broke off; 128 + n if a signal
-        ended it.
+        The exit status for ipcviz: 0, or 2 if the session could not be started or broke off; 128 +
+        n if a signal ended it.
 
     Raises:
         TraceError: The file to keep it in can't be written.
@@ -338,17 +402,22 @@ def _show_session(
     save_steps: str,
     run: Callable[[IpcvizApp], object],
 ) -> IpcvizApp:
-    """Show a session in an app that `run` runs, keep what is to be kept, and close it; see `run_app`."""
+    """Show a session in an app that `run` runs, keep what is to be kept, and close it; see
+    `run_app`.
+    """
     try:
         with recording(session, title, scenario, save) as recorder:
             app = IpcvizApp(session, title, scenario, recorder=recorder, order=order)
             run(app)
-            # The interpreter's end looks through all that is left for cycles; it goes with the process.
+            # The interpreter's end looks through all that is left for cycles; it goes with the
+            # process.
             gc.freeze()
             app.feed.past.tape.close()
             session.close()
             if save_steps:
-                write_file(save_steps, app.feed.steps.recorder.text(title).encode(errors="surrogateescape"))
+                write_file(
+                    save_steps, app.feed.steps.recorder.text(title).encode(errors="surrogateescape")
+                )
             if recorder is not None:
                 recorder.add(session.drain())
     finally:

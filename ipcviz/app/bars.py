@@ -77,7 +77,11 @@ class ProcessBar(Bar):
             if not process.full and process.fate == "alive":
                 name += "~"
             if process.fate != "alive":
-                end = signal_name(process.exit_signal) if process.exit_signal else str(process.exit_code)
+                end = (
+                    signal_name(process.exit_signal)
+                    if process.exit_signal
+                    else str(process.exit_code)
+                )
                 name += f" {end}" if process.exit_known else " ?"
             chosen = pid == view.pid
             spans: tuple[Span, ...] = (
@@ -90,7 +94,9 @@ class ProcessBar(Bar):
                 (" ", ""),
             )
             found.append((spans, ("slot", pid)))
-        more = sum(1 for p in view.state.processes.values() if p.fate != "gone" and p.pid not in view.slots)
+        more = sum(
+            1 for p in view.state.processes.values() if p.fate != "gone" and p.pid not in view.slots
+        )
         if more:
             found.append((((f"+{more} more in /proc", "dim"),), ("panel", "proc")))
         return found or [((("no process yet", "dim"),), None)]
@@ -129,7 +135,9 @@ class PanelBar(Bar):
     def items(self, view: View, width: int) -> list[Item]:
         """Key and name of each panel."""
         found: list[Item] = []
-        panels = {name: at for name, at in PANEL_KEYS.items() if name != "story" or view.story is not None}
+        panels = {
+            name: at for name, at in PANEL_KEYS.items() if name != "story" or view.story is not None
+        }
         short = width < sum(len(title) + 4 for _, title in panels.values())
         for name, (key, title) in panels.items():
             if short:
@@ -246,7 +254,11 @@ class StatusLine(Bar):
         if sampled and not state.finished:
             put(f" ~{sampled} sampled ", "blocked")
         if state.command_code is not None:
-            end = signal_name(state.command_signal) if state.command_signal else f"exit {state.command_code}"
+            end = (
+                signal_name(state.command_signal)
+                if state.command_signal
+                else f"exit {state.command_code}"
+            )
             good = not state.command_code and not state.command_signal
             put(f" {end} ", "running" if good else "bad")
             if not state.finished:
@@ -259,17 +271,32 @@ class StatusLine(Bar):
         elif not self.kept and not where.past:
             put(" live ", "running")
         minutes, seconds = divmod(max(0.0, view.now), 60)
-        put(f" {int(minutes)}:{seconds:06.3f} " if where.shown else f" {int(minutes)}:{seconds:04.1f} ", "")
+        put(
+            (
+                f" {int(minutes)}:{seconds:06.3f} "
+                if where.shown
+                else f" {int(minutes)}:{seconds:04.1f} "
+            ),
+            "",
+        )
         taken = sum(len(text) for spans, _ in right for text, _ in spans)
         room = max(0, width - taken)
         if not where.shown:
-            back: list[Item] = [((("<", "dim"),), ("time", "back"))] if where.count > 1 and room > 2 else []
+            back: list[Item] = (
+                [((("<", "dim"),), ("time", "back"))] if where.count > 1 and room > 2 else []
+            )
             return [(((fit(f" {self.command}", room - len(back)), "chosen"),), None), *back, *right]
         title = min(len(self.command) + 2, max(0, room - _TRACK - 8)) if room >= 2 * _TRACK else 0
-        return [(((fit(f" {self.command}", title), "chosen"),), None), *self._scrubber(title, room - title), *right]
+        return [
+            (((fit(f" {self.command}", title), "chosen"),), None),
+            *self._scrubber(title, room - title),
+            *right,
+        ]
 
     def _scrubber(self, at: int, width: int) -> list[Item]:
-        """Buttons for the ends and for one moment, and between them the moments from the first to the last."""
+        """Buttons for the ends and for one moment, and between them the moments from the first to
+        the last.
+        """
         length = width - 8
         if length < 1:
             self._track = (0, 0)
@@ -297,7 +324,9 @@ class StatusLine(Bar):
         start, length = self._dragged_on
         column = max(0, min(x - start, length - 1))
         count = self.where.count
-        self.post_message(self.Sought("place", 1 + round(column * (count - 1) / max(1, length - 1))))
+        self.post_message(
+            self.Sought("place", 1 + round(column * (count - 1) / max(1, length - 1)))
+        )
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """On the scrubber: go there, and follow the mouse."""
@@ -344,10 +373,18 @@ def outsiders_chip(found: tuple[Outsider, ...]) -> str:
 
 
 def circle_chip(state: State, circles: tuple[Circle, ...]) -> str:
-    """Who waits in a circle, by name, or by number where names are the same; if there are more circles, how many."""
+    """Who waits in a circle, by name, or by number where names are the same; if there are more
+    circles, how many.
+    """
     if len(circles) > 1:
         unsure = sum(1 for one in circles if one.doubts)
-        probably = "" if not unsure else "probably " if unsure == len(circles) else f"probably {unsure} of "
+        probably = (
+            ""
+            if not unsure
+            else "probably "
+            if unsure == len(circles)
+            else f"probably {unsure} of "
+        )
         return f"{probably}{len(circles)} circles"
     pids = sorted(circles[0].pids)
     names = [visible(state.processes[pid].name) for pid in pids]
@@ -359,12 +396,21 @@ def circle_chip(state: State, circles: tuple[Circle, ...]) -> str:
 
 
 def halted_chip(state: State, halted: dict[int, frozenset[int]]) -> str:
-    """Who is stopped while others wait because of it, and how many do; of several, how many they are."""
+    """Who is stopped while others wait because of it, and how many do; of several, how many they
+    are.
+    """
     count = len(frozenset().union(*halted.values()))
     wait = f"{count} wait{'s' if count == 1 else ''}"
     if len(halted) > 1:
         return f"{len(halted)} stopped: {wait}"
     pid = next(iter(halted))
     name = visible(state.processes[pid].name)
-    same = sum(1 for process in state.processes.values() if process.fate == "alive" and process.name == name) > 1
+    same = (
+        sum(
+            1
+            for process in state.processes.values()
+            if process.fate == "alive" and process.name == name
+        )
+        > 1
+    )
     return f"{pid if same or len(name) > _STOPPED_WIDTH else name} stopped: {wait}"

@@ -16,7 +16,9 @@ Result = TypeVar("Result")
 
 
 class BaseApp(App[Result], Generic[Result]):
-    """An app whose notes can't give the terminal commands, whose size is bounded, and that shows no traceback."""
+    """An app whose notes can't give the terminal commands, whose size is bounded, and that shows no
+    traceback.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -45,7 +47,9 @@ class BaseApp(App[Result], Generic[Result]):
         super().notify(text, **{"markup": False, **options})
 
     def _print_error_renderables(self) -> None:
-        """After the screen, for an exception that nobody foresaw: a sentence, and a report for who can mend it."""
+        """After the screen, for an exception that nobody foresaw: a sentence, and a report for who
+        can mend it.
+        """
         self._exit_renderables.clear()
         if self._exception is not None:
             write_error(keep_report(self._exception))

@@ -21,10 +21,11 @@ _ANSI = (
 
 
 def strips_of(app: App[Any]) -> list[Strip]:
-    """The rows of the screen as they are composed now, whether or not a terminal has shown them yet.
+    """The rows of the screen as they are composed now, whether or not a terminal has shown them
+    yet.
 
-    The one place that uses what Textual keeps for itself; `App.export_screenshot` does the same, but would also make
-    the terminal believe that it is up to date.
+    The one place that uses what Textual keeps for itself; `App.export_screenshot` does the same,
+    but would also make the terminal believe that it is up to date.
     """
     token = visible_screen_stack.set(app._background_screens)
     try:
@@ -34,7 +35,9 @@ def strips_of(app: App[Any]) -> list[Strip]:
 
 
 def frame_of(app: App[Any]) -> list[str]:
-    """The rows of the screen with their colours, the same in whatever environment and terminal we run."""
+    """The rows of the screen with their colours, the same in whatever environment and terminal we
+    run.
+    """
     width, height = app.screen.size
     console = Console(
         width=width,

@@ -1,6 +1,7 @@
 """Making a cast of a trace: the app, drawn into memory, step by step, with a clock of its own.
 
-Nothing here depends on real time, so the same trace makes the same bytes however busy the machine is.
+Nothing here depends on real time, so the same trace makes the same bytes however busy the machine
+is.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ class Made(msgspec.Struct, frozen=True):
     Attributes:
         steps: Steps that the trace has.
         shown: Numbers of those that are in the cast, from 1.
-        left_out: Steps among those that were wanted that are not in it because they only repeat others.
+        left_out: Steps among those that were wanted that are not in it because they only repeat
+            others.
         rest: Number of the first step that had no room; 0 if all had.
     """
 
@@ -126,9 +128,14 @@ class _Clock:
 
 
 class _CastApp(IpcvizApp):
-    """The app without anything that moves by itself, and the step's sentence in place of the keys."""
+    """The app without anything that moves by itself, and the step's sentence in place of the
+    keys.
+    """
 
-    CSS = "#caption { dock: bottom; height: 1; background: $panel; color: $foreground; text-style: bold; }"
+    CSS = (
+        "#caption { dock: bottom; height: 1; background: $panel; color: $foreground; text-style:"
+        " bold; }"
+    )
 
     def _begin(self) -> None:
         """Nothing is started, and no timer runs: frames are made one by one."""
@@ -169,7 +176,9 @@ def _group(event: Event, before: State, after: State, outcomes: Outcomes) -> str
 
 
 def choose(steps: Sequence[Step], wanted: Wanted, most: int = MOST_STEPS) -> Made:
-    """Which steps a cast shows: all that are wanted if there is room, else those that say something new."""
+    """Which steps a cast shows: all that are wanted if there is room, else those that say something
+    new.
+    """
     numbers = tuple(range(wanted.first, min(wanted.last or len(steps), len(steps)) + 1))
     shown = numbers
     if len(numbers) > most:
@@ -214,7 +223,9 @@ def make_cast(
     if scenario is not None:
         about["scenario"] = scenario.name
     look = look_of(THEMES[wanted.theme])
-    writer = CastWriter(file, wanted.width, wanted.height, title=visible(title), look=look, about=about)
+    writer = CastWriter(
+        file, wanted.width, wanted.height, title=visible(title), look=look, about=about
+    )
     asyncio.run(_Casting(writer, wanted, made, title, tuple(argv), scenario).run(events(), steps))
     return made
 
@@ -262,7 +273,9 @@ class _Casting:
                 await self._show(caption, number, label, t, chapter=True)
             self._writer.end(t + wanted.hold)
 
-    async def _show(self, caption: Static, number: int, label: str, t: float, *, chapter: bool = False) -> None:
+    async def _show(
+        self, caption: Static, number: int, label: str, t: float, *, chapter: bool = False
+    ) -> None:
         """Write what is to be seen now, as a chapter if it is a step."""
         app = self._app
         place = f" {number}/{self._made.steps} "
@@ -286,7 +299,9 @@ class _Casting:
         return self._words(event, before, told) if event is not None else ""
 
     def _words(self, event: Event, before: State, told: int) -> str:
-        """What a step did: its own sentence, else the last one that was told since the step before."""
+        """What a step did: its own sentence, else the last one that was told since the step
+        before.
+        """
         feed = self._feed
         if isinstance(event, Settled) and self._outcomes.text:
             return visible(self._outcomes.text)
@@ -297,7 +312,9 @@ class _Casting:
             return visible(sentence.text)
         if isinstance(event, Call):
             failed = f" with {event.error}" if event.error else ""
-            return visible(f"{who(feed.state, event.pid, event.tid)} is back from {event.name}{failed}")
+            return visible(
+                f"{who(feed.state, event.pid, event.tid)} is back from {event.name}{failed}"
+            )
         return "All is at rest" if isinstance(event, Settled) else "The state changed"
 
 
@@ -312,8 +329,9 @@ def _up_to(stream: Iterator[Event], n: int) -> Iterator[Event]:
 async def _drawn(app: App[None]) -> list[str]:
     """The frame after a new view, once nothing follows from it any more.
 
-    One layout can ask for another one: a strip grows, the picture gets less room, is drawn anew, and needs no scroll
-    bars. Nothing of that waits for time to pass: each round ends when every widget has done what it was told to.
+    One layout can ask for another one: a strip grows, the picture gets less room, is drawn anew,
+    and needs no scroll bars. Nothing of that waits for time to pass: each round ends when every
+    widget has done what it was told to.
     """
     async with asyncio.timeout(_SECONDS):
         frame: list[str] = []
@@ -327,7 +345,9 @@ async def _drawn(app: App[None]) -> list[str]:
 
 
 async def _round(app: App[None]) -> None:
-    """Wait until every widget has taken all messages that it had, and the screen has been laid out and drawn."""
+    """Wait until every widget has taken all messages that it had, and the screen has been laid out
+    and drawn.
+    """
     widgets = [app.screen, *app.screen.walk_children()]
     left = len(widgets)
     done = asyncio.Event()

@@ -41,7 +41,9 @@ _LIVE: Final = "live: everything runs by itself"
 
 
 def orders_of(scenario: Scenario, variant: str) -> dict[str, tuple[str, bool]]:
-    """In which ways a variant can be gone through: in words, the schedule's name, and whether it runs by itself."""
+    """In which ways a variant can be gone through: in words, the schedule's name, and whether it
+    runs by itself.
+    """
     plans = {
         f"step by step: {plan.title}": (name, False)
         for name, plan in scenario.schedules.items()
@@ -61,17 +63,44 @@ class Catalogue(BaseApp[Choice | None]):
     TITLE = "ipcviz"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "Search", id="catalogue.search", tooltip="Search in names, titles, and lessons"),
-        Binding("v", "variant", "Variant", id="catalogue.variant", tooltip="The next way to run it"),
-        Binding("o", "order", "Order", id="catalogue.order", tooltip="Step by hand, by a schedule, or live"),
-        Binding("j", "move(1)", "Down", show=False, id="catalogue.down", tooltip="The next scenario"),
-        Binding("k", "move(-1)", "Up", show=False, id="catalogue.up", tooltip="The scenario before"),
-        Binding("T", "light", "Dark or light", show=False, id="catalogue.light", tooltip="Dark or light"),
-        Binding("escape", "leave", "Back", show=False, id="catalogue.leave", tooltip="Leave the search"),
-        Binding("ctrl+q", "quit", "Quit", id="catalogue.quit", tooltip="Leave ipcviz", priority=True),
+        Binding(
+            "slash",
+            "search",
+            "Search",
+            id="catalogue.search",
+            tooltip="Search in names, titles, and lessons",
+        ),
+        Binding(
+            "v", "variant", "Variant", id="catalogue.variant", tooltip="The next way to run it"
+        ),
+        Binding(
+            "o",
+            "order",
+            "Order",
+            id="catalogue.order",
+            tooltip="Step by hand, by a schedule, or live",
+        ),
+        Binding(
+            "j", "move(1)", "Down", show=False, id="catalogue.down", tooltip="The next scenario"
+        ),
+        Binding(
+            "k", "move(-1)", "Up", show=False, id="catalogue.up", tooltip="The scenario before"
+        ),
+        Binding(
+            "T", "light", "Dark or light", show=False, id="catalogue.light", tooltip="Dark or light"
+        ),
+        Binding(
+            "escape", "leave", "Back", show=False, id="catalogue.leave", tooltip="Leave the search"
+        ),
+        Binding(
+            "ctrl+q", "quit", "Quit", id="catalogue.quit", tooltip="Leave ipcviz", priority=True
+        ),
     ]
     CSS = """
-    #list { width: 34; height: 1fr; border: none; border-right: solid $panel-border; background: $surface; }
+    #list {
+        width: 34; height: 1fr; border: none; border-right: solid $panel-border;
+        background: $surface;
+    }
     #list > .option-list--option-disabled { color: $text-muted; text-style: bold; }
     #about { width: 1fr; padding: 0 1; background: $surface; }
     #about Static { height: auto; }
@@ -118,7 +147,9 @@ class Catalogue(BaseApp[Choice | None]):
         options: list[Option] = []
         topic = ""
         for scenario in sorted(self.scenarios.values(), key=lambda s: (s.topic, s.name)):
-            text = " ".join((scenario.name, scenario.title, scenario.topic, scenario.summary, *scenario.learn)).lower()
+            text = " ".join(
+                (scenario.name, scenario.title, scenario.topic, scenario.summary, *scenario.learn)
+            ).lower()
             if not all(word in text for word in words):
                 continue
             if scenario.topic != topic:
@@ -129,7 +160,9 @@ class Catalogue(BaseApp[Choice | None]):
         found = self.query_one(OptionList)
         found.clear_options()
         found.add_options(options or [Option(Content("Nothing has these words"), disabled=True)])
-        found.highlighted = next((at for at, option in enumerate(options) if not option.disabled), None)
+        found.highlighted = next(
+            (at for at, option in enumerate(options) if not option.disabled), None
+        )
         self._about()
 
     @property
@@ -145,12 +178,17 @@ class Catalogue(BaseApp[Choice | None]):
         if scenario is None:
             text.update("")
             return
-        parts: list[str | tuple[str, str]] = [(visible(scenario.title), "bold"), f"\n{visible(scenario.summary)}\n\n"]
+        parts: list[str | tuple[str, str]] = [
+            (visible(scenario.title), "bold"),
+            f"\n{visible(scenario.summary)}\n\n",
+        ]
         parts.append(("Ways to run it (v: the next)\n", "bold underline"))
         for name, variant in scenario.variants.items():
             lacks = missing(scenario, name)
             mark = "> " if name == self.variants[scenario.name] else "  "
-            line = f"{mark}{visible(variant.title or name)}" + (f" - not here: {lacks}" if lacks else "")
+            line = f"{mark}{visible(variant.title or name)}" + (
+                f" - not here: {lacks}" if lacks else ""
+            )
             parts.append((f"{line}\n", "dim" if lacks else "bold" if mark == "> " else ""))
         parts.append(("\nIn which order (o: the next)\n", "bold underline"))
         for words in orders_of(scenario, self.variants[scenario.name]):
@@ -158,7 +196,9 @@ class Catalogue(BaseApp[Choice | None]):
             parts.append((f"{'> ' if mine else '  '}{visible(words)}\n", "bold" if mine else ""))
         parts.append(("\nWhat one knows afterwards\n", "bold underline"))
         parts.extend(f"- {visible(line)}\n" for line in scenario.learn)
-        parts.append((f"\nEnter runs it: {scenario.minutes} minutes, {len(scenario.story)} steps", "bold"))
+        parts.append(
+            (f"\nEnter runs it: {scenario.minutes} minutes, {len(scenario.story)} steps", "bold")
+        )
         text.update(Content.assemble(*parts))
 
     def on_option_list_option_highlighted(self) -> None:
@@ -222,7 +262,9 @@ class Catalogue(BaseApp[Choice | None]):
         scenario = self.chosen
         if scenario is not None:
             names = list(orders_of(scenario, self.variants[scenario.name]))
-            self.orders[scenario.name] = names[(names.index(self.order_of(scenario)) + 1) % len(names)]
+            self.orders[scenario.name] = names[
+                (names.index(self.order_of(scenario)) + 1) % len(names)
+            ]
             self._about()
 
     def action_light(self) -> None:

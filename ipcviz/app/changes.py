@@ -1,4 +1,6 @@
-"""What is marked as changed: by the last second's events now, by those since the moment before in the past."""
+"""What is marked as changed: by the last second's events now, by those since the moment before in
+the past.
+"""
 
 from __future__ import annotations
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-# Of objects made and not freed, collections of the young ones, and of the middle ones (gc.set_threshold).
+# Of objects made and not freed, collections of the young ones, and of the middle ones
+# (gc.set_threshold).
 _YOUNG: Final = 5_000
 _MIDDLE: Final = 10
 _OLD: Final = 60
 
 
 def calm_collector() -> None:
-    """Have Python look through all of its objects for cycles rarely: that takes longer than several frames.
+    """Have Python look through all of its objects for cycles rarely: that takes longer than several
+    frames.
 
-    What is there already is left alone. So many count as young that most of what a frame makes is gone again before it
-    is old: old cycles lie about until the next look through everything.
+    What is there already is left alone. So many count as young that most of what a frame makes is
+    gone again before it is old: old cycles lie about until the next look through everything.
     """
     gc.freeze()
     gc.set_threshold(_YOUNG, _MIDDLE, _OLD)
 
 
 def leave_screen_alone() -> None:
-    """Have the collector pass over what the screen is made of, too, once that is there; if it was calmed before."""
+    """Have the collector pass over what the screen is made of, too, once that is there; if it was
+    calmed before.
+    """
     if gc.get_freeze_count():
         gc.freeze()

@@ -1,8 +1,9 @@
 """The app's hold on the terminal: keys, output and signals, all by the event loop.
 
-Textual's own driver acts on SIGTSTP and SIGCONT inside their handlers, where it takes a lock that the interrupted code
-may hold; at SIGCONT it takes the terminal's raw state for the one to go back to. Here no handler does anything
-(`ipcviz.terminals`), nothing is written by another thread, and what the terminal was like is noted once.
+Textual's own driver acts on SIGTSTP and SIGCONT inside their handlers, where it takes a lock that
+the interrupted code may hold; at SIGCONT it takes the terminal's raw state for the one to go back
+to. Here no handler does anything (`ipcviz.terminals`), nothing is written by another thread, and
+what the terminal was like is noted once.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from ipcviz.terminals import HANG_UP, Output, Signals, get_terminal, set_termina
 T = TypeVar("T")
 
 _KITTY_FLAGS: Final = 0b11001
-"""Of kitty's keyboard protocol: keys without ambiguity, all of them as escape codes, with their text."""
+"""Of kitty's keyboard protocol: keys without ambiguity, all of them as escape codes, with their
+text.
+"""
 _ENTER: Final = (
     "\x1b[?1049h"  # the other screen
     "\x1b[?1000h\x1b[?1003h\x1b[?1015h\x1b[?1006h"  # the mouse
@@ -40,7 +43,8 @@ _ENTER: Final = (
 _ASK: Final = "\x1b[?2026$p\x1b[?2048$p"
 """Whether it can hold back a frame until it is complete, and tell of its size."""
 _LEAVE: Final = (
-    "\x1b[?2026l\x1b[0m\x1b[?7h\x1b[?2004l\x1b[?2048l\x1b[?1016l\x1b[?1006l\x1b[?1015l\x1b[?1003l\x1b[?1000l\x1b[?1004l"
+    "\x1b[?2026l\x1b[0m\x1b[?7h\x1b[?2004l\x1b[?2048l\x1b[?1016l"
+    "\x1b[?1006l\x1b[?1015l\x1b[?1003l\x1b[?1000l\x1b[?1004l"
 )
 _LEAVE_SCREEN: Final = "\x1b[?1049l\x1b[?25h"
 _READ: Final = 4096
@@ -56,7 +60,12 @@ class TerminalDriver(LinuxDriver):
     signals: Signals
 
     def __init__(
-        self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+        self,
+        app: App[Any],
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self.signals.install()  # in place of the handlers that the line above has set
@@ -167,7 +176,8 @@ class TerminalDriver(LinuxDriver):
         except OSError:
             data = b""
         if not data:
-            # The terminal is gone, and nobody may have told us: we are not in its session, or SIGHUP is ignored.
+            # The terminal is gone, and nobody may have told us: we are not in its session, or
+            # SIGHUP is ignored.
             self._loop.remove_reader(self.fileno)
             self._end(HANG_UP)
             return
@@ -214,7 +224,9 @@ class TerminalDriver(LinuxDriver):
         self._go_on()
 
     def _go_on(self) -> None:
-        """Take the terminal: we were continued, and whoever had it meanwhile may have left it in another mode."""
+        """Take the terminal: we were continued, and whoever had it meanwhile may have left it in
+        another mode.
+        """
         if not self._active:
             return
         if not self.signals.wait_for_foreground(self.fileno):
@@ -226,7 +238,9 @@ class TerminalDriver(LinuxDriver):
 
     def _send_size(self) -> None:
         size = Size(*self._get_terminal_size())
-        asyncio.run_coroutine_threadsafe(self._app._post_message(events.Resize(size, size)), self._loop)
+        asyncio.run_coroutine_threadsafe(
+            self._app._post_message(events.Resize(size, size)), self._loop
+        )
 
 
 def run_on_terminal(app: App[T], signals: Signals) -> T | None:

@@ -1,4 +1,6 @@
-"""The one place where the stream comes in: drain, reduce, narrate, and make one frozen view of it all."""
+"""The one place where the stream comes in: drain, reduce, narrate, and make one frozen view of it
+all.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,19 @@ from ipcviz.session.base import Session
 from ipcviz.trace import TraceWriter
 
 REMEMBERED: Final = 2000
-"""Objects and processes whose last minute is remembered; when there are more, only of what is still there."""
+"""Objects and processes whose last minute is remembered; when there are more, only of what is still
+there.
+"""
 
 
 CATCH_UP: Final = 0.1
-"""Seconds of a frame in which events are taken in while what is shown is of a while ago: keys wait for this."""
+"""Seconds of a frame in which events are taken in while what is shown is of a while ago: keys wait
+for this.
+"""
 LATE: Final = 0.1
-"""How many seconds old an event may be when it is taken in; with one that is older, taking in comes before drawing."""
+"""How many seconds old an event may be when it is taken in; with one that is older, taking in comes
+before drawing.
+"""
 
 
 class Feed:
@@ -63,7 +71,9 @@ class Feed:
         self.behind = 0
         """Events that wait to be taken in because a frame's time was up."""
         self.lag = 0.0
-        """How many seconds old the last event was when it was taken in; 0 once nothing comes any more."""
+        """How many seconds old the last event was when it was taken in; 0 once nothing comes any
+        more.
+        """
         self.recorder = recorder
         self.past = Past(Tape(recorder), scenario)
         self._own = self.state
@@ -120,7 +130,8 @@ class Feed:
     """Which share of a kept trace was read; None where none is read."""
 
     def pump(self, budget: float = 0.012) -> bool:
-        """Take in what has come, for at most about `budget` seconds; the rest waits for the next call.
+        """Take in what has come, for at most about `budget` seconds; the rest waits for the next
+        call.
 
         Returns:
             Whether anything that can be seen changed.
@@ -134,10 +145,12 @@ class Feed:
             if time.perf_counter() > until:
                 break
         self.behind = len(backlog)
-        # What waits in the session and in the tracer is not seen from here; that what came was old says so, too.
+        # What waits in the session and in the tracer is not seen from here; that what came was old
+        # says so, too.
         self.lag = self._age() if took else 0.0
         if self._frozen_at is None and not backlog and self.state.n and self.session.finished:
-            # The stream ended before the command did: a kept trace that was cut off, a tracer that was killed.
+            # The stream ended before the command did: a kept trace that was cut off, a tracer that
+            # was killed.
             self._frozen_at = self.state.t
         if took and self.recorder is not None:
             self.recorder.keyframe(self.state)
@@ -146,11 +159,15 @@ class Feed:
 
     @property
     def late(self) -> bool:
-        """Whether what was taken in last was old: then there is more, and that comes before the screen."""
+        """Whether what was taken in last was old: then there is more, and that comes before the
+        screen.
+        """
         return self.lag > LATE
 
     def _age(self) -> float:
-        """How many seconds ago the last event was that was taken in, by the least that any took until now."""
+        """How many seconds ago the last event was that was taken in, by the least that any took
+        until now.
+        """
         if self._origin is None or self._frozen_at is not None:
             return 0.0
         return max(self._clock() - self._origin - self.state.t, 0.0)
@@ -158,7 +175,8 @@ class Feed:
     def _draw(self) -> bool:
         """Have the next events from the session. Returns whether there are any.
 
-        Only once all before are taken in: what waits there is seen by the tracer, which tells less while much waits.
+        Only once all before are taken in: what waits there is seen by the tracer, which tells less
+        while much waits.
         """
         events = self.session.drain()
         if self.recorder is not None:
@@ -243,8 +261,12 @@ class Feed:
 
     def _sampled(self, event: Sample) -> None:
         if len(self.trails) + len(self.meters) > REMEMBERED:
-            self.trails = {key: trail for key, trail in self.trails.items() if key in self.state.ends}
-            living = (pid for pid, process in self.state.processes.items() if process.fate == "alive")
+            self.trails = {
+                key: trail for key, trail in self.trails.items() if key in self.state.ends
+            }
+            living = (
+                pid for pid, process in self.state.processes.items() if process.fate == "alive"
+            )
             self.meters = {pid: self.meters[pid] for pid in living if pid in self.meters}
         for level in event.levels:
             self.trails.setdefault(level.object, Trail()).add(event.t, level.queued)
@@ -253,7 +275,9 @@ class Feed:
             self.meters.setdefault(process.pid, Meter()).add(event.t, used)
 
     def _expire(self) -> bool:
-        """Put out what was lit long enough; nothing changes any more after the end, or while all are held."""
+        """Put out what was lit long enough; nothing changes any more after the end, or while all
+        are held.
+        """
         if (self._frozen_at is not None and not self._backlog) or self.state.stepping:
             return False
         return self._changes.expire(self.now)

@@ -1,4 +1,6 @@
-"""What the app remembers beyond the state: levels over the last minute, CPU use, the log, closed descriptors."""
+"""What the app remembers beyond the state: levels over the last minute, CPU use, the log, closed
+descriptors.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ BUCKET: Final = 0.5
 
 
 class Trail:
-    """How full one object was over the last minute: the highest level of each half second, and the last one."""
+    """How full one object was over the last minute: the highest level of each half second, and the
+    last one.
+    """
 
     __slots__ = ("_buckets",)
 
@@ -24,7 +28,9 @@ class Trail:
         self._buckets: deque[tuple[int, int, int]] = deque(maxlen=int(MINUTE / BUCKET) + 1)
 
     def add(self, t: float, value: int, highest: int = -1) -> None:
-        """A level was read; `highest` is the highest one of those shortly before it, if there were any."""
+        """A level was read; `highest` is the highest one of those shortly before it, if there were
+        any.
+        """
         bucket = int(t / BUCKET)
         highest = max(highest, value)
         if self._buckets and self._buckets[-1][0] == bucket:
@@ -56,7 +62,11 @@ class Trail:
             values[index] = high if high is not None else held
         shown: list[int | None] = []
         for column in range(width):
-            part = values[column * count // width : max((column + 1) * count // width, column * count // width + 1)]
+            part = values[
+                column * count // width : max(
+                    (column + 1) * count // width, column * count // width + 1
+                )
+            ]
             known = [value for value in part if value is not None]
             shown.append(max(known) if known else None)
         return shown
@@ -75,9 +85,11 @@ class Meter:
         self._points.append((t, seconds))
 
     def percent(self, now: float, window: float = 1.0) -> float | None:
-        """CPU use over the last `window` seconds in percent of one CPU; None until there are two looks.
+        """CPU use over the last `window` seconds in percent of one CPU; None until there are two
+        looks.
 
-        A process of which nothing new was told after its first look has used none: samples tell only what changed.
+        A process of which nothing new was told after its first look has used none: samples tell
+        only what changed.
         """
         if len(self._points) < 2:
             return 0.0 if self._points and self._points[0][0] <= now - window else None
@@ -87,7 +99,11 @@ class Meter:
                 break
             start = point
         span = max(now - start[0], 0.05)
-        return 100.0 * (self._points[-1][1] - start[1]) / max(span, window if start[0] <= now - window else span)
+        return (
+            100.0
+            * (self._points[-1][1] - start[1])
+            / max(span, window if start[0] <= now - window else span)
+        )
 
 
 class Ghost(msgspec.Struct, frozen=True):
@@ -159,7 +175,11 @@ class Log:
                 again = sentence.recurs and sentence.t - entry.last <= self.RECURS
                 if again or sentence.t - entry.sentence.t <= self.TOGETHER:
                     self.entries[-back] = Entry(
-                        entry.sentence, entry.times + 1, entry.amount + sentence.amount, sentence.t, fold
+                        entry.sentence,
+                        entry.times + 1,
+                        entry.amount + sentence.amount,
+                        sentence.t,
+                        fold,
                     )
                     return
                 break

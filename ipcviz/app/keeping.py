@@ -26,11 +26,14 @@ def is_kept(session: Session) -> bool:
 
 
 @contextlib.contextmanager
-def recording(session: Session, title: str, scenario: Scenario | None, save: str) -> Iterator[TraceWriter | None]:
+def recording(
+    session: Session, title: str, scenario: Scenario | None, save: str
+) -> Iterator[TraceWriter | None]:
     """Keep a session in the file `save`, or in one that is removed at the end, whatever ends us.
 
     Yields:
-        What keeps it; None if it is a kept trace already, or if there is no place for a temporary file.
+        What keeps it; None if it is a kept trace already, or if there is no place for a temporary
+        file.
 
     Raises:
         TraceError: The file `save` can't be written.
@@ -38,7 +41,11 @@ def recording(session: Session, title: str, scenario: Scenario | None, save: str
     if isinstance(session, KeptSession):
         yield None
         return
-    meta = {"title": title, "argv": json.dumps(session.argv), **(meta_of(scenario) if scenario else {})}
+    meta = {
+        "title": title,
+        "argv": json.dumps(session.argv),
+        **(meta_of(scenario) if scenario else {}),
+    }
     sources = sources_of(scenario) if scenario else {}
     with contextlib.ExitStack() as stack:
         recorder: TraceWriter | None = None
@@ -46,7 +53,9 @@ def recording(session: Session, title: str, scenario: Scenario | None, save: str
         with contextlib.suppress(ScenarioError):
             place = stack.enter_context(workplace())
         if save:
-            recorder = TraceWriter(save, meta=meta, sources=sources, reducing=False, at_once=False, spare=place)
+            recorder = TraceWriter(
+                save, meta=meta, sources=sources, reducing=False, at_once=False, spare=place
+            )
             stack.callback(recorder.close)
         elif place is not None:
             with contextlib.suppress(TraceError):

@@ -1,4 +1,6 @@
-"""The picker: a table of the user's running processes, searched as one types, to choose which to watch."""
+"""The picker: a table of the user's running processes, searched as one types, to choose which to
+watch.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,8 @@ class Picker(BaseApp[Picked | None]):
     """Choose running processes.
 
     Args:
-        list_running: Gives the processes, the youngest first; it may take its time, and is called in a thread.
+        list_running: Gives the processes, the youngest first; it may take its time, and is called
+            in a thread.
         explain_refusal: Why these processes can't be watched, as a sentence; empty if they can.
         wanted: Words to search for at the beginning.
         trace: Calls are to be traced, until the viewer says otherwise.
@@ -54,21 +57,91 @@ class Picker(BaseApp[Picked | None]):
     TITLE = "ipcviz"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "watch", "Watch", id="picker.watch", tooltip="Watch what is marked, or this", priority=True),
-        Binding("tab", "mark", "Mark", id="picker.mark", tooltip="Mark this process, to watch several", priority=True),
-        Binding("ctrl+t", "trace", "Trace calls", id="picker.trace", tooltip="Stop them at each call", priority=True),
-        Binding("ctrl+r", "tree", "Descendants", id="picker.tree", tooltip="What they fork, too", priority=True),
-        Binding("down", "move(1)", "Down", show=False, id="picker.down", tooltip="The next process", priority=True),
-        Binding("up", "move(-1)", "Up", show=False, id="picker.up", tooltip="The process before", priority=True),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="picker.next", tooltip="A page on", priority=True),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="picker.last", tooltip="A page back", priority=True),
-        Binding("escape", "clear", "Clear", show=False, id="picker.clear", tooltip="Forget the words and the marks"),
+        Binding(
+            "enter",
+            "watch",
+            "Watch",
+            id="picker.watch",
+            tooltip="Watch what is marked, or this",
+            priority=True,
+        ),
+        Binding(
+            "tab",
+            "mark",
+            "Mark",
+            id="picker.mark",
+            tooltip="Mark this process, to watch several",
+            priority=True,
+        ),
+        Binding(
+            "ctrl+t",
+            "trace",
+            "Trace calls",
+            id="picker.trace",
+            tooltip="Stop them at each call",
+            priority=True,
+        ),
+        Binding(
+            "ctrl+r",
+            "tree",
+            "Descendants",
+            id="picker.tree",
+            tooltip="What they fork, too",
+            priority=True,
+        ),
+        Binding(
+            "down",
+            "move(1)",
+            "Down",
+            show=False,
+            id="picker.down",
+            tooltip="The next process",
+            priority=True,
+        ),
+        Binding(
+            "up",
+            "move(-1)",
+            "Up",
+            show=False,
+            id="picker.up",
+            tooltip="The process before",
+            priority=True,
+        ),
+        Binding(
+            "pagedown",
+            "page(1)",
+            "Page down",
+            show=False,
+            id="picker.next",
+            tooltip="A page on",
+            priority=True,
+        ),
+        Binding(
+            "pageup",
+            "page(-1)",
+            "Page up",
+            show=False,
+            id="picker.last",
+            tooltip="A page back",
+            priority=True,
+        ),
+        Binding(
+            "escape",
+            "clear",
+            "Clear",
+            show=False,
+            id="picker.clear",
+            tooltip="Forget the words and the marks",
+        ),
         Binding("ctrl+q", "quit", "Quit", id="picker.quit", tooltip="Leave ipcviz", priority=True),
     ]
     CSS = """
     #search { height: 1; border: none; padding: 0 1; background: $panel; }
     #head { height: 1; padding: 0 1; color: $text-muted; text-style: bold; background: $surface; }
-    #list { height: 1fr; border: none; padding: 0 1; background: $surface; scrollbar-size-vertical: 1; }
+    #list {
+        height: 1fr; border: none; padding: 0 1; background: $surface;
+        scrollbar-size-vertical: 1;
+    }
     #list:focus { border: none; }
     #about { height: 6; padding: 0 1; border-top: solid $panel-border; background: $surface; }
     #too-small { display: none; }
@@ -106,7 +179,12 @@ class Picker(BaseApp[Picked | None]):
 
     def compose(self) -> ComposeResult:
         """A line to search, the table, and more about the process with the cursor."""
-        yield Input(self._wanted, placeholder="Type to search: name, command, user, number", id="search", compact=True)
+        yield Input(
+            self._wanted,
+            placeholder="Type to search: name, command, user, number",
+            id="search",
+            compact=True,
+        )
         yield Static(id="head")
         yield OptionList(id="list", compact=True)
         yield Static(id="about")
@@ -127,23 +205,31 @@ class Picker(BaseApp[Picked | None]):
         """Read the processes anew and show them."""
         self.processes = await asyncio.to_thread(self._list_running)
         started = {process.pid: process.started for process in self.processes}
-        self.marked = {pid: since for pid, since in self.marked.items() if started.get(pid) == since}
+        self.marked = {
+            pid: since for pid, since in self.marked.items() if started.get(pid) == since
+        }
         self.show_processes()
 
     def show_processes(self) -> None:
-        """List the processes in which all words of the search occur; the cursor stays on its process."""
+        """List the processes in which all words of the search occur; the cursor stays on its
+        process.
+        """
         words = self.query_one(Input).value.lower().split()
         before = self.chosen
         found = (process for process in self.processes if process.has_words(words))
         # Who is called so comes before who only has the word in its command line.
-        self._shown = tuple(sorted(found, key=lambda process: not any(map(process.is_called, words))))
+        self._shown = tuple(
+            sorted(found, key=lambda process: not any(map(process.is_called, words)))
+        )
         table = self.query_one(OptionList)
         top = table.scroll_offset.y
         width = max(20, self.size.width - 3)
         table.clear_options()
         rows = [Option(self._row(process, width), id=str(process.pid)) for process in self._shown]
         table.add_options(rows or [Option(Content("No process has these words"), disabled=True)])
-        at = next((i for i, p in enumerate(self._shown) if before is not None and p.pid == before.pid), 0)
+        at = next(
+            (i for i, p in enumerate(self._shown) if before is not None and p.pid == before.pid), 0
+        )
         table.highlighted = at if self._shown else None
         if before is not None:
             table.scroll_to(y=top, animate=False)
@@ -153,7 +239,10 @@ class Picker(BaseApp[Picked | None]):
     def _row(self, process: RunningProcess, width: int) -> Content:
         age = seconds_text(max(0.0, self._clock() - process.started))
         mark = "*" if process.pid in self.marked else " "
-        row = f"{mark} {process.pid:>7} {fit(visible(process.user), 8)} {fit(visible(process.name), 15)} {age:>7}"
+        row = (
+            f"{mark} {process.pid:>7} {fit(visible(process.user), 8)}"
+            f" {fit(visible(process.name), 15)} {age:>7}"
+        )
         row += f" {process.threads:>7}  "
         left = width - len(row) if width < ROOMY else 34
         row += fit(visible(process.blocked_in), max(0, left))
@@ -174,7 +263,9 @@ class Picker(BaseApp[Picked | None]):
         cells = max(20, self.size.width - 2)
         command = argv_text(process.command, cells * 2) if process is not None else ""
         count = f"{len(self._shown)} of {len(self.processes)} processes."
-        self.query_one("#about", Static).update(Content(f"{command}\n{count} {self._describe_choice()}"))
+        self.query_one("#about", Static).update(
+            Content(f"{command}\n{count} {self._describe_choice()}")
+        )
 
     def _describe_choice(self) -> str:
         """What Enter does, in two sentences."""
@@ -258,7 +349,9 @@ class Picker(BaseApp[Picked | None]):
         """Move the cursor by a page."""
         table = self.query_one(OptionList)
         if table.highlighted is not None:
-            table.highlighted = min(max(0, table.highlighted + by * table.size.height), len(self._shown) - 1)
+            table.highlighted = min(
+                max(0, table.highlighted + by * table.size.height), len(self._shown) - 1
+            )
 
     def action_clear(self) -> None:
         """Forget the words and the marks."""

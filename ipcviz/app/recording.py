@@ -28,7 +28,9 @@ HZ: Final = 10
 SHARE: Final = 8
 """A look that took long is followed by a rest of so many times as long."""
 BETWEEN: Final = 0.5
-"""Seconds between two chapters, so that a run that does thousands of things a second has not as many."""
+"""Seconds between two chapters, so that a run that does thousands of things a second has not as
+many.
+"""
 RECORDS: Final = "\N{BLACK CIRCLE} REC "
 MOST_BYTES: Final = 256 << 20
 """Size at which a recording ends: some hours of a screen that changes now and then."""
@@ -51,7 +53,13 @@ class Recording:
         RecordingError: The file can't be written.
     """
 
-    def __init__(self, app: App[Any], path: Path, title: str = "", clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        app: App[Any],
+        path: Path,
+        title: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.path = path
         self._app, self._clock = app, clock
         self._began = clock()
@@ -140,7 +148,9 @@ class Recording:
             self._writer.end(self.seconds)
             self._output.file.flush()
         except OSError as error:
-            raise RecordingError(f"The recording's end could not be written: {error.strerror}.") from None
+            raise RecordingError(
+                f"The recording's end could not be written: {error.strerror}."
+            ) from None
         finally:
             self._close()
 
@@ -208,6 +218,11 @@ class Recorder:
 
     def _tell(self, message: str, *, bad: bool = False) -> None:
         if self._app.is_running:
-            self._app.notify(message, severity="error" if bad else "information", markup=False, timeout=8 if bad else 4)
+            self._app.notify(
+                message,
+                severity="error" if bad else "information",
+                markup=False,
+                timeout=8 if bad else 4,
+            )
         elif bad:
             write_error(message)

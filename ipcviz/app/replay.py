@@ -1,4 +1,6 @@
-"""A kept trace as the app sees it: every moment is of the past, and nothing has to be taken in to show one."""
+"""A kept trace as the app sees it: every moment is of the past, and nothing has to be taken in to
+show one.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ _MOST_DECIDING: Final = 2_000
 class Replay:
     """Takes the place of the feed where a trace is shown.
 
-    Where the trace says which events are moments, and no story is told, it can be shown at once; else it is read in the
-    background, and shown as far as that came.
+    Where the trace says which events are moments, and no story is told, it can be shown at once;
+    else it is read in the background, and shown as far as that came.
 
     Args:
         session: The trace.
@@ -116,7 +118,10 @@ class Replay:
             self.troubles.append(Trouble(t=self.state.t, n=self.state.n, message=message))
 
     def pump(self, budget: float = 0.1) -> bool:
-        """Read on for at most about `budget` seconds. Returns whether anything that can be seen changed."""
+        """Read on for at most about `budget` seconds.
+
+        Returns whether anything that can be seen changed.
+        """
         if self._scan is None:
             return False
         until = time.perf_counter() + budget

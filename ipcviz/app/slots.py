@@ -13,7 +13,8 @@ _DIGITS: Final = range(1, 10)
 
 
 class Slots:
-    """Gives each process a digit for as long as it can be had; that of the one longest gone is given again.
+    """Gives each process a digit for as long as it can be had; that of the one longest gone is
+    given again.
 
     It depends on births and deaths alone, in their order, so it can be worked out for any moment.
 
@@ -31,7 +32,11 @@ class Slots:
         """The digits at a moment at which these processes have been."""
         slots = cls()
         turns = [(process.born, False, pid) for pid, process in processes.items()]
-        turns += [(process.died, True, pid) for pid, process in processes.items() if process.died is not None]
+        turns += [
+            (process.died, True, pid)
+            for pid, process in processes.items()
+            if process.died is not None
+        ]
         for _, died, pid in sorted(turns):
             if died:
                 slots.died(pid)

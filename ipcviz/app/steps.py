@@ -1,4 +1,6 @@
-"""Step mode as the app drives it: whose turn it is, what is asked of the tracer, what became of the last step."""
+"""Step mode as the app drives it: whose turn it is, what is asked of the tracer, what became of the
+last step.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ class Steps:
         recorder: The steps that were made, as a schedule.
         outcomes: What became of the last one.
         title: What the schedule is called; empty without one.
-        said: What the viewer is to be told about the schedule: that it waits, is done, or was departed from.
+        said: What the viewer is to be told about the schedule: that it waits, is done, or was
+            departed from.
         rate: Steps a second in slow motion; 0 if it is off.
         reason: Why all were held, in words; empty if the viewer wanted it.
     """
@@ -75,7 +78,10 @@ class Steps:
             self.reason = event.reason
 
     def tick(self) -> bool:
-        """Do what was asked for while a step was under way, and what slow motion wants. Returns whether it did."""
+        """Do what was asked for while a step was under way, and what slow motion wants.
+
+        Returns whether it did.
+        """
         state = self._state
         if not state.stepping or self._scheduler.busy(state):
             return False
@@ -104,7 +110,11 @@ class Steps:
         """Which line of the schedule is next, from 1, how many there are, and what it says."""
         lines = self._scheduler.schedule.lines
         place = self._scheduler.peek(state, self._names).line
-        return min(place + 1, len(lines)), len(lines), lines[place].text if place < len(lines) else ""
+        return (
+            min(place + 1, len(lines)),
+            len(lines),
+            lines[place].text if place < len(lines) else "",
+        )
 
     def next_tid(self, state: State) -> int:
         """Who is next, by the schedule or by turns; 0 if nobody can go on."""
@@ -127,7 +137,9 @@ class Steps:
         self._send(Hold())
 
     def run(self, until: tuple[Breakpoint, ...] = (), words: str = "") -> None:
-        """Let everything run, until a breakpoint if there is any; `words` are those of a schedule."""
+        """Let everything run, until a breakpoint if there is any; `words` are those of a
+        schedule.
+        """
         self.rate = 0.0
         self._wanted.clear()
         if self._state.stepping:
@@ -179,7 +191,9 @@ class Steps:
     def _by_schedule(self, move: Move) -> bool:
         """Do what the schedule wants. Returns whether it wanted anything."""
         if move.done or move.departed:
-            done = f"The schedule{f' {self.title!r}' if self.title else ''} is done: all take turns."
+            done = (
+                f"The schedule{f' {self.title!r}' if self.title else ''} is done: all take turns."
+            )
             departed = f"{move.departed[:1].upper()}{move.departed[1:]}: all take turns."
             self._leave(departed if move.departed else done)
             self.rate = 0.0

@@ -1,4 +1,6 @@
-"""What is about to happen, before it happens: a row for each held thread, and what became of the last step."""
+"""What is about to happen, before it happens: a row for each held thread, and what became of the
+last step.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ _HINT: Final = "n lets the next one go (>), a digit or a click that one; c runs 
 
 
 class StepStrip(Panel, can_focus=False):
-    """In step mode: who is held before what, who is blocked in what, who is next, and what became of the last step.
+    """In step mode: who is held before what, who is blocked in what, who is next, and what became
+    of the last step.
 
     A click on a row lets that one go.
     """
@@ -47,10 +50,11 @@ class StepStrip(Panel, can_focus=False):
     """
     TITLE = "Steps"
     HELP_TEXT: ClassVar[str] = (
-        "In step mode nothing runs by itself. Each thread has a row: H, held, with what it does when it is let go; "
-        "B or S, blocked or asleep in a call, with on what. `>` is who is next: by the schedule if there is one, else "
-        "by turns. The first row says what became of the last step. Real time goes on: what it makes pending, and whom "
-        "it wakes, is shown as it comes."
+        "In step mode nothing runs by itself. Each thread has a row: H, held, with what it does"
+        " when it is let go; B or S, blocked or asleep in a call, with on what. `>` is who is next:"
+        " by the schedule if there is one, else by turns. The first row says what became of the"
+        " last step. Real time goes on: what it makes pending, and whom it wakes, is shown as it"
+        " comes."
     )
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -91,10 +95,17 @@ class StepStrip(Panel, can_focus=False):
         names = {thread.tid: name_of(view, thread) for thread in shown}
         longest = min(max((len(name) for name in names.values()), default=0), _LONGEST_NAME)
         for thread in shown:
-            rows.append(_row(view, thread, names[thread.tid], longest, thread.tid == following, width))
+            rows.append(
+                _row(view, thread, names[thread.tid], longest, thread.tid == following, width)
+            )
         if len(shown) < len(threads):
             held = sum(1 for thread in threads if thread.poised is not None and thread not in shown)
-            rows.append(Row(((f"  +{len(threads) - len(shown)} more, {held} of them held", "dim"),), ("panel", "proc")))
+            rows.append(
+                Row(
+                    ((f"  +{len(threads) - len(shown)} more, {held} of them held", "dim"),),
+                    ("panel", "proc"),
+                )
+            )
         return rows
 
     def on_click(self, event: events.Click) -> None:
@@ -109,7 +120,9 @@ class StepStrip(Panel, can_focus=False):
 def living(state: State) -> list[Thread]:
     """The threads to show, elders first."""
     threads = [
-        t for t in state.threads.values() if t.poised is not None or t.waiting is not None or t.tid == state.moving
+        t
+        for t in state.threads.values()
+        if t.poised is not None or t.waiting is not None or t.tid == state.moving
     ]
     return sorted(threads, key=lambda thread: stepping.age(state, thread))
 
@@ -126,7 +139,11 @@ def chosen(threads: list[Thread], following: int, room: int) -> list[Thread]:
 def name_of(view: View, thread: Thread) -> str:
     """A thread's role or its process's name, with its number if it is not the first one."""
     process = view.state.processes.get(thread.pid)
-    name = view.roles.get(thread.pid) or (process.name if process is not None else "") or str(thread.pid)
+    name = (
+        view.roles.get(thread.pid)
+        or (process.name if process is not None else "")
+        or str(thread.pid)
+    )
     return visible(name if thread.number == 1 else f"{name}/{thread.number}")
 
 
@@ -154,7 +171,9 @@ def _head(view: View, steps: Steps | None, width: int) -> list[Row]:
         words = f" {name}{place} of {count}{f': {text}' if text else ''}{slow}"
         rows.append(Row(((fit(visible(words), width), "object"),)))
     elif steps.said or slow:
-        rows.append(Row(((fit(visible(f" {steps.said}{slow}"), width), "bad" if steps.said else "object"),)))
+        rows.append(
+            Row(((fit(visible(f" {steps.said}{slow}"), width), "bad" if steps.said else "object"),))
+        )
     return rows
 
 

@@ -1,7 +1,7 @@
 """What the command wrote to its terminal, as lines of text in bounded memory.
 
-No emulator: the picture of a full-screen program is not drawn. Escape sequences are left out, a carriage return
-starts the line again, and what is not text is made visible.
+No emulator: the picture of a full-screen program is not drawn. Escape sequences are left out, a
+carriage return starts the line again, and what is not text is made visible.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ from typing import Final
 LINES_KEPT: Final = 2_000
 COLUMNS_KEPT: Final = 1_000
 
-# ECMA-48: CSI, OSC and the other strings (ended by BEL or ST), and escapes of two or three characters.
+# ECMA-48: CSI, OSC and the other strings (ended by BEL or ST), and escapes of two or three
+# characters.
 _ESCAPE: Final = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-OQ-WYZ\\`-~=><])"
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|["
+    r" -/]+[0-~]|[0-OQ-WYZ\\`-~=><])"
 )
 _UNFINISHED: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)$")
 _PARTS: Final = re.compile(r"[^\x00-\x1f\x7f]+|[\x00-\x1f\x7f]")
 # Controls of eight bits, and what turns the reading direction or takes no room.
-_UNPRINTABLE: Final = re.compile("[\x80-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_UNPRINTABLE: Final = re.compile(
+    "[\x80-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
 _LONGEST_ESCAPE: Final = 4_096
 
 
@@ -97,12 +101,16 @@ class Terminal:
         elif part < " " or part == "\x7f":
             self._write(f"^{chr(ord(part) ^ 64)}")
         else:
-            self._write(part if part.isprintable() else _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", part))
+            self._write(
+                part if part.isprintable() else _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", part)
+            )
 
     def _write(self, text: str) -> None:
         room = COLUMNS_KEPT - self._column
         text = text[: max(0, room)]
-        line = self.current.ljust(self._column) if len(self.current) < self._column else self.current
+        line = (
+            self.current.ljust(self._column) if len(self.current) < self._column else self.current
+        )
         self.current = line[: self._column] + text + line[self._column + len(text) :]
         self._column += len(text)
 

@@ -1,9 +1,9 @@
 """Traced bytes, paths and arguments as text for the screen.
 
-What an observed program wrote or was given is data: it may hold escape sequences, markup, bytes of no encoding,
-characters of two cells or of none. Everything that shows such data shows it through here. The results are plain
-text without control characters; they are never markup, so give them to `rich.text.Text`, `Segment` or `Content`,
-not to anything that parses tags.
+What an observed program wrote or was given is data: it may hold escape sequences, markup, bytes of
+no encoding, characters of two cells or of none. Everything that shows such data shows it through
+here. The results are plain text without control characters; they are never markup, so give them to
+`rich.text.Text`, `Segment` or `Content`, not to anything that parses tags.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Final, Literal
 from rich.cells import cell_len, set_cell_size
 
 from ipcviz.events.undecoded import byte_of
-from ipcviz.narrate.words import bytes_text as bytes_text  # the panels find all that makes text here
+from ipcviz.narrate.words import (
+    bytes_text as bytes_text,
+)  # the panels find all that makes text here
 from ipcviz.narrate.words import count_text as count_text
 
 ELLIPSIS: Final = "…"
@@ -33,8 +35,16 @@ def _shown(character: str) -> str:
     byte = byte_of(character)
     if byte >= 0:  # it was not UTF-8
         return f"\\x{byte:02x}"
-    if not character.isprintable():  # controls, formats (bidi), surrogates, unassigned, blanks other than a space
-        return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+    if (
+        not character.isprintable()
+    ):  # controls, formats (bidi), surrogates, unassigned, blanks other than a space
+        return (
+            f"\\x{number:02x}"
+            if number < 0x100
+            else f"\\u{number:04x}"
+            if number < 0x10000
+            else f"\\U{number:08x}"
+        )
     return character
 
 
@@ -109,19 +119,25 @@ def fit(text: str, cells: int, align: Literal["left", "right", "center"] = "left
 
 
 def path_text(path: str | bytes, cells: int = 0) -> str:
-    """A path; if it does not fit into `cells` (0: no limit), its end is kept, since names differ there."""
+    """A path; if it does not fit into `cells` (0: no limit), its end is kept, since names differ
+    there.
+    """
     text = visible(path)
     return clip(text, cells, where="start") if cells else text
 
 
 def argv_text(argv: Sequence[str], cells: int = 0) -> str:
-    """An argument vector as one would type it, quoted for sh(1) where needed, clipped to `cells` (0: no limit)."""
+    """An argument vector as one would type it, quoted for sh(1) where needed, clipped to `cells`
+    (0: no limit).
+    """
     text = " ".join(visible(shlex.quote(word)) for word in argv)
     return clip(text, cells) if cells else text
 
 
 def moved_text(number: int, exact: bool) -> str:
-    """An amount of bytes that was counted: `64K`; `>=64K` if it is a lower bound, and `?` if none was counted then."""
+    """An amount of bytes that was counted: `64K`; `>=64K` if it is a lower bound, and `?` if none
+    was counted then.
+    """
     if exact:
         return bytes_text(number)
     return f">={bytes_text(number)}" if number else "?"

@@ -1,4 +1,6 @@
-"""Themes: dark and light, with the Okabe-Ito colours as chips under black text, told apart by the colour-blind."""
+"""Themes: dark and light, with the Okabe-Ito colours as chips under black text, told apart by the
+colour-blind.
+"""
 
 from __future__ import annotations
 

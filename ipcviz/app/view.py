@@ -19,7 +19,9 @@ from ipcviz.scenario import Progress, Scenario
 
 
 class Holders:
-    """Who holds each object, worked out again only when a descriptor table or the set of the living changed."""
+    """Who holds each object, worked out again only when a descriptor table or the set of the living
+    changed.
+    """
 
     def __init__(self) -> None:
         self._of: tuple[tuple[object, ...], frozenset[int]] | None = None
@@ -27,10 +29,16 @@ class Holders:
 
     def holders(self, state: State) -> dict[str, tuple[query.Holder, ...]]:
         """The holders in a state."""
-        living = frozenset(pid for pid, process in state.processes.items() if process.fate == "alive")
+        living = frozenset(
+            pid for pid, process in state.processes.items() if process.fate == "alive"
+        )
         of = self._of
         now = (state.tables, state.open_files, state.uses)
-        if of is None or of[1] != living or any(old is not new for old, new in zip(of[0], now, strict=True)):
+        if (
+            of is None
+            or of[1] != living
+            or any(old is not new for old, new in zip(of[0], now, strict=True))
+        ):
             self._of = (now, living)
             self._found = query.holders(state)
         return self._found
@@ -93,7 +101,9 @@ class Moment(Protocol):
 
     @property
     def lag(self) -> float:
-        """How many seconds old the last event was when it was taken in: what is shown is as old, at least."""
+        """How many seconds old the last event was when it was taken in: what is shown is as old, at
+        least.
+        """
 
     @property
     def story(self) -> tuple[Scenario, Progress] | None:
@@ -105,7 +115,9 @@ class Moment(Protocol):
 
     @property
     def follows(self) -> int:
-        """In step mode, of the past: the thread that went next; 0 for the present, or if none did."""
+        """In step mode, of the past: the thread that went next; 0 for the present, or if none
+        did.
+        """
 
 
 @dataclass(frozen=True)
@@ -212,7 +224,9 @@ class View:
 
     @property
     def lag(self) -> float:
-        """How many seconds old the last event was when it was taken in: what is shown is as old, at least."""
+        """How many seconds old the last event was when it was taken in: what is shown is as old, at
+        least.
+        """
         return self.moment.lag
 
     @property
@@ -239,7 +253,10 @@ class View:
     def processes(self) -> tuple[Process, ...]:
         """Every process: those that live first, each part in the order in which they came to be."""
         return tuple(
-            sorted(self.state.processes.values(), key=lambda p: (p.fate == "gone", p.fate != "alive", p.born, p.pid))
+            sorted(
+                self.state.processes.values(),
+                key=lambda p: (p.fate == "gone", p.fate != "alive", p.born, p.pid),
+            )
         )
 
     def wait(self, tid: int) -> query.Wait | None:
@@ -249,10 +266,14 @@ class View:
         return self._waits[tid]
 
     def why(self, tid: int) -> str:
-        """Because of whom a thread has waited for long, and what that one waits for in turn; empty if it has not."""
+        """Because of whom a thread has waited for long, and what that one waits for in turn; empty
+        if it has not.
+        """
         wait = self._long_wait(tid)
         return (
-            chain_words(self.state, wait, chain_of(self.state, tid, self._long_wait, self.circles), self.now)
+            chain_words(
+                self.state, wait, chain_of(self.state, tid, self._long_wait, self.circles), self.now
+            )
             if wait is not None
             else ""
         )
@@ -264,13 +285,17 @@ class View:
 
     @cached_property
     def halted(self) -> dict[int, frozenset[int]]:
-        """Stopped processes because of whom others have waited for long, and which ones because of each."""
+        """Stopped processes because of whom others have waited for long, and which ones because of
+        each.
+        """
         waiting = (tid for tid, thread in self.state.threads.items() if thread.waiting is not None)
         return halted(self.state, waiting, self._long_wait)
 
     @cached_property
     def outsiders(self) -> tuple[Outsider, ...]:
-        """Those who are not watched, and alone could end what somebody has waited for long, by pid."""
+        """Those who are not watched, and alone could end what somebody has waited for long, by
+        pid.
+        """
         found: dict[int, Outsider] = {}
         if self.state.outsiders:
             for tid, thread in self.state.threads.items():
@@ -280,20 +305,29 @@ class View:
         return tuple(found[pid] for pid in sorted(found))
 
     def _long_wait(self, tid: int) -> query.Wait | None:
-        """What a thread has waited for without a break. One that is only sampled may have been out of it in between."""
+        """What a thread has waited for without a break.
+
+        One that is only sampled may have been out of it in between.
+        """
         if tid not in self._long_waits:
             wait = query.wait_of(self.state, tid, self.holders, self.now)
-            lasts = wait is not None and long_asleep(self.state, self.state.threads[tid], wait.since, self.now)
+            lasts = wait is not None and long_asleep(
+                self.state, self.state.threads[tid], wait.since, self.now
+            )
             self._long_waits[tid] = wait if lasts else None
         return self._long_waits[tid]
 
     def cpu(self, pid: int) -> float | None:
-        """A process's CPU use over the last second in percent of one CPU; None if it is not known yet."""
+        """A process's CPU use over the last second in percent of one CPU; None if it is not known
+        yet.
+        """
         meter = self.meters.get(pid)
         return meter.percent(self.now) if meter else None
 
     def chip(self, pid: int) -> tuple[str, str]:
-        """A process's state as a letter and the style of its chip, as in the picture; `?` if it is not known."""
+        """A process's state as a letter and the style of its chip, as in the picture; `?` if it is
+        not known.
+        """
         process = self.state.processes.get(pid)
         if process is None:
             return "?", "gone"

@@ -1,4 +1,6 @@
-"""Pairs of timings: two ways of doing one thing, taken in turn, so that a busy machine slows both."""
+"""Pairs of timings: two ways of doing one thing, taken in turn, so that a busy machine slows
+both.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ class Measurement(msgspec.Struct, frozen=True, omit_defaults=True):
         theirs: Median of what it was compared with; 0 if with nothing.
         against: What it was compared with.
         ratio: Median of the pairs' ratios, ours to theirs.
-        promise: What the ratio, or `ours` where there is none, was promised to be at most; 0 if nothing was.
+        promise: What the ratio, or `ours` where there is none, was promised to be at most; 0 if
+            nothing was.
         pairs: How many pairs were taken.
         facts: Whatever else was seen on the way.
         skipped: Why it was not measured.
@@ -82,8 +85,12 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def pairs(count: int, ours: Callable[[], float], theirs: Callable[[], float]) -> list[tuple[float, float]]:
-    """Take both in turn, `count` times, the first one changing; each says how long it took itself."""
+def pairs(
+    count: int, ours: Callable[[], float], theirs: Callable[[], float]
+) -> list[tuple[float, float]]:
+    """Take both in turn, `count` times, the first one changing; each says how long it took
+    itself.
+    """
     found = []
     for turn in range(count):
         if turn % 2:
@@ -119,13 +126,19 @@ def compared(
 
 def skipped(name: str, tool: str) -> Measurement | None:
     """What to say where a tool to compare with is missing; None if it is there."""
-    return None if shutil.which(tool) else Measurement(name=name, skipped=f"{tool} is not installed")
+    return (
+        None if shutil.which(tool) else Measurement(name=name, skipped=f"{tool} is not installed")
+    )
 
 
 def run_quietly(argv: Sequence[str]) -> float:
     """Run a command to its end without a terminal; seconds. Raises CalledProcessError."""
     return timed(
         lambda: subprocess.run(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=True,
         )
     )

@@ -39,7 +39,9 @@ _PANELS: Final = ("log", "descriptors", "buffers", "proc", "output")
 
 
 def long_session(count: int) -> Iterator[Event]:
-    """Processes in a ring of pipes, 10,000 events a second of session time, with samples, files, output and waits."""
+    """Processes in a ring of pipes, 10,000 events a second of session time, with samples, files,
+    output and waits.
+    """
     pids = range(1000, 1000 + _PROCESSES)
     pipes = [ObjectInfo(key=f"pipe:[{pid}]", kind="pipe", ino=pid, capacity=65536) for pid in pids]
     yield Started(t=0.0, n=1, argv=("ring",))
@@ -60,7 +62,9 @@ def long_session(count: int) -> Iterator[Event]:
         t, index = n / 10_000, n // 2 % _PROCESSES
         pid = pids[index]
         if n % 500 == 0:
-            levels = tuple(Level(object=pipe.key, queued=n * 7 % 65536, capacity=65536) for pipe in pipes)
+            levels = tuple(
+                Level(object=pipe.key, queued=n * 7 % 65536, capacity=65536) for pipe in pipes
+            )
             looked = tuple(
                 ProcessSample(pid=p, name=f"p{i}", state="R", ppid=pids[0], user_time=t / 20)
                 for i, p in enumerate(pids)
@@ -69,19 +73,43 @@ def long_session(count: int) -> Iterator[Event]:
         elif n % 1000 == 1:
             yield Output(t=t, n=n, data=b"line %d\r\n" % n)
         elif n % 100 == 50:
-            file = ObjectInfo(key=f"8:{n % 4000}", kind="file", path=f"/tmp/{n % 4000}", dev=8, ino=n % 4000)
+            file = ObjectInfo(
+                key=f"8:{n % 4000}", kind="file", path=f"/tmp/{n % 4000}", dev=8, ino=n % 4000
+            )
             opened = Opened(fd=7, ofd=10**6 + n, object=file, mode="r")
             yield Call(t=t, n=n, began=t, pid=pid, tid=pid, name="openat", ret=7, effects=(opened,))
         elif n % 100 == 51:
-            yield Call(t=t, n=n, began=t, pid=pid, tid=pid, name="close", args={"fd": 7}, effects=(Closed(fd=7),))
+            yield Call(
+                t=t,
+                n=n,
+                began=t,
+                pid=pid,
+                tid=pid,
+                name="close",
+                args={"fd": 7},
+                effects=(Closed(fd=7),),
+            )
         elif n % 17 == 0:
             key = pipes[index - 1].key
-            yield Waiting(t=t, n=n, pid=pid, tid=pid, call="read", args={"fd": 3, "count": 4096}, object=key)
+            yield Waiting(
+                t=t, n=n, pid=pid, tid=pid, call="read", args={"fd": 3, "count": 4096}, object=key
+            )
         else:
             name, fd, pipe = ("write", 4, pipes[index]) if n % 2 else ("read", 3, pipes[index - 1])
             args: dict[str, int | str] = {"fd": fd, "count": 512}
             data = b"line %d of many" % n
-            yield Call(t=t, n=n, began=t, pid=pid, tid=pid, name=name, args=args, ret=512, object=pipe.key, data=data)
+            yield Call(
+                t=t,
+                n=n,
+                began=t,
+                pid=pid,
+                tid=pid,
+                name=name,
+                args=args,
+                ret=512,
+                object=pipe.key,
+                data=data,
+            )
     yield Finished(t=(n + 1) / 10_000, n=n + 1, code=0)
 
 
@@ -154,7 +182,9 @@ def _milliseconds(seconds: list[float], of_100: int = 50) -> float:
 
 
 def seeking(count: int, seeks: int = 20) -> Measurement:
-    """Reach moments of a trace of so many events: with all that panels show of them, and as whole screens at 120x36."""
+    """Reach moments of a trace of so many events: with all that panels show of them, and as whole
+    screens at 120x36.
+    """
     with tempfile.TemporaryDirectory(prefix="ipcviz-") as folder:
         path = Path(folder, "long.ipcviz")
         write_trace(path, count)

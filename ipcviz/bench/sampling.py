@@ -44,7 +44,9 @@ for pid in pids:
 
 @contextmanager
 def tree(processes: int, descriptors: int) -> Iterator[tuple[int, ...]]:
-    """Processes that sleep, each with so many descriptors, most of them of pipes; ended with the block."""
+    """Processes that sleep, each with so many descriptors, most of them of pipes; ended with the
+    block.
+    """
     command = (sys.executable, "-c", TREE, str(processes), str(descriptors))
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as maker:
         assert maker.stdin is not None
@@ -85,7 +87,9 @@ class _Watcher:
 
 
 def sample(rounds: int, processes: int, each: int) -> tuple[Measurement, ...]:
-    """The first look at a tree and the following ones, against lsfd and lsof on the same processes."""
+    """The first look at a tree and the following ones, against lsfd and lsof on the same
+    processes.
+    """
     arch = native()
     if arch is None:
         return (Measurement(name="one sample", skipped="not on this architecture"),)
@@ -119,6 +123,15 @@ def sample(rounds: int, processes: int, each: int) -> tuple[Measurement, ...]:
                     return run_quietly((tool, "-p", listed)) * 1e3
 
                 promise = 1.0 if tool == "lsfd" and processes <= PROMISED else 0.0
-                found.append(compared(title, tool, pairs(rounds, ours, theirs), promise=promise, unit="ms", **facts))
+                found.append(
+                    compared(
+                        title,
+                        tool,
+                        pairs(rounds, ours, theirs),
+                        promise=promise,
+                        unit="ms",
+                        **facts,
+                    )
+                )
         steady.close()
     return tuple(found)

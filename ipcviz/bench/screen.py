@@ -21,7 +21,9 @@ from ipcviz.events import AnyCommand, Call, Event, Forked, ObjectInfo, Started, 
 ROWS: Final = 36
 COLUMNS: Final = 120
 MARK: Final = "for time to pass"
-"""What the screen says of `sleep` once it is of use: that the process is there, and what it waits for."""
+"""What the screen says of `sleep` once it is of use: that the process is there, and what it waits
+for.
+"""
 EMPTY_APP: Final = f"""
 from textual.app import App
 from textual.widgets import Static
@@ -34,7 +36,10 @@ PATIENCE: Final = 30.0
 
 
 def seconds_until_shown(argv: Sequence[str], text: str) -> float:
-    """How long a program on a terminal takes until it shows a text. It is ended then; raises TimeoutError."""
+    """How long a program on a terminal takes until it shows a text.
+
+    It is ended then; raises TimeoutError.
+    """
     began = time.perf_counter()
     pid, master = pty.fork()
     if pid == 0:
@@ -58,10 +63,14 @@ def seconds_until_shown(argv: Sequence[str], text: str) -> float:
 
 
 def startup(rounds: int) -> Measurement:
-    """`ipcviz run` until its screen says something of use, against a Textual app that only shows a line."""
+    """`ipcviz run` until its screen says something of use, against a Textual app that only shows a
+    line.
+    """
     ours = (sys.executable, "-m", "ipcviz", "run", "--", "sleep", "60")
     empty = (sys.executable, "-c", EMPTY_APP)
-    found = pairs(rounds, lambda: seconds_until_shown(ours, MARK), lambda: seconds_until_shown(empty, MARK))
+    found = pairs(
+        rounds, lambda: seconds_until_shown(ours, MARK), lambda: seconds_until_shown(empty, MARK)
+    )
     return compared("start-up to the first useful screen", "an empty Textual app", found)
 
 
@@ -132,7 +141,9 @@ class LoadSession:
         """Nothing is held."""
 
 
-def frames(processes: int = 100, descriptors: int = 1000, rate: int = 5000, seconds: float = 5.0) -> Measurement:
+def frames(
+    processes: int = 100, descriptors: int = 1000, rate: int = 5000, seconds: float = 5.0
+) -> Measurement:
     """Frames a second of the live screen under load, and the share of one CPU that it takes."""
     drawn = 0
     used = took = 0.0
@@ -159,7 +170,10 @@ def frames(processes: int = 100, descriptors: int = 1000, rate: int = 5000, seco
 
     asyncio.run(measure())
     return Measurement(
-        name=f"frames at {COLUMNS}x{ROWS}: {processes} processes, {descriptors:,} descriptors, {rate:,} events/s",
+        name=(
+            f"frames at {COLUMNS}x{ROWS}: {processes} processes, {descriptors:,} descriptors,"
+            f" {rate:,} events/s"
+        ),
         unit="1/s",
         ours=drawn / took,
         pairs=1,

@@ -15,7 +15,9 @@ from ipcviz.tracer.wire import Unframer, frame
 
 
 def rates(rounds: int, events: Sequence[Event]) -> tuple[Measurement, Measurement]:
-    """Events a second through `reduce`, and through the stream: encoded, framed, unframed and decoded in batches."""
+    """Events a second through `reduce`, and through the stream: encoded, framed, unframed and
+    decoded in batches.
+    """
     encoder, decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(list[Event])
     batches = [events[i : i + FLUSH_EVENTS] for i in range(0, len(events), FLUSH_EVENTS)]
 
@@ -28,6 +30,13 @@ def rates(rounds: int, events: Sequence[Event]) -> tuple[Measurement, Measuremen
     reduced = [len(events) / timed(lambda: reduce_all(events)) for _ in range(rounds)]
     streamed = [len(events) / timed(through) for _ in range(rounds)]
     return (
-        Measurement(name="events through reduce", unit="1/s", ours=statistics.median(reduced), pairs=rounds),
-        Measurement(name="events through the stream", unit="1/s", ours=statistics.median(streamed), pairs=rounds),
+        Measurement(
+            name="events through reduce", unit="1/s", ours=statistics.median(reduced), pairs=rounds
+        ),
+        Measurement(
+            name="events through the stream",
+            unit="1/s",
+            ours=statistics.median(streamed),
+            pairs=rounds,
+        ),
     )

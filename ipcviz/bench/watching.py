@@ -1,4 +1,6 @@
-"""What it costs a command to be watched: live mode against alone, full mode against strace, semaphores."""
+"""What it costs a command to be watched: live mode against alone, full mode against strace,
+semaphores.
+"""
 
 from __future__ import annotations
 
@@ -61,11 +63,15 @@ def watch(argv: Sequence[str], *, full: bool = False) -> Watched:
     executed = next((e for e in events if isinstance(e, Executed)), None)
     root = executed.pid if executed is not None else 0
     ended = next((e for e in events if isinstance(e, Exited) and e.pid == root), None)
-    return Watched(whole, ended.t - executed.t if executed is not None and ended is not None else whole, events)
+    return Watched(
+        whole, ended.t - executed.t if executed is not None and ended is not None else whole, events
+    )
 
 
 def live(rounds: int, count: int) -> Measurement:
-    """Live mode on a pipeline of `count` blocks, against the same alone; the tracer's own start is in it."""
+    """Live mode on a pipeline of `count` blocks, against the same alone; the tracer's own start is
+    in it.
+    """
     facts: dict[str, Any] = {}
 
     def ours() -> float:
@@ -78,10 +84,11 @@ def live(rounds: int, count: int) -> Measurement:
 
 
 def _what_was_seen(seen: Watched, wanted: int) -> dict[str, Any]:
-    """Byte counts of the pipe; how often its level was read, and how often it had changed and was told.
+    """Byte counts of the pipe; how often its level was read, and how often it had changed and was
+    told.
 
-    From where its writer is no longer traced in full until that ends, every sample of the tracer has a row of the
-    writer, whose time and calls go on.
+    From where its writer is no longer traced in full until that ends, every sample of the tracer
+    has a row of the writer, whose time and calls go on.
     """
     state = reduce_all(seen.events)
     pipe = next((o for o in state.objects.values() if o.info.kind == "pipe"), None)
@@ -90,7 +97,10 @@ def _what_was_seen(seen: Watched, wanted: int) -> dict[str, Any]:
     looks: list[float] = []
     told = 0
     if writer is not None:
-        end = next((e.t for e in seen.events if isinstance(e, Exited) and e.pid == writer.pid), float("inf"))
+        end = next(
+            (e.t for e in seen.events if isinstance(e, Exited) and e.pid == writer.pid),
+            float("inf"),
+        )
         for event in seen.events:
             if isinstance(event, Sample) and writer.t < event.t < end:
                 told += any(level.object == key for level in event.levels)
@@ -109,17 +119,32 @@ def _what_was_seen(seen: Watched, wanted: int) -> dict[str, Any]:
 
 
 def full(rounds: int, count: int) -> Iterator[Measurement]:
-    """Full mode against strace on one program each: data calls alone, a pipe of two, forks, and a shell at work."""
+    """Full mode against strace on one program each: data calls alone, a pipe of two, forks, and a
+    shell at work.
+    """
     forks = max(count // 100, 5)
     substitutions = max(count // 1000, 2)
     programs = {
-        f"dd, {count:,} blocks": ("dd", "if=/dev/zero", "of=/dev/null", f"bs={BLOCK}", f"count={count}"),
+        f"dd, {count:,} blocks": (
+            "dd",
+            "if=/dev/zero",
+            "of=/dev/null",
+            f"bs={BLOCK}",
+            f"count={count}",
+        ),
         f"dd | cat, {count:,} blocks": pipeline(count),
-        f"sh, {forks} forks": ("sh", "-c", f"i=0; while [ $i -lt {forks} ]; do /bin/true; i=$((i+1)); done"),
+        f"sh, {forks} forks": (
+            "sh",
+            "-c",
+            f"i=0; while [ $i -lt {forks} ]; do /bin/true; i=$((i+1)); done",
+        ),
         f"sh, {substitutions} pipelines of three": (
             "sh",
             "-c",
-            f"i=0; while [ $i -lt {substitutions} ]; do a=$(echo x$i | sed s/x/y/ | wc -c); i=$((i+1)); done",
+            (
+                f"i=0; while [ $i -lt {substitutions} ]; do a=$(echo x$i | sed s/x/y/ | wc -c);"
+                " i=$((i+1)); done"
+            ),
         ),
     }
     for program, argv in programs.items():
@@ -146,13 +171,17 @@ def semaphores(rounds: int, count: int) -> Measurement:
     operations = 0
     for _ in range(rounds):
         seen = watch((sys.executable, "-c", SEMAPHORES, str(count)), full=True)
-        made = [e for e in seen.events if isinstance(e, SemaphoreOp) and e.semaphore.kind == "named"]
+        made = [
+            e for e in seen.events if isinstance(e, SemaphoreOp) and e.semaphore.kind == "named"
+        ]
         stamps = [e.t for e in made if e.op in ("wait", "post")]
         operations = len(stamps)
         if operations > 1:
             times.append((stamps[-1] - stamps[0]) / (operations - 1) * 1e6)
     if not times:
-        return Measurement(name="semaphore operation under a breakpoint", skipped="no semaphore operation was seen")
+        return Measurement(
+            name="semaphore operation under a breakpoint", skipped="no semaphore operation was seen"
+        )
     return Measurement(
         name="semaphore operation under a breakpoint",
         unit="us",

@@ -34,7 +34,9 @@ ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 @click.command()
 @click.option("--tree", is_flag=True, help="Their descendants too, also those that come to be.")
-@click.option("--trace", is_flag=True, help="Trace their calls (ptrace); by default they are only looked at.")
+@click.option(
+    "--trace", is_flag=True, help="Trace their calls (ptrace); by default they are only looked at."
+)
 @click.option("--jsonl", is_flag=True, help="No screen: write the stream as JSON lines, with -o.")
 @click.option(
     "-o",
@@ -56,16 +58,21 @@ def attach(
     save: str,
     processes: tuple[str, ...],
 ) -> None:
-    """Watch running processes, by samples alone unless --trace is given. Leaving lets them run on as they were.
+    """Watch running processes, by samples alone unless --trace is given.
 
-    Without a PID, or with a name that several processes have, a table of them is shown to choose from.
+    Leaving lets them run on as they were.
+
+    Without a PID, or with a name that several processes have, a table of them is shown to choose
+    from.
     """
     if jsonl and not output:
         raise click.UsageError("--jsonl needs -o FILE, or -o - for standard output.")
     if (output or seconds) and not jsonl:
         raise click.UsageError("-o and --seconds are for --jsonl, without a screen.")
     if save and jsonl:
-        raise click.UsageError("--save is for the screen; without one, --jsonl -o FILE writes the stream.")
+        raise click.UsageError(
+            "--save is for the screen; without one, --jsonl -o FILE writes the stream."
+        )
     found = find_processes(processes)
     if found.ask:
         if jsonl or not _on_terminal():
@@ -97,7 +104,8 @@ class Found(NamedTuple):
     Attributes:
         pids: The processes.
         search: What the table is searched for, if they name no process or several.
-        why_not_alone: Why they do not say which processes are meant, as a sentence; empty if they do.
+        why_not_alone: Why they do not say which processes are meant, as a sentence; empty if they
+            do.
     """
 
     pids: tuple[int, ...]
@@ -120,7 +128,10 @@ def find_processes(words: Sequence[str]) -> Found:
         click.UsageError: A name that no process of the user has.
     """
     if not words:
-        return Found((), why_not_alone="Name the processes to watch by their PIDs or names: 'ps -e' lists them.")
+        return Found(
+            (),
+            why_not_alone="Name the processes to watch by their PIDs or names: 'ps -e' lists them.",
+        )
     pids: list[int] = []
     listed: tuple[RunningProcess, ...] | None = None
     for word in words:
@@ -131,7 +142,9 @@ def find_processes(words: Sequence[str]) -> Found:
             listed = list_running((os.getpid(),))
         named = [process.pid for process in listed if process.is_called(word)]
         if not named:
-            raise click.UsageError(f"No process of yours is called {word}: 'ps -e' lists those that there are.")
+            raise click.UsageError(
+                f"No process of yours is called {word}: 'ps -e' lists those that there are."
+            )
         if len(named) > 1:
             numbers = ", ".join(map(str, sorted(named)[:8])) + (", ..." if len(named) > 8 else "")
             why = f"{len(named)} processes are called {word} ({numbers}): name one by its PID."
@@ -168,7 +181,9 @@ def _on_terminal() -> bool:
 
 
 def _write_stream(config: AttachConfig, output: str, seconds: float | None) -> int:
-    """Write every event as a line of JSON until the processes are gone, the time is up, or a signal ends it."""
+    """Write every event as a line of JSON until the processes are gone, the time is up, or a signal
+    ends it.
+    """
     sink = LinesSink(output)
     session = LiveSession(config)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)

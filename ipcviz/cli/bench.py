@@ -21,7 +21,9 @@ from ipcviz.outputs import find_place, write_file
 FORMATS = {"s": "{:.2f} s", "ms": "{:.1f} ms", "us": "{:.1f} us", "1/s": "{:,.0f} a second"}
 
 
-MODULES = "import ipcviz.tracer.service, ipcviz.cli.main, ipcviz.cli.run, ipcviz.app.app, textual.widgets"
+MODULES = (
+    "import ipcviz.tracer.service, ipcviz.cli.main, ipcviz.cli.run, ipcviz.app.app, textual.widgets"
+)
 """All that a start imports."""
 
 
@@ -33,19 +35,34 @@ class Report(msgspec.Struct, frozen=True):
 
 
 @click.command()
-@click.option("--json", "target", metavar="FILE", type=click.Path(path_type=Path), help="Write the figures there too.")
 @click.option(
-    "--pairs", default=5, show_default=True, type=click.IntRange(min=1, max=1000), help="Pairs of each measurement."
+    "--json",
+    "target",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the figures there too.",
 )
-@click.option("--quick", is_flag=True, help="A tenth of the work: figures that say little, in seconds.")
+@click.option(
+    "--pairs",
+    default=5,
+    show_default=True,
+    type=click.IntRange(min=1, max=1000),
+    help="Pairs of each measurement.",
+)
+@click.option(
+    "--quick", is_flag=True, help="A tenth of the work: figures that say little, in seconds."
+)
 @click.argument(
-    "what", nargs=-1, type=click.Choice(("live", "full", "sample", "semaphores", "events", "startup", "past", "ui"))
+    "what",
+    nargs=-1,
+    type=click.Choice(("live", "full", "sample", "semaphores", "events", "startup", "past", "ui")),
 )
 def bench(*, target: Path | None, pairs: int, quick: bool, what: tuple[str, ...]) -> None:
-    """Measure what watching costs here, in pairs: against doing without, and against strace, lsfd and lsof.
+    """Measure what watching costs here, in pairs: against doing without, and against strace, lsfd
+    and lsof.
 
-    WHAT is one or more of live, full, sample, semaphores, events, startup, past, ui; all but past and ui if none is
-    named.
+    WHAT is one or more of live, full, sample, semaphores, events, startup, past, ui; all but past
+    and ui if none is named.
     """
     if target is not None:
         find_place(target)
@@ -60,12 +77,15 @@ def bench(*, target: Path | None, pairs: int, quick: bool, what: tuple[str, ...]
             found.append(one)
             write_line(describe(one))
     if target is not None:
-        write_file(target, msgspec.json.format(msgspec.json.encode(Report(where, found)), indent=2) + b"\n")
+        write_file(
+            target, msgspec.json.format(msgspec.json.encode(Report(where, found)), indent=2) + b"\n"
+        )
 
 
 @contextmanager
 def _as_installed() -> Iterator[None]:
-    """Have modules compiled beforehand, as pip does when it installs; where that is not kept, each start does it anew.
+    """Have modules compiled beforehand, as pip does when it installs; where that is not kept, each
+    start does it anew.
 
     That is so with PYTHONDONTWRITEBYTECODE, and takes longer than the rest of a start.
     """
@@ -92,7 +112,9 @@ def _measure(what: tuple[str, ...], pairs: int, part: int) -> Iterator[Measureme
     if "full" in what:
         yield from watching.full(pairs, 20_000 // part)
     if "events" in what:
-        yield from stream.rates(pairs, watching.watch(watching.pipeline(20_000 // part), full=True).events)
+        yield from stream.rates(
+            pairs, watching.watch(watching.pipeline(20_000 // part), full=True).events
+        )
     if "sample" in what:
         yield from sampling.sample(pairs, 100, 11)
         yield from sampling.sample(pairs, 1000 // part, 11)

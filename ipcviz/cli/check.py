@@ -17,7 +17,8 @@ from ipcviz.scenario import load, missing
 @click.command()
 @click.argument("path", type=click.Path(path_type=str))
 def check(*, path: str) -> None:
-    """Check the scenario in the folder PATH (keys, names, programs), or the cast in the file PATH (asciicast).
+    """Check the scenario in the folder PATH (keys, names, programs), or the cast in the file PATH
+    (asciicast).
 
     Exit status 0 if nothing wrong was found, else 2 and one sentence; for a cast it names the line.
     """
@@ -43,8 +44,8 @@ def _check_cast(path: str) -> None:
     markers = sum(event.code == "m" for event in cast.events)
     chapters = f"{markers:,} chapters" if markers else "no chapters"
     write_line(
-        f"{path}: asciicast {cast.version}, {cast.width}x{cast.height}, {cast.duration:,.1f} s, {chapters}: "
-        "nothing wrong found."
+        f"{path}: asciicast {cast.version}, {cast.width}x{cast.height}, {cast.duration:,.1f} s,"
+        f" {chapters}: nothing wrong found."
     )
     for what, times, line in find_unshown(cast.events):
         where = f", first in line {line}" if line else ""
@@ -54,9 +55,10 @@ def _check_cast(path: str) -> None:
 def _check_scenario(path: str) -> None:
     scenario = load(path)
     write_line(
-        f"{scenario.name}: {scenario.title!r}, {_count(scenario.variants, 'variant')}, "
-        f"{_count(scenario.parameters, 'parameter')}, {_count(scenario.story, 'step')}, "
-        f"{_count(scenario.questions, 'question')}, {_count(scenario.schedules, 'schedule')}: nothing wrong found."
+        f"{scenario.name}: {scenario.title!r}, {_count(scenario.variants, 'variant')},"
+        f" {_count(scenario.parameters, 'parameter')}, {_count(scenario.story, 'step')},"
+        f" {_count(scenario.questions, 'question')}, {_count(scenario.schedules, 'schedule')}:"
+        " nothing wrong found."
     )
     for name in scenario.variants:
         reason = missing(scenario, name)

@@ -1,6 +1,8 @@
-"""What a shell may complete on the command line: scenarios, their schedules, variants and parameters.
+"""What a shell may complete on the command line: scenarios, their schedules, variants and
+parameters.
 
-Nothing here fails: whoever presses the tab key wants no message, so a scenario that can't be read has no names.
+Nothing here fails: whoever presses the tab key wants no message, so a scenario that can't be read
+has no names.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ def complete_files(_: click.Context, __: click.Parameter, incomplete: str) -> li
     return [CompletionItem(incomplete, type="file")]
 
 
-def complete_scenarios(context: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_scenarios(
+    context: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     """Names of scenarios for the first word, files if none begins so; for a command, files alone.
 
     Never both: click's script for bash forgets the names when it is told of files.
@@ -34,20 +38,29 @@ def complete_scenarios(context: click.Context, param: click.Parameter, incomplet
     return found or complete_files(context, param, incomplete)
 
 
-def complete_schedules(context: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_schedules(
+    context: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     """Schedules of the scenario that is named, or of all while none is; files if none begins so."""
     rows = ((name, plan.title) for one in _named(context) for name, plan in one.schedules.items())
     return _beginning(incomplete, rows) or complete_files(context, param, incomplete)
 
 
-def complete_variants(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_variants(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     """Variants of the scenario that is named, or of all while none is."""
-    rows = ((name, variant.title) for one in _named(context) for name, variant in one.variants.items())
+    rows = (
+        (name, variant.title) for one in _named(context) for name, variant in one.variants.items()
+    )
     return _beginning(incomplete, rows)
 
 
-def complete_settings(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """`NAME=VALUE` of the parameters of the scenario that is named, or of all: each choice, or else the default.
+def complete_settings(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """`NAME=VALUE` of the parameters of the scenario that is named, or of all: each choice, or else
+    the default.
 
     A whole word, since shells put a blank behind what they complete.
     """
@@ -87,7 +100,9 @@ def _named(context: click.Context) -> list[Scenario]:
 
 
 def _beginning(incomplete: str, rows: Iterable[tuple[str, str]]) -> list[CompletionItem]:
-    """Each name that begins so, once, with what is said of it in the first place where it is found."""
+    """Each name that begins so, once, with what is said of it in the first place where it is
+    found.
+    """
     found: dict[str, CompletionItem] = {}
     for name, text in rows:
         if name.startswith(incomplete) and name not in found:

@@ -16,8 +16,9 @@ from ipcviz.outputs import OutputError, OutputFile
 class LinesSink:
     """Writes the stream as JSON lines.
 
-    A file takes its place as soon as there is something to watch: from then on every line is there at once, for whoever
-    reads along. If the command can't be executed, what was at that place stays as it was.
+    A file takes its place as soon as there is something to watch: from then on every line is there
+    at once, for whoever reads along. If the command can't be executed, what was at that place stays
+    as it was.
 
     Args:
         output: The file's name; `-` for standard output.

@@ -15,9 +15,13 @@ from ipcviz.scenario.parameters import as_text, type_of
 
 
 @click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with parameters and what is missing.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="As JSON, with parameters and what is missing."
+)
 def list_scenarios(*, as_json: bool) -> None:
-    """List the scenarios: what they are called, how long they take, what they need that is not here."""
+    """List the scenarios: what they are called, how long they take, what they need that is not
+    here.
+    """
     scenarios = load_all()
     if as_json:
         write_json([msgspec.to_builtins(_facts(scenario)) for scenario in scenarios])
@@ -36,7 +40,11 @@ def _facts(scenario: Scenario) -> dict[str, Any]:
         "folder": str(scenario.folder),
         "default": scenario.default_variant,
         "variants": {
-            name: {"title": variant.title, "language": variant.language, "missing": missing(scenario, name)}
+            name: {
+                "title": variant.title,
+                "language": variant.language,
+                "missing": missing(scenario, name),
+            }
             for name, variant in scenario.variants.items()
         },
         "parameters": {
@@ -56,7 +64,9 @@ def _facts(scenario: Scenario) -> dict[str, Any]:
 
 
 def _table(scenarios: list[Scenario]) -> list[str]:
-    """One block for each topic: name, minutes, title; below it the variants, the parameters, and what is missing."""
+    """One block for each topic: name, minutes, title; below it the variants, the parameters, and
+    what is missing.
+    """
     width = max((len(scenario.name) for scenario in scenarios), default=0)
     lines: list[str] = []
     for topic, group in groupby(scenarios, key=lambda scenario: scenario.topic):
@@ -65,7 +75,10 @@ def _table(scenarios: list[Scenario]) -> list[str]:
             indent = " " * (width + 12)
             lines.append(f"  {scenario.name:<{width}}  {scenario.minutes:>3} min  {scenario.title}")
             lines += _wrapped("variants: ", ", ".join(scenario.variants), indent)
-            settings = (f"{name}={as_text(parameter.default)}" for name, parameter in scenario.parameters.items())
+            settings = (
+                f"{name}={as_text(parameter.default)}"
+                for name, parameter in scenario.parameters.items()
+            )
             lines += _wrapped("--set ", " ".join(settings), indent)
             lines += _wrapped("--schedule ", " ".join(scenario.schedules), indent)
             for name in scenario.variants:
@@ -81,5 +94,9 @@ def _wrapped(head: str, text: str, indent: str) -> list[str]:
     if not text:
         return []
     return textwrap.wrap(
-        head + text, 80, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False
+        head + text,
+        80,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_on_hyphens=False,
     )

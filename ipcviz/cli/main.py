@@ -1,6 +1,7 @@
 """The command line's entry point: one group, a module for each command, imported when it is called.
 
-Showing a kept trace works without Linux, so nothing of what watches processes may be imported for it.
+Showing a kept trace works without Linux, so nothing of what watches processes may be imported for
+it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ COMMANDS: Final = {
     "attach": ("ipcviz.cli.attach:attach", "Watch processes that run already."),
     "trace": ("ipcviz.cli.trace:trace", "Run a command without a screen and write a trace."),
     "replay": ("ipcviz.cli.replay:replay", "Show a kept trace, or a stream of JSON lines."),
-    "record": ("ipcviz.cli.record:record", "Write a cast of a scenario or a trace; no terminal is needed."),
+    "record": (
+        "ipcviz.cli.record:record",
+        "Write a cast of a scenario or a trace; no terminal is needed.",
+    ),
     "play": ("ipcviz.cli.play:play", "Play a cast in the terminal, forward and back by chapters."),
     "list": ("ipcviz.cli.list:list_scenarios", "List the scenarios."),
     "check": ("ipcviz.cli.check:check", "Check the scenario in a folder, or a cast."),
@@ -36,7 +40,9 @@ COMMANDS: Final = {
 
 INTERRUPTED: Final = 130
 NO_READER: Final = 141
-"""128 + SIGINT, 128 + SIGPIPE: the exit statuses that a shell gives to what these signals end, on every system."""
+"""128 + SIGINT, 128 + SIGPIPE: the exit statuses that a shell gives to what these signals end, on
+every system.
+"""
 
 
 class LazyGroup(click.Group):
@@ -57,7 +63,11 @@ class LazyGroup(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Names of commands, and options; no command is imported for it."""
-        found = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        found = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -66,11 +76,16 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="ipcviz")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """See inter-process communication happen: who talks to whom over what, and who is blocked on what, and why.
+    """See inter-process communication happen: who talks to whom over what, and who is blocked on
+    what, and why.
 
     Without a command: the catalogue of scenarios.
     """
@@ -88,9 +103,13 @@ def main() -> None:
 
 
 def _run() -> int:
-    """Run the command line. Returns the exit status, whatever happens: what nobody foresaw is a sentence, too."""
+    """Run the command line.
+
+    Returns the exit status, whatever happens: what nobody foresaw is a sentence, too.
+    """
     try:
-        # Commands leave with their status by `sys.exit`; click returns that of --help and --version.
+        # Commands leave with their status by `sys.exit`; click returns that of --help and
+        # --version.
         return int(cli.main(prog_name="ipcviz", standalone_mode=False) or 0)
     except click.exceptions.Exit as done:
         return done.exit_code
@@ -114,7 +133,9 @@ def _run() -> int:
 
 
 def _explain_limit(error: Exception) -> str:
-    """A sentence for what comes of a limit, which can happen anywhere; empty if it is something else."""
+    """A sentence for what comes of a limit, which can happen anywhere; empty if it is something
+    else.
+    """
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         return "No further thread can be made: see 'ulimit -u' and 'ulimit -v'."
     if not isinstance(error, OSError):
@@ -127,13 +148,18 @@ def _explain_limit(error: Exception) -> str:
 
 
 def _came_from_help(error: OSError) -> bool:
-    """Whether it arose where click writes to standard output: the texts of --help and --version are its own."""
+    """Whether it arose where click writes to standard output: the texts of --help and --version are
+    its own.
+    """
     *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
     return innermost.f_globals.get("__name__") == "click.utils"
 
 
 def _leave_stream(error: OSError) -> int:
-    """Standard output takes nothing more: say so, unless its reader has left. Returns the exit status."""
+    """Standard output takes nothing more: say so, unless its reader has left.
+
+    Returns the exit status.
+    """
     silence(1)
     if error.errno == errno.EPIPE:
         return NO_READER

@@ -22,7 +22,9 @@ def new(*, path: Path) -> None:
         existed = path.is_dir()
         if existed and any(path.iterdir()):
             raise FileExistsError(0, "it is there already and not empty")
-        shutil.copytree(template, path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            template, path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+        )
     except shutil.Error:
         _empty(path, remove=not existed)
         refuse(f"{str(path)!r} can't be filled: is the disk full? Choose another folder.")
@@ -30,12 +32,15 @@ def new(*, path: Path) -> None:
         refuse(f"{str(path)!r} can't be made: {error.strerror}; choose another folder.")
     name = shlex.quote(str(path))
     write_line(
-        f"{path} is a scenario. Change it; then: ipcviz check {name}, ipcviz run {name if '/' in name else './' + name}"
+        f"{path} is a scenario. Change it; then: ipcviz check {name}, ipcviz run"
+        f" {name if '/' in name else './' + name}"
     )
 
 
 def _empty(folder: Path, *, remove: bool) -> None:
-    """Take away again what was put into a folder that was empty or not there: half a scenario is none."""
+    """Take away again what was put into a folder that was empty or not there: half a scenario is
+    none.
+    """
     for entry in folder.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)

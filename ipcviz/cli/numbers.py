@@ -21,7 +21,9 @@ class Seconds(click.FloatRange):
     def __init__(self, least: float, most: float) -> None:
         super().__init__(min=least, max=most)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
         """The number. What is none, `nan` among them, fails."""
         found = float(super().convert(value, param, ctx))
         if math.isnan(found):

@@ -6,11 +6,20 @@ from typing import Final
 
 import click
 
-from ipcviz.cli.completing import complete_files, complete_schedules, complete_settings, complete_variants
+from ipcviz.cli.completing import (
+    complete_files,
+    complete_schedules,
+    complete_settings,
+    complete_variants,
+)
 
-full_option: Final = click.option("--full", is_flag=True, help="Stop at every data call, whatever it costs.")
+full_option: Final = click.option(
+    "--full", is_flag=True, help="Stop at every data call, whatever it costs."
+)
 no_seccomp_option: Final = click.option(
-    "--no-seccomp", is_flag=True, help="Put no seccomp filter on the command: every call is stopped at."
+    "--no-seccomp",
+    is_flag=True,
+    help="Put no seccomp filter on the command: every call is stopped at.",
 )
 save_option: Final = click.option(
     "--save",

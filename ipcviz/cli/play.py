@@ -19,8 +19,9 @@ from ipcviz.messages import refuse, write_error
 def play(*, file: str) -> None:
     """Play the cast in FILE (asciicast, version 1, 2 or 3) in the terminal.
 
-    Space, right, n or PageDown: the next chapter; left, p or PageUp: the one before; ? shows all keys, q leaves.
-    What is painted is the screen that its output makes, never the output itself: a cast from anywhere can't do harm.
+    Space, right, n or PageDown: the next chapter; left, p or PageUp: the one before; ? shows all
+    keys, q leaves. What is painted is the screen that its output makes, never the output itself: a
+    cast from anywhere can't do harm.
     """
     try:
         with CastReader(file) as reader:
@@ -28,7 +29,10 @@ def play(*, file: str) -> None:
             while not (tape.shows_something or reader.complete):
                 tape.work(0.1)
             if not tape.shows_something:
-                raise CastError(f"no event writes anything, so there is nothing to show{_because(reader.trouble)}")
+                raise CastError(
+                    "no event writes anything, so there is nothing to"
+                    f" show{_because(reader.trouble)}"
+                )
             if not (os.isatty(0) and os.isatty(1)):
                 raise _NoTerminalError
             while not (reader.seekable or reader.complete):

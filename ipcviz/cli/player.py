@@ -1,4 +1,6 @@
-"""A player for casts: a terminal in raw mode, painted from an interpreted screen, and nothing that survives it."""
+"""A player for casts: a terminal in raw mode, painted from an interpreted screen, and nothing that
+survives it.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,8 @@ class Player:
         """Play until the viewer leaves.
 
         Returns:
-            The exit status: 0; 130 after ctrl+c; 128 + n if a signal ended it, or 129 if the terminal went away.
+            The exit status: 0; 130 after ctrl+c; 128 + n if a signal ended it, or 129 if the
+                terminal went away.
         """
         with Signals() as signals:
             try:
@@ -74,7 +77,12 @@ class Player:
             # Raw, as cfmakeraw(3) has it; from what it was before, not from what it may be now.
             raw = [*self._before[:6], [*self._before[6]]]
             raw[tty.IFLAG] &= ~(
-                termios.BRKINT | termios.ICRNL | termios.INPCK | termios.ISTRIP | termios.IXON | termios.INLCR
+                termios.BRKINT
+                | termios.ICRNL
+                | termios.INPCK
+                | termios.ISTRIP
+                | termios.IXON
+                | termios.INLCR
             )
             raw[tty.OFLAG] &= ~termios.OPOST
             raw[tty.LFLAG] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
@@ -96,12 +104,16 @@ class Player:
         self._painted, self._stale = [], True
 
     def _stop(self, signals: Signals) -> None:
-        """Stop as any program does at SIGTSTP, with the terminal as it was; go on when we are continued."""
+        """Stop as any program does at SIGTSTP, with the terminal as it was; go on when we are
+        continued.
+        """
         signals.stop(self._give_terminal)
         self._go_on(signals)
 
     def _go_on(self, signals: Signals) -> None:
-        """We were continued: whoever had the terminal meanwhile may have left it in another mode."""
+        """We were continued: whoever had the terminal meanwhile may have left it in another
+        mode.
+        """
         self._pause()
         if signals.wait_for_foreground(0):
             self._take_terminal()
@@ -111,10 +123,16 @@ class Player:
     # What happens.
 
     def _wait(self, signals: Signals) -> None:
-        """Wait for a key, a signal, or the next event's time, and do what is to be done; if nothing is, work ahead."""
+        """Wait for a key, a signal, or the next event's time, and do what is to be done; if nothing
+        is, work ahead.
+        """
         tape, output = self._tape, self._output
         assert output is not None
-        if self._stale and not output.pending and (not tape.busy or time.monotonic() >= self._painted_at + _FRAME):
+        if (
+            self._stale
+            and not output.pending
+            and (not tape.busy or time.monotonic() >= self._painted_at + _FRAME)
+        ):
             self._paint(output)
         written = (output.fileno(),) if output.pending else ()
         ready, writable, _ = select.select((0, signals.fileno()), written, (), self._patience())
@@ -131,7 +149,9 @@ class Player:
             self._advance()
 
     def _patience(self) -> float | None:
-        """How long there is nothing to do: seconds, or None if only a key or a signal can change that."""
+        """How long there is nothing to do: seconds, or None if only a key or a signal can change
+        that.
+        """
         if self._tape.busy or not self._tape.idle:
             return 0.0
         if self._began is None or self._tape.next_time is None:
@@ -168,7 +188,8 @@ class Player:
             if tape.at_end:
                 self._pause()
             elif due is not None and not tape.busy and self._began + due <= time.monotonic():
-                # From one due time to the next, so that the length is right however long drawing takes.
+                # From one due time to the next, so that the length is right however long drawing
+                # takes.
                 tape.go_to_time(time.monotonic() - self._began)
         was_busy = tape.busy
         if was_busy or not tape.idle:
@@ -274,8 +295,14 @@ class Player:
         label = label if label.isascii() else "".join(c if c.isprintable() else "?" for c in label)
         playing = " playing" if self._began is not None else ""
         more = "" if tape.complete else "+"
-        size = f" cut: the cast is {tape.screen.columns}x{tape.screen.lines}, the terminal {columns}x{rows};"
-        return f" {tape.chapter + tape.first}/{last}{more}{playing}{size if cut else ''} {label}  (? keys)"
+        size = (
+            f" cut: the cast is {tape.screen.columns}x{tape.screen.lines}, the terminal"
+            f" {columns}x{rows};"
+        )
+        return (
+            f" {tape.chapter + tape.first}/{last}{more}{playing}{size if cut else ''} {label}  (?"
+            " keys)"
+        )
 
 
 def _terminal_size() -> tuple[int, int]:

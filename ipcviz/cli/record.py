@@ -27,7 +27,15 @@ from ipcviz.events import Event
 from ipcviz.messages import write_error, write_line
 from ipcviz.model.query import living
 from ipcviz.outputs import OutputError, OutputFile, explain, same_file
-from ipcviz.scenario import Scenario, ScenarioError, Story, find, prepare, read_schedule, read_settings
+from ipcviz.scenario import (
+    Scenario,
+    ScenarioError,
+    Story,
+    find,
+    prepare,
+    read_schedule,
+    read_settings,
+)
 from ipcviz.scenario.format import Value
 from ipcviz.scenario.kept import meta_of, scenario_of, sources_of
 from ipcviz.scenario.loader import FILE
@@ -40,7 +48,9 @@ if TYPE_CHECKING:
 LEAST: Final = (40, 10)
 MOST: Final = (400, 120)
 PATIENCE: Final = 10.0
-"""Seconds without any news after which a run is taken for stuck: nobody is there who could end its waits."""
+"""Seconds without any news after which a run is taken for stuck: nobody is there who could end its
+waits.
+"""
 
 
 @click.command(cls=RemembersWords)
@@ -52,7 +62,13 @@ PATIENCE: Final = 10.0
     required=True,
     help="Where to; by convention its name ends in .cast.",
 )
-@click.option("--size", metavar="COLUMNSxROWS", default="80x24", show_default=True, help="The size of the screen.")
+@click.option(
+    "--size",
+    metavar="COLUMNSxROWS",
+    default="80x24",
+    show_default=True,
+    help="The size of the screen.",
+)
 @click.option(
     "--hold",
     type=Seconds(0.1, 3600),
@@ -61,10 +77,25 @@ PATIENCE: Final = 10.0
     metavar="SECONDS",
     help="How long a step is shown.",
 )
-@click.option("--theme", type=click.Choice(["dark", "light"]), default="dark", show_default=True, help="Colours.")
-@click.option("--steps", metavar="A-B", default="", help="Only these steps, counted from 1: 10-40, 10-, -40 or 10.")
+@click.option(
+    "--theme",
+    type=click.Choice(["dark", "light"]),
+    default="dark",
+    show_default=True,
+    help="Colours.",
+)
+@click.option(
+    "--steps",
+    metavar="A-B",
+    default="",
+    help="Only these steps, counted from 1: 10-40, 10-, -40 or 10.",
+)
 @schedule_option
-@click.option("--live", is_flag=True, help="Let a scenario run by itself, and show every operation afterwards.")
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Let a scenario run by itself, and show every operation afterwards.",
+)
 @variant_option
 @settings_option
 @click.argument("source", metavar="SCENARIO|TRACE", shell_complete=complete_scenarios)
@@ -81,10 +112,11 @@ def record(
     settings: tuple[str, ...],
     source: str,
 ) -> None:
-    """Write a cast: a whole picture for each step, each step a chapter, for 'ipcviz play' and every asciicast player.
+    """Write a cast: a whole picture for each step, each step a chapter, for 'ipcviz play' and every
+    asciicast player.
 
-    A scenario is run for it, by name or folder, one operation at a time; a trace of 'ipcviz trace' or 'ipcviz run
-    --save' is shown as it was. The same trace makes the same bytes.
+    A scenario is run for it, by name or folder, one operation at a time; a trace of 'ipcviz trace'
+    or 'ipcviz run --save' is shown as it was. The same trace makes the same bytes.
     """
     columns, rows = _size(size)
     first, last = _steps(steps)
@@ -109,8 +141,8 @@ def record(
 class _Leaving:
     """What SIGTERM and SIGHUP do: exit, so that what was begun is removed on the way out.
 
-    While an event loop makes the cast, the exit waits for the next event to be read: a task that was left in its
-    midst would be told of on standard error.
+    While an event loop makes the cast, the exit waits for the next event to be read: a task that
+    was left in its midst would be told of on standard error.
     """
 
     def __init__(self) -> None:
@@ -133,7 +165,9 @@ class _Leaving:
 def _size(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
     size = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not all(least <= number <= most for least, number, most in zip(LEAST, size, MOST, strict=True)):
+    if not all(
+        least <= number <= most for least, number, most in zip(LEAST, size, MOST, strict=True)
+    ):
         least, most = ("x".join(map(str, limit)) for limit in (LEAST, MOST))
         raise click.UsageError(f"--size takes COLUMNSxROWS from {least} to {most}, such as 80x24.")
     return size
@@ -175,7 +209,9 @@ def _trace_of(source: str, options: Options) -> Iterator[str]:
     """The trace to show: the one named, or that of a fresh run, which is removed afterwards."""
     if _is_file(source):
         if any(options):
-            raise click.UsageError("--variant, --set, --schedule and --live are for scenarios, not for a trace.")
+            raise click.UsageError(
+                "--variant, --set, --schedule and --live are for scenarios, not for a trace."
+            )
         yield source
         return
     try:
@@ -213,7 +249,9 @@ def _run(fresh: Fresh, path: str) -> None:
             **meta_of(scenario),
         }
         writer = TraceWriter(path, meta=meta, sources=sources_of(scenario))
-        session = LiveSession(LaunchConfig(argv=launch.argv, cwd=launch.cwd, terminal=True, hold=not fresh.live))
+        session = LiveSession(
+            LaunchConfig(argv=launch.argv, cwd=launch.cwd, terminal=True, hold=not fresh.live)
+        )
         driver = Driver(session, order, Story(scenario), patience=PATIENCE)
         try:
             session.start()
@@ -241,7 +279,10 @@ def _plain_environment() -> None:
         if name.startswith("TEXTUAL") or name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
             del os.environ[name]
     os.environ.update(
-        TERM="xterm-256color", COLORTERM="truecolor", TEXTUAL_COLOR_SYSTEM="truecolor", TEXTUAL_ANIMATIONS="none"
+        TERM="xterm-256color",
+        COLORTERM="truecolor",
+        TEXTUAL_COLOR_SYSTEM="truecolor",
+        TEXTUAL_ANIMATIONS="none",
     )
 
 
@@ -251,18 +292,24 @@ def _write(events: _Readable, output: str, wanted: Wanted, source: str) -> Made:
 
     reader = events.reader
     if not reader.last:
-        raise TraceError(f"{reader.path} holds no events: its writer was ended before the first one.")
+        raise TraceError(
+            f"{reader.path} holds no events: its writer was ended before the first one."
+        )
     title = reader.meta.get("title") or shlex.join(reader.argv) or os.path.basename(source)
     with OutputFile(output) as file:
         scenario = scenario_of(reader.meta)
         try:
-            made = make_cast(events, file.file, wanted, title=title, argv=reader.argv, scenario=scenario)
+            made = make_cast(
+                events, file.file, wanted, title=title, argv=reader.argv, scenario=scenario
+            )
         except OSError as error:
             raise OutputError(explain(output, error)) from None
         events.leaving.leave_if_told()
         if not made.shown:
             beyond = f" from {wanted.first} on" if made.steps else ""
-            raise TraceError(f"{source} has {made.steps or 'no'} steps: there is nothing to show{beyond}.")
+            raise TraceError(
+                f"{source} has {made.steps or 'no'} steps: there is nothing to show{beyond}."
+            )
     if events.trouble:
         write_error(f"The trace can be read up to here: {events.trouble}")
     return made

@@ -19,7 +19,8 @@ from ipcviz.trace import TraceError, TraceReader
 @click.command()
 @click.argument("file", type=click.Path(path_type=str))
 def replay(*, file: str) -> None:
-    """Show the trace in FILE as it was at its end, with every panel; FILE may hold JSON lines, or be - for a pipe.
+    """Show the trace in FILE as it was at its end, with every panel; FILE may hold JSON lines, or
+    be - for a pipe.
 
     ssh HOST ipcviz trace -o - --jsonl -- COMMAND | ipcviz replay -
     """
@@ -38,7 +39,10 @@ def _open(file: str) -> tuple[Session, str, Scenario | None]:
     """
     if file == "-":
         if os.isatty(0):
-            raise TraceError("Standard input is your terminal: pipe 'ipcviz trace -o - --jsonl -- COMMAND' into it.")
+            raise TraceError(
+                "Standard input is your terminal: pipe 'ipcviz trace -o - --jsonl -- COMMAND'"
+                " into it."
+            )
         return LinesSession(os.fdopen(os.dup(0), "rb"), "Standard input"), "standard input", None
     try:
         source = open_input(file, streams=True)
@@ -53,7 +57,8 @@ def _open(file: str) -> tuple[Session, str, Scenario | None]:
 
 
 def _take_the_terminal(file: str) -> None:
-    """The screen reads keys from standard input; if the stream came from there, open the terminal instead.
+    """The screen reads keys from standard input; if the stream came from there, open the terminal
+    instead.
 
     Raises:
         TraceError: There is no terminal.

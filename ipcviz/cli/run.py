@@ -28,7 +28,15 @@ from ipcviz.errors import UserError
 from ipcviz.events import Resize
 from ipcviz.messages import refuse
 from ipcviz.model.steps.schedule import Schedule
-from ipcviz.scenario import Scenario, ScenarioError, find, load_all, prepare, read_schedule, read_settings
+from ipcviz.scenario import (
+    Scenario,
+    ScenarioError,
+    find,
+    load_all,
+    prepare,
+    read_schedule,
+    read_settings,
+)
 from ipcviz.scenario.format import Value
 from ipcviz.session.live import LiveSession
 from ipcviz.sizes import terminal_size
@@ -37,16 +45,24 @@ from ipcviz.tracer.launch import check_command
 
 
 @click.command(cls=AfterDashes)
-@click.option("--pty/--no-pty", default=True, help="Run it on a terminal of its own (default), or on pipes.")
+@click.option(
+    "--pty/--no-pty", default=True, help="Run it on a terminal of its own (default), or on pipes."
+)
 @full_option
 @no_seccomp_option
 @save_option
-@click.option("--step/--live", default=None, help="Hold every thread (default for a scenario), or let all run.")
+@click.option(
+    "--step/--live",
+    default=None,
+    help="Hold every thread (default for a scenario), or let all run.",
+)
 @schedule_option
 @save_schedule_option
 @variant_option
 @settings_option
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_scenarios)
+@click.argument(
+    "command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_scenarios
+)
 @click.pass_context
 def run(
     context: click.Context,
@@ -62,14 +78,24 @@ def run(
     settings: tuple[str, ...],
     command: tuple[str, ...],
 ) -> None:
-    """Run a scenario by name or folder, or after -- any command, and show what its processes say to each other."""
+    """Run a scenario by name or folder, or after -- any command, and show what its processes say to
+    each other.
+    """
     _need_a_terminal()
     if schedule and step is False:
-        raise click.UsageError("A schedule is followed step by step, and --live lets everything run.")
+        raise click.UsageError(
+            "A schedule is followed step by step, and --live lets everything run."
+        )
     check_outputs(save, save_schedule)
     if not context.meta[AFTER_DASHES]:
         scenario = _one_scenario(command)
-        how = How(full=full, seccomp=not no_seccomp, hold=step is not False, save=save, save_steps=save_schedule)
+        how = How(
+            full=full,
+            seccomp=not no_seccomp,
+            hold=step is not False,
+            save=save,
+            save_steps=save_schedule,
+        )
         sys.exit(_run_scenario(scenario, variant, read_settings(settings), how, schedule))
     if variant or settings:
         raise click.UsageError("--variant and --set are for scenarios, not for a command after --.")
@@ -82,12 +108,16 @@ def run(
 
 def _one_scenario(words: tuple[str, ...]) -> Scenario:
     if len(words) > 1:
-        raise ScenarioError(f"Name one scenario, or put -- before a command: ipcviz run -- {shlex.join(words)}")
+        raise ScenarioError(
+            f"Name one scenario, or put -- before a command: ipcviz run -- {shlex.join(words)}"
+        )
     try:
         return find(words[0])
     except ScenarioError as error:
         if shutil.which(words[0]):
-            raise ScenarioError(f"{error.message} For the command of that name: ipcviz run -- {words[0]}") from None
+            raise ScenarioError(
+                f"{error.message} For the command of that name: ipcviz run -- {words[0]}"
+            ) from None
         raise
 
 
@@ -123,7 +153,9 @@ class How(NamedTuple):
     order: tuple[Schedule, str] | None = None
 
 
-def _show(argv: tuple[str, ...], title: str, how: How, cwd: str = "", scenario: Scenario | None = None) -> int:
+def _show(
+    argv: tuple[str, ...], title: str, how: How, cwd: str = "", scenario: Scenario | None = None
+) -> int:
     """Show one session until the viewer leaves it."""
     size = terminal_size()
     its = Resize.within(size.lines, size.columns)
@@ -177,7 +209,9 @@ def catalogue() -> int:
         message = ""
         try:
             how = How(hold=not choice.live)
-            status = _run_scenario(choice.scenario, choice.variant, {}, how, choice.schedule or None)
+            status = _run_scenario(
+                choice.scenario, choice.variant, {}, how, choice.schedule or None
+            )
         except UserError as error:
             message = "\n".join(filter(None, (error.message, error.details)))
         else:

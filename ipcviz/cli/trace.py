@@ -35,7 +35,18 @@ from ipcviz.cli.options import (
     variant_option,
 )
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, check_outputs, planned, scenario_named
-from ipcviz.events import Event, Executed, Exited, Finished, Forked, Input, Output, Quit, Resize, Trouble
+from ipcviz.events import (
+    Event,
+    Executed,
+    Exited,
+    Finished,
+    Forked,
+    Input,
+    Output,
+    Quit,
+    Resize,
+    Trouble,
+)
 from ipcviz.messages import write_error
 from ipcviz.model.query import living
 from ipcviz.model.steps.schedule import Schedule
@@ -55,11 +66,17 @@ MOMENT: Final = 1.0
 NAMED: Final = 3
 """How many of them are named."""
 NEWS_SECONDS: Final = 0.2
-"""How long the news that a process was made may be under way, while the tracer gathers events and others run."""
+"""How long the news that a process was made may be under way, while the tracer gathers events and
+others run.
+"""
 
 
 @click.command(cls=AfterDashes, context_settings={"allow_interspersed_args": False})
-@click.option("--jsonl", is_flag=True, help="Write the stream as JSON lines (default: a trace for 'ipcviz replay').")
+@click.option(
+    "--jsonl",
+    is_flag=True,
+    help="Write the stream as JSON lines (default: a trace for 'ipcviz replay').",
+)
 @click.option(
     "-o",
     "--output",
@@ -68,22 +85,31 @@ NEWS_SECONDS: Final = 0.2
     required=True,
     help="Where to; with --jsonl, - is standard output.",
 )
-@click.option("--pty/--no-pty", default=False, help="Give the command a terminal of its own (default: yours).")
+@click.option(
+    "--pty/--no-pty", default=False, help="Give the command a terminal of its own (default: yours)."
+)
 @full_option
 @no_seccomp_option
-@click.option("--step", is_flag=True, help="Hold every thread, and let them take turns, one operation each.")
+@click.option(
+    "--step", is_flag=True, help="Hold every thread, and let them take turns, one operation each."
+)
 @schedule_option
 @click.option(
     "--until",
     type=click.Choice(["all", "exit"]),
     default="all",
     show_default=True,
-    help="Return when all that the command started has ended, too, or when the command itself has: the rest runs on.",
+    help=(
+        "Return when all that the command started has ended, too, or when the command itself has:"
+        " the rest runs on."
+    ),
 )
 @save_schedule_option
 @variant_option
 @settings_option
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_scenarios)
+@click.argument(
+    "command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_scenarios
+)
 @click.pass_context
 def trace(
     context: click.Context,
@@ -103,9 +129,10 @@ def trace(
 ) -> None:
     """Run COMMAND, or a scenario by its name, watch it, and write what was seen to FILE.
 
-    The command's own input and output are untouched, and its exit status is ours (128 + n for a signal). It returns
-    when the command and all that it started have ended; with --until exit when the command has. A schedule that ends
-    before the command ends that, too; where the run departs from it, that is said, with exit status 2.
+    The command's own input and output are untouched, and its exit status is ours (128 + n for a
+    signal). It returns when the command and all that it started have ended; with --until exit when
+    the command has. A schedule that ends before the command ends that, too; where the run departs
+    from it, that is said, with exit status 2.
     """
     size = terminal_size()
     config = LaunchConfig(
@@ -120,12 +147,18 @@ def trace(
         leave=until == "exit",
     )
     if config.leave and config.hold:
-        raise click.UsageError("--until exit is for a command that runs by itself, and not for stepping.")
+        raise click.UsageError(
+            "--until exit is for a command that runs by itself, and not for stepping."
+        )
     if output == "-" and not jsonl:
-        raise click.UsageError("A trace is a database and can't go to standard output: add --jsonl, or name a file.")
+        raise click.UsageError(
+            "A trace is a database and can't go to standard output: add --jsonl, or name a file."
+        )
     check_outputs(output, save_schedule, streams=jsonl)
     named = not context.meta[AFTER_DASHES]
-    scenario = scenario_named(command, sure=bool(schedule or variant or settings)) if named else None
+    scenario = (
+        scenario_named(command, sure=bool(schedule or variant or settings)) if named else None
+    )
     if scenario is None and (variant or settings):
         raise click.UsageError("--variant and --set are for scenarios, not for a command.")
     order, plan = read_schedule(schedule, scenario) if schedule else (TURNS, None)
@@ -138,7 +171,9 @@ def trace(
         title = f"{scenario.name} ({launch.variant})"
         steps = Steps(config.hold, order, save_schedule, title, Story(scenario))
         meta = {"title": title, **meta_of(scenario)}
-        status = run_trace(output, config, jsonl=jsonl, steps=steps, meta=meta, sources=sources_of(scenario))
+        status = run_trace(
+            output, config, jsonl=jsonl, steps=steps, meta=meta, sources=sources_of(scenario)
+        )
     sys.exit(status)
 
 
@@ -193,9 +228,15 @@ def run_trace(
     told: set[str] = set()
     facts = {"argv": json.dumps(config.argv), **(meta or {})}
     sink: Sink
-    sink = LinesSink(output) if jsonl else TraceWriter(output, meta=facts, sources=sources or {}, at_once=False)
+    sink = (
+        LinesSink(output)
+        if jsonl
+        else TraceWriter(output, meta=facts, sources=sources or {}, at_once=False)
+    )
     session = LiveSession(config, passing=True)
-    driver = Driver(session, steps.order, steps.story, patience=None if steps.order is TURNS else PATIENCE)
+    driver = Driver(
+        session, steps.order, steps.story, patience=None if steps.order is TURNS else PATIENCE
+    )
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         session.start()
@@ -232,12 +273,15 @@ def _complain(sink: Sink, told: set[str]) -> None:
 def _sort_signals(session: LiveSession) -> None:
     """In a thread of its own: which of the signals that would end us are meant for us.
 
-    Those of the terminal are for the command, which has them too; so are those that an observed process sends to its
-    process group, which is ours. Any other one ends the session, and with it the command.
+    Those of the terminal are for the command, which has them too; so are those that an observed
+    process sends to its process group, which is ours. Any other one ends the session, and with it
+    the command.
     """
     while True:
         info = signal.sigwaitinfo(ENDING)
-        from_terminal = info.si_signo in (signal.SIGINT, signal.SIGQUIT) and info.si_code == SI_KERNEL
+        from_terminal = (
+            info.si_signo in (signal.SIGINT, signal.SIGQUIT) and info.si_code == SI_KERNEL
+        )
         if not from_terminal and not _observed(session, info.si_pid):
             session.killed_by = info.si_signo
             session.send(Quit())
@@ -245,7 +289,9 @@ def _sort_signals(session: LiveSession) -> None:
 
 
 def _observed(session: LiveSession, pid: int) -> bool:
-    """Whether a process is one of those observed: one that has just begun may be quicker than the news of it."""
+    """Whether a process is one of those observed: one that has just begun may be quicker than the
+    news of it.
+    """
     deadline = time.monotonic() + NEWS_SECONDS
     while not session.observes(pid):
         if time.monotonic() >= deadline:
@@ -271,7 +317,9 @@ def _relay_terminal(session: LiveSession, pty: bool) -> Iterator[None]:
             termios.tcsetattr(0, termios.TCSADRAIN, before)
 
 
-def _copy(session: LiveSession, sink: Sink, told: set[str], driver: Driver | None, *, pty: bool) -> int:
+def _copy(
+    session: LiveSession, sink: Sink, told: set[str], driver: Driver | None, *, pty: bool
+) -> int:
     """Write every event until the stream or the schedule ends; relay the terminal's bytes."""
     status = 2
     failed = False
@@ -316,8 +364,8 @@ class Screen:
     def show(self, data: bytes) -> None:
         """Show what the command wrote to its terminal.
 
-        If nobody reads there, the session ends. A terminal never refuses what is written to it: where our output is
-        full, the command is spared that, and it is said once.
+        If nobody reads there, the session ends. A terminal never refuses what is written to it:
+        where our output is full, the command is spared that, and it is said once.
         """
         if self._gone:
             return
@@ -365,8 +413,8 @@ class Rest:
         names = [f"{name}[{pid}]" for pid, name in self._names.items()]
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         return (
-            f"The command has ended; waiting for {', '.join(names[:NAMED])}{more}, which it left running. "
-            "'--until exit' does not wait for them."
+            f"The command has ended; waiting for {', '.join(names[:NAMED])}{more}, which it left"
+            " running. '--until exit' does not wait for them."
         )
 
 

@@ -1,4 +1,6 @@
-"""What commands of the command line share: telling a scenario's name from a command, and its schedules."""
+"""What commands of the command line share: telling a scenario's name from a command, and its
+schedules.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ WORDS: Final = "ipcviz.words"
 
 
 class RemembersWords(click.Command):
-    """Remembers its words for completion: click forgets them all while the last option still lacks its value."""
+    """Remembers its words for completion: click forgets them all while the last option still lacks
+    its value.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Remember the words."""
@@ -60,9 +64,13 @@ def scenario_named(words: tuple[str, ...], *, sure: bool = False) -> Scenario | 
 
 
 def planned(
-    scenario: Scenario, variant: str | None, settings: Mapping[str, Value], plan: SchedulePlan | None
+    scenario: Scenario,
+    variant: str | None,
+    settings: Mapping[str, Value],
+    plan: SchedulePlan | None,
 ) -> tuple[str | None, dict[str, Value]]:
-    """The variant and the settings for a scenario's schedule; what the viewer chose goes before what it suggests.
+    """The variant and the settings for a scenario's schedule; what the viewer chose goes before
+    what it suggests.
 
     Raises:
         ScenarioError: The schedule is not for the variant that was chosen.
@@ -70,7 +78,9 @@ def planned(
     if plan is None:
         return variant, dict(settings)
     if variant and plan.variants and choose_variant(scenario, variant) not in plan.variants:
-        raise ScenarioError(f"The schedule {plan.title!r} is for the variants {', '.join(plan.variants)}.")
+        raise ScenarioError(
+            f"The schedule {plan.title!r} is for the variants {', '.join(plan.variants)}."
+        )
     if not variant and plan.variants and scenario.default_variant not in plan.variants:
         variant = plan.variants[0]
     return variant, {**plan.settings, **settings}

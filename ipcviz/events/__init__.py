@@ -1,16 +1,19 @@
 """The stream's types: everything that the floors above the tracer know, they know from these.
 
-The tracer emits `Event` values; a live session, a kept trace and a test fixture all carry the same ones.
-They are msgspec structs: MessagePack between processes, JSON lines for scripts.
+The tracer emits `Event` values; a live session, a kept trace and a test fixture all carry the same
+ones. They are msgspec structs: MessagePack between processes, JSON lines for scripts.
 
 Conventions that hold for every type:
 
-* `t` is seconds since the session began, from CLOCK_MONOTONIC; `n` numbers the events of a session from 1.
-* `pid` is a thread group id and `tid` a thread id, as the kernel numbers them in the tracer's PID namespace.
-* An object is named by its `key`, e.g. `pipe:[4711]`; the rest of an object's facts come once, in `ObjectInfo`.
+* `t` is seconds since the session began, from CLOCK_MONOTONIC; `n` numbers the events of a session
+  from 1.
+* `pid` is a thread group id and `tid` a thread id, as the kernel numbers them in the tracer's PID
+  namespace.
+* An object is named by its `key`, e.g. `pipe:[4711]`; the rest of an object's facts come once, in
+  `ObjectInfo`.
 * Signal sets are integers: bit `signo - 1`, as in `/proc/PID/status`.
-* An *event* is one step that can be listed ("cat wrote 4,096 bytes"); an *effect* is a change of state that an
-  event brought with it (a descriptor opened) and is never listed by itself.
+* An *event* is one step that can be listed ("cat wrote 4,096 bytes"); an *effect* is a change of
+  state that an event brought with it (a descriptor opened) and is never listed by itself.
 """
 
 from ipcviz.events.base import Base

@@ -8,9 +8,11 @@ import msgspec
 
 
 def written() -> Any:
-    """The default 0 of a field that is written all the same: where 0 is an answer, not the lack of one.
+    """The default 0 of a field that is written all the same: where 0 is an answer, not the lack of
+    one.
 
-    msgspec leaves out what is the default itself (`omit_defaults`), and not what a factory has made.
+    msgspec leaves out what is the default itself (`omit_defaults`), and not what a factory has
+    made.
     """
     return msgspec.field(default_factory=int)
 

@@ -25,7 +25,9 @@ class Resize(Command, tag="resize", frozen=True):
 
     @classmethod
     def within(cls, rows: int, columns: int) -> Resize:
-        """The size for a command that is shown on a screen of this size: as wide, and without the rows of the bars."""
+        """The size for a command that is shown on a screen of this size: as wide, and without the
+        rows of the bars.
+        """
         return cls(rows=max(rows - 6, 10), columns=max(columns, 1))
 
 
@@ -50,12 +52,16 @@ class Inspect(Command, tag="inspect", frozen=True):
 
 
 class Hold(Command, tag="hold", frozen=True):
-    """Step mode: hold every thread at its next stop, and those that run in their own code at once."""
+    """Step mode: hold every thread at its next stop, and those that run in their own code at
+    once.
+    """
 
 
 class Let(Command, tag="let", frozen=True):
-    """Step mode: let one held thread go on, until it is held again or blocks. Nothing happens if it is not held; one
-    that comes before the last one's `Settled` is obeyed after that.
+    """Step mode: let one held thread go on, until it is held again or blocks.
+
+    Nothing happens if it is not held; one that comes before the last one's `Settled` is obeyed
+    after that.
     """
 
     tid: int
@@ -65,13 +71,14 @@ class Breakpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     """What ends a live run: an event for which all that is given here is true.
 
     Attributes:
-        event: The event's name in the stream: `call`, `forked`, `signal-delivered`, `semaphore-op`, `exited`, ...
+        event: The event's name in the stream: `call`, `forked`, `signal-delivered`, `semaphore-op`,
+            `exited`, ...
         call: The call's name, or that of the semaphore operation without `sem_`.
         object: Key of the object or semaphore that it is about.
         pid: The process that it is about.
         signo: The signal that it is about.
-        condition: What must have become true of the object with it: `full`, `empty`, `end` (of file), `blocked`
-            (a thread waits for it), or `zero` (a semaphore's value).
+        condition: What must have become true of the object with it: `full`, `empty`, `end` (of
+            file), `blocked` (a thread waits for it), or `zero` (a semaphore's value).
     """
 
     event: str = ""
@@ -83,13 +90,17 @@ class Breakpoint(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Run(Command, tag="run", frozen=True):
-    """Let everything go on by itself, until one of these breakpoints is reached; then all are held again."""
+    """Let everything go on by itself, until one of these breakpoints is reached; then all are held
+    again.
+    """
 
     until: tuple[Breakpoint, ...] = ()
 
 
 class Watch(Command, tag="watch", frozen=True):
-    """Watch this process too; only where running processes are watched that ipcviz has not launched."""
+    """Watch this process too; only where running processes are watched that ipcviz has not
+    launched.
+    """
 
     pid: int
 

@@ -29,7 +29,8 @@ class Opened(Effect, tag="opened", frozen=True):
 
 
 class Passed(Effect, tag="passed", frozen=True):
-    """Descriptors `fds` of the caller are under way through a socket (SCM_RIGHTS), until they are received there.
+    """Descriptors `fds` of the caller are under way through a socket (SCM_RIGHTS), until they are
+    received there.
 
     `to` is the address that they were sent to, if the socket need not be connected.
     """
@@ -39,13 +40,17 @@ class Passed(Effect, tag="passed", frozen=True):
 
 
 class Identified(Effect, tag="identified", frozen=True):
-    """More is known of an object than when it was opened: a socket has a name, a peer, another state now."""
+    """More is known of an object than when it was opened: a socket has a name, a peer, another
+    state now.
+    """
 
     object: ObjectInfo
 
 
 class Duplicated(Effect, tag="duplicated", frozen=True):
-    """Descriptor `fd` now shares the open file description of `source`; what `fd` held before is closed."""
+    """Descriptor `fd` now shares the open file description of `source`; what `fd` held before is
+    closed.
+    """
 
     fd: int
     source: int
@@ -66,7 +71,9 @@ class CloseOnExec(Effect, tag="close-on-exec", frozen=True):
 
 
 class StatusFlags(Effect, tag="status-flags", frozen=True):
-    """The status flags of the open file description behind `fd` changed (shared by all its descriptors)."""
+    """The status flags of the open file description behind `fd` changed (shared by all its
+    descriptors).
+    """
 
     fd: int
     flags: tuple[str, ...]
@@ -125,7 +132,9 @@ class Mask(Effect, tag="mask", frozen=True):
 
 
 class Sent(Effect, tag="sent", frozen=True):
-    """A signal was sent: to a process (`tid` 0), a thread, a group (`target` negative) or by a timer."""
+    """A signal was sent: to a process (`tid` 0), a thread, a group (`target` negative) or by a
+    timer.
+    """
 
     target: int
     signo: int
@@ -134,7 +143,8 @@ class Sent(Effect, tag="sent", frozen=True):
 
 
 class Taken(Effect, tag="taken", frozen=True):
-    """A pending signal was taken by a call (sigwait, a read of a signalfd), and so was not delivered.
+    """A pending signal was taken by a call (sigwait, a read of a signalfd), and so was not
+    delivered.
 
     The fields are those of `SignalDelivered`.
     """
@@ -149,7 +159,9 @@ class Taken(Effect, tag="taken", frozen=True):
 
 
 class NameCreated(Effect, tag="name-created", frozen=True):
-    """A name that processes can meet at appeared: mkfifo, sem_open, shm_open, mq_open, bind, link, rename."""
+    """A name that processes can meet at appeared: mkfifo, sem_open, shm_open, mq_open, bind, link,
+    rename.
+    """
 
     path: str
     object: str = ""
@@ -163,7 +175,8 @@ class NameRemoved(Effect, tag="name-removed", frozen=True):
 
 
 class Filed(Effect, tag="filed", frozen=True):
-    """A name in a directory was moved, made further, removed or exchanged; or the directory is watched (inotify).
+    """A name in a directory was moved, made further, removed or exchanged; or the directory is
+    watched (inotify).
 
     Attributes:
         action: What happened.
@@ -191,9 +204,11 @@ class Timer(Effect, tag="timer", frozen=True):
         signo: The signal; 0 for one of timer_create's, whose signal was said when it was made.
         seconds: Until it expires first.
         interval: Between expirations after that; 0 if it is the last.
-        id: Number of a POSIX timer; -1 for alarm and setitimer, of which each process has one for each signal.
+        id: Number of a POSIX timer; -1 for alarm and setitimer, of which each process has one for
+            each signal.
         clock: What it counts, if that is not real time: `CPU time`.
-        change: Whether it was armed (or disarmed), or made (timer_create) or removed (timer_delete).
+        change: Whether it was armed (or disarmed), or made (timer_create) or removed
+            (timer_delete).
     """
 
     signo: int
@@ -224,13 +239,17 @@ class Subreaper(Effect, tag="subreaper", frozen=True):
 
 
 class DeathSignal(Effect, tag="death-signal", frozen=True):
-    """The process gets this signal when its parent ends; 0 for none (PR_SET_PDEATHSIG of prctl(2))."""
+    """The process gets this signal when its parent ends; 0 for none (PR_SET_PDEATHSIG of
+    prctl(2)).
+    """
 
     signo: int
 
 
 class Locks(Effect, tag="locks", frozen=True):
-    """The locks on a file are these now, as /proc/locks has them at the return of a call that could change them."""
+    """The locks on a file are these now, as /proc/locks has them at the return of a call that could
+    change them.
+    """
 
     object: str
     locks: tuple[FileLock, ...] = ()

@@ -1,4 +1,6 @@
-"""What of a machine and of a process hardly ever changes, as samples and the session's first event carry it."""
+"""What of a machine and of a process hardly ever changes, as samples and the session's first event
+carry it.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ class Limit(Struct, frozen=True):
     """A resource limit of a process (getrlimit(2)); -1 stands for no limit.
 
     Attributes:
-        name: What it limits, by the name in /proc/PID/limits: `open files`, `processes`, `stack size`, ...
+        name: What it limits, by the name in /proc/PID/limits: `open files`, `processes`, `stack
+            size`, ...
         soft: What the kernel holds the process to.
         hard: How far the process may raise that itself.
     """
@@ -45,7 +48,8 @@ class ProcessFacts(Struct, frozen=True):
         user: The name of its effective user, or the number where the system has no name for it.
         started: When it was started, in seconds since 1970 (UTC).
         nice: Its nice value (nice(2)): from -20, which gets most of the processors, to 19.
-        io_class: Its I/O scheduling class (ioprio_get(2)): `none`, `real time`, `best effort`, `idle`.
+        io_class: Its I/O scheduling class (ioprio_get(2)): `none`, `real time`, `best effort`,
+            `idle`.
         cpus: The processors that it may run on (sched_getaffinity(2)), in order.
         open_files: How many descriptors its table has; -1 if that can't be read.
         limits: Its resource limits.

@@ -1,4 +1,6 @@
-"""What descriptors that only tell of events hold: eventfd, timerfd, signalfd, pidfd, inotify, epoll."""
+"""What descriptors that only tell of events hold: eventfd, timerfd, signalfd, pidfd, inotify,
+epoll.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ class EpollEntry(Struct, frozen=True):
     Attributes:
         fd: The number that the descriptor had when it was put in.
         events: `EPOLLIN`, `EPOLLOUT`, `EPOLLET`, ...; EPOLLERR and EPOLLHUP are always meant.
-        object: Key of the object behind it; empty if the process has it behind no descriptor any more.
+        object: Key of the object behind it; empty if the process has it behind no descriptor any
+            more.
     """
 
     fd: int
@@ -25,7 +28,8 @@ class InotifyWatch(Struct, frozen=True):
     Attributes:
         wd: The watch's number.
         object: Key of what is watched, `DEV:INO`.
-        path: Its path where a call or a descriptor told it; empty otherwise, since the kernel keeps the inode alone.
+        path: Its path where a call or a descriptor told it; empty otherwise, since the kernel keeps
+            the inode alone.
         events: `IN_MOVED_TO`, `IN_CREATE`, ...
     """
 

@@ -1,4 +1,6 @@
-"""Processes that are not watched and have an end of what watched ones have open, or a lock that one waits for."""
+"""Processes that are not watched and have an end of what watched ones have open, or a lock that one
+waits for.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ class Outsider(Struct, frozen=True):
         name: Its command name (comm).
         fd: By which of its descriptors it has the object; of several the first.
         mode: How it can use that.
-        how: It has an `end` of the object, which of a socket is the other end; it `listens` where a connection waits to
-            be accepted; or it has a `lock` on the file.
+        how: It has an `end` of the object, which of a socket is the other end; it `listens` where a
+            connection waits to be accepted; or it has a `lock` on the file.
     """
 
     pid: int
@@ -34,8 +36,8 @@ class Outside(Struct, frozen=True):
         object: The object's key; of a connected socket that of the watched end.
         holders: Those who were found, by pid; at most `MOST_HOLDERS`.
         more: How many more were found.
-        hidden: How many processes could not be looked at, since they are other users' or hide themselves: one of
-            those may have it, too.
+        hidden: How many processes could not be looked at, since they are other users' or hide
+            themselves: one of those may have it, too.
     """
 
     object: str
@@ -49,10 +51,11 @@ MOST_HOLDERS = 16
 
 
 class Outsiders(Base, tag="outsiders", frozen=True):
-    """A look through all processes found these, or found that they have it no more; it replaces what was told before.
+    """A look through all processes found these, or found that they have it no more; it replaces
+    what was told before.
 
-    It is made when a thread has waited for a while for what somebody else may have, and of what was there before the
-    session began.
+    It is made when a thread has waited for a while for what somebody else may have, and of what was
+    there before the session began.
     """
 
     found: tuple[Outside, ...] = ()

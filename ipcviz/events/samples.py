@@ -8,7 +8,9 @@ from ipcviz.events.objects import Mode, ObjectInfo, Struct
 
 
 class Message(Struct, frozen=True):
-    """A message that waits in a System V queue: its type, its size in bytes, and its first bytes."""
+    """A message that waits in a System V queue: its type, its size in bytes, and its first
+    bytes.
+    """
 
     type: int
     size: int
@@ -20,30 +22,37 @@ class Level(Struct, frozen=True):
 
     Attributes:
         object: Its key.
-        queued: Bytes waiting (FIONREAD), messages in a queue, or connections that a listening socket has not accepted.
+        queued: Bytes waiting (FIONREAD), messages in a queue, or connections that a listening
+            socket has not accepted.
         unit: Which of these it counts.
         messages: Messages in a queue whose `queued` counts bytes (System V); -1 elsewhere.
         largest: Bytes of the largest message that it takes (mq_msgsize); 0 if unknown.
         payload: Bytes of all messages in a queue whose `queued` counts those; -1 elsewhere.
         notify: The process that is to be told of a message (mq_notify(3)); 0 if none.
-        waiting: The first messages in the queue, where they can be copied (msgrcv(2) with MSG_COPY).
-        quiet: No call was under way when it was read that may have put bytes there or taken some, and every thread
-            that holds an end of it stops at each of its calls: `queued` is what those that have returned left there.
-        capacity: Bytes that it can hold (F_GETPIPE_SZ, SO_SNDBUF of the peer, mq_maxmsg); 0 if unknown.
+        waiting: The first messages in the queue, where they can be copied (msgrcv(2) with
+            MSG_COPY).
+        quiet: No call was under way when it was read that may have put bytes there or taken some,
+            and every thread that holds an end of it stops at each of its calls: `queued` is what
+            those that have returned left there.
+        capacity: Bytes that it can hold (F_GETPIPE_SZ, SO_SNDBUF of the peer, mq_maxmsg); 0 if
+            unknown.
         slots: Page slots in use, where the kernel lets it be known; -1 where not.
         slots_total: Page slots of the ring; 0 if it has none.
-        writable: Whether poll(2) says that a write of at least one byte would be taken; None if it can't be asked.
+        writable: Whether poll(2) says that a write of at least one byte would be taken; None if it
+            can't be asked.
         head: The first waiting bytes, copied by tee(2) or MSG_PEEK.
-        state: A TCP socket's state: `established`, `close-wait`, ...; of a UNIX socket what was shut down of it, or
-            that its peer is gone; empty if unknown or nothing.
-        unsent: Bytes written to a TCP socket that the other end has not acknowledged (SIOCOUTQ); -1 elsewhere.
+        state: A TCP socket's state: `established`, `close-wait`, ...; of a UNIX socket what was
+            shut down of it, or that its peer is gone; empty if unknown or nothing.
+        unsent: Bytes written to a TCP socket that the other end has not acknowledged (SIOCOUTQ); -1
+            elsewhere.
         unsent_limit: SO_SNDBUF of such a socket; 0 if unknown.
         memory: Bytes that wait in a UDP socket with their bookkeeping, of `capacity`; -1 elsewhere.
         lost: Datagrams that came while a UDP socket had no room, since it was made; 0 elsewhere.
-        passed: Descriptors under way in a UNIX socket (SCM_RIGHTS), sent and not received; -1 if unknown.
+        passed: Descriptors under way in a UNIX socket (SCM_RIGHTS), sent and not received; -1 if
+            unknown.
         connecting: Keys of the sockets whose connections a listening UNIX socket has not accepted.
-        locked: It could not be read: a call that sleeps has the object locked, as splice(2) does. All else is from
-            when it was read last.
+        locked: It could not be read: a call that sleeps has the object locked, as splice(2) does.
+            All else is from when it was read last.
     """
 
     object: str
@@ -74,14 +83,15 @@ class SemaphoreInfo(Struct, frozen=True):
     """A semaphore's identity.
 
     Attributes:
-        key: `sem:DEV:INO:OFFSET` for one in shared memory, `sem:vm:PID:ADDRESS` for one in private memory,
-            `sysv:ID:INDEX` for one of a System V set.
+        key: `sem:DEV:INO:OFFSET` for one in shared memory, `sem:vm:PID:ADDRESS` for one in private
+            memory, `sysv:ID:INDEX` for one of a System V set.
         kind: `named` (sem_open), `unnamed` (sem_init), `system v` (semget).
-        name: `/name` for a named one, `0xKEY[3]` or `sem ID[3]` for System V; empty for unnamed ones.
+        name: `/name` for a named one, `0xKEY[3]` or `sem ID[3]` for System V; empty for unnamed
+            ones.
         object: Key of the mapped object that holds it; empty if it is private memory or System V.
         offset: Byte offset within that object, or its address if the memory is private.
-        heap: It lies in private memory that the program has allocated, and not among its variables: most of those are
-            the locks of an interpreter.
+        heap: It lies in private memory that the program has allocated, and not among its variables:
+            most of those are the locks of an interpreter.
     """
 
     key: str
@@ -116,10 +126,12 @@ class ThreadSample(Struct, frozen=True):
     Attributes:
         tid: The thread.
         state: The state letter of /proc/PID/stat: R, S, D, T, t, Z, X.
-        call: Name of the call that it is inside; empty if it runs in user mode or could not be read.
+        call: Name of the call that it is inside; empty if it runs in user mode or could not be
+            read.
         args: That call's arguments by name (see `Call.args`).
         object: Key of the object behind the call's descriptor argument, if it has one.
-        wchan: The kernel function that it sleeps in, only for colour: the names change between kernels.
+        wchan: The kernel function that it sleeps in, only for colour: the names change between
+            kernels.
         blocked: Its signal mask.
         pending: Signals pending for this thread.
     """
@@ -137,7 +149,8 @@ class ThreadSample(Struct, frozen=True):
 class ProcessSample(Struct, frozen=True):
     """One process as /proc/PID shows it (proc(5)).
 
-    Times in seconds, memory in bytes. `chars_*` and `calls_*` are rchar, wchar, syscr, syscw of /proc/PID/io.
+    Times in seconds, memory in bytes. `chars_*` and `calls_*` are rchar, wchar, syscr, syscw of
+    /proc/PID/io.
     """
 
     pid: int
@@ -171,7 +184,8 @@ class ProcessSample(Struct, frozen=True):
 
 
 class PosixTimer(Struct, frozen=True):
-    """A timer that a process has made (timer_create(2)), as /proc/PID/timers shows it: not whether it is armed.
+    """A timer that a process has made (timer_create(2)), as /proc/PID/timers shows it: not whether
+    it is armed.
 
     Attributes:
         id: The kernel's number for it.
@@ -205,7 +219,8 @@ class Surroundings(Struct, frozen=True):
 
 
 class Orphan(Struct, frozen=True):
-    """A child that a process left behind when it ended: the kernel has given it to a reaper (prctl(2)).
+    """A child that a process left behind when it ended: the kernel has given it to a reaper
+    (prctl(2)).
 
     `name` is the reaper's, which may be no process that is watched.
     """
@@ -216,7 +231,9 @@ class Orphan(Struct, frozen=True):
 
 
 class TableEntry(Struct, frozen=True):
-    """One row of a descriptor table read whole; `ofd` equal in two rows means one open file description."""
+    """One row of a descriptor table read whole; `ofd` equal in two rows means one open file
+    description.
+    """
 
     fd: int
     ofd: int
@@ -228,7 +245,9 @@ class TableEntry(Struct, frozen=True):
 
 
 class MapEntry(Struct, frozen=True):
-    """A mapping of a process by which it can communicate, from /proc/PID/maps: shared, or private of a shared file."""
+    """A mapping of a process by which it can communicate, from /proc/PID/maps: shared, or private
+    of a shared file.
+    """
 
     start: int
     length: int
@@ -244,15 +263,17 @@ class PagesSample(Struct, frozen=True):
     Attributes:
         pid: The process.
         start: Address of the mapping.
-        pages: A letter for each of the first pages: `.` not in this process's page table, `o` a page of the object
-            that this process alone has there, `O` one that others have too, `c` a private copy (copied on write), `C` a
-            private copy that a fork still shares, `z` swapped out.
+        pages: A letter for each of the first pages: `.` not in this process's page table, `o` a
+            page of the object that this process alone has there, `O` one that others have too, `c`
+            a private copy (copied on write), `C` a private copy that a fork still shares, `z`
+            swapped out.
         total: Pages of the mapping; more than `pages` has letters if it is long.
         rss: Bytes in the page table; -1 before the first look at smaps, as all that follow.
         pss: The same, each page divided by the processes that have it.
         shared_dirty: Bytes written and in more than one page table.
         private_dirty: Bytes written and in this page table alone.
-        huge: Bytes in huge pages (MAP_HUGETLB, SHM_HUGETLB, MFD_HUGETLB), which the others leave out.
+        huge: Bytes in huge pages (MAP_HUGETLB, SHM_HUGETLB, MFD_HUGETLB), which the others leave
+            out.
     """
 
     pid: int
@@ -299,8 +320,8 @@ class Fault(Struct, frozen=True):
         mapping: The mapping that it lies in, of whatever kind; None if nothing is mapped there.
         size: Bytes of the mapped object; -1 if unknown or none.
         execution: The thread was about to execute what lies there.
-        stack: The thread's stack ends there, and its stack pointer has gone beyond: how large the stack is, in bytes;
-            0 if that is not what happened.
+        stack: The thread's stack ends there, and its stack pointer has gone beyond: how large the
+            stack is, in bytes; 0 if that is not what happened.
     """
 
     mapping: MapEntry | None = None

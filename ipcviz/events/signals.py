@@ -1,7 +1,8 @@
-"""Signals by number and by name: tables of Linux on x86-64 and aarch64, so that a trace reads the same anywhere.
+"""Signals by number and by name: tables of Linux on x86-64 and aarch64, so that a trace reads the
+same anywhere.
 
-Sources: asm-generic/signal.h, asm-generic/siginfo.h, signal(7). The `signal` module is not used: its numbers are
-those of the machine that it runs on.
+Sources: asm-generic/signal.h, asm-generic/siginfo.h, signal(7). The `signal` module is not used:
+its numbers are those of the machine that it runs on.
 """
 
 from __future__ import annotations
@@ -56,7 +57,10 @@ LIBRARY_SIGNALS: Final = (32, 33)
 _LONGEST_NAME: Final = 20
 """What is longer is no signal's name; and thousands of digits are more than int() takes."""
 
-NUMBERS: Final[dict[str, int]] = {name: number for number, name in NAMES.items()} | {"SIGIOT": 6, "SIGPOLL": 29}
+NUMBERS: Final[dict[str, int]] = {name: number for number, name in NAMES.items()} | {
+    "SIGIOT": 6,
+    "SIGPOLL": 29,
+}
 
 MEANINGS: Final[dict[int, str]] = {
     1: "hang-up of the terminal",
@@ -97,7 +101,8 @@ _CORE: Final = frozenset({3, 4, 5, 6, 7, 8, 11, 24, 25, 31})
 _IGNORE: Final = frozenset({17, 23, 28})
 _STOP: Final = frozenset({19, 20, 21, 22})
 
-# For any signal: 0 and below come from processes and the kernel's helpers, 0x80 from the kernel itself.
+# For any signal: 0 and below come from processes and the kernel's helpers, 0x80 from the kernel
+# itself.
 _CODES: Final[dict[int, str]] = {
     0: "SI_USER",
     0x80: "SI_KERNEL",
@@ -162,7 +167,9 @@ _CODES_OF: Final[dict[int, tuple[str, ...]]] = {
 
 
 def signal_name(signo: int) -> str:
-    """`SIGINT`, `SIGRTMIN`, `SIGRTMIN+3`; `signal N` for a number that is none, and for glibc's own 32 and 33."""
+    """`SIGINT`, `SIGRTMIN`, `SIGRTMIN+3`; `signal N` for a number that is none, and for glibc's own
+    32 and 33.
+    """
     name = NAMES.get(signo)
     if name is not None:
         return name
@@ -172,7 +179,9 @@ def signal_name(signo: int) -> str:
 
 
 def signal_number(name: str) -> int | None:
-    """The number of a signal, from what a person may type: `SIGTERM`, `term`, `15`, `RTMIN+3`, `SIGRTMAX-1`."""
+    """The number of a signal, from what a person may type: `SIGTERM`, `term`, `15`, `RTMIN+3`,
+    `SIGRTMAX-1`.
+    """
     text = name.strip().upper()
     if len(text) > _LONGEST_NAME:
         return None
@@ -193,7 +202,9 @@ def signal_number(name: str) -> int | None:
 
 
 def code_name(signo: int, code: int) -> str:
-    """A si_code by name, `SI_USER`, `SEGV_MAPERR`, `CLD_EXITED`; the bare number for one that has none."""
+    """A si_code by name, `SI_USER`, `SEGV_MAPERR`, `CLD_EXITED`; the bare number for one that has
+    none.
+    """
     if code <= 0 or code == 0x80:
         return _CODES.get(code, str(code))
     # Of a real-time signal only F_SETSIG (fcntl(2)) makes such codes: those of SIGIO.
@@ -213,7 +224,9 @@ def default_action(signo: int) -> Action:
 
 
 def bit_of(signo: int) -> int:
-    """A signal's bit in a set, `signo - 1`; 0 for what is no signal, such as that of a timer that sends none."""
+    """A signal's bit in a set, `signo - 1`; 0 for what is no signal, such as that of a timer that
+    sends none.
+    """
     return 1 << (signo - 1) if 1 <= signo <= SIGRTMAX else 0
 
 
@@ -228,5 +241,7 @@ def names_of(mask: int) -> tuple[str, ...]:
 
 
 def is_real_time(signo: int) -> bool:
-    """Whether it queues: a standard signal that is pending already merges with a further one (signal(7))."""
+    """Whether it queues: a standard signal that is pending already merges with a further one
+    (signal(7)).
+    """
     return 32 <= signo <= SIGRTMAX

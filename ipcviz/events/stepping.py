@@ -8,12 +8,14 @@ from ipcviz.events.base import Base
 from ipcviz.events.samples import SemaphoreInfo
 
 At = Literal["start", "entry", "return", "signal", "semaphore", "running"]
-"""Where a thread is held: at the beginning of its life; before a call; behind the call that it was blocked in; before
-a signal acts on it; before an operation on a semaphore; in its own code, between calls."""
+"""Where a thread is held: at the beginning of its life; before a call; behind the call that it
+was blocked in; before a signal acts on it; before an operation on a semaphore; in its own code,
+between calls."""
 
 
 class Held(Base, tag="held", frozen=True):
-    """From here on every thread is held at its next stop, and goes on only when it is let go (`Stepped`).
+    """From here on every thread is held at its next stop, and goes on only when it is let go
+    (`Stepped`).
 
     `reason` is a breakpoint in words, or empty: the viewer wanted it.
     """
@@ -40,7 +42,8 @@ class Poised(Base, tag="poised", frozen=True):
         op: The semaphore operation, without `sem_`.
         semaphore: The semaphore.
         value: Its value now; None if it could not be read.
-        repeated: How many times it has waited like that already since it was let go, each time for a moment alone.
+        repeated: How many times it has waited like that already since it was let go, each time for
+            a moment alone.
     """
 
     pid: int
@@ -68,8 +71,9 @@ class Stepped(Base, tag="stepped", frozen=True):
 
 
 class Settled(Base, tag="settled", frozen=True):
-    """What the last step set off has come to rest: every thread is held, or blocked in a call. The samples just before
-    say how everything stands now.
+    """What the last step set off has come to rest: every thread is held, or blocked in a call.
+
+    The samples just before say how everything stands now.
     """
 
     step: int

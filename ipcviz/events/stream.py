@@ -63,7 +63,8 @@ class Started(Base, tag="started", frozen=True):
 
 
 class Forked(Base, tag="forked", frozen=True):
-    """A process came to be; it has its parent's descriptors, mappings and dispositions as they were.
+    """A process came to be; it has its parent's descriptors, mappings and dispositions as they
+    were.
 
     Attributes:
         pid: The new process.
@@ -94,10 +95,11 @@ class ThreadCreated(Base, tag="thread-created", frozen=True):
 
 
 class Executed(Base, tag="executed", frozen=True):
-    """A process runs another program now (execve(2)): its other threads are gone, close-on-exec descriptors are
-    closed, caught signals are back to the default, mappings are gone.
+    """A process runs another program now (execve(2)): its other threads are gone, close-on-exec
+    descriptors are closed, caught signals are back to the default, mappings are gone.
 
-    `former` is the thread that called execve if it was not the leader (it has the leader's id now), else 0.
+    `former` is the thread that called execve if it was not the leader (it has the leader's id now),
+    else 0.
     """
 
     pid: int
@@ -116,12 +118,14 @@ class ThreadExited(Base, tag="thread-exited", frozen=True):
 
 
 class Exited(Base, tag="exited", frozen=True):
-    """A process ended: by exit(`code`), or by a signal (`signo` not 0). It is a zombie until its parent waits.
+    """A process ended: by exit(`code`), or by a signal (`signo` not 0).
+
+    It is a zombie until its parent waits.
 
     `unknown`: how it ended is not known, since it was only sampled and was gone at the next look.
-    `orphans`: its children that still live, and who has them now. `sender`: of SIGKILL, the process that was just
-    sending it then; 0 if none was, or the call has been told already. `forbidden`: the call that it was killed for,
-    since seccomp's strict mode does not allow it.
+    `orphans`: its children that still live, and who has them now. `sender`: of SIGKILL, the process
+    that was just sending it then; 0 if none was, or the call has been told already. `forbidden`:
+    the call that it was killed for, since seccomp's strict mode does not allow it.
     """
 
     pid: int
@@ -144,8 +148,8 @@ class Reaped(Base, tag="reaped", frozen=True):
 class Table(Base, tag="table", frozen=True):
     """A process's descriptor table read whole from /proc; it replaces what was computed.
 
-    `reason` is `launched`, `attached`, `exec`, `sample` or `corrected`. Where the table computed from events differed,
-    `differed` lists the descriptors: a bug or a finding, and never hidden.
+    `reason` is `launched`, `attached`, `exec`, `sample` or `corrected`. Where the table computed
+    from events differed, `differed` lists the descriptors: a bug or a finding, and never hidden.
     """
 
     pid: int
@@ -155,8 +159,8 @@ class Table(Base, tag="table", frozen=True):
 
 
 class Maps(Base, tag="maps", frozen=True):
-    """A process's shared mappings, and private ones of shared files, read from /proc/PID/maps; they replace what was
-    computed.
+    """A process's shared mappings, and private ones of shared files, read from /proc/PID/maps; they
+    replace what was computed.
     """
 
     pid: int
@@ -169,15 +173,17 @@ class Call(Base, tag="call", frozen=True):
     Attributes:
         began: When it was entered.
         name: The call's name on this architecture, e.g. `read`, `openat`, `rt_sigaction`.
-        args: Its arguments by the names of the manual page; numbers, or text where they are flags, paths, signals.
+        args: Its arguments by the names of the manual page; numbers, or text where they are flags,
+            paths, signals.
         ret: What it returned; -1 if it failed.
         error: `EAGAIN` and so on if it failed; empty otherwise.
         object: Key of the object behind its descriptor argument, as that was at entry.
         data: The first bytes that it moved (read, write, send, recv, ...).
         effects: What it changed.
         restarted: The kernel will start it again by itself (ERESTARTSYS and the like).
-        slept: When its thread was last seen asleep inside it, for calls that move bytes through a pipe while others do
-            so too, or had moved nothing when a signal cut it short; 0 if it was not looked at or did not sleep.
+        slept: When its thread was last seen asleep inside it, for calls that move bytes through a
+            pipe while others do so too, or had moved nothing when a signal cut it short; 0 if it
+            was not looked at or did not sleep.
     """
 
     pid: int
@@ -195,8 +201,9 @@ class Call(Base, tag="call", frozen=True):
 
 
 class Entered(Base, tag="entered", frozen=True):
-    """A call that moves bytes through a channel is under way: said before a read of that channel returns whose bytes
-    may have to do with it, and if it will never return. It changes nothing but what is known of those bytes.
+    """A call that moves bytes through a channel is under way: said before a read of that channel
+    returns whose bytes may have to do with it, and if it will never return. It changes nothing but
+    what is known of those bytes.
 
     Attributes:
         call: The call's name.
@@ -222,10 +229,10 @@ class Entered(Base, tag="entered", frozen=True):
 class Waiting(Base, tag="waiting", frozen=True):
     """A thread sleeps in a call, as /proc/PID/task/TID says: blocked, or waiting on purpose.
 
-    `semaphore` is the key of the semaphore that it sleeps on, where it is known by now: of a System V set, the one that
-    keeps its operations from being done.
-    `futex` says more of a wait in futex(2), where something is known. `deadline` is when it ends by itself at the
-    latest, in session seconds; None if it has no such limit, or if that is not known.
+    `semaphore` is the key of the semaphore that it sleeps on, where it is known by now: of a System
+    V set, the one that keeps its operations from being done. `futex` says more of a wait in
+    futex(2), where something is known. `deadline` is when it ends by itself at the latest, in
+    session seconds; None if it has no such limit, or if that is not known.
     """
 
     pid: int
@@ -242,7 +249,9 @@ class Waiting(Base, tag="waiting", frozen=True):
 
 
 class Resumed(Base, tag="resumed", frozen=True):
-    """A thread that was waiting no longer is, seen by a sample (where its call is traced, `Call` says it first)."""
+    """A thread that was waiting no longer is, seen by a sample (where its call is traced, `Call`
+    says it first).
+    """
 
     pid: int
     tid: int
@@ -256,12 +265,13 @@ class SignalDelivered(Base, tag="signal-delivered", frozen=True):
         code: si_code by name: `SI_USER`, `SI_KERNEL`, `CLD_EXITED`, `SEGV_MAPERR`, ...
         sender: si_pid, where the kernel gives one; 0 otherwise.
         sender_name: The sender's name, if that is no process that is watched.
-        action: What it does: `handler`, `ignore`, `terminate`, `core`, `stop`, `continue`; in the state also `taken`:
-            it was not delivered, a call took it (sigwait, a read of a signalfd).
+        action: What it does: `handler`, `ignore`, `terminate`, `core`, `stop`, `continue`; in the
+            state also `taken`: it was not delivered, a call took it (sigwait, a read of a
+            signalfd).
         address: Fault address, for SIGSEGV, SIGBUS and the like.
         interrupted: Name of the call that it cut short; empty if none.
-        outcome: What becomes of that call: `EINTR`; `part`, it returns what it had moved; `again`, the kernel makes it
-            again. Empty if that is not known, or if the process ends.
+        outcome: What becomes of that call: `EINTR`; `part`, it returns what it had moved; `again`,
+            the kernel makes it again. Empty if that is not known, or if the process ends.
         timer: Number of the POSIX timer that sent it (SI_TIMER); -1 if none did.
         overrun: How often that timer has expired since without a signal of its own.
         fault: What lies at that address, for SIGSEGV and SIGBUS that the processor raised.
@@ -284,8 +294,8 @@ class SignalDelivered(Base, tag="signal-delivered", frozen=True):
 
 
 class HandlerReturned(Base, tag="handler-returned", frozen=True):
-    """A signal handler was left: it returned to what it had interrupted (rt_sigreturn), or `jumped` elsewhere, as
-    siglongjmp(3) does.
+    """A signal handler was left: it returned to what it had interrupted (rt_sigreturn), or `jumped`
+    elsewhere, as siglongjmp(3) does.
     """
 
     pid: int
@@ -311,11 +321,12 @@ class SemaphoreOp(Base, tag="semaphore-op", frozen=True):
     """A thread entered a semaphore function of libc, seen by a breakpoint at its first instruction.
 
     Attributes:
-        op: The function without `sem_`: init, wait, trywait, timedwait, clockwait, post, getvalue, close, destroy.
-            `open` is known from the system calls that it makes, once they are made. Computed are `acquired` (a wait
-            that had to sleep is over), `gave-up` (it is over for another reason), and `overtaken` (a thread that had
-            found the semaphore above 0 has to sleep, since another one was quicker), and `missed` (the same of
-            sem_trywait: it did not get it) and `gained` (one that had found it at 0 got it: another one gave it then).
+        op: The function without `sem_`: init, wait, trywait, timedwait, clockwait, post, getvalue,
+            close, destroy. `open` is known from the system calls that it makes, once they are made.
+            Computed are `acquired` (a wait that had to sleep is over), `gave-up` (it is over for
+            another reason), and `overtaken` (a thread that had found the semaphore above 0 has to
+            sleep, since another one was quicker), and `missed` (the same of sem_trywait: it did not
+            get it) and `gained` (one that had found it at 0 got it: another one gave it then).
         value: The value just before; None if it could not be read.
         initial: What sem_init sets it to.
         shared: It is not for the threads of one process alone.
@@ -367,9 +378,9 @@ class Sample(Base, tag="sample", frozen=True):
 class Coverage(Base, tag="coverage", frozen=True):
     """From here on, a process's data calls are traced in full, or only sampled, and why.
 
-    `semaphores` says the same of what it does with POSIX semaphores; None if nothing changes about that. `calls` says
-    it of its structural calls and of signals: false if they are only counted from here on (`Counted`) and its tables
-    are read from /proc; None if nothing changes about that.
+    `semaphores` says the same of what it does with POSIX semaphores; None if nothing changes about
+    that. `calls` says it of its structural calls and of signals: false if they are only counted
+    from here on (`Counted`) and its tables are read from /proc; None if nothing changes about that.
     """
 
     pid: int
@@ -386,8 +397,8 @@ class Counted(Base, tag="counted", frozen=True):
         pid: The process.
         calls: How many calls of each name it made.
         signals: How many signals of each number were delivered to it.
-        errors: The error (a name of errno(3)) of one call of each name, the first, if that one failed. Of the others
-            it is not known.
+        errors: The error (a name of errno(3)) of one call of each name, the first, if that one
+            failed. Of the others it is not known.
     """
 
     pid: int
@@ -397,7 +408,8 @@ class Counted(Base, tag="counted", frozen=True):
 
 
 class OpenedOutside(Base, tag="opened-outside", frozen=True):
-    """Somebody that is not watched has opened a FIFO that until then only watched processes had open.
+    """Somebody that is not watched has opened a FIFO that until then only watched processes had
+    open.
 
     Attributes:
         object: Its key.
@@ -416,7 +428,10 @@ class Dropped(Base, tag="dropped", frozen=True):
 
 
 class Trouble(Base, tag="trouble", frozen=True):
-    """Something could not be seen or done: one sentence for the viewer. `fatal` ends the session."""
+    """Something could not be seen or done: one sentence for the viewer.
+
+    `fatal` ends the session.
+    """
 
     message: str
     pid: int = 0
@@ -424,10 +439,11 @@ class Trouble(Base, tag="trouble", frozen=True):
 
 
 class EndForced(Base, tag="end-forced", frozen=True):
-    """The session is ended from outside while processes still live: by its viewer, a signal to ipcviz, or a time limit.
+    """The session is ended from outside while processes still live: by its viewer, a signal to
+    ipcviz, or a time limit.
 
-    What follows is not what they would have done by themselves: what was launched is killed, what was attached to is
-    let go of. `living` processes were there.
+    What follows is not what they would have done by themselves: what was launched is killed, what
+    was attached to is let go of. `living` processes were there.
     """
 
     living: int = 0
@@ -436,9 +452,9 @@ class EndForced(Base, tag="end-forced", frozen=True):
 class Finished(Base, tag="finished", frozen=True):
     """The command ended, with the status it would have given a shell; `signo` if a signal ended it.
 
-    Other processes may still be there: `left` of them. A later `Finished` with `left` 0 ends the stream; `detached`
-    processes run on without being watched, if it was to end with the command. In a session that attached, nothing was
-    launched: `code` is 0.
+    Other processes may still be there: `left` of them. A later `Finished` with `left` 0 ends the
+    stream; `detached` processes run on without being watched, if it was to end with the command. In
+    a session that attached, nothing was launched: `code` is 0.
     """
 
     code: int

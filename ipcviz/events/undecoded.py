@@ -1,7 +1,9 @@
-"""Bytes that are not UTF-8, in paths, names and arguments: Linux allows any, but text in the stream is UTF-8.
+"""Bytes that are not UTF-8, in paths, names and arguments: Linux allows any, but text in the stream
+is UTF-8.
 
-Python keeps such a byte as a lone surrogate (PEP 383), which can't be encoded. In the stream it is a character for
-private use instead, U+10FF80 to U+10FFFF, the last two digits of which are the byte.
+Python keeps such a byte as a lone surrogate (PEP 383), which can't be encoded. In the stream it is
+a character for private use instead, U+10FF80 to U+10FFFF, the last two digits of which are the
+byte.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ _RESTORED: Final = {kept: lone for lone, kept in _KEPT.items()}
 
 
 def byte_of(character: str) -> int:
-    """The byte that a character stands for which is none, before or after it was encoded; -1 if it is one."""
+    """The byte that a character stands for which is none, before or after it was encoded; -1 if it
+    is one.
+    """
     number = ord(character)
     if _LONE <= number <= _LAST_LONE:
         return number - _LONE + 0x80
@@ -31,7 +35,9 @@ def encode(encoder: msgspec.msgpack.Encoder, value: Any) -> bytes:
     try:
         return encoder.encode(value)
     except UnicodeEncodeError:
-        return encoder.encode(_translated(msgspec.to_builtins(value, builtin_types=(bytes,)), _KEPT))
+        return encoder.encode(
+            _translated(msgspec.to_builtins(value, builtin_types=(bytes,)), _KEPT)
+        )
 
 
 def restore(text: str) -> str:
@@ -40,7 +46,9 @@ def restore(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""The same for a message on a terminal, which must take none of it for a command: `\xff`, `\x1b`."""
+    r"""The same for a message on a terminal, which must take none of it for a command: `\xff`,
+    `\x1b`.
+    """
     return "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 

@@ -1,8 +1,11 @@
-"""A cast: a recorded terminal, in the format asciicast. Version 2 is written: every player reads that one.
+"""A cast: a recorded terminal, in the format asciicast.
 
-The file is lines of JSON: a header, then events `[seconds, code, text]`. What code `o` holds goes to the terminal; an
-`m` is a marker, here the beginning of a chapter. Each chapter's marker stands right before its frame: a player that
-pauses at markers still shows what was before, and the next key shows what became of it.
+Version 2 is written: every player reads that one.
+
+The file is lines of JSON: a header, then events `[seconds, code, text]`. What code `o` holds goes
+to the terminal; an `m` is a marker, here the beginning of a chapter. Each chapter's marker stands
+right before its frame: a player that pauses at markers still shows what was before, and the next
+key shows what became of it.
 """
 
 from __future__ import annotations
@@ -144,7 +147,10 @@ class CastWriter:
         self._write(header)
 
     def marker(self, t: float, label: str) -> None:
-        """A chapter begins: `label` says what happens in it. Write its frame next, with the same time."""
+        """A chapter begins: `label` says what happens in it.
+
+        Write its frame next, with the same time.
+        """
         self._event(t, "m", one_line(label))
 
     def differs(self, rows: Sequence[str]) -> bool:
@@ -152,7 +158,8 @@ class CastWriter:
         return self._body(rows) != self._frame
 
     def frame(self, t: float, rows: Sequence[str]) -> bool:
-        """A whole frame: what each row shows, with its colours; anything but colours is left out of it.
+        """A whole frame: what each row shows, with its colours; anything but colours is left out of
+        it.
 
         Returns:
             Whether it was written: one that is equal to the one before is not.
@@ -167,7 +174,10 @@ class CastWriter:
         return True
 
     def _body(self, rows: Sequence[str]) -> str:
-        """A frame's rows, each with its place. The last one is remembered, since it is often asked for twice."""
+        """A frame's rows, each with its place.
+
+        The last one is remembered, since it is often asked for twice.
+        """
         if rows != self._rows:
             self._rows = list(rows)
             parts = (f"\x1b[{y};1H{keep_colours(row)}" for y, row in enumerate(rows, 1))

@@ -1,7 +1,8 @@
-"""Text for a terminal, taken apart: what is written, and control functions (ECMA-48, and what xterm adds).
+"""Text for a terminal, taken apart: what is written, and control functions (ECMA-48, and what xterm
+adds).
 
-Nothing is done here: a `Listener` hears of each part in order. A sequence may come in parts; one that is cut short by
-something else, or too long to be one, is dropped.
+Nothing is done here: a `Listener` hears of each part in order. A sequence may come in parts; one
+that is cut short by something else, or too long to be one, is dropped.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ _KEPT: Final = 64
 
 _TOKEN: Final = re.compile(
     r"(?P<text>[^\x00-\x1f\x7f-\x9f]+)"
-    r"|\x1b\[(?P<private>[<-?]?)(?P<parameters>[0-9:;]{0,256})(?P<between>[ -/]{0,4})(?P<final>[@-~])"
+    r"|\x1b\[(?P<private>[<-?]?)(?P<parameters>[0-9:;]{0,256})(?P<between>["
+    r" -/]{0,4})(?P<final>[@-~])"
     r"|(?P<control>[\x07-\x0f])"
     r"|\x1b(?P<kind>[ -/]{0,4})(?P<end>[0-OQ-WYZ\\`-jl-~])"
 )
@@ -43,10 +45,14 @@ class Listener(Protocol):
         """An escape sequence: characters between (`(`, `#`), and the one that ends it."""
 
     def sequence(self, key: str, parameters: str) -> None:
-        """A control sequence: its private mark, what is between, and its final character in one; its parameters."""
+        """A control sequence: its private mark, what is between, and its final character in one;
+        its parameters.
+        """
 
     def string(self, kind: str, head: str) -> None:
-        """A control string: its kind (`]` OSC, `P` DCS, `_` APC, `^` PM, `X` SOS, `k`), and its first characters."""
+        """A control string: its kind (`]` OSC, `P` DCS, `_` APC, `^` PM, `X` SOS, `k`), and its
+        first characters.
+        """
 
 
 class Parser:
@@ -94,7 +100,9 @@ class Parser:
             if which == "text":
                 listener.draw(found["text"])
             elif which == "final":
-                listener.sequence(found["private"] + found["between"] + found["final"], found["parameters"])
+                listener.sequence(
+                    found["private"] + found["between"] + found["final"], found["parameters"]
+                )
             elif which == "control":
                 listener.control(found["control"])
             else:
@@ -110,7 +118,8 @@ class Parser:
             return text, string.end()
         mixed = _WITH_CONTROLS.match(text, at)
         if mixed is not None and _CONTROLS.search(text, at + 1, mixed.end()):
-            # Controls within a sequence act at once, and the sequence goes on (ECMA-48 leaves it open, xterm does so).
+            # Controls within a sequence act at once, and the sequence goes on (ECMA-48 leaves it
+            # open, xterm does so).
             inner = text[at + 1 : mixed.end()]
             for c in _CONTROLS.findall(inner):
                 if "\x07" <= c <= "\x0f":
@@ -142,10 +151,15 @@ class Parser:
         if end.group() not in "\x18\x1a":
             self._listener.string(self._string, self._head)
         self._string = self._head = ""
-        # An escape ends a string, and begins what is next: most often ESC \, which does nothing else.
+        # An escape ends a string, and begins what is next: most often ESC \, which does nothing
+        # else.
         return until if end.group() == "\x1b" else end.end()
 
 
 def numbers_of(parameters: str, most: int = 16) -> list[int]:
-    """The parameters of a control sequence as numbers: 0 for one that is left out, 9999 for larger ones."""
-    return [min(int(part.partition(":")[0][:6] or 0), 9999) for part in parameters.split(";")[:most]]
+    """The parameters of a control sequence as numbers: 0 for one that is left out, 9999 for larger
+    ones.
+    """
+    return [
+        min(int(part.partition(":")[0][:6] or 0), 9999) for part in parameters.split(";")[:most]
+    ]

@@ -1,4 +1,6 @@
-"""What may go to a viewer's terminal out of a text that anybody may have made: text and its colours (SGR)."""
+"""What may go to a viewer's terminal out of a text that anybody may have made: text and its colours
+(SGR).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from ipcviz.export.screen import DROPPED
 
 
 def keep_colours(text: str) -> str:
-    """A text without anything but characters and colours; a sequence that is not complete is dropped."""
+    """A text without anything but characters and colours; a sequence that is not complete is
+    dropped.
+    """
     kept = _Kept()
     Parser(kept).feed(text)
     return "".join(kept.parts)

@@ -1,10 +1,12 @@
-"""Names that do not differ from run to run: the kernel's numbers, numbered anew by first appearance. Pure.
+"""Names that do not differ from run to run: the kernel's numbers, numbered anew by first
+appearance. Pure.
 
-In a cast nobody asks what process 41233 was; that it was the second one is what the class remembers. Processes and
-threads are numbered from 1 in the order in which they came to be; objects, devices and System V identifiers in the
-order in which the stream names them. Whoever was never seen to be born (the shell that started all, another user's
-process that sent a signal) gets a number from `OUTSIDE` on. What a run measured is left as it was: times, addresses,
-sizes, counts, and all that the programs wrote.
+In a cast nobody asks what process 41233 was; that it was the second one is what the class
+remembers. Processes and threads are numbered from 1 in the order in which they came to be; objects,
+devices and System V identifiers in the order in which the stream names them. Whoever was never seen
+to be born (the shell that started all, another user's process that sent a signal) gets a number
+from `OUTSIDE` on. What a run measured is left as it was: times, addresses, sizes, counts, and all
+that the programs wrote.
 """
 
 from __future__ import annotations
@@ -99,10 +101,16 @@ class Names:
         if number <= 0:
             return number
         found = self._tasks.get(number)
-        return self._outside.setdefault(number, OUTSIDE + len(self._outside)) if found is None else found
+        return (
+            self._outside.setdefault(number, OUTSIDE + len(self._outside))
+            if found is None
+            else found
+        )
 
     def _target(self, number: int) -> int:
-        """Whom a signal is for: a process, or, negative, a process group; 0 and -1 are what they are."""
+        """Whom a signal is for: a process, or, negative, a process group; 0 and -1 are what they
+        are.
+        """
         return -self.task(-number) if number < -1 else self.task(number)
 
     # Objects.
@@ -193,7 +201,9 @@ class Names:
         changed: dict[str, Any] = {}
         args = getattr(value, "args", None)
         if args:
-            changed["args"] = self._arguments(getattr(value, "call", "") or getattr(value, "name", ""), args)
+            changed["args"] = self._arguments(
+                getattr(value, "call", "") or getattr(value, "name", ""), args
+            )
         for name in value.__struct_fields__:  # type: ignore[attr-defined]
             old = getattr(value, name)
             rename = _FIELDS.get(name, Names._any)
@@ -211,7 +221,11 @@ class Names:
         return self._struct(value) if isinstance(value, msgspec.Struct) else value
 
     def _task_field(self, value: Any) -> Any:
-        return self.task(value) if isinstance(value, int) and not isinstance(value, bool) else self._any(value)
+        return (
+            self.task(value)
+            if isinstance(value, int) and not isinstance(value, bool)
+            else self._any(value)
+        )
 
     def _credentials(self, value: Any) -> Any:
         """`pid 12, uid 0, gid 0`, or `name[12]`."""

@@ -1,7 +1,10 @@
-"""A cast as chapters to go through, and the keys of class. Pure, but for the clock that says when a slice is over.
+"""A cast as chapters to go through, and the keys of class.
 
-Nothing here takes long: reading and interpreting a large cast are done in slices (`Tape.work`), between which keys are
-answered. What the screen was like now and then is kept, so that it is never far to any place.
+Pure, but for the clock that says when a slice is over.
+
+Nothing here takes long: reading and interpreting a large cast are done in slices (`Tape.work`),
+between which keys are answered. What the screen was like now and then is kept, so that it is never
+far to any place.
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ WITHOUT_MARKERS: Final = 5.0
 """Seconds of a chapter in a cast that has no markers."""
 
 SPACING: Final = 1 << 16
-"""Characters of output between two kept states, at first; twice as many each time that there are too many states."""
+"""Characters of output between two kept states, at first; twice as many each time that there are
+too many states.
+"""
 MOST_CELLS: Final = 4 << 20
 """Cells in all kept states: some 32 MiB, but for lines that several of them share."""
 FEWEST_STATES: Final = 8
@@ -59,8 +64,8 @@ _SEQUENCE: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|\x1b[^\x1b]|.", r
 
 
 def keys_of(data: bytes) -> Iterator[str]:
-    """What was pressed: `next`, `back`, `first`, `last`, `blank`, `play`, `interrupt`, `suspend`, `enter`, `escape`, or
-    the character itself; what is unknown is left out.
+    """What was pressed: `next`, `back`, `first`, `last`, `blank`, `play`, `interrupt`, `suspend`,
+    `enter`, `escape`, or the character itself; what is unknown is left out.
     """
     for part in _SEQUENCE.findall(data.decode("utf-8", "replace")):
         if part in "\r\n":
@@ -72,7 +77,8 @@ def keys_of(data: bytes) -> Iterator[str]:
 
 
 def chapters_of(cast: Cast) -> tuple[Chapter, ...]:
-    """A cast's chapters: from each marker to the next, and what comes before the first if it shows anything.
+    """A cast's chapters: from each marker to the next, and what comes before the first if it shows
+    anything.
 
     A cast without markers is cut into parts of `WITHOUT_MARKERS` seconds.
     """
@@ -125,7 +131,9 @@ class _Contents:
             elif begins and not self._markers:
                 begins[0] = (0, *begins[0][1:])
             ends = [*begins, (self._count, 0.0, "")]
-            self._found = tuple(Chapter(t, label, at, end) for (at, t, label), (end, _, _) in pairwise(ends))
+            self._found = tuple(
+                Chapter(t, label, at, end) for (at, t, label), (end, _, _) in pairwise(ends)
+            )
         return self._found
 
     @property
@@ -152,8 +160,8 @@ class Source(Protocol):
 class Tape:
     """Where one is in a cast, and what its screen shows there.
 
-    `go`, `step` and their like say where one wants to be; `work` gets there, in slices, and reads on and prepares
-    the rest of the cast when there is nothing else to do.
+    `go`, `step` and their like say where one wants to be; `work` gets there, in slices, and reads
+    on and prepares the rest of the cast when there is nothing else to do.
 
     Args:
         source: What to play; it is read as one goes.
@@ -220,7 +228,9 @@ class Tape:
 
     @property
     def idle(self) -> bool:
-        """Whether there is nothing left to be done: all was read, and the way to each place is short."""
+        """Whether there is nothing left to be done: all was read, and the way to each place is
+        short.
+        """
         return not self.busy and self.complete and self._scout_at >= len(self._events)
 
     @property
@@ -248,7 +258,9 @@ class Tape:
     # Where one wants to be.
 
     def go(self, number: int) -> None:
-        """Show a chapter as it is at its end; one beyond what was read so far is the last one of these."""
+        """Show a chapter as it is at its end; one beyond what was read so far is the last one of
+        these.
+        """
         chapters = self.chapters
         self._wanted = chapters[max(0, min(number, len(chapters) - 1))].end if chapters else 0
 
@@ -275,7 +287,9 @@ class Tape:
         until = time.monotonic() + seconds
         shown = self.place
         while True:
-            if not self.complete and (self._wanted is None or self._wanted >= len(self._events) or not self.busy):
+            if not self.complete and (
+                self._wanted is None or self._wanted >= len(self._events) or not self.busy
+            ):
                 self._read()
             elif self.busy:
                 self._approach(until)
@@ -298,11 +312,16 @@ class Tape:
             self.go(0)  # the first chapter is known now
 
     def _approach(self, until: float) -> None:
-        """Go on to where one wants to be, from here, from a kept state, or from where the scout is."""
+        """Go on to where one wants to be, from here, from a kept state, or from where the scout
+        is.
+        """
         wanted = self._wanted_place
         ahead = self._sizes[wanted] - self._sizes[self.place] if wanted >= self.place else None
         if ahead is None or ahead > self._spacing:
-            if self._scout_at < wanted and self._sizes[wanted] - self._sizes[self._scout_at] > self._spacing:
+            if (
+                self._scout_at < wanted
+                and self._sizes[wanted] - self._sizes[self._scout_at] > self._spacing
+            ):
                 # Not shown yet: what lies between is nothing that the viewer wants to see.
                 self._prepare(wanted, until)
                 return
@@ -333,7 +352,9 @@ class Tape:
             self._spacing *= 2
 
     def _play(self, screen: CastScreen, at: int, end: int, until: float) -> int:
-        """Have a screen do events from `at` to before `end`, until the time is up; where that got to."""
+        """Have a screen do events from `at` to before `end`, until the time is up; where that got
+        to.
+        """
         done = 0
         while at < end:
             event = self._events[at]

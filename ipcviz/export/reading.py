@@ -1,8 +1,9 @@
-"""Reading casts that anybody may have made: versions 1, 2 and 3 of the format asciicast, bounded, nothing believed.
+"""Reading casts that anybody may have made: versions 1, 2 and 3 of the format asciicast, bounded,
+nothing believed.
 
-There is one reader. `check_cast` refuses a file at the first thing that a player could stumble over; to play it, the
-reader makes the best of that (a line that is no event is left out, a time that goes back is the one before), and
-tells of it. So what the one refuses the other says, too.
+There is one reader. `check_cast` refuses a file at the first thing that a player could stumble
+over; to play it, the reader makes the best of that (a line that is no event is left out, a time
+that goes back is the one before), and tells of it. So what the one refuses the other says, too.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ _BYTES: Final = re.compile("[\udc80-\udcff]+")
 
 
 def read_cast(path: str | Path) -> Cast:
-    """Read a cast for playing it, as far as that can be done; `Cast.trouble` tells what is wrong with it.
+    """Read a cast for playing it, as far as that can be done; `Cast.trouble` tells what is wrong
+    with it.
 
     Raises:
         CastError: It can't be read, or it is no cast.
@@ -55,7 +57,8 @@ def check_cast(path: str | Path) -> Cast:
     """Read a cast, but only one that every player takes.
 
     Raises:
-        CastError: It can't be read, is no cast, or something in it is not as the format wants it; with the line.
+        CastError: It can't be read, is no cast, or something in it is not as the format wants it;
+            with the line.
     """
     with CastReader(path, strict=True) as reader:
         cast = _read_all(reader)
@@ -125,7 +128,9 @@ class CastReader:
             self._read_header()
         except (OSError, ValueError) as error:
             self._file.close()
-            raise CastError(f"it can't be read: {getattr(error, 'strerror', None) or error}") from None
+            raise CastError(
+                f"it can't be read: {getattr(error, 'strerror', None) or error}"
+            ) from None
         except CastError:
             self._file.close()
             raise
@@ -134,7 +139,10 @@ class CastReader:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._file.close()
 
@@ -145,12 +153,19 @@ class CastReader:
 
     @property
     def trouble(self) -> str:
-        """What is wrong with the file: the first thing, with its line, and how much else; empty for nothing."""
+        """What is wrong with the file: the first thing, with its line, and how much else; empty for
+        nothing.
+        """
         if self._first is None:
             return ""
         where = f"line {self._first.line}: " if self._first.line else ""
-        more = f"; {self._wrong - 1:,} more of its lines are not as they should be" if self._wrong > 1 else ""
-        return f"{where}{self._first.message}{more}{'; what follows is not shown' if self._cut else ''}"
+        more = (
+            f"; {self._wrong - 1:,} more of its lines are not as they should be"
+            if self._wrong > 1
+            else ""
+        )
+        cut = "; what follows is not shown" if self._cut else ""
+        return f"{where}{self._first.message}{more}{cut}"
 
     def read(self) -> list[CastEvent]:
         """The events of the next piece of the file, which can be none.
@@ -203,7 +218,10 @@ class CastReader:
         if not line:
             raise CastError("the file is empty")
         if line.startswith(b"SQLite format 3\0"):
-            raise CastError("it is a trace and no cast: 'ipcviz replay' shows it, 'ipcviz record' makes a cast of it")
+            raise CastError(
+                "it is a trace and no cast: 'ipcviz replay' shows it, 'ipcviz record' makes a cast"
+                " of it"
+            )
         if line.startswith(b"\xef\xbb\xbf"):
             raise CastError("it begins with a byte order mark, which must not be there", 1)
         try:
@@ -211,7 +229,9 @@ class CastReader:
         except CastError:
             header = self._decode_document(line)
         if not isinstance(header, dict):
-            raise CastError("a cast begins with a header, an object with 'version', 'width' and 'height'", 1)
+            raise CastError(
+                "a cast begins with a header, an object with 'version', 'width' and 'height'", 1
+            )
         self.version = _version(header)
         term = header.get("term") if self.version == 3 else header
         if not isinstance(term, dict):
@@ -243,11 +263,15 @@ class CastReader:
         except CastError as error:
             raise CastError(error.message, 1) from None
         if not (isinstance(header, dict) and header.get("version") == 1):
-            raise CastError("the header must stand on one line, and each event on one of its own", 1)
+            raise CastError(
+                "the header must stand on one line, and each event on one of its own", 1
+            )
         return header
 
     def _next(self) -> object:
-        """The next event as JSON has it; None for a line that is none, or at the end, where `complete` is set."""
+        """The next event as JSON has it; None for a line that is none, or at the end, where
+        `complete` is set.
+        """
         if self.version == 1:
             found = next(self._document, self)
             self.complete = found is self
@@ -284,7 +308,9 @@ class CastReader:
         except (RecursionError, ValueError):
             raise CastError("it is not JSON", self._line) from None
         if _SURROGATES.search(text) is None:
-            self._note(CastError("it has half of a surrogate pair, or a number without end", self._line))
+            self._note(
+                CastError("it has half of a surrogate pair, or a number without end", self._line)
+            )
         return found
 
     # Events.
@@ -305,7 +331,9 @@ class CastReader:
         number = self._line if self.version != 1 else 0
         if self.version == 1:
             if not (isinstance(parts, list) and len(parts) == 2):
-                raise CastError("each part of 'stdout' is an array of two: seconds, and a text", number)
+                raise CastError(
+                    "each part of 'stdout' is an array of two: seconds, and a text", number
+                )
             parts = [parts[0], "o", parts[1]]
         if not (isinstance(parts, list) and len(parts) == 3):
             raise CastError("an event is an array of three: seconds, a code, and a text", number)
@@ -333,7 +361,11 @@ class CastReader:
         if self.version != 2:
             t += self._t
         elif t < self._t:
-            self._note(CastError(f"its time, {t:g}, is before that of the event above, {self._t:g}", number))
+            self._note(
+                CastError(
+                    f"its time, {t:g}, is before that of the event above, {self._t:g}", number
+                )
+            )
             t = self._t
         if t > MOST_SECONDS:
             raise CastError(f"its time is beyond {MOST_SECONDS:,.0f} seconds", number)
@@ -359,7 +391,9 @@ class _Joiner:
         if not self._held and _SURROGATES.search(text) is None:
             return text
         text, self._held = self._held + text, ""
-        text = _PAIR.sub(lambda pair: pair.group().encode("utf-16", "surrogatepass").decode("utf-16"), text)
+        text = _PAIR.sub(
+            lambda pair: pair.group().encode("utf-16", "surrogatepass").decode("utf-16"), text
+        )
         end = _BYTES.search(text, max(0, len(text) - 3))
         if "\ud800" <= text[-1:] <= "\udbff":
             text, self._held = text[:-1], text[-1]
@@ -400,19 +434,25 @@ def _whole(of: dict[str, Any], name: str, most: int) -> int:
 
 
 def _check_header(header: dict[str, Any], term: dict[str, Any]) -> None:
-    """What a header may have besides; null is as good as nothing, and further keys are nobody's business."""
+    """What a header may have besides; null is as good as nothing, and further keys are nobody's
+    business.
+    """
     for name in ("title", "command"):
         if not isinstance(header.get(name), str | None):
             raise CastError(f"the header's {name!r} must be a text", 1)
     for name in ("idle_time_limit", "duration"):
         value = header.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0):
+        if value is not None and (
+            isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0
+        ):
             raise CastError(f"the header's {name!r} must be a number of seconds", 1)
     timestamp = header.get("timestamp")
     if timestamp is not None and (isinstance(timestamp, bool) or not isinstance(timestamp, int)):
         raise CastError("the header's 'timestamp' must be a whole number of seconds since 1970", 1)
     env = header.get("env")
-    if env is not None and not (isinstance(env, dict) and all(isinstance(value, str | None) for value in env.values())):
+    if env is not None and not (
+        isinstance(env, dict) and all(isinstance(value, str | None) for value in env.values())
+    ):
         raise CastError("the header's 'env' must be an object of texts", 1)
     if term.get("theme") is not None:
         _check_theme(term["theme"])
@@ -427,13 +467,17 @@ def _check_theme(theme: Any) -> None:
     palette = theme.get("palette")
     colours = palette.split(":") if isinstance(palette, str) else []
     if len(colours) not in (8, 16) or not all(_COLOUR.fullmatch(colour) for colour in colours):
-        raise CastError("the theme's 'palette' must be 8 or 16 colours such as #101418, joined by ':'", 1)
+        raise CastError(
+            "the theme's 'palette' must be 8 or 16 colours such as #101418, joined by ':'", 1
+        )
 
 
 def _check_data(code: str, data: str, number: int) -> None:
     if code == "r":
         size = _SIZE.fullmatch(data)
-        if size is None or not (1 <= int(size[1]) <= MOST_COLUMNS and 1 <= int(size[2]) <= MOST_ROWS):
+        if size is None or not (
+            1 <= int(size[1]) <= MOST_COLUMNS and 1 <= int(size[2]) <= MOST_ROWS
+        ):
             raise CastError(f"a new size must be such as 80x24, and this is {data[:20]!r}", number)
     elif code == "x" and not _STATUS.fullmatch(data):
         raise CastError(f"an exit status must be a number, and this is {data[:20]!r}", number)

@@ -1,8 +1,9 @@
 """A terminal's screen as plain data: what a cast's output makes of it. Pure.
 
-The cells, the cursor's moves and the tab stops are pyte's. Where it lacks something that full-screen programs need,
-or does it otherwise than xterm, that is done here: the other screen, erasing in the background's colour, margins,
-saved cursors, characters of two columns, line drawing, repeated characters, colours as they were asked for.
+The cells, the cursor's moves and the tab stops are pyte's. Where it lacks something that
+full-screen programs need, or does it otherwise than xterm, that is done here: the other screen,
+erasing in the background's colour, margins, saved cursors, characters of two columns, line drawing,
+repeated characters, colours as they were asked for.
 """
 
 from __future__ import annotations
@@ -25,10 +26,15 @@ _Line = StaticDefaultDict[int, Char]
 PLAIN_CELL: Final = Char(" ")
 _LINE_DRAWING: Final = {code: VT100_MAP[code] for code in range(0x5F, 0x7F)}
 """DEC special graphics."""
-_CHARSETS: Final[dict[str, dict[int, str]]] = {"0": _LINE_DRAWING, "A": {ord("#"): "\N{POUND SIGN}"}}
+_CHARSETS: Final[dict[str, dict[int, str]]] = {
+    "0": _LINE_DRAWING,
+    "A": {ord("#"): "\N{POUND SIGN}"},
+}
 _MOST_MARKS: Final = 8
 """Characters without a width that are kept with the one that they belong to."""
-DROPPED: Final = frozenset("\u200b\u2028\u2029\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+DROPPED: Final = frozenset(
+    "\u200b\u2028\u2029\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 """Characters that are no part of a cell: they turn the reading direction, or break lines."""
 _SCREENS: Final = frozenset((47, 1047, 1049))
 """Private modes of the other screen."""
@@ -46,13 +52,17 @@ class _Saved(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """A screen's cells: of each line what an untouched cell is, and the others up to the last one touched."""
+    """A screen's cells: of each line what an untouched cell is, and the others up to the last one
+    touched.
+    """
 
     rows: tuple[tuple[Char, tuple[Char, ...]], ...]
 
 
 class State(NamedTuple):
-    """All that a screen is at one moment; lines that are as they were in the state before are shared with it."""
+    """All that a screen is at one moment; lines that are as they were in the state before are
+    shared with it.
+    """
 
     size: tuple[int, int]
     front: _Rows
@@ -86,7 +96,10 @@ class CastScreen(pyte.Screen):
         super().__init__(columns, lines)
         self._parser = Parser(self)
         self._handlers: dict[str, Callable[[str], None]] = {
-            **{key: partial(_call_with_number, getattr(self, name)) for key, name in WITH_NUMBER.items()},
+            **{
+                key: partial(_call_with_number, getattr(self, name))
+                for key, name in WITH_NUMBER.items()
+            },
             **{key: getattr(self, f"_{name}") for key, name in WITH_PARAMETERS.items()},
         }
 
@@ -115,7 +128,9 @@ class CastScreen(pyte.Screen):
         self._last = ""
         if kind in ("(", ")"):
             found = _CHARSETS.get(final, {})
-            self._charsets = (found, self._charsets[1]) if kind == "(" else (self._charsets[0], found)
+            self._charsets = (
+                (found, self._charsets[1]) if kind == "(" else (self._charsets[0], found)
+            )
         elif kind == "#" and final == "8":
             self.alignment_display()
         elif not kind:
@@ -222,7 +237,9 @@ class CastScreen(pyte.Screen):
             line[x] = line[x]._replace(data=unicodedata.normalize("NFC", line[x].data + c))
 
     def _wrap(self, width: int) -> None:
-        """Make room for a character of so many columns: in the next line, if the cursor is at the end of one."""
+        """Make room for a character of so many columns: in the next line, if the cursor is at the
+        end of one.
+        """
         if self.cursor.x + width > self.columns:
             if mo.DECAWM in self.mode:
                 self.cursor.x = 0
@@ -232,7 +249,9 @@ class CastScreen(pyte.Screen):
 
     def _repeat(self, parameters: str) -> None:
         if self._last:
-            self.draw(self._last * min(max(1, numbers_of(parameters)[0]), self.columns * self.lines))
+            self.draw(
+                self._last * min(max(1, numbers_of(parameters)[0]), self.columns * self.lines)
+            )
 
     # Lines.
 
@@ -335,7 +354,9 @@ class CastScreen(pyte.Screen):
             self._erase(self.cursor.y, *spans[how])
 
     def erase_in_display(self, how: int = 0, *args: Any, **kwargs: Any) -> None:
-        """Erase from the cursor on (0), up to it (1), or all (2) (ED); 3 would erase what was scrolled away."""
+        """Erase from the cursor on (0), up to it (1), or all (2) (ED); 3 would erase what was
+        scrolled away.
+        """
         y = self.cursor.y
         spans = {0: range(y + 1, self.lines), 1: range(y), 2: range(self.lines)}
         for row in spans.get(how, ()):
@@ -353,7 +374,9 @@ class CastScreen(pyte.Screen):
     # The cursor.
 
     def _keep_in_line(self) -> None:
-        """After the last character of a line the cursor is beyond it, until something else than text comes."""
+        """After the last character of a line the cursor is beyond it, until something else than
+        text comes.
+        """
         if self.cursor.x >= self.columns:
             self.cursor.x = self.columns - 1
 
@@ -367,7 +390,9 @@ class CastScreen(pyte.Screen):
         """Down, to the bottom margin at most if it is above it (CUD)."""
         self._keep_in_line()
         bottom = self._region().bottom
-        self.cursor.y = min(self.cursor.y + (count or 1), bottom if self.cursor.y <= bottom else self.lines - 1)
+        self.cursor.y = min(
+            self.cursor.y + (count or 1), bottom if self.cursor.y <= bottom else self.lines - 1
+        )
 
     def cursor_forward(self, count: int | None = None) -> None:
         """To the right (CUF)."""
@@ -375,7 +400,9 @@ class CastScreen(pyte.Screen):
         super().cursor_forward(count)
 
     def cursor_position(self, line: int | None = None, column: int | None = None) -> None:
-        """To a place, from 1; with origin mode from the top margin, and within the margins (CUP)."""
+        """To a place, from 1; with origin mode from the top margin, and within the margins
+        (CUP).
+        """
         self.cursor.x = min(max(1, column or 1), self.columns) - 1
         self.cursor_to_line(line)
 
@@ -444,7 +471,9 @@ class CastScreen(pyte.Screen):
                     self.cursor_position()
 
     def _show_screen(self, number: int, *, other: bool) -> None:
-        """Show the other screen, or the first one; 1049 keeps the cursor, and clears the other one before."""
+        """Show the other screen, or the first one; 1049 keeps the cursor, and clears the other one
+        before.
+        """
         if other and number == 1049:
             self.save_cursor()
         if other == (self._back is None):
@@ -477,14 +506,18 @@ class CastScreen(pyte.Screen):
         self._saved[self._back is not None] = None
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
-        """Give the terminal another size; lines below the cursor go first, then those at its top."""
+        """Give the terminal another size; lines below the cursor go first, then those at its
+        top.
+        """
         lines, columns = lines or self.lines, columns or self.columns
         cut = max(0, self.cursor.y - (lines - 1))
         for number, buffer in enumerate((self.buffer, self._back)):
             if buffer is None:
                 continue
             up = cut if number == 0 else 0
-            kept = {y - up: buffer[y] for y in range(up, min(up + lines, self.lines)) if y in buffer}
+            kept = {
+                y - up: buffer[y] for y in range(up, min(up + lines, self.lines)) if y in buffer
+            }
             for line in kept.values():
                 for x in [x for x in line if x >= columns]:
                     del line[x]
@@ -539,9 +572,11 @@ class CastScreen(pyte.Screen):
     # What it shows.
 
     def rows(self, first: int = 0, count: int = 0, columns: int = 0) -> list[str]:
-        """Lines as text with colours (SGR), plain at its end; nothing else of a terminal's language is in it.
+        """Lines as text with colours (SGR), plain at its end; nothing else of a terminal's language
+        is in it.
 
-        After a character whose width terminals may disagree on, the column of the next one is given (CHA).
+        After a character whose width terminals may disagree on, the column of the next one is given
+        (CHA).
 
         Args:
             first: The first line, from 0.
@@ -597,7 +632,11 @@ class CastScreen(pyte.Screen):
         return State(
             size=(self.columns, self.lines),
             front=_kept(self.buffer, self.lines, before.front if before else None),
-            back=None if self._back is None else _kept(self._back, self.lines, before.back if before else None),
+            back=(
+                None
+                if self._back is None
+                else _kept(self._back, self.lines, before.back if before else None)
+            ),
             cursor=(cursor.x, cursor.y, cursor.attrs, cursor.hidden),
             margins=self.margins,
             mode=frozenset(self.mode),
@@ -636,7 +675,9 @@ class _Cells(dict[str, Char]):
 
 
 def _mend(line: _Line, begin: int, end: int) -> None:
-    """What is left of characters of two columns when the columns from `begin` to before `end` are overwritten."""
+    """What is left of characters of two columns when the columns from `begin` to before `end` are
+    overwritten.
+    """
     if line[begin].data == "" and begin:
         line[begin - 1] = _blank_of(line[begin - 1].bg)
         line[begin] = _blank_of(line[begin].bg)
@@ -665,13 +706,34 @@ def _lines_of(rows: _Rows) -> dict[int, _Line]:
     return found
 
 
-# Looks. A cell's colours are the parameters of SGR that ask for them, so that they are painted as they were asked for:
-# which colour number 4 is, the terminal knows. What pyte has no place for (faint, concealed, overlined) stands before
-# the foreground's colour and a bar.
+# Looks. A cell's colours are the parameters of SGR that ask for them, so that they are painted as
+# they were asked for: which colour number 4 is, the terminal knows. What pyte has no place for
+# (faint, concealed, overlined) stands before the foreground's colour and a bar.
 
-_FLAGS: Final = (("bold", "1"), ("italics", "3"), ("underscore", "4"), ("blink", "5"), ("strikethrough", "9"))
-_ON: Final = {1: "bold", 3: "italics", 4: "underscore", 5: "blink", 6: "blink", 9: "strikethrough", 21: "underscore"}
-_OFF: Final = {22: "bold", 23: "italics", 24: "underscore", 25: "blink", 29: "strikethrough", 27: "reverse"}
+_FLAGS: Final = (
+    ("bold", "1"),
+    ("italics", "3"),
+    ("underscore", "4"),
+    ("blink", "5"),
+    ("strikethrough", "9"),
+)
+_ON: Final = {
+    1: "bold",
+    3: "italics",
+    4: "underscore",
+    5: "blink",
+    6: "blink",
+    9: "strikethrough",
+    21: "underscore",
+}
+_OFF: Final = {
+    22: "bold",
+    23: "italics",
+    24: "underscore",
+    25: "blink",
+    29: "strikethrough",
+    27: "reverse",
+}
 _MORE: Final = {2: "2", 8: "8", 53: "53"}
 _LESS: Final = {22: "2", 28: "8", 55: "53"}
 
@@ -693,7 +755,9 @@ def _sgr_of(look: tuple[object, ...], reverse: bool) -> str:
     parts = ["0", *(number for name, number in _FLAGS if getattr(attrs, name))]
     if attrs.reverse != reverse:
         parts.append("7")
-    parts += [part for part in (more if bar else "", colour, attrs.bg) if part not in ("", "default")]
+    parts += [
+        part for part in (more if bar else "", colour, attrs.bg) if part not in ("", "default")
+    ]
     return f"\x1b[{';'.join(parts)}m"
 
 
@@ -718,7 +782,12 @@ def _with_rendition(attrs: Char, parameters: str) -> Char:
             elif found and number == 48:
                 bg = f"48;{found}"
         elif number == 0:
-            flags, extra, colour, bg = dict.fromkeys(("reverse", *_OFF.values()), False), set(), "default", "default"
+            flags, extra, colour, bg = (
+                dict.fromkeys(("reverse", *_OFF.values()), False),
+                set(),
+                "default",
+                "default",
+            )
         elif number in _ON:
             flags[_ON[number]] = inner[:1] != ["0"]
         elif number == 7:
@@ -742,7 +811,9 @@ def _with_rendition(attrs: Char, parameters: str) -> Char:
 
 
 def _colour_of(parts: list[str], *, nested: bool) -> tuple[str, int]:
-    """A colour by number or by its shares of red, green and blue, and how many parameters it took."""
+    """A colour by number or by its shares of red, green and blue, and how many parameters it
+    took.
+    """
     numbers = [int(part[:4]) if part[:4].isdecimal() else 0 for part in parts]
     if numbers[:1] == [5] and len(numbers) > 1:
         return (f"5;{numbers[1]}" if numbers[1] <= 255 else ""), 2
@@ -761,23 +832,29 @@ def _call_with_number(method: Callable[[int], None], parameters: str) -> None:
 
 
 WITH_NUMBER: Final = {
-    "@": "insert_characters", "A": "cursor_up", "B": "cursor_down", "C": "cursor_forward", "D": "cursor_back",
-    "E": "cursor_down1", "F": "cursor_up1", "G": "cursor_to_column", "J": "erase_in_display", "K": "erase_in_line",
+    "@": "insert_characters", "A": "cursor_up", "B": "cursor_down", "C": "cursor_forward",
+    "D": "cursor_back",
+    "E": "cursor_down1", "F": "cursor_up1", "G": "cursor_to_column", "J": "erase_in_display",
+    "K": "erase_in_line",
     "L": "insert_lines", "M": "delete_lines", "P": "delete_characters", "X": "erase_characters",
-    "`": "cursor_to_column", "a": "cursor_forward", "d": "cursor_to_line", "e": "cursor_down", "g": "clear_tab_stop",
+    "`": "cursor_to_column", "a": "cursor_forward", "d": "cursor_to_line", "e": "cursor_down",
+    "g": "clear_tab_stop",
     "?J": "erase_in_display", "?K": "erase_in_line",
 }  # fmt: skip
 """The control sequences of one number that change the screen, and what is done with it."""
 
 WITH_PARAMETERS: Final = {
-    "H": "place", "I": "tabs", "S": "scroll_up", "T": "scroll_down", "Z": "tabs_back", "^": "scroll_down",
-    "b": "repeat", "f": "place", "h": "set_modes", "l": "reset_modes", "m": "colour", "r": "set_region", "s": "save",
+    "H": "place", "I": "tabs", "S": "scroll_up", "T": "scroll_down", "Z": "tabs_back",
+    "^": "scroll_down",
+    "b": "repeat", "f": "place", "h": "set_modes", "l": "reset_modes", "m": "colour",
+    "r": "set_region", "s": "save",
     "u": "restore", "?h": "set_private_modes", "?l": "reset_private_modes", "!p": "soft_reset",
 }  # fmt: skip
 """The others that change the screen."""
 
 ESCAPES: Final = {
-    "c": "reset", "D": "index", "E": "next_line", "H": "set_tab_stop", "M": "reverse_index", "7": "save_cursor",
+    "c": "reset", "D": "index", "E": "next_line", "H": "set_tab_stop", "M": "reverse_index",
+    "7": "save_cursor",
     "8": "restore_cursor",
 }  # fmt: skip
 """The escape sequences that change the screen."""

@@ -1,4 +1,6 @@
-"""What of a cast `ipcviz play` can't show: pictures, links, and whatever else its screen has no place for. Pure."""
+"""What of a cast `ipcviz play` can't show: pictures, links, and whatever else its screen has no
+place for. Pure.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,15 @@ from ipcviz.export.control import Parser, numbers_of
 from ipcviz.export.screen import ESCAPES, WITH_NUMBER, WITH_PARAMETERS
 
 _WITHOUT_EFFECT: Final = frozenset({
-    "c", ">c", "=c", "n", "?n", "t", ">t", "q", ">q", "i", "?i", "x", "y", "?S", "$p", "?$p", ">m", "?m", ">n", ">p",
-    ">f", ">u", "<u", "=u", "?u", "?s", "?r", "?g", " q", '"p', '"q', "&w", "'z", "'{", "'w", "'|", "*|", "$|", " t",
+    "c", ">c", "=c", "n", "?n", "t", ">t", "q", ">q", "i", "?i", "x", "y", "?S", "$p", "?$p", ">m",
+    "?m", ">n", ">p",
+    ">f", ">u", "<u", "=u", "?u", "?s", "?r", "?g", " q", '"p', '"q', "&w", "'z", "'{", "'w", "'|",
+    "*|", "$|", " t",
     " u", "%m", "#p", "#q", "#|", "$w", "$u",
 })  # fmt: skip
-"""Control sequences that ask, or tell of keyboard, mouse, cursor's shape, printer and window: a screen shows none."""
+"""Control sequences that ask, or tell of keyboard, mouse, cursor's shape, printer and window: a
+screen shows none.
+"""
 _PICTURES: Final = (
     ("P", re.compile(r"[0-9;]*q"), "sixel pictures"),
     ("P", re.compile(r"[0-9;]*p"), "ReGIS pictures"),

@@ -1,4 +1,6 @@
-"""What differs between processor architectures, as a table: numbers, register layouts, the breakpoint instruction."""
+"""What differs between processor architectures, as a table: numbers, register layouts, the
+breakpoint instruction.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ class Arch(NamedTuple):
         pc: Index of the program counter among them.
         sp: Index of the stack pointer.
         result: Index of a call's result.
-        number: Index of the register from which the kernel takes the call's number when it is made again.
+        number: Index of the register from which the kernel takes the call's number when it is made
+            again.
         original: Index that holds the number of the interrupted call; -1 if there is none to read.
         arguments: Indices of the first four arguments of a C function.
         call_arguments: Indices of the six arguments of a system call.

@@ -1,18 +1,23 @@
-"""Asking the kernel what it may not answer for long: in a thread of its own, which is left behind if no answer comes.
+"""Asking the kernel what it may not answer for long: in a thread of its own, which is left behind
+if no answer comes.
 
-A pipe is locked while splice(2), sendfile(2) or tee(2) wait with it, and while bytes are copied from or to memory that
-somebody has still to give (userfaultfd, FUSE). Whoever asks it anything then sleeps for as long, and no signal wakes
-it (`pipe_lock` in fs/pipe.c, `lock_sock` in net/core/sock.c, `iolock` of a UNIX stream). If what the holder waits for
-stands at a stop of the tracer's, that is for ever.
+A pipe is locked while splice(2), sendfile(2) or tee(2) wait with it, and while bytes are copied
+from or to memory that somebody has still to give (userfaultfd, FUSE). Whoever asks it anything then
+sleeps for as long, and no signal wakes it (`pipe_lock` in fs/pipe.c, `lock_sock` in
+net/core/sock.c, `iolock` of a UNIX stream). If what the holder waits for stands at a stop of the
+tracer's, that is for ever.
 
-    tracer thread    ask ----> waits ----> 2 ms: asleep, and no signal could wake it ----> 4 ms: goes on without
+    tracer thread ask ----> waits ----> 2 ms: asleep, and no signal could wake it ----> 4 ms: goes
+    on without
                       |                                                                        :
-    helper           ioctl(borrowed) ......................... locked by a splice ............ ioctl returns, closes
+    helper ioctl(borrowed) ......................... locked by a splice ............ ioctl returns,
+    closes
 
-What the helper has borrowed it gives back as soon as it comes out, before it does anything else (`check_wanted`).
-Nobody misses an end of file or SIGPIPE by it meanwhile: to close a pipe's last end, to read and to write take the same
-lock. Its table of descriptors is its own, so that what it is left behind with is in no other thread's way, and what
-others hold open (the session's socket) ends with them.
+What the helper has borrowed it gives back as soon as it comes out, before it does anything else
+(`check_wanted`). Nobody misses an end of file or SIGPIPE by it meanwhile: to close a pipe's last
+end, to read and to write take the same lock. Its table of descriptors is its own, so that what it
+is left behind with is in no other thread's way, and what others hold open (the session's socket)
+ends with them.
 """
 
 from __future__ import annotations
@@ -33,11 +38,15 @@ FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 2.0
 """How long a thing is not asked again after it gave no answer: twice as long each time."""
 MOST_LEFT: Final = 64
-"""Of so many threads at most that are left behind: with more, nothing is asked until one comes back."""
+"""Of so many threads at most that are left behind: with more, nothing is asked until one comes
+back.
+"""
 
 CLOSE_RANGE: Final = 436
 CLOSE_RANGE_UNSHARE: Final = 2
-"""linux/close_range.h (Linux 5.9): before, the table is shared, which is harmless until the tracer's end."""
+"""linux/close_range.h (Linux 5.9): before, the table is shared, which is harmless until the
+tracer's end.
+"""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -59,7 +68,8 @@ class _Helper:
         self._done.acquire()
         self._tid = 0
         thread = threading.Thread(target=self._run, name="ipcviz aside", daemon=True)
-        # Signals are the tracer's thread's, which reads them from a descriptor: all other threads block them.
+        # Signals are the tracer's thread's, which reads them from a descriptor: all other threads
+        # block them.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             thread.start()
@@ -84,7 +94,8 @@ class _Helper:
         self._begin.release()
         stuck = False
         while not self._done.acquire(timeout=SLICE_SECONDS):
-            # 'D': no signal wakes it. A thread that only waits for its turn on a busy machine is no such.
+            # 'D': no signal wakes it. A thread that only waits for its turn on a busy machine is no
+            # such.
             was_stuck, stuck = stuck, _state_of(self._tid) == "D"
             if was_stuck and stuck:
                 self.left = True
@@ -114,7 +125,9 @@ def _state_of(tid: int) -> str:
 
 
 def _have_own_table() -> None:
-    """Have a table of descriptors that is this thread's alone, with nothing in it but three of /dev/null."""
+    """Have a table of descriptors that is this thread's alone, with nothing in it but three of
+    /dev/null.
+    """
     if _libc.syscall(CLOSE_RANGE, 3, 0xFFFFFFFF, CLOSE_RANGE_UNSHARE) != 0:
         return
     null = os.open(os.devnull, os.O_RDWR)
@@ -133,17 +146,23 @@ class Aside:
         """Until when, and how long, a thing is left alone."""
 
     def ask(self, key: str, look: Callable[[], T]) -> T | None:
-        """What `look` gives; None if the kernel does not answer, or has lately not answered about this thing.
+        """What `look` gives; None if the kernel does not answer, or has lately not answered about
+        this thing.
 
         Args:
             key: The thing that is asked about.
-            look: Makes the calls. It runs in another thread, with another table of descriptors, maybe long after this
-                has returned: it uses nothing that is others', and calls `check_wanted` after each call that may wait.
+            look: Makes the calls. It runs in another thread, with another table of descriptors,
+                maybe long after this has returned: it uses nothing that is others', and calls
+                `check_wanted` after each call that may wait.
         """
         for name in [name for name, helper in self._left.items() if helper.came_back()]:
             self._idle.append(self._left.pop(name))
         until, pause = self._pauses.get(key, (0.0, 0.0))
-        if key in self._left or len(self._left) >= MOST_LEFT or (until and time.monotonic() < until):
+        if (
+            key in self._left
+            or len(self._left) >= MOST_LEFT
+            or (until and time.monotonic() < until)
+        ):
             return None
         helper = self._idle.pop() if self._idle else _Helper()
         if helper.make(look):
@@ -161,7 +180,9 @@ class Aside:
 
 
 def check_wanted() -> None:
-    """After a call that may have waited long: raises UnwantedError if nobody waits for the answer any more."""
+    """After a call that may have waited long: raises UnwantedError if nobody waits for the answer
+    any more.
+    """
     helper = getattr(_current, "helper", None)
     if helper is not None and helper.left:
         raise UnwantedError

@@ -1,16 +1,18 @@
 """A second reference to another process's open file description, for a moment: pidfd_getfd(2).
 
-When it is safe. While a descriptor is borrowed, the pipe's end or the socket that it refers to stays open even if
-its owner closes it or dies, so:
+When it is safe. While a descriptor is borrowed, the pipe's end or the socket that it refers to
+stays open even if its owner closes it or dies, so:
 
 * a borrowed *write end* can delay a reader's end of file until it is given back;
-* a borrowed *read end* can let a write succeed, and its bytes be lost, where SIGPIPE would have come.
+* a borrowed *read end* can let a write succeed, and its bytes be lost, where SIGPIPE would have
+  come.
 
-So hold one only for a few non-blocking calls, never across anything that waits, never while an observed process is
-let go on. Calls that an observed process can make wait, by a lock that it sleeps with, are `ipcviz.kernel.aside`'s.
-It is altogether safe while every holder that could close the end is stopped, or may not run on because its close(2)
-or exit is a stop that the borrowing thread itself would have to handle: then nothing can happen meanwhile. Where both
-ends are at hand and either would do, borrow the write end: a delayed end of file is still seen, a lost SIGPIPE is
+So hold one only for a few non-blocking calls, never across anything that waits, never while an
+observed process is let go on. Calls that an observed process can make wait, by a lock that it
+sleeps with, are `ipcviz.kernel.aside`'s. It is altogether safe while every holder that could close
+the end is stopped, or may not run on because its close(2) or exit is a stop that the borrowing
+thread itself would have to handle: then nothing can happen meanwhile. Where both ends are at hand
+and either would do, borrow the write end: a delayed end of file is still seen, a lost SIGPIPE is
 not. Closing gives back only the reference; it drops neither locks nor data of the owner.
 """
 
@@ -24,7 +26,9 @@ from typing import Final
 
 PIDFD_OPEN: Final = 434
 PIDFD_GETFD: Final = 438
-"""System call numbers, the same on all architectures since 5.1's common table (asm-generic/unistd.h)."""
+"""System call numbers, the same on all architectures since 5.1's common table
+(asm-generic/unistd.h).
+"""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
@@ -32,9 +36,11 @@ _syscall.restype = ctypes.c_long
 
 
 class _Last(threading.local):
-    """The process that this thread borrowed from last, and a pidfd of it: mostly the next descriptor is of the same.
+    """The process that this thread borrowed from last, and a pidfd of it: mostly the next
+    descriptor is of the same.
 
-    Each thread's own, since threads may have tables of descriptors of their own (`ipcviz.kernel.aside`).
+    Each thread's own, since threads may have tables of descriptors of their own
+    (`ipcviz.kernel.aside`).
     """
 
     pid = 0
@@ -55,10 +61,12 @@ def _open_pidfd(pid: int) -> int:
 
 
 class borrow:  # noqa: N801 (it reads as a verb: `with borrow(pid, fd) as number`)
-    """Context manager: another process's descriptor as one of ours (with O_CLOEXEC), given back at the end.
+    """Context manager: another process's descriptor as one of ours (with O_CLOEXEC), given back at
+    the end.
 
-    Gives None if the process or the descriptor is gone, if we may not (the rights of ptrace(2) are needed), or if the
-    kernel has no pidfd_getfd (before 5.6). Read the module's text on when it is safe.
+    Gives None if the process or the descriptor is gone, if we may not (the rights of ptrace(2) are
+    needed), or if the kernel has no pidfd_getfd (before 5.6). Read the module's text on when it is
+    safe.
 
     Args:
         pid: A process (not one of its other threads).
@@ -81,7 +89,10 @@ class borrow:  # noqa: N801 (it reads as a verb: `with borrow(pid, fd) as number
         return self._number if self._number >= 0 else None
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._number >= 0:
             number, self._number = self._number, -1
@@ -89,7 +100,9 @@ class borrow:  # noqa: N801 (it reads as a verb: `with borrow(pid, fd) as number
 
 
 def can_borrow() -> bool:
-    """Whether this kernel, and whatever sandbox we are in, lets us borrow a descriptor (tried on ourselves)."""
+    """Whether this kernel, and whatever sandbox we are in, lets us borrow a descriptor (tried on
+    ourselves).
+    """
     r, w = os.pipe2(os.O_CLOEXEC)
     try:
         with borrow(os.getpid(), r) as number:

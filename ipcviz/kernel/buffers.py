@@ -1,8 +1,9 @@
 """How full pipes, sockets and queues are, and the bytes that wait in them, without consuming any.
 
-Descriptors are borrowed for this; `ipcviz.kernel.borrow` says when that is safe. Of a pipe the write end is enough
-for everything but the waiting bytes and the exact number of slots, so a caller that lets the observed processes run
-unwatched passes no reader. UNIX sockets' figures come from sock_diag, and only their bytes need a borrowed end.
+Descriptors are borrowed for this; `ipcviz.kernel.borrow` says when that is safe. Of a pipe the
+write end is enough for everything but the waiting bytes and the exact number of slots, so a caller
+that lets the observed processes run unwatched passes no reader. UNIX sockets' figures come from
+sock_diag, and only their bytes need a borrowed end.
 """
 
 from __future__ import annotations
@@ -33,10 +34,14 @@ SPLICE_F_NONBLOCK: Final = 2
 SO_PEEK_OFF: Final = 42  # asm-generic/socket.h
 SO_MEMINFO: Final = 55
 _MEMINFO: Final = struct.Struct("=9I")
-"""SK_MEMINFO_* of linux/sock_diag.h: what has come in, its limit, ..., and how much was dropped, the last of nine."""
+"""SK_MEMINFO_* of linux/sock_diag.h: what has come in, its limit, ..., and how much was dropped,
+the last of nine.
+"""
 _ALL: Final = 1 << 30
 _MOST_SLOTS: Final = 4096
-"""Of larger rings the slots are not counted: both pipes are locked meanwhile, for some 25 ns a slot."""
+"""Of larger rings the slots are not counted: both pipes are locked meanwhile, for some 25 ns a
+slot.
+"""
 _INT: Final = bytes(4)
 _MQ_ATTR: Final = struct.Struct("=8q")
 
@@ -92,10 +97,11 @@ def _slots_of(fd: int) -> int:
 class _Scratch:
     """A pipe of our own that waiting bytes are copied into, and emptied at once.
 
-    tee(2) makes the copy share the pages of the original and takes one slot for each of its slots, in one step under
-    both pipes' locks. Topping the scratch pipe up with one-byte slots then says how many were free. It has the
-    default size, and more only for the moment in which more than that is copied: its pages count against the user's
-    pipe-user-pages-soft as the observed pipes' do.
+    tee(2) makes the copy share the pages of the original and takes one slot for each of its slots,
+    in one step under both pipes' locks. Topping the scratch pipe up with one-byte slots then says
+    how many were free. It has the default size, and more only for the moment in which more than
+    that is copied: its pages count against the user's pipe-user-pages-soft as the observed pipes'
+    do.
     """
 
     def __init__(self) -> None:
@@ -114,12 +120,18 @@ class _Scratch:
         os.close(seed_into)
 
     def copy(self, fd: int, peek: int, total: int) -> _Copied | None:
-        """Copy the waiting bytes of a pipe of `total` slots and forget them again; None if it is empty, or unreadable.
+        """Copy the waiting bytes of a pipe of `total` slots and forget them again; None if it is
+        empty, or unreadable.
 
         What does not fit is left out.
         """
         copied = self._copy(fd, peek)
-        if copied is not None and not copied.whole and self.slots < total <= _MOST_SLOTS and self._widen(total):
+        if (
+            copied is not None
+            and not copied.whole
+            and self.slots < total <= _MOST_SLOTS
+            and self._widen(total)
+        ):
             try:
                 copied = self._copy(fd, peek)
             finally:
@@ -146,7 +158,9 @@ class _Scratch:
             self._empty()
 
     def _widen(self, total: int) -> bool:
-        """Have so many slots for a moment, unless the user's limits are near: as many again must be left for others."""
+        """Have so many slots for a moment, unless the user's limits are near: as many again must be
+        left for others.
+        """
         try:
             fcntl.fcntl(self._filler_into, F_SETPIPE_SZ, total * PAGE_SIZE)
             fcntl.fcntl(self.into, F_SETPIPE_SZ, total * PAGE_SIZE)
@@ -191,34 +205,44 @@ _aside = Aside()
 
 
 def is_in_use(key: str) -> bool:
-    """Whether an object did not answer when its level was asked for: a call that sleeps has it locked."""
+    """Whether an object did not answer when its level was asked for: a call that sleeps has it
+    locked.
+    """
     return _aside.is_in_use(key)
 
 
 def read_pipe_level(
-    key: str, reader: tuple[int, int] | None = None, writer: tuple[int, int] | None = None, peek: int = 0
+    key: str,
+    reader: tuple[int, int] | None = None,
+    writer: tuple[int, int] | None = None,
+    peek: int = 0,
 ) -> Level | None:
-    """How full a pipe or FIFO is. It waits for no call that has it locked: see `ipcviz.kernel.aside`.
+    """How full a pipe or FIFO is.
+
+    It waits for no call that has it locked: see `ipcviz.kernel.aside`.
 
     Args:
         key: The object's key.
-        reader: A process and descriptor that is a read end, if one may be borrowed: for `head`, and for `slots`
-            while it is not full.
+        reader: A process and descriptor that is a read end, if one may be borrowed: for `head`, and
+            for `slots` while it is not full.
         writer: A process and descriptor that is a write end: for `writable`.
         peek: Bytes wanted in `head`; those of the first 16 slots at least.
 
     Returns:
-        The level; None if neither end could be borrowed, or while it is locked (`is_in_use`). `slots` is -1 if there
-        is no reader, or more than 16 are in use and the user is near the limits of pipe(7), unless the ring is empty,
-        full, or so small that only one number is left. `writable` is None without a writer; it is what poll(2) says:
-        false when all slots are in use, which can be far short of the capacity, since a slot is a page and one that
-        was read from in part, or not filled, takes no other bytes. Only the last slot may still take a small write:
-        whether a writer is really blocked, its own state tells.
+        The level; None if neither end could be borrowed, or while it is locked (`is_in_use`).
+        `slots` is -1 if there is no reader, or more than 16 are in use and the user is near the
+        limits of pipe(7), unless the ring is empty, full, or so small that only one number is left.
+        `writable` is None without a writer; it is what poll(2) says: false when all slots are in
+        use, which can be far short of the capacity, since a slot is a page and one that was read
+        from in part, or not filled, takes no other bytes. Only the last slot may still take a small
+        write: whether a writer is really blocked, its own state tells.
     """
     return _aside.ask(key, lambda: _ask_pipe(key, reader, writer, peek))
 
 
-def _ask_pipe(key: str, reader: tuple[int, int] | None, writer: tuple[int, int] | None, peek: int) -> Level | None:
+def _ask_pipe(
+    key: str, reader: tuple[int, int] | None, writer: tuple[int, int] | None, peek: int
+) -> Level | None:
     queued = capacity = -1
     writable: bool | None = None
     slots = -1
@@ -238,7 +262,9 @@ def _ask_pipe(key: str, reader: tuple[int, int] | None, writer: tuple[int, int] 
                 try:
                     capacity = _capacity(number)
                     copied = _scratch().copy(number, peek, capacity // PAGE_SIZE)
-                    queued = _waiting(number) if copied is None or not copied.whole else copied.length
+                    queued = (
+                        _waiting(number) if copied is None or not copied.whole else copied.length
+                    )
                     if copied is not None:
                         head = copied.head
                         slots = copied.slots if copied.whole or copied.length == queued else -1
@@ -266,7 +292,9 @@ def _ask_pipe(key: str, reader: tuple[int, int] | None, writer: tuple[int, int] 
     )
 
 
-def read_level(pid: int, fd: int, info: ObjectInfo, mode: Mode = "rw", peek: int = 0) -> Level | None:
+def read_level(
+    pid: int, fd: int, info: ObjectInfo, mode: Mode = "rw", peek: int = 0
+) -> Level | None:
     """How full what stands behind a descriptor is.
 
     Args:
@@ -280,12 +308,13 @@ def read_level(pid: int, fd: int, info: ObjectInfo, mode: Mode = "rw", peek: int
         The level; None if there is none to speak of, or it can't be read. By kind:
 
         * pipe, FIFO: see `read_pipe_level`, which takes both ends.
-        * UNIX socket: bytes waiting to be read from this end; of a datagram socket only those of the next datagram.
-          Where some may wait, its fdinfo is asked for descriptors (`passed`).
-          `capacity` is the peer's SO_SNDBUF, against which they count with their bookkeeping: a write is taken
-          (`writable`) while less than that is used, so the bytes at that moment vary with how they were written.
-        * TCP socket: bytes received and not read; `capacity` is SO_RCVBUF; `unsent` and `state`, too. UDP: those of
-          the next datagram; `memory` of all of them.
+        * UNIX socket: bytes waiting to be read from this end; of a datagram socket only those of
+          the next datagram. Where some may wait, its fdinfo is asked for descriptors (`passed`).
+          `capacity` is the peer's SO_SNDBUF, against which they count with their bookkeeping: a
+          write is taken (`writable`) while less than that is used, so the bytes at that moment vary
+          with how they were written.
+        * TCP socket: bytes received and not read; `capacity` is SO_RCVBUF; `unsent` and `state`,
+          too. UDP: those of the next datagram; `memory` of all of them.
         * POSIX queue: messages of at most mq_maxmsg.
         * eventfd: its counter.
     """
@@ -308,10 +337,11 @@ def read_level(pid: int, fd: int, info: ObjectInfo, mode: Mode = "rw", peek: int
 
 
 def read_listed_level(info: ObjectInfo, listing: sockets.Listing) -> Level | None:
-    """How full a socket is, from a listing of all: nothing is borrowed, and no waiting bytes are copied.
+    """How full a socket is, from a listing of all: nothing is borrowed, and no waiting bytes are
+    copied.
 
-    For processes that run on meanwhile. The figures are those of `read_level`, but a UDP socket's are of its memory,
-    bookkeeping included: the kernel lists no others.
+    For processes that run on meanwhile. The figures are those of `read_level`, but a UDP socket's
+    are of its memory, bookkeeping included: the kernel lists no others.
     """
     if info.kind == "unix socket":
         one = listing.unix(info.ino)
@@ -358,7 +388,8 @@ def _unix_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
     capacity = 0
     other = sockets.unix_socket(one.peer, pid) if one.peer else None
     if other is not None and other.memory is not None:
-        # sock_alloc_send_pskb(): the sender sleeps while this does not hold. poll(2) asks for more room.
+        # sock_alloc_send_pskb(): the sender sleeps while this does not hold. poll(2) asks for more
+        # room.
         writable = other.memory.sent < other.memory.send_limit
         capacity = other.memory.send_limit
     head = b""
@@ -371,7 +402,11 @@ def _unix_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
         writable=writable,
         head=head,
         state=_unix_state(one),
-        passed=descriptors_waiting(pid, fd) if one.receive_queue or one.type != socket.SOCK_STREAM else 0,
+        passed=(
+            descriptors_waiting(pid, fd)
+            if one.receive_queue or one.type != socket.SOCK_STREAM
+            else 0
+        ),
     )
 
 
@@ -387,7 +422,9 @@ def _unix_state(one: sockets.UnixSocket) -> str:
 
 
 def descriptors_waiting(pid: int, fd: int) -> int:
-    """Descriptors that wait to be received from a UNIX socket (`scm_fds` of its fdinfo); -1 if the kernel is silent."""
+    """Descriptors that wait to be received from a UNIX socket (`scm_fds` of its fdinfo); -1 if the
+    kernel is silent.
+    """
     info = procfs.read_fdinfo(pid, fd)
     words = info.extra.get("scm_fds") if info is not None else None
     return int(words[0]) if words else -1
@@ -415,7 +452,9 @@ def _ask_socket(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool) -> 
         try:
             if limit:
                 capacity = one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-                state = sockets.STATES.get(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[0], "")
+                state = sockets.STATES.get(
+                    one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[0], ""
+                )
                 if state != "closed":
                     (unsent,) = struct.unpack("=i", fcntl.ioctl(number, termios.TIOCOUTQ, _INT))
                     room = one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
@@ -443,11 +482,20 @@ def _ask_socket(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool) -> 
 def _backlog(info: ObjectInfo, waiting: int, most: int, connecting: tuple[int, ...] = ()) -> Level:
     keys = tuple(f"socket:[{ino}]" for ino in connecting if ino)
     full = waiting > most
-    return Level(object=info.key, queued=waiting, capacity=most, writable=not full, unit="connections", connecting=keys)
+    return Level(
+        object=info.key,
+        queued=waiting,
+        capacity=most,
+        writable=not full,
+        unit="connections",
+        connecting=keys,
+    )
 
 
 def _listening_level(number: int, info: ObjectInfo) -> Level | None:
-    """A listening TCP socket's backlog: tcp_get_info() puts it into tcpi_unacked and its limit into tcpi_sacked."""
+    """A listening TCP socket's backlog: tcp_get_info() puts it into tcpi_unacked and its limit into
+    tcpi_sacked.
+    """
     try:
         one = socket.socket(fileno=number)
     except OSError:
@@ -466,8 +514,8 @@ def _listening_level(number: int, info: ObjectInfo) -> Level | None:
 def _peek(number: int, limit: int) -> bytes:
     """The first waiting bytes of a borrowed stream socket that has some.
 
-    Called only where some wait: with none, recv(2) would take a pending error away from the owner. No room is given
-    for ancillary data, so no descriptors that are under way are received.
+    Called only where some wait: with none, recv(2) would take a pending error away from the owner.
+    No room is given for ancillary data, so no descriptors that are under way are received.
     """
     try:
         one = socket.socket(fileno=number)
@@ -485,7 +533,9 @@ def _peek(number: int, limit: int) -> bytes:
 
 
 class QueueAttributes(NamedTuple):
-    """struct mq_attr: flags, most messages, largest message in bytes, messages now (mq_getattr(3))."""
+    """struct mq_attr: flags, most messages, largest message in bytes, messages now
+    (mq_getattr(3)).
+    """
 
     flags: int
     maxmsg: int
@@ -494,7 +544,9 @@ class QueueAttributes(NamedTuple):
 
 
 def queue_attributes(pid: int, fd: int) -> QueueAttributes | None:
-    """A POSIX queue's attributes through a descriptor of it, opened for whatever; None if they can't be read."""
+    """A POSIX queue's attributes through a descriptor of it, opened for whatever; None if they
+    can't be read.
+    """
     number_of_call = _mq_getsetattr()
     if number_of_call < 0:
         return None

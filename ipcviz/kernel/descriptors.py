@@ -1,4 +1,6 @@
-"""Descriptor tables: rows from /proc/PID/fd and fdinfo, joined to open file descriptions by kcmp(2)."""
+"""Descriptor tables: rows from /proc/PID/fd and fdinfo, joined to open file descriptions by
+kcmp(2).
+"""
 
 from __future__ import annotations
 
@@ -83,7 +85,8 @@ _TELLING: Final = (
     | os.O_DIRECTORY
     | os.O_NOFOLLOW
 )
-"""Flags of open(2) that it keeps, or that are about the opening alone: nothing else comes of them."""
+"""Flags of open(2) that it keeps, or that are about the opening alone: nothing else comes of them.
+"""
 
 
 def read_entry(pid: int, fd: int, ofd: int, opened: int = -1) -> TableEntry | None:
@@ -93,7 +96,8 @@ def read_entry(pid: int, fd: int, ofd: int, opened: int = -1) -> TableEntry | No
         pid: The process.
         fd: The descriptor.
         ofd: Number of its open file description, known or new.
-        opened: The flags that it has just been opened with: they save a look at fdinfo. -1 if they are not known.
+        opened: The flags that it has just been opened with: they save a look at fdinfo. -1 if they
+            are not known.
 
     Returns:
         The row; None if the descriptor, or the process, is gone or not ours to look at.
@@ -106,7 +110,9 @@ def read_entry(pid: int, fd: int, ofd: int, opened: int = -1) -> TableEntry | No
     if info is None or thing is None:
         return None
     mode, flags, cloexec = decode_flags(info.flags)
-    return TableEntry(fd=fd, ofd=ofd, object=thing, mode=mode, flags=flags, cloexec=cloexec, offset=info.pos)
+    return TableEntry(
+        fd=fd, ofd=ofd, object=thing, mode=mode, flags=flags, cloexec=cloexec, offset=info.pos
+    )
 
 
 @cache
@@ -122,9 +128,10 @@ def compare(pid1: int, fd1: int, pid2: int, fd2: int) -> Order | None:
     """Compare the open file descriptions of two descriptors (kcmp(2), KCMP_FILE).
 
     Returns:
-        `same`; `before` or `after` in an order that the kernel makes up but keeps to, the same for all processes, so
-        that descriptions can be sorted; `different` if it gives no order; None if one is gone, or we may not
-        (the rights of ptrace(2) to read are needed for both), or the kernel has no kcmp.
+        `same`; `before` or `after` in an order that the kernel makes up but keeps to, the same for
+        all processes, so that descriptions can be sorted; `different` if it gives no order; None if
+        one is gone, or we may not (the rights of ptrace(2) to read are needed for both), or the
+        kernel has no kcmp.
     """
     number = _kcmp_number()
     if number < 0:
@@ -134,7 +141,9 @@ def compare(pid1: int, fd1: int, pid2: int, fd2: int) -> Order | None:
 
 
 def same_description(pid1: int, fd1: int, pid2: int, fd2: int) -> bool | None:
-    """Whether two descriptors share one open file description; None if that can't be known (see `compare`)."""
+    """Whether two descriptors share one open file description; None if that can't be known (see
+    `compare`).
+    """
     order = compare(pid1, fd1, pid2, fd2)
     return None if order is None else order == "same"
 
@@ -148,12 +157,16 @@ def _same(kind: int, pid1: int, pid2: int) -> bool | None:
 
 
 def same_table(pid1: int, pid2: int) -> bool | None:
-    """Whether two tasks share one descriptor table (clone(2), CLONE_FILES); None if that can't be known."""
+    """Whether two tasks share one descriptor table (clone(2), CLONE_FILES); None if that can't be
+    known.
+    """
     return _same(KCMP_FILES, pid1, pid2)
 
 
 def same_memory(pid1: int, pid2: int) -> bool | None:
-    """Whether two tasks share one address space (clone(2), CLONE_VM); None if that can't be known."""
+    """Whether two tasks share one address space (clone(2), CLONE_VM); None if that can't be
+    known.
+    """
     return _same(KCMP_VM, pid1, pid2)
 
 
@@ -162,24 +175,29 @@ def can_compare() -> bool:
     r, w = os.pipe2(os.O_CLOEXEC)
     try:
         ctypes.set_errno(0)
-        return compare(os.getpid(), r, os.getpid(), w) is not None and ctypes.get_errno() != errno.ENOSYS
+        return (
+            compare(os.getpid(), r, os.getpid(), w) is not None
+            and ctypes.get_errno() != errno.ENOSYS
+        )
     finally:
         os.close(r)
         os.close(w)
 
 
 def missing_features() -> tuple[str, ...]:
-    """What this kernel, or a sandbox that we are in, does not allow, and what is lost by it, a sentence each."""
+    """What this kernel, or a sandbox that we are in, does not allow, and what is lost by it, a
+    sentence each.
+    """
     found = []
     if not can_borrow():
         found.append(
-            "Descriptors can't be borrowed (pidfd_getfd needs Linux 5.6, and a sandbox may forbid it):"
-            " how full pipes and queues are, and what waits in them, is not shown."
+            "Descriptors can't be borrowed (pidfd_getfd needs Linux 5.6, and a sandbox may forbid"
+            " it): how full pipes and queues are, and what waits in them, is not shown."
         )
     if not can_compare():
         found.append(
-            "Open file descriptions can't be compared (kcmp is not in this kernel, or a sandbox forbids it):"
-            " which descriptors share one is known only from traced calls."
+            "Open file descriptions can't be compared (kcmp is not in this kernel, or a sandbox"
+            " forbids it): which descriptors share one is known only from traced calls."
         )
     return tuple(found)
 
@@ -193,19 +211,20 @@ def read_table(
 ) -> tuple[TableEntry, ...] | None:
     """A process's whole descriptor table, its descriptors joined by open file description.
 
-    Descriptors can share a description only if they refer to the same object, so only those are compared:
-    O(n log n) even if all n do.
+    Descriptors can share a description only if they refer to the same object, so only those are
+    compared: O(n log n) even if all n do.
 
     Args:
         pid: The process.
         next_ofd: Gives the number for a description that is not among the known ones.
-        known: The descriptions that are known already, of this process and of others; afterwards it knows this table.
+        known: The descriptions that are known already, of this process and of others; afterwards it
+            knows this table.
         listing: All sockets; then none of the process's is borrowed to learn what it is.
         links: What its descriptors refer to, as `procfs.read_links` has just found.
 
     Returns:
-        The rows by number; None if the table can't be read. Without kcmp(2) every descriptor that is not itself a
-        known one counts as a description of its own.
+        The rows by number; None if the table can't be read. Without kcmp(2) every descriptor that
+        is not itself a known one counts as a description of its own.
     """
     here = links if links is not None else procfs.read_links(pid)
     if here is None:
@@ -227,7 +246,15 @@ def read_table(
             if thing.key == "anon:0":
                 thing = replace(thing, key=f"anon:{ofd}")
             entries.append(
-                TableEntry(fd=fd, ofd=ofd, object=thing, mode=mode, flags=flags, cloexec=cloexec, offset=info.pos)
+                TableEntry(
+                    fd=fd,
+                    ofd=ofd,
+                    object=thing,
+                    mode=mode,
+                    flags=flags,
+                    cloexec=cloexec,
+                    offset=info.pos,
+                )
             )
     for fd in known.table(pid).keys() - {entry.fd for entry in entries}:
         known.drop((pid, fd))

@@ -1,11 +1,14 @@
-"""What a program or library file says of itself: class, machine, functions' addresses, segments (elf(5)).
+"""What a program or library file says of itself: class, machine, functions' addresses, segments
+(elf(5)).
 
-pyelftools decodes the headers; symbols are then looked up in the raw tables, because making an object of each of
-libc's three thousand costs a hundred times as much. Results are kept by the file's identity, size and time.
+pyelftools decodes the headers; symbols are then looked up in the raw tables, because making an
+object of each of libc's three thousand costs a hundred times as much. Results are kept by the
+file's identity, size and time.
 
-A file may say anything: that it has 2**40 sections, that a table is longer than the file, that a name is everywhere.
-The kernel runs it all the same, since it looks at the program headers alone. So what a file says is never believed
-beyond the limits below: they bound what is read, kept and looped over, and what is beyond them counts as not known.
+A file may say anything: that it has 2**40 sections, that a table is longer than the file, that a
+name is everywhere. The kernel runs it all the same, since it looks at the program headers alone. So
+what a file says is never believed beyond the limits below: they bound what is read, kept and looped
+over, and what is beyond them counts as not known.
 """
 
 from __future__ import annotations
@@ -31,9 +34,13 @@ _NOTE: Final = struct.Struct("=III")
 
 
 MAX_SEGMENTS: Final = 65536 // 32
-"""Program headers that are read: the kernel executes no file with more than 64 KiB of them (load_elf_phdrs)."""
+"""Program headers that are read: the kernel executes no file with more than 64 KiB of them
+(load_elf_phdrs).
+"""
 MAX_SECTIONS: Final = 1024
-"""Section headers that a file may have for its symbol tables to be looked for: programs have some forty."""
+"""Section headers that a file may have for its symbol tables to be looked for: programs have some
+forty.
+"""
 MAX_TABLE: Final = 16 << 20
 """Bytes that a symbol table, its names or its versions may have to be looked into."""
 MAX_PLACES: Final = 4096
@@ -41,7 +48,9 @@ MAX_PLACES: Final = 4096
 MAX_INTERPRETER: Final = 4096
 """Bytes of the interpreter's path that are read: PATH_MAX, as in the kernel (load_elf_binary)."""
 MAX_NOTES: Final = 65536
-"""Bytes of notes that are read of each segment of them, and at most this many such segments (`MAX_NOTE_SEGMENTS`)."""
+"""Bytes of notes that are read of each segment of them, and at most this many such segments
+(`MAX_NOTE_SEGMENTS`).
+"""
 MAX_NOTE_SEGMENTS: Final = 8
 
 
@@ -66,8 +75,9 @@ class ElfClass(NamedTuple):
 class Segment(NamedTuple):
     """A loadable segment.
 
-    A byte at `vaddr + n` of the program is at `start - offset_of_line + offset + n` in a process, where `start` and
-    `offset_of_line` are those of the line of /proc/PID/maps that holds file offset `offset`.
+    A byte at `vaddr + n` of the program is at `start - offset_of_line + offset + n` in a process,
+    where `start` and `offset_of_line` are those of the line of /proc/PID/maps that holds file
+    offset `offset`.
     """
 
     offset: int
@@ -86,7 +96,9 @@ class _Program(NamedTuple):
 
 
 class _Table(NamedTuple):
-    """Places in the file of a symbol table, its names and its versions (empty for .symtab): (offset, size) each."""
+    """Places in the file of a symbol table, its names and its versions (empty for .symtab):
+    (offset, size) each.
+    """
 
     symbols: tuple[int, int]
     names: tuple[int, int]
@@ -150,8 +162,19 @@ def _read_program(path: str) -> _Program | None:
         return _parse_stream(stream)
 
 
-_BROKEN: Final = (ELFError, OSError, ValueError, LookupError, AttributeError, TypeError, OverflowError, struct.error)
-"""What reading a file raises that is no ELF file, or a broken one: pyelftools checks little of what it is given."""
+_BROKEN: Final = (
+    ELFError,
+    OSError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    OverflowError,
+    struct.error,
+)
+"""What reading a file raises that is no ELF file, or a broken one: pyelftools checks little of what
+it is given.
+"""
 
 
 def _parse_stream(stream: BinaryIO) -> _Program | None:
@@ -167,16 +190,22 @@ def _parse_stream(stream: BinaryIO) -> _Program | None:
     return _Program(kind, executable, tables, notes)
 
 
-def _read_segments(elf: ELFFile) -> tuple[ElfClass, tuple[Segment, ...], tuple[tuple[int, int], ...]]:
-    # Headers alone: pyelftools' objects of segments and sections parse what they hold, which takes thrice as long.
+def _read_segments(
+    elf: ELFFile,
+) -> tuple[ElfClass, tuple[Segment, ...], tuple[tuple[int, int], ...]]:
+    # Headers alone: pyelftools' objects of segments and sections parse what they hold, which takes
+    # thrice as long.
     interpreter, executable = "", []
     notes: list[tuple[int, int]] = []
-    # PN_XNUM, a number of segments that stands in a section, is for core files: the kernel executes no such file.
+    # PN_XNUM, a number of segments that stands in a section, is for core files: the kernel executes
+    # no such file.
     count = min(elf["e_phnum"], MAX_SEGMENTS)
     for segment in _headers(elf, elf.structs.Elf_Phdr, elf["e_phoff"], elf["e_phentsize"], count):
         place = segment["p_offset"], segment["p_filesz"]
         if segment["p_type"] == "PT_INTERP" and not interpreter:
-            interpreter = os.fsdecode((_read(elf.stream, place, MAX_INTERPRETER) or b"").partition(b"\0")[0])
+            interpreter = os.fsdecode(
+                (_read(elf.stream, place, MAX_INTERPRETER) or b"").partition(b"\0")[0]
+            )
         elif segment["p_type"] == "PT_LOAD" and segment["p_flags"] & PF_X:
             executable.append(Segment(place[0], segment["p_vaddr"], place[1], segment["p_memsz"]))
         elif segment["p_type"] == "PT_NOTE" and len(notes) < MAX_NOTE_SEGMENTS:
@@ -186,7 +215,9 @@ def _read_segments(elf: ELFFile) -> tuple[ElfClass, tuple[Segment, ...], tuple[t
 
 
 def _find_tables(elf: ELFFile) -> tuple[_Table, ...]:
-    """A file's symbol tables: at most one for the dynamic linker and one besides, as elf(5) has it."""
+    """A file's symbol tables: at most one for the dynamic linker and one besides, as elf(5) has
+    it.
+    """
     count = elf.num_sections()
     if count > MAX_SECTIONS:
         return ()
@@ -195,7 +226,11 @@ def _find_tables(elf: ELFFile) -> tuple[_Table, ...]:
     tables: dict[str, _Table] = {}
     for n, section in enumerate(sections):
         kind = section["sh_type"]
-        if kind in ("SHT_DYNSYM", "SHT_SYMTAB") and kind not in tables and section["sh_link"] < len(sections):
+        if (
+            kind in ("SHT_DYNSYM", "SHT_SYMTAB")
+            and kind not in tables
+            and section["sh_link"] < len(sections)
+        ):
             version = versions.get(n, (0, 0)) if kind == "SHT_DYNSYM" else (0, 0)
             tables[kind] = _Table(_place(section), _place(sections[section["sh_link"]]), version)
     return tuple(tables.values())
@@ -210,7 +245,9 @@ def _place(section: Any) -> tuple[int, int]:
 
 
 def _read(stream: IO[bytes], place: tuple[int, int], most: int = MAX_TABLE) -> bytes | None:
-    """The bytes at a place in a file (offset and length), as far as the file has them; None if they are too many."""
+    """The bytes at a place in a file (offset and length), as far as the file has them; None if they
+    are too many.
+    """
     offset, length = place
     length = min(length, max(os.fstat(stream.fileno()).st_size - offset, 0))
     if length > most:
@@ -220,18 +257,24 @@ def _read(stream: IO[bytes], place: tuple[int, int], most: int = MAX_TABLE) -> b
 
 
 def machine_class(path: str) -> ElfClass | None:
-    """A program's class and machine; None if it can't be read or is no ELF file (a script, for example)."""
+    """A program's class and machine; None if it can't be read or is no ELF file (a script, for
+    example).
+    """
     program = _program(path)
     return None if program is None else program.kind
 
 
 def is_native(path: str, machine: str) -> bool:
-    """Whether a file is a 64-bit program for this machine (`EM_X86_64`, ...); true if it can't be read."""
+    """Whether a file is a 64-bit program for this machine (`EM_X86_64`, ...); true if it can't be
+    read.
+    """
     return runs_on(machine_class(path), machine)
 
 
 def runs_on(kind: ElfClass | None, machine: str) -> bool:
-    """Whether a program of a kind is a 64-bit one for this machine; true if the kind is not known."""
+    """Whether a program of a kind is a 64-bit one for this machine; true if the kind is not
+    known.
+    """
     return kind is None or (kind.bits == 64 and kind.machine == machine)
 
 
@@ -242,10 +285,11 @@ def executable_segments(path: str) -> tuple[Segment, ...]:
 
 
 def function_addresses(path: str, names: Iterable[str]) -> dict[str, int]:
-    """Addresses (st_value, before relocation) of the functions that a file defines under these names.
+    """Addresses (st_value, before relocation) of the functions that a file defines under these
+    names.
 
-    Of several versions of a dynamic symbol the default one is taken, which new programs are linked to. The symbol
-    table (.symtab) gives what the dynamic one has not, as in static programs.
+    Of several versions of a dynamic symbol the default one is taken, which new programs are linked
+    to. The symbol table (.symtab) gives what the dynamic one has not, as in static programs.
 
     Args:
         path: The program or library.
@@ -270,7 +314,8 @@ def function_addresses(path: str, names: Iterable[str]) -> dict[str, int]:
 def may_call(path: str, names: Iterable[str]) -> bool:
     """Whether a dynamically linked file may call functions that others define under these names.
 
-    It does if its dynamic symbol table asks for one of them, or for the means to look any name up (dlsym(3)).
+    It does if its dynamic symbol table asks for one of them, or for the means to look any name up
+    (dlsym(3)).
 
     Args:
         path: The program or library.
@@ -293,7 +338,10 @@ def may_call(path: str, names: Iterable[str]) -> bool:
 
 
 def notes(path: str) -> frozenset[tuple[str, int]]:
-    """Names and types of a file's notes (elf(5), Nhdr): ("GNU", 1) is NT_GNU_ABI_TAG. Empty if none can be read."""
+    """Names and types of a file's notes (elf(5), Nhdr): ("GNU", 1) is NT_GNU_ABI_TAG.
+
+    Empty if none can be read.
+    """
     program = _program(path)
     if program is None or not program.notes:
         return frozenset()
@@ -335,7 +383,10 @@ def _asks_for(path: str, program: _Program, names: frozenset[str]) -> bool:
                 return True
             offsets = _name_offsets(strings, names)
             size = len(symbols) // _SYMBOL.size * _SYMBOL.size
-            if any(row[3] == SHN_UNDEF and row[0] in offsets for row in _SYMBOL.iter_unpack(symbols[:size])):
+            if any(
+                row[3] == SHN_UNDEF and row[0] in offsets
+                for row in _SYMBOL.iter_unpack(symbols[:size])
+            ):
                 return True
     return False
 
@@ -360,7 +411,9 @@ def _look_up(path: str, program: _Program, names: frozenset[str]) -> dict[str, i
 
 
 def _is_code(program: _Program, address: int) -> bool:
-    """Whether an address of a file is in a segment with code: what is elsewhere is no function, whatever it says."""
+    """Whether an address of a file is in a segment with code: what is elsewhere is no function,
+    whatever it says.
+    """
     return any(s.vaddr <= address < s.vaddr + s.filesz for s in program.executable)
 
 
@@ -368,7 +421,8 @@ def _name_offsets(strings: bytes, names: Iterable[str]) -> dict[int, str]:
     """Where in a table of strings these names are."""
     offsets = {}
     for name in names:
-        # A name may share the end of a longer one's, so each place where it ends in a NUL can be meant.
+        # A name may share the end of a longer one's, so each place where it ends in a NUL can be
+        # meant.
         raw = name.encode() + b"\0"
         start = strings.find(raw)
         for _ in range(MAX_PLACES):
@@ -387,13 +441,18 @@ def _scan(symbols: bytes, strings: bytes, versions: bytes, names: Iterable[str])
     default: dict[str, int | None] = {}
     others: dict[str, int] = {}
     size = len(symbols) // _SYMBOL.size * _SYMBOL.size
-    for index, (where, info, _, section, value, _) in enumerate(_SYMBOL.iter_unpack(symbols[:size])):
+    for index, (where, info, _, section, value, _) in enumerate(
+        _SYMBOL.iter_unpack(symbols[:size])
+    ):
         if where not in offsets or section == SHN_UNDEF:
             continue
         name = offsets[where]
         # An indirect function (STT_GNU_IFUNC) has the address of what chooses it, not its own.
         is_function = info & 0xF == STT_FUNC
-        if len(versions) >= 2 * index + 2 and struct.unpack_from("<H", versions, 2 * index)[0] & VERSYM_HIDDEN:
+        if (
+            len(versions) >= 2 * index + 2
+            and struct.unpack_from("<H", versions, 2 * index)[0] & VERSYM_HIDDEN
+        ):
             if is_function:
                 others[name] = value
         elif is_function or name not in default:

@@ -1,7 +1,9 @@
-"""What a thread that sleeps in futex(2) waits for, as far as the kernel's rules and libc's structures tell.
+"""What a thread that sleeps in futex(2) waits for, as far as the kernel's rules and libc's
+structures tell.
 
-Sources: futex(2); glibc's sysdeps/nptl/bits/struct_mutex.h, bits/struct_rwlock.h, bits/thread-shared-types.h (struct
-__pthread_cond_s), internaltypes.h (struct new_sem, struct pthread_barrier) for 64-bit machines.
+Sources: futex(2); glibc's sysdeps/nptl/bits/struct_mutex.h, bits/struct_rwlock.h,
+bits/thread-shared-types.h (struct __pthread_cond_s), internaltypes.h (struct new_sem, struct
+pthread_barrier) for 64-bit machines.
 """
 
 from __future__ import annotations
@@ -31,17 +33,20 @@ OWNER: Final = 0x3FFFFFFF
 WAITERS: Final = 0x80000000
 OWNER_DIED: Final = 0x40000000
 
-# struct __pthread_mutex_s: lock, count, owner, nusers, kind. Kinds are of a few low bits, and 128 if shared.
+# struct __pthread_mutex_s: lock, count, owner, nusers, kind. Kinds are of a few low bits, and 128
+# if shared.
 _MUTEX: Final = struct.Struct("=IIIII")
 _MUTEX_KINDS: Final = 0x400
-# struct __pthread_cond_s up to __g_signals[2]: wseq, g1_start, g_refs[2], g_size[2], g1_orig_size, wrefs, g_signals[2].
+# struct __pthread_cond_s up to __g_signals[2]: wseq, g1_start, g_refs[2], g_size[2], g1_orig_size,
+# wrefs, g_signals[2].
 _CONDITION: Final = struct.Struct("=QQIIIIIIII")
 _SIGNALS: Final = 40
 """Offset of __g_signals: a waiter sleeps on one of its two words."""
 _SEMAPHORE: Final = struct.Struct("=IIiI")
 _PLAUSIBLE: Final = 1 << 20
 
-# musl, src/internal/pthread_impl.h: _m_type, _m_lock (EBUSY, or of types other than 0 the owner), _m_waiters.
+# musl, src/internal/pthread_impl.h: _m_type, _m_lock (EBUSY, or of types other than 0 the owner),
+# _m_waiters.
 _MUSL_MUTEX: Final = struct.Struct("=IIi")
 _MUSL_KINDS: Final = 0x100
 _MUSL_OWNED: Final = 15
@@ -49,20 +54,23 @@ _MUSL_BUSY: Final = 16
 _MUSL_SEMAPHORE: Final = (0xFFFFFFFF, 0x80000000)
 """A semaphore's word while somebody waits for it: until 1.2.3, and from 1.2.4 on."""
 
-# struct __pthread_rwlock_arch_t: readers, writers, wrphase_futex, writers_futex, two paddings, cur_writer, shared,
-# elision and padding, padding, flags and padding.
+# struct __pthread_rwlock_arch_t: readers, writers, wrphase_futex, writers_futex, two paddings,
+# cur_writer, shared, elision and padding, padding, flags and padding.
 _RWLOCK: Final = struct.Struct("=IIIIIIIIQQII")
 _WRITE_PHASE: Final = 1
 _WRITER: Final = 2
 _READERS: Final = 3
-"""Of __readers: the two lowest bits say that writers have it and that one is first in line; the rest counts readers."""
+"""Of __readers: the two lowest bits say that writers have it and that one is first in line; the
+rest counts readers.
+"""
 # struct pthread_barrier: in, current_round, count, shared, out.
 _BARRIER: Final = struct.Struct("=IIIII")
 
 Fate = Literal["lives", "gone", "copied", "other"]
 Threads = Callable[[int], Fate]
-"""Whether a thread lives and has the memory; or no thread has that id; or the memory is a copy, made by fork, of that
-of its process, where it has stayed; or one has the id that has nothing to do with it."""
+"""Whether a thread lives and has the memory; or no thread has that id; or the memory is a copy,
+made by fork, of that of its process, where it has stayed; or one has the id that has nothing to
+do with it."""
 
 
 def is_wait(op: int) -> bool:
@@ -71,7 +79,9 @@ def is_wait(op: int) -> bool:
 
 
 def named_owners(pid: int, address: int) -> frozenset[int]:
-    """Numbers in a lock's memory that may be of the thread that holds it: in the word, and where glibc keeps it."""
+    """Numbers in a lock's memory that may be of the thread that holds it: in the word, and where
+    glibc keeps it.
+    """
     raw = memory.read(pid, address, 12)
     if raw is None or len(raw) < 12:
         return frozenset()
@@ -80,7 +90,9 @@ def named_owners(pid: int, address: int) -> frozenset[int]:
 
 
 def locate(pid: int, address: int, private: bool) -> Futex:
-    """Which futex lies at an address: the same key in all threads that can wake each other there."""
+    """Which futex lies at an address: the same key in all threads that can wake each other
+    there.
+    """
     line = maps.read_line(pid, address)
     if line is None or not line.shared:
         return Futex(key=f"futex:vm:{pid}:{address}", offset=address, private=private)
@@ -119,11 +131,17 @@ def read(
     return _told(pid, tid, address, op, value, place, has(place)) if libc else place
 
 
-def _told(pid: int, tid: int, address: int, op: int, value: int, place: Futex, threads: Threads) -> Futex:
+def _told(
+    pid: int, tid: int, address: int, op: int, value: int, place: Futex, threads: Threads
+) -> Futex:
     """The same place with what lies there, as far as that can be told."""
     word = _word(pid, address)
     command = op & _COMMAND
-    lock = _rwlock(pid, address, value, place, threads) if command == WAIT_BITSET and value in (2, 3) else None
+    lock = (
+        _rwlock(pid, address, value, place, threads)
+        if command == WAIT_BITSET and value in (2, 3)
+        else None
+    )
     if lock is not None:
         return lock
     barrier = _barrier(pid, address, value, place) if command == WAIT else None
@@ -141,9 +159,13 @@ def _told(pid: int, tid: int, address: int, op: int, value: int, place: Futex, t
         and word == value
         and threads(value) in ("lives", "copied")
     ):
-        # Its own id lies in each thread's memory until it ends: the kernel clears it then (CLONE_CHILD_CLEARTID).
+        # Its own id lies in each thread's memory until it ends: the kernel clears it then
+        # (CLONE_CHILD_CLEARTID).
         return replace(_owned(place, value, threads), kind="thread")
-    semaphore, condition = value == 0 and _is_semaphore(pid, address, place), _is_condition(pid, address)
+    semaphore, condition = (
+        value == 0 and _is_semaphore(pid, address, place),
+        _is_condition(pid, address),
+    )
     if semaphore != condition:
         return replace(place, kind="semaphore" if semaphore else "condition")
     return place
@@ -162,10 +184,11 @@ def _owned(place: Futex, owner: int, threads: Threads, *, sure: bool = False) ->
 
 
 def _musl(pid: int, address: int, value: int, place: Futex, threads: Threads) -> Futex:
-    """The same of musl's: a mutex's type lies before the word, and how many wait for it, or a semaphore, behind it.
+    """The same of musl's: a mutex's type lies before the word, and how many wait for it, or a
+    semaphore, behind it.
 
-    Of a mutex of the usual type the word has no owner. Condition variables, barriers and threads to join have nothing
-    that would tell them.
+    Of a mutex of the usual type the word has no owner. Condition variables, barriers and threads to
+    join have nothing that would tell them.
     """
     raw = memory.read(pid, address - 4, 12)
     if raw is None or len(raw) < 12 or not value & WAITERS:
@@ -199,7 +222,9 @@ def _mutex(pid: int, tid: int, address: int, place: Futex, threads: Threads) -> 
 
 
 def _rwlock(pid: int, address: int, value: int, place: Futex, threads: Threads) -> Futex | None:
-    """A read-write lock: readers, and the writer that is next, sleep on its third word, other writers on its fourth."""
+    """A read-write lock: readers, and the writer that is next, sleep on its third word, other
+    writers on its fourth.
+    """
     found = []
     for before, asks in ((8, "read" if value == 3 else "write"), (12, "write")):
         raw = memory.read(pid, address - before, _RWLOCK.size)
@@ -209,7 +234,9 @@ def _rwlock(pid: int, address: int, value: int, place: Futex, threads: Threads) 
         if lock is None:
             continue
         readers, phase, line, writer = lock
-        if before == 8 and (phase not in (2, 3) or bool(readers & _WRITE_PHASE) != (asks == "read")):
+        if before == 8 and (
+            phase not in (2, 3) or bool(readers & _WRITE_PHASE) != (asks == "read")
+        ):
             continue
         if before == 12 and (line not in (2, 3) or not readers & _WRITER):
             continue
@@ -230,11 +257,21 @@ def _rwlock(pid: int, address: int, value: int, place: Futex, threads: Threads) 
 
 
 def decode_rwlock(raw: bytes, *, private: bool) -> tuple[int, int, int, int] | None:
-    """(readers, wrphase_futex, writers_futex, cur_writer), if it can be a pthread_rwlock_t; None if it can't."""
-    readers, writers, phase, line, pad3, pad4, writer, shared, elision, pad2, flags, _ = _RWLOCK.unpack(raw)
+    """(readers, wrphase_futex, writers_futex, cur_writer), if it can be a pthread_rwlock_t; None if
+    it can't.
+    """
+    readers, writers, phase, line, pad3, pad4, writer, shared, elision, pad2, flags, _ = (
+        _RWLOCK.unpack(raw)
+    )
     if pad3 or pad4 or elision or pad2 or flags > 2 or shared > 1 or bool(shared) == private:
         return None
-    if phase > 3 or line > 3 or readers >> _READERS >= _PLAUSIBLE or writers >= _PLAUSIBLE or writer > OWNER:
+    if (
+        phase > 3
+        or line > 3
+        or readers >> _READERS >= _PLAUSIBLE
+        or writers >= _PLAUSIBLE
+        or writer > OWNER
+    ):
         return None
     return readers, phase, line, writer
 
@@ -242,15 +279,30 @@ def decode_rwlock(raw: bytes, *, private: bool) -> tuple[int, int, int, int] | N
 def _barrier(pid: int, address: int, value: int, place: Futex) -> Futex | None:
     """A barrier: who has come sleeps on its second word, the number of the round."""
     raw = memory.read(pid, address - 4, _BARRIER.size)
-    found = decode_barrier(raw, value, private=place.private) if raw is not None and len(raw) == _BARRIER.size else None
-    return replace(place, kind="barrier", arrived=found[0], parties=found[1]) if found is not None else None
+    found = (
+        decode_barrier(raw, value, private=place.private)
+        if raw is not None and len(raw) == _BARRIER.size
+        else None
+    )
+    return (
+        replace(place, kind="barrier", arrived=found[0], parties=found[1])
+        if found is not None
+        else None
+    )
 
 
 def decode_barrier(raw: bytes, value: int, *, private: bool) -> tuple[int, int] | None:
-    """(threads that have come, threads that must come) of what can be a pthread_barrier_t; None if it can't."""
+    """(threads that have come, threads that must come) of what can be a pthread_barrier_t; None if
+    it can't.
+    """
     came, current, count, shared, left = _BARRIER.unpack(raw)
     arrived = came - current
-    if current != value or not 0 < arrived < count < _PLAUSIBLE or shared != (0 if private else PRIVATE) or left > came:
+    if (
+        current != value
+        or not 0 < arrived < count < _PLAUSIBLE
+        or shared != (0 if private else PRIVATE)
+        or left > came
+    ):
         return None
     return arrived, count
 
@@ -261,7 +313,9 @@ def _is_semaphore(pid: int, address: int, place: Futex) -> bool:
         return False
     value, waiters, private, _ = _SEMAPHORE.unpack(raw)
     # The field is kept inverted: 0 for private, 128 for shared.
-    return bool(value == 0 and 0 < waiters < _PLAUSIBLE and private == (0 if place.private else PRIVATE))
+    return bool(
+        value == 0 and 0 < waiters < _PLAUSIBLE and private == (0 if place.private else PRIVATE)
+    )
 
 
 def _is_condition(pid: int, address: int) -> bool:

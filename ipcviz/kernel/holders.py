@@ -1,8 +1,10 @@
-"""Which processes of the machine have an object open: one walk through all of /proc, cut into slices.
+"""Which processes of the machine have an object open: one walk through all of /proc, cut into
+slices.
 
-The kernel has no list of a pipe's or a socket's holders: every descriptor of every process has to be asked (proc(5)).
-Nothing is opened, borrowed or stopped; only links and fdinfo are read. A file on a server that does not answer would
-keep stat(2) waiting, so one is asked for no more than its fdinfo before its inode is known to be one of those wanted.
+The kernel has no list of a pipe's or a socket's holders: every descriptor of every process has to
+be asked (proc(5)). Nothing is opened, borrowed or stopped; only links and fdinfo are read. A file
+on a server that does not answer would keep stat(2) waiting, so one is asked for no more than its
+fdinfo before its inode is known to be one of those wanted.
 """
 
 from __future__ import annotations
@@ -46,16 +48,20 @@ class HolderSearch:
     """One walk through /proc, for the holders of some objects.
 
     Args:
-        links: Wanted pipes and sockets, as the links in /proc/PID/fd name them: `pipe:[INO]`, `socket:[INO]`.
+        links: Wanted pipes and sockets, as the links in /proc/PID/fd name them: `pipe:[INO]`,
+            `socket:[INO]`.
         files: Wanted FIFOs and files, by device and inode as stat(2) has them.
         spare: Processes that are passed over.
 
     Attributes:
         found: What was found so far.
-        hidden: Processes that could not be looked at so far: another user's, or such as hide themselves.
+        hidden: Processes that could not be looked at so far: another user's, or such as hide
+            themselves.
     """
 
-    def __init__(self, links: Collection[str], files: Collection[tuple[int, int]], spare: Collection[int]) -> None:
+    def __init__(
+        self, links: Collection[str], files: Collection[tuple[int, int]], spare: Collection[int]
+    ) -> None:
         self.found: list[Holding] = []
         self.hidden = 0
         self._links = frozenset(links)
@@ -130,7 +136,9 @@ def _is_of_kernel(pid: int) -> bool:
 
 
 def still_holds(one: Holding) -> bool:
-    """Whether a process still has an object by the same descriptor, as far as that can be seen at a glance."""
+    """Whether a process still has an object by the same descriptor, as far as that can be seen at a
+    glance.
+    """
     link = procfs.fd_link(one.pid, one.fd)
     if link is None or ":[" in one.key:
         return link == one.key
@@ -141,11 +149,13 @@ def still_holds(one: Holding) -> bool:
 
 
 def listener_of(ino: int, remote: str, listing: sockets.Listing) -> int:
-    """Inode of the listening socket in whose backlog a connection waits; 0 if there is none on this machine.
+    """Inode of the listening socket in whose backlog a connection waits; 0 if there is none on this
+    machine.
 
     Args:
         ino: Inode of the end that is connected.
-        remote: Of a TCP socket the address that it is connected to; empty for a UNIX one, which the kernel lists.
+        remote: Of a TCP socket the address that it is connected to; empty for a UNIX one, which the
+            kernel lists.
         listing: All sockets.
     """
     if not remote:
@@ -160,7 +170,11 @@ def _accepts(one: sockets.InetSocket, remote: str) -> bool:
     local = sockets.plain(one.local)
     if sockets.show_end(local) == remote:
         return True
-    return local[0] in ("0.0.0.0", "::") and remote.rpartition(":")[2] == str(local[1]) and _is_local(remote)
+    return (
+        local[0] in ("0.0.0.0", "::")
+        and remote.rpartition(":")[2] == str(local[1])
+        and _is_local(remote)
+    )
 
 
 def _is_local(remote: str) -> bool:

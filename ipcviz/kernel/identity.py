@@ -1,10 +1,12 @@
-"""What stands behind a descriptor or a mapping: kind and key, the same for both and in all processes.
+"""What stands behind a descriptor or a mapping: kind and key, the same for both and in all
+processes.
 
 Keys:
-    `pipe:[INO]`, `socket:[INO]` as /proc/PID/fd says; `DEV:INO` (st_dev and st_ino, decimal) for what has an inode of
-    its own: files, FIFOs, devices, POSIX queues and shared memory, memfds, MAP_ANONYMOUS|MAP_SHARED memory;
-    `DEV:INO:INDEX` for the master side of a pseudo-terminal, which all share one inode; `anon:OFD` for anonymous
-    inodes; `shm:ID` for a System V segment, whose inode number is its id and could equal another file's.
+    `pipe:[INO]`, `socket:[INO]` as /proc/PID/fd says; `DEV:INO` (st_dev and st_ino, decimal) for
+    what has an inode of its own: files, FIFOs, devices, POSIX queues and shared memory, memfds,
+    MAP_ANONYMOUS|MAP_SHARED memory; `DEV:INO:INDEX` for the master side of a pseudo-terminal, which
+    all share one inode; `anon:OFD` for anonymous inodes; `shm:ID` for a System V segment, whose
+    inode number is its id and could equal another file's.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ _ANONYMOUS: Final[dict[str, ObjectKind]] = {
     "[pidfd]": "pidfd",
 }
 _OWN_FILE_SYSTEMS: Final = (f"/secretmem{DELETED}", "/dmabuf:")
-"""Links of what has a file system of its own that nobody can mount (memfd_secret(2), drivers/dma-buf)."""
+"""Links of what has a file system of its own that nobody can mount (memfd_secret(2),
+drivers/dma-buf).
+"""
 _TTY_MAJORS: Final = frozenset({4, 5, 188, 204, 229, *range(128, 144)})
 """If /proc/tty/drivers can't be read: Documentation/admin-guide/devices.txt."""
 _PTMX: Final = os.makedev(5, 2)
@@ -49,7 +53,9 @@ _magics: dict[int, int] = {}
 
 
 def file_system(dev: int, path: str) -> int:
-    """f_type of statfs(2), its first field, of the file system on a device that a path leads to; 0 if unknown."""
+    """f_type of statfs(2), its first field, of the file system on a device that a path leads to; 0
+    if unknown.
+    """
     if dev not in _magics:
         buffer = ctypes.create_string_buffer(256)
         if _libc.statfs(os.fsencode(path), buffer) != 0:
@@ -90,8 +96,8 @@ def identify(pid: int, fd: int, ofd: int = 0) -> ObjectInfo | None:
         ofd: Number of the open file description, for the key of an anonymous inode.
 
     Returns:
-        Its identity; None if the descriptor, or the process, is gone or not ours to look at. For a TCP or UDP
-        socket its descriptor is borrowed for a moment, see `ipcviz.kernel.borrow`.
+        Its identity; None if the descriptor, or the process, is gone or not ours to look at. For a
+        TCP or UDP socket its descriptor is borrowed for a moment, see `ipcviz.kernel.borrow`.
     """
     link = procfs.fd_link(pid, fd)
     return None if link is None else identify_link(pid, fd, link, ofd)
@@ -100,7 +106,9 @@ def identify(pid: int, fd: int, ofd: int = 0) -> ObjectInfo | None:
 def identify_link(
     pid: int, fd: int, link: str, ofd: int = 0, listing: sockets.Listing | None = None
 ) -> ObjectInfo | None:
-    """As `identify`, for a link that was read already; with a `listing` of all sockets nothing is borrowed."""
+    """As `identify`, for a link that was read already; with a `listing` of all sockets nothing is
+    borrowed.
+    """
     if link.startswith("pipe:["):
         return ObjectInfo(key=link, kind="pipe", dev=_pipe_device(), ino=int(link[6:-1]))
     if link.startswith("socket:["):
@@ -141,8 +149,8 @@ def _kind_of_file(path: str, link: str, dev: int) -> tuple[ObjectKind, str]:
     if ":[" in link and not link.startswith("/"):
         # A namespace, `net:[4026531840]`, or another file that only the kernel has a name for.
         return "anonymous inode", link.partition(":")[0]
-    # A POSIX queue's link is `/NAME`, which a file in the root directory could have too, or its path if the file
-    # system is mounted: ask which one it is.
+    # A POSIX queue's link is `/NAME`, which a file in the root directory could have too, or its
+    # path if the file system is mounted: ask which one it is.
     if file_system(dev, path) == MQUEUE_MAGIC:
         return "message queue", ""
     return "file", ""
@@ -165,10 +173,23 @@ def _identify_character(pid: int, fd: int, link: str, status: os.stat_result) ->
                 pass
         detail = f"master of pts/{index}" if index else "master"
         return ObjectInfo(
-            key=key, kind="terminal", path=link, dev=status.st_dev, ino=status.st_ino, detail=detail, peer=peer
+            key=key,
+            kind="terminal",
+            path=link,
+            dev=status.st_dev,
+            ino=status.st_ino,
+            detail=detail,
+            peer=peer,
         )
     kind: ObjectKind = "terminal" if major in _tty_majors() else "character device"
-    return ObjectInfo(key=key, kind=kind, path=link, dev=status.st_dev, ino=status.st_ino, detail=f"{major}:{minor}")
+    return ObjectInfo(
+        key=key,
+        kind=kind,
+        path=link,
+        dev=status.st_dev,
+        ino=status.st_ino,
+        detail=f"{major}:{minor}",
+    )
 
 
 def _identify_anonymous(pid: int, fd: int, link: str, ofd: int) -> ObjectInfo:
@@ -193,14 +214,20 @@ def identify_listed(link: str, listing: sockets.Listing) -> ObjectInfo | None:
     return _inet_info(link, inet, listing.peer_of(inet)) if inet is not None else None
 
 
-def _identify_socket(pid: int, fd: int, link: str, listing: sockets.Listing | None) -> ObjectInfo | None:
+def _identify_socket(
+    pid: int, fd: int, link: str, listing: sockets.Listing | None
+) -> ObjectInfo | None:
     ino = int(link[8:-1])
     listed = identify_listed(link, listing) if listing is not None else None
     if listed is not None:
         return listed
     try:
         # sockfs names the protocol in an attribute: no descriptor need be borrowed for it.
-        protocol = os.getxattr(f"/proc/{pid}/fd/{fd}", "system.sockprotoname").rstrip(b"\0").decode("ascii", "replace")
+        protocol = (
+            os.getxattr(f"/proc/{pid}/fd/{fd}", "system.sockprotoname")
+            .rstrip(b"\0")
+            .decode("ascii", "replace")
+        )
     except OSError:
         protocol = ""
     if not protocol and procfs.fd_link(pid, fd) != link:
@@ -209,14 +236,19 @@ def _identify_socket(pid: int, fd: int, link: str, listing: sockets.Listing | No
         one = sockets.unix_socket(ino, pid)
         if one is not None:
             info = _unix_info(link, one, sockets.unix_socket(one.peer, pid) if one.peer else None)
-            if listing is None and one.state == sockets.ESTABLISHED and one.type != socket.SOCK_DGRAM:
+            if (
+                listing is None
+                and one.state == sockets.ESTABLISHED
+                and one.type != socket.SOCK_DGRAM
+            ):
                 return msgspec.structs.replace(info, with_whom=_with_whom(pid, fd))
             return info
         if protocol and listing is None:
             return _borrowed_unix(pid, fd, link, ino)
     if protocol.startswith(("TCP", "MPTCP", "UDP")):
         if listing is not None:
-            # In another network namespace, or neither bound nor connected: only a borrowed descriptor could tell more.
+            # In another network namespace, or neither bound nor connected: only a borrowed
+            # descriptor could tell more.
             kind: ObjectKind = "udp socket" if protocol.startswith("UDP") else "tcp socket"
             return ObjectInfo(key=link, kind=kind, dev=_socket_device(), ino=ino)
         return _identify_inet(pid, fd, link, ino, protocol)
@@ -225,13 +257,17 @@ def _identify_socket(pid: int, fd: int, link: str, listing: sockets.Listing | No
 
 
 def _with_whom(pid: int, fd: int) -> str:
-    """Who had the other end of a borrowed UNIX socket when it was connected or made: `dbus-daemon[812]`."""
+    """Who had the other end of a borrowed UNIX socket when it was connected or made:
+    `dbus-daemon[812]`.
+    """
     with borrow(pid, fd) as number:
         if number is None:
             return ""
         one = socket.socket(fileno=number)
         try:
-            (other,) = struct.unpack_from("=i", one.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            (other,) = struct.unpack_from(
+                "=i", one.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+            )
         except (OSError, struct.error):
             return ""
         finally:
@@ -241,7 +277,9 @@ def _with_whom(pid: int, fd: int) -> str:
 
 
 def _borrowed_unix(pid: int, fd: int, link: str, ino: int) -> ObjectInfo:
-    """A UNIX socket of a namespace that we may not enter, as it says itself: its type, state and name, no peer."""
+    """A UNIX socket of a namespace that we may not enter, as it says itself: its type, state and
+    name, no peer.
+    """
     info = ObjectInfo(key=link, kind="unix socket", dev=_socket_device(), ino=ino)
     with borrow(pid, fd) as number:
         if number is None:
@@ -250,7 +288,11 @@ def _borrowed_unix(pid: int, fd: int, link: str, ino: int) -> ObjectInfo:
         try:
             kind = sockets.TYPES.get(one.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE), "")
             name = one.getsockname()
-            state = "listening" if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) else "unconnected"
+            state = (
+                "listening"
+                if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                else "unconnected"
+            )
             try:
                 one.getpeername()
                 state = "established"
@@ -271,7 +313,8 @@ def _unix_info(link: str, one: sockets.UnixSocket, other: sockets.UnixSocket | N
         # The kernel calls it established as soon as another one is connected to it.
         state = "connected" if one.peer else "unconnected"
     detail = f"{sockets.TYPES.get(one.type, '')} {state}".strip()
-    # A UNIX socket's bytes count against their sender's buffer (unix(7)): what its peer may have sent unread.
+    # A UNIX socket's bytes count against their sender's buffer (unix(7)): what its peer may have
+    # sent unread.
     capacity = other.memory.send_limit if other is not None and other.memory is not None else 0
     return ObjectInfo(
         key=link,

@@ -1,4 +1,6 @@
-"""Open file descriptions by number, to find again which one a descriptor refers to: by its object, then by kcmp(2)."""
+"""Open file descriptions by number, to find again which one a descriptor refers to: by its object,
+then by kcmp(2).
+"""
 
 from __future__ import annotations
 
@@ -17,21 +19,28 @@ ANONYMOUS: Final = "anon:"
 
 
 def group_of(info: ObjectInfo, mode: Mode) -> str:
-    """What descriptors that share a description have in common: the object (or kind of inode), and the access mode."""
-    return f"{mode} {ANONYMOUS}{info.kind}" if info.key.startswith(ANONYMOUS) else f"{mode} {info.key}"
+    """What descriptors that share a description have in common: the object (or kind of inode), and
+    the access mode.
+    """
+    return (
+        f"{mode} {ANONYMOUS}{info.kind}" if info.key.startswith(ANONYMOUS) else f"{mode} {info.key}"
+    )
 
 
 class Known:
-    """The descriptions that are known, each with the descriptors that refer to it, as far as was said.
+    """The descriptions that are known, each with the descriptors that refer to it, as far as was
+    said.
 
-    Those of one object are kept sorted by kcmp's order, so that a descriptor finds its own with a few comparisons
-    however many there are. Before another process's descriptor is compared with, it is looked at whether it still
-    refers to that object; if not, it is forgotten.
+    Those of one object are kept sorted by kcmp's order, so that a descriptor finds its own with a
+    few comparisons however many there are. Before another process's descriptor is compared with, it
+    is looked at whether it still refers to that object; if not, it is forgotten.
     """
 
     def __init__(self) -> None:
         self._groups: dict[str, list[int]] = {}
-        """Numbers of the descriptions, sorted; one that nobody holds any more is dropped when it is met."""
+        """Numbers of the descriptions, sorted; one that nobody holds any more is dropped when it is
+        met.
+        """
         self._unsorted: dict[str, list[int]] = {}
         """Those that belong there, and were not compared yet."""
         self._group: dict[int, str] = {}
@@ -65,11 +74,14 @@ class Known:
             self._group[ofd] = group
             self._unsorted.setdefault(group, []).append(ofd)
 
-    def take(self, group: str, place: Place, compare: Compare, refers: Refers, new: Callable[[], int]) -> int:
+    def take(
+        self, group: str, place: Place, compare: Compare, refers: Refers, new: Callable[[], int]
+    ) -> int:
         """Find the description that a descriptor refers to, and know from then on that it does.
 
-        A descriptor that is the only one of a description is believed to be what it was as long as its object is the
-        same: nothing tells whether it was closed, and that object opened again in its place.
+        A descriptor that is the only one of a description is believed to be what it was as long as
+        its object is the same: nothing tells whether it was closed, and that object opened again in
+        its place.
 
         Args:
             group: See `group_of`.
@@ -101,7 +113,9 @@ class Known:
         self._holders.setdefault(ofd, {})[place] = None
 
     def _find(self, group: str, place: Place, compare: Compare, refers: Refers) -> tuple[int, int]:
-        """(The description that a descriptor refers to, 0 if none of the group's; where it is, or belongs)."""
+        """(The description that a descriptor refers to, 0 if none of the group's; where it is, or
+        belongs).
+        """
         rows = self._groups.setdefault(group, [])
         for ofd in self._unsorted.pop(group, ()):
             one = self._holder(ofd, None, refers)
@@ -128,12 +142,15 @@ class Known:
             elif order == "after":
                 low = middle + 1
             else:
-                # One of the two is gone, or the kernel gives no order: the rest can only be tried one by one.
+                # One of the two is gone, or the kernel gives no order: the rest can only be tried
+                # one by one.
                 return self._try_all(rows, place, compare, refers), len(rows)
         return 0, low
 
     def _holder(self, ofd: int, place: Place | None, refers: Refers) -> Place | None:
-        """A descriptor that refers to a description, rather another one than the one that is asked about."""
+        """A descriptor that refers to a description, rather another one than the one that is asked
+        about.
+        """
         places = self._holders.get(ofd, {})
         while (other := next((one for one in places if one != place), None)) is not None:
             if refers(other):

@@ -9,7 +9,11 @@ from ipcviz.kernel import elf
 
 Libc = Literal["glibc", "musl", "go", ""]
 
-_LOADERS: Final[tuple[tuple[str, Libc], ...]] = (("ld-linux", "glibc"), ("ld64.so", "glibc"), ("ld-musl", "musl"))
+_LOADERS: Final[tuple[tuple[str, Libc], ...]] = (
+    ("ld-linux", "glibc"),
+    ("ld64.so", "glibc"),
+    ("ld-musl", "musl"),
+)
 _MUSL: Final = ("__dls3", "__init_tp")
 """Functions that only musl has, as a dynamic linker and in static programs."""
 _GLIBC: Final = ("_dl_debug_state", "_dl_relocate_static_pie")
@@ -24,8 +28,8 @@ _known: dict[tuple[int, int, int], Libc] = {}
 def of_program(path: str) -> Libc:
     """The C library of a program, or Go's runtime, which has none; empty if it can't be told.
 
-    The name of its dynamic linker tells; of a static one glibc's mark (a note with the system that it needs), or its
-    symbols.
+    The name of its dynamic linker tells; of a static one glibc's mark (a note with the system that
+    it needs), or its symbols.
 
     Args:
         path: The program, readable by us.
@@ -59,7 +63,9 @@ def _find(path: str) -> Libc:
 
 
 def _marks(path: str) -> Libc:
-    """What a program's notes say: glibc's crt1.o gives it NT_GNU_ABI_TAG, Go's linker an id of the build."""
+    """What a program's notes say: glibc's crt1.o gives it NT_GNU_ABI_TAG, Go's linker an id of the
+    build.
+    """
     notes = elf.notes(path)
     if ("GNU", _NT_GNU_ABI_TAG) in notes:
         return "glibc"

@@ -1,4 +1,6 @@
-"""/proc/locks: who holds which file lock, and who waits for it (proc(5), flock(2), fcntl_locking(2))."""
+"""/proc/locks: who holds which file lock, and who waits for it (proc(5), flock(2),
+fcntl_locking(2)).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ class Lock(NamedTuple):
         waits: It is not held but waited for.
         kind: `POSIX`, `FLOCK`, `OFDLCK` or `LEASE`.
         mode: `READ` or `WRITE` (for leases, what they hold).
-        pid: Holder or waiter; -1 for an open file description's lock, 0 if it is in another PID namespace.
+        pid: Holder or waiter; -1 for an open file description's lock, 0 if it is in another PID
+            namespace.
         dev: Device of the file, as st_dev.
         ino: Its inode.
         start: First byte.
@@ -44,11 +47,14 @@ def parse_locks(
 
     Args:
         raw: The file.
-        files: (device, inode) of those whose locks are wanted; None for all. There can be thousands of others.
+        files: (device, inode) of those whose locks are wanted; None for all. There can be thousands
+            of others.
         most: Locks of each of those files at most.
     """
     found = []
-    wanted = None if files is None else dict.fromkeys((_place_of(dev, ino) for dev, ino in files), most)
+    wanted = (
+        None if files is None else dict.fromkeys((_place_of(dev, ino) for dev, ino in files), most)
+    )
     for line in raw.splitlines():
         words = line.split()
         if wanted is not None:
@@ -116,11 +122,14 @@ def _file_lock(lock: Lock, pid: int, ofd: int) -> FileLock | None:
     )
 
 
-def locks_on(dev: int, ino: int, every: Iterable[Lock], rows: Iterable[tuple[int, int, int]]) -> tuple[FileLock, ...]:
+def locks_on(
+    dev: int, ino: int, every: Iterable[Lock], rows: Iterable[tuple[int, int, int]]
+) -> tuple[FileLock, ...]:
     """The locks on one file, each with whoever holds it.
 
-    /proc/locks names no holder of an open file description's lock, and shows none whose taker is gone if this is not
-    the first PID namespace; the `lock:` lines of fdinfo are those that this very descriptor holds.
+    /proc/locks names no holder of an open file description's lock, and shows none whose taker is
+    gone if this is not the first PID namespace; the `lock:` lines of fdinfo are those that this
+    very descriptor holds.
 
     Args:
         dev: The file's device.

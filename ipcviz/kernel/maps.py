@@ -29,8 +29,10 @@ class MapLine(NamedTuple):
         perms: Four letters: `r`, `w`, `x` or `-`, then `s` for shared or `p` for private.
         offset: Offset in the file.
         dev: Device of the file, as st_dev; 0 for anonymous private memory.
-        ino: Its inode; the id of the segment for System V shared memory; 0 for anonymous private memory.
-        path: The file's path, `/memfd:NAME (deleted)`, `/SYSVKEY (deleted)`, `/dev/zero (deleted)`, `[heap]`, or empty.
+        ino: Its inode; the id of the segment for System V shared memory; 0 for anonymous private
+            memory.
+        path: The file's path, `/memfd:NAME (deleted)`, `/SYSVKEY (deleted)`, `/dev/zero (deleted)`,
+            `[heap]`, or empty.
     """
 
     start: int
@@ -74,9 +76,11 @@ def parse_maps(raw: bytes, shared_only: bool = False) -> list[MapLine]:
 
 
 def read_maps(pid: int, shared_only: bool = False) -> list[MapLine] | None:
-    """The mappings of a process, by address; None if it is gone or not ours to read, empty for a zombie.
+    """The mappings of a process, by address; None if it is gone or not ours to read, empty for a
+    zombie.
 
-    `shared_only` gives those made with MAP_SHARED, at a third of the cost: a process has few of them.
+    `shared_only` gives those made with MAP_SHARED, at a third of the cost: a process has few of
+    them.
     """
     raw = procfs.read_bytes(f"/proc/{pid}/maps", whole=True)
     return None if raw is None else parse_maps(raw, shared_only)
@@ -110,7 +114,9 @@ _name: Final = ctypes.create_string_buffer(_PATH_MAX)
 
 
 def _ask(pid: int, address: int) -> MapLine | None:
-    """The mapping that holds an address, if the kernel can be asked for one; raises OSError if not, or if none does."""
+    """The mapping that holds an address, if the kernel can be asked for one; raises OSError if not,
+    or if none does.
+    """
     query = _Query(
         size=ctypes.sizeof(_Query),
         query_addr=address,
@@ -157,7 +163,8 @@ def line_at(maps: Iterable[MapLine], address: int) -> MapLine | None:
 
 @lru_cache(maxsize=1024)
 def _device(dev: int, ino: int, path: str) -> int:
-    # Some file systems (btrfs) show another device in maps than in st_dev, by which descriptors are known.
+    # Some file systems (btrfs) show another device in maps than in st_dev, by which descriptors are
+    # known.
     try:
         status = os.stat(path)
     except OSError:
@@ -177,12 +184,16 @@ def identify_mapping(line: MapLine) -> ObjectInfo:
     """
     path, dev, ino = line.path, line.dev, line.ino
     if is_system_v(line):
-        return ObjectInfo(key=f"shm:{ino}", kind="shared memory", path=path, dev=dev, ino=ino, detail="System V")
+        return ObjectInfo(
+            key=f"shm:{ino}", kind="shared memory", path=path, dev=dev, ino=ino, detail="System V"
+        )
     if not ino and not dev:
         return ObjectInfo(key="vm", kind="anonymous memory", path=path)
     if path.startswith("/memfd:"):
         name = path[len("/memfd:") :].removesuffix(DELETED)
-        return ObjectInfo(key=f"{dev}:{ino}", kind="memfd", path=path, dev=dev, ino=ino, detail=name)
+        return ObjectInfo(
+            key=f"{dev}:{ino}", kind="memfd", path=path, dev=dev, ino=ino, detail=name
+        )
     if path == "/dev/zero" + DELETED or path.startswith("[anon_shmem:"):
         return ObjectInfo(key=f"{dev}:{ino}", kind="anonymous memory", path=path, dev=dev, ino=ino)
     if path.startswith("/"):
@@ -200,7 +211,8 @@ def identify_mapping(line: MapLine) -> ObjectInfo:
 def shared_entries(maps: Iterable[MapLine]) -> Iterator[MapEntry]:
     """The mappings by which processes can communicate: the shared ones.
 
-    Left out is glibc's cache of character set converters, which almost every program maps shared and read-only.
+    Left out is glibc's cache of character set converters, which almost every program maps shared
+    and read-only.
     """
     for line in maps:
         if line.shared and not line.path.endswith("/gconv-modules.cache"):
@@ -220,7 +232,9 @@ def entry_of(line: MapLine) -> MapEntry:
 
 
 def private_entries(maps: Iterable[MapLine]) -> Iterator[MapEntry]:
-    """Private mappings of files that are no program and no library: of a file that others use they may matter."""
+    """Private mappings of files that are no program and no library: of a file that others use they
+    may matter.
+    """
     lines = [line for line in maps if line.ino and line.path.startswith("/") and not line.shared]
     code = {(line.dev, line.ino) for line in lines if "x" in line.perms}
     return (entry_of(line) for line in lines if (line.dev, line.ino) not in code)
@@ -232,10 +246,12 @@ def object_size(pid: int, entry: MapEntry, descriptors: Iterable[tuple[int, int]
     Args:
         pid: A process that has it mapped.
         entry: The mapping.
-        descriptors: Processes and numbers of descriptors that refer to it, for what has no name (any more).
+        descriptors: Processes and numbers of descriptors that refer to it, for what has no name
+            (any more).
 
     Returns:
-        Its size; -1 if it can't be found out, as that of anonymous memory. System V segments are in `queues.segments`.
+        Its size; -1 if it can't be found out, as that of anonymous memory. System V segments are in
+        `queues.segments`.
     """
     info = entry.object
     paths = [f"/proc/{holder}/fd/{fd}" for holder, fd in descriptors]
@@ -249,6 +265,7 @@ def object_size(pid: int, entry: MapEntry, descriptors: Iterable[tuple[int, int]
         except (OSError, ValueError):
             continue
         if found.st_ino == info.ino and stat.S_ISREG(found.st_mode):
-            # Memory of no name that processes share is a file to the kernel, as long as its first mapping.
+            # Memory of no name that processes share is a file to the kernel, as long as its first
+            # mapping.
             return found.st_size
     return -1

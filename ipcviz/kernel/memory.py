@@ -1,11 +1,13 @@
 """Reading another process's memory without stopping it: process_vm_readv(2), else /proc/PID/mem.
 
-Both need the rights of ptrace(2) (PTRACE_MODE_ATTACH_REALCREDS). What can't be read is None, never an exception.
-A read may end early where unmapped memory begins: the result is then shorter than asked.
+Both need the rights of ptrace(2) (PTRACE_MODE_ATTACH_REALCREDS). What can't be read is None, never
+an exception. A read may end early where unmapped memory begins: the result is then shorter than
+asked.
 
-Memory may be given by another process when it is touched first (userfaultfd(2)). A read of ours would be such a touch:
-it would wait for that process, which may stand at a stop of the tracer's, and would be felt. As soon as somebody who is
-watched has a userfaultfd, `read_present_only` has only pages read that are there.
+Memory may be given by another process when it is touched first (userfaultfd(2)). A read of ours
+would be such a touch: it would wait for that process, which may stand at a stop of the tracer's,
+and would be felt. As soon as somebody who is watched has a userfaultfd, `read_present_only` has
+only pages read that are there.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ _WORD: Final = struct.Struct("=Q")
 _HALF: Final = struct.Struct("=I")
 _ADDRESS_END: Final = 1 << 64
 _THERE: Final = 3 << 62
-"""Present, or swapped out: bits 63 and 62 of an entry of /proc/PID/pagemap (admin-guide/mm/pagemap.rst)."""
+"""Present, or swapped out: bits 63 and 62 of an entry of /proc/PID/pagemap
+(admin-guide/mm/pagemap.rst).
+"""
 
 
 class _IoVec(ctypes.Structure):
@@ -50,7 +54,9 @@ _readv.argtypes = (
 
 
 _quick: Callable[..., int] = ctypes.PyDLL(None).process_vm_readv
-"""The same at half the price, for one range, without errno and without releasing the interpreter's lock."""
+"""The same at half the price, for one range, without errno and without releasing the interpreter's
+lock.
+"""
 _RANGES: Final = struct.Struct("=QQQQ")
 _present_only = False
 _aside: Final = Aside()
@@ -87,13 +93,17 @@ def _room(length: int) -> _Room:
 
 
 def read_present_only() -> None:
-    """From now on read no page that is not in memory, and wait for none: such a read ends before it."""
+    """From now on read no page that is not in memory, and wait for none: such a read ends before
+    it.
+    """
     global _present_only
     _present_only = True
 
 
 def _read_present(pid: int, parts: list[tuple[int, int]]) -> bytes | None:
-    """Parts of memory up to the first page that is not there; it can go between the look and the read, so aside."""
+    """Parts of memory up to the first page that is not there; it can go between the look and the
+    read, so aside.
+    """
     key = f"{pid} {parts[0][0] // PAGE_SIZE}"
     return _aside.ask(key, lambda: _look_and_read(pid, parts))
 
@@ -109,7 +119,11 @@ def _look_and_read(pid: int, parts: list[tuple[int, int]]) -> bytes | None:
             there = min(length, _present_from(pages, address, length))
             room = ctypes.create_string_buffer(max(there, 1))
             local, remote = _IoVec(ctypes.addressof(room), there), _IoVec(address, there)
-            got = _readv(pid, ctypes.addressof(local), 1, ctypes.addressof(remote), 1, 0) if there else 0
+            got = (
+                _readv(pid, ctypes.addressof(local), 1, ctypes.addressof(remote), 1, 0)
+                if there
+                else 0
+            )
             check_wanted()
             found += room.raw[: max(got, 0)]
             if got < length:
@@ -122,7 +136,9 @@ def _look_and_read(pid: int, parts: list[tuple[int, int]]) -> bytes | None:
 
 
 def _present_from(pages: int, address: int, length: int) -> int:
-    """How many bytes from an address on are in memory, or swapped out, by an open /proc/PID/pagemap."""
+    """How many bytes from an address on are in memory, or swapped out, by an open
+    /proc/PID/pagemap.
+    """
     first, last = address // PAGE_SIZE, (address + length - 1) // PAGE_SIZE
     entries = os.pread(pages, (last - first + 1) * _WORD.size, first * _WORD.size)
     count = 0
@@ -150,7 +166,9 @@ def _gather(pid: int, parts: list[tuple[int, int]], total: int) -> bytes | None:
 
 
 def _through_file(pid: int, parts: list[tuple[int, int]]) -> bytes | None:
-    """The fallback where a sandbox forbids process_vm_readv or the kernel lacks it (CONFIG_CROSS_MEMORY_ATTACH)."""
+    """The fallback where a sandbox forbids process_vm_readv or the kernel lacks it
+    (CONFIG_CROSS_MEMORY_ATTACH).
+    """
     try:
         fd = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -196,7 +214,9 @@ def read(pid: int, address: int, length: int) -> bytes | None:
 
 
 def read_several(pid: int, addresses: Sequence[int], length: int) -> list[bytes] | None:
-    """Read `length` bytes at each of some addresses, at once; None if not all of them can be read."""
+    """Read `length` bytes at each of some addresses, at once; None if not all of them can be
+    read.
+    """
     total = length * len(addresses)
     if not 0 < len(addresses) <= IOV_MAX or total > MOST:
         return None
@@ -216,7 +236,8 @@ def read_string(pid: int, address: int, limit: int = 4096) -> bytes | None:
     found = b""
     while len(found) < limit:
         here = address + len(found)
-        # Up to the page's end at most: the next page may not be mapped, and most strings end in this one.
+        # Up to the page's end at most: the next page may not be mapped, and most strings end in
+        # this one.
         piece = read(pid, here, min(limit - len(found), PAGE_SIZE - here % PAGE_SIZE, 1024))
         if piece is None:
             return found or None
@@ -240,12 +261,14 @@ def read_u32(pid: int, address: int) -> int | None:
 
 
 def read_iovec(pid: int, address: int, count: int, limit: int) -> bytes | None:
-    """The bytes that a struct iovec array points to, joined, at most `limit` (readv(2), sendmsg(2)).
+    """The bytes that a struct iovec array points to, joined, at most `limit` (readv(2),
+    sendmsg(2)).
 
     Args:
         pid: A process, or any thread of it, with 64-bit pointers.
         address: Where the array is.
-        count: Its elements; more than IOV_MAX (1024) are an error to the kernel and are not looked at.
+        count: Its elements; more than IOV_MAX (1024) are an error to the kernel and are not looked
+            at.
         limit: Bytes wanted at most.
 
     Returns:

@@ -1,7 +1,8 @@
-"""Where a process's paths lead: the directory that a name lies in, and what it names (path_resolution(7)).
+"""Where a process's paths lead: the directory that a name lies in, and what it names
+(path_resolution(7)).
 
-Nothing is opened for real: O_PATH descriptors and lstat(2) wake no reader, change no access time of what they name,
-and are no events for inotify.
+Nothing is opened for real: O_PATH descriptors and lstat(2) wake no reader, change no access time of
+what they name, and are no events for inotify.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _OWN = (
 
 
 def whereabouts(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
-    """A path of a process as one that we can follow, through its root, its working directory or its descriptor.
+    """A path of a process as one that we can follow, through its root, its working directory or its
+    descriptor.
 
     Args:
         pid: The process.
@@ -41,10 +43,11 @@ def whereabouts(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
 
 
 def folder_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> tuple[str, str]:
-    """(path of the directory, last name in it) of a process's path, symbolic links on the way followed.
+    """(path of the directory, last name in it) of a process's path, symbolic links on the way
+    followed.
 
-    The directory's path is as we see it, so the same for all processes. It is empty if it can't be looked at. Of a path
-    that itself ends in a directory (`queue/`, `.`), the name is empty.
+    The directory's path is as we see it, so the same for all processes. It is empty if it can't be
+    looked at. Of a path that itself ends in a directory (`queue/`, `.`), the name is empty.
     """
     above, _, name = path.rpartition("/")
     if name in ("", ".", ".."):
@@ -52,7 +55,9 @@ def folder_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> tuple[str
     elif not above and path.startswith("/"):
         above = "/"
     try:
-        number = os.open(whereabouts(pid, above, directory), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        number = os.open(
+            whereabouts(pid, above, directory), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+        )
     except (OSError, ValueError):
         return "", name
     try:
@@ -64,7 +69,9 @@ def folder_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> tuple[str
 
 
 def key_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
-    """Key `DEV:INO` of what a process's path names, itself if it is a symbolic link; empty if it names nothing."""
+    """Key `DEV:INO` of what a process's path names, itself if it is a symbolic link; empty if it
+    names nothing.
+    """
     try:
         found = os.lstat(whereabouts(pid, path, directory))
     except (OSError, ValueError):

@@ -1,4 +1,6 @@
-"""What descriptors that only tell of events hold, from /proc/PID/fdinfo (proc(5)); nothing is borrowed for it."""
+"""What descriptors that only tell of events hold, from /proc/PID/fdinfo (proc(5)); nothing is
+borrowed for it.
+"""
 
 from __future__ import annotations
 
@@ -66,13 +68,17 @@ def inotify_events(mask: int) -> tuple[str, ...]:
 
 
 def device(kernel: int) -> int:
-    """A device number as stat(2) gives it, from the kernel's own, which fdinfo shows (MAJOR and MINOR of kdev_t.h)."""
+    """A device number as stat(2) gives it, from the kernel's own, which fdinfo shows (MAJOR and
+    MINOR of kdev_t.h).
+    """
     return os.makedev(kernel >> 20, kernel & 0xFFFFF)
 
 
 @cache
 def anonymous_inode() -> tuple[int, int]:
-    """Device and number of the one inode that eventfd, timerfd, signalfd, inotify and epoll descriptors share."""
+    """Device and number of the one inode that eventfd, timerfd, signalfd, inotify and epoll
+    descriptors share.
+    """
     number = os.eventfd(0, os.EFD_CLOEXEC)
     try:
         status = os.fstat(number)
@@ -82,13 +88,18 @@ def anonymous_inode() -> tuple[int, int]:
 
 
 Place = Callable[[int, int, int], str]
-"""Key of the object behind a number: given the number, and the device and inode that it had when it was put in."""
+"""Key of the object behind a number: given the number, and the device and inode that it had when it
+was put in.
+"""
 
 Name = Callable[[int, str], str]
-"""Path of what a watch is about: given its number and its object's key; empty if it is not known."""
+"""Path of what a watch is about: given its number and its object's key; empty if it is not known.
+"""
 
 
-def read_notifier(pid: int, fd: int, info: ObjectInfo, now: float, place: Place, name: Name) -> Notifier | None:
+def read_notifier(
+    pid: int, fd: int, info: ObjectInfo, now: float, place: Place, name: Name
+) -> Notifier | None:
     """What lies behind a descriptor of one of the `NOTIFIERS`.
 
     Args:
@@ -114,7 +125,9 @@ def parse_notifier(
     try:
         if info.kind == "eventfd":
             count = min(int(lines["eventfd-count"][0], 16), (1 << 63) - 1)
-            return Notifier(object=key, count=count, semaphore=lines.get("eventfd-semaphore", ("0",))[0] == "1")
+            return Notifier(
+                object=key, count=count, semaphore=lines.get("eventfd-semaphore", ("0",))[0] == "1"
+            )
         if info.kind == "timerfd":
             left = _seconds(lines["it_value"][0])
             clock = int(lines["clockid"][0])
@@ -131,10 +144,14 @@ def parse_notifier(
             return Notifier(object=key, pid=int(lines["Pid"][0]))
         if info.kind == "inotify":
             found = lines.get("inotify", ())
-            return Notifier(object=key, watches=_watches(found[:LISTED], name), more=max(0, len(found) - LISTED))
+            return Notifier(
+                object=key, watches=_watches(found[:LISTED], name), more=max(0, len(found) - LISTED)
+            )
         if info.kind == "epoll":
             found = lines.get("tfd", ())
-            return Notifier(object=key, listed=_entries(found[:LISTED], place), more=max(0, len(found) - LISTED))
+            return Notifier(
+                object=key, listed=_entries(found[:LISTED], place), more=max(0, len(found) - LISTED)
+            )
     except (KeyError, ValueError, IndexError):
         return None
     return None

@@ -1,7 +1,8 @@
-"""Who opens a FIFO, by whatever name and whoever it is: fanotify(7), which an ordinary user may use for this, too.
+"""Who opens a FIFO, by whatever name and whoever it is: fanotify(7), which an ordinary user may use
+for this, too.
 
-Nothing is opened and nobody waits: an event is put into a queue of ours once an open has succeeded, before it
-returns. Needs Linux 5.13 for an ordinary user, and a file system that has file handles.
+Nothing is opened and nobody waits: an event is put into a queue of ours once an open has succeeded,
+before it returns. Needs Linux 5.13 for an ordinary user, and a file system that has file handles.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ _FAN_OPEN: Final = 0x20
 _FAN_EVENT_ON_CHILD: Final = 0x0800_0000
 _AT_FDCWD: Final = -100
 _EVENT: Final = struct.Struct("=IBBHQii")
-"""struct fanotify_event_metadata: length, version, reserved, length of this, mask, descriptor, process."""
+"""struct fanotify_event_metadata: length, version, reserved, length of this, mask, descriptor,
+process.
+"""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -48,7 +51,9 @@ class Openings:
             raise
 
     def narrow(self, path: str, key: str) -> bool:
-        """The FIFO is there: look at it alone from now on. Whether nobody can have opened it so far.
+        """The FIFO is there: look at it alone from now on.
+
+        Whether nobody can have opened it so far.
 
         Args:
             path: Where it is.
@@ -92,7 +97,9 @@ class Openings:
         os.close(self._fd)
 
     def _mark(self, what: int, mask: int, path: str) -> None:
-        _checked(_libc.fanotify_mark(self._fd, what, ctypes.c_uint64(mask), _AT_FDCWD, os.fsencode(path)))
+        _checked(
+            _libc.fanotify_mark(self._fd, what, ctypes.c_uint64(mask), _AT_FDCWD, os.fsencode(path))
+        )
 
 
 def _checked(result: int) -> int:

@@ -1,9 +1,10 @@
-"""Pages of mappings: /proc/PID/pagemap and smaps say which are in memory, shared, copied on write or dirty.
+"""Pages of mappings: /proc/PID/pagemap and smaps say which are in memory, shared, copied on write
+or dirty.
 
-Nothing here touches a page of the observed process, so none comes into its memory because somebody looked. The flags
-of pagemap are readable for whoever may trace the process; the frame numbers beside them need CAP_SYS_ADMIN and are not
-used.
-Sources: the kernel's Documentation/admin-guide/mm/pagemap.rst, proc(5).
+Nothing here touches a page of the observed process, so none comes into its memory because somebody
+looked. The flags of pagemap are readable for whoever may trace the process; the frame numbers
+beside them need CAP_SYS_ADMIN and are not used. Sources: the kernel's
+Documentation/admin-guide/mm/pagemap.rst, proc(5).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ EXCLUSIVE: Final = 1 << 56
 ABSENT_PAGE: Final = "."
 """Not in this process's page table: never touched by it, or given back."""
 OWN_PAGE: Final = "o"
-"""A page of the object itself (file or shared memory) that only this process has in its page table."""
+"""A page of the object itself (file or shared memory) that only this process has in its page table.
+"""
 COMMON_PAGE: Final = "O"
 """A page of the object itself that other page tables have too."""
 COPY: Final = "c"
@@ -60,7 +62,8 @@ def read_pages(pid: int, start: int, count: int) -> str | None:
         count: Pages; more than that are never read, whatever the mapping's length.
 
     Returns:
-        The letters; fewer if the address space ends; None if the process is gone or not ours to look at.
+        The letters; fewer if the address space ends; None if the process is gone or not ours to
+        look at.
     """
     try:
         fd = os.open(f"/proc/{pid}/pagemap", os.O_RDONLY | os.O_CLOEXEC)
@@ -121,6 +124,9 @@ def parse_smaps(raw: bytes, starts: frozenset[int]) -> dict[int, MappingUse]:
 
 
 def read_use(pid: int, starts: frozenset[int]) -> dict[int, MappingUse] | None:
-    """The use of some mappings of a process. The kernel walks all of its pages for it: ask rarely."""
+    """The use of some mappings of a process.
+
+    The kernel walks all of its pages for it: ask rarely.
+    """
     raw = procfs.read_bytes(f"/proc/{pid}/smaps", whole=True)
     return None if raw is None else parse_smaps(raw, starts)

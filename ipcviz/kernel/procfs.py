@@ -1,8 +1,10 @@
-"""/proc/PID as values: stat, status, io, the call that a thread is inside, its descriptors' numbers and facts.
+"""/proc/PID as values: stat, status, io, the call that a thread is inside, its descriptors' numbers
+and facts.
 
-Every reader gives None (or nothing) for a process that is gone or that we may not read: both are normal life.
-They parse bytes read with one read(2) each, because a sampler calls them for every thread many times a second.
-Sources: proc(5), the kernel's Documentation/filesystems/proc.rst. Numbers are as in our own PID namespace.
+Every reader gives None (or nothing) for a process that is gone or that we may not read: both are
+normal life. They parse bytes read with one read(2) each, because a sampler calls them for every
+thread many times a second. Sources: proc(5), the kernel's Documentation/filesystems/proc.rst.
+Numbers are as in our own PID namespace.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ CHUNK: Final = 16384
 def read_bytes(path: str, whole: bool = False, directory: int | None = None) -> bytes | None:
     """What a /proc file holds; None if it is not there or not ours to read.
 
-    `whole` is for files of many records: the kernel may end any one read(2) of those early, so only an empty one is
-    the end. Files of one record come with one read. With a descriptor of a `directory` the path begins there.
+    `whole` is for files of many records: the kernel may end any one read(2) of those early, so only
+    an empty one is the end. Files of one record come with one read. With a descriptor of a
+    `directory` the path begins there.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
@@ -70,7 +73,8 @@ class Stat(NamedTuple):
         utime: User time in clock ticks (sysconf(_SC_CLK_TCK), 100 a second).
         stime: System time in clock ticks.
         num_threads: Threads.
-        starttime: Clock ticks after boot at which it started: with the pid, an identity that is not reused.
+        starttime: Clock ticks after boot at which it started: with the pid, an identity that is not
+            reused.
         rss: Resident pages, approximate (proc(5)).
         processor: The CPU that it ran on last.
         flags: The kernel's PF_* bits (linux/sched.h).
@@ -136,17 +140,20 @@ def read_stat(pid: int, tid: int = 0) -> Stat | None:
 
 
 def run_count(pid: int) -> bytes:
-    """What changes whenever a process's first thread runs: its time on a CPU and off it, in nanoseconds, and its turns.
+    """What changes whenever a process's first thread runs: its time on a CPU and off it, in
+    nanoseconds, and its turns.
 
-    /proc/PID/schedstat (Documentation/scheduler/sched-stats.rst); empty if the process is gone, or the kernel keeps no
-    such counts (CONFIG_SCHED_INFO).
+    /proc/PID/schedstat (Documentation/scheduler/sched-stats.rst); empty if the process is gone, or
+    the kernel keeps no such counts (CONFIG_SCHED_INFO).
     """
     count = read_bytes(f"/proc/{pid}/schedstat") or b""
     return b"" if count.startswith(b"0 0 0") else count
 
 
 def is_ending(pid: int) -> bool:
-    """Whether a process is on its way out, or gone: then it may have a `stat`, and nothing else to be read."""
+    """Whether a process is on its way out, or gone: then it may have a `stat`, and nothing else to
+    be read.
+    """
     stat = read_stat(pid)
     return stat is None or stat.state in "ZX" or bool(stat.flags & PF_EXITING)
 
@@ -170,7 +177,8 @@ class Status(NamedTuple):
         caught: Caught by the process (SigCgt).
         voluntary: Voluntary context switches of this thread.
         forced: Involuntary context switches of this thread.
-        rss_shared: Resident bytes that are shared: of files and of shared memory (RssFile + RssShmem).
+        rss_shared: Resident bytes that are shared: of files and of shared memory (RssFile +
+            RssShmem).
     """
 
     name: str
@@ -196,7 +204,8 @@ def parse_status(raw: bytes) -> Status | None:
     lines = b"\n" + raw
 
     def get(key: bytes, missing: bytes = b"0") -> bytes:
-        # A fourth of the lines is wanted, of every process and many times a second: those are looked for.
+        # A fourth of the lines is wanted, of every process and many times a second: those are
+        # looked for.
         at = lines.find(key)
         if at < 0:
             return missing
@@ -232,13 +241,18 @@ def _kib(value: bytes) -> int:
 
 
 def read_status(pid: int, tid: int = 0) -> Status | None:
-    """A process's status, or one thread's. `pid` may also be a thread's id: `tgid` then says whose."""
+    """A process's status, or one thread's.
+
+    `pid` may also be a thread's id: `tgid` then says whose.
+    """
     raw = read_bytes(f"/proc/{pid}/task/{tid}/status" if tid else f"/proc/{pid}/status")
     return parse_status(raw) if raw else None
 
 
 def capabilities(pid: int) -> int:
-    """What a process is allowed to do, as bits (CapPrm in /proc/PID/status, see the manual page); 0 if it is gone."""
+    """What a process is allowed to do, as bits (CapPrm in /proc/PID/status, see the manual page); 0
+    if it is gone.
+    """
     for line in (read_bytes(f"/proc/{pid}/status") or b"").splitlines():
         if line.startswith(b"CapPrm:"):
             return int(line.split()[1], 16)
@@ -246,7 +260,9 @@ def capabilities(pid: int) -> int:
 
 
 class Io(NamedTuple):
-    """/proc/PID/io: bytes and calls of read(2), write(2) and their like, and bytes from and to storage."""
+    """/proc/PID/io: bytes and calls of read(2), write(2) and their like, and bytes from and to
+    storage.
+    """
 
     rchar: int = 0
     wchar: int = 0
@@ -265,7 +281,9 @@ def parse_io(raw: bytes) -> Io | None:
 
 
 def read_io(pid: int) -> Io | None:
-    """A process's I/O counters, summed over its threads, ended ones too; needs the rights of ptrace(2) to read."""
+    """A process's I/O counters, summed over its threads, ended ones too; needs the rights of
+    ptrace(2) to read.
+    """
     raw = read_bytes(f"/proc/{pid}/io")
     return parse_io(raw) if raw else None
 
@@ -305,7 +323,9 @@ def parse_syscall(raw: bytes) -> SyscallLine | None:
 
 
 def read_syscall(pid: int, tid: int = 0) -> SyscallLine | None:
-    """Which call a thread sleeps in; needs the same rights as ptrace(2), and CONFIG_HAVE_ARCH_TRACEHOOK."""
+    """Which call a thread sleeps in; needs the same rights as ptrace(2), and
+    CONFIG_HAVE_ARCH_TRACEHOOK.
+    """
     raw = read_bytes(f"/proc/{pid}/task/{tid or pid}/syscall")
     return parse_syscall(raw) if raw else None
 
@@ -339,7 +359,9 @@ def tasks(pid: int) -> tuple[int, ...]:
 
 
 def children(pid: int) -> tuple[int, ...]:
-    """Children of all threads of a process (CONFIG_PROC_CHILDREN; exact only while they don't change)."""
+    """Children of all threads of a process (CONFIG_PROC_CHILDREN; exact only while they don't
+    change).
+    """
     found: list[int] = []
     for tid in tasks(pid):
         found.extend(map(int, (read_bytes(f"/proc/{pid}/task/{tid}/children") or b"").split()))
@@ -356,7 +378,9 @@ def read_fd_numbers(pid: int) -> tuple[int, ...] | None:
 
 @contextmanager
 def directory(path: str) -> Iterator[int | None]:
-    """A descriptor of a directory, from which many short paths are found sooner than whole ones; None if it is gone."""
+    """A descriptor of a directory, from which many short paths are found sooner than whole ones;
+    None if it is gone.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
@@ -369,7 +393,8 @@ def directory(path: str) -> Iterator[int | None]:
 
 
 def read_links(pid: int, numbers: Iterable[int] | None = None) -> dict[int, str] | None:
-    """What each descriptor of a process refers to, as `fd_link` says it, by number; None if they can't be read.
+    """What each descriptor of a process refers to, as `fd_link` says it, by number; None if they
+    can't be read.
 
     `numbers` are theirs if they have just been read.
     """
@@ -389,7 +414,9 @@ def read_links(pid: int, numbers: Iterable[int] | None = None) -> dict[int, str]
 
 
 def living_thread(pid: int) -> int:
-    """The id by which a process's tables can be read: its own, or a living thread's if its first has ended."""
+    """The id by which a process's tables can be read: its own, or a living thread's if its first
+    has ended.
+    """
     stat = read_stat(pid)
     if stat is None or stat.state not in "ZX":
         return pid
@@ -401,7 +428,9 @@ def living_thread(pid: int) -> int:
 
 
 def fd_link(pid: int, fd: int) -> str | None:
-    """The text of /proc/PID/fd/FD: a path, `pipe:[INO]`, `socket:[INO]`, `anon_inode:[eventpoll]`, ..."""
+    """The text of /proc/PID/fd/FD: a path, `pipe:[INO]`, `socket:[INO]`, `anon_inode:[eventpoll]`,
+    ...
+    """
     return _read_link(f"/proc/{pid}/fd/{fd}")
 
 
@@ -410,11 +439,13 @@ class FdInfo(NamedTuple):
 
     Attributes:
         pos: File offset.
-        flags: Access mode and status flags of the open file description, and O_CLOEXEC of the descriptor.
+        flags: Access mode and status flags of the open file description, and O_CLOEXEC of the
+            descriptor.
         mnt_id: The mount that it is on (mountinfo).
         ino: Inode number; 0 on kernels before 5.14.
-        extra: The lines that only some kinds have: `eventfd-count`, `sigmask`, `Pid`, `clockid`, `tty-index`,
-            `lock`, ... by name; where a name comes more than once (`tfd`, `lock`, `inotify wd`), all of them.
+        extra: The lines that only some kinds have: `eventfd-count`, `sigmask`, `Pid`, `clockid`,
+            `tty-index`, `lock`, ... by name; where a name comes more than once (`tfd`, `lock`,
+            `inotify wd`), all of them.
     """
 
     pos: int
@@ -451,7 +482,9 @@ def parse_fdinfo(raw: bytes) -> FdInfo | None:
             extra.setdefault(text(key.strip()), []).append(text(value.strip()))
     if flags < 0:
         return None
-    return FdInfo(pos, flags, mnt_id, ino, {k: tuple(v) for k, v in extra.items()} if extra else _NO_EXTRA)
+    return FdInfo(
+        pos, flags, mnt_id, ino, {k: tuple(v) for k, v in extra.items()} if extra else _NO_EXTRA
+    )
 
 
 def read_fdinfo(pid: int, fd: int, place: int | None = None) -> FdInfo | None:
@@ -459,7 +492,11 @@ def read_fdinfo(pid: int, fd: int, place: int | None = None) -> FdInfo | None:
 
     With `place`, a descriptor of its directory fdinfo, it is found there.
     """
-    raw = read_bytes(f"/proc/{pid}/fdinfo/{fd}") if place is None else read_bytes(str(fd), directory=place)
+    raw = (
+        read_bytes(f"/proc/{pid}/fdinfo/{fd}")
+        if place is None
+        else read_bytes(str(fd), directory=place)
+    )
     return parse_fdinfo(raw) if raw else None
 
 
@@ -483,9 +520,11 @@ def cwd(pid: int) -> str | None:
 
 
 def same_namespace(pid: int, kind: str) -> bool:
-    """Whether a process is in our own namespace of a kind: `net`, `ipc`, `mnt`, ... (namespaces(7)); false if unknown.
+    """Whether a process is in our own namespace of a kind: `net`, `ipc`, `mnt`, ...
+    (namespaces(7)); false if unknown.
 
-    What is listed for all processes at once, as sockets and System V objects are, is about ours alone.
+    What is listed for all processes at once, as sockets and System V objects are, is about ours
+    alone.
     """
     theirs = _read_link(f"/proc/{pid}/ns/{kind}")
     return theirs is not None and theirs == _read_link(f"/proc/self/ns/{kind}")

@@ -21,8 +21,9 @@ _libc.ptrace.restype = ctypes.c_long
 _libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
 _ptrace: Callable[..., int] = _libc.ptrace
 _quick: Callable[..., int] = ctypes.PyDLL(None).ptrace
-"""The same at half the price, for the requests of every stop: without releasing the interpreter's lock, which no other
-thread of the tracer waits for, without errno, and with arguments that fit into a C int, or are a pointer."""
+"""The same at half the price, for the requests of every stop: without releasing the
+interpreter's lock, which no other thread of the tracer waits for, without errno, and with
+arguments that fit into a C int, or are a pointer."""
 
 _PR_SET_PDEATHSIG: Final = 1
 """linux/prctl.h"""
@@ -79,7 +80,8 @@ SIGTRAP: Final = 5
 SYSCALL_TRAP: Final = SIGTRAP | 0x80
 WALL: Final = 0x40000000
 
-# Wait statuses (waitpid(2), ptrace(2)): stopped, by which signal, and in the third byte by which event.
+# Wait statuses (waitpid(2), ptrace(2)): stopped, by which signal, and in the third byte by which
+# event.
 AT_CALL: Final = SYSCALL_TRAP << 8 | 0x7F
 AT_MARK: Final = EVENT_SECCOMP << 16 | SIGTRAP << 8 | 0x7F
 AT_TRAP: Final = SIGTRAP << 8 | 0x7F
@@ -89,10 +91,12 @@ NO_CALL: Final = (1 << 64) - 1
 
 
 class SyscallInfo(NamedTuple):
-    """struct ptrace_syscall_info: which kind of stop, and the call's number and arguments or its result.
+    """struct ptrace_syscall_info: which kind of stop, and the call's number and arguments or its
+    result.
 
-    `number` and `args` are set at an entry or seccomp stop, `result` and `is_error` at an exit stop, and `data` at a
-    seccomp stop: what the filter has returned besides its action (SECCOMP_RET_DATA).
+    `number` and `args` are set at an entry or seccomp stop, `result` and `is_error` at an exit
+    stop, and `data` at a seccomp stop: what the filter has returned besides its action
+    (SECCOMP_RET_DATA).
     """
 
     op: int
@@ -107,7 +111,9 @@ class SyscallInfo(NamedTuple):
 
 
 class SigInfo(NamedTuple):
-    """What siginfo_t says that ipcviz uses (sigaction(2)); fields that the code does not define are 0."""
+    """What siginfo_t says that ipcviz uses (sigaction(2)); fields that the code does not define are
+    0.
+    """
 
     signo: int
     error: int
@@ -142,7 +148,8 @@ _registers_pointer: Final = ctypes.c_void_p(ctypes.addressof(_registers_place))
 _siginfo = ctypes.create_string_buffer(128)
 _siginfo_pointer: Final = ctypes.c_void_p(ctypes.addressof(_siginfo))
 _peeks: Final = tuple(
-    ctypes.create_string_buffer(struct.pack("=QIi", 0, shared, 1), 16) for shared in (0, PEEKSIGINFO_SHARED)
+    ctypes.create_string_buffer(struct.pack("=QIi", 0, shared, 1), 16)
+    for shared in (0, PEEKSIGINFO_SHARED)
 )
 _peek_pointers: Final = tuple(ctypes.c_void_p(ctypes.addressof(peek)) for peek in _peeks)
 _message = ctypes.c_ulong()
@@ -152,7 +159,10 @@ _mask_pointer: Final = ctypes.c_void_p(ctypes.addressof(_mask))
 
 
 def seize(tid: int, options: int) -> None:
-    """Attach without stopping (PTRACE_SEIZE). Raises OSError: EPERM if not allowed, ESRCH if it is gone."""
+    """Attach without stopping (PTRACE_SEIZE).
+
+    Raises OSError: EPERM if not allowed, ESRCH if it is gone.
+    """
     ctypes.set_errno(0)
     if _ptrace(SEIZE, tid, None, options) == -1:
         code = ctypes.get_errno()
@@ -160,24 +170,32 @@ def seize(tid: int, options: int) -> None:
 
 
 def resume(tid: int, request: int, signo: int = 0) -> bool:
-    """Let a stopped tracee go on (CONT, SYSCALL, SINGLESTEP, LISTEN), delivering a signal; False if it is gone."""
+    """Let a stopped tracee go on (CONT, SYSCALL, SINGLESTEP, LISTEN), delivering a signal; False if
+    it is gone.
+    """
     return _quick(request, tid, 0, signo) != -1
 
 
 def interrupt(tid: int) -> bool:
-    """Ask a running tracee to stop (PTRACE_INTERRUPT); some calls then fail with EINTR (signal(7))."""
+    """Ask a running tracee to stop (PTRACE_INTERRUPT); some calls then fail with EINTR
+    (signal(7)).
+    """
     return _ptrace(INTERRUPT, tid, None, None) != -1
 
 
 def event_message(tid: int) -> int | None:
-    """The event's message: the new process of a fork, the former thread id of an exec, the status of an exit."""
+    """The event's message: the new process of a fork, the former thread id of an exec, the status
+    of an exit.
+    """
     if _quick(GETEVENTMSG, tid, 0, _message_pointer) == -1:
         return None
     return _message.value
 
 
 def syscall_info(tid: int) -> SyscallInfo | None:
-    """Which system call a tracee stands at, in one form for every architecture (Linux 5.3 and later)."""
+    """Which system call a tracee stands at, in one form for every architecture (Linux 5.3 and
+    later).
+    """
     if _quick(GET_SYSCALL_INFO, tid, _INFO_SIZE, _info_pointer) == -1:
         return None
     op = _info_view[0]
@@ -197,7 +215,8 @@ def syscall_info(tid: int) -> SyscallInfo | None:
 def marked_call(tid: int) -> tuple[int, int, int] | None:
     """What `syscall_info` says of a marked call, without the rest: `op`, `number` and `data`.
 
-    The last two mean something only if the first is SYSCALL_INFO_SECCOMP. For stops that are only counted.
+    The last two mean something only if the first is SYSCALL_INFO_SECCOMP. For stops that are only
+    counted.
     """
     if _quick(GET_SYSCALL_INFO, tid, _INFO_SIZE, _info_pointer) == -1:
         return None
@@ -205,7 +224,9 @@ def marked_call(tid: int) -> tuple[int, int, int] | None:
 
 
 def signal_info(tid: int) -> SigInfo | None:
-    """The siginfo of a signal-delivery-stop; None at a group-stop, which has none, or if the tracee is gone."""
+    """The siginfo of a signal-delivery-stop; None at a group-stop, which has none, or if the tracee
+    is gone.
+    """
     if _quick(GETSIGINFO, tid, 0, _siginfo_pointer) == -1:
         return None
     return parse_signal_info(_siginfo.raw)
@@ -234,8 +255,12 @@ def set_signal_info(tid: int, raw: bytes) -> bool:
 
 
 def has_pending(tid: int) -> bool:
-    """Whether any signal is pending for a stopped tracee, blocked or not: its own or its process's (two requests)."""
-    return any(_quick(PEEKSIGINFO, tid, pointer, _siginfo_pointer) > 0 for pointer in _peek_pointers)
+    """Whether any signal is pending for a stopped tracee, blocked or not: its own or its process's
+    (two requests).
+    """
+    return any(
+        _quick(PEEKSIGINFO, tid, pointer, _siginfo_pointer) > 0 for pointer in _peek_pointers
+    )
 
 
 def tgkill(pid: int, tid: int, signo: int) -> bool:
@@ -288,7 +313,9 @@ def set_mask(tid: int, mask: int) -> bool:
 
 
 def poke(tid: int, address: int, data: bytes) -> bool:
-    """Write into a stopped tracee's memory, read-only pages too (PTRACE_POKETEXT, a word at a time)."""
+    """Write into a stopped tracee's memory, read-only pages too (PTRACE_POKETEXT, a word at a
+    time).
+    """
     for start in range(0, len(data), WORD):
         part = data[start : start + WORD]
         if len(part) < WORD:
@@ -302,7 +329,9 @@ def poke(tid: int, address: int, data: bytes) -> bool:
 
 
 def wait(tid: int = -1, *, block: bool = False) -> tuple[int, int] | None:
-    """The next change of a tracee or child: (tid, status); (0, 0) if there is none yet; None if there are none left."""
+    """The next change of a tracee or child: (tid, status); (0, 0) if there is none yet; None if
+    there are none left.
+    """
     while True:
         try:
             return os.waitpid(tid, WALL | (0 if block else os.WNOHANG))
@@ -313,15 +342,19 @@ def wait(tid: int = -1, *, block: bool = False) -> tuple[int, int] | None:
 
 
 def wait_gently(known: Callable[[int], bool]) -> tuple[int, int] | None:
-    """As `wait`, but a thread that stands before the delivery of a signal is only looked at (WNOWAIT).
+    """As `wait`, but a thread that stands before the delivery of a signal is only looked at
+    (WNOWAIT).
 
-    Once a wait has taken such a stop, the signal is the tracer's to deliver, and lost if that is killed before it
-    does; as long as none has, the kernel delivers it. Such a thread must be resumed before the next call, which
-    would find it again; so must be those that `known` does not know, which are waited for as by `wait`.
+    Once a wait has taken such a stop, the signal is the tracer's to deliver, and lost if that is
+    killed before it does; as long as none has, the kernel delivers it. Such a thread must be
+    resumed before the next call, which would find it again; so must be those that `known` does not
+    know, which are waited for as by `wait`.
     """
     while True:
         try:
-            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT | WALL)
+            found = os.waitid(
+                os.P_ALL, 0, os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT | WALL
+            )
         except ChildProcessError:
             return None
         except InterruptedError:
@@ -351,10 +384,14 @@ def can_trace() -> str:
     """Why ptrace can't be used here at all, as a sentence; empty if it can."""
     status = _text("/proc/self/status")
     if not status:
-        return "/proc is not mounted here, and ipcviz reads everything from it: mount it (mount -t proc proc /proc)."
+        return (
+            "/proc is not mounted here, and ipcviz reads everything from it: mount it (mount -t"
+            " proc proc /proc)."
+        )
     if "TracerPid:\t0" not in status:
         return (
-            "ipcviz itself is being traced (by strace, gdb or another ipcviz), and can't trace in turn: run it alone."
+            "ipcviz itself is being traced (by strace, gdb or another ipcviz), and can't trace in"
+            " turn: run it alone."
         )
     return ""
 
@@ -364,7 +401,10 @@ def explain(error: OSError, what: str) -> str:
     if error.errno == errno.EPERM:
         scope = _text("/proc/sys/kernel/yama/ptrace_scope").strip()
         if scope == "3":
-            return f"{what} can't be traced: kernel.yama.ptrace_scope is 3, which forbids it until the next boot."
+            return (
+                f"{what} can't be traced: kernel.yama.ptrace_scope is 3, which forbids it until the"
+                " next boot."
+            )
         if scope in ("1", "2"):
             return (
                 f"{what} can't be traced: kernel.yama.ptrace_scope is {scope}; allow it with"

@@ -1,4 +1,5 @@
-"""System V message queues and shared memory, and the POSIX queues that can be seen (sysvipc(7), mq_overview(7)).
+"""System V message queues and shared memory, and the POSIX queues that can be seen (sysvipc(7),
+mq_overview(7)).
 
 What is listed is what our own IPC namespace has.
 """
@@ -27,8 +28,8 @@ MSG_NOERROR: Final = 0o10000
 MSG_COPY: Final = 0o40000
 _LARGEST_COPY: Final = 65536
 
-# struct msqid64_ds of 64-bit machines (asm-generic/msgbuf.h): ipc64_perm of 48 bytes, three times, then
-# msg_cbytes, msg_qnum, msg_qbytes, msg_lspid, msg_lrpid.
+# struct msqid64_ds of 64-bit machines (asm-generic/msgbuf.h): ipc64_perm of 48 bytes, three times,
+# then msg_cbytes, msg_qnum, msg_qbytes, msg_lspid, msg_lrpid.
 _MSQID: Final = struct.Struct("=72xQQQii")
 _MSQID_ROOM: Final = 256
 
@@ -63,7 +64,8 @@ class SharedSegment(NamedTuple):
     Attributes:
         key: What shmget was given; 0 is IPC_PRIVATE.
         shmid: Its id.
-        mode: Permission bits, with SHM_DEST (01000) once it was removed and only waits for the last detach.
+        mode: Permission bits, with SHM_DEST (01000) once it was removed and only waits for the last
+            detach.
         size: Bytes.
         cpid: Its creator.
         lpid: Process of the last shmat or shmdt, 0 if there was none.
@@ -92,7 +94,9 @@ def parse_message_queues(raw: bytes) -> dict[int, MessageQueue]:
     for line in raw.splitlines()[1:]:
         w = line.split()
         if len(w) >= 14:
-            one = MessageQueue(int(w[0]) & 0xFFFFFFFF, int(w[1]), int(w[2], 8), *(int(word) for word in w[3:8]))
+            one = MessageQueue(
+                int(w[0]) & 0xFFFFFFFF, int(w[1]), int(w[2], 8), *(int(word) for word in w[3:8])
+            )
             found[one.msqid] = one
     return found
 
@@ -108,7 +112,9 @@ def parse_segments(raw: bytes) -> dict[int, SharedSegment]:
     for line in raw.splitlines()[1:]:
         w = line.split()
         if len(w) >= 14:
-            one = SharedSegment(int(w[0]) & 0xFFFFFFFF, int(w[1]), int(w[2], 8), *(int(word) for word in w[3:8]))
+            one = SharedSegment(
+                int(w[0]) & 0xFFFFFFFF, int(w[1]), int(w[2], 8), *(int(word) for word in w[3:8])
+            )
             found[one.shmid] = one
     return found
 
@@ -121,11 +127,14 @@ def segments() -> dict[int, SharedSegment]:
 def identify_queue(msqid: int, key: int) -> ObjectInfo:
     """A System V message queue as an object: `key` as msgget had it, 0 for IPC_PRIVATE."""
     path = f"{key:#x}" if key else f"msg {msqid}"
-    return ObjectInfo(key=f"msg:{msqid}", kind="message queue", path=path, ino=msqid, detail="System V")
+    return ObjectInfo(
+        key=f"msg:{msqid}", kind="message queue", path=path, ino=msqid, detail="System V"
+    )
 
 
 def copy_messages(msqid: int, count: int, limit: int) -> tuple[Message, ...]:
-    """Copy the first messages of a System V queue, which stay in it (msgrcv(2), MSG_COPY, since Linux 3.8).
+    """Copy the first messages of a System V queue, which stay in it (msgrcv(2), MSG_COPY, since
+    Linux 3.8).
 
     Args:
         msqid: The queue.
@@ -133,7 +142,8 @@ def copy_messages(msqid: int, count: int, limit: int) -> tuple[Message, ...]:
         limit: Bytes of each at most.
 
     Returns:
-        What could be copied; nothing if the kernel can't (CONFIG_CHECKPOINT_RESTORE), or its permissions forbid it.
+        What could be copied; nothing if the kernel can't (CONFIG_CHECKPOINT_RESTORE), or its
+        permissions forbid it.
     """
     found = []
     room = ctypes.create_string_buffer(8 + _LARGEST_COPY)
@@ -142,7 +152,9 @@ def copy_messages(msqid: int, count: int, limit: int) -> tuple[Message, ...]:
         if size < 0:
             break
         raw = ctypes.string_at(room, 8 + min(size, limit))
-        found.append(Message(type=int.from_bytes(raw[:8], "little", signed=True), size=size, head=raw[8:]))
+        found.append(
+            Message(type=int.from_bytes(raw[:8], "little", signed=True), size=size, head=raw[8:])
+        )
     return tuple(found)
 
 
@@ -155,8 +167,9 @@ def message_queue_level(msqid: int, count: int = 0, limit: int = 0) -> Level | N
         limit: Bytes of each at most.
 
     Returns:
-        `queued` bytes of `capacity` msg_qbytes (msgctl(2), IPC_STAT). msgsnd also waits when there are as many
-        messages as the capacity has bytes. None if it is gone or its permissions forbid us to ask.
+        `queued` bytes of `capacity` msg_qbytes (msgctl(2), IPC_STAT). msgsnd also waits when there
+        are as many messages as the capacity has bytes. None if it is gone or its permissions forbid
+        us to ask.
     """
     room = ctypes.create_string_buffer(_MSQID_ROOM)
     if _msgctl(msqid, IPC_STAT, room) < 0:
@@ -191,7 +204,9 @@ class PosixQueue(NamedTuple):
 
 
 def posix_queues() -> tuple[PosixQueue, ...]:
-    """The POSIX queues with a name, if an mqueue file system is mounted; without one, only descriptors show them."""
+    """The POSIX queues with a name, if an mqueue file system is mounted; without one, only
+    descriptors show them.
+    """
     found = []
     for mount in _queue_mounts():
         try:
@@ -200,7 +215,9 @@ def posix_queues() -> tuple[PosixQueue, ...]:
                     status = entry.stat(follow_symlinks=False)
                     fields = _queue_fields(procfs.read_bytes(entry.path) or b"")
                     size, notify = fields.get("QSIZE", -1), fields.get("NOTIFY_PID", 0)
-                    found.append(PosixQueue("/" + entry.name, status.st_dev, status.st_ino, size, notify))
+                    found.append(
+                        PosixQueue("/" + entry.name, status.st_dev, status.st_ino, size, notify)
+                    )
         except OSError:
             continue
     return tuple(found)
@@ -213,13 +230,16 @@ def _queue_mounts() -> list[str]:
         words = line.split()
         if b"-" in words and words[words.index(b"-") + 1] == b"mqueue":
             # The kernel writes blanks in paths as octal escapes.
-            path = words[4].replace(b"\\040", b" ").replace(b"\\011", b"\t").replace(b"\\134", b"\\")
+            path = (
+                words[4].replace(b"\\040", b" ").replace(b"\\011", b"\t").replace(b"\\134", b"\\")
+            )
             mounts.setdefault(words[2], os.fsdecode(path))
     return list(mounts.values())
 
 
 def queue_file(pid: int, fd: int) -> tuple[int, int]:
-    """Bytes of all messages of a POSIX queue (-1 if not known), and the process to be told of the next (0 if none).
+    """Bytes of all messages of a POSIX queue (-1 if not known), and the process to be told of the
+    next (0 if none).
 
     Its file is opened anew for reading, which changes nothing but its times.
     """

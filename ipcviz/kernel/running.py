@@ -1,7 +1,8 @@
-"""Running processes, and the machine, as psutil reads them: for lists that people choose from, and once a second.
+"""Running processes, and the machine, as psutil reads them: for lists that people choose from, and
+once a second.
 
-What is read many times a second of each watched process has readers of its own (`ipcviz.kernel.procfs`): a look takes
-them half of psutil's time.
+What is read many times a second of each watched process has readers of its own
+(`ipcviz.kernel.procfs`): a look takes them half of psutil's time.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ class Listed(NamedTuple):
 
 
 def list_processes() -> Iterator[Listed]:
-    """Every process that /proc shows, in the order of their numbers; what can't be read of one stays empty."""
+    """Every process that /proc shows, in the order of their numbers; what can't be read of one
+    stays empty.
+    """
     for process in psutil.process_iter(_LISTED):
         info: dict[str, Any] = process.info
         uids = info["uids"]
@@ -86,7 +89,8 @@ def list_processes() -> Iterator[Listed]:
 def name_user(uid: int) -> str:
     """A user's name, or the number where the system has none for it.
 
-    It is asked once of each: the system's database of users may be a server that takes its time (nsswitch.conf(5)).
+    It is asked once of each: the system's database of users may be a server that takes its time
+    (nsswitch.conf(5)).
     """
     try:
         return pwd.getpwuid(uid).pw_name
@@ -98,7 +102,8 @@ def read_process_facts(process: psutil.Process) -> ProcessFacts | None:
     """What hardly changes of a process; None if it is gone.
 
     Args:
-        process: psutil's own handle, which tells a process from another one that has got its number.
+        process: psutil's own handle, which tells a process from another one that has got its
+            number.
     """
     try:
         with process.oneshot():
@@ -117,7 +122,9 @@ def read_process_facts(process: psutil.Process) -> ProcessFacts | None:
 
 
 def _read(read: Callable[[], T], otherwise: T) -> T:
-    """One fact, or what stands for one that these rights do not allow; a process that is gone is not caught here."""
+    """One fact, or what stands for one that these rights do not allow; a process that is gone is
+    not caught here.
+    """
     try:
         return read()
     except psutil.NoSuchProcess:

@@ -1,8 +1,9 @@
-"""A seccomp filter that stops a process, for its tracer, at marked system calls and lets all others pass.
+"""A seccomp filter that stops a process, for its tracer, at marked system calls and lets all others
+pass.
 
-The filter is classic BPF (seccomp(2), linux/filter.h) and is installed in the child before it executes the command.
-With SECCOMP_RET_TRACE a marked call needs a tracer: without one it fails with ENOSYS, so what was launched with
-the filter can't be left to run on alone.
+The filter is classic BPF (seccomp(2), linux/filter.h) and is installed in the child before it
+executes the command. With SECCOMP_RET_TRACE a marked call needs a tracer: without one it fails with
+ENOSYS, so what was launched with the filter can't be left to run on alone.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ RET_TRACE: Final = 0x7FF00000
 
 MARK: Final = 0x1C5C
 FORBIDDEN: Final = 0x1C5D
-"""What our filters return besides RET_TRACE (SECCOMP_RET_DATA): a call to stop at, and one that strict mode forbids. A
-program's own filter that returns RET_TRACE has other data, and that of the filter installed last is what comes."""
+"""What our filters return besides RET_TRACE (SECCOMP_RET_DATA): a call to stop at, and one that
+strict mode forbids. A program's own filter that returns RET_TRACE has other data, and that of
+the filter installed last is what comes."""
 
 _LD_W_ABS: Final = 0x20
 _AND: Final = 0x54
@@ -50,7 +52,9 @@ class AnyBits(NamedTuple):
 
 
 class Masked(NamedTuple):
-    """Mark a call only if an argument has this value where these bits are looked at alone (low 32 bits)."""
+    """Mark a call only if an argument has this value where these bits are looked at alone (low 32
+    bits).
+    """
 
     argument: int
     bits: int
@@ -81,12 +85,15 @@ def _instruction(code: int, k: int, true: int = 0, false: int = 0) -> bytes:
     return struct.pack("=HBBI", code, true, false, k & 0xFFFFFFFF)
 
 
-def build(arch: Arch, marks: Iterable[str], conditions: Mapping[str, tuple[Condition, ...]]) -> bytes:
+def build(
+    arch: Arch, marks: Iterable[str], conditions: Mapping[str, tuple[Condition, ...]]
+) -> bytes:
     """The filter's program.
 
     Args:
         arch: The only architecture that it marks calls of; calls of another one pass unseen.
-        marks: Names of the calls to stop at; names that the architecture does not have are passed over.
+        marks: Names of the calls to stop at; names that the architecture does not have are passed
+            over.
         conditions: For some of them, when: if any of these holds.
 
     Returns:
@@ -129,11 +136,15 @@ def _condition(conditions: tuple[Condition, ...] | None) -> list[bytes]:
 
 STRICT_CALLS: Final = ("read", "write", "exit", "rt_sigreturn")
 STRICT_CALLS_32: Final = {"x86_64": (0x40000003, (3, 4, 1, 119))}
-"""The same of 32-bit calls: AUDIT_ARCH_I386, and its read, write, exit and sigreturn (mode1_syscalls_32)."""
+"""The same of 32-bit calls: AUDIT_ARCH_I386, and its read, write, exit and sigreturn
+(mode1_syscalls_32).
+"""
 
 
 def build_strict(arch: Arch) -> bytes:
-    """A filter that lets through what strict mode does (seccomp(2)), and has all else decided by the tracer."""
+    """A filter that lets through what strict mode does (seccomp(2)), and has all else decided by
+    the tracer.
+    """
     numbers = call_numbers(arch.table)
     allowed = {arch.audit: tuple(numbers[name] for name in STRICT_CALLS)}
     if arch.machine in STRICT_CALLS_32:
@@ -193,7 +204,8 @@ def seccomp_number(arch: Arch) -> int:
 def install(program: bytes, number: int) -> None:
     """Install a filter for the calling thread and what it will execute.
 
-    It sets no_new_privs only if the kernel asks for it: with CAP_SYS_ADMIN it does not. Raises OSError.
+    It sets no_new_privs only if the kernel asks for it: with CAP_SYS_ADMIN it does not. Raises
+    OSError.
     """
     buffer = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("=HxxxxxxQ", len(program) // 8, ctypes.addressof(buffer))
@@ -209,6 +221,11 @@ def install(program: bytes, number: int) -> None:
 
 
 def available(arch: Arch) -> bool:
-    """Whether a process can be stopped for its tracer by a filter: the kernel knows how, and no sandbox forbids it."""
+    """Whether a process can be stopped for its tracer by a filter: the kernel knows how, and no
+    sandbox forbids it.
+    """
     action = ctypes.c_uint32(RET_TRACE)
-    return int(_libc.syscall(seccomp_number(arch), SECCOMP_GET_ACTION_AVAIL, 0, ctypes.byref(action))) == 0
+    return (
+        int(_libc.syscall(seccomp_number(arch), SECCOMP_GET_ACTION_AVAIL, 0, ctypes.byref(action)))
+        == 0
+    )

@@ -1,6 +1,8 @@
-"""Semaphores: the sem_t of glibc and musl as it lies in memory, the named ones of /dev/shm, System V sets.
+"""Semaphores: the sem_t of glibc and musl as it lies in memory, the named ones of /dev/shm, System
+V sets.
 
-Values are read from memory or asked by semctl(2); nothing is locked or taken, so a value is that of one moment.
+Values are read from memory or asked by semctl(2); nothing is locked or taken, so a value is that of
+one moment.
 """
 
 from __future__ import annotations
@@ -19,15 +21,16 @@ SEM_SIZE: Final = 32
 """sizeof(sem_t) with 64-bit words (bits/semaphore.h)."""
 _PREFIX: Final = "sem."
 
-# glibc, sysdeps/nptl/internaltypes.h, struct new_sem with __HAVE_64B_ATOMICS: uint64_t data (SEM_VALUE_MASK the low
-# 32 bits, SEM_NWAITERS_SHIFT 32), int private, int pad.
+# glibc, sysdeps/nptl/internaltypes.h, struct new_sem with __HAVE_64B_ATOMICS: uint64_t data
+# (SEM_VALUE_MASK the low 32 bits, SEM_NWAITERS_SHIFT 32), int private, int pad.
 _SEM_T: Final = struct.Struct("=Qi")
 _VALUE_MASK: Final = 0xFFFFFFFF
 _NWAITERS_SHIFT: Final = 32
 _PRIVATE_FLAG: Final = 128
 """FUTEX_PRIVATE_FLAG of linux/futex.h"""
-# musl, src/thread/sem_*.c: int val[8] with the value, how many wait, and 128 unless it is shared. While somebody waits
-# for one that is 0, the value is -1, or from 1.2.4 on its highest bit is set. glibc never sets that bit.
+# musl, src/thread/sem_*.c: int val[8] with the value, how many wait, and 128 unless it is shared.
+# While somebody waits for one that is 0, the value is -1, or from 1.2.4 on its highest bit is set.
+# glibc never sets that bit.
 _MUSL_WAITERS: Final = 0x80000000
 
 # sys/sem.h
@@ -47,11 +50,12 @@ def decode(raw: bytes) -> tuple[int, int, bool]:
         raw: Its first 12 bytes or more; raises struct.error if there are fewer.
 
     Returns:
-        (value, threads that wait, whether it is shared between processes). Named ones are always shared; for those
-        of sem_init that is what `pshared` said; in musl the opposite.
+        (value, threads that wait, whether it is shared between processes). Named ones are always
+        shared; for those of sem_init that is what `pshared` said; in musl the opposite.
     """
     data, private = _SEM_T.unpack_from(raw)
-    # FUTEX_PRIVATE is 0 here and FUTEX_SHARED is FUTEX_PRIVATE_FLAG, 128: the flag is kept inverted, for xor.
+    # FUTEX_PRIVATE is 0 here and FUTEX_SHARED is FUTEX_PRIVATE_FLAG, 128: the flag is kept
+    # inverted, for xor.
     value = data & _VALUE_MASK
     if value & _MUSL_WAITERS:
         value = 0 if value == _VALUE_MASK else value & ~_MUSL_WAITERS
@@ -61,9 +65,9 @@ def decode(raw: bytes) -> tuple[int, int, bool]:
 def is_semaphore(raw: bytes, threads: int) -> bool:
     """Whether bytes of memory that one process alone has can still be the semaphore that was there.
 
-    A program that is only sampled may have destroyed and freed it unseen. Then an allocator's pointers and keys lie
-    there, or whatever came after. In a sem_t of glibc and of musl the third word is 0 or FUTEX_PRIVATE_FLAG, and no
-    more can wait than there are threads.
+    A program that is only sampled may have destroyed and freed it unseen. Then an allocator's
+    pointers and keys lie there, or whatever came after. In a sem_t of glibc and of musl the third
+    word is 0 or FUTEX_PRIVATE_FLAG, and no more can wait than there are threads.
 
     Args:
         raw: The first 12 bytes or more.
@@ -86,7 +90,9 @@ def read(pid: int, address: int, info: SemaphoreInfo) -> SemaphoreLevel | None:
 
 
 def named_semaphores() -> dict[tuple[int, int], str]:
-    """The names under which semaphores can be opened now, by (device, inode): `/NAME` for /dev/shm/sem.NAME."""
+    """The names under which semaphores can be opened now, by (device, inode): `/NAME` for
+    /dev/shm/sem.NAME.
+    """
     found = {}
     try:
         with os.scandir(SHM) as entries:
@@ -100,7 +106,9 @@ def named_semaphores() -> dict[tuple[int, int], str]:
 
 
 def read_named(name: str) -> SemaphoreLevel | None:
-    """Value and waiters of a named semaphore, from its file; None if it is not there or not ours to read."""
+    """Value and waiters of a named semaphore, from its file; None if it is not there or not ours to
+    read.
+    """
     path = f"{SHM}{_PREFIX}{name.removeprefix('/')}"
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -117,7 +125,9 @@ def read_named(name: str) -> SemaphoreLevel | None:
         return None
     value, waiters, _ = decode(raw)
     key = f"{status.st_dev}:{status.st_ino}"
-    info = SemaphoreInfo(key=f"sem:{key}:0", kind="named", name="/" + name.removeprefix("/"), object=key)
+    info = SemaphoreInfo(
+        key=f"sem:{key}:0", kind="named", name="/" + name.removeprefix("/"), object=key
+    )
     return SemaphoreLevel(info=info, value=value, waiters=waiters)
 
 
@@ -128,8 +138,9 @@ def find_named(
 
     Args:
         maps: The process's mappings.
-        names: Known names by (device, inode); by default those that exist now. A semaphore whose name was removed
-            keeps the one that an earlier `named_semaphores` gave, if the caller kept that.
+        names: Known names by (device, inode); by default those that exist now. A semaphore whose
+            name was removed keeps the one that an earlier `named_semaphores` gave, if the caller
+            kept that.
     """
     for line in maps:
         if line.shared and line.path.startswith(SHM + _PREFIX):
@@ -139,8 +150,8 @@ def find_named(
 
 
 def _named(line: MapLine, names: Mapping[tuple[int, int], str]) -> SemaphoreInfo:
-    # The path can't give the name: its creator has mapped a temporary file, which glibc then linked to the name and
-    # removed, so it reads `sem.XXXXXX (deleted)`.
+    # The path can't give the name: its creator has mapped a temporary file, which glibc then linked
+    # to the name and removed, so it reads `sem.XXXXXX (deleted)`.
     name = names.get((line.dev, line.ino), "")
     if not name and not line.path.endswith(DELETED):
         name = "/" + line.path.removeprefix(SHM + _PREFIX)
@@ -149,7 +160,10 @@ def _named(line: MapLine, names: Mapping[tuple[int, int], str]) -> SemaphoreInfo
 
 
 def locate(
-    maps: Iterable[MapLine], address: int, pid: int, names: Mapping[tuple[int, int], str] | None = None
+    maps: Iterable[MapLine],
+    address: int,
+    pid: int,
+    names: Mapping[tuple[int, int], str] | None = None,
 ) -> SemaphoreInfo:
     """Which semaphore lies at an address of a process.
 
@@ -160,14 +174,17 @@ def locate(
         names: Known names by (device, inode); by default those that exist now.
 
     Returns:
-        `sem:DEV:INO:OFFSET`, the same in every process that has mapped that object wherever, for shared memory of
-        any sort; `sem:vm:PID:ADDRESS` for private memory (also of a file) and where nothing is known to be mapped.
+        `sem:DEV:INO:OFFSET`, the same in every process that has mapped that object wherever, for
+        shared memory of any sort; `sem:vm:PID:ADDRESS` for private memory (also of a file) and
+        where nothing is known to be mapped.
     """
     line = line_at(maps, address)
     if line is None or not line.shared:
         # Variables lie in the program's own file mappings, or on the first thread's stack.
         heap = line is not None and not line.path.startswith(("/", "[stack"))
-        return SemaphoreInfo(key=f"sem:vm:{pid}:{address}", kind="unnamed", offset=address, heap=heap)
+        return SemaphoreInfo(
+            key=f"sem:vm:{pid}:{address}", kind="unnamed", offset=address, heap=heap
+        )
     offset = line.offset + address - line.start
     if line.path.startswith(SHM + _PREFIX) and offset == 0:
         return _named(line, named_semaphores() if names is None else names)
@@ -231,7 +248,8 @@ def sysv_values(semid: int, size: int = 0) -> tuple[int, ...] | None:
         semid: The set.
         size: How many semaphores it has, if that is known.
     """
-    # A set of an id that was removed and given again may be larger: leave room for the largest there can be (SEMMSL).
+    # A set of an id that was removed and given again may be larger: leave room for the largest
+    # there can be (SEMMSL).
     values = (ctypes.c_ushort * max(size, 32000))()
     if not size:
         one = sysv_sets().get(semid)
@@ -239,7 +257,9 @@ def sysv_values(semid: int, size: int = 0) -> tuple[int, ...] | None:
     return tuple(values[:size]) if size and _semctl(semid, 0, GETALL, values) >= 0 else None
 
 
-def sysv_levels(semid: int, sets: Mapping[int, SemaphoreSet] | None = None) -> tuple[SemaphoreLevel, ...] | None:
+def sysv_levels(
+    semid: int, sets: Mapping[int, SemaphoreSet] | None = None
+) -> tuple[SemaphoreLevel, ...] | None:
     """Values, waiters and last process of every semaphore of a set.
 
     Args:
@@ -262,5 +282,9 @@ def sysv_levels(semid: int, sets: Mapping[int, SemaphoreSet] | None = None) -> t
         if min(waiters, zero, last) < 0:
             return None
         info = SemaphoreInfo(key=f"sysv:{semid}:{index}", kind="system v", name=f"{name}[{index}]")
-        found.append(SemaphoreLevel(info=info, value=values[index], waiters=waiters, waiters_zero=zero, last_pid=last))
+        found.append(
+            SemaphoreLevel(
+                info=info, value=values[index], waiters=waiters, waiters_zero=zero, last_pid=last
+            )
+        )
     return tuple(found)

@@ -17,7 +17,8 @@ SIGSET_SIZE: Final = 128
 
 
 def open_signalfd(signals: Iterable[signal.Signals]) -> int:
-    """Block signals in this thread and get a non-blocking descriptor that is readable while one of them is pending.
+    """Block signals in this thread and get a non-blocking descriptor that is readable while one of
+    them is pending.
 
     Each read takes away what is pending. The descriptor is closed by an exec. Raises OSError.
     """

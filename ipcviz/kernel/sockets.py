@@ -1,9 +1,9 @@
 """Sockets as the kernel lists them: sock_diag(7) over netlink, /proc/net as the fallback.
 
-Only sockets of our own network namespace are listed; single ones are found in another one by a netlink socket that is
-made there, if we may (CAP_SYS_ADMIN), and closed at once, so that the namespace can end. Inode numbers are those of
-`socket:[INO]` and are the same in all namespaces. No descriptor of the owner is touched, so nothing here can delay an
-end of file.
+Only sockets of our own network namespace are listed; single ones are found in another one by a
+netlink socket that is made there, if we may (CAP_SYS_ADMIN), and closed at once, so that the
+namespace can end. Inode numbers are those of `socket:[INO]` and are the same in all namespaces. No
+descriptor of the owner is touched, so nothing here can delay an end of file.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ TYPES: Final = {1: "stream", 2: "datagram", 3: "raw", 5: "seqpacket"}
 ESTABLISHED: Final = 1
 LISTENING: Final = 10
 _OWNED: Final = 0xFFFFFFFF & ~(1 << 6 | 1 << 12)
-"""Not those in time-wait, of which a busy server leaves thousands, nor half-open ones: no process has either."""
+"""Not those in time-wait, of which a busy server leaves thousands, nor half-open ones: no process
+has either.
+"""
 
 
 class Memory(NamedTuple):
@@ -82,13 +84,17 @@ class UnixSocket(NamedTuple):
         ino: Its inode.
         type: SOCK_STREAM (1), SOCK_DGRAM (2) or SOCK_SEQPACKET (5).
         state: A key of `STATES`.
-        path: The name that it is bound to; `@` stands for the NUL of an abstract one; empty if it has none.
-        peer: Inode of the socket that it is connected to, 0 if none or not known (/proc/net does not say).
-        receive_queue: Bytes waiting to be read from it; for a listening one, connections not yet accepted.
-        send_queue: Memory of what it sent and nobody has read, bookkeeping included; for a listening one, the most
-            connections that may wait. -1 if not known.
+        path: The name that it is bound to; `@` stands for the NUL of an abstract one; empty if it
+            has none.
+        peer: Inode of the socket that it is connected to, 0 if none or not known (/proc/net does
+            not say).
+        receive_queue: Bytes waiting to be read from it; for a listening one, connections not yet
+            accepted.
+        send_queue: Memory of what it sent and nobody has read, bookkeeping included; for a
+            listening one, the most connections that may wait. -1 if not known.
         memory: Its buffers; None if not known.
-        shut: What was shut down of it, RCV_SHUTDOWN (1) and SEND_SHUTDOWN (2); both when its peer is gone.
+        shut: What was shut down of it, RCV_SHUTDOWN (1) and SEND_SHUTDOWN (2); both when its peer
+            is gone.
         connecting: Inodes of the sockets whose connections a listening one has not accepted.
     """
 
@@ -115,7 +121,8 @@ class InetSocket(NamedTuple):
         remote: (address, port); port 0 if it is not connected.
         state: A key of `STATES`.
         receive_queue: Bytes waiting to be read; for a listening one, connections not yet accepted.
-        send_queue: Bytes sent and not yet acknowledged; for a listening one, the most connections that may wait.
+        send_queue: Bytes sent and not yet acknowledged; for a listening one, the most connections
+            that may wait.
         memory: Its buffers; None if not known.
     """
 
@@ -136,7 +143,10 @@ def _link(pid: int) -> socket.socket | None:
     try:
         if not pid:
             return socket.socket(socket.AF_NETLINK, kind, NETLINK_SOCK_DIAG)
-        with open("/proc/thread-self/ns/net", "rb") as ours, open(f"/proc/{pid}/ns/net", "rb") as theirs:
+        with (
+            open("/proc/thread-self/ns/net", "rb") as ours,
+            open(f"/proc/{pid}/ns/net", "rb") as theirs,
+        ):
             if _libc.setns(theirs.fileno(), CLONE_NEWNET) != 0:
                 return None
             try:
@@ -148,7 +158,9 @@ def _link(pid: int) -> socket.socket | None:
 
 
 def _converse(body: bytes, dump: bool, pid: int = 0) -> list[bytes] | None:
-    """Send one request; the bodies of the answers, or None if the kernel refuses it or does not know it."""
+    """Send one request; the bodies of the answers, or None if the kernel refuses it or does not
+    know it.
+    """
     link = _link(pid)
     if link is None:
         return None
@@ -158,7 +170,10 @@ def _converse(body: bytes, dump: bool, pid: int = 0) -> list[bytes] | None:
         flags = _REQUEST | (_DUMP if dump else 0)
         found: list[bytes] = []
         try:
-            link.sendto(_HEADER.pack(_HEADER.size + len(body), SOCK_DIAG_BY_FAMILY, flags, 1, 0) + body, (0, 0))
+            link.sendto(
+                _HEADER.pack(_HEADER.size + len(body), SOCK_DIAG_BY_FAMILY, flags, 1, 0) + body,
+                (0, 0),
+            )
             while True:
                 data = link.recv(1 << 16)
                 offset = 0
@@ -192,7 +207,9 @@ def _memory(raw: bytes | None) -> Memory | None:
 
 
 def unix_name(raw: bytes) -> str:
-    """The name in a struct sockaddr_un: a path, or `@` and an abstract name; empty if it is none."""
+    """The name in a struct sockaddr_un: a path, or `@` and an abstract name; empty if it is
+    none.
+    """
     if raw.startswith(b"\0"):
         # An abstract name is as long as its caller said: NULs at its end make it another one.
         name = raw[1:].rstrip(b"\0")
@@ -231,7 +248,8 @@ def parse_unix(body: bytes) -> UnixSocket | None:
 
 
 def unix_socket(ino: int, pid: int = 0) -> UnixSocket | None:
-    """One UNIX socket by its inode; None if it is gone, in a namespace that we may not enter, or sock_diag is missing.
+    """One UNIX socket by its inode; None if it is gone, in a namespace that we may not enter, or
+    sock_diag is missing.
 
     It is looked for in our network namespace, then in that of process `pid`, if there is one given.
     """
@@ -262,7 +280,8 @@ def parse_proc_unix(raw: bytes) -> dict[int, UnixSocket]:
         if len(words) < 7:
             continue
         ino, flags, state = int(words[6]), int(words[3], 16), int(words[5], 16)
-        # SS_UNCONNECTED 1, SS_CONNECTING 2, SS_CONNECTED 3 (linux/net.h); __SO_ACCEPTCON marks a listening one.
+        # SS_UNCONNECTED 1, SS_CONNECTING 2, SS_CONNECTED 3 (linux/net.h); __SO_ACCEPTCON marks a
+        # listening one.
         known = LISTENING if flags & 0x10000 else {1: 7, 2: 2, 3: ESTABLISHED}.get(state, 7)
         path = os.fsdecode(words[7]) if len(words) > 7 else ""
         found[ino] = UnixSocket(ino=ino, type=int(words[4], 16), state=known, path=path)
@@ -290,26 +309,32 @@ def parse_inet(body: bytes, protocol: int) -> InetSocket | None:
     )
 
 
-def _inet_request(family: int, protocol: int, identity: bytes = bytes(48), states: int = _ALL) -> bytes:
+def _inet_request(
+    family: int, protocol: int, identity: bytes = bytes(48), states: int = _ALL
+) -> bytes:
     return _INET_REQUEST.pack(family, protocol, 1 << (_INET_SKMEMINFO - 1), 0, states) + identity
 
 
 def inet_socket(
     family: int, protocol: int, local: tuple[str, int], remote: tuple[str, int] = ("", 0)
 ) -> InetSocket | None:
-    """The socket with these ends, looked up by the kernel's own hash and not by a listing; None if there is none.
+    """The socket with these ends, looked up by the kernel's own hash and not by a listing; None if
+    there is none.
 
     One that takes datagrams from anywhere counts as the one with this remote end, too.
     """
     if family == socket.AF_INET6 and "." in local[0]:
         family, local, remote = socket.AF_INET, plain(local), plain(remote)
     try:
-        ends = [socket.inet_pton(family, address) if address else b"" for address, _ in (local, remote)]
+        ends = [
+            socket.inet_pton(family, address) if address else b"" for address, _ in (local, remote)
+        ]
     except OSError:
         return None
     udp = protocol == socket.IPPROTO_UDP
     here, there = (local[1], ends[0]), (remote[1], ends[1])
-    # TCP is asked from the socket's side, UDP from the side of a packet that comes to it (udp_dump_one).
+    # TCP is asked from the socket's side, UDP from the side of a packet that comes to it
+    # (udp_dump_one).
     for first, second in ((here, there), (there, here)) if udp else ((here, there),):
         identity = _INET_ID.pack(first[0], second[0], first[1], second[1])
         identity += struct.pack("=III", 0, _NO_COOKIE, _NO_COOKIE)
@@ -331,9 +356,12 @@ def inet_sockets() -> dict[int, InetSocket]:
 
 
 def _all_inet(
-    known: dict[tuple[int, bytes], InetSocket | None], seen: dict[tuple[int, bytes], InetSocket | None]
+    known: dict[tuple[int, bytes], InetSocket | None],
+    seen: dict[tuple[int, bytes], InetSocket | None],
 ) -> Iterator[InetSocket]:
-    """All TCP and UDP sockets, those not decoded again that are known; `seen` is filled with what was decoded."""
+    """All TCP and UDP sockets, those not decoded again that are known; `seen` is filled with what
+    was decoded.
+    """
     for protocol, name in ((socket.IPPROTO_TCP, "tcp"), (socket.IPPROTO_UDP, "udp")):
         for family, suffix in ((socket.AF_INET, ""), (socket.AF_INET6, "6")):
             found = _converse(_inet_request(family, protocol, states=_OWNED), dump=True)
@@ -387,7 +415,9 @@ def other_end(sockets: dict[int, InetSocket], one: InetSocket) -> InetSocket | N
     return None
 
 
-def other_end_of(pid: int, protocol: int, local: tuple[str, int], remote: tuple[str, int]) -> InetSocket | None:
+def other_end_of(
+    pid: int, protocol: int, local: tuple[str, int], remote: tuple[str, int]
+) -> InetSocket | None:
     """The same by the ends, in a process's own network namespace: /proc/PID/net lists that."""
     name = "udp" if protocol == socket.IPPROTO_UDP else "tcp"
     bound = None
@@ -404,9 +434,11 @@ def other_end_of(pid: int, protocol: int, local: tuple[str, int], remote: tuple[
 
 
 class Listing:
-    """All sockets as sock_diag lists them at one moment, read when first asked for: no descriptor is borrowed.
+    """All sockets as sock_diag lists them at one moment, read when first asked for: no descriptor
+    is borrowed.
 
-    For looking at processes that run on meanwhile, and at many sockets at once. It knows our own network namespace.
+    For looking at processes that run on meanwhile, and at many sockets at once. It knows our own
+    network namespace.
 
     Args:
         before: An earlier one: what has not changed since is not decoded again.
@@ -430,7 +462,9 @@ class Listing:
                 self._unix = unix_sockets()
             else:
                 known = self._before._seen if self._before is not None else {}
-                self._seen = {body: known[body] if body in known else parse_unix(body) for body in found}
+                self._seen = {
+                    body: known[body] if body in known else parse_unix(body) for body in found
+                }
                 self._unix = {one.ino: one for one in self._seen.values() if one is not None}
         return self._unix.get(ino)
 
@@ -457,7 +491,10 @@ class Listing:
             return 0
         if self._ends is None:
             all_ = (self._inet or {}).values()
-            self._ends = {(other.protocol, plain(other.local), plain(other.remote)): other.ino for other in all_}
+            self._ends = {
+                (other.protocol, plain(other.local), plain(other.remote)): other.ino
+                for other in all_
+            }
         local, remote = plain(one.local), plain(one.remote)
         found = self._ends.get((one.protocol, remote, local), 0)
         if found or one.protocol != socket.IPPROTO_UDP:
@@ -465,11 +502,15 @@ class Listing:
         # Datagrams arrive at a socket that is bound there and need not be connected back.
         nowhere = (("0.0.0.0", 0), ("::", 0))
         at = (remote, ("0.0.0.0", remote[1]), ("::", remote[1]))
-        return next((ino for here in at for to in nowhere if (ino := self._ends.get((17, here, to), 0))), 0)
+        return next(
+            (ino for here in at for to in nowhere if (ino := self._ends.get((17, here, to), 0))), 0
+        )
 
 
 def describe(local: str, remote: str, state: str) -> str:
-    """A socket's ends and its state in a few words: `127.0.0.1:80 → 127.0.0.1:40000 established`."""
+    """A socket's ends and its state in a few words: `127.0.0.1:80 → 127.0.0.1:40000
+    established`.
+    """
     return f"{local}{' → ' if remote else ''}{remote} {state}".strip()
 
 

@@ -1,4 +1,6 @@
-"""What of a process is read rarely: its namespaces, and its POSIX timers (namespaces(7), proc(5))."""
+"""What of a process is read rarely: its namespaces, and its POSIX timers (namespaces(7),
+proc(5)).
+"""
 
 from __future__ import annotations
 
@@ -27,25 +29,33 @@ def _own(kind: str) -> str:
 
 
 def read_surroundings(pid: int) -> Surroundings | None:
-    """A process's namespaces as far as they are not ours, its ids in inner PID namespaces, and its POSIX timers.
+    """A process's namespaces as far as they are not ours, its ids in inner PID namespaces, and its
+    POSIX timers.
 
     Returns:
-        None if it is gone; what may not be read (the rights of ptrace(2) to read are needed) counts as ours.
+        None if it is gone; what may not be read (the rights of ptrace(2) to read are needed) counts
+        as ours.
     """
     status = procfs.read_status(pid)
     if status is None:
         return None
-    other = tuple(kind for kind in NAMESPACES if (link := _namespace(pid, kind)) and link != _own(kind))
+    other = tuple(
+        kind for kind in NAMESPACES if (link := _namespace(pid, kind)) and link != _own(kind)
+    )
     return Surroundings(pid=pid, namespaces=other, inner=status.nspid[1:], timers=read_timers(pid))
 
 
 def read_timers(pid: int) -> tuple[PosixTimer, ...]:
-    """The timers that a process has made (timer_create(2)); the file is there with CONFIG_CHECKPOINT_RESTORE only."""
+    """The timers that a process has made (timer_create(2)); the file is there with
+    CONFIG_CHECKPOINT_RESTORE only.
+    """
     return parse_timers(procfs.text(procfs.read_bytes(f"/proc/{pid}/timers", whole=True) or b""))
 
 
 def parse_timers(text: str) -> tuple[PosixTimer, ...]:
-    """Parse /proc/PID/timers: `ID: 1`, `signal: 60/00007fff86e452a8`, `notify: signal/pid.2634`, `ClockID: 0`."""
+    """Parse /proc/PID/timers: `ID: 1`, `signal: 60/00007fff86e452a8`, `notify: signal/pid.2634`,
+    `ClockID: 0`.
+    """
     found = []
     lines: dict[str, str] = {}
     for line in text.splitlines():
@@ -54,7 +64,9 @@ def parse_timers(text: str) -> tuple[PosixTimer, ...]:
         if name == "ClockID":
             found.append(_timer(lines))
             lines = {}
-    return tuple(sorted((timer for timer in found if timer is not None), key=lambda timer: timer.id))
+    return tuple(
+        sorted((timer for timer in found if timer is not None), key=lambda timer: timer.id)
+    )
 
 
 def _timer(lines: dict[str, str]) -> PosixTimer | None:

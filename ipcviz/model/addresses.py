@@ -24,7 +24,9 @@ def plain(end: str) -> str:
 
 def takes_datagrams(info: ObjectInfo) -> bool:
     """Whether messages can come to a socket from anyone, so that its peer need not know of it."""
-    return info.kind == "udp socket" or (info.kind == "unix socket" and info.detail.startswith("datagram"))
+    return info.kind == "udp socket" or (
+        info.kind == "unix socket" and info.detail.startswith("datagram")
+    )
 
 
 def listens(info: ObjectInfo) -> bool:
@@ -35,6 +37,8 @@ def listens(info: ObjectInfo) -> bool:
 def name_of(info: ObjectInfo) -> str:
     """Under which name others reach a socket, as a key of `State.bound`; empty if they can't."""
     if info.kind == "unix socket":
-        reached = info.path and (listens(info) or takes_datagrams(info) or info.detail.endswith("unconnected"))
+        reached = info.path and (
+            listens(info) or takes_datagrams(info) or info.detail.endswith("unconnected")
+        )
         return f"unix {info.path}" if reached else ""
     return f"{PREFIX[info.kind]} {plain(info.local)}" if info.local and not info.remote else ""

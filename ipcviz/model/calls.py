@@ -54,7 +54,17 @@ from ipcviz.model.state import POSIX, ArmedTimer, Descriptor, Handling, OpenFile
 replace = msgspec.structs.replace
 
 READS: Final = frozenset(
-    {"read", "readv", "pread64", "preadv", "preadv2", "recvfrom", "recvmsg", "recv", "mq_timedreceive"}
+    {
+        "read",
+        "readv",
+        "pread64",
+        "preadv",
+        "preadv2",
+        "recvfrom",
+        "recvmsg",
+        "recv",
+        "mq_timedreceive",
+    }
 )
 """Calls that take bytes out of the object behind `fd` and return how many."""
 
@@ -69,7 +79,9 @@ OPENS: Final = frozenset({"open", "openat", "openat2", "creat"})
 _RECEIVE_DESCRIPTORS: Final = frozenset({"recvmsg", "recvmmsg", "pidfd_getfd"})
 
 MOVES: Final = frozenset({"splice", "tee", "sendfile", "copy_file_range"})
-"""Calls that move bytes from `fd_in` to `fd_out` and return how many; tee(2) copies them, and takes none out."""
+"""Calls that move bytes from `fd_in` to `fd_out` and return how many; tee(2) copies them, and takes
+none out.
+"""
 
 
 def asked_nothing(event: Call) -> bool:
@@ -82,8 +94,13 @@ def take_call(draft: Draft, event: Call) -> None:
     process = draft.process(event.pid)
     draft.put_process(replace(process, calls=process.calls + 1))
     thread = draft.thread(event.tid, event.pid)
-    if thread.waiting is not None or thread.state != "R" or (thread.semaphore and event.name != "futex"):
-        # A futex call that returned may be followed by another: sem_wait is over when the tracer says so.
+    if (
+        thread.waiting is not None
+        or thread.state != "R"
+        or (thread.semaphore and event.name != "futex")
+    ):
+        # A futex call that returned may be followed by another: sem_wait is over when the tracer
+        # says so.
         semaphore = thread.semaphore if event.name == "futex" else ""
         thread = back_to_own_mask(thread)
         draft.put_thread(replace(thread, state="R", waiting=None, semaphore=semaphore, wchan=""))
@@ -107,7 +124,13 @@ def take_call(draft: Draft, event: Call) -> None:
                     _use(draft, process.table, number, moved=True, out=out)
                     if out and event.name == "tee":
                         continue
-                    _moved(draft, _object_behind(draft, process.table, number), event.pid, event.ret, out=out)
+                    _moved(
+                        draft,
+                        _object_behind(draft, process.table, number),
+                        event.pid,
+                        event.ret,
+                        out=out,
+                    )
     if event.name in ("msgsnd", "mq_timedsend", "msgrcv"):
         take_use(draft, event.pid, event.object)
         _moved(draft, event.object, event.pid, message_bytes(event), out=event.name in RECEIVES)
@@ -149,7 +172,9 @@ def _use(draft: Draft, table: int, fd: int, *, moved: bool, out: bool) -> None:
         return
     took, put = descriptor.took or (moved and out), descriptor.put or (moved and not out)
     if not descriptor.used or took != descriptor.took or put != descriptor.put:
-        draft.tables = draft.tables.set(table, rows.set(fd, replace(descriptor, used=True, took=took, put=put)))
+        draft.tables = draft.tables.set(
+            table, rows.set(fd, replace(descriptor, used=True, took=took, put=put))
+        )
 
 
 def _moved(draft: Draft, key: str, pid: int, count: int, *, out: bool) -> None:
@@ -163,10 +188,12 @@ def _moved(draft: Draft, key: str, pid: int, count: int, *, out: bool) -> None:
 
 
 def take_sampled_bytes(draft: Draft, process: Process, now: ProcessSample) -> None:
-    """Bytes that a process moved while its calls were not traced, from rchar and wchar of /proc/PID/io.
+    """Bytes that a process moved while its calls were not traced, from rchar and wchar of
+    /proc/PID/io.
 
-    The kernel counts them for all descriptors together. They are given to an object only where the traced calls
-    have used no other one in that direction; else nobody knows, and the object's count stays behind.
+    The kernel counts them for all descriptors together. They are given to an object only where the
+    traced calls have used no other one in that direction; else nobody knows, and the object's count
+    stays behind.
     """
     before = process.sample
     if before is None or process.full:
@@ -185,7 +212,11 @@ def _used_objects(draft: Draft, process: Process, *, out: bool) -> set[str]:
     keys = set()
     for descriptor in draft.tables.get(process.table, NO_ROWS).values():
         found = draft.open_files.get(descriptor.ofd)
-        if descriptor.used and found is not None and found.mode in (("r", "rw") if out else ("w", "rw")):
+        if (
+            descriptor.used
+            and found is not None
+            and found.mode in (("r", "rw") if out else ("w", "rw"))
+        ):
             keys.add(found.object)
     return keys
 
@@ -258,7 +289,9 @@ def _close_on_exec(draft: Draft, event: Call, effect: CloseOnExec) -> None:
     table = draft.process(event.pid).table
     rows = draft.tables.get(table)
     if rows is not None and effect.fd in rows:
-        draft.tables = draft.tables.set(table, rows.set(effect.fd, replace(rows[effect.fd], cloexec=effect.cloexec)))
+        draft.tables = draft.tables.set(
+            table, rows.set(effect.fd, replace(rows[effect.fd], cloexec=effect.cloexec))
+        )
         draft.note("fd", table, effect.fd)
 
 
@@ -315,7 +348,9 @@ def _disposition(draft: Draft, event: Call, effect: Disposition) -> None:
         if effect.signo in handling:
             handling = handling.delete(effect.signo)
     else:
-        handling = handling.set(effect.signo, Handling(action=effect.action, flags=effect.flags, mask=effect.mask))
+        handling = handling.set(
+            effect.signo, Handling(action=effect.action, flags=effect.flags, mask=effect.mask)
+        )
     draft.put_process(replace(process, handling=handling))
     draft.note("signal", event.pid, effect.signo)
 
@@ -331,7 +366,8 @@ def _sent(draft: Draft, event: Call, effect: Sent) -> None:
 def _name_created(draft: Draft, event: Call, effect: NameCreated) -> None:
     """A name for the viewer; the object itself becomes known when somebody opens it.
 
-    What was known by the inode of a FIFO that was just made is gone, and its name was removed unseen.
+    What was known by the inode of a FIFO that was just made is gone, and its name was removed
+    unseen.
     """
     known = event.name.startswith("mknod") and effect.object in draft.objects
     if known and effect.object not in draft.ends:
@@ -349,7 +385,9 @@ def _timer(draft: Draft, event: Call, effect: Timer) -> None:
     key = (event.pid, POSIX + effect.id if effect.id >= 0 else effect.signo)
     known = draft.timers.get(key)
     signo = effect.signo or (known.signo if known is not None else 0)
-    if effect.change == "removed" or (effect.change == "set" and effect.seconds <= 0 and effect.id < 0):
+    if effect.change == "removed" or (
+        effect.change == "set" and effect.seconds <= 0 and effect.id < 0
+    ):
         if known is not None:
             draft.timers = draft.timers.delete(key)
     else:

@@ -1,4 +1,5 @@
-"""What is known of the bytes in a channel: which write put each of them there, and which read took them out.
+"""What is known of the bytes in a channel: which write put each of them there, and which read took
+them out.
 
 The values of the byte ledger; `ipcviz.model.ledger.ledger` keeps it.
 """
@@ -46,7 +47,8 @@ class Part(msgspec.Struct, frozen=True):
         write: The write.
         taken: Bytes of it that have been read, from its beginning.
         read_at: When a read first took some of it for certain; -1 if none did.
-        cut: Its thread ended inside it: it will never return, and how much it put there is to be found out.
+        cut: Its thread ended inside it: it will never return, and how much it put there is to be
+            found out.
     """
 
     write: Write
@@ -66,7 +68,8 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Knot(msgspec.Struct, frozen=True):
-    """Writes that were under way at the same time, so that the order of their bytes is not known; mostly it is one.
+    """Writes that were under way at the same time, so that the order of their bytes is not known;
+    mostly it is one.
 
     Attributes:
         parts: The writes, in the order of their returns.
@@ -88,8 +91,8 @@ class Source(msgspec.Struct, frozen=True):
         began: When that write was entered.
         offset: Where they begin in what that write wrote.
         length: How many they are.
-        sure: Whether that is certain. If not, other calls were under way at the same moment; then it is the likeliest
-            by the bytes themselves, as far as they were kept.
+        sure: Whether that is certain. If not, other calls were under way at the same moment; then
+            it is the likeliest by the bytes themselves, as far as they were kept.
         step: See `Write.step`.
     """
 
@@ -107,8 +110,8 @@ class Source(msgspec.Struct, frozen=True):
 class Read(msgspec.Struct, frozen=True):
     """A call that took bytes out of a channel, and where they came from, in order.
 
-    `sources` is empty if that is not known. `n` is the number of the event of its return. `dropped`: bytes of the
-    packet that it read from, which it had no room for and which are gone.
+    `sources` is empty if that is not known. `n` is the number of the event of its return.
+    `dropped`: bytes of the packet that it read from, which it had no room for and which are gone.
     """
 
     n: int
@@ -123,7 +126,8 @@ class Read(msgspec.Struct, frozen=True):
 
 
 class Interleaving(msgspec.Struct, frozen=True):
-    """A write whose bytes do not follow each other in the channel: the times of calls prove that others lie between.
+    """A write whose bytes do not follow each other in the channel: the times of calls prove that
+    others lie between.
 
     Attributes:
         n: Number of the event of the write's return.
@@ -139,7 +143,8 @@ class Interleaving(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """A read that is under way and may have taken bytes: its thread, when it was entered, how many it would take.
+    """A read that is under way and may have taken bytes: its thread, when it was entered, how many
+    it would take.
 
     `cut`: its thread ended inside it.
     """
@@ -151,7 +156,8 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class Channel(msgspec.Struct, frozen=True):
-    """The bytes in one direction of a channel: a pipe, a FIFO, or what waits to be read from a UNIX stream socket.
+    """The bytes in one direction of a channel: a pipe, a FIFO, or what waits to be read from a UNIX
+    stream socket.
 
     Attributes:
         key: Key of the object that they are read from.
@@ -159,8 +165,10 @@ class Channel(msgspec.Struct, frozen=True):
         since: Since when it is known, or not.
         reason: Why it is not.
         outside: It can't become known again: somebody that is not watched may hold it.
-        named: It is a FIFO that somebody who is not watched may have opened: nothing of it is certain.
-        packets: Each write is a packet, or several of `PACKET` bytes; a read takes from one, and throws its rest away.
+        named: It is a FIFO that somebody who is not watched may have opened: nothing of it is
+            certain.
+        packets: Each write is a packet, or several of `PACKET` bytes; a read takes from one, and
+            throws its rest away.
         knots: The writes of which bytes wait, in the order of the bytes, by a number that grows.
         first: Number of the first of `knots`.
         next: The next free number.
@@ -187,13 +195,17 @@ class Channel(msgspec.Struct, frozen=True):
 
 
 PACKET = 4096
-"""Bytes of the largest packet in a pipe opened with O_DIRECT (pipe(2)); a longer write is split there."""
+"""Bytes of the largest packet in a pipe opened with O_DIRECT (pipe(2)); a longer write is split
+there.
+"""
 
 READS_KEPT = 256
 """Of how many of the latest reads a state remembers where their bytes came from."""
 
 WRITES_KEPT = 2048
-"""Of how many writes bytes may wait in one channel before the ledger gives up on it until it is empty."""
+"""Of how many writes bytes may wait in one channel before the ledger gives up on it until it is
+empty.
+"""
 
 INTERLEAVINGS_KEPT = 16
 """How many proved interleavings a channel remembers."""

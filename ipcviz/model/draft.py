@@ -202,7 +202,9 @@ class Draft:
         return f"{letter}{number}"
 
     def object(self, info: ObjectInfo, pid: int = 0) -> Object:
-        """The object of that key, known from now on if it was not; newer facts replace older ones."""
+        """The object of that key, known from now on if it was not; newer facts replace older
+        ones.
+        """
         found = self.objects.get(info.key)
         before = found.info if found is not None else None
         if found is None:
@@ -212,7 +214,8 @@ class Draft:
             self.put_object(found)
         elif found.info != info:
             if not info.peer and found.info.peer:
-                # A peer that has hung up is no peer for the kernel any more; for the viewer it is who it was.
+                # A peer that has hung up is no peer for the kernel any more; for the viewer it is
+                # who it was.
                 info = replace(info, peer=found.info.peer)
             found = replace(found, info=info)
             self.put_object(found)
@@ -235,10 +238,13 @@ class Draft:
         other = self.objects.get(info.peer) if info.peer else None
         if other is None or other.info.peer == info.key or other.info.kind != info.kind:
             return
-        if takes_datagrams(info) and (not info.local or plain(other.info.remote) != plain(info.local)):
+        if takes_datagrams(info) and (
+            not info.local or plain(other.info.remote) != plain(info.local)
+        ):
             # What is sent here goes there; where that one sends to is another matter.
             return
-        # A connection has two ends: the one that connected learns of its peer when that is accepted.
+        # A connection has two ends: the one that connected learns of its peer when that is
+        # accepted.
         self.put_object(replace(other, info=replace(other.info, peer=info.key)))
 
     def put_object(self, value: Object) -> None:
@@ -250,7 +256,9 @@ class Draft:
         """The semaphore of that key, known from now on if it was not."""
         found = self.semaphores.get(info.key)
         if found is None:
-            found = Semaphore(info=info, label=info.name or self.label("m" if info.heap else "M"), at=self.t)
+            found = Semaphore(
+                info=info, label=info.name or self.label("m" if info.heap else "M"), at=self.t
+            )
             self.semaphores = self.semaphores.set(info.key, found)
         elif info.name and found.info.name != info.name:
             found = replace(found, info=info, label=info.name)
@@ -265,7 +273,9 @@ class Draft:
     # Descriptor tables and the open file descriptions behind them.
 
     def refer(self, ofd: int, by: int) -> None:
-        """One descriptor more (+1) or fewer (-1) refers to an open file description; at none it is gone."""
+        """One descriptor more (+1) or fewer (-1) refers to an open file description; at none it is
+        gone.
+        """
         found = self.open_files.get(ofd)
         if found is None:
             return
@@ -297,13 +307,17 @@ class Draft:
         self.note("fd", table, fd)
 
     def copy_table(self, source: int, target: int, how: str) -> None:
-        """Fork's copy: every descriptor of `source` refers to the same description from `target` too."""
+        """Fork's copy: every descriptor of `source` refers to the same description from `target`
+        too.
+        """
         rows = self.tables.get(source)
         if rows is None:
             return
         with rows.mutate() as copy:
             for fd, descriptor in rows.items():
-                copy[fd] = replace(descriptor, how=how, since=self.t, used=False, took=False, put=False)
+                copy[fd] = replace(
+                    descriptor, how=how, since=self.t, used=False, took=False, put=False
+                )
                 self.refer(descriptor.ofd, +1)
             self.tables = self.tables.set(target, copy.finish())
 

@@ -1,4 +1,6 @@
-"""In which ways objects are open: counted, since to go through all open file descriptions takes long where many are."""
+"""In which ways objects are open: counted, since to go through all open file descriptions takes
+long where many are.
+"""
 
 from __future__ import annotations
 
@@ -16,4 +18,6 @@ NOT_OPEN: Final = (0, 0, 0, 0)
 
 def open_modes(ends: Ends, key: str) -> frozenset[Mode]:
     """In which ways an object is open, by `State.ends`."""
-    return frozenset(mode for mode, count in zip(MODES, ends.get(key, NOT_OPEN), strict=True) if count)
+    return frozenset(
+        mode for mode, count in zip(MODES, ends.get(key, NOT_OPEN), strict=True) if count
+    )

@@ -1,7 +1,8 @@
-"""Whether a session's end was forced: by ctrl+c, by a signal from outside, or by leaving ipcviz; and from where on.
+"""Whether a session's end was forced: by ctrl+c, by a signal from outside, or by leaving ipcviz;
+and from where on.
 
-A program that hangs is mostly ended so, and then all that was to be seen is gone at the end: what counts is the last
-moment before. Pure.
+A program that hangs is mostly ended so, and then all that was to be seen is gone at the end: what
+counts is the last moment before. Pure.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ class EndWatch:
                 self._first = ForcedEnd(event.n - 1, event.t, by)
         elif isinstance(event, Exited) and event.pid == self._root:
             killed = event.signo == _SIGKILL and not event.sender
-            self.found = self._recent(event.t) or (ForcedEnd(event.n - 1, event.t, "SIGKILL") if killed else None)
+            self.found = self._recent(event.t) or (
+                ForcedEnd(event.n - 1, event.t, "SIGKILL") if killed else None
+            )
 
     def _recent(self, t: float) -> ForcedEnd | None:
         """The first of the signals that came just before."""
@@ -73,7 +76,9 @@ class EndWatch:
 
 
 def _who_forces(event: SignalDelivered) -> str:
-    """What ends a program by a signal: a key of its terminal, or somebody who is not watched; empty if nobody does."""
+    """What ends a program by a signal: a key of its terminal, or somebody who is not watched; empty
+    if nobody does.
+    """
     if event.signo not in _ENDING or event.action not in ("terminate", "core", "handler"):
         return ""
     if event.code == "SI_KERNEL":

@@ -1,7 +1,8 @@
-"""What the state lets go of: processes and objects that ended long ago, so that a long run does not grow for ever.
+"""What the state lets go of: processes and objects that ended long ago, so that a long run does not
+grow for ever.
 
-Which ones depends on the state alone, so everybody who takes in the same events forgets the same. The events stay in a
-trace, and with them every moment in which they were there.
+Which ones depends on the state alone, so everybody who takes in the same events forgets the same.
+The events stay in a trace, and with them every moment in which they were there.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import Final
 from ipcviz.model.draft import Draft
 
 KEPT: Final = 1000
-"""So many processes that are gone, and so many objects that nobody has any more, stay: the latest."""
+"""So many processes that are gone, and so many objects that nobody has any more, stay: the latest.
+"""
 EVERY: Final = 256
 """How many new ones come before it is looked again: one look goes through all of them."""
 
@@ -31,7 +33,11 @@ def _grown(before: int, after: int, used: int) -> bool:
 
 
 def _forget_processes(draft: Draft) -> None:
-    gone = sorted((p.died or 0.0, p.pid) for p in draft.processes.values() if p.fate == "gone" and p.pid != draft.root)
+    gone = sorted(
+        (p.died or 0.0, p.pid)
+        for p in draft.processes.values()
+        if p.fate == "gone" and p.pid != draft.root
+    )
     with draft.processes.mutate() as kept:
         for _, pid in gone[: max(len(gone) - KEPT, 0)]:
             del kept[pid]
@@ -43,10 +49,14 @@ def _forget_objects(draft: Draft) -> None:
     used.update(entry.object.key for entries in draft.mappings.values() for entry in entries)
     used.update(key for keys in draft.uses.values() for key in keys)
     used.update(key for key, _ in draft.memory)
-    used.update(thread.waiting.object for thread in draft.threads.values() if thread.waiting is not None)
+    used.update(
+        thread.waiting.object for thread in draft.threads.values() if thread.waiting is not None
+    )
     used.update([draft.objects[key].info.peer for key in used if key in draft.objects])
     left = sorted(
-        (max(thing.opened_at, thing.level_at), key) for key, thing in draft.objects.items() if key not in used
+        (max(thing.opened_at, thing.level_at), key)
+        for key, thing in draft.objects.items()
+        if key not in used
     )
     with draft.objects.mutate() as kept:
         for _, key in left[: max(len(left) - KEPT, 0)]:

@@ -26,7 +26,9 @@ LETTERS: Final = {
 
 
 def object_label_letter(kind: str) -> str:
-    """The letter that numbers objects without a name of their own; empty for those that have one."""
+    """The letter that numbers objects without a name of their own; empty for those that have
+    one.
+    """
     return LETTERS.get(kind, "")
 
 

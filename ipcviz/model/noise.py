@@ -27,7 +27,9 @@ _NOISE_PATHS: Final = (
 
 
 def is_noise(path: str) -> bool:
-    """Whether a path belongs to how programs start (libraries, locale, accounts) and not to what they do."""
+    """Whether a path belongs to how programs start (libraries, locale, accounts) and not to what
+    they do.
+    """
     return (
         path.startswith(_NOISE_PATHS)
         or path.endswith((".so", ".pyc", ".mo", "pyvenv.cfg", "._pth", "pybuilddir.txt"))
@@ -36,11 +38,24 @@ def is_noise(path: str) -> bool:
     )
 
 
-_INTERPRETERS: Final = ("python", "sh", "dash", "bash", "zsh", "ksh", "perl", "ruby", "node", "tclsh", "lua")
+_INTERPRETERS: Final = (
+    "python",
+    "sh",
+    "dash",
+    "bash",
+    "zsh",
+    "ksh",
+    "perl",
+    "ruby",
+    "node",
+    "tclsh",
+    "lua",
+)
 
 
 def is_own_script(argv: tuple[str, ...], path: str) -> bool:
-    """Whether a path is that of the script that an interpreter runs: reading it is how the program starts.
+    """Whether a path is that of the script that an interpreter runs: reading it is how the program
+    starts.
 
     Args:
         argv: The process's arguments.

@@ -14,7 +14,14 @@ from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.mechanisms.notifiers import KINDS, read_words, ready_words
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS, room_words, wanted_words
-from ipcviz.model.mechanisms.sockets import backlogs, connect_words, leads_to, not_accepted_words, target_of, unseen_end
+from ipcviz.model.mechanisms.sockets import (
+    backlogs,
+    connect_words,
+    leads_to,
+    not_accepted_words,
+    target_of,
+    unseen_end,
+)
 from ipcviz.model.mechanisms.sockets import full_words as socket_full_words
 from ipcviz.model.mechanisms.system_v import wanted_change
 from ipcviz.model.state import (
@@ -31,13 +38,20 @@ from ipcviz.model.waits.awaited import OTHER, awaited_signals, children, childre
 from ipcviz.model.waits.enders import FOR_READY, enders_of
 from ipcviz.model.waits.holding import copy_words, futex_words, holder_words
 from ipcviz.model.waits.limits import let_in, limit_words, time_words
-from ipcviz.model.waits.outsiders import few_things, names_words, outside_words, outsiders_waited_for
+from ipcviz.model.waits.outsiders import (
+    few_things,
+    names_words,
+    outside_words,
+    outsiders_waited_for,
+)
 
 _NO_ROWS: Final[immutables.Map[int, Descriptor]] = immutables.Map()
 
 
 class Holder(Value, frozen=True):
-    """A descriptor of a living process that refers to an object; `fd` -1 for a System V queue, used by its id."""
+    """A descriptor of a living process that refers to an object; `fd` -1 for a System V queue, used
+    by its id.
+    """
 
     pid: int
     fd: int
@@ -58,7 +72,8 @@ class Holder(Value, frozen=True):
 
 
 class Link(Value, frozen=True):
-    """A line of the picture: a process and an object that it can use, by descriptors or by a mapping.
+    """A line of the picture: a process and an object that it can use, by descriptors or by a
+    mapping.
 
     Attributes:
         pid: The process.
@@ -87,14 +102,19 @@ class Wait(Value, frozen=True):
         fd: Its descriptor argument; -1 if it has none.
         object: Key of the object that it waits on; empty if there is none.
         semaphore: Key of the semaphore that it waits on; empty if there is none.
-        reason: Why, in the field's terms: `empty`, `full`, `no writer has it open`, `for a child`, ...
+        reason: Why, in the field's terms: `empty`, `full`, `no writer has it open`, `for a child`,
+            ...
         since: When the call was entered, in session seconds.
-        kind: `blocked` if another process or thread must act; `idle` for waits on time, signals or readiness.
+        kind: `blocked` if another process or thread must act; `idle` for waits on time, signals or
+            readiness.
         detail: Which child, which signals, how long; empty if that is not known.
-        limit: For how long at most it goes on; empty if it has no such limit, or if that is not known.
-        deadline: When it ends by itself at the latest, in session seconds; None if never, or if that is not known.
+        limit: For how long at most it goes on; empty if it has no such limit, or if that is not
+            known.
+        deadline: When it ends by itself at the latest, in session seconds; None if never, or if
+            that is not known.
         enders: Processes that could end it, ascending, as far as the state shows.
-        outsiders: Those who are not watched and could end it, by pid, as far as they were looked for.
+        outsiders: Those who are not watched and could end it, by pid, as far as they were looked
+            for.
     """
 
     tid: int
@@ -128,7 +148,12 @@ def object_behind(state: State, pid: int, fd: int) -> Object | None:
 
 def living(state: State) -> tuple[Process, ...]:
     """Processes that have not ended, in the order in which they came to be."""
-    return tuple(sorted((p for p in state.processes.values() if p.fate == "alive"), key=lambda p: (p.born, p.pid)))
+    return tuple(
+        sorted(
+            (p for p in state.processes.values() if p.fate == "alive"),
+            key=lambda p: (p.born, p.pid),
+        )
+    )
 
 
 def holders(state: State) -> dict[str, tuple[Holder, ...]]:
@@ -194,19 +219,26 @@ def links(state: State, held: dict[str, tuple[Holder, ...]] | None = None) -> tu
 
 def waiters(state: State, semaphore: str) -> tuple[Thread, ...]:
     """The threads that sleep on a semaphore, as far as the events tell, by tid."""
-    return tuple(sorted((t for t in state.threads.values() if t.semaphore == semaphore), key=lambda t: t.tid))
+    return tuple(
+        sorted((t for t in state.threads.values() if t.semaphore == semaphore), key=lambda t: t.tid)
+    )
 
 
 def wait_of(
-    state: State, tid: int, held: dict[str, tuple[Holder, ...]] | None = None, now: float | None = None
+    state: State,
+    tid: int,
+    held: dict[str, tuple[Holder, ...]] | None = None,
+    now: float | None = None,
 ) -> Wait | None:
     """What a thread waits for, or None if it runs.
 
     Args:
         state: The moment.
         tid: The thread.
-        held: The result of `holders(state)`, if the caller has it already; without it `enders` stay empty for objects.
-        now: The moment for what is left of timers, in session seconds; that of the last event if it is not given.
+        held: The result of `holders(state)`, if the caller has it already; without it `enders` stay
+            empty for objects.
+        now: The moment for what is left of timers, in session seconds; that of the last event if it
+            is not given.
     """
     thread = state.threads.get(tid)
     if thread is None or thread.waiting is None:
@@ -235,15 +267,20 @@ def describe_wait(state: State, wait: Wait) -> str:
 
 
 def reason_words(wait: Wait) -> str:
-    """Why, which, and for how long at most: `for a child: sleep[12]`, `empty, at most 1.5 s more`."""
-    return ", ".join(filter(None, (f"{wait.reason}: {wait.detail}" if wait.detail else wait.reason, wait.limit)))
+    """Why, which, and for how long at most: `for a child: sleep[12]`, `empty, at most 1.5 s
+    more`.
+    """
+    return ", ".join(
+        filter(None, (f"{wait.reason}: {wait.detail}" if wait.detail else wait.reason, wait.limit))
+    )
 
 
 def went_in(state: State, thing: Object) -> tuple[int, bool]:
     """Bytes that were written into an object, and whether that is exact or a lower bound.
 
-    A write counts when it returns, so what was read from a pipe and what waits in it can be more than what was counted.
-    Into a socket goes what was written to its other end, or sent to its address.
+    A write counts when it returns, so what was read from a pipe and what waits in it can be more
+    than what was counted. Into a socket goes what was written to its other end, or sent to its
+    address.
     """
     if takes_datagrams(thing.info):
         return max(thing.written, thing.bytes_out), thing.exact and thing.written >= thing.bytes_out
@@ -259,7 +296,9 @@ def went_in(state: State, thing: Object) -> tuple[int, bool]:
 
 
 def full_words(thing: Object) -> str:
-    """Why a writer sleeps: `full: 62,029 B in 16 of 16 pages`, or `for room` if the last look still found some."""
+    """Why a writer sleeps: `full: 62,029 B in 16 of 16 pages`, or `for room` if the last look still
+    found some.
+    """
     level = thing.level
     if level is None:
         return "full"
@@ -269,18 +308,30 @@ def full_words(thing: Object) -> str:
         return f"for room: {level.queued:,} B waiting"
     if level.slots_total and level.writable is False:
         return f"full: {level.queued:,} B in {level.slots_total} of {level.slots_total} pages"
-    return f"full: {level.queued:,} B of {level.capacity:,} B" if level.capacity else f"full: {level.queued:,} B"
+    return (
+        f"full: {level.queued:,} B of {level.capacity:,} B"
+        if level.capacity
+        else f"full: {level.queued:,} B"
+    )
 
 
 def _written_to(state: State, call: CallInProgress) -> str:
-    """Key of the object in which a call's bytes are to wait: of a socket that is its peer, where it is watched."""
+    """Key of the object in which a call's bytes are to wait: of a socket that is its peer, where it
+    is watched.
+    """
     thing = state.objects.get(call.object)
-    target = target_of(state, thing, call.args) if thing is not None and thing.info.kind in SOCKETS else None
+    target = (
+        target_of(state, thing, call.args)
+        if thing is not None and thing.info.kind in SOCKETS
+        else None
+    )
     return target.info.key if target is not None else call.object
 
 
 def blocked_on(state: State) -> dict[str, set[int]]:
-    """Processes of which a thread sleeps in a write, by the key of the object that is full for them."""
+    """Processes of which a thread sleeps in a write, by the key of the object that is full for
+    them.
+    """
     found: dict[str, set[int]] = defaultdict(set)
     for thread in state.threads.values():
         if thread.waiting is not None and thread.waiting.object and thread.waiting.name in WRITES:
@@ -289,13 +340,17 @@ def blocked_on(state: State) -> dict[str, set[int]]:
 
 
 def blocked_writers(state: State, key: str) -> tuple[Thread, ...]:
-    """The threads that sleep in a write to an object: it is full for them, whatever its byte count says."""
+    """The threads that sleep in a write to an object: it is full for them, whatever its byte count
+    says.
+    """
     return tuple(
         sorted(
             (
                 t
                 for t in state.threads.values()
-                if t.waiting is not None and t.waiting.name in WRITES | SENDS and _written_to(state, t.waiting) == key
+                if t.waiting is not None
+                and t.waiting.name in WRITES | SENDS
+                and _written_to(state, t.waiting) == key
             ),
             key=lambda t: t.tid,
         )
@@ -309,7 +364,9 @@ def blocked_readers(state: State, key: str) -> tuple[Thread, ...]:
             (
                 t
                 for t in state.threads.values()
-                if t.waiting is not None and t.waiting.name in READS | RECEIVES and t.waiting.object == key
+                if t.waiting is not None
+                and t.waiting.name in READS | RECEIVES
+                and t.waiting.object == key
             ),
             key=lambda t: t.tid,
         )
@@ -318,7 +375,12 @@ def blocked_readers(state: State, key: str) -> tuple[Thread, ...]:
 
 def semaphores_of(state: State, key: str) -> tuple[Semaphore, ...]:
     """The semaphores that lie in an object, by offset."""
-    return tuple(sorted((s for s in state.semaphores.values() if s.info.object == key), key=lambda s: s.info.offset))
+    return tuple(
+        sorted(
+            (s for s in state.semaphores.values() if s.info.object == key),
+            key=lambda s: s.info.offset,
+        )
+    )
 
 
 _FOR_SIGNAL: Final = frozenset({"pause", "rt_sigsuspend", "rt_sigtimedwait"})
@@ -366,7 +428,9 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
             reason, enders = f"0, {copy_words(state, call.futex, 'a semaphore')}", ()
         return made(reason, name="sem_wait", semaphore=thread.semaphore, enders=enders)
     if call.name in ("semop", "semtimedop"):
-        reason, enders = holder_words(state, thread, wanted_change(state, thread.semaphore, call.args))
+        reason, enders = holder_words(
+            state, thread, wanted_change(state, thread.semaphore, call.args)
+        )
         return made(reason, semaphore=thread.semaphore, enders=enders)
     if call.futex is not None and call.name == "futex":
         name, reason, enders = futex_words(state, thread, call.futex)
@@ -396,7 +460,9 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
             return made("its counter can't hold that much more")
         if thing is not None and thing.info.kind in SOCKETS:
             return made(socket_full_words(state, call, thing), detail=_unseen(state, thing, "r"))
-        return made(full_words(thing) if thing is not None else "full", detail=_unseen(state, thing, "r"))
+        return made(
+            full_words(thing) if thing is not None else "full", detail=_unseen(state, thing, "r")
+        )
     if call.name == "connect":
         return made(connect_words(state, call))
     if call.name in OPENS:
@@ -406,7 +472,9 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
         return made("opening")
     if call.name in FOR_CHILD:
         found = children(state, thread, call)
-        return made("for a child", enders=tuple(sorted(p.pid for p in found)), detail=children_words(found))
+        return made(
+            "for a child", enders=tuple(sorted(p.pid for p in found)), detail=children_words(found)
+        )
     if call.name in _FOR_SIGNAL:
         return made("for a signal", "idle", detail=awaited_signals(state, thread, call))
     if call.name in _FOR_TIME:
@@ -423,17 +491,27 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
 
 
 def _first_unaccepted(state: State, thread: Thread, call: CallInProgress) -> str:
-    """Of the first connection that a call waits for and that nobody has accepted: who has not; empty if all were."""
+    """Of the first connection that a call waits for and that nobody has accepted: who has not;
+    empty if all were.
+    """
     for thing, _ in few_things(state, thread, call):
-        if thing is not None and thing.info.kind in SOCKETS and thing.info.peer not in state.objects:
-            listener = leads_to(state, thing, backlogs(state)) if not takes_datagrams(thing.info) else None
+        if (
+            thing is not None
+            and thing.info.kind in SOCKETS
+            and thing.info.peer not in state.objects
+        ):
+            listener = (
+                leads_to(state, thing, backlogs(state)) if not takes_datagrams(thing.info) else None
+            )
             if listener is not None:
                 return not_accepted_words(state, thing, listener)
     return ""
 
 
 def _unseen(state: State, thing: Object | None, side: Literal["r", "w"]) -> str:
-    """Who of those that are not watched could write into what is empty, or read from what is full; empty if nobody."""
+    """Who of those that are not watched could write into what is empty, or read from what is full;
+    empty if nobody.
+    """
     if thing is None:
         return ""
     if thing.info.kind in ("pipe", "fifo"):
@@ -466,7 +544,9 @@ def mapping_at(state: State, pid: int, address: int, length: int = 1) -> MapEntr
     entries = state.mappings.get(pid, ())
     index = bisect_right(entries, address, key=_start)
     near = (*entries[max(0, index - 1) : index], *entries[index : index + 1])
-    return next((m for m in near if m.start < address + length and address < m.start + m.length), None)
+    return next(
+        (m for m in near if m.start < address + length and address < m.start + m.length), None
+    )
 
 
 def _start(entry: MapEntry) -> int:

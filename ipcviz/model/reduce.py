@@ -74,7 +74,13 @@ from ipcviz.model.state import (
     State,
     Thread,
 )
-from ipcviz.model.steps.held import take_held, take_poised, take_released, take_settled, take_stepped
+from ipcviz.model.steps.held import (
+    take_held,
+    take_poised,
+    take_released,
+    take_settled,
+    take_stepped,
+)
 from ipcviz.model.waits.outsiders import forget_outsiders, take_outsiders
 
 replace = msgspec.structs.replace
@@ -236,7 +242,9 @@ def _thread_exited(draft: Draft, event: ThreadExited) -> None:
     ledger.take_end(draft, event.pid, (event.tid,), event.t)
     semaphores.take_end(draft, event.pid, event.tid)
     draft.drop_threads((event.tid,))
-    draft.put_process(replace(process, threads=tuple(tid for tid in process.threads if tid != event.tid)))
+    draft.put_process(
+        replace(process, threads=tuple(tid for tid in process.threads if tid != event.tid))
+    )
 
 
 def _exited(draft: Draft, event: Exited) -> None:
@@ -317,7 +325,9 @@ def _table(draft: Draft, event: Table) -> None:
         )
         if before is None or not same:
             how = "inherited" if event.reason == "launched" else "found"
-            row = Descriptor(fd=entry.fd, ofd=entry.ofd, cloexec=entry.cloexec, how=how, since=event.t)
+            row = Descriptor(
+                fd=entry.fd, ofd=entry.ofd, cloexec=entry.cloexec, how=how, since=event.t
+            )
             if before is not None:
                 draft.refer(before.ofd, -1)
         elif before.cloexec != entry.cloexec:
@@ -345,7 +355,10 @@ def _waiting(draft: Draft, event: Waiting) -> None:
     thread = draft.thread(event.tid, event.pid)
     if event.call in OPENS and event.object and event.object not in draft.objects:
         # A FIFO that nobody has open yet: the tracer names no other object for a call that opens.
-        draft.object(ObjectInfo(key=event.object, kind="fifo", path=str(event.args.get("path", ""))), event.pid)
+        draft.object(
+            ObjectInfo(key=event.object, kind="fifo", path=str(event.args.get("path", ""))),
+            event.pid,
+        )
     take_use(draft, event.pid, event.object)
     ledger.take_waiting(draft, event)
     draft.put_thread(
@@ -368,7 +381,9 @@ def _waiting(draft: Draft, event: Waiting) -> None:
 
 def _resumed(draft: Draft, event: Resumed) -> None:
     thread = draft.thread(event.tid, event.pid)
-    draft.put_thread(replace(back_to_own_mask(thread), state="R", waiting=None, semaphore="", wchan=""))
+    draft.put_thread(
+        replace(back_to_own_mask(thread), state="R", waiting=None, semaphore="", wchan="")
+    )
 
 
 def _stopped(draft: Draft, event: Stopped) -> None:
@@ -431,7 +446,9 @@ def _sample(draft: Draft, event: Sample) -> None:
         for line in sampled.threads:
             thread = draft.threads.get(line.tid)
             if thread is not None:
-                draft.put_thread(replace(thread, state=line.state, blocked=line.blocked, pending=line.pending))
+                draft.put_thread(
+                    replace(thread, state=line.state, blocked=line.blocked, pending=line.pending)
+                )
         if sampled.pid in sent_to:
             take_pending(draft, sampled)
 

@@ -1,7 +1,8 @@
 """The system's state at one moment, as the kernel's three tables and what hangs on them.
 
-Everything here is an immutable value: a `State` can be kept, compared and shown while the next ones are made, and two
-states share what did not change. `ipcviz.model.reduce` makes the next one, `ipcviz.model.query` answers questions.
+Everything here is an immutable value: a `State` can be kept, compared and shown while the next ones
+are made, and two states share what did not change. `ipcviz.model.reduce` makes the next one,
+`ipcviz.model.query` answers questions.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class Thread(Value, frozen=True):
         state: The state letter of /proc: R, S, D, T, Z, X; `?` before the first look.
         waiting: The call that it sleeps in; None if it runs, as far as is known.
         blocked: Its signal mask.
-        own_mask: The one that it comes back to after a call that has a mask of its own; None in others, or if unknown.
+        own_mask: The one that it comes back to after a call that has a mask of its own; None in
+            others, or if unknown.
         pending: Signals pending for this thread alone.
         handlers: Signals whose handlers it is inside, outermost first.
         semaphore: Key of the semaphore that it is waiting for, empty if none.
@@ -113,7 +115,8 @@ class Process(Value, frozen=True):
         fate: alive, zombie (ended, not waited for) or gone.
         exit_code: What it passed to exit, if it exited.
         exit_signal: The signal that ended it, 0 if none did.
-        exit_known: Whether how it ended is known; a process that was only sampled can be gone at the next look.
+        exit_known: Whether how it ended is known; a process that was only sampled can be gone at
+            the next look.
         stopped_by: The signal that holds it in a group-stop, 0 if it is not stopped.
         handling: Dispositions by signal number, where they differ from the default.
         sample: The last look at /proc; None before the first.
@@ -129,9 +132,10 @@ class Process(Value, frozen=True):
         death_signal: The signal that it was seen to ask for when its parent ends; 0 for none.
         surroundings: Its namespaces and POSIX timers; None before the first look.
         facts: Its user, limits and the like; None if no viewer looked at it so closely.
-        fault: The last invalid memory access of its threads (SIGSEGV, SIGBUS); None if there was none.
-        lineage: Its place in the family, the same in every run of the same schedule: `1` for the command, `1.2` for
-            its second child.
+        fault: The last invalid memory access of its threads (SIGSEGV, SIGBUS); None if there was
+            none.
+        lineage: Its place in the family, the same in every run of the same schedule: `1` for the
+            command, `1.2` for its second child.
         children: How many processes it has made.
         made_threads: How many threads it has had, the leader among them.
     """
@@ -179,9 +183,11 @@ class Descriptor(Value, frozen=True):
         fd: Its number.
         ofd: The open file description behind it.
         cloexec: FD_CLOEXEC.
-        how: Where it came from: `opened`, `dup of 3`, `inherited from 12`, `received over S2`, `found`.
+        how: Where it came from: `opened`, `dup of 3`, `inherited from 12`, `received over S2`,
+            `found`.
         since: When it came to be, in session seconds.
-        used: Whether a traced call has moved data through it since it came to be, in the program that runs now.
+        used: Whether a traced call has moved data through it since it came to be, in the program
+            that runs now.
         took: Whether one has taken data out.
         put: Whether one has put data in.
     """
@@ -197,7 +203,8 @@ class Descriptor(Value, frozen=True):
 
 
 class OpenFile(Value, frozen=True):
-    """An open file description: shared by dup, fork and SCM_RIGHTS; gone when the last descriptor is closed.
+    """An open file description: shared by dup, fork and SCM_RIGHTS; gone when the last descriptor
+    is closed.
 
     Attributes:
         ofd: Its number, given by ipcviz: the kernel shows none.
@@ -207,7 +214,8 @@ class OpenFile(Value, frozen=True):
         offset: File offset at the last look; 0 for what has none.
         opened_by: The process that opened it; 0 if it was there before.
         references: How many descriptors of watched processes refer to it.
-        outside: It was sent to somebody who is not watched, or came from there (SCM_RIGHTS, pidfd_getfd).
+        outside: It was sent to somebody who is not watched, or came from there (SCM_RIGHTS,
+            pidfd_getfd).
     """
 
     ofd: int
@@ -228,23 +236,29 @@ class Object(Value, frozen=True):
         label: A short name for the screen: P1, F1, S1, or the last part of a path.
         level: How full it was at the last look; None if it was never looked at or has no level.
         level_at: When that was.
-        bytes_in: Bytes written into it: by traced calls, and as far as sampled /proc/PID/io can be laid to it.
+        bytes_in: Bytes written into it: by traced calls, and as far as sampled /proc/PID/io can be
+            laid to it.
         bytes_out: Bytes read from it, likewise.
         last_writer: The process whose traced call wrote last; 0 if none.
         last_reader: The process whose traced call read last; 0 if none.
-        writer_left: Who was the last to have a write end of a pipe or FIFO, while nobody has one; 0 if unknown.
+        writer_left: Who was the last to have a write end of a pipe or FIFO, while nobody has one; 0
+            if unknown.
         reader_left: Who was the last to have a read end, likewise.
-        exact: False once a process that holds it was only sampled: then bytes_in and bytes_out lag behind by up to a
-            sample, and are lower bounds where /proc/PID/io could not be laid to one object.
-        written: Bytes that had been written into a pipe or FIFO by the last look, at least: those that had been read,
-            and those that waited. A write that sleeps is part of it, and of `bytes_in` only when it returns.
+        exact: False once a process that holds it was only sampled: then bytes_in and bytes_out lag
+            behind by up to a sample, and are lower bounds where /proc/PID/io could not be laid to
+            one object.
+        written: Bytes that had been written into a pipe or FIFO by the last look, at least: those
+            that had been read, and those that waited. A write that sleeps is part of it, and of
+            `bytes_in` only when it returns.
         opened_at: When it was first seen.
         unlinked: Its name was removed.
         first_seen_by: The process that it was first seen in.
-        notifier: What fdinfo said last of an eventfd, timerfd, signalfd, pidfd, inotify or epoll descriptor.
-        sent_to: Key of the watched socket that a datagram was sent to last, by its address; empty if none was.
-        shut: The directions that shutdown(2) was seen to end of a socket: `r`, `w`, `rw`; `closed` once nobody that is
-            watched has it open any more; empty else.
+        notifier: What fdinfo said last of an eventfd, timerfd, signalfd, pidfd, inotify or epoll
+            descriptor.
+        sent_to: Key of the watched socket that a datagram was sent to last, by its address; empty
+            if none was.
+        shut: The directions that shutdown(2) was seen to end of a socket: `r`, `w`, `rw`; `closed`
+            once nobody that is watched has it open any more; empty else.
         limited: A timeout was seen to be set for it (SO_RCVTIMEO, SO_SNDTIMEO).
     """
 
@@ -270,7 +284,8 @@ class Object(Value, frozen=True):
 
 
 class Flight(Value, frozen=True):
-    """A message with descriptors that was sent through a UNIX socket and not received yet (SCM_RIGHTS).
+    """A message with descriptors that was sent through a UNIX socket and not received yet
+    (SCM_RIGHTS).
 
     It holds their open file descriptions as a descriptor would.
 
@@ -290,15 +305,17 @@ class Flight(Value, frozen=True):
 
 
 class Datagram(Value, frozen=True):
-    """A datagram, or a packet of SOCK_SEQPACKET, that was sent and not received yet: its length and first bytes."""
+    """A datagram, or a packet of SOCK_SEQPACKET, that was sent and not received yet: its length and
+    first bytes.
+    """
 
     length: int
     head: bytes = b""
 
 
 Did = Literal["watches", "lists", "reads", "takes", "puts"]
-"""What a process did to a directory: watched it (inotify), listed it (getdents64), opened files of it for reading,
-removed names from it or moved them out, put names or bytes into it."""
+"""What a process did to a directory: watched it (inotify), listed it (getdents64), opened files
+of it for reading, removed names from it or moved them out, put names or bytes into it."""
 
 
 class FolderUse(Value, frozen=True):
@@ -357,8 +374,10 @@ class Semaphore(Value, frozen=True):
         last_op: With which operation: wait, post, ...
         operations: Operations seen.
         initial: What it was set to; None if that was not seen.
-        holds: Who took it and has not given it back, oldest first, as far as their operations were seen.
-        signals: Somebody gave it who had not taken it: it tells others of something, and nobody holds it.
+        holds: Who took it and has not given it back, oldest first, as far as their operations were
+            seen.
+        signals: Somebody gave it who had not taken it: it tells others of something, and nobody
+            holds it.
         unsure: Why it can't be told who holds it, or whether others do too; empty if it can.
         operated_at: When the last operation was seen.
     """
@@ -403,9 +422,13 @@ class SignalSent(Value, frozen=True):
     signo: int
     delivered: float | None = None
     coalesced: bool = False
-    """It was already pending when this one was sent, and standard signals do not queue: it merged with that one."""
+    """It was already pending when this one was sent, and standard signals do not queue: it merged
+    with that one.
+    """
     lost: bool = False
-    """A later look found it pending no more, and no delivery was seen: a call took it that is not traced."""
+    """A later look found it pending no more, and no delivery was seen: a call took it that is not
+    traced.
+    """
 
 
 class ArmedTimer(Value, frozen=True):
@@ -436,26 +459,33 @@ class State(Value, frozen=True):
         n: Number of the last event that went into it.
         started: The session's first event, or None before it.
         root: The launched command's process, or the first that was attached to; 0 before it.
-        processes: By pid; the latest that are gone stay, with `fate` gone (`ipcviz.model.forgetting`).
+        processes: By pid; the latest that are gone stay, with `fate` gone
+            (`ipcviz.model.forgetting`).
         threads: By tid; those of processes that are gone are dropped.
         tables: Descriptor tables by owner pid, then by descriptor number.
         open_files: By ofd; only those that some descriptor refers to.
-        ends: How many of those each object has for reading, for writing, for both, and by O_PATH; by its key.
+        ends: How many of those each object has for reading, for writing, for both, and by O_PATH;
+            by its key.
         objects: By key; the latest stay after their last descriptor is closed.
         semaphores: By key.
         uses: Keys of the System V message queues that each process has used, by pid.
-        bound: Keys of the sockets that others reach by a name: `unix /run/x`, `tcp 127.0.0.1:80`, `udp ...`.
-        flights: Messages with descriptors that wait to be received, oldest first, by the key of the receiving socket.
-        datagrams: Those that wait to be received, oldest first, by the key of the receiving socket, as far as they
-            were seen being sent.
+        bound: Keys of the sockets that others reach by a name: `unix /run/x`, `tcp 127.0.0.1:80`,
+            `udp ...`.
+        flights: Messages with descriptors that wait to be received, oldest first, by the key of the
+            receiving socket.
+        datagrams: Those that wait to be received, oldest first, by the key of the receiving socket,
+            as far as they were seen being sent.
         locks: File locks, held and waited for, by the key of the file.
-        outsiders: Who of those that are not watched has an object, as the last look for that found, by its key.
+        outsiders: Who of those that are not watched has an object, as the last look for that found,
+            by its key.
         mappings: Shared mappings, and private ones of files that others use, by pid.
         pages: States of the pages of those, by pid and address.
-        memory: Bytes of what is mapped: by object key, and 0 for the object's own or the pid whose private copy it is.
+        memory: Bytes of what is mapped: by object key, and 0 for the object's own or the pid whose
+            private copy it is.
         folders: Directories that traced calls have used, by path; the most recent few hundred.
         channels: The byte ledger of each channel, by the key of the object that is read from.
-        reads: Where the bytes of the latest reads of channels came from, oldest first, at most `READS_KEPT`.
+        reads: Where the bytes of the latest reads of channels came from, oldest first, at most
+            `READS_KEPT`.
         keep_ledger: Whether these two are kept: the tracer has no use for them.
         sent: The latest sendings of signals, oldest first, at most `SENT_KEPT`.
         delivered: The latest deliveries, oldest first, at most `SENT_KEPT`.
@@ -468,9 +498,9 @@ class State(Value, frozen=True):
         stepping: Every thread is held, and goes on only when it is let go.
         step: How many times one was let go.
         moving: The thread that was let go and has not come to rest yet; 0 if all are at rest.
-        changed: What the last event changed: `("fd", table, fd)`, `("object", key)`, `("process", pid)`,
-            `("thread", tid)`, `("semaphore", key)`, `("signal", pid, signo)`, `("memory", key)`,
-            `("pages", pid, start)`, `("folder", path)`.
+        changed: What the last event changed: `("fd", table, fd)`, `("object", key)`, `("process",
+            pid)`, `("thread", tid)`, `("semaphore", key)`, `("signal", pid, signo)`, `("memory",
+            key)`, `("pages", pid, start)`, `("folder", path)`.
     """
 
     t: float = 0.0

@@ -1,4 +1,7 @@
-"""Sentences: each event that matters between processes, said in plain words in the field's terms. Pure."""
+"""Sentences: each event that matters between processes, said in plain words in the field's terms.
+
+Pure.
+"""
 
 from ipcviz.narrate.narrate import narrate
 from ipcviz.narrate.provenance import interleaved_words, waiting_words

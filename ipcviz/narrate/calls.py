@@ -57,7 +57,15 @@ from ipcviz.narrate.memory import (
     unmapped,
 )
 from ipcviz.narrate.notifiers import SPECIAL, moved
-from ipcviz.narrate.pipes import broken, end_of_file, is_pipe, left_words, no_reader, pipe_closed, pipe_resized
+from ipcviz.narrate.pipes import (
+    broken,
+    end_of_file,
+    is_pipe,
+    left_words,
+    no_reader,
+    pipe_closed,
+    pipe_resized,
+)
 from ipcviz.narrate.provenance import parted_words, proved_words, read_words, sources_group
 from ipcviz.narrate.queues import control_queue, get_queue, message, notify
 from ipcviz.narrate.semaphores import changed, controlled, inside_sem_open, set_got
@@ -100,7 +108,9 @@ _TOLD_WHOLE: Final = SENDS | RECEIVES
 
 
 def narrate_call(event: Call, before: State, after: State) -> Sentence | None:
-    """A returned call as a sentence; None for calls that matter to nobody else and failed or changed nothing."""
+    """A returned call as a sentence; None for calls that matter to nobody else and failed or
+    changed nothing.
+    """
     told = _told(event, before, after)
     if told is None:
         return None
@@ -117,7 +127,17 @@ def narrate_call(event: Call, before: State, after: State) -> Sentence | None:
             # What was sent differs from one to the next, and the sentence says it.
             group = f"{event.tid} {words}"
             amount = 0 if _notifies(event, after) else moved
-    return Sentence(event.n, event.t, event.pid, f"{subject_words} {words}", weight, subject, keys, group, amount)
+    return Sentence(
+        event.n,
+        event.t,
+        event.pid,
+        f"{subject_words} {words}",
+        weight,
+        subject,
+        keys,
+        group,
+        amount,
+    )
 
 
 def _notifies(event: Call, after: State) -> bool:
@@ -184,14 +204,18 @@ def _data(event: Call, before: State, after: State) -> Told:
             why = "its seals forbid it"
         if thing is not None and is_pipe(thing) and event.error == "EPIPE":
             why = broken(event, thing, after)
-        text = f"got {event.error} from {event.name}{_fd(event)} on {label}" + (f": {why}" if why else "")
+        text = f"got {event.error} from {event.name}{_fd(event)} on {label}" + (
+            f": {why}" if why else ""
+        )
         return text, max(weight, DETAIL), "data", keys
     if reads and asked_nothing(event):
         return f"read 0 bytes from {label}{_fd(event)}: it asked for no more", DETAIL, "data", keys
     end = end_words(event, thing, after) if reads and event.ret == 0 and thing is not None else None
     if end is not None:
         return end[0], end[1], "data", keys
-    travels, more = travelled(event, after) if thing is not None and thing.info.kind in SOCKETS else ("", 0)
+    travels, more = (
+        travelled(event, after) if thing is not None and thing.info.kind in SOCKETS else ("", 0)
+    )
     weight = max(weight, more)
     if reads and event.ret == 0:
         text = f"read end of file from {label}{_fd(event)}"
@@ -221,25 +245,39 @@ def _moved(event: Call, before: State, after: State) -> Told:
     ends = []
     for name in ("fd_in", "fd_out"):
         number = event.args.get(name)
-        ends.append(query.object_behind(after, event.pid, number) if isinstance(number, int) else None)
+        ends.append(
+            query.object_behind(after, event.pid, number) if isinstance(number, int) else None
+        )
     labels = [
-        f"{end.label if end else '?'}{_fd(event, name)}" for end, name in zip(ends, ("fd_in", "fd_out"), strict=True)
+        f"{end.label if end else '?'}{_fd(event, name)}"
+        for end, name in zip(ends, ("fd_in", "fd_out"), strict=True)
     ]
     keys = tuple(end.info.key for end in ends if end)
     weight = max(_weight(end) for end in ends)
     if event.error:
-        return f"got {event.error} from {event.name} from {labels[0]} to {labels[1]}", weight, "data", keys
+        return (
+            f"got {event.error} from {event.name} from {labels[0]} to {labels[1]}",
+            weight,
+            "data",
+            keys,
+        )
     if event.ret == 0:
         if asked_nothing(event):
             return (
-                f"moved 0 bytes from {labels[0]} to {labels[1]} by {event.name}: it asked for no more",
+                (
+                    f"moved 0 bytes from {labels[0]} to {labels[1]} by {event.name}: it asked for"
+                    " no more"
+                ),
                 DETAIL,
                 "data",
                 keys,
             )
         return f"found the end of {labels[0]} in {event.name}", weight, "data", keys
     if event.name == "tee":
-        text = f"copied {count_bytes(event.ret)} from {labels[0]} to {labels[1]} by tee: they still wait in the former"
+        text = (
+            f"copied {count_bytes(event.ret)} from {labels[0]} to {labels[1]} by tee: they still"
+            " wait in the former"
+        )
         return text, weight, "data", keys
     text = f"moved {count_bytes(event.ret)} from {labels[0]} to {labels[1]} by {event.name}"
     return text + read_words(event, after), weight, "data", keys
@@ -258,13 +296,18 @@ def _pair(event: Call, before: State, after: State) -> Told | None:
     if event.name.startswith("pipe"):
         label = label_of(after, first.object.key)
         return (
-            f"made the pipe {label}: read end {first.fd}, write end {second.fd}{_kind_of_pipe(second)}",
+            (
+                f"made the pipe {label}: read end {first.fd}, write end"
+                f" {second.fd}{_kind_of_pipe(second)}"
+            ),
             TURN,
             "descriptor",
             (first.object.key,),
         )
     labels = [label_of(after, e.object.key) for e in ends]
-    text = f"made the socket pair {labels[0]} and {labels[1]}: descriptors {first.fd} and {second.fd}"
+    text = (
+        f"made the socket pair {labels[0]} and {labels[1]}: descriptors {first.fd} and {second.fd}"
+    )
     return text, TURN, "descriptor", tuple(e.object.key for e in ends)
 
 
@@ -273,7 +316,12 @@ def _ready(event: Call, before: State, after: State) -> Told | None:
         return None
     if event.ret == 0:
         return f"found no descriptor ready in {event.name}", NOISE, "wait", ()
-    return f"found {event.ret} descriptor{'s' if event.ret != 1 else ''} ready in {event.name}", DETAIL, "wait", ()
+    return (
+        f"found {event.ret} descriptor{'s' if event.ret != 1 else ''} ready in {event.name}",
+        DETAIL,
+        "wait",
+        (),
+    )
 
 
 _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
@@ -321,15 +369,43 @@ _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
 }
 
 _FAILING: Final = frozenset(
-    {"open", "openat", "openat2", "creat", "execve", "execveat", "fork", "vfork", "clone", "clone3", "mkfifo", "mknod"}
-    | {"mknodat", "unlink", "unlinkat", "dup", "dup2", "dup3", "close", "mmap", "shmget", "semget", "msgget", "mq_open"}
+    {
+        "open",
+        "openat",
+        "openat2",
+        "creat",
+        "execve",
+        "execveat",
+        "fork",
+        "vfork",
+        "clone",
+        "clone3",
+        "mkfifo",
+        "mknod",
+    }
+    | {
+        "mknodat",
+        "unlink",
+        "unlinkat",
+        "dup",
+        "dup2",
+        "dup3",
+        "close",
+        "mmap",
+        "shmget",
+        "semget",
+        "msgget",
+        "mq_open",
+    }
     | {"flock", "fcntl", "lseek", "ftruncate", "socket", "wait4", "waitid", "setpgid"}
 )
 _LOOKS_UP: Final = frozenset({"ENOENT", "ENOTDIR", "EACCES"})
 
 
 def _failed(event: Call, after: State) -> Told:
-    what = event.args.get("path", event.args.get("pathname", event.args.get("filename", event.args.get("fd", ""))))
+    what = event.args.get(
+        "path", event.args.get("pathname", event.args.get("filename", event.args.get("fd", "")))
+    )
     text = f"got {event.error} from {event.name}" + (f" of {what}" if what != "" else "")
     if event.error == "EEXIST" and "O_EXCL" in str(event.args.get("flags", "")):
         text = f"could not make the lock file {what}: it exists, and O_EXCL lets only one make it"
@@ -340,7 +416,9 @@ def _failed(event: Call, after: State) -> Told:
 
 
 def _effects(event: Call, before: State, after: State) -> Told | None:
-    """The call's first effect that says something; further ones of the same call are its details."""
+    """The call's first effect that says something; further ones of the same call are its
+    details.
+    """
     for effect in event.effects:
         told = _effect(event, effect, before, after)
         if told is not None:
@@ -349,14 +427,18 @@ def _effects(event: Call, before: State, after: State) -> Told | None:
 
 
 def _with_ends(event: Call, found: Told, before: State, after: State) -> Told:
-    """The same, with the last ends of pipes that a call closed besides: close_range(2) many, dup2(2) perhaps one."""
+    """The same, with the last ends of pipes that a call closed besides: close_range(2) many,
+    dup2(2) perhaps one.
+    """
     gone = [e.fd for e in event.effects if isinstance(e, Closed | Duplicated)]
     if len(gone) == 1 and isinstance(event.effects[0], Closed):
         return found
     things = [query.object_behind(before, event.pid, fd) for fd in gone]
     words = left_words(before, after, (thing.info.key for thing in things if thing is not None))
     text, _, subject, keys = found
-    return (f"{text}; {', '.join(words.values())}", TURN, subject, (*keys, *words)) if words else found
+    return (
+        (f"{text}; {', '.join(words.values())}", TURN, subject, (*keys, *words)) if words else found
+    )
 
 
 def _with_locks(event: Call, effect: object, found: Told, before: State, after: State) -> Told:
@@ -376,8 +458,16 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
             thing = query.object_behind(after, event.pid, effect.fd)
             behind = f" ({_end(after, event.pid, effect.fd)})" if thing else ""
             replaced = query.object_behind(before, event.pid, effect.fd)
-            instead = f", and no longer {replaced.label}" if replaced and thing and replaced is not thing else ""
-            weight = STEP if thing is None or thing.info.kind in _SEEN_BY_OTHERS else max(_weight(thing), DETAIL)
+            instead = (
+                f", and no longer {replaced.label}"
+                if replaced and thing and replaced is not thing
+                else ""
+            )
+            weight = (
+                STEP
+                if thing is None or thing.info.kind in _SEEN_BY_OTHERS
+                else max(_weight(thing), DETAIL)
+            )
             text = f"made descriptor {effect.fd} a duplicate of {effect.source}{behind}{instead}"
             return text, weight, "descriptor", (thing.info.key,) if thing else ()
         case Closed():
@@ -388,9 +478,17 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
         case StatusFlags():
             label = _end(after, event.pid, effect.fd)
             flags = ", ".join(effect.flags) or "none"
-            return f"set the status flags behind descriptor {effect.fd} ({label}): {flags}", STEP, "descriptor", ()
+            return (
+                f"set the status flags behind descriptor {effect.fd} ({label}): {flags}",
+                STEP,
+                "descriptor",
+                (),
+            )
         case Capacity():
-            text = f"set the capacity of {label_of(after, effect.object)} to {count_bytes(effect.capacity)}"
+            text = (
+                f"set the capacity of {label_of(after, effect.object)} to"
+                f" {count_bytes(effect.capacity)}"
+            )
             return text, STEP, "data", (effect.object,)
         case Mapped():
             return mapped(event, effect, after)
@@ -409,7 +507,12 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
         case Filed():
             return filed(event, effect, after)
         case NameRemoved():
-            return f"removed the name {effect.path}", STEP, "name", (effect.object,) if effect.object else ()
+            return (
+                f"removed the name {effect.path}",
+                STEP,
+                "name",
+                (effect.object,) if effect.object else (),
+            )
         case Timer():
             return timer(event, effect, before, after)
         case Grouped():
@@ -435,7 +538,12 @@ def _end(state: State, pid: int, fd: int) -> str:
     return f"{thing.label}, {end}" if end else thing.label
 
 
-_FOR: Final = {"r": "for reading", "w": "for writing", "rw": "for reading and writing", "path": "as a path only"}
+_FOR: Final = {
+    "r": "for reading",
+    "w": "for writing",
+    "rw": "for reading and writing",
+    "path": "as a path only",
+}
 
 
 def _opened(event: Call, effect: Opened, before: State, after: State) -> Told:
@@ -451,7 +559,13 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Told:
         return f"made {what}: descriptor {effect.fd}", STEP, "descriptor", key
     if effect.object.kind == "file" and effect.object.path:
         what = effect.object.path
-    weight = STEP if effect.object.kind in _SEEN_BY_OTHERS else NOISE if is_noise(effect.object.path) else DETAIL
+    weight = (
+        STEP
+        if effect.object.kind in _SEEN_BY_OTHERS
+        else NOISE
+        if is_noise(effect.object.path)
+        else DETAIL
+    )
     if effect.object.kind == "file" and effect.mode != "r" and weight:
         weight = STEP
     verb = "opened" if event.name.startswith(("open", "creat", "mq_open")) else "made"
@@ -462,7 +576,12 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Told:
     flags = f", {', '.join(effect.flags)}" if effect.flags else ""
     source, _ = opening(event, effect, after) if weight else ("", False)
     weight = max(weight, STEP) if source else weight
-    return f"{verb} {what} {_FOR[effect.mode]}{flags}{source}: descriptor {effect.fd}", weight, "descriptor", key
+    return (
+        f"{verb} {what} {_FOR[effect.mode]}{flags}{source}: descriptor {effect.fd}",
+        weight,
+        "descriptor",
+        key,
+    )
 
 
 def _closed(event: Call, effect: Closed, before: State, after: State) -> Told:
@@ -477,7 +596,11 @@ def _closed(event: Call, effect: Closed, before: State, after: State) -> Told:
     if thing.info.kind not in ("pipe", "fifo"):
         return text, STEP if thing.info.kind in _SEEN_BY_OTHERS else NOISE, "descriptor", (key,)
     words = pipe_closed(before, after, key)
-    return (f"{text}: {words}", TURN, "descriptor", (key,)) if words else (text, STEP, "descriptor", (key,))
+    return (
+        (f"{text}: {words}", TURN, "descriptor", (key,))
+        if words
+        else (text, STEP, "descriptor", (key,))
+    )
 
 
 def _name_created(event: Call, effect: NameCreated) -> Told:

@@ -10,7 +10,9 @@ from ipcviz.events import Limit, MachineFacts, ProcessFacts
 from ipcviz.model.mechanisms.notifiers import seconds_text
 from ipcviz.narrate.words import bytes_text
 
-SIZES: Final = frozenset({"stack size", "address space", "locked memory", "queue bytes", "file size", "core file size"})
+SIZES: Final = frozenset(
+    {"stack size", "address space", "locked memory", "queue bytes", "file size", "core file size"}
+)
 """Limits that count bytes."""
 
 _YEAR_10000: Final = 253402300800
@@ -36,13 +38,18 @@ def describe_facts(facts: ProcessFacts, host: MachineFacts | None, now: float) -
         now: The moment that is shown, in seconds since 1970; 0 if it is not known.
 
     Returns:
-        Lines such as `of user www-data, started 2026-11-29 18:02:11 UTC, 3 h before this moment`. Of the limits those
+        Lines such as `of user www-data, started 2026-11-29 18:02:11 UTC, 3 h before this moment`.
+        Of the limits those
         that there are: one that is unlimited is left out.
     """
     started = date_text(facts.started)
     ago = f", {seconds_text(max(0.0, now - facts.started))} before this moment" if now else ""
     lines = [f"of user {facts.user}, started {started}{ago}"]
-    runs = "on any CPU" if host is not None and len(facts.cpus) == host.cpus else f"on CPU {join_ranges(facts.cpus)}"
+    runs = (
+        "on any CPU"
+        if host is not None and len(facts.cpus) == host.cpus
+        else f"on CPU {join_ranges(facts.cpus)}"
+    )
     sharing = [f"nice {facts.nice}"]
     if facts.io_class not in ("", "none"):
         sharing.append(f"I/O class {facts.io_class}")

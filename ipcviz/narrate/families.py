@@ -22,7 +22,10 @@ FILTER_MODE: Final = 2
 def grouped(event: Call, effect: Grouped, before: State, after: State) -> Told:
     """setsid, setpgid, or an ioctl of the terminal."""
     if event.name == "setsid":
-        text = f"began the session {effect.session} and the group {effect.pgrp} in it, without a terminal"
+        text = (
+            f"began the session {effect.session} and the group {effect.pgrp} in it, without a"
+            " terminal"
+        )
         return text, TURN, "process", ()
     if event.name == "setpgid":
         leads = effect.pgrp == effect.pid
@@ -30,7 +33,12 @@ def grouped(event: Call, effect: Grouped, before: State, after: State) -> Told:
         whom = "itself" if itself else who(after, effect.pid)
         old = before.processes.get(effect.pid)
         if old is not None and old.pgrp == effect.pgrp:
-            return f"put {whom} into the group {effect.pgrp}, where it was already", DETAIL, "process", ()
+            return (
+                f"put {whom} into the group {effect.pgrp}, where it was already",
+                DETAIL,
+                "process",
+                (),
+            )
         where = f"a group of its own, {effect.pgrp}" if leads else f"the group {effect.pgrp}"
         return f"put {whom} into {where}", STEP, "process", ()
     request = event.args.get("request")
@@ -38,11 +46,24 @@ def grouped(event: Call, effect: Grouped, before: State, after: State) -> Told:
     if request == "TIOCSPGRP":
         known = before.processes.get(event.pid)
         if known is not None and known.foreground == effect.foreground:
-            text = f"left the group {effect.foreground} in the foreground of {name}, where it was already"
+            text = (
+                f"left the group {effect.foreground} in the foreground of {name}, where it was"
+                " already"
+            )
             return text, DETAIL, "process", ()
-        return f"put the group {effect.foreground} into the foreground of {name}", STEP, "process", ()
+        return (
+            f"put the group {effect.foreground} into the foreground of {name}",
+            STEP,
+            "process",
+            (),
+        )
     if request == "TIOCSCTTY":
-        return f"made {name or 'a terminal'} the controlling terminal of its session", TURN, "process", ()
+        return (
+            f"made {name or 'a terminal'} the controlling terminal of its session",
+            TURN,
+            "process",
+            (),
+        )
     return "gave up its controlling terminal", STEP, "process", ()
 
 
@@ -54,7 +75,9 @@ def subreaper(effect: Subreaper) -> Told:
 
 
 def waits_for_nobody(state: State, pid: int) -> str:
-    """Why a process that ends stays no zombie: its parent has asked for that (sigaction(2)); empty if it has not."""
+    """Why a process that ends stays no zombie: its parent has asked for that (sigaction(2)); empty
+    if it has not.
+    """
     process = state.processes.get(pid)
     parent = state.processes.get(process.parent) if process is not None else None
     how = parent.handling.get(SIGCHLD) if parent is not None else None
@@ -67,7 +90,12 @@ def waits_for_nobody(state: State, pid: int) -> str:
 def death_signal(effect: DeathSignal) -> Told:
     """prctl(PR_SET_PDEATHSIG)."""
     if effect.signo:
-        return f"asked for {signal_name(effect.signo)} at its parent's end (PR_SET_PDEATHSIG)", STEP, "signal", ()
+        return (
+            f"asked for {signal_name(effect.signo)} at its parent's end (PR_SET_PDEATHSIG)",
+            STEP,
+            "signal",
+            (),
+        )
     return "asked for no signal at its parent's end any more (PR_SET_PDEATHSIG)", STEP, "signal", ()
 
 
@@ -79,8 +107,13 @@ def adopted(orphans: Iterable[Orphan], after: State) -> str:
     parts = []
     for (reaper, name), pids in by.items():
         to = who(after, reaper) if reaper in after.processes else f"{name or 'process'}[{reaper}]"
-        shown = ", ".join(who(after, pid) for pid in pids[:3]) + (f" and {len(pids) - 3} more" if len(pids) > 3 else "")
-        parts.append(f"its child{'ren' if len(pids) > 1 else ''} {shown} {'go' if len(pids) > 1 else 'goes'} to {to}")
+        shown = ", ".join(who(after, pid) for pid in pids[:3]) + (
+            f" and {len(pids) - 3} more" if len(pids) > 3 else ""
+        )
+        parts.append(
+            f"its child{'ren' if len(pids) > 1 else ''} {shown} {'go' if len(pids) > 1 else 'goes'}"
+            f" to {to}"
+        )
     return ", ".join(parts)
 
 
@@ -88,7 +121,11 @@ def _other_namespaces(event: Call, before: State, after: State) -> Told | None:
     """unshare(2), setns(2)."""
     if event.error:
         return f"got {event.error} from {event.name}", DETAIL, "process", ()
-    flags = [word for word in str(event.args.get("flags", event.args.get("type", ""))).split("|") if "CLONE_" in word]
+    flags = [
+        word
+        for word in str(event.args.get("flags", event.args.get("type", ""))).split("|")
+        if "CLONE_" in word
+    ]
     kinds = ", ".join(_KINDS.get(flag, flag) for flag in flags)
     verb = "left what it shared and has its own" if event.name == "unshare" else "entered another"
     return f"{verb} {kinds or 'namespace'} ({event.name})", TURN, "process", ()
@@ -101,12 +138,23 @@ def _debugs(event: Call, before: State, after: State) -> Told | None:
     if not asks and request not in ("PTRACE_ATTACH", "PTRACE_SEIZE"):
         return None
     watched = asks or pid in after.processes
-    whom = "its parent" if asks else who(after, pid) if isinstance(pid, int) and watched else f"process {pid}"
+    whom = (
+        "its parent"
+        if asks
+        else who(after, pid)
+        if isinstance(pid, int) and watched
+        else f"process {pid}"
+    )
     if event.error:
         why = f": ipcviz traces {'it' if asks else whom} already, and a process has one tracer"
         text = f"got {event.error} from ptrace ({request})"
         return text + (why if watched and event.error == "EPERM" else ""), TURN, "process", ()
-    return (f"asked to be traced by {whom}" if asks else f"began to trace {whom}"), TURN, "process", ()
+    return (
+        (f"asked to be traced by {whom}" if asks else f"began to trace {whom}"),
+        TURN,
+        "process",
+        (),
+    )
 
 
 def _confined(event: Call, before: State, after: State) -> Told | None:
@@ -117,16 +165,31 @@ def _confined(event: Call, before: State, after: State) -> Told | None:
     if event.name == "prctl" and event.args.get("option") != "PR_SET_SECCOMP":
         return None
     if event.error:
-        return f"got {event.error} from {event.name}, which was to confine it (seccomp)", STEP, "process", ()
+        return (
+            f"got {event.error} from {event.name}, which was to confine it (seccomp)",
+            STEP,
+            "process",
+            (),
+        )
     if mode == strict:
-        return "may only read, write, exit and leave handlers from now on (strict seccomp)", TURN, "process", ()
+        return (
+            "may only read, write, exit and leave handlers from now on (strict seccomp)",
+            TURN,
+            "process",
+            (),
+        )
     if mode == filters:
         text = "has the kernel filter its calls from now on (seccomp)"
         made = next((effect for effect in event.effects if isinstance(effect, Opened)), None)
         thing = after.objects.get(made.object.key) if made is not None else None
         if made is None or thing is None:
             return text, STEP, "process", ()
-        return f"{text}, and made {named(thing)}: descriptor {made.fd}", STEP, "descriptor", (thing.info.key,)
+        return (
+            f"{text}, and made {named(thing)}: descriptor {made.fd}",
+            STEP,
+            "descriptor",
+            (thing.info.key,),
+        )
     return None
 
 
@@ -155,7 +218,11 @@ def timer(event: Call, effect: Timer, before: State, after: State) -> Told:
     which = f"the timer {number}" if number >= 0 else f"its timer for {name}"
     if effect.change == "made":
         clock = f" on {effect.clock}" if effect.clock else ""
-        what = f"send {name}" if signo not in LIBRARY_SIGNALS else f"start a thread (SIGEV_THREAD, by glibc's {name})"
+        what = (
+            f"send {name}"
+            if signo not in LIBRARY_SIGNALS
+            else f"start a thread (SIGEV_THREAD, by glibc's {name})"
+        )
         return f"made the timer {number}, to {what}{clock} when it expires", STEP, "signal", ()
     if effect.change == "removed":
         return f"removed {which}", STEP, "signal", ()

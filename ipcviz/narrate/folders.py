@@ -1,4 +1,6 @@
-"""Files as messages, in words: names that come, go and move in directories, and who else uses those."""
+"""Files as messages, in words: names that come, go and move in directories, and who else uses
+those.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +28,19 @@ def folder_label(path: str) -> str:
 
 
 def clause(after: State, pid: int, path: str) -> tuple[str, bool]:
-    """(`, in queue/, which lpd[13] watches and lists`, whether such a process lives); empty if nobody else uses it."""
+    """(`, in queue/, which lpd[13] watches and lists`, whether such a process lives); empty if
+    nobody else uses it.
+    """
     found, alive = others(after, path, pid)
     if not found:
         return "", False
     if not alive:
         names = " and ".join(who(after, one.pid) for one in found[:2])
         return f", in {folder_label(path)}, which {names}{_more(len(found) - 2)} used before", False
-    parts = [f"{who(after, one.pid)} {' and '.join(VERBS[did] for did in one.did[:2])}" for one in found[:2]]
+    parts = [
+        f"{who(after, one.pid)} {' and '.join(VERBS[did] for did in one.did[:2])}"
+        for one in found[:2]
+    ]
     return f", in {folder_label(path)}, which {', and '.join(parts)}{_more(len(found) - 2)}", True
 
 
@@ -74,7 +81,10 @@ def failed(event: Call, before: State, after: State) -> Told | None:
         return None
     verb = "link" if event.name.startswith("link") else "rename"
     why = ": that name exists, and only one can make it" if event.error == "EEXIST" else ""
-    text = f"could not {verb} {event.args.get('old', '?')} to {event.args.get('new', '?')} ({event.error}){why}"
+    text = (
+        f"could not {verb} {event.args.get('old', '?')} to {event.args.get('new', '?')}"
+        f" ({event.error}){why}"
+    )
     return text, STEP, "name", ()
 
 
@@ -113,7 +123,11 @@ def listed(event: Call, before: State, after: State) -> Told | None:
         return None
     found, alive = others(after, thing.info.path, event.pid)
     putters = [who(after, one.pid) for one in found if "puts" in one.did][:2]
-    where = f", which {' and '.join(putters)} put{'s' if len(putters) == 1 else ''} files into" if putters else ""
+    where = (
+        f", which {' and '.join(putters)} put{'s' if len(putters) == 1 else ''} files into"
+        if putters
+        else ""
+    )
     weight = NOISE if is_noise(thing.info.path) else STEP if putters and alive else DETAIL
     return f"listed {folder_label(thing.info.path)}{where}", weight, "name", (event.object,)
 

@@ -1,6 +1,8 @@
-"""What is foretold, in words: no other module of sentences says what will be, or that something can't be any more.
+"""What is foretold, in words: no other module of sentences says what will be, or that something
+can't be any more.
 
-Whether it is sure is decided by `ipcviz.model.waits.future`; where it is not, the words name what could change it.
+Whether it is sure is decided by `ipcviz.model.waits.future`; where it is not, the words name what
+could change it.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ _SEALS: Final = (
 def lasting_words(state: State, changes: Sequence[Change]) -> str:
     """That a wait does not end by itself, or what could end it.
 
-    `: that will not change by itself`; `; its timer for SIGALRM or another process that opens F1 could end that`.
+    `: that will not change by itself`; `; its timer for SIGALRM or another process that opens F1
+    could end that`.
     """
     if not changes:
         return ": that will not change by itself"
@@ -39,7 +42,9 @@ def lasting_words(state: State, changes: Sequence[Change]) -> str:
 
 def _word(state: State, change: Change) -> str:
     label = label_of(state, change.object) if change.object else ""
-    signal = signal_name(change.signo) if change.signo and change.signo not in LIBRARY_SIGNALS else ""
+    signal = (
+        signal_name(change.signo) if change.signo and change.signo not in LIBRARY_SIGNALS else ""
+    )
     match change.by:
         case "handler":
             return f"its own handler of {signal}" if signal else "a signal handler of its own"
@@ -62,12 +67,20 @@ def _word(state: State, change: Change) -> str:
 
 
 def unless_reopened(state: State, changes: Iterable[Change], how: str) -> str:
-    """`, unless it is opened for writing again`, where an object can be come to by a name; empty where not."""
-    return f", unless it is opened for {how} again" if any(change.by == "name" for change in changes) else ""
+    """`, unless it is opened for writing again`, where an object can be come to by a name; empty
+    where not.
+    """
+    return (
+        f", unless it is opened for {how} again"
+        if any(change.by == "name" for change in changes)
+        else ""
+    )
 
 
 def sealed_words(seals: str) -> str:
-    """What nobody can do any more with a memfd that was sealed: a seal is for ever (fcntl(2)); empty for no seal."""
+    """What nobody can do any more with a memfd that was sealed: a seal is for ever (fcntl(2));
+    empty for no seal.
+    """
     given = seals.split("|")
     cant = [words for name, words in _SEALS if name in given]
     return f": nobody can {join_or(cant)} any more" if cant else ""

@@ -12,7 +12,12 @@ from ipcviz.model.state import State
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Subject
 from ipcviz.narrate.words import label_of, who
 
-_SORTS: Final = {"flock": "flock", "posix": "fcntl", "ofd": "open file description", "lease": "lease"}
+_SORTS: Final = {
+    "flock": "flock",
+    "posix": "fcntl",
+    "ofd": "open file description",
+    "lease": "lease",
+}
 
 
 def _names(state: State, pids: Iterable[int]) -> str:
@@ -28,7 +33,10 @@ def _holders_have(state: State, found: Iterable[FileLock]) -> str:
 
 def locking(event: Call, before: State, after: State) -> tuple[str, int, Subject, tuple[str, ...]]:
     """What a call of flock or fcntl did: as words, weight, subject, objects."""
-    label, keys = label_of(after, event.object) or "a file", ((event.object,) if event.object else ())
+    label, keys = (
+        label_of(after, event.object) or "a file",
+        ((event.object,) if event.object else ()),
+    )
     number = event.args.get("fd")
     fd = number if isinstance(number, int) else -1
     descriptor = query.table_of(after, event.pid).get(fd)
@@ -54,21 +62,36 @@ def locking(event: Call, before: State, after: State) -> tuple[str, int, Subject
             why = "it has one itself, by another open file description"
         return f"did not get the {lock}: {why}, and it did not want to wait", TURN, "name", keys
     if event.error == "EDEADLK":
-        return f"was refused the {lock}: to wait for it would be a deadlock (EDEADLK)", TURN, "name", keys
+        return (
+            f"was refused the {lock}: to wait for it would be a deadlock (EDEADLK)",
+            TURN,
+            "name",
+            keys,
+        )
     if event.error:
         return f"got {event.error} from {event.name} for the {lock}", STEP, "name", keys
     thread = before.threads.get(event.tid)
     waited = thread is not None and thread.waiting is not None
-    return f"{'got' if waited else 'took'} the {lock}{' after its wait' if waited else ''}", TURN, "name", keys
+    return (
+        f"{'got' if waited else 'took'} the {lock}{' after its wait' if waited else ''}",
+        TURN,
+        "name",
+        keys,
+    )
 
 
-def owner_died(event: Call, before: State, after: State) -> tuple[str, int, Subject, tuple[str, ...]] | None:
+def owner_died(
+    event: Call, before: State, after: State
+) -> tuple[str, int, Subject, tuple[str, ...]] | None:
     """A wait for a robust mutex that ended because the owner did."""
     tid = event.args.get("died")
     if not isinstance(tid, int):
         return None
     owner = who(after, tid) if tid in after.processes else f"thread {tid}"
-    text = f"was woken because {owner} has ended while it held the robust mutex: who takes it next gets EOWNERDEAD"
+    text = (
+        f"was woken because {owner} has ended while it held the robust mutex: who takes it next"
+        " gets EOWNERDEAD"
+    )
     return text, TURN, "semaphore", ()
 
 
@@ -82,9 +105,13 @@ def lost_by_close(pid: int, fd: int, before: State, after: State) -> str:
     old = [lock for lock in before.locks.get(key, ()) if not lock.waits]
     new = [lock for lock in after.locks.get(key, ()) if not lock.waits]
     words = []
-    had, has = (any(lock.kind == "posix" and lock.pid == pid for lock in locks) for locks in (old, new))
+    had, has = (
+        any(lock.kind == "posix" and lock.pid == pid for lock in locks) for locks in (old, new)
+    )
     if had and not has:
-        others = [f for f, row in query.table_of(after, pid).items() if _behind(after, row.ofd) == key]
+        others = [
+            f for f, row in query.table_of(after, pid).items() if _behind(after, row.ofd) == key
+        ]
         still = f", although descriptor {min(others)} is still open" if others else ""
         words.append(f"its fcntl locks on {thing.label} are lost{still}")
     if any(lock.ofd == descriptor.ofd for lock in old):
@@ -136,4 +163,8 @@ def who_has_file(path: str, state: State) -> str:
     pids = {row.pid for key in found for row in rows.get(key, ())} if len(found) == 1 else set()
     if pids:
         return f"{_names(state, sorted(pids))} {'has' if len(pids) == 1 else 'have'} it open"
-    return "no watched process has it open" if found else "no watched process was seen to make it: it may be left over"
+    return (
+        "no watched process has it open"
+        if found
+        else "no watched process was seen to make it: it may be left over"
+    )

@@ -27,12 +27,20 @@ def mapped(event: Call, effect: Mapped, after: State) -> Told:
     """A new mapping, and a warning if it is longer than what it maps."""
     label = label_of(after, effect.object.key)
     kind = "shared" if effect.shared else "private"
-    text = f"mapped {count_bytes(effect.length)} of {label} {kind}, {effect.prot}, at {effect.start:#x}"
+    text = (
+        f"mapped {count_bytes(effect.length)} of {label} {kind}, {effect.prot}, at"
+        f" {effect.start:#x}"
+    )
     if event.name == "shmat":
-        text = f"attached {count_bytes(effect.length)} of {label}, {effect.prot}, at {effect.start:#x}"
+        text = (
+            f"attached {count_bytes(effect.length)} of {label}, {effect.prot}, at {effect.start:#x}"
+        )
     weight = NOISE if is_noise(effect.object.path) else STEP if effect.shared else DETAIL
     if effect.size >= 0 and effect.offset + effect.length > _whole_pages(after, effect.size):
-        text += f"; it has only {count_bytes(effect.size)}: touching a page beyond its end raises SIGBUS"
+        text += (
+            f"; it has only {count_bytes(effect.size)}: touching a page beyond its end raises"
+            " SIGBUS"
+        )
         weight = TURN
     elif not effect.shared and "w" in effect.prot:
         text += ": what it writes there stays its own"
@@ -45,9 +53,14 @@ def unmapped(event: Call, effect: Unmapped, before: State) -> Told | None:
     entry = query.mapping_at(before, event.pid, effect.start, effect.length)
     if entry is None:
         return None
-    count = min(entry.start + entry.length, effect.start + effect.length) - max(entry.start, effect.start)
+    count = min(entry.start + entry.length, effect.start + effect.length) - max(
+        entry.start, effect.start
+    )
     of = "" if count == entry.length else f" of the {count_bytes(entry.length)}"
-    text = f"unmapped {count_bytes(count)}{of} of {label_of(before, entry.object.key)} at {effect.start:#x}"
+    text = (
+        f"unmapped {count_bytes(count)}{of} of {label_of(before, entry.object.key)} at"
+        f" {effect.start:#x}"
+    )
     if event.name == "mmap":
         text += ": private memory is mapped over it (MAP_FIXED)"
     return text, NOISE if is_noise(entry.object.path) else STEP, "memory", (entry.object.key,)
@@ -59,7 +72,10 @@ def reprotected(event: Call, effect: Protected, after: State) -> Told | None:
     if entry is None:
         return None
     allowed = {"---": "nothing may touch it", "r--": "it may only be read"}.get(effect.prot, "")
-    text = f"set the protection of {count_bytes(effect.length)} of {label_of(after, entry.object.key)} "
+    text = (
+        f"set the protection of {count_bytes(effect.length)} of"
+        f" {label_of(after, entry.object.key)} "
+    )
     text += f"at {effect.start:#x} to {effect.prot}" + (f": {allowed}" if allowed else "")
     return text, STEP, "memory", (entry.object.key,)
 
@@ -73,20 +89,39 @@ def remapped(event: Call, before: State, after: State) -> Told | None:
     label, keys = label_of(after, entry.object.key), (entry.object.key,)
     flags = event.args.get("flags", 0)
     if event.error:
-        return f"got {event.error} from mremap of {label} at {address:#x} ({flags})", STEP, "memory", keys
+        return (
+            f"got {event.error} from mremap of {label} at {address:#x} ({flags})",
+            STEP,
+            "memory",
+            keys,
+        )
     if not old:
         text = f"mapped {count_bytes(new)} of {label} once more, at {event.ret:#x} (mremap)"
     else:
-        moved = f"moved its mapping of {label} from {address:#x} to {event.ret:#x}" if event.ret != address else ""
+        moved = (
+            f"moved its mapping of {label} from {address:#x} to {event.ret:#x}"
+            if event.ret != address
+            else ""
+        )
         size = f"{count_bytes(new)} long (it had {count_bytes(old)})" if new != old else ""
         if moved and size:
             text = f"{moved} and made it {size}"
         else:
-            text = moved or f"made its mapping of {label} at {address:#x} {size or 'no longer and no shorter'}"
+            text = (
+                moved
+                or f"made its mapping of {label} at {address:#x}"
+                f" {size or 'no longer and no shorter'}"
+            )
         text += " (mremap)"
     found = next((effect for effect in event.effects if isinstance(effect, Mapped)), None)
-    if found is not None and found.size >= 0 and found.offset + found.length > _whole_pages(after, found.size):
-        text += f"; it has only {count_bytes(found.size)}: touching a page beyond its end raises SIGBUS"
+    if (
+        found is not None
+        and found.size >= 0
+        and found.offset + found.length > _whole_pages(after, found.size)
+    ):
+        text += (
+            f"; it has only {count_bytes(found.size)}: touching a page beyond its end raises SIGBUS"
+        )
         return text, TURN, "memory", keys
     return text, STEP, "memory", keys
 
@@ -101,16 +136,30 @@ def _number(event: Call, name: str) -> int:
 def advised(event: Call, before: State, after: State) -> Told | None:
     """madvise(2), where it changes what is there."""
     advice = event.args.get("advice")
-    entry = query.mapping_at(before, event.pid, _number(event, "address"), max(_number(event, "length"), 1))
-    if entry is None or event.error or advice not in ("MADV_DONTNEED", "MADV_DONTNEED_LOCKED", "MADV_REMOVE"):
+    entry = query.mapping_at(
+        before, event.pid, _number(event, "address"), max(_number(event, "length"), 1)
+    )
+    if (
+        entry is None
+        or event.error
+        or advice not in ("MADV_DONTNEED", "MADV_DONTNEED_LOCKED", "MADV_REMOVE")
+    ):
         return None
-    count, label = count_bytes(_whole_pages(after, _number(event, "length"))), label_of(after, entry.object.key)
+    count, label = (
+        count_bytes(_whole_pages(after, _number(event, "length"))),
+        label_of(after, entry.object.key),
+    )
     if advice == "MADV_REMOVE":
         text = f"freed {count} of {label} ({advice}): all who have it mapped read zeros there now"
     elif entry.shared:
-        text = f"gave back {count} of its mapping of {label} ({advice}): {label} keeps what is in it"
+        text = (
+            f"gave back {count} of its mapping of {label} ({advice}): {label} keeps what is in it"
+        )
     else:
-        text = f"gave back {count} of its mapping of {label} ({advice}): its own copies of pages there are gone"
+        text = (
+            f"gave back {count} of its mapping of {label} ({advice}): its own copies of pages there"
+            " are gone"
+        )
     return text, STEP, "memory", (entry.object.key,)
 
 
@@ -120,7 +169,12 @@ def allocated(event: Call, before: State, after: State) -> Told | None:
         return None
     label, mode = label_of(after, event.object), str(event.args.get("mode", "0"))
     if event.error:
-        return f"got {event.error} from fallocate of {label}{_sealed(event, after)}", STEP, "memory", (event.object,)
+        return (
+            f"got {event.error} from fallocate of {label}{_sealed(event, after)}",
+            STEP,
+            "memory",
+            (event.object,),
+        )
     count, offset = count_bytes(_number(event, "length")), _number(event, "offset")
     mapped_by = bool(query.mappers(after).get(event.object))
     if "PUNCH_HOLE" in mode or "ZERO_RANGE" in mode:
@@ -146,7 +200,11 @@ def sealed(event: Call, before: State, after: State) -> Told | None:
 def _sealed(event: Call, state: State) -> str:
     """Why a memfd refuses what its descriptor allows."""
     thing = state.objects.get(event.object)
-    return ": its seals forbid it" if event.error == "EPERM" and thing and thing.info.kind == "memfd" else ""
+    return (
+        ": its seals forbid it"
+        if event.error == "EPERM" and thing and thing.info.kind == "memfd"
+        else ""
+    )
 
 
 def not_mapped(event: Call, before: State, after: State) -> Told | None:
@@ -173,7 +231,12 @@ def synced(event: Call, before: State, after: State) -> Told | None:
     flags = str(event.args.get("flags", ""))
     how = "and waited until it was" if "MS_SYNC" in flags else "without waiting for it"
     count = count_bytes(length) if isinstance(length, int) else "some bytes"
-    return f"had {count} of {label} written to the file, {how} (msync)", STEP, "memory", (event.object,)
+    return (
+        f"had {count} of {label} written to the file, {how} (msync)",
+        STEP,
+        "memory",
+        (event.object,),
+    )
 
 
 def resized(event: Call, before: State, after: State) -> Told | None:
@@ -185,7 +248,10 @@ def resized(event: Call, before: State, after: State) -> Told | None:
     if label == event.object:
         label = str(event.args.get("path", label))
     if event.error:
-        text = f"could not set the size of {label} to {count_bytes(length)}: {event.error}{_sealed(event, after)}"
+        text = (
+            f"could not set the size of {label} to {count_bytes(length)}:"
+            f" {event.error}{_sealed(event, after)}"
+        )
         return text, STEP, "memory", (event.object,)
     text = f"set the size of {label} to {count_bytes(length)}"
     beyond = [
@@ -209,7 +275,12 @@ def segment_found(event: Call, before: State, after: State) -> Told | None:
     size = event.args.get("size", 0)
     count = f" of {count_bytes(size)}" if isinstance(size, int) and size else ""
     text = f"has the System V segment {event.ret}{count} for {key_words(key)} ({flags})"
-    return with_warning(text, key), TURN if warning_of(key) else STEP, "memory", (f"shm:{event.ret}",)
+    return (
+        with_warning(text, key),
+        TURN if warning_of(key) else STEP,
+        "memory",
+        (f"shm:{event.ret}",),
+    )
 
 
 def segment_control(event: Call, before: State, after: State) -> Told | None:
@@ -219,11 +290,18 @@ def segment_control(event: Call, before: State, after: State) -> Told | None:
     number = event.args.get("id", "?")
     key = f"shm:{number}"
     if event.error:
-        return f"could not remove the System V segment {number}: {event.error}", STEP, "memory", (key,)
+        return (
+            f"could not remove the System V segment {number}: {event.error}",
+            STEP,
+            "memory",
+            (key,),
+        )
     attached = {row.pid for row in query.mappers(after).get(key, ())}
     text = f"removed the System V segment {number} (IPC_RMID)"
     if attached:
-        text += f": it stays until {', '.join(who(after, pid) for pid in sorted(attached))} detached it"
+        text += (
+            f": it stays until {', '.join(who(after, pid) for pid in sorted(attached))} detached it"
+        )
     return text, STEP, "memory", (key,)
 
 
@@ -239,7 +317,10 @@ def fault_words(state: State, event: SignalDelivered) -> str:
     """
     at = f"address {event.address:#x}"
     if event.fault is not None and event.fault.stack:
-        return f"{at}: below the end of its stack of {count_bytes(event.fault.stack)}, which has overflowed"
+        return (
+            f"{at}: below the end of its stack of {count_bytes(event.fault.stack)}, which has"
+            " overflowed"
+        )
     entry = event.fault.mapping if event.fault is not None else None
     if entry is None:
         if event.address < _page(state):
@@ -251,7 +332,10 @@ def fault_words(state: State, event: SignalDelivered) -> str:
     size = event.fault.size
     if event.code == "BUS_ADRERR":
         if size >= 0 and offset >= size:
-            return f"{at} is byte {offset:,} of {_name(state, entry)}, past its end: it has {count_bytes(size)}"
+            return (
+                f"{at} is byte {offset:,} of {_name(state, entry)}, past its end: it has"
+                f" {count_bytes(size)}"
+            )
         return f"{at}{place}: the page could not be had (no space, or an error of the file system)"
     if event.code == "BUS_ADRALN":
         return f"{at}{place}: it is not aligned for that access"
@@ -279,4 +363,6 @@ def _place(state: State, event: SignalDelivered, entry: MapEntry) -> str:
     kind = "shared" if entry.shared else "private"
     if entry.object.key == "vm":
         return f", in {entry.object.path or 'private memory'}"
-    return f", byte {entry.offset + event.address - entry.start:,} of {_name(state, entry)} ({kind})"
+    return (
+        f", byte {entry.offset + event.address - entry.start:,} of {_name(state, entry)} ({kind})"
+    )

@@ -1,4 +1,6 @@
-"""`narrate(event, before, after)`: an event as a sentence, or None if it says nothing that the log needs."""
+"""`narrate(event, before, after)`: an event as a sentence, or None if it says nothing that the log
+needs.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,8 @@ def narrate(event: Event, before: State, after: State) -> Sentence | None:
         after: The state that it led to, `reduce(before, event)`.
 
     Returns:
-        The sentence, or None for what is not an event between processes: samples, output, whole tables.
+        The sentence, or None for what is not an event between processes: samples, output, whole
+            tables.
     """
     tell = _TELL.get(type(event))
     return tell(event, before, after) if tell else None
@@ -102,11 +105,15 @@ def _forked(event: Forked, before: State, after: State) -> Sentence:
 
 
 def _thread_created(event: ThreadCreated, before: State, after: State) -> Sentence:
-    return Sentence(event.n, event.t, event.pid, f"{who(after, event.pid)} made the thread {event.tid}", STEP)
+    return Sentence(
+        event.n, event.t, event.pid, f"{who(after, event.pid)} made the thread {event.tid}", STEP
+    )
 
 
 def _thread_exited(event: ThreadExited, before: State, after: State) -> Sentence:
-    return Sentence(event.n, event.t, event.pid, f"Thread {event.tid} of {who(after, event.pid)} ended", STEP)
+    return Sentence(
+        event.n, event.t, event.pid, f"Thread {event.tid} of {who(after, event.pid)} ended", STEP
+    )
 
 
 def _executed(event: Executed, before: State, after: State) -> Sentence:
@@ -137,7 +144,9 @@ def _exited(event: Exited, before: State, after: State) -> Sentence:
     if event.unknown:
         text = f"{subject} is gone; how it ended is not known, since it was only sampled"
     elif event.signo:
-        text = f"{subject} was killed by {signal_name(event.signo)}" + (" (core dumped)" if event.core else "")
+        text = f"{subject} was killed by {signal_name(event.signo)}" + (
+            " (core dumped)" if event.core else ""
+        )
         text += sender_of_end(event, before)
         process = before.processes.get(event.pid)
         if process is not None and process.fault is not None and process.fault.signo == event.signo:
@@ -175,7 +184,11 @@ def _reaped(event: Reaped, before: State, after: State) -> Sentence:
     child = who(after, event.pid)
     # Who is not watched, ipcviz above all, is no part of the story.
     known = event.by in after.processes
-    text = f"{who(after, event.by)} waited for {child}: it is gone" if known else f"{child} was waited for: it is gone"
+    text = (
+        f"{who(after, event.by)} waited for {child}: it is gone"
+        if known
+        else f"{child} was waited for: it is gone"
+    )
     if not event.by and (why := waits_for_nobody(before, event.pid)):
         text = f"{child} is gone without a wait: {why}"
     return Sentence(event.n, event.t, event.by or event.pid, text, STEP)
@@ -185,12 +198,17 @@ def _table(event: Table, before: State, after: State) -> Sentence | None:
     if not event.differed:
         return None
     numbers = ", ".join(str(fd) for fd in event.differed)
-    text = f"{who(after, event.pid)}: descriptors {numbers} are not what the calls seen so far had made of them"
+    text = (
+        f"{who(after, event.pid)}: descriptors {numbers} are not what the calls seen so far had"
+        " made of them"
+    )
     return Sentence(event.n, event.t, event.pid, text, STEP, "session")
 
 
 def _entered(event: Entered, before: State, after: State) -> Sentence | None:
-    """A write or send under way of which others have taken something already: its return comes later."""
+    """A write or send under way of which others have taken something already: its return comes
+    later.
+    """
     if event.call in ("semop", "semtimedop"):
         text = f"{who(after, event.pid, event.tid)} {changing(event, after)}"
         return Sentence(event.n, event.t, event.pid, text, STEP, "semaphore", (event.object,))
@@ -203,7 +221,10 @@ def _entered(event: Entered, before: State, after: State) -> Sentence | None:
     amount = f"{count_bytes(count)} " if isinstance(count, int) and event.call not in SENDS else ""
     verb = "sending" if event.call.startswith(("send", "mq_", "msg")) else "writing"
     where = f"{thing.label} (fd {fd})" if isinstance(fd, int) else thing.label
-    text = f"{who(after, event.pid, event.tid)} is {verb} {amount}to {where}: its {event.call} has not returned yet"
+    text = (
+        f"{who(after, event.pid, event.tid)} is {verb} {amount}to {where}: its {event.call} has not"
+        " returned yet"
+    )
     group = f"{event.tid} under way {event.object}"
     return Sentence(event.n, event.t, event.pid, text, STEP, "data", (event.object,), group)
 
@@ -252,23 +273,39 @@ def _stopped(event: Stopped, before: State, after: State) -> Sentence:
 
 
 def _continued(event: Continued, before: State, after: State) -> Sentence:
-    return Sentence(event.n, event.t, event.pid, f"{who(after, event.pid)} was continued", TURN, "signal")
+    return Sentence(
+        event.n, event.t, event.pid, f"{who(after, event.pid)} was continued", TURN, "signal"
+    )
 
 
 def _marker(event: Marker, before: State, after: State) -> Sentence:
-    return Sentence(event.n, event.t, event.pid, f"{who(after, event.pid, event.tid)}: {event.text}", TURN, "session")
+    return Sentence(
+        event.n,
+        event.t,
+        event.pid,
+        f"{who(after, event.pid, event.tid)}: {event.text}",
+        TURN,
+        "session",
+    )
 
 
 def _coverage(event: Coverage, before: State, after: State) -> Sentence:
     subject = who(after, event.pid)
     if event.semaphores is not None:
-        seen = "seen again" if event.semaphores else "not seen from here on, their values are sampled"
-        text = f"What {subject} does with POSIX semaphores is {seen}" + (f": {event.reason}" if event.reason else "")
+        seen = (
+            "seen again" if event.semaphores else "not seen from here on, their values are sampled"
+        )
+        text = f"What {subject} does with POSIX semaphores is {seen}" + (
+            f": {event.reason}" if event.reason else ""
+        )
     elif event.full:
         text = f"Every call of {subject} is traced again"
     elif event.calls is False:
         why = f" ({event.reason})" if event.reason else ""
-        text = f"Calls and signals of {subject} are only counted from here on{why}: what it has open is sampled"
+        text = (
+            f"Calls and signals of {subject} are only counted from here on{why}: what it has open"
+            " is sampled"
+        )
     else:
         why = f" ({event.reason})" if event.reason else ""
         text = f"{subject} is only sampled from here on{why}: its counts are lower bounds"
@@ -285,11 +322,17 @@ def _coverage(event: Coverage, before: State, after: State) -> Sentence:
 
 def _counted(event: Counted, before: State, after: State) -> Sentence:
     calls = sorted(event.calls.items(), key=lambda row: -row[1])
-    parts = [_count(times, "call") + f" of {name}" + _failed(event, name) for name, times in calls[:COUNTED_NAMED]]
+    parts = [
+        _count(times, "call") + f" of {name}" + _failed(event, name)
+        for name, times in calls[:COUNTED_NAMED]
+    ]
     rest = sum(times for _, times in calls[COUNTED_NAMED:])
     if rest:
         parts.append(_count(rest, "other call"))
-    parts += [f"{_count(times, 'signal')} {signal_name(signo)}" for signo, times in sorted(event.signals.items())]
+    parts += [
+        f"{_count(times, 'signal')} {signal_name(signo)}"
+        for signo, times in sorted(event.signals.items())
+    ]
     text = f"{who(after, event.pid)}, only counted: {', '.join(parts)}"
     return Sentence(event.n, event.t, event.pid, text, TURN, "session")
 
@@ -309,7 +352,9 @@ def _count(number: int, what: str) -> str:
 def _opened_outside(event: OpenedOutside, before: State, after: State) -> Sentence:
     someone = f"{event.name or 'process'}[{event.pid}]" if event.pid else "Somebody"
     thing = after.objects.get(event.object)
-    text = f"{someone}, who is not watched, opened {named(thing) if thing is not None else 'a FIFO'}"
+    text = (
+        f"{someone}, who is not watched, opened {named(thing) if thing is not None else 'a FIFO'}"
+    )
     return Sentence(event.n, event.t, 0, text, TURN, "session", (event.object,))
 
 
@@ -322,7 +367,9 @@ def _end_forced(event: EndForced, before: State, after: State) -> Sentence:
     attached = after.started is not None and after.started.mode == "attached"
     count = f"{event.living} process{'' if event.living == 1 else 'es'}"
     fate = "let go of" if attached else "killed"
-    text = f"ipcviz was left: {count} that still lived {'is' if event.living == 1 else 'are'} {fate}"
+    text = (
+        f"ipcviz was left: {count} that still lived {'is' if event.living == 1 else 'are'} {fate}"
+    )
     return Sentence(event.n, event.t, 0, text, TURN, "session")
 
 
@@ -334,9 +381,16 @@ def _finished(event: Finished, before: State, after: State) -> Sentence:
     if after.started is not None and after.started.mode == "attached":
         text = "Nothing that was attached to is left"
         if event.detached:
-            text = f"Detached: {event.detached} process{'es run' if event.detached > 1 else ' runs'} on"
+            text = (
+                f"Detached: {event.detached}"
+                f" process{'es run' if event.detached > 1 else ' runs'} on"
+            )
         return Sentence(event.n, event.t, after.root, text, TURN, "session")
-    status = f"was ended by {signal_name(event.signo)}" if event.signo else f"ended with status {event.code}"
+    status = (
+        f"was ended by {signal_name(event.signo)}"
+        if event.signo
+        else f"ended with status {event.code}"
+    )
     left = f"; {event.left} of its processes still run" if event.left else ""
     text = f"The command {status}{left}"
     if before.command_code is not None and not event.left:

@@ -57,7 +57,9 @@ def _moved(event: Call, thing: Object, after: State) -> str:
         if event.name in WRITES:
             return f"added {number:,} to the eventfd {thing.label}"
         semaphore = thing.notifier is not None and thing.notifier.semaphore
-        return f"took {number:,} from the eventfd {thing.label}" + ("" if semaphore else ": its counter is back at 0")
+        return f"took {number:,} from the eventfd {thing.label}" + (
+            "" if semaphore else ": its counter is back at 0"
+        )
     if kind == "timerfd" and number >= 0:
         times = "once" if number == 1 else f"{number:,} times"
         return f"read from the timer {thing.label} that it has expired {times}"
@@ -74,20 +76,33 @@ def _happened(event: Call, thing: Object, after: State) -> str:
     """The first event of what an inotify descriptor gave."""
     data = event.data
     wd, mask, _, length = struct.unpack_from("<iIII", data)
-    name = data[_INOTIFY_HEAD : _INOTIFY_HEAD + length].rstrip(b"\0").decode("utf-8", "surrogateescape")
+    name = (
+        data[_INOTIFY_HEAD : _INOTIFY_HEAD + length]
+        .rstrip(b"\0")
+        .decode("utf-8", "surrogateescape")
+    )
     watches = thing.notifier.watches if thing.notifier is not None else ()
     watch = next((one for one in watches if one.wd == wd), None)
     found = after.objects.get(watch.object) if watch is not None else None
-    place = (watch.path if watch else "") or (found.info.path if found else "") or f"what watch {wd} is about"
+    place = (
+        (watch.path if watch else "")
+        or (found.info.path if found else "")
+        or f"what watch {wd} is about"
+    )
     words = next((text for bit, text in _HAPPENED if mask & bit), "")
     if not words:
         return "something happened"
     if "{}{}" not in words and not words.startswith("{}the") and not name:
-        words, name = words.replace(" into {}", "").replace(" out of {}", "").replace(" in {}", ""), place
+        words, name = (
+            words.replace(" into {}", "").replace(" out of {}", "").replace(" in {}", ""),
+            place,
+        )
         words = words.replace(" from {}", "")
     count = event.args.get("events")
     more = f"{count - 1:,} more" if isinstance(count, int) and count > 1 else "more"
-    text = words.format(name, place) + (f", and {more}" if len(data) > _INOTIFY_HEAD + length else "")
+    text = words.format(name, place) + (
+        f", and {more}" if len(data) > _INOTIFY_HEAD + length else ""
+    )
     lost = "lost" in event.args and not mask & _LOST
     return text + ("; and that further events were lost: its queue was full" if lost else "")
 
@@ -111,7 +126,11 @@ def epoll_control(event: Call, before: State, after: State) -> Told | None:
     if operation == "EPOLL_CTL_DEL":
         return f"took {what} out of the epoll set {label}", DETAIL, "descriptor", keys
     verb = "put" if operation == "EPOLL_CTL_ADD" else "changed"
-    into = f"into the epoll set {label}" if operation == "EPOLL_CTL_ADD" else f"in the epoll set {label}"
+    into = (
+        f"into the epoll set {label}"
+        if operation == "EPOLL_CTL_ADD"
+        else f"in the epoll set {label}"
+    )
     return f"{verb} {what} {into}: {events}", DETAIL, "descriptor", keys
 
 
@@ -125,7 +144,12 @@ def timer_set(event: Call, before: State, after: State) -> Told | None:
         return f"disarmed the timer {label}", STEP, "descriptor", keys
     if "ABSTIME" in str(event.args.get("flags", "")):
         _, comma, again = words.partition(", ")
-        return f"armed the timer {label} for a moment of its clock{comma}{again}", STEP, "descriptor", keys
+        return (
+            f"armed the timer {label} for a moment of its clock{comma}{again}",
+            STEP,
+            "descriptor",
+            keys,
+        )
     return f"armed the timer {label}: it expires in {words}", STEP, "descriptor", keys
 
 

@@ -36,14 +36,18 @@ def _waited_for(state: State) -> dict[str, Side]:
     """Which objects threads wait for that others may give, and what those have to have of them."""
     waiting = ((thread, thread.waiting) for thread in state.threads.values())
     return {
-        want.object: want.side for thread, call in waiting if call is not None for want in wants_of(state, thread, call)
+        want.object: want.side
+        for thread, call in waiting
+        if call is not None
+        for want in wants_of(state, thread, call)
     }
 
 
 def _words(outside: Outside, before: State, after: State, side: Side | None) -> str:
     """`sleep[12], which is not watched, has P1 open for writing`; empty for what is no news.
 
-    `side` is what somebody waits for of it; None if nobody does: then who has not been found is no news.
+    `side` is what somebody waits for of it; None if nobody does: then who has not been found is no
+    news.
     """
     label = label_of(after, outside.object)
     known = before.outsiders.get(outside.object)
@@ -65,9 +69,14 @@ def _words(outside: Outside, before: State, after: State, side: Side | None) -> 
     left = {one.pid for one in outside.holders}
     gone = []
     if known is not None:
-        gone = [one for one in known.holders if one.pid not in left and not is_watched(after, one.pid)]
+        gone = [
+            one for one in known.holders if one.pid not in left and not is_watched(after, one.pid)
+        ]
     if gone:
-        return f"{names_words(gone)}, not watched, {'have' if len(gone) > 1 else 'has'} {label} open no more"
+        return (
+            f"{names_words(gone)}, not watched, {'have' if len(gone) > 1 else 'has'} {label} open"
+            " no more"
+        )
     if outside.holders or known is not None or side is None:
         return ""
     words = outside_words(after, outside.object, side)

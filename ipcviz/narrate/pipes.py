@@ -1,4 +1,6 @@
-"""Ends of pipes and FIFOs in words: who was the last to have one, who still has one, and what nobody has read."""
+"""Ends of pipes and FIFOs in words: who was the last to have one, who still has one, and what
+nobody has read.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def is_pipe(thing: Object | None) -> bool:
 
 
 def lost_ends(before: State, after: State, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Of which of these objects an event closed the last end of a kind: (`writer` or `reader`, what was not read)."""
+    """Of which of these objects an event closed the last end of a kind: (`writer` or `reader`, what
+    was not read).
+    """
     found: dict[str, tuple[str, str]] = {}
     for key in sorted(set(keys)):
         if not is_pipe(after.objects.get(key)):
@@ -47,7 +51,9 @@ def left_words(before: State, after: State, keys: Iterable[str]) -> dict[str, st
     words = {}
     for key, (end, unread) in lost_ends(before, after, keys).items():
         watched, _ = _newcomers(before, key, end)
-        words[key] = f"no {watched}{end} of {label_of(after, key)} is left" + (f", and {unread}" if unread else "")
+        words[key] = f"no {watched}{end} of {label_of(after, key)} is left" + (
+            f", and {unread}" if unread else ""
+        )
     return words
 
 
@@ -57,7 +63,11 @@ def pipe_closed(before: State, after: State, key: str) -> str:
     watched, reopened = _newcomers(before, key, end)
     said = f"no {watched}{end} is left"
     if end == "writer":
-        return f"{said}: after what waits in it comes the end of file{reopened}" if not watched else said
+        return (
+            f"{said}: after what waits in it comes the end of file{reopened}"
+            if not watched
+            else said
+        )
     if end == "reader":
         if key in after.ends and not watched:
             said += f": a write to it fails now, with SIGPIPE or EPIPE{reopened}"
@@ -66,14 +76,18 @@ def pipe_closed(before: State, after: State, key: str) -> str:
 
 
 def _newcomers(before: State, key: str, end: str) -> tuple[str, str]:
-    """Who may have such an end all the same: (`watched ` if others may, what is said of its name)."""
+    """Who may have such an end all the same: (`watched ` if others may, what is said of its
+    name).
+    """
     changes = find_newcomers(before, key, _READ if end == "reader" else _WRITE) if end else ()
     watched = "watched " if any(change.by == "outside" for change in changes) else ""
     return watched, unless_reopened(before, changes, "reading" if end == "reader" else "writing")
 
 
 def unread_words(state: State, key: str) -> str:
-    """What waits in a pipe that is not going to be read: `3,996 bytes that cat[12] wrote were not read`."""
+    """What waits in a pipe that is not going to be read: `3,996 bytes that cat[12] wrote were not
+    read`.
+    """
     channel = state.channels.get(key)
     if channel is not None and channel.known:
         ranges = waiting_ranges(state, key)
@@ -82,10 +96,15 @@ def unread_words(state: State, key: str) -> str:
         if not total:
             return "a part of a write that goes on was not read" if open_end else ""
         names = list(dict.fromkeys(who(state, part.write.pid) for part in ranges))
-        shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        shown = ", ".join(names[:_NAMED]) + (
+            f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        )
         probably = "" if all(part.sure for part in ranges) else "probably "
         least = "at least " if open_end else ""
-        return f"{least}{count_bytes(total)} that {probably}{shown} wrote {'was' if total == 1 else 'were'} not read"
+        return (
+            f"{least}{count_bytes(total)} that {probably}{shown} wrote"
+            f" {'was' if total == 1 else 'were'} not read"
+        )
     return ""
 
 
@@ -105,14 +124,20 @@ def broken(event: Call, thing: Object, state: State) -> str:
 def _last(pid: int, own: int, state: State, end: str) -> str:
     if not pid:
         return ""
-    return f" (it closed the last {end} end itself)" if pid == own else f" ({who(state, pid)} had the last {end} end)"
+    return (
+        f" (it closed the last {end} end itself)"
+        if pid == own
+        else f" ({who(state, pid)} had the last {end} end)"
+    )
 
 
 def still_open(wait: query.Wait, state: State) -> str:
-    """Behind a wait on a pipe: who keeps it from ending although nobody who uses it is left; empty in ordinary cases.
+    """Behind a wait on a pipe: who keeps it from ending although nobody who uses it is left; empty
+    in ordinary cases.
 
-    A reader waits for bytes, or for the last write end to be closed. If those who have one have never written, and
-    whoever wrote last has none any more, it is an end that somebody forgot. Likewise a writer for whom nobody reads.
+    A reader waits for bytes, or for the last write end to be closed. If those who have one have
+    never written, and whoever wrote last has none any more, it is an end that somebody forgot.
+    Likewise a writer for whom nobody reads.
     """
     thing = state.objects.get(wait.object)
     if thing is None or not is_pipe(thing) or (wait.call not in READS and wait.call not in WRITES):
@@ -134,16 +159,30 @@ def still_open(wait: query.Wait, state: State) -> str:
         return ""
     if alone:
         ends = f"the {end} end (fd {min(found[wait.pid])})"
-        return f", and only it itself has {ends}{lasting_words(state, find_ends(state, wait, modes))}"
-    names = [f"{'it itself' if pid == wait.pid else who(state, pid)} (fd {min(fds)})" for pid, fds in found.items()]
-    shown = " and ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        return (
+            f", and only it itself has {ends}{lasting_words(state, find_ends(state, wait, modes))}"
+        )
+    names = [
+        f"{'it itself' if pid == wait.pid else who(state, pid)} (fd {min(fds)})"
+        for pid, fds in found.items()
+    ]
+    shown = " and ".join(names[:_NAMED]) + (
+        f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    )
     used, have = "wrote" if reads else "read", "has" if len(names) == 1 else "have"
-    return f", and {who(state, last)}, who {used} last, has closed it; {shown} still {have} the {end} end open"
+    return (
+        f", and {who(state, last)}, who {used} last, has closed it; {shown} still {have} the {end}"
+        " end open"
+    )
 
 
 def no_reader(event: Call, state: State) -> Told:
     """An open of a FIFO for writing that does not wait, and found no reader (fifo(7))."""
-    label = state.objects[event.object].label if event.object in state.objects else str(event.args.get("path", "?"))
+    label = (
+        state.objects[event.object].label
+        if event.object in state.objects
+        else str(event.args.get("path", "?"))
+    )
     why = "ENXIO, no reader has it open, and with O_NONBLOCK it does not wait for one"
     text = f"could not open the FIFO {label} for writing: {why}"
     return text, STEP, "name", (event.object,) if event.object else ()

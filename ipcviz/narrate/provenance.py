@@ -1,4 +1,6 @@
-"""Whose bytes wait in a channel, and whose were read, in words: only as far as the byte ledger knows."""
+"""Whose bytes wait in a channel, and whose were read, in words: only as far as the byte ledger
+knows.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ _GOING_ON: Final = "a write that goes on"
 
 
 class Run(NamedTuple):
-    """Bytes one behind the other that one process wrote: how many, and whether their place is certain.
+    """Bytes one behind the other that one process wrote: how many, and whether their place is
+    certain.
 
     `length` is -1 for what a write that goes on has put there.
     """
@@ -31,7 +34,11 @@ def _runs(parts: Iterable[tuple[int, int, bool, int]]) -> list[Run]:
     runs: list[Run] = []
     for pid, length, sure, step in parts:
         last = runs[-1] if runs else None
-        if last is not None and (last.pid, last.sure, last.step) == (pid, sure, step) and min(last.length, length) >= 0:
+        if (
+            last is not None
+            and (last.pid, last.sure, last.step) == (pid, sure, step)
+            and min(last.length, length) >= 0
+        ):
             runs[-1] = Run(pid, last.length + length, sure, step)
         else:
             runs.append(Run(pid, length, sure, step))
@@ -75,10 +82,11 @@ def sources_group(event: Call, after: State) -> str:
 
 
 def waiting_words(state: State, key: str) -> str:
-    """Whose bytes wait in a channel, first those that are read next: `cat[12] 3,000 B, sh[13] 96 B`.
+    """Whose bytes wait in a channel, first those that are read next: `cat[12] 3,000 B, sh[13] 96
+    B`.
 
-    Empty for what is no channel and for an empty one; if it is not known whose they are, since when (session seconds),
-    and why.
+    Empty for what is no channel and for an empty one; if it is not known whose they are, since when
+    (session seconds), and why.
     """
     channel = state.channels.get(key)
     if channel is None:
@@ -87,10 +95,17 @@ def waiting_words(state: State, key: str) -> str:
         return f"not known since {channel.since:.1f} s: {channel.reason}"
     words: list[str] = []
     doubt: list[str] = []
-    for run in [*_runs((w.write.pid, w.length, w.sure, 0) for w in waiting_ranges(state, key)), Run(0, 0, True)]:
+    for run in [
+        *_runs((w.write.pid, w.length, w.sure, 0) for w in waiting_ranges(state, key)),
+        Run(0, 0, True),
+    ]:
         if run.sure and doubt:
             in_order = len(doubt) == 1 or channel.named
-            words.append(", ".join(doubt) + ", probably" if in_order else " and ".join(doubt) + ", in whatever order")
+            words.append(
+                ", ".join(doubt) + ", probably"
+                if in_order
+                else " and ".join(doubt) + ", in whatever order"
+            )
             doubt = []
         if not run.pid:
             break
@@ -106,7 +121,9 @@ def waiting_words(state: State, key: str) -> str:
 
 
 def interleaved_words(state: State, key: str) -> str:
-    """The last write to a channel that others came in between for certain; empty if none was seen."""
+    """The last write to a channel that others came in between for certain; empty if none was
+    seen.
+    """
     found = interleavings(state, key)
     if not found:
         return ""
@@ -116,25 +133,35 @@ def interleaved_words(state: State, key: str) -> str:
 
 
 def _names(state: State, pid: int, others: Iterable[int]) -> str:
-    return " and ".join(who(state, other) if other != pid else "another thread" for other in dict.fromkeys(others))
+    return " and ".join(
+        who(state, other) if other != pid else "another thread" for other in dict.fromkeys(others)
+    )
 
 
 def proved_words(event: Call, after: State) -> str:
-    """Behind `wrote 90,000 bytes to P1`: whose bytes came in between for certain; empty if none are known to."""
+    """Behind `wrote 90,000 bytes to P1`: whose bytes came in between for certain; empty if none are
+    known to.
+    """
     key = directions(after, event.pid, event.name, event.args, event.object).target
     others = [found.other_pid for found in interleavings(after, key) if found.n == event.n]
     return f"; bytes of {_names(after, event.pid, others)} came in between" if others else ""
 
 
 def parted_words(event: Call, after: State) -> str:
-    """Behind a read: that the bytes speak for another write's inside of one write; empty if they do not."""
+    """Behind a read: that the bytes speak for another write's inside of one write; empty if they do
+    not.
+    """
     read = sources_of(after, event.n)
     if read is None or not any(source.offset for source in read.sources):
         return ""
     former = latest_read(after, read.object, before=event.n)
     last = former.sources[-1] if former is not None and former.sources else None
     for source in read.sources:
-        if last is not None and source.offset and (last.tid, last.began) != (source.tid, source.began):
+        if (
+            last is not None
+            and source.offset
+            and (last.tid, last.began) != (source.tid, source.began)
+        ):
             inner, outer = _names(after, source.pid, (last.pid,)), who(after, source.pid)
             return f"; probably bytes of {inner} lay inside of one write of {outer}"
         last = source

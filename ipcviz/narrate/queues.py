@@ -48,30 +48,57 @@ def message(event: Call, before: State, after: State) -> Told | None:
         priority = event.args.get("taken" if takes else "priority")
         rank = f", priority {priority}" if isinstance(priority, int) else ""
     else:
-        kind = event.args.get("taken") if takes else str(event.args.get("msg", "")).removeprefix("type ")
+        kind = (
+            event.args.get("taken")
+            if takes
+            else str(event.args.get("msg", "")).removeprefix("type ")
+        )
         rank = f", type {kind}" if kind is not None and kind != "" else ""
     content = f": {quoted(event.data, size, _SHOWN)}" if event.data else ""
-    if takes and "MSG_NOERROR" in str(event.args.get("flags", "")) and size == event.args.get("count"):
-        content += "; it fills the room, and what it had beyond that, if anything, is lost (MSG_NOERROR)"
+    if (
+        takes
+        and "MSG_NOERROR" in str(event.args.get("flags", ""))
+        and size == event.args.get("count")
+    ):
+        content += (
+            "; it fills the room, and what it had beyond that, if anything, is lost (MSG_NOERROR)"
+        )
     verb = "took" if takes else "put"
     where = "from" if takes else "into"
-    return f"{verb} a message of {count_bytes(size)}{rank} {where} {label}{content}", STEP, "data", keys
+    return (
+        f"{verb} a message of {count_bytes(size)}{rank} {where} {label}{content}",
+        STEP,
+        "data",
+        keys,
+    )
 
 
 def notify(event: Call, before: State, after: State) -> Told | None:
     """mq_notify(3): asked for, or no longer."""
     label, keys = label_of(after, event.object), (event.object,) if event.object else ()
     if event.error == "EBUSY":
-        return f"can't be told of messages in {label}: another process has asked for that", STEP, "data", keys
+        return (
+            f"can't be told of messages in {label}: another process has asked for that",
+            STEP,
+            "data",
+            keys,
+        )
     if event.error:
         return f"got {event.error} from mq_notify on {label}", STEP, "data", keys
     if event.args.get("event") in (0, "0"):
         return f"no longer wants to be told of messages in {label}", STEP, "data", keys
     how = str(event.args.get("how", ""))
-    by = {"": "", "thread": " by a thread of its own", "nothing": " by nothing at all (SIGEV_NONE)"}.get(
-        how, f" by {how}"
+    by = {
+        "": "",
+        "thread": " by a thread of its own",
+        "nothing": " by nothing at all (SIGEV_NONE)",
+    }.get(how, f" by {how}")
+    return (
+        f"asks to be told{by} when a message comes into {label} while it is empty",
+        STEP,
+        "data",
+        keys,
     )
-    return f"asks to be told{by} when a message comes into {label} while it is empty", STEP, "data", keys
 
 
 def get_queue(event: Call, before: State, after: State) -> Told | None:
@@ -81,7 +108,9 @@ def get_queue(event: Call, before: State, after: State) -> Told | None:
     key = f"msg:{event.ret}"
     made = key not in before.objects
     what, asked = "has" if made else "has again", event.args.get("key", 0)
-    text = f"{what} the System V queue {label_of(after, key)} (id {event.ret}) for {key_words(asked)}"
+    text = (
+        f"{what} the System V queue {label_of(after, key)} (id {event.ret}) for {key_words(asked)}"
+    )
     return with_warning(text, asked), STEP if not warning_of(asked) else TURN, "name", (key,)
 
 
@@ -92,7 +121,12 @@ def control_queue(event: Call, before: State, after: State) -> Told | None:
         return None
     label = label_of(after, event.object) or f"System V queue {event.args.get('id', '?')}"
     if event.error:
-        return f"got {event.error} from msgctl of {label} ({command})", STEP, "name", (event.object,)
+        return (
+            f"got {event.error} from msgctl of {label} ({command})",
+            STEP,
+            "name",
+            (event.object,),
+        )
     if command == "IPC_SET":
         limit = event.args.get("limit")
         to = f": it takes {limit:,} bytes now" if isinstance(limit, int) else ""
@@ -102,4 +136,9 @@ def control_queue(event: Call, before: State, after: State) -> Told | None:
             "data",
             (event.object,),
         )
-    return f"removed the System V queue {label_of(after, event.object)}", TURN, "name", (event.object,)
+    return (
+        f"removed the System V queue {label_of(after, event.object)}",
+        TURN,
+        "name",
+        (event.object,),
+    )

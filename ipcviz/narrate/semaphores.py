@@ -31,7 +31,11 @@ _FAILED: Final = {
 def hold_words(state: State, hold: Hold) -> str:
     """A holder: `ps[12]`, `ps[12] (2)`, `ps[12], has ended`."""
     name = who(state, hold.pid, hold.tid or hold.pid)
-    return name + (f" ({hold.count})" if hold.count > 1 else "") + (", has ended" if hold.ended else "")
+    return (
+        name
+        + (f" ({hold.count})" if hold.count > 1 else "")
+        + (", has ended" if hold.ended else "")
+    )
 
 
 def operated(event: SemaphoreOp, before: State, after: State) -> Sentence:
@@ -54,23 +58,42 @@ def operated(event: SemaphoreOp, before: State, after: State) -> Sentence:
     elif event.op in WAITS and value == 0:
         text, weight = f"{subject} finds {label} at 0 and must wait{_taken(before, key)}", TURN
     elif event.op in WAITS:
-        text = f"{subject} took {label}" + (f": {value} to {value - 1}" if value is not None else "")
+        text = f"{subject} took {label}" + (
+            f": {value} to {value - 1}" if value is not None else ""
+        )
     elif event.op == "acquired":
         text, weight = f"{subject} got {label} after its wait", TURN
     elif event.op == "gave-up":
         why = _GAVE_UP.get(event.error, "")
-        text, weight = f"{subject} did not get {label}: {event.error}" + (f", {why}" if why else ""), TURN
+        text, weight = (
+            f"{subject} did not get {label}: {event.error}" + (f", {why}" if why else ""),
+            TURN,
+        )
     elif event.op == "overtaken":
-        text, weight = f"{subject} was overtaken at {label}: another thread took it first, and it must wait", TURN
+        text, weight = (
+            f"{subject} was overtaken at {label}: another thread took it first, and it must wait",
+            TURN,
+        )
     elif event.op == "missed":
-        text, weight = f"{subject} was overtaken at {label}: another thread took it first, and it did not get it", TURN
+        text, weight = (
+            (
+                f"{subject} was overtaken at {label}: another thread took it first, and it did not"
+                " get it"
+            ),
+            TURN,
+        )
     elif event.op == "gained":
         text = f"{subject} got {label} after all: another thread gave it in that moment"
     elif event.op == "getvalue":
-        text, weight = f"{subject} read the value of {label}" + (f": {value}" if value is not None else ""), DETAIL
+        text, weight = (
+            f"{subject} read the value of {label}" + (f": {value}" if value is not None else ""),
+            DETAIL,
+        )
     elif event.op == "open":
         verb = "made" if event.initial is not None else "opened"
-        text = f"{subject} {verb} the semaphore {label}" + (f" (value {value})" if value is not None else "")
+        text = f"{subject} {verb} the semaphore {label}" + (
+            f" (value {value})" if value is not None else ""
+        )
     elif event.op == "close":
         text, weight = f"{subject} closed the semaphore {label}", DETAIL
     elif event.op == "destroy":
@@ -78,7 +101,8 @@ def operated(event: SemaphoreOp, before: State, after: State) -> Sentence:
     else:
         text = f"{subject} called sem_{event.op} on {label}"
     if event.semaphore.kind == "unnamed" and not event.semaphore.object:
-        # In private memory: an interpreter's or a library's own lock, which no other process can see.
+        # In private memory: an interpreter's or a library's own lock, which no other process can
+        # see.
         weight = NOISE
     return Sentence(event.n, event.t, event.pid, text, weight, "semaphore", (key,), group)
 
@@ -96,7 +120,9 @@ def holders_of(semaphore: Semaphore) -> tuple[Hold, ...]:
 
 
 def holding_words(state: State, semaphore: Semaphore) -> str:
-    """Who holds a semaphore, for a table: `-` nobody, `?` what is not known, empty where it can't be held."""
+    """Who holds a semaphore, for a table: `-` nobody, `?` what is not known, empty where it can't
+    be held.
+    """
     if semaphore.signals:
         return ""
     names = [hold_words(state, hold) for hold in semaphore.holds]
@@ -106,17 +132,28 @@ def holding_words(state: State, semaphore: Semaphore) -> str:
 
 
 def inside_sem_open(event: Call, state: State, told: Told) -> Told:
-    """What is said of a call on a named semaphore's file: only its end matters, since sem_open makes all the others."""
+    """What is said of a call on a named semaphore's file: only its end matters, since sem_open
+    makes all the others.
+    """
     words, _, subject, keys = told
     thing = state.objects.get(keys[0]) if keys else None
     if thing is None or event.error or not thing.info.path.startswith(_FILES):
         return told
     removed = next((e for e in event.effects if isinstance(e, NameRemoved)), None)
     found = state.semaphores.get(f"sem:{thing.info.key}:0")
-    if removed is not None and found is not None and found.info.name == "/" + removed.path.removeprefix(_FILES):
+    if (
+        removed is not None
+        and found is not None
+        and found.info.name == "/" + removed.path.removeprefix(_FILES)
+    ):
         users = [who(state, row.pid) for row in query.mappers(state).get(thing.info.key, ())]
         kept = f": {', '.join(dict.fromkeys(users))} can go on using it" if users else ""
-        return f"removed the semaphore's name {found.info.name}{kept}", STEP, "name", (*keys, found.info.key)
+        return (
+            f"removed the semaphore's name {found.info.name}{kept}",
+            STEP,
+            "name",
+            (*keys, found.info.key),
+        )
     return words, NOISE, subject, keys
 
 
@@ -126,11 +163,21 @@ def set_got(event: Call, before: State, after: State) -> Told | None:
     name = key_words(key)
     flags = event.args.get("flags", 0)
     if event.error:
-        return f"got {event.error} from semget for {name} ({flags}){_why(event.error)}", STEP, "semaphore", ()
+        return (
+            f"got {event.error} from semget for {name} ({flags}){_why(event.error)}",
+            STEP,
+            "semaphore",
+            (),
+        )
     count = event.args.get("count", 0)
     of = f" of {count} semaphore{'s' if count != 1 else ''}" if count else ""
     text = f"has the System V set {event.ret}{of} for {name} ({flags})"
-    return with_warning(text, key), TURN if warning_of(key) else STEP, "name", (f"sysv:{event.ret}:0",)
+    return (
+        with_warning(text, key),
+        TURN if warning_of(key) else STEP,
+        "name",
+        (f"sysv:{event.ret}:0",),
+    )
 
 
 def _why(error: str) -> str:
@@ -156,28 +203,46 @@ def changed(event: Call, before: State, after: State) -> Told | None:
         why = _FAILED.get(event.error)
         if event.error == "EAGAIN" and "IPC_NOWAIT" not in operations:
             why = "its time was up"
-        text = f"got {event.error} from semop on the set {label}: {operations}" + (f" ({why})" if why else "")
+        text = f"got {event.error} from semop on the set {label}: {operations}" + (
+            f" ({why})" if why else ""
+        )
         return text, TURN if event.error == "EIDRM" else STEP, "semaphore", keys
     undo = ", to be undone when it ends" if "SEM_UNDO" in operations else ""
     slept = before.threads.get(event.tid)
     waited = " after its wait" if slept is not None and slept.waiting is not None else ""
-    return f"did {operations} on the set {label}{waited}{undo}", TURN if waited else STEP, "semaphore", keys
+    return (
+        f"did {operations} on the set {label}{waited}{undo}",
+        TURN if waited else STEP,
+        "semaphore",
+        keys,
+    )
 
 
 def changing(event: Entered, state: State) -> str:
     """A semop(2) under way of which others have noticed what it does already."""
     label = _set_label(event, state, state)
-    return f"is changing the set {label}: {event.args.get('ops', '')}; its semop has not returned yet"
+    return (
+        f"is changing the set {label}: {event.args.get('ops', '')}; its semop has not returned yet"
+    )
 
 
 def controlled(event: Call, before: State, after: State) -> Told | None:
     """semctl(2): what changes values, or removes the set."""
-    number, label, command = event.args.get("id", "?"), _set_label(event, before, after), event.args.get("cmd")
+    number, label, command = (
+        event.args.get("id", "?"),
+        _set_label(event, before, after),
+        event.args.get("cmd"),
+    )
     keys = (f"sysv:{number}:0",)
     if command not in ("IPC_RMID", "IPC_SET", "SETVAL", "SETALL"):
         return None
     if event.error:
-        return f"got {event.error} from semctl of the set {label} ({command}){_why(event.error)}", STEP, "name", keys
+        return (
+            f"got {event.error} from semctl of the set {label} ({command}){_why(event.error)}",
+            STEP,
+            "name",
+            keys,
+        )
     if command == "IPC_RMID":
         waiting = [t for t in before.threads.values() if t.semaphore.startswith(f"sysv:{number}:")]
         names = ", ".join(who(after, t.pid, t.tid) for t in waiting)
@@ -186,7 +251,12 @@ def controlled(event: Call, before: State, after: State) -> Told | None:
         return text, TURN, "name", keys
     if command == "SETVAL":
         value = event.args.get("value", "?")
-        return f"set [{event.args.get('index')}] of the set {label} to {value} (SETVAL)", STEP, "semaphore", keys
+        return (
+            f"set [{event.args.get('index')}] of the set {label} to {value} (SETVAL)",
+            STEP,
+            "semaphore",
+            keys,
+        )
     if command == "SETALL":
         return (
             f"set the semaphores of the set {label} to {event.args.get('values', '?')} (SETALL)",

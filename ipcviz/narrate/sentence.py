@@ -11,11 +11,15 @@ NOISE: Final = 0
 DETAIL: Final = 1
 """A step within one process: reads of plain files, masks, mappings of its own."""
 STEP: Final = 2
-"""Something that another process can notice: bytes through a pipe, a descriptor passed on, a signal sent."""
+"""Something that another process can notice: bytes through a pipe, a descriptor passed on, a signal
+sent.
+"""
 TURN: Final = 3
 """A turn of the story: fork, exec, exit, a block, an end of file, a signal that arrived."""
 
-Subject = Literal["process", "descriptor", "data", "wait", "memory", "semaphore", "signal", "name", "session"]
+Subject = Literal[
+    "process", "descriptor", "data", "wait", "memory", "semaphore", "signal", "name", "session"
+]
 
 
 class Sentence(msgspec.Struct, frozen=True):
@@ -25,15 +29,16 @@ class Sentence(msgspec.Struct, frozen=True):
         n: The event's number.
         t: When, in session seconds.
         pid: The process that it is about; 0 for the session.
-        text: The sentence, without a full stop. Names and paths in it are data as the program gave them: escape them
-            before they are shown.
+        text: The sentence, without a full stop. Names and paths in it are data as the program gave
+            them: escape them before they are shown.
         weight: `NOISE`, `DETAIL`, `STEP` or `TURN`.
         subject: What it is about, for colour and filters.
         objects: Keys of the objects and semaphores that it names.
-        group: Sentences with the same group, not empty, say the same thing again: they may be shown as one.
+        group: Sentences with the same group, not empty, say the same thing again: they may be shown
+            as one.
         amount: Bytes that moved, to be summed over a group.
-        recurs: It says what some do all the time, as a wait with a limit that is begun again each time: it joins the
-            one before it however long ago the first one was.
+        recurs: It says what some do all the time, as a wait with a limit that is begun again each
+            time: it joins the one before it however long ago the first one was.
     """
 
     n: int
@@ -49,7 +54,9 @@ class Sentence(msgspec.Struct, frozen=True):
 
     @property
     def fold(self) -> str:
-        """What sentences that may be shown as one have in common; empty for one that always stands by itself."""
+        """What sentences that may be shown as one have in common; empty for one that always stands
+        by itself.
+        """
         return self.group or (f"{self.pid} {self.text}" if self.weight < TURN else "")
 
 

@@ -1,10 +1,21 @@
-"""Signals in words: sent, delivered, taken, handled; why the kernel sent one, and what it meant for a call."""
+"""Signals in words: sent, delivered, taken, handled; why the kernel sent one, and what it meant for
+a call.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from ipcviz.events import Call, Disposition, Exited, HandlerReturned, Mask, Sent, SignalDelivered, Taken
+from ipcviz.events import (
+    Call,
+    Disposition,
+    Exited,
+    HandlerReturned,
+    Mask,
+    Sent,
+    SignalDelivered,
+    Taken,
+)
 from ipcviz.events.signals import LIBRARY_SIGNALS, bit_of, signal_name
 from ipcviz.model.mechanisms.families import members, tty_name
 from ipcviz.model.state import Process, SignalSent, State
@@ -30,7 +41,17 @@ _CHILD: Final = {
 _TIMERS: Final = (14, 26, 27)
 """SIGALRM, SIGVTALRM, SIGPROF: those of alarm and setitimer."""
 
-SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ = 1, 2, 3, 9, 13, 20, 21, 22, 25
+SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ = (
+    1,
+    2,
+    3,
+    9,
+    13,
+    20,
+    21,
+    22,
+    25,
+)
 SIGSEGV: Final = 11
 
 _FROM_KERNEL: Final = {
@@ -54,8 +75,13 @@ def delivered(event: SignalDelivered, before: State, after: State) -> Sentence:
     thread = after.threads.get(event.tid)
     if event.action == "handler" and thread is not None and len(thread.handlers) > 1:
         fate += f" inside that for {signal_name(thread.handlers[-2])}"
-    text = f"{signal_name(event.signo)}{_source(event, before, after)} reached {target}: {fate}{_cut(event, before)}"
-    return Sentence(event.n, event.t, event.pid, text, STEP if event.action == "ignore" else TURN, "signal")
+    text = (
+        f"{signal_name(event.signo)}{_source(event, before, after)} reached {target}:"
+        f" {fate}{_cut(event, before)}"
+    )
+    return Sentence(
+        event.n, event.t, event.pid, text, STEP if event.action == "ignore" else TURN, "signal"
+    )
 
 
 def _cut(event: SignalDelivered, before: State) -> str:
@@ -84,7 +110,10 @@ def _source(event: SignalDelivered | Taken, before: State, after: State, pid: in
     if event.code == "SI_TIMER" or (event.signo in _TIMERS and not event.sender):
         source = f" from its timer{f' {event.timer}' if event.timer >= 0 else ''}"
         if event.overrun:
-            source += f", which expired {event.overrun:,} time{'s' if event.overrun > 1 else ''} more meanwhile,"
+            source += (
+                f", which expired {event.overrun:,} time{'s' if event.overrun > 1 else ''} more"
+                " meanwhile,"
+            )
         return source
     if event.sender:
         return _sender(event, pid, before, after)
@@ -111,13 +140,17 @@ def _source(event: SignalDelivered | Taken, before: State, after: State, pid: in
 
 
 def _hangup(process: Process, before: State) -> str:
-    """Why the kernel sent SIGHUP (disassociate_ctty and kill_orphaned_pgrp in the kernel, exit(3))."""
+    """Why the kernel sent SIGHUP (disassociate_ctty and kill_orphaned_pgrp in the kernel,
+    exit(3)).
+    """
     leader = before.processes.get(process.session)
     if process.session == process.pid:
         return ", since its terminal is gone,"
     if leader is not None and leader.fate != "alive":
         return f", since the leader of its session, {who(before, leader.pid)}, has ended,"
-    stopped = process.stopped_by or any(d.pid == process.pid and d.action == "stop" for d in before.delivered)
+    stopped = process.stopped_by or any(
+        d.pid == process.pid and d.action == "stop" for d in before.delivered
+    )
     if stopped or leader is not None:
         return ", since its group was stopped, and nobody in its session is left to let it go on,"
     return ", since its terminal is gone, or the leader of its session has ended,"
@@ -127,12 +160,19 @@ def _sender(event: SignalDelivered | Taken, pid: int, before: State, after: Stat
     """The process that sent it; or why the kernel did in its name."""
     process = before.processes.get(pid)
     if event.code == "SI_USER" and not any(
-        s.signo == event.signo and s.sender == event.sender and s.delivered is None and s.target in (pid, 0, -1)
+        s.signo == event.signo
+        and s.sender == event.sender
+        and s.delivered is None
+        and s.target in (pid, 0, -1)
         for s in before.sent
     ):
         if event.sender == pid and event.signo in _OWN_FAULT:
             return _OWN_FAULT[event.signo]
-        if process is not None and event.signo == process.death_signal and _was_parent(before, process, event.sender):
+        if (
+            process is not None
+            and event.signo == process.death_signal
+            and _was_parent(before, process, event.sender)
+        ):
             return f", since its parent {who(after, event.sender)} has ended (PR_SET_PDEATHSIG),"
     if event.sender in after.processes:
         name = who(after, event.sender)
@@ -154,7 +194,10 @@ def _was_parent(state: State, process: Process, pid: int) -> bool:
 def took(event: Call, before: State, after: State) -> str:
     """The signals that a call took, with their senders; empty if none are known."""
     found = [effect for effect in event.effects if isinstance(effect, Taken)]
-    words = [f"{signal_name(one.signo)}{_source(one, before, after, event.pid).rstrip(',')}" for one in found[:4]]
+    words = [
+        f"{signal_name(one.signo)}{_source(one, before, after, event.pid).rstrip(',')}"
+        for one in found[:4]
+    ]
     more = f" and {len(found) - 4} more" if len(found) > 4 else ""
     return ", ".join(words) + more
 
@@ -197,11 +240,21 @@ def kill(event: Call, before: State, after: State) -> Told | None:
     if "pidfd" in event.args:
         target = f"the process behind descriptor {event.args['pidfd']}"
     if event.args.get("signal") == 0:
-        return f"asked whether {target} is there: it is{' not' if event.error else ''}", DETAIL, "signal", ()
+        return (
+            f"asked whether {target} is there: it is{' not' if event.error else ''}",
+            DETAIL,
+            "signal",
+            (),
+        )
     if event.error:
         why = _REFUSED.get(event.error, "")
         words = f"{event.error}, {why}" if why else event.error
-        return f"could not send {event.args.get('signal', 'a signal')} to {target}: {words}", STEP, "signal", ()
+        return (
+            f"could not send {event.args.get('signal', 'a signal')} to {target}: {words}",
+            STEP,
+            "signal",
+            (),
+        )
     return None
 
 
@@ -228,14 +281,20 @@ def sent(event: Call, effect: Sent, after: State) -> Told:
     if "queueinfo" in event.name:
         text += f" with the value {effect.value}"
     last = after.sent[-1] if after.sent else None
-    own = last is not None and (last.t, last.signo, last.target) == (event.t, effect.signo, effect.target)
+    own = last is not None and (last.t, last.signo, last.target) == (
+        event.t,
+        effect.signo,
+        effect.target,
+    )
     if last is not None and own and last.coalesced:
         text += ", where one is pending already: the two are one"
     return text, TURN, "signal", ()
 
 
 def sender_of_end(event: Exited, before: State) -> str:
-    """Of SIGKILL, which nobody sees being delivered: `, which sh[12] sent`; empty where much is not seen."""
+    """Of SIGKILL, which nobody sees being delivered: `, which sh[12] sent`; empty where much is not
+    seen.
+    """
     if event.signo != SIGKILL:
         return ""
     if event.forbidden:
@@ -270,11 +329,21 @@ def disposition(event: Call, effect: Disposition, before: State) -> Told | None:
         return None
     if effect.signo in LIBRARY_SIGNALS:
         words = {"catch": "catches", "ignore": "ignores"}.get(effect.action, "does not catch")
-        return f"{words} signal {effect.signo}, which its C library keeps to itself", NOISE, "signal", ()
+        return (
+            f"{words} signal {effect.signo}, which its C library keeps to itself",
+            NOISE,
+            "signal",
+            (),
+        )
     name = signal_name(effect.signo)
     if effect.action == "catch":
         flags = [f for f in effect.flags if f != "SA_RESTORER"]
-        return f"catches {name} from now on" + (f" ({', '.join(flags)})" if flags else ""), STEP, "signal", ()
+        return (
+            f"catches {name} from now on" + (f" ({', '.join(flags)})" if flags else ""),
+            STEP,
+            "signal",
+            (),
+        )
     if effect.action == "ignore":
         return f"ignores {name} from now on", STEP, "signal", ()
     return f"lets {name} do its default again", DETAIL, "signal", ()
@@ -296,7 +365,9 @@ def kept_across_exec(state: State, pid: int) -> str:
     """What a program that was just executed finds ignored and blocked; empty if nothing is."""
     process, thread = state.processes.get(pid), state.threads.get(pid)
     handling = process.handling.items() if process else ()
-    ignored = sum(bit_of(s) for s, how in handling if how.action == "ignore" and s not in LIBRARY_SIGNALS)
+    ignored = sum(
+        bit_of(s) for s, how in handling if how.action == "ignore" and s not in LIBRARY_SIGNALS
+    )
     parts = [f"{signal_names(ignored)} ignored"] if ignored else []
     if thread is not None and thread.blocked:
         parts.append(f"{signal_names(thread.blocked)} blocked")

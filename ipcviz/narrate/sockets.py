@@ -1,4 +1,6 @@
-"""Calls on sockets in words: who connects to whom, what travels with a message, why one fails or ends (socket(7))."""
+"""Calls on sockets in words: who connects to whom, what travels with a message, why one fails or
+ends (socket(7)).
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,9 @@ _DATA: Final = {
 
 
 def _holder(state: State, key: str) -> str:
-    """Who has an object open: `a[1] and 2 more`; empty if none that is watched has, or that would take long to find."""
+    """Who has an object open: `a[1] and 2 more`; empty if none that is watched has, or that would
+    take long to find.
+    """
     pids = []
     rows = 0
     for process in query.living(state):
@@ -78,7 +82,11 @@ def _holder(state: State, key: str) -> str:
         files = (state.open_files.get(row.ofd) for row in table.values())
         if any(file is not None and file.object == key for file in files):
             pids.append(process.pid)
-    return who(state, pids[0]) + (f" and {len(pids) - 1} more" if len(pids) > 1 else "") if pids else ""
+    return (
+        who(state, pids[0]) + (f" and {len(pids) - 1} more" if len(pids) > 1 else "")
+        if pids
+        else ""
+    )
 
 
 def _whose(state: State, thing: Object) -> str:
@@ -112,7 +120,12 @@ def connected(event: Call, before: State, after: State) -> Told | None:
         return f"began to connect {label}{to}, and does not wait for the answer", STEP, "name", keys
     if event.error:
         why = _why_not(event, thing, address, after)
-        return f"could not {event.name} {label}{to}: {event.error}{f', {why}' if why else ''}", STEP, "name", keys
+        return (
+            f"could not {event.name} {label}{to}: {event.error}{f', {why}' if why else ''}",
+            STEP,
+            "name",
+            keys,
+        )
     if event.name == "listen":
         most = event.args.get("backlog")
         at = _name(thing)
@@ -146,7 +159,14 @@ def _why_not(event: Call, thing: Object | None, address: str, state: State) -> s
         if known is not None:
             return f"{_whose(state, known)} is bound there and does not listen"
         if _is_path(thing, address):
-            left = next((o.label for o in state.objects.values() if o.info.path == address and o.shut == CLOSED), "")
+            left = next(
+                (
+                    o.label
+                    for o in state.objects.values()
+                    if o.info.path == address and o.shut == CLOSED
+                ),
+                "",
+            )
             if left:
                 return f"the name is left from {left}, which is closed: a stale one"
             return "no socket is behind that name any more (a stale one), or it does not listen"
@@ -156,13 +176,18 @@ def _why_not(event: Call, thing: Object | None, address: str, state: State) -> s
     return _CONNECT.get(error, "")
 
 
-def _why_not_bound(error: str, thing: Object | None, address: str, known: Object | None, state: State) -> str:
+def _why_not_bound(
+    error: str, thing: Object | None, address: str, known: Object | None, state: State
+) -> str:
     if error == "EADDRINUSE":
         here = f"{_whose(state, known)} is bound there" if known is not None else ""
         if _is_path(thing, address):
             return f"that name exists already: {here or 'it stays until it is unlinked'}"
         if known is None and thing is not None and thing.info.kind == "tcp socket":
-            return "another socket is bound there, or a connection from it is still in time-wait (SO_REUSEADDR)"
+            return (
+                "another socket is bound there, or a connection from it is still in time-wait"
+                " (SO_REUSEADDR)"
+            )
         return here or "another socket is bound there"
     if error == "EACCES":
         port = address.rpartition(":")[2]
@@ -190,7 +215,10 @@ def accepted(event: Call, before: State, after: State) -> Told | None:
         source = f" from {opened.object.remote}"
     elif not source and opened.object.with_whom:
         source = f" from {opened.object.with_whom}"
-    text = f"accepted a connection on {listener}{source}: {label_of(after, key)} is descriptor {opened.fd}"
+    text = (
+        f"accepted a connection on {listener}{source}: {label_of(after, key)} is descriptor"
+        f" {opened.fd}"
+    )
     return text, TURN, "descriptor", (key, peer.info.key) if peer is not None else (key,)
 
 
@@ -201,12 +229,21 @@ def option(event: Call, before: State, after: State) -> Told | None:
     keys = (event.object,) if event.object else ()
     if event.args.get("credentials"):
         when = "when it was made or connected"
-        return f"asked {label} who had its other end {when}: {event.args['credentials']}", STEP, "name", keys
+        return (
+            f"asked {label} who had its other end {when}: {event.args['credentials']}",
+            STEP,
+            "name",
+            keys,
+        )
     told = str(event.args.get("told", ""))
     if not told:
         return None
     if told == "none":
-        state = " (it is connected)" if thing is not None and thing.info.detail.endswith("established") else ""
+        state = (
+            " (it is connected)"
+            if thing is not None and thing.info.detail.endswith("established")
+            else ""
+        )
         return f"asked {label} for an error: none{state}", DETAIL, "name", keys
     why = _CONNECT.get(told, "nothing listens there" if told == "ECONNREFUSED" else "")
     return f"asked {label} for an error: {told}{f', {why}' if why else ''}", STEP, "name", keys
@@ -230,13 +267,17 @@ def shut(event: Call, before: State, after: State) -> Told | None:
 
 
 def error_words(event: Call, thing: Object | None, after: State) -> str:
-    """Why a read from a socket or a write to it failed; empty if that is said elsewhere, or nowhere."""
+    """Why a read from a socket or a write to it failed; empty if that is said elsewhere, or
+    nowhere.
+    """
     if thing is None or thing.info.kind not in KINDS:
         return ""
     error, reads = event.error, event.name in READS or event.name == "recvmmsg"
     datagrams = takes_datagrams(thing.info)
     if error == "EAGAIN":
-        how = "MSG_DONTWAIT" if "MSG_DONTWAIT" in str(event.args.get("flags", "")) else _NOT_BLOCKING
+        how = (
+            "MSG_DONTWAIT" if "MSG_DONTWAIT" in str(event.args.get("flags", "")) else _NOT_BLOCKING
+        )
         return f"{'it is empty' if reads else 'there is no room'}, and {how}"
     if error == "EPIPE":
         if "w" in thing.shut and thing.shut != CLOSED:
@@ -260,7 +301,9 @@ def error_words(event: Call, thing: Object | None, after: State) -> str:
 
 
 def end_words(event: Call, thing: Object, after: State) -> tuple[str, int] | None:
-    """What it means that a read from a socket returned 0, and how much it weighs; None of other objects."""
+    """What it means that a read from a socket returned 0, and how much it weighs; None of other
+    objects.
+    """
     if thing.info.kind not in KINDS:
         return None
     where = f"{thing.label}{_fd(event)}"
@@ -289,7 +332,9 @@ def travelled(event: Call, after: State) -> tuple[str, int]:
     address = _address(event)
     if address and thing is not None:
         target = bound_to(after, thing.info.kind, address)
-        words += f", sent to {address}" + (f" ({_whose(after, target)})" if target is not None else "")
+        words += f", sent to {address}" + (
+            f" ({_whose(after, target)})" if target is not None else ""
+        )
     if event.args.get("source"):
         words += f", sent from {event.args['source']}"
     if event.args.get("credentials"):
@@ -303,7 +348,9 @@ def travelled(event: Call, after: State) -> tuple[str, int]:
         rows = query.table_of(after, event.pid)
         how = rows[got[0].fd].how if got[0].fd in rows else ""
         sender = f" from {how.partition(' from ')[2]}" if " from " in how else ""
-        words += f", and received {_descriptors(tuple(e.fd for e in got), event.pid, after)}{sender}"
+        words += (
+            f", and received {_descriptors(tuple(e.fd for e in got), event.pid, after)}{sender}"
+        )
         weight = TURN
     if event.args.get("cut") and event.name == "recvmmsg":
         words += "; the rest of a message is lost for want of room (MSG_TRUNC)"
@@ -315,10 +362,12 @@ def travelled(event: Call, after: State) -> tuple[str, int]:
 
 
 def received_words(event: Call, thing: Object | None, before: State) -> tuple[str, str]:
-    """How much a read took, and what became of the rest of a datagram that was longer than the room for it.
+    """How much a read took, and what became of the rest of a datagram that was longer than the room
+    for it.
 
     Returns:
-        `10 of 100 bytes` and `; the rest of the datagram is lost`; the second is empty where nothing was cut.
+        `10 of 100 bytes` and `; the rest of the datagram is lost`; the second is empty where
+        nothing was cut.
     """
     taken = count_taken(event)
     if thing is None or event.error:
@@ -334,7 +383,10 @@ def received_words(event: Call, thing: Object | None, before: State) -> tuple[st
         return count_bytes(taken), f"; {lost}, for want of room (MSG_TRUNC)"
     # A datagram that was dropped can have been another one with the same beginning.
     told = event.ret > taken or bool(event.args.get("cut")) or not is_lossy(thing.info)
-    return f"{taken:,} of {count_bytes(length)}", f"; {lost if told else lost.replace(' is ', ' is probably ')}"
+    return (
+        f"{taken:,} of {count_bytes(length)}",
+        f"; {lost if told else lost.replace(' is ', ' is probably ')}",
+    )
 
 
 def _descriptors(fds: tuple[int, ...], pid: int, state: State) -> str:
@@ -352,7 +404,12 @@ def several(event: Call, before: State, after: State) -> Told | None:
     keys = (event.object,) if event.object else ()
     if event.error:
         why = error_words(event, after.objects.get(event.object), after)
-        return f"got {event.error} from {event.name} on {label}{f': {why}' if why else ''}", DETAIL, "data", keys
+        return (
+            f"got {event.error} from {event.name} on {label}{f': {why}' if why else ''}",
+            DETAIL,
+            "data",
+            keys,
+        )
     moved = event.args.get("bytes", 0)
     many = "" if event.ret == 1 else "s"
     amount = f"{event.ret} message{many}, {count_bytes(moved if isinstance(moved, int) else 0)},"
@@ -378,7 +435,9 @@ def closed_words(thing: Object, before: State, after: State) -> str:
     if unread:
         # Both families reset a connection that is closed with something unread (af_unix.c, tcp(7)).
         many = "was" if unread == 1 else "were"
-        return f"{count_bytes(unread)} in it {many} not read, so {_whose(after, peer)} gets ECONNRESET"
+        return (
+            f"{count_bytes(unread)} in it {many} not read, so {_whose(after, peer)} gets ECONNRESET"
+        )
     return "" if "w" in thing.shut else _end_for(after, peer)
 
 

@@ -50,13 +50,18 @@ _ACTIONS: Final = {
 
 
 def intention(state: State, poised: Poised) -> str:
-    """What a held thread will do when it is let go, as the rest of `it is about ...`: `to read from P1`.
+    """What a held thread will do when it is let go, as the rest of `it is about ...`: `to read from
+    P1`.
 
     Names, paths and data in it are the program's own: escape them before they are shown.
     """
     if poised.at == "entry":
         words = call_words(state, poised.pid, poised.call, poised.args, poised.object, poised.data)
-        return f"to {words}, once more after {poised.repeated} short waits" if poised.repeated else f"to {words}"
+        return (
+            f"to {words}, once more after {poised.repeated} short waits"
+            if poised.repeated
+            else f"to {words}"
+        )
     if poised.at == "semaphore":
         return f"to {_semaphore(state, poised)}"
     if poised.at == "signal":
@@ -70,7 +75,9 @@ def intention(state: State, poised: Poised) -> str:
 
 
 def stands(state: State, poised: Poised) -> str:
-    """The same as a whole sentence without its subject: `is about to read from P1`, `stands behind its read`."""
+    """The same as a whole sentence without its subject: `is about to read from P1`, `stands behind
+    its read`.
+    """
     if poised.at == "return":
         return f"stands behind its {poised.call or 'call'}"
     if poised.at == "start":
@@ -86,12 +93,18 @@ _TAKES: Final = ("wait", "trywait", "timedwait", "clockwait")
 def _semaphore(state: State, poised: Poised) -> str:
     info = poised.semaphore
     found = state.semaphores.get(info.key) if info is not None else None
-    label = found.label if found is not None else (info.name or "a semaphore" if info is not None else "a semaphore")
+    label = (
+        found.label
+        if found is not None
+        else (info.name or "a semaphore" if info is not None else "a semaphore")
+    )
     now = value_now(state, poised)
     value = "" if now is None else f" (it is {now})"
     if poised.op in _TAKES:
         verb = "take" if now is None or now else "wait for"
-        return f"{'try to ' if poised.op == 'trywait' else ''}{verb} {label}{value}: sem_{poised.op}"
+        return (
+            f"{'try to ' if poised.op == 'trywait' else ''}{verb} {label}{value}: sem_{poised.op}"
+        )
     return {"post": f"post {label}{value}", "init": f"initialise the semaphore {label}"}.get(
         poised.op, f"call sem_{poised.op} on {label}{value}"
     )
@@ -114,12 +127,18 @@ def _behind(state: State, pid: int, fd: int | str | None) -> str:
     return f"{fd} ({thing.label}, {end})" if end else f"{fd} ({thing.label})"
 
 
-def call_words(state: State, pid: int, name: str, args: Args, key: str = "", data: bytes = b"") -> str:
+def call_words(
+    state: State, pid: int, name: str, args: Args, key: str = "", data: bytes = b""
+) -> str:
     """A call that is about to be made, in words: `write 3 bytes to P1: "one"`."""
     on = _on(state, key, args)
     count = args.get("count", args.get("len"))
     if name in SENDS or name in RECEIVES:
-        content = f": {quoted(data, count if isinstance(count, int) else len(data), _SHOWN)}" if data else ""
+        content = (
+            f": {quoted(data, count if isinstance(count, int) else len(data), _SHOWN)}"
+            if data
+            else ""
+        )
         return f"put a message into {on}{content}" if name in SENDS else f"take a message from {on}"
     if name in WRITES or name in READS:
         return _data(name, on, count, data)
@@ -128,11 +147,22 @@ def call_words(state: State, pid: int, name: str, args: Args, key: str = "", dat
     if "lock" in args:
         return f"change a lock on {on}: {args['lock']}"
     made = _WORDS.get(name)
-    return made(state, pid, args, on) if made is not None else f"call {name}" + (f" on {on}" if on else "")
+    return (
+        made(state, pid, args, on)
+        if made is not None
+        else f"call {name}" + (f" on {on}" if on else "")
+    )
 
 
 def _data(name: str, on: str, count: int | str | None, data: bytes) -> str:
-    whole = isinstance(count, int) and name in ("read", "write", "pread64", "pwrite64", "sendto", "recvfrom")
+    whole = isinstance(count, int) and name in (
+        "read",
+        "write",
+        "pread64",
+        "pwrite64",
+        "sendto",
+        "recvfrom",
+    )
     amount = count_bytes(count) if whole and isinstance(count, int) else ""
     if name in READS:
         return f"read up to {amount} from {on}" if amount else f"read from {on} ({name})"
@@ -143,16 +173,28 @@ def _data(name: str, on: str, count: int | str | None, data: bytes) -> str:
 
 def _open(args: Args) -> str:
     flags = str(args.get("flags", ""))
-    how = "for writing" if "O_WRONLY" in flags else "for both" if "O_RDWR" in flags else "for reading"
+    how = (
+        "for writing" if "O_WRONLY" in flags else "for both" if "O_RDWR" in flags else "for reading"
+    )
     path = args.get("path", "a file")
-    return f"make {path}, if it does not exist, and open it" if "O_EXCL" in flags else f"open {path} {how}"
+    return (
+        f"make {path}, if it does not exist, and open it"
+        if "O_EXCL" in flags
+        else f"open {path} {how}"
+    )
 
 
 def _target(state: State, args: Args) -> str:
     target = args.get("pid", args.get("tid", "?"))
     if isinstance(target, int) and target > 0:
         return who(state, target)
-    return "its process group" if target == 0 else f"the process group {-target}" if isinstance(target, int) else target
+    return (
+        "its process group"
+        if target == 0
+        else f"the process group {-target}"
+        if isinstance(target, int)
+        else target
+    )
 
 
 def _kill(state: State, pid: int, args: Args, on: str) -> str:
@@ -171,26 +213,43 @@ def _action(state: State, pid: int, args: Args, on: str) -> str:
     new = str(args.get("new", ""))
     if new.startswith("catch"):
         return f"catch {name} from now on"
-    return f"ignore {name} from now on" if new.startswith("ignore") else f"set {name} back to its default"
+    return (
+        f"ignore {name} from now on"
+        if new.startswith("ignore")
+        else f"set {name} back to its default"
+    )
 
 
 def _handler(state: State, pid: int, args: Args, on: str) -> str:
     thread = next((t for t in state.threads.values() if t.pid == pid and t.handlers), None)
-    return f"leave its handler for {signal_name(thread.handlers[-1])}" if thread is not None else "leave its handler"
+    return (
+        f"leave its handler for {signal_name(thread.handlers[-1])}"
+        if thread is not None
+        else "leave its handler"
+    )
 
 
 def _wait4(state: State, pid: int, args: Args, on: str) -> str:
     child = args.get("pid", -1)
-    return f"wait for {who(state, child)}" if isinstance(child, int) and child > 0 else "wait for a child"
+    return (
+        f"wait for {who(state, child)}"
+        if isinstance(child, int) and child > 0
+        else "wait for a child"
+    )
 
 
 def _suspend(state: State, pid: int, args: Args, on: str) -> str:
     mask = args.get("mask")
-    return "wait for a signal" + (f", with {signal_names(mask)} blocked" if isinstance(mask, int) and mask else "")
+    return "wait for a signal" + (
+        f", with {signal_names(mask)} blocked" if isinstance(mask, int) and mask else ""
+    )
 
 
 def _dup(state: State, pid: int, args: Args, on: str) -> str:
-    return f"make descriptor {args.get('newfd', '?')} a duplicate of {_behind(state, pid, args.get('fd'))}"
+    return (
+        f"make descriptor {args.get('newfd', '?')} a duplicate of"
+        f" {_behind(state, pid, args.get('fd'))}"
+    )
 
 
 _CLONE_THREAD: Final = 0x10000  # linux/sched.h
@@ -202,7 +261,11 @@ def _clone(state: State, pid: int, args: Args, on: str) -> str:
 
 
 def _mmap(state: State, pid: int, args: Args, on: str) -> str:
-    return f"map {on}, shared" if on and args.get("fd") != -1 else "map memory to share with its children"
+    return (
+        f"map {on}, shared"
+        if on and args.get("fd") != -1
+        else "map memory to share with its children"
+    )
 
 
 _Make = Callable[[State, int, Args, str], str]
@@ -256,7 +319,9 @@ _WORDS: Final[dict[str, _Make]] = {
     "exit_group": _of("exit with status {code}"),
     **_all("wait4 waitid", _wait4),
     "close": lambda state, pid, args, on: f"close descriptor {_behind(state, pid, args.get('fd'))}",
-    "dup": lambda state, pid, args, on: f"duplicate descriptor {_behind(state, pid, args.get('fd'))}",
+    "dup": lambda state, pid, args, on: (
+        f"duplicate descriptor {_behind(state, pid, args.get('fd'))}"
+    ),
     **_all("dup2 dup3", _dup),
     "fcntl": _of("change {on}: {cmd}"),
     **_all("mknod mknodat", _of("make the name {path}")),
@@ -309,7 +374,9 @@ _WORDS: Final[dict[str, _Make]] = {
     "seccomp": _plain("confine itself (seccomp)"),
     **_all("nanosleep clock_nanosleep", _plain("sleep for a time")),
     **_all("poll ppoll select pselect6", _plain("wait until one of its descriptors is ready")),
-    **_all("epoll_wait epoll_pwait epoll_pwait2", _plain("wait until one of its descriptors is ready")),
+    **_all(
+        "epoll_wait epoll_pwait epoll_pwait2", _plain("wait until one of its descriptors is ready")
+    ),
     "futex": _plain("wait in a futex"),
     "marker": _of("pass the marker: {text}"),
 }
@@ -325,7 +392,9 @@ def narrate_poised(event: Poised, before: State, after: State) -> Sentence:
     if event.at == "return":
         words = f"came out of its {event.call or 'call'}, and is held behind it"
     text = f"{who(after, event.pid, event.tid)} {words}"
-    return Sentence(event.n, event.t, event.pid, text, weight, "signal" if event.at == "signal" else "session")
+    return Sentence(
+        event.n, event.t, event.pid, text, weight, "signal" if event.at == "signal" else "session"
+    )
 
 
 def narrate_held(event: Held, before: State, after: State) -> Sentence:
@@ -340,7 +409,18 @@ def narrate_released(event: Released, before: State, after: State) -> Sentence:
 
 
 _DEEDS: Final = (
-    *(Call, Waiting, SemaphoreOp, SignalDelivered, Forked, ThreadCreated, Executed, Reaped, Exited, ThreadExited),
+    *(
+        Call,
+        Waiting,
+        SemaphoreOp,
+        SignalDelivered,
+        Forked,
+        ThreadCreated,
+        Executed,
+        Reaped,
+        Exited,
+        ThreadExited,
+    ),
     Marker,
 )
 
@@ -421,7 +501,9 @@ class Outcomes:
         parts = [*_shortened(self._did), *self._others[:2], *new[:2]]
         if not parts:
             mine = after.threads.get(self.tid)
-            goes_on = f"{who(after, self.pid, self.tid)} {'goes on' if mine is not None else 'ended'}"
+            goes_on = (
+                f"{who(after, self.pid, self.tid)} {'goes on' if mine is not None else 'ended'}"
+            )
             held = mine.poised if mine is not None else None
             parts = [f"{goes_on}, and {stands(after, held)}" if held is not None else goes_on]
         self.text = "; ".join(parts)

@@ -12,13 +12,17 @@ from ipcviz.model.state import Object, State
 
 
 def signal_names(mask: int, limit: int = 6) -> str:
-    """A set of signals by name: `SIGINT, SIGCHLD`; `all signals`, or `all but ...`, where that is shorter."""
+    """A set of signals by name: `SIGINT, SIGCHLD`; `all signals`, or `all but ...`, where that is
+    shorter.
+    """
     numbers = signals_in(mask)
     if not numbers:
         return "no signal"
     missing = [n for n in NAMES if n not in numbers and n not in (9, 19)]
     if len(numbers) > limit and len(missing) <= limit:
-        return "all signals" + (f" but {', '.join(signal_name(n) for n in missing)}" if missing else "")
+        return "all signals" + (
+            f" but {', '.join(signal_name(n) for n in missing)}" if missing else ""
+        )
     shown = ", ".join(signal_name(n) for n in numbers[:limit])
     return shown + (f" and {len(numbers) - limit} more" if len(numbers) > limit else "")
 
@@ -29,13 +33,16 @@ def count_bytes(count: int) -> str:
 
 
 def with_warning(text: str, key: int | str) -> str:
-    """A sentence about a System V object, with what is to be said of its key, if there is such a thing."""
+    """A sentence about a System V object, with what is to be said of its key, if there is such a
+    thing.
+    """
     warning = warning_of(key)
     return f"{text}; {warning}" if warning else text
 
 
 def quoted(data: bytes, size: int, most: int) -> str:
-    """The first bytes, at most so many, in quotation marks, as they are: who shows them escapes them.
+    """The first bytes, at most so many, in quotation marks, as they are: who shows them escapes
+    them.
 
     Args:
         data: The bytes, or the first of them.
@@ -52,19 +59,27 @@ def count_text(number: int) -> str:
 
 
 def bytes_text(number: int) -> str:
-    """An amount of bytes in at most six cells, in units of 1,024: `512 B`, `60.6K`, `64K`, `1.2G`."""
+    """An amount of bytes in at most six cells, in units of 1,024: `512 B`, `60.6K`, `64K`,
+    `1.2G`.
+    """
     if number < 1000:
         return f"{number} B"
     value = float(number)
     for unit in "KMGT":
         value /= 1024
         if value < 999.5 or unit == "T":
-            return f"{value:.0f}{unit}" if value >= 99.95 or value == int(value) else f"{value:.1f}{unit}"
+            return (
+                f"{value:.0f}{unit}"
+                if value >= 99.95 or value == int(value)
+                else f"{value:.1f}{unit}"
+            )
     raise AssertionError("unreachable")
 
 
 def who(state: State, pid: int, tid: int = 0) -> str:
-    """A process or thread by name and number: `cat[12]`, `python3[12/15]` for a thread other than the leader."""
+    """A process or thread by name and number: `cat[12]`, `python3[12/15]` for a thread other than
+    the leader.
+    """
     if not pid:
         return "the kernel"
     process = state.processes.get(pid)

@@ -1,7 +1,19 @@
-"""Scenarios: their format, finding and reading them, what to launch, and how a story follows the events."""
+"""Scenarios: their format, finding and reading them, what to launch, and how a story follows the
+events.
+"""
 
 from ipcviz.scenario.errors import ScenarioError
-from ipcviz.scenario.format import Label, Parameter, Question, Role, Scenario, SchedulePlan, Step, Variant, When
+from ipcviz.scenario.format import (
+    Label,
+    Parameter,
+    Question,
+    Role,
+    Scenario,
+    SchedulePlan,
+    Step,
+    Variant,
+    When,
+)
 from ipcviz.scenario.launch import Launch, choose_variant, missing, prepare
 from ipcviz.scenario.loader import find, load, load_all
 from ipcviz.scenario.parameters import allowed_values, read_settings

@@ -1,4 +1,6 @@
-"""Whether a scenario of the right shape makes sense: names that refer to something, programs that are there."""
+"""Whether a scenario of the right shape makes sense: names that refer to something, programs that
+are there.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +29,25 @@ def texts(value: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def problems_of_meaning(sheet: Document, folder: Path) -> Iterator[Problem]:
-    """Everything in a document that makes no sense, or names what is not there, in the document's order."""
+    """Everything in a document that makes no sense, or names what is not there, in the document's
+    order.
+    """
     for key in ("title", "topic", "summary"):
         if not getattr(sheet, key).strip():
             yield Problem((key,), f"{key!r} is empty; write a few words.")
     if sheet.minutes < 1:
         yield Problem(("minutes",), f"'minutes' is {sheet.minutes}, but must be 1 or more.")
     if not sheet.learn:
-        yield Problem(("learn",), "'learn' is empty; say in a sentence each what one knows afterwards.")
+        yield Problem(
+            ("learn",), "'learn' is empty; say in a sentence each what one knows afterwards."
+        )
     if not sheet.variants:
         yield Problem(("variants",), "There is no variant; write at least one, e.g. [variants.sh].")
     if sheet.default and sheet.default not in sheet.variants:
-        yield Problem(("default",), f"{sheet.default!r} is not a variant{suggestion(sheet.default, sheet.variants)}")
+        yield Problem(
+            ("default",),
+            f"{sheet.default!r} is not a variant{suggestion(sheet.default, sheet.variants)}",
+        )
     for name, parameter in sheet.parameters.items():
         yield from _parameter(name, parameter)
     for name, variant in sheet.variants.items():
@@ -55,13 +64,19 @@ def _parameter(name: str, parameter: Parameter) -> Iterator[Problem]:
     path: KeyPath = ("parameters", name)
     if not _NAME.match(name) or name in FIXED:
         yield Problem(
-            path, f"{name!r} can't name a parameter; use small letters, digits, _ and -, but not {', '.join(FIXED)}."
+            path,
+            f"{name!r} can't name a parameter; use small letters, digits, _ and -, but not"
+            f" {', '.join(FIXED)}.",
         )
     kind = type_of(parameter)
     if kind == "choice" and not parameter.choices:
-        yield Problem(path, f"Parameter {name!r} is a choice without 'choices'; list what is allowed.")
+        yield Problem(
+            path, f"Parameter {name!r} is a choice without 'choices'; list what is allowed."
+        )
     elif kind != "choice" and parameter.choices:
-        yield Problem((*path, "choices"), f"Parameter {name!r} is of type {kind}, which has no 'choices'.")
+        yield Problem(
+            (*path, "choices"), f"Parameter {name!r} is of type {kind}, which has no 'choices'."
+        )
     elif kind not in ("integer", "number") and (parameter.min, parameter.max) != (None, None):
         yield Problem(path, f"Parameter {name!r} is of type {kind}, which has no 'min' and 'max'.")
     else:
@@ -73,24 +88,38 @@ def _parameter(name: str, parameter: Parameter) -> Iterator[Problem]:
 def _variant(sheet: Document, name: str, variant: Variant, folder: Path) -> Iterator[Problem]:
     path: KeyPath = ("variants", name)
     if not variant.command:
-        yield Problem((*path, "command"), '\'command\' is empty; it needs a program, e.g. ["sh", "{here}/run.sh"].')
+        yield Problem(
+            (*path, "command"),
+            '\'command\' is empty; it needs a program, e.g. ["sh", "{here}/run.sh"].',
+        )
     allowed = (*FIXED, *sheet.parameters)
     for place, word in enumerate(variant.command):
         where = (*path, "command", place)
         for inside in names_in(word):
             if inside not in allowed:
-                yield Problem(where, f"{{{inside}}} stands for nothing{suggestion(inside, allowed)}")
+                yield Problem(
+                    where, f"{{{inside}}} stands for nothing{suggestion(inside, allowed)}"
+                )
         if word.startswith("{here}/"):
             yield from _file(folder, word.removeprefix("{here}/"), where)
         program = word.removeprefix("{build}/")
         if program != word and program not in variant.build:
-            yield Problem(where, f"{program!r} is not built by this variant{suggestion(program, variant.build)}")
+            yield Problem(
+                where,
+                f"{program!r} is not built by this variant{suggestion(program, variant.build)}",
+            )
     if variant.language == "c" and not variant.build:
-        yield Problem(path, f'Variant {name!r} is in C but builds nothing; write e.g. build = {{queue = ["queue.c"]}}.')
+        yield Problem(
+            path,
+            f"Variant {name!r} is in C but builds nothing; write e.g. build = {{queue ="
+            ' ["queue.c"]}.',
+        )
     for program, sources in variant.build.items():
         where = (*path, "build", program)
         if not _NAME.match(program):
-            yield Problem(where, f"{program!r} can't name a program; use small letters, digits, _ and -.")
+            yield Problem(
+                where, f"{program!r} can't name a program; use small letters, digits, _ and -."
+            )
         if not sources:
             yield Problem(where, f"Program {program!r} has no source files.")
         for place, source in enumerate(sources):
@@ -100,17 +129,25 @@ def _variant(sheet: Document, name: str, variant: Variant, folder: Path) -> Iter
 def _file(folder: Path, name: str, where: KeyPath) -> Iterator[Problem]:
     file = folder / name
     if not file.resolve().is_relative_to(folder.resolve()):
-        yield Problem(where, f"{name!r} is outside the scenario's folder; its programs must lie in it.")
+        yield Problem(
+            where, f"{name!r} is outside the scenario's folder; its programs must lie in it."
+        )
     elif not file.is_file():
-        there = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name != "scenario.toml")
-        yield Problem(where, f"There is no file {name!r} in the scenario's folder{suggestion(name, there)}")
+        there = sorted(
+            p.name for p in folder.iterdir() if p.is_file() and p.name != "scenario.toml"
+        )
+        yield Problem(
+            where, f"There is no file {name!r} in the scenario's folder{suggestion(name, there)}"
+        )
 
 
 def _doubles(names: Iterable[str], path: str, key: str) -> Iterator[Problem]:
     seen: set[str] = set()
     for place, name in enumerate(names):
         if name and name in seen:
-            yield Problem((path, place, key), f"{key} {name!r} is there twice in {path}; each must differ.")
+            yield Problem(
+                (path, place, key), f"{key} {name!r} is there twice in {path}; each must differ."
+            )
         seen.add(name)
 
 
@@ -121,24 +158,37 @@ def _roles(sheet: Document) -> Iterator[Problem]:
         path: KeyPath = ("roles", place)
         if not (role.program or role.argument or role.parent or role.order):
             yield Problem(
-                path, f"Nothing tells who plays {role.name!r}; give 'program', 'argument', 'parent' or 'order'."
+                path,
+                f"Nothing tells who plays {role.name!r}; give 'program', 'argument', 'parent' or"
+                " 'order'.",
             )
         if role.parent and role.parent not in names:
-            yield Problem((*path, "parent"), f"{role.parent!r} is not a role{suggestion(role.parent, names)}")
+            yield Problem(
+                (*path, "parent"), f"{role.parent!r} is not a role{suggestion(role.parent, names)}"
+            )
         if role.child and not role.parent:
-            yield Problem((*path, "child"), f"Role {role.name!r} has 'child' but no 'parent' to count the children of.")
+            yield Problem(
+                (*path, "child"),
+                f"Role {role.name!r} has 'child' but no 'parent' to count the children of.",
+            )
         for key in ("child", "order"):
             if getattr(role, key) < 0:
-                yield Problem((*path, key), f"{key!r} is {getattr(role, key)}, but must be 1 or more.")
+                yield Problem(
+                    (*path, key), f"{key!r} is {getattr(role, key)}, but must be 1 or more."
+                )
 
 
 def _objects(sheet: Document) -> Iterator[Problem]:
     yield from _doubles((label.name for label in sheet.objects), "objects", "name")
     for place, label in enumerate(sheet.objects):
         if label.offset is not None and label.kind != "semaphore":
-            yield Problem(("objects", place, "offset"), "'offset' is for semaphores only; leave it out.")
+            yield Problem(
+                ("objects", place, "offset"), "'offset' is for semaphores only; leave it out."
+            )
         if label.order < 0:
-            yield Problem(("objects", place, "order"), f"'order' is {label.order}, but must be 1 or more.")
+            yield Problem(
+                ("objects", place, "order"), f"'order' is {label.order}, but must be 1 or more."
+            )
 
 
 def _story(sheet: Document) -> Iterator[Problem]:
@@ -152,15 +202,21 @@ def _story(sheet: Document) -> Iterator[Problem]:
         for number, name in enumerate(step.after):
             if name not in ids[:place] or not name:
                 hint = suggestion(name, ids[:place])
-                yield Problem((*path, "after", number), f"{name!r} is not the id of an earlier step{hint}")
+                yield Problem(
+                    (*path, "after", number), f"{name!r} is not the id of an earlier step{hint}"
+                )
 
 
 def _when(sheet: Document, when: When, path: KeyPath) -> Iterator[Problem]:
     kind = when.kind
     if not kind:
-        yield Problem(path, f"Nothing tells which event is meant; give 'event'{suggestion('', KEYS_OF)}")
+        yield Problem(
+            path, f"Nothing tells which event is meant; give 'event'{suggestion('', KEYS_OF)}"
+        )
         return
-    given = [key for key in when.__struct_fields__ if getattr(when, key) not in ((), None, {}, False, "")]
+    given = [
+        key for key in when.__struct_fields__ if getattr(when, key) not in ((), None, {}, False, "")
+    ]
     given += [key for key in ("failed",) if getattr(when, key) is False]
     for key in dict.fromkeys(given):
         if key not in ("event", "role") and key not in KEYS_OF[kind]:
@@ -181,11 +237,15 @@ def _when(sheet: Document, when: When, path: KeyPath) -> Iterator[Problem]:
     for key in ("call", "interrupted"):
         for word in texts(getattr(when, key)):
             if word not in calls():
-                yield Problem((*path, key), f"{word!r} is not a call that is watched{_near(word, calls())}")
+                yield Problem(
+                    (*path, key), f"{word!r} is not a call that is watched{_near(word, calls())}"
+                )
     for word in texts(when.signal):
         number = signal_number(word)
         if number is None or signal_name(number) != word:
-            yield Problem((*path, "signal"), f"{word!r} is not a signal{_near(word, NAMES.values())}")
+            yield Problem(
+                (*path, "signal"), f"{word!r} is not a signal{_near(word, NAMES.values())}"
+            )
 
 
 def _near(word: str, allowed: Iterable[str]) -> str:
@@ -193,7 +253,9 @@ def _near(word: str, allowed: Iterable[str]) -> str:
     text = suggestion(word, allowed)
     hint = text.partition(" Allowed:")[0]
     return (
-        hint if hint != "." else "; use the name of a system call or signal as in its manual page, e.g. read, SIGALRM."
+        hint
+        if hint != "."
+        else "; use the name of a system call or signal as in its manual page, e.g. read, SIGALRM."
     )
 
 

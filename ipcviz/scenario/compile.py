@@ -43,7 +43,8 @@ def without_compiler() -> str:
 
 
 def cache_folder() -> Path | None:
-    """The folder `build` in the user's cache for ipcviz: on Linux below `$XDG_CACHE_HOME`, or `~/.cache`.
+    """The folder `build` in the user's cache for ipcviz: on Linux below `$XDG_CACHE_HOME`, or
+    `~/.cache`.
 
     None if the user has no home.
     """
@@ -75,11 +76,15 @@ def build(scenario: Scenario, variant: str, spare: Path) -> Path:
         return spare
     command = compiler()
     if command is None:
-        raise ScenarioError(f"Variant {variant!r} of {scenario.name!r} can't be compiled: {without_compiler()}.")
+        raise ScenarioError(
+            f"Variant {variant!r} of {scenario.name!r} can't be compiled: {without_compiler()}."
+        )
     for program, sources in chosen.build.items():
         missing = [source for source in sources if not (scenario.folder / source).is_file()]
         if missing:
-            raise ScenarioError(f"{program!r} can't be compiled: {scenario.folder / missing[0]} is no longer there.")
+            raise ScenarioError(
+                f"{program!r} can't be compiled: {scenario.folder / missing[0]} is no longer there."
+            )
     cache = cache_folder()
     try:
         key = _key(scenario, variant, command)
@@ -89,16 +94,27 @@ def build(scenario: Scenario, variant: str, spare: Path) -> Path:
     target = kept or spare
     for program, sources in chosen.build.items():
         if not os.access(target / program, os.X_OK):
-            _compile(scenario, [*command, *FLAGS], list(sources), list(chosen.flags), target / program)
+            _compile(
+                scenario, [*command, *FLAGS], list(sources), list(chosen.flags), target / program
+            )
     return target
 
 
 def _key(scenario: Scenario, variant: str, command: tuple[str, ...]) -> str:
-    """A name that differs whenever the programs could: sources, headers, flags, compiler, machine."""
+    """A name that differs whenever the programs could: sources, headers, flags, compiler,
+    machine.
+    """
     chosen = scenario.variants[variant]
     made = hashlib.sha256()
     compiled_by = os.stat(command[0])
-    parts: list[object] = [platform.machine(), *command, compiled_by.st_size, compiled_by.st_mtime_ns, *FLAGS, "|"]
+    parts: list[object] = [
+        platform.machine(),
+        *command,
+        compiled_by.st_size,
+        compiled_by.st_mtime_ns,
+        *FLAGS,
+        "|",
+    ]
     parts += [*chosen.flags, "|", chosen.build]
     made.update(repr(parts).encode())
     sources = {scenario.folder / source for group in chosen.build.values() for source in group}
@@ -124,7 +140,9 @@ def _writable(folder: Path) -> Path | None:
         return None
 
 
-def _compile(scenario: Scenario, command: list[str], sources: list[str], flags: list[str], target: Path) -> None:
+def _compile(
+    scenario: Scenario, command: list[str], sources: list[str], flags: list[str], target: Path
+) -> None:
     """Compile into a file beside the target and rename it there, so that two at once do no harm."""
     fresh = ""
     try:
@@ -143,16 +161,21 @@ def _compile(scenario: Scenario, command: list[str], sources: list[str], flags: 
         )
         if done.returncode != 0:
             words = done.stdout.decode(errors="replace").strip()
-            raise ScenarioError(f"{target.name!r} of {scenario.name!r} does not compile; {command[0]} says:", words)
+            raise ScenarioError(
+                f"{target.name!r} of {scenario.name!r} does not compile; {command[0]} says:", words
+            )
         os.chmod(fresh, 0o755)
         os.replace(fresh, target)
         fresh = ""
     except subprocess.TimeoutExpired:
         raise ScenarioError(
-            f"{target.name!r} of {scenario.name!r} does not compile: {command[0]} took over {SECONDS:.0f} seconds."
+            f"{target.name!r} of {scenario.name!r} does not compile: {command[0]} took over"
+            f" {SECONDS:.0f} seconds."
         ) from None
     except OSError as error:
-        raise ScenarioError(f"{target.name!r} of {scenario.name!r} can't be compiled: {error.strerror}.") from None
+        raise ScenarioError(
+            f"{target.name!r} of {scenario.name!r} can't be compiled: {error.strerror}."
+        ) from None
     finally:
         if fresh:
             Path(fresh).unlink(missing_ok=True)

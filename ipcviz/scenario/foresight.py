@@ -16,7 +16,9 @@ from ipcviz.scenario.recognise import Cast, named_by_path
 _BIRTHS = frozenset({"fork", "vfork", "clone", "clone3"})
 
 
-def may_answer(question: Question, scenario: Scenario, cast: Cast, poised: Poised, state: State) -> bool:
+def may_answer(
+    question: Question, scenario: Scenario, cast: Cast, poised: Poised, state: State
+) -> bool:
     """Whether letting this thread go may show the answer to a question.
 
     Args:
@@ -49,7 +51,9 @@ def may_meet(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool
             and (not when.object or _label(cast, poised) in _texts(when.object))
         )
     if kind in ("signal-delivered", "stopped"):
-        return poised.at == "signal" and (not when.signal or signal_name(poised.signo) in _texts(when.signal))
+        return poised.at == "signal" and (
+            not when.signal or signal_name(poised.signo) in _texts(when.signal)
+        )
     if kind == "exited":
         ends = poised.at == "signal" and poised.action in ("terminate", "core")
         return ends or (entry and poised.call == "exit_group")
@@ -67,12 +71,18 @@ def may_meet(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool
 
 def _call(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool:
     if poised.at == "semaphore":
-        return when.kind == "waiting" and _like(when.call, "futex", f"sem_{poised.op}") and poised.value in (0, None)
+        return (
+            when.kind == "waiting"
+            and _like(when.call, "futex", f"sem_{poised.op}")
+            and poised.value in (0, None)
+        )
     if poised.at != "entry" or not _like(when.call, poised.call):
         return False
     if when.fd is not None and when.fd not in (poised.args.get("fd"), poised.args.get("newfd")):
         return False
-    if not all(fnmatchcase(str(poised.args.get(name, text)), str(text)) for name, text in when.args.items()):
+    if not all(
+        fnmatchcase(str(poised.args.get(name, text)), str(text)) for name, text in when.args.items()
+    ):
         return False
     if when.object:
         labels = {_label(cast, poised), *named_by_path(scenario, str(poised.args.get("path", "")))}
@@ -86,7 +96,9 @@ def _label(cast: Cast, poised: Poised) -> str:
 
 
 def _like(wanted: Texts, *found: str) -> bool:
-    return not wanted or any(fnmatchcase(text, pattern) for text in found for pattern in _texts(wanted))
+    return not wanted or any(
+        fnmatchcase(text, pattern) for text in found for pattern in _texts(wanted)
+    )
 
 
 def _texts(value: Texts) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """What a scenario is: the structs that `scenario.toml` is read into.
 
-Every key of the file is a field here, with the same name; `ipcviz.scenario.check` says what else must hold, and
-`docs/scenarios.md` shows it by an example. Programs and their order of events are the author's; nothing here counts
-events or measures time, so that a story stays true under any interleaving.
+Every key of the file is a field here, with the same name; `ipcviz.scenario.check` says what else
+must hold, and `docs/scenarios.md` shows it by an example. Programs and their order of events are
+the author's; nothing here counts events or measures time, so that a story stays true under any
+interleaving.
 """
 
 from __future__ import annotations
@@ -18,10 +19,20 @@ Language = Literal["sh", "py", "c", "other"]
 """What a variant's programs are written in."""
 
 ParameterType = Literal["integer", "number", "choice", "flag", "text"]
-"""How a parameter's value is read: a whole number, a number, one of `choices`, yes or no, any text."""
+"""How a parameter's value is read: a whole number, a number, one of `choices`, yes or no, any text.
+"""
 
 Panel = Literal[
-    "picture", "descriptors", "buffers", "semaphores", "signals", "memory", "proc", "events", "output", "source"
+    "picture",
+    "descriptors",
+    "buffers",
+    "semaphores",
+    "signals",
+    "memory",
+    "proc",
+    "events",
+    "output",
+    "source",
 ]
 """A panel of the screen that a step can point to."""
 
@@ -76,13 +87,15 @@ class Variant(Sheet, frozen=True):
     """One way to run the scenario.
 
     Attributes:
-        command: Program and arguments. `{here}` is the scenario's folder, `{build}` where its C programs were compiled
-            to, `{python}` the Python that runs ipcviz, `{name}` a parameter's value; `{{` stands for a brace.
+        command: Program and arguments. `{here}` is the scenario's folder, `{build}` where its C
+            programs were compiled to, `{python}` the Python that runs ipcviz, `{name}` a
+            parameter's value; `{{` stands for a brace.
         language: What its programs are written in.
         title: A few words for the list of variants.
         build: C programs by name, each with its source files, relative to the scenario's folder.
         flags: Further arguments of the compiler, e.g. `-pthread`.
-        needs: Programs that must be installed, besides a compiler where there is something to build.
+        needs: Programs that must be installed, besides a compiler where there is something to
+            build.
     """
 
     command: tuple[str, ...]
@@ -94,12 +107,14 @@ class Variant(Sheet, frozen=True):
 
 
 class Role(Sheet, frozen=True):
-    """A part that a process plays, and how the process is recognised: all keys that are given must hold.
+    """A part that a process plays, and how the process is recognised: all keys that are given must
+    hold.
 
     Attributes:
         name: Its name on the screen.
         help: What it does, in a few words.
-        program: Pattern (`*`, `?`, `[...]`) of the name of the program that it executes, without folders.
+        program: Pattern (`*`, `?`, `[...]`) of the name of the program that it executes, without
+            folders.
         argument: Pattern of one of its arguments.
         parent: Role of the process that made it.
         child: Which child of that parent it is, 1 for the first.
@@ -116,15 +131,18 @@ class Role(Sheet, frozen=True):
 
 
 class Label(Sheet, frozen=True):
-    """A name for an object or a semaphore, and how it is recognised: all keys that are given must hold.
+    """A name for an object or a semaphore, and how it is recognised: all keys that are given must
+    hold.
 
     Attributes:
         name: Its name on the screen and in conditions.
         kind: An object's kind, or `semaphore`.
         help: What it is for, in a few words.
-        path: Pattern of the last part of its path (a semaphore's name); of an unnamed semaphore's, the file it lies in.
+        path: Pattern of the last part of its path (a semaphore's name); of an unnamed semaphore's,
+            the file it lies in.
         offset: Where in that file a semaphore lies, in bytes.
-        order: Which one of those that match otherwise, 1 for the first seen (for semaphores: initialised or opened).
+        order: Which one of those that match otherwise, 1 for the first seen (for semaphores:
+            initialised or opened).
     """
 
     name: str
@@ -136,11 +154,15 @@ class Label(Sheet, frozen=True):
 
 
 class When(Sheet, frozen=True):
-    """A condition on one event: all keys that are given must hold. Texts are patterns (`*`, `?`, `[...]`).
+    """A condition on one event: all keys that are given must hold.
+
+    Texts are patterns (`*`, `?`, `[...]`).
 
     Attributes:
-        event: The event's kind; empty if another key tells it (`call`, `marker`, `op`, `program`, `blocked`, ...).
-        role: Role of the process that did it; for `forked` the parent, for `reaped` the one that waited.
+        event: The event's kind; empty if another key tells it (`call`, `marker`, `op`, `program`,
+            `blocked`, ...).
+        role: Role of the process that did it; for `forked` the parent, for `reaped` the one that
+            waited.
         child: For `forked` and `reaped`: role of the child.
         call: Name of the system call.
         object: Label of the object or semaphore that it is about.
@@ -150,7 +172,8 @@ class When(Sheet, frozen=True):
         result: What the call returned.
         args: Its arguments by the manual page's names.
         blocked: The thread sleeps in the call (event `waiting`), it did not return from it.
-        because: For `waiting`: why, as the model says it: `empty`, `full`, `for a child`, `for a signal`, ...
+        because: For `waiting`: why, as the model says it: `empty`, `full`, `for a child`, `for a
+            signal`, ...
         signal: Name of the signal delivered or sent, or that ended or stopped a process.
         action: For `signal-delivered`: handler, ignore, terminate, core, stop, continue.
         interrupted: For `signal-delivered`: the call that it cut short.
@@ -184,7 +207,9 @@ class When(Sheet, frozen=True):
 
     @property
     def kind(self) -> str:
-        """The event that it is about: `event`, or what its other keys tell; empty if nothing does."""
+        """The event that it is about: `event`, or what its other keys tell; empty if nothing
+        does.
+        """
         if self.event:
             return self.event
         if self.blocked or self.because:
@@ -226,16 +251,18 @@ KEYS_OF: Final[dict[str, frozenset[str]]] = {
 class Step(Sheet, frozen=True):
     """A step of the story.
 
-    It is reached by the first event that meets `when`, whenever that comes; what the run's schedule has made impossible
-    is skipped, and said.
+    It is reached by the first event that meets `when`, whenever that comes; what the run's schedule
+    has made impossible is skipped, and said.
 
     Attributes:
         text: What happened and why, and what to look at; a sentence or two.
         when: The event that it tells of.
         id: A name for `after` and for questions.
         title: A few words; a chapter's name in a recording.
-        after: Ids of steps that must have been reached before this one can be; if one is skipped, so is this.
-        unless: An event that makes this step impossible if it comes between the steps of `after` and this one.
+        after: Ids of steps that must have been reached before this one can be; if one is skipped,
+            so is this.
+        unless: An event that makes this step impossible if it comes between the steps of `after`
+            and this one.
         otherwise: What is said if the step is skipped; empty for a sentence that ipcviz makes.
         look: Panels in which it shows.
     """
@@ -296,7 +323,8 @@ class Document(Sheet, frozen=True):
         learn: What one knows afterwards, a sentence each.
         minutes: How long it takes in class.
         variants: Ways to run it, by name.
-        default: The variant that is run if none is named; empty for the first that needs no compiler.
+        default: The variant that is run if none is named; empty for the first that needs no
+            compiler.
         parameters: What can be set.
         roles: The processes' parts.
         objects: Names for objects and semaphores.
@@ -340,11 +368,21 @@ class Scenario(Document, frozen=True, kw_only=True):
         """The variant to run if none is named."""
         if self.default:
             return self.default
-        return next((name for name, variant in self.variants.items() if not variant.build), next(iter(self.variants)))
+        return next(
+            (name for name, variant in self.variants.items() if not variant.build),
+            next(iter(self.variants)),
+        )
 
     def sources(self, variant: str) -> tuple[Path, ...]:
-        """The files of a variant that were written to be read, in the order of its command and builds."""
+        """The files of a variant that were written to be read, in the order of its command and
+        builds.
+        """
         chosen = self.variants[variant]
-        words = [word.removeprefix("{here}/") for word in chosen.command if word.startswith("{here}/")]
-        files = [self.folder / word for word in (*words, *(s for group in chosen.build.values() for s in group))]
+        words = [
+            word.removeprefix("{here}/") for word in chosen.command if word.startswith("{here}/")
+        ]
+        files = [
+            self.folder / word
+            for word in (*words, *(s for group in chosen.build.values() for s in group))
+        ]
         return tuple(dict.fromkeys(file for file in files if file.is_file()))

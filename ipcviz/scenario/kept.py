@@ -31,11 +31,17 @@ def scenario_of(meta: Mapping[str, str]) -> Scenario | None:
 
 
 def sources_of(scenario: Scenario) -> dict[str, str]:
-    """The texts of a scenario's folder, by their paths in it; what is no text or very large is left out."""
+    """The texts of a scenario's folder, by their paths in it; what is no text or very large is left
+    out.
+    """
     found = {}
     for file in sorted(scenario.folder.rglob("*")):
         try:
-            if file.is_file() and "__pycache__" not in file.parts and file.stat().st_size <= _MOST_BYTES:
+            if (
+                file.is_file()
+                and "__pycache__" not in file.parts
+                and file.stat().st_size <= _MOST_BYTES
+            ):
                 found[str(file.relative_to(scenario.folder))] = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             continue

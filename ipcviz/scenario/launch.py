@@ -44,8 +44,13 @@ def missing(scenario: Scenario, variant: str) -> str:
     """Why a variant can't run on this machine, as the end of a sentence; empty if it can."""
     chosen = scenario.variants[variant]
     reasons = [without_compiler()] if chosen.build else []
-    needs = [*chosen.needs, *(name for key, name in _INTERPRETERS.items() if chosen.language == key)]
-    reasons += [f"{name} is not installed" for name in dict.fromkeys(needs) if shutil.which(name) is None]
+    needs = [
+        *chosen.needs,
+        *(name for key, name in _INTERPRETERS.items() if chosen.language == key),
+    ]
+    reasons += [
+        f"{name} is not installed" for name in dict.fromkeys(needs) if shutil.which(name) is None
+    ]
     return "; ".join(reason for reason in reasons if reason)
 
 
@@ -61,7 +66,10 @@ def choose_variant(scenario: Scenario, variant: str | None) -> str:
         return variant
     near = difflib.get_close_matches(variant, scenario.variants, 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ScenarioError(f"{scenario.name!r} has no variant {variant!r}; it has: {', '.join(scenario.variants)}.{hint}")
+    raise ScenarioError(
+        f"{scenario.name!r} has no variant {variant!r}; it has:"
+        f" {', '.join(scenario.variants)}.{hint}"
+    )
 
 
 @contextlib.contextmanager
@@ -81,8 +89,8 @@ def prepare(
         What to launch. All that it has made is removed at the end, so end the processes first.
 
     Raises:
-        ScenarioError: The variant or a parameter is unknown, a value is not allowed, something is not installed, or
-            a program does not compile.
+        ScenarioError: The variant or a parameter is unknown, a value is not allowed, something is
+            not installed, or a program does not compile.
     """
     name = choose_variant(scenario, variant)
     values = settle(scenario, settings or {})

@@ -31,12 +31,16 @@ class _Token:
 
 
 def key_lines(text: str) -> dict[Path, int]:
-    """Lines (from 1) of all keys, tables and array elements of a TOML text that tomllib has accepted."""
+    """Lines (from 1) of all keys, tables and array elements of a TOML text that tomllib has
+    accepted.
+    """
     return _Finder(_tokens(text)).find()
 
 
 def line_of(lines: dict[Path, int], path: Path) -> int:
-    """The line of a key, or of the nearest thing around it that has one; 1 for the file as a whole."""
+    """The line of a key, or of the nearest thing around it that has one; 1 for the file as a
+    whole.
+    """
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)
@@ -58,7 +62,9 @@ def _plain(text: str) -> str:
 
 
 class _Finder:
-    """Walks over the tokens with one look ahead; the text is known to be right, so nothing is checked."""
+    """Walks over the tokens with one look ahead; the text is known to be right, so nothing is
+    checked.
+    """
 
     def __init__(self, tokens: list[_Token]) -> None:
         self._tokens = tokens
@@ -87,7 +93,9 @@ class _Finder:
     def _key(self) -> tuple[list[str], int]:
         names: list[str] = []
         line = self._tokens[self._at].line
-        while (token := self._peek()) is not None and (token.kind in ("bare", "string") or token.text == "."):
+        while (token := self._peek()) is not None and (
+            token.kind in ("bare", "string") or token.text == "."
+        ):
             if token.text != ".":
                 names.append(_plain(token.text))
             self._at += 1
@@ -132,7 +140,9 @@ class _Finder:
             self._inline(path)
         else:
             # Numbers and dates hold dots; a value goes on until what ends it.
-            while (token := self._peek()) is not None and (token.kind in ("bare", "string") or token.text == "."):
+            while (token := self._peek()) is not None and (
+                token.kind in ("bare", "string") or token.text == "."
+            ):
                 self._at += 1
 
     def _array(self, path: Path) -> None:

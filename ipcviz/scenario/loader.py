@@ -1,4 +1,6 @@
-"""Finding scenarios and reading them, with errors that name file, line, what is wrong and what is allowed."""
+"""Finding scenarios and reading them, with errors that name file, line, what is wrong and what is
+allowed.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,22 @@ from ipcviz.scenario.shape import Problem, problems_of_shape
 FILE: Final = "scenario.toml"
 _LIMIT: Final = 1 << 20
 
-TOPICS: Final = ("pipes", "named-pipes", "memory", "semaphores", "signals", "messages", "files", "side-by-side")
+TOPICS: Final = (
+    "pipes",
+    "named-pipes",
+    "memory",
+    "semaphores",
+    "signals",
+    "messages",
+    "files",
+    "side-by-side",
+)
 """The topics in the order in which they are taught; others follow by name."""
 
 
 def shipped_folder() -> Path:
-    """Where ipcviz's own scenarios are: beside the package in a source checkout, inside it once installed.
+    """Where ipcviz's own scenarios are: beside the package in a source checkout, inside it once
+    installed.
 
     Raises:
         ScenarioError: They are in neither place.
@@ -37,7 +49,9 @@ def shipped_folder() -> Path:
     for folder in (package / "scenarios", package.parent / "scenarios"):
         if folder.is_dir():
             return folder
-    raise ScenarioError("ipcviz's own scenarios are missing from this installation; install it again.")
+    raise ScenarioError(
+        "ipcviz's own scenarios are missing from this installation; install it again."
+    )
 
 
 def load_all() -> list[Scenario]:
@@ -47,7 +61,9 @@ def load_all() -> list[Scenario]:
         ScenarioError: One of them can't be read.
     """
     found = [load(file.parent, shipped=True) for file in shipped_folder().glob(f"*/*/{FILE}")]
-    return sorted(found, key=lambda scenario: (_topic_place(scenario.topic), scenario.topic, scenario.name))
+    return sorted(
+        found, key=lambda scenario: (_topic_place(scenario.topic), scenario.topic, scenario.name)
+    )
 
 
 def _topic_place(topic: str) -> int:
@@ -55,7 +71,8 @@ def _topic_place(topic: str) -> int:
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Scenario:
-    """A scenario by its name (`sleep-race`), its topic and name (`signals/sleep-race`), or a path to its folder.
+    """A scenario by its name (`sleep-race`), its topic and name (`signals/sleep-race`), or a path
+    to its folder.
 
     Names come first; `./sleep-race` is always a path.
 
@@ -63,7 +80,9 @@ def find(name_or_path: str | os.PathLike[str]) -> Scenario:
         ScenarioError: There is none, or it can't be read.
     """
     wanted = os.fspath(name_or_path)
-    folders = {file.parent.name: file.parent for file in sorted(shipped_folder().glob(f"*/*/{FILE}"))}
+    folders = {
+        file.parent.name: file.parent for file in sorted(shipped_folder().glob(f"*/*/{FILE}"))
+    }
     by_topic = {f"{folder.parent.name}/{folder.name}": folder for folder in folders.values()}
     folder = folders.get(wanted) or by_topic.get(wanted.rstrip("/"))
     if folder is not None:
@@ -76,13 +95,21 @@ def find(name_or_path: str | os.PathLike[str]) -> Scenario:
         mode = 0
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", "") or str(error)
-        raise ScenarioError(f"There is no scenario at {wanted!r} that can be read: {why}.") from None
+        raise ScenarioError(
+            f"There is no scenario at {wanted!r} that can be read: {why}."
+        ) from None
     if path.name == FILE and mode and not stat.S_ISDIR(mode):
         return load(path.parent)
     if stat.S_ISDIR(mode):
         return load(path)
-    if "/" in wanted and wanted.rstrip("/") not in by_topic and not difflib.get_close_matches(wanted, by_topic, 1):
-        raise ScenarioError(f"There is no scenario at {wanted!r}: a scenario is a folder with a {FILE}.")
+    if (
+        "/" in wanted
+        and wanted.rstrip("/") not in by_topic
+        and not difflib.get_close_matches(wanted, by_topic, 1)
+    ):
+        raise ScenarioError(
+            f"There is no scenario at {wanted!r}: a scenario is a folder with a {FILE}."
+        )
     near = difflib.get_close_matches(wanted, [*folders, *by_topic], 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise ScenarioError(f"There is no scenario {wanted!r}; 'ipcviz list' shows all.{hint}")
@@ -92,7 +119,8 @@ def load(folder: str | os.PathLike[str], *, shipped: bool = False) -> Scenario:
     """The scenario in a folder.
 
     Raises:
-        ScenarioError: It can't be read or is wrong: `FILE:LINE: what is wrong, what is allowed` of the first problem.
+        ScenarioError: It can't be read or is wrong: `FILE:LINE: what is wrong, what is allowed` of
+            the first problem.
     """
     place = Path(folder)
     file = place / FILE
@@ -102,7 +130,9 @@ def load(folder: str | os.PathLike[str], *, shipped: bool = False) -> Scenario:
     except tomllib.TOMLDecodeError as error:
         raise _syntax(file, text, error) from None
     except ValueError:
-        raise ScenarioError(f"{file}:1: A number in it has more digits than Python converts.") from None
+        raise ScenarioError(
+            f"{file}:1: A number in it has more digits than Python converts."
+        ) from None
     except RecursionError:
         raise ScenarioError(f"{file}:1: Lists or tables are nested too deeply.") from None
     problems = [*problems_of_shape(document, Document)]
@@ -112,7 +142,8 @@ def load(folder: str | os.PathLike[str], *, shipped: bool = False) -> Scenario:
     try:
         problems = [*problems_of_meaning(sheet, place)]
     except (OSError, ValueError, RuntimeError) as error:
-        # A folder that can't be listed, a name that is too long or has a zero byte, links in a circle.
+        # A folder that can't be listed, a name that is too long or has a zero byte, links in a
+        # circle.
         why = getattr(error, "strerror", "") or str(error)
         raise ScenarioError(f"{file}: What it names can't be looked at: {why}.") from None
     if problems:
@@ -126,7 +157,9 @@ def _read(file: Path) -> str:
     try:
         data = read_input(file, _LIMIT + 1)
     except FileNotFoundError:
-        raise ScenarioError(f"There is no {FILE} in {str(file.parent)!r}; 'ipcviz new PATH' makes one.") from None
+        raise ScenarioError(
+            f"There is no {FILE} in {str(file.parent)!r}; 'ipcviz new PATH' makes one."
+        ) from None
     except OSError as error:
         raise ScenarioError(f"{file} can't be read: {error.strerror}.") from None
     if len(data) > _LIMIT:

@@ -75,7 +75,9 @@ def _meets_other(when: When, event: Event) -> bool:
     if isinstance(event, Executed):
         return _like(when.program, event.path.rpartition("/")[2], event.name)
     if isinstance(event, Exited):
-        return (when.code is None or (when.code == event.code and not event.signo)) and _signals(when, [event.signo])
+        return (when.code is None or (when.code == event.code and not event.signo)) and _signals(
+            when, [event.signo]
+        )
     if isinstance(event, SignalDelivered):
         return (
             _signals(when, [event.signo])
@@ -105,12 +107,17 @@ def _meets_call(when: When, scenario: Scenario, cast: Cast, event: Call) -> bool
         and _like(when.error, event.error)
         and _has_args(when, event.args)
         and (when.fd is None or when.fd in _descriptors(event))
-        and (not when.object or not _objects_of_call(scenario, cast, event).isdisjoint(_texts(when.object)))
+        and (
+            not when.object
+            or not _objects_of_call(scenario, cast, event).isdisjoint(_texts(when.object))
+        )
         and _signals_of_call(when, event)
     )
 
 
-def _meets_waiting(when: When, scenario: Scenario, cast: Cast, event: Waiting, after: State) -> bool:
+def _meets_waiting(
+    when: When, scenario: Scenario, cast: Cast, event: Waiting, after: State
+) -> bool:
     wait = wait_of(after, event.tid)
     if not _like(when.call, event.call, wait.call if wait else ""):
         return False
@@ -119,7 +126,10 @@ def _meets_waiting(when: When, scenario: Scenario, cast: Cast, event: Waiting, a
     if when.fd is not None and event.args.get("fd") != when.fd:
         return False
     if when.object:
-        labels = {cast.labels.get(event.object, ""), cast.labels.get(wait.semaphore, "") if wait else ""}
+        labels = {
+            cast.labels.get(event.object, ""),
+            cast.labels.get(wait.semaphore, "") if wait else "",
+        }
         labels |= named_by_path(scenario, str(event.args.get("path", "")))
         if labels.isdisjoint(_texts(when.object)):
             return False
@@ -128,13 +138,21 @@ def _meets_waiting(when: When, scenario: Scenario, cast: Cast, event: Waiting, a
 
 def _descriptors(event: Call) -> set[int]:
     """Descriptors that a call was about: its arguments, and those that it made or closed."""
-    found = {event.args[name] for name in ("fd", "newfd", "fd_in", "fd_out") if isinstance(event.args.get(name), int)}
-    found |= {effect.fd for effect in event.effects if isinstance(effect, Opened | Duplicated | Closed)}
+    found = {
+        event.args[name]
+        for name in ("fd", "newfd", "fd_in", "fd_out")
+        if isinstance(event.args.get(name), int)
+    }
+    found |= {
+        effect.fd for effect in event.effects if isinstance(effect, Opened | Duplicated | Closed)
+    }
     return {fd for fd in found if isinstance(fd, int)}
 
 
 def _objects_of_call(scenario: Scenario, cast: Cast, event: Call) -> frozenset[str]:
-    """Labels of what a call was about: behind its descriptor, what it opened or mapped, the name it made or removed."""
+    """Labels of what a call was about: behind its descriptor, what it opened or mapped, the name it
+    made or removed.
+    """
     keys = {event.object}
     paths = {str(event.args[name]) for name in ("path", "old", "new") if name in event.args}
     for effect in event.effects:
@@ -152,7 +170,14 @@ def _signals_of_call(when: When, event: Call) -> bool:
         return True
     if str(event.args.get("signal", "")) in _texts(when.signal):
         return True
-    return _signals(when, (effect.signo for effect in event.effects if isinstance(effect, Sent | Timer | Disposition)))
+    return _signals(
+        when,
+        (
+            effect.signo
+            for effect in event.effects
+            if isinstance(effect, Sent | Timer | Disposition)
+        ),
+    )
 
 
 def _signals(when: When, numbers: Iterable[int]) -> bool:
@@ -160,12 +185,17 @@ def _signals(when: When, numbers: Iterable[int]) -> bool:
 
 
 def _has_args(when: When, args: dict[str, int | str]) -> bool:
-    return all(name in args and fnmatchcase(str(args[name]), str(wanted)) for name, wanted in when.args.items())
+    return all(
+        name in args and fnmatchcase(str(args[name]), str(wanted))
+        for name, wanted in when.args.items()
+    )
 
 
 def _like(wanted: Texts, *found: str) -> bool:
     """Whether nothing is wanted, or one of the texts found is like one of the patterns wanted."""
-    return not wanted or any(fnmatchcase(text, pattern) for text in found for pattern in _texts(wanted))
+    return not wanted or any(
+        fnmatchcase(text, pattern) for text in found for pattern in _texts(wanted)
+    )
 
 
 def _texts(value: Texts) -> tuple[str, ...]:

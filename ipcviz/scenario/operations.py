@@ -23,7 +23,9 @@ SEMAPHORE_OPS: Final = (
 
 @functools.cache
 def calls() -> tuple[str, ...]:
-    """Calls that a condition can name: those that the tracer knows, and sem_wait for a wait that is known to be one."""
+    """Calls that a condition can name: those that the tracer knows, and sem_wait for a wait that is
+    known to be one.
+    """
     # Only who checks a scenario needs the tracer's tables; a kept one is shown without them.
     from ipcviz.tracer.calls.table import KNOWN
 

@@ -10,8 +10,22 @@ from typing import Final
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Document, Parameter, ParameterType, Value
 
-_YES: Final = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
-_NAMES: Final = {"integer": "a whole number", "number": "a number", "flag": "yes or no", "text": "text"}
+_YES: Final = {
+    "yes": True,
+    "true": True,
+    "on": True,
+    "1": True,
+    "no": False,
+    "false": False,
+    "off": False,
+    "0": False,
+}
+_NAMES: Final = {
+    "integer": "a whole number",
+    "number": "a number",
+    "flag": "yes or no",
+    "text": "text",
+}
 
 
 def type_of(parameter: Parameter) -> ParameterType:
@@ -36,7 +50,9 @@ def allowed_values(parameter: Parameter) -> str:
     if parameter.min is not None:
         words += f" from {parameter.min:.15g}"
     if parameter.max is not None:
-        words += f" up to {parameter.max:.15g}" if parameter.min is None else f" to {parameter.max:.15g}"
+        words += (
+            f" up to {parameter.max:.15g}" if parameter.min is None else f" to {parameter.max:.15g}"
+        )
     return words
 
 
@@ -55,7 +71,11 @@ def problem_of_value(name: str, parameter: Parameter, value: Value) -> str:
         low = -math.inf if parameter.min is None else parameter.min
         high = math.inf if parameter.max is None else parameter.max
         fits = low <= value <= high
-    return "" if fits else f"{name} can't be {as_text(value)!r}: it must be {allowed_values(parameter)}."
+    return (
+        ""
+        if fits
+        else f"{name} can't be {as_text(value)!r}: it must be {allowed_values(parameter)}."
+    )
 
 
 def as_text(value: Value) -> str:
@@ -112,7 +132,8 @@ def settle(sheet: Document, settings: Mapping[str, Value]) -> dict[str, Value]:
             near = difflib.get_close_matches(name, values, 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ScenarioError(
-                f"{sheet.title!r} has no parameter {name!r}; it has: {', '.join(values) or 'none'}.{hint}"
+                f"{sheet.title!r} has no parameter {name!r}; it has:"
+                f" {', '.join(values) or 'none'}.{hint}"
             )
         if isinstance(value, str):
             values[name] = read_value(name, parameter, value)

@@ -1,4 +1,6 @@
-"""Schedules that belong to a scenario: whether they make sense, and finding the one that is asked for."""
+"""Schedules that belong to a scenario: whether they make sense, and finding the one that is asked
+for.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,10 @@ def problems_of_schedule(sheet: Document, name: str, plan: SchedulePlan) -> Iter
         yield Problem((*path, "steps"), f"In line {error.line} of the steps {error.message}.")
         return
     if not schedule.lines:
-        yield Problem((*path, "steps"), "The schedule has no steps; write at least one, e.g. 'sleeper to pause'.")
+        yield Problem(
+            (*path, "steps"),
+            "The schedule has no steps; write at least one, e.g. 'sleeper to pause'.",
+        )
     for line in schedule.lines:
         wrong = _problem_of_line(sheet, line)
         if wrong:
@@ -61,7 +66,10 @@ def _problem_of_line(sheet: Document, line: Line) -> str:
             return f"{on!r} is not one of the objects{suggestion(on, labels)}"
     for operation in (line.operation, *(wanted.get("call", "") for wanted in line.until)):
         if operation and not _known(operation):
-            return f"{operation!r} is no operation; use a call, a signal, sem_wait and the like, start or return."
+            return (
+                f"{operation!r} is no operation; use a call, a signal, sem_wait and the like, start"
+                " or return."
+            )
     return ""
 
 
@@ -69,7 +77,9 @@ def _known(operation: str) -> bool:
     if operation.startswith("SIG"):
         return signal_number(operation) is not None
     semaphores = {f"sem_{op}" for op in SEMAPHORE_OPS}
-    return operation in _OTHERS or operation in ENDS or operation in semaphores or operation in calls()
+    return (
+        operation in _OTHERS or operation in ENDS or operation in semaphores or operation in calls()
+    )
 
 
 def plan_named(scenario: Scenario, name: str) -> SchedulePlan | None:
@@ -78,7 +88,9 @@ def plan_named(scenario: Scenario, name: str) -> SchedulePlan | None:
     return found or next((plan for plan in scenario.schedules.values() if plan.title == name), None)
 
 
-def read_schedule(name: str, scenario: Scenario | None = None) -> tuple[Schedule, SchedulePlan | None]:
+def read_schedule(
+    name: str, scenario: Scenario | None = None
+) -> tuple[Schedule, SchedulePlan | None]:
     """The schedule of that name, or in the file of that name.
 
     Args:
@@ -118,4 +130,7 @@ def _missing(name: str, scenario: Scenario | None) -> str:
         return f"There is no schedule {name!r}: no such file{what}."
     near = difflib.get_close_matches(name, names, 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"There is no schedule {name!r}, neither a file nor one of the scenario's: {', '.join(names)}.{hint}"
+    return (
+        f"There is no schedule {name!r}, neither a file nor one of the scenario's:"
+        f" {', '.join(names)}.{hint}"
+    )

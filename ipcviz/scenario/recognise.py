@@ -14,7 +14,9 @@ from ipcviz.scenario.format import Label, Role, Scenario
 
 
 class Birth(msgspec.Struct, frozen=True):
-    """How a process came to be: which one of the run, of whom, and which of its children (both from 1)."""
+    """How a process came to be: which one of the run, of whom, and which of its children (both from
+    1).
+    """
 
     order: int
     parent: int
@@ -57,7 +59,13 @@ def recognise(scenario: Scenario, cast: Cast, event: Event, after: State) -> Cas
             roles=cast.roles.delete(event.pid) if event.pid in cast.roles else cast.roles,
         )
         launched = event.how in ("launched", "attached")
-        cast = _give_role(scenario, cast, event.pid, event.argv if launched else (), (event.name,) if launched else ())
+        cast = _give_role(
+            scenario,
+            cast,
+            event.pid,
+            event.argv if launched else (),
+            (event.name,) if launched else (),
+        )
     elif isinstance(event, Executed) and event.pid not in cast.roles:
         cast = _give_role(scenario, cast, event.pid, event.argv, (_last(event.path), event.name))
     if scenario.objects and len(after.objects) + len(after.semaphores) != len(cast.looked_at):
@@ -65,14 +73,18 @@ def recognise(scenario: Scenario, cast: Cast, event: Event, after: State) -> Cas
     return cast
 
 
-def _give_role(scenario: Scenario, cast: Cast, pid: int, argv: tuple[str, ...], programs: tuple[str, ...]) -> Cast:
+def _give_role(
+    scenario: Scenario, cast: Cast, pid: int, argv: tuple[str, ...], programs: tuple[str, ...]
+) -> Cast:
     for role in scenario.roles:
         if _plays(role, cast, pid, argv, programs):
             return _replace(cast, roles=cast.roles.set(pid, role.name))
     return cast
 
 
-def _plays(role: Role, cast: Cast, pid: int, argv: tuple[str, ...], programs: tuple[str, ...]) -> bool:
+def _plays(
+    role: Role, cast: Cast, pid: int, argv: tuple[str, ...], programs: tuple[str, ...]
+) -> bool:
     birth = cast.births.get(pid, _NO_BIRTH)
     return not (
         (role.order and role.order != birth.order)
@@ -95,7 +107,10 @@ def _give_labels(scenario: Scenario, cast: Cast, after: State) -> Cast:
     )
     keys = [thing.info.key for thing in objects] + [semaphore.info.key for semaphore in semaphores]
     found = [[_is_object(label, thing.info) for label in scenario.objects] for thing in objects]
-    found += [[_is_semaphore(label, semaphore, after) for label in scenario.objects] for semaphore in semaphores]
+    found += [
+        [_is_semaphore(label, semaphore, after) for label in scenario.objects]
+        for semaphore in semaphores
+    ]
     for key, matches in zip(keys, found, strict=True):
         for place, label in enumerate(scenario.objects):
             if not matches[place]:
@@ -104,7 +119,9 @@ def _give_labels(scenario: Scenario, cast: Cast, after: State) -> Cast:
             counted = counted.set(place, count)
             if key not in labels and label.order in (0, count):
                 labels = labels.set(key, label.name)
-    return _replace(cast, labels=labels, counted=counted, looked_at=cast.looked_at | frozenset(keys))
+    return _replace(
+        cast, labels=labels, counted=counted, looked_at=cast.looked_at | frozenset(keys)
+    )
 
 
 def _is_object(label: Label, info: ObjectInfo) -> bool:
@@ -112,12 +129,17 @@ def _is_object(label: Label, info: ObjectInfo) -> bool:
 
 
 def _is_semaphore(label: Label, semaphore: Semaphore, after: State) -> bool:
-    if label.kind != "semaphore" or (label.offset is not None and label.offset != semaphore.info.offset):
+    if label.kind != "semaphore" or (
+        label.offset is not None and label.offset != semaphore.info.offset
+    ):
         return False
     if not label.path:
         return True
     holder = after.objects.get(semaphore.info.object)
-    paths = (semaphore.info.name, holder.info.path if holder and semaphore.info.kind == "unnamed" else "")
+    paths = (
+        semaphore.info.name,
+        holder.info.path if holder and semaphore.info.kind == "unnamed" else "",
+    )
     return any(path and fnmatchcase(_last(path), label.path) for path in paths)
 
 
@@ -126,7 +148,9 @@ def _last(path: str) -> str:
 
 
 def named_by_path(scenario: Scenario, path: str) -> frozenset[str]:
-    """Labels that a path in a call's arguments stands for, for what has a name before anybody has it open."""
+    """Labels that a path in a call's arguments stands for, for what has a name before anybody has
+    it open.
+    """
     if not path:
         return frozenset()
     return frozenset(

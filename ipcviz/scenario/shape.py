@@ -1,6 +1,7 @@
 """Whether a TOML document has a struct's shape: which keys, which types, said for people.
 
-msgspec checks the same when it converts; it names no dictionary's keys in its errors, and suggests nothing.
+msgspec checks the same when it converts; it names no dictionary's keys in its errors, and suggests
+nothing.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def suggestion(word: str, allowed: Iterable[str]) -> str:
 
 
 def problems_of_shape(document: object, shape: type) -> Iterator[Problem]:
-    """Everything in a document that does not fit the struct `shape`, in the order of the document."""
+    """Everything in a document that does not fit the struct `shape`, in the order of the
+    document.
+    """
     yield from _check(document, inspect.type_info(shape), (), "scenario.toml")
 
 
@@ -74,16 +77,22 @@ def _items(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _check_struct(value: dict[str, Any], kind: inspect.StructType, path: Path, name: str) -> Iterator[Problem]:
+def _check_struct(
+    value: dict[str, Any], kind: inspect.StructType, path: Path, name: str
+) -> Iterator[Problem]:
     fields = {field.encode_name: field for field in kind.fields}
     for key, item in value.items():
         if key in fields:
             yield from _check(item, fields[key].type, (*path, key), key)
         else:
-            yield Problem((*path, key), f"{key!r} is not a key of {_place(path)}{suggestion(key, fields)}")
+            yield Problem(
+                (*path, key), f"{key!r} is not a key of {_place(path)}{suggestion(key, fields)}"
+            )
     for key, field in fields.items():
         if field.required and key not in value:
-            yield Problem(path, f"{_place(path)} has no {key!r}; it needs {_required(kind)}.", absent=True)
+            yield Problem(
+                path, f"{_place(path)} has no {key!r}; it needs {_required(kind)}.", absent=True
+            )
 
 
 def _required(kind: inspect.StructType) -> str:
@@ -95,7 +104,9 @@ def _place(path: Path) -> str:
     return " ".join(names) if names else "the scenario"
 
 
-def _check_union(value: object, kind: inspect.UnionType, path: Path, name: str) -> Iterator[Problem]:
+def _check_union(
+    value: object, kind: inspect.UnionType, path: Path, name: str
+) -> Iterator[Problem]:
     literals: list[str] = []
     for option in kind.types:
         if isinstance(option, inspect.LiteralType):
@@ -146,5 +157,8 @@ def _what(value: object) -> str:
 
 def _not_among(value: object, allowed: tuple[str, ...], path: Path, name: str) -> Problem:
     if not isinstance(value, str):
-        return Problem(path, f"{name!r} is {_what(value)}, but must be one of: {', '.join(filter(None, allowed))}.")
+        return Problem(
+            path,
+            f"{name!r} is {_what(value)}, but must be one of: {', '.join(filter(None, allowed))}.",
+        )
     return Problem(path, f"{value!r} is not a value of {name!r}{suggestion(value, allowed)}")

@@ -1,7 +1,8 @@
 """How a story follows the events: which step is reached, and what can no longer be.
 
-Pure: events and states in, moves out. A step is reached by the first event that meets its condition, in whatever order
-the run's schedule brings them; so what a step tells has always just happened.
+Pure: events and states in, moves out. A step is reached by the first event that meets its
+condition, in whatever order the run's schedule brings them; so what a step tells has always just
+happened.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ class StoryMove(msgspec.Struct, frozen=True):
 class _Ahead(NamedTuple):
     """What lies ahead of some progress, kept because most events change nothing.
 
-    `reached_by` and `barred_by` have, by kind of event, the steps that such an event may reach or make impossible;
-    `kinds` are all kinds that matter.
+    `reached_by` and `barred_by` have, by kind of event, the steps that such an event may reach or
+    make impossible; `kinds` are all kinds that matter.
     """
 
     progress: tuple[tuple[int, ...], tuple[Skip, ...]]
@@ -111,7 +112,9 @@ class Story:
 
     @property
     def question(self) -> Question | None:
-        """The question to ask now: about a step that is still to come, once all that leads to it has been told."""
+        """The question to ask now: about a step that is still to come, once all that leads to it
+        has been told.
+        """
         settled = self._settled()
         for place, step in enumerate(self.scenario.story):
             if place in settled or not step.id:
@@ -128,7 +131,8 @@ class Story:
 
         Args:
             event: The event.
-            before: The state before it; unused by today's conditions, part of the interface for those that compare.
+            before: The state before it; unused by today's conditions, part of the interface for
+                those that compare.
             after: The state that it led to.
 
         Returns:
@@ -179,23 +183,31 @@ class Story:
                 reached_by[step.when.kind].append(place)
                 if step.unless is not None:
                     barred_by[step.unless.kind].append((place, step.unless))
-        kinds = frozenset({*reached_by, *barred_by} | ({"exited", "finished"} if pending else set()))
+        kinds = frozenset(
+            {*reached_by, *barred_by} | ({"exited", "finished"} if pending else set())
+        )
         self._known = _Ahead((reached, skipped), pending, dict(reached_by), dict(barred_by), kinds)
         return self._known
 
     def _settled(self) -> frozenset[int]:
-        return frozenset(self.progress.reached) | frozenset(skip.step for skip in self.progress.skipped)
+        return frozenset(self.progress.reached) | frozenset(
+            skip.step for skip in self.progress.skipped
+        )
 
     def _open(self, step: Step) -> bool:
         """Whether all that a step must come after has been reached."""
         story = self.scenario.story
-        return not step.after or set(step.after) <= {story[place].id for place in self.progress.reached}
+        return not step.after or set(step.after) <= {
+            story[place].id for place in self.progress.reached
+        }
 
     def _skip(self, barred: dict[int, str], event: Event) -> tuple[Skip, ...]:
         """Settle what this event has made impossible, and what depends on it."""
         story = self.scenario.story
         gone = {skip.step for skip in self.progress.skipped}
-        lost = {story[skip.step].id: skip.step for skip in self.progress.skipped if story[skip.step].id}
+        lost = {
+            story[skip.step].id: skip.step for skip in self.progress.skipped if story[skip.step].id
+        }
         ended = self._ended_role(event)
         over = isinstance(event, Finished) and event.left == 0
         found: list[Skip] = []

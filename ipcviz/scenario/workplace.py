@@ -13,10 +13,12 @@ from typing import Final
 from ipcviz.scenario.errors import ScenarioError
 
 _REMOVER: Final = (
-    "trap '' HUP INT QUIT TERM; read -r line; cd /; n=0; "
-    'while [ -e "$1" ] && [ $n -lt 50 ]; do rm -rf -- "$1" 2>/dev/null; n=$((n + 1)); [ -e "$1" ] && sleep 0.1; done'
+    "trap '' HUP INT QUIT TERM; read -r line; cd /; n=0; while [ -e \"$1\" ] && [ $n -lt 50 ]; do"
+    ' rm -rf -- "$1" 2>/dev/null; n=$((n + 1)); [ -e "$1" ] && sleep 0.1; done'
 )
-"""Waits for the end of its input, then removes a folder; again if a process that is still dying puts something in."""
+"""Waits for the end of its input, then removes a folder; again if a process that is still dying
+puts something in.
+"""
 
 _SECONDS: Final = 10.0
 
@@ -25,8 +27,8 @@ _SECONDS: Final = 10.0
 def workplace() -> Iterator[Path]:
     """A new folder that only this user can enter.
 
-    A small shell waits beside us for the end of a pipe that we hold: it removes the folder when we are done, and when
-    we are gone without having been able to.
+    A small shell waits beside us for the end of a pipe that we hold: it removes the folder when we
+    are done, and when we are gone without having been able to.
 
     Raises:
         ScenarioError: No folder can be made.
@@ -35,7 +37,8 @@ def workplace() -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix="ipcviz-"))
     except OSError as error:
         raise ScenarioError(
-            f"No temporary folder can be made ({error.strerror}): set TMPDIR to a folder that you can write."
+            f"No temporary folder can be made ({error.strerror}): set TMPDIR to a folder that you"
+            " can write."
         ) from None
     remover: subprocess.Popen[bytes] | None = None
     try:

@@ -1,4 +1,6 @@
-"""What the app, the exporters and the tests see of a session: a stream to drain, commands to send."""
+"""What the app, the exporters and the tests see of a session: a stream to drain, commands to
+send.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +20,23 @@ class Session(Protocol):
 
     @property
     def finished(self) -> bool:
-        """Whether no further event will come: what was observed has ended and everything was drained."""
+        """Whether no further event will come: what was observed has ended and everything was
+        drained.
+        """
 
     def start(self) -> None:
         """Begin. Raises `ipcviz.session.errors.SessionError` with a sentence if it can't."""
 
     def drain(self) -> list[Event]:
-        """Everything that came since the last call, in order; never blocks; may be called from any thread."""
+        """Everything that came since the last call, in order; never blocks; may be called from any
+        thread.
+        """
 
     def send(self, command: AnyCommand) -> None:
         """Tell the tracer something; a session that can't do it (a kept trace) ignores it."""
 
     def close(self) -> None:
-        """End the session and everything that it launched, and wait until that is so. Idempotent."""
+        """End the session and everything that it launched, and wait until that is so.
+
+        Idempotent.
+        """

@@ -1,4 +1,6 @@
-"""Stepping without a screen: a session that is held goes through a schedule, or all take turns until the end."""
+"""Stepping without a screen: a session that is held goes through a schedule, or all take turns
+until the end.
+"""
 
 from __future__ import annotations
 
@@ -47,16 +49,18 @@ class Driver:
         session: A session that is held from its first stop; started by the caller.
         schedule: In which order they go.
         cast: Who knows the scenario's names; None without one.
-        patience: Seconds without any news after which what is waited for is given up; None to wait for ever.
+        patience: Seconds without any news after which what is waited for is given up; None to wait
+            for ever.
         clock: Seconds; tests give one of their own.
 
     Attributes:
         state: The state after all events taken so far.
         recorder: The steps that were made, as a schedule.
         over: Whether there is nothing left to do: the schedule is done, departed from, or given up.
-        departed: Where the run departed from the schedule, or what it waited for in vain, in a sentence; empty if all
-            went as it should.
-        notice: What there is to be said although it goes on: all wait, and only somebody else can end that.
+        departed: Where the run departed from the schedule, or what it waited for in vain, in a
+            sentence; empty if all went as it should.
+        notice: What there is to be said although it goes on: all wait, and only somebody else can
+            end that.
     """
 
     def __init__(
@@ -100,7 +104,11 @@ class Driver:
         self.over |= self.state.finished
 
     def _named(self) -> Names:
-        return Names(roles=self._cast.roles, labels=self._cast.labels) if self._cast is not None else NO_NAMES
+        return (
+            Names(roles=self._cast.roles, labels=self._cast.labels)
+            if self._cast is not None
+            else NO_NAMES
+        )
 
     def _go_on(self) -> None:
         self._names = self._named()
@@ -118,7 +126,9 @@ class Driver:
             self._wait("all to come to rest")
 
     def _wait(self, what: str) -> None:
-        """Give up what does not come: unless time itself is what is waited for, and its end is known."""
+        """Give up what does not come: unless time itself is what is waited for, and its end is
+        known.
+        """
         quiet = self._clock() - self._news
         if self._patience is None:
             if quiet >= _STUCK and not self.notice:
@@ -127,7 +137,9 @@ class Driver:
         if quiet < (self._patience * _LONGER if self._time_is_due() else self._patience):
             return
         self.over = True
-        line = self.scheduler.schedule.lines[min(self.scheduler.place, len(self.scheduler.schedule.lines) - 1)]
+        line = self.scheduler.schedule.lines[
+            min(self.scheduler.place, len(self.scheduler.schedule.lines) - 1)
+        ]
         self.departed = f"Line {line.number} waited {self._patience:g} seconds in vain for {what}."
 
     def _look_who_is_stuck(self) -> None:
@@ -144,10 +156,14 @@ class Driver:
     def _time_is_due(self) -> bool:
         """Whether a timer is armed, or a thread sleeps for a time: it will come."""
         waits = (wait_of(self.state, tid) for tid in self.state.threads)
-        return bool(self.state.timers) or any(w is not None and w.reason == "for time to pass" for w in waits)
+        return bool(self.state.timers) or any(
+            w is not None and w.reason == "for time to pass" for w in waits
+        )
 
     def events(self) -> Iterator[Event]:
-        """Everything that the session tells, until the schedule is over or the session has ended."""
+        """Everything that the session tells, until the schedule is over or the session has
+        ended.
+        """
         wait = getattr(self.session, "wait", time.sleep)
         while not self.session.finished and not (self.over and living(self.state)):
             events = self.session.drain()

@@ -1,4 +1,6 @@
-"""The heap of our process: what a long session has freed is given back to the system, where the C library is glibc."""
+"""The heap of our process: what a long session has freed is given back to the system, where the C
+library is glibc.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,12 @@ _libc = ctypes.CDLL(None)
 
 
 def tie_heap() -> None:
-    """Have the C library use one heap for all threads, and map pieces of half a MiB and more by themselves.
+    """Have the C library use one heap for all threads, and map pieces of half a MiB and more by
+    themselves.
 
-    Only one thread runs Python at a time, so each with a heap of its own only wastes what lies free in it. By itself
-    glibc keeps ever larger pieces in its heap, as they are freed (mallopt(3)). To be called before threads are made.
+    Only one thread runs Python at a time, so each with a heap of its own only wastes what lies free
+    in it. By itself glibc keeps ever larger pieces in its heap, as they are freed (mallopt(3)). To
+    be called before threads are made.
     """
     if hasattr(_libc, "mallopt"):
         _libc.mallopt(_M_ARENA_MAX, 1)

@@ -1,4 +1,7 @@
-"""Sessions that are over, or run elsewhere: a kept trace, and a stream of JSON lines. Neither needs Linux."""
+"""Sessions that are over, or run elsewhere: a kept trace, and a stream of JSON lines.
+
+Neither needs Linux.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,9 @@ class KeptSession:
         """Begin at the first event."""
         if not self.reader.last:
             self._over = True
-            raise SessionError(f"{self.reader.path} holds no events: its writer was ended before the first one.")
+            raise SessionError(
+                f"{self.reader.path} holds no events: its writer was ended before the first one."
+            )
 
     def drain(self) -> list[Event]:
         """The next events; after the last one that can be read, what is wrong with the rest."""
@@ -64,12 +69,16 @@ class KeptSession:
                 self._over = True
                 if not self._complete and events:
                     t, n = events[-1].t, events[-1].n + 1
-                    events.append(Trouble(t=t, n=n, message="The trace ends here, before the command did."))
+                    events.append(
+                        Trouble(t=t, n=n, message="The trace ends here, before the command did.")
+                    )
         except TraceError as error:
             self._over = True
             last = events[-1] if events else None
             t, n = (last.t, last.n) if last else (0.0, self._next - 1)
-            events.append(Trouble(t=t, n=n + 1, message=f"The trace can be read up to here: {error.message}"))
+            events.append(
+                Trouble(t=t, n=n + 1, message=f"The trace can be read up to here: {error.message}")
+            )
         if events:
             self._next = events[-1].n + 1
         return events
@@ -133,12 +142,19 @@ class LinesSession:
                         self._room.wait(1.0)
                 self._events.append(event)
         except DecodingError:
-            self._say(last, f"{self._name} ends here: line {number} is no event of 'ipcviz trace --jsonl'.")
+            self._say(
+                last,
+                f"{self._name} ends here: line {number} is no event of 'ipcviz trace --jsonl'.",
+            )
         except (OSError, ValueError):
             self._say(last, f"{self._name} can't be read further.")
         else:
             if not number:
-                self._say(last, f"{self._name} has no events: 'ipcviz trace -o - --jsonl -- COMMAND' writes them.")
+                self._say(
+                    last,
+                    f"{self._name} has no events: 'ipcviz trace -o - --jsonl -- COMMAND' writes"
+                    " them.",
+                )
         self._ended.set()
 
     def _say(self, last: Event, message: str) -> None:

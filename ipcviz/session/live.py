@@ -31,7 +31,9 @@ _libc = ctypes.CDLL(None)
 CHUNK: Final = 1 << 16
 PR_SET_PDEATHSIG: Final = 1
 MOST_WAITING: Final = 500
-"""Events that may wait to be drained before no more are read: so the tracer sees that its reader is late."""
+"""Events that may wait to be drained before no more are read: so the tracer sees that its reader is
+late.
+"""
 BUFFER: Final = 1 << 15
 """Bytes that may be under way from the tracer: some hundred events."""
 CLOSE_SECONDS: Final = 10.0
@@ -43,17 +45,20 @@ def start_thread(work: Callable[[], None], name: str) -> threading.Thread:
     try:
         thread.start()
     except RuntimeError:
-        raise SessionError("No further thread can be made: see 'ulimit -u' and 'ulimit -v'.") from None
+        raise SessionError(
+            "No further thread can be made: see 'ulimit -u' and 'ulimit -v'."
+        ) from None
     return thread
 
 
 class LiveSession:
-    """Launches a command in a tracer process, or attaches to running ones, and gives what it says of it.
+    """Launches a command in a tracer process, or attaches to running ones, and gives what it says
+    of it.
 
     Args:
         config: What to launch or attach to, and how to watch it.
-        passing: The command uses our standard streams and other descriptors (no terminal of its own); else the tracer
-            has none of ours.
+        passing: The command uses our standard streams and other descriptors (no terminal of its
+            own); else the tracer has none of ours.
     """
 
     def __init__(self, config: AnyConfig, *, passing: bool = False) -> None:
@@ -85,21 +90,29 @@ class LiveSession:
         return self._ended.is_set() and not self._events
 
     def prepare(self) -> None:
-        """Start the tracer's process, which can get ready while the caller does; nothing is launched yet.
+        """Start the tracer's process, which can get ready while the caller does; nothing is
+        launched yet.
 
         Raises SessionError if there can be none.
         """
         if self._tracer is not None:
             return
         if sys.platform != "linux":
-            raise SessionError("ipcviz watches processes on Linux only; 'ipcviz replay' shows a kept trace anywhere.")
+            raise SessionError(
+                "ipcviz watches processes on Linux only; 'ipcviz replay' shows a kept trace"
+                " anywhere."
+            )
         if not os.path.isdir("/proc/self"):
-            raise SessionError("/proc is not mounted here, and ipcviz reads everything from it: mount it first.")
+            raise SessionError(
+                "/proc is not mounted here, and ipcviz reads everything from it: mount it first."
+            )
         tie_heap()
         try:
             ours, theirs = socket.socketpair()
         except OSError as error:
-            raise SessionError(f"The tracer process can't be spoken to: {error.strerror}.") from None
+            raise SessionError(
+                f"The tracer process can't be spoken to: {error.strerror}."
+            ) from None
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
         theirs.set_inheritable(True)
         entry = Path(ipcviz.tracer.__file__).parent / "__main__.py"
@@ -119,7 +132,9 @@ class LiveSession:
         except OSError as error:
             ours.close()
             hint = ": see 'ulimit -u'" if error.errno == errno.EAGAIN else ""
-            raise SessionError(f"The tracer process can't be started ({error.strerror}){hint}.") from None
+            raise SessionError(
+                f"The tracer process can't be started ({error.strerror}){hint}."
+            ) from None
         finally:
             theirs.close()
         self._channel = ours
@@ -134,26 +149,37 @@ class LiveSession:
         self._reader = start_thread(self._read, "ipcviz stream")
 
     def _in_tracer(self) -> None:
-        """In the tracer's process before it begins: if we are killed, so is it, and with it what it launched.
+        """In the tracer's process before it begins: if we are killed, so is it, and with it what it
+        launched.
 
-        What was attached to runs on, and must be let go of with care: then the tracer is told to end.
+        What was attached to runs on, and must be let go of with care: then the tracer is told to
+        end.
         """
         attached = isinstance(self._config, AttachConfig)
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM if attached else signal.SIGKILL)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def _read(self) -> None:
-        """In a thread of its own: take in what the tracer says; however that ends, whoever waits for more is told."""
+        """In a thread of its own: take in what the tracer says; however that ends, whoever waits
+        for more is told.
+        """
         message = "The tracer ended before the command; what it had launched was killed with it."
         if isinstance(self._config, AttachConfig):
-            message = "The tracer ended unexpectedly; what it had attached to runs on: attach to it again."
+            message = (
+                "The tracer ended unexpectedly; what it had attached to runs on: attach to it"
+                " again."
+            )
         try:
             self._take_in()
         except MemoryError:
-            message = "There is no memory left for what the tracer says: see 'ulimit -v' and 'free'."
+            message = (
+                "There is no memory left for what the tracer says: see 'ulimit -v' and 'free'."
+            )
         finally:
             if not self._finished_seen:
-                self._events.append(Trouble(t=self._last_t, n=self._last_n + 1, message=message, fatal=True))
+                self._events.append(
+                    Trouble(t=self._last_t, n=self._last_n + 1, message=message, fatal=True)
+                )
             self._ended.set()
             self._arrived.set()
 
@@ -177,7 +203,9 @@ class LiveSession:
                 events = decoder.decode(body)
                 last = events[-1]
                 self._last_t, self._last_n = last.t, last.n
-                self._finished_seen |= any(isinstance(event, Finished) and not event.left for event in events)
+                self._finished_seen |= any(
+                    isinstance(event, Finished) and not event.left for event in events
+                )
                 self._pids.update(event.pid for event in events if isinstance(event, Forked))
                 if isinstance(last, Finished):
                     self._left = self._leaves and bool(last.detached)
@@ -198,7 +226,9 @@ class LiveSession:
         return events
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until there is something to drain, or the stream has ended; for callers without a clock of their own."""
+        """Wait until there is something to drain, or the stream has ended; for callers without a
+        clock of their own.
+        """
         return self._arrived.wait(timeout)
 
     def observes(self, pid: int) -> bool:
@@ -213,7 +243,9 @@ class LiveSession:
             self._channel.sendall(frame(msgspec.msgpack.encode(command)))
 
     def close(self) -> None:
-        """End the tracer and with it all that it launched, but for what was to run on when the command had ended."""
+        """End the tracer and with it all that it launched, but for what was to run on when the
+        command had ended.
+        """
         if self._tracer is None:
             return
         # Nobody may be draining any more: what still comes is taken in all the same.
@@ -233,7 +265,8 @@ class LiveSession:
             # PTRACE_O_EXITKILL takes the children with it.
             self._tracer.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                # What it was left behind with (`ipcviz.kernel.aside`) may keep its last thread; nobody waits for that.
+                # What it was left behind with (`ipcviz.kernel.aside`) may keep its last thread;
+                # nobody waits for that.
                 self._tracer.wait(CLOSE_SECONDS)
         if self._reader is not None:
             self._reader.join(CLOSE_SECONDS)

@@ -19,7 +19,8 @@ from ipcviz.trace.keyframes import SHAPE
 from ipcviz.trace.schema import APPLICATION_ID, TABLES, VERSION, VIEWS
 
 _BESIDE: Final = ("-wal", "-shm", "-journal")
-"""What SQLite puts beside a database: that of an old file would be taken for a part of the new one."""
+"""What SQLite puts beside a database: that of an old file would be taken for a part of the new one.
+"""
 
 
 def create(meta: Mapping[str, str], sources: Mapping[str, str]) -> sqlite3.Connection:
@@ -49,7 +50,8 @@ def create(meta: Mapping[str, str], sources: Mapping[str, str]) -> sqlite3.Conne
 
 
 def place(db: sqlite3.Connection, output: OutputFile, most_bytes: int) -> sqlite3.Connection:
-    """Put a trace that is in memory so far at its place, and go on there: what is committed survives us from now on.
+    """Put a trace that is in memory so far at its place, and go on there: what is committed
+    survives us from now on.
 
     Args:
         db: The trace; it is closed.
@@ -85,14 +87,17 @@ def copy(db: sqlite3.Connection, path: Path, spare: Path | None) -> None:
     Args:
         db: The trace.
         path: Where to.
-        spare: A folder for the copy while it is made, which someone removes if we can't; None for a temporary one.
+        spare: A folder for the copy while it is made, which someone removes if we can't; None for a
+            temporary one.
 
     Raises:
         TraceError: It can't be written; what was there is as it was.
     """
     try:
         with OutputFile(path) as output, contextlib.ExitStack() as stack:
-            folder = spare or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ipcviz-")))
+            folder = spare or Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="ipcviz-"))
+            )
             part = folder / "copy"
             stack.callback(part.unlink, missing_ok=True)
             # It holds what the trace holds: for nobody else's eyes, from the beginning.

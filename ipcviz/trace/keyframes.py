@@ -1,7 +1,7 @@
 """A state as bytes, whole or as what differs from an earlier one.
 
-The shape of the bytes is made from `State` itself, so a field that is added there is kept here. Two states share what
-did not change, so a difference is found by identity, without comparing.
+The shape of the bytes is made from `State` itself, so a field that is added there is kept here. Two
+states share what did not change, so a difference is found by identity, without comparing.
 """
 
 from __future__ import annotations
@@ -32,11 +32,17 @@ class Changes(msgspec.Struct, array_like=True):
 
 
 _HINTS: Final = get_type_hints(State)
-_MAPS: Final = {name: get_args(hint) for name, hint in _HINTS.items() if get_origin(hint) is immutables.Map}
+_MAPS: Final = {
+    name: get_args(hint) for name, hint in _HINTS.items() if get_origin(hint) is immutables.Map
+}
 _Body: Final = msgspec.defstruct(
     "_Body",
     [
-        (name, Changes | msgspec.UnsetType if name in _MAPS else hint | msgspec.UnsetType, msgspec.UNSET)
+        (
+            name,
+            Changes | msgspec.UnsetType if name in _MAPS else hint | msgspec.UnsetType,
+            msgspec.UNSET,
+        )
         for name, hint in _HINTS.items()
     ],
 )
@@ -44,7 +50,11 @@ _Body: Final = msgspec.defstruct(
 
 def _shape(kind: Any, seen: dict[str, str]) -> None:
     """Describe a type and all that it is made of, by the names and types of the fields."""
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__qualname__ not in seen:
+    if (
+        isinstance(kind, type)
+        and issubclass(kind, msgspec.Struct)
+        and kind.__qualname__ not in seen
+    ):
         hints = get_type_hints(kind)
         seen[kind.__qualname__] = repr({name: hints[name] for name in kind.__struct_fields__})
         for hint in hints.values():
@@ -60,7 +70,8 @@ def _shape_of_states() -> str:
 
 
 SHAPE: Final = _shape_of_states()
-"""Names the shape of the states that this version keeps; keyframes of another shape are not used."""
+"""Names the shape of the states that this version keeps; keyframes of another shape are not used.
+"""
 
 
 def _encode_map(value: Any) -> Any:
@@ -72,7 +83,8 @@ def _encode_map(value: Any) -> Any:
 def _decode_map(kind: Any, value: Any) -> Any:
     if get_origin(kind) is immutables.Map:
         key, item = get_args(kind)
-        return immutables.Map(msgspec.convert(value, list[tuple[key, item]], dec_hook=_decode_map))  # type: ignore[valid-type]
+        rows = list[tuple[key, item]]  # type: ignore[valid-type]
+        return immutables.Map(msgspec.convert(value, rows, dec_hook=_decode_map))
     raise NotImplementedError
 
 
@@ -82,7 +94,10 @@ _put_decoders: Final = {
     name: msgspec.msgpack.Decoder(list[tuple[key, item]], dec_hook=_decode_map)  # type: ignore[valid-type]
     for name, (key, item) in _MAPS.items()
 }
-_gone_decoders: Final = {name: msgspec.msgpack.Decoder(list[key]) for name, (key, _) in _MAPS.items()}  # type: ignore[valid-type]
+_gone_decoders: Final = {
+    name: msgspec.msgpack.Decoder(list[key])  # type: ignore[valid-type]
+    for name, (key, _) in _MAPS.items()
+}
 
 
 def pack_state(state: State, base: State | None = None) -> bytes:
@@ -122,7 +137,9 @@ def unpack_state(data: bytes, base: State | None = None) -> State:
                 if base is not None:
                     fields[name] = getattr(base, name)
             elif name in _MAPS:
-                with (getattr(base, name) if base is not None else immutables.Map()).mutate() as rows:
+                with (
+                    getattr(base, name) if base is not None else immutables.Map()
+                ).mutate() as rows:
                     for key in decode_messagepack(_gone_decoders[name], value.gone):
                         rows.pop(key, None)
                     for key, item in decode_messagepack(_put_decoders[name], value.put):

@@ -1,7 +1,7 @@
 """Reading a trace: its events, and the state at any moment of it.
 
-A trace may come from anywhere: nothing in it is believed. The tables that are read must be ours to the letter, sizes
-are bounded, and whatever is not as it must be is a TraceError.
+A trace may come from anywhere: nothing in it is believed. The tables that are read must be ours to
+the letter, sizes are bounded, and whatever is not as it must be is a TraceError.
 """
 
 from __future__ import annotations
@@ -29,7 +29,17 @@ from ipcviz.trace.errors import TraceError
 from ipcviz.trace.keyframes import MOST_BYTES, SHAPE, unpack, unpack_state
 from ipcviz.trace.schema import APPLICATION_ID, TABLES, VERSION, microseconds
 
-_READ: Final = ("meta", "sources", "names", "objects", "event", "samples", "usage", "batches", "keyframes")
+_READ: Final = (
+    "meta",
+    "sources",
+    "names",
+    "objects",
+    "event",
+    "samples",
+    "usage",
+    "batches",
+    "keyframes",
+)
 _ARGV: Final = msgspec.json.Decoder(tuple[str, ...])
 _BATCHES_KEPT: Final = 8
 _STATES_KEPT: Final = 64
@@ -64,7 +74,10 @@ class TraceReader:
         self._db = self._connect()
         try:
             self._check()
-            self.meta = {str(key): str(value) for key, value in self._rows("SELECT key, value FROM meta LIMIT 1000")}
+            self.meta = {
+                str(key): str(value)
+                for key, value in self._rows("SELECT key, value FROM meta LIMIT 1000")
+            }
             self._read_index()
         except TraceError:
             self.close()
@@ -104,7 +117,9 @@ class TraceReader:
     @cached_property
     def times(self) -> array[float]:
         """The times of all events in session seconds, as `numbers` has them."""
-        return array("d", (_whole(us) / 1e6 for (us,) in self._rows("SELECT us FROM event ORDER BY n")))
+        return array(
+            "d", (_whole(us) / 1e6 for (us,) in self._rows("SELECT us FROM event ORDER BY n"))
+        )
 
     @property
     def count(self) -> int:
@@ -113,7 +128,10 @@ class TraceReader:
 
     def sources(self) -> dict[str, str]:
         """The texts that were kept with it, by name."""
-        return {str(path): str(text) for path, text in self._rows("SELECT path, text FROM sources LIMIT 1000")}
+        return {
+            str(path): str(text)
+            for path, text in self._rows("SELECT path, text FROM sources LIMIT 1000")
+        }
 
     def number_at(self, t: float) -> int:
         """Number of the last event at or before a moment; 0 if there is none."""
@@ -149,7 +167,9 @@ class TraceReader:
             try:
                 state = reduce(state, event)
             except Exception:  # noqa: BLE001 - an event that makes no sense can break anything, and is not ours
-                raise TraceError(f"{self.path} is damaged: event {event.n} makes no sense.") from None
+                raise TraceError(
+                    f"{self.path} is damaged: event {event.n} makes no sense."
+                ) from None
             if taken % _OWN_KEYFRAMES == 0:
                 self._remember(state)
         return state
@@ -159,19 +179,25 @@ class TraceReader:
             self._made[state.n] = state
             self._made_at.insert(bisect_left(self._made_at, state.n), state.n)
 
-    # What is in columns: no event has to be unpacked for it. CROSS JOIN: SQLite keeps to that order, few rows first.
+    # What is in columns: no event has to be unpacked for it. CROSS JOIN: SQLite keeps to that
+    # order, few rows first.
 
     def moments(self) -> array[int]:
-        """The numbers of the events that are moments, as far as its writer knew them; no later one is missing before
-        the last of these.
+        """The numbers of the events that are moments, as far as its writer knew them; no later one
+        is missing before the last of these.
         """
         if self._shape.get("moments") != TABLES["moments"]:
             return array("q")
         return array("q", (_whole(n) for (n,) in self._rows("SELECT n FROM moments ORDER BY n")))
 
     def outputs(self) -> Iterator[tuple[int, int]]:
-        """The numbers of the events with output, and how many bytes each was; 0 where an older trace does not say."""
-        sql = "SELECT n, ret FROM event WHERE type = (SELECT id FROM names WHERE name = 'output') ORDER BY n"
+        """The numbers of the events with output, and how many bytes each was; 0 where an older
+        trace does not say.
+        """
+        sql = (
+            "SELECT n, ret FROM event WHERE type = (SELECT id FROM names WHERE name = 'output')"
+            " ORDER BY n"
+        )
         for n, size in self._rows(sql):
             yield _whole(n), size if isinstance(size, int) and size > 0 else 0
 
@@ -185,8 +211,8 @@ class TraceReader:
         """
         marks = ", ".join("?" * len(types))
         found = self._few_rows(
-            f"SELECT e.n FROM event e JOIN names k ON k.id = e.type WHERE e.n > ? AND k.name IN ({marks}) "
-            "ORDER BY e.n DESC LIMIT ?",
+            "SELECT e.n FROM event e JOIN names k ON k.id = e.type WHERE e.n > ? AND k.name IN"
+            f" ({marks}) ORDER BY e.n DESC LIMIT ?",
             self.last - among,
             *types,
             most,
@@ -194,19 +220,25 @@ class TraceReader:
         return sorted(_whole(n) for (n,) in found)
 
     def levels(self, first: int, last: int, every: float) -> list[tuple[float, str, int, int]]:
-        """What samples found from event `first` to `last`, put together in intervals of `every` seconds.
+        """What samples found from event `first` to `last`, put together in intervals of `every`
+        seconds.
 
         Returns:
-            The time of the last look in each interval, the key of the object or semaphore, its highest level in it, and
-            its last one; in the order of those times.
+            The time of the last look in each interval, the key of the object or semaphore, its
+            highest level in it, and its last one; in the order of those times.
         """
         sql = (
-            "SELECT e.us, s.object, a.highest, s.queued FROM (SELECT max(s.queued) AS highest, max(s.rowid) AS last "
-            "FROM samples s CROSS JOIN event e ON e.n = s.n WHERE s.rowid >= ? AND s.rowid < ? "
-            "GROUP BY s.object, e.us / ?) a CROSS JOIN samples s ON s.rowid = a.last CROSS JOIN event e ON e.n = s.n "
-            "ORDER BY a.last"
+            "SELECT e.us, s.object, a.highest, s.queued FROM (SELECT max(s.queued) AS highest,"
+            " max(s.rowid) AS last FROM samples s CROSS JOIN event e ON e.n = s.n WHERE s.rowid >="
+            " ? AND s.rowid < ? GROUP BY s.object, e.us / ?) a CROSS JOIN samples s ON s.rowid ="
+            " a.last CROSS JOIN event e ON e.n = s.n ORDER BY a.last"
         )
-        rows = self._rows(sql, self._row_of("samples", first), self._row_of("samples", last + 1), microseconds(every))
+        rows = self._rows(
+            sql,
+            self._row_of("samples", first),
+            self._row_of("samples", last + 1),
+            microseconds(every),
+        )
         keys: dict[Any, str] = {}
         found = []
         for us, number, highest, queued in rows:
@@ -218,17 +250,23 @@ class TraceReader:
 
     def _key_of(self, number: Any) -> str:
         """An object's key by its number in the trace."""
-        rows = list(self._rows("SELECT key FROM objects WHERE id = ?", number)) if isinstance(number, int) else []
+        rows = (
+            list(self._rows("SELECT key FROM objects WHERE id = ?", number))
+            if isinstance(number, int)
+            else []
+        )
         return str(rows[0][0]) if rows else ""
 
     def levels_before(self, first: int, keys: Collection[str]) -> dict[str, tuple[float, int]]:
-        """What samples before event `first` found last of these objects and semaphores: the time and the level, by key.
+        """What samples before event `first` found last of these objects and semaphores: the time
+        and the level, by key.
 
         What was not looked at for very long is left out.
         """
         sql = (
-            "SELECT e.us, o.key, s.queued FROM samples s CROSS JOIN event e ON e.n = s.n "
-            f"CROSS JOIN objects o ON o.id = s.object WHERE s.rowid < ? ORDER BY s.rowid DESC LIMIT {_ROWS_BACK}"
+            "SELECT e.us, o.key, s.queued FROM samples s CROSS JOIN event e ON e.n = s.n CROSS"
+            " JOIN objects o ON o.id = s.object WHERE s.rowid < ? ORDER BY s.rowid DESC LIMIT"
+            f" {_ROWS_BACK}"
         )
         found: dict[str, tuple[float, int]] = {}
         for us, key, queued in self._few_rows(sql, self._row_of("samples", first)) if keys else ():
@@ -238,11 +276,15 @@ class TraceReader:
                     break
         return found
 
-    def cpu_seconds_before(self, first: int, pids: Collection[int]) -> dict[int, tuple[float, float]]:
-        """What samples before event `first` found last of these processes: the time and the CPU time, by pid."""
+    def cpu_seconds_before(
+        self, first: int, pids: Collection[int]
+    ) -> dict[int, tuple[float, float]]:
+        """What samples before event `first` found last of these processes: the time and the CPU
+        time, by pid.
+        """
         sql = (
-            "SELECT e.us, u.pid, u.cpu FROM usage u CROSS JOIN event e ON e.n = u.n WHERE u.rowid < ? "
-            f"ORDER BY u.rowid DESC LIMIT {_ROWS_BACK}"
+            "SELECT e.us, u.pid, u.cpu FROM usage u CROSS JOIN event e ON e.n = u.n WHERE u.rowid"
+            f" < ? ORDER BY u.rowid DESC LIMIT {_ROWS_BACK}"
         )
         found: dict[int, tuple[float, float]] = {}
         for us, pid, cpu in self._few_rows(sql, self._row_of("usage", first)) if pids else ():
@@ -253,21 +295,29 @@ class TraceReader:
         return found
 
     def cpu_seconds(self, first: int, last: int) -> Iterator[tuple[float, int, float]]:
-        """What samples found from event `first` to `last`: the time, a process, the CPU time that it had used."""
+        """What samples found from event `first` to `last`: the time, a process, the CPU time that
+        it had used.
+        """
         sql = (
-            "SELECT e.us, u.pid, u.cpu FROM usage u CROSS JOIN event e ON e.n = u.n WHERE u.rowid >= ? AND u.rowid < ? "
-            "ORDER BY u.rowid"
+            "SELECT e.us, u.pid, u.cpu FROM usage u CROSS JOIN event e ON e.n = u.n WHERE u.rowid"
+            " >= ? AND u.rowid < ? ORDER BY u.rowid"
         )
-        for us, pid, cpu in self._rows(sql, self._row_of("usage", first), self._row_of("usage", last + 1)):
+        for us, pid, cpu in self._rows(
+            sql, self._row_of("usage", first), self._row_of("usage", last + 1)
+        ):
             if isinstance(cpu, int | float):
                 yield _whole(us) / 1e6, _whole(pid), float(cpu)
 
     def before(self, t: float) -> int:
-        """Number of the last event before or at a moment, found without reading all of them; 0 if there is none."""
+        """Number of the last event before or at a moment, found without reading all of them; 0 if
+        there is none.
+        """
         low, high = 0, self.last
         while low < high:
             middle = (low + high + 1) // 2
-            rows = list(self._rows("SELECT n, us FROM event WHERE n <= ? ORDER BY n DESC LIMIT 1", middle))
+            rows = list(
+                self._rows("SELECT n, us FROM event WHERE n <= ? ORDER BY n DESC LIMIT 1", middle)
+            )
             if not rows:
                 low = middle
             elif _whole(rows[0][1]) > microseconds(t):
@@ -281,11 +331,18 @@ class TraceReader:
         return self._one("SELECT us FROM event WHERE n <= ? ORDER BY n DESC LIMIT 1", n) / 1e6
 
     def _row_of(self, table: str, n: int) -> int:
-        """The first row of a table for an event numbered `n` or later; its rows are in that order."""
+        """The first row of a table for an event numbered `n` or later; its rows are in that
+        order.
+        """
         low, high = 1, self._one(f"SELECT coalesce(max(rowid), 0) FROM {table}") + 1
         while low < high:
             middle = (low + high) // 2
-            if self._one(f"SELECT n FROM {table} WHERE rowid <= ? ORDER BY rowid DESC LIMIT 1", middle) < n:
+            if (
+                self._one(
+                    f"SELECT n FROM {table} WHERE rowid <= ? ORDER BY rowid DESC LIMIT 1", middle
+                )
+                < n
+            ):
                 low = middle + 1
             else:
                 high = middle
@@ -314,7 +371,9 @@ class TraceReader:
 
     def _read_batches(self, least: int) -> None:
         before = self._lasts[-1] if self._lasts else 0
-        for first, last in self._rows("SELECT first, last FROM batches WHERE first >= ? ORDER BY first", least):
+        for first, last in self._rows(
+            "SELECT first, last FROM batches WHERE first >= ? ORDER BY first", least
+        ):
             if not before < _whole(first) <= _whole(last):
                 raise self._damaged("its batches overlap")
             before = last
@@ -335,7 +394,9 @@ class TraceReader:
             try:
                 found = decode_messagepack(self._decoder, unpack(body))
             except DecodingError as error:
-                raise self._damaged(f"events from {self._firsts[at]} on can't be read ({error})") from None
+                raise self._damaged(
+                    f"events from {self._firsts[at]} on can't be read ({error})"
+                ) from None
             before = self._firsts[at] - 1
             for event in found:
                 if not before < event.n <= self._lasts[at]:
@@ -383,12 +444,15 @@ class TraceReader:
         except OSError as error:
             raise TraceError(f"{self.path} can't be read: {error.strerror}.") from None
         if head != b"SQLite format 3\0":
-            raise TraceError(f"{self.path} is no trace of ipcviz: 'ipcviz trace -o FILE -- COMMAND' writes one.")
+            raise TraceError(
+                f"{self.path} is no trace of ipcviz: 'ipcviz trace -o FILE -- COMMAND' writes one."
+            )
         db = self._open(self.path.resolve(), "mode=ro")
         try:
             db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except sqlite3.OperationalError:
-            # Its writer was killed, and SQLite may not put its files beside it to bring back the end: do it elsewhere.
+            # Its writer was killed, and SQLite may not put its files beside it to bring back the
+            # end: do it elsewhere.
             db.close()
             return self._copy()
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
@@ -412,7 +476,10 @@ class TraceReader:
     def _open(self, path: Path, how: str) -> sqlite3.Connection:
         try:
             db = sqlite3.connect(f"{path.as_uri()}?{how}", uri=True, check_same_thread=False)
-            for limit, value in ((sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES), (sqlite3.SQLITE_LIMIT_ATTACHED, 0)):
+            for limit, value in (
+                (sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES),
+                (sqlite3.SQLITE_LIMIT_ATTACHED, 0),
+            ):
                 db.setlimit(limit, value)
             db.execute("PRAGMA trusted_schema = OFF")
             db.execute("PRAGMA cell_size_check = ON")
@@ -428,10 +495,14 @@ class TraceReader:
             raise TraceError(f"{self.path} is a database, but no trace of ipcviz.")
         if version > VERSION:
             raise TraceError(
-                f"{self.path} was written by a newer ipcviz (trace version {version}, this one reads {VERSION}): "
-                "install that one to read it."
+                f"{self.path} was written by a newer ipcviz (trace version {version}, this one"
+                f" reads {VERSION}): install that one to read it."
             )
-        found = dict(self._rows("SELECT name, sql FROM sqlite_schema WHERE type IN ('table', 'view') LIMIT 1000"))
+        found = dict(
+            self._rows(
+                "SELECT name, sql FROM sqlite_schema WHERE type IN ('table', 'view') LIMIT 1000"
+            )
+        )
         self._shape = found
         for name in _READ:
             if found.get(name) != TABLES[name]:
@@ -457,7 +528,9 @@ class TraceReader:
         """Rows of which the first few will do as a rule."""
         return self._rows(sql, *values, at_once=64)
 
-    def _rows(self, sql: str, *values: int | str, at_once: int = 10_000) -> Iterator[tuple[Any, ...]]:
+    def _rows(
+        self, sql: str, *values: int | str, at_once: int = 10_000
+    ) -> Iterator[tuple[Any, ...]]:
         try:
             cursor = self._db.execute(sql, values)
             while rows := cursor.fetchmany(at_once):
@@ -471,5 +544,7 @@ class TraceReader:
 
 def _whole(value: Any) -> int:
     if not isinstance(value, int):
-        raise TraceError(f"The trace is damaged: {str(value)[:40]!r} stands where a number must be.")
+        raise TraceError(
+            f"The trace is damaged: {str(value)[:40]!r} stands where a number must be."
+        )
     return value

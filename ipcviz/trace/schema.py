@@ -1,4 +1,6 @@
-"""The tables of a trace, and what of an event goes into columns; `docs/trace.md` is this in words."""
+"""The tables of a trace, and what of an event goes into columns; `docs/trace.md` is this in
+words.
+"""
 
 from __future__ import annotations
 
@@ -34,44 +36,61 @@ from ipcviz.model.steps.stepping import operation
 APPLICATION_ID: Final = 0x69706376
 """`ipcv`: what `file` and we know a trace by (PRAGMA application_id)."""
 VERSION: Final = 1
-"""PRAGMA user_version: raised when an older reader could misread a newer trace. New tables alone do not raise it."""
+"""PRAGMA user_version: raised when an older reader could misread a newer trace.
+
+New tables alone do not raise it.
+"""
 
 TABLES: Final[dict[str, str]] = {
     "meta": "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "sources": "CREATE TABLE sources (path TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID",
     "names": "CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
     "objects": (
-        "CREATE TABLE objects (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind TEXT, label TEXT, path TEXT, "
-        "detail TEXT, peer TEXT, capacity INTEGER, bytes_in INTEGER, bytes_out INTEGER, first_pid INTEGER)"
+        "CREATE TABLE objects (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind TEXT, label"
+        " TEXT, path TEXT, detail TEXT, peer TEXT, capacity INTEGER, bytes_in INTEGER, bytes_out"
+        " INTEGER, first_pid INTEGER)"
     ),
     "processes": (
-        "CREATE TABLE processes (pid INTEGER, born REAL, parent INTEGER, how TEXT, name TEXT, argv TEXT, died REAL, "
-        "exit_code INTEGER, exit_signal INTEGER, calls INTEGER, PRIMARY KEY (pid, born)) WITHOUT ROWID"
+        "CREATE TABLE processes (pid INTEGER, born REAL, parent INTEGER, how TEXT, name TEXT, argv"
+        " TEXT, died REAL, exit_code INTEGER, exit_signal INTEGER, calls INTEGER, PRIMARY KEY (pid,"
+        " born)) WITHOUT ROWID"
     ),
     "event": (
-        "CREATE TABLE event (n INTEGER PRIMARY KEY, us INTEGER, type INTEGER, pid INTEGER, tid INTEGER, "
-        "object INTEGER, name INTEGER, ret INTEGER, error INTEGER)"
+        "CREATE TABLE event (n INTEGER PRIMARY KEY, us INTEGER, type INTEGER, pid INTEGER, tid"
+        " INTEGER, object INTEGER, name INTEGER, ret INTEGER, error INTEGER)"
     ),
     "samples": "CREATE TABLE samples (n INTEGER, object INTEGER, queued INTEGER, capacity INTEGER)",
     "usage": "CREATE TABLE usage (n INTEGER, pid INTEGER, state TEXT, cpu REAL, rss INTEGER)",
     "markers": "CREATE TABLE markers (n INTEGER PRIMARY KEY, pid INTEGER, text TEXT)",
     "moments": "CREATE TABLE moments (n INTEGER PRIMARY KEY)",
     "schedule": (
-        "CREATE TABLE schedule (step INTEGER PRIMARY KEY, n INTEGER, pid INTEGER, tid INTEGER, who TEXT, "
-        "operation TEXT)"
+        "CREATE TABLE schedule (step INTEGER PRIMARY KEY, n INTEGER, pid INTEGER, tid INTEGER, who"
+        " TEXT, operation TEXT)"
     ),
-    "findings": ("CREATE TABLE findings (n INTEGER, name TEXT, sure INTEGER, pid INTEGER, object INTEGER, text TEXT)"),
-    "batches": "CREATE TABLE batches (first INTEGER PRIMARY KEY, last INTEGER, us INTEGER, body BLOB)",
-    "keyframes": "CREATE TABLE keyframes (n INTEGER PRIMARY KEY, us INTEGER, base INTEGER, body BLOB)",
+    "findings": (
+        "CREATE TABLE findings (n INTEGER, name TEXT, sure INTEGER, pid INTEGER, object INTEGER,"
+        " text TEXT)"
+    ),
+    "batches": (
+        "CREATE TABLE batches (first INTEGER PRIMARY KEY, last INTEGER, us INTEGER, body BLOB)"
+    ),
+    "keyframes": (
+        "CREATE TABLE keyframes (n INTEGER PRIMARY KEY, us INTEGER, base INTEGER, body BLOB)"
+    ),
 }
 
 VIEWS: Final = (
-    "CREATE VIEW events AS SELECT e.n AS n, e.us / 1e6 AS t, k.name AS type, e.pid AS pid, "
-    "coalesce(e.tid, e.pid) AS tid, o.key AS object, c.name AS name, e.ret AS ret, x.name AS error "
-    "FROM event e JOIN names k ON k.id = e.type LEFT JOIN names c ON c.id = e.name "
-    "LEFT JOIN names x ON x.id = e.error LEFT JOIN objects o ON o.id = e.object",
-    "CREATE VIEW levels AS SELECT s.n AS n, e.us / 1e6 AS t, o.key AS object, o.label AS label, s.queued AS queued, "
-    "s.capacity AS capacity FROM samples s JOIN event e ON e.n = s.n JOIN objects o ON o.id = s.object",
+    (
+        "CREATE VIEW events AS SELECT e.n AS n, e.us / 1e6 AS t, k.name AS type, e.pid AS pid,"
+        " coalesce(e.tid, e.pid) AS tid, o.key AS object, c.name AS name, e.ret AS ret, x.name AS"
+        " error FROM event e JOIN names k ON k.id = e.type LEFT JOIN names c ON c.id = e.name LEFT"
+        " JOIN names x ON x.id = e.error LEFT JOIN objects o ON o.id = e.object"
+    ),
+    (
+        "CREATE VIEW levels AS SELECT s.n AS n, e.us / 1e6 AS t, o.key AS object, o.label AS label,"
+        " s.queued AS queued, s.capacity AS capacity FROM samples s JOIN event e ON e.n = s.n JOIN"
+        " objects o ON o.id = s.object"
+    ),
 )
 
 Columns = tuple[str, str, int | None, str]
@@ -92,7 +111,12 @@ _COLUMNS: Final[dict[type, Callable[[Any], Columns]]] = {
     Exited: lambda e: ("", signal_name(e.signo) if e.signo else "", e.code, ""),
     Stopped: lambda e: ("", signal_name(e.signo), None, ""),
     Coverage: lambda e: ("", "full" if e.full else "sampled", None, ""),
-    Counted: lambda e: ("", next(iter(e.calls), ""), sum(e.calls.values()) + sum(e.signals.values()), ""),
+    Counted: lambda e: (
+        "",
+        next(iter(e.calls), ""),
+        sum(e.calls.values()) + sum(e.signals.values()),
+        "",
+    ),
     OpenedOutside: lambda e: (e.object, e.name, e.pid, ""),
     Dropped: lambda e: ("", "", e.events, ""),
     Finished: lambda e: ("", signal_name(e.signo) if e.signo else "", e.code, ""),
@@ -107,7 +131,9 @@ def columns_of(event: Event) -> Columns:
 
 
 def exit_of(process: Process) -> tuple[int | None, int | None]:
-    """Exit status and signal of a process: no status if a signal ended it, neither while it lives or if unknown."""
+    """Exit status and signal of a process: no status if a signal ended it, neither while it lives
+    or if unknown.
+    """
     if process.fate == "alive" or not process.exit_known:
         return None, None
     return (None if process.exit_signal else process.exit_code), process.exit_signal

@@ -1,6 +1,7 @@
 """Writing a trace: events are taken at once, and written by a thread in batches.
 
-What is committed stays, whatever happens to us: SQLite's write-ahead log (WAL) brings it back when the file is opened.
+What is committed stays, whatever happens to us: SQLite's write-ahead log (WAL) brings it back when
+the file is opened.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ from ipcviz.trace.keyframes import pack_state
 from ipcviz.trace.schema import columns_of, exit_of, fits, microseconds
 
 COMMIT_SECONDS: Final = 0.15
-"""From an event's arrival to the commit that keeps it; with the time to write, below a quarter second."""
+"""From an event's arrival to the commit that keeps it; with the time to write, below a quarter
+second.
+"""
 BATCH_EVENTS: Final = 1024
 """Events that are compressed together, and between two keyframes."""
 _BATCH_BYTES: Final = 4 << 20
@@ -55,12 +58,13 @@ class TraceWriter:
         path: Where to; a file that is there is replaced.
         meta: What to keep besides what `Started` says: `title`, `scenario`, ...
         sources: Texts to keep by name: a scenario's files.
-        reducing: Make the states from the events by ourselves; else who has them calls `follow` and `keyframe`.
+        reducing: Make the states from the events by ourselves; else who has them calls `follow` and
+            `keyframe`.
         most_bytes: Size of the file at which writing ends; 0 for no limit.
-        at_once: The file takes its place now; else when the events say that the command has begun. Until then, and for
-            good if it never does, what was at that place is as it was.
-        spare: A folder for copies while they are made (`copy_to`), which is removed even if we are killed; None if
-            there is none.
+        at_once: The file takes its place now; else when the events say that the command has begun.
+            Until then, and for good if it never does, what was at that place is as it was.
+        spare: A folder for copies while they are made (`copy_to`), which is removed even if we are
+            killed; None if there is none.
 
     Raises:
         TraceError: The file can't be written.
@@ -163,7 +167,11 @@ class TraceWriter:
             return
         if len(after.semaphores) < len(before.semaphores):
             # A keyframe would not have them any more.
-            gone = ((k, semaphore) for k, semaphore in before.semaphores.items() if k not in after.semaphores)
+            gone = (
+                (k, semaphore)
+                for k, semaphore in before.semaphores.items()
+                if k not in after.semaphores
+            )
             self._gone.extend(gone)
         if moment or (moment is None and is_moment(event, before, after)):
             self._moments.append(after.n)
@@ -194,7 +202,8 @@ class TraceWriter:
         return done.wait(timeout) and not self.trouble and self._output.placed
 
     def settle(self, timeout: float) -> bool:
-        """Wait until the states of what was taken so far have been made, too, where that is done here.
+        """Wait until the states of what was taken so far have been made, too, where that is done
+        here.
 
         Args:
             timeout: Seconds to wait at most.
@@ -229,7 +238,11 @@ class TraceWriter:
                     self._db.commit()
                 file.copy(self._db, Path(path), self._spare)
             except (TraceError, sqlite3.Error, OSError) as error:
-                message = error.message if isinstance(error, TraceError) else f"{path} can't be written: {error}."
+                message = (
+                    error.message
+                    if isinstance(error, TraceError)
+                    else f"{path} can't be written: {error}."
+                )
                 done.set_exception(TraceError(message))
             else:
                 done.set_result(None)
@@ -273,7 +286,9 @@ class TraceWriter:
             try:
                 thread.start()
             except RuntimeError:
-                self._give_up(TraceError("no further thread can be made: see 'ulimit -u' and 'ulimit -v'."))
+                self._give_up(
+                    TraceError("no further thread can be made: see 'ulimit -u' and 'ulimit -v'.")
+                )
             else:
                 self._thread = thread
 
@@ -291,7 +306,10 @@ class TraceWriter:
                     if self._unreduced:
                         break
                     self._changed.wait(due - now if due else None)
-                closing, ripe = self._closing, bool(self._tasks) or (due and time.monotonic() >= due)
+                closing, ripe = (
+                    self._closing,
+                    bool(self._tasks) or (due and time.monotonic() >= due),
+                )
                 events: list[Event] = []
                 if closing or ripe or len(self._waiting) >= _ROUND:
                     due = 0.0
@@ -324,7 +342,11 @@ class TraceWriter:
         """Nothing more can be written; what was committed stays."""
         with contextlib.suppress(sqlite3.Error):
             self._db.rollback()
-        why = error.message.rstrip(".") if isinstance(error, TraceError) else f"it can't be written: {error}"
+        why = (
+            error.message.rstrip(".")
+            if isinstance(error, TraceError)
+            else f"it can't be written: {error}"
+        )
         self.trouble = f"the trace ends here, {why}"
         with self._changed:
             self._waiting.clear()
@@ -375,16 +397,20 @@ class TraceWriter:
                     name_of(error) if error else None,
                 )
             )
-            kind = type(event)
-            if kind is Sample:
-                samples.extend((n, object_of(lv.object), fits(lv.queued), fits(lv.capacity)) for lv in event.levels)  # type: ignore[union-attr]
-                there = (s for s in event.semaphores if s.value >= 0)  # type: ignore[union-attr]
+            if isinstance(event, Sample):
+                samples.extend(
+                    (n, object_of(lv.object), fits(lv.queued), fits(lv.capacity))
+                    for lv in event.levels
+                )
+                there = (s for s in event.semaphores if s.value >= 0)
                 samples.extend((n, object_of(s.info.key), fits(s.value), None) for s in there)
-                usage.extend((n, p.pid, p.state, p.user_time + p.system_time, p.rss) for p in event.processes)  # type: ignore[union-attr]
-            elif kind is Marker:
-                markers.append((n, pid, event.text))  # type: ignore[union-attr]
-            elif kind is Started:
-                self._put_meta(event)  # type: ignore[arg-type]
+                usage.extend(
+                    (n, p.pid, p.state, p.user_time + p.system_time, p.rss) for p in event.processes
+                )
+            elif isinstance(event, Marker):
+                markers.append((n, pid, event.text))
+            elif isinstance(event, Started):
+                self._put_meta(event)
             self._pack(event)
             if self._reducing:
                 self._unreduced.append(event)
@@ -407,7 +433,8 @@ class TraceWriter:
             self._put_semaphore(*self._gone.popleft())
         moments, schedule = self._moments, self._schedule
         self._db.executemany(
-            "INSERT OR IGNORE INTO moments VALUES (?)", ((moments.popleft(),) for _ in range(len(moments)))
+            "INSERT OR IGNORE INTO moments VALUES (?)",
+            ((moments.popleft(),) for _ in range(len(moments))),
         )
         self._db.executemany(
             "INSERT OR REPLACE INTO schedule VALUES (?, ?, ?, ?, ?, ?)",
@@ -428,7 +455,9 @@ class TraceWriter:
 
     def _put_batch(self, level: int) -> None:
         """Write the batch that is being filled; it is replaced when more came."""
-        head = b"\xdd" + len(self._open).to_bytes(4, "big")  # MessagePack: an array with a length of 32 bits
+        head = b"\xdd" + len(self._open).to_bytes(
+            4, "big"
+        )  # MessagePack: an array with a length of 32 bits
         body = zlib.compress(head + b"".join(self._open), level)
         self._db.execute(
             "INSERT OR REPLACE INTO batches VALUES (?, ?, ?, ?)",
@@ -476,7 +505,9 @@ class TraceWriter:
         self._state = state
 
     def _put_keyframe(self, state: State) -> None:
-        """Write a state: whole, or what differs from the last whole one as long as that is much less."""
+        """Write a state: whole, or what differs from the last whole one as long as that is much
+        less.
+        """
         body = pack_state(state, self._base) if self._base is not None else b""
         if self._base is None or len(body) > self._base_bytes // 2 + 512:
             body = pack_state(state)
@@ -485,7 +516,8 @@ class TraceWriter:
         else:
             base = self._base.n
         self._db.execute(
-            "INSERT OR REPLACE INTO keyframes VALUES (?, ?, ?, ?)", (state.n, microseconds(state.t), base, body)
+            "INSERT OR REPLACE INTO keyframes VALUES (?, ?, ?, ?)",
+            (state.n, microseconds(state.t), base, body),
         )
         self._sync(state)
 
@@ -499,11 +531,23 @@ class TraceWriter:
             if before.semaphores.get(key) is not semaphore:
                 self._put_semaphore(key, semaphore)
         rows = [
-            (p.pid, p.born, p.parent, p.how, p.name, json.dumps(p.argv), p.died, *exit_of(p), p.calls)
+            (
+                p.pid,
+                p.born,
+                p.parent,
+                p.how,
+                p.name,
+                json.dumps(p.argv),
+                p.died,
+                *exit_of(p),
+                p.calls,
+            )
             for pid, p in state.processes.items()
             if before.processes.get(pid) is not p
         ]
-        db.executemany("INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        db.executemany(
+            "INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+        )
         self._synced = state
 
     def _put_object(self, thing: Object) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 
 BURST_SECONDS = 1.0
-"""How many seconds' worth may be spent at once: a second's, by which a rate is told, is also what a start-up needs."""
+"""How many seconds' worth may be spent at once: a second's, by which a rate is told, is also what a
+start-up needs.
+"""
 
 
 class Budget:

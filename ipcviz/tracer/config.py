@@ -5,23 +5,29 @@ from __future__ import annotations
 import msgspec
 
 
-class LaunchConfig(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="config", tag="launch"):
+class LaunchConfig(
+    msgspec.Struct, frozen=True, omit_defaults=True, tag_field="config", tag="launch"
+):
     """How to launch and watch a command.
 
     Attributes:
         argv: The command and its arguments.
         cwd: Where it runs; empty for here.
-        terminal: Give it a pseudo-terminal of its own; else it inherits the tracer's standard streams.
+        terminal: Give it a pseudo-terminal of its own; else it inherits the tracer's standard
+            streams.
         rows: The terminal's height.
         columns: The terminal's width.
         full: Trace every data call, whatever it costs.
         hold: Begin in step mode: hold the command before its first operation.
-        seccomp: Mark the calls to stop at by a seccomp filter, where the kernel has them; else stop at every call.
-        budget: Data calls a second of one process that are traced in full before it is only sampled.
+        seccomp: Mark the calls to stop at by a seccomp filter, where the kernel has them; else stop
+            at every call.
+        budget: Data calls a second of one process that are traced in full before it is only
+            sampled.
         sample_hz: Samples a second that are aimed at.
         data_bytes: How many of the bytes that a call moves are kept with its event.
         leave: End the stream when the command itself has ended; what it left running runs on.
-        keep_output: Bytes a second of the terminal's output that go into the stream; the rest is counted. 0 keeps all.
+        keep_output: Bytes a second of the terminal's output that go into the stream; the rest is
+            counted. 0 keeps all.
     """
 
     argv: tuple[str, ...]
@@ -39,13 +45,16 @@ class LaunchConfig(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="c
     leave: bool = False
 
 
-class AttachConfig(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="config", tag="attach"):
+class AttachConfig(
+    msgspec.Struct, frozen=True, omit_defaults=True, tag_field="config", tag="attach"
+):
     """Which running processes to watch, and how.
 
     Attributes:
         pids: The processes.
         tree: Their descendants too, also those that come to be.
-        trace: Trace their calls by ptrace(2); else they are only looked at, and nothing of them is ever stopped.
+        trace: Trace their calls by ptrace(2); else they are only looked at, and nothing of them is
+            ever stopped.
         spare: Processes that are never watched: ipcviz's own.
         budget: Traced: data calls a second of one process before it is only sampled.
         sample_hz: Samples a second that are aimed at.
@@ -68,7 +77,9 @@ class AttachConfig(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="c
 
     @property
     def full(self) -> bool:
-        """Whether every data call is traced, whatever it costs: never of processes that are not ours."""
+        """Whether every data call is traced, whatever it costs: never of processes that are not
+        ours.
+        """
         return False
 
 

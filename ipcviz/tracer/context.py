@@ -24,16 +24,20 @@ from ipcviz.tracer.tasks import Task, TracedProcess
 
 LATE: Final = "there is more to tell than can be shown in time"
 SESSION_CALLS: Final = 2.0
-"""Data calls a second that are told of all processes together, as so many times one process's budget."""
+"""Data calls a second that are told of all processes together, as so many times one process's
+budget.
+"""
 LEAST_SHARE: Final = 10.0
-"""Data calls a second that there is to be room for of each process: where there are so many processes that there is
-not, a new one is not stopped at its data calls from the start."""
+"""Data calls a second that there is to be room for of each process: where there are so many
+processes that there is not, a new one is not stopped at its data calls from the start."""
 CALLS_SECONDS: Final = 0.75
 """How many seconds' worth of these may be made at once."""
 SESSION_MARKS: Final = 4.0
 """The same of structural calls and signals."""
 MARKS_SECONDS: Final = 2.0
-"""How many seconds' worth of structural calls may be made at once: to start a large program takes some thousand."""
+"""How many seconds' worth of structural calls may be made at once: to start a large program takes
+some thousand.
+"""
 
 
 class Context:
@@ -54,20 +58,28 @@ class Context:
         self.tasks: dict[int, Task] = {}
         self.numbers = Numbers()
         self.attached = isinstance(config, AttachConfig)
-        """Whether the processes were there before us: then they may run on at any moment, and nothing of ours may be
-        left in them."""
-        self.session_calls = Budget(config.budget * SESSION_CALLS, config.budget * SESSION_CALLS * CALLS_SECONDS)
+        """Whether the processes were there before us: then they may run on at any moment, and
+        nothing of ours may be left in them."""
+        self.session_calls = Budget(
+            config.budget * SESSION_CALLS, config.budget * SESSION_CALLS * CALLS_SECONDS
+        )
         """What all processes together may make of data calls."""
-        self.session_marks = Budget(config.budget * SESSION_MARKS, config.budget * SESSION_MARKS * MARKS_SECONDS)
+        self.session_marks = Budget(
+            config.budget * SESSION_MARKS, config.budget * SESSION_MARKS * MARKS_SECONDS
+        )
         """The same of structural calls and signals."""
         self.stops_always = False
-        """Whether threads stop at every call, since there is no filter that marks some: then none can be passed by."""
+        """Whether threads stop at every call, since there is no filter that marks some: then none
+        can be passed by.
+        """
         self.holding = False
         """Step mode: threads stop at all calls, and are held there."""
         self.notice: Callable[[Event], None] | None = None
         """Is told every event while a breakpoint is waited for."""
         self.imposes_no_new_privs = False
-        """What was launched has no_new_privs because our filter needs it, and would not have it alone."""
+        """What was launched has no_new_privs because our filter needs it, and would not have it
+        alone.
+        """
         self._ofd = 0
         self._asked_of = emitter.state
         self._keys: dict[tuple[int, int], str] = {}
@@ -84,7 +96,9 @@ class Context:
 
     @property
     def go_first(self) -> bool:
-        """Whether threads may go on before what they do is said: nobody means to hold them there."""
+        """Whether threads may go on before what they do is said: nobody means to hold them
+        there.
+        """
         return self.notice is None and not self.holding
 
     def stamp(self) -> tuple[float, int]:
@@ -115,7 +129,9 @@ class Context:
         return key
 
     def same_as(self, pid: int, fd: int, key: str) -> int:
-        """Number of the known open file description of that object that a descriptor shares (kcmp); 0 if none."""
+        """Number of the known open file description of that object that a descriptor shares (kcmp);
+        0 if none.
+        """
         for process in self.state.processes.values():
             if process.fate != "alive":
                 continue
@@ -123,8 +139,12 @@ class Context:
                 found = self.state.open_files.get(descriptor.ofd)
                 if (
                     found is not None
-                    # An anonymous inode's key is its description's number, and a new one was just made up.
-                    and (found.object == key or (key.startswith("anon:") and found.object.startswith("anon:")))
+                    # An anonymous inode's key is its description's number, and a new one was just
+                    # made up.
+                    and (
+                        found.object == key
+                        or (key.startswith("anon:") and found.object.startswith("anon:"))
+                    )
                     and (process.pid, other) != (pid, fd)
                     and descriptors.same_description(pid, fd, process.pid, other)
                 ):
@@ -132,10 +152,14 @@ class Context:
         return 0
 
     def under_way(self, key: str) -> tuple[tuple[int, str], ...]:
-        """Open file descriptions that wait in a socket to be received, those sent first first: numbers and objects."""
+        """Open file descriptions that wait in a socket to be received, those sent first first:
+        numbers and objects.
+        """
         files = self.state.open_files
         flights = self.state.flights.get(key, ())
-        return tuple((ofd, files[ofd].object) for flight in flights for ofd in flight.ofds if ofd in files)
+        return tuple(
+            (ofd, files[ofd].object) for flight in flights for ofd in flight.ofds if ofd in files
+        )
 
     def is_unbound(self, key: str) -> bool:
         """Whether nothing is known of a UDP socket's own address."""
@@ -146,7 +170,9 @@ class Context:
         self.emit(msgspec.structs.replace(event, n=self.emitter.next_number))
 
     def stops_at_all_calls(self, pid: int) -> bool:
-        """Whether every thread of a process stops at each data call that it makes, from where it is now."""
+        """Whether every thread of a process stops at each data call that it makes, from where it is
+        now.
+        """
         process = self.processes.get(pid)
         return (
             process is not None
@@ -159,40 +185,57 @@ class Context:
     def new_process(self, pid: int) -> TracedProcess:
         """A process with full budgets."""
         rate = self.config.budget
-        return TracedProcess(pid, calls=Budget(rate), operations=Budget(rate), marks=Budget(rate, rate * MARKS_SECONDS))
+        return TracedProcess(
+            pid,
+            calls=Budget(rate),
+            operations=Budget(rate),
+            marks=Budget(rate, rate * MARKS_SECONDS),
+        )
 
     def breakpoints_over_budget(self, process: TracedProcess) -> bool:
         """Count a breakpoint of a process; True if it reaches too many of them to stop at each."""
         return not (self.config.full or self.holding or process.operations.spend())
 
     def calls_over_budget(self, process: TracedProcess) -> str:
-        """Count a data call of a process; why there are too many of them to stop at each, empty if there are not."""
+        """Count a data call of a process; why there are too many of them to stop at each, empty if
+        there are not.
+        """
         if self.config.full or self.holding:
             return ""
         if not process.calls.spend():
             return f"more than {self.config.budget:,.0f} data calls a second"
         if process.full:
             if not self.session_calls.spend():
-                return f"all processes together make more than {self.session_calls.rate:,.0f} data calls a second"
+                return (
+                    f"all processes together make more than {self.session_calls.rate:,.0f} data"
+                    " calls a second"
+                )
             if self.emitter.late:
                 return LATE
         return ""
 
     def too_many_processes(self) -> str:
-        """Why a new process is not to be stopped at each data call from its start on; empty if it may be."""
+        """Why a new process is not to be stopped at each data call from its start on; empty if it
+        may be.
+        """
         if self.config.full or self.holding or self.stops_always or self.attached:
             return ""
         most = self.session_calls.rate / LEAST_SHARE
         return f"there are more than {most:,.0f} processes" if len(self.processes) > most else ""
 
     def marks_over_budget(self, process: TracedProcess) -> str:
-        """Count a structural call of a process, or a signal; why there are too many, empty if there are not."""
+        """Count a structural call of a process, or a signal; why there are too many, empty if there
+        are not.
+        """
         if self.config.full or self.holding or self.stops_always:
             return ""
         if not process.marks.spend():
             return f"more than {self.config.budget:,.0f} calls and signals a second"
         if not self.session_marks.spend():
-            return f"all processes together make more than {self.session_marks.rate:,.0f} calls and signals a second"
+            return (
+                f"all processes together make more than {self.session_marks.rate:,.0f} calls and"
+                " signals a second"
+            )
         return LATE if self.emitter.late else ""
 
     def count_marks(self, process: TracedProcess, reason: str) -> None:
@@ -208,7 +251,10 @@ class Context:
         process.counted_at = time.monotonic()
         if not process.counted and not process.counted_signals:
             return
-        calls = {self.names.get(number, f"call {number}"): times for number, times in process.counted.items()}
+        calls = {
+            self.names.get(number, f"call {number}"): times
+            for number, times in process.counted.items()
+        }
         signals = dict(process.counted_signals)
         errors = {
             self.names.get(number, f"call {number}"): errno_name(code)
@@ -229,7 +275,9 @@ class Context:
         semaphores: bool | None = None,
         calls: bool | None = None,
     ) -> None:
-        """From here on a process's data calls are all traced, or not; and what it does with semaphores."""
+        """From here on a process's data calls are all traced, or not; and what it does with
+        semaphores.
+        """
         process.full = full
         process.catching = False
         process.doubted |= not full
@@ -243,7 +291,17 @@ class Context:
                 process.counting, calls = False, True
                 process.marks.fill()
         t, n = self.stamp()
-        self.emit(Coverage(t=t, n=n, pid=process.pid, full=full, reason=reason, semaphores=semaphores, calls=calls))
+        self.emit(
+            Coverage(
+                t=t,
+                n=n,
+                pid=process.pid,
+                full=full,
+                reason=reason,
+                semaphores=semaphores,
+                calls=calls,
+            )
+        )
 
 
 def _asleep(pid: int, tid: int) -> bool:

@@ -1,4 +1,6 @@
-"""Out of the tracer: events numbered, reduced into the tracer's own state, batched and written without blocking."""
+"""Out of the tracer: events numbered, reduced into the tracer's own state, batched and written
+without blocking.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +38,16 @@ CHANGING: Final = frozenset(
         "io_uring_setup",
     }
 )
-"""Calls that change the state of the tracer even if they have no effects (`model.calls.take_call`)."""
+"""Calls that change the state of the tracer even if they have no effects (`model.calls.take_call`).
+"""
 LATE_SECONDS: Final = 0.1
-"""How long what waits for a slow reader may have waited before less is told (see `Emitter.late`)."""
+"""How long what waits for a slow reader may have waited before less is told (see `Emitter.late`).
+"""
 BACKLOG_LIMIT: Final = 64 << 20
-"""Bytes that may wait for a slow reader before events of data calls are left out (and counted). Of those events that
-can't be left out, twice as much may wait; then the observed processes wait too, as for a terminal that nobody reads."""
+"""Bytes that may wait for a slow reader before events of data calls are left out (and counted).
+
+Of those events that can't be left out, twice as much may wait; then the observed processes wait
+too, as for a terminal that nobody reads."""
 
 
 class Emitter:
@@ -50,10 +56,13 @@ class Emitter:
     Args:
         channel: A connected stream socket.
         lossless: Wait for a slow reader instead of leaving out events of data calls.
-        holds: Wait at last for a reader that stands still; else say so (`overrun`), and the session is to end.
+        holds: Wait at last for a reader that stands still; else say so (`overrun`), and the session
+            is to end.
     """
 
-    def __init__(self, channel: socket.socket, *, lossless: bool = False, holds: bool = True) -> None:
+    def __init__(
+        self, channel: socket.socket, *, lossless: bool = False, holds: bool = True
+    ) -> None:
         self.state = State(keep_ledger=False)
         self._number = 0
         self._channel = channel
@@ -101,7 +110,10 @@ class Emitter:
     def emit(self, event: Event) -> None:
         """Take an event into the state and the stream. Its `n` must be `next_number`."""
         self._number = event.n
-        if not (isinstance(event, Entered) or (isinstance(event, Call) and self._says_nothing_new(event))):
+        if not (
+            isinstance(event, Entered)
+            or (isinstance(event, Call) and self._says_nothing_new(event))
+        ):
             self.state = reduce(self.state, event)
         # Until that is said nothing follows that rests on what was left out.
         full = self._dropped or self._backlog_bytes > BACKLOG_LIMIT
@@ -113,10 +125,11 @@ class Emitter:
             self.flush()
 
     def _says_nothing_new(self, event: Call) -> bool:
-        """Whether a call changes only counts of bytes and calls, which nobody in the tracer asks for.
+        """Whether a call changes only counts of bytes and calls, which nobody in the tracer asks
+        for.
 
-        Almost all calls of a busy program are of this kind. What the tracer does ask for is left as it is by them: who
-        holds what, whether a thread waits, and which descriptors were used.
+        Almost all calls of a busy program are of this kind. What the tracer does ask for is left as
+        it is by them: who holds what, whether a thread waits, and which descriptors were used.
         """
         if event.effects or event.name in CHANGING:
             return False
@@ -128,9 +141,16 @@ class Emitter:
         answer = self._answers.get((event.tid, fd))
         if answer is None:
             thread = state.threads.get(event.tid)
-            awake = thread is not None and thread.state == "R" and thread.waiting is None and not thread.semaphore
+            awake = (
+                thread is not None
+                and thread.state == "R"
+                and thread.waiting is None
+                and not thread.semaphore
+            )
             descriptor = table_of(state, event.pid).get(fd) if isinstance(fd, int) else None
-            answer = self._answers[event.tid, fd] = awake and (descriptor is None or descriptor.used)
+            answer = self._answers[event.tid, fd] = awake and (
+                descriptor is None or descriptor.used
+            )
         return answer
 
     @staticmethod
@@ -185,7 +205,9 @@ class Emitter:
             try:
                 sent = self._channel.send(part)
             except BlockingIOError:
-                if self._backlog_bytes > (BACKLOG_LIMIT // 8 if self._lossless else 2 * BACKLOG_LIMIT):
+                if self._backlog_bytes > (
+                    BACKLOG_LIMIT // 8 if self._lossless else 2 * BACKLOG_LIMIT
+                ):
                     if not self._holds:
                         self.overrun = True
                         return

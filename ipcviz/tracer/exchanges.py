@@ -1,9 +1,11 @@
-"""Messages, counters and TCP connections, of which no ledger is kept: a receive is told after the send that it took.
+"""Messages, counters and TCP connections, of which no ledger is kept: a receive is told after the
+send that it took.
 
-Both calls can be over at the same moment, and the stops come in any order. So before a receive is said to have
-returned, the returns of sends to the same object that are there already are taken; of one that is still under way and
-may have put in what was received, `Entered` is said first. `tracer.moving` does the same, and more, for pipes and UNIX
-streams, except where ipcviz attached: there they are exchanges like others.
+Both calls can be over at the same moment, and the stops come in any order. So before a receive is
+said to have returned, the returns of sends to the same object that are there already are taken; of
+one that is still under way and may have put in what was received, `Entered` is said first.
+`tracer.moving` does the same, and more, for pipes and UNIX streams, except where ipcviz attached:
+there they are exchanges like others.
 """
 
 from __future__ import annotations
@@ -35,9 +37,13 @@ LOOKS: Final = 8
 
 
 def inbox(state: State, call: tasks.Entered, *, puts: bool) -> str:
-    """Key of the object that a call puts something into, or takes it from; empty if its order is not seen to here."""
+    """Key of the object that a call puts something into, or takes it from; empty if its order is
+    not seen to here.
+    """
     if call.name in CHANGES:
-        changes = [operation.change for operation in parse_operations(str(call.args.get("ops", "")))]
+        changes = [
+            operation.change for operation in parse_operations(str(call.args.get("ops", "")))
+        ]
         if not any(change > 0 if puts else change <= 0 for change in changes):
             return ""
         return f"sysv:{call.args.get('id')}"
@@ -60,7 +66,10 @@ class Exchanges:
     """
 
     def __init__(
-        self, state: Callable[[], State], asleep: Callable[[int, int], bool], say: Callable[[Entered], None]
+        self,
+        state: Callable[[], State],
+        asleep: Callable[[int, int], bool],
+        say: Callable[[Entered], None],
     ) -> None:
         self._state = state
         self._asleep = asleep
@@ -92,15 +101,22 @@ class Exchanges:
         return [other for other in sends if other != tid][:LOOKS]
 
     def tell(self, tids: list[int], t: float) -> None:
-        """Say of those of them that are still inside, and may have sent something, that they are under way."""
+        """Say of those of them that are still inside, and may have sent something, that they are
+        under way.
+        """
         for tid in tids:
             key = self._keys.get(tid, "")
             if not key:
                 continue
             task, call = self._sends[key][tid]
             thing = self._state().objects.get(key)
-            # A message is put in whole, or not yet; of a stream a part can be, and the rest waits for room.
-            stream = thing is not None and thing.info.kind in _STREAMS and not takes_datagrams(thing.info)
+            # A message is put in whole, or not yet; of a stream a part can be, and the rest waits
+            # for room.
+            stream = (
+                thing is not None
+                and thing.info.kind in _STREAMS
+                and not takes_datagrams(thing.info)
+            )
             if not stream and self._asleep(task.process.pid, tid):
                 continue
             self.end(tid)

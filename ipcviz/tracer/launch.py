@@ -1,8 +1,9 @@
-"""Making the command's process: held until it is traced, marked by seccomp, then executing the command.
+"""Making the command's process: held until it is traced, marked by seccomp, then executing the
+command.
 
-Nothing of ipcviz reaches the command: no environment variable, no signal disposition or mask, and no descriptor:
-all that Python opens is close-on-exec (PEP 446), and what ipcviz itself inherited goes on to the command, as it
-would have without us.
+Nothing of ipcviz reaches the command: no environment variable, no signal disposition or mask, and
+no descriptor: all that Python opens is close-on-exec (PEP 446), and what ipcviz itself inherited
+goes on to the command, as it would have without us.
 """
 
 from __future__ import annotations
@@ -22,11 +23,15 @@ from ipcviz.kernel.arch import Arch
 from ipcviz.tracer.config import LaunchConfig
 
 CPYTHON_IGNORES: Final = (signal.SIGPIPE, signal.SIGXFSZ)
-"""Signals that CPython ignores for itself when it starts (Python/pylifecycle.c), and a child would inherit."""
+"""Signals that CPython ignores for itself when it starts (Python/pylifecycle.c), and a child would
+inherit.
+"""
 
 
 GO: Final = b"g"
-"""What the command's process waits for: a byte, since the end of the file comes also when the tracer dies."""
+"""What the command's process waits for: a byte, since the end of the file comes also when the
+tracer dies.
+"""
 
 
 class LaunchError(UserError):
@@ -39,9 +44,10 @@ class Launched(NamedTuple):
     Attributes:
         pid: Its process.
         master: The master side of its terminal; -1 if it has none.
-        go: Write end of the pipe that it waits on; `let_go` writes to it. Where it is only closed, as it is when the
-            tracer dies, the process ends and executes nothing.
-        failed: Read end of the pipe that says why the command could not be executed; empty once it was.
+        go: Write end of the pipe that it waits on; `let_go` writes to it. Where it is only closed,
+            as it is when the tracer dies, the process ends and executes nothing.
+        failed: Read end of the pipe that says why the command could not be executed; empty once it
+            was.
     """
 
     pid: int
@@ -51,7 +57,10 @@ class Launched(NamedTuple):
 
 
 def check_command(argv: tuple[str, ...], cwd: str = "") -> str:
-    """The path of the program to execute. Raises LaunchError with a sentence if there is none that can be."""
+    """The path of the program to execute.
+
+    Raises LaunchError with a sentence if there is none that can be.
+    """
     name = argv[0]
     base = cwd or "."
     if "/" in name:
@@ -65,7 +74,9 @@ def check_command(argv: tuple[str, ...], cwd: str = "") -> str:
         if stat.S_ISDIR(mode):
             raise LaunchError(f"{name} is a directory, not a program.")
         if not os.access(path, os.X_OK):
-            raise LaunchError(f"{name} is not executable: 'chmod +x' it, or name its interpreter before it.")
+            raise LaunchError(
+                f"{name} is not executable: 'chmod +x' it, or name its interpreter before it."
+            )
         return name
     # As shutil.which does, which takes a twentieth of the tracer's start to import.
     for directory in os.get_exec_path():
@@ -78,9 +89,13 @@ def check_command(argv: tuple[str, ...], cwd: str = "") -> str:
 def why_not(code: int, name: str) -> str:
     """One sentence for an execve that failed with this errno."""
     sentences = {
-        errno.ENOENT: f"{name}: its interpreter (the program after #!, or its loader) does not exist.",
+        errno.ENOENT: (
+            f"{name}: its interpreter (the program after #!, or its loader) does not exist."
+        ),
         errno.EACCES: f"{name}: permission denied.",
-        errno.ENOEXEC: f"{name} is not a program that this machine can run (a script needs a #! line).",
+        errno.ENOEXEC: (
+            f"{name} is not a program that this machine can run (a script needs a #! line)."
+        ),
         errno.E2BIG: f"{name}: the arguments and the environment are too long.",
     }
     return sentences.get(code, f"{name}: {os.strerror(code)}.")
@@ -104,7 +119,9 @@ def launch(config: LaunchConfig, arch: Arch, program: bytes, options: int) -> La
         try:
             master, slave = os.openpty()
         except OSError as error:
-            raise LaunchError(f"no pseudo-terminal could be made ({error.strerror}): use --no-pty.") from None
+            raise LaunchError(
+                f"no pseudo-terminal could be made ({error.strerror}): use --no-pty."
+            ) from None
         set_size(master, config.rows, config.columns)
     go_read, go_write = os.pipe()
     failed_read, failed_write = os.pipe()
@@ -116,7 +133,9 @@ def launch(config: LaunchConfig, arch: Arch, program: bytes, options: int) -> La
     try:
         pid = os.fork()
     except OSError as error:
-        raise LaunchError(f"no further process can be made ({error.strerror}): see 'ulimit -u'.") from None
+        raise LaunchError(
+            f"no further process can be made ({error.strerror}): see 'ulimit -u'."
+        ) from None
     if pid == 0:
         os.close(go_write)
         _child(config, path, slave, go_read, failed_write, program, number, group)
@@ -137,7 +156,10 @@ def launch(config: LaunchConfig, arch: Arch, program: bytes, options: int) -> La
 
 
 def let_go(launched: Launched) -> None:
-    """Let the command's process execute its command: it is traced. It ends of itself if it is never let go."""
+    """Let the command's process execute its command: it is traced.
+
+    It ends of itself if it is never let go.
+    """
     try:
         os.write(launched.go, GO)
     except BrokenPipeError:
@@ -153,12 +175,20 @@ def set_size(master: int, rows: int, columns: int) -> None:
 
 
 def _child(
-    config: LaunchConfig, path: str, slave: int, go: int, failed: int, program: bytes, number: int, group: int
+    config: LaunchConfig,
+    path: str,
+    slave: int,
+    go: int,
+    failed: int,
+    program: bytes,
+    number: int,
+    group: int,
 ) -> NoReturn:
     """In the new process: become what the command would be alone, and execute it."""
     try:
         if os.read(go, 1) != GO:
-            # The tracer died before it could trace us: untraced, the calls that the filter marks would fail.
+            # The tracer died before it could trace us: untraced, the calls that the filter marks
+            # would fail.
             os._exit(127)
         if slave >= 0:
             os.setsid()
@@ -184,8 +214,9 @@ def _child(
 def _restore_signals(*, everything: bool) -> None:
     """Undo what CPython and the tracer did to dispositions and the mask.
 
-    On a terminal of its own the command starts as after login: all default. Else it starts as it would have
-    without us: what was ignored when ipcviz began is ignored, and the tracer's own handlers vanish with execve.
+    On a terminal of its own the command starts as after login: all default. Else it starts as it
+    would have without us: what was ignored when ipcviz began is ignored, and the tracer's own
+    handlers vanish with execve.
     """
     if everything:
         for signo in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
@@ -203,7 +234,9 @@ _MASK_BEFORE: Final[set[int]] = set()
 
 
 def shield() -> None:
-    """Let the tracer survive the terminal's signals, which are for the command; remember what was set before."""
+    """Let the tracer survive the terminal's signals, which are for the command; remember what was
+    set before.
+    """
     _MASK_BEFORE.update(int(s) for s in signal.pthread_sigmask(signal.SIG_SETMASK, ()))
     for signo in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
         remember(signo)
@@ -211,5 +244,7 @@ def shield() -> None:
 
 
 def remember(signo: signal.Signals) -> None:
-    """Remember what is done with a signal before the tracer sets its own way, for the command to have it."""
+    """Remember what is done with a signal before the tracer sets its own way, for the command to
+    have it.
+    """
     _BEFORE[signo] = signal.getsignal(signo)

@@ -1,10 +1,12 @@
-"""Calls under way that move bytes through channels: what the byte ledger (`ipcviz.model.ledger`) must be told of them.
+"""Calls under way that move bytes through channels: what the byte ledger (`ipcviz.model.ledger`)
+must be told of them.
 
-A call's effect happens at some moment between its entry and its return. Two that are under way at the same time can't
-be put into an order afterwards, so the time between is kept short: returns that are already there are taken before a
-further call is let in (`siblings`). What is under way when a read returns, and may have to do with its bytes, is said
-by `Entered` just before. A thread that sleeps in a read of a pipe, or in a write of at most PIPE_BUF bytes, has moved
-nothing so far: a look at its state in /proc saves the event, and the doubt.
+A call's effect happens at some moment between its entry and its return. Two that are under way at
+the same time can't be put into an order afterwards, so the time between is kept short: returns that
+are already there are taken before a further call is let in (`siblings`). What is under way when a
+read returns, and may have to do with its bytes, is said by `Entered` just before. A thread that
+sleeps in a read of a pipe, or in a write of at most PIPE_BUF bytes, has moved nothing so far: a
+look at its state in /proc saves the event, and the doubt.
 """
 
 from __future__ import annotations
@@ -14,14 +16,23 @@ from dataclasses import dataclass
 from typing import Final
 
 from ipcviz.events import Entered, Level
-from ipcviz.model.ledger.directions import NOWHERE, READS, WRITES, Directions, directions, untouched_asleep
+from ipcviz.model.ledger.directions import (
+    NOWHERE,
+    READS,
+    WRITES,
+    Directions,
+    directions,
+    untouched_asleep,
+)
 from ipcviz.model.state import State
 
 QUIET_LOOKS: Final = 64
 """Of so many calls under way on a channel at most it is asked whether any may have moved bytes."""
 
 LOOKS: Final = 8
-"""How many threads are looked at, or have their returns taken first, when another one's call begins or returns."""
+"""How many threads are looked at, or have their returns taken first, when another one's call begins
+or returns.
+"""
 
 _BY_OBJECT: Final = (READS | WRITES) - {"vmsplice"}
 """Calls whose directions follow from the object behind their descriptor alone."""
@@ -40,7 +51,8 @@ class Move:
         data: The first bytes that it is about to write.
         began: When it was entered.
         ends: From and into which channels it moves bytes.
-        slept: When its thread was last seen asleep inside it, or cut short before it moved anything; 0 if it was not.
+        slept: When its thread was last seen asleep inside it, or cut short before it moved
+            anything; 0 if it was not.
         said: It was said to be under way, and may have moved bytes.
     """
 
@@ -99,7 +111,9 @@ class Moving:
         self._written: dict[str, float] = {}
         self._touched: set[str] = set()
         self.packets: set[str] = set()
-        """Pipes in packet mode: reads throw bytes away there, so nobody knows by counting how many are left."""
+        """Pipes in packet mode: reads throw bytes away there, so nobody knows by counting how many
+        are left.
+        """
         self._asked_of: State | None = None
         self._answers: dict[tuple[str, str], Directions] = {}
         """What `prepare` found in that state."""
@@ -125,7 +139,11 @@ class Moving:
     def writes_before(self, tid: int, moved: int) -> list[int]:
         """Threads inside writes that the bytes which a thread's read took may have come from."""
         move = self._moves.get(tid)
-        return [other.tid for other in self._in_doubt(move.ends.source, moved)[:LOOKS]] if move is not None else []
+        return (
+            [other.tid for other in self._in_doubt(move.ends.source, moved)[:LOOKS]]
+            if move is not None
+            else []
+        )
 
     def begin(self, move: Move) -> None:
         """A call is let in."""
@@ -139,7 +157,10 @@ class Moving:
         """A call is no longer under way."""
         move = self._moves.pop(tid, None)
         if move is not None:
-            for key, moves in ((move.ends.source, self._readers), (move.ends.target, self._writers)):
+            for key, moves in (
+                (move.ends.source, self._readers),
+                (move.ends.target, self._writers),
+            ):
                 if key:
                     moves[key].pop(tid, None)
                     if not moves[key]:
@@ -153,7 +174,8 @@ class Moving:
             move.slept = self._now()
 
     def returns(self, tid: int, moved: int, t: float) -> float:
-        """A call is about to be said to have returned; what is under way and may have to do with it is said first.
+        """A call is about to be said to have returned; what is under way and may have to do with it
+        is said first.
 
         Args:
             tid: The thread.
@@ -195,13 +217,17 @@ class Moving:
             self._tell(other, t)
 
     def _in_doubt(self, key: str, moved: int) -> list[Move]:
-        """Writes under way, not said yet, that the bytes that a read of a channel took may have come from."""
+        """Writes under way, not said yet, that the bytes that a read of a channel took may have
+        come from.
+        """
         writers = self._writers.get(key)
         if not writers:
             return []
         short = key in self.packets or self._balance.get(key, 0) < moved
         last = self._written.get(key, -1.0)
-        return [move for move in writers.values() if not move.said and (short or move.earliest < last)]
+        return [
+            move for move in writers.values() if not move.said and (short or move.earliest < last)
+        ]
 
     def _look(self, moves: Iterable[Move]) -> None:
         """Note which of these threads sleep."""
@@ -226,7 +252,10 @@ class Moving:
         )
 
     def cut(self, tid: int) -> tuple[str, ...]:
-        """A thread has ended. If it was inside a call that may have moved bytes, say so: the channels in question."""
+        """A thread has ended.
+
+        If it was inside a call that may have moved bytes, say so: the channels in question.
+        """
         move = self.drop(tid)
         if move is None:
             return ()
@@ -245,14 +274,19 @@ class Moving:
         self._touched = {key for key in self._touched if key in keys}
 
     def touch(self, key: str) -> None:
-        """What is known of a channel may have changed: its next quiet level is to be said whatever it is."""
+        """What is known of a channel may have changed: its next quiet level is to be said whatever
+        it is.
+        """
         self._touched.add(key)
 
     def quiet(self, key: str) -> bool:
-        """Whether no call is under way that may have moved bytes of a channel whose level has just been read."""
+        """Whether no call is under way that may have moved bytes of a channel whose level has just
+        been read.
+        """
         for moves in (self._readers.get(key), self._writers.get(key)):
             if moves and len(moves) > QUIET_LOOKS:
-                return False  # not known: with each level of a pipe that 1,000 read, 1,000 looks would be taken
+                # Not known: with each level of a pipe that 1,000 read, 1,000 looks would be taken.
+                return False
             for move in moves.values() if moves else ():
                 if not move.untouched or not self._asleep(move.pid, move.tid):
                     return False
@@ -263,7 +297,10 @@ class Moving:
         return key in self._touched
 
     def leveled(self, levels: Iterable[Level], t: float) -> None:
-        """Levels were said with time `t`. Of the quiet ones nothing has moved since they were read: nobody was let."""
+        """Levels were said with time `t`.
+
+        Of the quiet ones nothing has moved since they were read: nobody was let.
+        """
         for level in levels:
             if level.quiet:
                 self._touched.discard(level.object)

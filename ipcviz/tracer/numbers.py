@@ -20,14 +20,15 @@ NUMBERED: Final[dict[str, tuple[str, ...]]] = {
     "setpgid": ("pid", "pgid"),
     "pidfd_open": ("pid",),
 }
-"""Which arguments of which calls are numbers of processes, threads or, below zero, process groups."""
+"""Which arguments of which calls are numbers of processes, threads or, below zero, process groups.
+"""
 
 
 class Numbers:
     """Says which of our numbers a number of an inner namespace is.
 
-    A process's namespace is the one that it was born in. Numbers are learnt at births, since a process that was waited
-    for has none any more.
+    A process's namespace is the one that it was born in. Numbers are learnt at births, since a
+    process that was waited for has none any more.
     """
 
     def __init__(self) -> None:
@@ -40,7 +41,8 @@ class Numbers:
         Args:
             tid: Its number here.
             maker: The process that made it.
-            inner: Its numbers in namespaces within ours, outermost first (NSpid of /proc/PID/status).
+            inner: Its numbers in namespaces within ours, outermost first (NSpid of
+                /proc/PID/status).
         """
         self._chains.pop(tid, None)
         if not inner:
@@ -69,7 +71,8 @@ class Numbers:
                 self.born(tid, status.ppid, status.nspid[1:])
 
     def ours(self, pid: int, number: int) -> int:
-        """What process `pid` calls `number`, or, below zero, the group `-number`; 0 if that is not known.
+        """What process `pid` calls `number`, or, below zero, the group `-number`; 0 if that is not
+        known.
 
         0 and -1 are numbers of nobody, and the same everywhere.
         """
@@ -80,14 +83,18 @@ class Numbers:
         return -found if number < 0 else found
 
     def told(self, pid: int, args: dict[str, Word]) -> dict[str, Word]:
-        """What a call has told process `pid`, with our number of the thread that has `died`, if it is known."""
+        """What a call has told process `pid`, with our number of the thread that has `died`, if it
+        is known.
+        """
         number = args.get("died")
         if isinstance(number, int) and pid in self._chains:
             args["died"] = self.ours(pid, number) or f"{number} of its PID namespace"
         return args
 
     def translate(self, pid: int, name: str, args: dict[str, Word]) -> None:
-        """Put our numbers in the place of those that process `pid` has passed to a call; a text for unknown ones."""
+        """Put our numbers in the place of those that process `pid` has passed to a call; a text for
+        unknown ones.
+        """
         if pid not in self._chains:
             return
         for argument in NUMBERED.get(name, ()):

@@ -1,4 +1,6 @@
-"""Where a function will return to, watched by a debug register of its thread: nothing is written into the program."""
+"""Where a function will return to, watched by a debug register of its thread: nothing is written
+into the program.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ DEBUG_REGISTERS: Final = 848
 """Offset of u_debugreg in struct user (sys/user.h) of x86-64."""
 _CONTROL: Final = DEBUG_REGISTERS + 7 * 8
 _EXECUTED: Final = 1
-"""Of DR7: register 0 is on, for this thread, and stops it before the instruction there is executed."""
+"""Of DR7: register 0 is on, for this thread, and stops it before the instruction there is executed.
+"""
 TRAP_HWBKPT: Final = 4
 """si_code of its signal (asm-generic/siginfo.h)."""
 
@@ -36,10 +39,14 @@ NOTHING: Final = Trying()
 
 
 def watch(tid: int, arch: Arch, address: int) -> bool:
-    """Stop a thread once it is about to execute what lies at an address; false if this machine can't."""
+    """Stop a thread once it is about to execute what lies at an address; false if this machine
+    can't.
+    """
     if arch.machine != "x86_64" or not address:
         return False
-    return ptrace.set_user(tid, DEBUG_REGISTERS, address) and ptrace.set_user(tid, _CONTROL, _EXECUTED)
+    return ptrace.set_user(tid, DEBUG_REGISTERS, address) and ptrace.set_user(
+        tid, _CONTROL, _EXECUTED
+    )
 
 
 def unwatch(tid: int, arch: Arch) -> None:

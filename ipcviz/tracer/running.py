@@ -1,4 +1,6 @@
-"""Running processes for somebody to choose from: whose they are, since when they run, and what they are blocked in."""
+"""Running processes for somebody to choose from: whose they are, since when they run, and what they
+are blocked in.
+"""
 
 from __future__ import annotations
 
@@ -53,8 +55,8 @@ class RunningProcess(NamedTuple):
         command: Its command line.
         started: When it was started, in seconds since 1970.
         threads: How many threads it has.
-        blocked_in: What its first thread sleeps in: `read(0) on a pipe`, `wait4 for a child`; `runs`, `stopped`; `?`
-            where these rights do not allow to know.
+        blocked_in: What its first thread sleeps in: `read(0) on a pipe`, `wait4 for a child`;
+            `runs`, `stopped`; `?` where these rights do not allow to know.
     """
 
     pid: int
@@ -67,11 +69,15 @@ class RunningProcess(NamedTuple):
 
     def has_words(self, words: Iterable[str]) -> bool:
         """Whether each of the words, in lower case, occurs in what is listed of it."""
-        text = " ".join((str(self.pid), self.user, self.name, *self.command, self.blocked_in)).lower()
+        text = " ".join(
+            (str(self.pid), self.user, self.name, *self.command, self.blocked_in)
+        ).lower()
         return all(word in text for word in words)
 
     def is_called(self, name: str) -> bool:
-        """Whether that is its program's name, or the file name of the program in its command line."""
+        """Whether that is its program's name, or the file name of the program in its command
+        line.
+        """
         first = self.command[0] if self.command else ""
         return name in (self.name, first.rpartition("/")[2], first)
 
@@ -119,7 +125,12 @@ def _describe_sleep(stat: procfs.Stat, names: dict[int, str]) -> str:
         return "runs"
     name = names.get(call.number, f"call {call.number}")
     signature = KNOWN.get(name)
-    if signature is not None and call.args and signature.arguments[:1] and signature.arguments[0][1] == "fd":
+    if (
+        signature is not None
+        and call.args
+        and signature.arguments[:1]
+        and signature.arguments[0][1] == "fd"
+    ):
         return _describe_use(stat.pid, name, call.args[0] & 0xFFFFFFFF)
     return f"{name} {_FOR[name]}" if name in _FOR else name
 
@@ -127,7 +138,10 @@ def _describe_sleep(stat: procfs.Stat, names: dict[int, str]) -> str:
 def _describe_use(pid: int, name: str, fd: int) -> str:
     """A call that sleeps on a descriptor: `read(0) on a pipe`."""
     link = procfs.fd_link(pid, fd) or ""
-    thing = next((words for start, words in _THINGS.items() if link.startswith(start)), link.rpartition("/")[2])
+    thing = next(
+        (words for start, words in _THINGS.items() if link.startswith(start)),
+        link.rpartition("/")[2],
+    )
     if name in _FOR:
         return f"{name}({fd}) {_FOR[name]}"
     return f"{name}({fd}) on {thing}" if thing else f"{name}({fd})"

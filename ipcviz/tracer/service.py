@@ -1,4 +1,6 @@
-"""The tracer process: takes a configuration and commands from its session, runs the engine, sends the stream."""
+"""The tracer process: takes a configuration and commands from its session, runs the engine, sends
+the stream.
+"""
 
 from __future__ import annotations
 
@@ -52,23 +54,27 @@ from ipcviz.tracer.wire import Unframer
 SAMPLE_SHARE: Final = 0.25
 """At most this part of a CPU goes into samples: where one costs much, they come less often."""
 MOST_STRETCH: Final = 3.0
-"""Where a sample waits for its turns on a CPU, it counts for as long as it took, but for so many times its CPU time at
-most: between busy threads that are watched it waits, too, and samples must not become rare for that."""
+"""Where a sample waits for its turns on a CPU, it counts for as long as it took, but for so many
+times its CPU time at most: between busy threads that are watched it waits, too, and samples must
+not become rare for that."""
 BUSY_SHARE: Final = 0.1
 """The same while threads stop all the time: whoever is stopped waits for the end of a sample."""
 
 ANNOUNCE_EVERY: Final = 0.002
-"""How many seconds pass between two looks at threads that may sleep in their calls: each goes through all of them."""
+"""How many seconds pass between two looks at threads that may sleep in their calls: each goes
+through all of them.
+"""
 
 STOPS_AT_ONCE: Final = 500
 """Stops that are handled before the loop looks after everything else."""
 
 PATIENCE: Final = 200e-6
 IMPATIENCE: Final = 20e-6
-"""How many seconds the CPU is offered to others, after a stop, before the tracer goes to sleep until the next one. A
-busy thread's next stop mostly comes meanwhile, and then neither of the two had to be woken up, which across CPUs costs
-more than everything else about a stop. Each time that none comes, the tracer waits for half as long, down to the second
-figure, and each time that one does, for twice as long: a command that forks does now this, now that."""
+"""How many seconds the CPU is offered to others, after a stop, before the tracer goes to sleep
+until the next one. A busy thread's next stop mostly comes meanwhile, and then neither of the two
+had to be woken up, which across CPUs costs more than everything else about a stop. Each time
+that none comes, the tracer waits for half as long, down to the second figure, and each time that
+one does, for twice as long: a command that forks does now this, now that."""
 
 CHUNK: Final = 65536
 
@@ -179,7 +185,9 @@ class Service:
                 host=running.read_machine_facts(),
             )
         )
-        engine = SeizedEngine(arch, config, emitter) if config.trace else Watcher(arch, config, emitter)
+        engine = (
+            SeizedEngine(arch, config, emitter) if config.trace else Watcher(arch, config, emitter)
+        )
         self._engine = engine
         engine.begin()
 
@@ -196,7 +204,9 @@ class Service:
             program = b""
         elif not seccomp.available(arch):
             program = b""
-            why = "There are no seccomp filters here (an old kernel, or a sandbox that forbids them)"
+            why = (
+                "There are no seccomp filters here (an old kernel, or a sandbox that forbids them)"
+            )
             missing = (*missing, f"{why}: every call of the command is stopped at.")
         launched = launch.launch(config, arch, program, OPTIONS)
         self._master = launched.master
@@ -227,7 +237,9 @@ class Service:
             self._quit = True
 
     def _is_wanted(self) -> bool:
-        """Whether there is still a session to launch the command for, and nobody has told us to end."""
+        """Whether there is still a session to launch the command for, and nobody has told us to
+        end.
+        """
         poll = select.poll()
         poll.register(self._channel, select.POLLRDHUP)
         return not self._quit and not poll.poll(0)
@@ -238,7 +250,8 @@ class Service:
         wake_read, wake_write = os.pipe()
         for fd in (wake_read, wake_write):
             os.set_blocking(fd, False)
-        # A signal at each stop would cost as much as the stop: it is blocked, and heard by a descriptor.
+        # A signal at each stop would cost as much as the stop: it is blocked, and heard by a
+        # descriptor.
         children = signals.open_signalfd({signal.SIGCHLD})
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         self._poll = select.epoll()
@@ -276,15 +289,20 @@ class Service:
                 began = time.thread_time()
                 if engine.alive():
                     engine.sample()
-                # What it cost; on CPUs that others take, too, all that we do takes longer, and stops wait for it.
+                # What it cost; on CPUs that others take, too, all that we do takes longer, and
+                # stops wait for it.
                 took = time.thread_time() - began
                 took = min(time.monotonic() - now, MOST_STRETCH * took)
                 share = SAMPLE_SHARE if self._rested else BUSY_SHARE
-                # On the beat, however late this one was; but never two at once, nor too much of the time.
+                # On the beat, however late this one was; but never two at once, nor too much of the
+                # time.
                 next_sample = max(next_sample + period, now + took / share, now + period / 2)
                 self._rested = False
                 continue
-            timeout = min(next_sample - now, max(next_announcement - now, 0.004) if engine.pending_waits() else 1.0)
+            timeout = min(
+                next_sample - now,
+                max(next_announcement - now, 0.004) if engine.pending_waits() else 1.0,
+            )
             if isinstance(engine, Engine) and (left := engine.next_limit()) is not None:
                 timeout = min(timeout, left)
             if isinstance(engine, Engine) and engine.stepping.unsettled:
@@ -306,7 +324,11 @@ class Service:
         """Handle every stop that there is, but come up for the rest now and then."""
         if isinstance(engine, Watcher):
             return
-        wait = partial(ptrace.wait_gently, engine.knows) if isinstance(engine, SeizedEngine) else ptrace.wait
+        wait = (
+            partial(ptrace.wait_gently, engine.knows)
+            if isinstance(engine, SeizedEngine)
+            else ptrace.wait
+        )
         take, now = engine.take, time.monotonic
         until = 0.0
         for turn in range(STOPS_AT_ONCE):
@@ -355,7 +377,9 @@ class Service:
         self._keep_output(data)
 
     def _keep_output(self, data: bytes) -> None:
-        """Gather what the command writes, but not more than a second's budget: endless output is counted, not kept."""
+        """Gather what the command writes, but not more than a second's budget: endless output is
+        counted, not kept.
+        """
         now = time.monotonic()
         if now - self._kept_at >= 1.0:
             self._kept_at, self._kept = now, 0
@@ -380,7 +404,9 @@ class Service:
         emitter.emit(Output(t=emitter.now(), n=emitter.next_number, data=data, dropped=dropped))
 
     def _listen_to_output(self) -> None:
-        """Read the command's terminal only while the stream's reader keeps up: a slow terminal makes writers wait."""
+        """Read the command's terminal only while the stream's reader keeps up: a slow terminal
+        makes writers wait.
+        """
         listening = not self._emitter.congested
         if self._master >= 0 and listening != self._listening:
             self._listening = listening
@@ -426,7 +452,9 @@ class Service:
     def _obey_in_steps(self, engine: Engine | Watcher, command: Hold | Let | Run) -> None:
         if not isinstance(engine, Engine) or isinstance(engine, SeizedEngine):
             message = "Only what ipcviz has launched can be held and stepped: use 'ipcviz run'."
-            self._emitter.emit(Trouble(t=self._emitter.now(), n=self._emitter.next_number, message=message))
+            self._emitter.emit(
+                Trouble(t=self._emitter.now(), n=self._emitter.next_number, message=message)
+            )
         elif isinstance(command, Hold):
             engine.stepping.hold()
         elif isinstance(command, Let):
@@ -436,14 +464,19 @@ class Service:
 
     def _watch_too(self, engine: Engine | Watcher, pid: int) -> None:
         """Watch one more running process, or say why that can't be."""
-        message = "Beside a command that ipcviz has launched nothing else is watched: use 'ipcviz attach'."
+        message = (
+            "Beside a command that ipcviz has launched nothing else is watched: use 'ipcviz"
+            " attach'."
+        )
         if isinstance(engine, SeizedEngine | Watcher):
             try:
                 engine.watch(pid)
                 return
             except attach.AttachError as error:
                 message = str(error)
-        self._emitter.emit(Trouble(t=self._emitter.now(), n=self._emitter.next_number, message=message))
+        self._emitter.emit(
+            Trouble(t=self._emitter.now(), n=self._emitter.next_number, message=message)
+        )
 
     def _type(self) -> None:
         """Type to the command's terminal what it takes; the rest with the next turn."""
@@ -476,13 +509,18 @@ class Service:
                     self._keep_output(data)
         self._say_output()
         if self._trouble:
-            emitter.emit(Trouble(t=emitter.now(), n=emitter.next_number, message=self._trouble, fatal=True))
+            emitter.emit(
+                Trouble(t=emitter.now(), n=emitter.next_number, message=self._trouble, fatal=True)
+            )
             if not emitter.state.finished:
                 emitter.emit(Finished(t=emitter.now(), n=emitter.next_number, code=2))
         elif isinstance(self._engine, SeizedEngine | Watcher):
             engine = self._engine
             if emitter.overrun:
-                message = f"Nobody read the stream until {emitter.backlog >> 20} MiB waited: ipcviz has let go."
+                message = (
+                    f"Nobody read the stream until {emitter.backlog >> 20} MiB waited: ipcviz has"
+                    " let go."
+                )
                 emitter.emit(Trouble(t=emitter.now(), n=emitter.next_number, message=message))
             if isinstance(engine, SeizedEngine):
                 engine.see_through(lambda: self._reap(engine))
@@ -503,10 +541,11 @@ class Service:
         return isinstance(engine, Engine) and engine.ended and engine.alive()
 
     def _leave(self) -> None:
-        """End the stream, and stay beside what still runs until it has ended, too, without being in anyone's way.
+        """End the stream, and stay beside what still runs until it has ended, too, without being in
+        anyone's way.
 
-        It can't do without a tracer: a process keeps its seccomp filter for good, and the calls that this one marks
-        fail where nobody answers (SECCOMP_RET_TRACE of seccomp(2)).
+        It can't do without a tracer: a process keeps its seccomp filter for good, and the calls
+        that this one marks fail where nobody answers (SECCOMP_RET_TRACE of seccomp(2)).
         """
         engine = self._engine
         assert isinstance(engine, Engine)
@@ -534,14 +573,18 @@ class Service:
 
     @staticmethod
     def _leave_rest_to_child() -> None:
-        """End, since threads stop until this process is gone; a child of it waits for the last events' slow reader."""
+        """End, since threads stop until this process is gone; a child of it waits for the last
+        events' slow reader.
+        """
         with contextlib.suppress(OSError):
             if os.fork():
                 os._exit(0)
 
     @staticmethod
     def _kill_all(engine: Engine) -> None:
-        """Kill every observed process and wait until it is gone: `waitpid` says so, and there is no other way out."""
+        """Kill every observed process and wait until it is gone: `waitpid` says so, and there is no
+        other way out.
+        """
         engine.stepping.abandon()
         deadline = time.monotonic() + 5.0
         killed: set[int] = set()
@@ -557,7 +600,8 @@ class Service:
                 engine.take(*came)
             else:
                 time.sleep(0.001)
-                # One that executes takes another's place, and its number: again, in case it was missed.
+                # One that executes takes another's place, and its number: again, in case it was
+                # missed.
                 killed.clear()
 
 
@@ -575,7 +619,9 @@ def _what_failed(error: OSError | MemoryError) -> str:
 
 
 def _spare_collections() -> None:
-    """Look for cycles of garbage rarely: events and states have none, and each look goes through all that is known."""
+    """Look for cycles of garbage rarely: events and states have none, and each look goes through
+    all that is known.
+    """
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
     gc.enable()
@@ -593,6 +639,6 @@ def main(fd: int) -> None:
         launch.remember(signo)
         signal.signal(signo, lambda *_: service.stop())
     service.run()
-    # All is sent, and nothing is left to be undone: taking every module apart would only let the session wait,
-    # and what was attached to stand still wherever it stops meanwhile.
+    # All is sent, and nothing is left to be undone: taking every module apart would only let the
+    # session wait, and what was attached to stand still wherever it stops meanwhile.
     os._exit(0)

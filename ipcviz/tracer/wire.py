@@ -1,4 +1,6 @@
-"""Frames on the socketpair between the tracer and its session: a length, then a MessagePack list."""
+"""Frames on the socketpair between the tracer and its session: a length, then a MessagePack
+list.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The app's tests draw without animations and in true colour, whatever the terminal is, and wait for what follows."""
+"""The app's tests draw without animations and in true colour, whatever the terminal is, and wait
+for what follows.
+"""
 
 import os
 

@@ -15,8 +15,9 @@ PATIENCE = 5.0
 async def settled(min_sleep: float = 0.0, max_sleep: float = PATIENCE) -> None:
     """Return when nothing is left to run but timers that are due later.
 
-    Textual's own `wait_for_idle` sleeps for 20 ms, and again until the process has used little CPU time meanwhile: a
-    press and a pause take at least 60 ms in which nothing happens, and on a busy machine it may give up too early.
+    Textual's own `wait_for_idle` sleeps for 20 ms, and again until the process has used little CPU
+    time meanwhile: a press and a pause take at least 60 ms in which nothing happens, and on a busy
+    machine it may give up too early.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -28,7 +29,10 @@ async def settled(min_sleep: float = 0.0, max_sleep: float = PATIENCE) -> None:
         if app is not None and app._running and _undrawn(app):
             app.screen._on_timer_update()
             continue
-        due = min((handle.when() for handle in loop._scheduled if not handle.cancelled()), default=began + max_sleep)
+        due = min(
+            (handle.when() for handle in loop._scheduled if not handle.cancelled()),
+            default=began + max_sleep,
+        )
         if due > began + SOON:
             return
         await asyncio.sleep(max(0.0, due - loop.time()))

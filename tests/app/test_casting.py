@@ -61,7 +61,9 @@ def replayed(cast: Cast):
         (fakes.pipeline(), None, Wanted(hold=0.5, width=120, height=36, theme="light", last=12)),
     ],
 )
-def test_a_terminal_shows_at_every_marker_what_the_screen_showed(tmp_path, rows, events, scenario, wanted):
+def test_a_terminal_shows_at_every_marker_what_the_screen_showed(
+    tmp_path, rows, events, scenario, wanted
+):
     result, path = made(tmp_path, events, wanted, scenario)
     cast = read_cast(path)
     assert (cast.width, cast.height) == (wanted.width, wanted.height)
@@ -113,7 +115,8 @@ def test_a_child_does_not_inherit_its_parents_role(tmp_path):
 def test_the_same_events_make_the_same_bytes_and_time_is_no_part_of_it(tmp_path, monkeypatch):
     _, path = made(tmp_path, fakes.stepped())
     first = path.read_bytes()
-    # A clock that leaps, so that everything seems dear and every frame late; and somebody who takes the processor.
+    # A clock that leaps, so that everything seems dear and every frame late; and somebody who takes
+    # the processor.
     leaping = itertools.count(0.0, 1.0)
     monkeypatch.setattr("ipcviz.app.screens.live.time.perf_counter", lambda: float(next(leaping)))
     monkeypatch.setattr("ipcviz.app.feed.time.perf_counter", lambda: float(next(leaping)))

@@ -1,4 +1,6 @@
-"""Rows that tell of waits: of eventfds and the like in the Buffers panel, and until when in that of /proc."""
+"""Rows that tell of waits: of eventfds and the like in the Buffers panel, and until when in that of
+/proc.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ async def test_an_eventfd_that_processes_share_has_a_row_with_its_counter():
     made = systems.eventfd_maker()
     async with stage(made.events) as s:
         await s.press("u")
-        assert "No pipe, FIFO, socket or queue" in s.text(s.panel(Buffers)), "to inherit one is no use of it"
+        assert "No pipe, FIFO, socket or queue" in s.text(s.panel(Buffers)), (
+            "to inherit one is no use of it"
+        )
     made.add(Waiting, pid=81, tid=81, call="poll", args={"watched": "3r"})
     made.add(Sample, levels=(Level(object=systems.EVENTFD.key, queued=7),))
     async with stage(made.events) as s:

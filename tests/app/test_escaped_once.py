@@ -35,7 +35,12 @@ def feed() -> Feed:
     m.launch(10, NASTY, NASTY)
     m.fork(10, 11, NASTY)
     m.pipe(10, 3, 4, P)
-    m.open(10, 5, ObjectInfo(key="socket:[5]", kind="unix socket", ino=5, path=NASTY, with_whom=NASTY), "rw")
+    m.open(
+        10,
+        5,
+        ObjectInfo(key="socket:[5]", kind="unix socket", ino=5, path=NASTY, with_whom=NASTY),
+        "rw",
+    )
     m.open(10, 6, systems.plain(9, f"/tmp/{NASTY}"), "rw")
     m.move(10, "write", 4, P, 9)
     data = NASTY.encode()
@@ -50,9 +55,15 @@ def feed() -> Feed:
         data=data,
     )
     m.open(10, 7, QUEUE, "rw")
-    m.add(Sample, levels=(Level(object=P.key, queued=18, capacity=65536, head=b"\\" * 8 + b"plain text"),))
+    m.add(
+        Sample,
+        levels=(Level(object=P.key, queued=18, capacity=65536, head=b"\\" * 8 + b"plain text"),),
+    )
     waiting = (Message(type=1, size=len(data), head=data),)
-    m.add(Sample, levels=(Level(object=QUEUE.key, queued=9, unit="bytes", messages=1, waiting=waiting),))
+    m.add(
+        Sample,
+        levels=(Level(object=QUEUE.key, queued=9, unit="bytes", messages=1, waiting=waiting),),
+    )
     m.wait(11, "read", 3, P.key)
     session, clock = fakes.FakeSession(), fakes.FrozenClock()
     made = Feed(session, clock, None)
@@ -89,6 +100,8 @@ def test_a_message_that_waits_and_one_that_was_sent():
 
 def test_a_hexdump_has_a_column_for_each_byte():
     view = feed().view()
-    lines = [text for text in rows_about(view, P.key) if text.lstrip().startswith(("0  5c", "10  "))]
+    lines = [
+        text for text in rows_about(view, P.key) if text.lstrip().startswith(("0  5c", "10  "))
+    ]
     assert lines[0].rstrip().endswith("\\" * 8 + "plain te")
     assert [cell_len(line) for line in lines] == [cell_len(lines[0])] * len(lines)

@@ -44,7 +44,9 @@ async def test_no_frame_is_shown_while_the_screen_is_taken_apart() -> None:
     ids=("help", "slow", "save", "trouble", "question", "blank"),
 )
 async def test_a_screen_is_left_before_anything_is_in_it(make, monkeypatch) -> None:
-    """Help, Escape and ctrl+q in one breath: it is mounted while it is being taken apart, and composes nothing."""
+    """Help, Escape and ctrl+q in one breath: it is mounted while it is being taken apart, and
+    composes nothing.
+    """
     async with stage(fakes.sleep_race()) as s:
         screen = make()
         monkeypatch.setattr(type(screen), "compose", lambda _self: ())
@@ -71,7 +73,9 @@ async def test_what_nobody_foresaw_is_no_traceback(capsys, tmp_path, monkeypatch
 
 def test_notes_hold_no_commands(monkeypatch) -> None:
     told = []
-    monkeypatch.setattr(App, "notify", lambda _self, message, **options: told.append((message, options)))
+    monkeypatch.setattr(
+        App, "notify", lambda _self, message, **options: told.append((message, options))
+    )
     BaseApp().notify("a \x1b]0;HI\x07 name\nand [bold]more", timeout=2)
     assert told == [("a \\x1b]0;HI\\x07 name\nand [bold]more", {"markup": False, "timeout": 2})]
 

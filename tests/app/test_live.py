@@ -8,7 +8,16 @@ import pytest
 
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.bars import ProcessBar, StatusLine
-from ipcviz.app.panels import Buffers, Descriptors, LogPanel, MemoryPanel, Panel, Proc, Semaphores, Signals
+from ipcviz.app.panels import (
+    Buffers,
+    Descriptors,
+    LogPanel,
+    MemoryPanel,
+    Panel,
+    Proc,
+    Semaphores,
+    Signals,
+)
 from ipcviz.app.panels.output import OutputRows
 from ipcviz.app.picture import Picture
 from ipcviz.app.screens.help import HelpScreen
@@ -153,7 +162,9 @@ async def test_the_facts_of_a_process_are_asked_for_only_while_they_are_looked_a
         await s.press("r", "2")
         await s.frame(0.6)
         assert [c for c in s.session.commands if isinstance(c, Inspect)][-1] == Inspect(pid=12)
-        facts = ProcessFacts(pid=12, user="ada", started=1e9, cpus=(0,), limits=(Limit("open files", 1024, 1024),))
+        facts = ProcessFacts(
+            pid=12, user="ada", started=1e9, cpus=(0,), limits=(Limit("open files", 1024, 1024),)
+        )
         s.session.feed(Sample(t=2.1, n=90, facts=(facts,)))
         await s.frame(0.6)
         text = s.text(s.panel(Proc))
@@ -168,7 +179,9 @@ async def test_freezing_stops_the_view_and_not_the_collection():
     async with stage(flow()) as s:
         await s.press("u", "f")
         before = s.text(s.panel(Buffers))
-        s.session.feed(Sample(t=3, n=90, levels=(Level(object=fakes.PIPE.key, queued=7, capacity=65536),)))
+        s.session.feed(
+            Sample(t=3, n=90, levels=(Level(object=fakes.PIPE.key, queued=7, capacity=65536),))
+        )
         await s.frame(3.0)
         assert s.app.feed.state.objects[fakes.PIPE.key].level.queued == 7
         assert s.text(s.panel(Buffers)) == before
@@ -289,7 +302,19 @@ async def test_keys_for_time_belong_to_no_panel():
     async with stage(flow()) as s:
         used = {key for owner in s.app.live.query(Panel) for key in owner._bindings.key_to_bindings}
         used |= set(s.app.live.query_one(Picture)._bindings.key_to_bindings)
-        assert not used & {"space", "right", "n", "pagedown", "left", "p", "pageup", "home", "end", "g", "f"}
+        assert not used & {
+            "space",
+            "right",
+            "n",
+            "pagedown",
+            "left",
+            "p",
+            "pageup",
+            "home",
+            "end",
+            "g",
+            "f",
+        }
 
 
 async def test_every_binding_has_an_id_and_a_tooltip():
@@ -489,11 +514,18 @@ async def test_the_selected_process_has_its_family_and_its_timers():
     async with stage(fakes.notified()) as s:
         await s.press("r", "1")
         rows = [row.strip() for row in s.text(s.panel(Proc)).splitlines()]
-        assert any(row.startswith("group 11 (leads it), session 11 (leads it), terminal pts/3 (in the") for row in rows)
+        assert any(
+            row.startswith("group 11 (leads it), session 11 (leads it), terminal pts/3 (in the")
+            for row in rows
+        )
         assert "gets the orphans among its descendants (subreaper)" in rows
         assert "in another pid namespace, as process 1 there" in rows
         await s.press("s")
-        timers = [" ".join(row.split()).lstrip("* ") for row in s.text(s.panel(Signals)).splitlines() if "timer" in row]
+        timers = [
+            " ".join(row.split()).lstrip("* ")
+            for row in s.text(s.panel(Signals)).splitlines()
+            if "timer" in row
+        ]
         assert timers == [
             "timer 0 SIGRTMIN in 1.5 s, then every 3 s; CLOCK_MONOTONIC",
             "timer 1 SIGUSR1 not known; CLOCK_REALTIME; to lpd[11]",
@@ -525,7 +557,9 @@ async def test_the_picture_has_more_rows_while_there_are_many_processes():
         picture = s.app.live.query_one(Picture)
         few = picture.size.height
         born = [Forked(t=1.0, pid=20 + k, parent=11, by=11, name="sleep") for k in range(3)]
-        s.session.feed(*fakes.numbered([*fakes.pipeline_start(), *fakes.pipeline_flow(), *born])[-3:])
+        s.session.feed(
+            *fakes.numbered([*fakes.pipeline_start(), *fakes.pipeline_flow(), *born])[-3:]
+        )
         await s.frame()
         await s.frame()
         many = picture.size.height

@@ -54,7 +54,12 @@ async def test_who_is_not_watched_is_seen_on_a_wide_screen_at_once():
     async with stage(orphan(), (120, 36)) as s:
         await s.frame(3.0)
         shown = s.screen_text()
-        for words in ("not watched: sleep[77]", "+ sleep", "(sleep[77]:1) > cat[12]:0", "for sleep[77], not watched"):
+        for words in (
+            "not watched: sleep[77]",
+            "+ sleep",
+            "(sleep[77]:1) > cat[12]:0",
+            "for sleep[77], not watched",
+        ):
             assert words in shown
 
 
@@ -62,7 +67,9 @@ async def test_who_is_not_watched_is_named_everywhere():
     async with stage(orphan()) as s:
         await s.frame(3.0)
         assert "not watched: sleep[77]" in s.text(s.panel(StatusLine))
-        assert "sleep[77], which is not watched, has P1 open for writing" in s.text(s.panel(LogPanel))
+        assert "sleep[77], which is not watched, has P1 open for writing" in s.text(
+            s.panel(LogPanel)
+        )
         await s.press("r")
         assert "for sleep[77], not watched" in s.text(s.panel(Proc))
         await s.press("u")
@@ -105,7 +112,11 @@ async def test_without_an_outsider_nothing_is_asked():
 def hang():
     """cat waits, and after 60 seconds ipcviz is left."""
     events = orphan("live")[:-1]
-    end = [EndForced(t=60.0, living=1), Exited(t=60.1, pid=12, signo=9), Finished(t=60.1, code=137, signo=9)]
+    end = [
+        EndForced(t=60.0, living=1),
+        Exited(t=60.1, pid=12, signo=9),
+        Finished(t=60.1, code=137, signo=9),
+    ]
     return fakes.numbered([*events, *end])
 
 
@@ -140,7 +151,10 @@ async def test_lines_do_so_when_the_last_one_has_come(tmp_path):
 
 
 async def test_one_that_ended_by_itself_opens_at_its_end(tmp_path):
-    async with showing(KeptSession(TraceReader(kept(tmp_path / "t", fakes.pipeline())))) as (app, _):
+    async with showing(KeptSession(TraceReader(kept(tmp_path / "t", fakes.pipeline())))) as (
+        app,
+        _,
+    ):
         assert not app.live.at
         assert app.feed.forced is None
 
@@ -154,7 +168,9 @@ def test_memory_that_one_process_alone_has_comes_last_and_where_there_is_room():
         for pid in processes:
             if pid != 12:
                 events.append(Forked(t=0.5, pid=pid, parent=12, name="cat"))
-            entries = (MapEntry(start=4096, length=4096, object=own, prot="rw-"),) if pid == 12 else ()
+            entries = (
+                (MapEntry(start=4096, length=4096, object=own, prot="rw-"),) if pid == 12 else ()
+            )
             if more:
                 entries += (MapEntry(start=8192, length=4096, object=shared, prot="rw-"),)
             events.append(Maps(t=0.6, pid=pid, entries=entries))
@@ -162,7 +178,9 @@ def test_memory_that_one_process_alone_has_comes_last_and_where_there_is_room():
 
     ids = [n.id for n in scene(12, rows=12).nodes]
     assert ids[-1] == "o:8:9", "it is the last of all"
-    assert "o:8:9" not in {n.id for n in scene(12, rows=9).nodes}, "beside the pipe there is no room"
+    assert "o:8:9" not in {n.id for n in scene(12, rows=9).nodes}, (
+        "beside the pipe there is no room"
+    )
     both = {n.id for n in scene(12, 13, rows=12, more=True).nodes}
     assert "o:8:8" in both, "what is shared is always drawn"
     assert "o:8:9" not in both

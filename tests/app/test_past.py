@@ -1,4 +1,6 @@
-"""Back and forward through what was seen: every panel at a moment of the past is what it was when that was now."""
+"""Back and forward through what was seen: every panel at a moment of the past is what it was when
+that was now.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ def kept(path, events, **options):
 
 
 def with_levels() -> list:
-    """A pipe that fills and empties for minutes, with CPU use and output, and a process that comes and goes."""
+    """A pipe that fills and empties for minutes, with CPU use and output, and a process that comes
+    and goes.
+    """
     events = [*fakes.pipeline_start()]
     for k in range(40):
         level = Level(object=fakes.PIPE.key, queued=k * 997 % 65536, capacity=65536)
@@ -226,7 +230,9 @@ async def stage(events, size=(80, 24), scenario=None, session=None):
     session.close()
 
 
-@pytest.mark.parametrize("keys", [("left", "right"), ("p", "n"), ("pageup", "pagedown"), ("left", "space")])
+@pytest.mark.parametrize(
+    "keys", [("left", "right"), ("p", "n"), ("pageup", "pagedown"), ("left", "space")]
+)
 async def test_back_and_forward_to_now(keys):
     events = apart(fakes.pipeline()[:26])
     stops = moments_of(events)
@@ -317,7 +323,9 @@ async def test_what_changed_is_marked_at_each_moment():
         await s.frame(60)
         assert s.app.live.view.lit, "nothing goes out while all are held"
         log = s.app.live.query_one(LogPanel)
-        assert log.scroll_offset.y == log.max_scroll_y, "the strip took rows, and the end is still to be seen"
+        assert log.scroll_offset.y == log.max_scroll_y, (
+            "the strip took rows, and the end is still to be seen"
+        )
         await s.press("left")
         assert "wrote" in marked(s)
         assert "read 6 bytes" not in marked(s)
@@ -470,7 +478,9 @@ def test_a_sample_of_long_ago_still_counts(tmp_path):
     old = ProcessSample(pid=12, name="cat", state="S", ppid=11, user_time=2.0)
     level = Level(object=fakes.PIPE.key, queued=5, capacity=65536)
     start = fakes.pipeline_start()
-    late = msgspec.structs.replace(fakes.call(500, 12, "write", fd=1, obj=fakes.PIPE.key, ret=1), t=500.0)
+    late = msgspec.structs.replace(
+        fakes.call(500, 12, "write", fd=1, obj=fakes.PIPE.key, ret=1), t=500.0
+    )
     events = fakes.numbered([*start, Sample(t=1, processes=(old,), levels=(level,)), late])
     feed, live = live_views(events)
     n = events[-1].n

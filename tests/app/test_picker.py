@@ -10,11 +10,23 @@ from ipcviz.tracer.running import RunningProcess
 NOW = 1_800_000_000.0
 
 
-def process(pid: int, name: str, *words: str, user: str = "ada", age: float = 60.0, blocked_in: str = "runs", **kw):
-    return RunningProcess(pid, user, name, (name, *words), NOW - age, kw.get("threads", 1), blocked_in)
+def process(
+    pid: int,
+    name: str,
+    *words: str,
+    user: str = "ada",
+    age: float = 60.0,
+    blocked_in: str = "runs",
+    **kw,
+):
+    return RunningProcess(
+        pid, user, name, (name, *words), NOW - age, kw.get("threads", 1), blocked_in
+    )
 
 
-REDIS = process(40, "redis-server", "*:6379", age=7200, blocked_in="epoll_wait(5) for descriptors", threads=6)
+REDIS = process(
+    40, "redis-server", "*:6379", age=7200, blocked_in="epoll_wait(5) for descriptors", threads=6
+)
 CAT = process(31, "cat", "[/foo]", "\x1b]0;HI\x07", blocked_in="read(0) on a pipe")
 SLEEP = process(30, "sleep", "100", user="bob", blocked_in="clock_nanosleep for time to pass")
 
@@ -25,7 +37,9 @@ class Table:
     def __init__(self, *processes: RunningProcess, refusal: str = "", **options: object) -> None:
         self.processes = processes
         self.refusal = refusal
-        self.app = Picker(lambda: self.processes, lambda pids, trace: self.refusal, clock=lambda: NOW, **options)
+        self.app = Picker(
+            lambda: self.processes, lambda pids, trace: self.refusal, clock=lambda: NOW, **options
+        )
 
     def rows(self) -> list[str]:
         table = self.app.query_one("#list")
@@ -62,7 +76,10 @@ async def test_several_are_marked_and_how_they_are_watched_is_said():
     async with table.app.run_test(size=(80, 24)) as pilot:
         await pilot.press("tab", "down", "tab", "ctrl+r")
         await pilot.pause()
-        assert "Enter watches the 2 marked processes and what they fork. They stop at each" in table.about()
+        assert (
+            "Enter watches the 2 marked processes and what they fork. They stop at each"
+            in table.about()
+        )
         await pilot.press("ctrl+t")
         await pilot.pause()
         assert "Nothing is stopped: they are only looked at" in table.about()

@@ -135,7 +135,9 @@ async def test_a_part_without_anything_in_it_is_not_what_is_shown():
         picture = app.query_one(Picture)
         layout = picture._layout_now
         moved = {i: Rect(r.x, r.y + 60, r.w, r.h) for i, r in layout.rects.items()}
-        picture._layout_now = structs.replace(layout, rects=moved, extent=(layout.extent[0], layout.extent[1] + 60))
+        picture._layout_now = structs.replace(
+            layout, rects=moved, extent=(layout.extent[0], layout.extent[1] + 60)
+        )
         picture.virtual_size = Size(*picture._layout_now.extent)
         await pilot.pause()
         picture._show_something()

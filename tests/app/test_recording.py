@@ -88,7 +88,12 @@ async def test_what_is_shown_is_recorded_with_its_time_and_its_words(tmp_path):
         log = [row.text for row in app.live.query_one("#log").all_rows()]
     cast = check_cast(tmp_path / "x")
     frames = [event for event in cast.events if event.code == "o"]
-    assert [round(event.t, 3) for event in frames] == [0.0, 3.0, 3.1, 4.1], "what did not change was not written again"
+    assert [round(event.t, 3) for event in frames] == [
+        0.0,
+        3.0,
+        3.1,
+        4.1,
+    ], "what did not change was not written again"
     (marker,) = [event for event in cast.events if event.code == "m"]
     assert marker.t == 3.0
     assert any(marker.data in row for row in log)
@@ -119,7 +124,9 @@ async def test_another_size(tmp_path):
         made.look(None)
         made.end()
         assert last_screen(tmp_path / "x") == texts_of(app)
-    assert [event.data for event in check_cast(tmp_path / "x").events if event.code == "r"] == ["100x30"]
+    assert [event.data for event in check_cast(tmp_path / "x").events if event.code == "r"] == [
+        "100x30"
+    ]
 
 
 async def test_the_terminal_still_gets_what_changed(tmp_path):

@@ -75,7 +75,9 @@ async def test_one_that_was_cut_off_says_so(tmp_path):
 
 async def test_a_story_is_told_again(tmp_path):
     scenario = find("shell-pipeline")
-    path = kept(tmp_path / "t", fakes.pipeline(), meta=meta_of(scenario), sources=sources_of(scenario))
+    path = kept(
+        tmp_path / "t", fakes.pipeline(), meta=meta_of(scenario), sources=sources_of(scenario)
+    )
     reader = TraceReader(path)
     assert "scenario.toml" in reader.sources()
     found = scenario_of(reader.meta)
@@ -97,7 +99,9 @@ async def test_lines_from_elsewhere(tmp_path):
         assert session.argv == ("sh", "-c", "cat FILE | gzip -c9 > FILE.gz")
 
 
-@pytest.mark.parametrize(("data", "word"), [(b"", "no events"), (b"{}\n", "line 1"), (b"\xff\n", "line 1")])
+@pytest.mark.parametrize(
+    ("data", "word"), [(b"", "no events"), (b"{}\n", "line 1"), (b"\xff\n", "line 1")]
+)
 def test_lines_that_are_none(tmp_path, data, word):
     file = tmp_path / "lines"
     file.write_bytes(data)
@@ -178,7 +182,9 @@ def test_a_temporary_trace_is_removed_when_we_are_killed(tmp_path):
         "    recorder.add(fakes.pipeline())\n"
         "    os.kill(os.getpid(), 9)\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[2], check=False)
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[2], check=False
+    )
     deadline = time.monotonic() + 10
     while list(tmp_path.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -1,4 +1,6 @@
-"""Step mode on the screen: keys and clicks let one go, what is about to happen is shown, live runs are held."""
+"""Step mode on the screen: keys and clicks let one go, what is about to happen is shown, live runs
+are held.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,10 @@ async def test_a_digit_lets_that_one_go_and_brackets_only_select():
         assert s.app.live.view.pid == 60
         await steps(s, "1")
         assert "reader[61] was woken" in strip(s)
-        assert any(row.split()[1:3] == ["H", "reader"] and "return from read" in row for row in strip(s).splitlines())
+        assert any(
+            row.split()[1:3] == ["H", "reader"] and "return from read" in row
+            for row in strip(s).splitlines()
+        )
 
 
 async def test_a_click_on_the_strip_or_the_bar_lets_one_go_and_in_the_picture_it_selects():
@@ -108,7 +113,9 @@ async def test_a_click_on_the_strip_or_the_bar_lets_one_go_and_in_the_picture_it
 async def test_the_picture_marks_who_is_held():
     async with stage(stepped.pair()) as s:
         await steps(s, "n", "n", "2", "2")
-        node = next(n for n in s.app.live.query_one(Picture).scene.nodes if n.select == ("process", 60))
+        node = next(
+            n for n in s.app.live.query_one(Picture).scene.nodes if n.select == ("process", 60)
+        )
         assert (node.letter, node.chip) == ("H", "held")
         assert "> write P1" in s.screen_text()
 
@@ -212,7 +219,12 @@ async def test_a_signal_from_the_screen_is_a_step_of_the_schedule(tmp_path, monk
         assert isinstance(s.app.screen, SaveScreen)
         await steps(s, "enter")
         text = (tmp_path / "demo.schedule").read_text()
-        assert text.splitlines()[2:] == ["1 alarm", "signal SIGTERM to 1", "until SIGTERM pending on 1", "1 pause"]
+        assert text.splitlines()[2:] == [
+            "1 alarm",
+            "signal SIGTERM to 1",
+            "until SIGTERM pending on 1",
+            "1 pause",
+        ]
         parse(text)
 
 
@@ -234,7 +246,9 @@ async def test_a_question_comes_before_the_step_that_answers_it():
         await steps(s, "n")
         assert isinstance(s.app.screen, QuestionScreen)
         assert lets(s) == [70], "first the guess, then the step"
-        assert "wait for a signal (pause)" in s.screen_text(), "what is about to happen can still be seen"
+        assert "wait for a signal (pause)" in s.screen_text(), (
+            "what is about to happen can still be seen"
+        )
         await steps(s, "2")
         assert s.app.screen is s.app.live
         assert lets(s) == [70, 70]
@@ -266,7 +280,7 @@ async def test_data_is_escaped_once_and_never_markup():
         assert "[b]" in strip(s)
 
 
-async def test_the_past_of_steps_says_what_became_and_who_went_next_and_forward_leads_to_the_next_step():
+async def test_the_past_of_steps_says_what_became_and_who_went_next_and_forward_leads_on():
     async with stage(stepped.pair()) as s:
         await steps(s, "n", "n", "2", "2")
         now = strip(s)

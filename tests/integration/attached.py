@@ -19,7 +19,18 @@ from ipcviz.model.state import State
 from tests.integration.harness import Bench, tagged
 from tests.integration.watched import PATIENCE, Watched
 
-FELT = ("State", "TracerPid", "SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt", "NoNewPrivs", "Seccomp", "Threads")
+FELT = (
+    "State",
+    "TracerPid",
+    "SigPnd",
+    "ShdPnd",
+    "SigBlk",
+    "SigIgn",
+    "SigCgt",
+    "NoNewPrivs",
+    "Seccomp",
+    "Threads",
+)
 """What a process could find out of itself in /proc/self/status."""
 
 
@@ -34,7 +45,11 @@ class Target(Watched):
         self.bench = bench
         self.tag = uuid.uuid4().hex
         self.process = bench.start(
-            argv, tag=self.tag, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            argv,
+            tag=self.tag,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -64,11 +79,24 @@ class Attached(Watched):
         self._decoder = msgspec.json.Decoder(ev.Event)
         self._offset = 0
         bench.stream.unlink(missing_ok=True)
-        argv = [sys.executable, "-m", "ipcviz", "attach", "--jsonl", "-o", str(bench.stream), *options]
-        self.process = bench.start([*argv, *map(str, pids)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        argv = [
+            sys.executable,
+            "-m",
+            "ipcviz",
+            "attach",
+            "--jsonl",
+            "-o",
+            str(bench.stream),
+            *options,
+        ]
+        self.process = bench.start(
+            [*argv, *map(str, pids)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
 
     def __enter__(self) -> Attached:
-        """From when it has looked for the first time: on a busy machine its start alone may take long."""
+        """From when it has looked for the first time: on a busy machine its start alone may take
+        long.
+        """
         for _ in self._patiently():
             if self.read().threads or self.process.poll() is not None:
                 break
@@ -83,7 +111,11 @@ class Attached(Watched):
 
     def full(self, pid: int) -> bool:
         """Whether all calls of a process come to be traced."""
-        return self.until(lambda state: pid in state.processes and state.processes[pid].full).processes[pid].full
+        return (
+            self.until(lambda state: pid in state.processes and state.processes[pid].full)
+            .processes[pid]
+            .full
+        )
 
 
 def felt(pid: int) -> dict[str, str]:

@@ -29,8 +29,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def keys_of_the_terminal() -> None:
-    """Start programs as a shell at a terminal does: what a script's `&` or nohup ignores would be inherited."""
-    usually = {signal.SIGINT: signal.default_int_handler, signal.SIGQUIT: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    """Start programs as a shell at a terminal does: what a script's `&` or nohup ignores would be
+    inherited.
+    """
+    usually = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGQUIT: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
     for signo, usual in usually.items():
         if signal.getsignal(signo) == signal.SIG_IGN:
             signal.signal(signo, usual)
@@ -38,8 +44,8 @@ def keys_of_the_terminal() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled() -> None:
-    """Compile ipcviz once: it is started some hundred times, and may not write its byte code where it can't or must not
-    (an ordinary user, PYTHONDONTWRITEBYTECODE)."""
+    """Compile ipcviz once: it is started some hundred times, and may not write its byte code
+    where it can't or must not (an ordinary user, PYTHONDONTWRITEBYTECODE)."""
     compileall.compile_dir(Path(ipcviz.__file__).parent, quiet=2)
 
 

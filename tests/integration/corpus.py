@@ -1,8 +1,10 @@
 """The corpus: command lines whose behaviour must be the same alone and under observation.
 
-Every entry's output is deterministic: where processes race, it is sorted or counted. `{NAME}` stands for the compiled
-fixture program `tests/programs/NAME.c`, `{python}` for the interpreter that runs the tests.
+Every entry's output is deterministic: where processes race, it is sorted or counted. `{NAME}`
+stands for the compiled fixture program `tests/programs/NAME.c`, `{python}` for the interpreter that
+runs the tests.
 """
+
 # ruff: noqa: E501
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ class Entry:
 
     Attributes:
         name: Its name in the test report.
-        script: What to run: a script for `shell`, or one program with its arguments if `shell` is empty.
+        script: What to run: a script for `shell`, or one program with its arguments if `shell` is
+            empty.
         shell: `sh` or `bash`; empty to run without a shell.
         stdin: What it can read; None is /dev/null.
         needs: Programs that must be installed.

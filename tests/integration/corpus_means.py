@@ -1,4 +1,7 @@
-"""More of the corpus: every means of communication that Linux offers, each used once, with its results counted."""
+"""More of the corpus: every means of communication that Linux offers, each used once, with its
+results counted.
+"""
+
 # ruff: noqa: E501
 
 from __future__ import annotations

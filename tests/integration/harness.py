@@ -1,4 +1,6 @@
-"""Running a command alone and under observation, as root or as an ordinary user, and what it leaves behind."""
+"""Running a command alone and under observation, as root or as an ordinary user, and what it leaves
+behind.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ TAG = "IPCVIZ_TEST_RUN"
 
 @dataclasses.dataclass(frozen=True)
 class Actor:
-    """Who runs the commands: `prefix` makes a command of ours one of theirs; it executes, so the pid stays."""
+    """Who runs the commands: `prefix` makes a command of ours one of theirs; it executes, so the
+    pid stays.
+    """
 
     name: str
     uid: int
@@ -51,22 +55,39 @@ def _blocked_by(path: Path) -> Path | None:
 def ordinary_user() -> Actor:
     """An ordinary user: we ourselves, or if we are root, a made-up user id without any right.
 
-    A root's checkout or interpreter often lies below a folder that others can't pass (/root). Then the user gets a
-    mount namespace of its own, where an empty folder stands in for that one, with only what the tests need inside.
+    A root's checkout or interpreter often lies below a folder that others can't pass (/root). Then
+    the user gets a mount namespace of its own, where an empty folder stands in for that one, with
+    only what the tests need inside.
     """
     if os.geteuid() != 0:
         return Actor("user", os.geteuid())
-    drop = ("setpriv", f"--reuid={ORDINARY_UID}", f"--regid={ORDINARY_UID}", "--clear-groups", "--inh-caps=-all", "--")
-    needed = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix, CHECKOUT)} | {Path(sys.prefix)}
+    drop = (
+        "setpriv",
+        f"--reuid={ORDINARY_UID}",
+        f"--regid={ORDINARY_UID}",
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--",
+    )
+    needed = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix, CHECKOUT)} | {
+        Path(sys.prefix)
+    }
     behind = {path: wall for path in sorted(needed) if (wall := _blocked_by(path))}
     if not behind:
         return Actor("user", ORDINARY_UID, drop)
-    lines = ["set -e", "s=/tmp/.ipcviz-tests-$$", "mkdir -m 755 $s", "mount -t tmpfs -o mode=755 tmpfs $s"]
+    lines = [
+        "set -e",
+        "s=/tmp/.ipcviz-tests-$$",
+        "mkdir -m 755 $s",
+        "mount -t tmpfs -o mode=755 tmpfs $s",
+    ]
     lines += [f"mkdir -p $s/{i}; mount --bind '{path}' $s/{i}" for i, path in enumerate(behind)]
     lines += [f"mount -t tmpfs -o mode=755 tmpfs '{wall}'" for wall in sorted(set(behind.values()))]
     lines += [f"mkdir -p '{path}'; mount --bind $s/{i} '{path}'" for i, path in enumerate(behind)]
     lines += ["umount -R -l $s", "rmdir $s", 'exec "$@"']
-    return Actor("user", ORDINARY_UID, ("unshare", "--mount", "sh", "-c", "\n".join(lines), "sh", *drop))
+    return Actor(
+        "user", ORDINARY_UID, ("unshare", "--mount", "sh", "-c", "\n".join(lines), "sh", *drop)
+    )
 
 
 def actors() -> list[Actor]:
@@ -75,26 +96,36 @@ def actors() -> list[Actor]:
     return [*root, ordinary_user()]
 
 
-NO_USER = "an ordinary user can't be made here: the interpreter is out of reach, or setpriv or unshare fails"
+NO_USER = (
+    "an ordinary user can't be made here: the interpreter is out of reach, or setpriv or unshare"
+    " fails"
+)
 
 EVERYONE = os.environ.get("IPCVIZ_CORPUS") == "all"
 """Whether root and the ordinary user both run what takes long and depends little on who runs it."""
 
 
 def ordinary() -> list[Actor]:
-    """Who runs what takes long: the ordinary user, for whom less is allowed; everyone if that is asked for."""
+    """Who runs what takes long: the ordinary user, for whom less is allowed; everyone if that is
+    asked for.
+    """
     return actors() if EVERYONE else actors()[-1:]
 
 
 def by_turns(cases: Iterable[tuple[Any, ...]]) -> list[Any]:
-    """Cases with an actor before each: root and the ordinary user in turns, or each of them if that is asked for."""
+    """Cases with an actor before each: root and the ordinary user in turns, or each of them if that
+    is asked for.
+    """
     found = actors()
     chosen = (
         (actor, *case)
         for place, case in enumerate(cases)
         for actor in (found if EVERYONE else [found[place % len(found)]])
     )
-    return [pytest.param(*case, id="-".join(str(getattr(part, "name", part)) for part in case)) for case in chosen]
+    return [
+        pytest.param(*case, id="-".join(str(getattr(part, "name", part)) for part in case))
+        for case in chosen
+    ]
 
 
 class Programs:
@@ -113,7 +144,9 @@ class Programs:
         return str(target)
 
     def musl(self, name: str) -> str:
-        """A program compiled with musl's libc instead; the test is skipped where that is not installed."""
+        """A program compiled with musl's libc instead; the test is skipped where that is not
+        installed.
+        """
         compiler = shutil.which("musl-gcc")
         if compiler is None:
             pytest.skip("musl is not installed (musl-gcc)")
@@ -125,9 +158,15 @@ class Programs:
 
     def _compile(self, source: Path, target: Path, compiler: str = "") -> None:
         first = source.read_text().split("\n", 1)[0]
-        flags = first.removeprefix("/* cflags: ").removesuffix(" */").split() if "cflags:" in first else []
+        flags = (
+            first.removeprefix("/* cflags: ").removesuffix(" */").split()
+            if "cflags:" in first
+            else []
+        )
         compiler = compiler or self.compiler or ""
-        subprocess.run([compiler, "-O1", "-pthread", "-w", *flags, source, "-o", target], check=True)
+        subprocess.run(
+            [compiler, "-O1", "-pthread", "-w", *flags, source, "-o", target], check=True
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,9 +227,13 @@ class Bench:
         }
 
     def start(self, argv: list[str], *, tag: str = "", **options: Any) -> subprocess.Popen[bytes]:
-        """Start a command as the actor, in the working folder; its processes have `tag` in their environment."""
+        """Start a command as the actor, in the working folder; its processes have `tag` in their
+        environment.
+        """
         env = self.environment(tag or uuid.uuid4().hex)
-        return subprocess.Popen([*self.actor.prefix, *argv], cwd=self.work, env=env, start_new_session=True, **options)
+        return subprocess.Popen(
+            [*self.actor.prefix, *argv], cwd=self.work, env=env, start_new_session=True, **options
+        )
 
     def run(
         self,
@@ -205,7 +248,9 @@ class Bench:
         tag = uuid.uuid4().hex
         before = kernel_objects(self.actor.uid)
         run = _run_on_terminal if terminal else _run_on_pipes
-        status, out, err = run([*self.actor.prefix, *argv], self.work, self.environment(tag), stdin, seconds)
+        status, out, err = run(
+            [*self.actor.prefix, *argv], self.work, self.environment(tag), stdin, seconds
+        )
         left = settled(lambda: tagged(tag), 3.0)
         processes = tuple(sorted(name for _, name in left))
         for pid, _ in left:
@@ -225,7 +270,18 @@ class Bench:
     def observed(self, argv: list[str], *options: str) -> list[str]:
         """The command line that observes `argv`; its stream goes to `stream`."""
         self.stream.unlink(missing_ok=True)
-        return [sys.executable, "-m", "ipcviz", "trace", "--jsonl", "-o", str(self.stream), *options, "--", *argv]
+        return [
+            sys.executable,
+            "-m",
+            "ipcviz",
+            "trace",
+            "--jsonl",
+            "-o",
+            str(self.stream),
+            *options,
+            "--",
+            *argv,
+        ]
 
     @property
     def stream(self) -> Path:
@@ -316,11 +372,15 @@ def settled(look: Callable[[], list[Any]], seconds: float) -> list[Any]:
 
 
 def kernel_objects(uid: int) -> set[str]:
-    """Names of the System V objects, shared memory objects and POSIX queues of a user: others' come and go."""
+    """Names of the System V objects, shared memory objects and POSIX queues of a user: others' come
+    and go.
+    """
     found = set()
     for kind in ("sem", "msg", "shm"):
         with contextlib.suppress(OSError):
-            names, *lines = [line.split() for line in Path("/proc/sysvipc", kind).read_text().splitlines()]
+            names, *lines = [
+                line.split() for line in Path("/proc/sysvipc", kind).read_text().splitlines()
+            ]
             found |= {f"{kind} {line[1]}" for line in lines if int(line[names.index("uid")]) == uid}
     for folder in ("/dev/shm", "/dev/mqueue"):
         with contextlib.suppress(OSError):
@@ -337,7 +397,9 @@ def contents(folder: Path) -> dict[str, str]:
     for path in sorted(folder.rglob("*")):
         status = path.lstat()
         text = path.read_bytes()[:100000].decode("latin-1") if path.is_file() else ""
-        found[str(path.relative_to(folder))] = f"{status.st_mode:o} {status.st_size if text else ''} {text}"
+        found[str(path.relative_to(folder))] = (
+            f"{status.st_mode:o} {status.st_size if text else ''} {text}"
+        )
     return found
 
 

@@ -1,4 +1,6 @@
-"""Processes that do what they are told, one call at a time, while they are observed (tests/programs/orders.c)."""
+"""Processes that do what they are told, one call at a time, while they are observed
+(tests/programs/orders.c).
+"""
 
 from __future__ import annotations
 
@@ -103,7 +105,9 @@ class Ordered:
         """How many answers of each process the stream has told of."""
         os.mkfifo(folder / "answers")
         self._answers = os.open(folder / "answers", os.O_RDWR | os.O_NONBLOCK)
-        self._session = LiveSession(LaunchConfig(argv=(program, "0"), cwd=str(folder), full=full, budget=budget))
+        self._session = LiveSession(
+            LaunchConfig(argv=(program, "0"), cwd=str(folder), full=full, budget=budget)
+        )
         self.root = self._new_worker()
 
     def __enter__(self) -> Ordered:
@@ -187,7 +191,10 @@ class Ordered:
             assert worker.busy[:2] == (number, op)
             data = b""
             if op == READ and result > 0:
-                with contextlib.suppress(OSError), open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+                with (
+                    contextlib.suppress(OSError),
+                    open(f"/proc/{pid}/mem", "rb", buffering=0) as memory,
+                ):
                     memory.seek(buffer)
                     data = memory.read(result)
             worker.done.append(Done(number, op, worker.busy[2], result, error, data))
@@ -213,7 +220,8 @@ class Ordered:
         if not worker.born:
             # Its maker may be dead before it could make it.
             return any(
-                w.dead and w.busy and w.busy[1] == FORK and w.busy[2][0] == worker.id for w in self.workers.values()
+                w.dead and w.busy and w.busy[1] == FORK and w.busy[2][0] == worker.id
+                for w in self.workers.values()
             )
         letter = look(worker.pid)
         if letter in ("", "Z", "X"):
@@ -232,7 +240,11 @@ class Ordered:
         """Take in what has come."""
         for event in self._session.drain():
             self.events.append(event)
-            if isinstance(event, ev.Call) and event.name == "write" and event.args.get("fd") == ANSWERS:
+            if (
+                isinstance(event, ev.Call)
+                and event.name == "write"
+                and event.args.get("fd") == ANSWERS
+            ):
                 self.heard[event.pid] += 1
             self.state = reduce(self.state, event)
 
@@ -284,7 +296,9 @@ def waiting_in(pid: int, fd: int) -> bytes:
 
 
 def ring(pid: int, fd: int) -> tuple[int, int]:
-    """Bytes that a process's pipe can hold, and its slots in use: a pipe of one slot takes one of them at a time."""
+    """Bytes that a process's pipe can hold, and its slots in use: a pipe of one slot takes one of
+    them at a time.
+    """
     source, target = os.pipe()
     one, slot = os.pipe2(os.O_NONBLOCK)
     try:

@@ -30,12 +30,18 @@ class Puppet:
 
     def __init__(self, **popen):
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **popen
+            [sys.executable, "-c", PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            **popen,
         )
         self.pid = self.process.pid
 
     def do(self, code):
-        """Run a statement, or evaluate an expression: a number, text, or a tuple of them, else None."""
+        """Run a statement, or evaluate an expression: a number, text, or a tuple of them, else
+        None.
+        """
         self.process.stdin.write(repr(code) + "\n")
         self.process.stdin.flush()
         answer = ast.literal_eval(self.process.stdout.readline())

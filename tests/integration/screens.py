@@ -20,8 +20,9 @@ TOP = Path(__file__).parents[2]
 IPCVIZ = (sys.executable, "-m", "ipcviz")
 DEADLINE = 15.0
 
-# Job control as a shell does it: the program is a group of its own in the foreground of our terminal, and what becomes
-# of it is reported to descriptor 3. It is not an orphan, so SIGTSTP stops it.
+# Job control as a shell does it: the program is a group of its own in the foreground of our
+# terminal, and what becomes of it is reported to descriptor 3. It is not an orphan, so SIGTSTP
+# stops it.
 _SHELL = """
 import os, signal, sys
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
@@ -72,7 +73,13 @@ class OnTerminal:
         self._reports, report = os.pipe()
         self._said = b""
         self.shell = subprocess.Popen(
-            [sys.executable, "-c", "import os, sys\nos.dup2(int(sys.argv.pop(1)), 3)\n" + _SHELL, str(report), *argv],
+            [
+                sys.executable,
+                "-c",
+                "import os, sys\nos.dup2(int(sys.argv.pop(1)), 3)\n" + _SHELL,
+                str(report),
+                *argv,
+            ],
             cwd=TOP,
             stdin=self.slave,
             stdout=self.slave,
@@ -151,7 +158,9 @@ class OnTerminal:
     def last_report(self):
         """What the shell says last, while nobody reads the terminal."""
         deadline = time.monotonic() + DEADLINE
-        while not self._said.endswith(b"\n") or not self._said.split(b"\n")[-2].startswith((b"exit", b"killed")):
+        while not self._said.endswith(b"\n") or not self._said.split(b"\n")[-2].startswith(
+            (b"exit", b"killed")
+        ):
             assert time.monotonic() < deadline, self._said
             if select.select([self._reports], [], [], 0.1)[0]:
                 self._said += os.read(self._reports, 4096)
@@ -161,7 +170,9 @@ class OnTerminal:
         return termios.tcgetattr(self.slave)
 
     def modes(self):
-        """The private modes that were set, and the depth of the stack of keyboard modes, from all that was written."""
+        """The private modes that were set, and the depth of the stack of keyboard modes, from all
+        that was written.
+        """
         import re
 
         modes, keyboard = {"?7": True, "?25": True}, 0

@@ -42,7 +42,12 @@ class Stepper:
             self.until(lambda: any(isinstance(e, ev.Settled) for e in self.events))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
         self.session.close()
 
     @property
@@ -73,7 +78,9 @@ class Stepper:
             if seen():
                 return
             assert not self.session.finished, f"it ended before that; last: {self.events[-5:]}"
-            assert time.monotonic() < deadline, f"waited in vain; held: {self.poised}; last: {self.events[-5:]}"
+            assert time.monotonic() < deadline, (
+                f"waited in vain; held: {self.poised}; last: {self.events[-5:]}"
+            )
             self.session.wait(0.2)
 
     @property
@@ -83,7 +90,11 @@ class Stepper:
     @property
     def poised(self) -> dict[str, str]:
         """What each held thread will do, by its name."""
-        return {stepping.name_of(self.state, t.tid): stepping.operation(t.poised) for t in self.held if t.poised}
+        return {
+            stepping.name_of(self.state, t.tid): stepping.operation(t.poised)
+            for t in self.held
+            if t.poised
+        }
 
     def let(self, name: str) -> list[ev.Event]:
         """Let a thread go by its name; what came of it."""

@@ -47,7 +47,9 @@ def asleep(pid: int, call: str) -> bool:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_pipeline(bench: Bench, mode: str) -> None:
-    """Every pipe's holders, and what each process sleeps in; and then the bytes go through as if nothing had been."""
+    """Every pipe's holders, and what each process sleeps in; and then the bytes go through as if
+    nothing had been.
+    """
     with Target(bench, ["sh", "-c", "cat | tr a b | cat; echo $?"]) as target:
         pids: list[int] = []
         for _ in target._patiently():
@@ -60,9 +62,9 @@ def test_a_pipeline(bench: Bench, mode: str) -> None:
 
             def right(state: object) -> bool:
                 told = holders(run.state)
-                return {k: {(h.pid, h.fd) for h in told.get(k, ())} for k in truth} == truth and all(
-                    wait_of(run.state, pid) for pid in pids
-                )
+                return {
+                    k: {(h.pid, h.fd) for h in told.get(k, ())} for k in truth
+                } == truth and all(wait_of(run.state, pid) for pid in pids)
 
             state = run.until(right)
             told = holders(state)
@@ -95,23 +97,34 @@ def test_a_pipeline(bench: Bench, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_blocked_writer(bench: Bench, programs: Programs, mode: str) -> None:
-    """It is full short of its capacity, the writer is left in its call, and gets SIGPIPE when the reader goes."""
+    """It is full short of its capacity, the writer is left in its call, and gets SIGPIPE when the
+    reader goes.
+    """
     with Target(bench, [programs["truth_blocked"]], ("blocked",)) as target:
         facts = target.at("blocked")
         key = os.readlink(f"/proc/{facts['pid']}/fd/{facts['read']}")
         before = felt(facts["writer"])
         with Attached(bench, [target.pid], *options(mode, "--tree")) as run:
-            state = run.until(lambda s: bool(blocked_writers(s, key)) and s.objects[key].level is not None)
+            state = run.until(
+                lambda s: bool(blocked_writers(s, key)) and s.objects[key].level is not None
+            )
             level = state.objects[key].level
             assert level is not None
-            assert (level.queued, level.capacity, level.writable) == (facts["queued"], facts["capacity"], False)
+            assert (level.queued, level.capacity, level.writable) == (
+                facts["queued"],
+                facts["capacity"],
+                False,
+            )
             assert level.slots == level.slots_total == 16
             wait = wait_of(state, facts["writer"], holders(state))
             assert wait is not None
             assert (wait.call, wait.fd, wait.object) == ("write", facts["write"], key)
             assert wait.enders == (facts["pid"],)
             assert re.match(r"\d+", before[f"{facts['writer']} call"])
-            assert felt(facts["writer"])[f"{facts['writer']} call"] == before[f"{facts['writer']} call"]
+            assert (
+                felt(facts["writer"])[f"{facts['writer']} call"]
+                == before[f"{facts['writer']} call"]
+            )
             target.release("blocked")
             state = run.until(lambda s: s.processes[facts["writer"]].fate != "alive")
             end = state.processes[facts["writer"]]
@@ -127,17 +140,28 @@ def test_a_blocked_writer(bench: Bench, programs: Programs, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_nothing_is_cut_short(bench: Bench, programs: Programs, mode: str) -> None:
-    """Threads in every call that a stop can cut short or shorten: attached to and left, again and again."""
+    """Threads in every call that a stop can cut short or shorten: attached to and left, again and
+    again.
+    """
     with Target(bench, [programs["attach_counts"]], ("busy", "calm")) as target:
         sent = 0
         for turn in range(4):
             facts = target.at("calm" if turn > 1 else "busy")
             with Attached(bench, [target.pid], *options(mode)) as run:
                 threads = len(os.listdir(f"/proc/{target.pid}/task"))
-                run.until(lambda s: target.pid in s.processes and len(s.processes[target.pid].threads) == threads)  # noqa: B023
+                run.until(
+                    lambda s, threads=threads: (
+                        target.pid in s.processes
+                        and len(s.processes[target.pid].threads) == threads
+                    )
+                )
                 assert len(run.state.processes[target.pid].threads) == threads
                 if mode:
-                    run.until(lambda s: any(isinstance(e, ev.Call) and e.name == "epoll_wait" for e in run.events))
+                    run.until(
+                        lambda s: any(
+                            isinstance(e, ev.Call) and e.name == "epoll_wait" for e in run.events
+                        )
+                    )
                 for _ in range(300):
                     os.kill(target.pid, facts["signal"])
                     sent += 1
@@ -154,7 +178,9 @@ def test_nothing_is_cut_short(bench: Bench, programs: Programs, mode: str) -> No
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_pipes_that_are_locked_by_calls_that_sleep(bench: Bench, programs: Programs, mode: str) -> None:
+def test_pipes_that_are_locked_by_calls_that_sleep(
+    bench: Bench, programs: Programs, mode: str
+) -> None:
     """The tracer asks them in vain, and goes on."""
     with Target(bench, [programs["spliced"], "barrier", "go"], ("go",)) as target:
         target.at("go")
@@ -232,7 +258,10 @@ def test_a_stopped_process_stays_stopped(bench: Bench, mode: str, how: int) -> N
             state = run.until(
                 lambda s: (
                     target.pid in s.processes
-                    and (bool(s.processes[target.pid].stopped_by) or s.threads[target.pid].state == "T")
+                    and (
+                        bool(s.processes[target.pid].stopped_by)
+                        or s.threads[target.pid].state == "T"
+                    )
                 )
             )
             if mode:
@@ -250,29 +279,37 @@ def test_a_stopped_process_stays_stopped(bench: Bench, mode: str, how: int) -> N
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_first_thread_has_ended(bench: Bench, programs: Programs, mode: str) -> None:
-    """The process goes on by its other thread, and what it has open is told, though /proc/PID/fd shows nothing."""
+    """The process goes on by its other thread, and what it has open is told, though /proc/PID/fd
+    shows nothing.
+    """
     with Target(bench, [programs["leader_exits"], "waits"], ("alone",)) as target:
         target.at("alone")
         (other,) = {int(tid) for tid in os.listdir(f"/proc/{target.pid}/task")} - {target.pid}
         with Attached(bench, [target.pid], *options(mode)) as run:
-            state = run.until(lambda s: len(table_of(s, target.pid)) > 0 and wait_of(s, other) is not None)
-            assert {str(fd) for fd in table_of(state, target.pid)} == set(os.listdir(f"/proc/{other}/fd"))
+            state = run.until(
+                lambda s: len(table_of(s, target.pid)) > 0 and wait_of(s, other) is not None
+            )
+            assert {str(fd) for fd in table_of(state, target.pid)} == set(
+                os.listdir(f"/proc/{other}/fd")
+            )
             assert wait_of(state, other) is not None
             run.leave()
         target.release("alone")
         out, err = target.process.communicate(timeout=20)
-        assert (target.process.returncode, out, err) == (9, b"from a thread's child\nchild exited 0\n", b"")
+        assert (target.process.returncode, out, err) == (
+            9,
+            b"from a thread's child\nchild exited 0\n",
+            b"",
+        )
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_children_and_threads_come_and_go(bench: Bench, mode: str) -> None:
     code = (
-        "import subprocess, sys, threading, time\n"
-        "for line in sys.stdin:\n"
-        "    if line == 'child\\n': child = subprocess.Popen(['sleep', '60'])\n"
-        "    if line == 'thread\\n': gate = threading.Event(); threading.Thread(target=gate.wait).start()\n"
-        "    if line == 'end\\n': child.kill(); child.wait(); gate.set()\n"
-        "    print('done', flush=True)\n"
+        "import subprocess, sys, threading, time\nfor line in sys.stdin:\n    if line =="
+        " 'child\\n': child = subprocess.Popen(['sleep', '60'])\n    if line == 'thread\\n': gate ="
+        " threading.Event(); threading.Thread(target=gate.wait).start()\n    if line == 'end\\n':"
+        " child.kill(); child.wait(); gate.set()\n    print('done', flush=True)\n"
     )
     with Target(bench, [sys.executable, "-c", code]) as target:
         stdin, stdout = target.process.stdin, target.process.stdout
@@ -286,7 +323,9 @@ def test_children_and_threads_come_and_go(bench: Bench, mode: str) -> None:
 
         do(b"thread")
         with Attached(bench, [target.pid], *options(mode, "--tree")) as run:
-            run.until(lambda s: target.pid in s.processes and len(s.processes[target.pid].threads) == 2)
+            run.until(
+                lambda s: target.pid in s.processes and len(s.processes[target.pid].threads) == 2
+            )
             assert len(run.state.processes[target.pid].threads) == 2
             do(b"child")
             (child,) = children(target.pid)
@@ -294,9 +333,16 @@ def test_children_and_threads_come_and_go(bench: Bench, mode: str) -> None:
             assert state.processes[child].parent == target.pid
             assert state.processes[child].how in ("fork", "vfork", "clone")
             state = run.until(lambda s: wait_of(s, child) is not None)
-            assert {h.pid for h in holders(state)[os.readlink(f"/proc/{child}/fd/0")]} == {target.pid, child}
+            assert {h.pid for h in holders(state)[os.readlink(f"/proc/{child}/fd/0")]} == {
+                target.pid,
+                child,
+            }
             do(b"end")
-            state = run.until(lambda s: s.processes[child].fate == "gone" and len(s.processes[target.pid].threads) == 1)
+            state = run.until(
+                lambda s: (
+                    s.processes[child].fate == "gone" and len(s.processes[target.pid].threads) == 1
+                )
+            )
             assert state.processes[child].fate == "gone"
             assert state.processes[child].exit_signal == 9 or not state.processes[child].exit_known
             assert bool(mode) <= state.processes[child].exit_known
@@ -311,12 +357,18 @@ def test_a_thread_that_was_asked_out_of_its_call(bench: Bench, call: str) -> Non
     """It goes on sleeping in the call that it was in, and that is what is told, by its name."""
     lines = {
         "poll": "p = select.poll(); p.register(r); p.poll(40000)",
-        "futex": "threading.Lock().acquire() and (l := threading.Lock()).acquire() and l.acquire(timeout=40)",
+        "futex": (
+            "threading.Lock().acquire() and (l := threading.Lock()).acquire() and"
+            " l.acquire(timeout=40)"
+        ),
         "wait4": "os.fork() or time.sleep(60); os.wait()",
         "epoll_wait": "e = select.epoll(); e.register(r); e.poll(40)",
         "read": "os.read(r, 1)",
     }
-    code = f"import os, select, threading, time\nr, w = os.pipe()\nprint(1, flush=True)\n{lines[call]}\n"
+    code = (
+        "import os, select, threading, time\nr, w = os.pipe()\nprint(1,"
+        f" flush=True)\n{lines[call]}\n"
+    )
     with Target(bench, [sys.executable, "-c", code]) as target:
         assert target.process.stdout is not None
         target.process.stdout.readline()
@@ -334,7 +386,9 @@ def test_a_thread_that_was_asked_out_of_its_call(bench: Bench, call: str) -> Non
                 assert wait.object == os.readlink(f"/proc/{target.pid}/fd/{wait.fd}")
             time.sleep(0.2)
             run.read()
-            found = [e.call for e in run.events if isinstance(e, ev.Waiting) and e.pid == target.pid]
+            found = [
+                e.call for e in run.events if isinstance(e, ev.Waiting) and e.pid == target.pid
+            ]
             assert set(found) == {call}
             assert run.state.processes[target.pid].full == (call != "epoll_wait")
             assert not [e for e in run.events if isinstance(e, ev.Call)]
@@ -344,7 +398,9 @@ def test_a_thread_that_was_asked_out_of_its_call(bench: Bench, call: str) -> Non
 
 
 def test_waits_that_began_before_the_watch(bench: Bench) -> None:
-    """Each by its name, after a stop too, and from the first with the reason: nobody opens it, nobody accepts."""
+    """Each by its name, after a stop too, and from the first with the reason: nobody opens it,
+    nobody accepts.
+    """
     lines = {
         "poll": "select.poll().poll(100_000)",
         "clock_nanosleep": "ctypes.CDLL(None).sleep(100)",
@@ -374,13 +430,19 @@ def test_waits_that_began_before_the_watch(bench: Bench) -> None:
             if calls() == ["219", "219", "219", "257", "45", "61"]:
                 break
         with Attached(bench, [target.pid], "--tree") as run:
-            run.until(lambda s: all(pid in s.processes and wait_of(s, pid) is not None for pid in pids))
+            run.until(
+                lambda s: all(pid in s.processes and wait_of(s, pid) is not None for pid in pids)
+            )
             state, first = State(), {}
             for event in run.events:
                 state = reduce(state, event)
                 if isinstance(event, ev.Waiting):
                     first.setdefault(event.pid, wait_of(state, event.pid))
-            told = {wait.call: f"{wait.reason} {wait.detail}".strip() for pid in pids if (wait := first[pid])}
+            told = {
+                wait.call: f"{wait.reason} {wait.detail}".strip()
+                for pid in pids
+                if (wait := first[pid])
+            }
             assert list(told) == list(lines)
             assert told["openat"] == "no reader has it open"
             assert "has not accepted it yet: the only one in the backlog of S1" in told["recvfrom"]
@@ -389,10 +451,18 @@ def test_waits_that_began_before_the_watch(bench: Bench) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def test_tables_of_those_that_sleep_are_not_read_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_of_those_that_sleep_are_not_read_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """But now and then, and as soon as one has run."""
-    code = "import socket, sys\npairs = [socket.socketpair() for _ in range(400)]\nprint('ready', flush=True)\n"
-    code += "sys.stdin.readline(); one = socket.socket(); print('done', flush=True); sys.stdin.readline()\n"
+    code = (
+        "import socket, sys\npairs = [socket.socketpair() for _ in range(400)]\nprint('ready',"
+        " flush=True)\n"
+    )
+    code += (
+        "sys.stdin.readline(); one = socket.socket(); print('done', flush=True);"
+        " sys.stdin.readline()\n"
+    )
     ours, theirs = socket.socketpair()
     arch = native()
     assert arch is not None
@@ -404,14 +474,20 @@ def test_tables_of_those_that_sleep_are_not_read_again(bench: Bench, monkeypatch
         for _ in target._patiently():
             if asleep(target.pid, "0"):
                 break
-        drain = threading.Thread(target=lambda: [None for _ in iter(lambda: theirs.recv(1 << 20), b"")], daemon=True)
+        drain = threading.Thread(
+            target=lambda: [None for _ in iter(lambda: theirs.recv(1 << 20), b"")], daemon=True
+        )
         drain.start()
         watcher = Watcher(arch, AttachConfig(pids=(target.pid,)), Emitter(ours))
         watcher.begin()
         reads: list[str] = []
         for module, name in ((procfs, "read_links"), (descriptors, "read_table")):
             real = getattr(module, name)
-            monkeypatch.setattr(module, name, lambda *a, real=real, name=name, **k: reads.append(name) or real(*a, **k))
+            monkeypatch.setattr(
+                module,
+                name,
+                lambda *a, real=real, name=name, **k: reads.append(name) or real(*a, **k),
+            )
         for _ in range(20):
             watcher.sample()
         assert reads.count("read_links") <= 5
@@ -421,7 +497,9 @@ def test_tables_of_those_that_sleep_are_not_read_again(bench: Bench, monkeypatch
         assert stdout.readline() == b"done\n"
         watcher.sample()
         state = watcher._context.state
-        assert {str(fd) for fd in table_of(state, target.pid)} == set(os.listdir(f"/proc/{target.pid}/fd"))
+        assert {str(fd) for fd in table_of(state, target.pid)} == set(
+            os.listdir(f"/proc/{target.pid}/fd")
+        )
         ours.shutdown(socket.SHUT_WR)
         drain.join()
         target.process.communicate(b"end\n", timeout=20)
@@ -457,10 +535,14 @@ def test_traced_calls_are_told(bench: Bench) -> None:
 WAYS = [(mode, how) for how in ("ctrl+q", signal.SIGTERM, signal.SIGKILL) for mode in MODES]
 
 
-@pytest.mark.parametrize(("bench", "mode", "how"), by_turns([*WAYS[:2], *WAYS[3:1:-1], *WAYS[4:]]), indirect=["bench"])
+@pytest.mark.parametrize(
+    ("bench", "mode", "how"), by_turns([*WAYS[:2], *WAYS[3:1:-1], *WAYS[4:]]), indirect=["bench"]
+)
 def test_leaving_the_screen(bench: Bench, mode: str, how: str | int) -> None:
     """However it ends, what was attached to runs on."""
-    with Target(bench, ["sh", "-c", "exec 3>pipe-of-ours; while read line; do echo $line; done"]) as target:
+    with Target(
+        bench, ["sh", "-c", "exec 3>pipe-of-ours; while read line; do echo $line; done"]
+    ) as target:
         for _ in target._patiently():
             if asleep(target.pid, "0"):
                 break
@@ -504,7 +586,8 @@ def test_a_screen_needs_a_terminal(bench: Bench) -> None:
     with Target(bench, ["sleep", "60"]) as target:
         argv = [sys.executable, "-m", "ipcviz", "attach", str(target.pid)]
         done = subprocess.run(
-            [*bench.actor.prefix, *argv], cwd=bench.work, env=bench.environment(""), stdin=subprocess.DEVNULL,
+            [*bench.actor.prefix, *argv], cwd=bench.work, env=bench.environment(""),
+            stdin=subprocess.DEVNULL,
             capture_output=True, check=False,
         )  # fmt: skip
         assert done.returncode == 2

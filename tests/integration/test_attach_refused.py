@@ -20,7 +20,17 @@ from tests.integration.puppet import Puppet, gone_pid, until
 
 def refused(bench: Bench, *arguments: str) -> str:
     outcome = subprocess.run(
-        [*bench.actor.prefix, sys.executable, "-m", "ipcviz", "attach", "--jsonl", "-o", "stream", *arguments],
+        [
+            *bench.actor.prefix,
+            sys.executable,
+            "-m",
+            "ipcviz",
+            "attach",
+            "--jsonl",
+            "-o",
+            "stream",
+            *arguments,
+        ],
         cwd=bench.work,
         env=bench.environment(""),
         capture_output=True,
@@ -55,7 +65,8 @@ def test_not_a_number(bench: Bench) -> None:
 
 def test_a_thread(bench: Bench) -> None:
     code = (
-        "import threading, sys\nt = threading.Thread(target=sys.stdin.read); t.start()\nprint(t.native_id, flush=True)"
+        "import threading, sys\nt = threading.Thread(target=sys.stdin.read);"
+        " t.start()\nprint(t.native_id, flush=True)"
     )
     with Target(bench, [sys.executable, "-c", code]) as target:
         assert target.process.stdout is not None
@@ -103,7 +114,13 @@ def test_ipcviz_itself() -> None:
 
 @pytest.mark.parametrize(
     ("scope", "words"),
-    [("1", "ptrace_scope=0"), ("2", "as root"), ("3", "next boot"), ("", "container"), ("0", "container")],
+    [
+        ("1", "ptrace_scope=0"),
+        ("2", "as root"),
+        ("3", "next boot"),
+        ("", "container"),
+        ("0", "container"),
+    ],
 )
 def test_yama(monkeypatch: pytest.MonkeyPatch, scope: str, words: str) -> None:
     """The kernel refuses, and the sentence says by which setting, and what to do."""
@@ -111,7 +128,9 @@ def test_yama(monkeypatch: pytest.MonkeyPatch, scope: str, words: str) -> None:
     real = ptrace._text
     try:
         monkeypatch.setattr(attach, "_refusal", lambda pid: errno.EPERM)
-        monkeypatch.setattr(ptrace, "_text", lambda path: scope if path.endswith("ptrace_scope") else real(path))
+        monkeypatch.setattr(
+            ptrace, "_text", lambda path: scope if path.endswith("ptrace_scope") else real(path)
+        )
         with pytest.raises(attach.AttachError, match=words) as caught:
             attach.check([puppet.pid])
         assert str(caught.value).count(".\n") == 0
@@ -146,7 +165,17 @@ def test_gone_between_the_check_and_the_look(bench: Bench) -> None:
     )
     for mode in ([], ["--trace"]):
         with Target(bench, ["sleep", "60"]) as target:
-            argv = [sys.executable, "-c", code, "attach", *mode, "--jsonl", "-o", "stream", str(target.pid)]
+            argv = [
+                sys.executable,
+                "-c",
+                code,
+                "attach",
+                *mode,
+                "--jsonl",
+                "-o",
+                "stream",
+                str(target.pid),
+            ]
             done = subprocess.run(
                 [*bench.actor.prefix, *argv],
                 cwd=bench.work,
@@ -163,13 +192,28 @@ def test_gone_between_the_check_and_the_look(bench: Bench) -> None:
 
 def test_traced_already(bench: Bench) -> None:
     """--trace is refused; samples are not."""
-    with Target(bench, ["sleep", "60"]) as target, Attached(bench, [target.pid], "--trace") as first:
-        first.until(lambda s: target.pid in s.processes and s.processes[target.pid].sample is not None)
+    with (
+        Target(bench, ["sleep", "60"]) as target,
+        Attached(bench, [target.pid], "--trace") as first,
+    ):
+        first.until(
+            lambda s: target.pid in s.processes and s.processes[target.pid].sample is not None
+        )
         text = refused(bench, "--trace", str(target.pid))
         assert "is traced already by" in text
         assert "without --trace" in text
         stream = bench.keep / "second"
-        argv = [sys.executable, "-m", "ipcviz", "attach", "--jsonl", "-o", str(stream), "--seconds", "0.3"]
+        argv = [
+            sys.executable,
+            "-m",
+            "ipcviz",
+            "attach",
+            "--jsonl",
+            "-o",
+            str(stream),
+            "--seconds",
+            "0.3",
+        ]
         assert bench.start([*argv, str(target.pid)]).wait(20) == 0
         assert b'"finished"' in stream.read_bytes()
         first.leave(signal.SIGINT)

@@ -1,4 +1,6 @@
-"""Attaching to servers at work: what is told of them is what the kernel says, and they serve as if nothing had been."""
+"""Attaching to servers at work: what is told of them is what the kernel says, and they serve as if
+nothing had been.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,10 @@ def fds_agree(state: State, pids: set[int]) -> bool:
             numbers = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
         except FileNotFoundError:
             return False
-        if pid not in state.processes or set(state.tables.get(state.processes[pid].table, ())) != numbers:
+        if (
+            pid not in state.processes
+            or set(state.tables.get(state.processes[pid].table, ())) != numbers
+        ):
             return False
     return True
 
@@ -115,7 +120,10 @@ class Postgres:
     """A server in a folder of its own, run by somebody who is not root: it refuses that."""
 
     def __init__(self) -> None:
-        tools = [*sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb")), shutil.which("initdb") or ""]
+        tools = [
+            *sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb")),
+            shutil.which("initdb") or "",
+        ]
         self.bin = os.path.dirname(tools[0])
         self.folder = tempfile.mkdtemp(prefix="ipcviz-pg-", dir="/tmp")
         self.prefix: list[str] = []
@@ -124,15 +132,20 @@ class Postgres:
             self.prefix = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]
         self.port = free_port()
         data = f"{self.folder}/data"
-        self.run(f"{self.bin}/initdb", "-D", data, "-U", "tester", "-A", "trust", "-N", "--locale=C")
+        self.run(
+            f"{self.bin}/initdb", "-D", data, "-U", "tester", "-A", "trust", "-N", "--locale=C"
+        )
         self.log = f"{self.folder}/log"
-        settings = f"-k {self.folder} -p {self.port} -h 127.0.0.1 -c max_connections=80 -c fsync=off"
+        settings = (
+            f"-k {self.folder} -p {self.port} -h 127.0.0.1 -c max_connections=80 -c fsync=off"
+        )
         self.run(f"{self.bin}/pg_ctl", "-D", data, "-l", self.log, "-o", settings, "-w", "start")
         self.pid = int(Path(data, "postmaster.pid").read_text().split()[0])
 
     def run(self, *argv: str) -> None:
         done = subprocess.run(
-            [*self.prefix, *argv], cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [*self.prefix, *argv], cwd="/", stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             check=False, timeout=90,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout
@@ -144,7 +157,9 @@ class Postgres:
 
     def close(self) -> None:
         with contextlib.suppress(AssertionError):
-            self.run(f"{self.bin}/pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "-w", "stop")
+            self.run(
+                f"{self.bin}/pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "-w", "stop"
+            )
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -168,7 +183,11 @@ def test_postgresql_with_fifty_connections(ours: Bench, postgres: Postgres, mode
     before = {pid: felt(pid) for pid in backends}
     with Attached(ours, [postgres.pid], "--tree", *([mode] if mode else [])) as run:
         state = run.until(
-            lambda s: alive(s) == pids and fds_agree(s, pids) and all(wait_of(s, b) is not None for b in backends)
+            lambda s: (
+                alive(s) == pids
+                and fds_agree(s, pids)
+                and all(wait_of(s, b) is not None for b in backends)
+            )
         )
         assert alive(state) == pids
         assert fds_agree(state, pids)
@@ -178,9 +197,11 @@ def test_postgresql_with_fifty_connections(ours: Bench, postgres: Postgres, mode
         for backend, connection in backends.items():
             mine = os.fstat(connection.socket.fileno()).st_ino
             theirs = [
-                key for key, rows in held.items()
-                if state.objects[key].info.peer == f"socket:[{mine}]" and backend in {r.pid for r in rows}
-            ]  # fmt: skip
+                key
+                for key, rows in held.items()
+                if state.objects[key].info.peer == f"socket:[{mine}]"
+                and backend in {r.pid for r in rows}
+            ]
             assert len(theirs) == 1
             info = state.objects[theirs[0]].info
             if connection.socket.family == socket.AF_UNIX:
@@ -230,14 +251,18 @@ def test_postgresql_with_fifty_connections(ours: Bench, postgres: Postgres, mode
         assert connection.ask("select 1") == [b"1"]
         connection.socket.close()
     complaints = [
-        line for line in Path(postgres.log).read_text().splitlines() if " LOG: " not in line and line[:1] != "\t"
+        line
+        for line in Path(postgres.log).read_text().splitlines()
+        if " LOG: " not in line and line[:1] != "\t"
     ]
     assert not complaints
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_redis_under_load(ours: Bench, mode: str) -> None:
-    missing = [tool for tool in ("redis-server", "redis-benchmark", "redis-cli") if not shutil.which(tool)]
+    missing = [
+        tool for tool in ("redis-server", "redis-benchmark", "redis-cli") if not shutil.which(tool)
+    ]
     if missing:
         pytest.skip(f"{missing[0]} is not installed (apt-get install redis-server)")
     port = free_port()
@@ -248,12 +273,19 @@ def test_redis_under_load(ours: Bench, mode: str) -> None:
         stdout=subprocess.DEVNULL,
     )
     try:
-        until(lambda: subprocess.run([*cli, "ping"], capture_output=True, check=False).stdout == b"PONG\n")
+        until(
+            lambda: (
+                subprocess.run([*cli, "ping"], capture_output=True, check=False).stdout == b"PONG\n"
+            )
+        )
         wanted = 60000
         with Attached(ours, [server.pid], *([mode] if mode else [])) as run:
             run.until(lambda s: server.pid in s.processes)
             load = subprocess.Popen(
-                ["redis-benchmark", "-p", str(port), "-t", "incr", "-n", str(wanted), "-c", "20", "-q"],
+                [
+                    *("redis-benchmark", "-p", str(port), "-t", "incr", "-n", str(wanted)),
+                    *("-c", "20", "-q"),
+                ],
                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             )  # fmt: skip
 
@@ -261,21 +293,29 @@ def test_redis_under_load(ours: Bench, mode: str) -> None:
                 here = [state.objects[key].info for key in holders(state)]
                 return [i.detail for i in here if i.detail.endswith("established")]
 
-            # The benchmark's own connections, while they are there: an INFO first, then those with the load.
+            # The benchmark's own connections, while they are there: an INFO first, then those with
+            # the load.
             state = run.until(lambda s: len(clients(s)) >= 20)
             assert len(clients(state)) >= 20
-            assert all(detail.startswith(f"127.0.0.1:{port} → 127.0.0.1:") for detail in clients(state))
-            assert any(thing.info.detail == f"127.0.0.1:{port} listening" for thing in state.objects.values()), [
-                thing.info for thing in state.objects.values()
-            ]
-            assert len(state.processes[server.pid].threads) == len(os.listdir(f"/proc/{server.pid}/task"))
+            assert all(
+                detail.startswith(f"127.0.0.1:{port} → 127.0.0.1:") for detail in clients(state)
+            )
+            assert any(
+                thing.info.detail == f"127.0.0.1:{port} listening"
+                for thing in state.objects.values()
+            ), [thing.info for thing in state.objects.values()]
+            assert len(state.processes[server.pid].threads) == len(
+                os.listdir(f"/proc/{server.pid}/task")
+            )
             assert load.wait(60) == 0
             assert load.stderr is not None
             assert load.stderr.read() == b""
             state = run.until(lambda s: not clients(s))
             assert not clients(state)
             run.leave()
-        found = subprocess.run([*cli, "get", "counter:__rand_int__"], capture_output=True, check=True).stdout
+        found = subprocess.run(
+            [*cli, "get", "counter:__rand_int__"], capture_output=True, check=True
+        ).stdout
         assert found == b"%d\n" % wanted
         assert felt(server.pid)[f"{server.pid} TracerPid"] == "0"
     finally:
@@ -290,8 +330,13 @@ def test_chromium(ours: Bench, mode: str) -> None:
     if not browser:
         pytest.skip("chromium is not installed (apt-get install chromium)")
     folder = tempfile.mkdtemp(prefix="ipcviz-chromium-", dir="/tmp")
-    page = "data:text/html,<title>0</title><script>n=0;setInterval(()=>document.title=++n,20)</script>"
-    options = "--headless --no-sandbox --disable-gpu --disable-background-networking --remote-debugging-port=0"
+    page = (
+        "data:text/html,<title>0</title><script>n=0;setInterval(()=>document.title=++n,20)</script>"
+    )
+    options = (
+        "--headless --no-sandbox --disable-gpu --disable-background-networking"
+        " --remote-debugging-port=0"
+    )
     process = subprocess.Popen(
         [browser, *options.split(), f"--user-data-dir={folder}", page],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
@@ -323,15 +368,21 @@ def test_chromium(ours: Bench, mode: str) -> None:
             pairs = {
                 key: state.objects[key].info.peer
                 for key in held
-                if state.objects[key].info.kind == "unix socket" and state.objects[key].info.peer in held
+                if state.objects[key].info.kind == "unix socket"
+                and state.objects[key].info.peer in held
             }
             assert pairs
             assert all(state.objects[peer].info.peer == key for key, peer in pairs.items())
             joined = [{row.pid for row in (*held[key], *held[peer])} for key, peer in pairs.items()]
             assert any(len(pids) > 1 for pids in joined)
-            assert any(t.info.detail == f"127.0.0.1:{port} listening" for t in state.objects.values())
+            assert any(
+                t.info.detail == f"127.0.0.1:{port} listening" for t in state.objects.values()
+            )
             shared = [
-                e for pid in seen for e in state.mappings.get(pid, ()) if e.object.kind in ("memfd", "shared memory")
+                e
+                for pid in seen
+                for e in state.mappings.get(pid, ())
+                if e.object.kind in ("memfd", "shared memory")
             ]
             assert shared
             counted = title()

@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
-from tests.integration.harness import ORDINARY_UID, Actor, Bench, Outcome, ordinary_user, read_stream
+from tests.integration.harness import (
+    ORDINARY_UID,
+    Actor,
+    Bench,
+    Outcome,
+    ordinary_user,
+    read_stream,
+)
 from tests.integration.test_truth_locks import sentences
 
 
@@ -107,7 +114,9 @@ def test_rubbish(bench: Bench, arguments: list[str]) -> None:
     assert outcome.stderr.strip()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["trace", "--help"], ["run", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["trace", "--help"], ["run", "--help"]]
+)
 def test_help(bench: Bench, arguments: list[str]) -> None:
     outcome = bench.run(ipcviz(*arguments))
     assert outcome.status == 0
@@ -116,7 +125,9 @@ def test_help(bench: Bench, arguments: list[str]) -> None:
 
 
 def in_namespace(bench: Bench, script: str) -> list[str]:
-    """A command line that runs `script` in a mount namespace of its own, then what follows, as the actor."""
+    """A command line that runs `script` in a mount namespace of its own, then what follows, as the
+    actor.
+    """
     if os.geteuid() != 0 or bench.actor.uid != 0:
         pytest.skip("hiding a file system needs root")
     return ["unshare", "--mount", "sh", "-c", f'{script} && exec "$@"', "sh"]
@@ -133,16 +144,22 @@ def test_not_linux(bench: Bench) -> None:
 
 
 def tiny_elf32() -> bytes:
-    """A 32-bit i386 program that exits with status 0: a header, one segment, `mov eax,1; xor ebx,ebx; int 0x80`."""
+    """A 32-bit i386 program that exits with status 0: a header, one segment, `mov eax,1; xor
+    ebx,ebx; int 0x80`.
+    """
     base, code = 0x08048000, b"\xb8\x01\x00\x00\x00\x31\xdb\xcd\x80"
     size = 52 + 32 + len(code)
     ident = b"\x7fELF\x01\x01\x01" + bytes(9)
-    header = struct.pack("<16sHHIIIIIHHHHHH", ident, 2, 3, 1, base + 84, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    header = struct.pack(
+        "<16sHHIIIIIHHHHHH", ident, 2, 3, 1, base + 84, 52, 0, 0, 52, 32, 1, 0, 0, 0
+    )
     segment = struct.pack("<IIIIIIII", 1, 0, base, base, size, size, 5, 0x1000)
     return header + segment + code
 
 
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="an i386 program needs an x86-64 machine")
+@pytest.mark.skipif(
+    os.uname().machine != "x86_64", reason="an i386 program needs an x86-64 machine"
+)
 def test_a_32_bit_program_is_refused(bench: Bench) -> None:
     program = bench.keep / "elf32"
     program.write_bytes(tiny_elf32())
@@ -150,9 +167,13 @@ def test_a_32_bit_program_is_refused(bench: Bench) -> None:
     refused(bench, bench.observed([str(program)]), "64-bit")
 
 
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="an i386 program needs an x86-64 machine")
+@pytest.mark.skipif(
+    os.uname().machine != "x86_64", reason="an i386 program needs an x86-64 machine"
+)
 def test_a_32_bit_program_inside_is_said(bench: Bench) -> None:
-    """A child that executes a 32-bit program is not followed there; that is said, and it runs on by itself."""
+    """A child that executes a 32-bit program is not followed there; that is said, and it runs on by
+    itself.
+    """
     program = bench.keep / "elf32"
     program.write_bytes(tiny_elf32())
     program.chmod(0o755)
@@ -164,15 +185,25 @@ def test_a_32_bit_program_inside_is_said(bench: Bench) -> None:
     assert b"Traceback" not in outcome.stderr
     stream = read_stream(bench.stream)
     assert sum("64-bit" in event.message for event in stream if isinstance(event, ev.Trouble)) == 2
-    foreign = {event.pid for event in stream if isinstance(event, ev.Executed) and event.path == str(program)}
-    assert {event.pid for event in stream if isinstance(event, ev.Coverage) and not event.full} == foreign
+    foreign = {
+        event.pid
+        for event in stream
+        if isinstance(event, ev.Executed) and event.path == str(program)
+    }
+    assert {
+        event.pid for event in stream if isinstance(event, ev.Coverage) and not event.full
+    } == foreign
     assert (outcome.status, outcome.stdout) == (alone.status, alone.stdout)
 
 
 def test_rights_that_are_withheld_are_said(bench: Bench) -> None:
-    """Watched by an ordinary user, a set-user-ID program has its own rights not; alone it has them."""
+    """Watched by an ordinary user, a set-user-ID program has its own rights not; alone it has
+    them.
+    """
     if os.geteuid() != 0 or bench.actor.uid == 0:
-        pytest.skip("making a program that gives an ordinary user other rights needs root, and such a user")
+        pytest.skip(
+            "making a program that gives an ordinary user other rights needs root, and such a user"
+        )
     program = bench.keep / "id"
     shutil.copy(shutil.which("id") or "/usr/bin/id", program)
     os.chown(program, bench.actor.uid + 1, 0)
@@ -183,8 +214,8 @@ def test_rights_that_are_withheld_are_said(bench: Bench) -> None:
     outcome = bench.run(bench.observed(argv))
     assert outcome.stdout.split() == [str(bench.actor.uid).encode()] * 2
     assert [line.split(":")[1] for line in outcome.stderr.decode().splitlines()] == [
-        " id runs without the rights of its owner (set-user-ID), which Linux withholds from what an ordinary "
-        "user watches"
+        " id runs without the rights of its owner (set-user-ID), which Linux withholds from what an"
+        " ordinary user watches"
     ]
 
 
@@ -192,7 +223,10 @@ def test_a_debugger_inside_is_told_why_not(bench: Bench) -> None:
     code = "import ctypes; print(ctypes.CDLL(None).ptrace(0, 0, 0, 0))"
     assert bench.run(bench.observed([sys.executable, "-I", "-c", code])).stdout == b"-1\n"
     log = "\n".join(sentences(read_stream(bench.stream)))
-    assert "got EPERM from ptrace (PTRACE_TRACEME): ipcviz traces it already, and a process has one tracer" in log
+    assert (
+        "got EPERM from ptrace (PTRACE_TRACEME): ipcviz traces it already, and a process has one"
+        " tracer" in log
+    )
 
 
 def test_endless_and_binary_output(bench: Bench) -> None:
@@ -211,7 +245,9 @@ def test_endless_and_binary_output(bench: Bench) -> None:
     assert bench.stream.stat().st_size < 20_000_000
 
 
-@pytest.mark.parametrize(("most", "words"), [(8, "can open no more files"), (5, "can't be spoken to")])
+@pytest.mark.parametrize(
+    ("most", "words"), [(8, "can open no more files"), (5, "can't be spoken to")]
+)
 def test_too_few_files_are_allowed(bench: Bench, most: int, words: str) -> None:
     limited = ["sh", "-c", f'ulimit -n {most}; exec "$@"', "sh"]
     outcome = bench.run([*limited, *bench.observed(["sh", "-c", ":|:"])])
@@ -223,7 +259,9 @@ def test_too_few_files_are_allowed(bench: Bench, most: int, words: str) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="a real user has processes already, so no limit fits")
 @pytest.mark.parametrize("most", [2, 3, 4])
 def test_too_few_processes_are_allowed(most: int) -> None:
-    """A thread of the command line, another one, the command: whichever is refused, nothing is left half-made."""
+    """A thread of the command line, another one, the command: whichever is refused, nothing is left
+    half-made.
+    """
     user = ordinary_user()
     own = tuple(word.replace(str(ORDINARY_UID), str(ORDINARY_UID + 1)) for word in user.prefix)
     bench = Bench(Actor("other", ORDINARY_UID + 1, (*own, "prlimit", f"--nproc={most}")))
@@ -235,18 +273,31 @@ def test_too_few_processes_are_allowed(most: int) -> None:
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
 def test_without_standard_streams(bench: Bench, closed: str) -> None:
-    """What would go there goes nowhere, and not into the trace, whose file would else have got such a number."""
+    """What would go there goes nowhere, and not into the trace, whose file would else have got such
+    a number.
+    """
     argv = bench.observed(["sh", "-c", "echo out | cat"], "--pty")
     outcome = bench.run(["sh", "-c", f'exec {closed}; exec "$@"', "sh", *argv])
-    assert (outcome.status, outcome.stdout, outcome.stderr) == (0, b"" if ">" in closed else b"out\r\n", b"")
+    assert (outcome.status, outcome.stdout, outcome.stderr) == (
+        0,
+        b"" if ">" in closed else b"out\r\n",
+        b"",
+    )
     assert any(isinstance(event, ev.Output) for event in read_stream(bench.stream))
-    assert bench.run(["sh", "-c", f'exec {closed}; exec "$@"', "sh", *ipcviz("run", "--", "touch", "ran")]).status == 2
+    assert (
+        bench.run(
+            ["sh", "-c", f'exec {closed}; exec "$@"', "sh", *ipcviz("run", "--", "touch", "ran")]
+        ).status
+        == 2
+    )
     assert not (bench.work / "ran").exists()
 
 
 def test_where_seccomp_is_forbidden(bench: Bench) -> None:
     """As in some containers: every call is stopped at instead, and that is said."""
-    outcome = bench.run([sys.executable, "-c", WITHOUT_SECCOMP, *bench.observed(["sh", "-c", "echo out | cat"])])
+    outcome = bench.run(
+        [sys.executable, "-c", WITHOUT_SECCOMP, *bench.observed(["sh", "-c", "echo out | cat"])]
+    )
     assert (outcome.status, outcome.stdout, outcome.stderr) == (0, b"out\n", b"")
     started = read_stream(bench.stream)[0]
     assert isinstance(started, ev.Started)
@@ -258,8 +309,10 @@ import os, struct, sys
 from ipcviz.kernel import seccomp
 from ipcviz.kernel.arch import native
 number = seccomp.seccomp_number(native())
-refuse = struct.pack("=HBBIHBBIHBBIHBBI", 0x20, 0, 0, 0, 0x15, 0, 1, number, 6, 0, 0, 0x50001, 6, 0, 0, 0x7FFF0000)
+rows = (0x20, 0, 0, 0, 0x15, 0, 1, number, 6, 0, 0, 0x50001, 6, 0, 0, 0x7FFF0000)
+refuse = struct.pack("=HBBIHBBIHBBIHBBI", *rows)
 seccomp.install(refuse, number)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
-"""A filter that answers the seccomp call itself with EPERM (SECCOMP_RET_ERRNO), then the command."""
+"""A filter that answers the seccomp call itself with EPERM (SECCOMP_RET_ERRNO), then the command.
+"""

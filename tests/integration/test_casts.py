@@ -58,7 +58,12 @@ def cast(trace):
     bare = {"PYTHONHASHSEED": "2"}
     files = [trace.with_name(name) for name in ("odd.cast", "bare.cast")]
     runs = [
-        subprocess.Popen([*IPCVIZ, "record", str(trace), "-o", str(file)], cwd=TOP, env=env, stdin=subprocess.DEVNULL)
+        subprocess.Popen(
+            [*IPCVIZ, "record", str(trace), "-o", str(file)],
+            cwd=TOP,
+            env=env,
+            stdin=subprocess.DEVNULL,
+        )
         for file, env in zip(files, (odd, bare), strict=True)
     ]
     assert [run.wait(60) for run in runs] == [0, 0]
@@ -68,7 +73,13 @@ def cast(trace):
 
 def run(*words, **options):
     return subprocess.run(
-        [*IPCVIZ, *words], cwd=TOP, capture_output=True, text=True, timeout=60, check=False, **options
+        [*IPCVIZ, *words],
+        cwd=TOP,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
     )
 
 
@@ -96,9 +107,22 @@ def test_check_says_what_it_found(cast, tmp_path):
 
 def test_another_reader_of_casts_takes_it(cast, tmp_path):
     place = tmp_path / "reader"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--disable-pip-version-check",
+    ]
     try:
-        subprocess.run([*pip, "--target", str(place), "asciinema==2.4.0"], check=True, timeout=60, capture_output=True)
+        subprocess.run(
+            [*pip, "--target", str(place), "asciinema==2.4.0"],
+            check=True,
+            timeout=60,
+            capture_output=True,
+        )
     except (subprocess.SubprocessError, OSError):
         pytest.skip("asciinema 2.4.0 can't be installed here")
     done = subprocess.run(
@@ -108,13 +132,26 @@ def test_another_reader_of_casts_takes_it(cast, tmp_path):
         timeout=60,
         check=True,
     )
-    assert done.stdout.decode() == "".join(event.data for event in read_cast(cast).events if event.code == "o")
+    assert done.stdout.decode() == "".join(
+        event.data for event in read_cast(cast).events if event.code == "o"
+    )
 
 
 @pytest.mark.kernel
 def test_a_scenario_is_run_for_its_cast(tmp_path):
     file = tmp_path / "x.cast"
-    done = run("record", "sleep-race", "--schedule", "lost", "-o", str(file), "--size", "100x30", "--hold", "0.5")
+    done = run(
+        "record",
+        "sleep-race",
+        "--schedule",
+        "lost",
+        "-o",
+        str(file),
+        "--size",
+        "100x30",
+        "--hold",
+        "0.5",
+    )
     assert (done.returncode, done.stderr) == (0, "")
     found = check_cast(file)
     assert (found.width, found.height) == (100, 30)
@@ -145,7 +182,9 @@ def test_a_scenario_is_run_for_its_cast(tmp_path):
         (["play", "{cast}"], "there is none"),
     ],
 )
-def test_what_can_not_be_done_is_one_sentence(words, sentence, trace, cast, tmp_path, monkeypatch, capsys):
+def test_what_can_not_be_done_is_one_sentence(
+    words, sentence, trace, cast, tmp_path, monkeypatch, capsys
+):
     words = [word.format(trace=trace, cast=cast, tmp=tmp_path) for word in words]
     monkeypatch.setattr(sys, "argv", ["ipcviz", *words])
     monkeypatch.setattr(os, "environ", dict(os.environ))

@@ -1,4 +1,6 @@
-"""A program's own use of seccomp(2), alone and observed: strict mode, its filters, what it is told of them."""
+"""A program's own use of seccomp(2), alone and observed: strict mode, its filters, what it is told
+of them.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,21 @@ import pytest
 from ipcviz import events as ev
 from tests.integration.harness import Bench, Programs, by_turns, read_stream
 
-OPTIONS = [("live", ()), ("full", ("--full",)), ("step", ("--step",)), ("always", ("--no-seccomp",))]
+OPTIONS = [
+    ("live", ()),
+    ("full", ("--full",)),
+    ("step", ("--step",)),
+    ("always", ("--no-seccomp",)),
+]
 
 
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the program counts by x86's own instructions")
+@pytest.mark.skipif(
+    os.uname().machine != "x86_64", reason="the program counts by x86's own instructions"
+)
 @pytest.mark.parametrize(
     ("bench", "options"),
-    by_turns([(options,) for _, options in OPTIONS]) + by_turns([(options,) for _, options in OPTIONS[1:]]),
+    by_turns([(options,) for _, options in OPTIONS])
+    + by_turns([(options,) for _, options in OPTIONS[1:]]),
     indirect=["bench"],
 )
 def test_as_alone(bench: Bench, programs: Programs, options: tuple[str, ...]) -> None:
@@ -25,15 +35,26 @@ def test_as_alone(bench: Bench, programs: Programs, options: tuple[str, ...]) ->
     assert bench.run(bench.observed(argv, *options)) == alone
 
 
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the program counts by x86's own instructions")
+@pytest.mark.skipif(
+    os.uname().machine != "x86_64", reason="the program counts by x86's own instructions"
+)
 def test_what_is_told(bench: Bench, programs: Programs) -> None:
     bench.run(bench.observed([programs["confined"]]))
     events = read_stream(bench.stream)
     calls = [e for e in events if isinstance(e, ev.Call) and e.name in ("prctl", "seccomp")]
-    assert {(e.args.get("option"), e.args.get("value")) for e in calls if e.name == "prctl"} >= {("PR_SET_SECCOMP", 1)}
-    assert {e.args.get("option") for e in calls if e.name == "prctl"} == {"PR_SET_SECCOMP"}, "questions are not told"
+    assert {(e.args.get("option"), e.args.get("value")) for e in calls if e.name == "prctl"} >= {
+        ("PR_SET_SECCOMP", 1)
+    }
+    assert {e.args.get("option") for e in calls if e.name == "prctl"} == {"PR_SET_SECCOMP"}, (
+        "questions are not told"
+    )
     forbidden = [e.forbidden for e in events if isinstance(e, ev.Exited) and e.forbidden]
     assert forbidden == ["exit_group", "getpid", "32-bit system call 20"]
     failed = {e.name for e in events if isinstance(e, ev.Call) and e.error == "ENOSYS"}
-    assert failed >= {"pipe2", "dup", "rt_sigprocmask", "close"}, "what its own filter wants a tracer for"
+    assert failed >= {
+        "pipe2",
+        "dup",
+        "rt_sigprocmask",
+        "close",
+    }, "what its own filter wants a tracer for"
     assert not any(isinstance(e, ev.Trouble) for e in events)

@@ -1,4 +1,6 @@
-"""Calls that ignored signals would cut short, where the corpus does not go: attached, and step by step."""
+"""Calls that ignored signals would cut short, where the corpus does not go: attached, and step by
+step.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ MAY_END_LATE = ("recvmmsg_for",)
 
 
 def rows_of(output: bytes) -> list[str]:
-    return [row for row in output.decode().splitlines() if row.partition(":")[0] not in MAY_END_LATE]
+    return [
+        row for row in output.decode().splitlines() if row.partition(":")[0] not in MAY_END_LATE
+    ]
 
 
 @pytest.mark.parametrize("table", ["limits", "waits", "parts", "handled"])

@@ -1,4 +1,6 @@
-"""A trace of the real kernel reads the same on a system with other numbers, or without what only Linux has."""
+"""A trace of the real kernel reads the same on a system with other numbers, or without what only
+Linux has.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,16 @@ import pytest
 from tests.integration.harness import CHECKOUT
 from tests.integration.test_bad_input import ipcviz
 
-# Signals whose numbers differ from system to system, sent, pending, caught, and deadly; a child that stops and goes on;
-# sockets, locks and calls that fail; a circle of two, one of which catches SIGCHLD and has a child.
+# Signals whose numbers differ from system to system, sent, pending, caught, and deadly; a child
+# that stops and goes on; sockets, locks and calls that fail; a circle of two, one of which catches
+# SIGCHLD and has a child.
 SUBJECT = """
 import ctypes, errno, fcntl, os, signal, socket, struct, sys, time
 libc = ctypes.CDLL(None)
 signal.signal(signal.SIGCHLD, lambda *_: None)
 signal.signal(signal.SIGUSR1, lambda *_: None)
-signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2, signal.SIGURG, signal.SIGRTMAX, signal.SIGRTMIN + 3})
+blocked = {signal.SIGUSR2, signal.SIGURG, signal.SIGRTMAX, signal.SIGRTMIN + 3}
+signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
 for signo in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGURG, signal.SIGRTMAX, signal.SIGRTMIN + 3):
     os.kill(os.getpid(), signo)
 for deadly in (signal.SIGUSR1, signal.SIGBUS, signal.SIGSYS, signal.SIGIO, signal.SIGRTMIN + 5):
@@ -80,7 +84,9 @@ def trace(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("elsewhere")
     (folder / "subject.py").write_text(SUBJECT)
     argv = ipcviz("trace", "-o", str(folder / "t"), "--", sys.executable, "-I", "subject.py")
-    done = subprocess.run(argv, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        argv, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stderr) == (0, b"")
     return folder / "t"
 
@@ -101,7 +107,15 @@ def test_a_trace_reads_the_same_on_any_system(trace: Path) -> None:
     shown = {system: process.communicate(timeout=100) for system, process in systems.items()}
     assert [words for _, words in shown.values()] == ["", "", ""]
     here = shown["linux"][0].splitlines()
-    for word in ("killed by SIGUSR1", "killed by SIGBUS", "SIGRTMIN+30", "SIGSTOP", "SIGCHLD", "EAGAIN", "each other"):
+    for word in (
+        "killed by SIGUSR1",
+        "killed by SIGBUS",
+        "SIGRTMIN+30",
+        "SIGSTOP",
+        "SIGCHLD",
+        "EAGAIN",
+        "each other",
+    ):
         assert word in shown["linux"][0], word
     for system in ("macos", "windows"):
         there = shown[system][0].splitlines()

@@ -1,4 +1,6 @@
-"""What the command line writes to, reads from and says: nothing that does harm, whatever names others have chosen."""
+"""What the command line writes to, reads from and says: nothing that does harm, whatever names
+others have chosen.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ NAMES = ["".join(HOSTILE).replace("\ud800", "").replace("/", ""), "a\nipcviz: fo
 
 
 def said(arguments: list[str], folder: Path) -> tuple[int, str]:
-    """Run a command line in a fork of this process, which has imported everything; its status and all that it wrote."""
+    """Run a command line in a fork of this process, which has imported everything; its status and
+    all that it wrote.
+    """
     out = folder.parent / f"{folder.name}.out"
     with out.open("w+b") as file:
         pid = os.fork()
@@ -58,7 +62,9 @@ def said(arguments: list[str], folder: Path) -> tuple[int, str]:
 
 
 def commands_with(name: str, folder: Path) -> list[list[str]]:
-    """Command lines in which a name of somebody else's stands, each of which ends in a sentence about it."""
+    """Command lines in which a name of somebody else's stands, each of which ends in a sentence
+    about it.
+    """
     here = str(folder / "nothing")
     return [
         ["check", name],
@@ -105,7 +111,12 @@ def test_contents_of_others(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     quoted = json.dumps(name)
     Path("sc").mkdir()
-    for text in (f"[{quoted}]", f"{quoted} = 1", f"title = {quoted}", f"[variants.{quoted}]\ncommand = [{quoted}]"):
+    for text in (
+        f"[{quoted}]",
+        f"{quoted} = 1",
+        f"title = {quoted}",
+        f"[variants.{quoted}]\ncommand = [{quoted}]",
+    ):
         Path("sc/scenario.toml").write_text(text, errors="surrogateescape")
         for command in ("check", "record"):
             _, text = said([command, "sc", *(["-o", "x"] if command == "record" else [])], tmp_path)
@@ -128,7 +139,9 @@ def test_contents_of_others(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("name", [b"\x1b]0;HI\x07", b"\x9b31m", b"a\nb", b"\xff\xfe", "\u202e".encode()])
+@pytest.mark.parametrize(
+    "name", [b"\x1b]0;HI\x07", b"\x9b31m", b"a\nb", b"\xff\xfe", "\u202e".encode()]
+)
 def test_names_of_running_processes(name, tmp_path):
     """Another program's name, in the sentence with which attach refuses it."""
     script = (
@@ -136,12 +149,17 @@ def test_names_of_running_processes(name, tmp_path):
         "pid = os.fork() or os._exit(0); print(pid, flush=True); sys.stdin.read(1)"
     )
     named = subprocess.Popen(
-        [sys.executable, "-c", script, os.fsdecode(name)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", script, os.fsdecode(name)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     assert named.stdout is not None
     zombie = int(named.stdout.readline())
     deadline = time.monotonic() + 10
-    while Path(f"/proc/{zombie}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] != "Z":
+    while (
+        Path(f"/proc/{zombie}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+        != "Z"
+    ):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     status, text = said(["attach", "--jsonl", "-o", "-", str(zombie)], tmp_path)
@@ -210,7 +228,9 @@ def test_a_pipe_that_is_open_already_is_read(tmp_path):
     cast = '{"version": 2, "width": 80, "height": 24}\n[0, "o", "hi"]\n'
     (tmp_path / "c").write_text(cast)
     script = f"{sys.executable} -m ipcviz check <(cat {tmp_path}/c)"
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, timeout=30, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "nothing wrong found" in done.stdout
 
@@ -219,7 +239,11 @@ def test_names_of_scenarios_that_can_not_be_looked_at(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("loop").symlink_to("loop")
     for name in ("x" * 300, f"{'x' * 300}/y", "loop", "loop/x"):
-        for arguments in (["check", name], ["record", name, "-o", "c"], ["trace", "-o", "c", "--variant", "c", name]):
+        for arguments in (
+            ["check", name],
+            ["record", name, "-o", "c"],
+            ["trace", "-o", "c", "--variant", "c", name],
+        ):
             status, text = said(arguments, tmp_path)
             assert status == 2
             assert "Something went wrong" not in text, (arguments, text)
@@ -245,13 +269,19 @@ def test_a_folder_that_may_not_be_entered(bench: Bench) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
 @pytest.mark.parametrize(
-    "arguments", [["list"], ["list", "--json"], ["--help"], ["trace", "--help"], ["--version"], ["new", "sc"]]
+    "arguments",
+    [["list"], ["list", "--json"], ["--help"], ["trace", "--help"], ["--version"], ["new", "sc"]],
 )
 def test_a_full_standard_output(arguments, tmp_path):
     os.mknod(tmp_path / "full", stat.S_IFCHR | 0o600, os.makedev(1, 7))
     with (tmp_path / "full").open("wb") as full:
         done = subprocess.run(
-            ipcviz(*arguments), stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, text=True, check=False
+            ipcviz(*arguments),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            text=True,
+            check=False,
         )
     assert done.returncode == 2
     assert done.stderr == "ipcviz: Standard output can't be written: No space left on device.\n"
@@ -264,7 +294,9 @@ def test_a_full_screen_of_a_terminal(tmp_path):
     os.mknod(tmp_path / "full", stat.S_IFCHR | 0o600, os.makedev(1, 7))
     argv = ipcviz("trace", "--pty", "-o", str(tmp_path / "t"), "--", "sh", "-c", "seq 2000; exit 3")
     with (tmp_path / "full").open("wb") as full:
-        done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            argv, stdout=full, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False
+        )
     assert done.returncode == 3
     assert done.stderr.count(b"\n") == 1
     assert b"the command runs on" in done.stderr
@@ -277,7 +309,9 @@ def test_a_standard_output_that_does_not_block(options, bench: Bench) -> None:
     r, w = os.pipe()
     os.set_blocking(w, False)
     # What shares our standard output has to cope with it itself, so it writes nothing there.
-    script = "seq 30000" if "--pty" in options else "for i in $(seq 60); do ls / | cat >/dev/null; done"
+    script = (
+        "seq 30000" if "--pty" in options else "for i in $(seq 60); do ls / | cat >/dev/null; done"
+    )
     argv = ipcviz("trace", *options, "--", "sh", "-c", script)
     run = bench.start(argv, stdin=subprocess.DEVNULL, stdout=w, stderr=subprocess.PIPE)
     os.close(w)
@@ -306,12 +340,16 @@ def test_a_command_that_can_not_be_started_leaves_the_old_file(bench: Bench, jso
         refused(bench, ipcviz("trace", *options, "-o", str(old), "--", command))
         refused(bench, ipcviz("trace", *options, "-o", str(new), "--", command))
         assert old.read_text() == "old"
-        assert not {name for name in os.listdir(bench.keep) if name.startswith(("new", "old-", "."))}
+        assert not {
+            name for name in os.listdir(bench.keep) if name.startswith(("new", "old-", "."))
+        }
 
 
 @pytest.mark.kernel
 def test_traces_are_private_and_open_after_a_kill(bench: Bench) -> None:
-    """From the command's beginning on the trace is at its place; SIGKILL leaves it, and nothing else."""
+    """From the command's beginning on the trace is at its place; SIGKILL leaves it, and nothing
+    else.
+    """
     path = bench.keep / "t"
     path.unlink(missing_ok=True)
     command = ipcviz("trace", "-o", str(path), "--", "sh", "-c", "sleep 60 | cat")
@@ -323,7 +361,11 @@ def test_traces_are_private_and_open_after_a_kill(bench: Bench) -> None:
         time.sleep(0.05)
 
     def list_ours() -> dict[str, int]:
-        ours = [file for file in bench.keep.iterdir() if file.name == "t" or file.name.startswith((".", "t-"))]
+        ours = [
+            file
+            for file in bench.keep.iterdir()
+            if file.name == "t" or file.name.startswith((".", "t-"))
+        ]
         return {file.name: stat.S_IMODE(file.stat().st_mode) for file in ours}
 
     assert list_ours() == {"t": 0o600, "t-wal": 0o600, "t-shm": 0o600}
@@ -435,16 +477,23 @@ def test_sizes_that_no_terminal_has(bench: Bench, columns: str, rows: str) -> No
     assert 1 <= width <= 1000
 
 
-LATE = "(trap '' HUP; sleep 0.5; echo late | cat > late; sleep 0.1 & wait; echo $? > last) >&- 2>&- & exit 7"
+LATE = (
+    "(trap '' HUP; sleep 0.5; echo late | cat > late; sleep 0.1 & wait; echo $? > last) >&- 2>&- &"
+    " exit 7"
+)
 
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("options", [[], ["--no-seccomp"], ["--full"]])
 def test_until_exit(bench: Bench, options: list[str]) -> None:
-    """It returns with the command's status; what that left running does what it does alone, and nobody stays."""
+    """It returns with the command's status; what that left running does what it does alone, and
+    nobody stays.
+    """
     bench.clear()
     command = bench.observed(["sh", "-c", LATE], "--until", "exit", *options)
-    run = bench.start(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    run = bench.start(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     # Both end although something runs on: it has neither, and who watches it has not, either.
     out, err = run.communicate(timeout=20)
     assert (run.returncode, out, err) == (7, b"", b"")
@@ -483,5 +532,10 @@ def test_until_all_is_the_default(bench: Bench) -> None:
     assert "last" in str(outcome.files)
     help_text = bench.run(ipcviz("trace", "--help")).stdout.decode()
     assert "--until" in help_text
-    assert "returns when the command and all that it started have ended" in " ".join(help_text.split())
-    assert_refusal(bench.run(ipcviz("trace", "--until", "exit", "--step", "-o", "t", "--", "true")), "--until exit")
+    assert "returns when the command and all that it started have ended" in " ".join(
+        help_text.split()
+    )
+    assert_refusal(
+        bench.run(ipcviz("trace", "--until", "exit", "--step", "-o", "t", "--", "true")),
+        "--until exit",
+    )

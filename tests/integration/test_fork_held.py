@@ -1,4 +1,6 @@
-"""Locks that a child has got in a copy of its parent's memory, while a thread held them that did not come along."""
+"""Locks that a child has got in a copy of its parent's memory, while a thread held them that did
+not come along.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,10 @@ def test_in_c(bench: Bench, programs: Programs, lock: str, options: tuple[str, .
             "rwlock": f"a copy, made by fork, of what is probably a read-write lock that {theirs}",
             "semaphore": f"0, probably a copy, made by fork, of a semaphore that {another}",
             "stdio": f"probably a copy, made by fork, of a lock that {another}",
-            "join": f"until thread {holder} ends, which stayed in {here} at a fork: only there its end is told",
+            "join": (
+                f"until thread {holder} ends, which stayed in {here} at a fork: only there its end"
+                " is told"
+            ),
             "own": "probably a lock, whose owner is not known",
             "shared": f"a mutex held by fork_held[{parent}/{holder}]",
         }
@@ -57,7 +62,10 @@ def test_of_musl(bench: Bench, programs: Programs) -> None:
         state, wait = waits_in(run)
         parent, _ = family(state)
         where = f"another thread of {state.processes[parent].name}[{parent}]"
-        words = f"probably a copy, made by fork, of a lock that {where} held; no other thread is here to release it"
+        words = (
+            f"probably a copy, made by fork, of a lock that {where} held; no other thread is here"
+            " to release it"
+        )
         assert wait.reason == words
 
 
@@ -90,6 +98,8 @@ def test_a_lock_of_python(bench: Bench, options: tuple[str, ...]) -> None:
 
 
 def test_a_deadlock_in_steps(bench: Bench, programs: Programs) -> None:
-    with bench.start(bench.observed([programs["fork_held"], "mutex"], "--step"), stderr=subprocess.PIPE) as process:
+    with bench.start(
+        bench.observed([programs["fork_held"], "mutex"], "--step"), stderr=subprocess.PIPE
+    ) as process:
         _, said = process.communicate(timeout=30)
     assert b"a copy, made by fork, of a mutex that fork_held[" in said

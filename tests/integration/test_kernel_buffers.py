@@ -1,4 +1,6 @@
-"""Levels of buffers against FIONREAD read by the test itself, and against what is then read from them."""
+"""Levels of buffers against FIONREAD read by the test itself, and against what is then read from
+them.
+"""
 
 import contextlib
 import fcntl
@@ -79,7 +81,8 @@ def test_bytes_and_slots_agree_with_fionread(pipe):
         level = level_of(r, w)
         assert level.queued == fionread(r) == sum(sizes)
         os.read(r, 1 << 16)
-    # Appended bytes go into the page that the last write left unfilled; a write of a whole page begins a new one.
+    # Appended bytes go into the page that the last write left unfilled; a write of a whole page
+    # begins a new one.
     os.write(w, b"x" * 10)
     os.write(w, b"y" * 10)
     assert level_of(r, w).slots == 1
@@ -88,7 +91,9 @@ def test_bytes_and_slots_agree_with_fionread(pipe):
 
 
 def test_full_though_short_of_its_capacity(pipe):
-    """Ten-byte lines in slots of 4,096 bytes: six bytes of each slot stay empty, and nothing more fits."""
+    """Ten-byte lines in slots of 4,096 bytes: six bytes of each slot stay empty, and nothing more
+    fits.
+    """
     r, w = pipe
     written = fill(w, b"123456789\n")
     level = level_of(r, w, peek=25)
@@ -96,9 +101,17 @@ def test_full_though_short_of_its_capacity(pipe):
     assert (level.queued, level.writable, level.slots) == (written, False, level.slots_total)
     assert level.head == b"123456789\n" * 2 + b"12345"
     only_writer = buffers.read_pipe_level("key", None, (os.getpid(), w))
-    assert (only_writer.queued, only_writer.writable, only_writer.slots) == (written, False, level.slots_total)
+    assert (only_writer.queued, only_writer.writable, only_writer.slots) == (
+        written,
+        False,
+        level.slots_total,
+    )
     only_reader = buffers.read_pipe_level("key", (os.getpid(), r))
-    assert (only_reader.queued, only_reader.writable, only_reader.slots) == (written, None, level.slots_total)
+    assert (only_reader.queued, only_reader.writable, only_reader.slots) == (
+        written,
+        None,
+        level.slots_total,
+    )
 
 
 def test_a_slot_read_in_part_stays_in_use(pipe):
@@ -123,7 +136,8 @@ def test_a_writer_that_is_really_blocked():
             call = procfs.read_syscall(puppet.pid, tid)
             return not call.running and call.args[:1] == (w,) and call.args[2] == 10
 
-        # poll(2) says no as soon as the last slot is begun, though small writes still go into it: the writer says when.
+        # poll(2) says no as soon as the last slot is begun, though small writes still go into it:
+        # the writer says when.
         until(blocked)
         level = buffers.read_pipe_level("key", (puppet.pid, r), (puppet.pid, w), peek=10)
         assert (level.writable, level.slots) == (False, level.slots_total)
@@ -176,12 +190,17 @@ def test_a_pipe_that_was_made_larger(pipe):
     fcntl.fcntl(w, 1031, 1 << 18)
     os.write(w, b"x" * 20 * PAGE)
     level = level_of(r, w, 8)
-    assert (level.capacity, level.slots_total, level.queued) == (1 << 18, (1 << 18) // PAGE, 20 * PAGE)
+    assert (level.capacity, level.slots_total, level.queued) == (
+        1 << 18,
+        (1 << 18) // PAGE,
+        20 * PAGE,
+    )
     assert (level.slots, level.head) == (20, b"x" * 8)
     os.write(w, b"abc")
     os.read(r, 3 * PAGE + 1)
     assert level_of(r, w).slots == 18
-    # The scratch pipe is as it was: what it takes counts against the user's limit, and the next one is copied too.
+    # The scratch pipe is as it was: what it takes counts against the user's limit, and the next one
+    # is copied too.
     assert fcntl.fcntl(buffers._scratch().out, 1032) == 16 * PAGE
     fill(w, b"x" * PAGE)
     level = level_of(r, w)
@@ -203,7 +222,11 @@ def test_a_pipe_that_a_sleeping_call_has_locked(pipe):
     ending = threading.Timer(5, os.kill, (child, signal.SIGKILL))
     ending.start()
     try:
-        until(lambda: procfs.read_stat(child).state == "S" and procfs.read_syscall(child).number == SPLICE)
+        until(
+            lambda: (
+                procfs.read_stat(child).state == "S" and procfs.read_syscall(child).number == SPLICE
+            )
+        )
         assert level_of(r, w, 8) is None
         assert level_of(r, w, 8) is None
         assert buffers.is_in_use("key")
@@ -224,7 +247,9 @@ def test_a_pipe_that_a_sleeping_call_has_locked(pipe):
 
 
 def test_slots_where_the_user_may_have_no_more_pages(pipe, monkeypatch):
-    """Over pipe-user-pages-soft the scratch pipe can't grow: only what poll(2) leaves no doubt of is told."""
+    """Over pipe-user-pages-soft the scratch pipe can't grow: only what poll(2) leaves no doubt of
+    is told.
+    """
 
     def refused(fd, command, *rest):
         if command == 1031 and rest[0] > 16 * PAGE:
@@ -241,7 +266,9 @@ def test_slots_where_the_user_may_have_no_more_pages(pipe, monkeypatch):
 
 @pytest.mark.parametrize("slots", [1, 2])
 def test_rings_of_one_slot_and_of_two(pipe, slots):
-    """As they are made for a user over pipe-user-pages-soft; a write end is enough to count them."""
+    """As they are made for a user over pipe-user-pages-soft; a write end is enough to count
+    them.
+    """
     r, w = pipe
     real = fcntl.fcntl(w, 1031, slots * PAGE) // PAGE
     assert real == slots
@@ -261,7 +288,12 @@ def test_a_fifo_open_for_both(tmp_path):
     try:
         os.write(fd, b"hello")
         level = buffers.read_level(os.getpid(), fd, identified(fd), "rw", peek=3)
-        assert (level.object, level.queued, level.writable, level.head) == (identified(fd).key, 5, True, b"hel")
+        assert (level.object, level.queued, level.writable, level.head) == (
+            identified(fd).key,
+            5,
+            True,
+            b"hel",
+        )
     finally:
         os.close(fd)
 
@@ -377,14 +409,19 @@ def test_a_listing_of_many_says_what_looks_at_each_say():
         d.send(b"abc")
         until(lambda: fionread(b.fileno()) == 5)
         infos = [descriptors.identify(os.getpid(), one.fileno()) for one in (server, a, b, c)]
-        looked = [buffers.read_level(os.getpid(), one.fileno(), infos[i]) for i, one in enumerate((server, a, b, c))]
+        looked = [
+            buffers.read_level(os.getpid(), one.fileno(), infos[i])
+            for i, one in enumerate((server, a, b, c))
+        ]
         listing = sockets.Listing()
         until(lambda: sockets.inet_sockets()[infos[1].ino].send_queue == 0)
         assert [buffers.read_listed_level(info, listing) for info in infos] == [
             msgspec.structs.replace(level, passed=-1) for level in looked
         ]
         later = sockets.Listing(listing)
-        assert later.inet(infos[1].ino) is listing.inet(infos[1].ino), "nothing has changed: not decoded again"
+        assert later.inet(infos[1].ino) is listing.inet(infos[1].ino), (
+            "nothing has changed: not decoded again"
+        )
         b.recv(2)
         last = sockets.Listing(later)
         assert buffers.read_listed_level(infos[2], last).queued == 3

@@ -1,4 +1,6 @@
-"""What stands behind descriptors, and which of them share a description, against stat, lsof, ss and what was done."""
+"""What stands behind descriptors, and which of them share a description, against stat, lsof, ss and
+what was done.
+"""
 
 import os
 import shutil
@@ -153,7 +155,9 @@ def test_the_peer_of_a_connection_by_path(puppet, tmp_path):
                 assert (str(ours.ino), str(theirs.ino)) in pairs
 
 
-@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+@pytest.mark.parametrize(
+    ("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+)
 def test_the_peer_of_a_tcp_connection(puppet, family, host):
     try:
         server = socket.create_server((host, 0), family=family)
@@ -183,7 +187,10 @@ def test_udp_and_others(puppet):
 
 
 def test_sock_diag_agrees_with_proc(puppet):
-    puppet.do("a, b = socket.socketpair(); l = socket.socket(socket.AF_UNIX); l.bind(chr(0) + 'ipcviz'); l.listen()")
+    puppet.do(
+        "a, b = socket.socketpair(); l = socket.socket(socket.AF_UNIX); l.bind(chr(0) + 'ipcviz');"
+        " l.listen()"
+    )
     inodes = [puppet.do(f"os.fstat({name}.fileno()).st_ino") for name in "abl"]
     listed = sockets.unix_sockets()
     with open("/proc/net/unix", "rb") as file:
@@ -198,17 +205,30 @@ def test_sock_diag_agrees_with_proc(puppet):
     with socket.create_server(("127.0.0.1", 0)) as server:
         ino = os.fstat(server.fileno()).st_ino
         with open("/proc/net/tcp", "rb") as file:
-            found = {s.ino: s for s in sockets.parse_proc_inet(file.read(), socket.IPPROTO_TCP, socket.AF_INET)}
+            found = {
+                s.ino: s
+                for s in sockets.parse_proc_inet(file.read(), socket.IPPROTO_TCP, socket.AF_INET)
+            }
         assert found[ino].local == sockets.inet_sockets()[ino].local == server.getsockname()
         assert found[ino].state == sockets.inet_sockets()[ino].state == sockets.LISTENING
 
 
 def test_flags_of_the_description_and_of_the_descriptor(puppet, tmp_path):
     path = str(tmp_path / "log")
-    fd = puppet.do(f"fd = os.open({path!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)") or puppet.do("fd")
+    fd = puppet.do(f"fd = os.open({path!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)") or puppet.do(
+        "fd"
+    )
     entry = descriptors.read_entry(puppet.pid, fd, 3)
-    assert (entry.fd, entry.ofd, entry.mode, entry.flags, entry.cloexec) == (fd, 3, "w", ("append",), True)
-    puppet.do("(os.write(fd, b'1234567'), os.set_blocking(fd, False), os.set_inheritable(fd, True))")
+    assert (entry.fd, entry.ofd, entry.mode, entry.flags, entry.cloexec) == (
+        fd,
+        3,
+        "w",
+        ("append",),
+        True,
+    )
+    puppet.do(
+        "(os.write(fd, b'1234567'), os.set_blocking(fd, False), os.set_inheritable(fd, True))"
+    )
     entry = descriptors.read_entry(puppet.pid, fd, 3)
     assert (entry.flags, entry.cloexec, entry.offset) == (("append", "nonblock"), False, 7)
     fd = puppet.do(f"os.open({path!r}, os.O_PATH)")
@@ -250,7 +270,9 @@ def test_dup_shares_a_description_and_opening_again_does_not(puppet, tmp_path, n
 def test_fork_shares_all_descriptions_and_opening_a_pipe_end_again_does_not(puppet, numbers):
     puppet.do("r, w = os.pipe(); again = os.open(f'/dev/fd/{w}', os.O_WRONLY)")
     puppet.do("e = __import__('select').epoll()")
-    child = puppet.do("pid = os.fork()\nif pid == 0:\n  os.dup2(r, 40)\n  signal.pause()") or puppet.do("pid")
+    child = puppet.do(
+        "pid = os.fork()\nif pid == 0:\n  os.dup2(r, 40)\n  signal.pause()"
+    ) or puppet.do("pid")
     try:
         until(lambda: os.path.lexists(f"/proc/{child}/fd/40"))
         known = Known()
@@ -285,7 +307,9 @@ def test_known_descriptions_keep_their_numbers(puppet, numbers):
     assert len({e.ofd for e in first if e.object.kind == "pipe"}) >= 40
 
 
-def test_many_descriptions_of_one_object_are_sorted_not_compared_with_each_other(puppet, numbers, monkeypatch):
+def test_many_descriptions_of_one_object_are_sorted_not_compared_with_each_other(
+    puppet, numbers, monkeypatch
+):
     puppet.do("n = [os.open('/dev/null', 0) for _ in range(400)]; d = [os.dup(x) for x in n]")
     calls = []
     compare = descriptors.compare
@@ -317,8 +341,12 @@ def test_without_kcmp_nothing_is_joined_by_guess(puppet, numbers, monkeypatch):
 def test_the_table_is_what_lsof_says(puppet, numbers, tmp_path):
     if not shutil.which("lsof"):
         pytest.skip("no lsof")
-    puppet.do(f"f = open({str(tmp_path / 'x')!r}, 'a'); r, w = os.pipe(); a, b = socket.socketpair()")
-    output = subprocess.check_output(["lsof", "-n", "-P", "-w", "-p", str(puppet.pid), "-F", "fai"], text=True)
+    puppet.do(
+        f"f = open({str(tmp_path / 'x')!r}, 'a'); r, w = os.pipe(); a, b = socket.socketpair()"
+    )
+    output = subprocess.check_output(
+        ["lsof", "-n", "-P", "-w", "-p", str(puppet.pid), "-F", "fai"], text=True
+    )
     rows, fd = {}, None
     for line in output.splitlines():
         if line[0] == "f":

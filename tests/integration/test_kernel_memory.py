@@ -1,4 +1,6 @@
-"""Memory of another process, queues and segments, and program files, against what was put there and other tools."""
+"""Memory of another process, queues and segments, and program files, against what was put there and
+other tools.
+"""
 
 import ctypes
 import os
@@ -16,7 +18,16 @@ from tests.integration.puppet import Puppet, until
 pytestmark = pytest.mark.kernel
 
 PAGE = memory.PAGE_SIZE
-FUNCTIONS = ("sem_init", "sem_wait", "sem_post", "sem_trywait", "sem_timedwait", "sem_destroy", "printf", "nothing")
+FUNCTIONS = (
+    "sem_init",
+    "sem_wait",
+    "sem_post",
+    "sem_trywait",
+    "sem_timedwait",
+    "sem_destroy",
+    "printf",
+    "nothing",
+)
 libc = ctypes.CDLL(None, use_errno=True)
 IPC_RMID = 0
 
@@ -40,9 +51,9 @@ def pages(puppet):
 
 
 def test_bytes(puppet):
-    address = puppet.do("b = ctypes.create_string_buffer(bytes(range(256)) * 1000); ctypes") or puppet.do(
-        "ctypes.addressof(b)"
-    )
+    address = puppet.do(
+        "b = ctypes.create_string_buffer(bytes(range(256)) * 1000); ctypes"
+    ) or puppet.do("ctypes.addressof(b)")
     expected = bytes(range(256)) * 1000
     assert memory.read(puppet.pid, address, 10) == expected[:10]
     assert memory.read(puppet.pid, address, len(expected)) == expected
@@ -67,14 +78,18 @@ def test_a_read_ends_where_memory_does(puppet):
 
 @pytest.mark.parametrize("length", [0, 1, 1023, 1024, 1025, 4095, 4096, 9000])
 def test_strings(puppet, length):
-    address = puppet.do(f"b = ctypes.create_string_buffer(b'x' * {length})") or puppet.do("ctypes.addressof(b)")
+    address = puppet.do(f"b = ctypes.create_string_buffer(b'x' * {length})") or puppet.do(
+        "ctypes.addressof(b)"
+    )
     assert memory.read_string(puppet.pid, address, 20000) == b"x" * length
     assert memory.read_string(puppet.pid, address, 100) == b"x" * min(length, 100)
 
 
 def test_vectors(puppet):
     start = pages(puppet)
-    puppet.do("x, y = ctypes.create_string_buffer(b'hello', 5), ctypes.create_string_buffer(b'world', 5)")
+    puppet.do(
+        "x, y = ctypes.create_string_buffer(b'hello', 5), ctypes.create_string_buffer(b'world', 5)"
+    )
     puppet.do("v = (ctypes.c_uint64 * 6)(ctypes.addressof(x), 5, 0, 0, ctypes.addressof(y), 5)")
     vector = puppet.do("ctypes.addressof(v)")
     assert memory.read_iovec(puppet.pid, vector, 3, 100) == b"helloworld"
@@ -93,7 +108,9 @@ def test_without_process_vm_readv(puppet, monkeypatch):
         ctypes.set_errno(1)
         return -1
 
-    address = puppet.do("b = ctypes.create_string_buffer(b'hello')") or puppet.do("ctypes.addressof(b)")
+    address = puppet.do("b = ctypes.create_string_buffer(b'hello')") or puppet.do(
+        "ctypes.addressof(b)"
+    )
     monkeypatch.setattr(memory, "_readv", refuse)
     assert memory.read_string(puppet.pid, address) == b"hello"
     assert memory.read(puppet.pid, 4096, 8) is None
@@ -105,7 +122,12 @@ def test_system_v_segments(puppet):
     puppet.do("libc = ctypes.CDLL(None); libc.shmat.restype = ctypes.c_void_p")
     try:
         before = queues.segments()[shmid]
-        assert (before.size, before.nattch, before.cpid, before.mode & 0o777) == (10000, 0, os.getpid(), 0o600)
+        assert (before.size, before.nattch, before.cpid, before.mode & 0o777) == (
+            10000,
+            0,
+            os.getpid(),
+            0o600,
+        )
         address = puppet.do(f"libc.shmat({shmid}, None, 0)")
         line = maps.line_at(maps.read_maps(puppet.pid), address)
         assert maps.identify_mapping(line).key == f"shm:{shmid}"
@@ -128,8 +150,16 @@ def test_system_v_message_queues(puppet):
             assert (level.queued, level.writable) == (5 * count, True)
         with open("/proc/sys/kernel/msgmnb") as limit:
             assert level.capacity == int(limit.read())
-        puppet.start(f"[libc.msgsnd({msqid}, struct.pack('=q', 1) + bytes(1000), 1000, 0) for _ in range(100)]")
-        level = until(lambda: (found := queues.message_queue_level(msqid)).queued + 1000 > found.capacity and found)
+        puppet.start(
+            f"[libc.msgsnd({msqid}, struct.pack('=q', 1) + bytes(1000), 1000, 0) for _ in"
+            " range(100)]"
+        )
+        level = until(
+            lambda: (
+                (found := queues.message_queue_level(msqid)).queued + 1000 > found.capacity
+                and found
+            )
+        )
         assert level.queued <= level.capacity
     finally:
         libc.msgctl(msqid, IPC_RMID, None)
@@ -157,7 +187,11 @@ def test_posix_queues_with_a_name():
 
 
 def libc_path():
-    return next(line.path for line in maps.read_maps(os.getpid()) if line.path.rpartition("/")[2].startswith("libc."))
+    return next(
+        line.path
+        for line in maps.read_maps(os.getpid())
+        if line.path.rpartition("/")[2].startswith("libc.")
+    )
 
 
 def by_nm(path, *options):
@@ -184,16 +218,21 @@ def test_functions_of_libc_are_where_nm_says():
 def test_every_function_of_libc_is_found_in_its_default_version():
     named = by_nm(libc_path(), "-D", "--defined-only")
     found = elf.function_addresses(libc_path(), named)
-    # nm shows GNU indirect functions too ("i"), whose address is that of a resolver: they are left out on purpose.
+    # nm shows GNU indirect functions too ("i"), whose address is that of a resolver: they are left
+    # out on purpose.
     assert len(found) > 1000
     assert {name: named[name] for name in found} == found
 
 
 def test_an_address_in_the_file_is_the_one_in_memory():
-    """file address + where the segment was mapped = where the dynamic linker says that the function is."""
+    """file address + where the segment was mapped = where the dynamic linker says that the function
+    is.
+    """
     path = libc_path()
     segment = elf.executable_segments(path)[0]
-    line = next(line for line in maps.read_maps(os.getpid()) if line.path == path and "x" in line.perms)
+    line = next(
+        line for line in maps.read_maps(os.getpid()) if line.path == path and "x" in line.perms
+    )
     base = line.start - line.offset + segment.offset - segment.vaddr
     for name, vaddr in elf.function_addresses(path, ("sem_wait", "sem_post")).items():
         assert base + vaddr == ctypes.cast(getattr(libc, name), ctypes.c_void_p).value
@@ -205,7 +244,11 @@ def test_segments_are_those_that_readelf_shows():
     path = os.path.realpath("/bin/sh")
     text = subprocess.check_output(["readelf", "-lW", path], text=True)
     rows = [line.split() for line in text.splitlines() if line.split()[:1] == ["LOAD"]]
-    expected = tuple(elf.Segment(*(int(row[i], 16) for i in (1, 2, 4, 5))) for row in rows if "E" in "".join(row[6:-1]))
+    expected = tuple(
+        elf.Segment(*(int(row[i], 16) for i in (1, 2, 4, 5)))
+        for row in rows
+        if "E" in "".join(row[6:-1])
+    )
     assert elf.executable_segments(path) == expected
     kind = elf.machine_class(path)
     assert f"[Requesting program interpreter: {kind.interpreter}]" in text
@@ -219,9 +262,13 @@ def test_segments_are_those_that_readelf_shows():
 @pytest.mark.skipif(not (shutil.which("cc") and shutil.which("nm")), reason="no compiler")
 def test_a_static_program(tmp_path):
     source = tmp_path / "p.c"
-    source.write_text("#include <semaphore.h>\nint main(void){sem_t s; sem_init(&s,0,1); return sem_wait(&s);}\n")
+    source.write_text(
+        "#include <semaphore.h>\nint main(void){sem_t s; sem_init(&s,0,1); return sem_wait(&s);}\n"
+    )
     program = str(tmp_path / "p")
-    if subprocess.run(["cc", "-static", "-o", program, str(source)], capture_output=True).returncode:
+    if subprocess.run(
+        ["cc", "-static", "-o", program, str(source)], capture_output=True
+    ).returncode:
         pytest.skip("no static libc")
     named = by_nm(program)
     found = elf.function_addresses(program, FUNCTIONS)
@@ -244,10 +291,16 @@ def test_who_may_call_what_others_define(tmp_path):
     ):
         source = tmp_path / f"{name}.c"
         source.write_text(
-            f"#include <dlfcn.h>\n#include <semaphore.h>\n#include <stdio.h>\nint main(void){{return {call};}}\n"
+            "#include <dlfcn.h>\n#include <semaphore.h>\n#include <stdio.h>\nint"
+            f" main(void){{return {call};}}\n"
         )
         program = str(tmp_path / name)
-        if subprocess.run(["cc", *flags, "-o", program, str(source)], capture_output=True).returncode == 0:
+        if (
+            subprocess.run(
+                ["cc", *flags, "-o", program, str(source)], capture_output=True
+            ).returncode
+            == 0
+        ):
             assert elf.may_call(program, FUNCTIONS) == answer, name
     assert elf.may_call(str(tmp_path / "absent"), FUNCTIONS), "not known"
 
@@ -280,6 +333,10 @@ def test_one_mapping_is_told_as_among_all(puppet):
     for line in lines:
         # The gate of old system calls is in no process's list of mappings.
         if line.path != "[vsyscall]":
-            assert maps.read_line(puppet.pid, line.start) == maps.read_line(puppet.pid, line.end - 1) == line
+            assert (
+                maps.read_line(puppet.pid, line.start)
+                == maps.read_line(puppet.pid, line.end - 1)
+                == line
+            )
     gap = next(one.end for one, following in pairwise(lines) if following.start > one.end)
     assert maps.read_line(puppet.pid, gap) is None

@@ -1,4 +1,6 @@
-"""/proc readers against psutil, against what a process was told to do, and for processes that are gone."""
+"""/proc readers against psutil, against what a process was told to do, and for processes that are
+gone.
+"""
 
 import fcntl
 import mmap
@@ -47,7 +49,9 @@ def test_a_name_with_parentheses_and_blanks(puppet):
 def test_masks_and_dispositions_are_what_the_process_set(puppet):
     puppet.do("signal.signal(signal.SIGUSR1, lambda *a: None)")
     puppet.do("signal.signal(signal.SIGUSR2, signal.SIG_IGN)")
-    puppet.do("signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGRTMIN}) and None")
+    puppet.do(
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGRTMIN}) and None"
+    )
     os.kill(puppet.pid, signal.SIGTERM)
     status = procfs.read_status(puppet.pid)
 
@@ -75,7 +79,12 @@ def test_switches_and_ids_agree_with_psutil(puppet):
     assert status.voluntary == switches.voluntary
     assert abs(status.forced - switches.involuntary) <= 2
     assert status.uid[0] == psutil.Process(puppet.pid).uids().real
-    assert (status.tgid, status.pid, status.ppid, status.tracer) == (puppet.pid, puppet.pid, os.getpid(), 0)
+    assert (status.tgid, status.pid, status.ppid, status.tracer) == (
+        puppet.pid,
+        puppet.pid,
+        os.getpid(),
+        0,
+    )
     assert status.nspid[0] == puppet.pid
 
 
@@ -99,7 +108,11 @@ def test_io_counts_what_was_written(puppet):
 def test_the_call_that_a_thread_sleeps_in(puppet):
     r, _ = puppet.do("os.pipe()")
     tid = puppet.start(f"os.read({r}, 77)")
-    call = until(lambda: (c := procfs.read_syscall(puppet.pid, tid)) and not c.running and c.args[0] == r and c)
+    call = until(
+        lambda: (
+            (c := procfs.read_syscall(puppet.pid, tid)) and not c.running and c.args[0] == r and c
+        )
+    )
     assert call.args[2] == 77
     assert call.sp
     assert call.pc
@@ -120,7 +133,9 @@ def test_a_running_thread_says_so():
 
 def test_descriptors_and_their_facts(puppet, tmp_path):
     file = tmp_path / "f"
-    fd = puppet.do(f"fd = os.open({str(file)!r}, os.O_RDWR | os.O_CREAT | os.O_APPEND)") or puppet.do("fd")
+    fd = puppet.do(
+        f"fd = os.open({str(file)!r}, os.O_RDWR | os.O_CREAT | os.O_APPEND)"
+    ) or puppet.do("fd")
     puppet.do("os.write(fd, b'12345')")
     info = procfs.read_fdinfo(puppet.pid, fd)
     assert info.pos == 5
@@ -135,7 +150,9 @@ def test_descriptors_and_their_facts(puppet, tmp_path):
 
 def test_facts_that_only_some_kinds_have(puppet):
     count = puppet.do("os.eventfd(17)") if hasattr(os, "eventfd") else None
-    epoll = puppet.do("import select; e = select.epoll(); e.register(0); e.register(1)") or puppet.do("e.fileno()")
+    epoll = puppet.do(
+        "import select; e = select.epoll(); e.register(0); e.register(1)"
+    ) or puppet.do("e.fileno()")
     if count is not None:
         assert int(procfs.read_fdinfo(puppet.pid, count).extra["eventfd-count"][0], 16) == 17
     targets = procfs.read_fdinfo(puppet.pid, epoll).extra["tfd"]
@@ -157,12 +174,23 @@ def test_mappings(puppet, tmp_path):
     puppet.do(f"m = mmap.mmap(os.open({str(file)!r}, os.O_RDWR), 4096, offset=4096)")
     address = puppet.do("ctypes.addressof(ctypes.c_char.from_buffer(m))")
     line = maps.line_at(maps.read_maps(puppet.pid), address)
-    assert (line.start, line.end, line.perms, line.offset) == (address, address + 4096, "rw-s", 4096)
+    assert (line.start, line.end, line.perms, line.offset) == (
+        address,
+        address + 4096,
+        "rw-s",
+        4096,
+    )
     assert (line.path, line.ino, line.shared) == (str(file), file.stat().st_ino, True)
     info = maps.identify_mapping(line)
     assert info.key == f"{file.stat().st_dev}:{file.stat().st_ino}"
-    shared = [entry for entry in maps.shared_entries(maps.read_maps(puppet.pid)) if entry.object.key == info.key]
-    assert [(entry.start, entry.length, entry.offset) for entry in shared] == [(address, 4096, 4096)]
+    shared = [
+        entry
+        for entry in maps.shared_entries(maps.read_maps(puppet.pid))
+        if entry.object.key == info.key
+    ]
+    assert [(entry.start, entry.length, entry.offset) for entry in shared] == [
+        (address, 4096, 4096)
+    ]
 
 
 def test_a_process_with_more_mappings_than_one_read_gives(puppet):
@@ -185,7 +213,13 @@ def test_locks_and_who_waits_for_them(puppet, tmp_path):
             return mine if len(mine) == 2 else None
 
         held, waits = sorted(until(found), key=lambda lock: lock.waits)
-        assert (held.pid, held.kind, held.mode, held.start, held.end) == (os.getpid(), "POSIX", "WRITE", 5, 14)
+        assert (held.pid, held.kind, held.mode, held.start, held.end) == (
+            os.getpid(),
+            "POSIX",
+            "WRITE",
+            5,
+            14,
+        )
         assert (waits.pid, waits.start, waits.end, waits.number) == (puppet.pid, 7, 7, held.number)
         assert held.dev == file.stat().st_dev
 

@@ -1,4 +1,6 @@
-"""Semaphores against sem_getvalue, semctl and ipcs, named and unnamed, shared and private, held and waited for."""
+"""Semaphores against sem_getvalue, semctl and ipcs, named and unnamed, shared and private, held and
+waited for.
+"""
 
 import ctypes
 import mmap
@@ -62,7 +64,9 @@ def test_a_named_one_has_the_value_that_sem_getvalue_gives(named):
 
 
 def test_its_creator_and_its_opener_have_the_same_one(puppet, named):
-    """The creator's mapping has the name of a temporary file that is gone; the inode is the same."""
+    """The creator's mapping has the name of a temporary file that is gone; the inode is the
+    same.
+    """
     puppet.do(f"import posix_ipc; s = posix_ipc.Semaphore({NAME!r})")
     (ours, here), (theirs, there) = (
         next(found for found in semaphores.find_named(maps.read_maps(pid)) if found[0].name == NAME)
@@ -117,7 +121,11 @@ def test_an_unnamed_one_in_shared_memory(puppet, shared, tmp_path):
     status = path.stat()
     info = semaphores.locate(maps.read_maps(puppet.pid), address, puppet.pid)
     assert info.key == f"sem:{status.st_dev}:{status.st_ino}:{4096 + 64}"
-    assert (info.kind, info.object, info.offset) == ("unnamed", f"{status.st_dev}:{status.st_ino}", 4096 + 64)
+    assert (info.kind, info.object, info.offset) == (
+        "unnamed",
+        f"{status.st_dev}:{status.st_ino}",
+        4096 + 64,
+    )
     raw = memory.read(puppet.pid, address, 16)
     assert semaphores.decode(raw) == (5, 0, shared)
     with open(path, "r+b") as file, mmap.mmap(file.fileno(), 8192) as ours:
@@ -133,9 +141,9 @@ def test_an_unnamed_one_in_shared_memory(puppet, shared, tmp_path):
 
 def test_in_anonymous_shared_memory_a_fork_sees_the_same_one(puppet):
     address = put_semaphore(puppet, "mmap.mmap(-1, 4096)", True, 0)
-    child = puppet.do("pid = os.fork()\nif pid == 0:\n  libc.sem_wait(ctypes.c_void_p(a)); os._exit(0)") or puppet.do(
-        "pid"
-    )
+    child = puppet.do(
+        "pid = os.fork()\nif pid == 0:\n  libc.sem_wait(ctypes.c_void_p(a)); os._exit(0)"
+    ) or puppet.do("pid")
     info = semaphores.locate(maps.read_maps(puppet.pid), address, puppet.pid)
     assert semaphores.locate(maps.read_maps(child), address, child) == info
     assert info.key.startswith("sem:")
@@ -159,7 +167,11 @@ def test_system_v_values_are_semctl_s(puppet, semid):
         assert libc.semctl(semid, index, SETVAL, value) == 0
     assert semaphores.sysv_sets()[semid].size == 3
     levels = semaphores.sysv_levels(semid)
-    assert [level.value for level in levels] == [libc.semctl(semid, index, GETVAL) for index in range(3)] == [4, 0, 9]
+    assert (
+        [level.value for level in levels]
+        == [libc.semctl(semid, index, GETVAL) for index in range(3)]
+        == [4, 0, 9]
+    )
     assert [level.info.key for level in levels] == [f"sysv:{semid}:{index}" for index in range(3)]
     assert levels[2].info.name == f"sem {semid}[2]"
 
@@ -173,10 +185,15 @@ def test_system_v_values_are_semctl_s(puppet, semid):
     assert (levels[0].value, levels[0].last_pid) == (3, puppet.pid)
     if shutil.which("ipcs"):
         rows = [
-            line.split() for line in subprocess.check_output(["ipcs", "-s", "-i", str(semid)], text=True).split("\n")
+            line.split()
+            for line in subprocess.check_output(["ipcs", "-s", "-i", str(semid)], text=True).split(
+                "\n"
+            )
         ]
         shown = [list(map(int, row)) for row in rows if len(row) == 5 and row[0].isdigit()]
-        assert shown == [[i, v.value, v.waiters, v.waiters_zero, v.last_pid] for i, v in enumerate(levels)]
+        assert shown == [
+            [i, v.value, v.waiters, v.waiters_zero, v.last_pid] for i, v in enumerate(levels)
+        ]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root may read any set")

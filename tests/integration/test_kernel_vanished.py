@@ -1,4 +1,6 @@
-"""A process that is gone, a zombie, and one of somebody else: nothing and no exception from every reader."""
+"""A process that is gone, a zombie, and one of somebody else: nothing and no exception from every
+reader.
+"""
 
 import os
 import subprocess
@@ -12,7 +14,16 @@ from tests.integration.puppet import Puppet, gone_pid, until
 
 pytestmark = pytest.mark.kernel
 
-KINDS = ("pipe", "fifo", "unix socket", "tcp socket", "udp socket", "message queue", "eventfd", "file")
+KINDS = (
+    "pipe",
+    "fifo",
+    "unix socket",
+    "tcp socket",
+    "udp socket",
+    "message queue",
+    "eventfd",
+    "file",
+)
 
 
 def readings(pid):
@@ -72,7 +83,18 @@ def test_a_zombie():
         until(lambda: (stat := procfs.read_stat(puppet.pid)) and stat.state == "Z")
         found = readings(puppet.pid)
         assert found["stat"].state == "Z"
-        for name in ("link", "fdinfo", "identity", "entry", "pipe", "borrowed", "memory", "cmdline", "exe", "maps"):
+        for name in (
+            "link",
+            "fdinfo",
+            "identity",
+            "entry",
+            "pipe",
+            "borrowed",
+            "memory",
+            "cmdline",
+            "exe",
+            "maps",
+        ):
             assert not found[name], name
     finally:
         puppet.close()
@@ -101,14 +123,12 @@ def test_a_process_that_is_not_ours():
     puppet = Puppet()
     try:
         code = (
-            "import os, sys\n"
-            "from tests.integration.test_kernel_vanished import readings\n"
-            "readings(os.getpid())\n"
-            "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-            f"found = readings({puppet.pid})\n"
-            "assert found['stat'].pid and found['status'].tgid and found['comm']\n"
-            "seen = ('numbers', 'link', 'table', 'entry', 'memory', 'maps', 'exe', 'same', 'pipe', 'borrowed')\n"
-            "assert not any(found[name] for name in seen), found"
+            "import os, sys\nfrom tests.integration.test_kernel_vanished import"
+            " readings\nreadings(os.getpid())\nos.setgroups([]); os.setgid(65534);"
+            f" os.setuid(65534)\nfound = readings({puppet.pid})\nassert found['stat'].pid and"
+            " found['status'].tgid and found['comm']\nseen = ('numbers', 'link', 'table', 'entry',"
+            " 'memory', 'maps', 'exe', 'same', 'pipe', 'borrowed')\nassert not any(found[name] for"
+            " name in seen), found"
         )
         subprocess.run([sys.executable, "-c", code], check=True)
     finally:
@@ -116,7 +136,9 @@ def test_a_process_that_is_not_ours():
 
 
 def test_processes_that_end_while_they_are_looked_at():
-    """The end falls between any two steps of a reading: each of these processes lives a little longer."""
+    """The end falls between any two steps of a reading: each of these processes lives a little
+    longer.
+    """
     for count in range(150):
         pid = os.fork()
         if pid == 0:

@@ -12,10 +12,23 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
-from tests.integration.harness import Bench, Programs, by_turns, contents, kernel_objects, read_stream, settled, tagged
+from tests.integration.harness import (
+    Bench,
+    Programs,
+    by_turns,
+    contents,
+    kernel_objects,
+    read_stream,
+    settled,
+    tagged,
+)
 from tests.integration.watched import Watched
 
-COMMAND = ["bash", "-c", "setsid sleep 100 & yes | cat >/dev/null & (trap '' TERM INT; sleep 100) & sleep 100; echo on"]
+COMMAND = [
+    "bash",
+    "-c",
+    "setsid sleep 100 & yes | cat >/dev/null & (trap '' TERM INT; sleep 100) & sleep 100; echo on",
+]
 
 
 def tracer_of(pid: int) -> int:
@@ -25,9 +38,17 @@ def tracer_of(pid: int) -> int:
 
 def in_full_swing(run: Watched) -> int:
     """Wait until all of the command's processes are there; a process of it."""
-    state = run.until(lambda s: sum(p.name in ("sleep", "yes", "cat") for p in s.processes.values()) == 5)
+    state = run.until(
+        lambda s: sum(p.name in ("sleep", "yes", "cat") for p in s.processes.values()) == 5
+    )
     names = [p.name for p in state.processes.values() if p.fate == "alive"]
-    assert sorted(name for name in names if name != "bash") == ["cat", "sleep", "sleep", "sleep", "yes"]
+    assert sorted(name for name in names if name != "bash") == [
+        "cat",
+        "sleep",
+        "sleep",
+        "sleep",
+        "yes",
+    ]
     return next(p.pid for p in state.processes.values() if p.name == "cat")
 
 
@@ -41,7 +62,9 @@ WAYS = [
 WITH_OPTIONS = [(*way, "--no-pty") for way in WAYS] + [(*way, "--pty") for way in reversed(WAYS)]
 
 
-@pytest.mark.parametrize(("bench", "victim", "signo", "option"), by_turns(WITH_OPTIONS), indirect=["bench"])
+@pytest.mark.parametrize(
+    ("bench", "victim", "signo", "option"), by_turns(WITH_OPTIONS), indirect=["bench"]
+)
 def test_nothing_is_left(bench: Bench, victim: str, signo: signal.Signals, option: str) -> None:
     before = kernel_objects(bench.actor.uid)
     with Watched(bench, COMMAND, (), option) as run:
@@ -68,8 +91,11 @@ def read_stream_until_cut(bench: Bench) -> list[ev.Event]:
 
 
 def test_the_terminals_interrupt_is_for_the_command(bench: Bench) -> None:
-    """^C at the terminal goes to the whole foreground group: the command decides what it does, as it would alone."""
-    # No child to wait for: bash has a race of its own there, if SIGINT comes while it sets the handler for that wait.
+    """^C at the terminal goes to the whole foreground group: the command decides what it does, as
+    it would alone.
+    """
+    # No child to wait for: bash has a race of its own there, if SIGINT comes while it sets the
+    # handler for that wait.
     script = "trap 'echo caught; exit 6' INT; echo ready >ready; while :; do read -t 1 line; done"
     master, slave = os.openpty()
     bench.clear()
@@ -89,9 +115,13 @@ def test_the_terminals_interrupt_is_for_the_command(bench: Bench) -> None:
 
 
 def test_a_semaphore_in_use_is_not_left_broken(bench: Bench, programs: Programs) -> None:
-    """Killed while breakpoints are set, ipcviz takes the launched processes with it, and no file is changed."""
+    """Killed while breakpoints are set, ipcviz takes the launched processes with it, and no file is
+    changed.
+    """
     libc = next(
-        Path(line.split()[-1]) for line in Path("/proc/self/maps").read_text().splitlines() if "/libc.so.6" in line
+        Path(line.split()[-1])
+        for line in Path("/proc/self/maps").read_text().splitlines()
+        if "/libc.so.6" in line
     )
     before = libc.read_bytes()
     with Watched(bench, ["sh", "-c", f"while :; do {programs['sem_shared']}; done"], ()) as run:
@@ -115,7 +145,9 @@ def test_the_reader_of_our_output_goes_away(bench: Bench) -> None:
 
 
 def test_the_reader_of_the_commands_terminal_goes_away(bench: Bench) -> None:
-    """With a terminal of its own, what the command writes goes through us: then we die of SIGPIPE, and it with us."""
+    """With a terminal of its own, what the command writes goes through us: then we die of SIGPIPE,
+    and it with us.
+    """
     argv = bench.observed(["yes"], "--pty")
     bench.clear()
     with bench.start(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

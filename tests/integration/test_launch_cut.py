@@ -1,4 +1,6 @@
-"""The tracer, or who uses it, dies between fork and execve: the command is not executed, least of all untraced."""
+"""The tracer, or who uses it, dies between fork and execve: the command is not executed, least of
+all untraced.
+"""
 
 from __future__ import annotations
 
@@ -79,14 +81,22 @@ PLACES = {
 }
 CASES = [(place, "tracer", "SIGKILL") for place in PLACES]
 CASES += [
-    (place, "session", "SIGKILL") for place in ("before the fork", "after the fork", "once seized", "in the child")
+    (place, "session", "SIGKILL")
+    for place in ("before the fork", "after the fork", "once seized", "in the child")
 ]
 ENDED = [("after the fork", "tracer", "SIGTERM"), ("once seized", "tracer", "SIGTERM")]
-UNTOLD = "ctypes.CDLL(None).prctl(1, 0)  # PR_SET_PDEATHSIG: the session goes, and only its socket tells"
+UNTOLD = (
+    "ctypes.CDLL(None).prctl(1, 0)  # PR_SET_PDEATHSIG: the session goes, and only its socket tells"
+)
 
 
-def runs(tmp_path: Path, place: str, victim: str, signo: str, spared: str = "", terminal: str = "") -> bool:
-    """Whether the command was executed. It has no filter where it can: with one, but untraced, it would do nothing."""
+def runs(
+    tmp_path: Path, place: str, victim: str, signo: str, spared: str = "", terminal: str = ""
+) -> bool:
+    """Whether the command was executed.
+
+    It has no filter where it can: with one, but untraced, it would do nothing.
+    """
     marker = tmp_path / "marker"
     (tmp_path / "__main__.py").write_text(
         TRACER.format(victim=victim, signo=signo, when=PLACES.get(place, place), spared=spared)
@@ -95,7 +105,9 @@ def runs(tmp_path: Path, place: str, victim: str, signo: str, spared: str = "", 
     environment = {**os.environ, TAG: tag, "PYTHONPATH": str(CHECKOUT)}
     module = str(tmp_path / "__init__.py")
     argv = [sys.executable, "-c", SESSION, module, f"{terminal} {place}", "touch", str(marker)]
-    with subprocess.Popen(argv, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        argv, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
         process.wait(20)
         left = settled(lambda: tagged(tag), 10)
         for pid, _ in left:

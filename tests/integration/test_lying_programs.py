@@ -1,4 +1,6 @@
-"""Programs whose headers lie, or whose files are odd: they run alone, and so they do when they are observed."""
+"""Programs whose headers lie, or whose files are odd: they run alone, and so they do when they are
+observed.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ def no_count(raw: bytearray) -> None:
 def everywhere(raw: bytearray) -> None:
     """All names are the same one, again and again; each symbol of it lies somewhere in the data."""
     names = b"sem_wait\0sem_post\0" * 700_000
-    symbols = b"".join(struct.pack("<IBBHQQ", 9 * n, 0x12, 0, 1, 0x4000 + n % 0x1000, 8) for n in range(20_000))
+    symbols = b"".join(
+        struct.pack("<IBBHQQ", 9 * n, 0x12, 0, 1, 0x4000 + n % 0x1000, 8) for n in range(20_000)
+    )
     at = len(raw)
     raw += names + symbols
     sections(OFFSET, at, STRTAB)(raw)

@@ -17,7 +17,16 @@ import pytest
 from ipcviz import events as ev
 from tests.integration.corpus import COMMANDS, Entry
 from tests.integration.corpus_means import MEANS
-from tests.integration.harness import EVERYONE, NO_USER, Actor, Bench, Outcome, Programs, actors, read_stream
+from tests.integration.harness import (
+    EVERYONE,
+    NO_USER,
+    Actor,
+    Bench,
+    Outcome,
+    Programs,
+    actors,
+    read_stream,
+)
 
 CORPUS = COMMANDS + MEANS
 ACTORS = actors()
@@ -26,8 +35,8 @@ ACTORS = actors()
 def actors_for(place: int, entry: Entry, option: str) -> list[Actor]:
     """Root and the ordinary user take the commands in turns, so that the suite stays short.
 
-    With `IPCVIZ_CORPUS=all` each of them runs every one, in full mode too. Where full mode has a run of its own, the
-    user has that.
+    With `IPCVIZ_CORPUS=all` each of them runs every one, in full mode too. Where full mode has a
+    run of its own, the user has that.
     """
     if EVERYONE:
         return ACTORS
@@ -76,10 +85,11 @@ Comparisons = dict[str, "concurrent.futures.Future[None]"]
 
 @pytest.fixture(scope="module")
 def comparisons(request: pytest.FixtureRequest, benches: dict[str, Bench]) -> Iterator[Comparisons]:
-    """Every comparison that is wanted: each actor's one after the other, root's and the user's at the same time.
+    """Every comparison that is wanted: each actor's one after the other, root's and the user's at
+    the same time.
 
-    They are different users, so neither takes what the other leaves behind for its own; and no command is run by
-    both at once.
+    They are different users, so neither takes what the other leaves behind for its own; and no
+    command is run by both at once.
     """
     found: Comparisons = {}
     busy: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)
@@ -96,11 +106,22 @@ def comparisons(request: pytest.FixtureRequest, benches: dict[str, Bench]) -> It
                 compare(places[name], entry, option, programs)
 
         for item in request.session.items:
-            if isinstance(item, pytest.Function) and item.originalname == test_the_same_as_alone.__name__:
-                actor, entry, option = (item.callspec.params[key] for key in ("actor", "entry", "option"))
+            if (
+                isinstance(item, pytest.Function)
+                and item.originalname == test_the_same_as_alone.__name__
+            ):
+                actor, entry, option = (
+                    item.callspec.params[key] for key in ("actor", "entry", "option")
+                )
                 if actor.name in workers and all(map(shutil.which, entry.needs)):
-                    programs = request.getfixturevalue("programs") if entry.programs and shutil.which("cc") else None
-                    found[item.nodeid] = workers[actor.name].submit(one, actor.name, entry, option, programs)
+                    programs = (
+                        request.getfixturevalue("programs")
+                        if entry.programs and shutil.which("cc")
+                        else None
+                    )
+                    found[item.nodeid] = workers[actor.name].submit(
+                        one, actor.name, entry, option, programs
+                    )
         yield found
 
 
@@ -111,7 +132,11 @@ def test_the_corpus_is_large_enough() -> None:
 
 @pytest.mark.parametrize(("actor", "entry", "option"), CASES)
 def test_the_same_as_alone(
-    actor: Actor, entry: Entry, option: str, comparisons: Comparisons, request: pytest.FixtureRequest
+    actor: Actor,
+    entry: Entry,
+    option: str,
+    comparisons: Comparisons,
+    request: pytest.FixtureRequest,
 ) -> None:
     for needed in entry.needs:
         if not shutil.which(needed):
@@ -137,7 +162,9 @@ def test_the_same_as_alone(
     ],
     ids=lambda start: " ".join(start[1:3]),
 )
-def test_what_ipcviz_inherits_goes_on_to_the_command(bench: Bench, programs: Programs, start: list[str]) -> None:
+def test_what_ipcviz_inherits_goes_on_to_the_command(
+    bench: Bench, programs: Programs, start: list[str]
+) -> None:
     argv = ["sh", "-c", f"{programs['self_check']} >self; exec {programs['self_check']}"]
     expected = bench.run([*start, *argv])
     seen = bench.run([*start, *bench.observed(argv)])

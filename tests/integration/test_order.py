@@ -1,4 +1,6 @@
-"""What was received is told after what was sent, by every way that there is, however the stops come in."""
+"""What was received is told after what was sent, by every way that there is, however the stops come
+in.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from tests.integration.test_truth_locks import sentences
 PUTS = frozenset({"write", "sendto", "mq_timedsend", "msgsnd"})
 TAKES = frozenset({"read", "recvfrom", "mq_timedreceive", "msgrcv"})
 CHANGES = frozenset({"semop", "semtimedop"})
-WAYS = frozenset({"pipe", "unix socket", "tcp socket", "udp socket", "eventfd", "message queue", "system v"})
+WAYS = frozenset(
+    {"pipe", "unix socket", "tcp socket", "udp socket", "eventfd", "message queue", "system v"}
+)
 
 
 @pytest.mark.parametrize(("actor", "option"), by_turns([("--pty",), ("--full",), ("--step",)]))
@@ -44,7 +48,11 @@ def test_a_receive_is_told_after_its_send(
             if thing is None or thing.info.kind not in WAYS or event.name not in PUTS | TAKES:
                 continue
             way, moved = thing.info.kind, event.ret or len(event.data)
-            key, change = (_inbox(state, event.object), moved) if event.name in PUTS else (event.object, -moved)
+            key, change = (
+                (_inbox(state, event.object), moved)
+                if event.name in PUTS
+                else (event.object, -moved)
+            )
         seen.add(way)
         sent[key] += change
         if sent[key] < 0:
@@ -53,9 +61,22 @@ def test_a_receive_is_told_after_its_send(
     assert not early
 
     told = sentences(stream)
-    under_way = next(i for i, text in enumerate(told) if "is writing 300,000 bytes to" in text or "in write(" in text)
-    label = told[under_way].partition(" to " if " to " in told[under_way] else " on ")[2].split()[0].strip(":,;")
-    first = next(i for i, text in enumerate(told) if "read 65,536 bytes from" in text and f"from {label} " in text)
+    under_way = next(
+        i
+        for i, text in enumerate(told)
+        if "is writing 300,000 bytes to" in text or "in write(" in text
+    )
+    label = (
+        told[under_way]
+        .partition(" to " if " to " in told[under_way] else " on ")[2]
+        .split()[0]
+        .strip(":,;")
+    )
+    first = next(
+        i
+        for i, text in enumerate(told)
+        if "read 65,536 bytes from" in text and f"from {label} " in text
+    )
     assert under_way < first
     assert any("executes /" in text and "/true (argv[0] is -q)" in text for text in told)
 

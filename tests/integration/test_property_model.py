@@ -66,7 +66,8 @@ class Play:
 
     Args:
         family: Who carries it out.
-        sampled: They may exceed their budgets: less is known then, and all that is must still be so.
+        sampled: They may exceed their budgets: less is known then, and all that is must still be
+            so.
     """
 
     def __init__(self, family: Ordered, *, sampled: bool = False) -> None:
@@ -145,7 +146,9 @@ class Play:
     # What must hold.
 
     def catch_up(self) -> None:
-        """Wait until the stream tells of all that was answered, of every end, and of every sleep in a call."""
+        """Wait until the stream tells of all that was answered, of every end, and of every sleep in
+        a call.
+        """
         deadline = time.monotonic() + 10.0
         while True:
             self.family.read()
@@ -175,7 +178,11 @@ class Play:
         if worker.busy is not None:
             name, fd = ("write" if worker.busy[1] == ordered.WRITE else "read"), worker.busy[2][0]
         waits = thread.waiting
-        return "" if (waits.name, waits.args.get("fd")) == (name, fd) else f"waits in {waits.name} {waits.args}"
+        return (
+            ""
+            if (waits.name, waits.args.get("fd")) == (name, fd)
+            else f"waits in {waits.name} {waits.args}"
+        )
 
     def check(self) -> None:
         """The tables, the descriptions behind them, the levels and the bytes."""
@@ -184,14 +191,29 @@ class Play:
         living = [w.pid for w in self.family.living]
         for pid in living:
             assert from_state(state, pid) == from_proc(pid), f"table of {pid}"
-        rows = [(pid, fd, d.ofd) for pid in living for fd, d in table_of(state, pid).items() if fd not in OURS]
+        rows = [
+            (pid, fd, d.ofd)
+            for pid in living
+            for fd, d in table_of(state, pid).items()
+            if fd not in OURS
+        ]
         for i, (pid, fd, ofd) in enumerate(rows):
             for other, other_fd, other_ofd in rows[i + 1 :]:
-                assert (ofd == other_ofd) == same_description(pid, fd, other, other_fd), (pid, fd, other, other_fd)
+                assert (ofd == other_ofd) == same_description(pid, fd, other, other_fd), (
+                    pid,
+                    fd,
+                    other,
+                    other_fd,
+                )
         ends = {state.open_files[ofd].object: (pid, fd) for pid, fd, ofd in rows}
         everybody = [*living, self.family.root.pid]
         tables = [table_of(state, pid) for pid in everybody]
-        controls = {state.open_files[d.ofd].object for table in tables for fd, d in table.items() if fd in OURS}
+        controls = {
+            state.open_files[d.ofd].object
+            for table in tables
+            for fd, d in table.items()
+            if fd in OURS
+        }
         assert set(state.channels) - controls == set(ends)
         if self.sampled:
             self.check_traced_reads()
@@ -201,7 +223,9 @@ class Play:
             self.check_bytes(key, pid, fd)
 
     def number_of(self, n: int, pid: int) -> int:
-        """The order behind a write, by the number of the event of its return, or the last one of a process."""
+        """The order behind a write, by the number of the event of its return, or the last one of a
+        process.
+        """
         worker = next(w for w in self.family.workers.values() if w.pid == pid)
         return self.returns(worker).get(n, worker.writes[-1])
 
@@ -220,12 +244,20 @@ class Play:
     def is_pipe(self, call: ev.Call) -> bool:
         """Whether a call is about a pipe or FIFO of the random program's."""
         thing = self.family.state.objects.get(call.object)
-        return thing is not None and thing.info.kind in ("pipe", "fifo") and call.args.get("fd") not in OURS
+        return (
+            thing is not None
+            and thing.info.kind in ("pipe", "fifo")
+            and call.args.get("fd") not in OURS
+        )
 
     @property
     def copies(self) -> set[int]:
         """Numbers of the events that put in what others had written."""
-        return {e.n for e in self.family.events if isinstance(e, ev.Call) and e.name in ("splice", "tee")}
+        return {
+            e.n
+            for e in self.family.events
+            if isinstance(e, ev.Call) and e.name in ("splice", "tee")
+        }
 
     def check_reads(self) -> None:
         """Where reads are sure of it, they drew on the writes that they name: the bytes say so."""
@@ -254,23 +286,40 @@ class Play:
                     self.unsure += not source.sure
                     got = done.data[at : at + source.length]
                     at += source.length
-                    if source.sure and len(done.data) == done.result and source.n not in self.copies:
+                    if (
+                        source.sure
+                        and len(done.data) == done.result
+                        and source.n not in self.copies
+                    ):
                         number = self.number_of(source.n, source.pid)
-                        assert got == written(number, source.offset + source.length)[source.offset :], source
+                        assert (
+                            got == written(number, source.offset + source.length)[source.offset :]
+                        ), source
 
     def check_traced_reads(self) -> None:
-        """Where some calls are not seen: what a traced read is sure of is some write of the process that it names."""
+        """Where some calls are not seen: what a traced read is sure of is some write of the process
+        that it names.
+        """
         for call in self.family.events:
-            read = sources_of(self.family.state, call.n) if isinstance(call, ev.Call) and call.ret > 0 else None
+            read = (
+                sources_of(self.family.state, call.n)
+                if isinstance(call, ev.Call) and call.ret > 0
+                else None
+            )
             at = 0
             for source in read.sources if read is not None else ():
                 got = call.data[at : at + source.length]
                 at += source.length
                 self.sure += source.sure
                 if source.sure and source.pid in self.pids and source.n not in self.copies:
-                    numbers = next(w.writes for w in self.family.workers.values() if w.pid == source.pid)
+                    numbers = next(
+                        w.writes for w in self.family.workers.values() if w.pid == source.pid
+                    )
                     start = source.offset
-                    assert any(got == written(k, start + len(got))[start:] for k in numbers), (source, call)
+                    assert any(got == written(k, start + len(got))[start:] for k in numbers), (
+                        source,
+                        call,
+                    )
 
     @property
     def pids(self) -> set[int]:
@@ -297,7 +346,9 @@ class Play:
         for r in ranges:
             if r.sure and r.write.name == "write":
                 number = self.number_of(r.write.n, r.write.pid)
-                assert content[at : at + r.length] == written(number, r.offset + r.length)[r.offset :], r
+                assert (
+                    content[at : at + r.length] == written(number, r.offset + r.length)[r.offset :]
+                ), r
             at += r.length
 
     def levels_told(self) -> None:
@@ -312,10 +363,16 @@ class Play:
                 if fd not in OURS
             }
             levels = {key: level for key in rows if (level := state.objects[key].level)}
-            told = {key: (level.queued, level.capacity, level.slots) for key, level in levels.items()}
-            seen = {key: (queued(pid, fd), *ordered.ring(pid, fd)) for key, (pid, fd) in rows.items()}
+            told = {
+                key: (level.queued, level.capacity, level.slots) for key, level in levels.items()
+            }
+            seen = {
+                key: (queued(pid, fd), *ordered.ring(pid, fd)) for key, (pid, fd) in rows.items()
+            }
             for key, level in levels.items():
-                if level.slots < 0 and not any(f.object == key and f.mode == "r" for f in state.open_files.values()):
+                if level.slots < 0 and not any(
+                    f.object == key and f.mode == "r" for f in state.open_files.values()
+                ):
                     told[key] = seen[key]  # only a read end tells
             if told == seen:
                 return
@@ -340,7 +397,9 @@ def family(programs: Programs, request: pytest.FixtureRequest) -> Iterator[Order
         yield family
 
 
-def play(family: Ordered, program: list[tuple[str, int, int, int, int, bool]], *, sampled: bool = False) -> Play:
+def play(
+    family: Ordered, program: list[tuple[str, int, int, int, int, bool]], *, sampled: bool = False
+) -> Play:
     run = Play(family, sampled=sampled)
     try:
         run.prepare()
@@ -364,6 +423,8 @@ def play(family: Ordered, program: list[tuple[str, int, int, int, int, bool]], *
 @PROFILE
 @given(steps)
 def test_the_model_is_what_the_kernel_has(
-    request: pytest.FixtureRequest, family: Ordered, program: list[tuple[str, int, int, int, int, bool]]
+    request: pytest.FixtureRequest,
+    family: Ordered,
+    program: list[tuple[str, int, int, int, int, bool]],
 ) -> None:
     play(family, program, sampled=request.node.callspec.params["family"] == "sampled")

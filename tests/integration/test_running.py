@@ -1,4 +1,6 @@
-"""Running processes to choose from, and what hardly changes of one, against /proc and the system's own tools."""
+"""Running processes to choose from, and what hardly changes of one, against /proc and the system's
+own tools.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +43,19 @@ def running(pid: int, blocked_in: str = "") -> RunningProcess:
         ("import time; time.sleep(60)", "clock_nanosleep for time to pass"),
         ("import signal; signal.pause()", "pause for a signal"),
         (
-            "import socket; s = socket.socket(socket.AF_UNIX); s.bind('\\0'); s.listen(); s.accept()",
+            (
+                "import socket; s = socket.socket(socket.AF_UNIX); s.bind('\\0'); s.listen();"
+                " s.accept()"
+            ),
             "accept4(3) on a socket",
         ),
-        ("import threading; threading.Lock().acquire(); a = threading.Lock(); a.acquire(); a.acquire()", "futex"),
+        (
+            (
+                "import threading; threading.Lock().acquire(); a = threading.Lock(); a.acquire();"
+                " a.acquire()"
+            ),
+            "futex",
+        ),
         ("import subprocess; subprocess.run(['cat'])", "wait4 for a child"),
     ],
 )
@@ -73,7 +84,9 @@ def test_a_stopped_process_says_so_and_a_zombie_is_not_listed():
 def test_kernel_threads_and_ourselves_are_not_listed():
     listed = {process.pid for process in list_running((os.getpid(),))}
     assert os.getpid() not in listed
-    kernel = {process.pid for process in list_processes() if not process.command and process.parent == 2}
+    kernel = {
+        process.pid for process in list_processes() if not process.command and process.parent == 2
+    }
     assert not listed & kernel
 
 
@@ -90,15 +103,18 @@ def test_a_name_finds_the_only_process_that_has_it(tmp_path):
                 other.kill()
             assert found.pids == ()
             assert found.search == name
-            assert found.why_not_alone == (
-                f"2 processes are called {name} ({one.pid}, {other.pid}): name one by its PID."
+            assert (
+                found.why_not_alone
+                == f"2 processes are called {name} ({one.pid}, {other.pid}): name one by its PID."
             )
         finally:
             one.kill()
 
 
 def test_the_facts_of_a_process_that_is_looked_at():
-    """They come once it is asked for, are those of the kernel, and come again only if they change."""
+    """They come once it is asked for, are those of the kernel, and come again only if they
+    change.
+    """
     session = LiveSession(LaunchConfig(argv=("nice", "-n", "3", "cat"), terminal=True))
     facts: list[ProcessFacts] = []
     started: list[Started] = []
@@ -124,9 +140,13 @@ def test_the_facts_of_a_process_that_is_looked_at():
         limits = {limit.name: (limit.soft, limit.hard) for limit in facts[0].limits}
         for name, number in LIMITS.items():
             assert limits[name] == resource.prlimit(pid, number), name
-        while facts[-1].nice != os.getpriority(os.PRIO_PROCESS, pid) and time.monotonic() < deadline:
+        while (
+            facts[-1].nice != os.getpriority(os.PRIO_PROCESS, pid) and time.monotonic() < deadline
+        ):
             session.wait(0.1)
-            facts += [one for event in session.drain() if isinstance(event, Sample) for one in event.facts]
+            facts += [
+                one for event in session.drain() if isinstance(event, Sample) for one in event.facts
+            ]
         assert facts[-1].nice == os.getpriority(os.PRIO_PROCESS, pid)
     finally:
         session.close()

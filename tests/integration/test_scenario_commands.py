@@ -24,18 +24,30 @@ def test_list_is_a_table_by_topic(runner):
     done = runner.invoke(list_scenarios)
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
-    assert lines.index("pipes") < lines.index("named pipes") < lines.index("semaphores") < lines.index("signals")
-    assert any("sleep-race" in line and "8 min" in line and "The lost wake-up" in line for line in lines)
+    assert (
+        lines.index("pipes")
+        < lines.index("named pipes")
+        < lines.index("semaphores")
+        < lines.index("signals")
+    )
+    assert any(
+        "sleep-race" in line and "8 min" in line and "The lost wake-up" in line for line in lines
+    )
     assert max(map(len, lines)) <= 80
 
 
 def test_list_says_what_is_missing(runner, monkeypatch):
     monkeypatch.setenv("CC", "no-such-compiler")
-    assert "c can't run here: the C compiler that $CC names" in " ".join(runner.invoke(list_scenarios).stdout.split())
+    assert "c can't run here: the C compiler that $CC names" in " ".join(
+        runner.invoke(list_scenarios).stdout.split()
+    )
 
 
 def test_list_as_json(runner):
-    found = {entry["name"]: entry for entry in json.loads(runner.invoke(list_scenarios, ["--json"]).stdout)}
+    found = {
+        entry["name"]: entry
+        for entry in json.loads(runner.invoke(list_scenarios, ["--json"]).stdout)
+    }
     queue = found["mmap-queue"]
     assert queue["topic"] == "semaphores"
     assert queue["default"] == "py"
@@ -57,7 +69,9 @@ def test_new_makes_one_that_works_and_check_says_so(runner, tmp_path):
     assert checked.exit_code == 0
     assert "nothing wrong found" in checked.stdout
     assert load(place).story
-    ran = subprocess.run(["sh", place / "talk.sh", "1"], capture_output=True, text=True, check=True, timeout=20)
+    ran = subprocess.run(
+        ["sh", place / "talk.sh", "1"], capture_output=True, text=True, check=True, timeout=20
+    )
     assert ran.stdout == "this is line 1\n"
 
 
@@ -78,7 +92,10 @@ def test_check_says_what_is_wrong_and_where(runner, tmp_path):
     file = tmp_path / "s" / "scenario.toml"
     file.write_text(file.read_text().replace("minutes", "minuts"))
     for folder, words in (
-        (tmp_path / "s", f"ipcviz: {file}:6: 'minuts' is not a key of the scenario; did you mean 'minutes'?"),
+        (
+            tmp_path / "s",
+            f"ipcviz: {file}:6: 'minuts' is not a key of the scenario; did you mean 'minutes'?",
+        ),
         (tmp_path / "nothing", f"ipcviz: There is no scenario.toml in '{tmp_path / 'nothing'}'"),
     ):
         argv = [sys.executable, "-m", "ipcviz", "check", str(folder)]

@@ -49,7 +49,11 @@ def ready(name, variant, settings=None):
 def run(launch, timeout=30):
     """Run outside ipcviz, in a process group of its own so that a left-over process is found."""
     child = subprocess.Popen(
-        launch.argv, cwd=launch.cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        launch.argv,
+        cwd=launch.cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
     try:
         output, _ = child.communicate(timeout=timeout)
@@ -86,11 +90,17 @@ def test_each_variant_runs_to_its_end_and_leaves_nothing(name, variant):
         status, output = run(launch)
         assert status == 0, output
         assert os.listdir(launch.cwd) == []
-        check = {"shell-pipeline": pipeline, "fifo-gzip": fifo, "mmap-queue": stack, "sleep-race": slept}[name]
+        check = {
+            "shell-pipeline": pipeline,
+            "fifo-gzip": fifo,
+            "mmap-queue": stack,
+            "sleep-race": slept,
+        }[name]
         check(output)
         work = Path(launch.cwd)
     assert not work.parent.exists()
-    # Others on this machine may have made some meanwhile; theirs go, and what we had left behind would stay.
+    # Others on this machine may have made some meanwhile; theirs go, and what we had left behind
+    # would stay.
     wait_until(lambda: system_objects() <= before)
 
 
@@ -138,7 +148,9 @@ def test_the_wake_up_is_lost_when_the_window_is_longer_than_the_alarm(variant):
                 child.wait(3)
             status = Path(f"/proc/{child.pid}/status").read_text()
             assert re.search(r"^State:\s+S", status, re.M)
-            assert re.search(r"^SigPnd:\s+0+$", status, re.M), "nothing is pending: it was caught, and is over"
+            assert re.search(r"^SigPnd:\s+0+$", status, re.M), (
+                "nothing is pending: it was caught, and is over"
+            )
         finally:
             child.kill()
             output, _ = child.communicate()
@@ -155,7 +167,9 @@ def test_sigsuspend_loses_no_wake_up(variant):
 
 def test_interrupted_programs_leave_nothing_either():
     with ready("fifo-gzip", "sh", {"delay": "30"}) as launch:
-        child = subprocess.Popen(launch.argv, cwd=launch.cwd, start_new_session=True, stdout=subprocess.DEVNULL)
+        child = subprocess.Popen(
+            launch.argv, cwd=launch.cwd, start_new_session=True, stdout=subprocess.DEVNULL
+        )
         fifo_path = Path(launch.cwd, "pipe")
         wait_until(fifo_path.exists)
         wait_until(Path(launch.cwd, "data").exists)
@@ -183,7 +197,12 @@ def _group_lives(pgid):
             {},
             {"pipe", "fork-cat", "cat-stdout", "gzip-stdin", "gzip-stdout", "cat", "gzip", "eof"},
         ),
-        ("fifo-gzip", "sh", {"delay": "0.5"}, {"mkfifo", "blocked", "writer", "reader", "gzip", "flow", "eof", "rm"}),
+        (
+            "fifo-gzip",
+            "sh",
+            {"delay": "0.5"},
+            {"mkfifo", "blocked", "writer", "reader", "gzip", "flow", "eof", "rm"},
+        ),
         (
             "mmap-queue",
             "py",
@@ -194,11 +213,26 @@ def _group_lives(pgid):
             "mmap-queue",
             "c",
             {},
-            {"map", "init-lock", "init-full", "slot", "lock", "message", "take", "freed", "no-slot"},
+            {
+                "map",
+                "init-lock",
+                "init-full",
+                "slot",
+                "lock",
+                "message",
+                "take",
+                "freed",
+                "no-slot",
+            },
         ),
         ("sleep-race", "py", {}, {"caught", "alarm", "window", "waits", "woken", "awake"}),
         ("sleep-race", "c", {"window": "1.2"}, {"caught", "alarm", "window", "lost", "for-ever"}),
-        ("sleep-race", "py-sigsuspend", {"window": "1.2"}, {"blocked", "alarm", "window", "pending-kept", "awake"}),
+        (
+            "sleep-race",
+            "py-sigsuspend",
+            {"window": "1.2"},
+            {"blocked", "alarm", "window", "pending-kept", "awake"},
+        ),
     ],
 )
 def test_the_story_is_told_by_the_events_of_a_real_run(name, variant, settings, reached):
@@ -286,15 +320,20 @@ def test_without_a_compiler_it_is_said_and_the_default_still_runs(monkeypatch):
     assert "no-such-compiler" in missing(scenario, "c")
     assert missing(scenario, scenario.default_variant) == ""
     with (
-        pytest.raises(ScenarioError, match="Variant 'c' of 'mmap-queue' can't run here: the C compiler"),
+        pytest.raises(
+            ScenarioError, match="Variant 'c' of 'mmap-queue' can't run here: the C compiler"
+        ),
         prepare(scenario, "c"),
     ):
         pass
     monkeypatch.delenv("CC")
     monkeypatch.setenv("PATH", "")
-    assert missing(scenario, "c") == "no C compiler (cc) is installed: install gcc or clang, or set CC"
-    assert missing(find("shell-pipeline"), "sh") == (
-        "cat is not installed; gzip is not installed; seq is not installed; sh is not installed"
+    assert (
+        missing(scenario, "c") == "no C compiler (cc) is installed: install gcc or clang, or set CC"
+    )
+    assert (
+        missing(find("shell-pipeline"), "sh")
+        == "cat is not installed; gzip is not installed; seq is not installed; sh is not installed"
     )
 
 
@@ -329,7 +368,10 @@ def test_variants_and_parameters_that_are_not_there():
         prepare(scenario, "pyy"),
     ):
         pass
-    with pytest.raises(ScenarioError, match="seconds can't be '0'"), prepare(scenario, None, {"seconds": "0"}):
+    with (
+        pytest.raises(ScenarioError, match="seconds can't be '0'"),
+        prepare(scenario, None, {"seconds": "0"}),
+    ):
         pass
 
 
@@ -342,7 +384,9 @@ def test_the_folder_goes_even_when_ipcviz_is_killed(tmp_path):
         "    time.sleep(60)\n"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
+    )
     work = Path(child.stdout.readline().strip())
     assert work.is_dir()
     (work / "left").write_text("")

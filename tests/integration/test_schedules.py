@@ -1,4 +1,6 @@
-"""Schedules on the real kernel: the scenarios' own do what their titles say, and what was stepped can be repeated."""
+"""Schedules on the real kernel: the scenarios' own do what their titles say, and what was stepped
+can be repeated.
+"""
 
 from __future__ import annotations
 
@@ -73,13 +75,18 @@ def test_what_was_stepped_can_be_repeated_and_exactly_one_moves(tmp_path):
     command = (
         "sh",
         "-c",
-        "printf 'a\\nb\\n' | (read x; echo got $x; kill -USR1 $$; cat >&2) & trap : USR1; wait; echo end",
+        (
+            "printf 'a\\nb\\n' | (read x; echo got $x; kill -USR1 $$; cat >&2) & trap : USR1; wait;"
+            " echo end"
+        ),
     )
     config = LaunchConfig(argv=command, cwd=str(tmp_path), terminal=True, hold=True)
     first, events = stepped(config, TURNS)
     assert first.state.finished
     steps = [e for e in events if isinstance(e, Stepped | Settled)]
-    assert [type(e) for e in steps] == [Stepped, Settled] * (len(steps) // 2), "no two were let go at once"
+    assert [type(e) for e in steps] == [Stepped, Settled] * (len(steps) // 2), (
+        "no two were let go at once"
+    )
     text = first.recorder.text("a shell")
     again, _ = stepped(config, parse(text))
     assert again.departed == ""
@@ -89,29 +96,60 @@ def test_what_was_stepped_can_be_repeated_and_exactly_one_moves(tmp_path):
 
 
 def without_number(line: str) -> str:
-    """A line of a schedule; which pseudo-terminal it was depends on what else the machine has open."""
+    """A line of a schedule; which pseudo-terminal it was depends on what else the machine has
+    open.
+    """
     return re.sub(r"pts/\d+", "pts/N", line)
 
 
 def ipcviz(*words, cwd):
     return subprocess.run(
-        [sys.executable, "-m", "ipcviz", *words], cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "ipcviz", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
 def test_the_command_line_steps_saves_and_repeats(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     ran = ipcviz(
-        "trace", "--step", "--save-schedule", "s", "-o", "t", "--", "sh", "-c", "seq 3 | wc -l; exit 3", cwd=tmp_path
+        "trace",
+        "--step",
+        "--save-schedule",
+        "s",
+        "-o",
+        "t",
+        "--",
+        "sh",
+        "-c",
+        "seq 3 | wc -l; exit 3",
+        cwd=tmp_path,
     )
     assert (ran.returncode, ran.stdout.strip(), ran.stderr) == (3, "3", "")
     text = (tmp_path / "s").read_text()
     assert "1.1 write" in text
-    again = ipcviz("trace", "--schedule", "s", "-o", "t2", "--", "sh", "-c", "seq 3 | wc -l; exit 3", cwd=tmp_path)
+    again = ipcviz(
+        "trace",
+        "--schedule",
+        "s",
+        "-o",
+        "t2",
+        "--",
+        "sh",
+        "-c",
+        "seq 3 | wc -l; exit 3",
+        cwd=tmp_path,
+    )
     assert (again.returncode, again.stdout.strip(), again.stderr) == (3, "3", "")
     typo = ipcviz("trace", "--schedule", "lost", "-o", "t3", "sleep-rac", cwd=tmp_path)
     assert (typo.returncode, typo.stdout) == (2, "")
     assert "no scenario 'sleep-rac'" in typo.stderr
     (tmp_path / "s").write_text("1 to exit_group\n1 read\n")
     other = ipcviz("trace", "--schedule", "s", "-o", "t3", "--", "true", cwd=tmp_path)
-    assert (other.returncode, other.stderr) == (2, "ipcviz: Line 2 wants 1 to read, but it stands before exit_group.\n")
+    assert (other.returncode, other.stderr) == (
+        2,
+        "ipcviz: Line 2 wants 1 to read, but it stands before exit_group.\n",
+    )

@@ -1,4 +1,6 @@
-"""Step mode of threads that wait in small slices: time that is due at once is no turn, and the others get theirs."""
+"""Step mode of threads that wait in small slices: time that is due at once is no turn, and the
+others get theirs.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from ipcviz.model.steps.visible import MOST_SHORT_WAITS
 from tests.integration.harness import Bench, Programs, read_stream
 
 OPERATIONS = 20 + 6 + 6 + 2
-"""What it does besides waiting: it writes and reads, makes six threads and waits for them, and prepares that."""
+"""What it does besides waiting: it writes and reads, makes six threads and waits for them, and
+prepares that.
+"""
 
 
 def test_it_ends_in_a_number_of_steps(bench: Bench, programs: Programs) -> None:
@@ -23,7 +27,12 @@ def test_it_ends_in_a_number_of_steps(bench: Bench, programs: Programs) -> None:
     for event in events:
         if isinstance(event, ev.Stepped):
             waits.clear()
-        elif isinstance(event, ev.Call) and event.name in ("clock_nanosleep", "ppoll", "pselect6", "epoll_wait"):
+        elif isinstance(event, ev.Call) and event.name in (
+            "clock_nanosleep",
+            "ppoll",
+            "pselect6",
+            "epoll_wait",
+        ):
             waits[event.tid] += 1
             assert waits[event.tid] <= MOST_SHORT_WAITS + 1
     poised = [event for event in events if isinstance(event, ev.Poised) and event.repeated]

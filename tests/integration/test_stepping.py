@@ -1,4 +1,6 @@
-"""Step mode on the real kernel: exactly one thread moves, what is said of it is so, and programs don't notice."""
+"""Step mode on the real kernel: exactly one thread moves, what is said of it is so, and programs
+don't notice.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ import multiprocessing
 if __name__ == "__main__":
     with multiprocessing.Pool(2) as pool: print(pool.map(abs, range(-6, 0)))
 """
-MAKEFILE = "all: a b\na: ; @cat Makefile | wc -l > a; echo a is built\nb: a ; @cat a; echo b is built\n"
+MAKEFILE = (
+    "all: a b\na: ; @cat Makefile | wc -l > a; echo a is built\nb: a ; @cat a; echo b is built\n"
+)
 
 
 def _kinds(events: Iterable[ev.Event], *kinds: type[ev.Event]) -> list[ev.Event]:
@@ -30,7 +34,9 @@ def _kinds(events: Iterable[ev.Event], *kinds: type[ev.Event]) -> list[ev.Event]
 
 
 def _check_moves(stepper: Stepper, step: list[ev.Event], asleep: set[int]) -> None:
-    """Only the thread that was let go did anything; others at most came out of the calls that they were blocked in."""
+    """Only the thread that was let go did anything; others at most came out of the calls that they
+    were blocked in.
+    """
     moved = next(event for event in step if isinstance(event, ev.Stepped))
     for event in step:
         if isinstance(event, ev.Call) and event.tid != moved.tid:
@@ -58,14 +64,25 @@ def _check_rest(stepper: Stepper) -> None:
         ("sh", "-c", "seq 1 300 | grep 7 | sort -rn | head -3; exit 7"),
         ("make", "-j2"),
         (sys.executable, "pool.py"),
-        ("bash", "-c", "trap 'echo usr1' USR1; kill -USR1 $$; cat <(echo x) | tr x y; (exit 3) & wait $!; echo $?"),
+        (
+            "bash",
+            "-c",
+            (
+                "trap 'echo usr1' USR1; kill -USR1 $$; cat <(echo x) | tr x y; (exit 3) & wait $!;"
+                " echo $?"
+            ),
+        ),
     ],
     ids=["pipeline", "make", "pool", "bash"],
 )
-def test_from_the_first_to_the_last_operation_it_is_as_alone(tmp_path: Path, argv: tuple[str, ...]) -> None:
+def test_from_the_first_to_the_last_operation_it_is_as_alone(
+    tmp_path: Path, argv: tuple[str, ...]
+) -> None:
     (tmp_path / "Makefile").write_text(MAKEFILE)
     (tmp_path / "pool.py").write_text(POOL)
-    alone = subprocess.run(argv, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    alone = subprocess.run(
+        argv, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
     for name in ("a", "b"):
         (tmp_path / name).unlink(missing_ok=True)
     with Stepper(*argv, cwd=str(tmp_path)) as stepper:
@@ -101,22 +118,39 @@ RUNS = [
         for variant in ("py", "c")
         for order in ("stack", "ring")
     ),
-    *(("sleep-race", variant, {"seconds": 1}, 0) for variant in ("py", "c", "py-sigsuspend", "c-sigsuspend")),
+    *(
+        ("sleep-race", variant, {"seconds": 1}, 0)
+        for variant in ("py", "c", "py-sigsuspend", "c-sigsuspend")
+    ),
 ]
 
 
 @pytest.mark.parametrize(
-    ("name", "variant", "values", "status"), RUNS, ids=[f"{r[0]}-{r[1]}-{r[2].get('order', '')}" for r in RUNS]
+    ("name", "variant", "values", "status"),
+    RUNS,
+    ids=[f"{r[0]}-{r[1]}-{r[2].get('order', '')}" for r in RUNS],
 )
 def test_every_scenario_steps_from_first_to_last(
     name: str, variant: str, values: dict[str, Value], status: int
 ) -> None:
-    with prepare(find(name), variant, values) as launch, Stepper(*launch.argv, cwd=launch.cwd) as stepper:
+    with (
+        prepare(find(name), variant, values) as launch,
+        Stepper(*launch.argv, cwd=launch.cwd) as stepper,
+    ):
         _steps_to_the_end(stepper)
         assert stepper.state.command_code == status
 
 
-ODD = ("exec_thread", "vfork_exec", "daemon", "sem_static", "signals_exact", "raw_clone", "spliced", "given_late")
+ODD = (
+    "exec_thread",
+    "vfork_exec",
+    "daemon",
+    "sem_static",
+    "signals_exact",
+    "raw_clone",
+    "spliced",
+    "given_late",
+)
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -150,7 +184,9 @@ def test_the_viewer_decides_whether_the_wake_up_is_lost(lost: bool) -> None:
             assert b"awake" not in stepper.output
         else:
             stepper.let("1")
-            stepper.until(lambda: stepper.poised == {"1": "SIGALRM"})  # woken by time: held, and nothing ran
+            stepper.until(
+                lambda: stepper.poised == {"1": "SIGALRM"}
+            )  # woken by time: held, and nothing ran
             assert not _kinds(stepper.events, ev.SignalDelivered)
             stepper.to_the_end()
             assert b"awake" in stepper.output
@@ -162,7 +198,10 @@ def test_a_blocked_one_that_is_woken_is_held_at_its_return(programs: Programs) -
         stepper.to("1.1", "write")
         stepper.to("1.2", "read")
         stepper.let("1.2")
-        assert stepper.state.threads[stepper.state.processes[_pid(stepper, "1.2")].pid].waiting is not None
+        assert (
+            stepper.state.threads[stepper.state.processes[_pid(stepper, "1.2")].pid].waiting
+            is not None
+        )
         step = stepper.let("1.1")
         calls = [(event.name, event.ret) for event in step if isinstance(event, ev.Call)]
         assert calls == [("write", 6), ("read", 6)] or calls == [("read", 6), ("write", 6)]
@@ -184,7 +223,9 @@ def test_a_signal_that_is_sent_is_held_at_its_delivery() -> None:
         stepper.to("1", "clock_nanosleep")
         pid = stepper.state.root
         stepper.send(ev.SendSignal(pid=pid, signo=10))
-        stepper.until(lambda: bool((s := stepper.state.processes[pid].sample) and s.pending >> 9 & 1))
+        stepper.until(
+            lambda: bool((s := stepper.state.processes[pid].sample) and s.pending >> 9 & 1)
+        )
         assert stepper.poised == {"1": "clock_nanosleep"}
         stepper.let("1")
         assert stepper.poised == {"1": "SIGUSR1"}
@@ -213,7 +254,9 @@ def test_semaphores_are_stepped_one_operation_at_a_time(programs: Programs) -> N
         while not any(operation.startswith("sem_wait") for operation in stepper.poised.values()):
             stepper.next()
         name = next(who for who, operation in stepper.poised.items() if operation == "sem_wait")
-        thread = next(t for t in stepper.held if t.poised is not None and t.poised.at == "semaphore")
+        thread = next(
+            t for t in stepper.held if t.poised is not None and t.poised.at == "semaphore"
+        )
         assert thread.poised is not None
         before, key = thread.poised.value, thread.poised.semaphore.key  # type: ignore[union-attr]
         step = stepper.let(name)
@@ -224,13 +267,21 @@ def test_semaphores_are_stepped_one_operation_at_a_time(programs: Programs) -> N
 
 
 def test_a_live_run_is_held_at_once_and_goes_on_where_it_was() -> None:
-    argv = ("sh", "-c", "i=0; while [ $i -lt 40000 ]; do i=$((i+1)); done | cat; head -c 3000000 /dev/zero | wc -c")
+    argv = (
+        "sh",
+        "-c",
+        "i=0; while [ $i -lt 40000 ]; do i=$((i+1)); done | cat; head -c 3000000 /dev/zero | wc -c",
+    )
     with Stepper(*argv, hold=False) as stepper:
         stepper.until(lambda: len(stepper.state.processes) >= 3)
         stepper.send(ev.Hold())
         stepper.until(lambda: stepper.resting)
         _check_rest(stepper)
-        before = {pid: procfs.run_count(pid) for pid, p in stepper.state.processes.items() if p.fate == "alive"}
+        before = {
+            pid: procfs.run_count(pid)
+            for pid, p in stepper.state.processes.items()
+            if p.fate == "alive"
+        }
         count = len(_kinds(stepper.events, ev.Call))
         assert {pid: procfs.run_count(pid) for pid in before} == before
         assert len(_kinds(stepper.events, ev.Call)) == count
@@ -269,7 +320,11 @@ def test_full_is_a_breakpoint() -> None:
     with Stepper("sh", "-c", "yes | sleep 100") as stepper:
         stepper.send(ev.Run(until=(ev.Breakpoint(condition="full"),)))
         stepper.until(lambda: stepper.resting and len(_kinds(stepper.events, ev.Held)) == 2)
-        full = [o for o in stepper.state.objects.values() if o.level is not None and o.level.queued == 65536]
+        full = [
+            o
+            for o in stepper.state.objects.values()
+            if o.level is not None and o.level.queued == 65536
+        ]
         assert full
 
 
@@ -278,5 +333,7 @@ def test_what_is_held_ends_with_the_session() -> None:
         stepper.to("1", "wait4")
         pids = [pid for pid, process in stepper.state.processes.items() if process.fate == "alive"]
         assert len(pids) == 3
-    left = [look for pid in pids if (look := procfs.read_stat(pid)) is not None and look.state != "Z"]
+    left = [
+        look for pid in pids if (look := procfs.read_stat(pid)) is not None and look.state != "Z"
+    ]
     assert not left

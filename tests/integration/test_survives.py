@@ -1,4 +1,6 @@
-"""Many processes, many descriptors, floods of events, and a reader that stands still: nothing is lost unsaid."""
+"""Many processes, many descriptors, floods of events, and a reader that stands still: nothing is
+lost unsaid.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from tests.integration.harness import Bench, Programs, ordinary, read_stream
 from tests.integration.test_killed import tracer_of
 from tests.integration.watched import Watched
 
-ordinary_user = pytest.mark.parametrize("bench", ordinary(), ids=lambda actor: actor.name, indirect=True)
+ordinary_user = pytest.mark.parametrize(
+    "bench", ordinary(), ids=lambda actor: actor.name, indirect=True
+)
 
 TABLE = """
 import os, resource
@@ -55,7 +59,8 @@ def test_a_thousand_processes(bench: Bench, programs: Programs) -> None:
 
 @ordinary_user
 @pytest.mark.skipif(
-    resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 10_100, reason="no 10,000 descriptors here (ulimit -Hn)"
+    resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 10_100,
+    reason="no 10,000 descriptors here (ulimit -Hn)",
 )
 def test_ten_thousand_descriptors(bench: Bench) -> None:
     with Watched(bench, [sys.executable, "-c", TABLE], ("all", "none")) as run:
@@ -73,7 +78,10 @@ def test_ten_thousand_descriptors(bench: Bench) -> None:
 
 
 def duplicates(events: list[ev.Event]) -> int:
-    return sum(isinstance(e, ev.Call) and any(isinstance(x, ev.Duplicated) for x in e.effects) for e in events)
+    return sum(
+        isinstance(e, ev.Call) and any(isinstance(x, ev.Duplicated) for x in e.effects)
+        for e in events
+    )
 
 
 def counted(events: list[ev.Event], name: str) -> int:
@@ -87,7 +95,9 @@ FLOOD = [sys.executable, "-c", "import os\nfor _ in range(10000): os.close(os.du
 
 
 @ordinary_user
-def test_a_flood_of_structural_calls_is_told_up_to_a_budget_and_counted_from_there(bench: Bench) -> None:
+def test_a_flood_of_structural_calls_is_told_up_to_a_budget_and_counted_from_there(
+    bench: Bench,
+) -> None:
     assert bench.run(bench.observed(FLOOD)).status == 0
     events = read_stream(bench.stream)
     told = duplicates(events)
@@ -150,7 +160,10 @@ def test_a_storm_of_signals_is_counted_and_changes_nothing(bench: Bench) -> None
     usr1 = int(signal.SIGUSR1)
     told = sum(isinstance(e, ev.SignalDelivered) and e.signo == usr1 for e in events)
     ignored = 10 + 5
-    assert told + sum(e.signals.get(usr1, 0) for e in events if isinstance(e, ev.Counted)) == 8000 + ignored
+    assert (
+        told + sum(e.signals.get(usr1, 0) for e in events if isinstance(e, ev.Counted))
+        == 8000 + ignored
+    )
     assert told < 4000
 
 
@@ -172,14 +185,19 @@ def test_of_calls_that_are_only_counted_the_first_says_how_it_failed(bench: Benc
     assert storms
     assert all(e.errors.get("close") == "EBADF" for e in storms)
     told = sum(isinstance(e, ev.Call) and e.name == "close" and e.error == "EBADF" for e in events)
-    assert told + sum(e.calls["close"] for e in storms) >= 8000, "the one that is looked at is counted, too"
+    assert told + sum(e.calls["close"] for e in storms) >= 8000, (
+        "the one that is looked at is counted, too"
+    )
 
 
 @ordinary_user
 def test_a_reader_that_stands_still(bench: Bench) -> None:
-    """In live mode the command runs on, the tracer's memory stays bounded, and the stream is whole afterwards."""
+    """In live mode the command runs on, the tracer's memory stays bounded, and the stream is whole
+    afterwards.
+    """
     program = (
-        "import os\nfor _ in range(8000): os.close(os.dup(0))\nopen('end.ready', 'w').close()\nopen('end.go').close()"
+        "import os\nfor _ in range(8000): os.close(os.dup(0))\nopen('end.ready',"
+        " 'w').close()\nopen('end.go').close()"
     )
     with Watched(bench, [sys.executable, "-c", program], ("end",)) as run:
         state = run.until(lambda s: any(p.executed for p in s.processes.values()))
@@ -205,7 +223,17 @@ def test_what_was_left_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     out = emitting.Emitter(ours)
 
     def write(n: int, *effects: ev.AnyEffect) -> ev.Call:
-        return ev.Call(t=0.0, n=n, pid=1, tid=1, name="write", began=0.0, ret=64, data=b"x" * 64, effects=effects)
+        return ev.Call(
+            t=0.0,
+            n=n,
+            pid=1,
+            tid=1,
+            name="write",
+            began=0.0,
+            ret=64,
+            data=b"x" * 64,
+            effects=effects,
+        )
 
     most = 0
     for index in range(50_000):

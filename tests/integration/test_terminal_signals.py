@@ -35,7 +35,11 @@ def files(tmp_path_factory):
     writer = TraceWriter(folder / "t.ipcviz", meta={"title": "kept"})
     writer.add(fakes.sleep_race())
     writer.close()
-    lines = ['{"version": 2, "width": 80, "height": 20}', '[0, "o", "a cast"]', '[9, "o", "its end"]']
+    lines = [
+        '{"version": 2, "width": 80, "height": 20}',
+        '[0, "o", "a cast"]',
+        '[9, "o", "its end"]',
+    ]
     (folder / "x.cast").write_text("\n".join(lines))
     with subprocess.Popen(["sleep", "1000"]) as attached:
         yield Files(folder, attached.pid)
@@ -58,7 +62,9 @@ every_screen = pytest.mark.parametrize("screen", SCREENS)
 
 def shown(screen, files):
     words, _, _ = SCREENS[screen]
-    return on_terminal(*IPCVIZ, *(word.format(folder=files.folder, pid=files.attached) for word in words))
+    return on_terminal(
+        *IPCVIZ, *(word.format(folder=files.folder, pid=files.attached) for word in words)
+    )
 
 
 def arrive(there, screen):
@@ -122,7 +128,10 @@ def stop_and_continue(there, screen):
         pass
     assert there.given_back()
     if screen == "run":
-        states = {Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in launched()}
+        states = {
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            for pid in launched()
+        }
         assert states == {"S"}, "what is observed goes on"
     since = len(there.raw)
     there.screen.reset()
@@ -153,7 +162,11 @@ def settle(there, before):
     """Until all that was there is there again, but for lines with figures: some count seconds."""
 
     def steady(text):
-        return {line for line in text.splitlines() if line.strip() and not any(c.isdigit() for c in line)}
+        return {
+            line
+            for line in text.splitlines()
+            if line.strip() and not any(c.isdigit() for c in line)
+        }
 
     deadline = time.monotonic() + 15
     while not steady(before) <= steady(there.text()):
@@ -178,7 +191,9 @@ PAIRS = 100
 
 @pytest.mark.parametrize("screen", ["catalogue", "run", "play"])
 def test_stops_and_continuations_in_quick_succession(files, screen):
-    """Whatever the order at which they arrive, after the last SIGCONT it runs; also while the machine is busy."""
+    """Whatever the order at which they arrive, after the last SIGCONT it runs; also while the
+    machine is busy.
+    """
     busy = [sys.executable, "-c", "while True: pass"]
     with on_terminal(*busy) as load, shown(screen, files) as there:
         assert load.pid

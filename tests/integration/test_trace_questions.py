@@ -1,4 +1,6 @@
-"""The questions that docs/trace.md asks of a trace, put to one that has the answers: none is blank."""
+"""The questions that docs/trace.md asks of a trace, put to one that has the answers: none is
+blank.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,11 @@ import pytest
 from tests.integration.harness import CHECKOUT, Bench, Programs
 
 QUESTIONS = dict(
-    re.findall(r"\n([^\n]+):\n\n```sql\n(.*?)```", Path(CHECKOUT, "docs", "trace.md").read_text(), re.DOTALL)
+    re.findall(
+        r"\n([^\n]+):\n\n```sql\n(.*?)```",
+        Path(CHECKOUT, "docs", "trace.md").read_text(),
+        re.DOTALL,
+    )
 )
 Rows = list[dict[str, Any]]
 
@@ -63,12 +69,16 @@ def test_who_wrote_into_what_and_who_shares_it(asks):
     (row,) = asks("Who wrote")
     assert (row["name"], row["bytes"], row["label"][0]) == ("questions", 70000, "P")
     assert any(
-        row["label"] and row["kind"] == "pipe" and row["who"].count("questions[") == 2 for row in asks("Who uses")
+        row["label"] and row["kind"] == "pipe" and row["who"].count("questions[") == 2
+        for row in asks("Who uses")
     )
 
 
 def test_who_was_blocked_on_what(asks):
-    on = {(row["call"], (row["label"] or "").rstrip("0123456789[] ")) for row in asks("Who was blocked")}
+    on = {
+        (row["call"], (row["label"] or "").rstrip("0123456789[] "))
+        for row in asks("Who was blocked")
+    }
     assert {("write", "P"), ("semtimedop", "sem"), ("futex", "M")} <= on
     assert not {("write", ""), ("semtimedop", ""), ("futex", "")} & on
 
@@ -90,11 +100,21 @@ def test_how_full_and_of_how_much(asks):
 
 
 def test_signals_and_semaphores(asks):
-    assert any((row["signal"], row["times"]) == ("SIGUSR1", 1) and row["first"] > 0 for row in asks("Which signals"))
-    done = {(row["label"][:3].rstrip("0123456789"), row["operation"]): row for row in asks("What was done")}
-    assert {("sem", "semtimedop"), ("sem", "semctl"), ("M", "sem_wait"), ("M", "sem_post"), ("M", "sem_init")} <= set(
-        done
+    assert any(
+        (row["signal"], row["times"]) == ("SIGUSR1", 1) and row["first"] > 0
+        for row in asks("Which signals")
     )
+    done = {
+        (row["label"][:3].rstrip("0123456789"), row["operation"]): row
+        for row in asks("What was done")
+    }
+    assert {
+        ("sem", "semtimedop"),
+        ("sem", "semctl"),
+        ("M", "sem_wait"),
+        ("M", "sem_post"),
+        ("M", "sem_init"),
+    } <= set(done)
     assert done["M", "sem_wait"]["least_before"] == done["M", "sem_post"]["most_before"] == 0
 
 
@@ -108,7 +128,10 @@ def test_steps(asks):
     rows = asks("In step mode", "--step")
     assert {"1", "1.1"} <= {row["who"] for row in rows}
     assert all(row["operation"] for row in rows)
-    assert any("semtimedop" in row["operation"] and "call semtimedop" in (row["became"] or "") for row in rows)
+    assert any(
+        "semtimedop" in row["operation"] and "call semtimedop" in (row["became"] or "")
+        for row in rows
+    )
 
 
 def test_objects_are_told_whole_after_they_are_gone(benches, programs):
@@ -132,7 +155,13 @@ def test_json_lines_tell_what_calls_returned(benches, programs):
     assert calls
     assert all("ret" in line for line in calls)
     assert any(line["ret"] == 0 for line in calls)
-    assert all("code" in line for line in lines if line["event"] in ("exited", "thread-exited", "finished"))
+    assert all(
+        "code" in line for line in lines if line["event"] in ("exited", "thread-exited", "finished")
+    )
     assert all(line["object"] for line in calls if line["name"] in ("semtimedop", "semctl"))
-    waits = [line for line in lines if line["event"] == "waiting" and line["call"] in ("semtimedop", "futex")]
+    waits = [
+        line
+        for line in lines
+        if line["event"] == "waiting" and line["call"] in ("semtimedop", "futex")
+    ]
     assert {line["object"].partition(":")[0] for line in waits} == {"sysv", "sem"}

@@ -1,4 +1,6 @@
-"""`ipcviz trace` into a trace on the real kernel: killed, without room, and read again without Linux."""
+"""`ipcviz trace` into a trace on the real kernel: killed, without room, and read again without
+Linux.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,11 @@ def test_a_trace_of_a_pipeline(bench: Bench) -> None:
     argv = ["sh", "-c", "seq 1000 | cat; echo oops >&2; exit 5"]
     alone = bench.run(argv)
     outcome = bench.run(traced(bench, argv))
-    assert (outcome.status, outcome.stdout, outcome.stderr) == (alone.status, alone.stdout, alone.stderr)
+    assert (outcome.status, outcome.stdout, outcome.stderr) == (
+        alone.status,
+        alone.stdout,
+        alone.stderr,
+    )
     assert not outcome.temporary
     assert [file.name for file in bench.keep.iterdir() if "t.ipcviz" in file.name] == ["t.ipcviz"]
     with TraceReader(bench.keep / "t.ipcviz") as reader:
@@ -45,7 +51,9 @@ def test_a_trace_of_a_pipeline(bench: Bench) -> None:
 
 
 def goes_back(path: Path, events: list[ev.Event]) -> None:
-    """In the app every panel at a moment of a real session is what it was when that was now, whoever kept it."""
+    """In the app every panel at a moment of a real session is what it was when that was now,
+    whoever kept it.
+    """
     stops = moments_of(events)
     replay = Replay(KeptSession(TraceReader(path)))
     replay.begin()
@@ -109,7 +117,11 @@ def test_killed_in_mid_stream(tmp_path: Path, seconds: float) -> None:
     killed_at = time.monotonic()
     writer.send_signal(signal.SIGKILL)
     writer.wait()
-    said = [line.split() for line in (last_line + writer.stdout.read()).splitlines() if line.count(" ") == 1]
+    said = [
+        line.split()
+        for line in (last_line + writer.stdout.read()).splitlines()
+        if line.count(" ") == 1
+    ]
     must = max((int(n) for n, at in said if float(at) <= killed_at - 0.25), default=0)
     with TraceReader(path) as reader:
         numbers = [event.n for event in reader.events()]
@@ -121,7 +133,9 @@ def test_killed_in_mid_stream(tmp_path: Path, seconds: float) -> None:
 
 def test_killed_with_a_command(bench: Bench) -> None:
     bench.clear()
-    with bench.start(traced(bench, ["sh", "-c", "while :; do echo x | cat; done"]), stdout=subprocess.PIPE) as process:
+    with bench.start(
+        traced(bench, ["sh", "-c", "while :; do echo x | cat; done"]), stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         for _ in range(100):
             process.stdout.readline()
@@ -164,7 +178,10 @@ def test_a_full_disk_below_a_trace(bench: Bench) -> None:
     place = bench.keep / "small"
     place.mkdir(exist_ok=True)
     loop = "for i in $(seq 60); do ls / | cat; done"
-    script = f'mount -t tmpfs -o size=400k none {place} && "$@"; code=$?; cp {place}/* {bench.keep}/; exit $code'
+    script = (
+        f'mount -t tmpfs -o size=400k none {place} && "$@"; code=$?; cp {place}/* {bench.keep}/;'
+        " exit $code"
+    )
     command = ipcviz("trace", "--full", "-o", str(place / "f"), "--", "sh", "-c", loop)
     outcome = bench.run(["unshare", "--mount", "sh", "-c", script, "sh", *command], seconds=60)
     assert outcome.status == 0

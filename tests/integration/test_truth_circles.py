@@ -1,4 +1,6 @@
-"""Real programs that hang, and some that only look so: the circle that is told of them, and how certain it is."""
+"""Real programs that hang, and some that only look so: the circle that is told of them, and how
+certain it is.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ def ready(name):
 """
 
 HANG = {
-    "pipes both ways": """
+    "pipes both ways": (
+        """
         (r, w), (s, x) = os.pipe(), os.pipe()
         if os.fork():
             os.close(r); os.close(x); ready("up")
@@ -32,15 +35,19 @@ HANG = {
         else:
             os.close(w); os.close(s)
             os.write(x, bytes(200000))
-        """,
-    "a parent that waits": """
+        """
+    ),
+    "a parent that waits": (
+        """
         r, w = os.pipe()
         if os.fork():
             os.close(w); ready("up"); os.wait()
         else:
             os.close(r); os.write(w, bytes(200000))
-        """,
-    "file locks": """
+        """
+    ),
+    "file locks": (
+        """
         one, two = (os.open(name, os.O_RDWR | os.O_CREAT) for name in "ab")
         r, w = os.pipe()
         if os.fork():
@@ -48,19 +55,25 @@ HANG = {
             ready("up"); fcntl.flock(os.open("b", os.O_RDWR), fcntl.LOCK_EX)
         else:
             mine = os.open("b", os.O_RDWR)
-            fcntl.flock(mine, fcntl.LOCK_EX); os.read(r, 1); fcntl.flock(os.open("a", os.O_RDWR), fcntl.LOCK_EX)
-        """,
+            fcntl.flock(mine, fcntl.LOCK_EX); os.read(r, 1)
+            fcntl.flock(os.open("a", os.O_RDWR), fcntl.LOCK_EX)
+        """
+    ),
 }
 
 GO_ON = {
-    "a third one could write": """
+    "a third one could write": (
+        """
         (r, w), (s, x) = os.pipe(), os.pipe()
         if not os.fork(): time.sleep(1000)
-        """,
-    "another thread could write": """
+        """
+    ),
+    "another thread could write": (
+        """
         (r, w), (s, x) = os.pipe(), os.pipe()
         threading.Thread(target=time.sleep, args=(1000,)).start()
-        """,
+        """
+    ),
 }
 BOTH_READ = """
     if os.fork():
@@ -89,11 +102,18 @@ def test_who_hangs_is_proved_to(bench: Bench, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("meals", "ending"),
-    [("0", " wait for each other"), ("3000", " probably wait for each other (who is to post is not known)")],
+    [
+        ("0", " wait for each other"),
+        ("3000", " probably wait for each other (who is to post is not known)"),
+    ],
     ids=["stopped at", "over the budget"],
 )
-def test_a_round_table_hangs(benches: dict[str, Bench], programs: Programs, meals: str, ending: str) -> None:
-    """Five private semaphores: also where they were used so often that their operations are not seen any more."""
+def test_a_round_table_hangs(
+    benches: dict[str, Bench], programs: Programs, meals: str, ending: str
+) -> None:
+    """Five private semaphores: also where they were used so often that their operations are not
+    seen any more.
+    """
     with Watched(benches["user"], [programs["round_table"], meals], ()) as run:
         run.at("seated")
         (words,) = told(run.until(lambda state: bool(told(state))))

@@ -1,4 +1,6 @@
-"""Until when waits last at most, and the masks of those that bring their own, launched and attached to."""
+"""Until when waits last at most, and the masks of those that bring their own, launched and attached
+to.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,19 @@ from tests.integration.harness import Bench, Programs
 from tests.integration.test_truth_signals import bits
 from tests.integration.watched import Watched
 
-WAYS = ("sem", "clock", "mutex", "condition", "queue", "sysv", "signal", "ppoll", "pselect", "epoll", "select")
+WAYS = (
+    "sem",
+    "clock",
+    "mutex",
+    "condition",
+    "queue",
+    "sysv",
+    "signal",
+    "ppoll",
+    "pselect",
+    "epoll",
+    "select",
+)
 SOCKETS = ("receive", "accept", "send")
 MOMENTS = ("sem", "clock", "mutex", "condition", "queue", "sleep")
 """Which of the calls were given one; the others a length of time."""
@@ -35,7 +49,9 @@ def blocked(tid: int) -> int:
 
 
 def all_asleep(facts: dict[str, int], state: State) -> bool:
-    return all((thread := state.threads.get(facts[name])) is not None and thread.waiting for name in ALL)
+    return all(
+        (thread := state.threads.get(facts[name])) is not None and thread.waiting for name in ALL
+    )
 
 
 def words(state: State, tid: int) -> str:
@@ -60,7 +76,11 @@ def test_launched(bench: Bench, programs: Programs) -> None:
         assert forever.deadline is None
         for name, mask in MASKS.items():
             thread = state.threads[facts[name]]
-            assert (thread.blocked, thread.own_mask) == (mask, USR1 | USR2) == (blocked(thread.tid), USR1 | USR2)
+            assert (
+                (thread.blocked, thread.own_mask)
+                == (mask, USR1 | USR2)
+                == (blocked(thread.tid), USR1 | USR2)
+            )
             lets = "SIGUSR1, SIGUSR2" if mask == 0 else "SIGUSR1"
             assert f"(lets {lets} in)" in words(state, thread.tid)
             assert lets in masks_of_calls([thread])[0]
@@ -69,7 +89,9 @@ def test_launched(bench: Bench, programs: Programs) -> None:
 
 
 def test_attached(bench: Bench, programs: Programs) -> None:
-    """Of what was there before, moments are known; of lengths how long they are, not when they have begun."""
+    """Of what was there before, moments are known; of lengths how long they are, not when they have
+    begun.
+    """
     with Target(bench, [programs["truth_deadlines"]], ("deadlines",)) as target:
         facts = target.at("deadlines")
         with Attached(bench, [target.pid]) as run:

@@ -1,4 +1,6 @@
-"""Groups, sessions, terminals, reapers, namespaces, POSIX timers: against /proc and what the program did."""
+"""Groups, sessions, terminals, reapers, namespaces, POSIX timers: against /proc and what the
+program did.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def test_families_and_timers(bench: Bench, programs: Programs, options: tuple[st
             known = state.processes[pid].surroundings
             return known.timers if known is not None else ()
 
-        state = run.until(lambda s: [told(s, one) for one in pids] == kernel and (pid, 27) in s.timers)
+        state = run.until(
+            lambda s: [told(s, one) for one in pids] == kernel and (pid, 27) in s.timers
+        )
         assert [told(state, one) for one in pids] == kernel
         family = {name: state.processes[facts[name]] for name in OTHERS}
         assert family["grouped"].pgrp == facts["grouped"]
@@ -49,10 +53,14 @@ def test_families_and_timers(bench: Bench, programs: Programs, options: tuple[st
         if facts["terminal"]:
             assert state.processes[pid].foreground == facts["grouped"]
         assert state.processes[pid].subreaper
-        assert orphan_words(state, family["orphan"]).startswith("its children would go to truth_families")
+        assert orphan_words(state, family["orphan"]).startswith(
+            "its children would go to truth_families"
+        )
         surroundings = family["inner"].surroundings
         assert surroundings is not None
-        others = {kind for kind in ("ipc", "user", "net") if ns(facts["inner"], kind) != ns("self", kind)}
+        others = {
+            kind for kind in ("ipc", "user", "net") if ns(facts["inner"], kind) != ns("self", kind)
+        }
         assert others == set(surroundings.namespaces) & {"ipc", "user", "net"}
         if facts["apart"]:
             assert "ipc" in others
@@ -88,9 +96,14 @@ def test_families_and_timers(bench: Bench, programs: Programs, options: tuple[st
         assert line in log
     assert any(line.startswith(f"{who['pid']} removed the timer") for line in log)
     if facts["terminal"]:
-        assert any(f"put the group {facts['grouped']} into the foreground of pts/" in line for line in log)
+        assert any(
+            f"put the group {facts['grouped']} into the foreground of pts/" in line for line in log
+        )
     if facts["apart"]:
-        assert any("left what it shared and has its own" in line and "IPC namespace" in line for line in log)
+        assert any(
+            "left what it shared and has its own" in line and "IPC namespace" in line
+            for line in log
+        )
 
 
 def ns(pid: int | str, kind: str) -> str:

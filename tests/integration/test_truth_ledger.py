@@ -32,7 +32,9 @@ class Run:
         self.events: list[ev.Event] = []
         self.reads: list[tuple[ev.Call, Read]] = []
         self.lost: list[str] = []
-        session = LiveSession(LaunchConfig(argv=argv, cwd=str(folder), full=full, budget=budget, data_bytes=64))
+        session = LiveSession(
+            LaunchConfig(argv=argv, cwd=str(folder), full=full, budget=budget, data_bytes=64)
+        )
         session.start()
         deadline = time.monotonic() + 30.0
         try:
@@ -51,7 +53,11 @@ class Run:
         self.state = reduce(self.state, event)
         self.events.append(event)
         channels = self.state.channels.items()
-        self.lost += [c.reason for key, c in channels if key.startswith("pipe:") and not c.known and key not in unknown]
+        self.lost += [
+            c.reason
+            for key, c in channels
+            if key.startswith("pipe:") and not c.known and key not in unknown
+        ]
         if isinstance(event, ev.Call):
             read = sources_of(self.state, event.n)
             if read is not None:
@@ -70,7 +76,9 @@ def script(folder: Path, text: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("writers", [2, 5])
 def test_several_writers(tmp_path: Path, writers: int) -> None:
-    """Records that name their writer and are numbered: each read says whose it took, and the bytes agree."""
+    """Records that name their writer and are numbered: each read says whose it took, and the bytes
+    agree.
+    """
     run = Run(
         tmp_path,
         *script(
@@ -90,7 +98,9 @@ def test_several_writers(tmp_path: Path, writers: int) -> None:
             """,
         ),
     )
-    key = next(key for key, read in ((r.object, r) for _, r in run.reads) if key.startswith("pipe:"))
+    key = next(
+        key for key, read in ((r.object, r) for _, r in run.reads) if key.startswith("pipe:")
+    )
     made: Counter[int] = Counter()
     number = {}
     for call in run.calls("write", key):
@@ -120,7 +130,9 @@ def test_cat_and_gzip(tmp_path: Path) -> None:
     names = {p.pid: p.name for p in run.state.processes.values()}
     taken = [(call, read) for call, read in run.reads if names[call.pid] == "gzip"]
     assert {names[source.pid] for _, read in taken for source in read.sources} == {"cat"}
-    assert sum(source.length for _, read in taken for source in read.sources if source.sure) == 300_000
+    assert (
+        sum(source.length for _, read in taken for source in read.sources if source.sure) == 300_000
+    )
     by_write: Counter[int] = Counter()
     for _, read in taken:
         for source in read.sources:
@@ -168,8 +180,13 @@ def test_sockets_splice_tee_and_packets(tmp_path: Path) -> None:
             """,
         ),
     )
-    drawn = {call.data: [(s.pid, s.offset, s.length, s.sure) for s in read.sources] for call, read in run.reads}
-    parent = next(p.pid for p in run.state.processes.values() if p.parent not in run.state.processes)
+    drawn = {
+        call.data: [(s.pid, s.offset, s.length, s.sure) for s in read.sources]
+        for call, read in run.reads
+    }
+    parent = next(
+        p.pid for p in run.state.processes.values() if p.parent not in run.state.processes
+    )
     child = next(p.pid for p in run.state.processes.values() if p.parent == parent)
     assert drawn[b"from "] == [(child, 0, 5, True)]
     assert drawn[b"to "] == [(parent, 0, 3, True)]
@@ -180,11 +197,19 @@ def test_sockets_splice_tee_and_packets(tmp_path: Path) -> None:
     ]
     assert sorted(received) == sorted([(parent, [(child, 5, 9)]), (child, [(parent, 3, 9)])])
     first, second = (
-        call.n for call in (*run.calls("write"), *run.calls("vmsplice")) if call.ret == 6 and call.data != b"packet"
+        call.n
+        for call in (*run.calls("write"), *run.calls("vmsplice"))
+        if call.ret == 6 and call.data != b"packet"
     )
-    named = {call.name: [(s.n, s.offset, s.length, s.sure) for s in read.sources] for call, read in run.reads}
+    named = {
+        call.name: [(s.n, s.offset, s.length, s.sure) for s in read.sources]
+        for call, read in run.reads
+    }
     assert named["splice"] == [(first, 0, 6, True), (second, 0, 1, True)]
-    by_bytes = {call.data: [(s.n, s.offset, s.length, s.sure) for s in read.sources] for call, read in run.reads}
+    by_bytes = {
+        call.data: [(s.n, s.offset, s.length, s.sure) for s in read.sources]
+        for call, read in run.reads
+    }
     assert by_bytes[b"econd"] == [(second, 1, 5, True)]
     tee, splice = (next(c.n for c in run.calls(name)) for name in ("tee", "splice"))
     assert by_bytes[b"first se"] == [(tee, 0, 8, True)]
@@ -193,7 +218,9 @@ def test_sockets_splice_tee_and_packets(tmp_path: Path) -> None:
     assert by_bytes[b"pa"] == [(packets[0], 0, 2, True)]
     assert by_bytes[b"ppppp"] == [(packets[1], 0, 5, True)]
     assert by_bytes[b"second"] == [(packets[1], 4096, 6, True)]
-    assert [read.dropped for call, read in run.reads if call.data in (b"pa", b"ppppp", b"second")] == [4, 4091, 0]
+    assert [
+        read.dropped for call, read in run.reads if call.data in (b"pa", b"ppppp", b"second")
+    ] == [4, 4091, 0]
     assert not run.lost
 
 
@@ -205,9 +232,15 @@ def test_what_is_only_sampled_is_not_known(tmp_path: Path) -> None:
     run = Run(tmp_path, "sh", "-c", command, full=False, budget=100.0)
     assert any("is only sampled" in reason for reason in run.lost)
     # Nor is it on a machine so busy that it is quiet enough again to be traced.
-    again = (e.n for e in run.events if isinstance(e, ev.Coverage) and e.full and e.reason == "quiet again")
+    again = (
+        e.n
+        for e in run.events
+        if isinstance(e, ev.Coverage) and e.full and e.reason == "quiet again"
+    )
     end = next(again, run.events[-1].n)
-    reads = [(call, read) for call, read in run.reads if read.object.startswith("pipe:") and call.n < end]
+    reads = [
+        (call, read) for call, read in run.reads if read.object.startswith("pipe:") and call.n < end
+    ]
     known = [bool(read.sources) for _, read in reads]
     assert known[0]
     # The reader may be over its budget as well, and none of its further reads told at all.
@@ -222,7 +255,9 @@ def family(programs: Programs, tmp_path: Path):
 
 
 def test_a_message_that_another_one_came_in_between_of(family: Ordered) -> None:
-    """A long write whose beginning was read before a short one began, and that still had bytes to write after it."""
+    """A long write whose beginning was read before a short one began, and that still had bytes to
+    write after it.
+    """
     reader = family.root
     family.order(reader, ordered.PIPE)
     family.settle()
@@ -248,7 +283,9 @@ def test_a_message_that_another_one_came_in_between_of(family: Ordered) -> None:
     assert got == whole[:at] + inner + whole[at:], "the kernel let it in between"
     family.catch_up()
     key = next(key for key in family.state.channels if key.startswith("pipe:"))
-    assert [(found.pid, found.other_pid) for found in interleavings(family.state, key)] == [(long.pid, short.pid)]
+    assert [(found.pid, found.other_pid) for found in interleavings(family.state, key)] == [
+        (long.pid, short.pid)
+    ]
 
 
 def test_a_reader_killed_inside_its_read(family: Ordered) -> None:
@@ -272,11 +309,15 @@ def test_a_reader_killed_inside_its_read(family: Ordered) -> None:
     assert family.state.channels[key].known
     assert waiting_bytes(family.state, key) == 300 == ordered.queued(writer.pid, r)
     read = next(read for read in reversed(family.state.reads) if read.object == key)
-    assert [(s.pid, s.offset, s.length, s.sure) for s in read.sources] == [(writer.pid, 0, 200, True)]
+    assert [(s.pid, s.offset, s.length, s.sure) for s in read.sources] == [
+        (writer.pid, 0, 200, True)
+    ]
 
 
 def test_a_fifo_is_certain_until_somebody_else_opens_it(tmp_path: Path) -> None:
-    """Of one that was made while watched; the kernel tells of every open, also of those that no traced call made."""
+    """Of one that was made while watched; the kernel tells of every open, also of those that no
+    traced call made.
+    """
     os.mkfifo(tmp_path / "asks")
 
     def stranger() -> None:
@@ -317,6 +358,10 @@ def test_a_fifo_is_certain_until_somebody_else_opens_it(tmp_path: Path) -> None:
     assert drawn.pop(b"doubt") in ([], [False]), "known again or not, it is not certain"
     assert drawn == {b"mine": [True], b"own": [True], b"alien!": []}
     told = [e for e in run.events if isinstance(e, ev.OpenedOutside)]
-    key = next(e.object for e in run.events if isinstance(e, ev.Call) and e.data == b"mine" and e.name == "read")
+    key = next(
+        e.object
+        for e in run.events
+        if isinstance(e, ev.Call) and e.data == b"mine" and e.name == "read"
+    )
     assert [(e.object, e.pid in (os.getpid(), 0)) for e in told] == [(key, True)]
     assert told[0].n < next(call.n for call, _ in run.reads if call.data == b"alien!")

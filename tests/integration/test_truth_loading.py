@@ -1,4 +1,6 @@
-"""How programs are loaded is left out, and nothing of what they and their libraries do themselves."""
+"""How programs are loaded is left out, and nothing of what they and their libraries do
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,12 @@ int main(int argc, char **argv) {
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="no compiler")
-@pytest.mark.parametrize("options", [(), ("--full",), ("--no-seccomp",)], ids=["live", "full", "always"])
-def test_the_first_call_of_all_is_told(bench: Bench, tmp_path: Path, options: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "options", [(), ("--full",), ("--no-seccomp",)], ids=["live", "full", "always"]
+)
+def test_the_first_call_of_all_is_told(
+    bench: Bench, tmp_path: Path, options: tuple[str, ...]
+) -> None:
     tmp_path.chmod(0o755)
     for folder in tmp_path.parents:
         if folder.owner() == tmp_path.owner() and "pytest" in folder.name:
@@ -46,7 +52,9 @@ def test_the_first_call_of_all_is_told(bench: Bench, tmp_path: Path, options: tu
     (tmp_path / "program.c").write_text(PROGRAM)
     for name in ("linked", "loaded"):
         library = str(tmp_path / f"lib{name}.so")
-        subprocess.run(["cc", "-shared", "-fPIC", "-w", "-o", library, str(tmp_path / "library.c")], check=True)
+        subprocess.run(
+            ["cc", "-shared", "-fPIC", "-w", "-o", library, str(tmp_path / "library.c")], check=True
+        )
     program = str(tmp_path / "program")
     rest = ["-L", str(tmp_path), "-llinked", "-Wl,-rpath," + str(tmp_path), "-ldl"]
     subprocess.run(["cc", "-w", "-o", program, str(tmp_path / "program.c"), *rest], check=True)
@@ -56,5 +64,7 @@ def test_the_first_call_of_all_is_told(bench: Bench, tmp_path: Path, options: tu
         assert [call.data.decode() for call in calls if call.name == "write"] == [
             *("library", "program", "called", "library", "called", "end"),
         ]
-        assert [call.name for call in calls if call.name in ("openat", "read", "mmap", "dup")] == ["dup"]
+        assert [call.name for call in calls if call.name in ("openat", "read", "mmap", "dup")] == [
+            "dup"
+        ]
         assert not any(event.differed for event in run.events if isinstance(event, ev.Table))

@@ -1,4 +1,6 @@
-"""File locks and futexes: who holds, who waits, for what: against F_GETLK, /proc/locks and what the program knows."""
+"""File locks and futexes: who holds, who waits, for what: against F_GETLK, /proc/locks and what the
+program knows.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,10 @@ def sentences(events: list[ev.Event]) -> list[str]:
 def test_file_locks(bench: Bench, programs: Programs, options: tuple[str, ...]) -> None:
     with Watched(bench, [programs["truth_locks"]], ("held", "kept", "heir"), *options) as run:
         facts = run.at("held")
-        assert (facts["posix"], facts["ofd"]) == (facts["pid"], -1), "what F_GETLK and F_OFD_GETLK say"
+        assert (facts["posix"], facts["ofd"]) == (
+            facts["pid"],
+            -1,
+        ), "what F_GETLK and F_OFD_GETLK say"
 
         def enders(state: State, waiter: str) -> tuple[int, ...]:
             wait = wait_of(state, facts[waiter])
@@ -42,7 +47,8 @@ def test_file_locks(bench: Bench, programs: Programs, options: tuple[str, ...]) 
 
         def settled(state: State) -> bool:
             return all(enders(state, w) == (facts["pid"],) for w in "abc") and all(
-                sorted(lock.waits for lock in locks) == [False, True] for locks in state.locks.values()
+                sorted(lock.waits for lock in locks) == [False, True]
+                for locks in state.locks.values()
             )
 
         state = run.until(settled)
@@ -53,14 +59,24 @@ def test_file_locks(bench: Bench, programs: Programs, options: tuple[str, ...]) 
             assert wait is not None
             assert (wait.call, wait.object, wait.enders) == (call, thing.info.key, (facts["pid"],))
             locks = state.locks[thing.info.key]
-            kernel = [lock for lock in read_locks() if (lock.dev, lock.ino) == (thing.info.dev, thing.info.ino)]
-            assert sorted(lock.waits for lock in locks) == sorted(lock.waits for lock in kernel) == [False, True]
+            kernel = [
+                lock
+                for lock in read_locks()
+                if (lock.dev, lock.ino) == (thing.info.dev, thing.info.ino)
+            ]
+            assert (
+                sorted(lock.waits for lock in locks)
+                == sorted(lock.waits for lock in kernel)
+                == [False, True]
+            )
             assert {(lock.start, lock.end) for lock in locks} == {
                 (lock.start, -1 if lock.end is None else lock.end) for lock in kernel
             }
         wait = wait_of(state, facts["b"])
         assert wait is not None
-        assert describe_wait(state, wait).endswith(f"held exclusively by truth_locks[{facts['pid']}]")
+        assert describe_wait(state, wait).endswith(
+            f"held exclusively by truth_locks[{facts['pid']}]"
+        )
         run.release("held")
         facts |= run.at("kept")
         assert facts["asleep"] == 1, "the heir keeps the lock for which `a` waits"
@@ -85,20 +101,37 @@ def test_file_locks(bench: Bench, programs: Programs, options: tuple[str, ...]) 
     assert said("took the exclusive open file description lock on h")
     assert said("could not make the lock file f: it exists")
     assert said("did not get the exclusive flock lock on f", "and it did not want to wait")
-    assert said("closed", f"(g): its fcntl locks on g are lost, although descriptor {facts['g']} is still open")
-    assert said(f"truth_locks[{facts['b']}] got the exclusive fcntl lock on g, byte", "after its wait")
-    assert said(f"closed descriptor {facts['f']} (f): the lock on f stays", f"truth_locks[{facts['heir']}]")
+    assert said(
+        "closed",
+        f"(g): its fcntl locks on g are lost, although descriptor {facts['g']} is still open",
+    )
+    assert said(
+        f"truth_locks[{facts['b']}] got the exclusive fcntl lock on g, byte", "after its wait"
+    )
+    assert said(
+        f"closed descriptor {facts['f']} (f): the lock on f stays", f"truth_locks[{facts['heir']}]"
+    )
     assert said(f"truth_locks[{facts['heir']}] exited", "its lock on f")
 
 
 def outside(facts: dict[str, int], state: State) -> dict[str, int]:
-    """Facts of a program in a PID namespace of its own, with our numbers for those of its threads."""
+    """Facts of a program in a PID namespace of its own, with our numbers for those of its
+    threads.
+    """
     ours = {}
     for tid in state.threads:
-        numbers = Path(f"/proc/{tid}/status").read_text().partition("NSpid:\t")[2].partition("\n")[0].split()
+        numbers = (
+            Path(f"/proc/{tid}/status")
+            .read_text()
+            .partition("NSpid:\t")[2]
+            .partition("\n")[0]
+            .split()
+        )
         if len(numbers) > 1:
             ours[int(numbers[-1])] = tid
-    return {name: ours.get(number, 0) if name != "offset" else number for name, number in facts.items()}
+    return {
+        name: ours.get(number, 0) if name != "offset" else number for name, number in facts.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -106,7 +139,9 @@ def outside(facts: dict[str, int], state: State) -> dict[str, int]:
     [((), ()), (("--full",), ()), ((), ("unshare", "-pf", "--mount-proc"))],
     ids=["live", "full", "another PID namespace"],
 )
-def test_futexes(bench: Bench, programs: Programs, options: tuple[str, ...], before: tuple[str, ...]) -> None:
+def test_futexes(
+    bench: Bench, programs: Programs, options: tuple[str, ...], before: tuple[str, ...]
+) -> None:
     if before and bench.actor.uid:
         pytest.skip("an ordinary user may not make a PID namespace everywhere")
     with Watched(bench, [*before, programs["truth_futexes"]], ("asleep",), *options) as run:
@@ -119,7 +154,11 @@ def test_futexes(bench: Bench, programs: Programs, options: tuple[str, ...], bef
             found: dict[str, tuple[object, ...]] = {}
             for name in ("child0", "child1", "locks", "waits", "joins", "robust"):
                 thread = state.threads.get(facts[name])
-                futex = thread.waiting.futex if thread is not None and thread.waiting is not None else None
+                futex = (
+                    thread.waiting.futex
+                    if thread is not None and thread.waiting is not None
+                    else None
+                )
                 wait = wait_of(state, facts[name])
                 if futex is not None and wait is not None:
                     found[name] = (wait.call, futex.kind, futex.owner, wait.enders)
@@ -148,7 +187,10 @@ def test_futexes(bench: Bench, programs: Programs, options: tuple[str, ...], bef
         run.release("asleep")
         assert run.finish() == 0
     log = sentences(run.events)
-    assert any("is blocked in pthread_join" in line and f"until thread {facts['sleeps']} ends" in line for line in log)
+    assert any(
+        "is blocked in pthread_join" in line and f"until thread {facts['sleeps']} ends" in line
+        for line in log
+    )
     assert any(f"a mutex held by truth_futexes[{pid}]" in line for line in log)
 
 

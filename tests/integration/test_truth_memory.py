@@ -1,4 +1,6 @@
-"""Shared memory: who maps what where, states of pages, bytes, faults; against what the test reads from /proc itself."""
+"""Shared memory: who maps what where, states of pages, bytes, faults; against what the test reads
+from /proc itself.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ Row = tuple[int, int, str]
 
 
 def shown_by_proc(pid: int) -> set[Row]:
-    """Start, length and permissions of the mappings of the program's own objects in /proc/PID/maps."""
+    """Start, length and permissions of the mappings of the program's own objects in
+    /proc/PID/maps.
+    """
     rows = set()
     for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
         words = line.split(None, 5)
@@ -34,7 +38,9 @@ def shown_by_proc(pid: int) -> set[Row]:
 
 def told(state: State, pid: int) -> set[Row]:
     return {
-        (m.start, m.length, m.prot + ("s" if m.shared else "p")) for m in state.mappings.get(pid, ()) if m.object.key
+        (m.start, m.length, m.prot + ("s" if m.shared else "p"))
+        for m in state.mappings.get(pid, ())
+        if m.object.key
     }
 
 
@@ -48,7 +54,11 @@ def letters_by_proc(pid: int, start: int, count: int) -> str:
         word = int.from_bytes(raw[at : at + 8], "little")
         present, swapped, shared, alone = (word >> bit & 1 for bit in (63, 62, 61, 56))
         letters += (
-            ("o" if alone else "O") if present and shared else ("c" if alone else "C") if present else "z."[not swapped]
+            ("o" if alone else "O")
+            if present and shared
+            else ("c" if alone else "C")
+            if present
+            else "z."[not swapped]
         )
     return letters
 
@@ -74,14 +84,21 @@ def object_at(state: State, pid: int, start: int) -> str:
 def test_mappings_pages_and_bytes(bench: Bench, programs: Programs, option: str) -> None:
     name = f"/ipcviz-memory-{os.getpid()}-{bench.actor.name}"
     options = [option] if option else []
-    with Watched(bench, [programs["truth_memory"], name], ("child", "mapped", "changed"), *options) as run:
+    with Watched(
+        bench, [programs["truth_memory"], name], ("child", "mapped", "changed"), *options
+    ) as run:
         child, facts = run.at("child"), run.at("mapped")
         pid, other = facts["pid"], child["pid"]
-        places = [(pid, facts[word]) for word in ("shared", "private", "named", "segment", "unnamed", "anonymous")]
+        places = [
+            (pid, facts[word])
+            for word in ("shared", "private", "named", "segment", "unnamed", "anonymous")
+        ]
         places += [(other, facts["private"]), (other, facts["shared"]), (other, child["again"])]
 
         def letters(state: State) -> dict[tuple[int, int], str]:
-            return {place: state.pages[place].pages if place in state.pages else "" for place in places}
+            return {
+                place: state.pages[place].pages if place in state.pages else "" for place in places
+            }
 
         state = run.until(
             lambda s: (
@@ -96,9 +113,15 @@ def test_mappings_pages_and_bytes(bench: Bench, programs: Programs, option: str)
         truth = {place: letters_by_proc(*place, state.pages[place].total) for place in places}
         state = run.until(lambda s: letters(s) == truth)
         assert letters(state) == truth
-        assert truth[pid, facts["private"]][1] == truth[other, facts["private"]][1] == "c", "each has its own copy"
-        assert truth[pid, facts["private"]][3] in "oO", "a page that was only read is the file's own"
-        assert truth[pid, facts["anonymous"]].count(".") == 7, "a look does not bring pages into memory"
+        assert truth[pid, facts["private"]][1] == truth[other, facts["private"]][1] == "c", (
+            "each has its own copy"
+        )
+        assert truth[pid, facts["private"]][3] in "oO", (
+            "a page that was only read is the file's own"
+        )
+        assert truth[pid, facts["anonymous"]].count(".") == 7, (
+            "a look does not bring pages into memory"
+        )
 
         figures = ("Rss", "Pss", "Shared_Dirty", "Private_Dirty")
         use = {place: tuple(kilobytes(*place, figure) for figure in figures) for place in places}
@@ -107,11 +130,15 @@ def test_mappings_pages_and_bytes(bench: Bench, programs: Programs, option: str)
             pages = {place: state.pages[place] for place in places}
             return {at: (p.rss, p.pss, p.shared_dirty, p.private_dirty) for at, p in pages.items()}
 
-        # Of two processes that share a page the second may have come to it after the first was looked at.
+        # Of two processes that share a page the second may have come to it after the first was
+        # looked at.
         state = run.until(lambda s: told_use(s) == use)
         assert told_use(state) == use
 
-        keys = {word: object_at(state, pid, facts[word]) for word in ("shared", "named", "segment", "unnamed")}
+        keys = {
+            word: object_at(state, pid, facts[word])
+            for word in ("shared", "named", "segment", "unnamed")
+        }
         for word, key in keys.items():
             sample = state.memory[key, 0].sample
             at = facts[word] + sample.offset
@@ -120,7 +147,12 @@ def test_mappings_pages_and_bytes(bench: Bench, programs: Programs, option: str)
         assert state.memory[keys["shared"], 0].sample.data.startswith(b"sHared by both\0")
         # What has neither a name nor a descriptor any more: only root can ask for its size.
         nameless = 2 * PAGE if bench.actor.uid == 0 else -1
-        assert [state.memory[keys[word], 0].sample.size for word in keys] == [4 * PAGE, nameless, 3 * PAGE, PAGE]
+        assert [state.memory[keys[word], 0].sample.size for word in keys] == [
+            4 * PAGE,
+            nameless,
+            3 * PAGE,
+            PAGE,
+        ]
         assert state.memory[keys["shared"], pid].sample.data.startswith(b"pq\0")
         assert state.memory[keys["shared"], other].sample.data.startswith(b"cq\0")
         segment = state.memory[keys["segment"], 0].sample
@@ -144,7 +176,10 @@ def test_mappings_pages_and_bytes(bench: Bench, programs: Programs, option: str)
         run.release("mapped")
         run.at("changed")
         state = run.until(
-            lambda s: told(s, pid) == shown_by_proc(pid) and (20, 2) in s.memory[keys["shared"], 0].sample.changed
+            lambda s: (
+                told(s, pid) == shown_by_proc(pid)
+                and (20, 2) in s.memory[keys["shared"], 0].sample.changed
+            )
         )
         assert told(state, pid) == shown_by_proc(pid)
         assert set(state.memory[keys["shared"], 0].sample.changed) == {(20, 2), (PAGE - 1, 1)}
@@ -156,7 +191,11 @@ def test_mappings_pages_and_bytes(bench: Bench, programs: Programs, option: str)
         run.release("changed")
         run.release("child")
         assert run.finish() == 0
-        calls = {event.name for event in run.events if isinstance(event, ev.Call) and event.object == keys["shared"]}
+        calls = {
+            event.name
+            for event in run.events
+            if isinstance(event, ev.Call) and event.object == keys["shared"]
+        }
         assert {"mprotect", "msync", "munmap", "ftruncate"} <= calls
         sentences = " ".join(said(run.events))
         assert "of file to be" not in sentences
@@ -194,7 +233,9 @@ def test_faults_say_why(bench: Bench, programs: Programs, last: str, signo: int)
         facts = run.at("faults")
         run.release("faults")
         assert run.finish() == 128 + signo
-        faults = [e for e in run.events if isinstance(e, ev.SignalDelivered) and e.fault is not None]
+        faults = [
+            e for e in run.events if isinstance(e, ev.SignalDelivered) and e.fault is not None
+        ]
         assert [(e.signo, e.code, e.address) for e in faults[:4]] == [
             (7, "BUS_ADRERR", facts["at"] + 2 * PAGE + 8),
             (11, "SEGV_ACCERR", facts["locked"] + 16),
@@ -207,10 +248,17 @@ def test_faults_say_why(bench: Bench, programs: Programs, last: str, signo: int)
         assert "mapped 16,384 bytes of short shared" in joined
         assert "it has only 5,000 bytes: touching a page beyond its end raises SIGBUS" in joined
         assert f"is byte {2 * PAGE + 8:,} of short, past its end: it has 5,000 bytes" in joined
-        assert "byte 16 of short (shared): the write was refused, that page may only be read (r--)" in joined
+        assert (
+            "byte 16 of short (shared): the write was refused, that page may only be read (r--)"
+            in joined
+        )
         assert f"address {facts['gone'] + 24:#x}: nothing is mapped there)" in joined
         assert "next to a null pointer" in joined
         end = next(text for text in sentences if "was killed by" in text)
-        why = {"bus": "past its end", "segv": "the write was refused", "stack": "which has overflowed"}
+        why = {
+            "bus": "past its end",
+            "segv": "the write was refused",
+            "stack": "which has overflowed",
+        }
         assert why[last] in end
         assert "SIGSEGV, since it used what can't be an address" in joined

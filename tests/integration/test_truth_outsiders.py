@@ -72,7 +72,9 @@ time.sleep(600)
 
 
 def test_the_parent_that_is_not_watched_is_found(bench: Bench) -> None:
-    """Of a pipe (read, poll), a FIFO, a socket pair, connections not accepted (UNIX, TCP) and a lock."""
+    """Of a pipe (read, poll), a FIFO, a socket pair, connections not accepted (UNIX, TCP) and a
+    lock.
+    """
     with Target(bench, [sys.executable, "-c", HANGS]) as target:
         assert target.process.stdout is not None
         pids = list(map(int, target.process.stdout.readline().split()))
@@ -80,10 +82,16 @@ def test_the_parent_that_is_not_watched_is_found(bench: Bench) -> None:
 
             def words(state: State) -> dict[int, str]:
                 waits = {pid: wait_of(state, pid) for pid in pids if pid in state.threads}
-                return {pid: describe_wait(state, wait) for pid, wait in waits.items() if wait is not None}
+                return {
+                    pid: describe_wait(state, wait)
+                    for pid, wait in waits.items()
+                    if wait is not None
+                }
 
             name = f"{procfs.comm(target.pid)}[{target.pid}]"
-            state = run.until(lambda s: sum(name in told for told in words(s).values()) == len(pids))
+            state = run.until(
+                lambda s: sum(name in told for told in words(s).values()) == len(pids)
+            )
             told = [words(state)[pid].partition(f"{name}, not watched")[2] for pid in pids]
             assert told == [
                 ", has its write end",
@@ -98,7 +106,12 @@ def test_the_parent_that_is_not_watched_is_found(bench: Bench) -> None:
                 for one in (*outsiders_of(state, key), *outsiders_of(state, key, "lock")):
                     link = procfs.fd_link(one.pid, one.fd)
                     assert link is not None, outside
-                    assert ":[" not in key or one.how != "end" or key.startswith("socket:") or link == key
+                    assert (
+                        ":[" not in key
+                        or one.how != "end"
+                        or key.startswith("socket:")
+                        or link == key
+                    )
             run.leave()
         for pid in pids:
             os.kill(pid, 9)
@@ -107,12 +120,17 @@ def test_the_parent_that_is_not_watched_is_found(bench: Bench) -> None:
 
 
 def test_what_a_command_has_from_outside(bench: Bench) -> None:
-    """`seq | ipcviz trace -- sleep`: who fills the pipe that nobody reads is known, though nobody watched waits."""
+    """`seq | ipcviz trace -- sleep`: who fills the pipe that nobody reads is known, though nobody
+    watched waits.
+    """
     reading, writing = os.pipe()
     fills = bench.start(["yes"], stdout=writing, stdin=subprocess.DEVNULL)
     os.close(writing)
     traced = bench.start(
-        bench.observed(["sleep", "600"]), stdin=reading, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        bench.observed(["sleep", "600"]),
+        stdin=reading,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     os.close(reading)
     try:
@@ -169,7 +187,9 @@ def test_a_search_in_slices_finds_all_and_each_ends_soon(tmp_path) -> None:
     child = subprocess.Popen(["sleep", "600"], pass_fds=(both, w))
     try:
         status = os.fstat(both)
-        search = HolderSearch({f"pipe:[{os.fstat(r).st_ino}]"}, {(status.st_dev, status.st_ino)}, {os.getpid()})
+        search = HolderSearch(
+            {f"pipe:[{os.fstat(r).st_ino}]"}, {(status.st_dev, status.st_ino)}, {os.getpid()}
+        )
         slices = 1
         while not search.go_on(0.0):
             slices += 1
@@ -192,7 +212,9 @@ def test_a_search_in_slices_finds_all_and_each_ends_soon(tmp_path) -> None:
 
 @pytest.mark.parametrize("trace", [False, True])
 def test_one_more_is_watched(trace: bool) -> None:
-    """Who was found outside can be taken in; whoever can't be is told in a sentence, and the watch goes on."""
+    """Who was found outside can be taken in; whoever can't be is told in a sentence, and the watch
+    goes on.
+    """
     reading, writing = os.pipe()
     reads = subprocess.Popen(["cat"], stdin=reading, stdout=subprocess.DEVNULL)
     sleeps = subprocess.Popen(["sleep", "600"], stdout=writing)

@@ -22,11 +22,17 @@ def pipe_key(pid: int, fd: int) -> str:
 
 def level(state: State, key: str) -> ev.Level:
     found = state.objects.get(key)
-    return found.level if isinstance(found, Object) and found.level else ev.Level(object=key, queued=-1)
+    return (
+        found.level
+        if isinstance(found, Object) and found.level
+        else ev.Level(object=key, queued=-1)
+    )
 
 
 @pytest.mark.parametrize("option", ["", "--full"])
-@pytest.mark.parametrize(("size", "taken", "capacity"), [(1, 0, 0), (5000, 4096, 0), (65536, 1, 0), (8192, 100, 8192)])
+@pytest.mark.parametrize(
+    ("size", "taken", "capacity"), [(1, 0, 0), (5000, 4096, 0), (65536, 1, 0), (8192, 100, 8192)]
+)
 def test_occupancy_and_contents(
     bench: Bench, programs: Programs, size: int, taken: int, capacity: int, option: str
 ) -> None:
@@ -38,7 +44,11 @@ def test_occupancy_and_contents(
             key = pipe_key(facts["pid"], facts["read"])
             state = run.until(lambda state: level(state, key).queued == facts["queued"])  # noqa: B023
             seen = level(state, key)
-            assert seen.queued == facts["queued"] == {"full": size, "part": size - taken, "empty": 0}[name]
+            assert (
+                seen.queued
+                == facts["queued"]
+                == {"full": size, "part": size - taken, "empty": 0}[name]
+            )
             assert seen.capacity == facts["capacity"]
             heads[name] = seen.head
             rows = [(h.pid, h.fd, h.mode) for h in holders(state)[key]]
@@ -62,18 +72,29 @@ def test_a_writer_blocked_short_of_the_capacity(bench: Bench, programs: Programs
     with Watched(bench, [programs["truth_blocked"]], ("blocked",)) as run:
         facts = run.at("blocked")
         key = pipe_key(facts["pid"], facts["read"])
-        state = run.until(lambda s: level(s, key).queued == facts["queued"] and bool(blocked_writers(s, key)))
+        state = run.until(
+            lambda s: level(s, key).queued == facts["queued"] and bool(blocked_writers(s, key))
+        )
         seen = level(state, key)
         assert seen.queued == facts["queued"] < facts["capacity"] == seen.capacity
         assert seen.writable is False
         assert [thread.tid for thread in blocked_writers(state, key)] == [facts["writer"]]
         wait = wait_of(state, facts["writer"], holders(state))
         assert wait is not None
-        assert (wait.call, wait.fd, wait.object, wait.kind) == ("write", facts["write"], key, "blocked")
+        assert (wait.call, wait.fd, wait.object, wait.kind) == (
+            "write",
+            facts["write"],
+            key,
+            "blocked",
+        )
         assert wait.enders == (facts["pid"],)
         run.release("blocked")
         assert run.finish() == 0
-        ends = [event for event in run.events if isinstance(event, ev.Exited) and event.pid == facts["writer"]]
+        ends = [
+            event
+            for event in run.events
+            if isinstance(event, ev.Exited) and event.pid == facts["writer"]
+        ]
         assert [event.signo for event in ends] == [13]
 
 
@@ -81,7 +102,9 @@ def test_both_ends_of_a_pipeline(bench: Bench) -> None:
     """The holders of every pipe of a shell's pipeline are those that /proc has."""
     script = "mkfifo x.go hold; cat hold | tr a b | (sort; cat x.go) >out; rm hold"
     with Watched(bench, ["sh", "-c", f"{script}; cat end.go"], ("end",)) as run:
-        state = run.until(lambda s: sum(p.name in ("cat", "tr", "sort") for p in s.processes.values()) == 3)
+        state = run.until(
+            lambda s: sum(p.name in ("cat", "tr", "sort") for p in s.processes.values()) == 3
+        )
         pids = [p.pid for p in state.processes.values() if p.fate == "alive"]
         told: dict[str, set[tuple[int, int]]] = {}
         seen: dict[str, set[tuple[int, int]]] = {}
@@ -110,7 +133,9 @@ def test_both_ends_of_a_pipeline(bench: Bench) -> None:
 
 
 def test_an_io_uring_moves_bytes_unseen(bench: Bench, programs: Programs) -> None:
-    """Levels are right all the same; counts are lower bounds, and nobody is said to have written or read."""
+    """Levels are right all the same; counts are lower bounds, and nobody is said to have written or
+    read.
+    """
     with Watched(bench, [programs["uring"], "stop"], ("asleep",)) as run:
         try:
             run.at("asleep")
@@ -124,4 +149,7 @@ def test_an_io_uring_moves_bytes_unseen(bench: Bench, programs: Programs) -> Non
         run.release("asleep")
         assert run.finish() == 0
     log = "\n".join(sentences(run.events))
-    assert "made the io_uring X1: descriptor 5; what it reads and writes by that makes no system calls" in log
+    assert (
+        "made the io_uring X1: descriptor 5; what it reads and writes by that makes no system calls"
+        in log
+    )

@@ -1,4 +1,6 @@
-"""Message queues of both kinds, against msgctl and mq_getattr, and the sentences about what passed through them."""
+"""Message queues of both kinds, against msgctl and mq_getattr, and the sentences about what passed
+through them.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,23 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
 
         def complete(state: State) -> bool:
             blocked = [wait_of(state, facts[who], holders(state)) for who in ("receiver", "sender")]
-            queues = [object_behind(state, facts["pid"], facts[which]) for which in ("full", "told")]
-            levels = [found.level for found in (*queues, state.objects.get(key)) if found is not None]
+            queues = [
+                object_behind(state, facts["pid"], facts[which]) for which in ("full", "told")
+            ]
+            levels = [
+                found.level for found in (*queues, state.objects.get(key)) if found is not None
+            ]
             reason = blocked[0].reason if blocked[0] else ""
             return all(blocked) and "other" in reason and len(levels) == 3 and None not in levels
 
         state = run.until(complete)
         level = state.objects[key].level
         assert level is not None
-        assert (level.queued, level.capacity, level.messages) == (facts["bytes"], facts["limit"], facts["messages"])
+        assert (level.queued, level.capacity, level.messages) == (
+            facts["bytes"],
+            facts["limit"],
+            facts["messages"],
+        )
         if level.waiting:  # a kernel with MSG_COPY
             assert level.waiting == (
                 ev.Message(type=5, size=4, head=b"five"),
@@ -40,18 +50,31 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
         wait = wait_of(state, facts["receiver"], held)
         assert wait is not None
         assert (wait.call, wait.object, wait.enders) == ("msgrcv", key, (facts["pid"],))
-        assert describe_wait(state, wait) == f"msgrcv on msg {facts['id']}, no message of type 9: 3 others wait"
-        full, told = (object_behind(state, facts["pid"], facts[which]) for which in ("full", "told"))
+        assert (
+            describe_wait(state, wait)
+            == f"msgrcv on msg {facts['id']}, no message of type 9: 3 others wait"
+        )
+        full, told = (
+            object_behind(state, facts["pid"], facts[which]) for which in ("full", "told")
+        )
         assert full is not None
         assert told is not None
         assert full.level is not None
         assert told.level is not None
-        assert (full.level.queued, full.level.capacity, full.level.largest) == (facts["count"], 3, 32)
+        assert (full.level.queued, full.level.capacity, full.level.largest) == (
+            facts["count"],
+            3,
+            32,
+        )
         assert full.level.payload == 10
         assert (told.level.notify, told.level.payload) == (facts["pid"], 0)
         wait = wait_of(state, facts["sender"], held)
         assert wait is not None
-        assert (wait.call, wait.object, wait.reason) == ("mq_timedsend", full.info.key, "full: 3 of 3 messages")
+        assert (wait.call, wait.object, wait.reason) == (
+            "mq_timedsend",
+            full.info.key,
+            "full: 3 of 3 messages",
+        )
         run.release("queued")
         assert run.finish() == 0, "looking at the messages took none"
         assert run.state.objects[key].unlinked
@@ -70,7 +93,8 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
     assert said("asks to be told by SIGURG when a message comes into")
     assert said(
         "took a message of 6 bytes, type 3",
-        ': "longer"; it fills the room, and what it had beyond that, if anything, is lost (MSG_NOERROR)',
+        ': "longer"; it fills the room, and what it had beyond that, if anything, is lost'
+        " (MSG_NOERROR)",
     )
     assert said("the limit of msg", "(IPC_SET): it takes 24 bytes now")
     assert said("set the status flags behind descriptor", ": nonblock")

@@ -46,7 +46,11 @@ def test_what_is_waited_for(bench: Bench, name: str, options: tuple[str, ...]) -
             return wait.reason if wait is not None else ""
 
         def labels(state: State) -> list[str]:
-            return [thing.label for which in "ra" if (thing := object_behind(state, facts["child"], facts[which]))]
+            return [
+                thing.label
+                for which in "ra"
+                if (thing := object_behind(state, facts["child"], facts[which]))
+            ]
 
         state = run.until(lambda s: "readable" in told(s) and len(labels(s)) == 2)
         first, second = labels(state)

@@ -23,7 +23,14 @@ def by_name(state: State, name: str) -> Semaphore | None:
 
 
 def unnamed(state: State, offset: int) -> Semaphore | None:
-    return next((s for s in state.semaphores.values() if s.info.kind == "unnamed" and s.info.offset == offset), None)
+    return next(
+        (
+            s
+            for s in state.semaphores.values()
+            if s.info.kind == "unnamed" and s.info.offset == offset
+        ),
+        None,
+    )
 
 
 def test_values_and_waiters(bench: Bench, programs: Programs) -> None:
@@ -40,7 +47,9 @@ def test_values_and_waiters(bench: Bench, programs: Programs) -> None:
                 "private": unnamed(state, facts["private_address"]),
                 **{f"sysv{i}": state.semaphores.get(f"sysv:{facts['sysv']}:{i}") for i in range(3)},
             }
-            return {key: (s.value, max(s.waiters, 0)) if s else (None, -1) for key, s in found.items()}
+            return {
+                key: (s.value, max(s.waiters, 0)) if s else (None, -1) for key, s in found.items()
+            }
 
         waiters = {"empty": 1, "b": 1, "sysv1": facts["sysv1_waiters"]}
         truth = {
@@ -54,7 +63,9 @@ def test_values_and_waiters(bench: Bench, programs: Programs) -> None:
         key = {s.info.name: k for k, s in state.semaphores.items() if s.info.name}[f"{name}-0"]
         assert state.threads[facts["waiter0"]].semaphore == key
         pid, third = facts["pid"], f"sysv:{facts['sysv']}:2"
-        holds = {s.info.key: tuple((h.pid, h.count) for h in s.holds) for s in state.semaphores.values()}
+        holds = {
+            s.info.key: tuple((h.pid, h.count) for h in s.holds) for s in state.semaphores.values()
+        }
         assert holds[third] == ((pid, 3),)
         assert holds[f"sysv:{facts['sysv']}:0"] == holds[key] == ()
         assert [found for k, found in holds.items() if found and k != third] == [((pid, 1),)] * 3
@@ -62,12 +73,17 @@ def test_values_and_waiters(bench: Bench, programs: Programs) -> None:
         assert wait is not None
         assert (
             describe_wait(state, wait)
-            == f"{wait.call} on sem {facts['sysv']}[1], 0, and it wants -1, last changed by {name_of(state, pid)}"
+            == f"{wait.call} on sem {facts['sysv']}[1], 0, and it wants -1, last changed by"
+            f" {name_of(state, pid)}"
         )
         run.release("semaphores")
         assert run.finish() == 0
         assert third not in run.state.semaphores
-        ended = [(e.op, e.pid, e.error) for e in run.events if isinstance(e, ev.SemaphoreOp) and "-" in e.op]
+        ended = [
+            (e.op, e.pid, e.error)
+            for e in run.events
+            if isinstance(e, ev.SemaphoreOp) and "-" in e.op
+        ]
         assert ended == [("gave-up", pid, "ETIMEDOUT")]
         got = [e.pid for e in run.events if isinstance(e, ev.SemaphoreOp) and e.op == "acquired"]
         assert got == [facts["waiter0"]], "a thread that was killed in its sleep has got nothing"
@@ -95,13 +111,20 @@ def test_each_operation_is_told_once(bench: Bench, programs: Programs) -> None:
         ops = [(e.op, e.pid) for e in run.events if isinstance(e, ev.SemaphoreOp)]
         parent = next(e.pid for e in run.events if isinstance(e, ev.Forked) and e.how == "launched")
         child = next(e.pid for e in run.events if isinstance(e, ev.Forked) and e.parent == parent)
-        assert ops.count(("post", parent)) == ops.count(("post", child)) == ops.count(("wait", child)) == 100
+        assert (
+            ops.count(("post", parent))
+            == ops.count(("post", child))
+            == ops.count(("wait", child))
+            == 100
+        )
         assert ops.count(("wait", parent)) == 101
         assert ops.count(("init", parent)) == 2
 
 
 def test_functions_that_go_on_as_others(bench: Bench, programs: Programs) -> None:
-    """A library whose functions call each other, and begin with jumps: what the program did is told, once."""
+    """A library whose functions call each other, and begin with jumps: what the program did is
+    told, once.
+    """
     with Watched(bench, [programs["sem_own"], "stop"], ("asleep",), "--full") as run:
         facts = run.at("asleep")
         state = run.until(lambda s: any(x.waiters > 0 for x in s.semaphores.values()))
@@ -118,7 +141,9 @@ def test_functions_that_go_on_as_others(bench: Bench, programs: Programs) -> Non
 def test_whose_library_a_program_uses(programs: Programs) -> None:
     assert {libc.of_program(programs[name]) for name in ("sem_shared", "sem_static")} == {"glibc"}
     assert libc.of_program(__file__) == libc.of_program("/nowhere") == ""
-    assert {libc.of_program(programs.musl(name)) for name in ("sem_shared", "sem_static")} == {"musl"}
+    assert {libc.of_program(programs.musl(name)) for name in ("sem_shared", "sem_static")} == {
+        "musl"
+    }
 
 
 @pytest.mark.parametrize("name", ["sem_shared", "sem_static"])
@@ -128,27 +153,48 @@ def test_musl(bench: Bench, programs: Programs, name: str) -> None:
     for path in (programs.musl(name), programs[name]):
         with Watched(bench, [path], (), "--full") as run:
             assert run.finish() == 0
-            found = [e for e in run.events if isinstance(e, ev.SemaphoreOp) and e.op not in ("acquired", "overtaken")]
+            found = [
+                e
+                for e in run.events
+                if isinstance(e, ev.SemaphoreOp) and e.op not in ("acquired", "overtaken")
+            ]
             told.append(Counter((e.op, e.error) for e in found))
             assert {e.value for e in found} <= {None, 0, 1, 2}
     assert told[0] == told[1]
 
 
 def test_what_became_of_each_wait(bench: Bench, programs: Programs) -> None:
-    """However threads overtake each other, what was taken is what was given back; other waits end as they did."""
+    """However threads overtake each other, what was taken is what was given back; other waits end
+    as they did.
+    """
     with Watched(bench, [programs["sem_waits"]], (), "--full") as run:
         assert run.finish() == 0
         ops = [e for e in run.events if isinstance(e, ev.SemaphoreOp)]
         lock, told = (e.semaphore.key for e in ops if e.op == "init")
-        counts = Counter(e.op if e.op != "wait" or e.value else "must wait" for e in ops if e.semaphore.key == lock)
+        counts = Counter(
+            e.op if e.op != "wait" or e.value else "must wait"
+            for e in ops
+            if e.semaphore.key == lock
+        )
         assert counts["post"] == counts["wait"] + counts["acquired"] - counts["overtaken"] == 100
         assert counts["acquired"] == counts["must wait"] + counts["overtaken"]
         assert run.state.semaphores[lock].holds == ()
-        waits = [(e.op, e.error) for e in ops if e.semaphore.key == told and e.op not in ("init", "wait", "timedwait")]
-        assert waits == [("gave-up", "EINTR"), ("post", ""), ("acquired", ""), ("gave-up", "ETIMEDOUT")]
+        waits = [
+            (e.op, e.error)
+            for e in ops
+            if e.semaphore.key == told and e.op not in ("init", "wait", "timedwait")
+        ]
+        assert waits == [
+            ("gave-up", "EINTR"),
+            ("post", ""),
+            ("acquired", ""),
+            ("gave-up", "ETIMEDOUT"),
+        ]
 
 
-def test_what_became_of_sem_trywait_where_another_one_was_quicker(bench: Bench, programs: Programs) -> None:
+def test_what_became_of_sem_trywait_where_another_one_was_quicker(
+    bench: Bench, programs: Programs
+) -> None:
     """Two processes count how often they got it: what they say is what the stream says."""
     with Watched(bench, [programs["sem_tries"], "300"], (), "--full") as run:
         assert run.process.stdout is not None
@@ -158,7 +204,9 @@ def test_what_became_of_sem_trywait_where_another_one_was_quicker(bench: Bench, 
         got: Counter[int] = Counter()
         for event in run.events:
             if isinstance(event, ev.SemaphoreOp):
-                got[event.pid] += (event.op == "trywait" and bool(event.value)) or event.op == "gained"
+                got[event.pid] += (
+                    event.op == "trywait" and bool(event.value)
+                ) or event.op == "gained"
                 got[event.pid] -= event.op == "missed"
         assert dict(got) == truth
         found = next(iter(run.state.semaphores.values()))
@@ -178,9 +226,13 @@ time.sleep(0.2)
 
 
 def test_no_value_is_read_where_a_semaphore_was(bench: Bench) -> None:
-    """Above the budget they are destroyed unseen, and their memory holds an allocator's pointers soon."""
+    """Above the budget they are destroyed unseen, and their memory holds an allocator's pointers
+    soon.
+    """
     with Watched(bench, [sys.executable, "-S", "-c", LOCKS], ()) as run:
         assert run.finish() == 0
-    levels = [level for event in run.events if isinstance(event, ev.Sample) for level in event.semaphores]
+    levels = [
+        level for event in run.events if isinstance(event, ev.Sample) for level in event.semaphores
+    ]
     assert {level.value for level in levels} <= {-1, 0, 1}
     assert all(level.waiters <= 1 for level in levels)

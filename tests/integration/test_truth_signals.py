@@ -40,7 +40,9 @@ def from_state(state: State, pid: int, tid: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("option", ["", "--full"])
 def test_masks_and_pending(bench: Bench, programs: Programs, option: str) -> None:
-    with Watched(bench, [programs["truth_signals"]], ("signals",), *([option] if option else [])) as run:
+    with Watched(
+        bench, [programs["truth_signals"]], ("signals",), *([option] if option else [])
+    ) as run:
         facts = run.at("signals")
         pid, tids = facts["pid"], (facts["pid"], facts["thread"])
         truth = [from_proc(pid, tid) for tid in tids]
@@ -59,7 +61,9 @@ def test_masks_and_pending(bench: Bench, programs: Programs, option: str) -> Non
 
 
 def test_sent_and_delivered(bench: Bench, programs: Programs) -> None:
-    """Twenty blocked SIGUSR1 become one delivery; twelve queued real-time signals stay twelve, in order."""
+    """Twenty blocked SIGUSR1 become one delivery; twelve queued real-time signals stay twelve, in
+    order.
+    """
     with Watched(bench, [programs["signals_exact"]], ()) as run:
         assert run.finish() == 0
         first = next(e.pid for e in run.events if isinstance(e, ev.Forked))
@@ -81,7 +85,9 @@ def test_sent_and_delivered(bench: Bench, programs: Programs) -> None:
 
 
 def test_ways_of_a_signal(bench: Bench, programs: Programs) -> None:
-    """Taken by sigwait and by a signalfd, a handler left by a jump, EINTR or not, SA_RESETHAND, a forced fault."""
+    """Taken by sigwait and by a signalfd, a handler left by a jump, EINTR or not, SA_RESETHAND, a
+    forced fault.
+    """
     with Watched(bench, [programs["signal_ways"]], ()) as run:
         assert run.finish() == 0
         first = next(e.pid for e in run.events if isinstance(e, ev.Forked))
@@ -93,7 +99,9 @@ def test_ways_of_a_signal(bench: Bench, programs: Programs) -> None:
         ]
         assert not any(s.coalesced for s in run.state.sent)
         assert all(s.delivered for s in run.state.sent if s.target == first)
-        left = [e.jumped for e in run.events if isinstance(e, ev.HandlerReturned) and e.pid == first]
+        left = [
+            e.jumped for e in run.events if isinstance(e, ev.HandlerReturned) and e.pid == first
+        ]
         assert left == [True, False, False]
         arrived = [e for e in run.events if isinstance(e, ev.SignalDelivered)]
         reads = [e.outcome for e in arrived if e.pid == first and e.interrupted == "read"]
@@ -108,7 +116,9 @@ def test_ways_of_a_signal(bench: Bench, programs: Programs) -> None:
 
 
 def test_jumps_out_of_handlers_on_other_stacks(bench: Bench, programs: Programs) -> None:
-    """On an alternate stack, in whatever place that is, or on none: a return is no jump, and a jump is seen as one."""
+    """On an alternate stack, in whatever place that is, or on none: a return is no jump, and a jump
+    is seen as one.
+    """
     with Watched(bench, [programs["jumps"]], ()) as run:
         assert run.finish() == 0
         left = [e.jumped for e in run.events if isinstance(e, ev.HandlerReturned)]
@@ -146,18 +156,26 @@ os.kill(os.getpid(), 0)
 
 
 def test_numbers_of_another_pid_namespace(bench: Bench) -> None:
-    """Senders, targets and children are told by our numbers, not by those that the programs use among themselves."""
+    """Senders, targets and children are told by our numbers, not by those that the programs use
+    among themselves.
+    """
     if bench.actor.uid:
         pytest.skip("an ordinary user may not make a PID namespace everywhere")
-    with Watched(bench, ["unshare", "-pf", "--mount-proc", sys.executable, "-S", "-c", INSIDE], ()) as run:
+    with Watched(
+        bench, ["unshare", "-pf", "--mount-proc", sys.executable, "-S", "-c", INSIDE], ()
+    ) as run:
         assert run.finish() == 0
         outer, one, *others = (e.pid for e in run.events if isinstance(e, ev.Forked))
         assert [(e.pid, e.by) for e in run.events if isinstance(e, ev.Reaped)][:3] == [
             *((pid, one) for pid in others),
             (one, outer),
         ]
-        sent = [e for call in (c for c in run.events if isinstance(c, ev.Call)) for e in call.effects]
+        sent = [
+            e for call in (c for c in run.events if isinstance(c, ev.Call)) for e in call.effects
+        ]
         assert next((e.target, e.signo) for e in sent if isinstance(e, ev.Sent)) == (others[0], 10)
-        arrived = [(e.pid, e.signo, e.sender) for e in run.events if isinstance(e, ev.SignalDelivered)]
+        arrived = [
+            (e.pid, e.signo, e.sender) for e in run.events if isinstance(e, ev.SignalDelivered)
+        ]
         assert (others[0], 10, one) in arrived
         assert {(one, 17, pid) for pid in others} <= set(arrived)

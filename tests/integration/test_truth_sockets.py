@@ -1,4 +1,6 @@
-"""Connections: both ends of UNIX and TCP sockets, what waits in them, and a descriptor that travels (SCM_RIGHTS)."""
+"""Connections: both ends of UNIX and TCP sockets, what waits in them, and a descriptor that travels
+(SCM_RIGHTS).
+"""
 
 from __future__ import annotations
 
@@ -24,18 +26,27 @@ def behind(state: State, facts: dict[str, int], who: str, fd: str) -> Object:
 
 
 @pytest.mark.kernel
-def test_both_ends_know_each_other_and_a_passed_descriptor_is_the_senders(bench: Bench, programs: Programs) -> None:
+def test_both_ends_know_each_other_and_a_passed_descriptor_is_the_senders(
+    bench: Bench, programs: Programs
+) -> None:
     with Watched(bench, [programs["truth_sockets"]], ("connected", "sent", "gone")) as watched:
         facts = watched.at("connected")
         pid, child = facts["parent"], facts["child"]
 
         def seen(state: State) -> bool:
             end = object_behind(state, pid, facts["tcp"])
-            return end is not None and end.level is not None and facts["passed"] in table_of(state, child)
+            return (
+                end is not None
+                and end.level is not None
+                and facts["passed"] in table_of(state, child)
+            )
 
         state = watched.until(seen)
         for ours, theirs in (("unix", "unix_peer"), ("tcp", "tcp_peer"), ("pair", "pair_peer")):
-            here, there = behind(state, facts, "parent", ours), behind(state, facts, "child", theirs)
+            here, there = (
+                behind(state, facts, "parent", ours),
+                behind(state, facts, "child", theirs),
+            )
             assert here.info.peer == there.info.key
             assert there.info.peer == here.info.key
             assert "established" in there.info.detail
@@ -59,25 +70,40 @@ def less_plain(watched: Watched) -> None:
         box = object_behind(state, pid, facts["box"])
         end = object_behind(state, facts["child"], facts["tcp_peer"])
         passed = object_behind(state, facts["child"], facts["pair_peer"])
-        levels = [thing.level for thing in (box, end, passed) if thing is not None and thing.level is not None]
+        levels = [
+            thing.level
+            for thing in (box, end, passed)
+            if thing is not None and thing.level is not None
+        ]
         return len(levels) == 3 and all(level.queued for level in levels)
 
     state = watched.until(seen)
     if facts["mapped"] >= 0:
-        server, client = behind(state, facts, "parent", "mapped"), behind(state, facts, "parent", "mapped_peer")
+        server, client = (
+            behind(state, facts, "parent", "mapped"),
+            behind(state, facts, "parent", "mapped_peer"),
+        )
         assert "[::ffff:127.0.0.1]" in server.info.local
         assert (server.info.peer, client.info.peer) == (client.info.key, server.info.key)
-    receiver, sender = behind(state, facts, "parent", "to_udp"), behind(state, facts, "parent", "from_udp")
+    receiver, sender = (
+        behind(state, facts, "parent", "to_udp"),
+        behind(state, facts, "parent", "from_udp"),
+    )
     assert (sender.info.peer, receiver.info.peer) == (receiver.info.key, "")
     box = behind(state, facts, "parent", "box")
     for letter in ("first", "second"):
         assert behind(state, facts, "parent", letter).info.peer == box.info.key
     assert box.info.peer == "", "it takes letters from both, and sends to none"
-    tcp, reader = behind(state, facts, "parent", "tcp").level, behind(state, facts, "child", "tcp_peer").level
+    tcp, reader = (
+        behind(state, facts, "parent", "tcp").level,
+        behind(state, facts, "child", "tcp_peer").level,
+    )
     assert tcp is not None
     assert reader is not None
     assert tcp.state == "established"
-    assert tcp.unsent <= facts["written"] <= tcp.unsent + reader.queued, "what is there can be unacknowledged yet"
+    assert tcp.unsent <= facts["written"] <= tcp.unsent + reader.queued, (
+        "what is there can be unacknowledged yet"
+    )
     pipe = behind(state, facts, "parent", "under_way").info.key
     pair = behind(state, facts, "child", "pair_peer")
     assert [key for key, _ in under_way(state, pipe)] == [pair.info.key]
@@ -86,8 +112,12 @@ def less_plain(watched: Watched) -> None:
     assert {"r", "w"} == {file.mode for file in state.open_files.values() if file.object == pipe}
     watched.release("sent")
     watched.at("gone")
-    state = watched.until(lambda s: not s.flights and behind(s, facts, "parent", "tcp").info.detail.endswith("closed"))
-    assert {"r"} == {file.mode for file in state.open_files.values() if file.object == pipe}, "it went with its socket"
+    state = watched.until(
+        lambda s: not s.flights and behind(s, facts, "parent", "tcp").info.detail.endswith("closed")
+    )
+    assert {"r"} == {file.mode for file in state.open_files.values() if file.object == pipe}, (
+        "it went with its socket"
+    )
     assert state.objects[pair.info.key].shut == "closed"
     watched.release("gone")
 
@@ -105,18 +135,26 @@ open("many.go").read()
 
 
 def test_the_bytes_in_many_sockets_are_looked_at_in_turn(bench: Bench) -> None:
-    """More than are looked at one by one: of those that were listed some have their turn in each sample."""
+    """More than are looked at one by one: of those that were listed some have their turn in each
+    sample.
+    """
     with Watched(bench, [sys.executable, "-S", "-c", MANY], ("many",)) as run:
         run.at("many")
 
         def heads(state: State) -> set[bytes]:
-            levels = (thing.level for thing in state.objects.values() if thing.info.kind == "unix socket")
+            levels = (
+                thing.level for thing in state.objects.values() if thing.info.kind == "unix socket"
+            )
             return {level.head for level in levels if level is not None and level.queued}
 
         truth = {b"%03d" % number for number in range(120)}
         assert heads(run.until(lambda state: heads(state) == truth)) == truth
         told = Counter(
-            level.object for e in run.events if isinstance(e, ev.Sample) for level in e.levels if level.queued
+            level.object
+            for e in run.events
+            if isinstance(e, ev.Sample)
+            for level in e.levels
+            if level.queued
         )
         assert max(told.values()) < 10, "what nobody touches is not told again and again"
         run.release("many")

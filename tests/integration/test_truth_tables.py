@@ -24,13 +24,22 @@ def from_proc(pid: int) -> set[Row]:
     rows = set()
     for folder in Path("/proc", str(pid), "fd").iterdir():
         info = Path("/proc", str(pid), "fdinfo", folder.name).read_text()
-        flags = next(int(line.split()[1], 8) for line in info.splitlines() if line.startswith("flags:"))
+        flags = next(
+            int(line.split()[1], 8) for line in info.splitlines() if line.startswith("flags:")
+        )
         link = os.readlink(folder)
         if link.startswith("/"):
             status = os.stat(folder)
             link = f"{status.st_dev}:{status.st_ino}"
         mode = ("r", "w", "rw")[flags & 3]
-        rows.add((int(folder.name), link, mode, *(bool(flags & flag) for flag in (CLOEXEC, NONBLOCK, APPEND))))
+        rows.add(
+            (
+                int(folder.name),
+                link,
+                mode,
+                *(bool(flags & flag) for flag in (CLOEXEC, NONBLOCK, APPEND)),
+            )
+        )
     return rows
 
 
@@ -40,7 +49,16 @@ def from_state(state: State, pid: int) -> set[Row]:
         file = state.open_files[descriptor.ofd]
         thing = state.objects[file.object].info
         name = f"{thing.dev}:{thing.ino}" if thing.path.startswith("/") else thing.key
-        rows.add((fd, name, file.mode, descriptor.cloexec, "nonblock" in file.flags, "append" in file.flags))
+        rows.add(
+            (
+                fd,
+                name,
+                file.mode,
+                descriptor.cloexec,
+                "nonblock" in file.flags,
+                "append" in file.flags,
+            )
+        )
     return rows
 
 
@@ -56,7 +74,10 @@ def same_description(pid: int, fd: int, other: int, other_fd: int) -> bool:
 @pytest.mark.parametrize("option", ["", "--full"])
 def test_tables(bench: Bench, programs: Programs, option: str) -> None:
     with Watched(
-        bench, [programs["truth_table"]], ("parent", "forked", "executed"), *([option] if option else [])
+        bench,
+        [programs["truth_table"]],
+        ("parent", "forked", "executed"),
+        *([option] if option else []),
     ) as run:
         pids = [run.at(name)["pid"] for name in ("parent", "forked", "executed")]
         # The barrier's own FIFO comes last: its open is what the program sleeps in.
@@ -72,7 +93,12 @@ def test_tables(bench: Bench, programs: Programs, option: str) -> None:
         rows = [(pid, fd, d.ofd) for pid in pids for fd, d in table_of(state, pid).items()]
         for i, (pid, fd, ofd) in enumerate(rows):
             for other, other_fd, other_ofd in rows[i + 1 :]:
-                assert (ofd == other_ofd) == same_description(pid, fd, other, other_fd), (pid, fd, other, other_fd)
+                assert (ofd == other_ofd) == same_description(pid, fd, other, other_fd), (
+                    pid,
+                    fd,
+                    other,
+                    other_fd,
+                )
         for name in ("executed", "forked", "parent"):
             run.release(name)
         assert run.finish() == 0
@@ -83,7 +109,9 @@ def test_tables(bench: Bench, programs: Programs, option: str) -> None:
 def test_where_a_descriptor_came_from(bench: Bench, programs: Programs) -> None:
     with Watched(bench, [programs["truth_table"]], ("parent", "forked", "executed")) as run:
         pids = {name: run.at(name)["pid"] for name in ("parent", "forked", "executed")}
-        state = run.until(lambda s: all(from_state(s, pid) == from_proc(pid) for pid in pids.values()))
+        state = run.until(
+            lambda s: all(from_state(s, pid) == from_proc(pid) for pid in pids.values())
+        )
         parent = table_of(state, pids["parent"])
         assert parent[20].how == f"dup of {min(set(parent) - {0, 1, 2})}"
         assert table_of(state, pids["forked"])[30].how == f"inherited from {pids['parent']}"

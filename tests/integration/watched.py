@@ -23,7 +23,9 @@ PATIENCE = 20.0
 class Watched:
     """An observed program of ours (see `barrier` in tests/programs/common.h)."""
 
-    def __init__(self, bench: Bench, argv: list[str], barriers: tuple[str, ...], *options: str) -> None:
+    def __init__(
+        self, bench: Bench, argv: list[str], barriers: tuple[str, ...], *options: str
+    ) -> None:
         self.bench = bench
         bench.clear()
         for name in barriers:
@@ -35,7 +37,10 @@ class Watched:
         self._offset = 0
         self.tag = uuid.uuid4().hex
         self.process = bench.start(
-            bench.observed(argv, *options), tag=self.tag, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            bench.observed(argv, *options),
+            tag=self.tag,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
 
     def __enter__(self) -> Watched:
@@ -53,7 +58,10 @@ class Watched:
         ready = self.bench.work / f"{name}.ready"
         for _ in self._patiently():
             if ready.exists():
-                return {key: int(value) for key, value in (line.split() for line in ready.read_text().splitlines())}
+                return {
+                    key: int(value)
+                    for key, value in (line.split() for line in ready.read_text().splitlines())
+                }
         raise AssertionError(f"the program never came to {name}")
 
     def release(self, name: str) -> None:
@@ -69,7 +77,9 @@ class Watched:
         raise AssertionError(f"nobody waits at {name}")
 
     def until(self, seen: Callable[[State], bool]) -> State:
-        """The first state of the stream, at its latest end, for which `seen` is true; the latest one if none is."""
+        """The first state of the stream, at its latest end, for which `seen` is true; the latest
+        one if none is.
+        """
         for _ in self._patiently(5.0):
             self.read()
             if seen(self.state):

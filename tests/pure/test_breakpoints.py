@@ -30,16 +30,31 @@ STATE = reduce(BEGUN, Resumed(t=T, n=899, pid=13, tid=13))  # gzip no longer wai
 
 def read(ret: int = 0, count: int = 512, error: str = "") -> Call:
     args = {"fd": 0, "count": count}
-    return Call(t=T, n=900, pid=13, tid=13, name="read", args=args, ret=ret, error=error, object=PIPE, began=T)
+    return Call(
+        t=T,
+        n=900,
+        pid=13,
+        tid=13,
+        name="read",
+        args=args,
+        ret=ret,
+        error=error,
+        object=PIPE,
+        began=T,
+    )
 
 
-def level(queued: int, capacity: int = 65536, slots: int = -1, slots_total: int = 0, key: str = PIPE) -> Sample:
+def level(
+    queued: int, capacity: int = 65536, slots: int = -1, slots_total: int = 0, key: str = PIPE
+) -> Sample:
     one = Level(object=key, queued=queued, capacity=capacity, slots=slots, slots_total=slots_total)
     return Sample(t=T, n=900, levels=(one,))
 
 
 def waits(name: str, fd: int, pid: int) -> Waiting:
-    return Waiting(t=T, n=900, pid=pid, tid=pid, call=name, args={"fd": fd, "count": 1}, object=PIPE, began=T)
+    return Waiting(
+        t=T, n=900, pid=pid, tid=pid, call=name, args={"fd": fd, "count": 1}, object=PIPE, began=T
+    )
 
 
 def semaphore(op: str = "post", value: int = 0) -> SemaphoreOp:
@@ -65,9 +80,15 @@ REACHED = {
     "end of file": (Breakpoint(object=PIPE, condition="end"), read()),
     "end of file of anything": (Breakpoint(condition="end"), read()),
     "full by its bytes": (Breakpoint(object=PIPE, condition="full"), level(65536)),
-    "full by its pages": (Breakpoint(object=PIPE, condition="full"), level(62029, slots=16, slots_total=16)),
+    "full by its pages": (
+        Breakpoint(object=PIPE, condition="full"),
+        level(62029, slots=16, slots_total=16),
+    ),
     "empty": (Breakpoint(object=PIPE, condition="empty"), level(0)),
-    "empty, since a reader waits": (Breakpoint(object=PIPE, condition="empty"), waits("read", 0, 13)),
+    "empty, since a reader waits": (
+        Breakpoint(object=PIPE, condition="empty"),
+        waits("read", 0, 13),
+    ),
     "somebody waits": (Breakpoint(object=PIPE, condition="blocked"), waits("read", 0, 13)),
     "a semaphore at 0": (Breakpoint(object=LOCK.key, condition="zero"), semaphore("wait", 0)),
 }
@@ -86,10 +107,16 @@ PASSED = {
     "it failed": (Breakpoint(object=PIPE, condition="end"), read(ret=0, error="EINTR")),
     "no read": (Breakpoint(object=PIPE, condition="end"), waits("read", 0, 13)),
     "one byte less than full": (Breakpoint(object=PIPE, condition="full"), level(65535)),
-    "a page less than full": (Breakpoint(object=PIPE, condition="full"), level(62029, slots=15, slots_total=16)),
+    "a page less than full": (
+        Breakpoint(object=PIPE, condition="full"),
+        level(62029, slots=15, slots_total=16),
+    ),
     "of unknown capacity": (Breakpoint(object=PIPE, condition="full"), level(9, capacity=0)),
     "not empty": (Breakpoint(object=PIPE, condition="empty"), level(1)),
-    "empty of what is not known": (Breakpoint(object="pipe:[1]", condition="empty"), level(0, key="pipe:[1]")),
+    "empty of what is not known": (
+        Breakpoint(object="pipe:[1]", condition="empty"),
+        level(0, key="pipe:[1]"),
+    ),
     "nobody waits": (Breakpoint(object=PIPE, condition="blocked"), level(0)),
     "a semaphore at 1": (Breakpoint(object=LOCK.key, condition="zero"), semaphore("post", 1)),
     "no semaphore": (Breakpoint(object=PIPE, condition="zero"), read()),
@@ -118,7 +145,10 @@ def test_a_blocked_writer_makes_it_full_whatever_the_figures():
         (Breakpoint(), "anything"),
         (Breakpoint(event="signal-delivered"), "signal delivered"),
         (Breakpoint(signo=13), "SIGPIPE"),
-        (Breakpoint(pid=13, call="read", object=PIPE, condition="end"), "gzip[13] read P1 end of file"),
+        (
+            Breakpoint(pid=13, call="read", object=PIPE, condition="end"),
+            "gzip[13] read P1 end of file",
+        ),
         (Breakpoint(event="sample", object=PIPE, condition="full"), "P1 full"),
         (Breakpoint(event="sample", call="read"), "read"),
         (Breakpoint(object=LOCK.key, condition="zero"), "/lock value 0"),

@@ -102,7 +102,12 @@ def test_it_does_not_matter_where_a_stream_is_cut(pieces, data):
     assert cut.parts == whole.parts
 
 
-@given(st.text(alphabet=st.one_of(st.sampled_from("\x1b[]?;0123456789hlmJP\x07\x9b\\"), st.characters()), max_size=60))
+@given(
+    st.text(
+        alphabet=st.one_of(st.sampled_from("\x1b[]?;0123456789hlmJP\x07\x9b\\"), st.characters()),
+        max_size=60,
+    )
+)
 def test_whatever_comes_only_complete_colours_go(text):
     rest = keep_colours(text)
     assert keep_colours(rest) == rest

@@ -24,24 +24,36 @@ def lines_of(file):
 
 def kept(tmp_path, *lines, end="\n"):
     path = tmp_path / "x.cast"
-    data = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
+    data = b"\n".join(
+        line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines
+    )
     path.write_bytes(data + end.encode())
     return path
 
 
 def test_a_chapter_is_its_marker_and_then_its_frame():
-    writer, file = written(title="a\nb", look=Look("#ffffff", "#000000", ("#000000",) * 8), about={"theme": "dark"})
+    writer, file = written(
+        title="a\nb", look=Look("#ffffff", "#000000", ("#000000",) * 8), about={"theme": "dark"}
+    )
     assert writer.frame(0, ["ab", "cd"])
     writer.marker(2, "x\x1b[31m wrote\t1 byte")
     assert writer.frame(2, ["ab", "\x1b[1mce\x1b[0m"])
     writer.end(4)
     header, first, marker, frame, end = lines_of(file)
     assert header["title"] == "a b"
-    assert header["theme"] == {"fg": "#ffffff", "bg": "#000000", "palette": ":".join(["#000000"] * 8)}
+    assert header["theme"] == {
+        "fg": "#ffffff",
+        "bg": "#000000",
+        "palette": ":".join(["#000000"] * 8),
+    }
     assert "timestamp" not in header
     assert first == [0.0, "o", "\x1b[H\x1b[2J\x1b[?25l\x1b[?7l\x1b[0m\x1b[1;1Hab\x1b[2;1Hcd\x1b[0m"]
     assert marker == [2.0, "m", "x [31m wrote 1 byte"]
-    assert frame == [2.0, "o", "\x1b[?25l\x1b[?7l\x1b[0m\x1b[1;1Hab\x1b[2;1H\x1b[1mce\x1b[0m\x1b[0m"]
+    assert frame == [
+        2.0,
+        "o",
+        "\x1b[?25l\x1b[?7l\x1b[0m\x1b[1;1Hab\x1b[2;1H\x1b[1mce\x1b[0m\x1b[0m",
+    ]
     assert end == [4.0, "o", "\x1b[0m\x1b[?7h\x1b[?25h"]
     assert writer.size == len(file.getvalue())
 
@@ -79,7 +91,15 @@ def test_what_is_written_is_good(tmp_path):
 
 
 def test_version_3_has_intervals_comments_and_an_exit_status(tmp_path):
-    path = kept(tmp_path, HEADER_3, [1, "o", "a"], b"# a comment", [0.5, "m", "x"], [0.25, "r", "90x30"], [0, "x", "0"])
+    path = kept(
+        tmp_path,
+        HEADER_3,
+        [1, "o", "a"],
+        b"# a comment",
+        [0.5, "m", "x"],
+        [0.25, "r", "90x30"],
+        [0, "x", "0"],
+    )
     cast = check_cast(path)
     assert [event.t for event in cast.events] == [1.0, 1.5, 1.75, 1.75]
     assert (cast.version, cast.width, cast.height) == (3, 80, 24)
@@ -112,7 +132,11 @@ BAD = [
     ([{**HEADER, "env": {"TERM": 1}}], 1, "'env'"),
     ([{**HEADER, "theme": "dark"}], 1, "'theme'"),
     ([{**HEADER, "theme": {"fg": "red", "bg": "#000000", "palette": ""}}], 1, "'fg'"),
-    ([{**HEADER, "theme": {"fg": "#000000", "bg": "#000000", "palette": "#000000:#ffffff"}}], 1, "8 or 16"),
+    (
+        [{**HEADER, "theme": {"fg": "#000000", "bg": "#000000", "palette": "#000000:#ffffff"}}],
+        1,
+        "8 or 16",
+    ),
     ([HEADER, GOOD, b"[1, NaN"], 3, "not JSON"),
     ([HEADER, GOOD, b'[NaN, "o", "a"]'], 3, "not JSON"),
     ([HEADER, GOOD, b'[1e999, "o", "a"]'], 3, "number without end"),
@@ -173,10 +197,21 @@ def test_sizes_are_bounded(tmp_path, monkeypatch):
 
 
 def test_what_can_be_played_is_played(tmp_path):
-    path = kept(tmp_path, HEADER, [2, "o", "a"], b"", [1, "o", "b"], [3, "q", ""], [4, "o", "c"], b'[5, "o", "cut o')
+    path = kept(
+        tmp_path,
+        HEADER,
+        [2, "o", "a"],
+        b"",
+        [1, "o", "b"],
+        [3, "q", ""],
+        [4, "o", "c"],
+        b'[5, "o", "cut o',
+    )
     cast = read_cast(path)
     assert [(event.t, event.data) for event in cast.events] == [(2.0, "a"), (2.0, "b"), (4.0, "c")]
-    assert cast.trouble == "line 3: the line is empty; 3 more of its lines are not as they should be"
+    assert (
+        cast.trouble == "line 3: the line is empty; 3 more of its lines are not as they should be"
+    )
     with pytest.raises(CastError, match="no 'width'"):
         read_cast(kept(tmp_path, {"version": 2}, GOOD))
 
@@ -195,7 +230,9 @@ def test_what_check_refuses_play_says(tmp_path):
             assert error.value.message.partition(":")[0] in said
 
 
-NULLS = dict.fromkeys(("title", "command", "idle_time_limit", "duration", "timestamp", "env", "theme"))
+NULLS = dict.fromkeys(
+    ("title", "command", "idle_time_limit", "duration", "timestamp", "env", "theme")
+)
 
 
 def test_null_in_a_header_is_as_good_as_nothing(tmp_path):
@@ -210,7 +247,15 @@ def test_null_in_a_header_is_as_good_as_nothing(tmp_path):
 @pytest.mark.parametrize("indent", [None, 2])
 def test_version_1_is_one_document_on_a_line_or_on_many(tmp_path, indent):
     path = tmp_path / "x.json"
-    header = {"version": 1, "width": 80, "height": 24, "duration": 1.5, "command": None, "title": "t", "env": {}}
+    header = {
+        "version": 1,
+        "width": 80,
+        "height": 24,
+        "duration": 1.5,
+        "command": None,
+        "title": "t",
+        "env": {},
+    }
     path.write_text(json.dumps({**header, "stdout": [[0.5, "a"], [1, "b\u20ac"]]}, indent=indent))
     for cast in (check_cast(path), read_cast(path)):
         assert (cast.version, cast.width, cast.title, cast.trouble) == (1, 80, "t", "")
@@ -234,7 +279,11 @@ EURO = "\u20ac".encode()
     ],
 )
 def test_what_a_recorder_cut_in_two_is_joined(tmp_path, first, second, texts):
-    events = (b'[0, "o", "a' + first + b'"]', b'[0, "i", "between"]', b'[0, "o", "' + second + b'b"]')
+    events = (
+        b'[0, "o", "a' + first + b'"]',
+        b'[0, "i", "between"]',
+        b'[0, "o", "' + second + b'b"]',
+    )
     cast = read_cast(kept(tmp_path, HEADER, *events))
     assert [event.data for event in cast.events if event.code == "o"] == texts
     assert cast.trouble.startswith("line 2: it ")

@@ -38,7 +38,11 @@ from tests import fakes
 def moved(events, by):
     """The same run as the kernel would number it another time."""
     text = msgspec.json.encode(list(events)).decode()
-    text = re.sub(r'"(pid|ppid|tid|parent|by|sender|target|ino)":(\d+)', lambda m: f'"{m[1]}":{int(m[2]) + by}', text)
+    text = re.sub(
+        r'"(pid|ppid|tid|parent|by|sender|target|ino)":(\d+)',
+        lambda m: f'"{m[1]}":{int(m[2]) + by}',
+        text,
+    )
     text = re.sub(r":\[(\d+)\]", lambda m: f":[{int(m[1]) + by}]", text)
     text = re.sub(r'"(\d+):(\d+)"', lambda m: f'"{m[1]}:{int(m[2]) + by}"', text)
     return msgspec.json.decode(text, type=list[Event])
@@ -75,8 +79,12 @@ def test_processes_and_threads_are_numbered_by_birth():
     assert names.tell(Forked(t=0, pid=500, parent=80, how="launched")) == Forked(
         t=0, pid=1, parent=OUTSIDE, how="launched"
     )
-    assert names.tell(ThreadCreated(t=0, pid=500, tid=501, by=500)) == ThreadCreated(t=0, pid=1, tid=2, by=1)
-    assert names.tell(Forked(t=0, pid=499, parent=500, by=501)) == Forked(t=0, pid=3, parent=1, by=2)
+    assert names.tell(ThreadCreated(t=0, pid=500, tid=501, by=500)) == ThreadCreated(
+        t=0, pid=1, tid=2, by=1
+    )
+    assert names.tell(Forked(t=0, pid=499, parent=500, by=501)) == Forked(
+        t=0, pid=3, parent=1, by=2
+    )
     stranger = names.tell(SignalDelivered(t=0, pid=500, tid=500, signo=15, sender=9))
     assert stranger.sender == OUTSIDE + 1
     assert names.tell(SignalDelivered(t=0, pid=500, tid=500, signo=15)).sender == 0
@@ -94,13 +102,23 @@ def test_targets_and_arguments_of_calls():
     names.tell(Forked(t=0, pid=700, parent=0))
     for target, expected in ((700, 1), (-700, -1), (0, 0), (-1, -1)):
         call = Call(
-            t=1, pid=700, tid=700, name="kill", args={"pid": target, "signal": "SIGTERM"}, effects=(Sent(target, 15),)
+            t=1,
+            pid=700,
+            tid=700,
+            name="kill",
+            args={"pid": target, "signal": "SIGTERM"},
+            effects=(Sent(target, 15),),
         )
         found = names.tell(call)
         assert found.args == {"pid": expected, "signal": "SIGTERM"}
         assert found.effects[0].target == expected
     assert names.tell(Call(t=1, pid=700, tid=700, name="wait4", args={"pid": -1}, ret=700)).ret == 1
-    assert names.tell(Call(t=1, pid=700, tid=700, name="read", args={"fd": 3, "count": 700}, ret=700)).ret == 700
+    assert (
+        names.tell(
+            Call(t=1, pid=700, tid=700, name="read", args={"fd": 3, "count": 700}, ret=700)
+        ).ret
+        == 700
+    )
     first = names.tell(Call(t=1, pid=700, tid=700, name="semget", args={"key": 0}, ret=98304))
     again = names.tell(Call(t=1, pid=700, tid=700, name="semop", args={"id": 98304, "ops": "0-1"}))
     assert (first.ret, again.args["id"]) == (1, 1)
@@ -124,11 +142,19 @@ def test_keys_of_what_belongs_together_still_belong_together():
     semaphore = SemaphoreInfo(key="sem:2049:777:32", kind="unnamed", object="2049:777", offset=32)
     found = names.tell(SemaphoreOp(t=0, pid=9, tid=9, op="wait", semaphore=semaphore)).semaphore
     assert (found.key, found.object) == (f"sem:{thing}:32", thing)
-    assert names.tell(Waiting(t=0, pid=9, tid=9, call="read", object="pipe:[100]")).object == "pipe:[1]"
+    assert (
+        names.tell(Waiting(t=0, pid=9, tid=9, call="read", object="pipe:[100]")).object
+        == "pipe:[1]"
+    )
     info = ObjectInfo(key="pipe:[50]", kind="pipe", ino=50, dev=12, peer="socket:[100]")
-    opened = names.tell(Call(t=0, pid=9, tid=9, name="pipe2", effects=(Opened(3, 1, info, "r"),))).effects[0]
+    opened = names.tell(
+        Call(t=0, pid=9, tid=9, name="pipe2", effects=(Opened(3, 1, info, "r"),))
+    ).effects[0]
     assert opened.object == ObjectInfo(key="pipe:[2]", kind="pipe", ino=1, dev=1, peer="socket:[1]")
-    assert names.tell(Sample(t=1, levels=(Level(object="pipe:[50]", queued=7),))).levels[0].object == "pipe:[2]"
+    assert (
+        names.tell(Sample(t=1, levels=(Level(object="pipe:[50]", queued=7),))).levels[0].object
+        == "pipe:[2]"
+    )
 
 
 def test_paths():
@@ -140,7 +166,8 @@ def test_paths():
     assert names.text("/tmp/ipcviz-a_b1c2d3/work/fifo") == "/tmp/ipcviz/work/fifo"
     assert names.text("/tmp/ipcviz-longer-name/x") == "/tmp/ipcviz-longer-name/x"
     assert (
-        names.text("/home/me/.cache/ipcviz/build/sleep-race-0123456789abcdef01234567/sleep_pause 1") == "sleep_pause 1"
+        names.text("/home/me/.cache/ipcviz/build/sleep-race-0123456789abcdef01234567/sleep_pause 1")
+        == "sleep_pause 1"
     )
     assert names.text("socket:[88]") == "socket:[1]"
     assert names.text("no 4242 here") == "no 4242 here"
@@ -168,34 +195,46 @@ def test_arguments_are_renamed_wherever_they_are():
     names = Names()
     names.tell(Forked(t=0, pid=700, parent=0))
     thread = ThreadSample(tid=700, state="S", call="wait4", args={"pid": 700})
-    sample = names.tell(Sample(t=1, processes=(ProcessSample(pid=700, state="S", threads=(thread,)),)))
-    assert sample.processes[0].threads[0] == ThreadSample(tid=1, state="S", call="wait4", args={"pid": 1})
+    sample = names.tell(
+        Sample(t=1, processes=(ProcessSample(pid=700, state="S", threads=(thread,)),))
+    )
+    assert sample.processes[0].threads[0] == ThreadSample(
+        tid=1, state="S", call="wait4", args={"pid": 1}
+    )
     poised = names.tell(Poised(t=2, pid=700, tid=700, at="entry", call="kill", args={"pid": -700}))
     assert poised.args == {"pid": -1}
 
 
 def test_no_key_is_forgotten():
-    """A field whose description says that it is a key is renamed; who adds one adds its name to `KEYS`."""
+    """A field whose description says that it is a key is renamed; who adds one adds its name to
+    `KEYS`.
+    """
     seen: set[type] = set()
     list(fields(Event, seen))
     found = {
         (kind.__name__, match[1])
         for kind in seen
-        for match in re.finditer(r"^\s+(\w+): (?:Its key|Key of|Identity within)", kind.__doc__ or "", re.M)
+        for match in re.finditer(
+            r"^\s+(\w+): (?:Its key|Key of|Identity within)", kind.__doc__ or "", re.M
+        )
     }
     assert ("ObjectInfo", "key") in found
     assert {name for _, name in found} <= KEYS
 
 
 def test_no_number_of_a_process_is_forgotten():
-    """A field that is called like one is renamed; who adds one under another name adds that name to `PROCESSES`."""
+    """A field that is called like one is renamed; who adds one under another name adds that name to
+    `PROCESSES`.
+    """
     seen: set[type] = set()
     found = [(kind.__name__, name) for kind, name, hint in fields(Event, seen) if hint is int]
     assert len(found) > 50
     suspicious = re.compile(
         r"pid|tid|parent|sender|owner|process|thread|^by$|pgrp|session|leader|tracer|group|foreground|reaper"
     )
-    forgotten = [(kind, name) for kind, name in found if suspicious.search(name) and name not in PROCESSES]
+    forgotten = [
+        (kind, name) for kind, name in found if suspicious.search(name) and name not in PROCESSES
+    ]
     assert forgotten == []
 
 
@@ -203,9 +242,17 @@ def test_who_is_at_the_other_end_of_a_socket():
     names = Names()
     names.tell(Forked(t=0, pid=4000, parent=1, how="launched", name="a"))
     info = ObjectInfo(key="socket:[9]", kind="unix socket", with_whom="odd[1][4000]")
-    call = Call(t=1, pid=4000, tid=4000, name="recvmsg", args={"credentials": "pid 4000, uid 4000, gid 0"})
+    call = Call(
+        t=1, pid=4000, tid=4000, name="recvmsg", args={"credentials": "pid 4000, uid 4000, gid 0"}
+    )
     level = Level(object="socket:[9]", queued=1, connecting=("socket:[8]",))
     assert names.tell(call).args["credentials"] == "pid 1, uid 4000, gid 0"
-    opened = Call(t=2, pid=4000, tid=4000, name="accept", effects=(Opened(fd=3, ofd=1, object=info, mode="rw"),))
+    opened = Call(
+        t=2,
+        pid=4000,
+        tid=4000,
+        name="accept",
+        effects=(Opened(fd=3, ofd=1, object=info, mode="rw"),),
+    )
     assert names.tell(opened).effects[0].object.with_whom == "odd[1][1]"
     assert names.tell(Sample(t=3, levels=(level,))).levels[0].connecting == ("socket:[2]",)

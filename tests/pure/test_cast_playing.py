@@ -10,10 +10,18 @@ from ipcviz.export.screen import CastScreen
 
 
 def cast(*events, **options):
-    return Cast(version=2, width=80, height=24, events=tuple(CastEvent(*event) for event in events), **options)
+    return Cast(
+        version=2,
+        width=80,
+        height=24,
+        events=tuple(CastEvent(*event) for event in events),
+        **options,
+    )
 
 
-FOREIGN = cast((0, "o", "a"), (1, "m", "one"), (1, "o", "b"), (2, "o", "c"), (4, "m", "two"), (4, "o", "d"))
+FOREIGN = cast(
+    (0, "o", "a"), (1, "m", "one"), (1, "o", "b"), (2, "o", "c"), (4, "m", "two"), (4, "o", "d")
+)
 
 
 @pytest.fixture
@@ -29,11 +37,17 @@ def own(tmp_path):
 
 
 def test_chapters_begin_at_markers():
-    assert [(c.label, c.first, c.end) for c in chapters_of(FOREIGN)] == [("", 0, 1), ("one", 1, 4), ("two", 4, 6)]
+    assert [(c.label, c.first, c.end) for c in chapters_of(FOREIGN)] == [
+        ("", 0, 1),
+        ("one", 1, 4),
+        ("two", 4, 6),
+    ]
 
 
 def test_nothing_before_the_first_marker_is_no_chapter():
-    assert [c.label for c in chapters_of(cast((0, "i", "x"), (1, "m", "one"), (1, "o", "b")))] == ["one"]
+    assert [c.label for c in chapters_of(cast((0, "i", "x"), (1, "m", "one"), (1, "o", "b")))] == [
+        "one"
+    ]
     assert tape_of(cast((1, "m", "one"), (1, "o", "b"))).first == 1
     assert tape_of(FOREIGN).first == 0
 
@@ -123,7 +137,15 @@ def test_by_the_clock():
 
 
 def test_another_size_on_the_way():
-    tape = tape_of(cast((0, "o", "a"), (1, "m", "x"), (1, "r", "100x20"), (2, "r", "nonsense"), (2, "r", "99999x1")))
+    tape = tape_of(
+        cast(
+            (0, "o", "a"),
+            (1, "m", "x"),
+            (1, "r", "100x20"),
+            (2, "r", "nonsense"),
+            (2, "r", "99999x1"),
+        )
+    )
     assert show(tape, 1) == "a"
     assert (tape.screen.columns, tape.screen.lines) == (100, 20)
     show(tape, 0)
@@ -132,7 +154,10 @@ def test_another_size_on_the_way():
 
 def long_cast():
     text = "".join(f"\r\n\x1b[{31 + n % 7}mline {n}" for n in range(20))
-    return cast(*((n / 100, "o", f"{text} of {n}") for n in range(2000)), (30, "o", "\x1b[H" + "x" * 100_000))
+    return cast(
+        *((n / 100, "o", f"{text} of {n}") for n in range(2000)),
+        (30, "o", "\x1b[H" + "x" * 100_000),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +177,8 @@ def test_work_comes_in_slices(long_way):
         before = tape._sizes[tape._scout_at], tape._sizes[tape.place]
         tape.work(0.0)
         after = tape._sizes[tape._scout_at], tape._sizes[tape.place]
-        # The work of a slice, counted in characters, for a clock is no judge: at most an event, a piece, or a kept way.
+        # The work of a slice, counted in characters, for a clock is no judge: at most an event, a
+        # piece, or a kept way.
         assert after[0] - before[0] <= 3 * (1 << 14)
         slices += 1
         shares.append(tape.share)

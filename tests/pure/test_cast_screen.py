@@ -63,13 +63,19 @@ FOUR = "a\r\nb\r\nc\r\nd"
         # Wide characters, and marks.
         ("\N{CJK UNIFIED IDEOGRAPH-4E2D}\x1b[1Gx", ["x", "", "", ""]),
         ("\N{CJK UNIFIED IDEOGRAPH-4E2D}b\x1b[2Gx", [" xb", "", "", ""]),
-        ("123456789\N{CJK UNIFIED IDEOGRAPH-4E2D}", ["123456789", "\N{CJK UNIFIED IDEOGRAPH-4E2D}", "", ""]),
+        (
+            "123456789\N{CJK UNIFIED IDEOGRAPH-4E2D}",
+            ["123456789", "\N{CJK UNIFIED IDEOGRAPH-4E2D}", "", ""],
+        ),
         ("\N{CJK UNIFIED IDEOGRAPH-4E2D}x\x1b[2G\x1b[P", [" x", "", "", ""]),
         ("e\N{COMBINING ACUTE ACCENT}x", ["\N{LATIN SMALL LETTER E WITH ACUTE}x", "", "", ""]),
         ("a\N{ZERO WIDTH JOINER}b", ["a\N{ZERO WIDTH JOINER}b", "", "", ""]),
         ("a\u202eb\u2066c", ["abc", "", "", ""]),
         # Character sets.
-        ("\x1b(0lqk\x1b(Blqk", ["\N{BOX DRAWINGS LIGHT DOWN AND RIGHT}\u2500\u2510lqk", "", "", ""]),
+        (
+            "\x1b(0lqk\x1b(Blqk",
+            ["\N{BOX DRAWINGS LIGHT DOWN AND RIGHT}\u2500\u2510lqk", "", "", ""],
+        ),
         ("\x1b)0x\x0ex\x0fx", ["x\u2502x", "", "", ""]),
         ("\x1b(0+,-.\x1b(B", ["+,-.", "", "", ""]),
         # The other screen, saved cursors.
@@ -89,7 +95,10 @@ FOUR = "a\r\nb\r\nc\r\nd"
         ("\x1b[?6h\x1b[2;3r\x1b[!p\x1b[Hx", ["x", "", "", ""]),
         ("\x1b#8\x1b[2;2H\x1b[K", ["EEEEEEEEEE", "E", "EEEEEEEEEE", "EEEEEEEEEE"]),
         # What shows nothing.
-        ("a\x1b]0;title\x07b\x1b]8;;http://x\x1b\\c\x1bPq#0~\x1b\\d\x1b_Gf=1;x\x1b\\e", ["abcde", "", "", ""]),
+        (
+            "a\x1b]0;title\x07b\x1b]8;;http://x\x1b\\c\x1bPq#0~\x1b\\d\x1b_Gf=1;x\x1b\\e",
+            ["abcde", "", "", ""],
+        ),
         ("a\x1b[>4;2mb\x1b[>1uc\x1b[2 qd\x1b[?1$pe\x1b[6nf", ["abcdef", "", "", ""]),
         ("a\x1b%Gb\x1b=c\x1b>d\x1bkname\x1b\\e", ["abcde", "", "", ""]),
         ("a\x1b[3Jb", ["ab", "", "", ""]),
@@ -157,7 +166,26 @@ def test_another_size():
 
 
 ESCAPES = ["M", "D", "7", "8", "(0", "(B", "c", "]0;x"]
-MOVES = ["2L", "M", "2P", "@", "3X", "K", "1K", "J", "1J", "r", "2;3r", "H", "2;9H", "9C", "S", "T", "9999b", "3"]
+MOVES = [
+    "2L",
+    "M",
+    "2P",
+    "@",
+    "3X",
+    "K",
+    "1K",
+    "J",
+    "1J",
+    "r",
+    "2;3r",
+    "H",
+    "2;9H",
+    "9C",
+    "S",
+    "T",
+    "9999b",
+    "3",
+]
 MODES = ["?1049h", "?1049l", "?6h", "?7l", "4h", "44m", "1;31m", "0m", "!p"]
 SOUP = st.lists(
     st.sampled_from(
@@ -187,7 +215,9 @@ def test_a_state_is_all_that_matters(before, after, columns, lines):
 
 @pytest.mark.parametrize("name", ["less", "man", "vim", "htop", "tmux"])
 def test_real_programs_look_as_tmux_shows_them(name):
-    """Recorded in a terminal of 80x24; the text is what tmux had on its screen after the same bytes."""
+    """Recorded in a terminal of 80x24; the text is what tmux had on its screen after the same
+    bytes.
+    """
     cast = read_cast(CASTS / f"{name}.cast")
     screen = CastScreen(cast.width, cast.height)
     for event in cast.events:
@@ -199,7 +229,10 @@ def test_what_can_not_be_shown_is_counted():
     lines = [
         "plain \x1b[31mtext\x1b[0m \x1b]0;title\x07\x1b[?2004h\x1b[>c\x1b[2 q\x1b[>4;2m\x1b[6n",
         "\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\ \x1bPq#0~~\x1b\\",
-        "\x1b]8;id=1;http://x\x07link\x1b]8;;\x07 \x1b_Gf=24;AAAA\x1b\\ \x1b]1337;File=inline=1:AA\x07",
+        (
+            "\x1b]8;id=1;http://x\x07link\x1b]8;;\x07 \x1b_Gf=24;AAAA\x1b\\"
+            " \x1b]1337;File=inline=1:AA\x07"
+        ),
         "\x1b#3x\x1b#5\x1b[?3h\x1b[?69h\x1b(K\x1b[2 @ \x1b]4;1;#ff0000\x07 \x1b]4;1;?\x07",
     ]
     found = find_unshown(CastEvent(0, "o", line, number) for number, line in enumerate(lines, 2))

@@ -40,7 +40,9 @@ def pipe(ino: int) -> ObjectInfo:
 
 
 def state_of(*events: Event) -> State:
-    born = [Forked(t=0.0, pid=pid, parent=1, how="attached", name=name) for pid, name in NAMES.items()]
+    born = [
+        Forked(t=0.0, pid=pid, parent=1, how="attached", name=name) for pid, name in NAMES.items()
+    ]
     return reduce_all([Started(t=0.0, mode="attached"), *born, *events])
 
 
@@ -50,7 +52,9 @@ def holds(pid: int, fd: int, mode: str, thing: ObjectInfo) -> Call:
 
 
 def reads(pid: int, fd: int, thing: ObjectInfo) -> Waiting:
-    return Waiting(t=2.0, pid=pid, tid=pid, call="read", args={"fd": fd}, object=thing.key, state="S")
+    return Waiting(
+        t=2.0, pid=pid, tid=pid, call="read", args={"fd": fd}, object=thing.key, state="S"
+    )
 
 
 def locks(pid: int, owner: int, tid: int = 0) -> Waiting:
@@ -77,7 +81,8 @@ def test_a_mutex_and_a_pipe_make_a_circle() -> None:
     """And one that waits from outside of it is told about, but is not a part of it."""
     one, two = pipe(1), pipe(2)
     state = state_of(
-        holds(10, 3, "r", one), holds(11, 3, "w", one), holds(10, 4, "w", two), holds(12, 3, "r", two),
+        holds(10, 3, "r", one), holds(11, 3, "w", one), holds(10, 4, "w", two),
+        holds(12, 3, "r", two),
         reads(10, 3, one), locks(11, 10), reads(12, 3, two),
     )  # fmt: skip
     assert words(state, 10) == "for b[11], that for a[10] again: a circle"
@@ -113,24 +118,39 @@ def test_one_that_reads_what_only_it_could_write() -> None:
 
 
 def test_the_end_of_a_chain() -> None:
-    """Somebody who runs, is stopped, or sleeps for reasons of its own; several, of whom any could end the wait."""
+    """Somebody who runs, is stopped, or sleeps for reasons of its own; several, of whom any could
+    end the wait.
+    """
     thing = pipe(1)
     opened = (holds(10, 3, "r", thing), holds(11, 3, "w", thing), reads(10, 3, thing))
     assert words(state_of(*opened), 10) == "for b[11], which goes on"
-    assert words(state_of(*opened, Stopped(t=3.0, pid=11, signo=19)), 10) == "for b[11], which is stopped"
+    assert (
+        words(state_of(*opened, Stopped(t=3.0, pid=11, signo=19)), 10)
+        == "for b[11], which is stopped"
+    )
     sleeps = Waiting(t=3.0, pid=11, tid=11, call="nanosleep", state="S")
-    assert words(state_of(*opened, sleeps), 10) == "for b[11], which is in nanosleep, for time to pass"
+    assert (
+        words(state_of(*opened, sleeps), 10) == "for b[11], which is in nanosleep, for time to pass"
+    )
     assert words(state_of(*opened, holds(12, 3, "w", thing)), 10) == "for b[11] or c[12]"
     assert around(state_of(*opened, holds(12, 3, "w", thing), locks(11, 10))) == ()
-    assert around(state_of(*opened, holds(12, 3, "w", thing), locks(11, 10), locks(12, 10))) == ((10, 11),)
+    assert around(state_of(*opened, holds(12, 3, "w", thing), locks(11, 10), locks(12, 10))) == (
+        (10, 11),
+    )
 
 
 def test_the_thread_that_has_a_mutex_is_known() -> None:
-    """Of a process with several threads, the one that holds it is followed; else only whether some of them run."""
+    """Of a process with several threads, the one that holds it is followed; else only whether some
+    of them run.
+    """
     thing = pipe(1)
     more = ThreadCreated(t=1.0, pid=10, tid=20)
     state = state_of(
-        more, holds(10, 3, "w", thing), holds(11, 3, "r", thing), locks(10, 11, tid=20), reads(11, 3, thing)
+        more,
+        holds(10, 3, "w", thing),
+        holds(11, 3, "r", thing),
+        locks(10, 11, tid=20),
+        reads(11, 3, thing),
     )
     assert words(state, 20) == "for b[11], that for a[10], 1 of whose 2 threads runs"
     assert around(state) == ()
@@ -160,7 +180,9 @@ def enders(state: State, tid: int) -> tuple[int, ...]:
 
 
 def looked_at(pid: int, *letters: str) -> Sample:
-    threads = tuple(ThreadSample(tid=pid + 100 * n, state=letter) for n, letter in enumerate(letters))
+    threads = tuple(
+        ThreadSample(tid=pid + 100 * n, state=letter) for n, letter in enumerate(letters)
+    )
     return Sample(t=3.0, processes=(ProcessSample(pid=pid, state=letters[0], threads=threads),))
 
 
@@ -169,18 +191,25 @@ def test_a_wait_for_readiness_is_followed_where_one_process_alone_can_end_it() -
     (mine, theirs), (ours, wake) = pair(1), pair(3)
     opened = (holds(10, 3, "rw", mine), holds(11, 3, "rw", theirs), polls(10, "3r"))
     assert words(state_of(*opened), 10) == "for b[11], which goes on"
-    assert words(state_of(*opened, polls(11, "3r")), 10) == "for b[11], that for a[10] again", "as when all is idle"
-    # Sockets to itself, as event loops have them, end no sleep of an only thread; of several threads they may.
+    assert words(state_of(*opened, polls(11, "3r")), 10) == "for b[11], that for a[10] again", (
+        "as when all is idle"
+    )
+    # Sockets to itself, as event loops have them, end no sleep of an only thread; of several
+    # threads they may.
     itself = (holds(10, 4, "rw", ours), holds(10, 5, "rw", wake), polls(10, "3r", "4r"))
     assert enders(state_of(*opened, *itself), 10) == (11,)
     assert enders(state_of(*opened, *itself, ThreadCreated(t=1.0, pid=10, tid=110)), 10) == (10, 11)
     # Nobody knows who will connect.
-    listener = ObjectInfo(key="socket:[9]", kind="unix socket", ino=9, detail="stream listening", path="/s")
+    listener = ObjectInfo(
+        key="socket:[9]", kind="unix socket", ino=9, detail="stream listening", path="/s"
+    )
     assert enders(state_of(*opened, holds(10, 6, "rw", listener), polls(10, "3r", "6r")), 10) == ()
     assert words(state_of(*opened, holds(10, 6, "rw", listener), polls(10, "3r", "6r")), 10) == ""
     # Room in a pipe is made by its readers.
     tube = pipe(5)
-    state = state_of(holds(10, 3, "w", tube), holds(11, 3, "r", tube), holds(12, 3, "w", tube), polls(10, "3w"))
+    state = state_of(
+        holds(10, 3, "w", tube), holds(11, 3, "r", tube), holds(12, 3, "w", tube), polls(10, "3w")
+    )
     assert enders(state, 10) == (11,)
 
 
@@ -199,32 +228,49 @@ def test_of_a_long_list_it_is_not_known_who_could_end_the_wait() -> None:
 
 def test_who_connected_waits_for_those_who_listen() -> None:
     """Until it is accepted there is no other end that anybody could have."""
-    listener = ObjectInfo(key="socket:[9]", kind="unix socket", ino=9, detail="stream listening", path="/s")
+    listener = ObjectInfo(
+        key="socket:[9]", kind="unix socket", ino=9, detail="stream listening", path="/s"
+    )
     mine = ObjectInfo(key="socket:[1]", kind="unix socket", ino=1, detail="stream")
-    level = Level(object=listener.key, queued=1, capacity=5, unit="connections", connecting=(mine.key,))
+    level = Level(
+        object=listener.key, queued=1, capacity=5, unit="connections", connecting=(mine.key,)
+    )
     opened = (holds(10, 3, "rw", mine), holds(11, 3, "rw", listener), reads(10, 3, mine))
     state = state_of(*opened, Sample(t=2.5, levels=(level,)), looked_at(11, "T"))
     assert words(state, 10) == "for b[11], which is stopped"
-    accepts = Waiting(t=2.0, pid=12, tid=12, call="accept4", args={"fd": 3}, object=listener.key, state="S")
+    accepts = Waiting(
+        t=2.0, pid=12, tid=12, call="accept4", args={"fd": 3}, object=listener.key, state="S"
+    )
     assert enders(state_of(*opened, holds(12, 3, "rw", listener), accepts), 12) == ()
 
 
 def test_all_threads_of_who_could_answer_wait() -> None:
-    """Which of them would answer nobody knows, but that none is about to can be seen, and that one is busy."""
+    """Which of them would answer nobody knows, but that none is about to can be seen, and that one
+    is busy.
+    """
     thing = pipe(1)
     more = ThreadCreated(t=1.0, pid=11, tid=21)
-    opened = (more, holds(10, 3, "r", thing), holds(11, 3, "w", thing), reads(10, 3, thing), polls(11))
+    opened = (
+        more,
+        holds(10, 3, "r", thing),
+        holds(11, 3, "w", thing),
+        reads(10, 3, thing),
+        polls(11),
+    )
     for letter, end in (("R", ", 1 of whose 2 threads runs"), ("S", "")):
         look = ProcessSample(pid=11, state="S", threads=(ThreadSample(tid=21, state=letter),))
         assert words(state_of(*opened, Sample(t=3.0, processes=(look,))), 10) == f"for b[11]{end}"
-    assert words(state_of(*opened, polls(11, tid=21)), 10) == "for b[11], all of whose 2 threads wait"
+    assert (
+        words(state_of(*opened, polls(11, tid=21)), 10) == "for b[11], all of whose 2 threads wait"
+    )
 
 
 def test_who_keeps_others_waiting_is_stopped() -> None:
     """All threads of it: nothing has told by which signal, since it was so before the watch."""
     one, two = pipe(1), pipe(2)
     opened = (
-        holds(10, 3, "r", one), holds(11, 3, "w", one), holds(11, 4, "r", two), holds(12, 3, "w", two),
+        holds(10, 3, "r", one), holds(11, 3, "w", one), holds(11, 4, "r", two),
+        holds(12, 3, "w", two),
         ThreadCreated(t=1.0, pid=12, tid=112), reads(10, 3, one), reads(11, 4, two),
     )  # fmt: skip
     stopped = state_of(*opened, looked_at(12, "T", "T"))
@@ -264,7 +310,9 @@ def test_a_circle_in_which_one_gives_up_says_when() -> None:
 
 def test_a_timer_that_comes_first_is_told_of() -> None:
     armed = Timer(signo=14, seconds=6.0)
-    state = state_of(Call(t=1.0, pid=10, tid=10, name="alarm", effects=(armed,)), reads(10, 3, pipe(1)))
+    state = state_of(
+        Call(t=1.0, pid=10, tid=10, name="alarm", effects=(armed,)), reads(10, 3, pipe(1))
+    )
     wait = wait_of(state, 10)
     assert wait is not None
     assert wait.limit == "SIGALRM in 5 s"

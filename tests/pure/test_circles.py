@@ -1,4 +1,7 @@
-"""Circles of waits: which are proved, which are only probable and why, and which are none. Plain data."""
+"""Circles of waits: which are proved, which are only probable and why, and which are none.
+
+Plain data.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +32,24 @@ def has(pid: int, fd: int, mode: str, thing: ev.ObjectInfo) -> ev.Event:
 
 
 def asleep(
-    pid: int, call: str, key: str = "", /, tid: int = 0, futex: ev.Futex | None = None, **args: int | str
+    pid: int,
+    call: str,
+    key: str = "",
+    /,
+    tid: int = 0,
+    futex: ev.Futex | None = None,
+    **args: int | str,
 ) -> ev.Event:
     return ev.Waiting(
-        t=2.0, pid=pid, tid=tid or pid, call=call, began=2.0, args=args, object=key, state="S", futex=futex
+        t=2.0,
+        pid=pid,
+        tid=tid or pid,
+        call=call,
+        began=2.0,
+        args=args,
+        object=key,
+        state="S",
+        futex=futex,
     )
 
 
@@ -79,21 +96,35 @@ def test_what_calls_tell_is_proved_and_told_at_once() -> None:
     ("more", "doubt"),
     [
         (
-            (ev.Call(t=1.0, pid=11, tid=11, name="alarm", effects=(ev.Timer(change="set", signo=14, seconds=9.0),)),),
+            (
+                ev.Call(
+                    t=1.0,
+                    pid=11,
+                    tid=11,
+                    name="alarm",
+                    effects=(ev.Timer(change="set", signo=14, seconds=9.0),),
+                ),
+            ),
             "a timer is armed",
         ),
         (
             (
                 ev.Forked(t=1.0, pid=12, parent=11, how="fork", name="c"),
                 ev.Call(
-                    t=1.0, pid=11, tid=11, name="rt_sigaction", effects=(ev.Disposition(signo=17, action="catch"),)
+                    t=1.0,
+                    pid=11,
+                    tid=11,
+                    name="rt_sigaction",
+                    effects=(ev.Disposition(signo=17, action="catch"),),
                 ),
             ),
             "a child may end and send SIGCHLD",
         ),
     ],
 )
-def test_what_could_end_it_from_within_makes_it_probable(more: tuple[ev.Event, ...], doubt: str) -> None:
+def test_what_could_end_it_from_within_makes_it_probable(
+    more: tuple[ev.Event, ...], doubt: str
+) -> None:
     assert only(*more, *BOTH_READ) == (doubt,)
 
 
@@ -101,16 +132,22 @@ def test_a_wait_that_is_not_certain_makes_it_probable() -> None:
     limited = (*BOTH_READ, mutex(11, 10, timeout="0x7ffc1000"))
     assert found(*limited) == (), "it may be one of milliseconds, that is tried again and again"
     assert only(*limited, now=2.6) == ("one has a timeout",)
-    assert only(*BOTH_READ, asleep(11, "read", TWO.key, fd=4, timeout="0x7ffc1000"), now=2.6) == ("one has a timeout",)
+    assert only(*BOTH_READ, asleep(11, "read", TWO.key, fd=4, timeout="0x7ffc1000"), now=2.6) == (
+        "one has a timeout",
+    )
     assert only(*BOTH_READ, mutex(11, 10, kind="rwlock")) == ("a lock known by its memory alone",)
 
 
 def test_no_circle_where_somebody_else_could_step_in() -> None:
     assert found(*BOTH_READ, has(12, 3, "w", ONE)) == (), "c has a write end, and runs"
     assert only(*BOTH_READ, has(12, 3, "w", ONE), mutex(12, 10)) == (), "c waits for them"
-    assert found(*BOTH_READ, ev.ThreadCreated(t=1.0, pid=11, tid=21)) == (), "another thread of b could write"
+    assert found(*BOTH_READ, ev.ThreadCreated(t=1.0, pid=11, tid=21)) == (), (
+        "another thread of b could write"
+    )
     wrote = ev.Call(t=2.0, pid=11, tid=11, name="write", args={"fd": 3}, object=ONE.key, ret=1)
-    assert found(*BOTH_READ, wrote, BOTH_READ[5], now=9.0) != (), "the read that was seen last is over for long"
+    assert found(*BOTH_READ, wrote, BOTH_READ[5], now=9.0) != (), (
+        "the read that was seen last is over for long"
+    )
     assert found(*BOTH_READ[:5], wrote, BOTH_READ[5]) == (), "a is about to be woken"
     full = ev.Sample(t=2.0, levels=(ev.Level(object=ONE.key, queued=1, capacity=65536),))
     assert found(*BOTH_READ, wrote, BOTH_READ[5], full, now=9.0) == (), "something lies there"
@@ -118,10 +155,13 @@ def test_no_circle_where_somebody_else_could_step_in() -> None:
 
 def test_what_was_there_before_the_command_others_may_have() -> None:
     rows = tuple(
-        ev.TableEntry(fd=fd, ofd=fd, object=thing, mode=mode) for fd, thing, mode in ((3, ONE, "r"), (4, ONE, "w"))
+        ev.TableEntry(fd=fd, ofd=fd, object=thing, mode=mode)
+        for fd, thing, mode in ((3, ONE, "r"), (4, ONE, "w"))
     )
     table = ev.Table(t=0.5, pid=10, entries=rows)
-    assert found(table, asleep(10, "read", ONE.key, fd=3), now=9.0) == (), "such as the tokens of make"
+    assert found(table, asleep(10, "read", ONE.key, fd=3), now=9.0) == (), (
+        "such as the tokens of make"
+    )
     (one,) = found(table, asleep(10, "read", ONE.key, fd=3), now=9.0, mode="attached")
     assert (one.tids, one.doubts) == ((10,), ("others may have P1",))
 
@@ -132,7 +172,12 @@ def test_who_is_only_sampled_must_have_slept_for_long() -> None:
     assert found(*events) == ()
     assert only(*events, now=2.6) == ("only sampled", "as far as is seen")
     assert (
-        found(*events, ev.Sample(t=2.5, processes=(ev.ProcessSample(pid=10, state="S", user_time=0.1),)), now=2.6) == ()
+        found(
+            *events,
+            ev.Sample(t=2.5, processes=(ev.ProcessSample(pid=10, state="S", user_time=0.1),)),
+            now=2.6,
+        )
+        == ()
     )
     assert found(SAMPLED, mutex(10, 11), mutex(11, 10), LOOKED_AT) == ()
     assert only(SAMPLED, mutex(10, 11), mutex(11, 10), LOOKED_AT, now=2.6) == ("only sampled",)
@@ -146,15 +191,29 @@ def test_all_are_at_rest_in_step_mode() -> None:
 
 def test_who_writes_to_its_own_pipe_in_a_handler() -> None:
     own = (has(10, 3, "r", ONE), has(10, 4, "w", ONE))
-    catches = ev.Call(t=1.0, pid=10, tid=10, name="rt_sigaction", effects=(ev.Disposition(signo=15, action="catch"),))
+    catches = ev.Call(
+        t=1.0,
+        pid=10,
+        tid=10,
+        name="rt_sigaction",
+        effects=(ev.Disposition(signo=15, action="catch"),),
+    )
     waits = asleep(10, "read", ONE.key, fd=3)
     assert [one.doubts for one in found(*own, waits)] == [()]
-    assert [one.doubts for one in found(*own, catches, waits)] == [("a handler of its own may end it",)]
+    assert [one.doubts for one in found(*own, catches, waits)] == [
+        ("a handler of its own may end it",)
+    ]
 
 
 def test_a_parent_and_its_child() -> None:
     child = ev.Forked(t=0.1, pid=11, parent=10, how="fork", name="b")
-    events = (child, has(10, 3, "r", ONE), has(11, 3, "w", ONE), has(10, 4, "w", TWO), has(11, 4, "r", TWO))
+    events = (
+        child,
+        has(10, 3, "r", ONE),
+        has(11, 3, "w", ONE),
+        has(10, 4, "w", TWO),
+        has(11, 4, "r", TWO),
+    )
     waits = (asleep(10, "wait4", pid=-1), asleep(11, "read", TWO.key, fd=4))
     assert only(*events, *waits) == ()
     assert only(*events, *waits, mode="attached") == ("others may be its children",)
@@ -165,9 +224,20 @@ def test_a_parent_and_its_child() -> None:
 
 def test_a_system_v_queue_may_be_used_by_those_who_know_its_number() -> None:
     """They have no descriptor of it: a child of one who has used it may not have done so yet."""
-    waits = (asleep(10, "msgsnd", "msg:1", id=1, count=9), asleep(11, "msgsnd", "msg:2", id=2, count=9))
+    waits = (
+        asleep(10, "msgsnd", "msg:1", id=1, count=9),
+        asleep(11, "msgsnd", "msg:2", id=2, count=9),
+    )
     used = tuple(
-        ev.Call(t=1.0, pid=pid, tid=pid, name="msgrcv", args={"id": number}, object=f"msg:{number}", ret=1)
+        ev.Call(
+            t=1.0,
+            pid=pid,
+            tid=pid,
+            name="msgrcv",
+            args={"id": number},
+            object=f"msg:{number}",
+            ret=1,
+        )
         for pid, number in ((10, 2), (11, 1))
     )
     assert found(*used, *waits) == ()
@@ -180,18 +250,32 @@ def test_a_system_v_queue_may_be_used_by_those_who_know_its_number() -> None:
 def test_of_many_that_hang_on_each_other_the_shortest_circle_is_told() -> None:
     """Whoever waits for a child only stands by: it is not named if it need not be."""
     queue = ev.ObjectInfo(key="0:9", kind="message queue", path="/q")
-    parents = tuple(ev.Forked(t=0.1, pid=pid, parent=10, how="fork", name=NAMES[pid]) for pid in (11, 12))
+    parents = tuple(
+        ev.Forked(t=0.1, pid=pid, parent=10, how="fork", name=NAMES[pid]) for pid in (11, 12)
+    )
     ends = tuple(has(pid, 3, "rw", queue) for pid in NAMES)
-    waits = (asleep(10, "wait4", pid=-1), *(asleep(pid, "mq_timedsend", queue.key, fd=3) for pid in (11, 12)))
+    waits = (
+        asleep(10, "wait4", pid=-1),
+        *(asleep(pid, "mq_timedsend", queue.key, fd=3) for pid in (11, 12)),
+    )
     state = reduce_all([*born(), *parents, *ends, *waits])
     (one,) = circles(state, holders(state), 9.0)
     assert (one.tids, one.doubts) == ((11, 12), ("others could open q",))
-    assert circle_words(state, one) == "b[11] and c[12] probably wait for each other (others could open q)"
+    assert (
+        circle_words(state, one)
+        == "b[11] and c[12] probably wait for each other (others could open q)"
+    )
 
 
 def test_a_timeout_of_a_socket_is_a_doubt() -> None:
     ends = [
-        ev.ObjectInfo(key=f"socket:[{n}]", kind="unix socket", ino=n, detail="stream", peer=f"socket:[{3 - n}]")
+        ev.ObjectInfo(
+            key=f"socket:[{n}]",
+            kind="unix socket",
+            ino=n,
+            detail="stream",
+            peer=f"socket:[{3 - n}]",
+        )
         for n in (1, 2)
     ]
     made = (has(10, 3, "rw", ends[0]), has(11, 3, "rw", ends[1]))
@@ -229,8 +313,11 @@ JOINS = asleep(10, "futex", futex=ev.Futex(key="futex:vm:10:1", offset=1, kind="
 def test_threads_that_only_each_other_could_wake(kind: str) -> None:
     (one,) = found(*SEATED, JOINS, *(unowned(tid, kind) for tid in TABLE), now=9.0)
     assert (one.tids, one.doubts) == (TABLE, ("a lock known by its memory alone",))
-    assert circle_words(reduce_all([*born(), *SEATED, JOINS, *(unowned(tid, kind) for tid in TABLE)]), one) == (
-        "a[10/21], a[10/22], a[10/23], a[10/24] and a[10/25] probably wait for each other "
+    assert (
+        circle_words(
+            reduce_all([*born(), *SEATED, JOINS, *(unowned(tid, kind) for tid in TABLE)]), one
+        )
+        == "a[10/21], a[10/22], a[10/23], a[10/24] and a[10/25] probably wait for each other "
         "(a lock known by its memory alone)"
     )
 
@@ -254,7 +341,13 @@ def test_whoever_goes_on_could_wake_all(other: ev.Event) -> None:
 
 
 def test_a_handler_could_post() -> None:
-    caught = ev.Call(t=1.0, pid=10, tid=10, name="rt_sigaction", effects=(ev.Disposition(signo=10, action="catch"),))
+    caught = ev.Call(
+        t=1.0,
+        pid=10,
+        tid=10,
+        name="rt_sigaction",
+        effects=(ev.Disposition(signo=10, action="catch"),),
+    )
     (one,) = found(*SEATED, caught, JOINS, *(unowned(tid) for tid in TABLE), now=9.0)
     assert one.doubts == ("a lock known by its memory alone", "a handler of its own may end it")
 

@@ -15,7 +15,9 @@ FILES = "(files)"
 
 def completed(*words: str) -> list[str]:
     """What the last of the words may become; `(files)` where the shell is to add files."""
-    found = ShellComplete(cli, {}, "ipcviz", "_IPCVIZ_COMPLETE").get_completions(list(words[:-1]), words[-1])
+    found = ShellComplete(cli, {}, "ipcviz", "_IPCVIZ_COMPLETE").get_completions(
+        list(words[:-1]), words[-1]
+    )
     return [FILES if one.type == "file" else one.value for one in found]
 
 

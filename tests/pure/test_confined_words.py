@@ -7,7 +7,9 @@ from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.narrate import intention, narrate
 from tests import fakes
 
-BEFORE = reduce_all(fakes.numbered([Forked(t=0, n=0, pid=10, parent=1, how="launched", name="box")]))
+BEFORE = reduce_all(
+    fakes.numbered([Forked(t=0, n=0, pid=10, parent=1, how="launched", name="box")])
+)
 
 
 def said(event):
@@ -15,7 +17,9 @@ def said(event):
 
 
 def call(name, error="", **args):
-    return Call(t=1, n=9, pid=10, tid=10, name=name, began=1, args=args, ret=-1 if error else 0, error=error)
+    return Call(
+        t=1, n=9, pid=10, tid=10, name=name, began=1, args=args, ret=-1 if error else 0, error=error
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,7 +47,10 @@ def call(name, error="", **args):
         ),
         (
             Exited(t=1, n=9, pid=10, signo=9, forbidden="getpid"),
-            "box[10] was killed by SIGKILL, since it called getpid, which seccomp's strict mode forbids",
+            (
+                "box[10] was killed by SIGKILL, since it called getpid, which seccomp's strict mode"
+                " forbids"
+            ),
         ),
     ],
 )

@@ -25,11 +25,29 @@ def pair(detail: str = DATAGRAM, kind: str = "unix socket") -> systems.Maker:
 
 def send(m: systems.Maker, data: bytes, length: int = 0) -> None:
     args = {"fd": 3, "count": length or len(data)}
-    m.add(Call, pid=10, tid=10, name="sendto", args=args, object="socket:[5]", ret=length or len(data), data=data)
+    m.add(
+        Call,
+        pid=10,
+        tid=10,
+        name="sendto",
+        args=args,
+        object="socket:[5]",
+        ret=length or len(data),
+        data=data,
+    )
 
 
 def receive(m: systems.Maker, ret: int, data: bytes = b"", name: str = "recvfrom", **args) -> str:
-    m.add(Call, pid=10, tid=10, name=name, args={"fd": 4, **args}, object="socket:[6]", ret=ret, data=data)
+    m.add(
+        Call,
+        pid=10,
+        tid=10,
+        name=name,
+        args={"fd": 4, **args},
+        object="socket:[6]",
+        ret=ret,
+        data=data,
+    )
     state = State()
     for event in m.events[:-1]:
         state = reduce(state, event)
@@ -51,7 +69,12 @@ def receive(m: systems.Maker, ret: int, data: bytes = b"", name: str = "recvfrom
             {"count": 10, "flags": "MSG_TRUNC"},
             "read 10 of 100 bytes; the rest of the datagram is lost",
         ),
-        (10, "recvfrom", {"count": 10, "flags": "MSG_PEEK"}, "peeked at 10 of 100 bytes; the datagram is longer"),
+        (
+            10,
+            "recvfrom",
+            {"count": 10, "flags": "MSG_PEEK"},
+            "peeked at 10 of 100 bytes; the datagram is longer",
+        ),
         (100, "recvfrom", {"count": 100}, "read 100 bytes"),
         (100, "recvmsg", {}, "read 100 bytes"),
     ],
@@ -66,9 +89,16 @@ def test_each_is_received_once_and_a_peek_takes_none():
     m = pair()
     send(m, b"a" * 50)
     send(m, b"b" * 60)
-    assert receive(m, 5, b"aaaaa", count=5, flags="MSG_PEEK") == "peeked at 5 of 50 bytes; the datagram is longer"
-    assert receive(m, 5, b"aaaaa", count=5) == "read 5 of 50 bytes; the rest of the datagram is lost"
-    assert receive(m, 5, b"bbbbb", count=5) == "read 5 of 60 bytes; the rest of the datagram is lost"
+    assert (
+        receive(m, 5, b"aaaaa", count=5, flags="MSG_PEEK")
+        == "peeked at 5 of 50 bytes; the datagram is longer"
+    )
+    assert (
+        receive(m, 5, b"aaaaa", count=5) == "read 5 of 50 bytes; the rest of the datagram is lost"
+    )
+    assert (
+        receive(m, 5, b"bbbbb", count=5) == "read 5 of 60 bytes; the rest of the datagram is lost"
+    )
     assert receive(m, 5, b"ccccc", count=5) == "read 5 bytes"
 
 
@@ -76,7 +106,9 @@ def test_what_an_outsider_sent_is_not_taken_for_what_was_seen():
     m = pair()
     send(m, b"hello world")
     assert receive(m, 5, b"other", count=5) == "read 5 bytes"
-    assert receive(m, 5, b"hello", count=5) == "read 5 of 11 bytes; the rest of the datagram is lost"
+    assert (
+        receive(m, 5, b"hello", count=5) == "read 5 of 11 bytes; the rest of the datagram is lost"
+    )
 
 
 def test_of_udp_it_is_probable_unless_the_call_says_it():
@@ -84,7 +116,10 @@ def test_of_udp_it_is_probable_unless_the_call_says_it():
     send(m, b"hello world")
     assert receive(m, 5, b"hello", count=5).endswith("the rest of the datagram is probably lost")
     send(m, b"hello world")
-    assert receive(m, 5, b"hello", "recvmsg", cut=1) == "read 5 of 11 bytes; the rest of the datagram is lost"
+    assert (
+        receive(m, 5, b"hello", "recvmsg", cut=1)
+        == "read 5 of 11 bytes; the rest of the datagram is lost"
+    )
     assert receive(m, 5, b"hello", "recvmsg", cut=1).endswith(
         "; the rest of the datagram is lost, for want of room (MSG_TRUNC)"
     )

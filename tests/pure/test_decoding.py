@@ -17,7 +17,9 @@ from ipcviz.trace.keyframes import unpack_state
 
 
 class Row(msgspec.Struct):
-    """Something with a text, a number, a part that may be anything, and one that is decoded later."""
+    """Something with a text, a number, a part that may be anything, and one that is decoded
+    later.
+    """
 
     text: str = ""
     number: int = 0
@@ -100,8 +102,12 @@ def test_a_kept_state_that_is_none(nested):
 
 
 def test_only_one_module_knows_what_msgspec_raises():
-    """Elsewhere its errors would be caught by name, and the names differ from release to release."""
+    """Elsewhere its errors would be caught by name, and the names differ from release to
+    release.
+    """
     top = Path(ipcviz.__file__).parent
     named = re.compile(r"MsgspecError|msgspec\.\w*Error")
-    found = [str(file.relative_to(top)) for file in top.rglob("*.py") if named.search(file.read_text())]
+    found = [
+        str(file.relative_to(top)) for file in top.rglob("*.py") if named.search(file.read_text())
+    ]
     assert found == ["events/decoding.py"]

@@ -39,11 +39,15 @@ def test_a_departure_is_a_sentence():
 def test_what_does_not_come_is_given_up_with_what_was_waited_for():
     clock = fakes.FrozenClock()
     session = stepped.pair()
-    driver = Driver(session, parse("1 to write\n1.1 until blocked\n1.1 exit_group"), patience=5, clock=clock)
+    driver = Driver(
+        session, parse("1 to write\n1.1 until blocked\n1.1 exit_group"), patience=5, clock=clock
+    )
     session.wait = lambda timeout: setattr(clock, "now", clock.now + 1)
     list(driver.events())
-    assert driver.departed == (
-        "Line 3 waited 5 seconds in vain for 1.1 to exit_group, but it is blocked in read: empty."
+    assert (
+        driver.departed
+        == "Line 3 waited 5 seconds in vain for 1.1 to exit_group, but it is blocked in read:"
+        " empty."
     )
     assert clock.now < 110
 
@@ -57,7 +61,9 @@ def test_time_that_will_come_is_waited_for():
         clock.now += 1
         if clock.now > 160:
             session.blocked.discard(70)
-            session.stands[70] = stepped.Poised(t=0, pid=70, tid=70, at="signal", signo=14, action="handler")
+            session.stands[70] = stepped.Poised(
+                t=0, pid=70, tid=70, at="signal", signo=14, action="handler"
+            )
             session._say(session.stands[70])
 
     session.wait = wait
@@ -67,10 +73,15 @@ def test_time_that_will_come_is_waited_for():
 
 
 def waiting_for_ever(second: Op):
-    """A driver of a parent that waits for its child, which waits in `second`, by a clock that goes on by itself."""
+    """A driver of a parent that waits for its child, which waits in `second`, by a clock that goes
+    on by itself.
+    """
     clock = fakes.FrozenClock()
     clock.now = 0
-    made = (Opened(fd=3, ofd=10, object=fakes.PIPE, mode="r"), Opened(fd=4, ofd=11, object=fakes.PIPE, mode="w"))
+    made = (
+        Opened(fd=3, ofd=10, object=fakes.PIPE, mode="r"),
+        Opened(fd=4, ofd=11, object=fakes.PIPE, mode="w"),
+    )
     parent = [
         Op("pipe2", effects=made),
         Op("fork", becomes="forks 61"),
@@ -89,12 +100,15 @@ def waiting_for_ever(second: Op):
 
 
 def test_those_who_wait_for_each_other_are_told_and_it_ends():
-    driver, clock = waiting_for_ever(Op("read", fakes.PIPE.key, "blocks", args={"fd": 3, "count": 1}))
+    driver, clock = waiting_for_ever(
+        Op("read", fakes.PIPE.key, "blocks", args={"fd": 3, "count": 1})
+    )
     list(driver.events())
     assert clock.now < 10
-    assert driver.departed == (
-        "All wait, and none of them can wake another: parent[60] and child[61] wait for each other; "
-        "parent[60] in wait4, for a child: child[61]; child[61] in read(3) on P1, empty."
+    assert (
+        driver.departed
+        == "All wait, and none of them can wake another: parent[60] and child[61] wait for each"
+        " other; parent[60] in wait4, for a child: child[61]; child[61] in read(3) on P1, empty."
     )
     assert not driver.notice
 

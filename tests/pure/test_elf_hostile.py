@@ -1,4 +1,6 @@
-"""Program files that lie about themselves: what is read of them is bounded, and nothing is raised."""
+"""Program files that lie about themselves: what is read of them is bounded, and nothing is
+raised.
+"""
 
 import struct
 import tempfile
@@ -47,7 +49,9 @@ def program(static=False):
         (0, 2, 0, 0, symbols, len(SYMBOLS), 2, 0, 8, 24),
     ]
     head = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
-    head += struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, CODE, 64, 0x800, 0, 64, 56, len(segments), 64, len(sections), 2)
+    head += struct.pack(
+        "<HHIQQQIHHHHHH", 3, 62, 1, CODE, 64, 0x800, 0, 64, 56, len(segments), 64, len(sections), 2
+    )
     raw = bytearray(0x800)
     raw[: len(head)] = head
     for n, row in enumerate(segments):
@@ -88,7 +92,9 @@ def look(tmp_path, monkeypatch):
     """Asks all there is to ask of a file with these bytes; what of it was read, and the answers."""
     path = tmp_path / "program"
     opened = elf._open
-    monkeypatch.setattr(elf, "_open", lambda path: Counted(stream) if (stream := opened(path)) else None)
+    monkeypatch.setattr(
+        elf, "_open", lambda path: Counted(stream) if (stream := opened(path)) else None
+    )
 
     def ask(raw, size=0):
         path.write_bytes(raw)
@@ -125,9 +131,13 @@ def test_an_honest_file(look):
 def section(raw, n, field):
     """Where a field of a section's header is: its offset in the file, and its struct format."""
     (begin,) = struct.unpack_from("<Q", raw, 40)
-    where, how = {"type": (4, "<I"), "flags": (8, "<Q"), "offset": (24, "<Q"), "size": (32, "<Q"), "link": (40, "<I")}[
-        field
-    ]
+    where, how = {
+        "type": (4, "<I"),
+        "flags": (8, "<Q"),
+        "offset": (24, "<Q"),
+        "size": (32, "<Q"),
+        "link": (40, "<I"),
+    }[field]
     return begin + n * SECTION + where, how
 
 
@@ -136,7 +146,10 @@ LIES = {
     "2**40 sections": lambda raw: (struct.pack_into("<H", raw, 60, 0), put(raw, 0, "size", MUCH)),
     "sections past the end": lambda raw: struct.pack_into("<Q", raw, 40, MUCH),
     "sections of no size": lambda raw: struct.pack_into("<HH", raw, 58, 0, 0xFFFF),
-    "names of sections nowhere": lambda raw: (struct.pack_into("<H", raw, 62, 0xFFFF), put(raw, 0, "link", 77)),
+    "names of sections nowhere": lambda raw: (
+        struct.pack_into("<H", raw, 62, 0xFFFF),
+        put(raw, 0, "link", 77),
+    ),
     "a table of 2**40 symbols": lambda raw: put(raw, 1, "size", MUCH),
     "names of 2**40 bytes": lambda raw: put(raw, 2, "size", MUCH),
     "names before the beginning": lambda raw: put(raw, 2, "offset", (1 << 64) - 8),
@@ -146,7 +159,9 @@ LIES = {
     "65,535 segments": lambda raw: struct.pack_into("<H", raw, 56, 0xFFFF),
     "segments of no size": lambda raw: struct.pack_into("<HH", raw, 54, 0, 0xFFFF),
     "an interpreter of 2**40 bytes": lambda raw: struct.pack_into("<Q", raw, HEADER + 32, MUCH),
-    "notes of 2**40 bytes": lambda raw: struct.pack_into("<Q", raw, HEADER + 2 * SEGMENT + 32, MUCH),
+    "notes of 2**40 bytes": lambda raw: struct.pack_into(
+        "<Q", raw, HEADER + 2 * SEGMENT + 32, MUCH
+    ),
 }
 
 
@@ -207,7 +222,23 @@ FIELDS = [
     *((0x400 + n, "<Q") for n in range(0, 0x100, 4)),
 ]
 VALUES = st.one_of(
-    st.sampled_from([0, 1, 2, 0xFFFF, 0xFFFFFFFF, (1 << 64) - 1, 1 << 63, 1 << 40, 1 << 32, 0x800, 0x900, 11, 64]),
+    st.sampled_from(
+        [
+            0,
+            1,
+            2,
+            0xFFFF,
+            0xFFFFFFFF,
+            (1 << 64) - 1,
+            1 << 63,
+            1 << 40,
+            1 << 32,
+            0x800,
+            0x900,
+            11,
+            64,
+        ]
+    ),
     st.integers(0, (1 << 64) - 1),
 )
 

@@ -56,7 +56,9 @@ def test_what_is_not_known_is_not_said():
 
 @pytest.mark.parametrize("started", [-1.0, 1e300, float("inf"), float("nan")])
 def test_no_time_of_a_hostile_trace_is_one(started):
-    (first, *_) = describe_facts(ProcessFacts(pid=7, user="1000", started=started, cpus=(0,)), HOST, 0.0)
+    first, *_ = describe_facts(
+        ProcessFacts(pid=7, user="1000", started=started, cpus=(0,)), HOST, 0.0
+    )
     assert first == "of user 1000, started at an unknown time"
 
 
@@ -66,14 +68,18 @@ def test_the_machine_in_a_line():
 
 
 @pytest.mark.parametrize(
-    ("numbers", "text"), [((), ""), ((3,), "3"), ((0, 1), "0-1"), ((0, 2, 4), "0,2,4"), ((1, 2, 3, 9, 10), "1-3,9-10")]
+    ("numbers", "text"),
+    [((), ""), ((3,), "3"), ((0, 1), "0-1"), ((0, 2, 4), "0,2,4"), ((1, 2, 3, 9, 10), "1-3,9-10")],
 )
 def test_ranges_as_taskset_writes_them(numbers, text):
     assert join_ranges(numbers) == text
 
 
 def test_the_state_keeps_the_facts_of_living_processes():
-    began = [Started(t=0.0, n=1, host=HOST, began=1e9), Forked(t=0.1, n=2, pid=7, parent=1, how="launched")]
+    began = [
+        Started(t=0.0, n=1, host=HOST, began=1e9),
+        Forked(t=0.1, n=2, pid=7, parent=1, how="launched"),
+    ]
     state = reduce_all([*began, Sample(t=0.2, n=3, facts=(FACTS,))])
     assert state.processes[7].facts == FACTS
     assert state.started is not None

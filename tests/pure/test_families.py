@@ -1,4 +1,7 @@
-"""Groups, sessions, terminals, reapers, namespaces and timers in the state and in words. Plain data."""
+"""Groups, sessions, terminals, reapers, namespaces and timers in the state and in words.
+
+Plain data.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,9 @@ def system() -> State:
         [
             Started(t=0.0),
             Forked(t=0.0, pid=10, parent=1, how="launched", name="sh"),
-            Sample(t=0.1, processes=(ProcessSample(10, "S", "sh", 1, 10, 10, PTS3, foreground=10),)),
+            Sample(
+                t=0.1, processes=(ProcessSample(10, "S", "sh", 1, 10, 10, PTS3, foreground=10),)
+            ),
             Forked(t=0.2, pid=11, parent=10, name="cat"),
             Forked(t=0.3, pid=12, parent=10, name="wc"),
         ]
@@ -56,30 +61,57 @@ def told(state: State, event: object) -> str:
 def test_children_are_in_their_parents_group_until_they_are_moved() -> None:
     state = system()
     words = group_words(state, state.processes[11])
-    assert words == "group 10 (led by sh[10], with wc[12]), session 10 (of sh[10]), terminal pts/3 (in the foreground)"
+    assert (
+        words
+        == "group 10 (led by sh[10], with wc[12]), session 10 (of sh[10]), terminal pts/3 (in the"
+        " foreground)"
+    )
     event = call("setpgid", Grouped(pid=11, pgrp=11, session=10, tty=PTS3, foreground=10), pid_=11)
     assert told(state, event) == "sh[10] put cat[11] into a group of its own, 11"
     state = reduce(state, event)
-    state = reduce(state, call("setpgid", Grouped(pid=12, pgrp=11, session=10, tty=PTS3, foreground=10)))
-    event = call("ioctl", Grouped(pid=10, pgrp=10, session=10, tty=PTS3, foreground=11), request="TIOCSPGRP")
+    state = reduce(
+        state, call("setpgid", Grouped(pid=12, pgrp=11, session=10, tty=PTS3, foreground=10))
+    )
+    event = call(
+        "ioctl", Grouped(pid=10, pgrp=10, session=10, tty=PTS3, foreground=11), request="TIOCSPGRP"
+    )
     assert told(state, event) == "sh[10] put the group 11 into the foreground of pts/3"
     state = reduce(state, event)
-    assert told(state, event) == "sh[10] left the group 11 in the foreground of pts/3, where it was already"
-    assert group_words(state, state.processes[11]) == (
-        "group 11 (leads it, with wc[12]), session 10 (of sh[10]), terminal pts/3 (in the foreground)"
+    assert (
+        told(state, event)
+        == "sh[10] left the group 11 in the foreground of pts/3, where it was already"
     )
-    assert group_words(state, state.processes[10]) == (
-        "group 10 (leads it), session 10 (leads it), terminal pts/3 (in the background: group 11 has it)"
+    assert (
+        group_words(state, state.processes[11])
+        == "group 11 (leads it, with wc[12]), session 10 (of sh[10]), terminal pts/3 (in the"
+        " foreground)"
+    )
+    assert (
+        group_words(state, state.processes[10])
+        == "group 10 (leads it), session 10 (leads it), terminal pts/3 (in the background: group 11"
+        " has it)"
     )
     event = call("setsid", Grouped(pid=12, pgrp=12, session=12), pid=12)
-    assert told(state, event) == "wc[12] began the session 12 and the group 12 in it, without a terminal"
+    assert (
+        told(state, event)
+        == "wc[12] began the session 12 and the group 12 in it, without a terminal"
+    )
     state = reduce(state, event)
-    assert group_words(state, state.processes[12]) == "group 12 (leads it), session 12 (leads it), no terminal"
+    assert (
+        group_words(state, state.processes[12])
+        == "group 12 (leads it), session 12 (leads it), no terminal"
+    )
 
 
 @pytest.mark.parametrize(
     ("number", "name"),
-    [(0, ""), (PTS3, "pts/3"), (137 << 8 | 1, "pts/257"), (4 << 8 | 1, "tty1"), (4 << 8 | 65, "ttyS1")],
+    [
+        (0, ""),
+        (PTS3, "pts/3"),
+        (137 << 8 | 1, "pts/257"),
+        (4 << 8 | 1, "tty1"),
+        (4 << 8 | 65, "ttyS1"),
+    ],
 )
 def test_terminals_by_number(number: int, name: str) -> None:
     assert tty_name(number) == name
@@ -95,39 +127,63 @@ def test_orphans_are_said_and_have_their_new_parent() -> None:
     assert told(state, event) == "cat[11] exited with status 0; its child heir[13] goes to sh[10]"
     assert reduce(state, event).processes[13].parent == 10
     event = Exited(t=2.0, pid=11, signo=9, orphans=(Orphan(pid=13, reaper=1, name="systemd"),))
-    ended = "cat[11] was killed by SIGKILL, which no watched process was seen to send; its child heir[13] goes to "
+    ended = (
+        "cat[11] was killed by SIGKILL, which no watched process was seen to send; its child"
+        " heir[13] goes to "
+    )
     assert told(state, event) == f"{ended}systemd[1]"
 
 
 def test_only_other_namespaces_are_shown() -> None:
-    state = reduce(system(), Sample(t=1.0, surroundings=(Surroundings(11), Surroundings(12, ("pid", "net"), (4, 1)))))
+    state = reduce(
+        system(),
+        Sample(t=1.0, surroundings=(Surroundings(11), Surroundings(12, ("pid", "net"), (4, 1)))),
+    )
     assert [namespace_words(state.processes[pid]) for pid in (10, 11)] == ["", ""]
-    assert namespace_words(state.processes[12]) == "in another pid and net namespace, as process 1 there"
+    assert (
+        namespace_words(state.processes[12])
+        == "in another pid and net namespace, as process 1 there"
+    )
 
 
 def test_timers_are_made_armed_expire_and_go() -> None:
     key = (10, POSIX + 3)
-    state = reduce(system(), call("timer_create", Timer(signo=34, seconds=0.0, id=3, change="made")))
+    state = reduce(
+        system(), call("timer_create", Timer(signo=34, seconds=0.0, id=3, change="made"))
+    )
     assert (state.timers[key].signo, state.timers[key].armed) == (34, False)
     event = call("timer_settime", Timer(signo=0, seconds=2.0, id=3), t=5.0)
     assert told(state, event) == "sh[10] armed the timer 3: SIGRTMIN in 2 s"
     state = reduce(state, event)
-    assert (state.timers[key].signo, state.timers[key].due, state.timers[key].armed) == (34, 7.0, True)
+    assert (state.timers[key].signo, state.timers[key].due, state.timers[key].armed) == (
+        34,
+        7.0,
+        True,
+    )
     event = SignalDelivered(t=7.0, pid=10, tid=10, signo=34, code="SI_TIMER", timer=3, overrun=2)
-    assert told(state, event) == (
-        "SIGRTMIN from its timer 3, which expired 2 times more meanwhile, reached sh[10]: its handler runs"
+    assert (
+        told(state, event)
+        == "SIGRTMIN from its timer 3, which expired 2 times more meanwhile, reached sh[10]: its"
+        " handler runs"
     )
     state = reduce(state, event)
     assert not state.timers[key].armed
-    state = reduce(state, call("timer_settime", Timer(signo=0, seconds=1.0, interval=4.0, id=3), t=8.0))
-    state = reduce(state, SignalDelivered(t=9.0, pid=10, tid=10, signo=34, code="SI_TIMER", timer=3))
+    state = reduce(
+        state, call("timer_settime", Timer(signo=0, seconds=1.0, interval=4.0, id=3), t=8.0)
+    )
+    state = reduce(
+        state, SignalDelivered(t=9.0, pid=10, tid=10, signo=34, code="SI_TIMER", timer=3)
+    )
     assert (state.timers[key].due, state.timers[key].armed) == (13.0, True)
     state = reduce(state, call("timer_delete", Timer(signo=0, seconds=0.0, id=3, change="removed")))
     assert key not in state.timers
 
 
 def test_cpu_time_is_no_moment() -> None:
-    state = reduce(system(), call("setitimer", Timer(signo=27, seconds=2.0, interval=1.0, clock="CPU time"), t=50.0))
+    state = reduce(
+        system(),
+        call("setitimer", Timer(signo=27, seconds=2.0, interval=1.0, clock="CPU time"), t=50.0),
+    )
     assert state.timers[10, 27].due == 2.0
     state = reduce(state, SignalDelivered(t=90.0, pid=10, tid=10, signo=27, code="SI_KERNEL"))
     assert state.timers[10, 27].due == 1.0
@@ -138,8 +194,8 @@ def test_cpu_time_is_no_moment() -> None:
 
 def test_lines_of_timers() -> None:
     text = (
-        "ID: 1\nsignal: 12/0000000000000007\nnotify: signal/tid.77\nClockID: 0\n"
-        "ID: 0\nsignal: 34/0000000000000007\nnotify: none/pid.70\nClockID: 1\nID: x\nsignal: 1/0\nClockID: 1\n"
+        "ID: 1\nsignal: 12/0000000000000007\nnotify: signal/tid.77\nClockID: 0\nID: 0\nsignal:"
+        " 34/0000000000000007\nnotify: none/pid.70\nClockID: 1\nID: x\nsignal: 1/0\nClockID: 1\n"
     )
     assert parse_timers(text) == (
         PosixTimer(id=0, signo=34, clock="CLOCK_MONOTONIC", notify=False),
@@ -168,10 +224,15 @@ def test_which_child_is_waited_for() -> None:
 def test_which_signals_are_waited_for() -> None:
     usr1 = 1 << 9
     state = reduce(system(), call("rt_sigaction", Disposition(signo=10, action="catch")))
-    assert waiting(state, "rt_sigtimedwait", set=usr1 | 1 << 14) == "rt_sigtimedwait, for a signal: SIGUSR1 or SIGTERM"
+    assert (
+        waiting(state, "rt_sigtimedwait", set=usr1 | 1 << 14)
+        == "rt_sigtimedwait, for a signal: SIGUSR1 or SIGTERM"
+    )
     assert waiting(state, "pause") == "pause, for a signal: SIGUSR1"
     sent = ProcessSample(10, "S", "sh", 1, pending=usr1, caught=usr1)
     state = reduce(state, Sample(t=1.5, processes=(sent,)))
-    words = "rt_sigsuspend, for a signal: what it catches is blocked; SIGUSR1 is pending, but blocked"
+    words = (
+        "rt_sigsuspend, for a signal: what it catches is blocked; SIGUSR1 is pending, but blocked"
+    )
     assert waiting(state, "rt_sigsuspend", mask=usr1) == words
     assert "it catches none" in waiting(system(), "pause")

@@ -23,7 +23,10 @@ def watched(*events) -> ForcedEnd | None:
 @pytest.mark.parametrize(
     ("events", "found"),
     [
-        ([INTERRUPT, Exited(t=5.0, pid=12, signo=2), Exited(t=5.1, pid=11, signo=2)], (2, 5.0, "ctrl+c")),
+        (
+            [INTERRUPT, Exited(t=5.0, pid=12, signo=2), Exited(t=5.1, pid=11, signo=2)],
+            (2, 5.0, "ctrl+c"),
+        ),
         ([EndForced(t=7.0, living=2), Exited(t=7.0, pid=11, signo=9)], (2, 7.0, "leaving ipcviz")),
         # ctrl+c, and then ctrl+q since something would not end
         ([INTERRUPT, Exited(t=5.0, pid=12, signo=2), EndForced(t=6.0)], (2, 5.0, "ctrl+c")),
@@ -38,7 +41,14 @@ def watched(*events) -> ForcedEnd | None:
         (
             [
                 SignalDelivered(
-                    t=5.0, pid=11, tid=11, signo=15, code="SI_USER", sender=99, sender_name="kill", action="terminate"
+                    t=5.0,
+                    pid=11,
+                    tid=11,
+                    signo=15,
+                    code="SI_USER",
+                    sender=99,
+                    sender_name="kill",
+                    action="terminate",
                 ),
                 Exited(t=5.0, pid=11, signo=15),
             ],
@@ -51,7 +61,9 @@ def watched(*events) -> ForcedEnd | None:
         ([Exited(t=5.0, pid=11, signo=9, sender=12)], None),
         (
             [
-                SignalDelivered(t=5.0, pid=12, tid=12, signo=15, code="SI_USER", sender=11, action="terminate"),
+                SignalDelivered(
+                    t=5.0, pid=12, tid=12, signo=15, code="SI_USER", sender=11, action="terminate"
+                ),
                 Exited(t=5.0, pid=11),
             ],
             None,

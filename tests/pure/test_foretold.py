@@ -1,4 +1,6 @@
-"""Sentences that claim the future: they stand in one module, and are sure only where nothing else can come."""
+"""Sentences that claim the future: they stand in one module, and are sure only where nothing else
+can come.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from ipcviz.events import Call, DeathSignal, Disposition, Mask, NameRemoved, ObjectInfo, Passed, Started, Timer, Waiting
+from ipcviz.events import (
+    Call,
+    DeathSignal,
+    Disposition,
+    Mask,
+    NameRemoved,
+    ObjectInfo,
+    Passed,
+    Started,
+    Timer,
+    Waiting,
+)
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.waits.future import find_newcomers
@@ -109,7 +122,11 @@ def test_a_wait_that_nothing_known_ends():
 @pytest.mark.parametrize(
     ("thing", "effects", "words"),
     [
-        (P, [("rt_sigaction", Disposition(signo=10, action="catch"))], "its own handler of SIGUSR1 could end that"),
+        (
+            P,
+            [("rt_sigaction", Disposition(signo=10, action="catch"))],
+            "its own handler of SIGUSR1 could end that",
+        ),
         (
             P,
             [("rt_sigaction", Disposition(signo=s, action="catch")) for s in (10, 12)],
@@ -144,9 +161,15 @@ def test_a_wait_that_something_could_end(thing, effects, words):
 @pytest.mark.parametrize(
     "effects",
     [
-        [("rt_sigaction", Disposition(signo=10, action="catch")), ("rt_sigprocmask", Mask(blocked=1 << 9))],
+        [
+            ("rt_sigaction", Disposition(signo=10, action="catch")),
+            ("rt_sigprocmask", Mask(blocked=1 << 9)),
+        ],
         [("rt_sigaction", Disposition(signo=33, action="catch"))],
-        [("rt_sigaction", Disposition(signo=14, action="ignore")), ("alarm", Timer(signo=14, seconds=9.0))],
+        [
+            ("rt_sigaction", Disposition(signo=14, action="ignore")),
+            ("alarm", Timer(signo=14, seconds=9.0)),
+        ],
         [("setitimer", Timer(signo=27, seconds=9.0, clock="CPU time"))],
     ],
 )
@@ -166,7 +189,9 @@ def test_a_time_limit_ends_a_wait():
 
 def test_an_end_that_went_outside_may_be_used_there():
     m = both_ends()
-    away = ObjectInfo(key="socket:[5]", kind="unix socket", ino=5, peer="socket:[6]", detail="stream")
+    away = ObjectInfo(
+        key="socket:[5]", kind="unix socket", ino=5, peer="socket:[6]", detail="stream"
+    )
     m.open(10, 5, away, "rw")
     effect(m, "sendmsg", Passed(fds=(4,)), thing=away.key)
     m.wait(10, "read", 3, P.key)
@@ -179,11 +204,15 @@ def test_an_end_under_way_may_be_received():
     m = both_ends()
     for number, fd in ((5, 5), (6, 6)):
         peer = f"socket:[{11 - number}]"
-        one = ObjectInfo(key=f"socket:[{number}]", kind="unix socket", ino=number, peer=peer, detail="stream")
+        one = ObjectInfo(
+            key=f"socket:[{number}]", kind="unix socket", ino=number, peer=peer, detail="stream"
+        )
         m.open(10, fd, one, "rw")
     effect(m, "sendmsg", Passed(fds=(4,)), thing="socket:[5]")
     m.wait(10, "read", 3, P.key)
-    assert told(m).endswith(f"{ALONE}; whoever receives the descriptor that waits in S2 could end that")
+    assert told(m).endswith(
+        f"{ALONE}; whoever receives the descriptor that waits in S2 could end that"
+    )
     m.close(10, 4)
     assert told(m).endswith("(P1, write end)"), "the message has it open still"
 
@@ -191,7 +220,9 @@ def test_an_end_under_way_may_be_received():
 def test_a_fifo_can_be_opened_again_until_its_name_is_gone():
     m = both_ends(FIFO)
     m.close(10, 4)
-    assert told(m).endswith("after what waits in it comes the end of file, unless it is opened for writing again")
+    assert told(m).endswith(
+        "after what waits in it comes the end of file, unless it is opened for writing again"
+    )
     m = both_ends(FIFO)
     m.close(10, 3)
     assert told(m).endswith("with SIGPIPE or EPIPE, unless it is opened for reading again")
@@ -211,7 +242,10 @@ def test_of_what_was_attached_to_others_may_have_the_ends():
 
 def test_seals_are_for_ever():
     assert (
-        sealed_words("F_SEAL_SHRINK|F_SEAL_GROW|F_SEAL_WRITE") == ": nobody can write it, shrink it or grow it any more"
+        sealed_words("F_SEAL_SHRINK|F_SEAL_GROW|F_SEAL_WRITE")
+        == ": nobody can write it, shrink it or grow it any more"
     )
-    assert sealed_words("F_SEAL_FUTURE_WRITE") == ": nobody can map or open it anew to write any more"
+    assert (
+        sealed_words("F_SEAL_FUTURE_WRITE") == ": nobody can map or open it anew to write any more"
+    )
     assert sealed_words("0") == ""

@@ -40,13 +40,17 @@ def _memory(monkeypatch: pytest.MonkeyPatch) -> None:
         SET: (0b110 | KILL).to_bytes(8, "little"),
         ACTION: struct.pack("=QQQQ", 0x401000, 0x14000000, 0x402000, 0),
     }
-    monkeypatch.setattr(memory, "read", lambda tid, address, length: held.get(address, b"")[:length] or None)
+    monkeypatch.setattr(
+        memory, "read", lambda tid, address, length: held.get(address, b"")[:length] or None
+    )
     monkeypatch.setattr(ptrace, "get_mask", lambda tid: 0b011)
 
 
 def of(name: str, *args: int) -> tuple[AnyEffect, ...] | None:
     six = (*args, 0, 0, 0)[:6]
-    found = foretold.foretell(1, name, ptrace.SyscallInfo(ptrace.SYSCALL_INFO_SECCOMP, 0, 0, SP, 14, six))
+    found = foretold.foretell(
+        1, name, ptrace.SyscallInfo(ptrace.SYSCALL_INFO_SECCOMP, 0, 0, SP, 14, six)
+    )
     return None if found is None else (found.effect,)
 
 
@@ -106,11 +110,15 @@ def closing(
     monkeypatch: pytest.MonkeyPatch,
     **facts: bool,
 ) -> Closed | None:
-    """What closing descriptor 3 of a process will do that has opened `thing` there; `facts` of the process."""
+    """What closing descriptor 3 of a process will do that has opened `thing` there; `facts` of the
+    process.
+    """
     monkeypatch.setattr(identity, "file_system", lambda dev, path: magic)
     state = reduce_all([Started(t=0.0), Forked(t=0.0, pid=10, parent=1, how="launched", name="a")])
     opened = Opened(fd=3, ofd=4, object=thing, mode=mode)
-    state = reduce(state, Call(t=1.0, pid=10, tid=10, name="openat", ret=3, effects=(opened, *more)))
+    state = reduce(
+        state, Call(t=1.0, pid=10, tid=10, name="openat", ret=3, effects=(opened, *more))
+    )
     process = TracedProcess(10, calls=Budget(1.0), operations=Budget(1.0), marks=Budget(1.0))
     process.tasks = {10 + n: Task(10 + n, process) for n in range(threads)}
     process.full = True
@@ -127,9 +135,16 @@ def test_a_close_that_only_closes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_close_that_others_may_notice(monkeypatch: pytest.MonkeyPatch) -> None:
     locked = Locks(FILE.key, (FileLock(kind="flock", mode="r", pid=10, ofd=4),))
     assert closing(FILE, "r", locked, monkeypatch=monkeypatch) is None
-    assert closing(FILE, "rw", monkeypatch=monkeypatch) is None, "what was written may fail to get there"
+    assert closing(FILE, "rw", monkeypatch=monkeypatch) is None, (
+        "what was written may fail to get there"
+    )
     assert closing(PIPE, "w", monkeypatch=monkeypatch) is None, "its reader may be at the end"
-    assert closing(ObjectInfo(key="socket:[9]", kind="unix socket", ino=9), "rw", monkeypatch=monkeypatch) is None
+    assert (
+        closing(
+            ObjectInfo(key="socket:[9]", kind="unix socket", ino=9), "rw", monkeypatch=monkeypatch
+        )
+        is None
+    )
     assert closing(magic=identity.FUSE_MAGIC, monkeypatch=monkeypatch) is None
     assert closing(magic=0, monkeypatch=monkeypatch) is None
 
@@ -139,4 +154,6 @@ def test_a_close_of_what_is_not_known_for_sure(monkeypatch: pytest.MonkeyPatch) 
     assert closing(shares_files=True, monkeypatch=monkeypatch) is None
     assert closing(doubted=True, monkeypatch=monkeypatch) is None
     assert closing(full=False, monkeypatch=monkeypatch) is None
-    assert closing(FILE, "r", Closed(fd=3), monkeypatch=monkeypatch) is None, "EBADF is for the kernel to say"
+    assert closing(FILE, "r", Closed(fd=3), monkeypatch=monkeypatch) is None, (
+        "EBADF is for the kernel to say"
+    )

@@ -20,7 +20,16 @@ def waiting(futex, semaphore=""):
                 Forked(t=0, n=0, pid=PARENT, parent=1, how="launched", name="redis"),
                 ThreadCreated(t=0, n=0, pid=PARENT, tid=HOLDER, by=PARENT),
                 Forked(t=0, n=0, pid=CHILD, parent=PARENT, by=PARENT, how="fork"),
-                Waiting(t=1, n=0, pid=CHILD, tid=CHILD, call="futex", began=1, futex=futex, semaphore=semaphore),
+                Waiting(
+                    t=1,
+                    n=0,
+                    pid=CHILD,
+                    tid=CHILD,
+                    call="futex",
+                    began=1,
+                    futex=futex,
+                    semaphore=semaphore,
+                ),
             ]
         )
     )
@@ -33,7 +42,11 @@ def lock(kind, **more):
 @pytest.mark.parametrize(
     ("futex", "semaphore", "words"),
     [
-        (lock("mutex", copied=PARENT, holder=HOLDER), "", f"a copy, made by fork, of a mutex that redis[10/11] {END}"),
+        (
+            lock("mutex", copied=PARENT, holder=HOLDER),
+            "",
+            f"a copy, made by fork, of a mutex that redis[10/11] {END}",
+        ),
         (
             lock("mutex", copied=PARENT, holder=99),
             "",
@@ -47,13 +60,18 @@ def lock(kind, **more):
         (
             lock("semaphore", copied=PARENT),
             "",
-            "probably a copy, made by fork, of a semaphore at 0, or a lock made of one, that another thread of"
-            f" redis[10] {ALONE}",
+            (
+                "probably a copy, made by fork, of a semaphore at 0, or a lock made of one, that"
+                f" another thread of redis[10] {ALONE}"
+            ),
         ),
         (
             lock("semaphore", copied=PARENT),
             "sem:vm:12:64",
-            f"0, probably a copy, made by fork, of a semaphore that another thread of redis[10] {ALONE}",
+            (
+                "0, probably a copy, made by fork, of a semaphore that another thread of redis[10]"
+                f" {ALONE}"
+            ),
         ),
         (
             lock("thread", copied=PARENT, holder=HOLDER),

@@ -39,7 +39,15 @@ def test_what_recurs_is_one_entry_however_long_it_goes_on():
     for step in range(1200):
         for thread in range(12):
             log.add(
-                Sentence(0, step / 20, 1, f"thread {thread} waits", weight=TURN, group=f"wait {thread}", recurs=True)
+                Sentence(
+                    0,
+                    step / 20,
+                    1,
+                    f"thread {thread} waits",
+                    weight=TURN,
+                    group=f"wait {thread}",
+                    recurs=True,
+                )
             )
     assert [entry.times for entry in log.entries] == [1200] * 12
     assert log.entries[0].last == 1199 / 20
@@ -54,7 +62,9 @@ def test_the_same_words_about_the_same_process_are_one_entry():
         log.add(Sentence(0, step / 10, 2, "blocks all signals"))
         log.add(Sentence(0, step / 10, 1, "was stopped", weight=TURN))
     assert [entry.times for entry in log.entries if entry.sentence.weight < TURN] == [6, 6]
-    assert sum(entry.sentence.weight == TURN for entry in log.entries) == 6, "a turn of the story stands by itself"
+    assert sum(entry.sentence.weight == TURN for entry in log.entries) == 6, (
+        "a turn of the story stands by itself"
+    )
 
 
 def test_what_repeats_within_a_second_is_one_entry():

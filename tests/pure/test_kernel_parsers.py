@@ -10,8 +10,8 @@ from ipcviz.kernel import elf, locks, maps, procfs, queues, semaphores, sockets
 from ipcviz.kernel.descriptors import decode_flags
 
 STAT = (
-    b"4711 (a) R (b) S 1 4711 4700 34816 4711 4194304 97 5 3 2 11 22 0 0 20 0 7 0 238093 3133440 352 "
-    b"18446744073709551615 1 2 3 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 4 5 6 7 8 9 10 0\n"
+    b"4711 (a) R (b) S 1 4711 4700 34816 4711 4194304 97 5 3 2 11 22 0 0 20 0 7 0 238093 3133440"
+    b" 352 18446744073709551615 1 2 3 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 4 5 6 7 8 9 10 0\n"
 )
 
 STATUS = b"""Name:\ta:\\n b
@@ -57,7 +57,14 @@ def test_stat_with_a_name_that_looks_like_more_fields():
         4711,
         4700,
     )
-    assert (stat.tty, stat.tpgid, stat.minflt, stat.majflt, stat.utime, stat.stime) == (34816, 4711, 97, 3, 11, 22)
+    assert (stat.tty, stat.tpgid, stat.minflt, stat.majflt, stat.utime, stat.stime) == (
+        34816,
+        4711,
+        97,
+        3,
+        11,
+        22,
+    )
     assert (stat.num_threads, stat.starttime, stat.rss, stat.processor) == (7, 238093, 352, 1)
 
 
@@ -68,7 +75,13 @@ def test_a_stat_that_was_cut_off(raw):
 
 def test_status():
     status = procfs.parse_status(STATUS)
-    assert (status.name, status.tgid, status.pid, status.ppid, status.tracer) == ("a:\\n b", 10, 12, 1, 9)
+    assert (status.name, status.tgid, status.pid, status.ppid, status.tracer) == (
+        "a:\\n b",
+        10,
+        12,
+        1,
+        9,
+    )
     assert (status.nspid, status.uid, status.threads) == ((12, 3), (1000, 1001, 1002, 1003), 2)
     assert (status.pending, status.shared_pending, status.blocked) == (1, 2, 1 << 63)
     assert (status.ignored, status.caught) == (0x1000, 0x180000000)
@@ -78,16 +91,25 @@ def test_status():
 
 
 def test_io():
-    raw = b"rchar: 1\nwchar: 2\nsyscr: 3\nsyscw: 4\nread_bytes: 5\nwrite_bytes: 6\ncancelled_write_bytes: 7\n"
+    raw = (
+        b"rchar: 1\nwchar: 2\nsyscr: 3\nsyscw: 4\nread_bytes: 5\nwrite_bytes:"
+        b" 6\ncancelled_write_bytes: 7\n"
+    )
     assert procfs.parse_io(raw) == procfs.Io(1, 2, 3, 4, 5, 6)
     assert procfs.parse_io(b"rchar: 1\n") is None
 
 
 def test_where_a_thread_is():
     assert procfs.parse_syscall(b"running\n") == procfs.SyscallLine(True)
-    line = procfs.parse_syscall(b"0 0x3 0x7f9e 0x20000 0x0 0xffffffff 0xffffffffffffffff 0x7ffd 0x7f9f\n")
-    assert line == procfs.SyscallLine(False, 0, (3, 0x7F9E, 0x20000, 0, 0xFFFFFFFF, (1 << 64) - 1), 0x7FFD, 0x7F9F)
-    assert procfs.parse_syscall(b"-1 0x7ffd 0x7f9f\n") == procfs.SyscallLine(False, -1, (), 0x7FFD, 0x7F9F)
+    line = procfs.parse_syscall(
+        b"0 0x3 0x7f9e 0x20000 0x0 0xffffffff 0xffffffffffffffff 0x7ffd 0x7f9f\n"
+    )
+    assert line == procfs.SyscallLine(
+        False, 0, (3, 0x7F9E, 0x20000, 0, 0xFFFFFFFF, (1 << 64) - 1), 0x7FFD, 0x7F9F
+    )
+    assert procfs.parse_syscall(b"-1 0x7ffd 0x7f9f\n") == procfs.SyscallLine(
+        False, -1, (), 0x7FFD, 0x7F9F
+    )
     assert procfs.parse_syscall(b"") is None
     assert procfs.parse_syscall(b"0 0x1\n") is None
 
@@ -102,10 +124,17 @@ def test_facts_of_a_descriptor():
         b"tfd:        6 events:        1 data: 0 pos:0 ino:61b0 sdev:7\n"
     )
     assert [line.split()[0] for line in procfs.parse_fdinfo(epoll).extra["tfd"]] == ["5", "6"]
-    inotify = b"pos:\t0\nflags:\t00\nmnt_id:\t1\ninotify wd:3 ino:9e7e sdev:800013 mask:800afce ignored_mask:0\n"
+    inotify = (
+        b"pos:\t0\nflags:\t00\nmnt_id:\t1\ninotify wd:3 ino:9e7e sdev:800013 mask:800afce"
+        b" ignored_mask:0\n"
+    )
     assert procfs.parse_fdinfo(inotify).extra["inotify"][0].startswith("wd:3")
-    locked = b"pos:\t0\nflags:\t00\nmnt_id:\t1\nlock:\t1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF\n"
-    assert procfs.parse_fdinfo(locked).extra["lock"] == ("1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF",)
+    locked = (
+        b"pos:\t0\nflags:\t00\nmnt_id:\t1\nlock:\t1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF\n"
+    )
+    assert procfs.parse_fdinfo(locked).extra["lock"] == (
+        "1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF",
+    )
     assert procfs.parse_fdinfo(b"") is None
 
 
@@ -122,8 +151,17 @@ def test_mappings():
     lines = maps.parse_maps(MAPS)
     assert len(lines) == 9
     first = lines[0]
-    assert (first.start, first.end, first.perms, first.offset) == (0x400000, 0x44A000, "r-xp", 0x1000)
-    assert (first.dev, first.ino, first.path) == (os.makedev(0xFE, 0), 260386, "/bin/a path  with\rblanks")
+    assert (first.start, first.end, first.perms, first.offset) == (
+        0x400000,
+        0x44A000,
+        "r-xp",
+        0x1000,
+    )
+    assert (first.dev, first.ino, first.path) == (
+        os.makedev(0xFE, 0),
+        260386,
+        "/bin/a path  with\rblanks",
+    )
     assert (lines[1].path, lines[1].dev, lines[7].path) == ("[heap]", 0, "")
     assert [line for line in lines if line.shared] == maps.parse_maps(MAPS, shared_only=True)
     assert maps.line_at(lines, 0x449FFF) is first
@@ -186,7 +224,12 @@ def test_system_v():
     )
     assert segments[5] == queues.SharedSegment(0, 5, 0o1600, 4096, 11, 12, 2, 1000)
     assert segments[5].removed
-    assert queues._queue_fields(b"QSIZE:129        NOTIFY:2    SIGNO:0    NOTIFY_PID:8260  \n")["QSIZE"] == 129
+    assert (
+        queues._queue_fields(b"QSIZE:129        NOTIFY:2    SIGNO:0    NOTIFY_PID:8260  \n")[
+            "QSIZE"
+        ]
+        == 129
+    )
 
 
 def test_locks():
@@ -197,7 +240,9 @@ def test_locks():
         b"3: OFDLCK ADVISORY  WRITE -1 fe:00:4 0 0\n"
         b"cut off\n"
     )
-    assert found[0] == locks.Lock(1, False, "POSIX", "WRITE", 548, os.makedev(8, 1), 5638474, 128, 135)
+    assert found[0] == locks.Lock(
+        1, False, "POSIX", "WRITE", 548, os.makedev(8, 1), 5638474, 128, 135
+    )
     assert [(lock.number, lock.waits, lock.pid, lock.end) for lock in found[1:]] == [
         (2, False, 700, None),
         (2, True, 701, None),
@@ -211,10 +256,16 @@ def attribute(kind, body):
 
 def test_a_unix_socket_of_sock_diag():
     body = struct.pack("=BBBBIII", 1, 1, 1, 0, 4711, 0, 0)
-    body += attribute(0, b"\0abstract") + attribute(2, struct.pack("=I", 4712)) + attribute(4, struct.pack("=II", 5, 9))
+    body += (
+        attribute(0, b"\0abstract")
+        + attribute(2, struct.pack("=I", 4712))
+        + attribute(4, struct.pack("=II", 5, 9))
+    )
     body += attribute(5, struct.pack("=9I", 1, 2, 3, 4, 0, 0, 0, 0, 0))
     one = sockets.parse_unix(body)
-    assert one == sockets.UnixSocket(4711, 1, 1, "@abstract", 4712, 5, 9, sockets.Memory(1, 2, 3, 4))
+    assert one == sockets.UnixSocket(
+        4711, 1, 1, "@abstract", 4712, 5, 9, sockets.Memory(1, 2, 3, 4)
+    )
     bare = sockets.parse_unix(body[:16])
     assert (bare.path, bare.peer, bare.receive_queue, bare.memory) == ("", 0, -1, None)
     assert sockets.parse_unix(b"short") is None
@@ -226,12 +277,17 @@ def test_proc_net():
         b"0000000000000000: 00000002 00000000 00010000 0001 01  1073 /run/a b\n"
         b"0000000000000000: 00000003 00000000 00000000 0002 03  1074\n"
     )
-    assert (found[1073].state, found[1073].path, found[1073].type) == (sockets.LISTENING, "/run/a b", 1)
+    assert (found[1073].state, found[1073].path, found[1073].type) == (
+        sockets.LISTENING,
+        "/run/a b",
+        1,
+    )
     assert (found[1074].state, found[1074].path, found[1074].type) == (sockets.ESTABLISHED, "", 2)
     rows = list(
         sockets.parse_proc_inet(
-            b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-            b"   0: 0100007F:1F90 0200007F:0035 01 00000010:00000020 00:00000000 00000000     0        0 1077 1\n",
+            b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid "
+            b" timeout inode\n   0: 0100007F:1F90 0200007F:0035 01 00000010:00000020 00:00000000"
+            b" 00000000     0        0 1077 1\n",
             socket.IPPROTO_TCP,
             socket.AF_INET,
         )

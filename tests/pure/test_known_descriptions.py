@@ -1,4 +1,6 @@
-"""Finding out which open file description a descriptor refers to, with kcmp(2) played by a table."""
+"""Finding out which open file description a descriptor refers to, with kcmp(2) played by a
+table.
+"""
 
 from itertools import count
 
@@ -11,7 +13,9 @@ from ipcviz.tracer.sampling.traced_tables import executes
 
 
 class Kernel:
-    """Descriptors that refer to descriptions of objects; the order of descriptions is that of their numbers."""
+    """Descriptors that refer to descriptions of objects; the order of descriptions is that of their
+    numbers.
+    """
 
     def __init__(self):
         self.behind = {}  # place: (object, description)
@@ -40,7 +44,12 @@ class Kernel:
 def test_a_description_has_one_number_in_all_processes():
     kernel, known, new = Kernel(), Known(), count(1).__next__
     for pid in (1, 2, 3):
-        kernel.behind |= {(pid, 0): ("tty", 50), (pid, 1): ("tty", 50), (pid, 2): ("tty", 60 + pid), (pid, 3): ("p", 7)}
+        kernel.behind |= {
+            (pid, 0): ("tty", 50),
+            (pid, 1): ("tty", 50),
+            (pid, 2): ("tty", 60 + pid),
+            (pid, 3): ("p", 7),
+        }
     tables = [kernel.read(known, pid, new) for pid in (1, 2, 3)]
     assert len({table[pid, fd] for pid, table in enumerate(tables, 1) for fd in (0, 1)}) == 1
     assert len({table[pid, 2] for pid, table in enumerate(tables, 1)}) == 3
@@ -95,7 +104,9 @@ PLACES = st.tuples(st.integers(1, 3), st.integers(0, 3))
     st.randoms(),
 )
 def test_followed_step_by_step_it_knows_what_the_kernel_knows(steps, random):
-    """Each opening and closing is said, as the model does; each reading must give the numbers that were said."""
+    """Each opening and closing is said, as the model does; each reading must give the numbers that
+    were said.
+    """
     kernel, known, new = Kernel(), Known(), count(1).__next__
     numbers = {}
     for what, *words in steps:
@@ -111,7 +122,9 @@ def test_followed_step_by_step_it_knows_what_the_kernel_knows(steps, random):
             kernel.behind.pop(words[0], None)
             known.drop(words[0])
         elif what == "end":
-            kernel.behind = {place: behind for place, behind in kernel.behind.items() if place[0] != words[0]}
+            kernel.behind = {
+                place: behind for place, behind in kernel.behind.items() if place[0] != words[0]
+            }
             known.drop_process(words[0])
         elif what == "look":
             found = kernel.read(known, words[0], new)
@@ -119,7 +132,9 @@ def test_followed_step_by_step_it_knows_what_the_kernel_knows(steps, random):
 
 
 def test_what_an_execve_has_closed():
-    """The kernel's table can be that of the new program already, a moment before its execve is told."""
+    """The kernel's table can be that of the new program already, a moment before its execve is
+    told.
+    """
     rows = {fd: Descriptor(fd=fd, ofd=fd, cloexec=fd > 2) for fd in (0, 1, 3, 4)}
     assert executes(rows, (0, 1))
     assert not executes(rows, (0, 1, 3))

@@ -1,11 +1,22 @@
-"""Which of its threads' waits a process is said to be in: plain waits, as real servers and run-times have them."""
+"""Which of its threads' waits a process is said to be in: plain waits, as real servers and
+run-times have them.
+"""
 
 from __future__ import annotations
 
 import pytest
 
 from ipcviz.app.picture import words
-from ipcviz.events import Forked, Futex, ObjectInfo, Started, Table, TableEntry, ThreadCreated, Waiting
+from ipcviz.events import (
+    Forked,
+    Futex,
+    ObjectInfo,
+    Started,
+    Table,
+    TableEntry,
+    ThreadCreated,
+    Waiting,
+)
 from ipcviz.model.reduce import reduce_all
 from tests import fakes
 
@@ -15,7 +26,12 @@ GO = Futex(key="futex:vm:11:64", private=True, kind="go")
 UNKNOWN = Futex(key="futex:vm:11:64", private=True)
 MUTEX = Futex(key="futex:vm:11:64", private=True, kind="mutex", owner=PID)
 SHARED = Futex(key="futex:8:1:0", object="8:1", kind="condition")
-EPOLL, READ, ACCEPT, SLEEP = ("epoll_wait", None), ("read", None), ("accept4", None), ("nanosleep", None)
+EPOLL, READ, ACCEPT, SLEEP = (
+    ("epoll_wait", None),
+    ("read", None),
+    ("accept4", None),
+    ("nanosleep", None),
+)
 PIPE = ObjectInfo(key="pipe:[1]", kind="pipe", ino=1)
 
 
@@ -31,7 +47,9 @@ def shown(*waits: tuple[str, Futex | None]) -> str:
     for i, (name, futex) in enumerate(waits):
         args = {"fd": 0} if name in ("read", "accept4") else {}
         key = PIPE.key if name == "read" else ""
-        events.append(Waiting(t=0.2, pid=PID, tid=PID + i, call=name, args=args, object=key, futex=futex))
+        events.append(
+            Waiting(t=0.2, pid=PID, tid=PID + i, call=name, args=args, object=key, futex=futex)
+        )
     state = reduce_all(fakes.numbered(events))
     process = state.processes[PID]
     told = words.waits_of(state, process)

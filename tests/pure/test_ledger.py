@@ -52,13 +52,19 @@ class Story:
     def call(self, pid: int, name: str, *, began: float = 0.0, fd: int = -1, **fields) -> int:
         args = {"fd": fd} if fd >= 0 else {}
         args |= fields.pop("args", {})
-        return self.say(Call, pid=pid, tid=pid, name=name, began=began or self.t + 0.5, args=args, **fields)
+        return self.say(
+            Call, pid=pid, tid=pid, name=name, began=began or self.t + 0.5, args=args, **fields
+        )
 
     def write(self, pid: int, count: int, data: bytes = b"", *, key: str = KEY, **fields) -> int:
-        return self.call(pid, "write", fd=4, ret=count, object=key, data=data, args={"count": count}, **fields)
+        return self.call(
+            pid, "write", fd=4, ret=count, object=key, data=data, args={"count": count}, **fields
+        )
 
     def read(self, pid: int, count: int, data: bytes = b"", *, key: str = KEY, **fields) -> int:
-        return self.call(pid, "read", fd=3, ret=count, object=key, data=data, args={"count": 65536}, **fields)
+        return self.call(
+            pid, "read", fd=3, ret=count, object=key, data=data, args={"count": 65536}, **fields
+        )
 
     def level(self, queued: int, quiet: bool = True, key: str = KEY) -> None:
         self.say(Sample, levels=(Level(object=key, queued=queued, quiet=quiet),))
@@ -82,7 +88,9 @@ def test_reads_name_the_writes_that_they_drew_from():
     ]
     n = story.read(12, 15)
     assert story.sources(n) == [(first, 0, 10, True), (second, 0, 5, True)]
-    assert [(w.write.pid, w.offset, w.length) for w in waiting_ranges(story.state, KEY)] == [(11, 5, 15)]
+    assert [(w.write.pid, w.offset, w.length) for w in waiting_ranges(story.state, KEY)] == [
+        (11, 5, 15)
+    ]
     assert story.sources(story.read(12, 15)) == [(second, 5, 15, True)]
     assert waiting_ranges(story.state, KEY) == ()
     read = sources_of(story.state, n)
@@ -92,7 +100,15 @@ def test_reads_name_the_writes_that_they_drew_from():
 
 def test_a_read_draws_on_a_write_that_has_not_returned():
     story = Story(11, 12)
-    story.say(Entered, pid=11, tid=11, call="write", began=4.5, args={"fd": 4, "count": 100000}, object=KEY)
+    story.say(
+        Entered,
+        pid=11,
+        tid=11,
+        call="write",
+        began=4.5,
+        args={"fd": 4, "count": 100000},
+        object=KEY,
+    )
     early = story.read(12, 65536)
     assert story.sources(early) == [(0, 0, 65536, True)]
     (waits,) = waiting_ranges(story.state, KEY)
@@ -118,7 +134,9 @@ def test_reads_at_the_same_time_are_marked():
     story = Story(11, 12)
     story.write(10, 4)
     story.write(10, 4)
-    story.say(Entered, pid=11, tid=11, call="read", began=6.0, args={"fd": 3, "count": 4}, object=KEY)
+    story.say(
+        Entered, pid=11, tid=11, call="read", began=6.0, args={"fd": 3, "count": 4}, object=KEY
+    )
     assert [s[3] for s in story.sources(story.read(12, 4))] == [False]
     assert [s[3] for s in story.sources(story.read(11, 4, began=6.0))] == [False]
     third = story.write(10, 4)
@@ -128,8 +146,19 @@ def test_reads_at_the_same_time_are_marked():
 def test_a_reader_that_slept_took_nothing_before():
     story = Story(11, 12)
     first = story.write(10, 4)
-    story.say(Entered, pid=11, tid=11, call="read", began=5.5, args={"fd": 3, "count": 4}, object=KEY)
-    story.say(Entered, pid=11, tid=11, call="read", began=5.5, args={"fd": 3, "count": 4}, object=KEY, slept=9.0)
+    story.say(
+        Entered, pid=11, tid=11, call="read", began=5.5, args={"fd": 3, "count": 4}, object=KEY
+    )
+    story.say(
+        Entered,
+        pid=11,
+        tid=11,
+        call="read",
+        began=5.5,
+        args={"fd": 3, "count": 4},
+        object=KEY,
+        slept=9.0,
+    )
     assert story.sources(story.read(12, 4, t=8.5)) == [(first, 0, 4, True)]
     second = story.write(10, 4)
     assert story.sources(story.read(11, 4, began=5.5, slept=9.0)) == [(second, 0, 4, True)]
@@ -187,7 +216,9 @@ def test_packets_and_peeks():
 
 
 def test_what_was_there_before_the_watch_is_never_known():
-    table = Table(t=1.0, pid=10, reason="launched", entries=(TableEntry(fd=3, ofd=1, object=PIPE, mode="r"),))
+    table = Table(
+        t=1.0, pid=10, reason="launched", entries=(TableEntry(fd=3, ofd=1, object=PIPE, mode="r"),)
+    )
     state = reduce_all([Forked(t=0.0, pid=10, parent=1, how="launched"), table])
     assert (state.channels[KEY].known, state.channels[KEY].outside) == (False, True)
     state = reduce(state, Sample(t=2.0, levels=(Level(object=KEY, queued=0, quiet=True),)))
@@ -205,10 +236,15 @@ def test_a_closed_pipe_is_forgotten():
 
 def test_a_fifo_that_only_watched_processes_have_open():
     fifo = ObjectInfo(key="8:1", kind="fifo", path="/tmp/fifo")
-    ends = (Opened(fd=3, ofd=1, object=fifo, mode="r", alone=True), Opened(fd=4, ofd=2, object=fifo, mode="w"))
+    ends = (
+        Opened(fd=3, ofd=1, object=fifo, mode="r", alone=True),
+        Opened(fd=4, ofd=2, object=fifo, mode="w"),
+    )
     story = Story(11, effects=ends, name="openat")
     n = story.write(10, 5, key=fifo.key)
-    assert story.sources(story.read(11, 3, key=fifo.key)) == [(n, 0, 3, True)], "known before a level is read"
+    assert story.sources(story.read(11, 3, key=fifo.key)) == [(n, 0, 3, True)], (
+        "known before a level is read"
+    )
     story.say(OpenedOutside, object=fifo.key, pid=77, name="nc")
     assert story.sources(story.read(11, 2, key=fifo.key)) == [(n, 3, 2, False)]
 
@@ -223,15 +259,21 @@ def test_a_fifo_that_anybody_can_open():
     assert [(w.write.n, w.sure) for w in waiting_ranges(story.state, fifo.key)] == [(n, False)]
     assert story.sources(story.read(11, 5, key=fifo.key)) == [(n, 0, 5, False)]
     story.level(3, key=fifo.key)
-    assert story.state.channels[fifo.key].reason.startswith("3 bytes wait in it, and 0 were expected")
+    assert story.state.channels[fifo.key].reason.startswith(
+        "3 bytes wait in it, and 0 were expected"
+    )
     story.level(0, key=fifo.key)
     n = story.write(10, 5, key=fifo.key)
     assert story.sources(story.read(11, 5, key=fifo.key)) == [(n, 0, 5, False)]
 
 
 def test_both_directions_of_a_socket_pair():
-    a = ObjectInfo(key="socket:[1]", kind="unix socket", detail="stream connected", peer="socket:[2]")
-    b = ObjectInfo(key="socket:[2]", kind="unix socket", detail="stream connected", peer="socket:[1]")
+    a = ObjectInfo(
+        key="socket:[1]", kind="unix socket", detail="stream connected", peer="socket:[2]"
+    )
+    b = ObjectInfo(
+        key="socket:[2]", kind="unix socket", detail="stream connected", peer="socket:[1]"
+    )
     ends = (Opened(fd=3, ofd=1, object=a, mode="rw"), Opened(fd=4, ofd=2, object=b, mode="rw"))
     story = Story(11, effects=ends, name="socketpair")
     there = story.write(10, 5, key=a.key)
@@ -253,28 +295,48 @@ def test_a_writer_killed_in_the_middle():
     last = story.read(12, 6003)
     read = sources_of(story.state, last)
     assert read is not None
-    assert [(s.n, s.pid, s.length, s.sure) for s in read.sources] == [(0, 11, 6000, True), (n, 10, 3, True)]
+    assert [(s.n, s.pid, s.length, s.sure) for s in read.sources] == [
+        (0, 11, 6000, True),
+        (n, 10, 3, True),
+    ]
 
 
 def test_splice_and_tee():
     other = ObjectInfo(key="pipe:[2]", kind="pipe", ino=2)
     story = Story(11)
-    ends = (Opened(fd=5, ofd=3, object=other, mode="r"), Opened(fd=6, ofd=4, object=other, mode="w"))
+    ends = (
+        Opened(fd=5, ofd=3, object=other, mode="r"),
+        Opened(fd=6, ofd=4, object=other, mode="w"),
+    )
     story.call(10, "pipe2", effects=ends)
     n = story.write(10, 10)
     copied = story.call(10, "tee", ret=4, args={"fd_in": 3, "fd_out": 6, "count": 4})
     moved = story.call(10, "splice", ret=10, args={"fd_in": 3, "fd_out": 6, "count": 10})
     assert story.sources(moved) == [(n, 0, 10, True)]
-    assert [(w.write.n, w.length) for w in waiting_ranges(story.state, other.key)] == [(copied, 4), (moved, 10)]
+    assert [(w.write.n, w.length) for w in waiting_ranges(story.state, other.key)] == [
+        (copied, 4),
+        (moved, 10),
+    ]
     assert waiting_bytes(story.state, KEY) == 0
 
 
 def test_an_interleaving_that_times_prove():
     story = Story(11, 12)
-    story.say(Entered, pid=11, tid=11, call="write", began=5.5, args={"fd": 4, "count": 90000}, object=KEY)
+    story.say(
+        Entered, pid=11, tid=11, call="write", began=5.5, args={"fd": 4, "count": 90000}, object=KEY
+    )
     story.read(12, 100)
     between = story.write(10, 5000)
-    long = story.call(11, "write", fd=4, ret=90000, object=KEY, args={"count": 90000}, began=5.5, slept=story.t + 0.1)
+    long = story.call(
+        11,
+        "write",
+        fd=4,
+        ret=90000,
+        object=KEY,
+        args={"count": 90000},
+        began=5.5,
+        slept=story.t + 0.1,
+    )
     found = interleavings(story.state, KEY)
     assert [(i.n, i.pid, i.other, i.other_pid) for i in found] == [(long, 11, between, 10)]
 
@@ -307,7 +369,9 @@ def test_the_rest_of_a_packet_that_is_in_doubt():
     story.level(0)
     assert story.channel.known
     n = story.write(10, 9)
-    assert story.sources(story.call(12, "read", fd=3, ret=2, object=KEY, args={"count": 2})) == [(n, 0, 2, True)]
+    assert story.sources(story.call(12, "read", fd=3, ret=2, object=KEY, args={"count": 2})) == [
+        (n, 0, 2, True)
+    ]
     assert waiting_bytes(story.state, KEY) == 0, "it is in packet mode still"
 
 

@@ -1,4 +1,5 @@
-"""The byte ledger on a simulated pipe whose bytes know where they came from: never wrong, whatever overlaps.
+"""The byte ledger on a simulated pipe whose bytes know where they came from: never wrong, whatever
+overlaps.
 
 Threads that the tracer stops at each call, and the tracer's rules (`ipcviz.tracer.moving`).
 """
@@ -119,7 +120,16 @@ class Simulation:
         data = op.head if op.writes else bytes(65 + number % 26 for number, _ in op.took[:64])
         args = {"fd": fd, "count": op.count}
         call = Call(
-            t=t, pid=tid, tid=tid, name=name, began=op.began, args=args, ret=op.done, object=KEY, data=data, slept=slept
+            t=t,
+            pid=tid,
+            tid=tid,
+            name=name,
+            began=op.began,
+            args=args,
+            ret=op.done,
+            object=KEY,
+            data=data,
+            slept=slept,
         )
         n = self.emit(call)
         if op.writes:
@@ -167,7 +177,8 @@ class Simulation:
         if n:
             return next(number for number, event in self.numbers.items() if event == n)
         return next(
-            (op.number for op in self.ops.values() if op.writes and op.began == began), self.cuts.get(began, -1)
+            (op.number for op in self.ops.values() if op.writes and op.began == began),
+            self.cuts.get(began, -1),
         )
 
     def check_read(self, n: int, op: Op) -> None:
@@ -199,12 +210,16 @@ class Simulation:
                 continue  # a write that sleeps before it has put anything there
             if waits.sure:
                 number = self.truth_of(waits.write.n, waits.write.began)
-                assert self.queue[at : at + waits.length] == [(number, waits.offset + i) for i in range(waits.length)]
+                assert self.queue[at : at + waits.length] == [
+                    (number, waits.offset + i) for i in range(waits.length)
+                ]
             at += waits.length
 
 
 def steps_of(actions):
-    """What happens and to which thread: mostly calls that begin, work and return, long enough to tangle."""
+    """What happens and to which thread: mostly calls that begin, work and return, long enough to
+    tangle.
+    """
     step = st.tuples(st.sampled_from(actions), st.integers(0, 6), st.sampled_from(SIZES))
     return st.lists(step, min_size=40, max_size=120)
 
@@ -238,7 +253,11 @@ QUICK = settings(
     max_examples=60,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.large_base_example,
+    ],
 )
 
 

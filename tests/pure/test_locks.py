@@ -1,4 +1,7 @@
-"""Locks of files and threads: what stays when a process ends, and what looks like a lock of glibc. Plain data."""
+"""Locks of files and threads: what stays when a process ends, and what looks like a lock of glibc.
+
+Plain data.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,12 @@ def locked(*found: FileLock) -> State:
 def test_which_bytes_are_unlocked_and_who_is_in_the_way() -> None:
     part: dict[str, int | str] = {"fd": 3, "whence": "SEEK_SET", "start": 40, "length": 20}
     free = Call(
-        t=3.0, pid=10, tid=10, name="fcntl", object=FILE.key, args={**part, "cmd": "F_SETLK", "lock": "F_UNLCK"}
+        t=3.0,
+        pid=10,
+        tid=10,
+        name="fcntl",
+        object=FILE.key,
+        args={**part, "cmd": "F_SETLK", "lock": "F_UNLCK"},
     )
     state = locked(FileLock(kind="ofd", mode="w", ofd=4))
     sentence = narrate(free, state, reduce(state, free))
@@ -68,14 +76,21 @@ def test_which_bytes_are_unlocked_and_who_is_in_the_way() -> None:
     again = Opened(fd=5, ofd=6, object=FILE, mode="rw")
     state = reduce(state, Call(t=3.0, pid=10, tid=10, name="openat", ret=5, effects=(again,)))
     args: dict[str, int | str] = {**part, "fd": 5, "cmd": "F_OFD_SETLK", "lock": "F_WRLCK"}
-    refused = Call(t=4.0, pid=10, tid=10, name="fcntl", object=FILE.key, args=args, ret=-1, error="EAGAIN")
+    refused = Call(
+        t=4.0, pid=10, tid=10, name="fcntl", object=FILE.key, args=args, ret=-1, error="EAGAIN"
+    )
     sentence = narrate(refused, state, reduce(state, refused))
     assert sentence is not None
     assert "it has one itself, by another open file description" in sentence.text
 
 
 def test_errors_have_the_names_of_the_manual_pages() -> None:
-    assert [errno_name(code) for code in (11, 35, 95, 4095)] == ["EAGAIN", "EDEADLK", "EOPNOTSUPP", "errno 4095"]
+    assert [errno_name(code) for code in (11, 35, 95, 4095)] == [
+        "EAGAIN",
+        "EDEADLK",
+        "EOPNOTSUPP",
+        "errno 4095",
+    ]
 
 
 @pytest.mark.parametrize("lock", [HELD, UNCLAIMED, FileLock(kind="posix", mode="r", pid=10)])
@@ -89,20 +104,27 @@ def test_a_lock_stays_with_who_has_its_description() -> None:
 
 
 THOUSANDS: bytes = b"".join(
-    b"%d: POSIX  ADVISORY  WRITE %d 00:08:%d %d %d\n" % (i, 10 + i % 2, 5 + i % 3, i, i) for i in range(6000)
+    b"%d: POSIX  ADVISORY  WRITE %d 00:08:%d %d %d\n" % (i, 10 + i % 2, 5 + i % 3, i, i)
+    for i in range(6000)
 )
 
 
 def test_only_the_locks_of_the_files_asked_for_are_parsed() -> None:
-    found = locks.parse_locks(THOUSANDS + b"6001: -> FLOCK  ADVISORY  WRITE 12 00:08:5 0 EOF\n", {(8, 5)})
+    found = locks.parse_locks(
+        THOUSANDS + b"6001: -> FLOCK  ADVISORY  WRITE 12 00:08:5 0 EOF\n", {(8, 5)}
+    )
     assert len(found) == 2001
     assert {(lock.dev, lock.ino) for lock in found} == {(8, 5)}
     assert found[-1].waits
     assert len(locks.parse_locks(THOUSANDS, {(8, 5), (8, 7)}, 10)) == 20
-    assert found == tuple(lock for lock in locks.parse_locks(THOUSANDS) if lock.ino == 5) + found[-1:]
+    assert (
+        found == tuple(lock for lock in locks.parse_locks(THOUSANDS) if lock.ino == 5) + found[-1:]
+    )
 
 
-def test_of_thousands_of_locks_some_are_told_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_thousands_of_locks_some_are_told_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         context = Context(X86_64, LaunchConfig(argv=("a",)), Emitter(ours))
@@ -114,21 +136,29 @@ def test_of_thousands_of_locks_some_are_told_and_it_is_said(monkeypatch: pytest.
         said: list[Event] = []
         monkeypatch.setattr(context, "emit", said.append)
         monkeypatch.setattr(procfs, "read_bytes", lambda path, whole=False: THOUSANDS)
-        monkeypatch.setattr(procfs, "read_fdinfo", lambda pid, fd: pytest.fail("it costs as much as /proc/locks"))
+        monkeypatch.setattr(
+            procfs, "read_fdinfo", lambda pid, fd: pytest.fail("it costs as much as /proc/locks")
+        )
         monkeypatch.setattr(procfs, "read_fd_numbers", lambda pid: (3,))
         monkeypatch.setattr(lock_looks, "WAITING_SHARE", float("inf"))
-        assert looks.changed(holders(context.state)) == (), "the first picture does not wait for locks"
+        assert looks.changed(holders(context.state)) == (), (
+            "the first picture does not wait for locks"
+        )
         for _ in range(2):
             (found,) = looks.changed(holders(context.state))
             assert (found.object, len(found.locks)) == (FILE.key, MOST)
             assert found.locks[0] == FileLock(kind="posix", mode="w", pid=10, start=0, end=0)
-        assert [e.message[:23] for e in said if isinstance(e, Trouble)] == ["/s/f has more than 200 "]
+        assert [e.message[:23] for e in said if isinstance(e, Trouble)] == [
+            "/s/f has more than 200 "
+        ]
         # With so many of them a call does not look by itself.
         assert looks.effects(10, "fcntl", (3, F_SETLK, 0, 0, 0, 0), FILE.key, ()) == []
 
 
 @pytest.mark.parametrize(("holding", "times"), [(False, 2), (True, 5)])
-def test_a_look_that_makes_us_wait_comes_less_often(monkeypatch: pytest.MonkeyPatch, holding: bool, times: int) -> None:
+def test_a_look_that_makes_us_wait_comes_less_often(
+    monkeypatch: pytest.MonkeyPatch, holding: bool, times: int
+) -> None:
     """Threads that are stopped wait with the tracer: except in step mode, where nothing runs."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -218,12 +248,16 @@ def memory_of(monkeypatch: pytest.MonkeyPatch, start: int, data: bytes) -> None:
         return data[at - start : at - start + size] if at >= start else None
 
     monkeypatch.setattr(futexes.memory, "read", read)
-    monkeypatch.setattr(futexes, "locate", lambda pid, address, private: Futex("k", offset=address, private=private))
+    monkeypatch.setattr(
+        futexes, "locate", lambda pid, address, private: Futex("k", offset=address, private=private)
+    )
 
 
 def look(at: int, op: int, value: int, libc: Libc = "glibc", **fates: str) -> Futex:
     raw = (at, op, value, 0, 0, 0)
-    found = futexes.read(10, 20, raw, lambda place: lambda owner: fates.get(f"t{owner}", "other"), libc)  # type: ignore[arg-type,return-value]
+    found = futexes.read(
+        10, 20, raw, lambda place: lambda owner: fates.get(f"t{owner}", "other"), libc
+    )  # type: ignore[arg-type,return-value]
     assert found is not None
     return found
 
@@ -234,13 +268,19 @@ def test_a_mutex_whose_owner_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     found = look(1000, 0x80, 2, t77="gone")
     assert (found.kind, found.owner, found.former) == ("mutex", 0, 77)
     found = look(1000, 0x80, 2, t77="other")
-    assert (found.kind, found.owner, found.former) == ("mutex", 0, 0), "that id is somebody else's by now"
+    assert (found.kind, found.owner, found.former) == (
+        "mutex",
+        0,
+        0,
+    ), "that id is somebody else's by now"
     robust = look(1000, 0, 0x80000000 | 77, t77="gone")
     assert (robust.kind, robust.former) == ("mutex", 77)
 
 
 def test_what_musl_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its words mean something else than glibc's: 2 is a thread to join, or a condition variable; 16 no thread's id."""
+    """Its words mean something else than glibc's: 2 is a thread to join, or a condition variable;
+    16 no thread's id.
+    """
     waiters = 0x80000000
 
     def kept(value: int, kind: int = 0, count: int = 1) -> tuple[str, int, int]:
@@ -253,10 +293,18 @@ def test_what_musl_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kept(waiters | 78, kind=4 | 2) == ("mutex", 0, 78)
     assert kept(0xFFFFFFFF) == kept(waiters) == ("semaphore", 0, 0)
     assert kept(2) == kept(0) == kept(1) == kept(77) == ("", 0, 0)
-    assert kept(waiters | 77) == kept(waiters | 16, kind=0x12345) == kept(waiters | 16, count=0) == ("", 0, 0)
+    assert (
+        kept(waiters | 77)
+        == kept(waiters | 16, kind=0x12345)
+        == kept(waiters | 16, count=0)
+        == ("", 0, 0)
+    )
     memory_of(monkeypatch, 1000, struct.pack("=IIIII", 2, 0, 77, 1, 0))
     assert look(1000, 0x80, 2, "", t77="lives").kind == "", "nobody knows whose memory this is"
-    assert words(look(1000, 0x80, 2, "go", t77="lives")) == "futex, Go's runtime (goroutines are not seen)"
+    assert (
+        words(look(1000, 0x80, 2, "go", t77="lives"))
+        == "futex, Go's runtime (goroutines are not seen)"
+    )
     assert look(1000, 0x86, 0, "", t2="lives").owner == 2, "the kernel's own rules hold for all"
 
 
@@ -280,24 +328,39 @@ def words(futex: Futex) -> str:
 
 
 def test_they_are_named_as_likely() -> None:
-    assert words(Futex("k", kind="barrier", arrived=2, parties=3)) == (
-        "pthread_barrier_wait, probably a barrier: 2 of 3 have come"
+    assert (
+        words(Futex("k", kind="barrier", arrived=2, parties=3))
+        == "pthread_barrier_wait, probably a barrier: 2 of 3 have come"
     )
-    assert words(Futex("k", kind="rwlock", asks="read", readers=0)) == (
-        "pthread_rwlock_rdlock, probably a read-write lock that others have"
+    assert (
+        words(Futex("k", kind="rwlock", asks="read", readers=0))
+        == "pthread_rwlock_rdlock, probably a read-write lock that others have"
     )
-    assert words(Futex("k", kind="rwlock", asks="write", readers=2)) == (
-        "pthread_rwlock_wrlock, probably a read-write lock that 2 readers have"
+    assert (
+        words(Futex("k", kind="rwlock", asks="write", readers=2))
+        == "pthread_rwlock_wrlock, probably a read-write lock that 2 readers have"
     )
-    assert words(Futex("k", kind="mutex", former=99)) == "pthread_mutex_lock, a mutex whose owner, thread 99, has ended"
+    assert (
+        words(Futex("k", kind="mutex", former=99))
+        == "pthread_mutex_lock, a mutex whose owner, thread 99, has ended"
+    )
 
 
 def test_who_has_come_is_brought_up_to_date() -> None:
     state = reduce_all([Started(t=0.0), Forked(t=0.0, pid=10, parent=1, how="launched", name="a")])
     state = reduce(
-        state, Waiting(t=1.0, pid=10, tid=10, call="futex", futex=Futex("k", kind="barrier", arrived=1, parties=3))
+        state,
+        Waiting(
+            t=1.0,
+            pid=10,
+            tid=10,
+            call="futex",
+            futex=Futex("k", kind="barrier", arrived=1, parties=3),
+        ),
     )
-    state = reduce(state, Sample(t=2.0, futexes=(Futex("k", kind="barrier", arrived=2, parties=3),)))
+    state = reduce(
+        state, Sample(t=2.0, futexes=(Futex("k", kind="barrier", arrived=2, parties=3),))
+    )
     thread = state.threads[10]
     assert thread.waiting is not None
     assert thread.waiting.futex is not None
@@ -309,12 +372,24 @@ def test_who_has_a_lock_file() -> None:
     args: dict[str, int | str] = {"flags": "O_WRONLY|O_CREAT|O_EXCL"}
 
     def refused(path: str, before: State) -> str:
-        event = Call(t=4.0, pid=11, tid=11, name="openat", args={**args, "path": path}, ret=-1, error="EEXIST")
+        event = Call(
+            t=4.0,
+            pid=11,
+            tid=11,
+            name="openat",
+            args={**args, "path": path},
+            ret=-1,
+            error="EEXIST",
+        )
         sentence = narrate(event, before, reduce(before, event))
         assert sentence is not None
         return sentence.text
 
     assert refused("/s/f", state).endswith("lets only one make it; a[10] has it open")
     assert refused("./f", state).endswith("; a[10] has it open")
-    assert refused("/s/other", state).endswith("no watched process was seen to make it: it may be left over")
-    assert refused("/s/f", reduce(state, Exited(t=3.0, pid=10))).endswith("no watched process has it open")
+    assert refused("/s/other", state).endswith(
+        "no watched process was seen to make it: it may be left over"
+    )
+    assert refused("/s/f", reduce(state, Exited(t=3.0, pid=10))).endswith(
+        "no watched process has it open"
+    )

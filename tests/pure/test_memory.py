@@ -1,4 +1,6 @@
-"""Shared memory as values: pagemap's words, differences, mappings that are cut, and what is said of them."""
+"""Shared memory as values: pagemap's words, differences, mappings that are cut, and what is said of
+them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipcviz.events import Call, Fault, Forked, MapEntry, Mapped, ObjectInfo, Protected, SignalDelivered, Unmapped
+from ipcviz.events import (
+    Call,
+    Fault,
+    Forked,
+    MapEntry,
+    Mapped,
+    ObjectInfo,
+    Protected,
+    SignalDelivered,
+    Unmapped,
+)
 from ipcviz.kernel import pagemap
 from ipcviz.model.mechanisms.memory import joined, protected, put, without
 from ipcviz.model.reduce import reduce, reduce_all
@@ -37,23 +49,35 @@ def test_words_of_pagemap() -> None:
         swapped | 5,
         dirty,
     )
-    assert pagemap.parse_pages(b"".join(w.to_bytes(8, "little") for w in words) + b"\0\0") == ".OocCz."
+    assert (
+        pagemap.parse_pages(b"".join(w.to_bytes(8, "little") for w in words) + b"\0\0") == ".OocCz."
+    )
 
 
 def test_smaps_of_some_mappings() -> None:
     text = (
-        b"00400000-00401000 r--p 00000000 fe:00 1 /bin/x\nSize: 4 kB\nRss:  4 kB\nPss: 2 kB\nVmFlags: rd\n"
-        b"7f0000000000-7f0000002000 rw-s 00000000 fe:00 2 /a: b\nRss: 8 kB\nPss: 4 kB\nShared_Dirty: 4 kB\n"
-        b"Private_Dirty: 0 kB\nSwap: 12 kB\nVmFlags: rd wr sh\n"
+        b"00400000-00401000 r--p 00000000 fe:00 1 /bin/x\nSize: 4 kB\nRss:  4 kB\nPss: 2"
+        b" kB\nVmFlags: rd\n7f0000000000-7f0000002000 rw-s 00000000 fe:00 2 /a: b\nRss: 8 kB\nPss:"
+        b" 4 kB\nShared_Dirty: 4 kB\nPrivate_Dirty: 0 kB\nSwap: 12 kB\nVmFlags: rd wr sh\n"
     )
     found = pagemap.parse_smaps(text, frozenset({0x7F0000000000, 5}))
     assert found == {0x7F0000000000: pagemap.MappingUse(8192, 4096, 4096, 0, 12288)}
-    huge = b"5000-7000 rw-s 0 00:11 9 /anon_hugepage\nRss: 0 kB\nShared_Hugetlb: 2048 kB\nPrivate_Hugetlb: 4096 kB\n"
-    assert pagemap.parse_smaps(huge, frozenset({0x5000})) == {0x5000: pagemap.MappingUse(0, 0, 0, 0, 0, huge=6291456)}
+    huge = (
+        b"5000-7000 rw-s 0 00:11 9 /anon_hugepage\nRss: 0 kB\nShared_Hugetlb: 2048"
+        b" kB\nPrivate_Hugetlb: 4096 kB\n"
+    )
+    assert pagemap.parse_smaps(huge, frozenset({0x5000})) == {
+        0x5000: pagemap.MappingUse(0, 0, 0, 0, 0, huge=6291456)
+    }
 
 
-@given(st.binary(max_size=300), st.lists(st.tuples(st.integers(0, 299), st.integers(0, 255)), max_size=20))
-def test_differences_are_exactly_the_bytes_that_differ(old: bytes, writes: list[tuple[int, int]]) -> None:
+@given(
+    st.binary(max_size=300),
+    st.lists(st.tuples(st.integers(0, 299), st.integers(0, 255)), max_size=20),
+)
+def test_differences_are_exactly_the_bytes_that_differ(
+    old: bytes, writes: list[tuple[int, int]]
+) -> None:
     new = bytearray(old)
     for at, value in writes:
         if at < len(new):
@@ -68,7 +92,10 @@ def test_differences_are_exactly_the_bytes_that_differ(old: bytes, writes: list[
 
 def test_more_differences_than_are_kept() -> None:
     assert differences(bytes(10), b"\1\0" * 5, 3) == ([(0, 1), (2, 1), (4, 1)], True)
-    assert differences(bytes(10), b"\1\0" * 5, 5) == ([(0, 1), (2, 1), (4, 1), (6, 1), (8, 1)], False)
+    assert differences(bytes(10), b"\1\0" * 5, 5) == (
+        [(0, 1), (2, 1), (4, 1), (6, 1), (8, 1)],
+        False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,7 +110,9 @@ def test_more_differences_than_are_kept() -> None:
         (0x8000, 0x8000, [(0x10000, 0x4000, 0)]),
     ],
 )
-def test_what_is_left_of_a_mapping(start: int, length: int, left: list[tuple[int, int, int]]) -> None:
+def test_what_is_left_of_a_mapping(
+    start: int, length: int, left: list[tuple[int, int, int]]
+) -> None:
     kept = without((entry(0x10000, 0x4000),), start, length)
     assert [(m.start, m.length, m.offset) for m in kept] == left
 
@@ -91,12 +120,20 @@ def test_what_is_left_of_a_mapping(start: int, length: int, left: list[tuple[int
 @given(
     st.lists(
         st.tuples(
-            st.integers(0, 30), st.integers(1, 8), st.integers(0, 2), st.booleans(), st.sampled_from(["r--", "rw-"])
+            st.integers(0, 30),
+            st.integers(1, 8),
+            st.integers(0, 2),
+            st.booleans(),
+            st.sampled_from(["r--", "rw-"]),
         )
     )
 )
-def test_mappings_are_as_if_each_page_were_told(steps: list[tuple[int, int, int, bool, str]]) -> None:
-    """Mapping over others and unmapping, page by page: the same pages, in as few rows as the kernel has."""
+def test_mappings_are_as_if_each_page_were_told(
+    steps: list[tuple[int, int, int, bool, str]],
+) -> None:
+    """Mapping over others and unmapping, page by page: the same pages, in as few rows as the kernel
+    has.
+    """
     entries: tuple[MapEntry, ...] = ()
     pages: dict[int, tuple[int, str]] = {}
     for first, count, shift, unmap, prot in steps:
@@ -132,7 +169,10 @@ def start() -> State:
 
 def test_calls_change_the_mappings() -> None:
     state = start()
-    effects = (Protected(start=0x12000, length=0x1000, prot="r--"), Unmapped(start=0x10000, length=0x1000))
+    effects = (
+        Protected(start=0x12000, length=0x1000, prot="r--"),
+        Unmapped(start=0x10000, length=0x1000),
+    )
     state = reduce(state, Call(t=2, n=3, pid=5, tid=5, name="mprotect", effects=effects))
     assert [(m.start, m.offset, m.prot) for m in state.mappings[5]] == [
         (0x11000, 0x2000, "rw-"),
@@ -140,7 +180,9 @@ def test_calls_change_the_mappings() -> None:
         (0x13000, 0x4000, "rw-"),
     ]
     state = reduce(state, Call(t=3, n=4, pid=5, tid=5, name="mmap", effects=(MAPPED,)))
-    assert [(m.start, m.length) for m in state.mappings[5]] == [(0x10000, 0x4000)], "mapped anew over what was there"
+    assert [(m.start, m.length) for m in state.mappings[5]] == [(0x10000, 0x4000)], (
+        "mapped anew over what was there"
+    )
 
 
 def test_a_mapping_longer_than_its_file_is_warned_of() -> None:
@@ -157,7 +199,9 @@ def test_a_mapping_longer_than_its_file_is_warned_of() -> None:
     assert "SIGBUS" not in text(of(8192, 0))
     assert "SIGBUS" not in text(of(4097, 0)), "its last page is there whole"
     assert "SIGBUS" not in text(of(-1, 0)), "nobody knows its size"
-    assert "it has only 4,096 bytes: touching a page beyond its end raises SIGBUS" in text(of(4096, 0))
+    assert "it has only 4,096 bytes: touching a page beyond its end raises SIGBUS" in text(
+        of(4096, 0)
+    )
     assert "SIGBUS" in text(of(8192, 4096))
     assert "SIGBUS" in text(of(0, 0))
 
@@ -165,15 +209,53 @@ def test_a_mapping_longer_than_its_file_is_warned_of() -> None:
 @pytest.mark.parametrize(
     ("signo", "code", "address", "fault", "words"),
     [
-        (11, "SEGV_MAPERR", 8, Fault(), "address 0x8: nothing is mapped there, it is next to a null pointer"),
+        (
+            11,
+            "SEGV_MAPERR",
+            8,
+            Fault(),
+            "address 0x8: nothing is mapped there, it is next to a null pointer",
+        ),
         (11, "SEGV_MAPERR", 0x999000, Fault(), "address 0x999000: nothing is mapped there"),
-        (11, "SEGV_ACCERR", 0x10010, Fault(mapping=entry(0x10000, 4096, "r--")), "the write was refused"),
-        (11, "SEGV_ACCERR", 0x10010, Fault(mapping=entry(0x10000, 4096, "---")), "may not be touched so (---)"),
-        (11, "SEGV_ACCERR", 0x10010, Fault(mapping=entry(0x10000, 4096), execution=True), "may not be executed (rw-)"),
-        (7, "BUS_ADRERR", 0x11000, Fault(mapping=entry(0x10000, 8192), size=10), "byte 4,096 of data, past its end"),
-        (7, "BUS_ADRERR", 0x10000, Fault(mapping=entry(0x10000, 8192), size=10), "the page could not be had"),
+        (
+            11,
+            "SEGV_ACCERR",
+            0x10010,
+            Fault(mapping=entry(0x10000, 4096, "r--")),
+            "the write was refused",
+        ),
+        (
+            11,
+            "SEGV_ACCERR",
+            0x10010,
+            Fault(mapping=entry(0x10000, 4096, "---")),
+            "may not be touched so (---)",
+        ),
+        (
+            11,
+            "SEGV_ACCERR",
+            0x10010,
+            Fault(mapping=entry(0x10000, 4096), execution=True),
+            "may not be executed (rw-)",
+        ),
+        (
+            7,
+            "BUS_ADRERR",
+            0x11000,
+            Fault(mapping=entry(0x10000, 8192), size=10),
+            "byte 4,096 of data, past its end",
+        ),
+        (
+            7,
+            "BUS_ADRERR",
+            0x10000,
+            Fault(mapping=entry(0x10000, 8192), size=10),
+            "the page could not be had",
+        ),
     ],
 )
-def test_why_an_access_failed(signo: int, code: str, address: int, fault: Fault, words: str) -> None:
+def test_why_an_access_failed(
+    signo: int, code: str, address: int, fault: Fault, words: str
+) -> None:
     event = SignalDelivered(t=1, pid=5, tid=5, signo=signo, code=code, address=address, fault=fault)
     assert words in fault_words(start(), event)

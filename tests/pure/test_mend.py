@@ -74,7 +74,17 @@ def a_write(*, back: bool = False) -> Entered:
     """A write whose first 100 bytes have gone, and whose rest is being made."""
     legs = (Leg("write", REST, 400),)
     return Entered(
-        "write", WRITE, WHOLE, {}, 0.0, carried=100, mended=True, legs=legs, making=WRITE, back=back, last=100
+        "write",
+        WRITE,
+        WHOLE,
+        {},
+        0.0,
+        carried=100,
+        mended=True,
+        legs=legs,
+        making=WRITE,
+        back=back,
+        last=100,
     )
 
 
@@ -87,7 +97,12 @@ def a_write(*, back: bool = False) -> Entered:
     ],
 )
 def test_a_write_that_nobody_will_finish_returns_all_that_it_has_written(
-    monkeypatch: pytest.MonkeyPatch, mending: Mending, task: Task, back: bool, result: int, seen: int
+    monkeypatch: pytest.MonkeyPatch,
+    mending: Mending,
+    task: Task,
+    back: bool,
+    result: int,
+    seen: int,
 ) -> None:
     machine = Machine(-1 if back else WRITE, REST, result)
     put(monkeypatch, machine)

@@ -31,7 +31,9 @@ HOSTILE = (
     "\u2028\u2029",
     "\U0010ff9b",
 )
-FORBIDDEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+FORBIDDEN = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -110,8 +112,14 @@ sys.argv = ["ipcviz", "list"]
 from ipcviz.cli.main import main
 main()
 """
-    env = {"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(ipcviz.__file__).parents[1])}
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, check=False)
+    env = {
+        "PATH": "/usr/bin:/bin",
+        "TMPDIR": str(tmp_path),
+        "PYTHONPATH": str(Path(ipcviz.__file__).parents[1]),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=env, check=False
+    )
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
@@ -132,8 +140,13 @@ def test_there_is_one_way_out():
             if not isinstance(node, ast.Call):
                 continue
             called = ast.unparse(node.func)
-            if called in ("print", "click.echo", "click.secho", "echo", "warnings.warn", "input") or re.fullmatch(
-                r"sys\.(__)?std(out|err)(__)?(\.buffer)?\.write(lines)?", called
-            ):
+            if called in (
+                "print",
+                "click.echo",
+                "click.secho",
+                "echo",
+                "warnings.warn",
+                "input",
+            ) or re.fullmatch(r"sys\.(__)?std(out|err)(__)?(\.buffer)?\.write(lines)?", called):
                 found.append(f"{name}:{node.lineno} {called}")
     assert found == []

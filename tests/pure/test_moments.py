@@ -36,7 +36,11 @@ def test_what_is_not_later_is_not_added():
 def test_a_trace_with_absurd_numbers_takes_no_room():
     moments = Moments([1, 1 << 40, 1 << 60])
     assert [moments[i] for i in range(3)] == [1, 1 << 40, 1 << 60]
-    assert (moments.before(1 << 60), moments.after(2), moments.until(1 << 50)) == (1 << 40, 1 << 40, 2)
+    assert (moments.before(1 << 60), moments.after(2), moments.until(1 << 50)) == (
+        1 << 40,
+        1 << 40,
+        2,
+    )
 
 
 def test_a_million_moments_take_less_than_a_byte_each():

@@ -48,9 +48,15 @@ def texts(events) -> list[str]:
         "gzip[13] is blocked in read(0) on P1: it is empty",
         "cat[12] wrote 65,536 bytes to P1 (fd 1), of 131,072 that it had",
         "cat[12] is blocked in write(1) on P1: it is full: 62,029 B in 16 of 16 pages",
-        "cat[12] closed descriptor 1 (P1, write end): no writer is left: after what waits in it comes the end of file",
+        (
+            "cat[12] closed descriptor 1 (P1, write end): no writer is left: after what waits in it"
+            " comes the end of file"
+        ),
         "SIGCHLD (cat[12] exited) reached sh[11]: ignored",
-        "gzip[13] read end of file from P1 (fd 0): it is empty and no writer is left (cat[12] had the last write end)",
+        (
+            "gzip[13] read end of file from P1 (fd 0): it is empty and no writer is left (cat[12]"
+            " had the last write end)"
+        ),
         "sh[11] waited for gzip[13]: it is gone",
         "The command ended with status 0",
     ],
@@ -74,7 +80,8 @@ def test_exit_says_which_ends_went_with_it():
     assert sentence is not None
     assert (
         sentence.text
-        == "cat[12] was killed by SIGKILL, which no watched process was seen to send: no writer of P1 is left"
+        == "cat[12] was killed by SIGKILL, which no watched process was seen to send: no writer of"
+        " P1 is left"
     )
 
 
@@ -122,7 +129,9 @@ def test_repeated_data_calls_share_a_group_and_other_objects_do_not():
     to_pipe = [s for s in writes if s.objects == (fakes.PIPE.key,)]
     assert len(to_pipe) == 2
     assert len({s.group for s in to_pipe}) == 1
-    assert {s.group for s in writes if s.objects == (fakes.OUT.key,)} & {s.group for s in to_pipe} == set()
+    assert {s.group for s in writes if s.objects == (fakes.OUT.key,)} & {
+        s.group for s in to_pipe
+    } == set()
     assert sum(s.amount for s in to_pipe) == 65536 + 131072
 
 
@@ -149,12 +158,16 @@ def test_an_unknown_process_and_object_do_not_matter():
     assert sentence is not None
     assert sentence.text == "process[77/78] read 5 bytes from an object that is not known (fd 9)"
     closed = Call(t=1, pid=77, tid=77, name="close", effects=(Closed(fd=4),))
-    assert narrate(closed, State(), reduce(State(), closed)).text == "process[77] closed descriptor 4"
+    assert (
+        narrate(closed, State(), reduce(State(), closed)).text == "process[77] closed descriptor 4"
+    )
 
 
 def test_a_fatal_signal_is_a_turn():
     state = reduce_all(fakes.numbered(fakes.pipeline_start()))
-    event = SignalDelivered(t=2, pid=12, tid=12, signo=13, code="SI_KERNEL", action="terminate", interrupted="write")
+    event = SignalDelivered(
+        t=2, pid=12, tid=12, signo=13, code="SI_KERNEL", action="terminate", interrupted="write"
+    )
     sentence = narrate(event, state, reduce(state, event))
     assert sentence.text == "SIGPIPE reached cat[12]: it ends"
     assert sentence.weight == TURN
@@ -170,16 +183,25 @@ def test_why_the_kernel_sent_a_signal():
     terminal = ProcessSample(12, "S", "cat", 1, 12, 12, 136 << 8 | 3, foreground=12)
     state = reduce(state, Sample(t=1.5, processes=(terminal,)))
     kernel = {"code": "SI_KERNEL", "action": "terminate"}
-    assert signal_of(state, signo=2, **kernel) == "SIGINT from a key of its terminal pts/3 reached cat[12]: it ends"
-    assert "since it read from its terminal pts/3 in the background" in signal_of(state, signo=21, **kernel)
+    assert (
+        signal_of(state, signo=2, **kernel)
+        == "SIGINT from a key of its terminal pts/3 reached cat[12]: it ends"
+    )
+    assert "since it read from its terminal pts/3 in the background" in signal_of(
+        state, signo=21, **kernel
+    )
     own = {"sender": 12, "code": "SI_USER", "action": "terminate"}
     assert "since nobody is left to read what it wrote" in signal_of(state, signo=13, **own)
     ended = reduce(state, Sample(t=1.6, processes=(ProcessSample(12, "S", "cat", 1, 12, 11),)))
     assert "since its terminal is gone" in signal_of(state, signo=1, **kernel)
     stopped = reduce(ended, SignalDelivered(t=1.7, pid=12, tid=12, signo=19, action="stop"))
-    assert "its group was stopped, and nobody in its session is left" in signal_of(stopped, signo=1, **kernel)
+    assert "its group was stopped, and nobody in its session is left" in signal_of(
+        stopped, signo=1, **kernel
+    )
     leaderless = reduce(ended, Exited(t=1.8, pid=11))
-    assert "since the leader of its session, sh[11], has ended" in signal_of(leaderless, signo=1, **kernel)
+    assert "since the leader of its session, sh[11], has ended" in signal_of(
+        leaderless, signo=1, **kernel
+    )
     outside = {"sender": 9, "sender_name": "systemd", "code": "SI_USER", "action": "terminate"}
     assert "from systemd[9], which is not watched, reached" in signal_of(state, signo=15, **outside)
 
@@ -202,7 +224,14 @@ def test_what_becomes_of_a_call_that_was_cut_short(action, outcome, words):
 
 @pytest.mark.parametrize(
     ("number", "name"),
-    [(1, "SIGHUP"), (17, "SIGCHLD"), (31, "SIGSYS"), (34, "SIGRTMIN"), (36, "SIGRTMIN+2"), (33, "signal 33")],
+    [
+        (1, "SIGHUP"),
+        (17, "SIGCHLD"),
+        (31, "SIGSYS"),
+        (34, "SIGRTMIN"),
+        (36, "SIGRTMIN+2"),
+        (33, "signal 33"),
+    ],
 )
 def test_signal_names(number, name):
     assert signal_name(number) == name
@@ -227,20 +256,26 @@ def test_each_message_of_a_queue_is_told_with_what_it_says():
 
 def test_what_is_only_counted_is_told_as_one():
     before = reduce_all(fakes.numbered(fakes.pipeline_start()))
-    counted = Counted(t=2.0, pid=12, calls={"accept": 48_211, "close": 3, "dup": 2, "open": 1}, signals={10: 5})
+    counted = Counted(
+        t=2.0, pid=12, calls={"accept": 48_211, "close": 3, "dup": 2, "open": 1}, signals={10: 5}
+    )
     after = reduce(before, counted)
     assert after.processes[12].calls == before.processes[12].calls + 48_217
     sentence = narrate(counted, before, after)
     assert sentence is not None
-    assert sentence.text == (
-        "cat[12], only counted: 48,211 calls of accept, 3 calls of close, 2 calls of dup, 1 other call, "
-        "5 signals SIGUSR1"
+    assert (
+        sentence.text
+        == "cat[12], only counted: 48,211 calls of accept, 3 calls of close, 2 calls of dup, 1"
+        " other call, 5 signals SIGUSR1"
     )
 
 
 @pytest.mark.parametrize(
     ("times", "text"),
-    [(48_211, "48,211 calls of accept (the first failed: ENOTSOCK)"), (1, "1 call of accept (failed: ENOTSOCK)")],
+    [
+        (48_211, "48,211 calls of accept (the first failed: ENOTSOCK)"),
+        (1, "1 call of accept (failed: ENOTSOCK)"),
+    ],
 )
 def test_of_what_is_only_counted_it_is_said_how_the_first_failed(times, text):
     before = reduce_all(fakes.numbered(fakes.pipeline_start()))
@@ -260,4 +295,6 @@ def test_from_when_on_calls_are_only_counted():
     assert after.threads[12].handlers == (), "nobody tells when they are left"
     sentence = narrate(event, before, after)
     assert sentence is not None
-    assert sentence.text.endswith("are only counted from here on (a storm): what it has open is sampled")
+    assert sentence.text.endswith(
+        "are only counted from here on (a storm): what it has open is sampled"
+    )

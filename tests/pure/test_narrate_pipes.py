@@ -41,14 +41,28 @@ def test_who_was_the_last_writer_and_reader():
     m.close(11, 4)
     m.move(12, "read", 3, P, 0)
     expected = (
-        "head[12] read end of file from P1 (fd 3): it is empty and no writer is left (seq[11] had the last write end)"
+        "head[12] read end of file from P1 (fd 3): it is empty and no writer is left (seq[11] had"
+        " the last write end)"
     )
     assert last(m) == expected
     m = piped()
     m.close(10, 3, 4)
     m.add(Exited, pid=12, code=0)
-    m.add(Call, pid=11, tid=11, name="write", args={"fd": 4, "count": 2}, object=P.key, ret=-1, error="EPIPE")
-    assert last(m) == "seq[11] got EPIPE from write (fd 4) on P1: no reader is left (head[12] had the last read end)"
+    m.add(
+        Call,
+        pid=11,
+        tid=11,
+        name="write",
+        args={"fd": 4, "count": 2},
+        object=P.key,
+        ret=-1,
+        error="EPIPE",
+    )
+    assert (
+        last(m)
+        == "seq[11] got EPIPE from write (fd 4) on P1: no reader is left (head[12] had the last"
+        " read end)"
+    )
 
 
 @pytest.mark.parametrize("killed", [False, True])
@@ -59,10 +73,14 @@ def test_bytes_that_nobody_reads(killed):
     m.move(12, "read", 3, P, 100)
     if killed:
         m.add(Exited, pid=12, signo=9)
-        assert last(m).endswith("no reader of P1 is left, and 3,900 bytes that seq[11] wrote were not read")
+        assert last(m).endswith(
+            "no reader of P1 is left, and 3,900 bytes that seq[11] wrote were not read"
+        )
     else:
         m.close(12, 3)
-        assert last(m).endswith("fails now, with SIGPIPE or EPIPE; 3,900 bytes that seq[11] wrote were not read")
+        assert last(m).endswith(
+            "fails now, with SIGPIPE or EPIPE; 3,900 bytes that seq[11] wrote were not read"
+        )
 
 
 def test_bytes_that_nobody_reads_when_the_writer_is_gone_already():
@@ -73,7 +91,8 @@ def test_bytes_that_nobody_reads_when_the_writer_is_gone_already():
     m.close(12, 3)
     assert (
         last(m)
-        == "head[12] closed descriptor 3 (P1, read end): no reader is left; 1 byte that seq[11] wrote was not read"
+        == "head[12] closed descriptor 3 (P1, read end): no reader is left; 1 byte that seq[11]"
+        " wrote was not read"
     )
 
 
@@ -81,14 +100,19 @@ def test_a_write_end_that_was_forgotten():
     m = piped()
     m.close(10, 3)
     m.wait(12, "read", 3, P.key)
-    assert last(m) == "head[12] is blocked in read(3) on P1: it is empty", "somebody may still write"
+    assert last(m) == "head[12] is blocked in read(3) on P1: it is empty", (
+        "somebody may still write"
+    )
     m.move(11, "write", 4, P, 5)
     m.move(12, "read", 3, P, 5)
     m.wait(12, "read", 3, P.key)
     assert last(m) == "head[12] is blocked in read(3) on P1: it is empty", "who writes is there"
     m.add(Exited, pid=11, code=0)
     m.wait(12, "read", 3, P.key)
-    told = "it is empty, and seq[11], who wrote last, has closed it; sh[10] (fd 4) still has the write end open"
+    told = (
+        "it is empty, and seq[11], who wrote last, has closed it; sh[10] (fd 4) still has the write"
+        " end open"
+    )
     assert last(m) == f"head[12] is blocked in read(3) on P1: {told}"
 
 
@@ -97,7 +121,9 @@ def test_a_reader_that_waits_for_itself():
     m.launch(10, "sh")
     m.pipe(10, 3, 4, P)
     m.wait(10, "read", 3, P.key)
-    assert last(m).endswith("it is empty, and only it itself has the write end (fd 4): that will not change by itself")
+    assert last(m).endswith(
+        "it is empty, and only it itself has the write end (fd 4): that will not change by itself"
+    )
 
 
 def test_a_read_of_no_bytes_is_no_end_of_file():
@@ -115,7 +141,9 @@ def test_a_capacity_that_is_refused():
 
 def test_ends_that_go_with_others():
     m = piped()
-    m.add(Call, pid=10, tid=10, name="close_range", effects=(Closed(fd=0), Closed(fd=3), Closed(fd=4)))
+    m.add(
+        Call, pid=10, tid=10, name="close_range", effects=(Closed(fd=0), Closed(fd=3), Closed(fd=4))
+    )
     m.add(Call, pid=11, tid=11, name="dup2", ret=4, effects=(Duplicated(fd=4, source=1),))
     assert last(m).endswith("and no longer P1; no writer of P1 is left")
     m = piped()
@@ -125,7 +153,10 @@ def test_ends_that_go_with_others():
     m.pipe(10, 4, 5, systems.pipe(2))
     m.add(Call, pid=10, tid=10, name="fcntl", effects=(CloseOnExec(fd=5, cloexec=True),))
     m.execute(10, "wc")
-    assert last(m) == "sh[10] executes wc: 1 close-on-exec descriptor is closed; no writer of P2 is left"
+    assert (
+        last(m)
+        == "sh[10] executes wc: 1 close-on-exec descriptor is closed; no writer of P2 is left"
+    )
 
 
 def test_a_fifo_without_a_reader_and_one_without_a_writer():
@@ -135,7 +166,9 @@ def test_a_fifo_without_a_reader_and_one_without_a_writer():
     m.launch(10, "sh")
     args = {"path": "/tmp/f", "flags": "O_WRONLY|O_NONBLOCK"}
     m.add(Call, pid=10, tid=10, name="openat", args=args, object=fifo.key, ret=-1, error="ENXIO")
-    assert last(m).startswith("sh[10] could not open the FIFO /tmp/f for writing: ENXIO, no reader has it open")
+    assert last(m).startswith(
+        "sh[10] could not open the FIFO /tmp/f for writing: ENXIO, no reader has it open"
+    )
     m.open(10, 3, fifo, "r")
     m.move(10, "read", 3, fifo, 0)
     assert last(m).endswith("from f (fd 3): it is empty and nobody has it open for writing")
@@ -147,6 +180,10 @@ def test_tee_copies_and_takes_nothing():
     m.pipe(10, 5, 6, other)
     m.move(11, "write", 4, P, 100)
     m.add(Call, pid=10, tid=10, name="tee", args={"fd_in": 3, "fd_out": 6, "count": 64}, ret=64)
-    assert last(m) == "sh[10] copied 64 bytes from P1 (fd 3) to P2 (fd 6) by tee: they still wait in the former"
+    assert (
+        last(m)
+        == "sh[10] copied 64 bytes from P1 (fd 3) to P2 (fd 6) by tee: they still wait in the"
+        " former"
+    )
     source, target = (m.state.objects[key] for key in (P.key, other.key))
     assert (source.bytes_out, target.bytes_in) == (0, 64)

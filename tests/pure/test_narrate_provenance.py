@@ -56,7 +56,9 @@ def test_in_step_mode_the_steps_are_named():
     told.read(12, 2)
     assert told.text.endswith(", of what p11[11] wrote in step 7")
     told.read(12, 8)
-    assert told.text.endswith(": 3 bytes that p11[11] wrote in step 7, then 5 bytes that p11[11] wrote in step 9")
+    assert told.text.endswith(
+        ": 3 bytes that p11[11] wrote in step 7, then 5 bytes that p11[11] wrote in step 9"
+    )
 
 
 def test_what_is_not_certain_is_marked():
@@ -92,11 +94,15 @@ def test_a_write_that_goes_on():
 
 def test_an_interleaved_write_is_told():
     told = Told(11, 12)
-    told.say(Entered, pid=11, tid=11, call="write", began=5.5, args={"fd": 4, "count": 90000}, object=KEY)
+    told.say(
+        Entered, pid=11, tid=11, call="write", began=5.5, args={"fd": 4, "count": 90000}, object=KEY
+    )
     told.read(12, 100)
     told.write(10, 5000)
     args, late = {"fd": 4, "count": 90000}, told.t + 0.1
-    told.say(Call, pid=11, tid=11, name="write", ret=90000, object=KEY, args=args, began=5.5, slept=late)
+    told.say(
+        Call, pid=11, tid=11, name="write", ret=90000, object=KEY, args=args, began=5.5, slept=late
+    )
     assert told.text == "p11[11] wrote 90,000 bytes to P1 (fd 4); bytes of sh[10] came in between"
     assert told.sentence.weight == TURN
     words = "bytes of sh[10] came in between those that p11[11] wrote by one call"
@@ -105,7 +111,9 @@ def test_an_interleaved_write_is_told():
 
 def test_bytes_that_speak_for_an_interleaved_write():
     told = Told(11, 12)
-    told.say(Entered, pid=11, tid=11, call="write", began=5.5, args={"fd": 4, "count": 90000}, object=KEY)
+    told.say(
+        Entered, pid=11, tid=11, call="write", began=5.5, args={"fd": 4, "count": 90000}, object=KEY
+    )
     told.read(12, 100)
     told.write(10, 8, b"listen!\n")
     told.read(12, 8, b"listen!\n")

@@ -1,4 +1,7 @@
-"""Descriptors that tell of events: fdinfo's lines, what is ready, and waits in words. Plain data, no kernel."""
+"""Descriptors that tell of events: fdinfo's lines, what is ready, and waits in words.
+
+Plain data, no kernel.
+"""
 
 from __future__ import annotations
 
@@ -38,23 +41,34 @@ FDS = {**{kind: n + 10 for n, kind in enumerate(KINDS)}, "unix socket": 20}
 
 
 def parsed(kind: str, **lines: object) -> Notifier | None:
-    texts = {name.replace("_", "-") if name.startswith("eventfd") else name: (str(v),) for name, v in lines.items()}
-    return parse_notifier(THINGS[kind], texts, 100.0, lambda fd, dev, ino: f"{fd}@{dev}:{ino}", lambda wd, key: "")
+    texts = {
+        name.replace("_", "-") if name.startswith("eventfd") else name: (str(v),)
+        for name, v in lines.items()
+    }
+    return parse_notifier(
+        THINGS[kind], texts, 100.0, lambda fd, dev, ino: f"{fd}@{dev}:{ino}", lambda wd, key: ""
+    )
 
 
 def test_lines_of_fdinfo() -> None:
-    assert parsed("eventfd", eventfd_count="1f", eventfd_semaphore=1) == Notifier("anon:1", count=31, semaphore=True)
-    assert parsed("timerfd", clockid=1, ticks=3, it_value="(1, 500000000)", it_interval="(2, 0)") == Notifier(
-        "anon:2", count=3, clock="CLOCK_MONOTONIC", due=101.5, interval=2.0
+    assert parsed("eventfd", eventfd_count="1f", eventfd_semaphore=1) == Notifier(
+        "anon:1", count=31, semaphore=True
     )
-    assert parsed("timerfd", clockid=0, ticks=0, it_value="(0, 0)", it_interval="(0, 0)") == Notifier(
-        "anon:2", count=0, clock="CLOCK_REALTIME"
-    )
+    assert parsed(
+        "timerfd", clockid=1, ticks=3, it_value="(1, 500000000)", it_interval="(2, 0)"
+    ) == Notifier("anon:2", count=3, clock="CLOCK_MONOTONIC", due=101.5, interval=2.0)
+    assert parsed(
+        "timerfd", clockid=0, ticks=0, it_value="(0, 0)", it_interval="(0, 0)"
+    ) == Notifier("anon:2", count=0, clock="CLOCK_REALTIME")
     assert parsed("signalfd", sigmask="0000000000000202") == Notifier("anon:3", mask=0x202)
     assert parsed("pidfd", Pid=-1) == Notifier("anon:4", pid=-1)
     device = os.makedev(254, 3)
-    found = parsed("inotify", inotify="wd:1 ino:ff sdev:fe00003 mask:180 ignored_mask:0 fhandle-bytes:8")
-    assert found == Notifier("anon:5", watches=(InotifyWatch(1, f"{device}:255", "", ("IN_MOVED_TO", "IN_CREATE")),))
+    found = parsed(
+        "inotify", inotify="wd:1 ino:ff sdev:fe00003 mask:180 ignored_mask:0 fhandle-bytes:8"
+    )
+    assert found == Notifier(
+        "anon:5", watches=(InotifyWatch(1, f"{device}:255", "", ("IN_MOVED_TO", "IN_CREATE")),)
+    )
     line = "6 events: 80000005 data:     7ff900000006  pos:0 ino:ff sdev:fe00003"
     listed = (EpollEntry(6, ("EPOLLIN", "EPOLLOUT", "EPOLLET"), f"6@{device}:255"),)
     assert parsed("epoll", tfd=line) == Notifier("anon:6", listed=listed)
@@ -67,13 +81,18 @@ def test_lines_of_something_else_are_not_believed(kind: str) -> None:
 
 
 def system(*notifiers: Notifier) -> State:
-    rows = [TableEntry(fd=FDS[info.kind], ofd=n, object=info, mode="rw") for n, info in enumerate(THINGS.values(), 1)]
+    rows = [
+        TableEntry(fd=FDS[info.kind], ofd=n, object=info, mode="rw")
+        for n, info in enumerate(THINGS.values(), 1)
+    ]
     rows.append(TableEntry(fd=20, ofd=20, object=SOCKET, mode="rw"))
     return reduce_all(
         [
             Started(t=0.0),
             Table(t=0.0, pid=10, entries=tuple(rows)),
-            Sample(t=1.0, processes=(ProcessSample(pid=10, state="S", name="sh"),), notifiers=notifiers),
+            Sample(
+                t=1.0, processes=(ProcessSample(pid=10, state="S", name="sh"),), notifiers=notifiers
+            ),
         ]
     )
 
@@ -99,12 +118,18 @@ HELD = (
 def test_waits_name_what_they_are_for() -> None:
     state = system(*HELD)
     words = reason(state, "poll", watched="20r 11r 12r", limit="5")
-    assert words == "poll, for S1 (readable), T1 (a timer, 1.5 s left) or SG1 (SIGTERM), 5 s at most"
-    assert reason(state, "poll", limit="0.5") == "poll, until time is up, 0.5 s at most"
-    assert reason(state, "select", watched="20rw 99r") == (
-        "select, for S1 (readable or writable) or descriptor 99, not known any more"
+    assert (
+        words == "poll, for S1 (readable), T1 (a timer, 1.5 s left) or SG1 (SIGTERM), 5 s at most"
     )
-    assert reason(state, "poll", watched="13r 14r") == "poll, for PD1 (the end of sh[10]) or IN1 (a change in /q)"
+    assert reason(state, "poll", limit="0.5") == "poll, until time is up, 0.5 s at most"
+    assert (
+        reason(state, "select", watched="20rw 99r")
+        == "select, for S1 (readable or writable) or descriptor 99, not known any more"
+    )
+    assert (
+        reason(state, "poll", watched="13r 14r")
+        == "poll, for PD1 (the end of sh[10]) or IN1 (a change in /q)"
+    )
     assert reason(state, "read", fd=10) == "read(10) on E1, its counter is 0"
     assert reason(state, "read", fd=11) == "read(11) on T1, until it expires (1.5 s left)"
     assert reason(state, "read", fd=12) == "read(12) on SG1, until SIGTERM comes"
@@ -112,7 +137,10 @@ def test_waits_name_what_they_are_for() -> None:
 
 
 def test_an_epoll_set_means_the_files_and_not_the_numbers() -> None:
-    listed = (EpollEntry(fd=11, events=("EPOLLIN",), object=SOCKET.key), EpollEntry(fd=13, events=("EPOLLOUT",)))
+    listed = (
+        EpollEntry(fd=11, events=("EPOLLIN",), object=SOCKET.key),
+        EpollEntry(fd=13, events=("EPOLLOUT",)),
+    )
     state = system(*HELD, Notifier("anon:6", listed=listed))
     words = reason(state, "epoll_wait", fd=15, watched="11r 13w")
     assert words == "epoll_wait(15) on EP1, for S1 (readable) or descriptor 13, not known any more"
@@ -133,7 +161,10 @@ def test_timers_count_down_by_the_viewers_clock() -> None:
 
 def test_what_is_ready() -> None:
     state = system(
-        Notifier("anon:1", count=1), Notifier("anon:2", count=0, due=9.0), Notifier("anon:3", mask=1 << 9), *HELD[3:]
+        Notifier("anon:1", count=1),
+        Notifier("anon:2", count=0, due=9.0),
+        Notifier("anon:3", mask=1 << 9),
+        *HELD[3:],
     )
     found = {kind: ready(state, 10, state.objects[info.key], "r") for kind, info in THINGS.items()}
     assert found == {
@@ -145,16 +176,30 @@ def test_what_is_ready() -> None:
         "epoll": None,
     }
     assert ready(state, 10, state.objects[SOCKET.key], "r") is None
-    state = reduce(state, Sample(t=3.0, levels=(Level(object=SOCKET.key, queued=3, writable=True),)))
+    state = reduce(
+        state, Sample(t=3.0, levels=(Level(object=SOCKET.key, queued=3, writable=True),))
+    )
     assert ready(state, 10, state.objects[SOCKET.key], "r") is True
-    state = reduce(state, Sample(t=4.0, processes=(ProcessSample(pid=10, state="S", pending=1 << 9),)))
+    state = reduce(
+        state, Sample(t=4.0, processes=(ProcessSample(pid=10, state="S", pending=1 << 9),))
+    )
     assert ready(state, 10, state.objects["anon:3"], "r") is True
     assert holds(state, state.objects["anon:4"], 4.0) == "of sh[10]"
 
 
 def told(state: State, name: str, fd: int, data: bytes, **rest: object) -> str:
     key = THINGS[{n: kind for kind, n in FDS.items()}[fd]].key
-    event = Call(t=5.0, pid=10, tid=10, name=name, args={"fd": fd}, ret=len(data), object=key, data=data, **rest)
+    event = Call(
+        t=5.0,
+        pid=10,
+        tid=10,
+        name=name,
+        args={"fd": fd},
+        ret=len(data),
+        object=key,
+        data=data,
+        **rest,
+    )
     sentence = narrate(event, state, reduce(state, event))
     assert sentence is not None
     return sentence.text
@@ -164,31 +209,53 @@ def test_only_the_same_number_twice_is_one_row_of_the_log() -> None:
     state, log = system(*HELD), Log()
     for number in (1, 2, 2, 3):
         data = number.to_bytes(8, "little")
-        event = Call(t=5.0, pid=10, tid=10, name="write", args={"fd": 10}, ret=8, object="anon:1", data=data)
+        event = Call(
+            t=5.0, pid=10, tid=10, name="write", args={"fd": 10}, ret=8, object="anon:1", data=data
+        )
         sentence = narrate(event, state, reduce(state, event))
         assert sentence is not None
         log.add(sentence)
-    assert [(entry.sentence.text.split()[2], entry.times) for entry in log.entries] == [("1", 1), ("2", 2), ("3", 1)]
+    assert [(entry.sentence.text.split()[2], entry.times) for entry in log.entries] == [
+        ("1", 1),
+        ("2", 2),
+        ("3", 1),
+    ]
 
 
 def test_bytes_that_they_give_are_told_as_what_they_mean() -> None:
     state = system(*HELD)
     number = (3).to_bytes(8, "little")
     assert told(state, "write", 10, number) == "sh[10] added 3 to the eventfd E1 (fd 10)"
-    assert told(state, "read", 10, number) == "sh[10] took 3 from the eventfd E1: its counter is back at 0 (fd 10)"
-    assert told(state, "read", 11, number) == "sh[10] read from the timer T1 that it has expired 3 times (fd 11)"
+    assert (
+        told(state, "read", 10, number)
+        == "sh[10] took 3 from the eventfd E1: its counter is back at 0 (fd 10)"
+    )
+    assert (
+        told(state, "read", 11, number)
+        == "sh[10] read from the timer T1 that it has expired 3 times (fd 11)"
+    )
     signal = struct.pack("=IiiI", 15, 0, 0, 10) + bytes(48)
     assert told(state, "read", 12, signal) == "sh[10] took SIGTERM from sh[10] out of SG1 (fd 12)"
     moved = struct.pack("=iIII", 1, 0x80, 5, 16) + b"j1".ljust(16, b"\0")
-    assert told(state, "read", 14, moved) == "sh[10] read from IN1 that j1 was moved into /q (fd 14)"
+    assert (
+        told(state, "read", 14, moved) == "sh[10] read from IN1 that j1 was moved into /q (fd 14)"
+    )
     gone = struct.pack("=iIII", 1, 0x8000, 0, 0)
-    assert told(state, "read", 14, gone) == "sh[10] read from IN1 that the watch of /q is gone (fd 14)"
+    assert (
+        told(state, "read", 14, gone) == "sh[10] read from IN1 that the watch of /q is gone (fd 14)"
+    )
     itself = struct.pack("=iIII", 1, 0x200 | 0x40000000, 0, 0) + moved
-    assert told(state, "read", 14, itself) == "sh[10] read from IN1 that /q was removed, and more (fd 14)"
+    assert (
+        told(state, "read", 14, itself)
+        == "sh[10] read from IN1 that /q was removed, and more (fd 14)"
+    )
 
 
 def test_entries_that_tell_no_more_or_only_news() -> None:
-    listed = (EpollEntry(10, ("EPOLLONESHOT",), "anon:1"), EpollEntry(20, ("EPOLLIN", "EPOLLET"), "socket:[7]"))
+    listed = (
+        EpollEntry(10, ("EPOLLONESHOT",), "anon:1"),
+        EpollEntry(20, ("EPOLLIN", "EPOLLET"), "socket:[7]"),
+    )
     state = system(Notifier("anon:1", count=1), Notifier("anon:6", listed=listed))
     words = reason(state, "epoll_wait", fd=FDS["epoll"])
     assert "E1 (has told once, EPOLLONESHOT, and is switched off)" in words
@@ -196,17 +263,31 @@ def test_entries_that_tell_no_more_or_only_news() -> None:
 
 
 def test_select_has_a_third_set() -> None:
-    assert "S1 (readable or in an exceptional condition)" in reason(system(), "pselect6", watched="20rx")
+    assert "S1 (readable or in an exceptional condition)" in reason(
+        system(), "pselect6", watched="20rx"
+    )
 
 
 def test_lost_events_are_said() -> None:
     one = struct.pack("=iIII", 1, 0x100, 0, 16) + b"a".ljust(16, b"\0")
     state = system(Notifier("anon:5", watches=(InotifyWatch(1, "8:1", "in", ("IN_CREATE",)),)))
     args: dict[str, int | str] = {"events": 400, "lost": 1}
-    event = Call(t=3.0, pid=10, tid=10, name="read", args={"fd": 14, **args}, ret=9000, object="anon:5", data=one * 2)
+    event = Call(
+        t=3.0,
+        pid=10,
+        tid=10,
+        name="read",
+        args={"fd": 14, **args},
+        ret=9000,
+        object="anon:5",
+        data=one * 2,
+    )
     sentence = narrate(event, state, reduce(state, event))
     assert sentence is not None
-    assert "a was made in in, and 399 more; and that further events were lost: its queue was full" in sentence.text
+    assert (
+        "a was made in in, and 399 more; and that further events were lost: its queue was full"
+        in sentence.text
+    )
 
 
 def test_a_full_queue_of_inotify_is_found_in_what_was_read() -> None:

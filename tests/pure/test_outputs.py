@@ -42,7 +42,9 @@ def mode_of(path: Path) -> int:
 
 
 def make_odd(folder: Path) -> dict[str, str]:
-    """What is no regular file, by name, and what it is called; devices only where they can be made."""
+    """What is no regular file, by name, and what it is called; devices only where they can be
+    made.
+    """
     os.mkfifo(folder / "fifo")
     (folder / "folder").mkdir()
     with socket.socket(socket.AF_UNIX) as made:
@@ -61,7 +63,9 @@ def make_odd(folder: Path) -> dict[str, str]:
 
 
 def test_only_a_regular_file_is_written(tmp_path, monkeypatch):
-    """Everything else is refused in a sentence that names it, stays what it was, and is not opened."""
+    """Everything else is refused in a sentence that names it, stays what it was, and is not
+    opened.
+    """
     monkeypatch.chdir(tmp_path)
     odd = make_odd(tmp_path)
     before = {name: os.lstat(name)[:6] for name in odd}
@@ -83,12 +87,16 @@ def test_only_a_regular_file_is_written(tmp_path, monkeypatch):
 def test_what_leads_to_an_open_file_is_no_place(tmp_path, name):
     script = f"from ipcviz.outputs import write_file; write_file({name!r}, b'x')"
     with (tmp_path / "out").open("w+b") as out:
-        done = subprocess.run([sys.executable, "-c", script], stdout=out, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", script], stdout=out, stderr=subprocess.PIPE, check=False
+        )
     assert b"OutputError" in done.stderr
     assert (tmp_path / "out").read_bytes() == b""
 
 
-@pytest.mark.parametrize("name", ["", ".", "x/", "no/such", "file/x", "loop", "a" * 300, "zero\0byte"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "x/", "no/such", "file/x", "loop", "a" * 300, "zero\0byte"]
+)
 def test_names_of_no_place(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("old")
@@ -118,7 +126,10 @@ def test_a_trace_is_private_while_it_is_written(tmp_path, umask_of_all):
     copied = writer.copy_to(tmp_path / "copy")
     copied.result(10)
     writer.close()
-    assert {(file.name, mode_of(file)) for file in tmp_path.iterdir()} == {("t", 0o600), ("copy", 0o600)}
+    assert {(file.name, mode_of(file)) for file in tmp_path.iterdir()} == {
+        ("t", 0o600),
+        ("copy", 0o600),
+    }
 
 
 def test_a_replaced_file_keeps_its_mode_and_owner(tmp_path, way, umask_of_all):
@@ -131,7 +142,11 @@ def test_a_replaced_file_keeps_its_mode_and_owner(tmp_path, way, umask_of_all):
     write_file(old, b"new")
     after = old.stat()
     assert old.read_bytes() == b"new"
-    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert (after.st_mode, after.st_uid, after.st_gid) == (
+        before.st_mode,
+        before.st_uid,
+        before.st_gid,
+    )
 
 
 def test_links_are_followed_and_other_names_keep_the_old(tmp_path, way):
@@ -267,7 +282,9 @@ ELSEWHERE = {
 
 
 def test_files_are_written_in_one_place():
-    """Whatever else opens a file for writing is found here, and has to go through `ipcviz.outputs`."""
+    """Whatever else opens a file for writing is found here, and has to go through
+    `ipcviz.outputs`.
+    """
     package = Path(ipcviz.__file__).parent
     found = []
     for file in package.rglob("*.py"):
@@ -277,11 +294,19 @@ def test_files_are_written_in_one_place():
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Call):
                 continue
-            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            called = (
+                node.func.attr
+                if isinstance(node.func, ast.Attribute)
+                else getattr(node.func, "id", "")
+            )
             modes = [
-                arg.value for arg in (*node.args, *(k.value for k in node.keywords)) if isinstance(arg, ast.Constant)
+                arg.value
+                for arg in (*node.args, *(k.value for k in node.keywords))
+                if isinstance(arg, ast.Constant)
             ]
-            opens = called == "open" and any(isinstance(m, str) and set(m) & set("wax+") and len(m) < 4 for m in modes)
+            opens = called == "open" and any(
+                isinstance(m, str) and set(m) & set("wax+") and len(m) < 4 for m in modes
+            )
             if called in WRITES or opens:
                 found.append(f"{name}:{node.lineno} {called}")
     assert found == []

@@ -1,4 +1,6 @@
-"""Processes that are not watched and have what watched ones wait for: in the state, in words, in the picture."""
+"""Processes that are not watched and have what watched ones wait for: in the state, in words, in
+the picture.
+"""
 
 from __future__ import annotations
 
@@ -50,13 +52,17 @@ def attached(mode: str = "r", thing: ObjectInfo = PIPE, call: str = "read") -> S
                 Started(t=0.0, argv=("cat",), mode="attached"),
                 Forked(t=0.0, pid=CAT, parent=1, how="attached", name="cat", argv=("cat",)),
                 Table(t=0.0, pid=CAT, entries=rows, reason="attached"),
-                Waiting(t=0.1, began=0.1, pid=CAT, tid=CAT, call=call, args={"fd": 0}, object=thing.key),
+                Waiting(
+                    t=0.1, began=0.1, pid=CAT, tid=CAT, call=call, args={"fd": 0}, object=thing.key
+                ),
             ]
         )
     )
 
 
-def found(state: State, *holders: Outsider, key: str = KEY, hidden: int = 0, more: int = 0) -> tuple[State, str]:
+def found(
+    state: State, *holders: Outsider, key: str = KEY, hidden: int = 0, more: int = 0
+) -> tuple[State, str]:
     """The state after a look has found these, and the sentence for that."""
     outside = Outside(object=key, holders=holders, hidden=hidden, more=more)
     event = Outsiders(t=0.7, n=state.n + 1, found=(outside,))
@@ -89,11 +95,30 @@ def test_who_is_not_watched_is_named_and_not_nobody():
 @pytest.mark.parametrize(
     ("holders", "hidden", "words"),
     [
-        ((), 3, "who has its write end can't be seen: 3 processes of other users could not be looked at"),
-        ((), 1, "who has its write end can't be seen: 1 process of another user could not be looked at"),
+        (
+            (),
+            3,
+            (
+                "who has its write end can't be seen: 3 processes of other users could not be"
+                " looked at"
+            ),
+        ),
+        (
+            (),
+            1,
+            "who has its write end can't be seen: 1 process of another user could not be looked at",
+        ),
         ((), 0, "no process that /proc shows has its write end"),
-        ((SLEEP, Outsider(pid=78, name="tee", fd=4, mode="rw")), 9, "sleep[77] and tee[78], not watched, have its"),
-        ((Outsider(pid=78, name="head", fd=0, mode="r"),), 0, "no process that /proc shows has its write end"),
+        (
+            (SLEEP, Outsider(pid=78, name="tee", fd=4, mode="rw")),
+            9,
+            "sleep[77] and tee[78], not watched, have its",
+        ),
+        (
+            (Outsider(pid=78, name="head", fd=0, mode="r"),),
+            0,
+            "no process that /proc shows has its write end",
+        ),
     ],
 )
 def test_nobody_is_said_only_if_all_could_be_looked_at(holders, hidden, words):
@@ -120,20 +145,32 @@ def test_who_has_an_end_outside_opens_a_circle():
     state, _ = found(both, Outsider(pid=77, name="sleep", fd=3, mode="rw"), key=fakes.FIFO.key)
     assert Endings(state).of(state.threads[CAT]) is None
     assert not circles(state, query.holders(state), 60.0)
-    assert described(state) == "read(0) on fifo, empty: sleep[77], not watched, has its write end too"
+    assert (
+        described(state) == "read(0) on fifo, empty: sleep[77], not watched, has its write end too"
+    )
 
 
 def test_sockets_name_who_has_the_other_end_or_has_not_accepted():
     thing = ObjectInfo(
-        key="socket:[9]", kind="unix socket", ino=9, detail="stream established", peer="socket:[10]", with_whom="x[77]"
+        key="socket:[9]",
+        kind="unix socket",
+        ino=9,
+        detail="stream established",
+        peer="socket:[10]",
+        with_whom="x[77]",
     )
     state, told = found(attached("rw", thing), Outsider(pid=77, name="x", fd=5), key=thing.key)
     assert told == "x[77], which is not watched, has the other end of S1"
     assert described(state) == "read(0) on S1, empty: x[77], not watched, has the other end"
     waiting = msgspec.structs.replace(thing, peer="")
-    state, told = found(attached("rw", waiting), Outsider(pid=77, name="x", fd=3, how="listens"), key=thing.key)
+    state, told = found(
+        attached("rw", waiting), Outsider(pid=77, name="x", fd=3, how="listens"), key=thing.key
+    )
     assert told == "x[77], which is not watched, has not accepted the connection of S1 yet"
-    assert described(state) == "read(0) on S1, empty: x[77], not watched, has not accepted the connection yet"
+    assert (
+        described(state)
+        == "read(0) on S1, empty: x[77], not watched, has not accepted the connection yet"
+    )
 
 
 def test_a_lock_is_held_by_whoever_has_its_open_file_now():
@@ -141,13 +178,21 @@ def test_a_lock_is_held_by_whoever_has_its_open_file_now():
     state = reduce(
         state,
         Waiting(
-            t=0.2, n=8, pid=CAT, tid=CAT, call="flock", args={"fd": 0, "operation": "LOCK_EX"}, object=fakes.QUEUE.key
+            t=0.2,
+            n=8,
+            pid=CAT,
+            tid=CAT,
+            call="flock",
+            args={"fd": 0, "operation": "LOCK_EX"},
+            object=fakes.QUEUE.key,
         ),
     )
     locks = ObjectLocks(object=fakes.QUEUE.key, locks=(FileLock(kind="flock", mode="w", pid=66),))
     state = reduce(state, Sample(t=0.3, n=9, locks=(locks,)))
     assert described(state).endswith("held exclusively by process[66], not watched")
-    state, told = found(state, Outsider(pid=77, name="sleep", fd=3, mode="w", how="lock"), key=fakes.QUEUE.key)
+    state, told = found(
+        state, Outsider(pid=77, name="sleep", fd=3, mode="w", how="lock"), key=fakes.QUEUE.key
+    )
     assert told == "sleep[77], which is not watched, has a lock on queue.dat"
     assert described(state).endswith("held exclusively by sleep[77], not watched")
 

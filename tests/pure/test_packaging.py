@@ -1,4 +1,6 @@
-"""What pyproject.toml promises of dependencies: each has bounds on both sides, so that none breaks an install later."""
+"""What pyproject.toml promises of dependencies: each has bounds on both sides, so that none breaks
+an install later.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,20 @@ def test_each_dependency_has_an_oldest_and_a_newest(needed):
 
 
 def test_what_only_linux_can_install_is_asked_for_there_alone():
-    asked = [one.name for one in NEEDED if one.marker is None or one.marker.evaluate({"sys_platform": "darwin"})]
+    asked = [
+        one.name
+        for one in NEEDED
+        if one.marker is None or one.marker.evaluate({"sys_platform": "darwin"})
+    ]
     assert {"psutil", "textual"} <= set(asked)
     assert "posix_ipc" not in asked
 
 
 def test_this_python_is_named():
-    assert "Programming Language :: Python :: {}.{}".format(*sys.version_info) in PROJECT["classifiers"]
+    assert (
+        "Programming Language :: Python :: {}.{}".format(*sys.version_info)
+        in PROJECT["classifiers"]
+    )
 
 
 def test_it_says_that_it_has_types():

@@ -1,4 +1,6 @@
-"""Many processes on a small screen: what folds, what goes on in the next row, and what is still said."""
+"""Many processes on a small screen: what folds, what goes on in the next row, and what is still
+said.
+"""
 
 from itertools import combinations
 
@@ -50,8 +52,15 @@ def server(clients):
         here, there = f"socket:[{600 + 2 * number}]", f"socket:[{601 + 2 * number}]"
         own = {"kind": "unix socket", "detail": "stream", "capacity": 212992}
         m.fork(30, 40 + number, "python3")
-        m.open(40 + number, 3, systems.ObjectInfo(key=here, ino=600 + 2 * number, peer=there, **own), "rw")
-        far = systems.ObjectInfo(key=there, path="/tmp/door", ino=601 + 2 * number, peer=here, **own)
+        m.open(
+            40 + number,
+            3,
+            systems.ObjectInfo(key=here, ino=600 + 2 * number, peer=there, **own),
+            "rw",
+        )
+        far = systems.ObjectInfo(
+            key=there, path="/tmp/door", ino=601 + 2 * number, peer=here, **own
+        )
         m.open(31, 4 + number, far, "rw")
     m.wait(30, "wait4")
     return m.state
@@ -62,19 +71,25 @@ def server(clients):
 def test_a_long_pipeline_goes_on_in_the_next_row_and_reads_like_a_text(stages, size):
     scene = build(pipeline(stages).state, size=size)
     layout = arrange(scene, size)
-    order = sorted((f"p:{12 + i}" for i in range(stages)), key=lambda i: (layout.rects[i].y, layout.rects[i].x))
+    order = sorted(
+        (f"p:{12 + i}" for i in range(stages)), key=lambda i: (layout.rects[i].y, layout.rects[i].x)
+    )
     assert order == [f"p:{12 + i}" for i in range(stages)]
     assert layout.extent[0] == size[0], "it has to be scrolled to the side"
     assert all(e.key in layout.routes for e in scene.edges if e.kind == "flow")
     assert all(e.key in layout.routes or e.key in layout.untold for e in scene.edges)
 
 
-@pytest.mark.parametrize(("stages", "size"), [(5, (80, 9)), (8, CLASS), (12, CLASS), (8, BESIDE), (12, BESIDE)])
+@pytest.mark.parametrize(
+    ("stages", "size"), [(5, (80, 9)), (8, CLASS), (12, CLASS), (8, BESIDE), (12, BESIDE)]
+)
 def test_all_of_a_pipeline_is_seen_and_who_is_blocked_on_what(stages, size):
     scene = build(blocked(stages).state, size=size)
     layout = arrange(scene, size)
     assert layout.extent == size
-    assert min(layout.rects[f"p:{12 + i}"].h for i in range(stages)) >= 3, "a stage is folded to a line"
+    assert min(layout.rects[f"p:{12 + i}"].h for i in range(stages)) >= 3, (
+        "a stage is folded to a line"
+    )
     shown = text(scene, layout)
     for number in range(0, stages - 1, 2):
         assert f"P{number + 1} full" in shown or f"write(1) P{number + 1}" in shown
@@ -87,7 +102,9 @@ def test_the_lines_from_a_shell_to_the_later_rows_are_left_out_on_purpose():
     scene = build(pipeline(8).state, size=CLASS)
     layout = arrange(scene, CLASS)
     first = {i for i in layout.rects if layout.rects[i].y == layout.rects["p:12"].y}
-    assert layout.untold == {("p:11", f"p:{n}", "child") for n in range(12, 20) if f"p:{n}" not in first}
+    assert layout.untold == {
+        ("p:11", f"p:{n}", "child") for n in range(12, 20) if f"p:{n}" not in first
+    }
 
 
 def test_a_chain_is_what_no_other_process_hangs_on():
@@ -166,7 +183,10 @@ def test_a_server_is_not_grouped_with_its_clients():
     assert titles["p:31"] == "python3"
     group = next(i for i, title in titles.items() if title == "python3 x28")
     sockets = next(i for i, title in titles.items() if title == "socket x28")
-    assert {(e.source, e.target) for e in scene.edges if e.kind == "flow"} >= {(group, sockets), (sockets, "p:31")}
+    assert {(e.source, e.target) for e in scene.edges if e.kind == "flow"} >= {
+        (group, sockets),
+        (sockets, "p:31"),
+    }
 
 
 def test_another_size_folds_anew():

@@ -111,7 +111,9 @@ def test_an_opened_group_goes_on_with_its_other_edges():
 
 
 def test_roles_and_hostile_names_are_plain_text():
-    state = reduce_all([Forked(t=0, pid=5, parent=1, how="launched", name="[/foo]\x1b[31m", argv=("x", "[pid]\n"))])
+    state = reduce_all(
+        [Forked(t=0, pid=5, parent=1, how="launched", name="[/foo]\x1b[31m", argv=("x", "[pid]\n"))]
+    )
     node = nodes(state, roles={5: "[red]"})["p:5"]
     assert node.title == "[/foo]\\x1b[31m"
     assert "[red]" in [line.text for line in node.lines]
@@ -121,7 +123,9 @@ def test_roles_and_hostile_names_are_plain_text():
 @pytest.mark.parametrize("name", sorted(systems.ALL))
 def test_every_prefix_of_every_system_makes_a_sound_scene(name, monkeypatch):
     seen = []
-    monkeypatch.setattr(systems, "reduce_all", lambda events: seen.extend(events) or reduce_all(events))
+    monkeypatch.setattr(
+        systems, "reduce_all", lambda events: seen.extend(events) or reduce_all(events)
+    )
     systems.ALL[name]()
     for stop in range(0, len(seen), 7):
         scene = build(reduce_all(seen[:stop]))

@@ -32,7 +32,9 @@ def check(scene, layout):
         for x, y in route:
             assert x in range(layout.extent[0])
             assert y in range(layout.extent[1])
-            assert not any(r.x <= x < r.right and r.y <= y < r.bottom for r in layout.rects.values())
+            assert not any(
+                r.x <= x < r.right and r.y <= y < r.bottom for r in layout.rects.values()
+            )
         assert all(abs(a[0] - b[0]) + abs(a[1] - b[1]) == 1 for a, b in pairwise(route))
 
 
@@ -46,7 +48,9 @@ def scenes(draw):
         Node(
             id=f"p:{i}",
             kind="process",
-            title=draw(st.sampled_from(["sh", "[/foo]", "日本語日本語日本語", "a-very-long-name-indeed"])),
+            title=draw(
+                st.sampled_from(["sh", "[/foo]", "日本語日本語日本語", "a-very-long-name-indeed"])
+            ),
             corner=str(i),
             letter="R",
             chip="running",
@@ -60,13 +64,26 @@ def scenes(draw):
     for i in range(things):
         kind = draw(st.sampled_from(kinds))
         lines = tuple(Line(f"M{k} = {k}") for k in range(draw(st.integers(0, 5))))
-        nodes.append(Node(id=f"o:{i}", kind=kind, title=f"P{i}", lines=lines, gauges=(Gauge(5, 9, known=True),)))
+        nodes.append(
+            Node(
+                id=f"o:{i}",
+                kind=kind,
+                title=f"P{i}",
+                lines=lines,
+                gauges=(Gauge(5, 9, known=True),),
+            )
+        )
     edges = {}
     if people and things:
         for _ in range(draw(st.integers(0, 14))):
             a, b = f"p:{draw(st.integers(0, people - 1))}", f"o:{draw(st.integers(0, things - 1))}"
             source, target = (a, b) if draw(st.booleans()) else (b, a)
-            edge = Edge(source, target, draw(st.sampled_from(["flow", "hold", "signal"])), both=draw(st.booleans()))
+            edge = Edge(
+                source,
+                target,
+                draw(st.sampled_from(["flow", "hold", "signal"])),
+                both=draw(st.booleans()),
+            )
             edges[edge.key] = edge
     for node in nodes:
         if node.parent:
@@ -204,7 +221,9 @@ def test_folding_keeps_every_process_and_joins_only_what_is_there(first, second,
         assert all(n.parent in ids or not n.parent for n in folded.nodes)
         shown = sum(n.kind == "process" for n in folded.nodes)
         grouped = sum(
-            int(n.title.strip("+ more").rpartition("x")[2]) for n in folded.nodes if n.letter and n.kind == "group"
+            int(n.title.strip("+ more").rpartition("x")[2])
+            for n in folded.nodes
+            if n.letter and n.kind == "group"
         )
         assert shown + grouped <= sum(n.kind == "process" for n in scene.nodes)
 

@@ -1,4 +1,7 @@
-"""The model: descriptor tables over fork, dup and exec; bytes; signals; semaphores. Plain data, no kernel."""
+"""The model: descriptor tables over fork, dup and exec; bytes; signals; semaphores.
+
+Plain data, no kernel.
+"""
 
 import pytest
 
@@ -102,7 +105,11 @@ def test_dup2_onto_itself_changes_nothing():
 
 def test_exec_closes_close_on_exec_descriptors_only_there():
     state = reduce_all(
-        [*piped(cloexec=True), Forked(t=2.0, pid=11, parent=10, by=10), Executed(t=3.0, pid=11, path="/bin/cat")]
+        [
+            *piped(cloexec=True),
+            Forked(t=2.0, pid=11, parent=10, by=10),
+            Executed(t=3.0, pid=11, path="/bin/cat"),
+        ]
     )
     assert ends(state) == {(10, 3, "r"), (10, 4, "w")}
     assert set(state.tables[11]) == {0, 1, 2}
@@ -110,13 +117,19 @@ def test_exec_closes_close_on_exec_descriptors_only_there():
 
 def test_dup_clears_close_on_exec():
     state = reduce_all(
-        [*piped(cloexec=True), call("dup2", Duplicated(fd=0, source=3)), Executed(t=3.0, pid=10, path="/bin/cat")]
+        [
+            *piped(cloexec=True),
+            call("dup2", Duplicated(fd=0, source=3)),
+            Executed(t=3.0, pid=10, path="/bin/cat"),
+        ]
     )
     assert ends(state) == {(10, 0, "r")}
 
 
 def test_description_is_gone_with_its_last_descriptor():
-    state = reduce_all([*piped(), call("close", Closed(fd=4)), Forked(t=2.0, pid=11, parent=10, by=10)])
+    state = reduce_all(
+        [*piped(), call("close", Closed(fd=4)), Forked(t=2.0, pid=11, parent=10, by=10)]
+    )
     assert 3 not in state.open_files
     state = reduce_all([call("close", Closed(fd=3)), Exited(t=4.0, pid=11)], state)
     assert 2 not in state.open_files
@@ -124,7 +137,9 @@ def test_description_is_gone_with_its_last_descriptor():
 
 
 def test_shared_descriptor_table_is_one_table():
-    state = reduce_all([*piped(), Forked(t=2.0, pid=11, parent=10, by=10, how="clone", shares_files=True)])
+    state = reduce_all(
+        [*piped(), Forked(t=2.0, pid=11, parent=10, by=10, how="clone", shares_files=True)]
+    )
     state = reduce(state, call("close", Closed(fd=4), pid=11))
     assert ends(state) == {(10, 3, "r"), (11, 3, "r")}
     state = reduce(state, Exited(t=3.0, pid=11))
@@ -146,7 +161,15 @@ def test_exec_unshares_a_shared_table():
 
 def test_table_read_from_proc_replaces_what_was_computed():
     state = reduce_all(
-        [*piped(), Table(t=2.0, pid=10, entries=(TableEntry(fd=7, ofd=9, object=FIFO, mode="w"),), differed=(3, 4, 7))]
+        [
+            *piped(),
+            Table(
+                t=2.0,
+                pid=10,
+                entries=(TableEntry(fd=7, ofd=9, object=FIFO, mode="w"),),
+                differed=(3, 4, 7),
+            ),
+        ]
     )
     assert set(state.tables[10]) == {7}
     assert set(state.open_files) == {9}
@@ -176,7 +199,10 @@ def test_sampling_a_holder_makes_the_byte_count_a_lower_bound():
 
 
 def io(pid, read, written):
-    return Sample(t=3.0, processes=(ProcessSample(pid=pid, state="R", chars_read=read, chars_written=written),))
+    return Sample(
+        t=3.0,
+        processes=(ProcessSample(pid=pid, state="R", chars_read=read, chars_written=written),),
+    )
 
 
 def test_bytes_of_a_sampled_process_come_from_proc_io():
@@ -221,11 +247,15 @@ def test_exec_from_a_thread_leaves_one_thread_and_default_handlers():
     )
     assert state.processes[10].threads == (10,)
     assert state.threads[10].blocked == 4, "the caller's mask survives execve"
-    assert set(state.processes[10].handling) == {13}, "ignored stays ignored, caught is default again"
+    assert set(state.processes[10].handling) == {13}, (
+        "ignored stays ignored, caught is default again"
+    )
 
 
 def test_thread_exit_and_process_end():
-    state = reduce_all([*start(), ThreadCreated(t=1.0, pid=10, tid=12), ThreadExited(t=2.0, pid=10, tid=12)])
+    state = reduce_all(
+        [*start(), ThreadCreated(t=1.0, pid=10, tid=12), ThreadExited(t=2.0, pid=10, tid=12)]
+    )
     assert state.processes[10].threads == (10,)
     state = reduce_all([Exited(t=3.0, pid=10, signo=9), Reaped(t=4.0, pid=10, by=1)], state)
     assert (state.processes[10].fate, state.processes[10].exit_signal) == ("gone", 9)
@@ -241,7 +271,12 @@ def test_finished_says_how_it_ended():
 
 def test_waiting_until_the_call_returns():
     state = reduce_all(
-        [*piped(), Waiting(t=2.0, pid=10, tid=10, call="read", args={"fd": 3}, object="pipe:[1]", began=1.5)]
+        [
+            *piped(),
+            Waiting(
+                t=2.0, pid=10, tid=10, call="read", args={"fd": 3}, object="pipe:[1]", began=1.5
+            ),
+        ]
     )
     wait = query.wait_of(state, 10, query.holders(state))
     assert wait is not None
@@ -252,7 +287,9 @@ def test_waiting_until_the_call_returns():
 
 
 def test_full_is_said_with_pages_when_the_pipe_is_short_of_its_capacity():
-    level = Level(object="pipe:[1]", queued=62_029, capacity=65_536, slots=16, slots_total=16, writable=False)
+    level = Level(
+        object="pipe:[1]", queued=62_029, capacity=65_536, slots=16, slots_total=16, writable=False
+    )
     state = reduce_all(
         [
             *piped(),
@@ -271,7 +308,12 @@ def test_open_of_a_fifo_waits_for_the_end_that_is_missing():
         [
             *start(),
             Waiting(
-                t=1.0, pid=10, tid=10, call="openat", object="5:9", args={"path": "/tmp/meet", "flags": "O_WRONLY"}
+                t=1.0,
+                pid=10,
+                tid=10,
+                call="openat",
+                object="5:9",
+                args={"path": "/tmp/meet", "flags": "O_WRONLY"},
             ),
         ]
     )
@@ -287,7 +329,10 @@ def test_standard_signal_sent_again_while_pending_is_coalesced():
             *start(),
             Forked(t=1.0, pid=11, parent=10, by=10),
             *(call("kill", Sent(target=11, signo=10), t=2.0 + i, began=2.0 + i) for i in range(3)),
-            *(call("rt_sigqueueinfo", Sent(target=11, signo=34), t=6.0 + i, began=6.0 + i) for i in range(2)),
+            *(
+                call("rt_sigqueueinfo", Sent(target=11, signo=34), t=6.0 + i, began=6.0 + i)
+                for i in range(2)
+            ),
         ]
     )
     assert [s.coalesced for s in state.sent] == [False, True, True, False, False]
@@ -300,7 +345,9 @@ def test_standard_signal_sent_again_while_pending_is_coalesced():
 
 
 def test_what_a_call_takes_is_pending_no_more():
-    """sigwait and signalfd take signals without a delivery: the next sending does not merge with them."""
+    """sigwait and signalfd take signals without a delivery: the next sending does not merge with
+    them.
+    """
     state = reduce_all(
         [
             *start(),
@@ -333,7 +380,9 @@ def test_sigkill_is_seen_by_the_end_alone():
 
 def test_a_handler_that_is_for_once():
     once = Disposition(signo=10, action="catch", flags=("SA_RESETHAND",))
-    state = reduce_all([*start(), call("rt_sigaction", once), SignalDelivered(t=2.0, pid=10, tid=10, signo=10)])
+    state = reduce_all(
+        [*start(), call("rt_sigaction", once), SignalDelivered(t=2.0, pid=10, tid=10, signo=10)]
+    )
     # /proc may show it for a moment more.
     late = ProcessSample(10, "R", "sh", 1, caught=1 << 9)
     state = reduce(state, Sample(t=2.1, processes=(late,)))
@@ -368,7 +417,9 @@ def test_mask_inside_and_after_a_handler():
 
 @pytest.mark.parametrize(("interval", "left"), [(0.0, 0), (2.0, 1)])
 def test_alarm_is_armed_until_it_rings(interval, left):
-    state = reduce_all([*start(), call("setitimer", Timer(signo=14, seconds=1.0, interval=interval))])
+    state = reduce_all(
+        [*start(), call("setitimer", Timer(signo=14, seconds=1.0, interval=interval))]
+    )
     assert state.timers[10, 14].due == 2.0
     state = reduce(state, SignalDelivered(t=2.0, pid=10, tid=10, signo=14, code="SI_KERNEL"))
     assert len(state.timers) == left
@@ -392,7 +443,12 @@ def test_semaphore_value_and_waiters_over_operations():
         ]
     )
     semaphore = state.semaphores["sem:1:2:0"]
-    assert (semaphore.label, semaphore.value, semaphore.last_pid, semaphore.last_op) == ("M1", 0, 10, "wait")
+    assert (semaphore.label, semaphore.value, semaphore.last_pid, semaphore.last_op) == (
+        "M1",
+        0,
+        10,
+        "wait",
+    )
     assert [t.tid for t in query.waiters(state, "sem:1:2:0")] == [11]
     wait = query.wait_of(state, 11)
     assert wait is not None
@@ -427,10 +483,18 @@ def test_destroyed_semaphore_is_gone():
 def test_sample_sets_states_and_masks():
     line = ThreadSample(tid=10, state="S", blocked=1, pending=2)
     state = reduce_all(
-        [*start(), Sample(t=1.0, processes=(ProcessSample(pid=10, state="S", ppid=7, threads=(line,)),))]
+        [
+            *start(),
+            Sample(t=1.0, processes=(ProcessSample(pid=10, state="S", ppid=7, threads=(line,)),)),
+        ]
     )
     thread = state.threads[10]
-    assert (thread.state, thread.blocked, thread.pending, state.processes[10].parent) == ("S", 1, 2, 7)
+    assert (thread.state, thread.blocked, thread.pending, state.processes[10].parent) == (
+        "S",
+        1,
+        2,
+        7,
+    )
 
 
 def test_dispositions_follow_proc_status():
@@ -440,7 +504,9 @@ def test_dispositions_follow_proc_status():
             *start(),
             call("rt_sigaction", Disposition(signo=2, action="catch", flags=("SA_RESTART",))),
             call("rt_sigaction", Disposition(signo=3, action="catch")),
-            Sample(t=1.0, processes=(ProcessSample(pid=10, state="S", ignored=1 << 12, caught=1 << 1),)),
+            Sample(
+                t=1.0, processes=(ProcessSample(pid=10, state="S", ignored=1 << 12, caught=1 << 1),)
+            ),
         ]
     )
     handling = state.processes[10].handling
@@ -477,10 +543,15 @@ def test_events_of_unknown_processes_do_not_raise():
 
 
 def test_a_fifo_that_was_just_made_is_not_the_one_whose_inode_it_has():
-    old, new = (ObjectInfo(key="8:1", kind="fifo", path=path, dev=8, ino=1) for path in ("/tmp/old", "/tmp/new"))
+    old, new = (
+        ObjectInfo(key="8:1", kind="fifo", path=path, dev=8, ino=1)
+        for path in ("/tmp/old", "/tmp/new")
+    )
     opened = Opened(fd=3, ofd=50, object=old, mode="rw")
     state = reduce_all([call("openat", opened, ret=3), call("close", Closed(fd=3))])
     assert state.objects["8:1"].label == "old"
     made = call("mknodat", NameCreated(path="/tmp/new", object="8:1"))
-    state = reduce_all([made, call("openat", Opened(fd=3, ofd=51, object=new, mode="rw"), ret=3)], state)
+    state = reduce_all(
+        [made, call("openat", Opened(fd=3, ofd=51, object=new, mode="rw"), ret=3)], state
+    )
     assert state.objects["8:1"].label == "new"

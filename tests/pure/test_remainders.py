@@ -30,7 +30,9 @@ MESSAGE = (0x5000, 16, 0x900, 3, 0, 0)
 class Made:
     """A thread whose descriptors are all of one kind."""
 
-    def __init__(self, kind: Kind = "stream", *, blocks: bool = True, least: int = 1, control: int = 0) -> None:
+    def __init__(
+        self, kind: Kind = "stream", *, blocks: bool = True, least: int = 1, control: int = 0
+    ) -> None:
         self.kind, self.blocks, self.least, self.control = kind, blocks, least, control
         self.forgotten: list[int] = []
 
@@ -61,7 +63,12 @@ def six(*args: int) -> tuple[int, ...]:
             [("write", six(3, 0x2014, 30), 30), ("writev", six(3, 0x920, 1), 200)],
         ),
         ("writev", six(3, 0x900, 3), 100, [("writev", six(3, 0x910, 2), 250)]),
-        ("sendto", (3, 0x10, 500, 0x4000, 9, 8), 100, [("sendto", (3, 0x74, 400, 0x4000, 9, 8), 400)]),
+        (
+            "sendto",
+            (3, 0x10, 500, 0x4000, 9, 8),
+            100,
+            [("sendto", (3, 0x74, 400, 0x4000, 9, 8), 400)],
+        ),
         (
             "sendmsg",
             six(3, 0x800, 0x4000),
@@ -72,24 +79,49 @@ def six(*args: int) -> tuple[int, ...]:
             ],
         ),
         ("sendfile", six(3, 4, 0x10, 500), 100, [("sendfile", six(3, 4, 0x10, 400), 400)]),
-        ("splice", (4, 0, 3, 0, 500, 0), 100, [("splice", (4, 0, 3, 0, 400, SPLICE_F_NONBLOCK), 400)]),
-        ("recvfrom", six(3, 0x10, 500, MSG_WAITALL), 100, [("recvfrom", six(3, 0x74, 400, MSG_WAITALL), 400)]),
+        (
+            "splice",
+            (4, 0, 3, 0, 500, 0),
+            100,
+            [("splice", (4, 0, 3, 0, 400, SPLICE_F_NONBLOCK), 400)],
+        ),
+        (
+            "recvfrom",
+            six(3, 0x10, 500, MSG_WAITALL),
+            100,
+            [("recvfrom", six(3, 0x74, 400, MSG_WAITALL), 400)],
+        ),
         (
             "recvmsg",
             six(3, 0x800, MSG_WAITALL),
             120,
-            [("recvfrom", six(3, 0x2014, 30, MSG_WAITALL), 30), ("recvfrom", six(3, 0x3000, 200, MSG_WAITALL), 200)],
+            [
+                ("recvfrom", six(3, 0x2014, 30, MSG_WAITALL), 30),
+                ("recvfrom", six(3, 0x3000, 200, MSG_WAITALL), 200),
+            ],
         ),
         ("recvmmsg", six(3, 0x4000, 5, 0), 2, [("recvmmsg", six(3, 0x4080, 3, 0), 3)]),
         ("sendmmsg", six(3, 0x4000, 5, 0), 2, [("sendmmsg", six(3, 0x4080, 3, 0), 3)]),
         ("getrandom", six(0x10, 500, 1), 100, [("getrandom", six(0x74, 400, 1), 400)]),
-        ("io_getevents", six(7, 3, 8, 0x100, 0x200), 2, [("io_getevents", six(7, 1, 6, 0x140, 0x200), 1)]),
-        ("io_pgetevents", (7, 3, 8, 0x100, 0x200, 9), 2, [("io_pgetevents", (7, 1, 6, 0x140, 0x200, 9), 1)]),
+        (
+            "io_getevents",
+            six(7, 3, 8, 0x100, 0x200),
+            2,
+            [("io_getevents", six(7, 1, 6, 0x140, 0x200), 1)],
+        ),
+        (
+            "io_pgetevents",
+            (7, 3, 8, 0x100, 0x200, 9),
+            2,
+            [("io_pgetevents", (7, 1, 6, 0x140, 0x200, 9), 1)],
+        ),
         ("io_uring_enter", (5, 4, 2, 1, 0, 8), 4, [("io_uring_enter", (5, 0, 2, 1, 0, 8), 0)]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_the_rest_is_made(name: str, raw: tuple[int, ...], result: int, legs: list[tuple[object, ...]]) -> None:
+def test_the_rest_is_made(
+    name: str, raw: tuple[int, ...], result: int, legs: list[tuple[object, ...]]
+) -> None:
     assert rest_of(name, raw, result, Made()) == Rest(result, tuple(Leg(*leg) for leg in legs))  # type: ignore[arg-type]
 
 
@@ -115,7 +147,9 @@ def test_the_rest_is_made(name: str, raw: tuple[int, ...], result: int, legs: li
         ("copy_file_range", (3, 0, 4, 0, 500, 0), 100, Made("other")),
     ],
 )
-def test_what_is_short_by_itself_has_no_rest(name: str, raw: tuple[int, ...], result: int, look: Made) -> None:
+def test_what_is_short_by_itself_has_no_rest(
+    name: str, raw: tuple[int, ...], result: int, look: Made
+) -> None:
     assert rest_of(name, raw, result, look) is None
 
 

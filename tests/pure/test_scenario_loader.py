@@ -1,4 +1,6 @@
-"""Reading scenarios: each mistake has a sentence with file, line, what is wrong and what is allowed."""
+"""Reading scenarios: each mistake has a sentence with file, line, what is wrong and what is
+allowed.
+"""
 
 from __future__ import annotations
 
@@ -94,13 +96,38 @@ def test_a_good_one_is_read_whole(folder):
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
-        ('title = "Two', 'titel = "Two', 1, "'titel' is not a key of the scenario; did you mean 'title'?"),
-        ('title = "Two and a pipe"\n', "", 1, "the scenario has no 'title'; it needs title, topic, summary"),
-        ("minutes = 5", 'minutes = "5"', 5, "'minutes' is the text '5', but must be a whole number."),
+        (
+            'title = "Two',
+            'titel = "Two',
+            1,
+            "'titel' is not a key of the scenario; did you mean 'title'?",
+        ),
+        (
+            'title = "Two and a pipe"\n',
+            "",
+            1,
+            "the scenario has no 'title'; it needs title, topic, summary",
+        ),
+        (
+            "minutes = 5",
+            'minutes = "5"',
+            5,
+            "'minutes' is the text '5', but must be a whole number.",
+        ),
         ("minutes = 5", "minutes = true", 5, "'minutes' is true, but must be a whole number."),
         ("minutes = 5", "minutes = 0", 5, "'minutes' is 0, but must be 1 or more."),
-        ('learn = ["something"]', 'learn = "something"', 4, "'learn' is the text 'something', but must be a list"),
-        ('learn = ["something"]', 'learn = [\n"a",\n7]', 6, "'learn' is the number 7, but must be text in quotes"),
+        (
+            'learn = ["something"]',
+            'learn = "something"',
+            4,
+            "'learn' is the text 'something', but must be a list",
+        ),
+        (
+            'learn = ["something"]',
+            'learn = [\n"a",\n7]',
+            6,
+            "'learn' is the number 7, but must be text in quotes",
+        ),
         ('topic = "pipes"', 'topic = ""', 2, "'topic' is empty"),
         ("default = 3", "default = 0", 8, "times can't be '0': it must be a whole number from 1."),
         (
@@ -111,32 +138,87 @@ def test_a_good_one_is_read_whole(folder):
         ),
         ('help = "how often"', 'help = "x"\ntype = "choice"', 7, "is a choice without 'choices'"),
         ('language = "sh"', 'language = "bash"', 13, "'bash' is not a value of 'language'"),
-        ("{here}/talk.sh", "{here}/tlak.sh", 14, "no file 'tlak.sh' in the scenario's folder; did you mean 'talk.sh'?"),
+        (
+            "{here}/talk.sh",
+            "{here}/tlak.sh",
+            14,
+            "no file 'tlak.sh' in the scenario's folder; did you mean 'talk.sh'?",
+        ),
         ("{here}/talk.sh", "{here}/../../etc/passwd", 14, "is outside the scenario's folder"),
         ('"{times}"', '"{tims}"', 14, "{tims} stands for nothing; did you mean 'times'?"),
         ('language = "sh"', 'language = "c"', 12, "is in C but builds nothing"),
-        ("order = 1", 'orde = "1"', 18, "'orde' is not a key of roles number 1; did you mean 'order'?"),
+        (
+            "order = 1",
+            'orde = "1"',
+            18,
+            "'orde' is not a key of roles number 1; did you mean 'order'?",
+        ),
         ("order = 1", "", 16, "Nothing tells who plays 'shell'"),
-        ('parent = "shell"', 'parent = "shall"', 22, "'shall' is not a role; did you mean 'shell'?"),
+        (
+            'parent = "shell"',
+            'parent = "shall"',
+            22,
+            "'shall' is not a role; did you mean 'shell'?",
+        ),
         ('name = "cat"', 'name = "shell"', 21, "name 'shell' is there twice in roles"),
-        ('kind = "pipe"', 'kind = "pip"', 27, "'pip' is not a value of 'kind'; did you mean 'pipe'?"),
+        (
+            'kind = "pipe"',
+            'kind = "pip"',
+            27,
+            "'pip' is not a value of 'kind'; did you mean 'pipe'?",
+        ),
         ('"pipe2"] }', '"pip2"] }', 32, "'pip2' is not a call that is watched; did you mean"),
         ('role = "cat"', 'role = "dog"', 37, "'dog' is not a role. Allowed: shell, cat."),
-        ('role = "cat"', 'roel = "cat"', 37, "'roel' is not a key of story number 2 when; did you mean 'role'?"),
-        ('role = "cat"', 'event = "calls"', 37, "'calls' is not a value of 'event'; did you mean 'call'?"),
+        (
+            'role = "cat"',
+            'roel = "cat"',
+            37,
+            "'roel' is not a key of story number 2 when; did you mean 'role'?",
+        ),
+        (
+            'role = "cat"',
+            'event = "calls"',
+            37,
+            "'calls' is not a value of 'event'; did you mean 'call'?",
+        ),
         ('call = "read", ', "", 37, "Nothing tells which event is meant"),
-        ("result = 0", "op = 'post'", 37, "'op' says nothing about an event 'call'. Allowed: role, args, call"),
-        ('call = "read", object = "the pipe", result = 0', 'op = "psot"', 37, "did you mean 'post'?"),
-        ('call = "read", object = "the pipe", result = 0', 'event = "exited", signal = "SIGALARM"', 37, "'SIGALRM'"),
+        (
+            "result = 0",
+            "op = 'post'",
+            37,
+            "'op' says nothing about an event 'call'. Allowed: role, args, call",
+        ),
+        (
+            'call = "read", object = "the pipe", result = 0',
+            'op = "psot"',
+            37,
+            "did you mean 'post'?",
+        ),
+        (
+            'call = "read", object = "the pipe", result = 0',
+            'event = "exited", signal = "SIGALARM"',
+            37,
+            "'SIGALRM'",
+        ),
         (
             'object = "the pipe"',
             'object = "a pipe"',
             37,
             "'a pipe' is not one of the objects; did you mean 'the pipe'?",
         ),
-        ('after = ["pipe"]', 'after = ["eof"]', 38, "'eof' is not the id of an earlier step. Allowed: pipe."),
+        (
+            'after = ["pipe"]',
+            'after = ["eof"]',
+            38,
+            "'eof' is not the id of an earlier step. Allowed: pipe.",
+        ),
         ('before = "eof"', 'before = "end"', 41, "'end' is not the id of a step"),
-        ('answer = "so"', 'answer = "yes"', 44, "'yes' is not one of the choices. Allowed: so, not so."),
+        (
+            'answer = "so"',
+            'answer = "yes"',
+            44,
+            "'yes' is not one of the choices. Allowed: so, not so.",
+        ),
         ('choices = ["so", "not so"]', 'choices = ["so"]', 43, "A question needs two choices"),
         ("[variants.sh]", "[variants.sh", 12, "This is not TOML"),
         ('text = "How?"', "text = How", 42, "This is not TOML"),
@@ -149,7 +231,9 @@ def test_each_mistake_has_its_line_and_what_is_allowed(folder, old, new, line, s
 
 
 def test_the_first_of_several_mistakes_is_said_and_the_others_counted(folder):
-    (folder / "scenario.toml").write_text(GOOD.replace("minutes", "minuts").replace('answer = "so"', "answer = 1"))
+    (folder / "scenario.toml").write_text(
+        GOOD.replace("minutes", "minuts").replace('answer = "so"', "answer = 1")
+    )
     with pytest.raises(ScenarioError, match=r":5: 'minuts' is not .* \(2 more\.\)"):
         load(folder)
 
@@ -196,11 +280,17 @@ def test_what_is_not_found_is_said(name, says):
 
 def test_the_shipped_ones_are_sound():
     scenarios = load_all()
-    assert {"shell-pipeline", "fifo-gzip", "mmap-queue", "sleep-race"} <= {scenario.name for scenario in scenarios}
-    assert [scenario.topic for scenario in scenarios] == sorted((s.topic for s in scenarios), key=TOPICS.index)
+    assert {"shell-pipeline", "fifo-gzip", "mmap-queue", "sleep-race"} <= {
+        scenario.name for scenario in scenarios
+    }
+    assert [scenario.topic for scenario in scenarios] == sorted(
+        (s.topic for s in scenarios), key=TOPICS.index
+    )
     for scenario in scenarios:
         assert scenario.folder.parent == shipped_folder() / scenario.topic
-        assert scenario.variants[scenario.default_variant].language != "c", "the default must need no compiler"
+        assert scenario.variants[scenario.default_variant].language != "c", (
+            "the default must need no compiler"
+        )
         assert scenario.questions, "a story asks at least one question"
         assert len(scenario.story) > 5
         for name in scenario.variants:
@@ -251,7 +341,11 @@ q = +1e5
     assert ("b",) not in lines
 
 
-@given(st.integers(0, len(GOOD)), st.integers(0, 40), st.text(alphabet="[]{}=\"'#\n,. \\a1é", max_size=6))
+@given(
+    st.integers(0, len(GOOD)),
+    st.integers(0, 40),
+    st.text(alphabet="[]{}=\"'#\n,. \\a1é", max_size=6),
+)
 def test_no_damage_to_the_file_gives_anything_but_a_sentence(tmp_path_factory, start, length, put):
     place = tmp_path_factory.getbasetemp() / "damaged"
     place.mkdir(exist_ok=True)
@@ -266,7 +360,10 @@ def test_no_damage_to_the_file_gives_anything_but_a_sentence(tmp_path_factory, s
 
 
 def test_reading_scenarios_needs_no_screen():
-    code = "import sys, ipcviz.scenario; print([m for m in sys.modules if m.split('.')[0] in ('textual', 'rich')])"
+    code = (
+        "import sys, ipcviz.scenario; print([m for m in sys.modules if m.split('.')[0] in"
+        " ('textual', 'rich')])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -303,9 +400,17 @@ def test_a_schedule_is_read(folder):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("cat to read", "dog to read", "In line 2 of the steps 'dog' is not a role. Allowed: shell, cat."),
+        (
+            "cat to read",
+            "dog to read",
+            "In line 2 of the steps 'dog' is not a role. Allowed: shell, cat.",
+        ),
         ("to read on", "to raed on", "'raed' is no operation"),
-        ("on the pipe", "on the hose", "'the hose' is not one of the objects; did you mean 'the pipe'?"),
+        (
+            "on the pipe",
+            "on the hose",
+            "'the hose' is not one of the objects; did you mean 'the pipe'?",
+        ),
         ("SIGCHLD", "SIGCHILD", "In line 3 of the steps 'SIGCHILD' is not a signal"),
         ("1.1 to end", "1.1", "In line 4 of the steps '1.1' is no step; write "),
         ("times = 2", "times = 0", "times can't be '0'"),

@@ -40,7 +40,11 @@ def test_read(parameter, text, value):
         (Parameter(default=0.5, help="", min=0), "-0.1", "must be a number from 0."),
         (Parameter(default=0.5, help=""), "nan", "must be a number."),
         (Parameter(default=0.5, help=""), "inf", "must be a number."),
-        (Parameter(default="stack", help="", choices=("stack", "ring")), "heap", "must be stack or ring."),
+        (
+            Parameter(default="stack", help="", choices=("stack", "ring")),
+            "heap",
+            "must be stack or ring.",
+        ),
         (Parameter(default=False, help=""), "perhaps", "must be yes or no."),
     ],
 )
@@ -56,7 +60,9 @@ def test_all_are_settled():
     assert values["order"] == "ring"
     assert values["slots"] == 8
     assert values["messages"] == scenario.parameters["messages"].default
-    with pytest.raises(ScenarioError, match=r"no parameter 'slot'; it has: slots, .* Did you mean 'slots'\?"):
+    with pytest.raises(
+        ScenarioError, match=r"no parameter 'slot'; it has: slots, .* Did you mean 'slots'\?"
+    ):
         settle(scenario, {"slot": "1"})
     with pytest.raises(ScenarioError, match="slots can't be 'no'"):
         settle(scenario, {"slots": False})
@@ -76,5 +82,14 @@ def test_words_of_a_command():
 
 def test_words_for_people():
     assert type_of(Parameter(default="x", help="", choices=("x",))) == "choice"
-    assert allowed_values(Parameter(default=0.5, help="", min=0, max=2.5)) == "a number from 0 to 2.5"
-    assert [as_text(value) for value in (True, False, 1.0, 0.1, 3, "a")] == ["yes", "no", "1", "0.1", "3", "a"]
+    assert (
+        allowed_values(Parameter(default=0.5, help="", min=0, max=2.5)) == "a number from 0 to 2.5"
+    )
+    assert [as_text(value) for value in (True, False, 1.0, 0.1, 3, "a")] == [
+        "yes",
+        "no",
+        "1",
+        "0.1",
+        "3",
+        "a",
+    ]

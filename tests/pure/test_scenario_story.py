@@ -1,4 +1,6 @@
-"""Stories follow plain events: what is reached, in whatever order, and what a run has made impossible."""
+"""Stories follow plain events: what is reached, in whatever order, and what a run has made
+impossible.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +93,10 @@ LAUNCHED = Forked(t=0, pid=SHELL, parent=1, how="launched", name="sh", argv=("sh
 
 
 def made_pipe(pid=SHELL, info=PIPE):
-    effects = (Opened(fd=3, ofd=1, object=info, mode="r"), Opened(fd=4, ofd=2, object=info, mode="w"))
+    effects = (
+        Opened(fd=3, ofd=1, object=info, mode="r"),
+        Opened(fd=4, ofd=2, object=info, mode="w"),
+    )
     return Call(t=0, pid=pid, tid=pid, name="pipe2", effects=effects)
 
 
@@ -114,7 +119,12 @@ def steps(*names):
 
 def test_roles_come_from_order_parent_child_and_program():
     run = Run(scenario())
-    run(LAUNCHED, born(CAT), born(GZIP), Executed(t=0, pid=GZIP, path="/usr/bin/gzip", argv=("gzip", "-c9")))
+    run(
+        LAUNCHED,
+        born(CAT),
+        born(GZIP),
+        Executed(t=0, pid=GZIP, path="/usr/bin/gzip", argv=("gzip", "-c9")),
+    )
     assert run.story.roles == {SHELL: "shell", CAT: "cat", GZIP: "gzip"}
     run(born(20, parent=CAT))
     assert 20 not in run.story.roles
@@ -122,7 +132,11 @@ def test_roles_come_from_order_parent_child_and_program():
 
 def test_a_role_by_an_argument_and_a_pid_that_is_used_again():
     run = Run(scenario(roles=(Role(name="reader", argument="*/reader.py"),)))
-    run(LAUNCHED, born(CAT), Executed(t=0, pid=CAT, path="/usr/bin/python3", argv=("python3", "/x/reader.py")))
+    run(
+        LAUNCHED,
+        born(CAT),
+        Executed(t=0, pid=CAT, path="/usr/bin/python3", argv=("python3", "/x/reader.py")),
+    )
     assert run.story.roles == {CAT: "reader"}
     run(born(CAT))
     assert run.story.roles == {}
@@ -134,7 +148,11 @@ def test_steps_are_reached_in_the_order_of_the_events_and_each_once():
     moves = run(LAUNCHED, made_pipe(), born(CAT), born(GZIP))
     assert [move.step for move in moves] == [0, 1]
     # gzip was quicker than cat: both are told, as they happened.
-    moves = run(Executed(t=0, pid=GZIP, path="/usr/bin/gzip"), Executed(t=0, pid=CAT, path="/bin/cat"), made_pipe())
+    moves = run(
+        Executed(t=0, pid=GZIP, path="/usr/bin/gzip"),
+        Executed(t=0, pid=CAT, path="/bin/cat"),
+        made_pipe(),
+    )
     assert [move.step for move in moves] == [3, 2]
     assert run.story.step.id == "cat"
     assert run.story.pending == ()
@@ -143,7 +161,10 @@ def test_steps_are_reached_in_the_order_of_the_events_and_each_once():
 def test_what_a_process_that_has_ended_can_no_longer_do_is_skipped():
     run = Run(scenario(*steps("pipe", "fork", "write", "end", "reaped")))
     moves = run(LAUNCHED, born(CAT), Exited(t=0, pid=CAT))
-    assert [(move.step, [skip.step for skip in move.skipped]) for move in moves] == [(1, []), (3, [2])]
+    assert [(move.step, [skip.step for skip in move.skipped]) for move in moves] == [
+        (1, []),
+        (3, [2]),
+    ]
     assert moves[1].skipped[0].reason == "Not in this run: cat ended before that."
     assert [move.step for move in run(Reaped(t=0, pid=CAT, by=SHELL))] == [4]
     (last,) = run(Exited(t=0, pid=SHELL), Finished(t=0, code=0))
@@ -164,7 +185,14 @@ def test_after_unless_and_otherwise():
     waits = When(call="pause", blocked=True)
     sheet = scenario(
         Step(id="alarm", text="", when=When(call="alarm")),
-        Step(id="waits", text="", when=waits, after=("alarm",), unless=delivered, otherwise="It came too early."),
+        Step(
+            id="waits",
+            text="",
+            when=waits,
+            after=("alarm",),
+            unless=delivered,
+            otherwise="It came too early.",
+        ),
         Step(id="woken", text="", when=delivered, after=("waits",)),
         Step(id="lost", text="", when=delivered, after=("alarm",), unless=waits),
         Step(id="for-ever", text="", when=waits, after=("lost",)),
@@ -173,10 +201,18 @@ def test_after_unless_and_otherwise():
     signalled = SignalDelivered(t=0, pid=SHELL, tid=SHELL, signo=signal.SIGALRM)
     right = Run(sheet)
     moves = right(LAUNCHED, signalled, alarm, paused, signalled)
-    assert [(move.step, [skip.step for skip in move.skipped]) for move in moves] == [(0, []), (1, [3, 4]), (2, [])]
+    assert [(move.step, [skip.step for skip in move.skipped]) for move in moves] == [
+        (0, []),
+        (1, [3, 4]),
+        (2, []),
+    ]
     lost = Run(sheet)
     moves = lost(LAUNCHED, paused, alarm, signalled, paused)
-    assert [(move.step, [skip.step for skip in move.skipped]) for move in moves] == [(0, []), (3, [1, 2]), (4, [])]
+    assert [(move.step, [skip.step for skip in move.skipped]) for move in moves] == [
+        (0, []),
+        (3, [1, 2]),
+        (4, []),
+    ]
     assert moves[1].skipped[0].reason == "It came too early."
     assert moves[1].skipped[1].reason == "Not in this run: what leads to it did not happen."
 
@@ -221,11 +257,16 @@ def test_objects_are_named_by_kind_path_and_order():
 
 def test_semaphores_are_named_by_file_and_offset_by_order_and_by_name():
     file = ObjectInfo(key="1:5", kind="file", path="/tmp/x/shared.dat")
-    infos = [SemaphoreInfo(key=f"sem:1:5:{at}", kind="unnamed", object="1:5", offset=at) for at in (0, 32, 64)]
+    infos = [
+        SemaphoreInfo(key=f"sem:1:5:{at}", kind="unnamed", object="1:5", offset=at)
+        for at in (0, 32, 64)
+    ]
     named = SemaphoreInfo(key="sem:1:9:0", kind="named", name="/go", object="1:9")
     state = State(
         objects=immutables.Map({"1:5": Object(info=file, label="shared.dat")}),
-        semaphores=immutables.Map({info.key: Semaphore(info=info, label="M") for info in (*infos, named)}),
+        semaphores=immutables.Map(
+            {info.key: Semaphore(info=info, label="M") for info in (*infos, named)}
+        ),
     )
     objects = (
         Label(name="_full", kind="semaphore", path="shared.dat", offset=64),
@@ -238,16 +279,24 @@ def test_semaphores_are_named_by_file_and_offset_by_order_and_by_name():
 
 
 CAST = Cast(
-    roles=immutables.Map({CAT: "cat", SHELL: "shell"}), labels=immutables.Map({"pipe:[1]": "the pipe", "s": "_full"})
+    roles=immutables.Map({CAT: "cat", SHELL: "shell"}),
+    labels=immutables.Map({"pipe:[1]": "the pipe", "s": "_full"}),
 )
-SHEET = scenario(objects=(Label(name="the pipe", kind="pipe"), Label(name="fifo", kind="fifo", path="meet")))
+SHEET = scenario(
+    objects=(Label(name="the pipe", kind="pipe"), Label(name="fifo", kind="fifo", path="meet"))
+)
 SEMAPHORE = SemaphoreInfo(key="s", kind="unnamed")
 READ = call(CAT, "read", args={"fd": 0, "count": 512}, object="pipe:[1]", ret=0)
 FAILED = call(CAT, "write", args={"fd": 1}, object="pipe:[1]", ret=-1, error="EPIPE")
 OPENS = call(CAT, "openat", args={"path": "/tmp/meet", "flags": "O_WRONLY|O_CLOEXEC"}, ret=3)
 MADE = call(CAT, "mknodat", args={"path": "meet"}, effects=(NameCreated(path="meet"),))
 DUP = call(CAT, "dup2", args={"fd": 4, "newfd": 1}, ret=1, effects=(Duplicated(fd=1, source=4),))
-KILL = call(CAT, "kill", args={"pid": 7, "signal": "SIGUSR1"}, effects=(Sent(target=7, signo=signal.SIGUSR1),))
+KILL = call(
+    CAT,
+    "kill",
+    args={"pid": 7, "signal": "SIGUSR1"},
+    effects=(Sent(target=7, signo=signal.SIGUSR1),),
+)
 DIED = Exited(t=0, pid=CAT, signo=signal.SIGPIPE)
 CUT = SignalDelivered(t=0, pid=CAT, tid=CAT, signo=signal.SIGALRM, interrupted="pause")
 POST = SemaphoreOp(t=0, pid=CAT, tid=CAT, op="post", semaphore=SEMAPHORE, value=0)
@@ -283,7 +332,11 @@ POST = SemaphoreOp(t=0, pid=CAT, tid=CAT, op="post", semaphore=SEMAPHORE, value=
         (When(event="exited", code=0), DIED, False),
         (When(event="exited", code=0), Exited(t=0, pid=CAT), True),
         (When(event="exited", signal="SIGPIPE"), Exited(t=0, pid=CAT), False),
-        (When(event="signal-delivered", signal="SIGALRM", interrupted="pause", action="handler"), CUT, True),
+        (
+            When(event="signal-delivered", signal="SIGALRM", interrupted="pause", action="handler"),
+            CUT,
+            True,
+        ),
         (When(interrupted="read"), CUT, False),
         (When(op="post", object="_full", value=0), POST, True),
         (When(op="post", value=1), POST, False),
@@ -305,7 +358,9 @@ def test_conditions(when, event, met):
 def test_a_wait_is_matched_by_what_the_model_says_of_it():
     run = Run(scenario(objects=(Label(name="the pipe", kind="pipe"),)))
     run(LAUNCHED, made_pipe())
-    waiting = Waiting(t=1, n=9, pid=SHELL, tid=SHELL, call="read", args={"fd": 3}, object="pipe:[1]")
+    waiting = Waiting(
+        t=1, n=9, pid=SHELL, tid=SHELL, call="read", args={"fd": 3}, object="pipe:[1]"
+    )
     after = reduce(run.state, waiting)
     cast = run.story.progress.cast
     for when, met in (

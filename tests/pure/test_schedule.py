@@ -62,9 +62,9 @@ def test_what_is_no_schedule_is_said_with_its_line(text, line, words):
 
 def test_lines_and_goals_are_read():
     lines = parse(
-        "# comment\nconsumer read on the pipe  # why\n1.2/3 SIGRTMIN+3\nsleeper to pause\nprint server until blocked\n"
-        "sleeper to end\nuntil SIGALRM pending on sleeper\nsignal SIGUSR1 to 1.2\n"
-        "run until call=write on=P1 or is=full\n"
+        "# comment\nconsumer read on the pipe  # why\n1.2/3 SIGRTMIN+3\nsleeper to pause\nprint"
+        " server until blocked\nsleeper to end\nuntil SIGALRM pending on sleeper\nsignal SIGUSR1 to"
+        " 1.2\nrun until call=write on=P1 or is=full\n"
     ).lines
     assert [line.kind for line in lines] == [
         "step",
@@ -76,7 +76,12 @@ def test_lines_and_goals_are_read():
         "signal",
         "run",
     ]
-    assert (lines[0].who, lines[0].operation, lines[0].on, lines[0].number) == ("consumer", "read", "the pipe", 2)
+    assert (lines[0].who, lines[0].operation, lines[0].on, lines[0].number) == (
+        "consumer",
+        "read",
+        "the pipe",
+        2,
+    )
     assert (lines[1].who, lines[1].operation) == ("1.2/3", "SIGRTMIN+3")
     assert lines[3].who == "print server"
     assert lines[7].until == ({"call": "write", "on": "P1"}, {"is": "full"})
@@ -84,7 +89,8 @@ def test_lines_and_goals_are_read():
 
 def test_steps_are_made_in_the_order_of_the_schedule():
     run = Run_(
-        stepped.pair(), "1 pipe2\n1 fork\n1.1 start\n1.1 read\n1 write\n1.1 return\n1.1 exit_group\n1 exit_group"
+        stepped.pair(),
+        "1 pipe2\n1 fork\n1.1 start\n1.1 read\n1 write\n1.1 return\n1.1 exit_group\n1 exit_group",
     )
     assert run.go().done
     assert [c.tid for c in run.session.commands] == [60, 60, 61, 61, 60, 61, 61, 60]
@@ -157,7 +163,13 @@ def test_a_signal_that_came_first_is_recorded_so_that_it_does_again():
     run.session.send(Let(tid=70))
     run.session.send(Let(tid=70))
     run.drain()
-    assert run.recorder.lines == ["1 alarm", "until SIGALRM pending on 1", "1 pause", "1 SIGALRM", "1 pause"]
+    assert run.recorder.lines == [
+        "1 alarm",
+        "until SIGALRM pending on 1",
+        "1 pause",
+        "1 SIGALRM",
+        "1 pause",
+    ]
 
 
 def test_signals_are_sent_and_recorded():
@@ -187,7 +199,10 @@ def test_what_followed_a_time_of_running_is_only_a_comment():
     run.session.send(Hold())
     run.session.send(Let(tid=60))
     run.drain()
-    assert run.recorder.lines[:2] == ["1 pipe2                      # P1", "run"] or run.recorder.lines[0] == "1 pipe2"
+    assert (
+        run.recorder.lines[:2] == ["1 pipe2                      # P1", "run"]
+        or run.recorder.lines[0] == "1 pipe2"
+    )
     assert all(line.startswith("#") for line in run.recorder.lines[2:])
     assert parse(run.recorder.text())
 

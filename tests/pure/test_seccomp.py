@@ -100,7 +100,9 @@ def test_every_jump_stays_inside_the_program():
 def test_in_full_mode_private_mappings_of_files_are_marked_but_not_the_linkers(flags, prot, marked):
     args = (0, 4096, prot, flags, 3, 0)
     program = build(X86_64, STRUCTURAL, FULL_CONDITIONS)
-    assert run(program, X86_64.audit, call_numbers("x86_64")["mmap"], args) == (MARKED if marked else RET_ALLOW)
+    assert run(program, X86_64.audit, call_numbers("x86_64")["mmap"], args) == (
+        MARKED if marked else RET_ALLOW
+    )
     assert any(meets(condition, args) for condition in FULL_CONDITIONS["mmap"]) == marked
 
 
@@ -116,11 +118,16 @@ def test_strict_mode_lets_four_calls_through():
         assert x32 == RET_TRACE | FORBIDDEN, name
 
 
-@pytest.mark.parametrize(("number", "allowed"), [(3, True), (4, True), (1, True), (119, True), (0, False), (20, False)])
+@pytest.mark.parametrize(
+    ("number", "allowed"), [(3, True), (4, True), (1, True), (119, True), (0, False), (20, False)]
+)
 def test_strict_mode_of_32_bit_calls(number, allowed):
     expected = RET_ALLOW if allowed else RET_TRACE | FORBIDDEN
     assert run(build_strict(X86_64), 0x40000003, number) == expected
 
 
 def test_strict_mode_allows_nothing_of_other_architectures():
-    assert run(build_strict(X86_64), AARCH64.audit, call_numbers("arm64")["read"]) == RET_TRACE | FORBIDDEN
+    assert (
+        run(build_strict(X86_64), AARCH64.audit, call_numbers("arm64")["read"])
+        == RET_TRACE | FORBIDDEN
+    )

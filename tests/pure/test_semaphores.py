@@ -1,4 +1,6 @@
-"""Who holds a semaphore, as far as operations tell; what keeps a System V operation from being done; the sentences."""
+"""Who holds a semaphore, as far as operations tell; what keeps a System V operation from being
+done; the sentences.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,24 @@ LOCK = ev.SemaphoreInfo(key="sem:1:2:0", kind="unnamed", object="1:2")
 
 
 def op(
-    t: float, name: str, pid: int, value: int | None = None, *, initial: int | None = None, error: str = ""
+    t: float,
+    name: str,
+    pid: int,
+    value: int | None = None,
+    *,
+    initial: int | None = None,
+    error: str = "",
 ) -> ev.Event:
     return ev.SemaphoreOp(
-        t=t, n=int(t * 100), pid=pid, tid=pid, op=name, semaphore=LOCK, value=value, initial=initial, error=error
+        t=t,
+        n=int(t * 100),
+        pid=pid,
+        tid=pid,
+        op=name,
+        semaphore=LOCK,
+        value=value,
+        initial=initial,
+        error=error,
     )
 
 
@@ -34,7 +50,9 @@ def call(t: float, pid: int, name: str, **args: int | str) -> ev.Event:
 
 def level(t: float, index: int, value: int, last: int = 0) -> ev.Event:
     info = ev.SemaphoreInfo(key=f"sysv:7:{index}", kind="system v", name=f"0x0000002a[{index}]")
-    return ev.Sample(t=t, n=int(t * 100), semaphores=(ev.SemaphoreLevel(info=info, value=value, last_pid=last),))
+    return ev.Sample(
+        t=t, n=int(t * 100), semaphores=(ev.SemaphoreLevel(info=info, value=value, last_pid=last),)
+    )
 
 
 def after(*events: ev.Event) -> State:
@@ -58,12 +76,18 @@ def test_who_took_it_holds_it_until_it_posts() -> None:
     state = after(op(0.1, "init", 10, initial=1), taken, waits)
     assert state.semaphores[LOCK.key].holds == (Hold(10, 10),), "who waits has nothing yet"
     assert state.threads[11].semaphore == LOCK.key
-    assert lock(taken, waits, op(0.4, "post", 10, 0), op(0.5, "acquired", 11)).holds == (Hold(11, 11),)
+    assert lock(taken, waits, op(0.4, "post", 10, 0), op(0.5, "acquired", 11)).holds == (
+        Hold(11, 11),
+    )
     assert lock(taken, op(0.3, "trywait", 11, 0)).holds == (Hold(10, 10),)
 
 
 def test_a_wait_that_was_given_up_takes_nothing() -> None:
-    events = (op(0.1, "init", 10, initial=0), op(0.2, "timedwait", 11, 0), op(0.3, "gave-up", 11, error="ETIMEDOUT"))
+    events = (
+        op(0.1, "init", 10, initial=0),
+        op(0.2, "timedwait", 11, 0),
+        op(0.3, "gave-up", 11, error="ETIMEDOUT"),
+    )
     state = after(*events)
     assert state.semaphores[LOCK.key].holds == ()
     assert state.threads[11].semaphore == ""
@@ -74,7 +98,10 @@ def test_a_wait_that_was_given_up_takes_nothing() -> None:
 
 def test_who_was_overtaken_waits_and_holds_nothing() -> None:
     state = after(
-        op(0.1, "init", 10, initial=1), op(0.2, "wait", 10, 1), op(0.2, "wait", 11, 1), op(0.3, "overtaken", 11)
+        op(0.1, "init", 10, initial=1),
+        op(0.2, "wait", 10, 1),
+        op(0.2, "wait", 11, 1),
+        op(0.3, "overtaken", 11),
     )
     assert state.semaphores[LOCK.key].holds == (Hold(10, 10),)
     assert state.threads[11].semaphore == LOCK.key
@@ -113,17 +140,29 @@ def test_what_is_not_known_of_holders_is_marked() -> None:
     assert lock(taken, ev.Sample(t=0.25, n=25, semaphores=(seen,))).unsure == ""
     elsewhere = ev.SemaphoreLevel(info=LOCK, value=1, waiters=0)
     assert lock(taken, ev.Sample(t=0.9, n=90, semaphores=(elsewhere,))).unsure == UNSEEN
-    assert lock(taken, ev.Sample(t=0.21, n=21, semaphores=(elsewhere,))).unsure == "", "it has only just been taken"
+    assert lock(taken, ev.Sample(t=0.21, n=21, semaphores=(elsewhere,))).unsure == "", (
+        "it has only just been taken"
+    )
 
 
 def test_system_v_holders_and_what_is_undone() -> None:
-    used = (level(0.1, 0, 5), level(0.1, 1, 1), call(0.2, 10, "semop", ops="[0] -3, [1] -1 SEM_UNDO"))
+    used = (
+        level(0.1, 0, 5),
+        level(0.1, 1, 1),
+        call(0.2, 10, "semop", ops="[0] -3, [1] -1 SEM_UNDO"),
+    )
     state = after(*used)
-    assert [state.semaphores[f"sysv:7:{i}"].holds for i in (0, 1)] == [(Hold(10, 0, 3),), (Hold(10, 0, 1, 1),)]
+    assert [state.semaphores[f"sysv:7:{i}"].holds for i in (0, 1)] == [
+        (Hold(10, 0, 3),),
+        (Hold(10, 0, 1, 1),),
+    ]
     back = after(*used, call(0.3, 10, "semop", ops="[0] +1"))
     assert back.semaphores["sysv:7:0"].holds == (Hold(10, 0, 2),)
     ended = after(*used, ev.Exited(t=0.3, n=30, pid=10, signo=9))
-    assert [ended.semaphores[f"sysv:7:{i}"].holds for i in (0, 1)] == [(Hold(10, 0, 3, ended=True),), ()]
+    assert [ended.semaphores[f"sysv:7:{i}"].holds for i in (0, 1)] == [
+        (Hold(10, 0, 3, ended=True),),
+        (),
+    ]
     anew = after(*used, call(0.3, 11, "semctl", cmd="SETVAL", index=0, value=9))
     assert [anew.semaphores[f"sysv:7:{i}"].holds != () for i in (0, 1)] == [False, True]
     assert not after(*used, call(0.3, 11, "semctl", cmd="IPC_RMID")).semaphores
@@ -141,7 +180,9 @@ def test_system_v_holders_and_what_is_undone() -> None:
         ("[5] -1", (1,), None),
     ],
 )
-def test_which_semaphore_keeps_a_semop_waiting(text: str, values: tuple[int, ...], blocked: int | None) -> None:
+def test_which_semaphore_keeps_a_semop_waiting(
+    text: str, values: tuple[int, ...], blocked: int | None
+) -> None:
     assert first_blocked(parse_operations(text), values) == blocked
 
 
@@ -154,7 +195,9 @@ def test_a_destroyed_semaphore_keeps_its_name_in_the_sentence() -> None:
 
 
 def asleep(t: float, pid: int, futex: ev.Futex | None = None, semaphore: str = "") -> ev.Event:
-    return ev.Waiting(t=t, n=int(t * 100), pid=pid, tid=pid, call="futex", futex=futex, semaphore=semaphore)
+    return ev.Waiting(
+        t=t, n=int(t * 100), pid=pid, tid=pid, call="futex", futex=futex, semaphore=semaphore
+    )
 
 
 def mutex(owner: int) -> ev.Futex:
@@ -163,7 +206,12 @@ def mutex(owner: int) -> ev.Futex:
 
 def test_threads_that_wait_for_each_other() -> None:
     """One has the semaphore and wants the mutex of another one, which wants the semaphore."""
-    start = (op(0.1, "init", 10, initial=1), op(0.2, "wait", 10, 1), op(0.3, "wait", 11, 0), asleep(0.4, 11))
+    start = (
+        op(0.1, "init", 10, initial=1),
+        op(0.2, "wait", 10, 1),
+        op(0.3, "wait", 11, 0),
+        asleep(0.4, 11),
+    )
     before = after(*start)
     assert circles(before) == ()
     event = asleep(0.5, 10, mutex(11))
@@ -181,8 +229,15 @@ def test_threads_that_wait_for_each_other() -> None:
 
 
 def test_who_takes_a_semaphore_twice_waits_for_anybody() -> None:
-    """That is how an interpreter waits for a condition: no circle, and nobody in particular to end it."""
-    state = after(op(0.1, "init", 10, initial=1), op(0.2, "wait", 10, 1), op(0.3, "wait", 10, 0), asleep(0.4, 10))
+    """That is how an interpreter waits for a condition: no circle, and nobody in particular to end
+    it.
+    """
+    state = after(
+        op(0.1, "init", 10, initial=1),
+        op(0.2, "wait", 10, 1),
+        op(0.3, "wait", 10, 0),
+        asleep(0.4, 10),
+    )
     wait = query.wait_of(state, 10)
     assert wait is not None
     assert (wait.reason, wait.enders) == ("0, taken by itself", ())
@@ -200,11 +255,15 @@ def test_no_circle_where_others_could_let_one_go_on() -> None:
 
 def test_what_is_not_seen_of_semaphores_is_said() -> None:
     """The calls of such a process are traced as before."""
-    event = ev.Coverage(t=0.3, n=30, pid=10, full=True, reason="more than 1,000 a second", semaphores=False)
+    event = ev.Coverage(
+        t=0.3, n=30, pid=10, full=True, reason="more than 1,000 a second", semaphores=False
+    )
     before = after(op(0.1, "init", 10, initial=1))
     told = narrate(event, before, reduce(before, event))
     assert told is not None
-    assert told.text.startswith("What p[10] does with POSIX semaphores is not seen from here on, their values are")
+    assert told.text.startswith(
+        "What p[10] does with POSIX semaphores is not seen from here on, their values are"
+    )
     assert told.text.endswith("sampled: more than 1,000 a second")
 
 
@@ -213,8 +272,16 @@ def test_what_is_not_seen_of_semaphores_is_said() -> None:
     [
         ((3, 0, 0, 0), 1, True),
         ((0, 2, 0, 0), 3, True),
-        ((0, 2, 128, 7), 2, True),  # process-shared by sem_init, and what lies in its padding is nobody's affair
-        ((0x5580A1B0, 0x55E1, 0x7B3C1D20, 0x1F2E), 4, False),  # freed: an allocator's next pointer and key
+        (
+            (0, 2, 128, 7),
+            2,
+            True,
+        ),  # process-shared by sem_init, and what lies in its padding is nobody's affair
+        (
+            (0x5580A1B0, 0x55E1, 0x7B3C1D20, 0x1F2E),
+            4,
+            False,
+        ),  # freed: an allocator's next pointer and key
         ((0x7F0012C0, 0x7FEE, 0, 0), 9, False),  # a pointer
         ((0x6C61636F, 0x36386C63, 0, 0), 9, False),  # a text
         ((1, 5, 0, 0), 4, False),  # more wait than there are threads

@@ -19,8 +19,12 @@ from ipcviz.tracer.tasks import Task
     ("signo", "passes"),
     [
         (signal.SIGUSR1, True),
-        pytest.param(signal.SIGCONT, False, id="SIGCONT: sent once more, it would take a SIGSTOP away"),
-        pytest.param(signal.SIGTSTP, False, id="SIGTSTP: sent once more, it would take a SIGCONT away"),
+        pytest.param(
+            signal.SIGCONT, False, id="SIGCONT: sent once more, it would take a SIGSTOP away"
+        ),
+        pytest.param(
+            signal.SIGTSTP, False, id="SIGTSTP: sent once more, it would take a SIGCONT away"
+        ),
     ],
 )
 def test_a_signal_that_a_busy_thread_took_is_passed_on_to_the_first(

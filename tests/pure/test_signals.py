@@ -30,7 +30,15 @@ def test_real_time_signals():
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("term", 15), (" SIGTERM ", 15), ("15", 15), ("RTMIN+3", 37), ("sigrtmax-1", 63), ("SIGRTMAX", 64), ("poll", 29)],
+    [
+        ("term", 15),
+        (" SIGTERM ", 15),
+        ("15", 15),
+        ("RTMIN+3", 37),
+        ("sigrtmax-1", 63),
+        ("SIGRTMAX", 64),
+        ("poll", 29),
+    ],
 )
 def test_what_a_person_may_type(text, number):
     assert signals.signal_number(text) == number
@@ -81,9 +89,21 @@ def test_codes_are_those_of_the_header():
     header = pathlib.Path("/usr/include/asm-generic/siginfo.h")
     if not header.exists():
         pytest.skip("no kernel headers")
-    prefixes = {"ILL": 4, "FPE": 8, "SEGV": 11, "BUS": 7, "TRAP": 5, "CLD": 17, "POLL": 29, "SYS": 31, "SI": 10}
+    prefixes = {
+        "ILL": 4,
+        "FPE": 8,
+        "SEGV": 11,
+        "BUS": 7,
+        "TRAP": 5,
+        "CLD": 17,
+        "POLL": 29,
+        "SYS": 31,
+        "SI": 10,
+    }
     checked = 0
-    for prefix, name, value in re.findall(r"#\s*define ([A-Z]+)_([A-Z]\w*)\s+(-?\d+|0x80)\b", header.read_text()):
+    for prefix, name, value in re.findall(
+        r"#\s*define ([A-Z]+)_([A-Z]\w*)\s+(-?\d+|0x80)\b", header.read_text()
+    ):
         if prefix in prefixes and name != "MAX_SIZE":
             assert signals.code_name(prefixes[prefix], int(value, 0)) == f"{prefix}_{name}"
             checked += 1
@@ -107,15 +127,24 @@ def test_sets():
 
 
 def test_a_call_that_brings_its_mask_along_gives_it_back():
-    """ppoll, pselect and epoll_pwait as sigsuspend; a handler that cuts one short begins under that mask."""
+    """ppoll, pselect and epoll_pwait as sigsuspend; a handler that cuts one short begins under that
+    mask.
+    """
     born = ev.Forked(t=0.0, pid=9, parent=1)
-    sleeps = ev.Waiting(t=1.0, pid=9, tid=9, call="ppoll", args={"mask": 0b100 | 1 << 8, "own_mask": 0b11})
+    sleeps = ev.Waiting(
+        t=1.0, pid=9, tid=9, call="ppoll", args={"mask": 0b100 | 1 << 8, "own_mask": 0b11}
+    )
     state = reduce_all([born, sleeps])
-    assert (state.threads[9].blocked, state.threads[9].own_mask) == (0b100, 0b11)  # SIGKILL can't be blocked
+    assert (state.threads[9].blocked, state.threads[9].own_mask) == (
+        0b100,
+        0b11,
+    )  # SIGKILL can't be blocked
     after = reduce_all([ev.Call(t=2.0, pid=9, tid=9, name="ppoll")], state)
     assert (after.threads[9].blocked, after.threads[9].own_mask) == (0b11, None)
     caught = ev.SignalDelivered(t=2.0, pid=9, tid=9, signo=1)
-    after = reduce_all([caught, ev.Call(t=2.0, pid=9, tid=9, name="ppoll", ret=-1, error="EINTR")], state)
+    after = reduce_all(
+        [caught, ev.Call(t=2.0, pid=9, tid=9, name="ppoll", ret=-1, error="EINTR")], state
+    )
     assert (after.threads[9].blocked, after.threads[9].own_mask) == (0b100, None)
     none = ev.Waiting(t=1.0, pid=9, tid=9, call="ppoll", args={"mask": "NULL"})
     assert reduce_all([born, none]).threads[9].own_mask is None

@@ -45,11 +45,22 @@ class Story:
         self.weights: list[int] = []
         for pid, name in ((SERVER, "server"), (CLIENT, "client")):
             how = "launched" if pid == SERVER else "fork"
-            self.take(Forked(t=0.0, pid=pid, parent=SERVER if pid == CLIENT else 1, how=how, name=name, argv=(name,)))
+            self.take(
+                Forked(
+                    t=0.0,
+                    pid=pid,
+                    parent=SERVER if pid == CLIENT else 1,
+                    how=how,
+                    name=name,
+                    argv=(name,),
+                )
+            )
 
     def take(self, event):
         self.n += 1
-        event = type(event)(**{**{f: getattr(event, f) for f in event.__struct_fields__}, "n": self.n})
+        event = type(event)(
+            **{**{f: getattr(event, f) for f in event.__struct_fields__}, "n": self.n}
+        )
         before, self.state = self.state, reduce(self.state, event)
         told = narrate(event, before, self.state)
         if told is not None:
@@ -59,7 +70,15 @@ class Story:
 
     def call(self, pid, name, key="", ret=0, error="", effects=(), **args):
         call = Call(
-            t=self.n / 10, pid=pid, tid=pid, name=name, args=args, ret=ret, error=error, object=key, effects=effects
+            t=self.n / 10,
+            pid=pid,
+            tid=pid,
+            name=name,
+            args=args,
+            ret=ret,
+            error=error,
+            object=key,
+            effects=effects,
         )
         return self.take(call)
 
@@ -71,7 +90,11 @@ class Story:
         self.take(Sample(t=self.n / 10, levels=levels))
 
     def wait(self, pid, call, key, **args):
-        self.take(Waiting(t=self.n / 10, pid=pid, tid=pid, call=call, began=self.n / 10, args=args, object=key))
+        self.take(
+            Waiting(
+                t=self.n / 10, pid=pid, tid=pid, call=call, began=self.n / 10, args=args, object=key
+            )
+        )
         found = query.wait_of(self.state, pid, query.holders(self.state))
         assert found is not None
         return query.reason_words(found), found.enders
@@ -138,7 +161,9 @@ def test_who_sends_datagrams_is_not_who_they_are_sent_to():
     for fd in (4, 5):
         story.open(CLIENT, fd, unix(fd, "datagram unconnected"))
         known = unix(fd, "datagram established", peer=1)
-        said = story.call(CLIENT, "connect", known.key, fd=fd, address="box", effects=(Identified(object=known),))
+        said = story.call(
+            CLIENT, "connect", known.key, fd=fd, address="box", effects=(Identified(object=known),)
+        )
         assert said.endswith("to box, S1 of server[11]")
     assert story.state.objects["socket:[1]"].info.peer == ""
     reason, enders = story.wait(CLIENT, "sendto", "socket:[5]", fd=5)
@@ -152,7 +177,9 @@ def test_datagrams_can_be_sent_to_an_address():
     story.open(CLIENT, 4, inet(2, "udp socket"))
     said = story.call(CLIENT, "sendto", "socket:[2]", ret=3, fd=4, address="127.0.0.1:53")
     assert said == "client[12] wrote 3 bytes to S2 (fd 4), sent to 127.0.0.1:53 (S1 of server[11])"
-    said = story.call(SERVER, "recvfrom", "socket:[1]", ret=0, fd=3, count=512, source="127.0.0.1:40000")
+    said = story.call(
+        SERVER, "recvfrom", "socket:[1]", ret=0, fd=3, count=512, source="127.0.0.1:40000"
+    )
     assert said == "server[11] read an empty datagram from S1 (fd 3)"
     assert story.wait(CLIENT, "sendto", "socket:[2]", fd=4, address="127.0.0.1:53")[1] == (SERVER,)
 
@@ -175,7 +202,9 @@ def test_who_both_wait_to_read_wait_for_each_other():
     assert story.said[-1].endswith("it is empty; client[12] and server[11] wait for each other")
     story.call(CLIENT, "write", "socket:[2]", ret=5, fd=4)
     story.wait(CLIENT, "recvfrom", "socket:[2]", fd=4)
-    assert "wait for each other" not in story.said[-1], "the server has something to read, and is about to be woken"
+    assert "wait for each other" not in story.said[-1], (
+        "the server has something to read, and is about to be woken"
+    )
 
 
 def test_a_descriptor_under_way_may_come_to_anybody():
@@ -187,11 +216,22 @@ def test_a_descriptor_under_way_may_come_to_anybody():
 def test_tcp_bytes_wait_at_both_ends():
     story = Story()
     here, there = "127.0.0.1:80", "127.0.0.1:4000"
-    story.open(SERVER, 3, inet(1, local=f"[::ffff:{here[:9]}]:80", remote=f"[::ffff:{there[:9]}]:4000", peer=2))
+    story.open(
+        SERVER,
+        3,
+        inet(1, local=f"[::ffff:{here[:9]}]:80", remote=f"[::ffff:{there[:9]}]:4000", peer=2),
+    )
     story.open(CLIENT, 4, inet(2, local=there, remote=here, peer=1))
     story.level(
         Level(object="socket:[1]", queued=100, capacity=131072, state="close-wait"),
-        Level(object="socket:[2]", queued=0, capacity=131072, unsent=2000, unsent_limit=4000, state="fin-wait-2"),
+        Level(
+            object="socket:[2]",
+            queued=0,
+            capacity=131072,
+            unsent=2000,
+            unsent_limit=4000,
+            state="fin-wait-2",
+        ),
     )
     reason, enders = story.wait(CLIENT, "write", "socket:[2]", fd=4)
     assert reason == "full: 2,000 B are not acknowledged, 100 B wait to be read from S1"
@@ -203,10 +243,14 @@ def test_who_connects_waits_for_the_listener():
     story = Story()
     story.open(SERVER, 3, unix(1))
     listening = unix(1, "stream listening", path="/run/x")
-    story.call(SERVER, "listen", "socket:[1]", fd=3, backlog=1, effects=(Identified(object=listening),))
+    story.call(
+        SERVER, "listen", "socket:[1]", fd=3, backlog=1, effects=(Identified(object=listening),)
+    )
     assert story.said[-1] == "server[11] listens on S1 (fd 3) at /run/x, backlog 1"
     story.open(CLIENT, 4, unix(2))
-    story.level(Level(object="socket:[1]", queued=2, capacity=1, writable=False, unit="connections"))
+    story.level(
+        Level(object="socket:[1]", queued=2, capacity=1, writable=False, unit="connections")
+    )
     reason, enders = story.wait(CLIENT, "connect", "socket:[2]", fd=4, address="/run/x")
     assert (reason, enders) == ("backlog full: 2 wait in S1, 1 asked for", (SERVER,))
     said = story.call(SERVER, "close", effects=(Closed(fd=3),), fd=3)
@@ -221,7 +265,13 @@ def test_who_connects_waits_for_the_listener():
         ("connect", "ECONNREFUSED", inet(5), {"address": "127.0.0.1:1"}, "nothing listens there"),
         ("connect", "ENOENT", unix(5), {"address": "/x"}, "there is no such name"),
         ("connect", "EAGAIN", unix(5), {"address": "/x"}, "the backlog there is full"),
-        ("connect", "EINPROGRESS", inet(5), {"address": "10.0.0.1:1"}, "does not wait for the answer"),
+        (
+            "connect",
+            "EINPROGRESS",
+            inet(5),
+            {"address": "10.0.0.1:1"},
+            "does not wait for the answer",
+        ),
         ("bind", "EADDRINUSE", unix(5), {"address": "/x"}, "it stays until it is unlinked"),
         ("bind", "EADDRINUSE", inet(5), {"address": "127.0.0.1:1"}, "still in time-wait"),
         ("bind", "EACCES", inet(5), {"address": "0.0.0.0:80"}, "ports below 1,024"),
@@ -230,7 +280,13 @@ def test_who_connects_waits_for_the_listener():
         ("sendto", "ENOTCONN", unix(5), {}, "it is not connected"),
         ("recvfrom", "ECONNRESET", inet(5), {}, "closed with bytes unread"),
         ("recvfrom", "EAGAIN", unix(5), {"flags": "MSG_DONTWAIT"}, "it is empty, and MSG_DONTWAIT"),
-        ("sendto", "ECONNREFUSED", inet(5, "udp socket"), {}, "nothing takes what was sent to that port"),
+        (
+            "sendto",
+            "ECONNREFUSED",
+            inet(5, "udp socket"),
+            {},
+            "nothing takes what was sent to that port",
+        ),
         ("shutdown", "ENOTCONN", inet(5), {"how": "SHUT_WR"}, "it is not connected"),
     ],
 )
@@ -247,10 +303,13 @@ def test_an_end_of_file_has_a_reason():
     story = connected_pair()
     story.call(CLIENT, "shutdown", "socket:[2]", fd=4, how="SHUT_WR")
     assert story.said[-1].endswith(
-        "shut S2 (fd 4) down for writing: after what waits in S1 of server[11] comes the end of file"
+        "shut S2 (fd 4) down for writing: after what waits in S1 of server[11] comes the end of"
+        " file"
     )
     said = story.call(SERVER, "read", "socket:[1]", fd=3, count=10)
-    assert said.endswith("read end of file from S1 (fd 3): its other end, S2, was shut down for writing")
+    assert said.endswith(
+        "read end of file from S1 (fd 3): its other end, S2, was shut down for writing"
+    )
     story.call(SERVER, "close", effects=(Closed(fd=3),), fd=3)
     assert story.said[-1].endswith(
         "closed descriptor 3 (S1): after what waits in S2 of client[12] comes the end of file"
@@ -303,9 +362,15 @@ def test_a_descriptor_under_way_keeps_a_pipe_open():
 def test_the_other_end_can_be_somebody_who_is_not_watched():
     story = Story()
     story.open(CLIENT, 4, replace(unix(2, "stream established", peer=99), with_whom="ssh-agent[5]"))
-    assert story.wait(CLIENT, "read", "socket:[2]", fd=4) == ("empty: the other end, ssh-agent[5], is not watched", ())
+    assert story.wait(CLIENT, "read", "socket:[2]", fd=4) == (
+        "empty: the other end, ssh-agent[5], is not watched",
+        (),
+    )
     story.open(CLIENT, 5, inet(3, local="127.0.0.1:9", remote="127.0.0.1:80", state="established"))
-    assert story.wait(CLIENT, "read", "socket:[3]", fd=5)[0] == "empty: the other end, 127.0.0.1:80, is not watched"
+    assert (
+        story.wait(CLIENT, "read", "socket:[3]", fd=5)[0]
+        == "empty: the other end, 127.0.0.1:80, is not watched"
+    )
 
 
 def test_a_name_is_only_where_it_still_leads():
@@ -313,7 +378,14 @@ def test_a_name_is_only_where_it_still_leads():
     story.open(SERVER, 3, inet(1, local="127.0.0.1:7"))
     assert story.state.bound
     known = inet(1, local="127.0.0.1:7", remote="127.0.0.1:80", state="established")
-    story.call(SERVER, "connect", known.key, fd=3, address="127.0.0.1:80", effects=(Identified(object=known),))
+    story.call(
+        SERVER,
+        "connect",
+        known.key,
+        fd=3,
+        address="127.0.0.1:80",
+        effects=(Identified(object=known),),
+    )
     assert not story.state.bound
 
 
@@ -366,7 +438,9 @@ def test_what_getsockopt_tells():
     said = story.call(CLIENT, "getsockopt", "socket:[5]", fd=9, told="ECONNREFUSED")
     assert said == "client[12] asked S1 (fd 9) for an error: ECONNREFUSED, nothing listens there"
     story.level(Level(object="socket:[5]", queued=0, state="established"))
-    assert story.call(CLIENT, "getsockopt", "socket:[5]", fd=9, told="none").endswith("none (it is connected)")
+    assert story.call(CLIENT, "getsockopt", "socket:[5]", fd=9, told="none").endswith(
+        "none (it is connected)"
+    )
     said = story.call(CLIENT, "getsockopt", "socket:[5]", fd=9, credentials="pid 1, uid 0, gid 0")
     assert said.endswith("had its other end when it was made or connected: pid 1, uid 0, gid 0")
     assert not story.call(CLIENT, "getsockopt", "socket:[5]", fd=9)
@@ -430,12 +504,22 @@ def test_the_client_of_a_connection_stands_at_the_left():
     story.open(CLIENT, 4, inet(3, local="127.0.0.1:9", remote="127.0.0.1:80", peer=2))
     story.level(
         Level(object="socket:[2]", queued=10, capacity=100, state="established"),
-        Level(object="socket:[3]", queued=0, capacity=100, unsent=50, unsent_limit=300, state="established"),
+        Level(
+            object="socket:[3]",
+            queued=0,
+            capacity=100,
+            unsent=50,
+            unsent_limit=300,
+            state="established",
+        ),
     )
     scene = graph.build(story.state)
     node = next(n for n in scene.nodes if n.kind == "socket")
     assert ("p:12", node.id, True) in edges(scene)
-    assert [(g.queued, g.capacity) for g in node.gauges] == [(60, 400), (0, 100)], "some of it is not sent yet"
+    assert [(g.queued, g.capacity) for g in node.gauges] == [
+        (60, 400),
+        (0, 100),
+    ], "some of it is not sent yet"
 
 
 def test_who_waits_in_a_backlog_leads_to_the_listener():
@@ -458,8 +542,9 @@ def test_who_waits_in_a_backlog_leads_to_the_listener():
     assert ("p:12", "o:socket:[1]", False) in edges(scene)
     node = next(n for n in scene.nodes if n.id == "o:socket:[1]")
     assert [line.text for line in node.lines] == ["1 waits, backlog 0", "stream listening"]
-    assert story.wait(CLIENT, "read", "socket:[2]", fd=4)[0] == (
-        "empty: server[11] has not accepted it yet: the only one in the backlog of S1"
+    assert (
+        story.wait(CLIENT, "read", "socket:[2]", fd=4)[0]
+        == "empty: server[11] has not accepted it yet: the only one in the backlog of S1"
     )
 
 
@@ -467,7 +552,9 @@ def test_a_place_in_a_backlog_is_told():
     story = Story()
     story.open(SERVER, 3, unix(1, "stream listening", path="/tmp/s"))
     story.open(CLIENT, 4, replace(unix(2, "stream established"), with_whom="server[11]"))
-    assert story.wait(CLIENT, "read", "socket:[2]", fd=4)[0] == "empty", "it is watched, so that is not denied"
+    assert story.wait(CLIENT, "read", "socket:[2]", fd=4)[0] == "empty", (
+        "it is watched, so that is not denied"
+    )
     listening = Level(object="socket:[1]", queued=3, unit="connections")
     for place, words in (
         ("socket:[7] socket:[2] socket:[8]", "2nd of 3 in"),
@@ -477,14 +564,20 @@ def test_a_place_in_a_backlog_is_told():
         story.level(replace(listening, connecting=tuple(place.split())))
         told = story.wait(CLIENT, "read", "socket:[2]", fd=4)[0]
         assert told == f"empty: server[11] has not accepted it yet: {words} the backlog of S1"
-        assert story.wait(CLIENT, "write", "socket:[2]", fd=4)[0].endswith(f"{words} the backlog of S1")
-        assert story.wait(CLIENT, "poll", "", watched="4r")[0].endswith(f"{words} the backlog of S1")
+        assert story.wait(CLIENT, "write", "socket:[2]", fd=4)[0].endswith(
+            f"{words} the backlog of S1"
+        )
+        assert story.wait(CLIENT, "poll", "", watched="4r")[0].endswith(
+            f"{words} the backlog of S1"
+        )
 
 
 def test_of_a_tcp_backlog_only_the_number_is_known():
     story = Story()
     story.open(SERVER, 3, inet(1, local="127.0.0.1:80", state="listening"))
-    story.open(CLIENT, 4, inet(2, local="127.0.0.1:5000", remote="127.0.0.1:80", state="established"))
+    story.open(
+        CLIENT, 4, inet(2, local="127.0.0.1:5000", remote="127.0.0.1:80", state="established")
+    )
     story.level(Level(object="socket:[1]", queued=2, unit="connections"))
     told = story.wait(CLIENT, "read", "socket:[2]", fd=4)[0]
     assert told == "empty: server[11] has not accepted it yet: one of 2 in the backlog of S1"
@@ -496,12 +589,16 @@ def test_listeners_are_looked_at_again_for_a_new_connection():
     story.open(CLIENT, 4, unix(2, "stream established"))
     story.level(Level(object="socket:[1]", queued=0, unit="connections"))
     assert others_of(story.state, "read", {"fd": 4}, "socket:[2]") == ("socket:[1]",)
-    story.level(Level(object="socket:[1]", queued=1, unit="connections", connecting=("socket:[2]",)))
+    story.level(
+        Level(object="socket:[1]", queued=1, unit="connections", connecting=("socket:[2]",))
+    )
     assert others_of(story.state, "read", {"fd": 4}, "socket:[2]") == ()
 
 
 def test_a_descriptor_under_way_is_drawn():
     nodes = {n.id: n for n in graph.build(passing().state).nodes}
     tube = next(n for n in nodes.values() if n.kind == "socket")
-    assert [(line.text, line.short) for line in tube.lines] == [("1 descriptor on its way: P1", "+1 fd")]
+    assert [(line.text, line.short) for line in tube.lines] == [
+        ("1 descriptor on its way: P1", "+1 fd")
+    ]
     assert nodes[f"o:{PIPE.key}"].lines[0].text == "on its way in S1, from client"

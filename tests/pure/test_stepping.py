@@ -1,4 +1,6 @@
-"""Step mode in the model: who is held, whose turn it is, names that are the same in every run, what is a moment."""
+"""Step mode in the model: who is held, whose turn it is, names that are the same in every run, what
+is a moment.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,13 @@ def _poise(state: State, *tids: int, at: str = "entry", call: str = "read") -> S
 
 def test_names_follow_the_family_and_not_the_numbers() -> None:
     state = _family()
-    assert [stepping.name_of(state, tid) for tid in (90, 40, 50, 30, 51)] == ["1", "1.1", "1.2", "1.1.1", "1.2/2"]
+    assert [stepping.name_of(state, tid) for tid in (90, 40, 50, 30, 51)] == [
+        "1",
+        "1.1",
+        "1.2",
+        "1.1.1",
+        "1.2/2",
+    ]
     assert stepping.thread_named(state, "1.2/2") == 51
     assert stepping.name_of(state, 51, {50: "consumer"}) == "consumer/2"
     assert stepping.thread_named(state, "consumer", {50: "consumer"}) == 50
@@ -94,7 +102,9 @@ def test_one_that_is_let_go_is_no_longer_held_until_it_is_again() -> None:
         ("brk", {}, False),
     ],
 )
-def test_what_others_can_notice_is_visible(name: str, args: dict[str, int | str], visible: bool) -> None:
+def test_what_others_can_notice_is_visible(
+    name: str, args: dict[str, int | str], visible: bool
+) -> None:
     assert is_visible(_family(), 90, name, args) is visible
 
 
@@ -135,7 +145,10 @@ def test_a_pending_signal_comes_before_the_call_unless_it_is_blocked_or_ignored(
 
     def with_pending(mask: int, blocked: int = 0) -> int:
         sample = ProcessSample(
-            pid=50, state="t", pending=mask, threads=(ThreadSample(tid=50, state="t", blocked=blocked),)
+            pid=50,
+            state="t",
+            pending=mask,
+            threads=(ThreadSample(tid=50, state="t", blocked=blocked),),
         )
         now = reduce(state, Sample(t=8, processes=(sample,)))
         return stepping.comes_first(now, now.threads[50])
@@ -150,7 +163,9 @@ def test_a_short_wait_that_is_repeated_is_no_turn():
     waits = ShortWaits()
     assert not waits.passes(35, 0x1000), "the first time it is an operation like all others"
     waits.begin_step()
-    assert [waits.passes(35, 0x1000) for _ in range(MOST_SHORT_WAITS + 1)] == [True] * MOST_SHORT_WAITS + [False]
+    assert [waits.passes(35, 0x1000) for _ in range(MOST_SHORT_WAITS + 1)] == [
+        True
+    ] * MOST_SHORT_WAITS + [False]
     assert waits.repeated == MOST_SHORT_WAITS + 1
     waits.begin_step()
     assert waits.passes(35, 0x1000), "the next step has as many"

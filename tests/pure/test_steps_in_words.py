@@ -28,7 +28,10 @@ def entry(call, pid=12, obj="", data=b"", **args):
         ),
         (entry("read", 13, fakes.PIPE.key, fd=0, count=10), "to read up to 10 bytes from P1"),
         (entry("close", 12, fakes.PIPE.key, fd=1), "to close descriptor 1 (P1, write end)"),
-        (entry("dup2", 12, fakes.PIPE.key, fd=1, newfd=9), "to make descriptor 9 a duplicate of 1 (P1, write end)"),
+        (
+            entry("dup2", 12, fakes.PIPE.key, fd=1, newfd=9),
+            "to make descriptor 9 a duplicate of 1 (P1, write end)",
+        ),
         (entry("pause"), "to wait for a signal (pause)"),
         (
             Poised(t=1, pid=12, tid=12, at="entry", call="nanosleep", repeated=17),
@@ -47,10 +50,19 @@ def entry(call, pid=12, obj="", data=b"", **args):
             Poised(t=1, pid=12, tid=12, at="signal", signo=14, action="handler", sender=13),
             "to run its handler for SIGALRM from gzip[13]",
         ),
-        (Poised(t=1, pid=12, tid=12, at="signal", signo=13, action="terminate"), "to be ended by SIGPIPE"),
+        (
+            Poised(t=1, pid=12, tid=12, at="signal", signo=13, action="terminate"),
+            "to be ended by SIGPIPE",
+        ),
         (
             Poised(
-                t=1, pid=12, tid=12, at="semaphore", op="wait", value=0, semaphore=SemaphoreInfo(key="s", kind="named")
+                t=1,
+                pid=12,
+                tid=12,
+                at="semaphore",
+                op="wait",
+                value=0,
+                semaphore=SemaphoreInfo(key="s", kind="named"),
             ),
             "to wait for a semaphore (it is 0): sem_wait",
         ),
@@ -62,13 +74,18 @@ def test_what_is_about_to_happen(poised, words):
 
 
 def test_a_signal_is_sent_to_somebody_by_name():
-    event = Poised(t=1, pid=12, tid=12, at="entry", call="kill", args={"pid": 13, "signal": "SIGINT"})
+    event = Poised(
+        t=1, pid=12, tid=12, at="entry", call="kill", args={"pid": 13, "signal": "SIGINT"}
+    )
     assert intention(flow(), event) == "to send SIGINT to gzip[13]"
 
 
 def test_where_one_stands_that_did_nothing_of_its_own():
     state = flow()
-    assert stands(state, Poised(t=1, pid=13, tid=13, at="return", call="read")) == "stands behind its read"
+    assert (
+        stands(state, Poised(t=1, pid=13, tid=13, at="return", call="read"))
+        == "stands behind its read"
+    )
     assert "just born" in stands(state, Poised(t=1, pid=13, tid=13, at="start"))
     assert "own code" in stands(state, Poised(t=1, pid=13, tid=13, at="running"))
 

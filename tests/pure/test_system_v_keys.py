@@ -11,7 +11,15 @@ from ipcviz.narrate import narrate
 
 
 @pytest.mark.parametrize(
-    "key", [-1, 0xFFFFFFFF, "0xffffffff", "0xffffffffffffffff", "/SYSVffffffff (deleted)", "0xffffffff[2]"]
+    "key",
+    [
+        -1,
+        0xFFFFFFFF,
+        "0xffffffff",
+        "0xffffffffffffffff",
+        "/SYSVffffffff (deleted)",
+        "0xffffffff[2]",
+    ],
 )
 def test_a_failed_ftok(key):
     assert warning_of(key) == FAILED_WORDS
@@ -26,9 +34,14 @@ def test_no_key(key):
 
 @pytest.mark.parametrize("name", ["semget", "shmget", "msgget"])
 def test_each_call_says_so(name):
-    for key, words in (("0xffffffff", f"for the key 0xffffffff; {FAILED_WORDS}"), ("0x5e5e", "for the key 0x5e5e")):
+    for key, words in (
+        ("0xffffffff", f"for the key 0xffffffff; {FAILED_WORDS}"),
+        ("0x5e5e", "for the key 0x5e5e"),
+    ):
         told = narrate(
-            Call(t=1.0, n=1, pid=1, tid=1, name=name, args={"key": key, "flags": 0}, ret=3), State(), State()
+            Call(t=1.0, n=1, pid=1, tid=1, name=name, args={"key": key, "flags": 0}, ret=3),
+            State(),
+            State(),
         )
         assert told is not None
         assert told.text.replace(" (0)", "").endswith(words)

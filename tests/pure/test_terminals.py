@@ -12,7 +12,13 @@ import pytest
 from ipcviz import terminals
 from ipcviz.terminals import Came, Output, Signals
 
-TERM, INT, TSTP, CONT, WINCH = signal.SIGTERM, signal.SIGINT, signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH
+TERM, INT, TSTP, CONT, WINCH = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGTSTP,
+    signal.SIGCONT,
+    signal.SIGWINCH,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +55,9 @@ def test_what_was_ignored_stays_ignored():
 
 
 def test_who_was_continued_does_not_stop():
-    """SIGCONT is there before the process comes to stop itself: it goes on, and the terminal stays as it is."""
+    """SIGCONT is there before the process comes to stop itself: it goes on, and the terminal stays
+    as it is.
+    """
     with Signals() as signals:
         signal.raise_signal(TSTP)
         assert signals.read().stop
@@ -75,7 +83,9 @@ def test_output_waits_for_nobody(pty):
     output = Output(slave)
     output.write("x" * 1_000_000)
     assert output.pending
-    assert not fcntl.fcntl(slave, fcntl.F_GETFL) & os.O_NONBLOCK, "the terminal that others share waits as before"
+    assert not fcntl.fcntl(slave, fcntl.F_GETFL) & os.O_NONBLOCK, (
+        "the terminal that others share waits as before"
+    )
     output.write("lost")
     assert output.abandon()
     assert not output.abandon(), "what has begun is written to its end"

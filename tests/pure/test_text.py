@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from ipcviz.app.text import argv_text, bytes_text, clip, fit, path_text, visible, width
 
 
-@pytest.mark.parametrize("text", ["[/foo]", "[pid]", "/proc/[pid]/fd", "[bold]x[/bold]", "$x [on red]"])
+@pytest.mark.parametrize(
+    "text", ["[/foo]", "[pid]", "/proc/[pid]/fd", "[bold]x[/bold]", "$x [on red]"]
+)
 def test_what_looks_like_markup_stays_as_it_is(text):
     assert visible(text) == text
     assert visible(text.encode()) == text
@@ -73,7 +75,15 @@ def test_arguments_read_as_typed():
 
 @pytest.mark.parametrize(
     ("number", "shown"),
-    [(0, "0 B"), (999, "999 B"), (1024, "1K"), (65536, "64K"), (62029, "60.6K"), (1 << 30, "1G"), (1 << 50, "1024T")],
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1024, "1K"),
+        (65536, "64K"),
+        (62029, "60.6K"),
+        (1 << 30, "1G"),
+        (1 << 50, "1024T"),
+    ],
 )
 def test_amounts_are_short(number, shown):
     assert bytes_text(number) == shown

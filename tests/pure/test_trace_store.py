@@ -1,4 +1,6 @@
-"""The trace: what goes in comes out, at every moment, fast and small; and the documented questions have answers."""
+"""The trace: what goes in comes out, at every moment, fast and small; and the documented questions
+have answers.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from tests import fakes
 from tests.seen import moments_of
 from tests.traces import long_session
 
-QUERIES = re.findall(r"```sql\n(.*?)```", (Path(__file__).parents[2] / "docs/trace.md").read_text(), re.S)
+QUERIES = re.findall(
+    r"```sql\n(.*?)```", (Path(__file__).parents[2] / "docs/trace.md").read_text(), re.S
+)
 
 
 def written(path: Path, events: list[Event], **options) -> Path:
@@ -31,7 +35,8 @@ def written(path: Path, events: list[Event], **options) -> Path:
 
 
 @pytest.mark.parametrize(
-    "events", [fakes.pipeline(), fakes.fifo(), fakes.mmap_queue(), fakes.sleep_race(), long_session(5000)]
+    "events",
+    [fakes.pipeline(), fakes.fifo(), fakes.mmap_queue(), fakes.sleep_race(), long_session(5000)],
 )
 def test_what_goes_in_comes_out(tmp_path, events):
     with TraceReader(written(tmp_path / "t", events)) as reader:
@@ -65,7 +70,11 @@ def test_states_that_are_given_need_not_be_made(tmp_path):
         writer.add([event])
         writer.keyframe(state)
     writer.close()
-    keyframes = sqlite3.connect(tmp_path / "t").execute("SELECT n, base FROM keyframes ORDER BY n").fetchall()
+    keyframes = (
+        sqlite3.connect(tmp_path / "t")
+        .execute("SELECT n, base FROM keyframes ORDER BY n")
+        .fetchall()
+    )
     assert len(keyframes) == 4
     assert keyframes[0][1] is None
     with TraceReader(tmp_path / "t") as reader:
@@ -83,7 +92,10 @@ def test_without_keyframes_the_events_say_the_same(tmp_path):
     events = long_session(3000)
     path = written(tmp_path / "t", events)
     db = sqlite3.connect(path)
-    for sql in ("UPDATE keyframes SET body = x'00'", "UPDATE meta SET value = 'another' WHERE key = 'state'"):
+    for sql in (
+        "UPDATE keyframes SET body = x'00'",
+        "UPDATE meta SET value = 'another' WHERE key = 'state'",
+    ):
         db.execute(sql)
         db.commit()
         with TraceReader(path) as reader:
@@ -149,13 +161,21 @@ def test_the_documented_questions_have_answers(tmp_path, query):
 def test_columns_say_what_events_say(tmp_path):
     path = written(tmp_path / "t", fakes.pipeline())
     rows = sqlite3.connect(path).execute(
-        "SELECT n, t, type, pid, tid, object, name, ret, error FROM events WHERE type = 'call' ORDER BY n"
+        "SELECT n, t, type, pid, tid, object, name, ret, error FROM events WHERE type = 'call'"
+        " ORDER BY n"
     )
     calls = [event for event in fakes.pipeline() if isinstance(event, Call)]
     for row, event in zip(rows, calls, strict=True):
         assert row[0] == event.n
         assert abs(row[1] - event.t) < 2e-6
-        assert row[3:] == (event.pid, event.tid, event.object or None, event.name, event.ret, event.error or None)
+        assert row[3:] == (
+            event.pid,
+            event.tid,
+            event.object or None,
+            event.name,
+            event.ret,
+            event.error or None,
+        )
 
 
 @pytest.mark.parametrize("events", [fakes.pipeline(), fakes.stepped(), long_session(3000)])
@@ -174,7 +194,11 @@ def test_moments_are_kept(tmp_path, events, reducing):
 
 def test_the_schedule_is_kept_with_names_that_are_the_same_in_every_run(tmp_path):
     path = written(tmp_path / "t", fakes.stepped())
-    rows = sqlite3.connect(path).execute("SELECT step, who, operation FROM schedule ORDER BY step").fetchall()
+    rows = (
+        sqlite3.connect(path)
+        .execute("SELECT step, who, operation FROM schedule ORDER BY step")
+        .fetchall()
+    )
     assert rows == [(1, "1.1", "read"), (2, "1", "write"), (3, "1.1", "return")]
     became = sqlite3.connect(path).execute(QUERIES[-1]).fetchall()
     assert became[0] == (1, "1.1", "read", "waiting read")
@@ -183,10 +207,17 @@ def test_the_schedule_is_kept_with_names_that_are_the_same_in_every_run(tmp_path
 
 def test_columns_answer_without_the_events(tmp_path):
     events = [*fakes.pipeline(), *fakes.sleep_race(), *fakes.pipeline_flow()]
-    events = fakes.numbered([msgspec.structs.replace(event, t=k * 0.01) for k, event in enumerate(events)])
+    events = fakes.numbered(
+        [msgspec.structs.replace(event, t=k * 0.01) for k, event in enumerate(events)]
+    )
     with TraceReader(written(tmp_path / "t", events)) as reader:
         samples = [event for event in events if isinstance(event, Sample)]
-        for first, last in ((0, 10**9), (samples[0].n + 1, samples[1].n), (samples[0].n, samples[0].n), (5, 4)):
+        for first, last in (
+            (0, 10**9),
+            (samples[0].n + 1, samples[1].n),
+            (samples[0].n, samples[0].n),
+            (5, 4),
+        ):
             there = [event for event in samples if first <= event.n <= last]
             assert reader.levels(first, last, 0.001) == [
                 (pytest.approx(e.t, abs=1e-6), level.object, level.queued, level.queued)

@@ -19,12 +19,16 @@ def test_it_is_said_once_and_after_a_moment(monkeypatch):
     rest.take([ev.Executed(t=0.0, pid=2, path="/bin/sleep", argv=("sleep", "9"), name="sleep")])
     now[0] += 60
     assert not rest.is_due(), "the command itself runs"
-    rest.take([ev.Exited(t=0.1, pid=1), ev.Exited(t=0.1, pid=7), ev.Finished(t=0.1, code=0, left=5)])
+    rest.take(
+        [ev.Exited(t=0.1, pid=1), ev.Exited(t=0.1, pid=7), ev.Finished(t=0.1, code=0, left=5)]
+    )
     assert not rest.is_due()
     now[0] += trace.MOMENT
     assert rest.is_due()
     assert not rest.is_due()
-    assert "waiting for sleep[2], sh[3], sh[4] and 2 more, which it left running." in rest.describe()
+    assert (
+        "waiting for sleep[2], sh[3], sh[4] and 2 more, which it left running." in rest.describe()
+    )
     assert "--until exit" in rest.describe()
     rest.take([ev.Finished(t=0.2, code=0, left=5)])
     now[0] += trace.MOMENT

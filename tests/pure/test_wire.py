@@ -11,7 +11,10 @@ from ipcviz.events.undecoded import encode, escaped, restore
 from ipcviz.tracer.wire import Unframer, frame
 
 
-@given(st.lists(st.binary(max_size=300), max_size=8), st.lists(st.integers(1, 50), min_size=1, max_size=20))
+@given(
+    st.lists(st.binary(max_size=300), max_size=8),
+    st.lists(st.integers(1, 50), min_size=1, max_size=20),
+)
 def test_bodies_come_out_whole_and_in_order(bodies, cuts):
     stream = b"".join(frame(body) for body in bodies)
     unframer = Unframer()
@@ -26,11 +29,25 @@ def test_bodies_come_out_whole_and_in_order(bodies, cuts):
 
 @given(st.binary(min_size=1, max_size=20))
 def test_any_name_that_linux_allows_goes_through(raw):
-    """Also what is no UTF-8: it comes back as it was, in texts, in tuples and in what an event is made of."""
+    """Also what is no UTF-8: it comes back as it was, in texts, in tuples and in what an event is
+    made of.
+    """
     name = os.fsdecode(raw)
     event = ev.Executed(t=1.0, n=1, pid=2, path=f"/tmp/{name}", argv=(name, "b"), name=name)
-    call = ev.Call(t=1.0, n=2, pid=2, tid=2, name="open", began=0.5, args={"path": name, "n": 3}, ret=3, data=raw)
-    got = msgspec.msgpack.decode(encode(msgspec.msgpack.Encoder(), [event, call]), type=list[ev.Event])
+    call = ev.Call(
+        t=1.0,
+        n=2,
+        pid=2,
+        tid=2,
+        name="open",
+        began=0.5,
+        args={"path": name, "n": 3},
+        ret=3,
+        data=raw,
+    )
+    got = msgspec.msgpack.decode(
+        encode(msgspec.msgpack.Encoder(), [event, call]), type=list[ev.Event]
+    )
     assert (restore(got[0].path), tuple(map(restore, got[0].argv))) == (event.path, event.argv)
     assert (restore(got[1].args["path"]), got[1].args["n"], got[1].data) == (name, 3, raw)
     msgspec.json.encode(got)

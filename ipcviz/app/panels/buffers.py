@@ -1,4 +1,6 @@
-"""The buffers panel: how full each pipe, FIFO, socket and queue is, was, and what waits in the selected one."""
+"""The buffers panel: how full each pipe, FIFO, socket and queue is, was, and what waits in the
+selected one.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import Side, nobody_else_has, outsiders_of
 from ipcviz.narrate import interleaved_words, waiting_words, who
 
-BUFFERED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "socket", "message queue"})
+BUFFERED: Final = frozenset(
+    {"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "socket", "message queue"}
+)
 """Kinds of objects in which bytes or messages wait."""
 
 _GONE_SHOWN: Final = 12
@@ -33,21 +37,23 @@ class Buffers(Panel):
 
     TITLE = "Buffers"
     HELP_TEXT: ClassVar[str] = (
-        "A row for each pipe, FIFO, socket and message queue: how full it is now (read from the kernel, 20 times a "
-        "second), over the last minute (the highest level in each column), bytes written into it and read from it, and "
-        "who writes and reads. `>=` before a count: a process that holds it is only sampled, so it is a lower "
-        "bound, or a write has not returned yet: what was read and what waits has been written; `?`: nothing was "
-        "counted, or it can't be read. (In parentheses): a process that is not watched. W "
-        "or R: a writer or a reader is blocked on it; a pipe can be full below its "
-        "capacity, because its pages are. Bytes written to a socket stand in the row of its other end. "
-        "Select one to see the bytes that wait in it: copied, not consumed; and "
-        "whose they are, those that are read next first, or why that is not known. " + COUNTERS
+        "A row for each pipe, FIFO, socket and message queue: how full it is now (read from the"
+        " kernel, 20 times a second), over the last minute (the highest level in each column),"
+        " bytes written into it and read from it, and who writes and reads. `>=` before a count: a"
+        " process that holds it is only sampled, so it is a lower bound, or a write has not"
+        " returned yet: what was read and what waits has been written; `?`: nothing was counted, or"
+        " it can't be read. (In parentheses): a process that is not watched. W or R: a writer or a"
+        " reader is blocked on it; a pipe can be full below its capacity, because its pages are."
+        " Bytes written to a socket stand in the row of its other end. Select one to see the bytes"
+        " that wait in it: copied, not consumed; and whose they are, those that are read next"
+        " first, or why that is not known. " + COUNTERS
     )
 
     def build(self, view: View, width: int) -> list[Late]:
         """A row for each object, then the waiting bytes of the selected one."""
         things = sorted(
-            (o for o in view.state.objects.values() if o.info.kind in BUFFERED), key=lambda o: (o.opened_at, o.label)
+            (o for o in view.state.objects.values() if o.info.kind in BUFFERED),
+            key=lambda o: (o.opened_at, o.label),
         )
         held = [o for o in things if o.info.key in view.holders]
         gone = [o for o in things if o.info.key not in view.holders][-_GONE_SHOWN:]
@@ -82,7 +88,9 @@ def _plan(width: int) -> tuple[int, int]:
 
 def _head(width: int) -> Row:
     bar, minute = _plan(width)
-    text = f"   {'':{_NAME}}{fit('NOW', bar)} {'BYTES OF CAPACITY':21}  {fit('LAST MINUTE', minute)}"
+    text = (
+        f"   {'':{_NAME}}{fit('NOW', bar)} {'BYTES OF CAPACITY':21}  {fit('LAST MINUTE', minute)}"
+    )
     if width >= _WIDE:
         text += f" {'IN AND OUT':>27}  WRITERS > READERS"
     return row((fit(text, width), "head"))
@@ -95,7 +103,13 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
     level = thing.level
     holders = view.holders.get(key, ())
     lit = ("object", key) in view.lit and bool(holders)
-    flag = "W" if blocked_writers(view.state, key) else "R" if blocked_readers(view.state, key) else " "
+    flag = (
+        "W"
+        if blocked_writers(view.state, key)
+        else "R"
+        if blocked_readers(view.state, key)
+        else " "
+    )
     capacity = (level.capacity if level else 0) or thing.info.capacity
     if not holders:
         full, empty, words = "", "-" * bar, "closed"
@@ -141,15 +155,23 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
         spans.extend([(fit(passed, 28, right=True), ""), "  ", (ends, "dim")])
         return [row(*spans, target=("object", key))]
     second = f"{'':{_NAME + 3}}{passed}  {unsent}{_ends(view, thing, holders)}"
-    return [row(*spans, target=("object", key)), row((fit(second, width), "dim"), target=("object", key))]
+    return [
+        row(*spans, target=("object", key)),
+        row((fit(second, width), "dim"), target=("object", key)),
+    ]
 
 
 def _ends(view: View, thing: Object, holders: tuple[Holder, ...]) -> str:
-    """Who can write and who can read: `cat[12]:1 > gzip[13]:0`; into a socket, who has its other end."""
+    """Who can write and who can read: `cat[12]:1 > gzip[13]:0`; into a socket, who has its other
+    end.
+    """
 
     def names(rows: list[Holder], side: Side) -> str:
         # Who is not watched stands in parentheses.
-        others = [f"({visible(one.name)}[{one.pid}]:{one.fd})" for one in outsiders_of(view.state, key, side)]
+        others = [
+            f"({visible(one.name)}[{one.pid}]:{one.fd})"
+            for one in outsiders_of(view.state, key, side)
+        ]
         shown = [*map(_holder_text(view), rows), *others]
         if not shown:
             return "nobody" if nobody_else_has(view.state, key) else "nobody watched"
@@ -164,7 +186,10 @@ def _ends(view: View, thing: Object, holders: tuple[Holder, ...]) -> str:
         across = list(view.holders.get(thing.info.peer, ())) if back else []
         there = f"{names(across, 'both')} " if back or outsiders_of(view.state, key) else ""
         return f"{there}> {' '.join(map(_holder_text(view), holders[:4]))}"
-    return f"{names([h for h in holders if h.writes], 'w')} > {names([h for h in holders if h.reads], 'r')}"
+    return (
+        f"{names([h for h in holders if h.writes], 'w')} >"
+        f" {names([h for h in holders if h.reads], 'r')}"
+    )
 
 
 def _holder_text(view: View) -> Callable[[Holder], str]:
@@ -183,10 +208,17 @@ def _waiting_messages(view: View, thing: Object, level: Level, width: int) -> li
         words += f"; {who(view.state, level.notify)} is told when one comes into it empty"
     rows = [row(""), row((fit(words, width), "head"))]
     warning = warning_of(thing.info.path) if thing.info.key.startswith("msg:") else ""
-    rows.extend(row((fit(line, width), "bad")) for line in (wrap(warning, width) if warning else ()))
+    rows.extend(
+        row((fit(line, width), "bad")) for line in (wrap(warning, width) if warning else ())
+    )
     for one in level.waiting:
         shown = Shown(visible(one.head) + ("..." if one.size > len(one.head) else ""))
-        rows.append(row((fit(f"  type {one.type}, {one.size:,} B  ", 24), "dim"), (fit(shown, width - 24), "object")))
+        rows.append(
+            row(
+                (fit(f"  type {one.type}, {one.size:,} B  ", 24), "dim"),
+                (fit(shown, width - 24), "object"),
+            )
+        )
     return rows
 
 
@@ -207,18 +239,31 @@ def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
         return rows + _whose(view, thing, width)
     per = 16 if width >= 76 else 8
     age = max(0.0, view.now - thing.level_at)
-    title = f"Waiting in {thing.label}: the first {len(level.head):,} of {level.queued:,} bytes, {age:.1f} s ago"
+    title = (
+        f"Waiting in {thing.label}: the first {len(level.head):,} of {level.queued:,} bytes,"
+        f" {age:.1f} s ago"
+    )
     rows = [row(""), row((fit(title, width), "head")), *_whose(view, thing, width)]
     for start in range(0, min(len(level.head), 4096), per):
         part = level.head[start : start + per]
         shown = Shown("".join(chr(b) if 0x20 <= b < 0x7F else "." for b in part))
-        rows.append(row((f"{start:6x}  ", "dim"), (f"{part.hex(' '):{per * 3}} ", ""), (fit(shown, per), "object")))
+        rows.append(
+            row(
+                (f"{start:6x}  ", "dim"),
+                (f"{part.hex(' '):{per * 3}} ", ""),
+                (fit(shown, per), "object"),
+            )
+        )
     return rows
 
 
 def _whose(view: View, thing: Object, width: int) -> list[Row]:
-    """Whose bytes wait, in their order, as far as the byte ledger knows; and the last write that was interleaved."""
+    """Whose bytes wait, in their order, as far as the byte ledger knows; and the last write that
+    was interleaved.
+    """
     key = thing.info.key
     told = [(f"Whose: {words}", "") for words in (waiting_words(view.state, key),) if words]
-    told += [(f"Interleaved: {words}", "lit") for words in (interleaved_words(view.state, key),) if words]
+    told += [
+        (f"Interleaved: {words}", "lit") for words in (interleaved_words(view.state, key),) if words
+    ]
     return [row((fit(line, width), style)) for words, style in told for line in wrap(words, width)]

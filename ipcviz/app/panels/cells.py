@@ -10,7 +10,9 @@ from ipcviz.app.text import Shown, visible
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Displayable text in lines of at most `width` cells, broken at spaces where that is possible."""
+    """Displayable text in lines of at most `width` cells, broken at spaces where that is
+    possible.
+    """
     width = max(1, width)
     lines: list[str] = []
     line = ""

@@ -15,9 +15,9 @@ from ipcviz.model.waits.enders import FOR_READY
 from ipcviz.narrate import who
 
 HELP: Final = (
-    "EVENTS: eventfds, timerfds, signalfds and the like that two processes have and one has used, or that "
-    "somebody waits for (W: to add to it, R: to read it, p: in poll, select or epoll); of an eventfd its counter, now "
-    "and over the last minute."
+    "EVENTS: eventfds, timerfds, signalfds and the like that two processes have and one has used,"
+    " or that somebody waits for (W: to add to it, R: to read it, p: in poll, select or epoll); of"
+    " an eventfd its counter, now and over the last minute."
 )
 _SHOWN: Final = 50
 _TOLD: Final = frozenset({"eventfd", "timerfd", "signalfd"})
@@ -36,7 +36,9 @@ def counter_rows(view: View, width: int) -> list[Row]:
         return []
     name, minute = 9, 12 if width < 64 else 20
     rest = max(0, width - name - minute - 5)
-    rows = [row((fit(f"   {fit('EVENTS', name)}{fit('HOLDS', rest)}  {'LAST MINUTE'}", width), "head"))]
+    rows = [
+        row((fit(f"   {fit('EVENTS', name)}{fit('HOLDS', rest)}  {'LAST MINUTE'}", width), "head"))
+    ]
     for thing in found[:_SHOWN]:
         key = thing.info.key
         asleep = waiting.get(key, ())
@@ -63,7 +65,10 @@ def counter_rows(view: View, width: int) -> list[Row]:
         names = [who(view.state, thread.pid, thread.tid) for _, thread in asleep]
         second = " ".join(holders[:4]) + (f" +{len(holders) - 4}" if len(holders) > 4 else "")
         if names:
-            second = f"waits: {', '.join(names[:3])}{f' +{len(names) - 3}' if len(names) > 3 else ''}; {second}"
+            second = (
+                f"waits: {', '.join(names[:3])}{f' +{len(names) - 3}' if len(names) > 3 else ''};"
+                f" {second}"
+            )
         rows.append(row((fit(f"{'':{name + 3}}{second}", width), "dim"), target=target))
     if len(found) > _SHOWN:
         rows.append(row((f"   and {len(found) - _SHOWN} more", "dim")))
@@ -73,15 +78,25 @@ def counter_rows(view: View, width: int) -> list[Row]:
 def _words(view: View, thing: Object) -> str:
     if thing.info.kind == "eventfd":
         # The level is read with each sample, what is known of it besides less often.
-        count = thing.level.queued if thing.level is not None else thing.notifier.count if thing.notifier else None
-        semaphore = ", a semaphore" if thing.notifier is not None and thing.notifier.semaphore else ""
+        count = (
+            thing.level.queued
+            if thing.level is not None
+            else thing.notifier.count
+            if thing.notifier
+            else None
+        )
+        semaphore = (
+            ", a semaphore" if thing.notifier is not None and thing.notifier.semaphore else ""
+        )
         return f"eventfd at {f'{count:,}' if count is not None else '?'}{semaphore}"
     words = holds(view.state, thing, view.now)
     return f"{thing.info.kind}, {words}" if words else thing.info.kind
 
 
 def _matters(view: View, thing: Object, waiting: dict[str, tuple[tuple[str, Thread], ...]]) -> bool:
-    """Whether somebody waits for it, or processes share it and one of them has used it: a child inherits many."""
+    """Whether somebody waits for it, or processes share it and one of them has used it: a child
+    inherits many.
+    """
     key = thing.info.key
     rows = view.holders.get(key, ())
     if not rows:
@@ -91,7 +106,11 @@ def _matters(view: View, thing: Object, waiting: dict[str, tuple[tuple[str, Thre
     if len({row.pid for row in rows}) < 2:
         return False
     tables = ((table_of(view.state, row.pid), row.fd) for row in rows)
-    return bool(thing.last_reader or thing.last_writer or any(table[fd].used for table, fd in tables if fd in table))
+    return bool(
+        thing.last_reader
+        or thing.last_writer
+        or any(table[fd].used for table, fd in tables if fd in table)
+    )
 
 
 def _waiting(view: View) -> dict[str, tuple[tuple[str, Thread], ...]]:

@@ -1,4 +1,6 @@
-"""The descriptors panel: descriptor table, open file descriptions, objects, as the kernel keeps them."""
+"""The descriptors panel: descriptor table, open file descriptions, objects, as the kernel keeps
+them.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +26,17 @@ class Descriptors(Panel):
 
     TITLE = "Descriptors"
     HELP_TEXT: ClassVar[str] = (
-        "The selected process's three tables, a row for each descriptor. DESCRIPTOR: its number, where it came from "
-        "(`by S2`: through that socket), "
-        "and `cx` if it is closed at exec. OPEN FILE DESCRIPTION: its number (given by ipcviz: the kernel shows none), "
-        "r, w or rw, offset and status flags; descriptors with the same number share offset and flags. OBJECT: what "
-        "lies behind. ALSO HELD BY: the other descriptors (process:number) that refer to the object; `=` marks those "
-        "that share this very open file description. + opened, = duplicated, < inherited by fork, * changed, - closed "
-        "a moment ago. Of an eventfd its counter is shown, of a timerfd when it expires, of a signalfd its signals, of "
-        "a pidfd its process, of inotify what it watches: read from fdinfo, often while somebody waits for it or it is "
-        "selected, now and then otherwise. A selected epoll set or inotify descriptor has its list below it; `ready` "
-        "marks what the last looks found ready."
+        "The selected process's three tables, a row for each descriptor. DESCRIPTOR: its number,"
+        " where it came from (`by S2`: through that socket), and `cx` if it is closed at exec. OPEN"
+        " FILE DESCRIPTION: its number (given by ipcviz: the kernel shows none), r, w or rw, offset"
+        " and status flags; descriptors with the same number share offset and flags. OBJECT: what"
+        " lies behind. ALSO HELD BY: the other descriptors (process:number) that refer to the"
+        " object; `=` marks those that share this very open file description. + opened, ="
+        " duplicated, < inherited by fork, * changed, - closed a moment ago. Of an eventfd its"
+        " counter is shown, of a timerfd when it expires, of a signalfd its signals, of a pidfd its"
+        " process, of inotify what it watches: read from fdinfo, often while somebody waits for it"
+        " or it is selected, now and then otherwise. A selected epoll set or inotify descriptor has"
+        " its list below it; `ready` marks what the last looks found ready."
     )
 
     def title_of(self, view: View) -> str:
@@ -42,7 +45,10 @@ class Descriptors(Panel):
         if process is None:
             return self.TITLE
         shared = f", table of {process.table}" if process.table not in (0, process.pid) else ""
-        return f"Descriptors of {who(view.state, process.pid)}{shared}: {len(table_of(view.state, process.pid))} open"
+        return (
+            f"Descriptors of {who(view.state, process.pid)}{shared}:"
+            f" {len(table_of(view.state, process.pid))} open"
+        )
 
     def build(self, view: View, width: int) -> list[Late]:
         """A row for each descriptor, open or just closed."""
@@ -52,12 +58,20 @@ class Descriptors(Panel):
         table = table_of(view.state, process.pid)
         ghosts = {fd: ghost for (owner, fd), ghost in view.ghosts.items() if owner == process.table}
         if not table and not ghosts:
-            text = "It has ended: its descriptors are closed." if process.fate != "alive" else "It has none open."
+            text = (
+                "It has ended: its descriptors are closed."
+                if process.fate != "alive"
+                else "It has none open."
+            )
             return [row((text, "dim"))]
         columns = _columns(width)
         rows: list[Late] = [
             row(
-                *(span for head, size in zip(_HEADS, columns, strict=True) for span in ((fit(head, size), "head"), " "))
+                *(
+                    span
+                    for head, size in zip(_HEADS, columns, strict=True)
+                    for span in ((fit(head, size), "head"), " ")
+                )
             )
         ]
         for fd in sorted({*table, *ghosts}):
@@ -76,19 +90,29 @@ _SHOWN: Final = 16
 
 
 def _inside(view: View, descriptor: Descriptor, width: int) -> list[Row]:
-    """What the selected object lists, where that is an epoll set or an inotify descriptor: a row for each line."""
+    """What the selected object lists, where that is an epoll set or an inotify descriptor: a row
+    for each line.
+    """
     description = view.state.open_files.get(descriptor.ofd)
     thing = view.state.objects.get(description.object) if description else None
     if thing is None or thing.info.key != view.object or thing.notifier is None:
         return []
     kept = holds(view.state, thing, view.now)
-    found = [] if thing.info.kind in ("epoll", "inotify") else [row((fit(f"      {kept}", width), ""))]
+    found = (
+        [] if thing.info.kind in ("epoll", "inotify") else [row((fit(f"      {kept}", width), ""))]
+    )
     found.extend(_listed(view, entry, width) for entry in thing.notifier.listed[:_SHOWN])
     for watch in thing.notifier.watches[:_SHOWN]:
         seen = view.state.objects.get(watch.object)
-        path = watch.path or (seen.info.path if seen else "") or f"inode {watch.object.rpartition(':')[2]}"
+        path = (
+            watch.path
+            or (seen.info.path if seen else "")
+            or f"inode {watch.object.rpartition(':')[2]}"
+        )
         words = f"      watch {watch.wd}: {path}: {', '.join(watch.events)}"
-        found.append(row((fit(words, width), ""), target=("object", watch.object) if seen else None))
+        found.append(
+            row((fit(words, width), ""), target=("object", watch.object) if seen else None)
+        )
     lines = len(thing.notifier.listed) + len(thing.notifier.watches)
     more = lines + thing.notifier.more - min(lines, _SHOWN)
     if more > 0:
@@ -97,7 +121,9 @@ def _inside(view: View, descriptor: Descriptor, width: int) -> list[Row]:
 
 
 def _listed(view: View, entry: EpollEntry, width: int) -> Row:
-    """A line of an epoll set's interest list, with whether it is ready as far as the last looks tell."""
+    """A line of an epoll set's interest list, with whether it is ready as far as the last looks
+    tell.
+    """
     thing = view.state.objects.get(entry.object)
     words = f"      lists {entry.fd:>3} {fit(thing.label if thing else 'closed', 6)}"
     known = ready(view.state, view.pid, thing, letters(entry.events)) if thing is not None else None
@@ -149,7 +175,9 @@ def _mark(view: View, descriptor: Descriptor) -> str:
 
 
 def _came(how: str) -> str:
-    """Where a descriptor came from in the fewest words: `from 12`, `by S2 from 12` for one that was received."""
+    """Where a descriptor came from in the fewest words: `from 12`, `by S2 from 12` for one that was
+    received.
+    """
     if how.startswith("inherited from"):
         return how.removeprefix("inherited ")
     if not how.startswith("received over "):
@@ -185,7 +213,11 @@ def _spans(
         spans.append((fit("not known", third + 1), "dim"))
     else:
         inside = holds(view.state, thing, view.now)
-        kind = "" if thing.info.kind == "file" else f" {words_of(thing.info)}{f': {inside}' if inside else ''}"
+        kind = (
+            ""
+            if thing.info.kind == "file"
+            else f" {words_of(thing.info)}{f': {inside}' if inside else ''}"
+        )
         gone = ", name removed" if thing.unlinked else ""
         label = fit(thing.label, min(len(thing.label), third))
         chosen = thing.info.key == view.object

@@ -1,4 +1,6 @@
-"""Directories that more than one process uses: a part of the semaphores panel, below the file locks."""
+"""Directories that more than one process uses: a part of the semaphores panel, below the file
+locks.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,18 @@ from ipcviz.model.state import Did, Folder
 from ipcviz.narrate import who
 
 HELP: Final = (
-    "DIRECTORIES: those that more than one process has used by traced calls, the last used first: who watches one "
-    "(inotify), lists it, reads its files, takes names out, puts files or names in; and what was done to it last."
+    "DIRECTORIES: those that more than one process has used by traced calls, the last used first:"
+    " who watches one (inotify), lists it, reads its files, takes names out, puts files or names"
+    " in; and what was done to it last."
 )
 _SHOWN: Final = 20
-_SHORT: Final[dict[Did, str]] = {"watches": "watch", "lists": "list", "reads": "read", "takes": "take", "puts": "put"}
+_SHORT: Final[dict[Did, str]] = {
+    "watches": "watch",
+    "lists": "list",
+    "reads": "read",
+    "takes": "take",
+    "puts": "put",
+}
 _DONE: Final[dict[Did, str]] = {
     "watches": "began to watch it",
     "lists": "listed it",
@@ -46,8 +55,14 @@ def _row(view: View, folder: Folder, name: int, last: int, rest: int) -> Row:
     # The end of a path tells directories apart.
     path = folder.path if len(folder.path) <= name else "…" + folder.path[-name + 1 :]
     done = f"{who(view.state, folder.last_pid)} {_DONE[folder.last]} {folder.last_name}".rstrip()
-    living = [u for u in folder.uses if (p := view.state.processes.get(u.pid)) is not None and p.fate == "alive"]
-    users = [f"{who(view.state, use.pid)}: {'+'.join(_SHORT[did] for did in use.did)}" for use in living]
+    living = [
+        u
+        for u in folder.uses
+        if (p := view.state.processes.get(u.pid)) is not None and p.fate == "alive"
+    ]
+    users = [
+        f"{who(view.state, use.pid)}: {'+'.join(_SHORT[did] for did in use.did)}" for use in living
+    ]
     ended = len(folder.uses) - len(users)
     if ended:
         users.append(f"{ended} that {'has' if ended == 1 else 'have'} ended")

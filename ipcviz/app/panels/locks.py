@@ -14,10 +14,11 @@ from ipcviz.model.state import Thread
 from ipcviz.narrate import who
 
 HELP: Final = (
-    "FILE LOCKS: each lock on a file that a watched process has open, from /proc/locks; flock and OFD locks belong to "
-    "an open file description, so to all who have it; fcntl locks to one process. FUTEXES: those that threads "
-    "sleep on. What they are is told by the memory there, as glibc keeps it: `probably`; an owner is shown "
-    "only if it is a living thread that has that memory, or if no thread has its id any more: it `has ended`."
+    "FILE LOCKS: each lock on a file that a watched process has open, from /proc/locks; flock and"
+    " OFD locks belong to an open file description, so to all who have it; fcntl locks to one"
+    " process. FUTEXES: those that threads sleep on. What they are is told by the memory there, as"
+    " glibc keeps it: `probably`; an owner is shown only if it is a living thread that has that"
+    " memory, or if no thread has its id any more: it `has ended`."
 )
 _SORTS: Final = {"flock": "flock", "posix": "fcntl", "ofd": "OFD", "lease": "lease"}
 _SHOWN: Final = 50
@@ -30,7 +31,10 @@ def lock_rows(view: View, width: int) -> list[Row]:
     name, how, part = (20, 16, 22) if width >= 90 else (12, 12, 13)
     rest = max(0, width - name - how - part - 5)
     half = rest // 2
-    head = f"  {fit('FILE LOCKS', name)} {fit('KIND', how)} {fit('BYTES', part)} {fit('HELD BY', half)}WAITERS"
+    head = (
+        f"  {fit('FILE LOCKS', name)} {fit('KIND', how)} {fit('BYTES', part)}"
+        f" {fit('HELD BY', half)}WAITERS"
+    )
     rows = [row((fit(head, width), "head"))]
     for key, found in sorted(view.state.locks.items(), key=lambda item: _label(view, item[0])):
         lit = ("lock", key) in view.lit
@@ -38,7 +42,10 @@ def lock_rows(view: View, width: int) -> list[Row]:
         for lock in found:
             if lock.waits:
                 continue
-            held = ", ".join(who(view.state, pid) for pid in lock_holders(view.state, lock)) or "not known"
+            held = (
+                ", ".join(who(view.state, pid) for pid in lock_holders(view.state, lock))
+                or "not known"
+            )
             mode = "exclusive" if lock.mode == "w" else "shared"
             rows.append(
                 row(
@@ -65,7 +72,9 @@ def _label(view: View, key: str) -> str:
 
 
 def _asking(view: View, key: str, lock: FileLock) -> str:
-    """Who waits: the kernel names no process for an open file description's lock, but its thread sleeps in fcntl."""
+    """Who waits: the kernel names no process for an open file description's lock, but its thread
+    sleeps in fcntl.
+    """
     if lock.pid:
         return who(view.state, lock.pid)
     for thread in view.state.threads.values():
@@ -76,7 +85,9 @@ def _asking(view: View, key: str, lock: FileLock) -> str:
 
 
 def left(view: View, thread: Thread) -> str:
-    """For how long at most a thread goes on to wait: ` (1.5 s)`; empty if it does not give up by itself."""
+    """For how long at most a thread goes on to wait: ` (1.5 s)`; empty if it does not give up by
+    itself.
+    """
     until = thread.waiting.deadline if thread.waiting is not None else None
     return f" ({seconds_text(max(0.0, until - view.now))})" if until is not None else ""
 
@@ -102,7 +113,13 @@ def futex_rows(view: View, width: int) -> list[Row]:
         if futex.kind and not futex.sure:
             words = f"probably {words}"
         holder = view.state.threads.get(futex.owner)
-        held = who(view.state, holder.pid, holder.tid) if holder else f"thread {futex.owner}" if futex.owner else "-"
+        held = (
+            who(view.state, holder.pid, holder.tid)
+            if holder
+            else f"thread {futex.owner}"
+            if futex.owner
+            else "-"
+        )
         if futex.copied:
             held = f"{who(view.state, futex.copied, futex.holder or futex.copied)}, before a fork"
         elif futex.former:
@@ -120,7 +137,13 @@ def futex_rows(view: View, width: int) -> list[Row]:
                 " ",
                 (fit(held, owner), ""),
                 " ",
-                (fit(", ".join(who(view.state, t.pid, t.tid) + left(view, t) for t in threads), rest), "blocked"),
+                (
+                    fit(
+                        ", ".join(who(view.state, t.pid, t.tid) + left(view, t) for t in threads),
+                        rest,
+                    ),
+                    "blocked",
+                ),
                 target=("object", futex.object) if futex.object else None,
             )
         )

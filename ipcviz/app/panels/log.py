@@ -18,7 +18,9 @@ from ipcviz.narrate import DETAIL, NOISE, TURN
 _MORE_ROWS: Final = 3
 """Rows that a long sentence may take beyond its first."""
 _STEP: Final = 256
-"""The height grows by at least so many rows at once: each change of it lays out the whole screen anew."""
+"""The height grows by at least so many rows at once: each change of it lays out the whole screen
+anew.
+"""
 
 _MADE: Final = 1_000
 """Entries whose rows are remembered."""
@@ -29,15 +31,23 @@ class LogPanel(Panel):
 
     TITLE = "Log"
     HELP_TEXT: ClassVar[str] = (
-        "Every event between processes as a sentence, with its time in seconds. What repeats within a second is one "
-        "row: `x12` says how often, with the bytes in all; so is a wait with a limit that is begun again and again. "
-        "It follows its end; scroll up to stay where you are, > or G "
-        "to follow again. / filters by words (all must occur; `-word` must not), Escape ends that. a shows also what "
-        "is left out as noise: libraries, locale files, look-ups that failed. Bold: turns of the story. `+`, in the "
-        "past and in step mode: new at this moment. The past lists the last thousand rows before it."
+        "Every event between processes as a sentence, with its time in seconds. What repeats within"
+        " a second is one row: `x12` says how often, with the bytes in all; so is a wait with a"
+        " limit that is begun again and again. It follows its end; scroll up to stay where you are,"
+        " > or G to follow again. / filters by words (all must occur; `-word` must not), Escape"
+        " ends that. a shows also what is left out as noise: libraries, locale files, look-ups that"
+        " failed. Bold: turns of the story. `+`, in the past and in step mode: new at this moment."
+        " The past lists the last thousand rows before it."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "all", "All events", show=False, id="log.all", tooltip="Show library loading and the like too"),
+        Binding(
+            "a",
+            "all",
+            "All events",
+            show=False,
+            id="log.all",
+            tooltip="Show library loading and the like too",
+        ),
     ]
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
@@ -114,7 +124,10 @@ class LogPanel(Panel):
         if not self.words:
             return True
         text = sentence.text.lower()
-        return all((word[1:] not in text) if len(word) > 1 and word[0] == "-" else word in text for word in self.words)
+        return all(
+            (word[1:] not in text) if len(word) > 1 and word[0] == "-" else word in text
+            for word in self.words
+        )
 
     def rebuild(self) -> None:
         """Take in the entries that are new, and those that grew; the rows of all others stay."""
@@ -136,7 +149,9 @@ class LogPanel(Panel):
             kept -= 1
         old = self.rows[kept:]
         del self.rows[kept:], self._numbers[kept:]
-        for number, entry in enumerate(log.entries[changed - log.first : view.log_end - log.first], changed):
+        for number, entry in enumerate(
+            log.entries[changed - log.first : view.log_end - log.first], changed
+        ):
             new = marking and entry.last > view.fresh
             if new:
                 self._marked = min(self._marked, number)
@@ -167,7 +182,9 @@ class LogPanel(Panel):
             self.border_title = title
 
     def _rows_of(self, entry: Entry, width: int, new: bool) -> list[Row]:
-        """An entry's rows, made once: moving through the past shows the same ones again and again."""
+        """An entry's rows, made once: moving through the past shows the same ones again and
+        again.
+        """
         key = (id(entry.sentence), entry.times, new)
         made = self._made.get(key)
         if made is None or made[0].sentence is not entry.sentence:
@@ -185,11 +202,15 @@ class LogPanel(Panel):
 
 
 def rows_of(entry: Entry, width: int, new: bool = False) -> list[Row]:
-    """An entry's rows: the time, `+` if it is new at this moment, and the sentence, broken at spaces."""
+    """An entry's rows: the time, `+` if it is new at this moment, and the sentence, broken at
+    spaces.
+    """
     sentence = entry.sentence
     text = sentence.text
     if entry.times > 1:
-        text += f"  x{entry.times:,}" + (f", {bytes_text(entry.amount)} in all" if entry.amount else "")
+        text += f"  x{entry.times:,}" + (
+            f", {bytes_text(entry.amount)} in all" if entry.amount else ""
+        )
         if entry.last - sentence.t > Log.TOGETHER:
             text += f", last at {entry.last:.3f}"
     style = "chosen" if sentence.weight >= TURN else "dim" if sentence.weight <= DETAIL else ""

@@ -1,4 +1,6 @@
-"""The memory panel: what is mapped by whom, the states of its pages, and its bytes with what changed."""
+"""The memory panel: what is mapped by whom, the states of its pages, and its bytes with what
+changed.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,15 @@ class MemoryPanel(Panel):
 
     TITLE = "Memory"
     HELP_TEXT: ClassVar[str] = (
-        "A row for each object that processes have mapped: files, POSIX and System V shared memory, memfds, anonymous "
-        "memory; private mappings only of files that others map or write. Select one to see each mapping, its pages "
-        "and its bytes. A letter for each page, as the process's page table has it: `.` not there, `o` the object's "
-        "own page, in this process alone, `O` the same page in others too, `c` a private copy (copied on write), `C` a "
-        "private copy that a fork still shares, `z` swapped out. A page can be there without having been touched: the "
-        "kernel brings neighbours along. Bytes are read 20 times a second from pages that some process has, so that "
-        "looking touches none; those that the last look found changed are lit and stand in [ ]. Who wrote them, nobody "
-        "can tell."
+        "A row for each object that processes have mapped: files, POSIX and System V shared memory,"
+        " memfds, anonymous memory; private mappings only of files that others map or write. Select"
+        " one to see each mapping, its pages and its bytes. A letter for each page, as the"
+        " process's page table has it: `.` not there, `o` the object's own page, in this process"
+        " alone, `O` the same page in others too, `c` a private copy (copied on write), `C` a"
+        " private copy that a fork still shares, `z` swapped out. A page can be there without"
+        " having been touched: the kernel brings neighbours along. Bytes are read 20 times a second"
+        " from pages that some process has, so that looking touches none; those that the last look"
+        " found changed are lit and stand in [ ]. Who wrote them, nobody can tell."
     )
 
     def build(self, view: View, width: int) -> list[Row]:
@@ -39,10 +42,24 @@ class MemoryPanel(Panel):
         kept = [o for o in _remembered(view) if o.info.key not in found]
         if not things and not kept:
             return [row(("No memory that processes share so far.", "dim"))]
-        chosen = next((o for o in (*things, *kept) if o.info.key == view.object), (*things, *kept)[0])
+        chosen = next(
+            (o for o in (*things, *kept) if o.info.key == view.object), (*things, *kept)[0]
+        )
         name, sort = _plan(width)
-        rows = [row((fit(f"  {fit('NAME', name)} {fit('KIND', sort)} {'SIZE':>10}  MAPPED BY", width), "head"))]
-        rows.extend(_thing(view, thing, found.get(thing.info.key, ()), thing is chosen, width) for thing in things)
+        rows = [
+            row(
+                (
+                    fit(
+                        f"  {fit('NAME', name)} {fit('KIND', sort)} {'SIZE':>10}  MAPPED BY", width
+                    ),
+                    "head",
+                )
+            )
+        ]
+        rows.extend(
+            _thing(view, thing, found.get(thing.info.key, ()), thing is chosen, width)
+            for thing in things
+        )
         rows.extend(_thing(view, thing, (), thing is chosen, width) for thing in kept)
         for mapper in found.get(chosen.info.key, ()):
             rows.extend(_mapping(view, mapper, width))
@@ -67,7 +84,10 @@ def _thing(view: View, thing: Object, rows: tuple[Mapper, ...], chosen: bool, wi
     lit = ("memory", key) in view.lit
     memory = view.state.memory.get((key, 0))
     size = memory.sample.size if memory is not None else -1
-    names = ", ".join(who(view.state, pid) for pid in dict.fromkeys(row.pid for row in rows)) or "nobody any more"
+    names = (
+        ", ".join(who(view.state, pid) for pid in dict.fromkeys(row.pid for row in rows))
+        or "nobody any more"
+    )
     facts = []
     if rows and memory is not None and memory.sample.attached >= 0:
         facts.append(f"attached {memory.sample.attached} times")
@@ -104,7 +124,10 @@ def _mapping(view: View, mapper: Mapper, width: int) -> list[Row]:
     entry = mapper.entry
     pages = view.state.pages.get((mapper.pid, entry.start))
     how = "shared" if entry.shared else "private"
-    text = f"  {who(view.state, mapper.pid)} {how} {entry.prot} {entry.start:#x}, {bytes_text(entry.length)}"
+    text = (
+        f"  {who(view.state, mapper.pid)} {how} {entry.prot} {entry.start:#x},"
+        f" {bytes_text(entry.length)}"
+    )
     text += f" from {entry.offset:,}" if entry.offset else ""
     target = ("process", mapper.pid)
     if pages is None:
@@ -112,7 +135,10 @@ def _mapping(view: View, mapper: Mapper, width: int) -> list[Row]:
     if pages.rss >= 0:
         dirty = pages.shared_dirty + pages.private_dirty
         huge = f"{bytes_text(pages.huge)} in huge pages, else " if pages.huge else ""
-        text += f": {huge}Rss {bytes_text(pages.rss)}, Pss {bytes_text(pages.pss)}, dirty {bytes_text(dirty)}"
+        text += (
+            f": {huge}Rss {bytes_text(pages.rss)}, Pss {bytes_text(pages.pss)}, dirty"
+            f" {bytes_text(dirty)}"
+        )
     rows = [row((fit(text, width), "process"), target=target)]
     per = max(16, (width - 8) // 16 * 16)
     looked_at = len(pages.pages)
@@ -165,7 +191,9 @@ def _bytes(view: View, memory: Memory, whose: str, width: int) -> list[Row]:
         age = max(0.0, view.now - memory.changed_at)
         title += f"; {more}{count:,} changed {age:.1f} s ago, first at {sample.changed[0][0]:,}"
     rows = [row((fit(title, width), "head"))]
-    changed = {at for begin, length in sample.changed for at in range(begin, begin + min(length, 4096))}
+    changed = {
+        at for begin, length in sample.changed for at in range(begin, begin + min(length, 4096))
+    }
     for start in range(0, len(sample.data), per):
         rows.append(_line(sample.data[start : start + per], sample.offset + start, per, changed))
     return rows

@@ -61,11 +61,28 @@ class TypingLine(Input):
     """The line that is sent to the command's terminal."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "send('\x03')", "^C", id="type.interrupt", tooltip="Interrupt: the terminal sends SIGINT"),
-        Binding("ctrl+d", "send('\x04')", "^D", id="type.eof", tooltip="End of input"),
-        Binding("ctrl+z", "send('\x1a')", "^Z", id="type.stop", tooltip="Suspend: the terminal sends SIGTSTP"),
         Binding(
-            "ctrl+backslash", "send('\x1c')", "^\\", show=False, id="type.quit", tooltip="The terminal sends SIGQUIT"
+            "ctrl+c",
+            "send('\x03')",
+            "^C",
+            id="type.interrupt",
+            tooltip="Interrupt: the terminal sends SIGINT",
+        ),
+        Binding("ctrl+d", "send('\x04')", "^D", id="type.eof", tooltip="End of input"),
+        Binding(
+            "ctrl+z",
+            "send('\x1a')",
+            "^Z",
+            id="type.stop",
+            tooltip="Suspend: the terminal sends SIGTSTP",
+        ),
+        Binding(
+            "ctrl+backslash",
+            "send('\x1c')",
+            "^\\",
+            show=False,
+            id="type.quit",
+            tooltip="The terminal sends SIGQUIT",
         ),
         Binding("escape", "leave", "Back", id="type.leave", tooltip="Leave the input line"),
     ]
@@ -92,10 +109,10 @@ class OutputPanel(Vertical):
     ALLOW_MAXIMIZE = True
     TITLE = "Output"
     HELP_TEXT: ClassVar[str] = (
-        "What the command wrote to its terminal. Colours and other escape sequences are left out, control characters "
-        "are shown as ^X, and only the last lines are kept. i starts typing to the command: Enter sends the line, "
-        "ctrl+c, ctrl+d and ctrl+z go to its terminal, Escape leaves the input line. What the terminal echoes appears "
-        "in the output."
+        "What the command wrote to its terminal. Colours and other escape sequences are left out,"
+        " control characters are shown as ^X, and only the last lines are kept. i starts typing to"
+        " the command: Enter sends the line, ctrl+c, ctrl+d and ctrl+z go to its terminal, Escape"
+        " leaves the input line. What the terminal echoes appears in the output."
     )
 
     class Typed(Message):

@@ -21,7 +21,9 @@ from ipcviz.app.text import visible
 from ipcviz.app.view import View
 
 Span = tuple[str, str]
-"""A piece of text and the name of its style (a component class of the screen without `panel--`, or empty)."""
+"""A piece of text and the name of its style (a component class of the screen without `panel--`, or
+empty).
+"""
 
 Target = tuple[str, int | str]
 """What a click on a row selects: `("process", pid)` or `("object", key)`."""
@@ -50,7 +52,9 @@ def late(count: int, make: Callable[[], Sequence[Row]]) -> list[Late]:
 
 
 class _Together:
-    """Rows that are made together; there are many of them and few are needed, so that it costs next to nothing."""
+    """Rows that are made together; there are many of them and few are needed, so that it costs next
+    to nothing.
+    """
 
     __slots__ = ("_made", "_make")
 
@@ -79,16 +83,40 @@ def fit(text: object, width: int, *, right: bool = False) -> str:
 class Panel(ScrollView, can_focus=True, inherit_bindings=False):
     """A panel of rows.
 
-    Left, right, PageUp, PageDown, Home and End stay free: they move through time, wherever the focus is.
+    Left, right, PageUp, PageDown, Home and End stay free: they move through time, wherever the
+    focus is.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "cursor(1)", "Down", show=False, id="panel.down", tooltip="The next row"),
         Binding("k,up", "cursor(-1)", "Up", show=False, id="panel.up", tooltip="The row before"),
-        Binding("ctrl+d", "page(1)", "Page down", show=False, id="panel.page-down", tooltip="Half a panel down"),
-        Binding("ctrl+u", "page(-1)", "Page up", show=False, id="panel.page-up", tooltip="Half a panel up"),
-        Binding("less_than_sign", "edge(-1)", "Top", show=False, id="panel.top", tooltip="The first row"),
-        Binding("greater_than_sign,G", "edge(1)", "End", show=False, id="panel.end", tooltip="The last row"),
+        Binding(
+            "ctrl+d",
+            "page(1)",
+            "Page down",
+            show=False,
+            id="panel.page-down",
+            tooltip="Half a panel down",
+        ),
+        Binding(
+            "ctrl+u",
+            "page(-1)",
+            "Page up",
+            show=False,
+            id="panel.page-up",
+            tooltip="Half a panel up",
+        ),
+        Binding(
+            "less_than_sign", "edge(-1)", "Top", show=False, id="panel.top", tooltip="The first row"
+        ),
+        Binding(
+            "greater_than_sign,G",
+            "edge(1)",
+            "End",
+            show=False,
+            id="panel.end",
+            tooltip="The last row",
+        ),
         Binding("y", "copy", "Copy", show=False, id="panel.copy", tooltip="Copy the panel's text"),
     ]
 
@@ -173,7 +201,9 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
         self.take_rows(self.build(self.view, self.scrollable_content_region.width))
 
     def take_rows(self, rows: Sequence[Late]) -> None:
-        """Show these rows; only those that can be seen are made, and only those that differ are drawn."""
+        """Show these rows; only those that can be seen are made, and only those that differ are
+        drawn.
+        """
         old, self.rows = self.rows, list(rows)
         if len(old) != len(rows):
             self.virtual_size = Size(self.scrollable_content_region.width, len(rows))
@@ -246,7 +276,9 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
             return Strip.blank(width, self.style(""))
         strip = Strip([Segment(text, self.style(name)) for text, name in found.spans if text])
         if number == self.cursor and self.has_focus:
-            strip = strip.apply_style(self.screen.get_component_rich_style("panel--cursor", partial=True))
+            strip = strip.apply_style(
+                self.screen.get_component_rich_style("panel--cursor", partial=True)
+            )
             strip = strip.extend_cell_length(width, self.style("cursor"))
         if selection is not None:
             strip = self._with_selection(strip, selection, number)
@@ -267,7 +299,9 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
         if start >= end:
             return strip
         chosen = self.screen.get_component_rich_style("screen--selection")
-        plain = Strip([Segment(s.text, (s.style or Style()) + chosen) for s in strip.crop(start, end)])
+        plain = Strip(
+            [Segment(s.text, (s.style or Style()) + chosen) for s in strip.crop(start, end)]
+        )
         return Strip.join([strip.crop(0, start), plain, strip.crop(end, length)])
 
     def selection_updated(self, selection: Selection | None) -> None:

@@ -25,17 +25,19 @@ class Proc(Panel):
 
     TITLE = "/proc"
     HELP_TEXT: ClassVar[str] = (
-        "Each process: its state (R runs, B is blocked until another process acts, S sleeps or waits, D waits for a "
-        "device, T is stopped, Z has ended and was not waited for, x is gone), CPU use of the last second (computed "
-        "from two looks), CPU seconds (user+system), resident memory, page faults (minor/major), context switches "
-        "(voluntary/forced), bytes read and written by calls (rchar/wchar), and what it waits in: the call, its "
-        "descriptor, the object, why, for how long, and what is `left` of its limit; below it because of whom: each "
-        "process named is the only one that could end the wait before it, as far as is seen; in a circle none goes "
-        "on by itself, and `probably` says that this is not proved, and why. `~`: only sampled, its calls are not "
-        "all traced. `-`: not read yet. Of the selected process also its group, session, controlling terminal and "
-        "whether its group is in the foreground there; who gets orphans, as far as seen; and those of its namespaces "
-        "that are not ipcviz's own; its user, when it was started, its share of the processors, and its limits "
-        "(what is unlimited is left out), read once a second; and the machine."
+        "Each process: its state (R runs, B is blocked until another process acts, S sleeps or"
+        " waits, D waits for a device, T is stopped, Z has ended and was not waited for, x is"
+        " gone), CPU use of the last second (computed from two looks), CPU seconds (user+system),"
+        " resident memory, page faults (minor/major), context switches (voluntary/forced), bytes"
+        " read and written by calls (rchar/wchar), and what it waits in: the call, its descriptor,"
+        " the object, why, for how long, and what is `left` of its limit; below it because of whom:"
+        " each process named is the only one that could end the wait before it, as far as is seen;"
+        " in a circle none goes on by itself, and `probably` says that this is not proved, and why."
+        " `~`: only sampled, its calls are not all traced. `-`: not read yet. Of the selected"
+        " process also its group, session, controlling terminal and whether its group is in the"
+        " foreground there; who gets orphans, as far as seen; and those of its namespaces that are"
+        " not ipcviz's own; its user, when it was started, its share of the processors, and its"
+        " limits (what is unlimited is left out), read once a second; and the machine."
     )
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -46,7 +48,9 @@ class Proc(Panel):
         """Its first row, and how many it has."""
 
     def rebuild(self) -> None:
-        """Make the rows anew, and show those of the selected process when another one is selected."""
+        """Make the rows anew, and show those of the selected process when another one is
+        selected.
+        """
         super().rebuild()
         if self.view is None or self.view.pid == self._shown:
             return
@@ -70,11 +74,16 @@ class Proc(Panel):
         each = 1 if width >= _WIDE else 2 if width >= _MIDDLE else 3
         self._place = (0, 0)
         for process in view.processes:
-            more = [tid for tid in process.threads if tid != process.pid and tid in view.state.threads]
+            more = [
+                tid for tid in process.threads if tid != process.pid and tid in view.state.threads
+            ]
             count = (
                 each
                 + len(_details(view, process, width))
-                + sum(len(_because(view, process, tid, width)) for tid in (process.pid, *more[:_THREADS_SHOWN]))
+                + sum(
+                    len(_because(view, process, tid, width))
+                    for tid in (process.pid, *more[:_THREADS_SHOWN])
+                )
                 + min(len(more), _THREADS_SHOWN)
                 + (len(more) > _THREADS_SHOWN)
             )
@@ -114,7 +123,11 @@ def _rows(view: View, process: Process, width: int) -> list[Row]:
         switches = f"{_count(sample.voluntary_switches)}/{_count(sample.forced_switches)}"
         moved = f"{bytes_text(sample.chars_read)}/{bytes_text(sample.chars_written)}"
         first.append((f" {cpu:>5} {used:>11} {bytes_text(sample.rss):>8}", faded))
-    doing = (_fate(view, process), "") if ended else _doing(view, view.state.threads.get(process.pid), process)
+    doing = (
+        (_fate(view, process), "")
+        if ended
+        else _doing(view, view.state.threads.get(process.pid), process)
+    )
     if width >= _MIDDLE:
         first.append((f" {faults:>12} {switches:>12}", faded))
     if width >= _WIDE:
@@ -130,18 +143,27 @@ def _rows(view: View, process: Process, width: int) -> list[Row]:
             row((_fitted(doing, width, "      "), faded), target=target),
             row((fit(third, width), "dim"), target=target),
         ]
-    why = [row((words, faded), target=target) for words in _because(view, process, process.pid, width)]
+    why = [
+        row((words, faded), target=target) for words in _because(view, process, process.pid, width)
+    ]
     at = 1 if width >= _WIDE else 2
     rows[at:at] = why
-    rows.extend(row((fit(f"      {words}", width), "dim"), target=target) for words in _details(view, process, width))
+    rows.extend(
+        row((fit(f"      {words}", width), "dim"), target=target)
+        for words in _details(view, process, width)
+    )
     others = [tid for tid in process.threads if tid != process.pid and tid in view.state.threads]
     for tid in others[:_THREADS_SHOWN]:
         thread = view.state.threads[tid]
         label = f"      thread {tid} {thread.name} {thread.state}: "
         rows.append(row((_fitted(_doing(view, thread, process), width, label), ""), target=target))
-        rows.extend(row((words, ""), target=target) for words in _because(view, process, tid, width))
+        rows.extend(
+            row((words, ""), target=target) for words in _because(view, process, tid, width)
+        )
     if len(others) > _THREADS_SHOWN:
-        rows.append(row((f"      and {len(others) - _THREADS_SHOWN} more threads", "dim"), target=target))
+        rows.append(
+            row((f"      and {len(others) - _THREADS_SHOWN} more threads", "dim"), target=target)
+        )
     return rows
 
 
@@ -152,13 +174,21 @@ def _because(view: View, process: Process, tid: int, width: int) -> list[str]:
 
 
 def _details(view: View, process: Process, width: int) -> list[str]:
-    """Of the selected process: its family, namespaces that are not ours, what hardly changes of it, and the machine."""
+    """Of the selected process: its family, namespaces that are not ours, what hardly changes of it,
+    and the machine.
+    """
     if process.pid != view.pid or process.fate != "alive":
         return []
-    words = [group_words(view.state, process), orphan_words(view.state, process), namespace_words(process)]
+    words = [
+        group_words(view.state, process),
+        orphan_words(view.state, process),
+        namespace_words(process),
+    ]
     started = view.state.started
     if process.facts is not None and started is not None:
-        words += describe_facts(process.facts, started.host, started.began + view.now if started.began else 0.0)
+        words += describe_facts(
+            process.facts, started.host, started.began + view.now if started.began else 0.0
+        )
     if started is not None and started.host is not None:
         words.append(f"the machine: {describe_machine(started.host)} when the watch began")
     return [line for word in words if word for line in wrap(word, width - 6)]
@@ -172,21 +202,37 @@ def _count(number: int) -> str:
 
 
 def _fate(view: View, process: Process) -> str:
-    ended = f"killed by {signal_name(process.exit_signal)}" if process.exit_signal else f"exited {process.exit_code}"
+    ended = (
+        f"killed by {signal_name(process.exit_signal)}"
+        if process.exit_signal
+        else f"exited {process.exit_code}"
+    )
     if not process.exit_known:
         ended = "ended, how is not known"
     if process.fate != "zombie":
         return ended
     parent = view.state.processes.get(process.parent)
-    by = f" by {who(view.state, parent.pid)}" if parent is not None and parent.fate == "alive" else ""
+    by = (
+        f" by {who(view.state, parent.pid)}"
+        if parent is not None and parent.fate == "alive"
+        else ""
+    )
     return f"{ended}, not waited for yet{by}"
 
 
-_STATES: Final = {"R": "running", "t": "running", "?": "running", "S": "sleeps", "D": "waits for a device"}
+_STATES: Final = {
+    "R": "running",
+    "t": "running",
+    "?": "running",
+    "S": "sleeps",
+    "D": "waits for a device",
+}
 
 
 def _fitted(doing: tuple[str, str], width: int, before: str = "") -> str:
-    """What a thread does, for how long, and for how long at most: if there is too little room, the times stay."""
+    """What a thread does, for how long, and for how long at most: if there is too little room, the
+    times stay.
+    """
     words, times = doing
     return fit(fit(before + words, max(0, width - len(times))).rstrip() + times, max(0, width))
 
@@ -194,7 +240,9 @@ def _fitted(doing: tuple[str, str], width: int, before: str = "") -> str:
 def _doing(view: View, thread: Thread | None, process: Process) -> tuple[str, str]:
     """What a thread waits in, and for how long: `read(0) on P1, empty` and `, 1.2 s, 3 s left`."""
     if process.stopped_by:
-        found = (d for d in reversed(view.state.delivered) if d.pid == process.pid and d.action == "stop")
+        found = (
+            d for d in reversed(view.state.delivered) if d.pid == process.pid and d.action == "stop"
+        )
         cause = next(found, None)
         by = f" from {who(view.state, cause.sender)}" if cause is not None and cause.sender else ""
         return f"stopped by {signal_name(process.stopped_by)}{by}", ""

@@ -22,21 +22,24 @@ class Semaphores(Panel):
 
     TITLE = "Semaphores"
     HELP_TEXT: ClassVar[str] = (
-        "A row for each semaphore: named POSIX (sem_open), unnamed in shared memory (sem_init), System V (semget). "
-        "VALUE is read from memory, or by semctl; `?` if it could not be read. WAITERS are the threads that sleep on "
-        "it, and for how long at most if they give up; a number alone is the kernel's or libc's count of waiters "
-        "that ipcviz did not see go to sleep. LAST is the last operation seen, by whom: a POSIX semaphore does not "
-        "record it itself. HELD BY: who took it and has not given it back, from the operations seen, since a "
-        "semaphore has no owner; `-` nobody, `?` others may, or it can't be told; empty where it is given by others "
-        "than took it: nobody holds it then. Below: threads that wait for each other in a circle, for whatever; "
-        "`probably`, and why, where that is not proved. Semaphores in memory that no other process shares, such as "
-        "an interpreter's locks, come last, while their process lives. " + HELP + " " + FOLDERS
+        "A row for each semaphore: named POSIX (sem_open), unnamed in shared memory (sem_init),"
+        " System V (semget). VALUE is read from memory, or by semctl; `?` if it could not be read."
+        " WAITERS are the threads that sleep on it, and for how long at most if they give up; a"
+        " number alone is the kernel's or libc's count of waiters that ipcviz did not see go to"
+        " sleep. LAST is the last operation seen, by whom: a POSIX semaphore does not record it"
+        " itself. HELD BY: who took it and has not given it back, from the operations seen, since a"
+        " semaphore has no owner; `-` nobody, `?` others may, or it can't be told; empty where it"
+        " is given by others than took it: nobody holds it then. Below: threads that wait for each"
+        " other in a circle, for whatever; `probably`, and why, where that is not proved."
+        " Semaphores in memory that no other process shares, such as an interpreter's locks, come"
+        " last, while their process lives. " + HELP + " " + FOLDERS
     )
 
     def build(self, view: View, width: int) -> list[Row]:
         """A row for each semaphore."""
         every = sorted(
-            view.state.semaphores.values(), key=lambda s: (s.info.object, s.info.kind, s.info.offset, s.label)
+            view.state.semaphores.values(),
+            key=lambda s: (s.info.object, s.info.kind, s.info.offset, s.label),
         )
         found = [s for s in every if not is_private(s)]
         private = [s for s in every if is_private(s) and _owner_lives(view, s)]
@@ -47,13 +50,27 @@ class Semaphores(Panel):
         ]
         failed = [s.label for s in found if s.info.kind == "system v" and warning_of(s.info.name)]
         warning = f"  {', '.join(failed)}: {FAILED_WORDS}" if failed else ""
-        warned = [row((fit(line, width), "bad")) for line in (wrap(warning, width) if warning else ())]
-        further = [*warned, *stuck, *lock_rows(view, width), *futex_rows(view, width), *folder_rows(view, width)]
+        warned = [
+            row((fit(line, width), "bad")) for line in (wrap(warning, width) if warning else ())
+        ]
+        further = [
+            *warned,
+            *stuck,
+            *lock_rows(view, width),
+            *futex_rows(view, width),
+            *folder_rows(view, width),
+        ]
         if not found and not private:
             return further or [row(("No semaphore that processes share so far.", "dim"))]
         plan = _Plan.of(width)
-        head = f"  {fit('NAME', plan.name)} {fit('KIND  ', plan.kind)}{'VALUE':>6}  {fit('WHERE', plan.where)}"
-        head += f"{fit('LAST', plan.last)} {fit('HELD BY' if plan.last else 'HELD BY, OR LAST', plan.held)} WAITERS"
+        head = (
+            f"  {fit('NAME', plan.name)} {fit('KIND  ', plan.kind)}{'VALUE':>6} "
+            f" {fit('WHERE', plan.where)}"
+        )
+        head += (
+            f"{fit('LAST', plan.last)}"
+            f" {fit('HELD BY' if plan.last else 'HELD BY, OR LAST', plan.held)} WAITERS"
+        )
         rows = [row((fit(head, width), "head"))]
         rows.extend(_row(view, semaphore, plan) for semaphore in found)
         rows.extend(further)
@@ -78,7 +95,9 @@ class _Plan(NamedTuple):
     @classmethod
     def of(cls, width: int) -> _Plan:
         """The columns of a panel that is so wide."""
-        name, kind, where, last = (12, 0, 0, 0) if width < 70 else (13, 0, 0, 23) if width < 100 else (16, 9, 18, 25)
+        name, kind, where, last = (
+            (12, 0, 0, 0) if width < 70 else (13, 0, 0, 23) if width < 100 else (16, 9, 18, 25)
+        )
         rest = max(0, width - name - kind - where - last - 13)
         return cls(name, kind, where, last, rest // 2, rest - rest // 2)
 
@@ -106,7 +125,11 @@ def _row(view: View, semaphore: Semaphore, plan: _Plan) -> Row:
     value = "?" if unknown else f"{semaphore.value}"
     holder = view.state.objects.get(semaphore.info.object)
     place = f"{holder.label}+{semaphore.info.offset}" if holder else ""
-    touched = f"{semaphore.last_op} by {who(view.state, semaphore.last_pid)}" if semaphore.last_pid else "-"
+    touched = (
+        f"{semaphore.last_op} by {who(view.state, semaphore.last_pid)}"
+        if semaphore.last_pid
+        else "-"
+    )
     waiting = "" if unknown else _waiters(view, semaphore)
     held = holding_words(view.state, semaphore)
     if not plan.last and held in ("", "-"):
@@ -117,7 +140,10 @@ def _row(view: View, semaphore: Semaphore, plan: _Plan) -> Row:
         (fit(semaphore.label, plan.name), "lit" if lit else "object"),
         " ",
         (fit(semaphore.info.kind.replace("system v", "Sys V"), plan.kind), "dim"),
-        (fit(value, 6, right=True), "blocked" if semaphore.value == 0 and waiting else "lit" if lit else "number"),
+        (
+            fit(value, 6, right=True),
+            "blocked" if semaphore.value == 0 and waiting else "lit" if lit else "number",
+        ),
         "  ",
         (fit(place, plan.where), "dim"),
         (fit(touched, plan.last), ""),
@@ -132,7 +158,9 @@ def _row(view: View, semaphore: Semaphore, plan: _Plan) -> Row:
 def _waiters(view: View, semaphore: Semaphore) -> str:
     """Who waits: by name as far as seen, and how many more the count says."""
     seen = waiters(view.state, semaphore.info.key)
-    words = ", ".join(who(view.state, thread.pid, thread.tid) + left(view, thread) for thread in seen)
+    words = ", ".join(
+        who(view.state, thread.pid, thread.tid) + left(view, thread) for thread in seen
+    )
     more = semaphore.waiters - len(seen)
     if more > 0:
         words += f"{' and ' if words else ''}{more}{' more' if words else ''}"

@@ -23,14 +23,16 @@ class Signals(Panel):
 
     TITLE = "Signals"
     HELP_TEXT: ClassVar[str] = (
-        "Above: each signal that the selected process catches (C), ignores (I), blocks (B; `b` if only some of its "
-        "threads do) or has pending (P); `h` while it is inside the handler. While a thread sleeps in sigsuspend, "
-        "ppoll, pselect or epoll_pwait, B is the mask of that call, which a row tells. Pending real-time signals are "
-        "queued, standard ones come once however often they were sent: both as far as the sendings were seen. Caught "
-        "and ignored come from the calls seen and from /proc; `!` marks a row where the two differ. Below, latest "
-        "first: what was sent by whom to whom, and what became of it: delivered after so long, taken by a call "
-        "(sigwait, a read of a signalfd), still pending, or coalesced (a standard signal that was already pending: "
-        "only one arrives). K sends a signal to the selected process. " + HELP
+        "Above: each signal that the selected process catches (C), ignores (I), blocks (B; `b` if"
+        " only some of its threads do) or has pending (P); `h` while it is inside the handler."
+        " While a thread sleeps in sigsuspend, ppoll, pselect or epoll_pwait, B is the mask of that"
+        " call, which a row tells. Pending real-time signals are queued, standard ones come once"
+        " however often they were sent: both as far as the sendings were seen. Caught and ignored"
+        " come from the calls seen and from /proc; `!` marks a row where the two differ. Below,"
+        " latest first: what was sent by whom to whom, and what became of it: delivered after so"
+        " long, taken by a call (sigwait, a read of a signalfd), still pending, or coalesced (a"
+        " standard signal that was already pending: only one arrives). K sends a signal to the"
+        " selected process. " + HELP
     )
 
     def title_of(self, view: View) -> str:
@@ -64,15 +66,30 @@ def _dispositions(view: View, process: Process, width: int) -> list[Row]:
     ignored = sum(bit_of(s) for s, how in process.handling.items() if how.action == "ignore")
     read_caught, read_ignored = (sample.caught, sample.ignored) if sample else (caught, ignored)
     numbers = signals_in(caught | ignored | blocked | pending | read_caught | read_ignored)
-    counts = (("caught", caught | read_caught), ("ignored", ignored | read_ignored), ("blocked", blocked))
-    words = ", ".join(f"{len(signals_in(mask))} {name}" for name, mask in (*counts, ("pending", pending)))
+    counts = (
+        ("caught", caught | read_caught),
+        ("ignored", ignored | read_ignored),
+        ("blocked", blocked),
+    )
+    words = ", ".join(
+        f"{len(signals_in(mask))} {name}" for name, mask in (*counts, ("pending", pending))
+    )
     rows = [row((fit(words, width), "dim"))]
-    rows.extend(row((fit(line, width), "lit")) for text in masks_of_calls(threads) for line in wrap(text, width))
+    rows.extend(
+        row((fit(line, width), "lit"))
+        for text in masks_of_calls(threads)
+        for line in wrap(text, width)
+    )
     if not numbers:
         return rows
     rows.append(row((fit("  SIGNAL       C I B P  HANDLING", width), "head")))
-    # Masks of all signals would fill the panel: what is only blocked is said in one row if it is much.
-    only_blocked = [n for n in numbers if not (caught | ignored | pending | read_caught | read_ignored) & bit_of(n)]
+    # Masks of all signals would fill the panel: what is only blocked is said in one row if it is
+    # much.
+    only_blocked = [
+        n
+        for n in numbers
+        if not (caught | ignored | pending | read_caught | read_ignored) & bit_of(n)
+    ]
     folded = set(only_blocked) if len(only_blocked) > 10 else set()
     for signo in numbers:
         if signo in folded:
@@ -101,7 +118,10 @@ def _dispositions(view: View, process: Process, width: int) -> list[Row]:
         )
         rows.append(
             row(
-                ("*" if lit else "h" if signo in inside else " ", "lit-chip" if lit or signo in inside else ""),
+                (
+                    "*" if lit else "h" if signo in inside else " ",
+                    "lit-chip" if lit or signo in inside else "",
+                ),
                 ("!" if differs else " ", "bad" if differs else ""),
                 (fit(signal_name(signo), 12), "lit" if lit else ""),
                 " ",
@@ -116,24 +136,36 @@ def _dispositions(view: View, process: Process, width: int) -> list[Row]:
 
 
 def masks_of_calls(threads: list[Thread]) -> list[str]:
-    """Which threads sleep under a mask that a call brought along, and how it differs from their own."""
+    """Which threads sleep under a mask that a call brought along, and how it differs from their
+    own.
+    """
     found = []
     for thread in threads:
         call = thread.waiting
         if call is None or call.name not in MASKED or not isinstance(call.args.get("mask"), int):
             continue
-        place = f"Thread {thread.tid}, only in {call.name}" if len(threads) > 1 else f"Only in {call.name}"
+        place = (
+            f"Thread {thread.tid}, only in {call.name}"
+            if len(threads) > 1
+            else f"Only in {call.name}"
+        )
         words = "a mask of its own"
         if thread.own_mask is not None:
             lets, keeps = thread.own_mask & ~thread.blocked, thread.blocked & ~thread.own_mask
-            parts = [f"{verb} {signal_names(mask, 3)}" for verb, mask in (("lets in", lets), ("blocks", keeps)) if mask]
+            parts = [
+                f"{verb} {signal_names(mask, 3)}"
+                for verb, mask in (("lets in", lets), ("blocks", keeps))
+                if mask
+            ]
             words = " and ".join(parts) or "the same mask as otherwise"
         found.append(f"{place}: {words}")
     return found
 
 
 def _pending(view: View, process: Process, signo: int, threads: list[Thread]) -> str:
-    """For which of several threads a signal is pending, and how often it will come, as far as it was seen sent."""
+    """For which of several threads a signal is pending, and how often it will come, as far as it
+    was seen sent.
+    """
     bit = bit_of(signo)
     words = ""
     if len(threads) > 1:
@@ -148,7 +180,9 @@ def _pending(view: View, process: Process, signo: int, threads: list[Thread]) ->
 
 
 def _traffic(view: View, width: int) -> list[Row]:
-    """Sendings and deliveries, latest first; a delivery that belongs to a sending is told with it."""
+    """Sendings and deliveries, latest first; a delivery that belongs to a sending is told with
+    it.
+    """
     sent = view.state.sent
     told = {(s.signo, s.delivered) for s in sent if s.delivered is not None}
     items: list[tuple[float, SignalSent | SignalDelivered]] = [(s.t, s) for s in sent]
@@ -163,7 +197,9 @@ def _traffic(view: View, width: int) -> list[Row]:
     for t, item in items[:_SHOWN]:
         name = signal_name(item.signo)
         if isinstance(item, SignalSent):
-            target = who(view.state, item.target, item.tid) if item.target > 0 else _many(view, item)
+            target = (
+                who(view.state, item.target, item.tid) if item.target > 0 else _many(view, item)
+            )
             route, fate = _route(who(view.state, item.sender), target, room), _fate(view, item)
             concerned = view.pid in (item.sender, item.target)
         else:
@@ -201,7 +237,12 @@ def _route(source: str, target: str, room: int) -> str:
     numbers = f"{bracket}{rest}" if rest else target
     _, opened, left = source.partition("[")
     bare = f"{opened}{left}" if left else source
-    choices = (f"{source} > {target}", f"{source} > {short}", f"{bare} > {target}", f"{bare} > {numbers}")
+    choices = (
+        f"{source} > {target}",
+        f"{source} > {short}",
+        f"{bare} > {target}",
+        f"{bare} > {numbers}",
+    )
     return next((text for text in choices if len(text) <= room), choices[-1])
 
 
@@ -221,9 +262,16 @@ def _became(item: SignalDelivered) -> str:
     return f"{words}, {_OUTCOMES[item.outcome].format(item.interrupted)}"
 
 
-_OUTCOMES: Final = {"EINTR": "{}: EINTR", "part": "{}: a part", "again": "{} goes on", "": "cut {} short"}
+_OUTCOMES: Final = {
+    "EINTR": "{}: EINTR",
+    "part": "{}: a part",
+    "again": "{} goes on",
+    "": "cut {} short",
+}
 _TERMINALS: Final = (1, 2, 3, 20, 21, 22, 28)
-"""SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGWINCH: if the kernel sends them, for the terminal."""
+"""SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGWINCH: if the kernel sends them, for the
+terminal.
+"""
 _TIMERS: Final = (14, 26, 27)
 """SIGALRM, SIGVTALRM, SIGPROF."""
 
@@ -252,7 +300,14 @@ def _fate(view: View, item: SignalSent) -> str:
         if item.lost:
             return "gone: taken by a call unseen"
         return "not delivered yet: pending" if item.target > 0 else "sent to a group"
-    found = next((d for d in reversed(view.state.delivered) if d.t == item.delivered and d.signo == item.signo), None)
+    found = next(
+        (
+            d
+            for d in reversed(view.state.delivered)
+            if d.t == item.delivered and d.signo == item.signo
+        ),
+        None,
+    )
     words = _became(found) if found is not None else "delivered"
     if found is None and target is not None and target.exit_signal == item.signo:
         words = _ACTIONS["terminate"]

@@ -15,9 +15,9 @@ class StoryPanel(Panel):
 
     TITLE = "Story"
     HELP_TEXT: ClassVar[str] = (
-        "What the scenario tells. A step appears when its event has happened, in whatever order this run brings them; "
-        "`+` marks the latest. What this run has passed over is said as well. The steps still to come are only "
-        "counted, so that one can guess."
+        "What the scenario tells. A step appears when its event has happened, in whatever order"
+        " this run brings them; `+` marks the latest. What this run has passed over is said as"
+        " well. The steps still to come are only counted, so that one can guess."
     )
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
@@ -30,7 +30,10 @@ class StoryPanel(Panel):
             return self.TITLE
         scenario, progress = view.story
         left = len(scenario.story) - len(progress.reached) - len(progress.skipped)
-        return f"{scenario.title}: {len(progress.reached)} of {len(scenario.story)} steps, {left} to come"
+        return (
+            f"{scenario.title}: {len(progress.reached)} of {len(scenario.story)} steps, {left} to"
+            " come"
+        )
 
     def rebuild(self) -> None:
         """Make the rows anew; a new step is brought onto the screen."""
@@ -52,8 +55,14 @@ class StoryPanel(Panel):
             latest = place == progress.reached[-1]
             mark = ("+ ", "lit-chip") if latest else ("  ", "")
             rows.append(Row((mark, (step.title or step.id or f"Step {place + 1}", "head"))))
-            rows.extend(Row((("  ", ""), (line, "lit" if latest else ""))) for line in wrap(step.text, width - 2))
+            rows.extend(
+                Row((("  ", ""), (line, "lit" if latest else "")))
+                for line in wrap(step.text, width - 2)
+            )
         for skip in progress.skipped:
             title = scenario.story[skip.step].title or f"Step {skip.step + 1}"
-            rows.extend(Row((("- ", "dim"), (line, "dim"))) for line in wrap(f"{title}: {skip.reason}", width - 2))
+            rows.extend(
+                Row((("- ", "dim"), (line, "dim")))
+                for line in wrap(f"{title}: {skip.reason}", width - 2)
+            )
         return rows

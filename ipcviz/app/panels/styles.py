@@ -10,8 +10,9 @@ from textual.screen import Screen
 class PanelScreen(Screen[None]):
     """A screen that panels can be on.
 
-    The styles of all panels' rows are its own, since they are the same for all: Textual works out every component class
-    of every widget again at each change of styles, and 15 panels have 19 of them.
+    The styles of all panels' rows are its own, since they are the same for all: Textual works out
+    every component class of every widget again at each change of styles, and 15 panels have 19 of
+    them.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {

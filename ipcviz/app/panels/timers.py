@@ -12,8 +12,9 @@ from ipcviz.model.state import POSIX, ArmedTimer, Process
 from ipcviz.narrate import who
 
 HELP: Final = (
-    "TIMERS: those of alarm, setitimer and timer_create that the selected process has: when each expires next comes "
-    "from the calls; of one that was armed before ipcviz looked it is not known."
+    "TIMERS: those of alarm, setitimer and timer_create that the selected process has: when each"
+    " expires next comes from the calls; of one that was armed before ipcviz looked it is not"
+    " known."
 )
 
 

@@ -14,7 +14,8 @@ _BLOCK: Final = 4096
 
 
 class Moments:
-    """The numbers of the events after which a viewer stops, in order: a bit for each event, whether it is one.
+    """The numbers of the events after which a viewer stops, in order: a bit for each event, whether
+    it is one.
 
     Events come by thousands a second, for hours, and nearly all can be moments.
     """
@@ -51,7 +52,9 @@ class Moments:
         return self._places[at] * _BLOCK + first
 
     def _bits(self, at: int) -> int:
-        return int.from_bytes(self._blocks[at], "little") if at < len(self._blocks) else self._growing
+        return (
+            int.from_bytes(self._blocks[at], "little") if at < len(self._blocks) else self._growing
+        )
 
     def add(self, n: int) -> None:
         """One more, later than all others."""
@@ -60,7 +63,9 @@ class Moments:
         block, bit = divmod(n, _BLOCK)
         if not self._places or block != self._places[-1]:
             if self._places:
-                self._blocks.append(self._growing.to_bytes((self._growing.bit_length() + 7) // 8, "little"))
+                self._blocks.append(
+                    self._growing.to_bytes((self._growing.bit_length() + 7) // 8, "little")
+                )
             self._places.append(block)
             self._before.append(self._count)
             self._growing = 0
@@ -68,7 +73,9 @@ class Moments:
         self._count, self._last = self._count + 1, n
 
     def until(self, n: int) -> int:
-        """How many there are up to event `n`, that one included: the place of its moment, counted from 1."""
+        """How many there are up to event `n`, that one included: the place of its moment, counted
+        from 1.
+        """
         block, bit = divmod(n, _BLOCK)
         at = bisect_right(self._places, block) - 1
         if at < 0:
@@ -120,5 +127,7 @@ class Turns:
         return self._progress[bisect_right(self._from, n) - 1]
 
     def labels(self, n: int) -> dict[str, str]:
-        """The scenario's names of objects and semaphores by key, as they were known after event `n`."""
+        """The scenario's names of objects and semaphores by key, as they were known after event
+        `n`.
+        """
         return self._labels[bisect_right(self._from, n) - 1]

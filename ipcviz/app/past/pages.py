@@ -1,4 +1,6 @@
-"""The past in pages of a few hundred events, with their sentences, kept while one moves about near them."""
+"""The past in pages of a few hundred events, with their sentences, kept while one moves about near
+them.
+"""
 
 from __future__ import annotations
 

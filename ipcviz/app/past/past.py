@@ -25,7 +25,9 @@ from ipcviz.scenario import Progress, Scenario
 from ipcviz.trace import TraceError
 
 _CHANGES: Final = 1024
-"""How many events before a moment are looked through for what changed since the moment before it, at most."""
+"""How many events before a moment are looked through for what changed since the moment before it,
+at most.
+"""
 _FIRST_PAGES: Final = 2
 """Pages of the log that are made at once; further ones when there is time."""
 ENTRIES: Final = 1_000
@@ -33,10 +35,13 @@ ENTRIES: Final = 1_000
 _LOG_PAGES: Final = 128
 _LINES: Final = 1_000
 _OUTPUT: Final = 1 << 18
-"""Lines and bytes of output before a moment of the past, at least, as long as reading them is not dear."""
+"""Lines and bytes of output before a moment of the past, at least, as long as reading them is not
+dear.
+"""
 _NEAR: Final = 256
 _DEAR: Final = 1
-"""How many times output is read at once, each time with what there is of it among so many events."""
+"""How many times output is read at once, each time with what there is of it among so many events.
+"""
 _OVERHEAD: Final = 200
 _MOST_KEPT: Final = 16 << 20
 """Bytes of output that are kept at hand."""
@@ -51,19 +56,26 @@ class PastMoment:
     past = True
     lag = 0.0
 
-    def __init__(self, past: Past, n: int, now: float | None = None, since: int | None = None) -> None:
+    def __init__(
+        self, past: Past, n: int, now: float | None = None, since: int | None = None
+    ) -> None:
         self._past = past
         self.n = n
         pages = past.pages
         known = past.tape.known_from(n)
         self._known_page = -(-known // PAGE)
         self._next_page = (n - 1) // PAGE
-        for index in range(max(self._known_page, self._next_page - _FIRST_PAGES + 1), self._next_page):
+        for index in range(
+            max(self._known_page, self._next_page - _FIRST_PAGES + 1), self._next_page
+        ):
             # The earlier ones first: each begins with the state at the end of the one before it.
             pages.page(index, (index + 1) * PAGE)
         self.state = pages.state_at(n)
         self.now = self.state.t if now is None else now
-        stop = max(past.moments.before(n) if since is None else min(since, n), self._known_page * PAGE if known else 0)
+        stop = max(
+            past.moments.before(n) if since is None else min(since, n),
+            self._known_page * PAGE if known else 0,
+        )
         self.fresh = pages.state_at(stop).t if stop else -1.0
         changes, outcomes = Changes(), Outcomes(narrate)
         for event, before, after in pages.walk(max(stop, n - _CHANGES), n):
@@ -74,9 +86,13 @@ class PastMoment:
         self.ghosts: Mapping[tuple[int, int], Ghost] = MappingProxyType(changes.ghosts)
         self.slots: Mapping[int, int] = MappingProxyType(Slots.of(self.state.processes).given)
         turns = past.turns
-        self.story: tuple[Scenario, Progress] | None = (turns.scenario, turns.at(n)) if turns is not None else None
+        self.story: tuple[Scenario, Progress] | None = (
+            (turns.scenario, turns.at(n)) if turns is not None else None
+        )
         self._said: list[Sentence] = []
-        while self.wants_more and (self._next_page > (n - 1) // PAGE - _FIRST_PAGES or pages.has(self._next_page)):
+        while self.wants_more and (
+            self._next_page > (n - 1) // PAGE - _FIRST_PAGES or pages.has(self._next_page)
+        ):
             self.more()
 
     @property
@@ -94,7 +110,9 @@ class PastMoment:
             self.__dict__.pop("terminal")
             _ = self.terminal
             return
-        said = self._past.pages.page(self._next_page, min(self.n, (self._next_page + 1) * PAGE)).said
+        said = self._past.pages.page(
+            self._next_page, min(self.n, (self._next_page + 1) * PAGE)
+        ).said
         self._said[:0] = said[: bisect_right(said, self.n, key=lambda one: one.n)]
         self._next_page -= 1
         self.__dict__.pop("log", None)
@@ -104,7 +122,15 @@ class PastMoment:
         """The sentences before it, as they were put together then; at most about a thousand."""
         log, said = Log(), self._said[-ENTRIES:]
         if said and (self._next_page >= 0 or len(self._said) > ENTRIES):
-            log.add(Sentence(0, said[0].t, 0, "What came before this is listed at earlier moments: go back", STEP))
+            log.add(
+                Sentence(
+                    0,
+                    said[0].t,
+                    0,
+                    "What came before this is listed at earlier moments: go back",
+                    STEP,
+                )
+            )
         for sentence in said:
             log.add(sentence)
         return log
@@ -149,7 +175,9 @@ class PastMoment:
     def _trails(self) -> dict[str, Trail]:
         tape = self._past.tape
         first = tape.before(self.now - MINUTE) + 1
-        looks = [look for look in tape.levels(first, self.n, BUCKET) if look[1] in self.state.objects]
+        looks = [
+            look for look in tape.levels(first, self.n, BUCKET) if look[1] in self.state.objects
+        ]
         # A level holds until the next one: the last one before the minute began, too.
         earlier = tape.levels_before(first, {key for _, key, _, _ in looks})
         found = {key: Trail() for key in earlier}
@@ -214,7 +242,10 @@ class Past:
         self._kept: tuple[tuple[int, float | None, int | None], PastMoment] | None = None
 
     def tell(self, n: int, progress: Progress) -> Mapping[str, str]:
-        """From event `n` on the story is so far. Returns the names that it gives to objects, by key."""
+        """From event `n` on the story is so far.
+
+        Returns the names that it gives to objects, by key.
+        """
         if self.turns is None:
             return {}
         self.turns.take(n, progress)
@@ -243,7 +274,8 @@ class Past:
         Args:
             n: The event's number.
             now: The moment in session seconds; when the event was, if None.
-            since: Number of the event since which changes are marked; that of the moment before, if None.
+            since: Number of the event since which changes are marked; that of the moment before, if
+                None.
 
         Raises:
             NotKept: Its events were not kept.
@@ -261,7 +293,8 @@ class Past:
     def terminal_at(self, n: int) -> Terminal:
         """What had been written to the terminal at event `n`: the last lines of it.
 
-        As far as that can be read quickly: the terminal's `more` says whether it is worth to ask again.
+        As far as that can be read quickly: the terminal's `more` says whether it is worth to ask
+        again.
         """
         at = bisect_right(self._outputs, n)
         last = self._outputs[at - 1] if at else 0

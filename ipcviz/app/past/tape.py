@@ -1,4 +1,6 @@
-"""The events of a session and the states between them, from the trace that is written or read, or from memory."""
+"""The events of a session and the states between them, from the trace that is written or read, or
+from memory.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ class Tape:
         reader: What has them already, if it is a kept trace.
     """
 
-    def __init__(self, recorder: TraceWriter | None = None, reader: TraceReader | None = None) -> None:
+    def __init__(
+        self, recorder: TraceWriter | None = None, reader: TraceReader | None = None
+    ) -> None:
         self.recorder = recorder
         self.reader = reader
         self._own = reader is None
@@ -98,7 +102,9 @@ class Tape:
             raise NotKept(f"This moment was not kept: {self.recorder.trouble}.")
         if self.recorder is not None:
             raise NotKept("This moment is not written yet: try again in a second.")
-        raise NotKept(f"Only the last {CHUNK * CHUNKS:,} events are kept: there is no room for a trace.")
+        raise NotKept(
+            f"Only the last {CHUNK * CHUNKS:,} events are kept: there is no room for a trace."
+        )
 
     def _file(self) -> TraceReader | None:
         if self.reader is None and self.recorder is not None:
@@ -146,7 +152,8 @@ class Tape:
         """What samples found from event `first` to `last`, in intervals of `every` seconds at most.
 
         Yields:
-            The time of the last look of an interval, an object's key, its highest level in it, and its last one.
+            The time of the last look of an interval, an object's key, its highest level in it, and
+            its last one.
         """
         kept = (
             (event.t, level.object, level.queued, level.queued)
@@ -154,10 +161,14 @@ class Tape:
             if isinstance(event, Sample) and first <= event.n <= last
             for level in event.levels
         )
-        return chain(self.reader.levels(first, last, every) if self.reader is not None else (), kept)
+        return chain(
+            self.reader.levels(first, last, every) if self.reader is not None else (), kept
+        )
 
     def cpu_seconds(self, first: int, last: int) -> Iterator[tuple[float, int, float]]:
-        """What samples found from event `first` to `last`: the time, a process, the CPU time that it had used."""
+        """What samples found from event `first` to `last`: the time, a process, the CPU time that
+        it had used.
+        """
         kept = (
             (event.t, process.pid, process.user_time + process.system_time)
             for event in self._events_in_memory()
@@ -167,26 +178,42 @@ class Tape:
         return chain(self.reader.cpu_seconds(first, last) if self.reader is not None else (), kept)
 
     def levels_before(self, first: int, keys: Collection[str]) -> dict[str, tuple[float, int]]:
-        """What samples before event `first` found last of these objects: the time and the level, by key."""
+        """What samples before event `first` found last of these objects: the time and the level, by
+        key.
+        """
         found = self.reader.levels_before(first, keys) if self.reader is not None else {}
         for event in self._events_in_memory() if keys else ():
             if isinstance(event, Sample) and event.n < first:
-                found.update({lv.object: (event.t, lv.queued) for lv in event.levels if lv.object in keys})
+                found.update(
+                    {lv.object: (event.t, lv.queued) for lv in event.levels if lv.object in keys}
+                )
         return found
 
-    def cpu_seconds_before(self, first: int, pids: Collection[int]) -> dict[int, tuple[float, float]]:
-        """What samples before event `first` found last of these processes: the time and the CPU time, by pid."""
+    def cpu_seconds_before(
+        self, first: int, pids: Collection[int]
+    ) -> dict[int, tuple[float, float]]:
+        """What samples before event `first` found last of these processes: the time and the CPU
+        time, by pid.
+        """
         found = self.reader.cpu_seconds_before(first, pids) if self.reader is not None else {}
         for event in self._events_in_memory() if pids else ():
             if isinstance(event, Sample) and event.n < first:
-                found.update({p.pid: (event.t, p.user_time + p.system_time) for p in event.processes if p.pid in pids})
+                found.update(
+                    {
+                        p.pid: (event.t, p.user_time + p.system_time)
+                        for p in event.processes
+                        if p.pid in pids
+                    }
+                )
         return found
 
     def _events_in_memory(self) -> Iterator[Event]:
         return (event for chunk in self._chunks for event in chunk.events)
 
     def known_from(self, n: int) -> int:
-        """The number of the event from which on the states up to event `n` are known; 0 for the beginning."""
+        """The number of the event from which on the states up to event `n` are known; 0 for the
+        beginning.
+        """
         return self._chunks[0].before.n if self._in_memory(n) else 0
 
     @property

@@ -1,4 +1,7 @@
-"""Flows that are too long for one row: they go on in the next one, as a long command line does. Pure."""
+"""Flows that are too long for one row: they go on in the next one, as a long command line does.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ LEAST_STAGES = 3
 
 
 def chains(scene: Scene) -> tuple[Chain, ...]:
-    """The pipelines of three stages and more that no other process hangs on; files and terminals may."""
+    """The pipelines of three stages and more that no other process hangs on; files and terminals
+    may.
+    """
     kinds = {n.id: n.kind for n in scene.nodes}
     after: dict[str, list[str]] = defaultdict(list)
     before: dict[str, list[str]] = defaultdict(list)
@@ -36,7 +41,10 @@ def chains(scene: Scene) -> tuple[Chain, ...]:
         while len(after[line[-1]]) == 1 and after[line[-1]][0] not in line:
             line.append(after[line[-1]][0])
         plain = all(
-            len(before[i]) < 2 and len(after[i]) < 2 and (kinds[i] == "process" or kinds[i] in TUBES) for i in line
+            len(before[i]) < 2
+            and len(after[i]) < 2
+            and (kinds[i] == "process" or kinds[i] in TUBES)
+            for i in line
         )
         stages = sum(kinds[i] == "process" for i in line)
         if plain and not crossed.intersection(line) and stages >= LEAST_STAGES:
@@ -60,12 +68,20 @@ def in_bands(
     order = sorted(stages)
     each = -(-len(order) // rows)
     starts = order[::each]
-    bands = {node: max(sum(column >= start for start in starts) - 1, 0) for node, (column, _) in places.items()}
+    bands = {
+        node: max(sum(column >= start for start in starts) - 1, 0)
+        for node, (column, _) in places.items()
+    }
     cells: dict[str, tuple[int, int]] = {}
     below = 0
     for band, start in enumerate(starts):
         own = {node: places[node] for node, number in bands.items() if number == band}
         top = min(row for _, row in own.values())
-        cells.update({node: (column - start + order[0], row - top + below) for node, (column, row) in own.items()})
+        cells.update(
+            {
+                node: (column - start + order[0], row - top + below)
+                for node, (column, row) in own.items()
+            }
+        )
         below += max(row for _, row in own.values()) - top + 1
     return cells, frozenset(node for node, band in bands.items() if band)

@@ -66,10 +66,21 @@ def _travelled(d: Draft, thing: Object, links: list[query.Link]) -> tuple[Line, 
         through = d.state.objects.get(key)
         sender = d.state.processes.get(flight.pid)
         words = f"on its way in {visible(through.label)}" if through is not None else "on its way"
-        found.append(Line(f"{words}, from {visible(sender.name)}" if sender else words, "strong", short=words))
+        found.append(
+            Line(
+                f"{words}, from {visible(sender.name)}" if sender else words, "strong", short=words
+            )
+        )
     for link in links:
         rows = query.table_of(d.state, link.pid)
-        how = next((rows[fd].how for fd in link.fds if fd in rows and rows[fd].how.startswith("received ")), "")
+        how = next(
+            (
+                rows[fd].how
+                for fd in link.fds
+                if fd in rows and rows[fd].how.startswith("received ")
+            ),
+            "",
+        )
         if how:
             words = visible(how.removeprefix("received "))
             found.append(Line(words, "dim", short=words.partition(" from ")[0]))
@@ -110,7 +121,12 @@ def opening(d: Draft) -> None:
     for pid, waits in d.waits.items():
         for wait in waits:
             thing = d.state.objects.get(wait.object)
-            if thing is None or thing.info.kind != "fifo" or wait.fd >= 0 or "open" not in wait.call:
+            if (
+                thing is None
+                or thing.info.kind != "fifo"
+                or wait.fd >= 0
+                or "open" not in wait.call
+            ):
                 continue
             node = f"o:{thing.info.key}"
             if node not in d.nodes:

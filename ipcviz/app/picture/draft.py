@@ -1,4 +1,6 @@
-"""A scene in the making: what is known of a state, and what has been put into the picture so far."""
+"""A scene in the making: what is known of a state, and what has been put into the picture so
+far.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,18 @@ from ipcviz.model.mechanisms.sockets import backlogs
 from ipcviz.model.state import Object, Process, State, Thread
 
 KEPT: Final = 3.0
-"""Seconds of the session for which an ended process stays in the picture, faded; shorter if it lived shorter."""
+"""Seconds of the session for which an ended process stays in the picture, faded; shorter if it
+lived shorter.
+"""
 
 Changes = frozenset[tuple[str | int, ...]]
 """What is shown as changed, as `State.changed` names it."""
 
 
 class Joins:
-    """Who is connected to what, worked out again only when that changed; for one scene after the other."""
+    """Who is connected to what, worked out again only when that changed; for one scene after the
+    other.
+    """
 
     def __init__(self) -> None:
         self._of: tuple[object, ...] = ()
@@ -35,9 +41,15 @@ class Joins:
 
     def look(self, state: State) -> None:
         """Be up to date with a state."""
-        living = frozenset(pid for pid, process in state.processes.items() if process.fate == "alive")
+        living = frozenset(
+            pid for pid, process in state.processes.items() if process.fate == "alive"
+        )
         now = (state.tables, state.open_files, state.uses, state.mappings)
-        if self._of and living == self._living and all(a is b for a, b in zip(self._of, now, strict=True)):
+        if (
+            self._of
+            and living == self._living
+            and all(a is b for a, b in zip(self._of, now, strict=True))
+        ):
             return
         self._of, self._living = now, living
         self.held = query.holders(state)
@@ -110,7 +122,16 @@ class Draft:
         """Put a node in."""
         self.nodes[node.id] = node
 
-    def join(self, source: str, target: str, kind: str, thing: Object | None, pid: int, *, both: bool = False) -> None:
+    def join(
+        self,
+        source: str,
+        target: str,
+        kind: str,
+        thing: Object | None,
+        pid: int,
+        *,
+        both: bool = False,
+    ) -> None:
         """Draw a line between two nodes; lit if both the thing and the process changed."""
         lit = thing is not None and ("object", thing.info.key) in self.lit and pid in self._lit_pids
         edge = Edge(source, target, "flow" if kind == "flow" else "hold", both, lit)
@@ -118,7 +139,9 @@ class Draft:
 
     @cached_property
     def backlogs(self) -> dict[str, str]:
-        """Key of the listening socket in whose backlog each waits that is connected and not accepted (UNIX)."""
+        """Key of the listening socket in whose backlog each waits that is connected and not
+        accepted (UNIX).
+        """
         return backlogs(self.state)
 
     @cached_property
@@ -135,7 +158,9 @@ class Draft:
         return _recent(self.state, process)
 
     def outside(self, links: list[query.Link]) -> bool:
-        """Whether it was open before the session: the terminal, or where the command's input and output lead to."""
+        """Whether it was open before the session: the terminal, or where the command's input and
+        output lead to.
+        """
         return all(self.joins.outside(self.state, link) for link in links)
 
     def used(self, link: query.Link) -> bool:
@@ -154,12 +179,18 @@ class Draft:
         return any(rows[fd].put for fd in link.fds if fd in rows)
 
     def main_direction(self, thing: Object, link: query.Link) -> tuple[bool, bool]:
-        """What a process that could do both does: (reads, writes); what it waits for goes before what it has done."""
+        """What a process that could do both does: (reads, writes); what it waits for goes before
+        what it has done.
+        """
         for wait in self.waits[link.pid]:
             if wait.object == thing.info.key and (wait.call in READS or wait.call in WRITES):
                 return wait.call in READS, wait.call in WRITES
         took, put = self.took(link), self.put(link)
-        return (took, put) if took != put else (thing.last_reader == link.pid, thing.last_writer == link.pid)
+        return (
+            (took, put)
+            if took != put
+            else (thing.last_reader == link.pid, thing.last_writer == link.pid)
+        )
 
     def past(self, thing: Object, node: str) -> bool:
         """Keep the places of processes that used it until they ended; whether there are any."""

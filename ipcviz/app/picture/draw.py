@@ -1,7 +1,8 @@
 """From a layout to rows of styled text: each thing drawn as what it is. Pure.
 
-Only glyphs that every terminal font has: ASCII, single and double box, full, half and shade blocks, arrows. Nothing is
-said by colour alone: a state has its letter, a full tube the word, a selection its double frame, a change its `*`.
+Only glyphs that every terminal font has: ASCII, single and double box, full, half and shade blocks,
+arrows. Nothing is said by colour alone: a state has its letter, a full tube the word, a selection
+its double frame, a change its `*`.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ _E, _W, _S, _N = 1, 2, 4, 8
 _JOINTS: Final = {
     _E: "─", _W: "─", _E | _W: "─", _S: "│", _N: "│", _S | _N: "│",
     _E | _S: "┌", _W | _S: "┐", _E | _N: "└", _W | _N: "┘",
-    _E | _S | _N: "├", _W | _S | _N: "┤", _E | _W | _S: "┬", _E | _W | _N: "┴", _E | _W | _S | _N: "┼",
+    _E | _S | _N: "├", _W | _S | _N: "┤", _E | _W | _S: "┬", _E | _W | _N: "┴",
+    _E | _W | _S | _N: "┼",
 }  # fmt: skip
 _SINGLE: Final = "┌─┐│└┘"
 _DOUBLE: Final = "╔═╗║╚╝"
 _DOTTED: Final = "+-+:++"
-"""The frame of a process that is not watched, as the line of a descriptor that is not used is dotted."""
+"""The frame of a process that is not watched, as the line of a descriptor that is not used is
+dotted.
+"""
 _NARROW: Final = 15
 """A process's box of fewer cells has its letter in the upper border."""
 _SAID: Final = 8
@@ -67,13 +71,21 @@ def _edges(canvas: Canvas, scene: Scene, layout: Layout) -> None:
     looks: dict[tuple[int, int], tuple[int, str]] = {}
     heads: list[tuple[int, int, str, str]] = []
     weak: list[tuple[Edge, tuple[tuple[int, int], ...]]] = []
-    sockets = {n.id for n in scene.nodes if n.kind == "socket" and len(n.gauges) == 2}  # these have arrows inside
+    sockets = {
+        n.id for n in scene.nodes if n.kind == "socket" and len(n.gauges) == 2
+    }  # these have arrows inside
     for edge in scene.edges:
         route = layout.routes.get(edge.key)
         if not route:
             continue
         style = (
-            "lit" if edge.lit else "child" if edge.kind == "child" else "signal" if edge.kind == "signal" else "edge"
+            "lit"
+            if edge.lit
+            else "child"
+            if edge.kind == "child"
+            else "signal"
+            if edge.kind == "signal"
+            else "edge"
         )
         if edge.kind == "hold":
             weak.append((edge, route))
@@ -89,16 +101,33 @@ def _edges(canvas: Canvas, scene: Scene, layout: Layout) -> None:
                 if level >= looks.get(here, (0, ""))[0]:
                     looks[here] = (level, style)
         if edge.kind != "child" and not (edge.both and sockets & {edge.source, edge.target}):
-            heads.append((*route[-1], _arrow(route[-1], _outside(layout.rects[edge.target], route[-1])), style))
+            heads.append(
+                (
+                    *route[-1],
+                    _arrow(route[-1], _outside(layout.rects[edge.target], route[-1])),
+                    style,
+                )
+            )
             if edge.both:
-                heads.append((*route[0], _arrow(route[0], _outside(layout.rects[edge.source], route[0])), style))
+                heads.append(
+                    (
+                        *route[0],
+                        _arrow(route[0], _outside(layout.rects[edge.source], route[0])),
+                        style,
+                    )
+                )
     for edge, route in weak:
-        ends = (_outside(layout.rects[edge.source], route[0]), _outside(layout.rects[edge.target], route[-1]))
+        ends = (
+            _outside(layout.rects[edge.source], route[0]),
+            _outside(layout.rects[edge.target], route[-1]),
+        )
         whole = (ends[0], *route, ends[1])
         for before, here, after in zip(whole, whole[1:], whole[2:], strict=False):
             mask = _toward(here, before) | _toward(here, after)
             if here not in masks:
-                glyph = "-" if mask in (_E, _W, _E | _W) else ":" if mask in (_S, _N, _S | _N) else "+"
+                glyph = (
+                    "-" if mask in (_E, _W, _E | _W) else ":" if mask in (_S, _N, _S | _N) else "+"
+                )
                 canvas.put(*here, glyph, "lit" if edge.lit else "hold")
     for (x, y), mask in masks.items():
         canvas.put(x, y, _JOINTS[mask], looks[x, y][1])
@@ -136,14 +165,23 @@ def _frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str) -> 
     glyphs = _DOUBLE if chosen else plain
     style = "selected" if chosen else "lit" if node.lit else style
     inner = rect.w - 2
-    chip = f" {node.letter}" if node.letter and rect.w < _NARROW else ""  # narrow: it has no room beside the words
+    chip = (
+        f" {node.letter}" if node.letter and rect.w < _NARROW else ""
+    )  # narrow: it has no room beside the words
     title_style = "gone" if node.faded else "lit" if node.lit else "title"
     name = min(width(node.title), 8)  # rather no PID than half a name
     close = width(chip) + width(node.corner) + name + 5 > inner
     corner = (
-        node.corner if width(chip) + width(node.corner) + name + (2 if chip else 3 if close else 5) <= inner else ""
+        node.corner
+        if width(chip) + width(node.corner) + name + (2 if chip else 3 if close else 5) <= inner
+        else ""
     )
-    room = inner - width(chip) - (1 if chip else 2) - (width(corner) + (1 if close else 3) if corner else 0)
+    room = (
+        inner
+        - width(chip)
+        - (1 if chip else 2)
+        - (width(corner) + (1 if close else 3) if corner else 0)
+    )
     title = clip(node.title, room, where="middle")
     canvas.put(rect.x, rect.y, glyphs[0] + glyphs[1] * inner + glyphs[2], style)
     canvas.put(rect.x + 1, rect.y, chip, f"chip-{node.chip}")
@@ -189,7 +227,9 @@ def _process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     for line in rest:
         if y >= rect.bottom - 1:
             break
-        canvas.put(x, y, _words(line, inner), "gone" if node.faded else _STYLES.get(line.style, "text"))
+        canvas.put(
+            x, y, _words(line, inner), "gone" if node.faded else _STYLES.get(line.style, "text")
+        )
         y += 1
 
 
@@ -238,21 +278,35 @@ def _end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     """A file, a terminal, a signal: small, at the end of its line."""
     style = "signal" if node.kind == "signal" else "end"
     if rect.h < 3:
-        text = node.title if node.kind != "signal" else f"{node.title} {node.lines[0].text if node.lines else ''}"
-        canvas.put(rect.x, rect.y, fit(text, rect.w), "selected" if chosen else "lit" if node.lit else style)
+        text = (
+            node.title
+            if node.kind != "signal"
+            else f"{node.title} {node.lines[0].text if node.lines else ''}"
+        )
+        canvas.put(
+            rect.x,
+            rect.y,
+            fit(text, rect.w),
+            "selected" if chosen else "lit" if node.lit else style,
+        )
         return
     glyphs = _DOUBLE if chosen else _SINGLE
     frame = "selected" if chosen else "lit" if node.lit else style
     inner = rect.w - 2
     head = clip(node.corner, inner - 2)
     canvas.put(
-        rect.x, rect.y, glyphs[0] + (f"{_mark(node)}{head} " if head else "").ljust(inner, glyphs[1]) + glyphs[2], frame
+        rect.x,
+        rect.y,
+        glyphs[0] + (f"{_mark(node)}{head} " if head else "").ljust(inner, glyphs[1]) + glyphs[2],
+        frame,
     )
     for y in range(rect.y + 1, rect.bottom - 1):
         canvas.put(rect.x, y, glyphs[3] + " " * inner + glyphs[3], frame)
     canvas.put(rect.x, rect.bottom - 1, glyphs[4] + glyphs[1] * inner + glyphs[5], frame)
     pad = 1 if width(node.title) <= inner - 2 else 0
-    canvas.put(rect.x + 1 + pad, rect.y + 1, clip(node.title, inner - pad), "lit" if node.lit else "title")
+    canvas.put(
+        rect.x + 1 + pad, rect.y + 1, clip(node.title, inner - pad), "lit" if node.lit else "title"
+    )
     for y, line in zip(range(rect.y + 2, rect.bottom - 1), node.lines, strict=False):
         canvas.put(rect.x + 1 + pad, y, _words(line, inner - pad), _STYLES.get(line.style, "text"))
 
@@ -262,7 +316,12 @@ def _block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     own = "gone" if node.faded else "memory" if node.kind == "memory" else "semaphore"
     style = "selected" if chosen else "lit" if node.lit else own
     if rect.h < 3:
-        canvas.put(rect.x, rect.y, fit(f"▐{node.title} {node.lines[0].text if node.lines else ''}", rect.w), style)
+        canvas.put(
+            rect.x,
+            rect.y,
+            fit(f"▐{node.title} {node.lines[0].text if node.lines else ''}", rect.w),
+            style,
+        )
         return
     inner = rect.w - 2
     corner = node.corner if width(node.corner) + 5 + min(8, width(node.title)) <= inner else ""
@@ -287,7 +346,9 @@ def _block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
 def _amount(gauge: Gauge, cells: int) -> str:
     """How much waits, exactly if there is room for it."""
     if gauge.unit != "B":
-        exact = f"{gauge.queued} of {gauge.capacity}" if gauge.capacity else f"{gauge.queued} messages"
+        exact = (
+            f"{gauge.queued} of {gauge.capacity}" if gauge.capacity else f"{gauge.queued} messages"
+        )
         return exact if gauge.known else "not read"
     if not gauge.known:
         return clip("not read", cells)
@@ -310,7 +371,9 @@ def _fill(canvas: Canvas, gauge: Gauge, x: int, y: int, cells: int) -> None:
         text = "".join(slots).ljust(cells)
         canvas.put(x, y, text if gauge.backwards else text[::-1], "full" if gauge.full else "fill")
         return
-    share = min(1.0, gauge.queued / gauge.capacity) if gauge.capacity else float(gauge.queued > 0) / 4
+    share = (
+        min(1.0, gauge.queued / gauge.capacity) if gauge.capacity else float(gauge.queued > 0) / 4
+    )
     some = round(share * cells)
     some = min(cells, max(some, 1 if gauge.queued else 0))
     if gauge.full and gauge.known and some == cells - 1:
@@ -329,7 +392,9 @@ def _word(gauge: Gauge) -> str:
 
 def _said(node: Node, room: int) -> str:
     """The first strong words that there is room for."""
-    words = (text for line in node.lines if line.style == "strong" for text in (line.text, line.short))
+    words = (
+        text for line in node.lines if line.style == "strong" for text in (line.text, line.short)
+    )
     return next((text for text in words if text and width(text) <= room), "")
 
 
@@ -341,8 +406,12 @@ def _tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     if rect.h < 3:
         said = _said(node, rect.w // 3 - width(node.title))
         name = f"{node.title} {said}" if said else node.title
-        if width(name) > rect.w // 2:  # of two ends of a connection rather one whole name than both cut
-            name = clip(node.title.partition("-")[0] if node.kind == "socket" else node.title, rect.w // 2)
+        if (
+            width(name) > rect.w // 2
+        ):  # of two ends of a connection rather one whole name than both cut
+            name = clip(
+                node.title.partition("-")[0] if node.kind == "socket" else node.title, rect.w // 2
+            )
         canvas.put(rect.x, rect.y, name + " ", title_style)
         x, room = rect.x + width(name) + 1, rect.w - width(name) - 1
         if len(gauges) == 1 or room < 2 * len(gauges):
@@ -356,7 +425,10 @@ def _tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     line = "═" * rect.w
     middle = rect.middle
     top = middle - 1
-    head = clip(node.title if node.kind != "fifo" else f"{node.title} (fifo)", rect.w - (3 if rect.w < 8 else 4))
+    head = clip(
+        node.title if node.kind != "fifo" else f"{node.title} (fifo)",
+        rect.w - (3 if rect.w < 8 else 4),
+    )
     canvas.put(rect.x, top, line, wall)
     canvas.put(rect.x + 1, top, f"{_mark(node)}{head} ", title_style)
     room = rect.w - width(head) - 6
@@ -366,10 +438,19 @@ def _tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
         if said:
             canvas.put(rect.right - 3 - width(said), top, f" {said} ", "strong")
         elif word and width(word) <= room:
-            canvas.put(rect.right - 3 - width(word), top, f" {word} ", "chip-blocked" if word == "full" else "dim")
+            canvas.put(
+                rect.right - 3 - width(word),
+                top,
+                f" {word} ",
+                "chip-blocked" if word == "full" else "dim",
+            )
         _fill(canvas, gauges[0], rect.x, middle, rect.w)
         canvas.put(rect.x, middle + 1, line, wall)
-        amount = "closed" if node.faded else _amount(gauges[0], rect.w - 4 if rect.w > 11 else rect.w - 2)
+        amount = (
+            "closed"
+            if node.faded
+            else _amount(gauges[0], rect.w - 4 if rect.w > 11 else rect.w - 2)
+        )
         canvas.put(rect.x + 1, middle + 1, f" {amount} ", "gone" if node.faded else "text")
         y = middle + 2
         lines = list(node.lines)

@@ -45,14 +45,18 @@ def _is_input(d: Draft, thing: Object, link: query.Link, holders: int) -> bool:
         return False
     used = d.used(link) or any(w.object == thing.info.key for w in d.waits[link.pid])
     if thing.info.kind == "terminal":
-        return 0 in link.fds and any(w.object == thing.info.key and w.call in READS for w in d.waits[link.pid])
+        return 0 in link.fds and any(
+            w.object == thing.info.key and w.call in READS for w in d.waits[link.pid]
+        )
     if 0 in link.fds:
         return True
     if link.writes or min(link.fds) >= 10:
         return link.writes and used and thing.last_reader == link.pid
     argv = d.processes[link.pid].argv
     path = thing.info.path
-    return any(word and (word == path or path.endswith("/" + word.removeprefix("./"))) for word in argv[1:])
+    return any(
+        word and (word == path or path.endswith("/" + word.removeprefix("./"))) for word in argv[1:]
+    )
 
 
 def _is_output(d: Draft, thing: Object, link: query.Link) -> bool:
@@ -66,10 +70,12 @@ def _is_output(d: Draft, thing: Object, link: query.Link) -> bool:
 
 
 def idle_from_outside(d: Draft, link: query.Link) -> bool:
-    """Whether it is a descriptor of before the session that nobody has used: it says nothing of this system.
+    """Whether it is a descriptor of before the session that nobody has used: it says nothing of
+    this system.
 
-    Of processes that were attached to, all that they hold is of before, and use is seldom seen. What somebody who is
-    not watched has put into a pipe, and nobody has taken, says something: he may be blocked on it.
+    Of processes that were attached to, all that they hold is of before, and use is seldom seen.
+    What somebody who is not watched has put into a pipe, and nobody has taken, says something: he
+    may be blocked on it.
     """
     started = d.state.started
     if started is not None and started.mode == "attached":
@@ -77,6 +83,11 @@ def idle_from_outside(d: Draft, link: query.Link) -> bool:
     if not d.outside([link]) or (1 in link.fds and link.pid in d.fed):
         return False
     level = d.state.objects[link.object].level if link.object in d.state.objects else None
-    if link.reads and level is not None and level.queued and outsiders_of(d.state, link.object, "w"):
+    if (
+        link.reads
+        and level is not None
+        and level.queued
+        and outsiders_of(d.state, link.object, "w")
+    ):
         return False
     return not d.used(link) and not any(w.object == link.object for w in d.waits[link.pid])

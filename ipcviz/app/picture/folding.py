@@ -1,6 +1,7 @@
 """Folding of large systems: what is alike becomes one group that can be opened. Pure.
 
-However large the system is, the folded scene has at most `LIMIT` nodes, so that a layout's cost is bounded.
+However large the system is, the folded scene has at most `LIMIT` nodes, so that a layout's cost is
+bounded.
 """
 
 from __future__ import annotations
@@ -27,9 +28,13 @@ THINGS: Final = "g:more:things"
 
 _LAST: Final = 6
 _CHAIN: Final = 84
-"""So many nodes of pipelines are not folded even if there is less room: they go on in the next row, and scroll."""
+"""So many nodes of pipelines are not folded even if there is less room: they go on in the next row,
+and scroll.
+"""
 _EASE: Final = 0.7
-"""A lower level is taken again only when it leaves so much room: nothing folds and unfolds by turns."""
+"""A lower level is taken again only when it leaves so much room: nothing folds and unfolds by
+turns.
+"""
 
 _ORDER: Final = "RBDSTZx?"
 _WORDS: Final = {
@@ -53,18 +58,20 @@ def fold(
 ) -> Scene:
     """The scene with as much folded as must be.
 
-    The levels: 0 nothing but channels and files that run parallel, at any level; 1 processes of one name, parent and
-    connections; 2 of one name and parent; 3 whose ancestors have the same names, too; 4 of one name and parent with all
-    their descendants; 5 of one name, wherever they are; 6 so many of them, and of what lies between them, as there is
-    room for, and the rest as one.
+    The levels: 0 nothing but channels and files that run parallel, at any level; 1 processes of one
+    name, parent and connections; 2 of one name and parent; 3 whose ancestors have the same names,
+    too; 4 of one name and parent with all their descendants; 5 of one name, wherever they are; 6 so
+    many of them, and of what lies between them, as there is room for, and the rest as one.
 
     Args:
         scene: Everything.
         opened: Ids of groups that are shown with their members.
         most: Above so many processes, something is folded.
         room: Above so many nodes, more is folded.
-        level: The level of the scene before; a lower one is taken only if it is well below the bounds.
-        rows: As many single lines there is room for: so many processes, each with a channel of its own, need no fold.
+        level: The level of the scene before; a lower one is taken only if it is well below the
+            bounds.
+        rows: As many single lines there is room for: so many processes, each with a channel of its
+            own, need no fold.
 
     Returns:
         A scene of at most `LIMIT` nodes, with its level.
@@ -77,7 +84,9 @@ def fold(
         folded, extra = _folded(scene, processes, step, opened, room)
         lines = sum(e.kind in ("flow", "signal") for e in folded.edges)
         plain = not step and lines <= len(folded.nodes)
-        space = min(LIMIT, (max(room, _CHAIN if _in_lines(folded) else 2 * rows) if plain else room) + extra)
+        space = min(
+            LIMIT, (max(room, _CHAIN if _in_lines(folded) else 2 * rows) if plain else room) + extra
+        )
         if step == _LAST or len(folded.nodes) <= (space if step >= level else int(space * _EASE)):
             return replace(folded, level=step)
     raise AssertionError("the last level always fits")
@@ -90,8 +99,12 @@ def _in_lines(scene: Scene) -> bool:
     return bool(flowing) and flowing - ends <= {i for chain in chains(scene) for i in chain}
 
 
-def _folded(scene: Scene, processes: list[Node], level: int, opened: frozenset[str], room: int) -> tuple[Scene, int]:
-    """The scene at a level, and how many nodes are there only because the viewer opened their group."""
+def _folded(
+    scene: Scene, processes: list[Node], level: int, opened: frozenset[str], room: int
+) -> tuple[Scene, int]:
+    """The scene at a level, and how many nodes are there only because the viewer opened their
+    group.
+    """
     into, extra = _open(_LEVELS[min(level, _LAST - 1)](scene, processes), processes, opened)
     if level == _LAST:
         _rest(into, processes, opened, room + extra)
@@ -114,7 +127,14 @@ def _folded(scene: Scene, processes: list[Node], level: int, opened: frozenset[s
             nodes.append(node if parent == node.parent else replace(node, parent=parent))
         elif group not in done:
             done.add(group)
-            nodes.append(_group_node(group, [m for m in members[group] if m not in inside[group]], inside[group], into))
+            nodes.append(
+                _group_node(
+                    group,
+                    [m for m in members[group] if m not in inside[group]],
+                    inside[group],
+                    into,
+                )
+            )
     edges: dict[tuple[str, str, str], Edge] = {}
     for edge in scene.edges:
         source, target = into.get(edge.source, edge.source), into.get(edge.target, edge.target)
@@ -125,7 +145,9 @@ def _folded(scene: Scene, processes: list[Node], level: int, opened: frozenset[s
             continue
         new = Edge(source, target, edge.kind, edge.both, edge.lit)
         old = edges.get(new.key)
-        edges[new.key] = new if old is None else replace(new, lit=new.lit or old.lit, both=new.both or old.both)
+        edges[new.key] = (
+            new if old is None else replace(new, lit=new.lit or old.lit, both=new.both or old.both)
+        )
     return Scene(tuple(nodes), tuple(edges.values())), extra
 
 
@@ -137,7 +159,9 @@ def _nothing(scene: Scene, processes: list[Node]) -> dict[str, str]:
 
 
 def _alike(scene: Scene, processes: list[Node]) -> dict[str, str]:
-    """Processes without children, of one name and parent, with the same connections to the same others."""
+    """Processes without children, of one name and parent, with the same connections to the same
+    others.
+    """
     parents = {n.parent for n in processes if n.parent}
     kinds = {n.id: n.kind for n in scene.nodes}
     touching: dict[str, set[str]] = defaultdict(set)
@@ -148,13 +172,20 @@ def _alike(scene: Scene, processes: list[Node]) -> dict[str, str]:
             touching[edge.target].add(edge.source)
             own[edge.source].append((edge.target, True, edge.kind))
             own[edge.target].append((edge.source, False, edge.kind))
-    # a server is of another sort than its clients, though they may have one name: by what it has connections of
+    # a server is of another sort than its clients, though they may have one name: by what it has
+    # connections of
     sorts = {
-        i: frozenset(Counter((kinds[other], out, kind) for other, out, kind in near).items()) for i, near in own.items()
+        i: frozenset(Counter((kinds[other], out, kind) for other, out, kind in near).items())
+        for i, near in own.items()
     }
     leaves = {n.id: (n.parent, n.title, sorts.get(n.id)) for n in processes if n.id not in parents}
-    # of which names hang on each thing: whether one's own is among them is asked for each of its processes
-    about = {i: Counter(leaves[x] for x in near if x in leaves) for i, near in touching.items() if i not in leaves}
+    # of which names hang on each thing: whether one's own is among them is asked for each of its
+    # processes
+    about = {
+        i: Counter(leaves[x] for x in near if x in leaves)
+        for i, near in touching.items()
+        if i not in leaves
+    }
 
     def sign(node: Node) -> tuple[object, ...]:
         found: list[tuple[str, bool, str, tuple[str, ...]]] = []
@@ -210,7 +241,8 @@ def _families(scene: Scene, processes: list[Node]) -> dict[str, str]:
     parents = {n.id: n.parent for n in processes}
     into: dict[str, str] = {}
     for node in processes:
-        # the topmost ancestor that has a group gives it; a parent can be younger by its number, so walk up
+        # the topmost ancestor that has a group gives it; a parent can be younger by its number, so
+        # walk up
         line, seen, group = node.id, {node.id}, ""
         while line in parents:
             group = first.get(line, group)
@@ -241,7 +273,9 @@ def _by(processes: list[Node], key: Callable[[Node], str]) -> dict[str, str]:
     return {node: group for group, nodes in found.items() if len(nodes) > 1 for node in nodes}
 
 
-def _open(into: dict[str, str], processes: list[Node], opened: frozenset[str]) -> tuple[dict[str, str], int]:
+def _open(
+    into: dict[str, str], processes: list[Node], opened: frozenset[str]
+) -> tuple[dict[str, str], int]:
     """Take the first members of opened groups out of them."""
     if not opened:
         return into, 0
@@ -259,7 +293,9 @@ def _open(into: dict[str, str], processes: list[Node], opened: frozenset[str]) -
 
 
 def _rest(into: dict[str, str], processes: list[Node], opened: frozenset[str], room: int) -> None:
-    """Keep the oldest, half as many as there is room for; the others, and the groups of others, become one."""
+    """Keep the oldest, half as many as there is room for; the others, and the groups of others,
+    become one.
+    """
     keep = max(4, min(LIMIT, room) // 2 + (OPENED // 2 if REST in opened else 0))
     shown: dict[str, None] = {}
     for node in processes:
@@ -276,7 +312,9 @@ def _rest(into: dict[str, str], processes: list[Node], opened: frozenset[str], r
 
 
 def _things(scene: Scene, into: dict[str, str], opened: frozenset[str], level: int) -> list[Node]:
-    """Fold what has the same connections with the groups; what lies within one goes into it, and is returned."""
+    """Fold what has the same connections with the groups; what lies within one goes into it, and is
+    returned.
+    """
     groups = set(into.values())
     near: dict[str, set[tuple[str, bool, str]]] = defaultdict(set)
     for edge in scene.edges:
@@ -290,7 +328,11 @@ def _things(scene: Scene, into: dict[str, str], opened: frozenset[str], level: i
         if node.kind == "process":
             continue
         others = {other for other, _, _ in near[node.id]}
-        if len(others) == 1 and others <= groups and len({inward for _, inward, _ in near[node.id]}) == 2:
+        if (
+            len(others) == 1
+            and others <= groups
+            and len({inward for _, inward, _ in near[node.id]}) == 2
+        ):
             into[node.id] = next(iter(others))
             within.append(node)
         elif others & groups or level >= _LAST or node.kind in TUBES | ENDS:
@@ -330,7 +372,10 @@ def _kinds(nodes: Iterable[Node]) -> str:
     """`16 pipes, 2 files`."""
     plural = {"memory": "memory", "terminal": "terminals", "process": "processes"}
     counts = Counter(n.kind for n in nodes)
-    return ", ".join(f"{n} {kind if n == 1 else plural.get(kind, kind + 's')}" for kind, n in counts.most_common())
+    return ", ".join(
+        f"{n} {kind if n == 1 else plural.get(kind, kind + 's')}"
+        for kind, n in counts.most_common()
+    )
 
 
 def _group_node(group: str, members: list[Node], inside: list[Node], into: dict[str, str]) -> Node:
@@ -346,7 +391,11 @@ def _alike_things(group: str, members: list[Node]) -> Node:
         title, words = f"+{len(members)} more", _kinds(members)
     else:
         title = f"{'not watched' if first.kind == 'outsider' else first.kind} x{len(members)}"
-        words = f"{first.title}…{members[-1].title}" if first.title != members[-1].title else first.title
+        words = (
+            f"{first.title}…{members[-1].title}"
+            if first.title != members[-1].title
+            else first.title
+        )
     near = next((part for part in group.split(":g:")[1:2]), "")
     return Node(
         id=group,
@@ -376,7 +425,9 @@ def _people(group: str, members: list[Node], inside: list[Node], into: dict[str,
         names = ", ".join(f"{n} {name}" for name, n in others.most_common(3))
         lines.append(Line(f"and {names}" if tops else names, "dim"))
     else:
-        lines.append(Line(Counter(m.lines[0].text for m in members if m.lines).most_common(1)[0][0], "dim"))
+        lines.append(
+            Line(Counter(m.lines[0].text for m in members if m.lines).most_common(1)[0][0], "dim")
+        )
     if inside:
         lines.append(Line(f"{_kinds(inside)} within", "dim"))
     parents = {into.get(m.parent, m.parent) for m in members} - {group}

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ipcviz.app.picture import channels, ends, folding, notifiers, outsiders, processes, shared, signals, sockets
+from ipcviz.app.picture import (
+    channels,
+    ends,
+    folding,
+    notifiers,
+    outsiders,
+    processes,
+    shared,
+    signals,
+    sockets,
+)
 from ipcviz.app.picture.draft import KEPT, Changes, Draft, Joins, age
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Scene
 from ipcviz.model import query
@@ -44,20 +54,27 @@ def build(
         most: Above so many processes, alike ones are folded into groups.
         size: Columns and rows at hand: how much must be folded.
         level: How much was folded in the scene before.
-        joins: What was found of who is connected to what, for the scene before; anything else is found anew.
+        joins: What was found of who is connected to what, for the scene before; anything else is
+            found anew.
 
     Returns:
         A scene whose size is bounded, whatever the state is.
     """
-    draft = Draft(state, roles or {}, frozenset(state.changed) if lit is None else lit, joins or Joins())
+    draft = Draft(
+        state, roles or {}, frozenset(state.changed) if lit is None else lit, joins or Joins()
+    )
     room = max(_ROOM[0], min(_ROOM[1], size[0] * size[1] // _CELLS))
-    scene = folding.fold(_without_private(draft, _scene(draft), size[1]), opened, most, room, level, size[1])
+    scene = folding.fold(
+        _without_private(draft, _scene(draft), size[1]), opened, most, room, level, size[1]
+    )
     nodes = tuple(processes.completed(draft, n) if n.kind == "process" else n for n in scene.nodes)
     return Scene(nodes, scene.edges, scene.level)
 
 
 def _without_private(d: Draft, scene: Scene, rows: int) -> Scene:
-    """The scene with only so much of the memory that one process alone has as there is room for below all else."""
+    """The scene with only so much of the memory that one process alone has as there is room for
+    below all else.
+    """
     alone = set(d.alone)
     others = sum(n.kind in TUBES | BLOCKS and n.id not in alone for n in scene.nodes)
     left_out = set(d.alone[max(0, rows // _BLOCK_ROWS - others) :])
@@ -72,7 +89,9 @@ def _scene(d: Draft) -> Scene:
     by_object = d.joins.links
     things = [t for t in (d.state.objects.get(key) for key in by_object) if t is not None]
     # what leads out of the system comes last, when it is known what flows inside
-    for thing in sorted(things, key=lambda t: (d.outside(by_object[t.info.key]), t.info.kind in ENDS)):
+    for thing in sorted(
+        things, key=lambda t: (d.outside(by_object[t.info.key]), t.info.kind in ENDS)
+    ):
         links = [x for x in by_object[thing.info.key] if not ends.idle_from_outside(d, x)]
         if links:
             _object(d, thing, links, by_object)
@@ -91,7 +110,9 @@ def _scene(d: Draft) -> Scene:
     return Scene(tuple(nodes.values()), edges)
 
 
-def _object(d: Draft, thing: Object, links: list[query.Link], by_object: Mapping[str, list[query.Link]]) -> None:
+def _object(
+    d: Draft, thing: Object, links: list[query.Link], by_object: Mapping[str, list[query.Link]]
+) -> None:
     kind = thing.info.kind
     if kind in SOCKETS:
         sockets.socket(d, thing, links, by_object)

@@ -1,4 +1,6 @@
-"""From a scene to places in character cells: columns and rows of one size, so that what stays can stay. Pure."""
+"""From a scene to places in character cells: columns and rows of one size, so that what stays can
+stay. Pure.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +41,12 @@ _HEIGHTS: Final[tuple[tuple[int, int, int], ...]] = (
 )
 _SMALL: Final = (6, 5)
 _CRAMPED: Final = 2
-"""From these widths and heights on, so many steps below what there is room for are too many for nothing to move."""
+"""From these widths and heights on, so many steps below what there is room for are too many for
+nothing to move.
+"""
 _SMALLER: Final = 0.8
-"""A layout that has to be scrolled is made anew when this share of its width or height is enough."""
+"""A layout that has to be scrolled is made anew when this share of its width or height is enough.
+"""
 _LINE_WIDTH: Final = 30
 """A process drawn as a single line wants this many cells."""
 _LINE_EDGES: Final = 14
@@ -98,7 +103,11 @@ def arrange(scene: Scene, size: tuple[int, int], previous: Layout | None = None)
         if previous.shape == shape:
             return previous
         cells, later = _cells(scene, size)
-        kept = None if _cramped(scene, cells, previous) else _keep(scene, cells, previous, shape, later)
+        kept = (
+            None
+            if _cramped(scene, cells, previous)
+            else _keep(scene, cells, previous, shape, later)
+        )
         if kept is not None:
             return kept
     else:
@@ -110,7 +119,9 @@ def arrange(scene: Scene, size: tuple[int, int], previous: Layout | None = None)
 
 def _cells(scene: Scene, size: tuple[int, int]) -> tuple[dict[str, Cell], frozenset[str]]:
     """Places in the grid: long flows take as many bands as they must for boxes that can be read."""
-    best: tuple[tuple[bool, bool, bool, int, int], tuple[dict[str, Cell], frozenset[str]]] | None = None
+    best: (
+        tuple[tuple[bool, bool, bool, int, int], tuple[dict[str, Cell], frozenset[str]]] | None
+    ) = None
     longest = rows = 1
     while rows <= longest:
         cells, later = rank(scene, rows)
@@ -131,9 +142,14 @@ def _cells(scene: Scene, size: tuple[int, int]) -> tuple[dict[str, Cell], frozen
 
 
 def _cramped(scene: Scene, cells: dict[str, Cell], previous: Layout) -> bool:
-    """Whether the old places were made for so much more that the boxes could be far larger, or all be seen, now."""
+    """Whether the old places were made for so much more that the boxes could be far larger, or all
+    be seen, now.
+    """
     wide, tall = _scale(scene, cells, previous.size)
-    need = _total(_column_widths(scene, cells, (wide, tall)), _WIDTHS[wide][3]), _bottom(scene, cells, tall)[0]
+    need = (
+        _total(_column_widths(scene, cells, (wide, tall)), _WIDTHS[wide][3]),
+        _bottom(scene, cells, tall)[0],
+    )
     for have, now, room in zip(previous.extent, need, previous.size, strict=True):
         if have > room and now < have * _SMALLER:
             return True
@@ -144,7 +160,11 @@ def _cramped(scene: Scene, cells: dict[str, Cell], previous: Layout) -> bool:
 
 
 def _keep(
-    scene: Scene, fresh: dict[str, Cell], previous: Layout, shape: tuple[object, ...], later: frozenset[str]
+    scene: Scene,
+    fresh: dict[str, Cell],
+    previous: Layout,
+    shape: tuple[object, ...],
+    later: frozenset[str],
 ) -> Layout | None:
     """The layout with the old places kept and the new nodes put in, or None if that can't be."""
     nodes = {n.id: n for n in scene.nodes}
@@ -161,7 +181,9 @@ def _keep(
         shift = min((cells[i][0] - fresh[i][0] for i in friends), key=abs)
         drop = min((cells[i][1] - fresh[i][1] for i in friends), key=abs)
         column, row = fresh[new][0] + shift, max(0, fresh[new][1] + drop)
-        if column < min(c for c, _ in previous.cells.values()) or (column % 2 == 1) != is_process(nodes[new]):
+        if column < min(c for c, _ in previous.cells.values()) or (column % 2 == 1) != is_process(
+            nodes[new]
+        ):
             return None
         while (column, row) in taken:
             row += 1
@@ -170,17 +192,26 @@ def _keep(
     for edge in scene.edges:
         if edge.kind not in ("flow", "signal"):
             continue
-        was, now = fresh[edge.source][0] < fresh[edge.target][0], cells[edge.source][0] < cells[edge.target][0]
+        was, now = (
+            fresh[edge.source][0] < fresh[edge.target][0],
+            cells[edge.source][0] < cells[edge.target][0],
+        )
         if was and not now:
             return None
-    return _place(scene, cells, previous.scale, previous.size, shape, previous, later & previous.later)
+    return _place(
+        scene, cells, previous.scale, previous.size, shape, previous, later & previous.later
+    )
 
 
 def _above(scene: Scene) -> frozenset[str]:
-    """Processes that have children and nothing else: they tell the least, and fold to a line first."""
+    """Processes that have children and nothing else: they tell the least, and fold to a line
+    first.
+    """
     parents = {n.parent for n in scene.nodes}
     holding = {i for e in scene.edges if e.kind != "child" for i in (e.source, e.target)}
-    return frozenset(n.id for n in scene.nodes if n.id in parents and n.id not in holding and is_process(n))
+    return frozenset(
+        n.id for n in scene.nodes if n.id in parents and n.id not in holding and is_process(n)
+    )
 
 
 def _height(node: Node, scale: int, above: frozenset[str]) -> int:
@@ -211,7 +242,9 @@ def _column_widths(scene: Scene, cells: dict[str, Cell], scale: tuple[int, int])
         elif node.kind in ENDS:
             want = max(end, min(channel, len(node.title) + 4))
         elif node.kind in BLOCKS:
-            want = max(channel, min(20, max((len(line.text) for line in node.lines), default=0) + 4))
+            want = max(
+                channel, min(20, max((len(line.text) for line in node.lines), default=0) + 4)
+            )
         elif node.kind == "group":
             want = max(channel, min(16, len(node.title) + 4))
         else:
@@ -235,8 +268,14 @@ def _scale(scene: Scene, cells: dict[str, Cell], size: tuple[int, int]) -> tuple
 
 
 def _beside(scene: Scene, cells: dict[str, Cell]) -> int:
-    """Cells at the left for the lines to children that stand one below the other in their parent's column."""
-    below = Counter(e.source for e in scene.edges if e.kind == "child" and cells[e.source][0] == cells[e.target][0])
+    """Cells at the left for the lines to children that stand one below the other in their parent's
+    column.
+    """
+    below = Counter(
+        e.source
+        for e in scene.edges
+        if e.kind == "child" and cells[e.source][0] == cells[e.target][0]
+    )
     return 1 if max(below.values(), default=0) > 1 else 0
 
 
@@ -283,7 +322,9 @@ def _bottom(scene: Scene, cells: dict[str, Cell], tall: int) -> tuple[int, dict[
 
 def _wraps(scene: Scene, cells: dict[str, Cell]) -> bool:
     """Whether a flow goes on in a later row, further left."""
-    ends = ((cells[e.source], cells[e.target]) for e in scene.edges if e.kind == "flow" and not e.both)
+    ends = (
+        (cells[e.source], cells[e.target]) for e in scene.edges if e.kind == "flow" and not e.both
+    )
     return any(a[0] > b[0] and a[1] < b[1] for a, b in ends)
 
 
@@ -296,11 +337,15 @@ def _place(
     previous: Layout | None,
     later: frozenset[str],
 ) -> Layout | None:
-    """Cells of the grid to cells of the screen, and the ways of the edges; None if it outgrows the one before."""
+    """Cells of the grid to cells of the screen, and the ways of the edges; None if it outgrows the
+    one before.
+    """
     gutter = _WIDTHS[scale[0]][3]
     widths = _column_widths(scene, cells, scale)
     if previous is not None:
-        widths = {c: max(widths.get(c, 0), previous.widths.get(c, 0)) for c in {*widths, *previous.widths}}
+        widths = {
+            c: max(widths.get(c, 0), previous.widths.get(c, 0)) for c in {*widths, *previous.widths}
+        }
     else:
         widths = _stretch(widths, scene, cells, size[0] - _total(widths, gutter) - 2)
     need, tops = _bottom(scene, cells, scale[1])
@@ -334,21 +379,31 @@ def _place(
     routes: dict[EdgeKey, Route] = {}
     # in the later rows of a flow, whose children its stages are is said by the first row
     first = {e.source for e in scene.edges if e.kind == "child" and e.target not in later}
-    silent = frozenset(e.key for e in scene.edges if e.kind == "child" and e.target in later and e.source in first)
+    silent = frozenset(
+        e.key for e in scene.edges if e.kind == "child" and e.target in later and e.source in first
+    )
     drawn = [e for e in scene.edges if e.kind != "past" and e.key not in silent]
     order = {"flow": 0, "signal": 1, "child": 2, "hold": 3}
     for edge in sorted(drawn, key=lambda e: (order[e.kind], e.key)):
         old = previous.routes.get(edge.key) if previous else None
-        same = previous is not None and all(previous.rects.get(i) == rects[i] for i in (edge.source, edge.target))
+        same = previous is not None and all(
+            previous.rects.get(i) == rects[i] for i in (edge.source, edge.target)
+        )
         route = old if old and same and router.free(old) else router.route(edge)
         if route:
             routes[edge.key] = route
             router.take(edge, route)
-    return Layout(size, extent, rects, routes, cells, scale, widths, origin, shape, router.work, silent, later)
+    return Layout(
+        size, extent, rects, routes, cells, scale, widths, origin, shape, router.work, silent, later
+    )
 
 
-def _grow(scene: Scene, cells: dict[str, Cell], rects: dict[str, Rect], rows: int, height: int) -> dict[str, Rect]:
-    """Let nodes of a low scale take the free rows above and below them: one reader of many writers has room."""
+def _grow(
+    scene: Scene, cells: dict[str, Cell], rects: dict[str, Rect], rows: int, height: int
+) -> dict[str, Rect]:
+    """Let nodes of a low scale take the free rows above and below them: one reader of many writers
+    has room.
+    """
     if height > 3:
         return rects
     found, lines = dict(rects), _above(scene)
@@ -360,7 +415,9 @@ def _grow(scene: Scene, cells: dict[str, Cell], rects: dict[str, Rect], rows: in
         for place, one in enumerate(members):
             rect = rects[one]
             above = rect.y - (found[members[place - 1]].bottom if place else 0)
-            below = (rects[members[place + 1]].y if place + 1 < len(members) else rows) - rect.bottom
+            below = (
+                rects[members[place + 1]].y if place + 1 < len(members) else rows
+            ) - rect.bottom
             more = min(above - (place > 0), below - (place + 1 < len(members)), (5 - rect.h) // 2)
             if one in lines:
                 continue
@@ -369,9 +426,15 @@ def _grow(scene: Scene, cells: dict[str, Cell], rects: dict[str, Rect], rows: in
     return found
 
 
-def _stretch(widths: dict[int, int], scene: Scene, cells: dict[str, Cell], room: int) -> dict[int, int]:
-    """Give room to spare to the channels, which show more the longer they are, and then to processes."""
-    tubes = sorted({cells[n.id][0] for n in scene.nodes if not is_process(n) and n.kind not in ENDS})
+def _stretch(
+    widths: dict[int, int], scene: Scene, cells: dict[str, Cell], room: int
+) -> dict[int, int]:
+    """Give room to spare to the channels, which show more the longer they are, and then to
+    processes.
+    """
+    tubes = sorted(
+        {cells[n.id][0] for n in scene.nodes if not is_process(n) and n.kind not in ENDS}
+    )
     people = sorted({cells[n.id][0] for n in scene.nodes if is_process(n)})
     widths = dict(widths)
     for node in scene.nodes:

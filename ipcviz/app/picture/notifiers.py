@@ -14,14 +14,16 @@ from ipcviz.model.state import Object, Process
 from ipcviz.model.waits.enders import FOR_READY
 
 _SHARED: Final = 2
-"""One that a single process has is its own affair: threads wake each other by it, or a main loop itself."""
+"""One that a single process has is its own affair: threads wake each other by it, or a main loop
+itself.
+"""
 
 
 def notifier(d: Draft, thing: Object, links: list[query.Link]) -> None:
     """An eventfd or the like with those who have it open, if it is more than one process's own.
 
-    Every child inherits what its parent has open, until it executes a program: that alone is no communication. It is
-    drawn once somebody sleeps in a read of it, or processes have used it.
+    Every child inherits what its parent has open, until it executes a program: that alone is no
+    communication. It is drawn once somebody sleeps in a read of it, or processes have used it.
     """
     key = thing.info.key
     asleep, polling = _waiting(d, key)
@@ -65,7 +67,9 @@ def notifier(d: Draft, thing: Object, links: list[query.Link]) -> None:
 
 
 def _waiting(d: Draft, key: str) -> tuple[set[int], set[int]]:
-    """Processes of which a thread sleeps in a read of it, and those that wait for it in poll and the like."""
+    """Processes of which a thread sleeps in a read of it, and those that wait for it in poll and
+    the like.
+    """
     asleep, polling = set(), set()
     for thread in d.state.threads.values():
         call = thread.waiting
@@ -79,10 +83,16 @@ def _waiting(d: Draft, key: str) -> tuple[set[int], set[int]]:
 
 
 def _about_to_close(d: Draft, link: query.Link) -> bool:
-    """Whether it goes away by itself: inherited, and closed as soon as the process executes a program."""
+    """Whether it goes away by itself: inherited, and closed as soon as the process executes a
+    program.
+    """
     process: Process = d.processes[link.pid]
     rows = query.table_of(d.state, link.pid)
-    return process.how != "launched" and not process.executed and all(rows[fd].cloexec for fd in link.fds if fd in rows)
+    return (
+        process.how != "launched"
+        and not process.executed
+        and all(rows[fd].cloexec for fd in link.fds if fd in rows)
+    )
 
 
 def _line(d: Draft, thing: Object, waiting: list[int]) -> Line:
@@ -90,7 +100,13 @@ def _line(d: Draft, thing: Object, waiting: list[int]) -> Line:
     text = holds(d.state, thing, d.state.t)
     if thing.info.kind == "eventfd":
         # The level is read with each sample, what is known of it besides less often.
-        count = thing.level.queued if thing.level is not None else thing.notifier.count if thing.notifier else -1
+        count = (
+            thing.level.queued
+            if thing.level is not None
+            else thing.notifier.count
+            if thing.notifier
+            else -1
+        )
         text = f"counter {count_text(count) if count >= 0 else '?'}"
     short = text.removeprefix("counter ")
     if waiting:

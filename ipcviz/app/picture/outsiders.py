@@ -1,4 +1,6 @@
-"""Processes that are not watched and have an end of something that is drawn: boxes of their own sort. Pure."""
+"""Processes that are not watched and have an end of something that is drawn: boxes of their own
+sort. Pure.
+"""
 
 from __future__ import annotations
 
@@ -52,5 +54,7 @@ def _join(d: Draft, thing: Object, one: Outsider) -> None:
     if thing.info.kind not in ("pipe", "fifo"):
         d.join(box, key, "flow", thing, one.pid, both=True)
         return
-    reads = one.mode == "r" or (one.mode == "rw" and "r" not in open_modes(d.state.ends, thing.info.key))
+    reads = one.mode == "r" or (
+        one.mode == "rw" and "r" not in open_modes(d.state.ends, thing.info.key)
+    )
     d.join(*((key, box) if reads else (box, key)), "flow", thing, one.pid)

@@ -27,7 +27,13 @@ def process(d: Draft, process: Process) -> None:
             corner=str(pid),
             letter=letter,
             chip=style,
-            lines=(Line(words.doing(d.state, process, waits), "text", short=words.brief(d.state, process, waits)),),
+            lines=(
+                Line(
+                    words.doing(d.state, process, waits),
+                    "text",
+                    short=words.brief(d.state, process, waits),
+                ),
+            ),
             order=age(process),
             parent=parent,
             tree=tree,

@@ -1,7 +1,8 @@
 """Which column and row of the picture's grid each node goes into. Pure and deterministic.
 
-Processes stand in odd columns, what lies between them in even ones, so a pipeline reads like its command line:
-file 0, cat 1, pipe 2, gzip 3, file 4. Networkx could rank, but its import takes longer than everything here.
+Processes stand in odd columns, what lies between them in even ones, so a pipeline reads like its
+command line: file 0, cat 1, pipe 2, gzip 3, file 4. Networkx could rank, but its import takes
+longer than everything here.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ def is_process(node: Node) -> bool:
 
 
 def rank(scene: Scene, rows: int = 1) -> tuple[dict[str, Cell], frozenset[str]]:
-    """A cell for every node; no two share one. Long flows take so many bands; what is in later ones is told, too."""
+    """A cell for every node; no two share one.
+
+    Long flows take so many bands; what is in later ones is told, too.
+    """
     nodes = {n.id: n for n in scene.nodes}
     levels = _levels(scene, nodes)
     columns = _columns(scene, nodes, levels)
@@ -49,7 +53,9 @@ def rank(scene: Scene, rows: int = 1) -> tuple[dict[str, Cell], frozenset[str]]:
     return cells, later
 
 
-def _ends_of(scene: Scene, nodes: dict[str, Node]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+def _ends_of(
+    scene: Scene, nodes: dict[str, Node]
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Processes that put into, and that take out of, each thing between processes."""
     writers: dict[str, list[str]] = defaultdict(list)
     readers: dict[str, list[str]] = defaultdict(list)
@@ -64,10 +70,14 @@ def _ends_of(scene: Scene, nodes: dict[str, Node]) -> tuple[dict[str, list[str]]
 
 
 def _levels(scene: Scene, nodes: dict[str, Node]) -> dict[str, int]:
-    """Each flowing process's level: one more than the highest that feeds it, cycles cut at the oldest process."""
+    """Each flowing process's level: one more than the highest that feeds it, cycles cut at the
+    oldest process.
+    """
     writers, readers = _ends_of(scene, nodes)
     after: dict[str, set[str]] = defaultdict(set)
-    flowing = sorted((n for n in scene.nodes if is_process(n) and not n.tree), key=lambda n: (n.order, n.id))
+    flowing = sorted(
+        (n for n in scene.nodes if is_process(n) and not n.tree), key=lambda n: (n.order, n.id)
+    )
     ranked = {n.id for n in flowing}
     for thing, sources in writers.items():
         for source in sources:
@@ -87,7 +97,9 @@ def _levels(scene: Scene, nodes: dict[str, Node]) -> dict[str, int]:
                 ahead[node].append(target)
                 if target not in state:
                     state[target] = 1
-                    stack.append((target, iter(sorted(after[target], key=lambda i: nodes[i].order))))
+                    stack.append(
+                        (target, iter(sorted(after[target], key=lambda i: nodes[i].order)))
+                    )
                     break
             else:
                 state[node] = 2
@@ -124,7 +136,9 @@ def _columns(scene: Scene, nodes: dict[str, Node], levels: dict[str, int]) -> di
 
 
 def _tree(scene: Scene, columns: dict[str, int]) -> dict[str, Cell]:
-    """Processes without a flow, as a tree from left to right, first children beside their parents."""
+    """Processes without a flow, as a tree from left to right, first children beside their
+    parents.
+    """
     members = {n.id: n for n in scene.nodes if is_process(n) and n.tree}
     children: dict[str, list[str]] = defaultdict(list)
     roots: list[str] = []
@@ -150,7 +164,9 @@ def _tree(scene: Scene, columns: dict[str, int]) -> dict[str, Cell]:
 
 
 def _guests(scene: Scene, nodes: dict[str, Node], cells: dict[str, Cell]) -> None:
-    """Place processes without a flow whose parents have one: to the right of the parent, where there is room."""
+    """Place processes without a flow whose parents have one: to the right of the parent, where
+    there is room.
+    """
     for node in scene.nodes:
         if node.id in cells or not is_process(node):
             continue
@@ -183,10 +199,14 @@ def _components(scene: Scene, nodes: dict[str, Node], done: set[str]) -> list[li
             seen.update(fresh)
             queue.extend(fresh)
         parts.append(part)
-    return sorted(parts, key=lambda p: min((not is_process(nodes[i]), nodes[i].order, i) for i in p))
+    return sorted(
+        parts, key=lambda p: min((not is_process(nodes[i]), nodes[i].order, i) for i in p)
+    )
 
 
-def _rows(scene: Scene, nodes: dict[str, Node], columns: dict[str, int], part: list[str]) -> dict[str, int]:
+def _rows(
+    scene: Scene, nodes: dict[str, Node], columns: dict[str, int], part: list[str]
+) -> dict[str, int]:
     """Rows within a part: near the middle of what comes before, then of what comes after."""
     inside = set(part)
     near: dict[str, list[str]] = defaultdict(list)
@@ -215,7 +235,9 @@ def _rows(scene: Scene, nodes: dict[str, Node], columns: dict[str, int], part: l
         for node in members:
             wish = middle(node)
             goal = int(wish) if wish != float("inf") else max(taken, default=-1) + 1
-            free = (r for r in range(goal - len(members), goal + len(members) + 1) if r not in taken)
+            free = (
+                r for r in range(goal - len(members), goal + len(members) + 1) if r not in taken
+            )
             _, _, row = min((abs(r - goal), -r, r) for r in free)
             taken.add(row)
             rows[node] = row

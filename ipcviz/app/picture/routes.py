@@ -16,9 +16,13 @@ Route = tuple[Point, ...]
 
 _TURN, _CROSS, _ALONG, _LIMIT = 4, 3, 25, 2500
 WORK = 4000
-"""Steps that all searches of one layout may take together; after that lines go the plainest way, or are left out."""
+"""Steps that all searches of one layout may take together; after that lines go the plainest way, or
+are left out.
+"""
 WORK_KEPT = 1500
-"""The same for a layout that keeps the old places: those are made more often, and have few new lines to find."""
+"""The same for a layout that keeps the old places: those are made more often, and have few new
+lines to find.
+"""
 _GAP = 8
 """Cells between two boxes up to which they count as neighbours."""
 _STEPS = ((1, 0), (-1, 0), (0, 1), (0, -1))
@@ -49,11 +53,17 @@ class Rect(msgspec.Struct, frozen=True):
 
     def overlaps(self, other: Rect) -> bool:
         """Whether they share a cell."""
-        return self.x < other.right and other.x < self.right and self.y < other.bottom and other.y < self.bottom
+        return (
+            self.x < other.right
+            and other.x < self.right
+            and self.y < other.bottom
+            and other.y < self.bottom
+        )
 
 
 def _plain(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
-    """The ways that most lines take: straight, one step in the gap before the target, or down from above.
+    """The ways that most lines take: straight, one step in the gap before the target, or down from
+    above.
 
     They are tried before the search, which takes a hundred times as long.
     """
@@ -66,8 +76,12 @@ def _plain(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
         if edge.kind == "flow" and a.bottom < b.y:  # on in the next row
             yield _through((first, a.bottom), (first, b.y - 1), (last, b.y - 1))
         for away in range(3):
-            yield _through((first, a.bottom), (first, low + away), (last, low + away), (last, b.bottom))
-            yield _through((first, a.y - 1), (first, high - away), (last, high - away), (last, b.y - 1))
+            yield _through(
+                (first, a.bottom), (first, low + away), (last, low + away), (last, b.bottom)
+            )
+            yield _through(
+                (first, a.y - 1), (first, high - away), (last, high - away), (last, b.y - 1)
+            )
         if a.bottom < b.y:
             yield _through((first, a.bottom), (first, b.y - 1), (last, b.y - 1))
             yield _through((first, a.bottom), (last, a.bottom), (last, b.y - 1))
@@ -81,7 +95,9 @@ def _plain(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
             yield _through((a.right, a.middle), (b.x - 1, a.middle))
         elif b.x - a.right <= _GAP:
             for bend in range(b.x - 1 - (b.x - a.right > 2), a.right - 1, -1):
-                yield _through((a.right, a.middle), (bend, a.middle), (bend, b.middle), (b.x - 1, b.middle))
+                yield _through(
+                    (a.right, a.middle), (bend, a.middle), (bend, b.middle), (b.x - 1, b.middle)
+                )
     elif edge.kind == "child" and a.x == b.x and a.bottom <= b.y:
         if a.bottom < b.y:
             yield _through((a.x + 2, a.bottom), (a.x + 2, b.y - 1))
@@ -99,10 +115,18 @@ def _through(*corners: Point) -> Route:
 
 
 class Router:
-    """Finds ways; remembers which cells earlier ways took, and how many steps it has searched (`work`)."""
+    """Finds ways; remembers which cells earlier ways took, and how many steps it has searched
+    (`work`).
+    """
 
     def __init__(
-        self, rects: dict[str, Rect], width: int, height: int, tubes: frozenset[str] = frozenset(), *, work: int = WORK
+        self,
+        rects: dict[str, Rect],
+        width: int,
+        height: int,
+        tubes: frozenset[str] = frozenset(),
+        *,
+        work: int = WORK,
     ) -> None:
         self.width, self.height = width, height
         self.blocked: set[Point] = set()
@@ -112,11 +136,16 @@ class Router:
         self.work = 0
         self.most = work
         for rect in rects.values():
-            self.blocked.update((x, y) for x in range(rect.x, rect.right) for y in range(rect.y, rect.bottom))
+            self.blocked.update(
+                (x, y) for x in range(rect.x, rect.right) for y in range(rect.y, rect.bottom)
+            )
 
     def free(self, route: Route) -> bool:
         """Whether a way from an earlier layout can stay."""
-        return not any(p in self.blocked or not (0 <= p[0] < self.width and 0 <= p[1] < self.height) for p in route)
+        return not any(
+            p in self.blocked or not (0 <= p[0] < self.width and 0 <= p[1] < self.height)
+            for p in route
+        )
 
     def take(self, edge: Edge, route: Route) -> None:
         """Remember a way."""
@@ -144,7 +173,9 @@ class Router:
         for before, here in pairwise((route[0], *route)):
             yield self._price(here, (here[0] - before[0], here[1] - before[1]), edge)
 
-    def _ports(self, rect: Rect, edge: Edge, leaving: bool, forward: bool) -> list[tuple[Point, Point, int]]:
+    def _ports(
+        self, rect: Rect, edge: Edge, leaving: bool, forward: bool
+    ) -> list[tuple[Point, Point, int]]:
         """Cells beside a box, the direction out of it, and a price."""
         found: list[tuple[Point, Point, int]] = []
         rows = range(rect.y + 1, rect.bottom - 1) if rect.h > 2 else range(rect.y, rect.bottom)
@@ -159,7 +190,10 @@ class Router:
                 ((rect.right, rect.middle), (1, 0), 6 - 6 * forward),
             ]
         elif edge.kind == "child":
-            found = [((rect.x - 1, rect.middle), (-1, 0), 4 - 4 * forward), ((rect.x + 2, rect.y - 1), (0, -1), 0)]
+            found = [
+                ((rect.x - 1, rect.middle), (-1, 0), 4 - 4 * forward),
+                ((rect.x + 2, rect.y - 1), (0, -1), 0),
+            ]
         elif edge.kind == "hold":
             # an unused end: from below or above, to the side of the tube where its end is
             process = edge.source.startswith("p:") == leaving
@@ -167,7 +201,9 @@ class Router:
             found = [((x, rect.bottom), (0, 1), 0), ((x, rect.y - 1), (0, -1), 2)]
         elif not forward:
             xs = (rect.x + rect.w // 3, rect.x + 2 * rect.w // 3)
-            found += [((x, rect.bottom), (0, 1), 2) for x in xs] + [((x, rect.y - 1), (0, -1), 4) for x in xs]
+            found += [((x, rect.bottom), (0, 1), 2) for x in xs] + [
+                ((x, rect.y - 1), (0, -1), 4) for x in xs
+            ]
         return found
 
     def _search(self, edge: Edge, a: Rect, b: Rect) -> Route:
@@ -226,7 +262,9 @@ class Router:
         return tuple(reversed(route))
 
     def _inside(self, point: Point) -> bool:
-        return 0 <= point[0] < self.width and 0 <= point[1] < self.height and point not in self.blocked
+        return (
+            0 <= point[0] < self.width and 0 <= point[1] < self.height and point not in self.blocked
+        )
 
     def _price(self, point: Point, way: Point, edge: Edge) -> int:
         there = self.taken.get(point)

@@ -7,17 +7,22 @@ from typing import Final, Literal
 import msgspec
 
 NodeKind = Literal[
-    "process", "outsider", "group", "pipe", "fifo", "socket", "queue", "memory", "semaphore", "file", "terminal",
+    "process", "outsider", "group", "pipe", "fifo", "socket", "queue", "memory", "semaphore",
+    "file", "terminal",
     "signal", "eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll",
 ]  # fmt: skip
 EdgeKind = Literal["flow", "hold", "child", "signal", "past"]
-"""`flow`: bytes go this way. `hold`: a descriptor that is open and not used. `child`: fork. `signal`: sent or due.
-`past`: bytes went this way until the process ended; it keeps the places, and is not drawn."""
+"""`flow`: bytes go this way. `hold`: a descriptor that is open and not used. `child`: fork.
+
+`signal`: sent or due. `past`: bytes went this way until the process ended; it keeps the places,
+and is not drawn."""
 
 TUBES: Final = frozenset({"pipe", "fifo", "socket", "queue"})
 """What bytes or messages stand in a line in, and is drawn with a gauge."""
 
-BLOCKS: Final = frozenset({"memory", "semaphore", "eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll"})
+BLOCKS: Final = frozenset(
+    {"memory", "semaphore", "eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll"}
+)
 """What several touch and no bytes stand in a line in: drawn as a block with its words inside."""
 
 ENDS: Final = frozenset({"file", "terminal"})
@@ -45,7 +50,8 @@ class Gauge(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A line of words inside a node; `style` is `text`, `dim`, `strong`, `pending` or a chip's name.
+    """A line of words inside a node; `style` is `text`, `dim`, `strong`, `pending` or a chip's
+    name.
 
     `short` is said instead where the text has no room.
     """
@@ -60,7 +66,8 @@ class Node(msgspec.Struct, frozen=True):
     """Something with a place of its own.
 
     Attributes:
-        id: Identity, stable over time: `p:PID`, `o:KEY`, `g:...` for groups, `t:KEY:in` for ends, `s:...` for signals.
+        id: Identity, stable over time: `p:PID`, `o:KEY`, `g:...` for groups, `t:KEY:in` for ends,
+            `s:...` for signals.
         kind: What it is drawn as; an `outsider` is a process that is not watched.
         title: Its name.
         corner: A short fact beside the name: a PID, a count.
@@ -73,7 +80,8 @@ class Node(msgspec.Struct, frozen=True):
         tree: It takes part in no flow: its place is in the tree of processes.
         lit: It changed in this step.
         faded: It has ended.
-        select: What a click on it selects: (`process`, pid), (`object`, key), (`semaphore`, key) or (`group`, id).
+        select: What a click on it selects: (`process`, pid), (`object`, key), (`semaphore`, key) or
+            (`group`, id).
     """
 
     id: str
@@ -93,7 +101,9 @@ class Node(msgspec.Struct, frozen=True):
 
 
 class Edge(msgspec.Struct, frozen=True):
-    """A line between two nodes, in the direction in which the bytes flow; `both` if they flow both ways."""
+    """A line between two nodes, in the direction in which the bytes flow; `both` if they flow both
+    ways.
+    """
 
     source: str
     target: str
@@ -123,6 +133,9 @@ class Scene(msgspec.Struct, frozen=True):
     def shape(self) -> tuple[object, ...]:
         """What a layout depends on: equal shapes can share one."""
         return (
-            tuple((n.id, n.kind, n.tree, n.parent, len(n.lines) if n.kind in BLOCKS else 0) for n in self.nodes),
+            tuple(
+                (n.id, n.kind, n.tree, n.parent, len(n.lines) if n.kind in BLOCKS else 0)
+                for n in self.nodes
+            ),
             tuple((e.source, e.target, e.kind, e.both) for e in self.edges),
         )

@@ -24,7 +24,10 @@ def memory(d: Draft, thing: Object, links: list[query.Link]) -> None:
     label = visible(thing.label)
     named = len(inside) == 1 and inside[0].info.kind == "named"
     lines = tuple(line for s in inside for line in _semaphore_lines(d, s.info.key, alone=named))
-    size = max((m.length for x in links for m in d.state.mappings.get(x.pid, ()) if m.object.key == key), default=0)
+    size = max(
+        (m.length for x in links for m in d.state.mappings.get(x.pid, ()) if m.object.key == key),
+        default=0,
+    )
     d.add(
         Node(
             id=f"o:{key}",
@@ -39,7 +42,8 @@ def memory(d: Draft, thing: Object, links: list[query.Link]) -> None:
     )
     mapped = sorted((x for x in links if x.mapped), key=lambda x: d.born(x.pid))
     if len(links) == 1 and not inside and _attachments(d, key) < 2:
-        # What nobody shares tells of no communication: it comes last, and only where there is room for it.
+        # What nobody shares tells of no communication: it comes last, and only where there is room
+        # for it.
         d.alone.append(f"o:{key}")
         d.nodes[f"o:{key}"] = replace(d.nodes[f"o:{key}"], order=(_LAST, thing.info.ino))
     _touch(d, f"o:{key}", [x.pid for x in mapped], thing)
@@ -52,7 +56,9 @@ def _attachments(d: Draft, key: str) -> int:
 
 
 def _touch(d: Draft, node: str, pids: list[int], thing: Object | None) -> None:
-    """Join a shared thing with the processes at it: the older half at its left, the younger at its right."""
+    """Join a shared thing with the processes at it: the older half at its left, the younger at its
+    right.
+    """
     active = [pid for pid in pids if pid not in d.supervisors]
     half = (len(active) + 1) // 2
     for place, pid in enumerate(active):
@@ -65,10 +71,15 @@ def _touch(d: Draft, node: str, pids: list[int], thing: Object | None) -> None:
 
 
 def _semaphore_lines(d: Draft, key: str, *, alone: bool) -> tuple[Line, ...]:
-    """A semaphore's value and waiters, and who holds it while somebody waits; `alone` where the node has its name."""
+    """A semaphore's value and waiters, and who holds it while somebody waits; `alone` where the
+    node has its name.
+    """
     found = d.state.semaphores[key]
     value = "?" if found.value is None else count_text(found.value)
-    waiting = [d.roles.get(t.pid) or str(t.pid) for t in sorted(d.waiting.get(key, ()), key=lambda t: t.tid)]
+    waiting = [
+        d.roles.get(t.pid) or str(t.pid)
+        for t in sorted(d.waiting.get(key, ()), key=lambda t: t.tid)
+    ]
     short = text = f"value {value}" if alone else f"{visible(found.label)} = {value}"
     if waiting:
         text, short = f"{text} ←{visible(','.join(waiting))}", f"{short} ←{len(waiting)}"
@@ -89,7 +100,9 @@ def semaphores(d: Draft) -> None:
         if found.info.object and f"o:{found.info.object}" in d.nodes:
             continue
         pids = {t.pid for t in d.waiting.get(key, ())}
-        if found.info.kind != "unnamed":  # those in private memory are a run-time's own locks, mostly
+        if (
+            found.info.kind != "unnamed"
+        ):  # those in private memory are a run-time's own locks, mostly
             pids.add(found.last_pid)
         pids = {pid for pid in pids if pid in d.processes and d.processes[pid].fate == "alive"}
         if not pids:

@@ -38,7 +38,9 @@ def _pending(d: Draft, pid: int, signo: int) -> bool:
     return bool(bits & bit_of(signo))
 
 
-def _signal(d: Draft, pid: int, signo: int, text: str, corner: str, change: tuple[str, int, int]) -> str:
+def _signal(
+    d: Draft, pid: int, signo: int, text: str, corner: str, change: tuple[str, int, int]
+) -> str:
     node = f"s:{corner}:{pid}:{signo}"
     lit = ("signal", pid, signo) in d.lit or change in d.lit
     d.add(

@@ -1,4 +1,6 @@
-"""Sockets in the picture: connections as tubes with two directions, datagrams as tubes with one, listeners. Pure."""
+"""Sockets in the picture: connections as tubes with two directions, datagrams as tubes with one,
+listeners. Pure.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from ipcviz.model.mechanisms.sockets import awaited_by, leads_to, listener_at, u
 from ipcviz.model.state import Object
 
 
-def socket(d: Draft, thing: Object, links: list[query.Link], by_object: Mapping[str, list[query.Link]]) -> None:
+def socket(
+    d: Draft, thing: Object, links: list[query.Link], by_object: Mapping[str, list[query.Link]]
+) -> None:
     """A socket: with its peer one tube; a line to where it leads if that has no other end of it."""
     key = thing.info.key
     peer = d.state.objects.get(thing.info.peer) if thing.info.peer else None
@@ -24,7 +28,9 @@ def socket(d: Draft, thing: Object, links: list[query.Link], by_object: Mapping[
     target = leads_to(d.state, thing, d.backlogs)
     if target is not None and by_object.get(target.info.key) and target is not thing:
         _one_way(d, thing, target, links)
-        if not (takes_datagrams(thing.info) and (thing.info.path or thing.bytes_out or _waits(thing))):
+        if not (
+            takes_datagrams(thing.info) and (thing.info.path or thing.bytes_out or _waits(thing))
+        ):
             return
     if not _is_blank(thing):
         _alone(d, thing, links)
@@ -60,7 +66,9 @@ def _serves(d: Draft, thing: Object) -> bool:
     return info.kind == "tcp socket" and listener_at(d.state, info) is not None
 
 
-def _connection(d: Draft, thing: Object, peer: Object, links: list[query.Link], there: list[query.Link]) -> None:
+def _connection(
+    d: Draft, thing: Object, peer: Object, links: list[query.Link], there: list[query.Link]
+) -> None:
     key = thing.info.key
     # Of a pair without a server the older holder's end counts as the client's.
     server_here, server_there = _serves(d, thing), _serves(d, peer)
@@ -95,25 +103,36 @@ def _connection(d: Draft, thing: Object, peer: Object, links: list[query.Link], 
 
 
 def _direction(d: Draft, source: Object, target: Object, *, backwards: bool = False) -> Gauge:
-    """What lies between a write to one end and a read from the other: of TCP some of it at the sending end."""
+    """What lies between a write to one end and a read from the other: of TCP some of it at the
+    sending end.
+    """
     found = tube_gauge(d, target, backwards=backwards)
     level = source.level
     if level is None or level.unsent < 0:
         return found
     blocked = bool(d.blocked.get(target.info.key))
     return Gauge(
-        found.queued + level.unsent, found.capacity + level.unsent_limit, blocked, found.known, backwards, found.unit
+        found.queued + level.unsent,
+        found.capacity + level.unsent_limit,
+        blocked,
+        found.known,
+        backwards,
+        found.unit,
     )
 
 
 def _facts(d: Draft, *things: Object) -> tuple[Line, ...]:
-    """What is worth a line under a tube: descriptors under way, and a connection that is not, or no more, whole."""
+    """What is worth a line under a tube: descriptors under way, and a connection that is not, or no
+    more, whole.
+    """
     lines = []
     for thing in things:
         words = under_way_words(d.state, thing)
         if words:
             lines.append(Line(words, "strong", short=f"+{words.partition(' ')[0]} fd"))
-        shut = {"r": "reads no more", "w": "writes no more", "rw": "is shut down"}.get(thing.shut, "")
+        shut = {"r": "reads no more", "w": "writes no more", "rw": "is shut down"}.get(
+            thing.shut, ""
+        )
         if shut:
             lines.append(Line(f"{visible(thing.label)} {shut}", "dim"))
     return tuple(lines)

@@ -27,35 +27,67 @@ _CHIPS = ("held", "running", "blocked", "asleep", "stopped", "zombie", "gone")
 
 
 class Picture(ScrollView, can_focus=True, inherit_bindings=False):
-    """The drawing of the system: processes, channels between them, how full those are, who is blocked on what.
+    """The drawing of the system: processes, channels between them, how full those are, who is
+    blocked on what.
 
-    Assign `state`; everything else follows. A click, and shift with the arrow keys, select; `enter` opens a group.
-    Left, right, PageUp and PageDown stay free: they step, wherever the focus is.
+    Assign `state`; everything else follows. A click, and shift with the arrow keys, select; `enter`
+    opens a group. Left, right, PageUp and PageDown stay free: they step, wherever the focus is.
     """
 
     HELP = """
     # The picture
-    Boxes are processes, tubes are pipes and sockets, blocks are shared memory, semaphores, and eventfds and the like
-    that processes share; bytes flow along the arrows.
-    The letter says a process's state: **H** is held in step mode, with what it does when it is let go, **R** runs,
-    **B** is blocked until another one acts, **S** waits for time, a signal, a child or input, **D** for a device,
-    **T** is stopped, **Z** has ended and was not waited for. A dotted line is a descriptor that is open and not used; a
-    star marks what changed; a dotted box is a process that is not watched.
-    **Shift** with the arrow keys moves from one to the next, whatever has the focus. What
-    there is no room for is folded into groups: a second click or **enter** opens one; **enter** on anything else folds
-    them again. At a tube, "in" is what was written: a write
-    counts when it returns, but what was read and what waits has been written, so it can say >= that.
+    Boxes are processes, tubes are pipes and sockets, blocks are shared memory, semaphores, and
+    eventfds and the like that processes share; bytes flow along the arrows. The letter says a
+    process's state: **H** is held in step mode, with what it does when it is let go, **R** runs,
+    **B** is blocked until another one acts, **S** waits for time, a signal, a child or input, **D**
+    for a device, **T** is stopped, **Z** has ended and was not waited for. A dotted line is a
+    descriptor that is open and not used; a star marks what changed; a dotted box is a process that
+    is not watched. **Shift** with the arrow keys moves from one to the next, whatever has the
+    focus. What there is no room for is folded into groups: a second click or **enter** opens one;
+    **enter** on anything else folds them again. At a tube, "in" is what was written: a write counts
+    when it returns, but what was read and what waits has been written, so it can say >= that.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("shift+left", "go(-1,0)", "Left", id="picture.left", show=False, tooltip="Select what is left of it"),
         Binding(
-            "shift+right", "go(1,0)", "Right", id="picture.right", show=False, tooltip="Select what is right of it"
+            "shift+left",
+            "go(-1,0)",
+            "Left",
+            id="picture.left",
+            show=False,
+            tooltip="Select what is left of it",
         ),
-        Binding("shift+up,up,k", "go(0,-1)", "Up", id="picture.up", show=False, tooltip="Select what is above it"),
         Binding(
-            "shift+down,down,j", "go(0,1)", "Down", id="picture.down", show=False, tooltip="Select what is below it"
+            "shift+right",
+            "go(1,0)",
+            "Right",
+            id="picture.right",
+            show=False,
+            tooltip="Select what is right of it",
         ),
-        Binding("enter", "open", "Open group", id="picture.open", show=False, tooltip="Open or fold a group"),
+        Binding(
+            "shift+up,up,k",
+            "go(0,-1)",
+            "Up",
+            id="picture.up",
+            show=False,
+            tooltip="Select what is above it",
+        ),
+        Binding(
+            "shift+down,down,j",
+            "go(0,1)",
+            "Down",
+            id="picture.down",
+            show=False,
+            tooltip="Select what is below it",
+        ),
+        Binding(
+            "enter",
+            "open",
+            "Open group",
+            id="picture.open",
+            show=False,
+            tooltip="Open or fold a group",
+        ),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "picture--text",
@@ -126,7 +158,9 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
     """Id of the selected node; empty if none is."""
 
     class Selected(Message):
-        """Something was selected: a `process` by pid, an `object` or `semaphore` by key, a `group` by id."""
+        """Something was selected: a `process` by pid, an `object` or `semaphore` by key, a `group`
+        by id.
+        """
 
         def __init__(self, picture: Picture, kind: str, key: int | str) -> None:
             self.picture, self.kind, self.key = picture, kind, key
@@ -204,12 +238,16 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         extent = Size(*self._layout_now.extent)
         if extent != self.virtual_size:
             self.virtual_size = extent
-            self.call_after_refresh(self.refresh)  # scroll bars that went away have left what was below them
+            self.call_after_refresh(
+                self.refresh
+            )  # scroll bars that went away have left what was below them
         self._show_something()
         self._repaint()
 
     def _arranged(self, room: tuple[int, int]) -> Layout:
-        """The layout; what is too tall leaves the last column to the scroll bar, so that it is not too wide, too."""
+        """The layout; what is too tall leaves the last column to the scroll bar, so that it is not
+        too wide, too.
+        """
         before, narrow = self._layout_now, (room[0] - 1, room[1])
         if before is not None and before.size == narrow:
             found = arrange(self.scene, narrow, before)
@@ -217,7 +255,9 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
                 return found
         found = arrange(self.scene, room, before if before is None or before.size == room else None)
         if found.extent[1] > room[1] and room[0] > 1:
-            slim = arrange(self.scene, narrow, before if before is not None and before.size == narrow else None)
+            slim = arrange(
+                self.scene, narrow, before if before is not None and before.size == narrow else None
+            )
             if slim.extent[1] > room[1] and slim.extent[0] <= narrow[0]:
                 return slim
         return found
@@ -228,7 +268,9 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         if layout is None or layout.extent == layout.size or not layout.rects:
             return
         seen = Region(*self.scroll_offset, *layout.size)
-        places = {node: Region(rect.x, rect.y, rect.w, rect.h) for node, rect in layout.rects.items()}
+        places = {
+            node: Region(rect.x, rect.y, rect.w, rect.h) for node, rect in layout.rects.items()
+        }
         if not any(seen.overlaps(place) for place in places.values()):
             first = min(places.values(), key=lambda place: (place.x, place.y))
             self.scroll_to_region(places.get(self.selected, first), animate=False)
@@ -245,7 +287,9 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             self._strips.clear()
             self.refresh()
             return
-        changed = [y for y, (before, after) in enumerate(zip(old, rows, strict=True)) if before != after]
+        changed = [
+            y for y, (before, after) in enumerate(zip(old, rows, strict=True)) if before != after
+        ]
         for y in changed:
             self._strips.pop(y, None)
         top, width = self.scroll_offset.y, self.size.width
@@ -276,13 +320,17 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         if layout is None:
             return ""
         told = {*layout.routes, *layout.untold}
-        missing = sum(1 for e in self.scene.edges if e.kind not in ("hold", "past") and e.key not in told)
+        missing = sum(
+            1 for e in self.scene.edges if e.kind not in ("hold", "past") and e.key not in told
+        )
         return f" {missing} of {len(self.scene.edges)} lines left out: too many " if missing else ""
 
     def _look(self, style: str) -> Style:
         found = self._looks.get(style)
         if found is None:
-            found = (self.get_visual_style(f"picture--{style}") if style else self.visual_style).rich_style
+            found = (
+                self.get_visual_style(f"picture--{style}") if style else self.visual_style
+            ).rich_style
             self._looks[style] = found
         return found
 
@@ -330,7 +378,9 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             return
         here = layout.rects.get(self.selected)
         if here is None:
-            self.choose(min(self.scene.nodes, key=lambda n: (layout.rects[n.id].y, layout.rects[n.id].x)))
+            self.choose(
+                min(self.scene.nodes, key=lambda n: (layout.rects[n.id].y, layout.rects[n.id].x))
+            )
             return
         best: tuple[int, Node] | None = None
         for node in self.scene.nodes:

@@ -23,14 +23,24 @@ _IDLE: Final = {
     "for input": "waits for input",
     "for a connection": "waits for a client",
 }
-_LETTERS: Final = {"D": "waits for a device", "S": "asleep", "t": "held", "T": "stopped", "Z": "zombie"}
+_LETTERS: Final = {
+    "D": "waits for a device",
+    "S": "asleep",
+    "t": "held",
+    "T": "stopped",
+    "Z": "zombie",
+}
 
 
 def fate(process: Process) -> str:
     """How a process ended: `exit 0`, `killed by SIGPIPE`, `ended` if that is not known."""
     if not process.exit_known:
         return "ended"
-    return f"killed by {signal_name(process.exit_signal)}" if process.exit_signal else f"exit {process.exit_code}"
+    return (
+        f"killed by {signal_name(process.exit_signal)}"
+        if process.exit_signal
+        else f"exit {process.exit_code}"
+    )
 
 
 def waits_of(state: State, process: Process) -> tuple[query.Wait, ...]:
@@ -42,14 +52,17 @@ def waits_of(state: State, process: Process) -> tuple[query.Wait, ...]:
 def is_held(state: State, process: Process) -> bool:
     """Whether one of its threads is held in step mode, and none runs."""
     threads = [state.threads[tid] for tid in process.threads if tid in state.threads]
-    return any(t.poised is not None for t in threads) and all(t.poised or t.waiting for t in threads)
+    return any(t.poised is not None for t in threads) and all(
+        t.poised or t.waiting for t in threads
+    )
 
 
 def chip(state: State, process: Process, waits: tuple[query.Wait, ...]) -> tuple[str, str]:
     """Its state as a letter and the name of the letter's style.
 
-    `R` runs, `B` is blocked until another process acts, `S` waits for time, a signal, input or a child, `D` waits for
-    a device, `H` is held in step mode, `T` is stopped, `Z` has ended and was not waited for, `x` is gone.
+    `R` runs, `B` is blocked until another process acts, `S` waits for time, a signal, input or a
+    child, `D` waits for a device, `H` is held in step mode, `T` is stopped, `Z` has ended and was
+    not waited for, `x` is gone.
     """
     if process.fate != "alive":
         return ("Z", "zombie") if process.fate == "zombie" else ("x", "gone")
@@ -81,7 +94,8 @@ def doing(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
         return f"stopped by {signal_name(process.stopped_by)}"
     held = next((t for tid in process.threads if (t := state.threads.get(tid)) and t.poised), None)
     if held is not None and held.poised is not None:
-        return visible(f"> {stepping.operation(held.poised)} {label_of(state, target_of(held.poised))}".rstrip())
+        target = label_of(state, target_of(held.poised))
+        return visible(f"> {stepping.operation(held.poised)} {target}".rstrip())
     told = telling_wait(state, process, waits)
     if told is not None:
         return wait_words(state, told)
@@ -93,14 +107,20 @@ def doing(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
 
 
 def brief(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
-    """What it is blocked on in two words, for a box without room: `P1 full`; empty if `doing` has none to spare."""
+    """What it is blocked on in two words, for a box without room: `P1 full`; empty if `doing` has
+    none to spare.
+    """
     held = any(t.poised for tid in process.threads if (t := state.threads.get(tid)))
     wait = telling_wait(state, process, waits)
     if process.fate != "alive" or process.stopped_by or held or wait is None:
         return ""
     said = wait_words(state, wait)
     if said.startswith("waits "):
-        return "waits" if wait.reason == "for a child" or wait.call in FOR_READY else said.removeprefix("waits ")
+        return (
+            "waits"
+            if wait.reason == "for a child" or wait.call in FOR_READY
+            else said.removeprefix("waits ")
+        )
     return said.partition(" ")[2] if said.startswith(wait.call) else said
 
 
@@ -108,7 +128,11 @@ def wait_words(state: State, wait: query.Wait) -> str:
     """A wait in the fewest words that say on what and why."""
     reason = wait.reason.partition(":")[0]
     if wait.reason in _IDLE and wait.call not in ("read", "accept", "accept4"):
-        return _IDLE[wait.reason] if wait.reason != "for a signal" else f"{wait.call.removeprefix('rt_')}: a signal"
+        return (
+            _IDLE[wait.reason]
+            if wait.reason != "for a signal"
+            else f"{wait.call.removeprefix('rt_')}: a signal"
+        )
     thread = state.threads.get(wait.tid)
     if wait.call in FOR_READY and thread is not None and thread.waiting is not None:
         labels = ready_labels(state, wait.pid, thread.waiting)

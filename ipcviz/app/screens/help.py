@@ -16,8 +16,20 @@ from textual.widgets import Static
 from ipcviz.app.panels.cells import wrap
 
 KEYS: Final = (
-    ("1 ... 9", "select a process; in step mode: let it go on by one operation. A click in the bars does the same"),
-    ("[ ]", "select the process before, the next one; so does a click in the picture, and nothing moves"),
+    (
+        "1 ... 9",
+        (
+            "select a process; in step mode: let it go on by one operation. A click in the bars"
+            " does the same"
+        ),
+    ),
+    (
+        "[ ]",
+        (
+            "select the process before, the next one; so does a click in the picture, and nothing"
+            " moves"
+        ),
+    ),
     ("space", "hold everything at once: step mode, in which nothing runs by itself"),
     (
         "n right space",
@@ -25,16 +37,28 @@ KEYS: Final = (
     ),
     (
         "p left",
-        "one moment back, live or not; what runs is not affected. n, right, space go forward again. PageUp, too",
+        (
+            "one moment back, live or not; what runs is not affected. n, right, space go forward"
+            " again. PageUp, too"
+        ),
     ),
     ("Home End", "the first moment; now, or the end of a trace"),
     ("g", "go to a moment by its number, or by its time: 12.5s"),
     ("c", "in step mode: let everything run again, until a breakpoint if you choose one"),
     ("S", "slow motion: steps by itself, as many a second as you choose; S again ends it"),
     ("W", "write the steps made so far to a file; --schedule FILE repeats them on a fresh run"),
-    ("t l d u m e s r o", "sTory, Log, Descriptors, bUffers, seMaphores, mEmory, Signals, /pRoc, Output"),
+    (
+        "t l d u m e s r o",
+        "sTory, Log, Descriptors, bUffers, seMaphores, mEmory, Signals, /pRoc, Output",
+    ),
     ("shift+arrows", "move in the picture, whatever has the focus"),
-    ("v", "the picture gets the focus: up, down move in it, z enlarges it, Enter opens or folds a group"),
+    (
+        "v",
+        (
+            "the picture gets the focus: up, down move in it, z enlarges it, Enter opens or folds a"
+            " group"
+        ),
+    ),
     ("tab", "from panel to panel"),
     ("z, Enter", "the panel takes the whole screen, and gives it back"),
     ("j k, arrows", "move in a panel; ctrl+d, ctrl+u by half of it; < and > to its ends"),
@@ -42,7 +66,13 @@ KEYS: Final = (
     ("/", "filter the log; Escape ends that; a shows all events"),
     ("i", "type to the command: ctrl+c, ctrl+d, ctrl+z reach it; Escape leaves"),
     ("K", "send a signal to the selected process"),
-    ("A", "processes that are not watched and have what watched ones use: watch one of them too, or how to"),
+    (
+        "A",
+        (
+            "processes that are not watched and have what watched ones use: watch one of them too,"
+            " or how to"
+        ),
+    ),
     ("y", "copy the panel as text; or mark text with the mouse, and ctrl+c"),
     ("w", "write what was seen so far to a file; 'ipcviz replay FILE' shows it again"),
     ("R", "record what is shown, as it is shown, to a file for 'ipcviz play'; R again ends it"),
@@ -61,17 +91,37 @@ MARKS: Final = (
     ("-", "not read yet"),
     (
         "H R B S D T Z x",
-        "held in step mode; runs; blocked until another process acts; sleeps or waits; waits for a device; stopped; "
-        "ended and not waited for; gone",
+        (
+            "held in step mode; runs; blocked until another process acts; sleeps or waits; waits"
+            " for a device; stopped; ended and not waited for; gone"
+        ),
     ),
     ("PAST 7 of 20", "a moment of the past: what is marked changed since the moment before it"),
-    ("+ = < * -", "opened, duplicated, inherited, changed, closed within the last second, or at this moment"),
-    ("+---+ (x[1])", "a process that is not watched: a dotted box in the picture, in parentheses in the panels"),
-    ("before ctrl+c", "the last moment before the end was forced, on which a trace opens; End goes to its real end"),
+    (
+        "+ = < * -",
+        "opened, duplicated, inherited, changed, closed within the last second, or at this moment",
+    ),
+    (
+        "+---+ (x[1])",
+        "a process that is not watched: a dotted box in the picture, in parentheses in the panels",
+    ),
+    (
+        "before ctrl+c",
+        (
+            "the last moment before the end was forced, on which a trace opens; End goes to its"
+            " real end"
+        ),
+    ),
     ("W R", "a writer, a reader is blocked on the object"),
     ("1.2 s behind", "how old what is shown is: more happens than could be taken in until now"),
     ("N dropped", "data calls that were left out of the stream because there were too many"),
-    ("computed", "CPU use, bytes in and out, what a semaphore's last operation made of it: from events and two looks"),
+    (
+        "computed",
+        (
+            "CPU use, bytes in and out, what a semaphore's last operation made of it: from events"
+            " and two looks"
+        ),
+    ),
     ("not seen", "bytes in a program's own stdio buffer, plain loads and stores to shared memory"),
 )
 
@@ -90,7 +140,13 @@ class HelpScreen(ModalScreen[None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter", "dismiss", "Close", id="help.close", tooltip="Close the help"),
+        Binding(
+            "escape,question_mark,q,enter",
+            "dismiss",
+            "Close",
+            id="help.close",
+            tooltip="Close the help",
+        ),
         Binding("j", "scroll(1)", "Down", show=False, id="help.down", tooltip="Down"),
         Binding("k", "scroll(-1)", "Up", show=False, id="help.up", tooltip="Up"),
     ]
@@ -136,5 +192,7 @@ def _table(title: str, rows: Sequence[tuple[str, str]]) -> Content:
     parts: list[str | tuple[str, str]] = [(f"{title}\n", "bold underline")]
     for name, text in rows:
         first, *more = wrap(text, 56)
-        parts.extend([(f"{name:14} ", "bold"), f"{first}\n", *(f"{'':15}{line}\n" for line in more)])
+        parts.extend(
+            [(f"{name:14} ", "bold"), f"{first}\n", *(f"{'':15}{line}\n" for line in more)]
+        )
     return Content.assemble(*parts)

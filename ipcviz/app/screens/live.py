@@ -56,16 +56,29 @@ _DEAR: Final = 0.015
 """Seconds from which on drawing the picture is dear, and how many times as long it then rests."""
 _REST: Final = 4
 _CROWDED: Final = (5, 3)
-"""From so many living processes on, the picture takes rows of the panel below it; at so many it gives them back."""
+"""From so many living processes on, the picture takes rows of the panel below it; at so many it
+gives them back.
+"""
 _CROWDED_SECONDS: Final = 4.0
-"""Not before there have been fewer for so long: each change lays out and styles the whole screen anew."""
+"""Not before there have been fewer for so long: each change lays out and styles the whole screen
+anew.
+"""
 _FILTER: Final = "words that must occur, -word for those that must not; Enter keeps"
-_TOO_SMALL: Final = "ipcviz needs a terminal of at least 40 columns and 10 rows. What runs goes on. ctrl+q leaves."
+_TOO_SMALL: Final = (
+    "ipcviz needs a terminal of at least 40 columns and 10 rows. What runs goes on. ctrl+q leaves."
+)
 
 
 def _panel_binding(name: str) -> Binding:
     key, title = PANEL_KEYS[name]
-    return Binding(key, f"panel('{name}')", title, show=False, id=f"live.{name}", tooltip=f"Show the panel {title}")
+    return Binding(
+        key,
+        f"panel('{name}')",
+        title,
+        show=False,
+        id=f"live.{name}",
+        tooltip=f"Show the panel {title}",
+    )
 
 
 def _hidden(key: str, action: str, name: str, id: str, tooltip: str) -> Binding:
@@ -77,9 +90,17 @@ class LiveScreen(MomentsScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(_panel_binding(name) for name in PANEL_KEYS),
-        Binding("z", "zoom", "Zoom", id="live.zoom", tooltip="The panel with the focus takes the whole screen, or not"),
+        Binding(
+            "z",
+            "zoom",
+            "Zoom",
+            id="live.zoom",
+            tooltip="The panel with the focus takes the whole screen, or not",
+        ),
         Binding("enter", "zoom", "Zoom", show=False, id="live.zoom-enter", tooltip="As z"),
-        Binding("v", "picture", "Picture", show=False, id="live.picture", tooltip="Move to the picture"),
+        Binding(
+            "v", "picture", "Picture", show=False, id="live.picture", tooltip="Move to the picture"
+        ),
         *(
             Binding(
                 f"shift+{way}",
@@ -89,7 +110,12 @@ class LiveScreen(MomentsScreen):
                 id=f"live.go-{way}",
                 tooltip=f"Select what is next to the selection in the picture: {way}",
             )
-            for way, right, down in (("left", -1, 0), ("right", 1, 0), ("up", 0, -1), ("down", 0, 1))
+            for way, right, down in (
+                ("left", -1, 0),
+                ("right", 1, 0),
+                ("up", 0, -1),
+                ("down", 0, 1),
+            )
         ),
         Binding(
             "slash",
@@ -101,21 +127,55 @@ class LiveScreen(MomentsScreen):
             priority=True,
         ),
         Binding("i", "type", "Type", id="live.type", tooltip="Type to the command", priority=True),
-        _hidden("A", "watch", "Watch too", "live.watch", "Processes that are not watched: watch one of them too"),
-        Binding("K", "signal", "Signal", id="live.signal", tooltip="Send a signal to the selected process"),
-        Binding(
-            "right_square_bracket", "process(1)", "Next process", show=False, id="live.next", tooltip="Next process"
+        _hidden(
+            "A",
+            "watch",
+            "Watch too",
+            "live.watch",
+            "Processes that are not watched: watch one of them too",
         ),
         Binding(
-            "left_square_bracket", "process(-1)", "Process before", show=False, id="live.back", tooltip="Process before"
+            "K",
+            "signal",
+            "Signal",
+            id="live.signal",
+            tooltip="Send a signal to the selected process",
+        ),
+        Binding(
+            "right_square_bracket",
+            "process(1)",
+            "Next process",
+            show=False,
+            id="live.next",
+            tooltip="Next process",
+        ),
+        Binding(
+            "left_square_bracket",
+            "process(-1)",
+            "Process before",
+            show=False,
+            id="live.back",
+            tooltip="Process before",
         ),
         *(
             Binding(
-                str(n), f"slot({n})", f"Process {n}", show=False, id=f"live.slot-{n}", tooltip=f"Select process {n}"
+                str(n),
+                f"slot({n})",
+                f"Process {n}",
+                show=False,
+                id=f"live.slot-{n}",
+                tooltip=f"Select process {n}",
             )
             for n in range(1, 10)
         ),
-        Binding("escape", "leave", "Back", show=False, id="live.leave", tooltip="Leave zoom, filter or input line"),
+        Binding(
+            "escape",
+            "leave",
+            "Back",
+            show=False,
+            id="live.leave",
+            tooltip="Leave zoom, filter or input line",
+        ),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (40, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-low"), (30, "-tall")]
@@ -142,12 +202,15 @@ class LiveScreen(MomentsScreen):
         &.-wide #side { display: block; }
         &.-wide.-low #side > Proc { display: none; }
         &.-crowded Picture { height: 1.6fr; }
-        /* Of the terminal, not of what is left: a step told in two lines takes a row of the log, and nothing moves. */
+        /* Of the terminal, not of what is left: a step told in two lines takes a row of the log,
+           and nothing moves. */
         &.-low Picture { height: 38vh; max-height: 65%; }
         &.-low #panels { min-height: 3; }
         &.-crowded.-low Picture { height: 55vh; }
         &.-stepping.-low Picture { height: 38vh; }
-        & #filter, & #goto { display: none; height: 1; border: none; background: $row-cursor; padding: 0 1; }
+        & #filter, & #goto {
+            display: none; height: 1; border: none; background: $row-cursor; padding: 0 1;
+        }
         & #filter.-on, & #goto.-on { display: block; }
         &.-asking Footer { display: none; }
         & .-maximized { height: 1fr; width: 1fr; }
@@ -172,13 +235,17 @@ class LiveScreen(MomentsScreen):
         self._crowded_at = float("-inf")
 
     def expect(self, size: Size) -> None:
-        """Have the classes for a terminal's size before anything is mounted, and not all styles worked out again."""
+        """Have the classes for a terminal's size before anything is mounted, and not all styles
+        worked out again.
+        """
         both = ((size.width, self.HORIZONTAL_BREAKPOINTS), (size.height, self.VERTICAL_BREAKPOINTS))
         for length, breakpoints in both:
             self.add_class(max((at, name) for at, name in breakpoints if at <= length)[1])
 
     def compose(self) -> ComposeResult:
-        """Bars at the edges, picture above panels, further panels at the right where there is room."""
+        """Bars at the edges, picture above panels, further panels at the right where there is
+        room.
+        """
         with Vertical(id="bars"):
             yield StatusLine(self.command, kept=self.kept, id="status")
             yield ProcessBar(id="processes")
@@ -204,7 +271,9 @@ class LiveScreen(MomentsScreen):
         yield Footer()
 
     def on_mount(self) -> None:
-        """The panel below the picture has the focus; there is none where the viewer has left already."""
+        """The panel below the picture has the focus; there is none where the viewer has left
+        already.
+        """
         for panel in self.query(f"#{self.first}"):
             panel.focus()
 
@@ -215,11 +284,17 @@ class LiveScreen(MomentsScreen):
         return view.select(*self._selection(view))
 
     def _selection(self, view: View) -> tuple[int, str]:
-        """What is selected: by the viewer, else the command's first process and the first buffer that is in use."""
+        """What is selected: by the viewer, else the command's first process and the first buffer
+        that is in use.
+        """
         pid = self.chosen_pid if self.chosen_pid in view.state.processes else view.state.root
         if self.chosen_object in view.state.objects:
             return pid, self.chosen_object
-        held = [o for o in view.state.objects.values() if o.info.kind in BUFFERED and o.info.key in view.holders]
+        held = [
+            o
+            for o in view.state.objects.values()
+            if o.info.kind in BUFFERED and o.info.key in view.holders
+        ]
         return pid, min(held, key=lambda o: (o.opened_at, o.label)).info.key if held else ""
 
     def watch_view(self, view: View | None) -> None:
@@ -236,7 +311,9 @@ class LiveScreen(MomentsScreen):
         if living >= _CROWDED[0]:
             self._crowded_at = view.now
             self.set_class(True, "-crowded")
-        elif living <= _CROWDED[1] and (view.past or view.now - self._crowded_at >= _CROWDED_SECONDS):
+        elif living <= _CROWDED[1] and (
+            view.past or view.now - self._crowded_at >= _CROWDED_SECONDS
+        ):
             self.set_class(False, "-crowded")
         with self.app.batch_update():
             for panel in self.query(Panel):
@@ -247,7 +324,9 @@ class LiveScreen(MomentsScreen):
         self._peek(view)
 
     def _draw(self, picture: Picture, view: View) -> None:
-        """Have the picture drawn; one that costs much is drawn less often, so that the keys go on working."""
+        """Have the picture drawn; one that costs much is drawn less often, so that the keys go on
+        working.
+        """
         began = time.perf_counter()
         if began < self._draw_again and not (view.past or view.state.finished or self.patient):
             return
@@ -261,7 +340,9 @@ class LiveScreen(MomentsScreen):
         self._draw_again = began + cost * _REST if cost > _DEAR else 0.0
 
     def _peek(self, view: View) -> None:
-        """Have the waiting bytes copied, and the facts of a process read, only while somebody looks at them."""
+        """Have the waiting bytes copied, and the facts of a process read, only while somebody looks
+        at them.
+        """
         if view.past:
             return
         seen = any(panel.visible_now for panel in self.query(Buffers))
@@ -351,7 +432,8 @@ class LiveScreen(MomentsScreen):
         bar.shown = name
         bar.rebuild()
         panel = self.query_one(f"#{name}")
-        # At once, not with the next refresh: the key that was pressed next belongs to this panel already.
+        # At once, not with the next refresh: the key that was pressed next belongs to this panel
+        # already.
         self.set_focus(panel.panel if isinstance(panel, OutputPanel) else panel)
 
     def action_zoom(self) -> None:
@@ -377,7 +459,10 @@ class LiveScreen(MomentsScreen):
 
     def action_filter(self) -> None:
         """Filter the log."""
-        if not self.query_one("#log").display or self.maximized not in (None, self.query_one("#log")):
+        if not self.query_one("#log").display or self.maximized not in (
+            None,
+            self.query_one("#log"),
+        ):
             self.action_panel("log")
         line = self.query_one("#filter", Input)
         if self.maximized is not None:
@@ -408,7 +493,9 @@ class LiveScreen(MomentsScreen):
 
     def _focus_panel(self) -> None:
         """The panel below the picture gets the focus, or the one that has the whole screen."""
-        panel = self.maximized or self.query_one(f"#{self.query_one('#panels', ContentSwitcher).current}")
+        panel = self.maximized or self.query_one(
+            f"#{self.query_one('#panels', ContentSwitcher).current}"
+        )
         self.set_focus(panel.panel if isinstance(panel, OutputPanel) else panel)
 
     def action_leave(self) -> None:
@@ -425,7 +512,9 @@ class LiveScreen(MomentsScreen):
             self.minimize()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What opens an input line works at once, so that the next key belongs to it, but not within such a line."""
+        """What opens an input line works at once, so that the next key belongs to it, but not
+        within such a line.
+        """
         if action in ("type", "filter") and isinstance(self.focused, Input):
             return False
         if action in ("type", "signal"):
@@ -490,7 +579,10 @@ class LiveScreen(MomentsScreen):
         elif all_outsiders(state):
             self.app.push_screen(WatchScreen(state, can=can), chosen)
         else:
-            self.notify("No process was found that is not watched and has what those have that are", timeout=4)
+            self.notify(
+                "No process was found that is not watched and has what those have that are",
+                timeout=4,
+            )
 
     def help_screen(self) -> HelpScreen:
         """Help for this screen, that of the panel with the focus first."""
@@ -500,7 +592,11 @@ class LiveScreen(MomentsScreen):
         picture = ("Picture", plain_help(Picture.HELP))
         steps = (StepStrip.TITLE, StepStrip.HELP_TEXT)
         panels = [picture, steps, *((panel.TITLE, panel.HELP_TEXT) for panel in _PANELS.values())]
-        first = (getattr(widget, "TITLE", ""), getattr(widget, "HELP_TEXT", "")) if widget is not None else None
+        first = (
+            (getattr(widget, "TITLE", ""), getattr(widget, "HELP_TEXT", ""))
+            if widget is not None
+            else None
+        )
         if isinstance(self.focused, Picture):
             first = picture
         return HelpScreen(first=first if first in panels else None, panels=panels)

@@ -31,7 +31,13 @@ class TroubleScreen(ModalScreen[None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,space", "dismiss", "Close", id="trouble.close", tooltip="Close this message"),
+        Binding(
+            "escape,enter,space",
+            "dismiss",
+            "Close",
+            id="trouble.close",
+            tooltip="Close this message",
+        ),
         Binding("y", "copy", "Copy", id="trouble.copy", tooltip="Copy this message"),
     ]
 
@@ -64,13 +70,16 @@ class SignalScreen(ModalScreen[int | None]):
     SignalScreen {
         align: center middle;
         & > Vertical {
-            width: 50; max-width: 95%; height: 14; max-height: 95%; border: solid $primary; background: $panel;
+            width: 50; max-width: 95%; height: 14; max-height: 95%;
+            border: solid $primary; background: $panel;
         }
         & OptionList { height: 1fr; border: none; background: $panel; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Send nothing", id="signal.cancel", tooltip="Send nothing"),
+        Binding(
+            "escape", "dismiss(None)", "Send nothing", id="signal.cancel", tooltip="Send nothing"
+        ),
         Binding("j", "down", "Down", show=False, id="signal.down", tooltip="The next signal"),
         Binding("k", "up", "Up", show=False, id="signal.up", tooltip="The signal before"),
     ]
@@ -84,7 +93,12 @@ class SignalScreen(ModalScreen[int | None]):
         with Vertical() as box:
             box.border_title = f"Send to {visible(self.target)}".replace("[", "\\[")
             box.border_subtitle = "Enter sends, Escape leaves"
-            yield OptionList(*(Option(f"{signal_name(number):12} {number:3}", id=str(number)) for number in _COMMON))
+            yield OptionList(
+                *(
+                    Option(f"{signal_name(number):12} {number:3}", id=str(number))
+                    for number in _COMMON
+                )
+            )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter on a signal."""

@@ -49,11 +49,32 @@ class MomentsScreen(SteppingScreen):
             id="time.next",
             tooltip="The next moment, up to now; there the next step",
         ),
-        Binding("home", "first", "First moment", show=False, id="time.first", tooltip="The first moment"),
-        Binding("end", "now", "Now", id="time.now", key_display="End", tooltip="Back to now, or to a trace's end"),
-        Binding("g", "goto", "Go to", show=False, id="time.goto", tooltip="Go to a moment by its number or time"),
         Binding(
-            "f", "freeze", "Freeze", show=False, id="time.freeze", tooltip="Freeze what is shown; what runs goes on"
+            "home", "first", "First moment", show=False, id="time.first", tooltip="The first moment"
+        ),
+        Binding(
+            "end",
+            "now",
+            "Now",
+            id="time.now",
+            key_display="End",
+            tooltip="Back to now, or to a trace's end",
+        ),
+        Binding(
+            "g",
+            "goto",
+            "Go to",
+            show=False,
+            id="time.goto",
+            tooltip="Go to a moment by its number or time",
+        ),
+        Binding(
+            "f",
+            "freeze",
+            "Freeze",
+            show=False,
+            id="time.freeze",
+            tooltip="Freeze what is shown; what runs goes on",
         ),
     ]
 
@@ -126,7 +147,11 @@ class MomentsScreen(SteppingScreen):
             past=bool(self.at) and not self.kept,
             shown=bool(self.at) or self.feed.whole,
             stepping=view.state.stepping,
-            marks=tuple(moments.until(mark) for mark in past.turns.marks) if past.turns is not None else (),
+            marks=(
+                tuple(moments.until(mark) for mark in past.turns.marks)
+                if past.turns is not None
+                else ()
+            ),
             reading=self.feed.reading,
             forced=self._ended_by(),
         )
@@ -135,7 +160,9 @@ class MomentsScreen(SteppingScreen):
             bar.rebuild()
 
     def _ended_by(self) -> str:
-        """What is about to end all that is shown; empty at any other moment than the last one before that."""
+        """What is about to end all that is shown; empty at any other moment than the last one
+        before that.
+        """
         forced = self.feed.forced if self.kept and self.at else None
         if forced is None or self.at > forced.n:
             return ""
@@ -191,7 +218,9 @@ class MomentsScreen(SteppingScreen):
             super().action_hold_or_next()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Going back to now is for the past, what steers a run for the present; the footer has what works."""
+        """Going back to now is for the past, what steers a run for the present; the footer has what
+        works.
+        """
         if action == "now":
             return bool(self.at)
         if action == "next":
@@ -228,13 +257,17 @@ class MomentsScreen(SteppingScreen):
         self._make_more()
 
     def show_last_before_end(self) -> None:
-        """Of a session whose end was forced, show the last moment before that: at the end all are dead."""
+        """Of a session whose end was forced, show the last moment before that: at the end all are
+        dead.
+        """
         forced = self.feed.forced
         if forced is None or self.at or not self.feed.past.moments.until(forced.n):
             return
         # Not the last step: how long they have waited since counts, too.
         if forced.n > self.feed.past.tape.forgotten and self._show(forced.n, now=forced.t):
-            self.notify(f"The last moment before {forced.by} ended it: End goes to its real end", timeout=8)
+            self.notify(
+                f"The last moment before {forced.by} ended it: End goes to its real end", timeout=8
+            )
 
     def action_freeze(self) -> None:
         """Freeze what is shown, as a moment of the past, or go back to now."""
@@ -260,7 +293,9 @@ class MomentsScreen(SteppingScreen):
         """Ask for a moment."""
         line = self.query_one("#goto", Input)
         count = len(self.feed.past.moments)
-        line.placeholder = f"a moment from 1 to {count:,}, or a time: 12.5s; Enter goes there, Escape leaves"
+        line.placeholder = (
+            f"a moment from 1 to {count:,}, or a time: 12.5s; Enter goes there, Escape leaves"
+        )
         line.clear()
         line.add_class("-on")
         # It takes the place of the keys: what is shown stays where it is.
@@ -277,7 +312,9 @@ class MomentsScreen(SteppingScreen):
             elif text:
                 self.go_to_place(int(text))
         except (ValueError, OverflowError):
-            self.notify("A moment is a number, a time is seconds with an s: 12.5s", markup=False, timeout=4)
+            self.notify(
+                "A moment is a number, a time is seconds with an s: 12.5s", markup=False, timeout=4
+            )
         except (NotKept, TraceError) as error:
             self.notify(error.message, severity="warning", markup=False, timeout=4)
 
@@ -287,6 +324,9 @@ class MomentsScreen(SteppingScreen):
         if event.what == "place":
             self.go_to_place(event.place)
         else:
-            {"first": self.action_first, "back": self.action_back, "next": self.action_next, "now": self.action_now}[
-                event.what
-            ]()
+            {
+                "first": self.action_first,
+                "back": self.action_back,
+                "next": self.action_next,
+                "now": self.action_now,
+            }[event.what]()

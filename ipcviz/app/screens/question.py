@@ -17,9 +17,11 @@ from ipcviz.scenario import Question
 
 
 class QuestionScreen(ModalScreen[int | None]):
-    """Shows a question and its choices over the lower part of the screen; what is next can be seen above it.
+    """Shows a question and its choices over the lower part of the screen; what is next can be seen
+    above it.
 
-    Its result is the choice, counted from 0, or None if nobody wanted to guess. Either way the step follows.
+    Its result is the choice, counted from 0, or None if nobody wanted to guess. Either way the step
+    follows.
     """
 
     DEFAULT_CSS = """
@@ -27,7 +29,8 @@ class QuestionScreen(ModalScreen[int | None]):
         align: center bottom;
         background: $background 0%;
         & > Vertical {
-            width: 76; max-width: 100%; height: auto; max-height: 60%; border: double $accent; padding: 0 1;
+            width: 76; max-width: 100%; height: auto; max-height: 60%;
+            border: double $accent; padding: 0 1;
             background: $panel;
         }
         & OptionList { height: auto; max-height: 8; border: none; background: $panel; padding: 0; }
@@ -62,7 +65,12 @@ class QuestionScreen(ModalScreen[int | None]):
             box.border_title = "What will happen?"
             box.border_subtitle = "a digit guesses, n skips"
             yield Static(Content(self.question.text), id="question")
-            yield OptionList(*(Option(Content(f"{i}  {text}")) for i, text in enumerate(self.question.choices, 1)))
+            yield OptionList(
+                *(
+                    Option(Content(f"{i}  {text}"))
+                    for i, text in enumerate(self.question.choices, 1)
+                )
+            )
 
     def on_key(self, event: events.Key) -> None:
         """A digit or a letter takes that choice."""
@@ -106,7 +114,9 @@ class Asked:
         self.verdict = ""
 
     def seen(self, reached: set[str], skipped: set[str]) -> None:
-        """The story has come to these steps, and can't come to those: reveal the answer if it is among them."""
+        """The story has come to these steps, and can't come to those: reveal the answer if it is
+        among them.
+        """
         if self._open is None or self._open[0].before not in reached | skipped:
             return
         question, choice = self._open

@@ -26,7 +26,8 @@ Choice = tuple[str, Breakpoint]
 _CSS: Final = """
     align: center middle;
     & > Vertical {
-        width: 60; max-width: 95%; height: auto; max-height: 95%; border: solid $primary; background: $panel;
+        width: 60; max-width: 95%; height: auto; max-height: 95%; border: solid $primary;
+        background: $panel;
     }
     & OptionList { height: auto; max-height: 16; border: none; background: $panel; padding: 0; }
     & OptionList:focus { border: none; }
@@ -46,7 +47,9 @@ _ANYWHERE: Final[tuple[Choice, ...]] = (
 
 
 def choices_of(view: View) -> list[Choice]:
-    """What a run can be ended by: about the selected object, the selected process, semaphores, and anything."""
+    """What a run can be ended by: about the selected object, the selected process, semaphores, and
+    anything.
+    """
     state = view.state
     found: list[Choice] = []
     thing = state.objects.get(view.object)
@@ -57,7 +60,10 @@ def choices_of(view: View) -> list[Choice]:
             found += [
                 (f"{label} is full", Breakpoint(object=key, condition="full")),
                 (f"{label} is empty", Breakpoint(object=key, condition="empty")),
-                (f"a read of {label} finds the end of file", Breakpoint(object=key, condition="end")),
+                (
+                    f"a read of {label} finds the end of file",
+                    Breakpoint(object=key, condition="end"),
+                ),
             ]
         found += [
             (f"somebody is blocked on {label}", Breakpoint(object=key, condition="blocked")),
@@ -88,12 +94,16 @@ def _of_semaphores(state: State) -> list[Choice]:
 
 
 class RunScreen(ModalScreen[tuple[Breakpoint, ...] | None]):
-    """Asks what is to end the run: space chooses, Enter runs; with nothing chosen it runs freely."""
+    """Asks what is to end the run: space chooses, Enter runs; with nothing chosen it runs
+    freely.
+    """
 
     DEFAULT_CSS = f"RunScreen {{{_CSS}}}"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Stay", id="run.cancel", tooltip="Hold on: run nothing"),
-        Binding("space", "choose", "Choose", id="run.choose", tooltip="Choose or not", priority=True),
+        Binding(
+            "space", "choose", "Choose", id="run.choose", tooltip="Choose or not", priority=True
+        ),
         Binding("c", "free", "Run freely", id="run.free", tooltip="Run without an end"),
         Binding("j", "move(1)", "Down", show=False, id="run.down", tooltip="The next one"),
         Binding("k", "move(-1)", "Up", show=False, id="run.up", tooltip="The one before"),
@@ -109,9 +119,13 @@ class RunScreen(ModalScreen[tuple[Breakpoint, ...] | None]):
         with Vertical() as box:
             box.border_title = "Run until"
             box.border_subtitle = "Escape stays"
-            yield OptionList("  nothing: run on freely", *(Option(self._line(i)) for i in range(len(self.choices))))
+            yield OptionList(
+                "  nothing: run on freely",
+                *(Option(self._line(i)) for i in range(len(self.choices))),
+            )
             yield Static(
-                Content("Enter runs until this; space chooses several; space in the run holds all"), classes="hint"
+                Content("Enter runs until this; space chooses several; space in the run holds all"),
+                classes="hint",
             )
 
     def _line(self, number: int) -> Content:
@@ -167,4 +181,8 @@ class SlowScreen(ModalScreen[float | None]):
 
 
 def _rate(rate: float) -> str:
-    return f"a step every {1 / rate:g} seconds" if rate < 1 else f"{rate:g} step{'s' if rate > 1 else ''} a second"
+    return (
+        f"a step every {1 / rate:g} seconds"
+        if rate < 1
+        else f"{rate:g} step{'s' if rate > 1 else ''} a second"
+    )

@@ -25,20 +25,25 @@ def default_name(command: str, suffix: str = ".ipcviz") -> str:
 
 
 class SaveScreen(ModalScreen[str | None]):
-    """Asks for a file name; one that is there already is replaced only if Enter is pressed once more."""
+    """Asks for a file name; one that is there already is replaced only if Enter is pressed once
+    more.
+    """
 
     DEFAULT_CSS = """
     SaveScreen {
         align: center middle;
         & > Vertical {
-            width: 64; max-width: 95%; height: auto; border: solid $primary; padding: 0 1; background: $panel;
+            width: 64; max-width: 95%; height: auto; border: solid $primary; padding: 0 1;
+            background: $panel;
         }
         & Input { height: 1; border: none; padding: 0; background: $boost; }
         & Static { height: auto; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Write nothing", id="save.cancel", tooltip="Write nothing"),
+        Binding(
+            "escape", "dismiss(None)", "Write nothing", id="save.cancel", tooltip="Write nothing"
+        ),
     ]
 
     def __init__(self, name: str, title: str = "Write what was seen so far to") -> None:

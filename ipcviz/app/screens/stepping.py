@@ -32,13 +32,39 @@ class SteppingScreen(PanelScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "space", "hold_or_next", "Hold or step", show=False, id="step.space", tooltip="Hold everything; or step"
+            "space",
+            "hold_or_next",
+            "Hold or step",
+            show=False,
+            id="step.space",
+            tooltip="Hold everything; or step",
         ),
-        Binding("H", "hold", "Hold", key_display="space", id="step.hold", tooltip="Hold everything at once: step mode"),
-        Binding("c", "run_on", "Run", id="step.run", tooltip="Let everything run, until a breakpoint"),
-        Binding("S", "slow", "Slow", show=False, id="step.slow", tooltip="Slow motion: steps by itself, or no more"),
         Binding(
-            "W", "save_steps", "Save steps", show=False, id="step.save", tooltip="Write the steps made as a schedule"
+            "H",
+            "hold",
+            "Hold",
+            key_display="space",
+            id="step.hold",
+            tooltip="Hold everything at once: step mode",
+        ),
+        Binding(
+            "c", "run_on", "Run", id="step.run", tooltip="Let everything run, until a breakpoint"
+        ),
+        Binding(
+            "S",
+            "slow",
+            "Slow",
+            show=False,
+            id="step.slow",
+            tooltip="Slow motion: steps by itself, or no more",
+        ),
+        Binding(
+            "W",
+            "save_steps",
+            "Save steps",
+            show=False,
+            id="step.save",
+            tooltip="Write the steps made as a schedule",
         ),
     ]
 
@@ -79,7 +105,9 @@ class SteppingScreen(PanelScreen):
         if self.nobody_there() or self._is_over():
             return
         if not self.now.stepping:
-            self.notify("Everything runs: space holds it, then n lets one at a time go on", timeout=3)
+            self.notify(
+                "Everything runs: space holds it, then n lets one at a time go on", timeout=3
+            )
             return
         self._after_question(self.steps.next_tid(self.now), self.steps.next)
 
@@ -98,7 +126,9 @@ class SteppingScreen(PanelScreen):
             self.action_hold()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Holding is for a live run, running on for a held one; only what works is in the footer."""
+        """Holding is for a live run, running on for a held one; only what works is in the
+        footer.
+        """
         if action == "hold":
             return not (self.kept or self._attached or self.now.stepping or self.now.finished)
         if action == "run_on":
@@ -115,7 +145,11 @@ class SteppingScreen(PanelScreen):
         if not tids:
             thread = state.threads.get(pid)
             what = (
-                "has ended" if thread is None else "moves" if state.moving == pid else "is blocked: others can wake it"
+                "has ended"
+                if thread is None
+                else "moves"
+                if state.moving == pid
+                else "is blocked: others can wake it"
             )
             self.notify(f"{visible(who(state, pid))} {what}", timeout=2, markup=False)
             return
@@ -159,7 +193,10 @@ class SteppingScreen(PanelScreen):
             return
         scenario, progress = view.story
         ids = [step.id for step in scenario.story]
-        self.asked.seen({ids[place] for place in progress.reached}, {ids[skip.step] for skip in progress.skipped})
+        self.asked.seen(
+            {ids[place] for place in progress.reached},
+            {ids[skip.step] for skip in progress.skipped},
+        )
 
     def follow(self) -> None:
         """What the viewer is told of the schedule."""
@@ -225,11 +262,19 @@ class SteppingScreen(PanelScreen):
             if not name:
                 return
             try:
-                write_file(Path(name).expanduser(), recorder.text(title).encode(errors="surrogateescape"))
+                write_file(
+                    Path(name).expanduser(), recorder.text(title).encode(errors="surrogateescape")
+                )
             except (OutputError, RuntimeError) as error:
                 self.notify(str(error), severity="error", markup=False, timeout=8)
                 return
             self.notify(f"Written: --schedule {name} repeats these steps", markup=False, timeout=4)
 
-        word = re.sub(r"[^A-Za-z0-9_.+-]", "", title.split()[0].rpartition("/")[2]) if title.split() else ""
-        self.app.push_screen(SaveScreen(f"{word[:40] or 'steps'}.schedule", "Write the steps made so far to"), named)
+        word = (
+            re.sub(r"[^A-Za-z0-9_.+-]", "", title.split()[0].rpartition("/")[2])
+            if title.split()
+            else ""
+        )
+        self.app.push_screen(
+            SaveScreen(f"{word[:40] or 'steps'}.schedule", "Write the steps made so far to"), named
+        )

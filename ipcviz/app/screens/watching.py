@@ -1,4 +1,6 @@
-"""A screen that names processes which are not watched and have what watched ones use: to watch one of them too."""
+"""A screen that names processes which are not watched and have what watched ones use: to watch one
+of them too.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ _HAS = {"end": "has the other end of", "listens": "has yet to accept", "lock": "
 
 
 def all_outsiders(state: State) -> list[tuple[Outsider, str]]:
-    """Each process that is not watched and has an object of the watched ones, and what it has, in words; by pid."""
+    """Each process that is not watched and has an object of the watched ones, and what it has, in
+    words; by pid.
+    """
     found: dict[int, tuple[Outsider, list[str]]] = {}
     for key in state.outsiders:
         thing = state.objects.get(key)
@@ -51,7 +55,8 @@ class WatchScreen(ModalScreen[int | None]):
     WatchScreen {
         align: center middle;
         & > Vertical {
-            width: 70; max-width: 95%; height: auto; max-height: 95%; border: solid $primary; background: $panel;
+            width: 70; max-width: 95%; height: auto; max-height: 95%;
+            border: solid $primary; background: $panel;
         }
         & OptionList { height: auto; max-height: 12; border: none; background: $panel; }
         & OptionList:focus { border: none; }
@@ -59,7 +64,9 @@ class WatchScreen(ModalScreen[int | None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Leave", id="watch.cancel", tooltip="Watch no other process"),
+        Binding(
+            "escape", "dismiss(None)", "Leave", id="watch.cancel", tooltip="Watch no other process"
+        ),
         Binding("j", "move(1)", "Down", show=False, id="watch.down", tooltip="The next one"),
         Binding("k", "move(-1)", "Up", show=False, id="watch.up", tooltip="The one before"),
     ]
@@ -74,10 +81,15 @@ class WatchScreen(ModalScreen[int | None]):
         """The processes, and what Enter does."""
         with Vertical() as box:
             box.border_title = "Not watched"
-            box.border_subtitle = "Enter watches it too, Escape leaves" if self.can else "Enter copies, Escape leaves"
+            box.border_subtitle = (
+                "Enter watches it too, Escape leaves" if self.can else "Enter copies, Escape leaves"
+            )
             yield OptionList(
                 *(
-                    Option(Content(f"{visible(one.name) or 'process'}[{one.pid}] {visible(words)}"), id=str(one.pid))
+                    Option(
+                        Content(f"{visible(one.name) or 'process'}[{one.pid}] {visible(words)}"),
+                        id=str(one.pid),
+                    )
                     for one, words in self.found
                 )
             )
@@ -88,7 +100,9 @@ class WatchScreen(ModalScreen[int | None]):
         """Where nothing more can be watched here, say how to."""
         if not self.can:
             command = attach_command(self.state, int(event.option_id or 0))
-            self.query_one(Static).update(Content(f"It can't be watched from here. In another terminal:\n{command}"))
+            self.query_one(Static).update(
+                Content(f"It can't be watched from here. In another terminal:\n{command}")
+            )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter on a process."""

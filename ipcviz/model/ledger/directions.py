@@ -9,7 +9,9 @@ from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.state import OpenFile, State
 
 READS: Final = frozenset({"read", "readv", "pread64", "preadv", "preadv2", "recvfrom", "recvmsg"})
-WRITES: Final = frozenset({"write", "writev", "pwrite64", "pwritev", "pwritev2", "sendto", "sendmsg", "vmsplice"})
+WRITES: Final = frozenset(
+    {"write", "writev", "pwrite64", "pwritev", "pwritev2", "sendto", "sendmsg", "vmsplice"}
+)
 BETWEEN: Final = frozenset({"splice", "sendfile", "tee"})
 UNPACKED: Final = BETWEEN | {"vmsplice"}
 """Calls that don't know of packets (O_DIRECT)."""
@@ -39,11 +41,17 @@ NOWHERE: Final = Directions("", "")
 
 
 def is_channel(info: ObjectInfo) -> bool:
-    """Whether the ledger is kept of an object: bytes in it have an order and no bounds between messages."""
-    return info.kind in ("pipe", "fifo") or (info.kind == "unix socket" and info.detail.startswith("stream"))
+    """Whether the ledger is kept of an object: bytes in it have an order and no bounds between
+    messages.
+    """
+    return info.kind in ("pipe", "fifo") or (
+        info.kind == "unix socket" and info.detail.startswith("stream")
+    )
 
 
-def directions(state: State | Draft, pid: int, name: str, args: dict[str, int | str], key: str) -> Directions:
+def directions(
+    state: State | Draft, pid: int, name: str, args: dict[str, int | str], key: str
+) -> Directions:
     """From and into which channels a call moves bytes.
 
     Args:
@@ -60,8 +68,15 @@ def directions(state: State | Draft, pid: int, name: str, args: dict[str, int | 
     if name in BETWEEN:
         files = (_behind(state, pid, args.get(end)) for end in ("fd_in", "fd_out"))
         source, target = (file.object if file is not None else "" for file in files)
-        source, target = "" if name == "tee" else _into(state, source, out=True), _into(state, target, out=False)
-    elif name in READS or name == "recvmmsg" or (name == "vmsplice" and _reads(state, pid, args.get("fd"))):
+        source, target = (
+            "" if name == "tee" else _into(state, source, out=True),
+            _into(state, target, out=False),
+        )
+    elif (
+        name in READS
+        or name == "recvmmsg"
+        or (name == "vmsplice" and _reads(state, pid, args.get("fd")))
+    ):
         source = _into(state, key, out=True)
     elif name in MOVERS:
         target = _into(state, key, out=False)
@@ -74,7 +89,9 @@ def _reads(state: State | Draft, pid: int, fd: object) -> bool:
 
 
 def _into(state: State | Draft, key: str, *, out: bool) -> str:
-    """The channel that is read from at an object, or written to: of a socket, what its peer has to read."""
+    """The channel that is read from at an object, or written to: of a socket, what its peer has to
+    read.
+    """
     thing = state.objects.get(key)
     if thing is None or not is_channel(thing.info):
         return ""
@@ -83,7 +100,11 @@ def _into(state: State | Draft, key: str, *, out: bool) -> str:
 
 def _behind(state: State | Draft, pid: int, fd: object) -> OpenFile | None:
     process = state.processes.get(pid)
-    row = state.tables.get(process.table, NO_ROWS).get(fd) if process is not None and isinstance(fd, int) else None
+    row = (
+        state.tables.get(process.table, NO_ROWS).get(fd)
+        if process is not None and isinstance(fd, int)
+        else None
+    )
     return state.open_files.get(row.ofd) if row is not None else None
 
 
@@ -102,7 +123,7 @@ def most_bytes(name: str, args: dict[str, int | str]) -> int:
 def untouched_asleep(name: str, args: dict[str, int | str]) -> bool:
     """Whether a thread that sleeps in this call on a pipe or FIFO has moved nothing yet.
 
-    A read sleeps only while there is nothing to take; a write of at most PIPE_BUF bytes only while there is no room
-    for all of them (pipe(7); pipe_read and pipe_write in fs/pipe.c).
+    A read sleeps only while there is nothing to take; a write of at most PIPE_BUF bytes only while
+    there is no room for all of them (pipe(7); pipe_read and pipe_write in fs/pipe.c).
     """
     return name in _SLEEPS_FIRST or (name in _WHOLE and 0 <= most_bytes(name, args) <= PIPE_BUF)

@@ -61,7 +61,11 @@ def _both_ways(draft: Draft, key: str) -> tuple[str, ...]:
 def channels_of(draft: Draft, ofd: int) -> tuple[str, ...]:
     """The channels, of those that are kept, that an open file description is an end of."""
     found = draft.open_files.get(ofd)
-    return tuple(k for k in _both_ways(draft, found.object) if k in draft.channels) if found is not None else ()
+    return (
+        tuple(k for k in _both_ways(draft, found.object) if k in draft.channels)
+        if found is not None
+        else ()
+    )
 
 
 def take_opened(draft: Draft, event: Call, effect: Opened) -> None:
@@ -74,7 +78,11 @@ def take_opened(draft: Draft, event: Call, effect: Opened) -> None:
     channel = draft.channels[info.key]
     if event.name == "pipe2" and "direct" in effect.flags:
         put(draft, replace(channel, packets=True))
-    elif info.kind in ("pipe", "fifo") and channel.packets != ("direct" in effect.flags) and effect.mode != "r":
+    elif (
+        info.kind in ("pipe", "fifo")
+        and channel.packets != ("direct" in effect.flags)
+        and effect.mode != "r"
+    ):
         lose(draft, info.key, "not all who write to it write packets (O_DIRECT)", outside=True)
     keys = _both_ways(draft, info.key)
     for process in draft.processes.values():
@@ -88,7 +96,10 @@ def take_opened(draft: Draft, event: Call, effect: Opened) -> None:
 
 def _holds(draft: Draft, process: Process, keys: tuple[str, ...]) -> bool:
     rows = draft.tables.get(process.table, NO_ROWS).values()
-    return any((found := draft.open_files.get(row.ofd)) is not None and found.object in keys for row in rows)
+    return any(
+        (found := draft.open_files.get(row.ofd)) is not None and found.object in keys
+        for row in rows
+    )
 
 
 def _begun(draft: Draft, event: Call, info: ObjectInfo, *, alone: bool) -> Channel:
@@ -117,13 +128,21 @@ def _begun(draft: Draft, event: Call, info: ObjectInfo, *, alone: bool) -> Chann
 def not_traced(process: Process) -> str:
     """Why it is not known what a process puts into its channels and takes out of them."""
     name = f"{process.name or 'process'}[{process.pid}]"
-    return f"{name} uses io_uring, whose bytes move without a call" if process.ring else f"{name} is only sampled"
+    return (
+        f"{name} uses io_uring, whose bytes move without a call"
+        if process.ring
+        else f"{name} is only sampled"
+    )
 
 
 def take_found(draft: Draft, info: ObjectInfo, reason: str) -> None:
     """A channel was found in a table that was read: who has put what into it, nobody has seen."""
     if draft.keep_ledger and is_channel(info) and info.key not in draft.channels:
-        why = "it was there before the watch began" if reason in ("launched", "attached") else "it came unseen"
+        why = (
+            "it was there before the watch began"
+            if reason in ("launched", "attached")
+            else "it came unseen"
+        )
         put(draft, Channel(key=info.key, known=False, since=draft.t, outside=True, reason=why))
 
 
@@ -135,7 +154,9 @@ def take_stranger(draft: Draft, event: OpenedOutside) -> None:
 
 
 def take_flags(draft: Draft, key: str, flags: tuple[str, ...]) -> None:
-    """Status flags were set: whoever may write puts packets into a pipe from then on, or none any more (O_DIRECT)."""
+    """Status flags were set: whoever may write puts packets into a pipe from then on, or none any
+    more (O_DIRECT).
+    """
     thing, channel = draft.objects.get(key), draft.channels.get(key)
     if thing is None or channel is None or thing.info.kind not in ("pipe", "fifo"):
         return
@@ -152,7 +173,9 @@ def take_ring(draft: Draft, pid: int) -> None:
 
 
 def doubt_held(draft: Draft, pid: int) -> None:
-    """What a process holds may be read and written unseen from now on: its counts are lower bounds."""
+    """What a process holds may be read and written unseen from now on: its counts are lower
+    bounds.
+    """
     for descriptor in draft.tables.get(draft.process(pid).table, NO_ROWS).values():
         found = draft.open_files.get(descriptor.ofd)
         if found is not None:
@@ -160,15 +183,23 @@ def doubt_held(draft: Draft, pid: int) -> None:
 
 
 def doubt_counts(draft: Draft, key: str) -> None:
-    """The bytes that went into an object and came out of it are more than were counted, or as many."""
+    """The bytes that went into an object and came out of it are more than were counted, or as
+    many.
+    """
     thing = draft.objects.get(key)
     if thing is not None and thing.exact:
         draft.put_object(replace(thing, exact=False))
 
 
 def take_closed(draft: Draft, pid: int) -> None:
-    """Ends were closed by a process: channels that nobody has open any more are gone with their bytes."""
-    freed = [file for file in draft.freed if _is_pipe(draft, file.object) or file.object in draft.channels]
+    """Ends were closed by a process: channels that nobody has open any more are gone with their
+    bytes.
+    """
+    freed = [
+        file
+        for file in draft.freed
+        if _is_pipe(draft, file.object) or file.object in draft.channels
+    ]
     if not freed or not draft.keep_ledger:
         return
     # By object in one pass: an end can close thousands.

@@ -1,13 +1,16 @@
-"""The byte ledger: to which write every byte in a channel belongs, and which writes every read drew from. Pure.
+"""The byte ledger: to which write every byte in a channel belongs, and which writes every read drew
+from. Pure.
 
-A channel hands its bytes on in the order in which they were put in. So the n-th byte that was read is the n-th that
-was written, whoever was quicker to say so, and what must be known is the order of the writes among each other and of
-the reads among each other. A call's effect happens between its entry and its return: of two calls, the one that
-returned before the other was entered came first. Of two that were under way at the same time nobody can tell; they
-make a `Knot`, whose sources are marked as not sure until all of its bytes are read.
+A channel hands its bytes on in the order in which they were put in. So the n-th byte that was read
+is the n-th that was written, whoever was quicker to say so, and what must be known is the order of
+the writes among each other and of the reads among each other. A call's effect happens between its
+entry and its return: of two calls, the one that returned before the other was entered came first.
+Of two that were under way at the same time nobody can tell; they make a `Knot`, whose sources are
+marked as not sure until all of its bytes are read.
 
-A write that blocks hands bytes to readers before it returns. The tracer names calls that are under way (`Entered`)
-before a read returns that may have to do with them, so such a read can draw on a write that has no return yet.
+A write that blocks hands bytes to readers before it returns. The tracer names calls that are under
+way (`Entered`) before a read returns that may have to do with them, so such a read can draw on a
+write that has no return yet.
 """
 
 from __future__ import annotations
@@ -48,7 +51,9 @@ from ipcviz.model.ledger.knowledge import channels_of, lose, put
 replace = msgspec.structs.replace
 
 _TELLING: Final = 4
-"""How many different bytes must be the same before they speak against the write that was being read."""
+"""How many different bytes must be the same before they speak against the write that was being
+read.
+"""
 
 _TOO_MANY: Final = "more was read from it than was seen to be written"
 _READ_BEFORE: Final = "a read was under way when it began to be known"
@@ -64,11 +69,17 @@ def take_call(draft: Draft, event: Call) -> None:
     if not source and not target:
         return
     moved = event.ret if event.ret > 0 and not event.error else 0
-    flags = str(event.args.get("flags", "")) if event.name in ("recvfrom", "recvmsg", "sendto", "sendmsg") else ""
+    flags = (
+        str(event.args.get("flags", ""))
+        if event.name in ("recvfrom", "recvmsg", "sendto", "sendmsg")
+        else ""
+    )
     peeks = "MSG_PEEK" in flags
     for key in (source, target):
         if moved and event.name in COUNTS_MESSAGES:
-            lose(draft, key, f"{event.name} says how many messages it moved, and not how many bytes")
+            lose(
+                draft, key, f"{event.name} says how many messages it moved, and not how many bytes"
+            )
         elif moved and ("MSG_OOB" in flags or "MSG_TRUNC" in flags):
             lose(draft, key, "bytes were moved out of their order (MSG_OOB, MSG_TRUNC)")
     if moved and event.name in UNPACKED:
@@ -82,7 +93,17 @@ def take_call(draft: Draft, event: Call) -> None:
     elif source:
         _no_longer_reading(draft, source, event.tid)
     if sources is not None:
-        read = Read(event.n, event.pid, event.tid, _fd(event, "fd_in"), event.t, source, moved, sources, dropped)
+        read = Read(
+            event.n,
+            event.pid,
+            event.tid,
+            _fd(event, "fd_in"),
+            event.t,
+            source,
+            moved,
+            sources,
+            dropped,
+        )
         draft.reads = (*draft.reads[-READS_KEPT + 1 :], read)
     if target:
         _put_in(draft, event, target, moved)
@@ -155,16 +176,31 @@ def _begin_write(draft: Draft, event: Entered, key: str) -> None:
             head=event.data,
             step=draft.step,
         )
-        _add(draft, channel, Part(write, cut=event.cut), earliest, event.t if event.cut else math.inf)
+        _add(
+            draft, channel, Part(write, cut=event.cut), earliest, event.t if event.cut else math.inf
+        )
 
 
 def take_waiting(draft: Draft, event: Waiting) -> None:
     """A thread sleeps in a call; a long write may have put in a part of its bytes by then."""
-    if event.began and event.call in MOVERS and draft.channels and not untouched_asleep(event.call, event.args):
+    if (
+        event.began
+        and event.call in MOVERS
+        and draft.channels
+        and not untouched_asleep(event.call, event.args)
+    ):
         _, target = directions(draft, event.pid, event.call, event.args, event.object)
         if target:
             t, pid, tid, call = event.t, event.pid, event.tid, event.call
-            entered = Entered(t=t, pid=pid, tid=tid, call=call, began=event.began, args=event.args, object=event.object)
+            entered = Entered(
+                t=t,
+                pid=pid,
+                tid=tid,
+                call=call,
+                began=event.began,
+                args=event.args,
+                object=event.object,
+            )
             _begin_write(draft, entered, target)
 
 
@@ -174,7 +210,9 @@ def take_end(draft: Draft, pid: int, tids: tuple[int, ...], t: float) -> None:
     if process is None or not draft.channels:
         return
     for key in {
-        key for row in draft.tables.get(process.table, NO_ROWS).values() for key in channels_of(draft, row.ofd)
+        key
+        for row in draft.tables.get(process.table, NO_ROWS).values()
+        for key in channels_of(draft, row.ofd)
     }:
         channel = draft.channels[key]
         if any(r.tid in tids and not r.cut for r in channel.reading):
@@ -198,7 +236,9 @@ def _no_longer_reading(draft: Draft, key: str, tid: int) -> None:
 
 
 def _under_way(channel: Channel, tid: int) -> tuple[int, Part | None]:
-    """A thread's write that has not returned, and the number of its knot, which can only be the last."""
+    """A thread's write that has not returned, and the number of its knot, which can only be the
+    last.
+    """
     last = channel.knots.get(channel.next - 1)
     if last is not None and math.isinf(last.last):
         for part in last.parts:
@@ -247,7 +287,9 @@ def _put_in(draft: Draft, event: Call, key: str, length: int) -> None:
 
 
 def _add(draft: Draft, channel: Channel, part: Part, earliest: float, last: float) -> None:
-    """Put a write behind those that returned before it could begin, and into one knot with the others."""
+    """Put a write behind those that returned before it could begin, and into one knot with the
+    others.
+    """
     knots, at = channel.knots, channel.next
     parts: tuple[Part, ...] = (part,)
     while at > channel.first and knots[at - 1].last > earliest:
@@ -259,10 +301,13 @@ def _add(draft: Draft, channel: Channel, part: Part, earliest: float, last: floa
 
 
 def _replace_part(draft: Draft, channel: Channel, at: int, old: Part, new: Part, t: float) -> None:
-    """A write that was under way has an end now: put that in, and drop the knot if nothing of it waits."""
+    """A write that was under way has an end now: put that in, and drop the knot if nothing of it
+    waits.
+    """
     parts = [new if part is old else part for part in channel.knots[at].parts]
     if not new.open and new.taken > new.write.length:
-        # More was laid to it than it wrote: in a knot that was only the likeliest, so others gave the rest.
+        # More was laid to it than it wrote: in a knot that was only the likeliest, so others gave
+        # the rest.
         excess = new.taken - new.write.length
         parts = [replace(part, taken=new.write.length) if part is new else part for part in parts]
         for i, part in enumerate(parts):
@@ -282,7 +327,9 @@ def _with_knot(channel: Channel, at: int, knot: Knot) -> Channel:
     if any(part.open or part.left for part in knot.parts):
         return replace(channel, knots=channel.knots.set(at, knot))
     if channel.first < at < channel.next - 1:
-        return replace(channel, knots=channel.knots.set(at, knot))  # it is dropped when it is the first
+        return replace(
+            channel, knots=channel.knots.set(at, knot)
+        )  # it is dropped when it is the first
     first = channel.first + 1 if at == channel.first else channel.first
     following = at if at == channel.next - 1 else channel.next
     return replace(
@@ -310,8 +357,8 @@ def _name_sources(draft: Draft, write: Write, n: int) -> None:
 def _prove(draft: Draft, key: str, event: Call) -> None:
     """A long write has returned: did others come in between for certain?
 
-    Its first bytes had been read before another write was entered, and it still slept, with bytes left to write,
-    after that had returned.
+    Its first bytes had been read before another write was entered, and it still slept, with bytes
+    left to write, after that had returned.
     """
     channel = draft.channels.get(key)
     if channel is None or untouched_asleep(event.name, event.args):
@@ -322,9 +369,16 @@ def _prove(draft: Draft, key: str, event: Call) -> None:
             continue
         for part in knot.parts:
             other = part.write
-            if other.n and part is not mine and mine.read_at <= other.began and other.t <= event.slept:
+            if (
+                other.n
+                and part is not mine
+                and mine.read_at <= other.began
+                and other.t <= event.slept
+            ):
                 found = Interleaving(event.n, event.pid, other.n, other.pid)
-                channel = replace(channel, interleaved=(*channel.interleaved[-INTERLEAVINGS_KEPT + 1 :], found))
+                channel = replace(
+                    channel, interleaved=(*channel.interleaved[-INTERLEAVINGS_KEPT + 1 :], found)
+                )
                 put(draft, channel)
 
 
@@ -332,7 +386,9 @@ def _prove(draft: Draft, key: str, event: Call) -> None:
 
 
 def _take_out(draft: Draft, event: Call, key: str, length: int) -> tuple[Source, ...] | None:
-    """Lay the bytes that a read took to their writes; None if it took none, no sources if they are not known."""
+    """Lay the bytes that a read took to their writes; None if it took none, no sources if they are
+    not known.
+    """
     channel = draft.channels.get(key)
     if channel is None or not channel.known:
         return () if length else None
@@ -362,7 +418,9 @@ def _take_out(draft: Draft, event: Call, key: str, length: int) -> tuple[Source,
 def _draw(
     channel: Channel, length: int, data: bytes, t: float, *, sure: bool
 ) -> tuple[Channel, tuple[Source, ...]] | str:
-    """Take so many bytes from the front: the channel without them and where they came from, or why that is unknown."""
+    """Take so many bytes from the front: the channel without them and where they came from, or why
+    that is unknown.
+    """
     sources: list[Source] = []
     position = 0
     while position < length:
@@ -403,15 +461,25 @@ def _draw(
 
 
 def _drop(draft: Draft, event: Call, key: str, length: int, last: Source) -> int:
-    """Throw away what a read has left of the packet that it took its bytes from: how many bytes that is."""
+    """Throw away what a read has left of the packet that it took its bytes from: how many bytes
+    that is.
+    """
     if length < most_bytes(event.name, event.args):
         return 0  # there was room for all of it
     channel = draft.channels[key]
     knot = channel.knots.get(channel.first)
     inside = (last.offset + last.length) % PACKET
     if not last.sure:
-        lose(draft, key, "the rest of a packet was thrown away, and which one that was is not certain")
-    elif knot is not None and inside and (knot.parts[0].write.tid, knot.parts[0].write.began) == (last.tid, last.began):
+        lose(
+            draft,
+            key,
+            "the rest of a packet was thrown away, and which one that was is not certain",
+        )
+    elif (
+        knot is not None
+        and inside
+        and (knot.parts[0].write.tid, knot.parts[0].write.began) == (last.tid, last.began)
+    ):
         part = knot.parts[0]
         if part.open:
             lose(draft, key, "a packet was read in part while it was being written")
@@ -433,7 +501,8 @@ def _room(part: Part) -> int:
 def _likeliest(knot: Knot, data: bytes) -> Part | None:
     """Which of several writes the next bytes came from, by the bytes; None if none has any left.
 
-    One that has been read in part goes on before another begins, as far as the bytes don't speak against it.
+    One that has been read in part goes on before another begins, as far as the bytes don't speak
+    against it.
     """
     waiting = [part for part in knot.parts if _room(part)]
     waiting.sort(key=lambda part: (not part.taken, part.open))
@@ -441,7 +510,11 @@ def _likeliest(knot: Knot, data: bytes) -> Part | None:
     for part in waiting:
         head = part.write.head[part.taken :]
         common = min(len(head), len(data))
-        if common and head[:common] == data[:common] and (unknown is None or len(set(data[:common])) >= _TELLING):
+        if (
+            common
+            and head[:common] == data[:common]
+            and (unknown is None or len(set(data[:common])) >= _TELLING)
+        ):
             return part
         if not common and unknown is None:
             unknown = part
@@ -452,13 +525,20 @@ def _likeliest(knot: Knot, data: bytes) -> Part | None:
 
 
 def take_level(draft: Draft, level: Level) -> None:
-    """A level that was read while no call was under way: it must be what the ledger has, and 0 makes it known again."""
+    """A level that was read while no call was under way: it must be what the ledger has, and 0
+    makes it known again.
+    """
     channel = draft.channels.get(level.object)
     if channel is None or not level.quiet:
         return
     if not channel.known:
         if not level.queued and not channel.outside:
-            put(draft, Channel(key=channel.key, since=draft.t, named=channel.named, packets=channel.packets))
+            put(
+                draft,
+                Channel(
+                    key=channel.key, since=draft.t, named=channel.named, packets=channel.packets
+                ),
+            )
         return
     parts = [part for knot in channel.knots.values() for part in knot.parts]
     expected = sum(part.left for part in parts)
@@ -478,9 +558,13 @@ def take_level(draft: Draft, level: Level) -> None:
         if most < 0 or -difference <= most:
             drawn = _draw(channel, -difference, b"", draft.t, sure=True)
             if not isinstance(drawn, str):
-                put(draft, replace(drawn[0], reading=tuple(r for r in channel.reading if not r.cut)))
+                put(
+                    draft, replace(drawn[0], reading=tuple(r for r in channel.reading if not r.cut))
+                )
                 return
     elif not open_parts and not cut_reads and not difference:
         return
     words = f"{level.queued:,} bytes wait in it, and {expected:,} were expected"
-    lose(draft, level.object, words if not level.queued else f"{words}; nobody knows whose they are")
+    lose(
+        draft, level.object, words if not level.queued else f"{words}; nobody knows whose they are"
+    )

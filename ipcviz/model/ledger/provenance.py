@@ -1,4 +1,7 @@
-"""Questions to the byte ledger: whose bytes wait, and where those came from that were read. Pure."""
+"""Questions to the byte ledger: whose bytes wait, and where those came from that were read.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 def waiting_ranges(state: State, key: str) -> tuple[Waiting, ...]:
-    """Whose bytes wait in a channel, first those that are read next; empty if none do, or that is not known."""
+    """Whose bytes wait in a channel, first those that are read next; empty if none do, or that is
+    not known.
+    """
     channel = state.channels.get(key)
     if channel is None or not channel.known:
         return ()
@@ -36,25 +41,33 @@ def waiting_ranges(state: State, key: str) -> tuple[Waiting, ...]:
         for part in parts:
             if part.open or part.left:
                 length = -1 if part.open else part.left
-                found.append(Waiting(part.write, part.taken, length, sure=alone and len(parts) == 1))
+                found.append(
+                    Waiting(part.write, part.taken, length, sure=alone and len(parts) == 1)
+                )
     return tuple(found)
 
 
 def waiting_bytes(state: State, key: str) -> int:
-    """How many bytes wait in a channel of writes that have returned, and of which no return of a read is known."""
+    """How many bytes wait in a channel of writes that have returned, and of which no return of a
+    read is known.
+    """
     channel = state.channels.get(key)
     knots = channel.knots.values() if channel is not None else ()
     return sum(part.left for knot in knots for part in knot.parts)
 
 
 def sources_of(state: State, n: int) -> Read | None:
-    """Where the bytes came from that the call with this event's number read; None if it was no read, or long ago."""
+    """Where the bytes came from that the call with this event's number read; None if it was no
+    read, or long ago.
+    """
     return next((read for read in reversed(state.reads) if read.n == n), None)
 
 
 def latest_read(state: State, key: str, before: int) -> Read | None:
     """The last read of a channel that is kept and returned before the event with this number."""
-    return next((read for read in reversed(state.reads) if read.object == key and read.n < before), None)
+    return next(
+        (read for read in reversed(state.reads) if read.object == key and read.n < before), None
+    )
 
 
 def interleavings(state: State, key: str) -> tuple[Interleaving, ...]:

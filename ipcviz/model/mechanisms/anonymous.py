@@ -1,4 +1,7 @@
-"""What the kernel makes that has no name in a file system, in words: by its name in /proc/PID/fd. Pure."""
+"""What the kernel makes that has no name in a file system, in words: by its name in /proc/PID/fd.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -43,11 +46,14 @@ _NAMES: Final = {
     "user": "user namespace",
     "uts": "UTS namespace",
 }
-"""By anon_inode_getfd's first argument in fs/, kernel/, virt/ and drivers/, and by namespaces(7)."""
+"""By anon_inode_getfd's first argument in fs/, kernel/, virt/ and drivers/, and by namespaces(7).
+"""
 
 
 def words_of(info: ObjectInfo) -> str:
-    """The kind of an object: `seccomp listener`, `pipe`; one that is not in the table by the kernel's own name."""
+    """The kind of an object: `seccomp listener`, `pipe`; one that is not in the table by the
+    kernel's own name.
+    """
     if info.kind != KIND:
         return info.kind
     # A processor of a virtual machine has its number behind a colon.

@@ -1,7 +1,9 @@
-"""Datagrams under way: how long those were that a socket has not received yet, so that a cut one is noticed. Pure.
+"""Datagrams under way: how long those were that a socket has not received yet, so that a cut one is
+noticed. Pure.
 
-A receive takes one datagram, and what its room is too small for is lost: recvmsg(2) tells it by MSG_TRUNC, read(2) and
-recv(2) do not. So what was sent to a socket is remembered until it is received: its length and its first bytes.
+A receive takes one datagram, and what its room is too small for is lost: recvmsg(2) tells it by
+MSG_TRUNC, read(2) and recv(2) do not. So what was sent to a socket is remembered until it is
+received: its length and its first bytes.
 """
 
 from __future__ import annotations
@@ -22,11 +24,15 @@ _VECTORS: Final = frozenset({"readv", "recvmsg", "preadv", "preadv2"})
 
 def keeps_bounds(info: ObjectInfo) -> bool:
     """Whether a socket receives what was sent to it in the pieces in which that was sent."""
-    return takes_datagrams(info) or (info.kind == "unix socket" and info.detail.startswith("seqpacket"))
+    return takes_datagrams(info) or (
+        info.kind == "unix socket" and info.detail.startswith("seqpacket")
+    )
 
 
 def is_lossy(info: ObjectInfo) -> bool:
-    """Whether what was sent to a socket can be dropped on the way, so that the next one that comes is another."""
+    """Whether what was sent to a socket can be dropped on the way, so that the next one that comes
+    is another.
+    """
     return info.kind == "udp socket"
 
 
@@ -38,12 +44,18 @@ def take_sent(draft: Draft, event: Call, key: str) -> None:
 
 
 def take_received(draft: Draft, event: Call) -> None:
-    """A socket has received: that datagram is under way no more, nor is any that was sent before it."""
+    """A socket has received: that datagram is under way no more, nor is any that was sent before
+    it.
+    """
     kept = draft.datagrams.get(event.object)
     place = _place(kept, event) if kept else -1
     if kept and place >= 0:
         left = kept[place + 1 :]
-        draft.datagrams = draft.datagrams.set(event.object, left) if left else draft.datagrams.delete(event.object)
+        draft.datagrams = (
+            draft.datagrams.set(event.object, left)
+            if left
+            else draft.datagrams.delete(event.object)
+        )
 
 
 def find_received(before: State, event: Call) -> Datagram | None:
@@ -59,23 +71,39 @@ def find_received(before: State, event: Call) -> Datagram | None:
 
 
 def count_taken(event: Call) -> int:
-    """How many bytes a call has taken: with MSG_TRUNC it returns the datagram's whole length instead."""
+    """How many bytes a call has taken: with MSG_TRUNC it returns the datagram's whole length
+    instead.
+    """
     room = event.args.get("count")
-    if event.name not in _VECTORS and isinstance(room, int) and "MSG_TRUNC" in str(event.args.get("flags", "")):
+    if (
+        event.name not in _VECTORS
+        and isinstance(room, int)
+        and "MSG_TRUNC" in str(event.args.get("flags", ""))
+    ):
         return min(event.ret, room)
     return event.ret
 
 
 def _place(kept: tuple[Datagram, ...], event: Call) -> int:
-    """Which of the datagrams under way a call has received, by length and first bytes; -1 if none fits."""
+    """Which of the datagrams under way a call has received, by length and first bytes; -1 if none
+    fits.
+    """
     if event.name not in READS or event.error or event.ret <= 0:
         return -1
-    whole = event.ret if "MSG_TRUNC" in str(event.args.get("flags", "")) and event.name not in _VECTORS else 0
+    whole = (
+        event.ret
+        if "MSG_TRUNC" in str(event.args.get("flags", "")) and event.name not in _VECTORS
+        else 0
+    )
     room = event.args.get("count")
     taken = count_taken(event)
     filled = bool(event.args.get("cut")) if event.name in _VECTORS else taken == room
     for place, sent in enumerate(kept):
-        fits = sent.length == whole if whole else sent.length == taken or (filled and sent.length > taken)
+        fits = (
+            sent.length == whole
+            if whole
+            else sent.length == taken or (filled and sent.length > taken)
+        )
         common = min(len(sent.head), len(event.data), taken)
         if fits and sent.head[:common] == event.data[:common]:
             return place

@@ -1,4 +1,6 @@
-"""Process groups, sessions, terminals, reapers, namespaces: questions to a state, and what changes them. Pure."""
+"""Process groups, sessions, terminals, reapers, namespaces: questions to a state, and what changes
+them. Pure.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,18 @@ def take_group(draft: Draft, effect: Grouped) -> None:
     if not effect.tty:
         return
     for other in draft.processes.values():
-        if other.session == effect.session and other.tty == effect.tty and other.foreground != effect.foreground:
+        if (
+            other.session == effect.session
+            and other.tty == effect.tty
+            and other.foreground != effect.foreground
+        ):
             draft.put_process(replace(other, foreground=effect.foreground))
 
 
 def tty_name(number: int) -> str:
-    """A terminal by the device number of /proc/PID/stat: `pts/3`, `tty1`, `ttyS0`; empty for none (devices.txt)."""
+    """A terminal by the device number of /proc/PID/stat: `pts/3`, `tty1`, `ttyS0`; empty for none
+    (devices.txt).
+    """
     if not number:
         return ""
     major, minor = number >> 8 & 0xFFF, number & 0xFF | number >> 12 & 0xFFF00
@@ -50,10 +58,12 @@ def members(state: State, pgrp: int) -> tuple[Process, ...]:
 
 
 def reaper_of(state: State, pid: int) -> int:
-    """Who would get a process's children if it ended now: its nearest ancestor that asked for orphans.
+    """Who would get a process's children if it ended now: its nearest ancestor that asked for
+    orphans.
 
     Returns:
-        0 if none of the watched ones has: then it is one further up, or the first process of the PID namespace.
+        0 if none of the watched ones has: then it is one further up, or the first process of the
+            PID namespace.
     """
     process = state.processes.get(pid)
     seen = {pid}
@@ -71,17 +81,27 @@ def _who(state: State, pid: int) -> str:
 
 
 def group_words(state: State, process: Process) -> str:
-    """`group 12 (leads it, with cat[13]), session 11 (sh[11]), terminal pts/3 (foreground)`; empty if not known."""
+    """`group 12 (leads it, with cat[13]), session 11 (sh[11]), terminal pts/3 (foreground)`; empty
+    if not known.
+    """
     if not process.pgrp:
         return ""
-    others = [p.pid for p in members(state, process.pgrp) if p.pid not in (process.pid, process.pgrp)]
-    words = [_who(state, pid) for pid in others[:2]] + ([f"{len(others) - 2} more"] if len(others) > 2 else [])
+    others = [
+        p.pid for p in members(state, process.pgrp) if p.pid not in (process.pid, process.pgrp)
+    ]
+    words = [_who(state, pid) for pid in others[:2]] + (
+        [f"{len(others) - 2} more"] if len(others) > 2 else []
+    )
     leads = process.pgrp == process.pid
     lead = "leads it" if leads else f"led by {_who(state, process.pgrp)}"
     parts = [f"group {process.pgrp} ({lead}{', with ' + ', '.join(words) if words else ''})"]
     parts.append(
         f"session {process.session}"
-        + (" (leads it)" if process.session == process.pid else f" (of {_who(state, process.session)})")
+        + (
+            " (leads it)"
+            if process.session == process.pid
+            else f" (of {_who(state, process.session)})"
+        )
     )
     if not process.tty:
         parts.append("no terminal")
@@ -90,13 +110,19 @@ def group_words(state: State, process: Process) -> str:
         front = process.foreground
         parts.append(
             f"terminal {name} "
-            + ("(in the foreground)" if front == process.pgrp else f"(in the background: group {front} has it)")
+            + (
+                "(in the foreground)"
+                if front == process.pgrp
+                else f"(in the background: group {front} has it)"
+            )
         )
     return ", ".join(parts)
 
 
 def orphan_words(state: State, process: Process) -> str:
-    """Who gets orphans: `gets the orphans among its descendants (subreaper)`, or who would get its children."""
+    """Who gets orphans: `gets the orphans among its descendants (subreaper)`, or who would get its
+    children.
+    """
     if process.subreaper:
         return "gets the orphans among its descendants (subreaper)"
     reaper = reaper_of(state, process.pid)
@@ -104,11 +130,15 @@ def orphan_words(state: State, process: Process) -> str:
 
 
 def namespace_words(process: Process) -> str:
-    """`in another pid and net namespace, as process 1 there`; empty if all are ours, or were not read yet."""
+    """`in another pid and net namespace, as process 1 there`; empty if all are ours, or were not
+    read yet.
+    """
     known = process.surroundings
     if known is None or not known.namespaces:
         return ""
     *most, last = known.namespaces
     kinds = f"{', '.join(most)} and {last}" if most else last
-    inner = f", as process {known.inner[-1]} there" if known.inner and "pid" in known.namespaces else ""
+    inner = (
+        f", as process {known.inner[-1]} there" if known.inner and "pid" in known.namespaces else ""
+    )
     return f"in another {kinds} namespace{inner}"

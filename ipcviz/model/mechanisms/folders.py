@@ -16,7 +16,9 @@ from ipcviz.model.state import Did, Folder, FolderUse, State
 replace = msgspec.structs.replace
 
 MOST: Final = 500
-"""Directories that are remembered; beyond that, those that one process alone has used are forgotten."""
+"""Directories that are remembered; beyond that, those that one process alone has used are
+forgotten.
+"""
 ORDER: Final[tuple[Did, ...]] = ("watches", "lists", "reads", "takes", "puts")
 _READ_BY_ALL: Final = ("/usr/", "/bin/", "/sbin/", "/lib", "/etc/", "/proc/", "/sys/", "/dev/")
 
@@ -31,7 +33,11 @@ def use(draft: Draft, path: str, pid: int, did: Did, name: str = "") -> None:
             _forget(draft)
         folder = Folder(path=path)
     known = next((one for one in folder.uses if one.pid == pid), None)
-    if known is not None and did in known.did and (did, pid, name) == (folder.last, folder.last_pid, folder.last_name):
+    if (
+        known is not None
+        and did in known.did
+        and (did, pid, name) == (folder.last, folder.last_pid, folder.last_name)
+    ):
         return
     if known is None:
         uses = (*folder.uses, FolderUse(pid=pid, did=(did,)))
@@ -93,7 +99,9 @@ def take_filed(draft: Draft, event: Call, effect: Filed) -> None:
 
 
 def forget_reused(draft: Draft, effect: Opened) -> None:
-    """A file whose name was removed, and that nobody has open, is gone: its inode may be another file's by now."""
+    """A file whose name was removed, and that nobody has open, is gone: its inode may be another
+    file's by now.
+    """
     known = draft.objects.get(effect.object.key)
     if known is None or not known.unlinked or effect.object.kind not in ("file", "fifo"):
         return
@@ -109,8 +117,12 @@ def meeting_places(state: State) -> tuple[Folder, ...]:
 
 
 def others(state: State, path: str, pid: int) -> tuple[tuple[FolderUse, ...], bool]:
-    """Who else uses a directory, and whether they live; those that have ended only if none of the others lives."""
+    """Who else uses a directory, and whether they live; those that have ended only if none of the
+    others lives.
+    """
     folder = state.folders.get(path)
     uses = [one for one in folder.uses if one.pid != pid] if folder is not None else []
-    alive = [one for one in uses if (p := state.processes.get(one.pid)) is not None and p.fate == "alive"]
+    alive = [
+        one for one in uses if (p := state.processes.get(one.pid)) is not None and p.fate == "alive"
+    ]
     return tuple(alive or uses), bool(alive)

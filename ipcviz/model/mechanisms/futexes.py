@@ -16,17 +16,27 @@ def take_futex(draft: Draft, seen: Futex) -> None:
     for thread in draft.threads.values():
         call = thread.waiting
         if call is not None and call.futex is not None and call.futex.key == seen.key:
-            now = replace(call.futex, owner=seen.owner, former=seen.former, readers=seen.readers, arrived=seen.arrived)
+            now = replace(
+                call.futex,
+                owner=seen.owner,
+                former=seen.former,
+                readers=seen.readers,
+                arrived=seen.arrived,
+            )
             draft.put_thread(replace(thread, waiting=replace(call, futex=now)))
 
 
 def asleep_on(state: State) -> dict[str, tuple[Thread, ...]]:
-    """The threads that sleep on each futex, by its key, of all processes: those that one wake could reach."""
+    """The threads that sleep on each futex, by its key, of all processes: those that one wake could
+    reach.
+    """
     found: dict[str, list[Thread]] = {}
     for thread in state.threads.values():
         if thread.waiting is not None and thread.waiting.futex is not None and not thread.semaphore:
             found.setdefault(thread.waiting.futex.key, []).append(thread)
-    return {key: tuple(sorted(threads, key=lambda t: t.tid)) for key, threads in sorted(found.items())}
+    return {
+        key: tuple(sorted(threads, key=lambda t: t.tid)) for key, threads in sorted(found.items())
+    }
 
 
 KIND_WORDS = {

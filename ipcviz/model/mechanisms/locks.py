@@ -1,4 +1,7 @@
-"""File locks in the state, and questions about them: who holds one, which ones a call waits for. Pure."""
+"""File locks in the state, and questions about them: who holds one, which ones a call waits for.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,9 @@ def take_locks(draft: Draft, seen: ObjectLocks) -> None:
 
 
 def drop_locks(draft: Draft, pid: int) -> None:
-    """A process ended: the kernel took its locks from it, and those of descriptions that went with it."""
+    """A process ended: the kernel took its locks from it, and those of descriptions that went with
+    it.
+    """
     for key, found in draft.locks.items():
         left = tuple(
             lock
@@ -36,7 +41,10 @@ def drop_locks(draft: Draft, pid: int) -> None:
 
 
 def lock_holders(state: State, lock: FileLock) -> tuple[int, ...]:
-    """The processes that hold a lock: several where they share its open file description. Empty if it is not known."""
+    """The processes that hold a lock: several where they share its open file description.
+
+    Empty if it is not known.
+    """
     if lock.kind == "posix":
         return (lock.pid,) if lock.pid else ()
     if lock.ofd:
@@ -45,7 +53,9 @@ def lock_holders(state: State, lock: FileLock) -> tuple[int, ...]:
                 process.pid
                 for process in state.processes.values()
                 if process.fate == "alive"
-                and any(row.ofd == lock.ofd for row in state.tables.get(process.table, NO_ROWS).values())
+                and any(
+                    row.ofd == lock.ofd for row in state.tables.get(process.table, NO_ROWS).values()
+                )
             )
         )
     return (lock.pid,) if lock.pid else ()
@@ -62,7 +72,11 @@ def wanted(args: Mapping[str, int | str], pid: int = 0, ofd: int = 0) -> FileLoc
     operation = args.get("operation")
     if isinstance(operation, str):
         mode = "w" if "LOCK_EX" in operation else "r" if "LOCK_SH" in operation else ""
-        return FileLock(kind="flock", mode="w" if mode == "w" else "r", pid=pid, ofd=ofd, waits=True) if mode else None
+        return (
+            FileLock(kind="flock", mode="w" if mode == "w" else "r", pid=pid, ofd=ofd, waits=True)
+            if mode
+            else None
+        )
     kind = args.get("lock")
     if kind not in ("F_RDLCK", "F_WRLCK"):
         return None
@@ -83,9 +97,15 @@ def _range(args: Mapping[str, int | str]) -> tuple[int, int]:
     """The first and the last byte that a struct flock is about; -1 for the end of the file."""
     start, length = args.get("start"), args.get("length")
     # Relative to an offset that is not known here, it is taken for the whole file.
-    if not isinstance(start, int) or not isinstance(length, int) or args.get("whence") != "SEEK_SET":
+    if (
+        not isinstance(start, int)
+        or not isinstance(length, int)
+        or args.get("whence") != "SEEK_SET"
+    ):
         return 0, -1
-    return start + min(length, 0), start + length - 1 if length > 0 else start - 1 if length < 0 else -1
+    return start + min(length, 0), (
+        start + length - 1 if length > 0 else start - 1 if length < 0 else -1
+    )
 
 
 def unlocked(args: Mapping[str, int | str]) -> FileLock:
@@ -101,7 +121,9 @@ def conflicts(wish: FileLock, lock: FileLock) -> bool:
     if (wish.kind == "flock") != (lock.kind == "flock") or lock.kind == "lease":
         # On a local file system the two sorts do not know each other.
         return False
-    if wish.kind == lock.kind and (wish.pid == lock.pid if wish.kind == "posix" else wish.ofd and wish.ofd == lock.ofd):
+    if wish.kind == lock.kind and (
+        wish.pid == lock.pid if wish.kind == "posix" else wish.ofd and wish.ofd == lock.ofd
+    ):
         return False
     return wish.start <= _end(lock) and lock.start <= _end(wish)
 

@@ -24,13 +24,18 @@ def take_memory(draft: Draft, event: Sample) -> None:
         key = (sample.object, sample.pid)
         old = draft.memory.get(key)
         changed_at = event.t if sample.changed or old is None else old.changed_at
-        draft.memory = draft.memory.set(key, Memory(sample=sample, at=event.t, changed_at=changed_at))
+        draft.memory = draft.memory.set(
+            key, Memory(sample=sample, at=event.t, changed_at=changed_at)
+        )
         if sample.changed:
             draft.note("memory", sample.object)
 
 
 def forget_pages(draft: Draft, pid: int) -> None:
-    """A process's mappings are gone: an exec, or its end. What its private copies held goes with them."""
+    """A process's mappings are gone: an exec, or its end.
+
+    What its private copies held goes with them.
+    """
     for key in draft.pages:
         if key[0] == pid:
             draft.pages = draft.pages.delete(key)
@@ -40,9 +45,13 @@ def forget_pages(draft: Draft, pid: int) -> None:
 
 
 def forget_range(draft: Draft, pid: int, start: int, length: int) -> None:
-    """What was known of the pages of mappings that begin in a range no longer holds: to be said before they change."""
+    """What was known of the pages of mappings that begin in a range no longer holds: to be said
+    before they change.
+    """
     entries = draft.mappings.get(pid, ())
-    for index in range(bisect_left(entries, start, key=_start), bisect_left(entries, start + length, key=_start)):
+    for index in range(
+        bisect_left(entries, start, key=_start), bisect_left(entries, start + length, key=_start)
+    ):
         key = (pid, entries[index].start)
         if key in draft.pages:
             draft.pages = draft.pages.delete(key)
@@ -50,14 +59,22 @@ def forget_range(draft: Draft, pid: int, start: int, length: int) -> None:
 
 def without(entries: tuple[MapEntry, ...], start: int, length: int) -> tuple[MapEntry, ...]:
     """The mappings when a range is unmapped: one that it cuts leaves its ends."""
-    return tuple(part for entry in entries for part, inside in _parts(entry, start, start + length) if not inside)
+    return tuple(
+        part
+        for entry in entries
+        for part, inside in _parts(entry, start, start + length)
+        if not inside
+    )
 
 
-def put(entries: tuple[MapEntry, ...], start: int, length: int, entry: MapEntry | None = None) -> tuple[MapEntry, ...]:
+def put(
+    entries: tuple[MapEntry, ...], start: int, length: int, entry: MapEntry | None = None
+) -> tuple[MapEntry, ...]:
     """The mappings when something else lies in a range: `entry`, or nothing.
 
     Args:
-        entries: By address, none over another. A process may have thousands: only those at the range are looked at.
+        entries: By address, none over another. A process may have thousands: only those at the
+            range are looked at.
         start: Where the range begins.
         length: Its bytes.
         entry: What lies there now.
@@ -70,7 +87,11 @@ def put(entries: tuple[MapEntry, ...], start: int, length: int, entry: MapEntry 
     if entry is None:
         return (*entries[:low], *kept, *entries[high:])
     before, after = max(0, low - 1), high + 1
-    return (*entries[:before], *joined((*entries[before:low], *kept, entry, *entries[high:after])), *entries[after:])
+    return (
+        *entries[:before],
+        *joined((*entries[before:low], *kept, entry, *entries[high:after])),
+        *entries[after:],
+    )
 
 
 def _start(entry: MapEntry) -> int:
@@ -93,12 +114,17 @@ def _continues(entry: MapEntry, following: MapEntry) -> bool:
     return (
         entry.start + entry.length == following.start
         and entry.offset + entry.length == following.offset
-        and (entry.object.key, entry.prot, entry.shared) == (following.object.key, following.prot, following.shared)
+        and (entry.object.key, entry.prot, entry.shared)
+        == (following.object.key, following.prot, following.shared)
     )
 
 
-def protected(entries: tuple[MapEntry, ...], start: int, length: int, prot: str) -> tuple[MapEntry, ...]:
-    """The mappings when a range has another protection: one that it cuts becomes several, as in the kernel."""
+def protected(
+    entries: tuple[MapEntry, ...], start: int, length: int, prot: str
+) -> tuple[MapEntry, ...]:
+    """The mappings when a range has another protection: one that it cuts becomes several, as in the
+    kernel.
+    """
     return tuple(
         replace(part, prot=prot) if inside else part
         for entry in entries
@@ -113,5 +139,7 @@ def _parts(entry: MapEntry, start: int, end: int) -> Iterator[tuple[MapEntry, bo
     for low, high in pairwise(cuts):
         part = entry
         if high - low != entry.length:
-            part = replace(entry, start=low, length=high - low, offset=entry.offset + low - entry.start)
+            part = replace(
+                entry, start=low, length=high - low, offset=entry.offset + low - entry.start
+            )
         yield part, start <= low < end

@@ -1,4 +1,6 @@
-"""Descriptors that tell of events: what they hold, whether they are ready, and waits for them in words. Pure."""
+"""Descriptors that tell of events: what they hold, whether they are ready, and waits for them in
+words. Pure.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,13 @@ def seconds_text(seconds: float) -> str:
         return f"{seconds / 3600:.0f} h"
     if seconds >= 120:
         return f"{seconds / 60:.0f} min"
-    number = f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}" if seconds >= 1 else f"{seconds:.2f}"
+    number = (
+        f"{seconds:.0f}"
+        if seconds >= 10
+        else f"{seconds:.1f}"
+        if seconds >= 1
+        else f"{seconds:.2f}"
+    )
     return f"{number.removesuffix('.0')} s"
 
 
@@ -73,7 +81,9 @@ def due_words(notifier: Notifier, now: float) -> str:
 
 
 def holds(state: State, thing: Object, now: float) -> str:
-    """What such a descriptor holds: `counter 3`, `a timer, 1.5 s left`, `SIGINT or SIGTERM`; empty if not known."""
+    """What such a descriptor holds: `counter 3`, `a timer, 1.5 s left`, `SIGINT or SIGTERM`; empty
+    if not known.
+    """
     notifier = thing.notifier
     if notifier is None:
         return ""
@@ -85,7 +95,11 @@ def holds(state: State, thing: Object, now: float) -> str:
     if thing.info.kind == "signalfd":
         return signal_words(notifier.mask)
     if thing.info.kind == "pidfd":
-        return f"of {_process(state, notifier.pid)}" if notifier.pid > 0 else "of a process that is gone"
+        return (
+            f"of {_process(state, notifier.pid)}"
+            if notifier.pid > 0
+            else "of a process that is gone"
+        )
     if thing.info.kind == "inotify":
         return f"watches {place_words(state, notifier)}" if notifier.watches else "watches nothing"
     count = len(notifier.listed) + notifier.more
@@ -161,7 +175,11 @@ def ready_words(state: State, pid: int, call: CallInProgress, now: float) -> str
     """What poll, select or epoll waits for: `for S2 (readable) or T1 (a timer, 1.5 s left)`."""
     told: list[str] = []
     for thing, number, events in _watched(state, pid, call):
-        words = _told(state, thing, events, now) if thing is not None else f"descriptor {number}, not known any more"
+        words = (
+            _told(state, thing, events, now)
+            if thing is not None
+            else f"descriptor {number}, not known any more"
+        )
         if words not in told:
             told.append(words)
     if not told:
@@ -173,7 +191,9 @@ def ready_words(state: State, pid: int, call: CallInProgress, now: float) -> str
 
 def ready_labels(state: State, pid: int, call: CallInProgress) -> str:
     """The same by labels alone: `S2 or T1`; empty if none is known."""
-    told = dict.fromkeys(thing.label if thing else str(number) for thing, number, _ in _watched(state, pid, call))
+    told = dict.fromkeys(
+        thing.label if thing else str(number) for thing, number, _ in _watched(state, pid, call)
+    )
     names = list(told) if len(told) <= 4 else [*list(told)[:3], f"{len(told) - 3} more"]
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
 
@@ -185,7 +205,8 @@ def watched_keys(state: State, pid: int, call: CallInProgress) -> frozenset[str]
 
 
 def watched_things(state: State, pid: int, call: CallInProgress) -> list[tuple[Object | None, str]]:
-    """Each object that poll, select or epoll waits for, None where it is not known, and `r`, `w` or both.
+    """Each object that poll, select or epoll waits for, None where it is not known, and `r`, `w` or
+    both.
 
     Entries of an epoll set that are switched off (EPOLLONESHOT) end no wait, and are left out.
     """
@@ -196,7 +217,10 @@ def _watched(state: State, pid: int, call: CallInProgress) -> list[tuple[Object 
     """(object, number, `r`, `w` or both) of each descriptor that a call watches."""
     asked = state.objects.get(call.object)
     if asked is not None and asked.notifier is not None and asked.notifier.listed:
-        return [(state.objects.get(entry.object), entry.fd, letters(entry.events)) for entry in asked.notifier.listed]
+        return [
+            (state.objects.get(entry.object), entry.fd, letters(entry.events))
+            for entry in asked.notifier.listed
+        ]
     process = state.processes.get(pid)
     table = state.tables.get(process.table, NO_ROWS) if process is not None else NO_ROWS
     found = []
@@ -210,7 +234,8 @@ def _watched(state: State, pid: int, call: CallInProgress) -> list[tuple[Object 
 
 
 def letters(events: tuple[str, ...]) -> str:
-    """An epoll entry's events: `r`, `w`, `x` (EPOLLPRI) or several of them; `e` if only news count (EPOLLET).
+    """An epoll entry's events: `r`, `w`, `x` (EPOLLPRI) or several of them; `e` if only news count
+    (EPOLLET).
 
     `o` alone: it has told once, and tells no more until it is set anew (EPOLLONESHOT).
     """
@@ -225,10 +250,22 @@ def read_words(state: State, thing: Object, now: float) -> str:
     if kind == "eventfd":
         return "its counter is 0"
     if kind == "timerfd":
-        return f"until it expires ({due_words(notifier, now)})" if notifier is not None else "until it expires"
+        return (
+            f"until it expires ({due_words(notifier, now)})"
+            if notifier is not None
+            else "until it expires"
+        )
     if kind == "signalfd":
-        return f"until {signal_words(notifier.mask)} comes" if notifier is not None else "until a signal comes"
+        return (
+            f"until {signal_words(notifier.mask)} comes"
+            if notifier is not None
+            else "until a signal comes"
+        )
     if kind == "inotify":
         where = place_words(state, notifier) if notifier is not None else ""
-        return f"until something happens in {where}" if where else "until something happens to what it watches"
+        return (
+            f"until something happens in {where}"
+            if where
+            else "until something happens to what it watches"
+        )
     return ""

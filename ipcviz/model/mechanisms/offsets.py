@@ -1,4 +1,7 @@
-"""Offsets of open file descriptions, which all who share one move: by reads, writes and lseek(2). Pure."""
+"""Offsets of open file descriptions, which all who share one move: by reads, writes and lseek(2).
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -32,5 +35,7 @@ def take_offset(draft: Draft, event: Call) -> None:
     else:
         now = found.offset + event.ret
     if now != found.offset:
-        draft.open_files = draft.open_files.set(descriptor.ofd, msgspec.structs.replace(found, offset=now))
+        draft.open_files = draft.open_files.set(
+            descriptor.ofd, msgspec.structs.replace(found, offset=now)
+        )
         draft.note("object", found.object)

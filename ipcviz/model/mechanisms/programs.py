@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 COMM_BYTES: Final = 15
-"""Bytes of a program's name that the kernel keeps (comm; TASK_COMM_LEN without the end, linux/sched.h)."""
+"""Bytes of a program's name that the kernel keeps (comm; TASK_COMM_LEN without the end,
+linux/sched.h).
+"""
 
 
 def is_named_otherwise(argv: Sequence[str], name: str, path: str = "") -> bool:
-    """Whether argv[0] names another program than the one that runs, or none: who executes it may write anything there.
+    """Whether argv[0] names another program than the one that runs, or none: who executes it may
+    write anything there.
 
     Args:
         argv: Its arguments.
@@ -22,9 +25,14 @@ def is_named_otherwise(argv: Sequence[str], name: str, path: str = "") -> bool:
         return False
     if not argv or _comm(argv[0]) in names:
         return not argv
-    # Of a script the kernel puts its interpreter there, and the script after it or after its one argument.
+    # Of a script the kernel puts its interpreter there, and the script after it or after its one
+    # argument.
     return not any(_comm(word) == name for word in argv[1:3])
 
 
 def _comm(path: str) -> str:
-    return path.rpartition("/")[2].encode(errors="surrogateescape")[:COMM_BYTES].decode(errors="ignore")
+    return (
+        path.rpartition("/")[2]
+        .encode(errors="surrogateescape")[:COMM_BYTES]
+        .decode(errors="ignore")
+    )

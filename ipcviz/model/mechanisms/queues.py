@@ -1,4 +1,6 @@
-"""System V message queues in the state: they have no descriptors, so processes are known by their use of them. Pure."""
+"""System V message queues in the state: they have no descriptors, so processes are known by their
+use of them. Pure.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,14 @@ def take_use(draft: Draft, pid: int, key: str) -> None:
     if known is None:
         number = key.removeprefix(PREFIX)
         draft.object(
-            ObjectInfo(key=key, kind="message queue", path=f"msg {number}", ino=int(number), detail="System V"), pid
+            ObjectInfo(
+                key=key,
+                kind="message queue",
+                path=f"msg {number}",
+                ino=int(number),
+                detail="System V",
+            ),
+            pid,
         )
     if known is None or not known.unlinked:
         draft.uses = draft.uses.set(pid, (*draft.uses.get(pid, ()), key))
@@ -59,7 +68,11 @@ def wanted_words(thing: Object | None, kind: object, flags: object) -> str:
         return "empty" if kind == 0 else f"empty, and it wants {_wish(kind, flags)}"
     if not isinstance(kind, int) or kind == 0:
         return "empty"
-    rest = f": {level.messages:,} other{' waits' if level.messages == 1 else 's wait'}" if level is not None else ""
+    rest = (
+        f": {level.messages:,} other{' waits' if level.messages == 1 else 's wait'}"
+        if level is not None
+        else ""
+    )
     return f"no {_wish(kind, flags)}{rest}"
 
 

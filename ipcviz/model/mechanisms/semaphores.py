@@ -1,7 +1,8 @@
 """Semaphores in the state: values, and who holds them as far as the operations tell. Pure.
 
-A semaphore has no owner. Whoever took it and has not given it back is said to hold it, as long as nobody gives it who
-had not taken it: then it is one that tells others of something. What is not known of that is marked.
+A semaphore has no owner. Whoever took it and has not given it back is said to hold it, as long as
+nobody gives it who had not taken it: then it is one that tells others of something. What is not
+known of that is marked.
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ from ipcviz.model.state import Hold, Semaphore, State
 replace = msgspec.structs.replace
 
 PRIVATE: Final = "sem:vm:"
-"""What the keys of semaphores begin with that lie in memory which one process alone has; its pid follows."""
+"""What the keys of semaphores begin with that lie in memory which one process alone has; its pid
+follows.
+"""
 WAITS: Final = ("wait", "timedwait", "clockwait", "trywait")
 OLDER: Final = "it was there before ipcviz looked"
 SAMPLED: Final = "a process that uses it is only sampled"
 UNSEEN: Final = "its value was changed by what could not be seen"
 _SETTLED_SECONDS: Final = 0.2
-"""So long after the last operation, a value that is not what the operations make of it was changed by others."""
+"""So long after the last operation, a value that is not what the operations make of it was changed
+by others.
+"""
 
 
 def take_operation(draft: Draft, event: SemaphoreOp) -> None:
@@ -83,21 +88,39 @@ def take_operation(draft: Draft, event: SemaphoreOp) -> None:
     )
 
 
-def taken(semaphore: Semaphore, pid: int, tid: int, count: int = 1, undo: bool = False) -> Semaphore:
+def taken(
+    semaphore: Semaphore, pid: int, tid: int, count: int = 1, undo: bool = False
+) -> Semaphore:
     """It with what a thread has taken of it."""
     mine = _hold(semaphore, pid, tid)
-    more = Hold(pid, tid, (mine.count if mine else 0) + count, (mine.undo if mine else 0) + (count if undo else 0))
+    more = Hold(
+        pid,
+        tid,
+        (mine.count if mine else 0) + count,
+        (mine.undo if mine else 0) + (count if undo else 0),
+    )
     return replace(semaphore, holds=(*(hold for hold in semaphore.holds if hold is not mine), more))
 
 
-def given(semaphore: Semaphore, pid: int, tid: int, count: int = 1, undo: bool = False) -> Semaphore:
-    """It without what a thread gives back; by whoever has not taken it, that is a signal to others."""
-    mine = _hold(semaphore, pid, tid) or next((hold for hold in semaphore.holds if hold.pid == pid), None)
+def given(
+    semaphore: Semaphore, pid: int, tid: int, count: int = 1, undo: bool = False
+) -> Semaphore:
+    """It without what a thread gives back; by whoever has not taken it, that is a signal to
+    others.
+    """
+    mine = _hold(semaphore, pid, tid) or next(
+        (hold for hold in semaphore.holds if hold.pid == pid), None
+    )
     rest = tuple(hold for hold in semaphore.holds if hold is not mine)
     if mine is None or count > mine.count:
         return replace(semaphore, holds=rest, signals=True)
     if count < mine.count:
-        rest = (*rest, replace(mine, count=mine.count - count, undo=max(0, mine.undo - (count if undo else 0))))
+        rest = (
+            *rest,
+            replace(
+                mine, count=mine.count - count, undo=max(0, mine.undo - (count if undo else 0))
+            ),
+        )
     return replace(semaphore, holds=rest)
 
 
@@ -117,8 +140,14 @@ def take_level(draft: Draft, seen: SemaphoreLevel, t: float) -> None:
     if new:
         # Of a System V set that nobody has used yet, nobody has anything.
         fresh = seen.info.kind == "system v" and not seen.last_pid
-        semaphore = replace(semaphore, unsure="" if fresh else OLDER, initial=seen.value if fresh else None)
-    elif semaphore.initial is not None and not semaphore.unsure and t - semaphore.operated_at > _SETTLED_SECONDS:
+        semaphore = replace(
+            semaphore, unsure="" if fresh else OLDER, initial=seen.value if fresh else None
+        )
+    elif (
+        semaphore.initial is not None
+        and not semaphore.unsure
+        and t - semaphore.operated_at > _SETTLED_SECONDS
+    ):
         expected = semaphore.initial - sum(hold.count for hold in semaphore.holds)
         if not semaphore.signals and seen.value != expected:
             semaphore = replace(semaphore, unsure=UNSEEN)
@@ -131,7 +160,11 @@ def take_level(draft: Draft, seen: SemaphoreLevel, t: float) -> None:
             waiters_zero=seen.waiters_zero,
             at=t,
             last_pid=last,
-            last_op="semop" if seen.last_pid and seen.last_pid != semaphore.last_pid else semaphore.last_op,
+            last_op=(
+                "semop"
+                if seen.last_pid and seen.last_pid != semaphore.last_pid
+                else semaphore.last_op
+            ),
         )
     )
 
@@ -150,7 +183,9 @@ def take_call(draft: Draft, event: Call) -> None:
             continue
         step = taken if change < 0 else given
         found = step(found, event.pid, 0, abs(change), undo)
-        draft.put_semaphore(replace(found, last_pid=event.pid, last_op="semop", operated_at=event.t))
+        draft.put_semaphore(
+            replace(found, last_pid=event.pid, last_op="semop", operated_at=event.t)
+        )
 
 
 def _control(draft: Draft, event: Call, prefix: str) -> None:
@@ -166,7 +201,11 @@ def _control(draft: Draft, event: Call, prefix: str) -> None:
             draft.note("semaphore", key)
         else:
             value = _set_to(event, key)
-            draft.put_semaphore(replace(found, initial=value, holds=(), signals=False, unsure="", operated_at=event.t))
+            draft.put_semaphore(
+                replace(
+                    found, initial=value, holds=(), signals=False, unsure="", operated_at=event.t
+                )
+            )
 
 
 def _set_to(event: Call, key: str) -> int | None:
@@ -193,7 +232,9 @@ def take_coverage(draft: Draft, event: Coverage) -> None:
 
 
 def take_end(draft: Draft, pid: int, tid: int = 0) -> None:
-    """A process, or one of its threads, ended: what it holds it keeps, except where the kernel undoes it."""
+    """A process, or one of its threads, ended: what it holds it keeps, except where the kernel
+    undoes it.
+    """
     for found in draft.semaphores.values():
         if not any(hold.pid == pid and tid in (0, hold.tid) for hold in found.holds):
             continue
@@ -207,7 +248,9 @@ def take_end(draft: Draft, pid: int, tid: int = 0) -> None:
 
 
 def holders(semaphore: Semaphore) -> tuple[Hold, ...]:
-    """Who holds a semaphore, as far as that is known: others may too, if it was there before ipcviz looked."""
+    """Who holds a semaphore, as far as that is known: others may too, if it was there before ipcviz
+    looked.
+    """
     return semaphore.holds if not semaphore.signals and semaphore.unsure in ("", OLDER) else ()
 
 

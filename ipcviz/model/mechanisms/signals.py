@@ -7,7 +7,16 @@ from typing import Final
 import immutables
 import msgspec
 
-from ipcviz.events import Call, Exited, HandlerReturned, ProcessSample, Sent, SignalDelivered, Taken, Waiting
+from ipcviz.events import (
+    Call,
+    Exited,
+    HandlerReturned,
+    ProcessSample,
+    Sent,
+    SignalDelivered,
+    Taken,
+    Waiting,
+)
 from ipcviz.events.signals import LIBRARY_SIGNALS, bit_of
 from ipcviz.model.draft import Draft
 from ipcviz.model.state import POSIX, SENT_KEPT, Handling, SignalSent, State, Thread
@@ -24,7 +33,10 @@ UNBLOCKABLE: Final = 1 << 8 | 1 << 18
 """SIGKILL and SIGSTOP: the kernel leaves them out of every mask."""
 
 FIRST_REAL_TIME = 32
-"""The kernel's SIGRTMIN; glibc keeps 32 and 33 to itself. From here on signals queue (signal(7))."""
+"""The kernel's SIGRTMIN; glibc keeps 32 and 33 to itself.
+
+From here on signals queue (signal(7)).
+"""
 
 
 def reaches(state: State, thread: Thread, signo: int) -> bool:
@@ -36,34 +48,53 @@ def reaches(state: State, thread: Thread, signo: int) -> bool:
 
 
 def let_in_handlers(state: State, thread: Thread) -> set[int]:
-    """The signals whose handlers a thread would run: caught, and not blocked. Without its C library's own."""
+    """The signals whose handlers a thread would run: caught, and not blocked.
+
+    Without its C library's own.
+    """
     process = state.processes.get(thread.pid)
     caught = (
-        {signo for signo, how in process.handling.items() if how.action == "catch"} if process is not None else set()
+        {signo for signo, how in process.handling.items() if how.action == "catch"}
+        if process is not None
+        else set()
     )
     return {signo for signo in caught.difference(LIBRARY_SIGNALS) if reaches(state, thread, signo)}
 
 
 def take_sent(draft: Draft, sender: int, effect: Sent, began: float) -> None:
-    """A signal was sent. A standard one that is already on its way to the same target merges with that one.
+    """A signal was sent.
 
-    The receiver may have taken it before the sender's call returned (`began` is when that was entered).
+    A standard one that is already on its way to the same target merges with that one.
+
+    The receiver may have taken it before the sender's call returned (`began` is when that was
+    entered).
     """
     arrived = next(
         (
             d.t
             for d in reversed(draft.delivered)
-            if d.t >= began and d.signo == effect.signo and d.sender == sender and effect.target in (d.pid, d.tid)
+            if d.t >= began
+            and d.signo == effect.signo
+            and d.sender == sender
+            and effect.target in (d.pid, d.tid)
         ),
         None,
     )
     target = draft.processes.get(effect.target)
-    if arrived is None and target is not None and target.exit_signal == effect.signo and (target.died or 0) >= began:
+    if (
+        arrived is None
+        and target is not None
+        and target.exit_signal == effect.signo
+        and (target.died or 0) >= began
+    ):
         arrived = target.died
     if any(s.delivered == arrived and s.signo == effect.signo for s in draft.sent):
         arrived = None
     pending = any(
-        s.signo == effect.signo and s.target == effect.target and s.tid == effect.tid and s.delivered is None
+        s.signo == effect.signo
+        and s.target == effect.target
+        and s.tid == effect.tid
+        and s.delivered is None
         for s in draft.sent
         if not s.coalesced and not s.lost
     )
@@ -108,28 +139,49 @@ def targets(draft: Draft) -> set[int]:
 
 
 def take_pending(draft: Draft, seen: ProcessSample) -> None:
-    """A look at one of the `targets`: what was sent to it and is pending for none of its threads has gone somewhere."""
+    """A look at one of the `targets`: what was sent to it and is pending for none of its threads
+    has gone somewhere.
+    """
     pid, pending = seen.pid, seen.pending
     for line in seen.threads:
         pending |= line.pending
     draft.sent = tuple(
-        replace(s, lost=True)
-        if s.target == pid and s.delivered is None and not s.coalesced and not pending & bit_of(s.signo)
-        else s
+        (
+            replace(s, lost=True)
+            if s.target == pid
+            and s.delivered is None
+            and not s.coalesced
+            and not pending & bit_of(s.signo)
+            else s
+        )
         for s in draft.sent
     )
 
 
 def take_end(draft: Draft, event: Exited) -> None:
-    """A process ended: by a signal that was sent to it, if that is the one. SIGKILL has no delivery of its own."""
+    """A process ended: by a signal that was sent to it, if that is the one.
+
+    SIGKILL has no delivery of its own.
+    """
     for index, record in enumerate(draft.sent):
-        if event.signo and record.signo == event.signo and record.target == event.pid and record.delivered is None:
-            draft.sent = (*draft.sent[:index], replace(record, delivered=event.t), *draft.sent[index + 1 :])
+        if (
+            event.signo
+            and record.signo == event.signo
+            and record.target == event.pid
+            and record.delivered is None
+        ):
+            draft.sent = (
+                *draft.sent[:index],
+                replace(record, delivered=event.t),
+                *draft.sent[index + 1 :],
+            )
             return
 
 
 def _arrive(draft: Draft, event: SignalDelivered) -> None:
-    """A signal is pending no more: mark the oldest sending that it can be, and the timer that it can come from."""
+    """A signal is pending no more: mark the oldest sending that it can be, and the timer that it
+    can come from.
+    """
     draft.delivered = (*draft.delivered, event)[-SENT_KEPT:]
     for index, record in enumerate(draft.sent):
         if (
@@ -160,7 +212,9 @@ def take_delivery(draft: Draft, event: SignalDelivered) -> None:
             blocked |= handling.mask | (0 if "SA_NODEFER" in handling.flags else bit)
             if "SA_RESETHAND" in handling.flags:
                 process = draft.process(event.pid)
-                reset = process.handling.set(event.signo, Handling(action="default", flags=handling.flags))
+                reset = process.handling.set(
+                    event.signo, Handling(action="default", flags=handling.flags)
+                )
                 draft.put_process(replace(process, handling=reset))
         thread = replace(
             thread,
@@ -191,7 +245,8 @@ def _expired(draft: Draft, event: SignalDelivered) -> None:
 
 
 def seen_handling(known: Dispositions, sampled: ProcessSample) -> Dispositions:
-    """Dispositions as SigIgn and SigCgt of /proc/PID/status say; flags and masks stay where the action agrees.
+    """Dispositions as SigIgn and SigCgt of /proc/PID/status say; flags and masks stay where the
+    action agrees.
 
     A zombie's status shows none, and tells nothing.
     """
@@ -199,7 +254,9 @@ def seen_handling(known: Dispositions, sampled: ProcessSample) -> Dispositions:
         return known
     for signo, how in known.items():
         if how.action == "default":
-            continue  # reset by the kernel when its handler began (SA_RESETHAND), which /proc may not show yet
+            # Reset by the kernel when its handler began (SA_RESETHAND), which /proc may not show
+            # yet.
+            continue
         bit = bit_of(signo)
         if not (sampled.ignored if how.action == "ignore" else sampled.caught) & bit:
             known = known.delete(signo)
@@ -212,19 +269,26 @@ def seen_handling(known: Dispositions, sampled: ProcessSample) -> Dispositions:
 
 
 def with_mask_of(event: Waiting, thread: Thread) -> Thread:
-    """A thread that sleeps in a call: the mask that it was given with holds for as long as that lasts (sigsuspend(2)).
+    """A thread that sleeps in a call: the mask that it was given with holds for as long as that
+    lasts (sigsuspend(2)).
 
     `own_mask` of its arguments is the thread's at the entry; None if nobody looked then.
     """
     mask, own = event.args.get("mask"), event.args.get("own_mask")
     if event.call not in MASKED or not isinstance(mask, int):
         return thread
-    return replace(thread, blocked=mask & ALL & ~UNBLOCKABLE, own_mask=own if isinstance(own, int) else None)
+    return replace(
+        thread, blocked=mask & ALL & ~UNBLOCKABLE, own_mask=own if isinstance(own, int) else None
+    )
 
 
 def back_to_own_mask(thread: Thread) -> Thread:
     """A thread whose call is over."""
-    return replace(thread, blocked=thread.own_mask, own_mask=None) if thread.own_mask is not None else thread
+    return (
+        replace(thread, blocked=thread.own_mask, own_mask=None)
+        if thread.own_mask is not None
+        else thread
+    )
 
 
 def take_handler_return(draft: Draft, event: HandlerReturned) -> None:
@@ -234,7 +298,13 @@ def take_handler_return(draft: Draft, event: HandlerReturned) -> None:
 
 
 def sent_and_pending(state: State, pid: int, signo: int) -> int:
-    """How many sendings of a pending signal are still to come, or, of a standard one, come as one; as far as seen."""
-    found = [s for s in state.sent if s.target == pid and s.signo == signo and s.delivered is None and not s.lost]
+    """How many sendings of a pending signal are still to come, or, of a standard one, come as one;
+    as far as seen.
+    """
+    found = [
+        s
+        for s in state.sent
+        if s.target == pid and s.signo == signo and s.delivered is None and not s.lost
+    ]
     first = next((s.t for s in found if not s.coalesced), None)
     return sum(s.t >= first for s in found) if first is not None else 0

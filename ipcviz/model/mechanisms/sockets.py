@@ -1,6 +1,8 @@
-"""Sockets in the state: who is bound to an address, where what is written arrives, descriptors under way. Pure.
+"""Sockets in the state: who is bound to an address, where what is written arrives, descriptors
+under way. Pure.
 
-Bytes written to a socket wait in its peer until they are read there; of a TCP socket some wait in itself until then.
+Bytes written to a socket wait in its peer until they are read there; of a TCP socket some wait in
+itself until then.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from ipcviz.model.state import CallInProgress, Flight, Object, State, Thread
 replace = msgspec.structs.replace
 
 MOST_LISTENERS: Final = 16
-"""So many listening sockets are looked at for one connection that may wait in the backlog of one of them."""
+"""So many listening sockets are looked at for one connection that may wait in the backlog of one of
+them.
+"""
 CLOSED: Final = "closed"
 """`Object.shut` of a socket that nobody has open any more, as far as it was watched."""
 _SHUT: Final = {"SHUT_RD": "r", "SHUT_WR": "w", "SHUT_RDWR": "rw"}
@@ -31,8 +35,11 @@ _RECEIVES: Final = frozenset({"recvmsg", "recvmmsg"})
 
 
 def forget_closed(draft: Draft) -> None:
-    """Sockets that nobody has open any more: their names are free, and what was under way to them is gone."""
-    # Without kcmp(2) each descriptor that was found counts as a description of its own: others may have it still.
+    """Sockets that nobody has open any more: their names are free, and what was under way to them
+    is gone.
+    """
+    # Without kcmp(2) each descriptor that was found counts as a description of its own: others may
+    # have it still.
     unsure = draft.started is not None and draft.started.missing
     for key in dict.fromkeys(file.object for file in draft.freed):
         thing = draft.objects.get(key)
@@ -77,7 +84,9 @@ def target_of(state: State | Draft, thing: Object, args: dict[str, int | str]) -
 
 
 def awaited(state: State, call: CallInProgress, *, writes: bool) -> Object | None:
-    """The socket whose holders could end a wait in a call on another one; None if that is not known."""
+    """The socket whose holders could end a wait in a call on another one; None if that is not
+    known.
+    """
     thing = state.objects.get(call.object)
     if thing is None or thing.info.kind not in KINDS:
         return None
@@ -86,7 +95,11 @@ def awaited(state: State, call: CallInProgress, *, writes: bool) -> Object | Non
     if writes:
         return target_of(state, thing, call.args)
     peer = state.objects.get(thing.info.peer) if thing.info.peer else None
-    return peer if peer is not None and (peer.info.peer == call.object or not takes_datagrams(thing.info)) else None
+    return (
+        peer
+        if peer is not None and (peer.info.peer == call.object or not takes_datagrams(thing.info))
+        else None
+    )
 
 
 def take_sent(draft: Draft, event: Call, count: int) -> None:
@@ -102,16 +115,24 @@ def take_sent(draft: Draft, event: Call, count: int) -> None:
     if not takes_datagrams(thing.info):
         return
     draft.put_object(replace(target, written=target.written + count))
-    if target.info.key != thing.info.peer and thing.sent_to != target.info.key and target is not thing:
+    if (
+        target.info.key != thing.info.peer
+        and thing.sent_to != target.info.key
+        and target is not thing
+    ):
         draft.put_object(replace(draft.objects[event.object], sent_to=target.info.key))
 
 
 def backlogs(state: State) -> dict[str, str]:
-    """Key of the listening UNIX socket that each waits to be accepted by which is connected and was not yet."""
+    """Key of the listening UNIX socket that each waits to be accepted by which is connected and was
+    not yet.
+    """
     found = {}
     for name, key in state.bound.items():
         thing = state.objects.get(key) if name.startswith("unix ") else None
-        for waiting in thing.level.connecting if thing is not None and thing.level is not None else ():
+        for waiting in (
+            thing.level.connecting if thing is not None and thing.level is not None else ()
+        ):
             found[waiting] = key
     return found
 
@@ -136,7 +157,9 @@ def leads_to(state: State, thing: Object, waiting: dict[str, str]) -> Object | N
 
 
 def under_way_words(state: State, thing: Object) -> str:
-    """The descriptors that wait in a socket: `3 descriptors on their way: P1, passwd, P2`; empty if none do."""
+    """The descriptors that wait in a socket: `3 descriptors on their way: P1, passwd, P2`; empty if
+    none do.
+    """
     flights = state.flights.get(thing.info.key, ())
     count = sum(len(flight.fds) for flight in flights)
     if thing.level is not None and thing.level.passed > count:
@@ -144,9 +167,16 @@ def under_way_words(state: State, thing: Object) -> str:
     if not count:
         return ""
     files = (state.open_files.get(ofd) for flight in flights for ofd in flight.ofds)
-    labels = [state.objects[file.object].label for file in files if file is not None and file.object in state.objects]
+    labels = [
+        state.objects[file.object].label
+        for file in files
+        if file is not None and file.object in state.objects
+    ]
     shown = f": {', '.join(labels[:4])}{', ...' if len(labels) > 4 else ''}" if labels else ""
-    return f"{count} descriptor{'s' if count > 1 else ''} on {'their' if count > 1 else 'its'} way{shown}"
+    return (
+        f"{count} descriptor{'s' if count > 1 else ''} on {'their' if count > 1 else 'its'}"
+        f" way{shown}"
+    )
 
 
 def others_of(state: State, name: str, args: dict[str, int | str], key: str) -> tuple[str, ...]:
@@ -159,22 +189,31 @@ def others_of(state: State, name: str, args: dict[str, int | str], key: str) -> 
     else:
         other = target_of(state, thing, args)
     if other is None and thing.info.kind == "unix socket" and not takes_datagrams(thing.info):
-        # It may wait to be accepted: of those who listen only a look at their queues tells, and the last one is older.
+        # It may wait to be accepted: of those who listen only a look at their queues tells, and the
+        # last one is older.
         if thing.info.peer or key in backlogs(state):
             return ()
-        found = (state.objects[k] for n, k in state.bound.items() if n.startswith("unix ") and k in state.objects)
+        found = (
+            state.objects[k]
+            for n, k in state.bound.items()
+            if n.startswith("unix ") and k in state.objects
+        )
         return tuple(islice((one.info.key for one in found if listens(one.info)), MOST_LISTENERS))
     return (other.info.key,) if other is not None else ()
 
 
 def awaited_by(state: State, thread: Thread) -> Object | None:
-    """The socket that a thread waits for: the other end, or who listens there; None if it is none, or not known."""
+    """The socket that a thread waits for: the other end, or who listens there; None if it is none,
+    or not known.
+    """
     call = thread.waiting
     return awaited(state, call, writes=call.name in WRITES) if call is not None else None
 
 
 def listener_at(state: State, info: ObjectInfo) -> Object | None:
-    """The watched socket that listens where a connection's own end is: the accepting one has its address."""
+    """The watched socket that listens where a connection's own end is: the accepting one has its
+    address.
+    """
     found = bound_to(state, info.kind, info.local)
     return found if found is not None and listens(found.info) else None
 
@@ -198,11 +237,16 @@ def full_words(state: State, call: CallInProgress, thing: Object) -> str:
 def unseen_end(state: State, thing: Object) -> str:
     """Who has the other end, if no descriptor of a watched process shows it; empty if one does.
 
-    Of a pipe those are ends under way (SCM_RIGHTS), of a socket the other end's holder, or who has yet to accept it.
+    Of a pipe those are ends under way (SCM_RIGHTS), of a socket the other end's holder, or who has
+    yet to accept it.
     """
     info = thing.info
     if info.kind in ("pipe", "fifo") and state.flights:
-        waiting = [state.objects[key].label for key, _ in under_way(state, info.key) if key in state.objects]
+        waiting = [
+            state.objects[key].label
+            for key, _ in under_way(state, info.key)
+            if key in state.objects
+        ]
         return f"a descriptor of it is under way in {waiting[0]}" if waiting else ""
     if info.kind not in KINDS or info.peer in state.objects:
         return ""
@@ -210,18 +254,25 @@ def unseen_end(state: State, thing: Object) -> str:
     if listener is not None:
         return not_accepted_words(state, thing, listener)
     whom = info.with_whom or info.remote
-    return f"the other end, {whom}, is not watched" if whom and not _names_watched(state, info.with_whom) else ""
+    return (
+        f"the other end, {whom}, is not watched"
+        if whom and not _names_watched(state, info.with_whom)
+        else ""
+    )
 
 
 def _names_watched(state: State, whom: str) -> bool:
-    """Whether a `NAME[PID]` is that of a watched process: of a socket it can be who had the other end once."""
+    """Whether a `NAME[PID]` is that of a watched process: of a socket it can be who had the other
+    end once.
+    """
     number = whom.rpartition("[")[2].removesuffix("]")
     process = state.processes.get(int(number)) if number.isdecimal() else None
     return process is not None and process.fate == "alive"
 
 
 def not_accepted_words(state: State, thing: Object, listener: Object) -> str:
-    """Who has not accepted a connection, and where it stands: `httpd[12] has not accepted it yet: 2nd of 3 in S1`.
+    """Who has not accepted a connection, and where it stands: `httpd[12] has not accepted it yet:
+    2nd of 3 in S1`.
 
     The kernel lists a UNIX socket's backlog in its order, of a TCP one it only says how many wait.
     """
@@ -231,15 +282,22 @@ def not_accepted_words(state: State, thing: Object, listener: Object) -> str:
     if level is not None and level.connecting == (thing.info.key,):
         place = "the only one in "
     elif level is not None and thing.info.key in level.connecting:
-        place = f"{_ordinal(level.connecting.index(thing.info.key) + 1)} of {len(level.connecting):,} in "
+        place = (
+            f"{_ordinal(level.connecting.index(thing.info.key) + 1)} of"
+            f" {len(level.connecting):,} in "
+        )
     elif count:
         place = f"one of {count:,} in " if count > 1 else "the only one in "
     who = _accepter(state, listener)
-    return f"{who} has not accepted it yet: {place or 'it waits in '}the backlog of {listener.label}"
+    return (
+        f"{who} has not accepted it yet: {place or 'it waits in '}the backlog of {listener.label}"
+    )
 
 
 def _accepter(state: State, listener: Object) -> str:
-    """Whose turn it is to accept: who was first seen to have the listening socket, if that is so still."""
+    """Whose turn it is to accept: who was first seen to have the listening socket, if that is so
+    still.
+    """
     process = state.processes.get(listener.first_seen_by)
     if process is not None and process.fate == "alive":
         rows = state.tables.get(process.table, NO_ROWS).values()
@@ -251,7 +309,9 @@ def _accepter(state: State, listener: Object) -> str:
 
 def _ordinal(number: int) -> str:
     """`1st`, `2nd`, `11th`."""
-    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    ending = (
+        "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    )
     return f"{number:,}{ending}"
 
 
@@ -265,7 +325,9 @@ def connect_words(state: State, call: CallInProgress) -> str:
     level = target.level
     if level is not None and level.unit == "connections" and level.writable is False:
         verb = "waits" if level.queued == 1 else "wait"
-        return f"backlog full: {level.queued:,} {verb} in {target.label}, {level.capacity:,} asked for"
+        return (
+            f"backlog full: {level.queued:,} {verb} in {target.label}, {level.capacity:,} asked for"
+        )
     return f"for {target.label}, which listens at {address}"
 
 
@@ -273,7 +335,9 @@ def connect_words(state: State, call: CallInProgress) -> str:
 
 
 def take_passed(draft: Draft, event: Call, effect: Passed) -> None:
-    """Descriptors were sent: their descriptions stay open until they are received, or nobody can receive them."""
+    """Descriptors were sent: their descriptions stay open until they are received, or nobody can
+    receive them.
+    """
     thing = draft.objects.get(event.object)
     target = target_of(draft, thing, {"address": effect.to}) if thing is not None else None
     rows = draft.tables.get(draft.process(event.pid).table, NO_ROWS)
@@ -294,15 +358,24 @@ def take_passed(draft: Draft, event: Call, effect: Passed) -> None:
 
 
 def sender_of(draft: Draft, event: Call, ofd: int) -> Flight | None:
-    """The message that a descriptor came with which a call has just received; None if nobody saw it being sent."""
+    """The message that a descriptor came with which a call has just received; None if nobody saw it
+    being sent.
+    """
     return next((f for f in draft.flights.get(event.object, ()) if ofd in f.ofds), None)
 
 
 def take_received(draft: Draft, event: Call) -> None:
-    """A call received: the message whose descriptors it got is under way no more, nor is any that came before it."""
+    """A call received: the message whose descriptors it got is under way no more, nor is any that
+    came before it.
+    """
     flights = draft.flights.get(event.object)
     got = {effect.ofd for effect in event.effects if isinstance(effect, Opened)}
-    if event.name not in _RECEIVES or not flights or not got or "MSG_PEEK" in str(event.args.get("flags", "")):
+    if (
+        event.name not in _RECEIVES
+        or not flights
+        or not got
+        or "MSG_PEEK" in str(event.args.get("flags", ""))
+    ):
         return
     last = max((i for i, flight in enumerate(flights) if got & set(flight.ofds)), default=-1)
     if event.name == "recvmsg":
@@ -312,7 +385,8 @@ def take_received(draft: Draft, event: Call) -> None:
 
 
 def take_level(draft: Draft, level: Level) -> None:
-    """What the kernel counts as under way in a socket: what is more has been dropped, the oldest first.
+    """What the kernel counts as under way in a socket: what is more has been dropped, the oldest
+    first.
 
     A TCP socket's state is told with its level, too.
     """
@@ -326,7 +400,9 @@ def take_level(draft: Draft, level: Level) -> None:
         _land(draft, level.object, tuple(gone))
     thing = draft.objects.get(level.object)
     if level.state and thing is not None and thing.info.kind == "tcp socket":
-        ends = f"{thing.info.local} → {thing.info.remote}" if thing.info.remote else thing.info.local
+        ends = (
+            f"{thing.info.local} → {thing.info.remote}" if thing.info.remote else thing.info.local
+        )
         detail = f"{ends} {level.state}".strip()
         if detail != thing.info.detail:
             draft.put_object(replace(thing, info=replace(thing.info, detail=detail)))
@@ -362,7 +438,9 @@ def _land(draft: Draft, key: str, flights: tuple[Flight, ...]) -> None:
 
 
 def under_way(state: State, key: str) -> tuple[tuple[str, Flight], ...]:
-    """The messages that have an object's description open: the socket that they wait in, and the message."""
+    """The messages that have an object's description open: the socket that they wait in, and the
+    message.
+    """
     files = state.open_files
     return tuple(
         (socket, flight)

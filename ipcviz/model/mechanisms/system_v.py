@@ -12,7 +12,9 @@ _OPERATION: Final = re.compile(r"\[(\d+)\] ([+-]?\d+)([ |A-Z_]*)")
 
 
 class Operation(NamedTuple):
-    """One of a semop: the number of the semaphore in the set, what is added (0: wait until it is 0), and its flags."""
+    """One of a semop: the number of the semaphore in the set, what is added (0: wait until it is
+    0), and its flags.
+    """
 
     number: int
     change: int
@@ -29,7 +31,8 @@ def parse_operations(text: str) -> tuple[Operation, ...]:
 
 
 def semaphore_of(name: str, args: Mapping[str, int | str]) -> str:
-    """Key of the semaphore that a call on a System V set is about; of several the first; empty if it is none.
+    """Key of the semaphore that a call on a System V set is about; of several the first; empty if
+    it is none.
 
     Args:
         name: `semop`, `semtimedop` or `semctl`.
@@ -63,13 +66,19 @@ def first_blocked(operations: Iterable[Operation], values: Sequence[int]) -> int
 
 
 def wanted_change(state: State, key: str, args: dict[str, int | str]) -> str:
-    """Why a semop sleeps on a semaphore of a System V set: `0, and it wants -1`, `2, and it waits for 0`."""
+    """Why a semop sleeps on a semaphore of a System V set: `0, and it wants -1`, `2, and it waits
+    for 0`.
+    """
     operations = parse_operations(str(args.get("ops", "")))
     found = state.semaphores.get(key)
     number = key.rpartition(":")[2]
     mine = [operation for operation in operations if str(operation.number) == number]
     if found is None or found.value is None or not mine:
         return f"System V semaphores: {args.get('ops', '')}".rstrip(": ")
-    wish = "waits for 0" if all(operation.change == 0 for operation in mine) else f"wants {mine[-1].change:+d}"
+    wish = (
+        "waits for 0"
+        if all(operation.change == 0 for operation in mine)
+        else f"wants {mine[-1].change:+d}"
+    )
     others = f", in one with {len(operations) - 1} more" if len(operations) > 1 else ""
     return f"{found.value}, and it {wish}{others}"

@@ -9,7 +9,9 @@ _FAILED: Final = 0xFFFFFFFF
 
 
 def number_of(key: int | str) -> int:
-    """A key as a number without sign, as a call was given it or a name has it: `0x5e5e`, `/SYSV00005e5e`; 0 if none."""
+    """A key as a number without sign, as a call was given it or a name has it: `0x5e5e`,
+    `/SYSV00005e5e`; 0 if none.
+    """
     if isinstance(key, str):
         text = key.removeprefix("/SYSV").partition(" ")[0].partition("[")[0]
         try:

@@ -52,7 +52,10 @@ def _objects(event: Event) -> tuple[str, ...]:
     if isinstance(event, SemaphoreOp):
         return (event.semaphore.key,)
     if isinstance(event, Sample):
-        return (*(level.object for level in event.levels), *(seen.info.key for seen in event.semaphores))
+        return (
+            *(level.object for level in event.levels),
+            *(seen.info.key for seen in event.semaphores),
+        )
     return ()
 
 
@@ -79,15 +82,27 @@ def _is_so(condition: str, key: str, event: Event, state: State) -> bool:
         full = level is not None and 0 < level.capacity <= level.queued
         slots = level is not None and 0 < level.slots_total <= level.slots
         return full or slots or bool(blocked_writers(state, key))
-    return (level is not None and level.queued == 0 and isinstance(event, Sample)) or bool(blocked_readers(state, key))
+    return (level is not None and level.queued == 0 and isinstance(event, Sample)) or bool(
+        blocked_readers(state, key)
+    )
 
 
 def in_words(point: Breakpoint, state: State) -> str:
     """A breakpoint in a few words, for who reads why all is held."""
     thing, semaphore = state.objects.get(point.object), state.semaphores.get(point.object)
-    label = thing.label if thing is not None else semaphore.label if semaphore is not None else point.object
+    label = (
+        thing.label
+        if thing is not None
+        else semaphore.label
+        if semaphore is not None
+        else point.object
+    )
     process = state.processes.get(point.pid)
-    what = point.call or (signal_name(point.signo) if point.signo else "") or point.event.replace("-", " ")
+    what = (
+        point.call
+        or (signal_name(point.signo) if point.signo else "")
+        or point.event.replace("-", " ")
+    )
     conditions = {"end": "end of file", "zero": "value 0"}
     words = [
         f"{process.name or 'process'}[{point.pid}]" if process is not None else "",

@@ -48,8 +48,8 @@ _ALWAYS: Final = (
 def is_moment(event: Event, before: State, after: State) -> bool:
     """Whether the state after an event is one that a viewer stops at.
 
-    In step mode those are the moments in which all is at rest. In a live run it is every operation that another process
-    can notice.
+    In step mode those are the moments in which all is at rest. In a live run it is every operation
+    that another process can notice.
 
     Args:
         event: The event.
@@ -61,7 +61,9 @@ def is_moment(event: Event, before: State, after: State) -> bool:
     if isinstance(event, _ALWAYS):
         return True
     if isinstance(event, Call):
-        return event.name not in ENDS and is_visible(before, event.pid, event.name, event.args, event.tid)
+        return event.name not in ENDS and is_visible(
+            before, event.pid, event.name, event.args, event.tid
+        )
     if isinstance(event, Waiting):
         return is_visible(before, event.pid, event.call, event.args)
     if isinstance(event, SemaphoreOp):
@@ -70,5 +72,9 @@ def is_moment(event: Event, before: State, after: State) -> bool:
 
 
 def has_begun(event: Event) -> bool:
-    """Whether an event says that there is something to watch: the command runs, or the session attached."""
-    return isinstance(event, _OF_WHAT_RUNS) or (isinstance(event, Started) and event.mode == "attached")
+    """Whether an event says that there is something to watch: the command runs, or the session
+    attached.
+    """
+    return isinstance(event, _OF_WHAT_RUNS) or (
+        isinstance(event, Started) and event.mode == "attached"
+    )

@@ -13,9 +13,9 @@ One line is one step or one goal:
     run                              from here on everything runs by itself
     run until call=write on=P1       ... until a breakpoint is reached
 
-Who is meant is a role of the scenario or a place in the family (`1.2`, the command's second child; `1.2/3`, its third
-thread). Operations are calls, signals that are about to act (`SIGALRM`), `sem_wait` and the like, `start`, `return`,
-`run`. What follows a `#` is for the reader.
+Who is meant is a role of the scenario or a place in the family (`1.2`, the command's second child;
+`1.2/3`, its third thread). Operations are calls, signals that are about to act (`SIGALRM`),
+`sem_wait` and the like, `start`, `return`, `run`. What follows a `#` is for the reader.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ _END: Final = re.compile(r"(?P<who>.+) to end$")
 _BLOCKED: Final = re.compile(r"(?P<who>.+) until blocked$")
 _STEP: Final = re.compile(r"(?P<who>.+?) (?P<to>to )?(?P<operation>[\w+]+)(?: on (?P<on>.+))?$")
 _FORMS: Final = (
-    "'WHO OPERATION', 'WHO to OPERATION', 'WHO until blocked', 'WHO to end', 'until SIGNAL pending on WHO', "
-    "'signal SIGNAL to WHO', 'turns' or 'run'"
+    "'WHO OPERATION', 'WHO to OPERATION', 'WHO until blocked', 'WHO to end', 'until SIGNAL pending"
+    " on WHO', 'signal SIGNAL to WHO', 'turns' or 'run'"
 )
 _KEYS: Final = ("call", "on", "of", "event", "signal", "is")
 _CONDITIONS: Final = ("full", "empty", "end", "blocked", "zero")
@@ -106,7 +106,9 @@ def parse(text: str) -> Schedule:
         if not words:
             continue
         if last is not None and (last.kind == "turns" or (last.kind == "run" and not last.until)):
-            raise ScheduleError(number, f"nothing can follow {last.kind!r}, which goes on to the end")
+            raise ScheduleError(
+                number, f"nothing can follow {last.kind!r}, which goes on to the end"
+            )
         last = msgspec.structs.replace(_line(number, words), text=words)
         lines.append(last)
     return Schedule(tuple(lines))
@@ -135,7 +137,9 @@ def _line(number: int, words: str) -> Line:
 def _signal(number: int, name: str) -> int:
     signo = signal_number(name)
     if signo is None or not name.startswith("SIG"):
-        raise ScheduleError(number, f"{name!r} is not a signal; write a name as in signal(7), e.g. SIGALRM")
+        raise ScheduleError(
+            number, f"{name!r} is not a signal; write a name as in signal(7), e.g. SIGALRM"
+        )
     return signo
 
 
@@ -152,9 +156,13 @@ def _breakpoints(number: int, words: str) -> tuple[dict[str, str], ...]:
             found.append(wanted)
             wanted = {}
         elif not equals or key not in _KEYS or not value:
-            raise ScheduleError(number, f"{part!r} is no breakpoint; write KEY=VALUE with {', '.join(_KEYS)}")
+            raise ScheduleError(
+                number, f"{part!r} is no breakpoint; write KEY=VALUE with {', '.join(_KEYS)}"
+            )
         elif key == "is" and value not in _CONDITIONS:
-            raise ScheduleError(number, f"{value!r} is not a condition; write one of {', '.join(_CONDITIONS)}")
+            raise ScheduleError(
+                number, f"{value!r} is not a condition; write one of {', '.join(_CONDITIONS)}"
+            )
         else:
             wanted[key] = value
             if key == "signal":
@@ -174,14 +182,20 @@ NO_NAMES: Final = Names()
 
 
 def target_of(poised: Poised) -> str:
-    """Key of the object or semaphore that a held thread's operation is about; empty if there is none."""
+    """Key of the object or semaphore that a held thread's operation is about; empty if there is
+    none.
+    """
     return poised.semaphore.key if poised.semaphore is not None else poised.object
 
 
 def label_of(state: State, key: str, names: Names = NO_NAMES) -> str:
     """The name of an object or a semaphore; empty if there is none."""
     thing, semaphore = state.objects.get(key), state.semaphores.get(key)
-    return names.labels.get(key, "") or (thing.label if thing else "") or (semaphore.label if semaphore else "")
+    return (
+        names.labels.get(key, "")
+        or (thing.label if thing else "")
+        or (semaphore.label if semaphore else "")
+    )
 
 
 def breakpoint_words(point: Breakpoint, state: State, names: Names = NO_NAMES) -> str:
@@ -201,7 +215,8 @@ def breakpoint_words(point: Breakpoint, state: State, names: Names = NO_NAMES) -
 class Recorder:
     """Writes down the steps that are made, as the lines of a schedule.
 
-    What can't be repeated on a fresh run, because the run had gone on by itself before, becomes a comment.
+    What can't be repeated on a fresh run, because the run had gone on by itself before, becomes a
+    comment.
 
     Attributes:
         lines: The lines so far.

@@ -1,4 +1,7 @@
-"""What a schedule wants next in a state that is at rest, and where a run has departed from it. Pure."""
+"""What a schedule wants next in a state that is at rest, and where a run has departed from it.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,19 @@ from typing import Final
 
 import msgspec
 
-from ipcviz.events import AnyCommand, Breakpoint, Event, Held, Let, Poised, Released, Run, SendSignal, Settled, Stepped
+from ipcviz.events import (
+    AnyCommand,
+    Breakpoint,
+    Event,
+    Held,
+    Let,
+    Poised,
+    Released,
+    Run,
+    SendSignal,
+    Settled,
+    Stepped,
+)
 from ipcviz.events.signals import bit_of, signal_name, signal_number
 from ipcviz.model.query import wait_of
 from ipcviz.model.state import Process, State, Thread
@@ -22,7 +37,8 @@ class Move(msgspec.Struct, frozen=True):
     """What a schedule wants next.
 
     Attributes:
-        place: Where the schedule goes on, by its line counted from 0; after the last one if it is done.
+        place: Where the schedule goes on, by its line counted from 0; after the last one if it is
+            done.
         line: Which line wants it.
         steps: How many operations this line's goal has taken, with this one.
         command: What the tracer is to be told; None if nothing.
@@ -70,7 +86,9 @@ class Scheduler:
             self._asked = _ALL
 
     def busy(self, state: State) -> bool:
-        """Whether the last command is still under way: all is not at rest, or has not begun to move."""
+        """Whether the last command is still under way: all is not at rest, or has not begun to
+        move.
+        """
         thread = state.threads.get(self._asked)
         waiting = self._asked == _ALL or (thread is not None and thread.poised is not None)
         return not state.finished and (bool(state.moving) or waiting)
@@ -109,7 +127,11 @@ class Scheduler:
 
 
 def decide(
-    schedule: Schedule, state: State, at: tuple[int, int] = (0, 0), names: Names = NO_NAMES, last: int = 0
+    schedule: Schedule,
+    state: State,
+    at: tuple[int, int] = (0, 0),
+    names: Names = NO_NAMES,
+    last: int = 0,
 ) -> Move:
     """What is to be done next in a state that is at rest.
 
@@ -130,26 +152,41 @@ def decide(
     return Move(place=place, line=place, done=True)
 
 
-def _decide(line: Line, place: int, steps: int, state: State, names: Names, last: int) -> Move | None:
+def _decide(
+    line: Line, place: int, steps: int, state: State, names: Names, last: int
+) -> Move | None:
     """What a line wants; None if there is nothing left to do for it."""
     if line.kind == "turns":
         return _turn(place, state, last)
     if line.kind == "run":
         if steps:
             if not line.until:
-                return Move(place=place, steps=1, done=state.finished, waits="" if state.finished else "the end")
-            return None if state.stepping or state.finished else Move(place=place, steps=1, waits="a breakpoint")
+                return Move(
+                    place=place,
+                    steps=1,
+                    done=state.finished,
+                    waits="" if state.finished else "the end",
+                )
+            return (
+                None
+                if state.stepping or state.finished
+                else Move(place=place, steps=1, waits="a breakpoint")
+            )
         return _run(line, place, state, names)
     process, thread = _find(state, line.who, names)
     if process is None:
         known = ", ".join(sorted(_known(state, names))) or "nobody"
-        return Move(place=place, departed=f"line {line.number} is about {line.who}, but there is only {known}")
+        return Move(
+            place=place,
+            departed=f"line {line.number} is about {line.who}, but there is only {known}",
+        )
     if line.kind == "to end":
         if thread is None:
             return None
     elif thread is None:
         return Move(
-            place=place, departed=f"line {line.number} wants {line.who} {_wish(line)}, but {line.who} has ended"
+            place=place,
+            departed=f"line {line.number} wants {line.who} {_wish(line)}, but {line.who} has ended",
         )
     assert thread is not None
     if line.kind == "pending":
@@ -164,17 +201,26 @@ def _decide(line: Line, place: int, steps: int, state: State, names: Names, last
     if line.kind == "until blocked" and poised is None and thread.waiting is not None:
         return None
     if poised is None:
-        return Move(place=place, steps=steps, waits=f"{line.who} {_wish(line)}, but it {_stands(state, thread)}")
+        return Move(
+            place=place,
+            steps=steps,
+            waits=f"{line.who} {_wish(line)}, but it {_stands(state, thread)}",
+        )
     if line.kind in ("step", "to") and _matches(line, poised, state, names):
         if line.kind == "to":
             return None
         return Move(place=place + 1, command=Let(tid=thread.tid), tid=thread.tid)
     if line.kind == "step":
         stands = _stands(state, thread)
-        return Move(place=place, departed=f"line {line.number} wants {line.who} {_wish(line)}, but it {stands}")
+        return Move(
+            place=place,
+            departed=f"line {line.number} wants {line.who} {_wish(line)}, but it {stands}",
+        )
     if steps >= MOST_STEPS:
         wish = f"line {line.number} wants {line.who} {_wish(line)}"
-        return Move(place=place, departed=f"{wish}, but {steps:,} operations did not bring it there")
+        return Move(
+            place=place, departed=f"{wish}, but {steps:,} operations did not bring it there"
+        )
     return Move(place=place, steps=steps + 1, command=Let(tid=thread.tid), tid=thread.tid)
 
 
@@ -194,12 +240,18 @@ def _run(line: Line, place: int, state: State, names: Names) -> Move:
         if "on" in wanted:
             key = _key_of(state, wanted["on"], names)
             if not key:
-                return Move(place=place, departed=f"line {line.number} is about {wanted['on']}, which is not there yet")
+                return Move(
+                    place=place,
+                    departed=f"line {line.number} is about {wanted['on']}, which is not there yet",
+                )
         pid = 0
         if "of" in wanted:
             process, _ = _find(state, wanted["of"], names)
             if process is None:
-                return Move(place=place, departed=f"line {line.number} is about {wanted['of']}, who is not there yet")
+                return Move(
+                    place=place,
+                    departed=f"line {line.number} is about {wanted['of']}, who is not there yet",
+                )
             pid = process.pid
         until.append(
             Breakpoint(
@@ -215,7 +267,9 @@ def _run(line: Line, place: int, state: State, names: Names) -> Move:
 
 
 def _find(state: State, who: str, names: Names) -> tuple[Process | None, Thread | None]:
-    """Whom a name means: the process (None if there was none), and its thread (None if that has ended)."""
+    """Whom a name means: the process (None if there was none), and its thread (None if that has
+    ended).
+    """
     tid = stepping.thread_named(state, who, names.roles)
     if tid:
         thread = state.threads[tid]
@@ -241,7 +295,9 @@ def _key_of(state: State, label: str, names: Names) -> str:
     for key, thing in state.objects.items():
         if thing.label == label:
             return key
-    return next((key for key, semaphore in state.semaphores.items() if semaphore.label == label), "")
+    return next(
+        (key for key, semaphore in state.semaphores.items() if semaphore.label == label), ""
+    )
 
 
 def _matches(line: Line, poised: Poised, state: State, names: Names) -> bool:
@@ -260,12 +316,16 @@ def _wish(line: Line) -> str:
         return f"to come to {line.operation}{on}"
     if line.kind == "step":
         meant = _MEANT.get(line.operation) or (
-            f"to take {line.operation}" if line.operation.startswith("SIG") else f"to {line.operation}"
+            f"to take {line.operation}"
+            if line.operation.startswith("SIG")
+            else f"to {line.operation}"
         )
         return meant + on
-    return {"to end": "to end", "until blocked": "to block", "pending": "to have a signal pending"}.get(
-        line.kind, "to be there"
-    )
+    return {
+        "to end": "to end",
+        "until blocked": "to block",
+        "pending": "to have a signal pending",
+    }.get(line.kind, "to be there")
 
 
 def _stands(state: State, thread: Thread) -> str:
@@ -276,7 +336,9 @@ def _stands(state: State, thread: Thread) -> str:
             return f"is about to take {name}"
         if at == "return":
             return f"stands behind its {thread.poised.call or 'call'}"
-        return {"start": "has just begun", "running": "is in its own code"}.get(at, f"stands before {name}")
+        return {"start": "has just begun", "running": "is in its own code"}.get(
+            at, f"stands before {name}"
+        )
     wait = wait_of(state, thread.tid)
     if wait is not None:
         return f"is blocked in {wait.call}" + (f": {wait.reason}" if wait.reason else "")

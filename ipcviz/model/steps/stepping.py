@@ -1,4 +1,7 @@
-"""Step mode as the state has it: who can be let go, whose turn it is, and what each one will do. Pure."""
+"""Step mode as the state has it: who can be let go, whose turn it is, and what each one will do.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +46,8 @@ def next_in_turn(state: State, last: int = 0) -> int:
 
 
 def name_of(state: State, tid: int, roles: Mapping[int, str] | None = None) -> str:
-    """A thread's name in a schedule, the same in every run: its role or its place in the family; `1.2/3` for the third
-    thread of the process 1.2. Empty if it is not known.
+    """A thread's name in a schedule, the same in every run: its role or its place in the family;
+    `1.2/3` for the third thread of the process 1.2. Empty if it is not known.
     """
     thread = state.threads.get(tid)
     if thread is None:
@@ -64,7 +67,9 @@ def thread_named(state: State, name: str, roles: Mapping[int, str] | None = None
 
 
 def operation(poised: Poised) -> str:
-    """What a held thread will do, in one word: the name of a call, a signal, `sem_wait`, `start`, `return`, `run`."""
+    """What a held thread will do, in one word: the name of a call, a signal, `sem_wait`, `start`,
+    `return`, `run`.
+    """
     if poised.at == "entry":
         return poised.call
     if poised.at == "signal":
@@ -82,17 +87,19 @@ def pending(state: State, thread: Thread) -> int:
 
 
 def value_now(state: State, poised: Poised) -> int | None:
-    """The value of the semaphore that a held thread is about to use, at this moment; others may have changed it since
-    the thread came there. None if it is not known.
+    """The value of the semaphore that a held thread is about to use, at this moment; others may
+    have changed it since the thread came there. None if it is not known.
     """
     found = state.semaphores.get(poised.semaphore.key) if poised.semaphore is not None else None
     return found.value if found is not None and found.value is not None else poised.value
 
 
 def comes_first(state: State, thread: Thread) -> int:
-    """The signal that will act on a held thread before its call does, since it is pending and not blocked.
+    """The signal that will act on a held thread before its call does, since it is pending and not
+    blocked.
 
-    0 if there is none. Of several it is the lowest; the kernel may choose another (signal(7) leaves the order open).
+    0 if there is none. Of several it is the lowest; the kernel may choose another (signal(7) leaves
+    the order open).
     """
     process = state.processes.get(thread.pid)
     if process is None or thread.poised is None or thread.poised.at != "entry":

@@ -1,4 +1,5 @@
-"""Which operations are worth a step: those that another process can notice, or that decide what it will see.
+"""Which operations are worth a step: those that another process can notice, or that decide what it
+will see.
 
 Step mode holds a thread before each of them; the past of a live run is divided by them. Pure.
 """
@@ -13,10 +14,14 @@ from ipcviz.model.query import mapping_at, table_of
 from ipcviz.model.state import State
 
 SHORT_WAIT_SECONDS: Final = 0.005
-"""A wait that ends by itself so soon is over before a step is: it is no turn of its own where it repeats itself."""
+"""A wait that ends by itself so soon is over before a step is: it is no turn of its own where it
+repeats itself.
+"""
 
 MOST_SHORT_WAITS: Final = 4
-"""How many of them a thread makes in one step, before it is held at the next one: it may make them for ever."""
+"""How many of them a thread makes in one step, before it is held at the next one: it may make them
+for ever.
+"""
 
 ENDS: Final = frozenset({"exit_group", "execve", "execveat", "fork", "vfork", "clone", "clone3"})
 """Births, deaths and changes of program."""
@@ -24,10 +29,39 @@ ENDS: Final = frozenset({"exit_group", "execve", "execveat", "fork", "vfork", "c
 _ALWAYS: Final = ENDS | frozenset(
     {
         # Who is there.
-        *("wait4", "waitid", "setsid", "setpgid", "unshare", "setns", "prctl", "pidfd_open", "pidfd_getfd"),
+        *(
+            "wait4",
+            "waitid",
+            "setsid",
+            "setpgid",
+            "unshare",
+            "setns",
+            "prctl",
+            "pidfd_open",
+            "pidfd_getfd",
+        ),
         # New means of communication.
-        *("pipe", "pipe2", "socketpair", "socket", "bind", "listen", "accept", "accept4", "connect", "shutdown"),
-        *("eventfd", "eventfd2", "epoll_create", "epoll_create1", "timerfd_create", "timerfd_settime", "signalfd"),
+        *(
+            "pipe",
+            "pipe2",
+            "socketpair",
+            "socket",
+            "bind",
+            "listen",
+            "accept",
+            "accept4",
+            "connect",
+            "shutdown",
+        ),
+        *(
+            "eventfd",
+            "eventfd2",
+            "epoll_create",
+            "epoll_create1",
+            "timerfd_create",
+            "timerfd_settime",
+            "signalfd",
+        ),
         *(
             "signalfd4",
             "inotify_init",
@@ -38,26 +72,95 @@ _ALWAYS: Final = ENDS | frozenset(
             "mq_open",
             "mq_unlink",
         ),
-        *("shmget", "shmat", "shmdt", "shmctl", "semget", "semctl", "msgget", "msgctl", "mq_notify"),
+        *(
+            "shmget",
+            "shmat",
+            "shmdt",
+            "shmctl",
+            "semget",
+            "semctl",
+            "msgget",
+            "msgctl",
+            "mq_notify",
+        ),
         # Messages, semaphores, locks.
         *("semop", "semtimedop", "msgsnd", "msgrcv", "mq_timedsend", "mq_timedreceive", "flock"),
         # Signals.
-        *("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal", "rt_sigsuspend"),
-        *("rt_sigreturn", "rt_sigtimedwait", "pause", "alarm", "setitimer", "timer_settime", "timer_delete"),
+        *(
+            "kill",
+            "tkill",
+            "tgkill",
+            "rt_sigqueueinfo",
+            "rt_tgsigqueueinfo",
+            "pidfd_send_signal",
+            "rt_sigsuspend",
+        ),
+        *(
+            "rt_sigreturn",
+            "rt_sigtimedwait",
+            "pause",
+            "alarm",
+            "setitimer",
+            "timer_settime",
+            "timer_delete",
+        ),
         # Waiting for time, or for one of several.
-        *("nanosleep", "clock_nanosleep", "poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait"),
+        *(
+            "nanosleep",
+            "clock_nanosleep",
+            "poll",
+            "ppoll",
+            "select",
+            "pselect6",
+            "epoll_wait",
+            "epoll_pwait",
+        ),
         *("epoll_pwait2", "epoll_ctl", "msync"),
     }
 )
 
 _BY_PATH: Final = frozenset(
-    {"open", "openat", "openat2", "creat", "mknod", "mknodat", "unlink", "unlinkat", "rename", "renameat", "renameat2"}
+    {
+        "open",
+        "openat",
+        "openat2",
+        "creat",
+        "mknod",
+        "mknodat",
+        "unlink",
+        "unlinkat",
+        "rename",
+        "renameat",
+        "renameat2",
+    }
     | {"link", "linkat", "mkdir", "mkdirat"}
 )
 _BY_OBJECT: Final = frozenset(
     {
-        *("read", "write", "pread64", "pwrite64", "readv", "writev", "preadv", "pwritev", "preadv2", "pwritev2"),
-        *("sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "vmsplice", "close", "dup", "dup2"),
+        *(
+            "read",
+            "write",
+            "pread64",
+            "pwrite64",
+            "readv",
+            "writev",
+            "preadv",
+            "pwritev",
+            "preadv2",
+            "pwritev2",
+        ),
+        *(
+            "sendto",
+            "recvfrom",
+            "sendmsg",
+            "recvmsg",
+            "sendmmsg",
+            "recvmmsg",
+            "vmsplice",
+            "close",
+            "dup",
+            "dup2",
+        ),
         *("dup3", "ftruncate", "fsync", "fdatasync"),
     }
 )
@@ -67,7 +170,9 @@ _OF_LIBC: Final = ("signal 32", "signal 33")
 _LIBC_BITS: Final = 3 << 31
 _MOST_SIGNALS: Final = 32
 
-_PRIVATE: Final = frozenset({"character device", "block device", "directory", "anonymous inode", "unknown"})
+_PRIVATE: Final = frozenset(
+    {"character device", "block device", "directory", "anonymous inode", "unknown"}
+)
 
 
 def is_visible_object(info: ObjectInfo) -> bool:
@@ -76,15 +181,18 @@ def is_visible_object(info: ObjectInfo) -> bool:
 
 
 def is_visible_semaphore(info: SemaphoreInfo) -> bool:
-    """Whether operations on a semaphore are worth a step: interpreters make one on the heap for each of their locks."""
+    """Whether operations on a semaphore are worth a step: interpreters make one on the heap for
+    each of their locks.
+    """
     return not info.heap
 
 
 class ShortWaits:
     """The short waits that a thread has made since it was let go.
 
-    A thread that waits for others in small slices makes the same call at the same place over and over. The first time
-    that is an operation like all others; what follows is passed, up to `MOST_SHORT_WAITS` a step.
+    A thread that waits for others in small slices makes the same call at the same place over and
+    over. The first time that is an operation like all others; what follows is passed, up to
+    `MOST_SHORT_WAITS` a step.
     """
 
     def __init__(self) -> None:
@@ -101,7 +209,10 @@ class ShortWaits:
         self.repeated = 0
 
     def passes(self, number: int, pc: int) -> bool:
-        """Count a short wait that is about to be made: a call's number and place. Whether it is no turn of its own."""
+        """Count a short wait that is about to be made: a call's number and place.
+
+        Whether it is no turn of its own.
+        """
         place = number, pc
         if place not in self._places:
             self._places.add(place)
@@ -129,7 +240,9 @@ def is_visible(state: State, pid: int, name: str, args: dict[str, int | str], ti
     if name in _BY_PATH:
         return _visible_path(state, pid, str(args.get("path", args.get("new", ""))), args)
     if name in _BETWEEN:
-        return _visible_fd(state, pid, args.get("fd_in")) or _visible_fd(state, pid, args.get("fd_out"))
+        return _visible_fd(state, pid, args.get("fd_in")) or _visible_fd(
+            state, pid, args.get("fd_out")
+        )
     test = _CONDITIONAL.get(name)
     return test is not None and test(state, pid, args)
 
@@ -149,11 +262,17 @@ def _is_script(state: State, pid: int, path: str) -> bool:
 
 
 def _visible_path(state: State, pid: int, path: str, args: dict[str, int | str]) -> bool:
-    return not (is_noise(path) or "O_DIRECTORY" in str(args.get("flags", "")) or _is_script(state, pid, path))
+    return not (
+        is_noise(path)
+        or "O_DIRECTORY" in str(args.get("flags", ""))
+        or _is_script(state, pid, path)
+    )
 
 
 def _fcntl(state: State, pid: int, args: dict[str, int | str]) -> bool:
-    return ("lock" in args or args.get("cmd") not in ("F_SETFD", 2)) and _visible_fd(state, pid, args.get("fd"))
+    return ("lock" in args or args.get("cmd") not in ("F_SETFD", 2)) and _visible_fd(
+        state, pid, args.get("fd")
+    )
 
 
 def _sigaction(state: State, pid: int, args: dict[str, int | str]) -> bool:
@@ -161,7 +280,9 @@ def _sigaction(state: State, pid: int, args: dict[str, int | str]) -> bool:
 
 
 def _sigprocmask(state: State, tid: int, args: dict[str, int | str]) -> bool:
-    """Whether a mask changes by a few signals: libc blocks nearly all of them around fork and the like."""
+    """Whether a mask changes by a few signals: libc blocks nearly all of them around fork and the
+    like.
+    """
     thread, given = state.threads.get(tid), args.get("set")
     if thread is None or not isinstance(given, int):
         return False

@@ -31,7 +31,9 @@ _P_PIDFD: Final = 3
 
 
 def children(state: State, thread: Thread, call: CallInProgress) -> tuple[Process, ...]:
-    """The living children whose end a call of wait4 or waitid is about, in the order of their births."""
+    """The living children whose end a call of wait4 or waitid is about, in the order of their
+    births.
+    """
     number = call.args.get("pid", -1)
     found = [p for p in state.processes.values() if p.parent == thread.pid and p.fate == "alive"]
     if isinstance(number, int):
@@ -65,7 +67,8 @@ def children_words(found: Iterable[Process]) -> str:
 
 
 def awaited_signals(state: State, thread: Thread, call: CallInProgress) -> str:
-    """Which signals would end a wait for one: those of sigwait's set, or those that are caught and not blocked.
+    """Which signals would end a wait for one: those of sigwait's set, or those that are caught and
+    not blocked.
 
     Pending ones that its mask keeps away are named too: they are why such a wait can last for ever.
     """
@@ -75,11 +78,19 @@ def awaited_signals(state: State, thread: Thread, call: CallInProgress) -> str:
     process = state.processes.get(thread.pid)
     asked = call.args.get("mask")
     mask = asked & _ALL if isinstance(asked, int) else thread.blocked
-    caught = sum(bit_of(s) for s, how in process.handling.items() if how.action == "catch") if process else 0
+    caught = (
+        sum(bit_of(s) for s, how in process.handling.items() if how.action == "catch")
+        if process
+        else 0
+    )
     words = signal_words(caught & ~mask)
     if not caught & ~mask:
-        words = "what it catches is blocked" if caught else "it catches none, so only one that ends it"
-    pending = thread.pending | (process.sample.pending if process is not None and process.sample is not None else 0)
+        words = (
+            "what it catches is blocked" if caught else "it catches none, so only one that ends it"
+        )
+    pending = thread.pending | (
+        process.sample.pending if process is not None and process.sample is not None else 0
+    )
     if kept := names_of(pending & mask):
         words += f"; {', '.join(kept[:3])} {'is' if len(kept) == 1 else 'are'} pending, but blocked"
     return words
@@ -88,7 +99,9 @@ def awaited_signals(state: State, thread: Thread, call: CallInProgress) -> str:
 _ALL: Final = (1 << 64) - 1
 
 
-def lock_words(state: State, thread: Thread, call: CallInProgress, fd: int) -> tuple[str, tuple[int, ...]]:
+def lock_words(
+    state: State, thread: Thread, call: CallInProgress, fd: int
+) -> tuple[str, tuple[int, ...]]:
     """Why a thread sleeps in flock or fcntl, and who could end it."""
     descriptor = _row(state, thread.pid, fd)
     wish = wanted(call.args, thread.pid, descriptor.ofd if descriptor else 0)
@@ -102,7 +115,11 @@ def lock_words(state: State, thread: Thread, call: CallInProgress, fd: int) -> t
         return "the lock is held", ()
     how = "shared" if found and all(lock.mode == "r" for lock in found) else "exclusively"
     words = [
-        f"{_named(state, pid)} itself, by another open file description" if pid == thread.pid else _named(state, pid)
+        (
+            f"{_named(state, pid)} itself, by another open file description"
+            if pid == thread.pid
+            else _named(state, pid)
+        )
         for pid in pids[:3]
     ]
     more = f" and {len(pids) - 3} more" if len(pids) > 3 else ""

@@ -1,4 +1,6 @@
-"""Who waits because of whom: from a wait to the process that could end it, and on to what that waits for in turn."""
+"""Who waits because of whom: from a wait to the process that could end it, and on to what that
+waits for in turn.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +20,22 @@ NAMED: Final = 3
 LONGEST: Final = 6
 """How many of a chain are."""
 
-End = Literal["circle", "again", "runs", "stopped", "idle", "busy", "asleep", "several", "outside", "unknown"]
+End = Literal[
+    "circle", "again", "runs", "stopped", "idle", "busy", "asleep", "several", "outside", "unknown"
+]
 
 
 class Chain(Value, frozen=True):
-    """From a wait on: each process is the only one that could end the wait before it, as far as the state shows.
+    """From a wait on: each process is the only one that could end the wait before it, as far as the
+    state shows.
 
     Attributes:
         pids: The processes, nearest first; in a circle the last one is named for the second time.
-        end: What is at the end of it: a `circle`, one that was named before though others may step in (`again`), a
-            process that `runs`, is `stopped` or waits for something else than others (`idle`), one with several threads
-            of which some run (`busy`) or all wait for something (`asleep`), one of `several` that could end the last
-            wait, somebody who is not watched (`outside`), or nobody that is known.
+        end: What is at the end of it: a `circle`, one that was named before though others may step
+            in (`again`), a process that `runs`, is `stopped` or waits for something else than
+            others (`idle`), one with several threads of which some run (`busy`) or all wait for
+            something (`asleep`), one of `several` that could end the last wait, somebody who is not
+            watched (`outside`), or nobody that is known.
         last: The wait at the end of it.
         circle: The circle.
     """
@@ -40,7 +46,9 @@ class Chain(Value, frozen=True):
     circle: Circle | None = None
 
 
-def chain_of(state: State, tid: int, wait_of: Callable[[int], Wait | None], circles: tuple[Circle, ...] = ()) -> Chain:
+def chain_of(
+    state: State, tid: int, wait_of: Callable[[int], Wait | None], circles: tuple[Circle, ...] = ()
+) -> Chain:
     """Follow the wait of a thread.
 
     Args:
@@ -78,7 +86,9 @@ def chain_of(state: State, tid: int, wait_of: Callable[[int], Wait | None], circ
 
 
 def _end_at(state: State, pid: int, tid: int, wait_of: Callable[[int], Wait | None]) -> End:
-    """What there is at the end of a chain: a process, and the thread of it that could end the wait, 0 if not known."""
+    """What there is at the end of a chain: a process, and the thread of it that could end the wait,
+    0 if not known.
+    """
     if is_stopped(state, pid):
         return "stopped"
     if tid:
@@ -86,7 +96,9 @@ def _end_at(state: State, pid: int, tid: int, wait_of: Callable[[int], Wait | No
     threads = state.processes[pid].threads if pid in state.processes else ()
     if _running(state, pid):
         return "busy"
-    return "asleep" if threads and all(wait_of(other) is not None for other in threads) else "unknown"
+    return (
+        "asleep" if threads and all(wait_of(other) is not None for other in threads) else "unknown"
+    )
 
 
 def _running(state: State, pid: int) -> int:
@@ -102,11 +114,17 @@ def is_stopped(state: State, pid: int) -> bool:
     if process is None or process.fate != "alive":
         return False
     threads = [state.threads[tid] for tid in process.threads if tid in state.threads]
-    return bool(process.stopped_by) or (bool(threads) and all(thread.state == "T" for thread in threads))
+    return bool(process.stopped_by) or (
+        bool(threads) and all(thread.state == "T" for thread in threads)
+    )
 
 
-def halted(state: State, tids: Iterable[int], wait_of: Callable[[int], Wait | None]) -> dict[int, frozenset[int]]:
-    """Stopped processes that keep others from going on, by pid, and which ones each of them keeps."""
+def halted(
+    state: State, tids: Iterable[int], wait_of: Callable[[int], Wait | None]
+) -> dict[int, frozenset[int]]:
+    """Stopped processes that keep others from going on, by pid, and which ones each of them
+    keeps.
+    """
     if not any(is_stopped(state, pid) for pid in state.processes):
         return {}
     found: dict[int, set[int]] = {}
@@ -134,15 +152,19 @@ def _ender(state: State, wait: Wait) -> tuple[int, int]:
 
 
 def chain_words(state: State, wait: Wait, chain: Chain, now: float | None = None) -> str:
-    """Because of whom somebody waits: `for b[2], that for c[3], which goes on`; empty if the wait says it all.
+    """Because of whom somebody waits: `for b[2], that for c[3], which goes on`; empty if the wait
+    says it all.
 
     Args:
         state: The moment.
         wait: What somebody waits for.
         chain: What that leads to.
-        now: The moment in session seconds, for what is left of limits; that of the last event if it is not given.
+        now: The moment in session seconds, for what is left of limits; that of the last event if it
+            is not given.
     """
-    if chain.end not in ("circle", "outside") and (wait.reason == CHILD or (wait.kind == "idle" and not chain.pids)):
+    if chain.end not in ("circle", "outside") and (
+        wait.reason == CHILD or (wait.kind == "idle" and not chain.pids)
+    ):
         return ""
     names = [_name(state, pid) for pid in chain.pids]
     if len(names) > LONGEST:
@@ -156,7 +178,10 @@ def chain_words(state: State, wait: Wait, chain: Chain, now: float | None = None
             return words
         probably = "probably " if chain.circle.doubts else ""
         what = "a circle" if head else "nobody else of those watched could end it"
-        return f"{words}: {probably}{what}{doubt_words(chain.circle)}{limit_of(state, chain.circle, now)}"
+        return (
+            f"{words}:"
+            f" {probably}{what}{doubt_words(chain.circle)}{limit_of(state, chain.circle, now)}"
+        )
     if chain.end == "several" and chain.last is not None:
         enders = chain.last.enders
         some = " or ".join(_name(state, pid) for pid in enders[:NAMED])
@@ -173,7 +198,10 @@ def chain_words(state: State, wait: Wait, chain: Chain, now: float | None = None
         return f"{words}, which is in {describe_wait(state, chain.last)}"
     ends = {"runs": "which goes on", "stopped": "which is stopped"}
     if chain.end in ("busy", "asleep"):
-        count, running = len(state.processes[chain.pids[-1]].threads), _running(state, chain.pids[-1])
+        count, running = (
+            len(state.processes[chain.pids[-1]].threads),
+            _running(state, chain.pids[-1]),
+        )
         ends["busy"] = f"{running} of whose {count} threads run{'s' if running == 1 else ''}"
         ends["asleep"] = f"all of whose {count} threads wait"
     return f"{words}, {ends[chain.end]}" if chain.end in ends else words

@@ -1,7 +1,8 @@
 """Threads that wait for each other in a circle, so that none of them can go on by itself. Pure.
 
-All that is said of circles, wherever it is said, comes from here. A circle is proved where calls alone say who could
-end each of the waits, and that nobody else could; else it probably is one, and why that is not certain is told with it.
+All that is said of circles, wherever it is said, comes from here. A circle is proved where calls
+alone say who could end each of the waits, and that nobody else could; else it probably is one, and
+why that is not certain is told with it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _DOUBTS_TOLD: Final = 2
 class Circle(Value, frozen=True):
     """Threads of which each waits for the next one, and the last one for the first.
 
-    Others that could end one of the waits, as far as is known, wait in the same way for one of these or of each other.
+    Others that could end one of the waits, as far as is known, wait in the same way for one of
+    these or of each other.
 
     Attributes:
         tids: The threads.
@@ -49,7 +51,8 @@ class Circle(Value, frozen=True):
 def long_asleep(state: State, thread: Thread, since: float, now: float) -> bool:
     """Whether a thread has slept in its call for long without a break, as far as that is known.
 
-    One that is only sampled may have been out of it in between: then its process has done something meanwhile.
+    One that is only sampled may have been out of it in between: then its process has done something
+    meanwhile.
     """
     process = state.processes.get(thread.pid)
     if process is None or now - since < LONG_SECONDS:
@@ -58,12 +61,16 @@ def long_asleep(state: State, thread: Thread, since: float, now: float) -> bool:
 
 
 def circle(
-    state: State, tid: int, held: Mapping[str, tuple[Holder, ...]] | None = None, now: float | None = None
+    state: State,
+    tid: int,
+    held: Mapping[str, tuple[Holder, ...]] | None = None,
+    now: float | None = None,
 ) -> Circle | None:
-    """The circle that keeps a thread from going on, and that would let it if it ended; None if there is none.
+    """The circle that keeps a thread from going on, and that would let it if it ended; None if
+    there is none.
 
-    It begins with the thread, except where others that this one waits for too make a shorter one. For the arguments
-    see `circles`.
+    It begins with the thread, except where others that this one waits for too make a shorter one.
+    For the arguments see `circles`.
     """
     graph = _Graph(state, (tid,), held, now, only=True)
     tied = graph.tied(tid) if tid in graph.endings else set()
@@ -74,7 +81,8 @@ def circle(
 def circles(
     state: State, held: Mapping[str, tuple[Holder, ...]] | None = None, now: float | None = None
 ) -> tuple[Circle, ...]:
-    """All circles, each beginning with its smallest thread; of those that share threads, the shortest.
+    """All circles, each beginning with its smallest thread; of those that share threads, the
+    shortest.
 
     Args:
         state: The moment.
@@ -103,7 +111,8 @@ class _Group:
 
 
 class _Graph:
-    """The threads that can't go on by themselves, with who could end their waits: all of those are among them.
+    """The threads that can't go on by themselves, with who could end their waits: all of those are
+    among them.
 
     Args:
         state: The moment.
@@ -138,7 +147,11 @@ class _Graph:
             tid = todo.pop()
             thread = state.threads.get(tid)
             ending = endings.of(thread) if thread is not None else None
-            if thread is None or ending is None or not (at_rest or _holds(state, thread, ending, moment)):
+            if (
+                thread is None
+                or ending is None
+                or not (at_rest or _holds(state, thread, ending, moment))
+            ):
                 free.append(tid)
                 if only:
                     break
@@ -160,7 +173,8 @@ class _Graph:
                 free.extend(tid for tid in group.waiting if self.endings.pop(tid, None) is not None)
 
     def around(self, tid: int, without: Collection[int] = ()) -> tuple[int, ...]:
-        """The shortest way from a thread through others back to it; itself alone if there is none; empty if neither.
+        """The shortest way from a thread through others back to it; itself alone if there is none;
+        empty if neither.
 
         `without`: Threads through which it does not go.
         """
@@ -187,7 +201,9 @@ class _Graph:
         return (tid,) if tid in self._groups[id(self.endings[tid].tids)].having else ()
 
     def tied(self, tid: int, without: Collection[int] = ()) -> set[int]:
-        """The threads that can't go on before a thread does, and it not before them; empty if it is in no circle."""
+        """The threads that can't go on before a thread does, and it not before them; empty if it is
+        in no circle.
+        """
         if not self.around(tid, without):
             return set()
         behind, todo, seen = {tid}, [tid], set()
@@ -195,7 +211,9 @@ class _Graph:
             for group in self._of.get(todo.pop(), ()):
                 if id(group) not in seen:
                     seen.add(id(group))
-                    more = [one for one in group.waiting if one in self.endings and one not in behind]
+                    more = [
+                        one for one in group.waiting if one in self.endings and one not in behind
+                    ]
                     behind.update(more)
                     todo.extend(more)
         return behind & self.reached(tid)
@@ -218,7 +236,9 @@ def _holds(state: State, thread: Thread, ending: Ending, now: float) -> bool:
 
 
 def _circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
-    """The one to be told of threads that hang on each other, with the doubts of all waits that it hangs on."""
+    """The one to be told of threads that hang on each other, with the doubts of all waits that it
+    hangs on.
+    """
     path = graph.around(min(tied, key=lambda tid: (graph.endings[tid].child, tid)))
     if any(graph.endings[tid].any_of for tid in path):
         # No thread waits for a certain other one: all of them together wait for one of themselves.
@@ -237,7 +257,9 @@ def _circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
     rest = [doubt for doubt in doubts if doubt not in first]
     at = path.index(min(path))
     path = (*path[at:], *path[:at])
-    return Circle(path, tuple(dict.fromkeys(state.threads[tid].pid for tid in path)), (*first, *rest))
+    return Circle(
+        path, tuple(dict.fromkeys(state.threads[tid].pid for tid in path)), (*first, *rest)
+    )
 
 
 def _may_be_told_of_a_child(state: State, pid: int, stuck: set[int]) -> bool:
@@ -250,11 +272,14 @@ def _may_be_told_of_a_child(state: State, pid: int, stuck: set[int]) -> bool:
 
 
 def circle_words(state: State, found: Circle, now: float | None = None) -> str:
-    """`a[1] and b[2] wait for each other`; `a[1] probably waits for what it has itself (only sampled)`.
+    """`a[1] and b[2] wait for each other`; `a[1] probably waits for what it has itself (only
+    sampled)`.
 
     `now` is for what is left of limits: see `limit_of`.
     """
-    names = [name_of(state, state.threads[tid].pid, tid) for tid in found.tids if tid in state.threads]
+    names = [
+        name_of(state, state.threads[tid].pid, tid) for tid in found.tids if tid in state.threads
+    ]
     probably = "probably " if found.doubts else ""
     why = doubt_words(found) + limit_of(state, found, now)
     if len(names) == 1:
@@ -263,7 +288,8 @@ def circle_words(state: State, found: Circle, now: float | None = None) -> str:
 
 
 def limit_of(state: State, found: Circle, now: float | None = None) -> str:
-    """`, but a[1] waits at most 1.5 s more`, if a wait in it ends by itself, and that is known; empty if not.
+    """`, but a[1] waits at most 1.5 s more`, if a wait in it ends by itself, and that is known;
+    empty if not.
 
     `now` is the moment, in session seconds; that of the last event if it is not given.
     """

@@ -1,4 +1,7 @@
-"""Which watched processes could end a wait on an object: who has its other end, or listens there. Pure."""
+"""Which watched processes could end a wait on an object: who has its other end, or listens there.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,23 @@ from ipcviz.model.state import CallInProgress, Object, State, Thread
 if TYPE_CHECKING:
     from ipcviz.model.query import Holder
 
-FOR_READY: Final = frozenset({"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"})
+FOR_READY: Final = frozenset(
+    {"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"}
+)
 """Calls that wait until one of several descriptors is ready."""
 _ACCEPTS: Final = frozenset({"accept", "accept4"})
 _NOBODY: Final[frozenset[int]] = frozenset()
 
 
 def enders_of(
-    state: State, thread: Thread, call: CallInProgress, reason: str, held: dict[str, tuple[Holder, ...]]
+    state: State,
+    thread: Thread,
+    call: CallInProgress,
+    reason: str,
+    held: dict[str, tuple[Holder, ...]],
 ) -> frozenset[int]:
-    """The processes that could end a wait, by what they hold; empty if that is not known, or anybody could.
+    """The processes that could end a wait, by what they hold; empty if that is not known, or
+    anybody could.
 
     Args:
         state: The moment.
@@ -53,7 +63,9 @@ def enders_of(
 def _of_ready(
     state: State, thread: Thread, call: CallInProgress, held: dict[str, tuple[Holder, ...]]
 ) -> frozenset[int]:
-    """Of a wait until one of several is ready: all who could make one so; nobody if of one of them it is not known."""
+    """Of a wait until one of several is ready: all who could make one so; nobody if of one of them
+    it is not known.
+    """
     asked = state.objects.get(call.object)
     if asked is not None and asked.notifier is not None and asked.notifier.more:
         return _NOBODY
@@ -65,29 +77,38 @@ def _of_ready(
         rows = held.get(thing.info.key, ())
         if kind in ("pipe", "fifo"):
             # Without a letter only the end of the file, or of its readers, is waited for.
-            some = frozenset(row.pid for row in rows if (row.reads if "w" in events else row.writes))
+            some = frozenset(
+                row.pid for row in rows if (row.reads if "w" in events else row.writes)
+            )
         elif kind in SOCKETS and not takes_datagrams(thing.info):
             peer = state.objects.get(thing.info.peer) if thing.info.peer else None
             some = _holding(held, peer or _not_accepted(state, thing))
         elif kind == "eventfd":
             some = frozenset(row.pid for row in rows)
-        elif kind == "pidfd" and thing.notifier is not None and thing.notifier.pid in state.processes:
+        elif (
+            kind == "pidfd" and thing.notifier is not None and thing.notifier.pid in state.processes
+        ):
             some = frozenset((thing.notifier.pid,))
         if not some:
             return _NOBODY
         found |= some
     process = state.processes.get(thread.pid)
     alone = process is not None and len(process.threads) == 1
-    # Pipes and eventfds to oneself, as event loops have them, end no sleep of a process's only thread.
+    # Pipes and eventfds to oneself, as event loops have them, end no sleep of a process's only
+    # thread.
     return frozenset(found - {thread.pid} if alone else found)
 
 
 def _holding(held: dict[str, tuple[Holder, ...]], thing: Object | None) -> frozenset[int]:
-    return frozenset(row.pid for row in held.get(thing.info.key, ())) if thing is not None else _NOBODY
+    return (
+        frozenset(row.pid for row in held.get(thing.info.key, ())) if thing is not None else _NOBODY
+    )
 
 
 def _not_accepted(state: State, thing: Object) -> Object | None:
-    """The listener that has not accepted a connection yet: who could answer has to do that first."""
+    """The listener that has not accepted a connection yet: who could answer has to do that
+    first.
+    """
     if takes_datagrams(thing.info) or thing.info.peer in state.objects:
         return None
     return leads_to(state, thing, backlogs(state))

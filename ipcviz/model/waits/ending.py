@@ -34,7 +34,9 @@ SEEN: Final = "as far as is seen"
 _ENDLESS: Final = (0, -1, "0", "0x0", "NULL")
 """Timeouts that are none: a null pointer, or less than nothing (poll(2))."""
 _UNOWNED: Final = frozenset({"semaphore", "condition"})
-"""Kinds of futexes that no memory tells an owner of, and that only threads which have the memory can end."""
+"""Kinds of futexes that no memory tells an owner of, and that only threads which have the memory
+can end.
+"""
 _ROWS: Final = 1000
 """Descriptors that are looked through, where nobody has done so before."""
 _BY_NAME: Final = frozenset({"fifo", "message queue"})
@@ -46,11 +48,11 @@ class Ending(Value, frozen=True):
     """Who could end a wait.
 
     Attributes:
-        tids: The threads, each by itself: those that have what it waits for. One tuple for all who wait for the same
-            end of an object, which can be many.
+        tids: The threads, each by itself: those that have what it waits for. One tuple for all who
+            wait for the same end of an object, which can be many.
         doubts: Why that is not certain; empty if it is proved.
-        since: Since when nothing has been seen that could have ended it, in session seconds. What is not told by calls
-            alone has to last before anything can be said.
+        since: Since when nothing has been seen that could have ended it, in session seconds. What
+            is not told by calls alone has to last before anything can be said.
         at_once: It need not last.
         child: It is a wait for a child, as whoever has started something that hangs is in.
         any_of: Any of the threads could, and nothing tells which of them is meant to.
@@ -76,7 +78,8 @@ class Endings:
 
     Args:
         state: The moment.
-        held: The result of `query.holders(state)`; without it, few descriptors are looked through instead.
+        held: The result of `query.holders(state)`; without it, few descriptors are looked through
+            instead.
     """
 
     def __init__(self, state: State, held: Mapping[str, tuple[Holder, ...]] | None = None) -> None:
@@ -113,9 +116,10 @@ class Endings:
         )
 
     def _by_kind(self, thread: Thread, call: CallInProgress) -> Ending | None:
-        """Of a semaphore those that hold it, if nobody else gives it; of a mutex or a read-write lock the owner; of a
-        thread's end that thread; of a file lock all threads of its holders; of a child's end all of the child's; of
-        bytes or room all threads of those who have the other end.
+        """Of a semaphore those that hold it, if nobody else gives it; of a mutex or a read-write
+        lock the owner; of a thread's end that thread; of a file lock all threads of its holders; of
+        a child's end all of the child's; of bytes or room all threads of those who have the other
+        end.
         """
         state = self.state
         if thread.semaphore:
@@ -128,18 +132,27 @@ class Endings:
             return Ending((owner,) if owner else (), doubts, at_once=True)
         if call.name in ("flock", "fcntl"):
             number = call.args.get("fd")
-            descriptor = table_of(state, thread.pid).get(number) if isinstance(number, int) else None
+            descriptor = (
+                table_of(state, thread.pid).get(number) if isinstance(number, int) else None
+            )
             wish = wanted(call.args, thread.pid, descriptor.ofd if descriptor is not None else 0)
             locks = blocking(state, call.object, wish) if wish is not None else ()
             holders = [lock_holders(state, lock) for lock in locks]
             return (
-                Ending(self._threads(pid for pids in holders for pid in pids), at_once=True) if all(holders) else None
+                Ending(self._threads(pid for pids in holders for pid in pids), at_once=True)
+                if all(holders)
+                else None
             )
         if call.name in FOR_CHILD:
             number = call.args.get("pid", -1)
             one = isinstance(number, int) and number > 0 and call.args.get("which") in (None, 1)
             doubts = () if one or not self._attached else ("others may be its children",)
-            return Ending(self._threads(p.pid for p in children(state, thread, call)), doubts, at_once=True, child=True)
+            return Ending(
+                self._threads(p.pid for p in children(state, thread, call)),
+                doubts,
+                at_once=True,
+                child=True,
+            )
         return self._other_end(thread, call)
 
     def _semaphore(self, thread: Thread) -> Ending | None:
@@ -147,15 +160,26 @@ class Endings:
         if not found and thread.semaphore.startswith(f"{PRIVATE}{thread.pid}:"):
             return self._own_threads(thread, "who is to post is not known")
         if any(hold.ended or is_own(hold, thread) for hold in found):
-            # Who takes it twice waits for somebody to give it, as one does for a message: that can be anybody.
+            # Who takes it twice waits for somebody to give it, as one does for a message: that can
+            # be anybody.
             return None
         semaphore = self.state.semaphores.get(thread.semaphore)
-        doubts = (f"others may hold {semaphore.label}",) if semaphore is not None and semaphore.unsure else ()
+        doubts = (
+            (f"others may hold {semaphore.label}",)
+            if semaphore is not None and semaphore.unsure
+            else ()
+        )
         threads = self._threads(hold.pid for hold in found if not hold.tid)
-        return Ending(tuple(sorted({*(hold.tid for hold in found if hold.tid), *threads})), doubts, at_once=True)
+        return Ending(
+            tuple(sorted({*(hold.tid for hold in found if hold.tid), *threads})),
+            doubts,
+            at_once=True,
+        )
 
     def _own_threads(self, thread: Thread, doubt: str) -> Ending | None:
-        """Of a semaphore or a condition variable in memory that no other process has: all threads of this one."""
+        """Of a semaphore or a condition variable in memory that no other process has: all threads
+        of this one.
+        """
         if thread.pid not in self._own:
             self._own[thread.pid] = self._sharing_memory(thread.pid)
         tids, handled = self._own[thread.pid]
@@ -165,17 +189,29 @@ class Endings:
         return Ending(tids, doubts, any_of=True)
 
     def _sharing_memory(self, pid: int) -> tuple[tuple[int, ...], bool]:
-        """The threads that have a process's memory, none if others may have it; whether one would run a handler."""
+        """The threads that have a process's memory, none if others may have it; whether one would
+        run a handler.
+        """
         state = self.state
         process = state.processes[pid]
-        others = (p for p in state.processes.values() if p.parent == pid and p.how != "fork" and p.fate == "alive")
+        others = (
+            p
+            for p in state.processes.values()
+            if p.parent == pid and p.how != "fork" and p.fate == "alive"
+        )
         if any(not other.executed for other in others):
             return (), False
-        handled = any(let_in_handlers(state, state.threads[tid]) for tid in process.threads if tid in state.threads)
+        handled = any(
+            let_in_handlers(state, state.threads[tid])
+            for tid in process.threads
+            if tid in state.threads
+        )
         return process.threads, handled
 
     def _other_end(self, thread: Thread, call: CallInProgress) -> Ending | None:
-        """All threads of the processes that could read what a call writes, or write what it reads."""
+        """All threads of the processes that could read what a call writes, or write what it
+        reads.
+        """
         state = self.state
         thing = state.objects.get(call.object)
         writes = call.name in WRITES or call.name in SENDS
@@ -202,7 +238,11 @@ class Endings:
         if not made and not self._attached:
             # It was there before the command, and who started it may have it still.
             return None
-        if made and thing.info.kind not in _BY_NAME and self._told(thread, call, thing, source, writes=writes):
+        if (
+            made
+            and thing.info.kind not in _BY_NAME
+            and self._told(thread, call, thing, source, writes=writes)
+        ):
             return Ending(tids, at_once=True)
         if _contradicted(thing, call, writes=writes):
             return None
@@ -212,13 +252,17 @@ class Endings:
         return Ending(tids, (doubt,), since=max(thing.level_at, source.level_at))
 
     def _having(self, key: str, modes: tuple[str, ...]) -> tuple[tuple[int, ...], bool]:
-        """All threads that have an end of an object, and whether its descriptions were all seen to be made."""
+        """All threads that have an end of an object, and whether its descriptions were all seen to
+        be made.
+        """
         rows = [row for row in self._rows(key) or () if row[2] in modes]
         files = (self.state.open_files.get(ofd) for _, ofd, _ in rows)
         made = all(file.opened_by and not file.outside for file in files if file is not None)
         return self._threads(pid for pid, _, _ in rows), made
 
-    def _told(self, thread: Thread, call: CallInProgress, thing: Object, source: Object, *, writes: bool) -> bool:
+    def _told(
+        self, thread: Thread, call: CallInProgress, thing: Object, source: Object, *, writes: bool
+    ) -> bool:
         """Whether calls prove that nothing has come meanwhile that would wake it.
 
         What is told of another's call can be older than what it did.
@@ -230,7 +274,9 @@ class Endings:
         if writes:
             channel = self.state.channels.get(source.info.key)
             return channel is not None and channel.known and channel.read_until <= call.began
-        return not source.shut and source.exact and thing.exact and source.bytes_in == thing.bytes_out
+        return (
+            not source.shut and source.exact and thing.exact and source.bytes_in == thing.bytes_out
+        )
 
     def _queue(self, thread: Thread, key: str, thing: Object) -> Ending | None:
         """Of a System V queue: who has used it, and their descendants, who may know its number."""
@@ -238,16 +284,30 @@ class Endings:
         if not set(users) - {thread.pid}:
             # There are no descriptors that would tell who else knows it.
             return None
-        families = tuple(f"{self.state.processes[pid].lineage}." for pid in users if self.state.processes[pid].lineage)
-        heirs = (p.pid for p in self.state.processes.values() if p.fate == "alive" and p.lineage.startswith(families))
-        return Ending(self._threads((*users, *heirs)), (f"others may use {thing.label}",), since=thing.level_at)
+        families = tuple(
+            f"{self.state.processes[pid].lineage}."
+            for pid in users
+            if self.state.processes[pid].lineage
+        )
+        heirs = (
+            p.pid
+            for p in self.state.processes.values()
+            if p.fate == "alive" and p.lineage.startswith(families)
+        )
+        return Ending(
+            self._threads((*users, *heirs)),
+            (f"others may use {thing.label}",),
+            since=thing.level_at,
+        )
 
     @cached_property
     def _attached(self) -> bool:
         return self.state.started is not None and self.state.started.mode == "attached"
 
     def _rows(self, key: str) -> Iterable[tuple[int, int, str]] | None:
-        """Who has an object, by which open file description, and how; None if that would take long."""
+        """Who has an object, by which open file description, and how; None if that would take
+        long.
+        """
         if self._held is not None:
             return [(row.pid, row.ofd, row.mode) for row in self._held.get(key, ())]
         return self._found.get(key, ()) if self._found is not None else None
@@ -277,7 +337,9 @@ class Endings:
 
 
 def _contradicted(thing: Object, call: CallInProgress, *, writes: bool) -> bool:
-    """Whether the last look at an object found what a call on it waits for, so that it is about to be woken."""
+    """Whether the last look at an object found what a call on it waits for, so that it is about to
+    be woken.
+    """
     level = thing.level
     if level is None or thing.info.key.startswith(PREFIX):
         return False

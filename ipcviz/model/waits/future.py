@@ -1,8 +1,9 @@
 """What could still change a fact that calls alone would leave as it is. Pure.
 
-Whoever wants to say that something stays as it is asks here first: it is sure only where nothing is found. Not counted
-is what can come from outside at any time, whatever a program does: a signal that somebody sends, a debugger, a
-descriptor that is taken out of /proc/PID/fd or by pidfd_getfd(2). So what is sure does not change *by itself*.
+Whoever wants to say that something stays as it is asks here first: it is sure only where nothing is
+found. Not counted is what can come from outside at any time, whatever a program does: a signal that
+somebody sends, a debugger, a descriptor that is taken out of /proc/PID/fd or by pidfd_getfd(2). So
+what is sure does not change *by itself*.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from ipcviz.model.state import OpenFile, State, Thread, Value
 from ipcviz.model.waits.ending import has_limit
 
 By = Literal["handler", "timer", "limit", "parent", "ring", "name", "outside", "flight", "sample"]
-"""How something could come: by a signal handler of the one that waits, a timer of it, the end of its call's time, the
-end of its parent (PR_SET_PDEATHSIG), its io_uring; by who opens an object by its name, who has it and is not watched,
-who receives a descriptor that is on its way; or it has come, and the last look is older."""
+"""How something could come: by a signal handler of the one that waits, a timer of it, the end of
+its call's time, the end of its parent (PR_SET_PDEATHSIG), its io_uring; by who opens an object
+by its name, who has it and is not watched, who receives a descriptor that is on its way; or it
+has come, and the last look is older."""
 
 
 class Change(Value, frozen=True):
@@ -27,7 +29,8 @@ class Change(Value, frozen=True):
 
     Attributes:
         by: How.
-        signo: The signal of a handler, a timer or a parent's end; 0 of others, and of several handlers.
+        signo: The signal of a handler, a timer or a parent's end; 0 of others, and of several
+            handlers.
         object: Key of the object whose name or descriptor it is; empty for others.
     """
 
@@ -36,8 +39,11 @@ class Change(Value, frozen=True):
     object: str = ""
 
 
-def find_newcomers(state: State, key: str, modes: Iterable[str] = ("r", "w", "rw")) -> tuple[Change, ...]:
-    """How somebody who is not known to have an object open, or an end of it, could have it or come to it.
+def find_newcomers(
+    state: State, key: str, modes: Iterable[str] = ("r", "w", "rw")
+) -> tuple[Change, ...]:
+    """How somebody who is not known to have an object open, or an end of it, could have it or come
+    to it.
 
     Args:
         state: A moment at which those that matter have it open still.
@@ -50,8 +56,15 @@ def find_newcomers(state: State, key: str, modes: Iterable[str] = ("r", "w", "rw
     found = []
     if thing.info.kind in ("fifo", "message queue") and not thing.unlinked:
         found.append(Change("name", object=key))
-    files = [file for file in state.open_files.values() if file.object == key and file.mode in modes]
-    if not files or any(is_shared_outside(file) for file in files) or _is_attached(state) or state.dropped:
+    files = [
+        file for file in state.open_files.values() if file.object == key and file.mode in modes
+    ]
+    if (
+        not files
+        or any(is_shared_outside(file) for file in files)
+        or _is_attached(state)
+        or state.dropped
+    ):
         found.append(Change("outside", object=key))
     ways = set(modes)
     for socket, flight in under_way(state, key) if state.flights else ():
@@ -68,7 +81,9 @@ def is_shared_outside(file: OpenFile) -> bool:
 
 
 def find_wakers(state: State, thread: Thread) -> tuple[Change, ...]:
-    """What could get a sleeping thread out of its call without anybody else's doing something to what it waits for."""
+    """What could get a sleeping thread out of its call without anybody else's doing something to
+    what it waits for.
+    """
     process, call = state.processes.get(thread.pid), thread.waiting
     if process is None or call is None:
         return ()
@@ -90,7 +105,8 @@ def find_wakers(state: State, thread: Thread) -> tuple[Change, ...]:
 
 
 def find_ends(state: State, wait: Wait, modes: Iterable[str]) -> tuple[Change, ...]:
-    """What could end a wait for bytes or room of an object of which only the one that waits is known to have the ends.
+    """What could end a wait for bytes or room of an object of which only the one that waits is
+    known to have the ends.
 
     Args:
         state: The moment.
@@ -106,7 +122,9 @@ def find_ends(state: State, wait: Wait, modes: Iterable[str]) -> tuple[Change, .
 
 
 def armed_timers(state: State, pid: int) -> set[int]:
-    """The signals of a process's timers that go on while it sleeps: those that count CPU time do not."""
+    """The signals of a process's timers that go on while it sleeps: those that count CPU time do
+    not.
+    """
     timers = ((owner, timer) for (owner, _), timer in state.timers.items())
     return {t.signo for owner, t in timers if owner == pid and t.armed and t.clock != "CPU time"}
 

@@ -1,8 +1,8 @@
 """Which of its threads' waits a process is said to be in. Pure.
 
-A process is what its leader does, its first thread. Others count where they wait for something that somebody else could
-give; not the workers of a pool, which have nothing to do: they would hide what a server, an interpreter or a virtual
-machine waits for.
+A process is what its leader does, its first thread. Others count where they wait for something that
+somebody else could give; not the workers of a pool, which have nothing to do: they would hide what
+a server, an interpreter or a virtual machine waits for.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from ipcviz.model.state import Process, State
 from ipcviz.model.waits.enders import FOR_READY
 
 _RESTING: Final = frozenset({"condition", "semaphore", "go", ""})
-"""What a worker without work sleeps on, as far as a futex tells; a mutex is somebody's to give back."""
+"""What a worker without work sleeps on, as far as a futex tells; a mutex is somebody's to give
+back.
+"""
 _JOIN: Final = "pthread_join"
 _SERVING: Final = FOR_READY | {"accept", "accept4"}
 
 
 def rests_in_pool(state: State, wait: Wait) -> bool:
-    """Whether a wait is one that only a thread of the same process ends, and of which nobody is known who owes that.
+    """Whether a wait is one that only a thread of the same process ends, and of which nobody is
+    known who owes that.
 
-    So waits a worker for work: on a condition variable, a private futex or semaphore, or in a runtime (Go, the JVM, the
-    interpreter of Python).
+    So waits a worker for work: on a condition variable, a private futex or semaphore, or in a
+    runtime (Go, the JVM, the interpreter of Python).
     """
     if wait.enders:
         return False
@@ -55,12 +58,15 @@ def telling_wait(state: State, process: Process, waits: Sequence[Wait]) -> Wait 
         return leader
     if blocked:
         return blocked[0]
-    # The threads of a runtime are all alike, and the first is often one that rests: who serves tells more.
+    # The threads of a runtime are all alike, and the first is often one that rests: who serves
+    # tells more.
     return next((wait for wait in busy if wait.call in _SERVING), busy[0] if busy else leader)
 
 
 def _followed(state: State, process: Process, waits: Sequence[Wait]) -> Wait:
-    """The leader's wait; where it waits for the end of another of its threads, as Java's does, that one's."""
+    """The leader's wait; where it waits for the end of another of its threads, as Java's does, that
+    one's.
+    """
     by_thread = {wait.tid: wait for wait in waits}
     wait = by_thread.get(process.pid, waits[0])
     seen = set()

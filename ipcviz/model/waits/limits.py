@@ -1,4 +1,7 @@
-"""For how long a wait goes on at most, and what its own signal mask lets in meanwhile, in words. Pure."""
+"""For how long a wait goes on at most, and what its own signal mask lets in meanwhile, in words.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from ipcviz.model.waits.holding import name_of
 
 
 def limit_words(state: State, thread: Thread, call: CallInProgress, now: float) -> str:
-    """`at most 1.5 s more`, `its time is up`; where its beginning is not known, of all it lasts: `5 s at most`.
+    """`at most 1.5 s more`, `its time is up`; where its beginning is not known, of all it lasts: `5
+    s at most`.
 
     A signal of a timer of its process that comes first may end it, too: `SIGALRM in 1.5 s`.
     """
@@ -25,7 +29,11 @@ def limit_words(state: State, thread: Thread, call: CallInProgress, now: float) 
         timer
         for (pid, _), timer in state.timers.items()
         # One that comes again and again is there for something else.
-        if pid == thread.pid and timer.armed and not timer.clock and not timer.interval and timer.due > now
+        if pid == thread.pid
+        and timer.armed
+        and not timer.clock
+        and not timer.interval
+        and timer.due > now
         if reaches(state, thread, timer.signo)
     ]
     first = min(dues, key=lambda timer: timer.due, default=None)
@@ -36,7 +44,9 @@ def limit_words(state: State, thread: Thread, call: CallInProgress, now: float) 
 
 
 def time_words(call: CallInProgress, now: float) -> str:
-    """What is left of a sleep: `1.5 s more`; of one whose beginning is not known, all of it: `5 s`."""
+    """What is left of a sleep: `1.5 s more`; of one whose beginning is not known, all of it: `5
+    s`.
+    """
     if call.deadline is not None:
         left = call.deadline - now
         return f"{seconds_text(left)} more" if left > 0 else "its time is up"
@@ -44,7 +54,8 @@ def time_words(call: CallInProgress, now: float) -> str:
 
 
 def let_in(thread: Thread, call: CallInProgress) -> str:
-    """What the signal mask of a call lets in that is blocked otherwise: ` (lets SIGALRM in)`; empty if nothing.
+    """What the signal mask of a call lets in that is blocked otherwise: ` (lets SIGALRM in)`; empty
+    if nothing.
 
     Where the thread's own mask is not known, only that the call has one.
     """
@@ -58,12 +69,22 @@ def let_in(thread: Thread, call: CallInProgress) -> str:
 
 
 def given_up(state: State, tids: Iterable[int], now: float) -> str:
-    """Which of some waits ends first by itself, and when: `a[1] waits at most 1.5 s more`; empty if none does."""
+    """Which of some waits ends first by itself, and when: `a[1] waits at most 1.5 s more`; empty if
+    none does.
+    """
     calls = {tid: state.threads[tid].waiting for tid in tids if tid in state.threads}
-    ends = {tid: call.deadline for tid, call in calls.items() if call is not None and call.deadline is not None}
+    ends = {
+        tid: call.deadline
+        for tid, call in calls.items()
+        if call is not None and call.deadline is not None
+    }
     if not ends:
         return ""
     tid = min(ends, key=lambda one: ends[one])
     left = ends[tid] - now
     name = name_of(state, state.threads[tid].pid, tid)
-    return f"{name} waits at most {seconds_text(left)} more" if left > 0 else f"the time of {name} is up"
+    return (
+        f"{name} waits at most {seconds_text(left)} more"
+        if left > 0
+        else f"the time of {name} is up"
+    )

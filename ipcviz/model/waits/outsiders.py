@@ -1,7 +1,9 @@
-"""Processes that are not watched, in the state: who of them could end a wait, and that in words. Pure.
+"""Processes that are not watched, in the state: who of them could end a wait, and that in words.
 
-A look through all of /proc finds them (`ipcviz.tracer.sampling.outsiders`). What a thread waits for can be theirs to
-give, so where one was found, "nobody" is never said.
+Pure.
+
+A look through all of /proc finds them (`ipcviz.tracer.sampling.outsiders`). What a thread waits for
+can be theirs to give, so where one was found, "nobody" is never said.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from ipcviz.model.waits.enders import FOR_READY
 Side = Literal["r", "w", "both", "lock"]
 """What somebody has to have of an object: a read end, a write end, either, or a lock on it."""
 MOST: Final = 8
-"""Whoever waits for more things than so many serves whoever comes: who else has those is not asked."""
+"""Whoever waits for more things than so many serves whoever comes: who else has those is not asked.
+"""
 _NAMED: Final = 3
 _CAN: Final[dict[Side, frozenset[str]]] = {
     "r": frozenset({"r", "rw"}),
@@ -32,7 +35,12 @@ _CAN: Final[dict[Side, frozenset[str]]] = {
     "both": frozenset({"r", "w", "rw"}),
     "lock": frozenset({"r", "w", "rw"}),
 }
-_ENDS: Final[dict[Side, str]] = {"r": "its read end", "w": "its write end", "both": "the other end", "lock": "the lock"}
+_ENDS: Final[dict[Side, str]] = {
+    "r": "its read end",
+    "w": "its write end",
+    "both": "the other end",
+    "lock": "the lock",
+}
 
 
 class Want(Value, frozen=True):
@@ -66,7 +74,9 @@ def outsiders_of(state: State, key: str, side: Side = "both") -> tuple[Outsider,
     return tuple(
         one
         for one in outside.holders
-        if (one.how == "lock") == (side == "lock") and one.mode in _CAN[side] and not is_watched(state, one.pid)
+        if (one.how == "lock") == (side == "lock")
+        and one.mode in _CAN[side]
+        and not is_watched(state, one.pid)
     )
 
 
@@ -77,10 +87,17 @@ def is_watched(state: State, pid: int) -> bool:
 
 
 def wants_of(state: State, thread: Thread, call: CallInProgress) -> tuple[Want, ...]:
-    """The objects that somebody who is not watched may have, by which he could end a wait; none if it is for many."""
+    """The objects that somebody who is not watched may have, by which he could end a wait; none if
+    it is for many.
+    """
     if call.name in FOR_READY:
         things = few_things(state, thread, call)
-        found = [want for thing, events in things if thing is not None for want in _of_ready(state, thing, events)]
+        found = [
+            want
+            for thing, events in things
+            if thing is not None
+            for want in _of_ready(state, thing, events)
+        ]
         return tuple(dict.fromkeys(found))
     thing = state.objects.get(call.object)
     if thing is None:
@@ -94,7 +111,9 @@ def wants_of(state: State, thread: Thread, call: CallInProgress) -> tuple[Want, 
     return ()
 
 
-def few_things(state: State, thread: Thread, call: CallInProgress) -> list[tuple[Object | None, str]]:
+def few_things(
+    state: State, thread: Thread, call: CallInProgress
+) -> list[tuple[Object | None, str]]:
     """`watched_things`, if they are few; none of a server's that waits for all of its clients."""
     asked = state.objects.get(call.object)
     if asked is not None and asked.notifier is not None and len(asked.notifier.listed) > MOST:
@@ -115,34 +134,50 @@ def _of_ready(state: State, thing: Object, events: str) -> tuple[Want, ...]:
 def _leads_outside(state: State, thing: Object) -> bool:
     """Whether the other end of a connected socket is no watched process's, as far as is known."""
     info = thing.info
-    if takes_datagrams(info) or listens(info) or leads_to(state, thing, backlogs(state)) is not None:
+    if (
+        takes_datagrams(info)
+        or listens(info)
+        or leads_to(state, thing, backlogs(state)) is not None
+    ):
         return False
-    return info.peer not in state.ends and bool(info.peer or info.remote or info.detail.endswith("established"))
+    return info.peer not in state.ends and bool(
+        info.peer or info.remote or info.detail.endswith("established")
+    )
 
 
 def _is_locked_outside(state: State, thread: Thread, call: CallInProgress) -> bool:
-    """Whether a lock is waited for of which no watched process is known to hold all that is in the way."""
+    """Whether a lock is waited for of which no watched process is known to hold all that is in the
+    way.
+    """
     number = call.args.get("fd")
     process = state.processes.get(thread.pid)
     rows = state.tables.get(process.table) if process is not None else None
     row = rows.get(number) if rows is not None and isinstance(number, int) else None
     wish = wanted(call.args, thread.pid, row.ofd if row is not None else 0)
     found = blocking(state, call.object, wish) if wish is not None else ()
-    return not found or not all(any(is_watched(state, pid) for pid in lock_holders(state, one)) for one in found)
+    return not found or not all(
+        any(is_watched(state, pid) for pid in lock_holders(state, one)) for one in found
+    )
 
 
-def outsiders_waited_for(state: State, thread: Thread, call: CallInProgress) -> tuple[Outsider, ...]:
+def outsiders_waited_for(
+    state: State, thread: Thread, call: CallInProgress
+) -> tuple[Outsider, ...]:
     """Who of those that are not watched could end a wait, each once, by pid."""
     if not state.outsiders:
         return ()
     found = {
-        one.pid: one for want in wants_of(state, thread, call) for one in outsiders_of(state, want.object, want.side)
+        one.pid: one
+        for want in wants_of(state, thread, call)
+        for one in outsiders_of(state, want.object, want.side)
     }
     return tuple(found[pid] for pid in sorted(found))
 
 
 def nobody_else_has(state: State, key: str) -> bool:
-    """Whether it is known that only watched processes have an object open, as far as /proc and their calls tell."""
+    """Whether it is known that only watched processes have an object open, as far as /proc and
+    their calls tell.
+    """
     outside = state.outsiders.get(key)
     if outside is not None:
         return not outside.holders and not outside.hidden
@@ -160,7 +195,8 @@ def names_words(found: Iterable[Outsider], more: int = 0) -> str:
 
 
 def outside_words(state: State, key: str, side: Side) -> str:
-    """Who of those that are not watched has an end of an object, or why that is not known; empty if nobody asked.
+    """Who of those that are not watched has an end of an object, or why that is not known; empty if
+    nobody asked.
 
     It is said of an end that no watched process has, or that one found outside has too.
     """
@@ -171,10 +207,16 @@ def outside_words(state: State, key: str, side: Side) -> str:
     end = _ENDS[side]
     have = "has" if len(found) + outside.more == 1 else "have"
     if any(one.how == "listens" for one in found):
-        return f"{names_words(found, outside.more)}, not watched, {have} not accepted the connection yet"
+        return (
+            f"{names_words(found, outside.more)}, not watched, {have} not accepted the"
+            " connection yet"
+        )
     watched = side in ("r", "w") and bool(open_modes(state.ends, key) & _CAN[side])
     if found:
-        return f"{names_words(found, outside.more)}, not watched, {have} {end}{' too' if watched else ''}"
+        return (
+            f"{names_words(found, outside.more)}, not watched, {have}"
+            f" {end}{' too' if watched else ''}"
+        )
     if watched:
         return ""
     if outside.hidden:

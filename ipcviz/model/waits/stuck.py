@@ -13,7 +13,9 @@ _MOST: Final = 6
 
 
 def all_wait(state: State) -> tuple[Wait, ...] | None:
-    """What every thread waits for, elders first; None if one of them can go on, or time alone will wake one."""
+    """What every thread waits for, elders first; None if one of them can go on, or time alone will
+    wake one.
+    """
     if any(timer.armed for timer in state.timers.values()):
         return None
     held = holders(state)
@@ -22,14 +24,20 @@ def all_wait(state: State) -> tuple[Wait, ...] | None:
         for tid in sorted(process.threads):
             wait = wait_of(state, tid, held)
             thread = state.threads[tid]
-            if wait is None or thread.poised is not None or thread.waiting is None or has_limit(thread.waiting):
+            if (
+                wait is None
+                or thread.poised is not None
+                or thread.waiting is None
+                or has_limit(thread.waiting)
+            ):
                 return None
             found.append(wait)
     return tuple(found) or None
 
 
 def nobody_else(state: State, wait: Wait) -> bool:
-    """Whether only those that are watched could end a wait, as far as can be seen: nobody else has what it waits for.
+    """Whether only those that are watched could end a wait, as far as can be seen: nobody else has
+    what it waits for.
 
     A signal can come from anybody at any time; that is not counted.
     """
@@ -51,11 +59,18 @@ def nobody_else(state: State, wait: Wait) -> bool:
         return True
     thing = state.objects.get(wait.object)
     channel = state.channels.get(wait.object)
-    return thing is not None and thing.info.kind == "pipe" and channel is not None and not channel.outside
+    return (
+        thing is not None
+        and thing.info.kind == "pipe"
+        and channel is not None
+        and not channel.outside
+    )
 
 
 def stuck_words(state: State, waits: tuple[Wait, ...]) -> str:
-    """`cat[12] in read(0) on P1, empty`, and so on; before that, which of them wait for each other."""
+    """`cat[12] in read(0) on P1, empty`, and so on; before that, which of them wait for each
+    other.
+    """
     around = [circle_words(state, one) for one in circles(state, holders(state))]
     named = []
     for wait in waits[:_MOST]:

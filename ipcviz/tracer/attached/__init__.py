@@ -1,1 +1,3 @@
-"""Processes that ran before us: whether they can be watched, and how they are without being changed."""
+"""Processes that ran before us: whether they can be watched, and how they are without being
+changed.
+"""

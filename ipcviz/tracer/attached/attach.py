@@ -21,7 +21,9 @@ class AttachError(LaunchError):
     """A process can't be watched; the message is a sentence for the viewer."""
 
 
-def check(pids: Iterable[int], *, trace: bool = False, spare: Collection[int] = ()) -> tuple[str, ...]:
+def check(
+    pids: Iterable[int], *, trace: bool = False, spare: Collection[int] = ()
+) -> tuple[str, ...]:
     """See whether processes can be watched.
 
     Args:
@@ -30,7 +32,8 @@ def check(pids: Iterable[int], *, trace: bool = False, spare: Collection[int] = 
         spare: Processes that are ipcviz's own.
 
     Returns:
-        What they are called: `NAME[PID]`. Raises AttachError with a sentence for the first that can't be watched.
+        What they are called: `NAME[PID]`. Raises AttachError with a sentence for the first that
+            can't be watched.
     """
     return tuple(_check_one(pid, trace=trace, spare=spare) for pid in pids)
 
@@ -45,15 +48,19 @@ def _check_one(pid: int, *, trace: bool, spare: Collection[int]) -> str:
         whose = f"{procfs.comm(status.tgid) or 'process'}[{status.tgid}]"
         raise AttachError(f"{pid} is a thread of {whose}: attach to {status.tgid}.")
     if pid in spare:
-        raise AttachError(f"{name} is ipcviz itself, which can't watch itself: name another process.")
+        raise AttachError(
+            f"{name} is ipcviz itself, which can't watch itself: name another process."
+        )
     if stat.flags & PF_KTHREAD:
-        raise AttachError(f"{name} is a thread of the kernel and has no descriptors: name a program's process.")
+        raise AttachError(
+            f"{name} is a thread of the kernel and has no descriptors: name a program's process."
+        )
     living = procfs.living_thread(pid)
     if stat.state in "ZX" and living == pid:
         parent = f"{procfs.comm(stat.ppid) or 'process'}[{stat.ppid}]"
         raise AttachError(
-            f"{name} has ended, and of a zombie there is nothing to see; its parent, {parent}, has yet to wait for it:"
-            " name a process that lives."
+            f"{name} has ended, and of a zombie there is nothing to see; its parent, {parent}, has"
+            " yet to wait for it: name a process that lives."
         )
     if procfs.read_fd_numbers(living) is None:
         raise AttachError(_hidden(pid, name, status))
@@ -61,13 +68,16 @@ def _check_one(pid: int, *, trace: bool, spare: Collection[int]) -> str:
     lacks = procfs.capabilities(pid) & ~procfs.capabilities(os.getpid()) if refused else 0
     if lacks and os.geteuid() == 0:
         raise AttachError(
-            f"{name} can't be watched: it has rights that ipcviz lacks here: run ipcviz outside of this container."
+            f"{name} can't be watched: it has rights that ipcviz lacks here: run ipcviz outside of"
+            " this container."
         )
     if refused:
         raise AttachError(ptrace.explain(OSError(refused, os.strerror(refused)), name))
     if trace and status.tracer:
         tracer = f"{procfs.comm(status.tracer) or 'process'}[{status.tracer}]"
-        raise AttachError(f"{name} is traced already by {tracer}: end that first, or attach without --trace.")
+        raise AttachError(
+            f"{name} is traced already by {tracer}: end that first, or attach without --trace."
+        )
     return name
 
 
@@ -89,7 +99,9 @@ def _hidden(pid: int, name: str, status: procfs.Status) -> str:
 
 
 def _refusal(pid: int) -> int:
-    """The error number with which the kernel refuses what needs the rights of ptrace(2) to attach; 0 if it does not."""
+    """The error number with which the kernel refuses what needs the rights of ptrace(2) to attach;
+    0 if it does not.
+    """
     try:
         fd = os.open(f"/proc/{pid}/task/{pid}/syscall", os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -104,7 +116,9 @@ def _refusal(pid: int) -> int:
 
 
 def family(pids: Iterable[int], spare: Collection[int] = ()) -> tuple[int, ...]:
-    """Processes and all their living descendants, parents before children, without those to spare and theirs."""
+    """Processes and all their living descendants, parents before children, without those to spare
+    and theirs.
+    """
     children: dict[int, list[int]] = defaultdict(list)
     for pid in procfs.pids():
         stat = procfs.read_stat(pid)

@@ -1,7 +1,9 @@
-"""Tracing the calls of processes that run already, so that they don't notice and nothing of it stays behind.
+"""Tracing the calls of processes that run already, so that they don't notice and nothing of it
+stays behind.
 
-There are no breakpoints, no seccomp filter and no PTRACE_O_EXITKILL. Detaching is the tracer's end: the kernel lets go
-of every thread where it is, in a call, stopped or running (exit_ptrace in kernel/ptrace.c), without stopping it first.
+There are no breakpoints, no seccomp filter and no PTRACE_O_EXITKILL. Detaching is the tracer's end:
+the kernel lets go of every thread where it is, in a call, stopped or running (exit_ptrace in
+kernel/ptrace.c), without stopping it first.
 """
 
 from __future__ import annotations
@@ -28,27 +30,52 @@ from ipcviz.tracer.stops.mend import RESTART_CODES
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 
 ATTACH_OPTIONS: Final = OPTIONS & ~(ptrace.O_EXITKILL | ptrace.O_TRACESECCOMP)
-"""No O_TRACESECCOMP: a program's own filter may count on the calls that it marks failing where nobody traces it."""
+"""No O_TRACESECCOMP: a program's own filter may count on the calls that it marks failing where
+nobody traces it.
+"""
 
 WHY: Final = "threads that sleep in a call are left there until they come out of it"
 
 RESTARTED: Final = frozenset({"wait4", "waitid", "futex", "poll", "restart_syscall"})
-"""Calls that the kernel starts again, as they were, after PTRACE_INTERRUPT (ERESTARTSYS and its like; signal(7)).
-read(2) of a pipe is one too, since it sleeps only while nothing has moved."""
+"""Calls that the kernel starts again, as they were, after PTRACE_INTERRUPT (ERESTARTSYS and its
+like; signal(7)). read(2) of a pipe is one too, since it sleeps only while nothing has moved."""
 
 LETTING_GO_SECONDS: Final = 0.5
 """How long threads are given, at the end, to come out of what ipcviz has brought them into."""
 COMING_SECONDS: Final = 0.02
-"""How long of it threads that run are given to come to a stop by themselves before they are asked to."""
+"""How long of it threads that run are given to come to a stop by themselves before they are asked
+to.
+"""
 
 PARTIAL: Final = frozenset(
     {
-        *("write", "writev", "pwrite64", "pwritev", "pwritev2", "sendto", "sendmsg", "sendmmsg", "sendfile"),
-        *("readv", "recvfrom", "recvmsg", "recvmmsg", "splice", "tee", "vmsplice", "copy_file_range"),
+        *(
+            "write",
+            "writev",
+            "pwrite64",
+            "pwritev",
+            "pwritev2",
+            "sendto",
+            "sendmsg",
+            "sendmmsg",
+            "sendfile",
+        ),
+        *(
+            "readv",
+            "recvfrom",
+            "recvmsg",
+            "recvmmsg",
+            "splice",
+            "tee",
+            "vmsplice",
+            "copy_file_range",
+        ),
     }
 )
-"""Calls that come back with what they have moved so far if they are cut short. A thread that was seen asleep in one is
-never asked to stop, not even while it runs: it may have been woken for the rest of that very call."""
+"""Calls that come back with what they have moved so far if they are cut short.
+
+A thread that was seen asleep in one is never asked to stop, not even while it runs: it may have
+been woken for the rest of that very call."""
 
 COUNTED_SECONDS: Final = 0.5
 """How long a thread is looked at for that."""
@@ -84,12 +111,17 @@ class SeizedEngine(Engine):
         self._cutting = False
 
     def begin(self) -> None:
-        """Seize every thread. Raises AttachError if one can't be, or if nothing is left to be watched."""
+        """Seize every thread.
+
+        Raises AttachError if one can't be, or if nothing is left to be watched.
+        """
         spare = frozenset((*self._config.spare, os.getpid()))
         seen: set[int] = set()
         while True:
             # What a seized process forks is traced from its birth, and its fork's stop tells of it.
-            pids = attach.family(self._config.pids, spare) if self._config.tree else self._config.pids
+            pids = (
+                attach.family(self._config.pids, spare) if self._config.tree else self._config.pids
+            )
             new = [pid for pid in pids if pid not in seen]
             if not new:
                 break
@@ -101,7 +133,10 @@ class SeizedEngine(Engine):
             raise AttachError(f"The process {names} ended before it could be watched.")
 
     def watch(self, pid: int) -> None:
-        """Trace one more process, and with `--tree` its descendants. Raises AttachError if that can't be."""
+        """Trace one more process, and with `--tree` its descendants.
+
+        Raises AttachError if that can't be.
+        """
         spare = frozenset((*self._config.spare, os.getpid()))
         attach.check((pid,), trace=True, spare=spare)
         for one in attach.family((pid,), spare) if self._config.tree else (pid,):
@@ -129,7 +164,8 @@ class SeizedEngine(Engine):
                             return
                         raise AttachError(self._why_not(error, pid, status)) from None
                     if not process.tasks:
-                        return  # a child of one that was seized before: its maker's stop tells of it
+                        # A child of one that was seized before: its maker's stop tells of it.
+                        return
                     continue
                 self._adopt(process, tid)
         if not process.tasks:
@@ -153,7 +189,9 @@ class SeizedEngine(Engine):
         name = f"{status.name}[{pid}]"
         if status.tracer:
             tracer = f"{procfs.comm(status.tracer) or 'process'}[{status.tracer}]"
-            return f"{name} is traced already by {tracer}: end that first, or attach without --trace."
+            return (
+                f"{name} is traced already by {tracer}: end that first, or attach without --trace."
+            )
         return ptrace.explain(error, name)
 
     def sample(self) -> None:
@@ -181,7 +219,8 @@ class SeizedEngine(Engine):
             if status != AT_CALL:
                 # A fork and execve stop it inside of the call: its return comes next.
                 task.within = event not in (0, ptrace.EVENT_STOP)
-                # Any other stop takes the place of the one that was asked for (ptrace_stop in kernel/signal.c).
+                # Any other stop takes the place of the one that was asked for (ptrace_stop in
+                # kernel/signal.c).
                 task.asked &= event == ptrace.EVENT_STOP and os.WSTOPSIG(status) == ptrace.SIGTRAP
             else:
                 if task.asked and task.within:
@@ -190,10 +229,12 @@ class SeizedEngine(Engine):
         super().take(tid, status)
 
     def _count(self, task: Task) -> None:
-        """At a stop at a call: see whether a thread loses too much of its time to these; if so, spare its process.
+        """At a stop at a call: see whether a thread loses too much of its time to these; if so,
+        spare its process.
 
-        Lost is what passes between a return and the next entry but for CPU time: the thread stands at that entry
-        until its turn comes, long on a busy machine. Here calls of every kind stop, so counting some bounds nothing.
+        Lost is what passes between a return and the next entry but for CPU time: the thread stands
+        at that entry until its turn comes, long on a busy machine. Here calls of every kind stop,
+        so counting some bounds nothing.
         """
         now, process = time.monotonic(), task.process
         if not task.within:
@@ -211,13 +252,18 @@ class SeizedEngine(Engine):
         task.outside, task.calls, task.ticks, task.counted_since = 0.0, 0, used, now
         if many and lost > MOST_LOST * span and (process.full or process.catching):
             self.sampler.process_now(process.pid)
-            self._context.say_coverage(process, full=False, reason="its stops cost it more than a quarter of its time")
+            self._context.say_coverage(
+                process, full=False, reason="its stops cost it more than a quarter of its time"
+            )
 
     def resume(self, task: Task, signo: int = 0) -> None:
-        """Let a thread go on: to its next call, or above the budget to its next signal, fork, exec or end."""
+        """Let a thread go on: to its next call, or above the budget to its next signal, fork, exec
+        or end.
+        """
         if not self._leaving:
             super().resume(task, signo)
-            # Also on its way to the return of a call: another stop would come in between, and cut it short.
+            # Also on its way to the return of a call: another stop would come in between, and cut
+            # it short.
             task.caught = task.stops
             return
         task.stops = self._continued(task) is not None or (task.asked and task.within)
@@ -231,22 +277,30 @@ class SeizedEngine(Engine):
         left = [task for task in process.tasks.values() if not task.caught]
         for task in left:
             task.looks += 1
-            if not task.asked and (self._may_interrupt(task) or (self._ran(task) and self._comes_out(task))):
+            if not task.asked and (
+                self._may_interrupt(task) or (self._ran(task) and self._comes_out(task))
+            ):
                 task.asked = ptrace.interrupt(task.tid)
         if not left:
             self._tables.read(process.pid)
             self.sampler.process_now(process.pid)
-            self._context.say_coverage(process, full=True, reason="all of its threads stop at calls")
+            self._context.say_coverage(
+                process, full=True, reason="all of its threads stop at calls"
+            )
 
     def _ran(self, task: Task) -> bool:
-        """Whether a thread has run since the last look, so that it may come out of its call again soon."""
+        """Whether a thread has run since the last look, so that it may come out of its call again
+        soon.
+        """
         status = procfs.read_status(task.process.pid, task.tid)
         switches = status.voluntary + status.forced if status is not None else 0
         before, task.switches = task.switches, switches
         return before not in (-1, switches)
 
     def _comes_out(self, task: Task) -> bool:
-        """Look again and again for a moment: a thread that works sleeps in its calls for moments only."""
+        """Look again and again for a moment: a thread that works sleeps in its calls for moments
+        only.
+        """
         self._patience -= 1
         until = time.monotonic() + LOOK_SECONDS
         while self._patience > 0 and time.monotonic() < until:
@@ -285,7 +339,9 @@ class SeizedEngine(Engine):
             task.stops = False  # it listens for SIGCONT
 
     def _came_out(self, task: Task) -> None:
-        """A thread that was asked to stop does so, maybe at the return of a call that was cut short by that."""
+        """A thread that was asked to stop does so, maybe at the return of a call that was cut short
+        by that.
+        """
         task.asked = False
         continued = self._continued(task) if self._cutting else None
         if continued is not None:
@@ -293,12 +349,15 @@ class SeizedEngine(Engine):
             self._calls.mending.cut(task, continued)
             return
         self._goes_on_inside(task)
-        # It ran when it was asked, and may have begun to sleep in another call just then: let it make that again.
+        # It ran when it was asked, and may have begun to sleep in another call just then: let it
+        # make that again.
         if self._signals.undo_stop(task):
             task.entered = None
 
     def _goes_on_inside(self, task: Task) -> None:
-        """Know the call that a thread was asked out of and makes again: some show as restart_syscall from then on."""
+        """Know the call that a thread was asked out of and makes again: some show as
+        restart_syscall from then on.
+        """
         number, raw = task.inside
         name = self._context.names.get(number, "")
         registers = ptrace.get_registers(task.tid, self._context.arch) if name in KNOWN else None
@@ -320,11 +379,12 @@ class SeizedEngine(Engine):
     # The end.
 
     def see_through(self, reap: Callable[[], None]) -> None:
-        """Before threads are let go of: end what was begun with them and would be felt if nobody ended it.
+        """Before threads are let go of: end what was begun with them and would be felt if nobody
+        ended it.
 
-        One that was asked to stop, or that stops at the entry of a call, would see EINTR, and one in a write that is
-        made again for its rest would see only that rest. A write that takes too long is cut short, with all that it
-        has written: as by a signal.
+        One that was asked to stop, or that stops at the entry of a call, would see EINTR, and one
+        in a write that is made again for its rest would see only that rest. A write that takes too
+        long is cut short, with all that it has written: as by a signal.
 
         Args:
             reap: Handles every stop that there is.
@@ -347,10 +407,16 @@ class SeizedEngine(Engine):
     def _would_feel(self, task: Task) -> bool:
         """Whether a thread might feel it if it was let go of now.
 
-        A thread that stands at the entry of a call when its tracer ends is marked by the kernel as if a signal had come
-        (__ptrace_unlink in kernel/ptrace.c), and the call fails with EINTR. At a return it is not felt, nor asleep.
+        A thread that stands at the entry of a call when its tracer ends is marked by the kernel as
+        if a signal had come (__ptrace_unlink in kernel/ptrace.c), and the call fails with EINTR. At
+        a return it is not felt, nor asleep.
         """
-        return task.asked or task.ended or (task.stops and not task.within) or self._continued(task) is not None
+        return (
+            task.asked
+            or task.ended
+            or (task.stops and not task.within)
+            or self._continued(task) is not None
+        )
 
     @staticmethod
     def _continued(task: Task) -> Entered | None:

@@ -1,11 +1,22 @@
-"""Watching running processes by looking at them alone: nothing of them is stopped, traced or changed."""
+"""Watching running processes by looking at them alone: nothing of them is stopped, traced or
+changed.
+"""
 
 from __future__ import annotations
 
 import os
 from typing import Final
 
-from ipcviz.events import Executed, Exited, Finished, How, Reaped, ThreadCreated, ThreadExited, Trouble
+from ipcviz.events import (
+    Executed,
+    Exited,
+    Finished,
+    How,
+    Reaped,
+    ThreadCreated,
+    ThreadExited,
+    Trouble,
+)
 from ipcviz.kernel import elf, procfs
 from ipcviz.kernel.arch import Arch
 from ipcviz.tracer.attached import attach
@@ -20,7 +31,9 @@ from ipcviz.tracer.sampling.untraced_tables import Tables
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 RESCAN: Final = 40
-"""Looks after which every process of the machine is asked for its parent again, since ids are given anew."""
+"""Looks after which every process of the machine is asked for its parent again, since ids are given
+anew.
+"""
 
 WHY: Final = "only looked at"
 
@@ -52,8 +65,15 @@ class Watcher:
         return self._context.processes
 
     def begin(self) -> None:
-        """Know the processes that are to be watched. Raises AttachError if the last one went away."""
-        pids = attach.family(self._config.pids, self._spare) if self._config.tree else self._config.pids
+        """Know the processes that are to be watched.
+
+        Raises AttachError if the last one went away.
+        """
+        pids = (
+            attach.family(self._config.pids, self._spare)
+            if self._config.tree
+            else self._config.pids
+        )
         self._others = set(procfs.pids()) - set(pids)
         for pid in pids:
             self._take_in(pid, first=True)
@@ -80,13 +100,21 @@ class Watcher:
         self._tables.introduce(pid, how, stat.ppid)
 
     def _cannot_see(self, pid: int, stat: procfs.Stat) -> None:
-        """A descendant of another user, or one that hides itself: that it is there can be said, and no more."""
+        """A descendant of another user, or one that hides itself: that it is there can be said, and
+        no more.
+        """
         t, n = self._context.stamp()
-        message = f"{stat.name}[{pid}] can't be looked at (another user's, or it hides itself): run ipcviz as root."
+        message = (
+            f"{stat.name}[{pid}] can't be looked at (another user's, or it hides itself): run"
+            " ipcviz as root."
+        )
         self._context.emit(Trouble(t=t, n=n, pid=pid, message=message))
 
     def watch(self, pid: int) -> None:
-        """Watch one more process, and with `--tree` its descendants. Raises AttachError if that can't be."""
+        """Watch one more process, and with `--tree` its descendants.
+
+        Raises AttachError if that can't be.
+        """
         attach.check((pid,), spare=self._spare)
         for one in attach.family((pid,), self._spare) if self._config.tree else (pid,):
             if one not in self._context.processes:
@@ -103,7 +131,9 @@ class Watcher:
     # Nothing stops, so nothing of an engine's stops happens here.
 
     def pending_waits(self) -> bool:
-        """Whether a call's entry was seen that is to be looked at soon: never, samples see all waits."""
+        """Whether a call's entry was seen that is to be looked at soon: never, samples see all
+        waits.
+        """
         return False
 
     def announce_waits(self) -> None:
@@ -160,7 +190,9 @@ class Watcher:
         self._tables.forget(pid)
         t, n = self._context.stamp()
         argv = tuple(procfs.cmdline(pid) or ())
-        self._context.emit(Executed(t=t, n=n, pid=pid, path=path, argv=argv, name=procfs.comm(pid) or ""))
+        self._context.emit(
+            Executed(t=t, n=n, pid=pid, path=path, argv=argv, name=procfs.comm(pid) or "")
+        )
         self._tables.read(pid)
         self._tables.read_maps(pid)
 
@@ -180,10 +212,14 @@ class Watcher:
         signo = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         core = bool(signo) and os.WCOREDUMP(status)
         orphans = orphans_of(self._context, pid)
-        self._context.emit(Exited(t=t, n=n, pid=pid, code=code, signo=signo, core=core, orphans=orphans))
+        self._context.emit(
+            Exited(t=t, n=n, pid=pid, code=code, signo=signo, core=core, orphans=orphans)
+        )
 
     def _look_for_children(self) -> None:
-        """New processes whose parent is watched; of those known already only now and then, since ids are given anew."""
+        """New processes whose parent is watched; of those known already only now and then, since
+        ids are given anew.
+        """
         self._turn += 1
         there = set(procfs.pids())
         known = self._others if self._turn % RESCAN else set()

@@ -1,1 +1,3 @@
-"""System calls as tables and pure functions: what each is, its arguments in words, its effects, its time limits."""
+"""System calls as tables and pure functions: what each is, its arguments in words, its effects, its
+time limits.
+"""

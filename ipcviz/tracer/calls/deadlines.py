@@ -1,4 +1,6 @@
-"""Until when a call that sleeps waits at most: from its arguments, its thread's memory, or a socket's options."""
+"""Until when a call that sleeps waits at most: from its arguments, its thread's memory, or a
+socket's options.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ _REALTIME: Final = 0x100
 """FUTEX_CLOCK_REALTIME of linux/futex.h; without it CLOCK_MONOTONIC is meant, but for LOCK_PI."""
 _TIMER_ABSTIME: Final = 1
 
-_CLOCKS: Final = frozenset({time.CLOCK_REALTIME, time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME, time.CLOCK_TAI})
+_CLOCKS: Final = frozenset(
+    {time.CLOCK_REALTIME, time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME, time.CLOCK_TAI}
+)
 """Those that pass for everybody alike: CPU time does not."""
 _OF_NAMESPACE: Final = frozenset({time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME})
 """Those that time namespaces shift (time_namespaces(7))."""
@@ -48,7 +52,9 @@ _TIMEVAL: Final = struct.Struct("=qq")
 
 
 def length(tid: int, name: str, raw: tuple[int, ...]) -> float | None:
-    """How many seconds a call waits at most from its beginning; None if its arguments set no such limit."""
+    """How many seconds a call waits at most from its beginning; None if its arguments set no such
+    limit.
+    """
     if name in _MILLISECONDS:
         value = raw[_MILLISECONDS[name]] & 0xFFFFFFFF
         return None if value >> 31 else value / 1000
@@ -80,7 +86,9 @@ def moment(tid: int, name: str, raw: tuple[int, ...]) -> Moment | None:
 
 
 def left(pid: int, until: Moment | None) -> float | None:
-    """In how many seconds a moment comes that a process has named; None if there is none, or if that is not known."""
+    """In how many seconds a moment comes that a process has named; None if there is none, or if
+    that is not known.
+    """
     if until is None or until[0] not in _CLOCKS:
         return None
     clock, at = until
@@ -90,7 +98,9 @@ def left(pid: int, until: Moment | None) -> float | None:
 
 
 def is_short(pid: int, tid: int, name: str, raw: tuple[int, ...], most: float) -> bool:
-    """Whether a call that is about to be made waits for `most` seconds at most, by what its arguments say."""
+    """Whether a call that is about to be made waits for `most` seconds at most, by what its
+    arguments say.
+    """
     seconds = length(tid, name, raw)
     if seconds is None:
         seconds = left(pid, moment(tid, name, raw))
@@ -98,7 +108,8 @@ def is_short(pid: int, tid: int, name: str, raw: tuple[int, ...], most: float) -
 
 
 def of_socket(pid: int, fd: object, name: str) -> float | None:
-    """How many seconds a call on a socket waits at most (SO_RCVTIMEO, SO_SNDTIMEO of socket(7)); None if for ever.
+    """How many seconds a call on a socket waits at most (SO_RCVTIMEO, SO_SNDTIMEO of socket(7));
+    None if for ever.
 
     Only for processes whose descriptors may be borrowed.
     """
@@ -114,7 +125,9 @@ def of_socket(pid: int, fd: object, name: str) -> float | None:
             return None
         try:
             option = socket.SO_RCVTIMEO if takes else socket.SO_SNDTIMEO
-            seconds, micros = _TIMEVAL.unpack(one.getsockopt(socket.SOL_SOCKET, option, _TIMEVAL.size))
+            seconds, micros = _TIMEVAL.unpack(
+                one.getsockopt(socket.SOL_SOCKET, option, _TIMEVAL.size)
+            )
         except (OSError, struct.error):
             return None
         finally:

@@ -25,7 +25,8 @@ _WORDS: Final = 8
 _WORD_BYTES: Final = 80
 """Of a command's arguments so many, and so much of each, are read before it is executed."""
 
-# The access mode's values and the flags of open(2) differ between architectures; os has this machine's.
+# The access mode's values and the flags of open(2) differ between architectures; os has this
+# machine's.
 _OPEN_FLAGS: Final = tuple(
     (getattr(os, name), name)
     for name in (
@@ -74,7 +75,13 @@ def _hex(value: int) -> Word:
 
 
 def _mode(value: int) -> Word:
-    kinds = {0o010000: "S_IFIFO", 0o100000: "S_IFREG", 0o020000: "S_IFCHR", 0o060000: "S_IFBLK", 0o140000: "S_IFSOCK"}
+    kinds = {
+        0o010000: "S_IFIFO",
+        0o100000: "S_IFREG",
+        0o020000: "S_IFCHR",
+        0o060000: "S_IFBLK",
+        0o140000: "S_IFSOCK",
+    }
     kind = kinds.get(value & 0o170000, "")
     return f"{kind}|{value & 0o7777:04o}" if kind else f"{value & 0o7777:04o}"
 
@@ -210,13 +217,19 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
         )
     ),
     "inotify_mask": lambda value: "|".join(inotify_events(value)) or "0",
-    "eventfd_flags": flags(((1, "EFD_SEMAPHORE"), (os.O_NONBLOCK, "EFD_NONBLOCK"), (os.O_CLOEXEC, "EFD_CLOEXEC"))),
+    "eventfd_flags": flags(
+        ((1, "EFD_SEMAPHORE"), (os.O_NONBLOCK, "EFD_NONBLOCK"), (os.O_CLOEXEC, "EFD_CLOEXEC"))
+    ),
     "clock": choice(dict(CLOCKS)),
     "timer_flags": flags(((1, "TIMER_ABSTIME"),)),
-    "rename_flags": flags(((1, "RENAME_NOREPLACE"), (2, "RENAME_EXCHANGE"), (4, "RENAME_WHITEOUT"))),
+    "rename_flags": flags(
+        ((1, "RENAME_NOREPLACE"), (2, "RENAME_EXCHANGE"), (4, "RENAME_WHITEOUT"))
+    ),
     # linux/ptrace.h
     "ptrace_request": choice({0: "PTRACE_TRACEME", 16: "PTRACE_ATTACH", 0x4206: "PTRACE_SEIZE"}),
-    "prctl_option": choice({1: "PR_SET_PDEATHSIG", 22: "PR_SET_SECCOMP", 36: "PR_SET_CHILD_SUBREAPER"}),
+    "prctl_option": choice(
+        {1: "PR_SET_PDEATHSIG", 22: "PR_SET_SECCOMP", 36: "PR_SET_CHILD_SUBREAPER"}
+    ),
     "seccomp_operation": choice({0: "SECCOMP_SET_MODE_STRICT", 1: "SECCOMP_SET_MODE_FILTER"}),
     # linux/sched.h
     "clone_flags": flags(
@@ -250,7 +263,9 @@ def _sigset(tid: int, value: int) -> Word:
 
 
 def _call_mask(tid: int, value: int) -> Word:
-    """The mask of ppoll and epoll_pwait; a text if none is given: an empty mask is one, and lets all signals in."""
+    """The mask of ppoll and epoll_pwait; a text if none is given: an empty mask is one, and lets
+    all signals in.
+    """
     mask = read_mask(tid, value)
     return mask if mask is not None else "[unreadable]" if value else "NULL"
 
@@ -293,7 +308,11 @@ def _times(times: tuple[float, float] | None) -> str:
 def _epoll_event(tid: int, value: int) -> Word:
     """The events of a struct epoll_event, its first field (epoll_ctl(2))."""
     raw = memory.read(tid, value, 4) if value else None
-    return "|".join(epoll_events(int.from_bytes(raw, "little"))) or "0" if raw and len(raw) == 4 else _hex(value)
+    return (
+        "|".join(epoll_events(int.from_bytes(raw, "little"))) or "0"
+        if raw and len(raw) == 4
+        else _hex(value)
+    )
 
 
 def read_itimer(tid: int, address: int, fraction: float) -> tuple[float, float] | None:
@@ -307,7 +326,11 @@ def read_itimer(tid: int, address: int, fraction: float) -> tuple[float, float] 
 
 def _msgbuf(tid: int, value: int) -> Word:
     raw = memory.read(tid, value, 8) if value else None
-    return f"type {int.from_bytes(raw, 'little', signed=True)}" if raw and len(raw) == 8 else _hex(value)
+    return (
+        f"type {int.from_bytes(raw, 'little', signed=True)}"
+        if raw and len(raw) == 8
+        else _hex(value)
+    )
 
 
 def _sigaction(tid: int, value: int) -> Word:
@@ -328,7 +351,9 @@ _SA_FLAGS: Final = (
 
 
 def read_sigaction(tid: int, address: int) -> tuple[str, tuple[str, ...], int] | None:
-    """(action, flags, mask) of a kernel struct sigaction: handler, flags, restorer, mask (x86-64 and aarch64)."""
+    """(action, flags, mask) of a kernel struct sigaction: handler, flags, restorer, mask (x86-64
+    and aarch64).
+    """
     raw = memory.read(tid, address, 32) if address else None
     if raw is None or len(raw) < 32:
         return None
@@ -342,7 +367,9 @@ _WHENCE: Final = {0: "SEEK_SET", 1: "SEEK_CUR", 2: "SEEK_END"}
 
 
 def _lock(tid: int, address: int) -> dict[str, Word]:
-    """A struct flock (fcntl_locking(2)) of 64-bit machines: type, from where, start, length (0: to the end)."""
+    """A struct flock (fcntl_locking(2)) of 64-bit machines: type, from where, start, length (0: to
+    the end).
+    """
     raw = memory.read(tid, address, 24)
     if raw is None or len(raw) < 24:
         return {}
@@ -386,9 +413,14 @@ _ALL_PLAIN: Final = {
     name: tuple((argument, PLAIN.get(kind, _hex)) for argument, kind in signature.arguments)
     for name, signature in KNOWN.items()
     if name not in decode_ipc.FURTHER
-    and all(kind in PLAIN or (name == "sendto" and kind == "sockaddr") for _, kind in signature.arguments)
+    and all(
+        kind in PLAIN or (name == "sendto" and kind == "sockaddr")
+        for _, kind in signature.arguments
+    )
 }
-"""Decoders of the calls whose arguments need no look into memory: the most frequent ones are among them."""
+"""Decoders of the calls whose arguments need no look into memory: the most frequent ones are among
+them.
+"""
 
 
 _ADDRESSES: Final = {
@@ -401,23 +433,36 @@ _ADDRESSES: Final = {
 
 
 @cache
-def _decoders(name: str) -> tuple[tuple[str, Callable[[int], Word], Callable[[int, int], Word] | None], ...]:
-    """Of each argument of a call its name, how to decode it by itself, and how to decode what it points to."""
+def _decoders(
+    name: str,
+) -> tuple[tuple[str, Callable[[int], Word], Callable[[int, int], Word] | None], ...]:
+    """Of each argument of a call its name, how to decode it by itself, and how to decode what it
+    points to.
+    """
     signature = KNOWN.get(name) or BIRTHS_AND_ENDS[name]
-    return tuple((argument, PLAIN.get(kind, _hex), FROM_MEMORY.get(kind)) for argument, kind in signature.arguments)
+    return tuple(
+        (argument, PLAIN.get(kind, _hex), FROM_MEMORY.get(kind))
+        for argument, kind in signature.arguments
+    )
 
 
 def taken(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
-    """What a call that took a message says of it: `taken` is its type (msgrcv) or its priority (mq_timedreceive).
+    """What a call that took a message says of it: `taken` is its type (msgrcv) or its priority
+    (mq_timedreceive).
 
     Of getsockopt, `told` is the pending error (SO_ERROR) or who the other end is (SO_PEERCRED).
     Of a wait for a robust mutex, `died` is the thread that has ended while it held it.
     """
     if name == "msgrcv":
         found = memory.read(tid, raw[1], 8)
-        return {"taken": int.from_bytes(found, "little", signed=True)} if found and len(found) == 8 else {}
+        return (
+            {"taken": int.from_bytes(found, "little", signed=True)}
+            if found and len(found) == 8
+            else {}
+        )
     if name == "futex" and raw[2] & FUTEX_WAITERS and is_wait(raw[1]):
-        # The kernel marks the word of a robust mutex whose owner ends, and wakes one that waits for it.
+        # The kernel marks the word of a robust mutex whose owner ends, and wakes one that waits for
+        # it.
         found = memory.read(tid, raw[0], 4)
         died = found and len(found) == 4 and int.from_bytes(found, "little") & FUTEX_OWNER_DIED
         return {"died": raw[2] & FUTEX_TID_MASK} if died else {}
@@ -443,7 +488,10 @@ def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Wor
         return {"fd": fd if fd < 1 << 31 else _int(fd), "buf": _hex(buf), "count": _long(count)}
     decoders = _ALL_PLAIN.get(name)
     if decoders is not None and (name != "sendto" or not raw[4]):
-        return {argument: decode(value) for (argument, decode), value in zip(decoders, raw, strict=False)}
+        return {
+            argument: decode(value)
+            for (argument, decode), value in zip(decoders, raw, strict=False)
+        }
     args: dict[str, Word] = {}
     for (argument, plain, reads), value in zip(_decoders(name), raw, strict=False):
         args[argument] = plain(value) if reads is None or not tid else reads(tid, value)

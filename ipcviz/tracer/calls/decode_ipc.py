@@ -1,7 +1,8 @@
-"""Arguments of the calls for System V IPC and for memory: constants, and what lies behind their pointers.
+"""Arguments of the calls for System V IPC and for memory: constants, and what lies behind their
+pointers.
 
-Sources: linux/ipc.h, linux/sem.h, linux/msg.h, linux/shm.h, asm-generic/mman-common.h, linux/mman.h, linux/memfd.h,
-linux/fcntl.h, linux/falloc.h.
+Sources: linux/ipc.h, linux/sem.h, linux/msg.h, linux/shm.h, asm-generic/mman-common.h,
+linux/mman.h, linux/memfd.h, linux/fcntl.h, linux/falloc.h.
 """
 
 from __future__ import annotations
@@ -20,15 +21,32 @@ IPC_NOWAIT: Final = 0o4000
 SETALL: Final = 17
 
 PLAIN: Final[dict[str, Callable[[int], Word]]] = {
-    "ipc_flags": with_mode(((0o1000, "IPC_CREAT"), (0o2000, "IPC_EXCL"), (IPC_NOWAIT, "IPC_NOWAIT"))),
+    "ipc_flags": with_mode(
+        ((0o1000, "IPC_CREAT"), (0o2000, "IPC_EXCL"), (IPC_NOWAIT, "IPC_NOWAIT"))
+    ),
     "segment_flags": with_mode(
-        ((0o1000, "IPC_CREAT"), (0o2000, "IPC_EXCL"), (0o4000, "SHM_HUGETLB"), (0o10000, "SHM_NORESERVE"))
+        (
+            (0o1000, "IPC_CREAT"),
+            (0o2000, "IPC_EXCL"),
+            (0o4000, "SHM_HUGETLB"),
+            (0o10000, "SHM_NORESERVE"),
+        )
     ),
     "attach_flags": flags(
-        ((0o10000, "SHM_RDONLY"), (0o20000, "SHM_RND"), (0o40000, "SHM_REMAP"), (0o100000, "SHM_EXEC"))
+        (
+            (0o10000, "SHM_RDONLY"),
+            (0o20000, "SHM_RND"),
+            (0o40000, "SHM_REMAP"),
+            (0o100000, "SHM_EXEC"),
+        )
     ),
     "queue_flags": flags(
-        ((IPC_NOWAIT, "IPC_NOWAIT"), (0o10000, "MSG_NOERROR"), (0o20000, "MSG_EXCEPT"), (0o40000, "MSG_COPY"))
+        (
+            (IPC_NOWAIT, "IPC_NOWAIT"),
+            (0o10000, "MSG_NOERROR"),
+            (0o20000, "MSG_EXCEPT"),
+            (0o40000, "MSG_COPY"),
+        )
     ),
     "ipc_command": choice(
         {
@@ -45,7 +63,9 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             SETALL: "SETALL",
         }
     ),
-    "protection": flags(((1, "PROT_READ"), (2, "PROT_WRITE"), (4, "PROT_EXEC"), (8, "PROT_SEM")), "PROT_NONE"),
+    "protection": flags(
+        ((1, "PROT_READ"), (2, "PROT_WRITE"), (4, "PROT_EXEC"), (8, "PROT_SEM")), "PROT_NONE"
+    ),
     "map_flags": flags(
         (
             (3, "MAP_SHARED_VALIDATE"),
@@ -122,7 +142,9 @@ _OPERATION_FLAGS: Final = flags(((0o10000, "SEM_UNDO"), (IPC_NOWAIT, "IPC_NOWAIT
 
 
 def operations(tid: int, address: int, count: int) -> Word:
-    """An array of struct sembuf (semop(2)) as text: `[0] -1 SEM_UNDO, [2] +1`, with an ellipsis if there are more."""
+    """An array of struct sembuf (semop(2)) as text: `[0] -1 SEM_UNDO, [2] +1`, with an ellipsis if
+    there are more.
+    """
     raw = memory.read(tid, address, _SEMBUF.size * min(count, _MOST)) if address and count else None
     if not raw or len(raw) < _SEMBUF.size:
         return hex(address)
@@ -142,13 +164,19 @@ def _values(tid: int, semid: int, address: int) -> str:
 
 
 def _notified(tid: int, address: int) -> str:
-    """How a struct sigevent of mq_notify(2) tells: by a signal's name, `thread` (libc's own way), or `nothing`."""
+    """How a struct sigevent of mq_notify(2) tells: by a signal's name, `thread` (libc's own way),
+    or `nothing`.
+    """
     raw = memory.read(tid, address, 16) if address else None
     if raw is None or len(raw) < 16:
         return ""
     _, signo, how = struct.unpack("=Qii", raw)
     # asm-generic/siginfo.h: SIGEV_SIGNAL 0, SIGEV_NONE 1, SIGEV_THREAD 2.
-    return {0: signal_name(signo) if 0 < signo < signal.NSIG else "", 1: "nothing", 2: "thread"}.get(how, "")
+    return {
+        0: signal_name(signo) if 0 < signo < signal.NSIG else "",
+        1: "nothing",
+        2: "thread",
+    }.get(how, "")
 
 
 def further(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:

@@ -1,4 +1,6 @@
-"""What a returned system call changed: from its arguments, its result and a look at /proc, the effects."""
+"""What a returned system call changed: from its arguments, its result and a look at /proc, the
+effects.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ CPU_TIME: Final = "CPU time"
 
 
 def _cpu_clock(clock: int) -> str:
-    """`CPU time` for clocks that count that (clock_getres(2)): the fixed ones, and those made of a negated pid."""
+    """`CPU time` for clocks that count that (clock_getres(2)): the fixed ones, and those made of a
+    negated pid.
+    """
     number = clock & 0xFFFFFFFF
     return CPU_TIME if number in (2, 3) or number >> 31 else ""
 
@@ -94,11 +98,13 @@ class Effects:
         next_ofd: Gives the next free number for an open file description.
         object_of: Key of the object behind a process's descriptor, as the state has it.
         table_numbers: The numbers in a process's descriptor table, as the state has it.
-        same_as: Number of the known open file description behind a process's descriptor of that object; 0 if it is none
-            of those.
-        under_way: Numbers and objects of the open file descriptions that wait in a socket, those sent first first.
+        same_as: Number of the known open file description behind a process's descriptor of that
+            object; 0 if it is none of those.
+        under_way: Numbers and objects of the open file descriptions that wait in a socket, those
+            sent first first.
         is_unbound: Whether a UDP socket, by its key, has no address that is known.
-        is_shared: Whether others can see the bytes of a file, by its key: then a private mapping of it matters.
+        is_shared: Whether others can see the bytes of a file, by its key: then a private mapping of
+            it matters.
         length_at: Bytes of a process's known mapping that begins at an address; 0 if none does.
     """
 
@@ -134,7 +140,9 @@ class Effects:
     def of_addressed(
         self, pid: int, tid: int, name: str, raw: tuple[int, ...], args: dict[str, Word]
     ) -> tuple[AnyEffect, ...]:
-        """The effects of a sendto or recvfrom with an address: a socket that is not bound is so after its first."""
+        """The effects of a sendto or recvfrom with an address: a socket that is not bound is so
+        after its first.
+        """
         if name == "recvfrom":
             args.update(facts_of(tid, name, raw))
             return ()
@@ -146,11 +154,19 @@ class Effects:
         if call.raw[1] & calls.SECCOMP_FILTER_FLAG_NEW_LISTENER:
             yield from self._new(call, call.result)
 
-    def _new(self, call: Returned, fd: int, under_way: list[tuple[int, str]] | None = None) -> Iterator[AnyEffect]:
-        """A new open file description behind `fd`; perhaps one that is known, if there is a list of those under way."""
-        entry = descriptors.read_entry(call.pid, fd, self._next_ofd(), calls.opening(call.name, call.raw))
+    def _new(
+        self, call: Returned, fd: int, under_way: list[tuple[int, str]] | None = None
+    ) -> Iterator[AnyEffect]:
+        """A new open file description behind `fd`; perhaps one that is known, if there is a list of
+        those under way.
+        """
+        entry = descriptors.read_entry(
+            call.pid, fd, self._next_ofd(), calls.opening(call.name, call.raw)
+        )
         if entry is None:
-            entry = TableEntry(fd=fd, ofd=self._next_ofd(), object=_unreadable(call.pid, fd), mode="rw")
+            entry = TableEntry(
+                fd=fd, ofd=self._next_ofd(), object=_unreadable(call.pid, fd), mode="rw"
+            )
         thing, known = entry.object, 0
         if under_way is not None:
             known = self._same_as(call.pid, fd, thing.key) or taken_from(under_way, thing.key)
@@ -236,10 +252,14 @@ class Effects:
         mode = call.args.get("mode", "")
         if isinstance(mode, str) and mode.startswith("S_IFIFO"):
             path = str(call.args["path"])
-            yield NameCreated(path=path, object=key_of(call.pid, path, call.args.get("dirfd", AT_FDCWD)))
+            yield NameCreated(
+                path=path, object=key_of(call.pid, path, call.args.get("dirfd", AT_FDCWD))
+            )
 
     def _bind(self, call: Returned) -> Iterator[AnyEffect]:
-        yield NameCreated(path=str(call.args["address"]), object=self._object_of(call.pid, _number(call, "fd")))
+        yield NameCreated(
+            path=str(call.args["address"]), object=self._object_of(call.pid, _number(call, "fd"))
+        )
         yield from self._identified(call)
 
     def _identified(self, call: Returned) -> Iterator[AnyEffect]:
@@ -262,7 +282,9 @@ class Effects:
         yield Unmapped(start=call.raw[0], length=_whole_pages(call.raw[1]))
 
     def _mprotect(self, call: Returned) -> Iterator[AnyEffect]:
-        prot = "".join(letter if call.raw[2] & bit else "-" for bit, letter in ((1, "r"), (2, "w"), (4, "x")))
+        prot = "".join(
+            letter if call.raw[2] & bit else "-" for bit, letter in ((1, "r"), (2, "w"), (4, "x"))
+        )
         yield Protected(start=call.raw[0], length=_whole_pages(call.raw[1]), prot=prot)
 
     def _mremap(self, call: Returned) -> Iterator[AnyEffect]:
@@ -288,7 +310,9 @@ class Effects:
 
     def _msgctl(self, call: Returned) -> Iterator[AnyEffect]:
         if call.args.get("cmd") == "IPC_RMID" and procfs.same_namespace(call.pid, "ipc"):
-            yield NameRemoved(path=f"msg {_number(call, 'id')}", object=f"msg:{_number(call, 'id')}")
+            yield NameRemoved(
+                path=f"msg {_number(call, 'id')}", object=f"msg:{_number(call, 'id')}"
+            )
 
     def _watch(self, call: Returned) -> Iterator[AnyEffect]:
         folder, _ = folder_of(call.pid, f"{call.args.get('path', '')}/")
@@ -319,7 +343,12 @@ class Effects:
     def _tgkill(self, call: Returned) -> Iterator[AnyEffect]:
         signo = call.raw[2] & 0xFFFFFFFF
         if signo and isinstance(call.args.get("pid"), int):
-            yield Sent(target=_number(call, "pid"), tid=_number(call, "tid"), signo=signo, value=_queued(call, 3))
+            yield Sent(
+                target=_number(call, "pid"),
+                tid=_number(call, "tid"),
+                signo=signo,
+                value=_queued(call, 3),
+            )
 
     def _pidfd_send(self, call: Returned) -> Iterator[AnyEffect]:
         facts = procfs.read_fdinfo(call.pid, _number(call, "pidfd"))
@@ -340,7 +369,9 @@ class Effects:
             yield Timer(signo=signo, seconds=times[1], interval=times[0], clock=clock)
 
     def _grouped(self, call: Returned) -> Iterator[AnyEffect]:
-        """The caller's groups as /proc has them now, or those of the process that setpgid(2) named."""
+        """The caller's groups as /proc has them now, or those of the process that setpgid(2)
+        named.
+        """
         pid = _number(call, "pid") if call.name == "setpgid" else 0
         found = procfs.read_stat(pid if pid > 0 else call.pid)
         if found is not None:
@@ -362,13 +393,23 @@ class Effects:
     def _timer_create(self, call: Returned) -> Iterator[AnyEffect]:
         """Struct sigevent: value, signal, how to notify. A null pointer means SIGALRM."""
         number = memory.read(call.tid, call.raw[2], 4)
-        event = memory.read(call.tid, call.raw[1], 16) if call.raw[1] else struct.pack("=Qii", 0, SIGALRM, 0)
+        event = (
+            memory.read(call.tid, call.raw[1], 16)
+            if call.raw[1]
+            else struct.pack("=Qii", 0, SIGALRM, 0)
+        )
         if number is None or len(number) < 4 or event is None or len(event) < 16:
             return
         _, signo, how = struct.unpack("=Qii", event)
         clock = _cpu_clock(call.raw[0])
         signo = 0 if how == _SIGEV_NONE else signo
-        yield Timer(signo=signo, seconds=0.0, id=int.from_bytes(number, "little"), clock=clock, change="made")
+        yield Timer(
+            signo=signo,
+            seconds=0.0,
+            id=int.from_bytes(number, "little"),
+            clock=clock,
+            change="made",
+        )
 
     def _timer_settime(self, call: Returned) -> Iterator[AnyEffect]:
         times = read_itimer(call.tid, call.raw[2], 1e9)
@@ -386,7 +427,11 @@ class Effects:
         """Seconds until a moment of a timer's clock, where that runs alike for all processes."""
         name = next((timer.clock for timer in read_timers(pid) if timer.id == number), "")
         clock = getattr(time, name, None)
-        return max(moment - time.clock_gettime(clock), 1e-9) if clock is not None and "CPU" not in name else None
+        return (
+            max(moment - time.clock_gettime(clock), 1e-9)
+            if clock is not None and "CPU" not in name
+            else None
+        )
 
     def _timer_delete(self, call: Returned) -> Iterator[AnyEffect]:
         yield Timer(signo=0, seconds=0.0, id=call.raw[0] & 0xFFFFFFFF, change="removed")
@@ -405,9 +450,13 @@ def _number_in(args: dict[str, Word], name: str) -> int:
 
 
 def _queued(call: Returned, argument: int) -> int:
-    """The value that a signal takes with it: si_value of the siginfo_t that rt_sigqueueinfo(2) is given."""
+    """The value that a signal takes with it: si_value of the siginfo_t that rt_sigqueueinfo(2) is
+    given.
+    """
     found = memory.read(call.tid, call.raw[argument] + 24, 8) if "queueinfo" in call.name else None
-    return int.from_bytes(found, "little", signed=True) if found is not None and len(found) == 8 else 0
+    return (
+        int.from_bytes(found, "little", signed=True) if found is not None and len(found) == 8 else 0
+    )
 
 
 def _unreadable(pid: int, fd: int) -> ObjectInfo:
@@ -424,7 +473,8 @@ def _whole_pages(length: int) -> int:
 
 
 def _mapping_at(pid: int, address: int, length: int = 0, fd: int = -1) -> Mapped | None:
-    """What is mapped at an address: `length` bytes of it (0: all), as it was mapped through descriptor `fd`.
+    """What is mapped at an address: `length` bytes of it (0: all), as it was mapped through
+    descriptor `fd`.
 
     The kernel shows neighbours that continue each other as one mapping.
     """

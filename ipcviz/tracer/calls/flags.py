@@ -8,7 +8,8 @@ Word = int | str
 
 
 def flags(table: tuple[tuple[int, str], ...], none: str = "0") -> Callable[[int], Word]:
-    """Names of the bits that are set, joined by `|`; of several names for the same bits the first one counts.
+    """Names of the bits that are set, joined by `|`; of several names for the same bits the first
+    one counts.
 
     Args:
         table: Bits and their name; what has several bits comes before those that have one of them.
@@ -39,7 +40,9 @@ def choice(table: Mapping[int, str]) -> Callable[[int], Word]:
 
 
 def with_mode(table: tuple[tuple[int, str], ...]) -> Callable[[int], Word]:
-    """Flags above the nine permission bits, which are told in octal: `IPC_CREAT|0600` (sysvipc(7))."""
+    """Flags above the nine permission bits, which are told in octal: `IPC_CREAT|0600`
+    (sysvipc(7)).
+    """
     decode = flags(table)
 
     def with_permissions(value: int) -> Word:

@@ -1,4 +1,6 @@
-"""Markers: a program says where it is by looking for a file below /.ipcviz/step/, which is there nowhere."""
+"""Markers: a program says where it is by looking for a file below /.ipcviz/step/, which is there
+nowhere.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ def text_of(path: str) -> str:
 
 
 def text_at(tid: int, address: int) -> str:
-    """The same of a path in a thread's memory. Of most paths the first word tells that they are no markers."""
+    """The same of a path in a thread's memory.
+
+    Of most paths the first word tells that they are no markers.
+    """
     if memory.read_u64(tid, address) != _FIRST_WORD:
         return ""
     return text_of(os.fsdecode(memory.read_string(tid, address, len(PREFIX) + LIMIT) or b""))

@@ -1,4 +1,6 @@
-"""Addresses of sockets, and what travels with a message: descriptors and credentials (unix(7), cmsg(3), ip(7))."""
+"""Addresses of sockets, and what travels with a message: descriptors and credentials (unix(7),
+cmsg(3), ip(7)).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ SCM_CREDENTIALS: Final = 2
 MSG_CTRUNC: Final = 0x8
 MSG_TRUNC: Final = 0x20
 _HEADER: Final = 56
-"""Bytes of a struct msghdr on 64-bit machines; in an array (struct mmsghdr) a count and padding follow."""
+"""Bytes of a struct msghdr on 64-bit machines; in an array (struct mmsghdr) a count and padding
+follow.
+"""
 _SLOT: Final = 64
 _SLOTS: Final = 64
 """Of so many messages of one sendmmsg or recvmmsg the headers are read."""
@@ -29,10 +33,12 @@ WITH_HEADERS: Final = IN_ARRAYS | {"sendmsg", "recvmsg"}
 
 
 def show_address(raw: bytes) -> str:
-    """A socket address in words: a path, `@` and an abstract name, `127.0.0.1:80`, `[::1]:80`; empty if it is none.
+    """A socket address in words: a path, `@` and an abstract name, `127.0.0.1:80`, `[::1]:80`;
+    empty if it is none.
 
     Args:
-        raw: A struct sockaddr, as long as its caller says that it is: an abstract name is all of the rest.
+        raw: A struct sockaddr, as long as its caller says that it is: an abstract name is all of
+            the rest.
     """
     if len(raw) < 2:
         return ""
@@ -60,9 +66,11 @@ class Message(NamedTuple):
 
     Attributes:
         address: Where it goes or came from; empty if it has none.
-        descriptors: The numbers of the descriptors that travel with it: the sender's, or those that the receiver got.
+        descriptors: The numbers of the descriptors that travel with it: the sender's, or those that
+            the receiver got.
         credentials: Who sent it, as (pid, uid, gid); None if that does not travel with it.
-        truncated: There was not enough room for all that travelled with it (MSG_CTRUNC): the rest is lost.
+        truncated: There was not enough room for all that travelled with it (MSG_CTRUNC): the rest
+            is lost.
         cut: It was longer than the room for it (MSG_TRUNC): the rest is lost.
         moved: Its bytes, in an array of messages.
     """
@@ -116,7 +124,9 @@ def credentials_words(credentials: tuple[int, int, int]) -> str:
 
 
 def told_by_option(tid: int, raw: tuple[int, ...]) -> dict[str, int | str]:
-    """What getsockopt has told of a pending error (SO_ERROR) or of the other end's credentials (SO_PEERCRED)."""
+    """What getsockopt has told of a pending error (SO_ERROR) or of the other end's credentials
+    (SO_PEERCRED).
+    """
     option = raw[2] & 0xFFFFFFFF
     value = memory.read(tid, raw[3], 12 if option == SO_PEERCRED else 4) or b""
     if option == SO_PEERCRED and len(value) == 12:
@@ -127,12 +137,14 @@ def told_by_option(tid: int, raw: tuple[int, ...]) -> dict[str, int | str]:
     return {}
 
 
-def facts_of(tid: int, name: str, raw: tuple[int, ...], messages: tuple[Message, ...] = ()) -> dict[str, int | str]:
+def facts_of(
+    tid: int, name: str, raw: tuple[int, ...], messages: tuple[Message, ...] = ()
+) -> dict[str, int | str]:
     """What to say of a returned call beside its arguments.
 
     Returns:
-        `address` where it was sent, `source` where it came from, `credentials`, `truncated`, `cut`, and `bytes` of
-        all of an array's messages; each only if there is such a thing.
+        `address` where it was sent, `source` where it came from, `credentials`, `truncated`, `cut`,
+        and `bytes` of all of an array's messages; each only if there is such a thing.
     """
     found: dict[str, int | str] = {}
     if name == "recvfrom":
@@ -154,7 +166,9 @@ def facts_of(tid: int, name: str, raw: tuple[int, ...], messages: tuple[Message,
 
 
 def taken_from(under_way: list[tuple[int, str]], key: str) -> int:
-    """The first open file description under way that may be behind a descriptor of this object; 0 if none is."""
+    """The first open file description under way that may be behind a descriptor of this object; 0
+    if none is.
+    """
     for i, (number, other) in enumerate(under_way):
         if other == key or (key.startswith("anon:") and other.startswith("anon:")):
             del under_way[: i + 1]

@@ -1,4 +1,6 @@
-"""What calls do to names in directories: seen before they are made where it is gone afterwards, and after them else."""
+"""What calls do to names in directories: seen before they are made where it is gone afterwards, and
+after them else.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ _LINKS: Final = frozenset({"link", "linkat"})
 
 
 def names_lost(pid: int, name: str, args: dict[str, Word]) -> tuple[AnyEffect, ...]:
-    """What a call is about to take from a name: to be asked at its entry, while that is still there."""
+    """What a call is about to take from a name: to be asked at its entry, while that is still
+    there.
+    """
     if name == "mq_unlink":
         path = "/" + str(args["path"]).lstrip("/")
         return (NameRemoved(path=path, object=key_of(pid, path)),)
@@ -24,14 +28,19 @@ def names_lost(pid: int, name: str, args: dict[str, Word]) -> tuple[AnyEffect, .
         path, directory = str(args["path"]), args.get("dirfd", AT_FDCWD)
         key = key_of(pid, path, directory)
         folder, last = folder_of(pid, path, directory)
-        return (Filed(action="removed", folder=folder, name=last, object=key), NameRemoved(path=path, object=key))
+        return (
+            Filed(action="removed", folder=folder, name=last, object=key),
+            NameRemoved(path=path, object=key),
+        )
     if name in _RENAMES:
         new, directory = str(args["new"]), args.get("newdirfd", AT_FDCWD)
         return (Filed(action="moved", folder="", replaced=key_of(pid, new, directory)),)
     return ()
 
 
-def with_names(pid: int, name: str, args: dict[str, Word], effects: tuple[AnyEffect, ...]) -> tuple[AnyEffect, ...]:
+def with_names(
+    pid: int, name: str, args: dict[str, Word], effects: tuple[AnyEffect, ...]
+) -> tuple[AnyEffect, ...]:
     """A call's effects with what it did to names, once it has succeeded."""
     if name not in _RENAMES and name not in _LINKS:
         return effects

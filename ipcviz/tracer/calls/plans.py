@@ -9,14 +9,27 @@ from typing import Final
 from ipcviz.kernel.seccomp import meets
 from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.ledger import directions
-from ipcviz.tracer.calls.table import ADDRESSED, CONDITIONS, DATA, FORETOLD, KNOWN, LOADS, MARKER_PATH, QUICK
+from ipcviz.tracer.calls.table import (
+    ADDRESSED,
+    CONDITIONS,
+    DATA,
+    FORETOLD,
+    KNOWN,
+    LOADS,
+    MARKER_PATH,
+    QUICK,
+)
 from ipcviz.tracer.numbers import NUMBERED
 
 OUTGOING: Final = frozenset({"write", "pwrite64", "sendto", "mq_timedsend"})
-"""Calls whose second and third argument are the bytes that leave the process, and how many they are."""
+"""Calls whose second and third argument are the bytes that leave the process, and how many they
+are.
+"""
 
 INCOMING: Final = frozenset({"read", "pread64", "recvfrom", "mq_timedreceive"})
-"""Calls whose second and third argument are the room for the bytes that come in, and how large it is."""
+"""Calls whose second and third argument are the room for the bytes that come in, and how large it
+is.
+"""
 
 VECTORS: Final = frozenset({"writev", "sendmsg", "pwritev"})
 """Calls that send what lies in several places."""
@@ -108,13 +121,20 @@ def plans(names: dict[int, str], *, ledger: bool) -> dict[int, Plan]:
 
     Args:
         names: An architecture's call names by number.
-        ledger: Whether all calls of all that is watched are stopped at from the start, so that the ledger can be kept.
+        ledger: Whether all calls of all that is watched are stopped at from the start, so that the
+            ledger can be kept.
     """
-    return {number: _plan(name, ledger) for number, name in names.items() if name in KNOWN or name in MARKER_PATH}
+    return {
+        number: _plan(name, ledger)
+        for number, name in names.items()
+        if name in KNOWN or name in MARKER_PATH
+    }
 
 
 def matters(name: str, raw: tuple[int, ...]) -> bool:
-    """Whether a call meets its mark's condition: in full mode it is stopped at whether it does or not."""
+    """Whether a call meets its mark's condition: in full mode it is stopped at whether it does or
+    not.
+    """
     conditions = CONDITIONS.get(name)
     return conditions is None or any(meets(condition, raw) for condition in conditions)
 

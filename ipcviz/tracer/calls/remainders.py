@@ -1,16 +1,19 @@
-"""What is left to do of a call that a signal cut short after it had done a part: by table, a row a call.
+"""What is left to do of a call that a signal cut short after it had done a part: by table, a row a
+call.
 
-A call that moves bytes, messages or events comes back with what it has moved when a signal interrupts it (signal(7)).
-Its rest is made of *legs*: calls whose arguments are numbers alone, so that nothing is to be written into the program's
-memory. A vector's rest is the rest of the piece that was cut, and then the pieces behind it where they are:
+A call that moves bytes, messages or events comes back with what it has moved when a signal
+interrupts it (signal(7)). Its rest is made of *legs*: calls whose arguments are numbers alone, so
+that nothing is to be written into the program's memory. A vector's rest is the rest of the piece
+that was cut, and then the pieces behind it where they are:
 
     writev(fd, iov, 4)                         3 pieces and a bit of the second one were to go ...
        |  cut in piece 1, after `n` bytes of it
        +-- write(fd, iov[1].base + n, iov[1].length - n)
        +-- writev(fd, iov + 2, 2)
 
-A message's control data went with its first bytes, and is not sent again. What came back short by its own nature has no
-rest: a descriptor that does not block, a read of a pipe, a stream that ended, the edge of a datagram.
+A message's control data went with its first bytes, and is not sent again. What came back short by
+its own nature has no rest: a descriptor that does not block, a read of a pipe, a stream that ended,
+the edge of a datagram.
 """
 
 from __future__ import annotations
@@ -20,7 +23,9 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, Protocol
 
 Kind = Literal["pipe", "stream", "unix stream", "datagram", "terminal", "memory", "other"]
-"""What lies behind a descriptor, as far as calls on it can end early; `memory` is /dev/zero, /dev/urandom and such."""
+"""What lies behind a descriptor, as far as calls on it can end early; `memory` is /dev/zero,
+/dev/urandom and such.
+"""
 
 MSG_PEEK: Final = 0x2
 MSG_DONTWAIT: Final = 0x40
@@ -52,7 +57,8 @@ class File(NamedTuple):
     Attributes:
         kind: Its kind.
         blocks: Calls on it wait.
-        least: As soon as so many bytes have come a read returns (VMIN of termios(3), SO_RCVLOWAT of socket(7)).
+        least: As soon as so many bytes have come a read returns (VMIN of termios(3), SO_RCVLOWAT of
+            socket(7)).
     """
 
     kind: Kind
@@ -81,7 +87,8 @@ class Leg(NamedTuple):
         args: Its six arguments.
         wanted: The result with which it is done; 0 if every result will do.
         counts: Its result is part of the whole one's.
-        into: Address of a number of 32 bits in the program's memory that its result is added to; 0 for none.
+        into: Address of a number of 32 bits in the program's memory that its result is added to; 0
+            for none.
     """
 
     name: str
@@ -92,7 +99,9 @@ class Leg(NamedTuple):
 
 
 class Rest(NamedTuple):
-    """What is left of a call: what the part before counts for the whole result, and the legs to come."""
+    """What is left of a call: what the part before counts for the whole result, and the legs to
+    come.
+    """
 
     gained: int
     legs: tuple[Leg, ...]
@@ -109,7 +118,9 @@ def _pieces(look: Look, address: int, count: int) -> list[tuple[int, int]]:
 
 
 def _behind(pieces: list[tuple[int, int]], done: int) -> tuple[int, int, list[tuple[int, int]]]:
-    """How many pieces are done after so many bytes, how far the next one is, and what is left of all."""
+    """How many pieces are done after so many bytes, how far the next one is, and what is left of
+    all.
+    """
     for index, (base, length) in enumerate(pieces):
         if done < length:
             return index, done, [(base + done, length - done), *pieces[index + 1 :]]
@@ -132,7 +143,9 @@ def _least(look: Look, fd: int, count: int, flags: int = 0) -> int:
         return count
     if found.kind == "terminal":
         return min(count, found.least)
-    if found.kind not in ("stream", "unix stream") or (flags & MSG_PEEK and found.kind == "unix stream"):
+    if found.kind not in ("stream", "unix stream") or (
+        flags & MSG_PEEK and found.kind == "unix stream"
+    ):
         return 0
     return count if flags & MSG_WAITALL else min(count, found.least)
 
@@ -156,7 +169,13 @@ def _writev(raw: Raw, done: int, look: Look) -> Rest | None:
         index += 1
     if rest:
         array = raw[1] + PIECE * index
-        legs.append(Leg("writev", _six(raw[0], array, len(pieces) - index), sum(length for _, length in rest)))
+        legs.append(
+            Leg(
+                "writev",
+                _six(raw[0], array, len(pieces) - index),
+                sum(length for _, length in rest),
+            )
+        )
     return Rest(done, tuple(legs))
 
 
@@ -167,7 +186,9 @@ def _sendto(raw: Raw, done: int, look: Look) -> Rest | None:
     return Rest(done, (Leg("sendto", (raw[0], raw[1] + done, rest, *raw[3:6]), rest),))
 
 
-def _message_legs(look: Look, fd: int, header: int, flags: int, done: int, into: int = 0) -> tuple[Leg, ...]:
+def _message_legs(
+    look: Look, fd: int, header: int, flags: int, done: int, into: int = 0
+) -> tuple[Leg, ...]:
     """The rest of one message to a stream, piece by piece; its control data has gone already."""
     words = look.words(header, 4)
     if len(words) < 4:
@@ -175,7 +196,9 @@ def _message_legs(look: Look, fd: int, header: int, flags: int, done: int, into:
     name, length = words[0], words[1] & 0xFFFFFFFF
     _, _, rest = _behind(_pieces(look, words[2], words[3]), done)
     return tuple(
-        Leg("sendto", (fd, base, size, flags, name, length), size, not into, into) for base, size in rest if size
+        Leg("sendto", (fd, base, size, flags, name, length), size, not into, into)
+        for base, size in rest
+        if size
     )
 
 
@@ -244,8 +267,13 @@ def _recvfrom(raw: Raw, done: int, look: Look) -> Rest | None:
 
 def _recvmsg(raw: Raw, done: int, look: Look) -> Rest | None:
     words = look.words(raw[1], 6)
-    if len(words) < 6 or raw[2] & MSG_PEEK or (words[4] and look.file(raw[0]).kind == "unix stream"):
-        return None  # descriptors may be on their way with the rest, for which only another message has room
+    if (
+        len(words) < 6
+        or raw[2] & MSG_PEEK
+        or (words[4] and look.file(raw[0]).kind == "unix stream")
+    ):
+        # Descriptors may be on their way with the rest, for which only another message has room.
+        return None
     pieces = _pieces(look, words[2], words[3])
     left = _least(look, raw[0], sum(length for _, length in pieces), raw[2]) - done
     legs = []
@@ -261,7 +289,8 @@ def _recvmmsg(raw: Raw, done: int, look: Look) -> Rest | None:
     if raw[3] & MSG_DONTWAIT or (done and raw[3] & MSG_WAITFORONE) or not look.file(raw[0]).blocks:
         return None
     if done:
-        # The kernel keeps what interrupted it as the socket's error, for the next call to return (do_recvmmsg).
+        # The kernel keeps what interrupted it as the socket's error, for the next call to return
+        # (do_recvmmsg).
         look.forget_error(raw[0])
     if raw[4]:
         return Rest(done, messages_one_by_one(raw, done))
@@ -270,7 +299,9 @@ def _recvmmsg(raw: Raw, done: int, look: Look) -> Rest | None:
 
 
 def messages_one_by_one(raw: Raw, done: int) -> tuple[Leg, ...]:
-    """recvmmsg(2) with a time limit: whether that is up is asked after each message, and there alone."""
+    """recvmmsg(2) with a time limit: whether that is up is asked after each message, and there
+    alone.
+    """
 
     def leg(place: int, count: int, flags: int) -> Leg:
         return Leg("recvmmsg", _six(raw[0], raw[1] + MESSAGE * place, count, flags), count)
@@ -325,9 +356,10 @@ ROWS: Final[dict[str, tuple[int, Row]]] = {
     "io_pgetevents": (1, _getevents("io_pgetevents")),
     "io_uring_enter": (-1, _uring),
 }
-"""Calls that return a part if they are cut short: which argument says how much is wanted (-1 if none says it alone),
-and what makes the rest. Not among them are those that stop for nothing but a fatal signal (files' reads and writes,
-copy_file_range, process_vm_readv) and those that move what there is and are done (tee, vmsplice, reads of pipes)."""
+"""Calls that return a part if they are cut short: which argument says how much is wanted (-1 if
+none says it alone), and what makes the rest. Not among them are those that stop for nothing but
+a fatal signal (files' reads and writes, copy_file_range, process_vm_readv) and those that move
+what there is and are done (tee, vmsplice, reads of pipes)."""
 
 
 def may_be_cut(name: str, raw: Raw, result: int) -> bool:
@@ -337,13 +369,17 @@ def may_be_cut(name: str, raw: Raw, result: int) -> bool:
 
 
 def rest_of(name: str, raw: Raw, result: int, look: Look) -> Rest | None:
-    """What is left of a call that a signal has cut short; None if it has done all that it would have done alone."""
+    """What is left of a call that a signal has cut short; None if it has done all that it would
+    have done alone.
+    """
     if not may_be_cut(name, raw, result):
         return None
     found = ROWS[name][1](raw, result, look)
     if found is None or not found.legs:
         return None
-    return found if all(leg.wanted > 0 or leg.name == "io_uring_enter" for leg in found.legs) else None
+    return (
+        found if all(leg.wanted > 0 or leg.name == "io_uring_enter" for leg in found.legs) else None
+    )
 
 
 _WORD: Final = struct.Struct("=Q")

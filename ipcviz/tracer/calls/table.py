@@ -1,7 +1,7 @@
 """The system calls that ipcviz knows: their arguments, and when a process is stopped at them.
 
-Names and argument order are those of the manual pages (section 2) and the kernel's syscalls.h. A call that is in no
-table here passes unseen.
+Names and argument order are those of the manual pages (section 2) and the kernel's syscalls.h. A
+call that is in no table here passes unseen.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from ipcviz.kernel.seccomp import AnyBits, Condition, Masked, OneOf
 class Signature(NamedTuple):
     """A call's arguments, one `name:kind` each, in order.
 
-    Kinds: `int` (signed 32 bits), `long` (signed 64), `hex`, `fd`, `path` (a string in memory), `signal`, `pid`, `buf`
-    (data: how much is said by `count`), `iov`, `msg`, `at` (a directory descriptor), or the name of a decoder in
-    `ipcviz.tracer.calls.decode`.
+    Kinds: `int` (signed 32 bits), `long` (signed 64), `hex`, `fd`, `path` (a string in memory),
+    `signal`, `pid`, `buf` (data: how much is said by `count`), `iov`, `msg`, `at` (a directory
+    descriptor), or the name of a decoder in `ipcviz.tracer.calls.decode`.
     """
 
     arguments: tuple[tuple[str, str], ...]
@@ -110,7 +110,8 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     "ftruncate": _s("fd:fd length"),
     "truncate": _s("path:path length"),
     "fallocate": _s("fd:fd mode:fallocate_mode offset length"),
-    # Processes. What clone makes is told by ptrace's events; it is a mark only where it would escape the tracer.
+    # Processes. What clone makes is told by ptrace's events; it is a mark only where it would
+    # escape the tracer.
     "clone": _s("flags:hex stack:hex parent_tid:hex child_tid:hex tls:hex"),
     "clone3": _s("args:hex size"),
     "wait4": _s("pid:pid status:hex options:wait_options rusage:hex"),
@@ -142,7 +143,9 @@ STRUCTURAL: Final[dict[str, Signature]] = {
     # Locks.
     "flock": _s("fd:fd operation:flock_operation"),
 }
-"""Calls that change who is connected to what, or how signals are treated: a process is stopped at every one."""
+"""Calls that change who is connected to what, or how signals are treated: a process is stopped at
+every one.
+"""
 
 DATA: Final[dict[str, Signature]] = {
     "read": _s("fd:fd buf:buf count"),
@@ -199,14 +202,23 @@ DATA: Final[dict[str, Signature]] = {
     "munmap": _s("address:hex length"),
     "io_uring_enter": _s("fd:fd submit:int complete:int flags:hex"),
 }
-"""Calls that move data or wait for it: a process is stopped at them only while it is traced in full."""
+"""Calls that move data or wait for it: a process is stopped at them only while it is traced in
+full.
+"""
 
 ADDRESSED: Final = frozenset({"munmap", "mprotect", "mremap", "msync", "madvise"})
 """Calls about a range of memory: of interest only where that range is shared with others."""
 
-MARKER_PATH: Final[dict[str, int]] = {"stat": 0, "lstat": 0, "newfstatat": 1, "fstatat": 1, "statx": 1}
-"""Calls that only look at a path, and which argument that is: a program may leave a marker by them. They are far too
-frequent to be structural, and are looked at only while a process is traced in full."""
+MARKER_PATH: Final[dict[str, int]] = {
+    "stat": 0,
+    "lstat": 0,
+    "newfstatat": 1,
+    "fstatat": 1,
+    "statx": 1,
+}
+"""Calls that only look at a path, and which argument that is: a program may leave a marker by
+them. They are far too frequent to be structural, and are looked at only while a process is
+traced in full."""
 
 KNOWN: Final[dict[str, Signature]] = {**STRUCTURAL, **DATA}
 
@@ -305,9 +317,9 @@ CONDITIONS: Final[dict[str, tuple[Condition, ...]]] = {
     "sigaltstack": (AnyBits(0, 0xFFFFFFFF),),
     "rt_sigprocmask": (AnyBits(1, 0xFFFFFFFF),),
 }
-"""Which of a structural call's uses are marked. rt_sigaction, rt_sigprocmask, sigaltstack and mq_getsetattr that only
-ask have a null pointer there; its low half is zero in practice only then. mmap is marked for shared memory and for code
-(libraries)."""
+"""Which of a structural call's uses are marked. rt_sigaction, rt_sigprocmask, sigaltstack and
+mq_getsetattr that only ask have a null pointer there; its low half is zero in practice only
+then. mmap is marked for shared memory and for code (libraries)."""
 
 FULL_CONDITIONS: Final = {
     **CONDITIONS,
@@ -320,10 +332,11 @@ FULL_CONDITIONS: Final = {
     "fstatat": (Masked(3, AT_EMPTY_PATH, 0),),
     "statx": (Masked(2, AT_EMPTY_PATH, 0),),
 }
-"""The same in full mode, where private mappings of files that others write are to be seen, too, and what is mapped in
-the place of something else; but not those that the dynamic linker makes of programs and libraries, for which alone
-MAP_DENYWRITE is still used (mmap(2)). Of the calls that look for a marker those are passed over that are about a
-descriptor: glibc's fstat is one of them."""
+"""The same in full mode, where private mappings of files that others write are to be seen, too,
+and what is mapped in the place of something else; but not those that the dynamic linker makes of
+programs and libraries, for which alone MAP_DENYWRITE is still used (mmap(2)). Of the calls that
+look for a marker those are passed over that are about a descriptor: glibc's fstat is one of
+them."""
 
 NEW_DESCRIPTOR: Final = frozenset(
     {
@@ -361,25 +374,40 @@ LOADS: Final = frozenset(
         *("mmap", "mprotect", "munmap", "stat", "lstat", "newfstatat", "fstatat", "statx"),
     }
 )
-"""Calls by which the dynamic linker finds and maps libraries: what it opens it closes again, and nobody notices."""
+"""Calls by which the dynamic linker finds and maps libraries: what it opens it closes again, and
+nobody notices.
+"""
 
 FORETOLD: Final = frozenset({"rt_sigprocmask", "rt_sigaction"})
-"""Calls that can only succeed if their arguments are in order (see `ipcviz.tracer.stops.foretold`)."""
+"""Calls that can only succeed if their arguments are in order (see `ipcviz.tracer.stops.foretold`).
+"""
 
 QUICK: Final = frozenset(
     {
         *("open", "openat", "creat", "close", "dup", "dup2", "dup3", "fcntl", "ioctl", "mmap"),
         *("pipe", "pipe2", "eventfd2", "socket", "socketpair", "accept", "accept4", "shutdown"),
         *("access", "faccessat", "faccessat2", "setpgid", "wait4", "rt_sigreturn"),
-        *("read", "write", "pread64", "pwrite64", "readv", "writev", "recvfrom", "sendto", "epoll_wait", "epoll_ctl"),
+        *(
+            "read",
+            "write",
+            "pread64",
+            "pwrite64",
+            "readv",
+            "writev",
+            "recvfrom",
+            "sendto",
+            "epoll_wait",
+            "epoll_ctl",
+        ),
     }
 )
-"""Frequent calls whose arguments can be looked at while they are being made. They write to nothing that they read, and
-what they undo is known without a look."""
+"""Frequent calls whose arguments can be looked at while they are being made.
+
+They write to nothing that they read, and what they undo is known without a look."""
 
 UNCOUNTED: Final = frozenset({"clone", "clone3", "sigaltstack", "ptrace", "unshare", "setns"})
-"""Structural calls that are looked at however many there are: what they do bears on how a process can be traced, and
-/proc does not tell of it. Programs make few."""
+"""Structural calls that are looked at however many there are: what they do bears on how a
+process can be traced, and /proc does not tell of it. Programs make few."""
 
 NO_RETURN: Final = frozenset({"rt_sigreturn"})
 """Calls whose return says nothing of its own."""
@@ -387,4 +415,6 @@ NO_RETURN: Final = frozenset({"rt_sigreturn"})
 
 def opening(name: str, raw: tuple[int, ...]) -> int:
     """The flags that a call opens a file with; -1 if it is none of those that open by a name."""
-    return raw[1] & 0xFFFFFFFF if name == "open" else raw[2] & 0xFFFFFFFF if name == "openat" else -1
+    return (
+        raw[1] & 0xFFFFFFFF if name == "open" else raw[2] & 0xFFFFFFFF if name == "openat" else -1
+    )

@@ -1,4 +1,6 @@
-"""What a thread that sleeps in poll, select or epoll_wait waits for, and for how long at most; how long one sleeps."""
+"""What a thread that sleeps in poll, select or epoll_wait waits for, and for how long at most; how
+long one sleeps.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +19,20 @@ POLLOUT: Final = 4
 
 
 def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
-    """The descriptors that a sleeping poll or select watches, as `watched`: `3r 5rw 6x`; seconds at most, as `limit`.
+    """The descriptors that a sleeping poll or select watches, as `watched`: `3r 5rw 6x`; seconds at
+    most, as `limit`.
 
-    They are read while it sleeps, from its memory, which the kernel has read at the entry. What an epoll set lists is a
-    fact of the set.
+    They are read while it sleeps, from its memory, which the kernel has read at the entry. What an
+    epoll set lists is a fact of the set.
     """
     found: list[tuple[int, int]] = []
     if name in ("poll", "ppoll"):
         data = memory.read(tid, raw[0], 8 * min(raw[1], _WATCHED)) if raw[0] and raw[1] else None
         found = [
-            (fd, events) for fd, events, _ in struct.iter_unpack("=ihh", (data or b"")[: len(data or b"") // 8 * 8])
+            (fd, events)
+            for fd, events, _ in struct.iter_unpack(
+                "=ihh", (data or b"")[: len(data or b"") // 8 * 8]
+            )
         ]
     elif name in ("select", "pselect6"):
         sets = [memory.read(tid, address, 128) or b"" if address else b"" for address in raw[1:4]]
@@ -34,22 +40,28 @@ def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
             bits = [len(one) > fd // 8 and bool(one[fd // 8] >> fd % 8 & 1) for one in sets]
             if any(bits):
                 found.append((fd, POLLIN * bits[0] | POLLOUT * bits[1] | POLLPRI * bits[2]))
+    letters = ((POLLIN, "r"), (POLLOUT, "w"), (POLLPRI, "x"))
     shown = [
-        f"{fd}{'r' if events & POLLIN else ''}{'w' if events & POLLOUT else ''}{'x' if events & POLLPRI else ''}"
+        f"{fd}{''.join(letter for bit, letter in letters if events & bit)}"
         for fd, events in found[:_WATCHED]
         if fd >= 0
     ]
     seconds = length(tid, name, raw)
     limit = f"{seconds:g}" if seconds is not None else ""
-    return {**({"watched": " ".join(shown)} if shown else {}), **({"limit": limit} if limit else {})}
+    return {
+        **({"watched": " ".join(shown)} if shown else {}),
+        **({"limit": limit} if limit else {}),
+    }
 
 
 def restarted(wchan: str, raw: tuple[int, ...]) -> str:
-    """The call that a thread sleeps in as `restart_syscall` after a stop or a signal; empty if that is not known.
+    """The call that a thread sleeps in as `restart_syscall` after a stop or a signal; empty if that
+    is not known.
 
-    The registers keep its arguments, but its number is gone. The kernel goes on in this way with four calls only (those
-    that set a restart_block), which the function that the thread sleeps in tells apart: poll and futex have one of
-    their own, those of nanosleep are passed over in favour of their caller.
+    The registers keep its arguments, but its number is gone. The kernel goes on in this way with
+    four calls only (those that set a restart_block), which the function that the thread sleeps in
+    tells apart: poll and futex have one of their own, those of nanosleep are passed over in favour
+    of their caller.
 
     Args:
         wchan: That function's name.

@@ -1,1 +1,3 @@
-"""Looks at what is not told by calls: levels, values, tables, memory and /proc, several times a second."""
+"""Looks at what is not told by calls: levels, values, tables, memory and /proc, several times a
+second.
+"""

@@ -17,7 +17,8 @@ NEW: Final = 20
 
 
 class FamilyLooks:
-    """Reads namespaces and POSIX timers: once of each process, after calls that change them, and in turn.
+    """Reads namespaces and POSIX timers: once of each process, after calls that change them, and in
+    turn.
 
     Args:
         context: The session's.
@@ -68,7 +69,9 @@ def waited(context: Context, task: Task, entered: Entered, result: int) -> None:
 
 
 def orphans_of(context: Context, pid: int) -> tuple[Orphan, ...]:
-    """The living children of a process that has just ended, with those that the kernel has given them to."""
+    """The living children of a process that has just ended, with those that the kernel has given
+    them to.
+    """
     found = []
     # Of all that ever were, only those that live: a build has had thousands.
     for number in context.processes:

@@ -1,4 +1,6 @@
-"""Looks at futexes that threads sleep on: when one goes to sleep there, and whether it still has the same owner."""
+"""Looks at futexes that threads sleep on: when one goes to sleep there, and whether it still has
+the same owner.
+"""
 
 from __future__ import annotations
 
@@ -34,18 +36,24 @@ class FutexLooks:
         self._asleep: dict[int, tuple[int, tuple[int, ...]]] = {}
 
     def of(self, pid: int, tid: int, raw: tuple[int, ...]) -> Futex | None:
-        """What a thread of a process waits for, by the call's argument registers; None if it does not wait."""
+        """What a thread of a process waits for, by the call's argument registers; None if it does
+        not wait.
+        """
         found = self._read(pid, tid, raw)
         if found is not None:
             self._asleep[tid] = (pid, raw)
         return found
 
     def _read(self, pid: int, tid: int, raw: tuple[int, ...]) -> Futex | None:
-        """The futex with our numbers of threads; in memory are those of the process's own PID namespace."""
+        """The futex with our numbers of threads; in memory are those of the process's own PID
+        namespace.
+        """
         inner = self._context.numbers.inner(pid)
         status = procfs.read_status(pid, tid) if inner else None
         own = status.nspid[-1] if status is not None and status.nspid else tid
-        found = futexes.read(pid, own, raw, lambda place: lambda owner: self._fate(pid, place, owner), _libc(pid))
+        found = futexes.read(
+            pid, own, raw, lambda place: lambda owner: self._fate(pid, place, owner), _libc(pid)
+        )
         if found is None:
             return None
         if inner:
@@ -55,13 +63,21 @@ class FutexLooks:
         return self._with_origin(pid, own, raw[0], found)
 
     def _with_origin(self, pid: int, own: int, address: int, found: Futex) -> Futex:
-        """The same with whose memory it is a copy of, if another thread of that held what lies there.
+        """The same with whose memory it is a copy of, if another thread of that held what lies
+        there.
 
-        A lock that names no owner, and a semaphore, may be held by whoever waits: it is only probable of one that has
-        been alone since the fork, and of locks that do not name that thread itself.
+        A lock that names no owner, and a semaphore, may be held by whoever waits: it is only
+        probable of one that has been alone since the fork, and of locks that do not name that
+        thread itself.
         """
         process = self._context.processes.get(pid)
-        if process is None or not process.left_behind or found.object or found.owner or found.former:
+        if (
+            process is None
+            or not process.left_behind
+            or found.object
+            or found.owner
+            or found.former
+        ):
             return found
         if found.holder:
             return msgspec.structs.replace(found, copied=process.left_behind.get(found.holder, 0))
@@ -86,7 +102,9 @@ class FutexLooks:
         looked: set[str] = set()
         for tid, (pid, raw) in list(self._asleep.items()):
             thread = threads.get(tid)
-            known = thread.waiting.futex if thread is not None and thread.waiting is not None else None
+            known = (
+                thread.waiting.futex if thread is not None and thread.waiting is not None else None
+            )
             if known is None:
                 del self._asleep[tid]
                 continue
@@ -94,13 +112,19 @@ class FutexLooks:
                 continue
             looked.add(known.key)
             now = self._read(pid, tid, raw)
-            if now is not None and now.key == known.key and now.kind == known.kind and _holding(now) != _holding(known):
+            if (
+                now is not None
+                and now.key == known.key
+                and now.kind == known.kind
+                and _holding(now) != _holding(known)
+            ):
                 yield now
 
     def _fate(self, pid: int, place: Futex, owner: int) -> Fate:
         """What became of the thread with an id that lies in the memory of a process.
 
-        It has to live, and to be of a process that has this memory, to own what is there; or to be no more.
+        It has to live, and to be of a process that has this memory, to own what is there; or to be
+        no more.
         """
         owner = self._ours(pid, owner) if 0 < owner < MOST_IDS else 0
         if not owner:

@@ -1,4 +1,6 @@
-"""Levels that are read without a descriptor of one's own: of processes that run meanwhile, and of many sockets."""
+"""Levels that are read without a descriptor of one's own: of processes that run meanwhile, and of
+many sockets.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from ipcviz.model.query import Holder
 from ipcviz.model.state import State
 
 MANY: Final = 100
-"""From so many sockets on they are listed all together: for each that costs a tenth of a look at its descriptor."""
+"""From so many sockets on they are listed all together: for each that costs a tenth of a look at
+its descriptor.
+"""
 LISTED: Final = frozenset({"unix socket", "tcp socket"})
 """Of which a listing tells all that a look tells, but for the waiting bytes."""
 
@@ -26,7 +30,8 @@ HEADS: Final = 16
 class Heads:
     """Whose turn it is, of the sockets that were listed with bytes that nobody has looked at.
 
-    Each of them comes into a row when its level changes, and is looked at when it has come to the front of that.
+    Each of them comes into a row when its level changes, and is looked at when it has come to the
+    front of that.
     """
 
     def __init__(self) -> None:
@@ -41,9 +46,11 @@ class Heads:
             del self._row[key]
 
     def same(self, old: Level | None, level: Level) -> bool:
-        """Whether a listed level tells nothing new; otherwise its bytes are to be looked at, if it has some.
+        """Whether a listed level tells nothing new; otherwise its bytes are to be looked at, if it
+        has some.
 
-        What waits may be other bytes by now, if as many came as went: of those that were copied it is said when.
+        What waits may be other bytes by now, if as many came as went: of those that were copied it
+        is said when.
         """
         if old is not None and msgspec.structs.replace(old, head=b"", quiet=False) == level:
             return True
@@ -52,18 +59,25 @@ class Heads:
         return False
 
 
-def listed_together(state: State, due: Iterable[str], before: sockets.Listing | None) -> sockets.Listing | None:
-    """A listing of all sockets, if so many of them are due that it is cheaper; `before` is the last one."""
+def listed_together(
+    state: State, due: Iterable[str], before: sockets.Listing | None
+) -> sockets.Listing | None:
+    """A listing of all sockets, if so many of them are due that it is cheaper; `before` is the last
+    one.
+    """
     things = (state.objects.get(key) for key in due if key.startswith("socket:["))
     count = sum(1 for thing in things if thing is not None and thing.info.kind in LISTED)
     return sockets.Listing(before) if count > MANY else None
 
 
-def level_of_running(info: ObjectInfo, rows: tuple[Holder, ...], listing: sockets.Listing) -> Level | None:
+def level_of_running(
+    info: ObjectInfo, rows: tuple[Holder, ...], listing: sockets.Listing
+) -> Level | None:
     """A level whose holders may close it at any moment.
 
-    A read end that we held then would let a write succeed that alone gives SIGPIPE, so none is ever borrowed.
-    The write end is, for three calls: a reader learns of the end of file when it is given back.
+    A read end that we held then would let a write succeed that alone gives SIGPIPE, so none is ever
+    borrowed. The write end is, for three calls: a reader learns of the end of file when it is given
+    back.
     """
     if info.kind in ("pipe", "fifo"):
         for row in rows:
@@ -72,10 +86,14 @@ def level_of_running(info: ObjectInfo, rows: tuple[Holder, ...], listing: socket
         return None
     if info.kind.endswith(" socket"):
         return listed_level(info, rows, listing)
-    return next((level for row in rows if (level := buffers.read_level(row.pid, row.fd, info))), None)
+    return next(
+        (level for row in rows if (level := buffers.read_level(row.pid, row.fd, info))), None
+    )
 
 
-def listed_level(info: ObjectInfo, rows: tuple[Holder, ...], listing: sockets.Listing) -> Level | None:
+def listed_level(
+    info: ObjectInfo, rows: tuple[Holder, ...], listing: sockets.Listing
+) -> Level | None:
     """A socket's level as it was listed, with the descriptors that wait in it."""
     level = buffers.read_listed_level(info, listing)
     if level is None or info.kind != "unix socket" or level.unit != "bytes" or not level.queued:

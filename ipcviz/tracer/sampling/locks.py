@@ -23,11 +23,14 @@ MOST: Final = 200
 """Locks of one file that are told."""
 
 COSTLY: Final = 100_000
-"""Bytes of /proc/locks: if there are more, from some 1,500 locks on this machine, they are read with samples alone."""
+"""Bytes of /proc/locks: if there are more, from some 1,500 locks on this machine, they are read
+with samples alone.
+"""
 
 WAITING_SHARE: Final = 0.02
-"""Share of the time that samples may spend on /proc/locks: the kernel makes its reader wait, mostly for some 10 ms,
-until no CPU is inside of a lock call any more (fs/locks.c, percpu_down_write), and what is traced waits with it."""
+"""Share of the time that samples may spend on /proc/locks: the kernel makes its reader wait,
+mostly for some 10 ms, until no CPU is inside of a lock call any more (fs/locks.c,
+percpu_down_write), and what is traced waits with it."""
 
 
 class LockLooks:
@@ -47,8 +50,9 @@ class LockLooks:
     def changed(self, held: dict[str, tuple[Holder, ...]]) -> tuple[ObjectLocks, ...]:
         """The files whose locks are not what the state has, out of all that are open or had locks.
 
-        Nothing between two readings. What watched processes do to locks is read at once at their calls' returns.
-        The first look at all leaves them to the second one: what it shows should not have to wait for them.
+        Nothing between two readings. What watched processes do to locks is read at once at their
+        calls' returns. The first look at all leaves them to the second one: what it shows should
+        not have to wait for them.
         """
         state = self._context.state
         began = time.monotonic()
@@ -85,7 +89,9 @@ class LockLooks:
                 found.append(ObjectLocks(object=key, locks=now))
         return tuple(found)
 
-    def effects(self, pid: int, name: str, raw: tuple[int, ...], key: str, made: Iterable[AnyEffect]) -> list[Locks]:
+    def effects(
+        self, pid: int, name: str, raw: tuple[int, ...], key: str, made: Iterable[AnyEffect]
+    ) -> list[Locks]:
         """What a call that has just returned, whose thread is stopped, did to locks.
 
         Args:
@@ -107,7 +113,11 @@ class LockLooks:
                     thing = object_behind(state, pid, effect.fd)
                     if thing is not None and thing.info.key in state.locks:
                         keys.add(thing.info.key)
-        return [Locks(object=one.object, locks=one.locks) for one in self.now(sorted(keys))] if keys else []
+        return (
+            [Locks(object=one.object, locks=one.locks) for one in self.now(sorted(keys))]
+            if keys
+            else []
+        )
 
     def _read(self, state: State, keys: Iterable[str]) -> tuple[locks.Lock, ...]:
         """The locks on some objects, those that are files."""
@@ -136,15 +146,24 @@ class LockLooks:
         return self._on(state, key, found[:MOST], ())
 
     @staticmethod
-    def _on(state: State, key: str, every: tuple[locks.Lock, ...], rows: tuple[Holder, ...]) -> tuple[FileLock, ...]:
+    def _on(
+        state: State, key: str, every: tuple[locks.Lock, ...], rows: tuple[Holder, ...]
+    ) -> tuple[FileLock, ...]:
         thing = state.objects.get(key)
         if thing is None:
             return ()
-        now = locks.locks_on(thing.info.dev, thing.info.ino, every, ((row.pid, row.fd, row.ofd) for row in rows))
+        now = locks.locks_on(
+            thing.info.dev, thing.info.ino, every, ((row.pid, row.fd, row.ofd) for row in rows)
+        )
         gone = [lock for lock in state.locks.get(key, ()) if lock not in now and not lock.waits]
         # What an ending process has lost goes with the event of its end, which is on its way.
-        ending = [lock for lock in gone if any(not procfs.read_fd_numbers(pid) for pid in lock_holders(state, lock))]
-        # While it closes them, the kernel still shows those locks, but nobody's descriptor has them any more.
+        ending = [
+            lock
+            for lock in gone
+            if any(not procfs.read_fd_numbers(pid) for pid in lock_holders(state, lock))
+        ]
+        # While it closes them, the kernel still shows those locks, but nobody's descriptor has them
+        # any more.
         going = {_what(lock) for lock in ending}
         left = (lock for lock in now if lock.ofd or lock.waits or _what(lock) not in going)
         return (*ending, *left)
@@ -153,7 +172,11 @@ class LockLooks:
 def _place(state: State, key: str) -> tuple[int, int] | None:
     """Device and inode of an object that can have locks; None of others."""
     thing = state.objects.get(key)
-    return (thing.info.dev, thing.info.ino) if thing is not None and thing.info.kind in _LOCKABLE else None
+    return (
+        (thing.info.dev, thing.info.ino)
+        if thing is not None and thing.info.kind in _LOCKABLE
+        else None
+    )
 
 
 def _what(lock: FileLock) -> tuple[str, int, int, int]:

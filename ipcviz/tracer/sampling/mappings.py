@@ -42,12 +42,21 @@ class Mappings:
         return tuple(sorted((*maps.shared_entries(lines), *wanted), key=lambda entry: entry.start))
 
     def is_shared(self, key: str) -> bool:
-        """Whether others can see a file's bytes change: it is mapped shared, open for writing, or mapped by several."""
+        """Whether others can see a file's bytes change: it is mapped shared, open for writing, or
+        mapped by several.
+        """
         state = self._context.state
         return (
             len(self._private.get(key, ())) > 1
-            or any(entry.shared and entry.object.key == key for rows in state.mappings.values() for entry in rows)
-            or any(file.object == key and file.mode in ("w", "rw") for file in state.open_files.values())
+            or any(
+                entry.shared and entry.object.key == key
+                for rows in state.mappings.values()
+                for entry in rows
+            )
+            or any(
+                file.object == key and file.mode in ("w", "rw")
+                for file in state.open_files.values()
+            )
         )
 
     def forget(self, pid: int) -> None:
@@ -58,16 +67,21 @@ class Mappings:
                 del self._private[key]
 
     def matters(self, pid: int, raw: tuple[int, ...]) -> bool:
-        """Whether a call about a range of memory (its first two arguments) concerns a mapping that is known."""
+        """Whether a call about a range of memory (its first two arguments) concerns a mapping that
+        is known.
+        """
         return mapping_at(self._context.state, pid, raw[0], max(raw[1], 1)) is not None
 
     def wants(self, pid: int, name: str, raw: tuple[int, ...]) -> bool:
         """Whether a known call, some uses of which matter, is one of those that are looked at."""
         if name in ADDRESSED:
             return self.matters(pid, raw)
-        if meets_mark(name, raw) or (name == "mmap" and raw[3] & MAP_FIXED and self.matters(pid, raw)):
+        if meets_mark(name, raw) or (
+            name == "mmap" and raw[3] & MAP_FIXED and self.matters(pid, raw)
+        ):
             return True
-        # A private mapping of a file that others see: looked at where its process is stopped anyway.
+        # A private mapping of a file that others see: looked at where its process is stopped
+        # anyway.
         return (
             name == "mmap"
             and not raw[3] & (MAP_ANONYMOUS | MAP_DENYWRITE)
@@ -81,7 +95,9 @@ class Mappings:
 
     def length_at(self, pid: int, start: int) -> int:
         """Bytes of the known mapping that begins at an address; 0 if none does."""
-        return next((m.length for m in self._context.state.mappings.get(pid, ()) if m.start == start), 0)
+        return next(
+            (m.length for m in self._context.state.mappings.get(pid, ()) if m.start == start), 0
+        )
 
 
 def descriptors_of(state: State, key: str) -> list[tuple[int, int]]:
@@ -120,23 +136,31 @@ def look_at_fault(context: Context, pid: int, tid: int, address: int) -> Fault |
         return Fault(stack=stack)
     entry = maps.entry_of(line)
     execution = registers is not None and registers[context.arch.pc] == address
-    return Fault(mapping=entry, size=size_of(context.state, pid, entry), execution=execution, stack=stack)
+    return Fault(
+        mapping=entry, size=size_of(context.state, pid, entry), execution=execution, stack=stack
+    )
 
 
 def _overflown(lines: Iterable[maps.MapLine], address: int, pointer: int) -> int:
     """Size of the stack that a thread has run over: 0 if an access was not such a thing.
 
-    The first thread's has nothing below it, where it could not grow any more; those of others have a page that nobody
-    may touch. A function with large variables may be far below the end at once.
+    The first thread's has nothing below it, where it could not grow any more; those of others have
+    a page that nobody may touch. A function with large variables may be far below the end at once.
     """
     below = [line for line in lines if line.start <= address < line.end]
     above = next((line for line in lines if line.start > address), None)
-    if above is None or not above.perms.startswith("rw") or not address - _FRAME < pointer < above.start + _NEAR:
+    if (
+        above is None
+        or not above.perms.startswith("rw")
+        or not address - _FRAME < pointer < above.start + _NEAR
+    ):
         return 0
     if below and below[0].perms[:3] != "---":
         return 0
     if not below and above.path != "[stack]":
         return 0
     return (
-        above.end - above.start if not above.start <= pointer < above.end - 1 or pointer - above.start < _FRAME else 0
+        above.end - above.start
+        if not above.start <= pointer < above.end - 1 or pointer - above.start < _FRAME
+        else 0
     )

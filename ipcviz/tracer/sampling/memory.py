@@ -1,7 +1,9 @@
-"""Looks at shared memory: which pages of each mapping are there, and which bytes changed since the last look.
+"""Looks at shared memory: which pages of each mapping are there, and which bytes changed since the
+last look.
 
-Reading a page of another process by process_vm_readv(2) would bring it into that process's memory as if it had touched
-it. So only pages that pagemap shows as present are read, each from a process that has it.
+Reading a page of another process by process_vm_readv(2) would bring it into that process's memory
+as if it had touched it. So only pages that pagemap shows as present are read, each from a process
+that has it.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ SECONDS: Final = 0.002
 """How long one round of looks may take; what it did not come to has its turn in the next."""
 USE_SECONDS: Final = 1.0
 STALE_SECONDS: Final = 0.2
-"""How often a process's smaps is read, and how soon after its pages changed: the kernel walks all of them for it."""
+"""How often a process's smaps is read, and how soon after its pages changed: the kernel walks all
+of them for it.
+"""
 
 ZEROES: Final = bytes(PAGE_SIZE)
 BORN_ZERO: Final = frozenset({"shared memory", "memfd", "anonymous memory"})
@@ -76,9 +80,15 @@ class MemoryLooks:
             What changed since the last look.
         """
         found = mappers(state)
-        keys = sorted(key for key, rows in found.items() if rows[0].entry.object.kind != "character device")
+        keys = sorted(
+            key for key, rows in found.items() if rows[0].entry.object.kind != "character device"
+        )
         if only:
-            keys = [key for key in keys if any(row.pid == only for row in found[key]) and _is_written(found[key])]
+            keys = [
+                key
+                for key in keys
+                if any(row.pid == only for row in found[key]) and _is_written(found[key])
+            ]
         else:
             keys = [*keys[self._turn :], *keys[: self._turn]]
             self._forget(found)
@@ -93,7 +103,13 @@ class MemoryLooks:
         done = 0
         for key in keys:
             done += 1
-            rows = self._due([row for row in found[key] if row.pid in self._context.processes and only in (0, row.pid)])
+            rows = self._due(
+                [
+                    row
+                    for row in found[key]
+                    if row.pid in self._context.processes and only in (0, row.pid)
+                ]
+            )
             states = {row: states for row in rows if (states := self._states(row)) is not None}
             pages.extend(self._changed_pages(states))
             first = rows[0] if rows else None
@@ -121,14 +137,20 @@ class MemoryLooks:
         return (rows + rows)[begin : begin + MOST_ROWS]
 
     def _forget(self, found: dict[str, tuple[Mapper, ...]]) -> None:
-        """Drop what was known of mappings that are no more: one that comes to the same place is another."""
+        """Drop what was known of mappings that are no more: one that comes to the same place is
+        another.
+        """
         there = {(row.pid, row.entry.start) for rows in found.values() for row in rows}
         for place in [place for place in self._pages if place not in there]:
             del self._pages[place]
         pids = {pid for pid, _ in there}
         for pid in [pid for pid in self._use if pid not in pids]:
             del self._use[pid]
-        for where in [where for where in self._images if where[0] not in found or (where[1] and where[1] not in pids)]:
+        for where in [
+            where
+            for where in self._images
+            if where[0] not in found or (where[1] and where[1] not in pids)
+        ]:
             del self._images[where]
             self._shown.pop(where, None)
 
@@ -136,7 +158,9 @@ class MemoryLooks:
 
     @staticmethod
     def _states(row: Mapper) -> str | None:
-        return pagemap.read_pages(row.pid, row.entry.start, min(row.entry.length // PAGE_SIZE, MOST_PAGES))
+        return pagemap.read_pages(
+            row.pid, row.entry.start, min(row.entry.length // PAGE_SIZE, MOST_PAGES)
+        )
 
     def _changed_pages(self, states: dict[Mapper, str]) -> Iterable[PagesSample]:
         for row, letters in states.items():
@@ -144,7 +168,12 @@ class MemoryLooks:
             known = self._pages.get(place)
             if known is not None and known.pages != letters:
                 self._stale.add(row.pid)
-            sample = PagesSample(pid=row.pid, start=row.entry.start, pages=letters, total=row.entry.length // PAGE_SIZE)
+            sample = PagesSample(
+                pid=row.pid,
+                start=row.entry.start,
+                pages=letters,
+                total=row.entry.length // PAGE_SIZE,
+            )
             use = self._used(row.pid).get(row.entry.start)
             if use is not None:
                 sample = replace(
@@ -173,7 +202,9 @@ class MemoryLooks:
 
     # Bytes.
 
-    def _contents(self, facts: MemorySample, states: dict[Mapper, str], want: int) -> Iterable[MemorySample]:
+    def _contents(
+        self, facts: MemorySample, states: dict[Mapper, str], want: int
+    ) -> Iterable[MemorySample]:
         """The object's own bytes, then those of each process's private copies of its pages."""
         own: dict[int, tuple[int, int]] = {}
         copies: dict[int, dict[int, tuple[int, int]]] = {}
@@ -198,7 +229,9 @@ class MemoryLooks:
             if found is not None:
                 yield found
 
-    def _changed_bytes(self, facts: MemorySample, now: dict[int, bytes], want: int, zero: bool) -> MemorySample | None:
+    def _changed_bytes(
+        self, facts: MemorySample, now: dict[int, bytes], want: int, zero: bool
+    ) -> MemorySample | None:
         """What is to be said of an object's bytes; None if nothing changed."""
         where = (facts.object, facts.pid)
         before = self._images.get(where)
@@ -218,19 +251,33 @@ class MemoryLooks:
         kept = {**(before or {}), **now}
         self._images[where] = {page: kept[page] for page in sorted(kept)[:SCANNED_PAGES]}
         offset = self._window(shown, now, changed, want)
-        sample = replace(facts, offset=offset, data=_window_bytes(now, offset, want), changed=tuple(changed), more=more)
-        if not changed and shown is not None and replace(sample, changed=shown.changed, more=shown.more) == shown:
+        sample = replace(
+            facts,
+            offset=offset,
+            data=_window_bytes(now, offset, want),
+            changed=tuple(changed),
+            more=more,
+        )
+        if (
+            not changed
+            and shown is not None
+            and replace(sample, changed=shown.changed, more=shown.more) == shown
+        ):
             return None
         self._shown[where] = sample
         return sample
 
     @staticmethod
-    def _window(shown: MemorySample | None, now: dict[int, bytes], changed: list[tuple[int, int]], want: int) -> int:
+    def _window(
+        shown: MemorySample | None, now: dict[int, bytes], changed: list[tuple[int, int]], want: int
+    ) -> int:
         """Where the shown bytes begin: as before, unless all that changed lies elsewhere."""
         offset = shown.offset if shown is not None else -1
         if offset // PAGE_SIZE not in now:
             offset = min(now, default=0) * PAGE_SIZE
-        if changed and not any(at < offset + want and offset < at + length for at, length in changed):
+        if changed and not any(
+            at < offset + want and offset < at + length for at, length in changed
+        ):
             at = changed[0][0]
             offset = max(at // PAGE_SIZE * PAGE_SIZE, at // 16 * 16 - 32)
         return offset
@@ -269,7 +316,8 @@ def _window_bytes(pages: dict[int, bytes], offset: int, want: int) -> bytes:
 
 
 def differences(old: bytes, new: bytes, most: int) -> tuple[list[tuple[int, int]], bool]:
-    """Where two byte strings of one length differ: (offset, length) of at most `most` ranges, and if there are more.
+    """Where two byte strings of one length differ: (offset, length) of at most `most` ranges, and
+    if there are more.
 
     Blocks that are the same are passed over whole.
     """
@@ -296,5 +344,7 @@ def differences(old: bytes, new: bytes, most: int) -> tuple[list[tuple[int, int]
 
 
 def _is_written(rows: tuple[Mapper, ...]) -> bool:
-    """Whether some process may write to what is mapped: libraries' tables, for example, are only read."""
+    """Whether some process may write to what is mapped: libraries' tables, for example, are only
+    read.
+    """
     return rows[0].entry.object.kind != "file" or any("w" in row.entry.prot for row in rows)

@@ -1,4 +1,6 @@
-"""Looks at descriptors that tell of events: those that threads wait for, the one looked at, the others in turn."""
+"""Looks at descriptors that tell of events: those that threads wait for, the one looked at, the
+others in turn.
+"""
 
 from __future__ import annotations
 
@@ -21,21 +23,34 @@ IN_TURN: Final = 2
 MOST: Final = 100
 """Descriptors that one sample reads at most."""
 JITTER: Final = 0.01
-"""A timer's next expiry is worked out from its remaining time: looks that differ by less agree, in seconds."""
+"""A timer's next expiry is worked out from its remaining time: looks that differ by less agree, in
+seconds.
+"""
 
 AFTER: Final = frozenset(
     {
-        *("eventfd", "eventfd2", "timerfd_create", "timerfd_settime", "signalfd", "signalfd4", "pidfd_open"),
+        *(
+            "eventfd",
+            "eventfd2",
+            "timerfd_create",
+            "timerfd_settime",
+            "signalfd",
+            "signalfd4",
+            "pidfd_open",
+        ),
         *("inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch"),
         *("epoll_create", "epoll_create1", "epoll_ctl"),
     }
 )
 """Calls after whose return the descriptor that they are about is read."""
 LATER: Final = frozenset({"epoll_ctl", "inotify_add_watch", "inotify_rm_watch"})
-"""Those of them that change a list: it is read once for many of them, with the next sample or wait."""
+"""Those of them that change a list: it is read once for many of them, with the next sample or wait.
+"""
 LIST_SECONDS: Final = 1.0
 LONG_SECONDS: Final = 10.0
-"""How often a list is read at most that no call was seen to change, and one of more lines than are told."""
+"""How often a list is read at most that no call was seen to change, and one of more lines than are
+told.
+"""
 
 _LISTS: Final = frozenset({"epoll", "inotify"})
 _BY_THEMSELVES: Final = frozenset({"eventfd", "timerfd"})
@@ -55,12 +70,15 @@ def tells_more(state: State, key: str) -> bool:
 
 
 def happened(tid: int, address: int, length: int) -> dict[str, Word]:
-    """How many events a read of an inotify descriptor gave, as `events`, and whether the queue was full: `lost`.
+    """How many events a read of an inotify descriptor gave, as `events`, and whether the queue was
+    full: `lost`.
 
     That is said by an event of its own, the last one in the queue (inotify(7)).
     """
     last = memory.read(tid, address + length - _HEAD, _HEAD) or b""
-    lost: dict[str, Word] = {"lost": 1} if last[:8] == struct.pack("=iI", -1, _IN_Q_OVERFLOW) else {}
+    lost: dict[str, Word] = (
+        {"lost": 1} if last[:8] == struct.pack("=iI", -1, _IN_Q_OVERFLOW) else {}
+    )
     if length > _READ:
         return lost
     block = memory.read(tid, address, length) or b""
@@ -85,9 +103,11 @@ class NotifierLooks:
         self._read_at: dict[str, float] = {}
 
     def changed(self, held: dict[str, tuple[Holder, ...]], looked_at: str) -> tuple[Notifier, ...]:
-        """What differs from the state's, of those waited for, the one that the viewer looks at, and some in turn.
+        """What differs from the state's, of those waited for, the one that the viewer looks at, and
+        some in turn.
 
-        Of those waited for only what changes without a call about it, counters and timers, is read with each sample.
+        Of those waited for only what changes without a call about it, counters and timers, is read
+        with each sample.
         """
         state = self._context.state
         every = [key for key in held if _kind(state, key) in NOTIFIERS]
@@ -95,7 +115,9 @@ class NotifierLooks:
             return ()
         self._turn += 1
         wanted = dict.fromkeys(
-            key for key in self._waited_for(state) if key in held and _kind(state, key) in _BY_THEMSELVES
+            key
+            for key in self._waited_for(state)
+            if key in held and _kind(state, key) in _BY_THEMSELVES
         )
         stale, self._stale = self._stale, set()
         wanted.update(dict.fromkeys(key for key in stale if key in held))
@@ -119,7 +141,8 @@ class NotifierLooks:
         wanted = {
             one
             for one in keys[:MOST]
-            if _kind(state, one) in _BY_THEMSELVES or (_kind(state, one) in NOTIFIERS and self._is_due(state, one))
+            if _kind(state, one) in _BY_THEMSELVES
+            or (_kind(state, one) in NOTIFIERS and self._is_due(state, one))
         }
         wanted.discard(key)
         if wanted:
@@ -156,7 +179,9 @@ class NotifierLooks:
         if thing is not None:
             self._paths[thing.info.key, wd] = path
 
-    def _read(self, state: State, keys: list[str], held: dict[str, tuple[Holder, ...]]) -> tuple[Notifier, ...]:
+    def _read(
+        self, state: State, keys: list[str], held: dict[str, tuple[Holder, ...]]
+    ) -> tuple[Notifier, ...]:
         found = []
         for key in keys:
             thing = state.objects.get(key)
@@ -188,7 +213,9 @@ class NotifierLooks:
 
     @staticmethod
     def _place(state: State, pid: int, fd: int, dev: int, ino: int) -> str:
-        """Key of what an epoll set means by a number: it keeps the file, whatever the number refers to by now."""
+        """Key of what an epoll set means by a number: it keeps the file, whatever the number refers
+        to by now.
+        """
         thing = object_behind(state, pid, fd)
         if thing is not None and _may_be(thing.info, dev, ino):
             return thing.info.key
@@ -205,7 +232,10 @@ class NotifierLooks:
 
 
 def _may_be(info: ObjectInfo, dev: int, ino: int) -> bool:
-    """Whether that is an object's inode. Where one inode serves for all, the descriptor's number has to be believed."""
+    """Whether that is an object's inode.
+
+    Where one inode serves for all, the descriptor's number has to be believed.
+    """
     if info.ino and ino:
         return info.ino == ino
     if not ino:
@@ -224,7 +254,9 @@ def _own(state: State, pid: int, keys: set[str]) -> dict[str, tuple[Holder, ...]
     for fd, row in table_of(state, pid).items():
         file = state.open_files.get(row.ofd)
         if file is not None and file.object in keys:
-            found[file.object] = (Holder(pid=pid, fd=fd, ofd=row.ofd, object=file.object, mode="rw"),)
+            found[file.object] = (
+                Holder(pid=pid, fd=fd, ofd=row.ofd, object=file.object, mode="rw"),
+            )
     return found
 
 
@@ -242,7 +274,9 @@ def _keys(state: State, pid: int, call: CallInProgress) -> list[str]:
 
 
 def _steady(now: Notifier, known: Notifier | None) -> Notifier:
-    """The same, with the expiry that is known if they agree: it was worked out at another moment."""
+    """The same, with the expiry that is known if they agree: it was worked out at another
+    moment.
+    """
     if known is None or now.due is None or known.due is None or abs(now.due - known.due) > JITTER:
         return now
     return msgspec.structs.replace(now, due=known.due)

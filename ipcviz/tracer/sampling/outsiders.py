@@ -1,8 +1,10 @@
-"""Who else has what somebody waits for: rare walks through /proc for processes that are not watched.
+"""Who else has what somebody waits for: rare walks through /proc for processes that are not
+watched.
 
-A walk is made when a thread has waited for `LASTS` seconds for what may be theirs, and once for what was there before
-the session. It goes on in slices, one with each sample, so that no stop waits for longer than one of them; who was
-found is looked at again at a glance, and the next walk rests in proportion to what the last one cost.
+A walk is made when a thread has waited for `LASTS` seconds for what may be theirs, and once for
+what was there before the session. It goes on in slices, one with each sample, so that no stop waits
+for longer than one of them; who was found is looked at again at a glance, and the next walk rests
+in proportion to what the last one cost.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ REST_SECONDS: Final = 2.0
 SHARE: Final = 0.05
 """At most this part of a CPU goes into walks."""
 AGAIN_SECONDS: Final = 15.0
-"""After so long it is walked again for the same wait: somebody may have come to have its object meanwhile."""
+"""After so long it is walked again for the same wait: somebody may have come to have its object
+meanwhile.
+"""
 CHECK_SECONDS: Final = 1.0
 """How often those who were found are looked at again."""
 MOST_WANTED: Final = 256
@@ -57,7 +61,9 @@ class OutsiderLooks:
         self._spare = frozenset((os.getpid(), os.getppid(), *spare))
         self._search: HolderSearch | None = None
         self._wanted: dict[str, list[tuple[str, How]]] = {}
-        """What the walk that is under way looks for, by its key or link: for which watched objects, and as what."""
+        """What the walk that is under way looks for, by its key or link: for which watched objects,
+        and as what.
+        """
         self._walked: dict[str, float] = {}
         """When it was last looked for an object's outsiders, by its key."""
         self._found: dict[str, tuple[Holding, ...]] = {}
@@ -110,10 +116,15 @@ class OutsiderLooks:
         return due
 
     def _may_be_outside(self, state: State, want: Want) -> bool:
-        """Whether it is worth a walk: not of a pipe that a watched process made, while one of those has that end."""
+        """Whether it is worth a walk: not of a pipe that a watched process made, while one of those
+        has that end.
+        """
         if not want.object.startswith("pipe:") or want.object in self._before:
             return True
-        return want.side not in ("r", "w") or not open_modes(state.ends, want.object) & {want.side, "rw"}
+        return want.side not in ("r", "w") or not open_modes(state.ends, want.object) & {
+            want.side,
+            "rw",
+        }
 
     def _is_due(self, key: str, thread: Thread, now: float) -> bool:
         walked = self._walked.get(key)
@@ -124,12 +135,18 @@ class OutsiderLooks:
         return new and not self._found.get(key)
 
     def _from_before(self, state: State) -> set[str]:
-        """Pipes and FIFOs that were there before the session, of which no watched process has one of the ends."""
+        """Pipes and FIFOs that were there before the session, of which no watched process has one
+        of the ends.
+        """
         found = set()
         for key in self._before - self._walked.keys():
             thing = state.objects.get(key)
             modes = open_modes(state.ends, key)
-            if thing is not None and thing.info.kind in ("pipe", "fifo") and modes in ({"r"}, {"w"}):
+            if (
+                thing is not None
+                and thing.info.kind in ("pipe", "fifo")
+                and modes in ({"r"}, {"w"})
+            ):
                 found.add(key)
         return set(sorted(found)[:MOST_WANTED])
 
@@ -146,7 +163,10 @@ class OutsiderLooks:
         if not wanted:
             return
         links = [one for one in wanted if ":[" in one]
-        files = [(int(dev), int(ino)) for dev, _, ino in (one.partition(":") for one in wanted if ":[" not in one)]
+        files = [
+            (int(dev), int(ino))
+            for dev, _, ino in (one.partition(":") for one in wanted if ":[" not in one)
+        ]
         watched = self._context.processes
         self._search = HolderSearch(links, files, self._spare | watched.keys())
         self._cost = 0.0
@@ -167,10 +187,15 @@ class OutsiderLooks:
                     # Of several descriptors the one counts by which more can be done.
                     if before is None or len(one.mode) > len(before[0].mode):
                         holders[key][one.pid] = (one, how)
-        self._say({key: tuple(found[pid] for pid in sorted(found)) for key, found in holders.items()}, search.hidden)
+        self._say(
+            {key: tuple(found[pid] for pid in sorted(found)) for key, found in holders.items()},
+            search.hidden,
+        )
 
     def _check(self) -> None:
-        """Look at those who were found: who has it no more, has ended or is watched now, is told to be none of them."""
+        """Look at those who were found: who has it no more, has ended or is watched now, is told to
+        be none of them.
+        """
         ends, watched = self._context.state.ends, self._context.processes
         left: dict[str, tuple[tuple[Holding, How], ...]] = {}
         for key in list(self._found):
@@ -215,7 +240,9 @@ class OutsiderLooks:
 
 
 def _matters(one: Holding, key: str, how: How, ends: Ends) -> bool:
-    """Whether a holder could do what watched ones wait for: of a pipe or FIFO it has the end that none of them has."""
+    """Whether a holder could do what watched ones wait for: of a pipe or FIFO it has the end that
+    none of them has.
+    """
     if how == "lock":
         return one.locked
     if not key.startswith("pipe:") and not key[:1].isdigit():
@@ -228,7 +255,9 @@ def _matters(one: Holding, key: str, how: How, ends: Ends) -> bool:
 
 
 def _identities(info: ObjectInfo, listing: Listing) -> list[tuple[str, How]]:
-    """What to look for of a watched object, as links and `DEV:INO`, and what whoever has that is to it."""
+    """What to look for of a watched object, as links and `DEV:INO`, and what whoever has that is to
+    it.
+    """
     if info.kind == "pipe":
         return [(info.key, "end")]
     if info.kind == "fifo":

@@ -1,4 +1,6 @@
-"""What /proc says of one process and its threads, as a sample: read at once, and made sense of when there is time."""
+"""What /proc says of one process and its threads, as a sample: read at once, and made sense of when
+there is time.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,14 @@ from ipcviz.events import ProcessSample, ThreadSample
 from ipcviz.kernel import memory, procfs
 
 CLOCK: Final = 100.0
-"""Ticks a second of the times in /proc/PID/stat (USER_HZ), the same on all supported architectures."""
+"""Ticks a second of the times in /proc/PID/stat (USER_HZ), the same on all supported architectures.
+"""
 
 
 class RawLook(NamedTuple):
-    """The files of /proc of a process and of its further threads, as they were; empty what could not be read."""
+    """The files of /proc of a process and of its further threads, as they were; empty what could
+    not be read.
+    """
 
     pid: int
     stat: bytes
@@ -32,7 +37,12 @@ def read_raw(pid: int, tids: Iterable[int]) -> RawLook:
     stat, status, io = read("stat"), read("status"), read("io")
     # The leader's signals and state are those of /proc/PID/status and stat.
     threads = tuple(
-        (tid, b"", b"") if tid == pid else (tid, read(f"task/{tid}/stat"), read(f"task/{tid}/status")) for tid in tids
+        (
+            (tid, b"", b"")
+            if tid == pid
+            else (tid, read(f"task/{tid}/stat"), read(f"task/{tid}/status"))
+        )
+        for tid in tids
     )
     return RawLook(pid, stat, status, io, threads)
 
@@ -47,7 +57,11 @@ def parse(look: RawLook) -> ProcessSample | None:
     io = procfs.parse_io(look.io)
     threads = []
     for tid, *raw in look.threads:
-        own = (stat, status) if tid == pid else (procfs.parse_stat(raw[0]), procfs.parse_status(raw[1]))
+        own = (
+            (stat, status)
+            if tid == pid
+            else (procfs.parse_stat(raw[0]), procfs.parse_status(raw[1]))
+        )
         thread = _thread_sample(tid, *own)
         if thread is not None:
             threads.append(thread)
@@ -80,10 +94,14 @@ def parse(look: RawLook) -> ProcessSample | None:
     )
 
 
-def _thread_sample(tid: int, stat: procfs.Stat | None, status: procfs.Status | None) -> ThreadSample | None:
+def _thread_sample(
+    tid: int, stat: procfs.Stat | None, status: procfs.Status | None
+) -> ThreadSample | None:
     if stat is None or status is None:
         return None
-    return ThreadSample(tid=tid, state=_state(stat, status), blocked=status.blocked, pending=status.pending)
+    return ThreadSample(
+        tid=tid, state=_state(stat, status), blocked=status.blocked, pending=status.pending
+    )
 
 
 def _state(stat: procfs.Stat, status: procfs.Status | None) -> str:

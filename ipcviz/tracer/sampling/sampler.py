@@ -1,8 +1,10 @@
-"""Samples: levels, semaphores and /proc of everything that is watched, several times a second; only what changed.
+"""Samples: levels, semaphores and /proc of everything that is watched, several times a second; only
+what changed.
 
-A borrowed descriptor is held only inside one reading. The tracer is one thread: no observed thread can close a
-descriptor or exit, which are stops that it handles, while it is here; so no end of file or SIGPIPE is delayed.
-Processes that were attached to run on meanwhile: of theirs only write ends of pipes are borrowed, and POSIX queues.
+A borrowed descriptor is held only inside one reading. The tracer is one thread: no observed thread
+can close a descriptor or exit, which are stops that it handles, while it is here; so no end of file
+or SIGPIPE is delayed. Processes that were attached to run on meanwhile: of theirs only write ends
+of pipes are borrowed, and POSIX queues.
 """
 
 from __future__ import annotations
@@ -41,7 +43,13 @@ from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.facts import FactLooks
 from ipcviz.tracer.sampling.families import FamilyLooks
 from ipcviz.tracer.sampling.futexes import FutexLooks
-from ipcviz.tracer.sampling.levels import LISTED, Heads, level_of_running, listed_level, listed_together
+from ipcviz.tracer.sampling.levels import (
+    LISTED,
+    Heads,
+    level_of_running,
+    listed_level,
+    listed_together,
+)
 from ipcviz.tracer.sampling.locks import LockLooks
 from ipcviz.tracer.sampling.mappings import Mappings
 from ipcviz.tracer.sampling.memory import MemoryLooks
@@ -61,22 +69,27 @@ IDLE_TURNS: Final = 5
 """A process that has not run since is looked at once in so many samples."""
 
 LOOK_SECONDS: Final = 0.008
-"""CPU time that one sample may take for processes: those that it has no time for come first in the next one. Whoever
-stops meanwhile waits for the end of it."""
+"""CPU time that one sample may take for processes: those that it has no time for come first in
+the next one. Whoever stops meanwhile waits for the end of it."""
 LEAST_LOOKS: Final = 100
 """So many are looked at in any case."""
 
 LAST_LOOKS: Final = 20.0
-"""How many processes a second have their shared memory looked at before they end: it takes as long as a sample."""
+"""How many processes a second have their shared memory looked at before they end: it takes as long
+as a sample.
+"""
 
 RECEIVES: Final = READS | {"recvmmsg"}
 FORETOLD_SECONDS: Final = 0.05
-"""How long a process is left alone that may still have to make a call whose effects have been told."""
+"""How long a process is left alone that may still have to make a call whose effects have been told.
+"""
 
 LEVELS_KEPT: Final = 256
 """Levels of objects that nobody has any more are kept until there are so many."""
 
-LEVELED: Final = frozenset({"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "message queue", "eventfd"})
+LEVELED: Final = frozenset(
+    {"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "message queue", "eventfd"}
+)
 
 
 class Sampler:
@@ -103,7 +116,9 @@ class Sampler:
         """Processes that have ended, and perhaps were not waited for yet."""
         self._look_again = False
         self._run_counts: dict[int, bytes] = {}
-        self._held: tuple[object, object, object, object, dict[str, tuple[Holder, ...]]] | None = None
+        self._held: tuple[object, object, object, object, dict[str, tuple[Holder, ...]]] | None = (
+            None
+        )
         self._together: sockets.Listing | None = None
         self._heads = Heads()
         self._as_listed: dict[str, sockets.InetSocket | None] = {}
@@ -123,13 +138,18 @@ class Sampler:
         self._last_looks = Budget(LAST_LOOKS)
 
     def data_calls(self, pid: int) -> int:
-        """Read and write calls of a process so far, by the last look; at least, since those of sockets may not count.
+        """Read and write calls of a process so far, by the last look; at least, since those of
+        sockets may not count.
 
-        /proc/PID/io counts read and write, but not send and recv, at which a thread mostly sleeps: so the times that
-        its first thread did count, too, if they are more.
+        /proc/PID/io counts read and write, but not send and recv, at which a thread mostly sleeps:
+        so the times that its first thread did count, too, if they are more.
         """
         seen = self._seen.get(pid)
-        return max(seen.calls_read + seen.calls_write, seen.voluntary_switches) if seen is not None else 0
+        return (
+            max(seen.calls_read + seen.calls_write, seen.voluntary_switches)
+            if seen is not None
+            else 0
+        )
 
     def left_futex(self, task: Task) -> bool:
         """Whether a thread that waited for a semaphore no longer sleeps in futex(2)."""
@@ -166,7 +186,9 @@ class Sampler:
         held = self._holders(state)
         self._heads.next()
         due = self._may_have_changed(held)
-        together = self.listing if self._context.attached else listed_together(state, due, self._together)
+        together = (
+            self.listing if self._context.attached else listed_together(state, due, self._together)
+        )
         levels = tuple(self._changed_levels(state, due, together))
         self._together = together
         if together is None:
@@ -239,7 +261,11 @@ class Sampler:
 
     def sets_now(self, semid: int) -> None:
         """Look at a System V semaphore set at once, if it is one that is looked at."""
-        found = tuple(self.semaphores.sets_changed((semid,))) if semid in self.semaphores.system_v else ()
+        found = (
+            tuple(self.semaphores.sets_changed((semid,)))
+            if semid in self.semaphores.system_v
+            else ()
+        )
         if found:
             t, n = self._context.stamp()
             self._context.emit(Sample(t=t, n=n, semaphores=found))
@@ -254,14 +280,18 @@ class Sampler:
     # What can be passed over.
 
     def look_again(self) -> None:
-        """Something was done to a process that sleeps (a signal was sent): the next sample passes nothing over."""
+        """Something was done to a process that sleeps (a signal was sent): the next sample passes
+        nothing over.
+        """
         self._look_again = True
 
     def _find_idle(self, state: State) -> None:
-        """Know the processes that have not run since the last sample: nothing that they do themselves has changed.
+        """Know the processes that have not run since the last sample: nothing that they do
+        themselves has changed.
 
-        What others do to them, and to what they hold, is looked at every `IDLE_TURNS` samples all the same. The counts
-        are read before anything else is: who runs in the meantime has other ones at the next sample.
+        What others do to them, and to what they hold, is looked at every `IDLE_TURNS` samples all
+        the same. The counts are read before anything else is: who runs in the meantime has other
+        ones at the next sample.
         """
         again, self._look_again = self._look_again, False
         idle = set()
@@ -283,7 +313,9 @@ class Sampler:
 
     def _holders(self, state: State) -> dict[str, tuple[Holder, ...]]:
         """Every object's holders, worked out again only where a table or a process has changed."""
-        alive = tuple((pid, p.table) for pid in self._processes if (p := state.processes.get(pid)) is not None)
+        alive = tuple(
+            (pid, p.table) for pid in self._processes if (p := state.processes.get(pid)) is not None
+        )
         known = self._held
         if (
             known is None
@@ -294,11 +326,15 @@ class Sampler:
         ):
             known = self._held = (state.tables, state.open_files, state.uses, alive, holders(state))
             if len(self._levels) > 2 * len(known[4]) + LEVELS_KEPT:
-                self._levels = {key: level for key, level in self._levels.items() if key in known[4]}
+                self._levels = {
+                    key: level for key, level in self._levels.items() if key in known[4]
+                }
                 self._moving.keep(known[4])
         return known[4]
 
-    def _may_have_changed(self, held: dict[str, tuple[Holder, ...]]) -> dict[str, tuple[Holder, ...]]:
+    def _may_have_changed(
+        self, held: dict[str, tuple[Holder, ...]]
+    ) -> dict[str, tuple[Holder, ...]]:
         idle = self._idle
         return {
             key: rows
@@ -312,7 +348,10 @@ class Sampler:
         }
 
     def _changed_levels(
-        self, state: State, held: dict[str, tuple[Holder, ...]], together: sockets.Listing | None = None
+        self,
+        state: State,
+        held: dict[str, tuple[Holder, ...]],
+        together: sockets.Listing | None = None,
     ) -> Iterable[Level]:
         for key, rows in held.items():
             thing = state.objects.get(key)
@@ -325,7 +364,9 @@ class Sampler:
                 one = together.inet(thing.info.ino) if thing.info.kind == "tcp socket" else None
                 if one is not None and self._as_listed.get(key) is one:
                     continue
-                level = listed_level(thing.info, tuple(r for r in rows if r.pid in self._processes), together)
+                level = listed_level(
+                    thing.info, tuple(r for r in rows if r.pid in self._processes), together
+                )
                 if level is not None and self._heads.same(self._levels.get(key), level):
                     level, self._as_listed[key] = self._levels[key], one
             if level is None:
@@ -340,7 +381,11 @@ class Sampler:
             changed = level != self._levels.get(key)
             self._levels[key] = level
             self._as_listed[key] = one
-            if (changed or self._moving.wants(key)) and not level.locked and self._is_quiet(state, thing.info, rows):
+            if (
+                (changed or self._moving.wants(key))
+                and not level.locked
+                and self._is_quiet(state, thing.info, rows)
+            ):
                 yield msgspec.structs.replace(level, quiet=True)
             elif changed:
                 yield level
@@ -348,7 +393,11 @@ class Sampler:
     def _is_read_now(self, key: str) -> bool:
         for process in self._processes.values():
             for tid, task in process.tasks.items():
-                if task.entered is not None and task.entered.object == key and task.entered.name in RECEIVES:
+                if (
+                    task.entered is not None
+                    and task.entered.object == key
+                    and task.entered.name in RECEIVES
+                ):
                     look = procfs.read_stat(process.pid, tid)
                     if look is not None and look.state != "S":
                         return True
@@ -360,9 +409,13 @@ class Sampler:
             return False
         others = self._holders(state).get(info.peer, ()) if info.kind == "unix socket" else ()
         pids = {row.pid for row in (*rows, *others)}
-        return self._moving.quiet(info.key) and all(self._context.stops_at_all_calls(pid) for pid in pids)
+        return self._moving.quiet(info.key) and all(
+            self._context.stops_at_all_calls(pid) for pid in pids
+        )
 
-    def _read_level(self, kind: str, key: str, rows: tuple[Holder, ...], want: int, state: State) -> Level | None:
+    def _read_level(
+        self, kind: str, key: str, rows: tuple[Holder, ...], want: int, state: State
+    ) -> Level | None:
         traced = self._processes
         info = state.objects[key].info
         if key.startswith("msg:"):
@@ -449,12 +502,13 @@ class Sampler:
             # The kernel makes a call again under this name; which one is known from before.
             name, numbers = task.entered.name, task.entered.raw
         elif name == "restart_syscall":
-            # After a stop or a signal; if its arguments are those from before, it is the same call still.
+            # After a stop or a signal; if its arguments are those from before, it is the same call
+            # still.
             same = known.waiting.name if known is not None and known.waiting is not None else ""
             same = same if task.sampled_call[1:2] == (numbers,) else ""
             name = same or restarted(procfs.wchan(pid, tid) or "", numbers) or name
-        # When a call that has a length of time has begun is not known, but moments are what they are: with another one
-        # it is another call, from the same place.
+        # When a call that has a length of time has begun is not known, but moments are what they
+        # are: with another one it is another call, from the same place.
         moment = deadlines.moment(tid, name, numbers)
         mark = (name, numbers, moment)
         if mark == task.sampled_call and known is not None and known.waiting is not None:
@@ -476,7 +530,9 @@ class Sampler:
             self.semaphores.use_system_v(pid, int(args["id"]))
             self.sets_now(int(args["id"]))
             semaphore = self.semaphores.blocking(args)
-            key = semaphore or (semaphore_of(name, args) if procfs.same_namespace(pid, "ipc") else "")
+            key = semaphore or (
+                semaphore_of(name, args) if procfs.same_namespace(pid, "ipc") else ""
+            )
         if known is not None and known.semaphore and known.semaphore != semaphore:
             t, n = self._context.stamp()
             self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
@@ -504,27 +560,35 @@ class Sampler:
         )
 
     def _note_sleep(self, task: Task) -> None:
-        """Note since when a thread has been asleep in a call with a time limit, for `Mending` to keep that."""
+        """Note since when a thread has been asleep in a call with a time limit, for `Mending` to
+        keep that.
+        """
         status = procfs.read_status(task.process.pid, task.tid)
         if status is not None and status.voluntary != task.asleep[0]:
             task.asleep = (status.voluntary, self._context.emitter.now())
 
     def waited_object(self, pid: int, name: str, args: dict[str, Word]) -> str:
-        """Key of the object that a call waits on: behind its descriptor, or the FIFO that it opens."""
+        """Key of the object that a call waits on: behind its descriptor, or the FIFO that it
+        opens.
+        """
         if name in ("msgsnd", "msgrcv"):
             return queue_key(pid, args.get("id"))
         if name in OPENS:
             return fifo_of(pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD))
         state = self._context.state
         fd = args.get("fd", args.get("fd_in"))
-        if isinstance(fd, int) and (name in DATA or name in ("accept", "accept4", "connect", "flock", "fcntl")):
+        if isinstance(fd, int) and (
+            name in DATA or name in ("accept", "accept4", "connect", "flock", "fcntl")
+        ):
             descriptor = table_of(state, pid).get(fd)
             found = state.open_files.get(descriptor.ofd) if descriptor is not None else None
             return found.object if found is not None else ""
         return ""
 
     def notice_reaped(self) -> None:
-        """Say which of the zombies are gone, and forget what is only of use while they are there."""
+        """Say which of the zombies are gone, and forget what is only of use while they are
+        there.
+        """
         for pid in tuple(self._zombies):
             process = self._context.state.processes.get(pid)
             zombie = process is not None and process.fate == "zombie"
@@ -539,5 +603,7 @@ class Sampler:
 
 
 def queue_key(pid: int, number: object) -> str:
-    """Key of a System V message queue by its id; empty if the process's ids are not those of our namespace."""
+    """Key of a System V message queue by its id; empty if the process's ids are not those of our
+    namespace.
+    """
     return f"msg:{number}" if isinstance(number, int) and procfs.same_namespace(pid, "ipc") else ""

@@ -32,7 +32,8 @@ class SemaphoreLooks:
     def know(self, info: SemaphoreInfo, pid: int, address: int) -> None:
         """A semaphore lies at this address of that process.
 
-        sem_open maps it under a temporary name and links it to its own afterwards, so a later name is the better one.
+        sem_open maps it under a temporary name and links it to its own afterwards, so a later name
+        is the better one.
         """
         info = self.named(info)
         known, places = self._addresses.get(info.key, (info, {}))
@@ -40,12 +41,16 @@ class SemaphoreLooks:
         self._addresses[info.key] = (info if info.name else known, places)
 
     def named(self, info: SemaphoreInfo) -> SemaphoreInfo:
-        """The same under the name that it was given, if that was seen: it may have been removed at once."""
+        """The same under the name that it was given, if that was seen: it may have been removed at
+        once.
+        """
         name = self._names.get(info.object, "") if info.kind == "named" else ""
         return msgspec.structs.replace(info, name=name) if name and name != info.name else info
 
     def linked(self, key: str, name: str) -> SemaphoreInfo | None:
-        """sem_open has given the file of that key its name in /dev/shm; the semaphore, if it is known by now."""
+        """sem_open has given the file of that key its name in /dev/shm; the semaphore, if it is
+        known by now.
+        """
         self._names[key] = name
         self._made.add(key)
         info, places = self._addresses.get(f"sem:{key}:0", (None, {}))
@@ -55,7 +60,9 @@ class SemaphoreLooks:
         return info
 
     def opened(self, pid: int, key: str) -> tuple[SemaphoreInfo, int, bool] | None:
-        """The named semaphore in a file that a process has mapped: its value, and whether it was just made."""
+        """The named semaphore in a file that a process has mapped: its value, and whether it was
+        just made.
+        """
         info, places = self._addresses.get(f"sem:{key}:0", (None, {}))
         raw = memory.read(pid, places[pid], 16) if info is not None and pid in places else None
         if info is None or raw is None or len(raw) < 16:
@@ -81,7 +88,9 @@ class SemaphoreLooks:
             places.pop(pid, None)
 
     def look_for_named(self, pid: int) -> None:
-        """A process mapped something under /dev/shm: know the named semaphores among its mappings."""
+        """A process mapped something under /dev/shm: know the named semaphores among its
+        mappings.
+        """
         for info, address in semaphores.find_named(maps.read_maps(pid, shared_only=True) or []):
             self.know(info, pid, address)
 
@@ -92,7 +101,10 @@ class SemaphoreLooks:
             self.know(info, pid, start)
 
     def use_system_v(self, pid: int, semid: int) -> None:
-        """A process uses a System V set. Ids of another IPC namespace than ours are not ours to ask for."""
+        """A process uses a System V set.
+
+        Ids of another IPC namespace than ours are not ours to ask for.
+        """
         if semid not in self.system_v and procfs.same_namespace(pid, "ipc"):
             self.system_v.add(semid)
 
@@ -129,7 +141,9 @@ class SemaphoreLooks:
                     continue
                 value, waiters, _ = semaphores.decode(raw)
                 level = SemaphoreLevel(info=info, value=value, waiters=waiters)
-                if key.startswith(PRIVATE) and not semaphores.is_semaphore(raw, self._count_threads(pid)):
+                if key.startswith(PRIVATE) and not semaphores.is_semaphore(
+                    raw, self._count_threads(pid)
+                ):
                     self.forget(key)
                     yield msgspec.structs.replace(level, value=-1, waiters=-1)
                     break
@@ -153,10 +167,16 @@ class SemaphoreLooks:
                     yield level
 
     def blocking(self, args: dict[str, int | str]) -> str:
-        """Key of the System V semaphore that an operation can't be done on now; empty if each could be."""
+        """Key of the System V semaphore that an operation can't be done on now; empty if each could
+        be.
+        """
         semid = args.get("id")
         if not isinstance(semid, int) or semid not in self.system_v:
             return ""
         values = semaphores.sysv_values(semid)
-        index = first_blocked(parse_operations(str(args.get("ops", ""))), values) if values is not None else None
+        index = (
+            first_blocked(parse_operations(str(args.get("ops", ""))), values)
+            if values is not None
+            else None
+        )
         return f"sysv:{semid}:{index}" if index is not None else ""

@@ -1,4 +1,6 @@
-"""Looks at descriptor tables and mappings of traced processes: what the state computed from calls may have missed."""
+"""Looks at descriptor tables and mappings of traced processes: what the state computed from calls
+may have missed.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ class TableLooks:
         self._executing: set[int] = set()
 
     def check_one(self, turn: int) -> None:
-        """Look at one process, a different one each turn: descriptors can come by calls that were not seen."""
+        """Look at one process, a different one each turn: descriptors can come by calls that were
+        not seen.
+        """
         pids = sorted(self._context.processes)
         if not pids:
             return
@@ -59,8 +63,13 @@ class TableLooks:
         if process is None or numbers is None or process.ending:
             return
         tasks = process.tasks.values()
-        if reason == "sample" and time.monotonic() - max(process.loading, process.closing) < LOADING_SECONDS:
-            return  # what the dynamic linker has open for a moment is not told, and a close perhaps a moment early
+        if (
+            reason == "sample"
+            and time.monotonic() - max(process.loading, process.closing) < LOADING_SECONDS
+        ):
+            # What the dynamic linker has open for a moment is not told, and a close perhaps a
+            # moment early.
+            return
         # In the middle of a call the kernel may have done what the stream does not say yet.
         if any(task.entered or (task.moving and reason == "sample") for task in tasks):
             return
@@ -74,23 +83,34 @@ class TableLooks:
             return
         self._executing.discard(pid)
         links = procfs.read_links(pid, numbers)
-        entries = descriptors.read_table(pid, self._context.next_ofd, self.descriptions.now(), links=links)
+        entries = descriptors.read_table(
+            pid, self._context.next_ofd, self.descriptions.now(), links=links
+        )
         if entries is None:
             return
-        differed = tuple(sorted(set(numbers) ^ set(computed))) if reason not in ("launched", "attached") else ()
+        differed = (
+            tuple(sorted(set(numbers) ^ set(computed)))
+            if reason not in ("launched", "attached")
+            else ()
+        )
         t, n = self._context.stamp()
-        self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason=reason, differed=differed))
+        self._context.emit(
+            Table(t=t, n=n, pid=pid, entries=entries, reason=reason, differed=differed)
+        )
         self.descriptions.said(pid)
 
 
 def executes(computed: Mapping[int, Descriptor], numbers: Iterable[int]) -> bool:
-    """Whether a table lacks just what an execve closes: the kernel does that a moment before it tells of the execve."""
+    """Whether a table lacks just what an execve closes: the kernel does that a moment before it
+    tells of the execve.
+    """
     left = {fd for fd, row in computed.items() if not row.cloexec}
     return left == set(numbers) and len(left) < len(computed)
 
 
 class Descriptions:
-    """The open file descriptions of the state, as `descriptors.read_table` wants to have them: kept, not made anew.
+    """The open file descriptions of the state, as `descriptors.read_table` wants to have them:
+    kept, not made anew.
 
     Args:
         context: The session's.
@@ -125,7 +145,9 @@ class Descriptions:
             for pid in self._pids.pop(table):
                 self._known.drop_process(pid)
             del self._rows[table]
-        changed = {table for table, rows in state.tables.items() if rows is not self._rows.get(table)}
+        changed = {
+            table for table, rows in state.tables.items() if rows is not self._rows.get(table)
+        }
         holders: dict[int, list[int]] = {table: [] for table in changed}
         for process in state.processes.values():
             if process.table in changed and process.fate == "alive":

@@ -1,8 +1,9 @@
-"""Descriptor tables and mappings of processes whose calls are not all traced: read again when they changed.
+"""Descriptor tables and mappings of processes whose calls are not all traced: read again when they
+changed.
 
-Every look lists the descriptors of each process that has run, and what they refer to (readlink(2)); a table that
-differs is read whole, and so is one table now and then whatever its links say, for what they don't show: flags, and a
-description opened anew.
+Every look lists the descriptors of each process that has run, and what they refer to (readlink(2));
+a table that differs is read whole, and so is one table now and then whatever its links say, for
+what they don't show: flags, and a description opened anew.
 """
 
 from __future__ import annotations
@@ -17,13 +18,19 @@ from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.sampler import Sampler
 
 EVERY = 3
-"""Of so many looks, one sees how sockets have changed, and one reads a table whatever its links say."""
+"""Of so many looks, one sees how sockets have changed, and one reads a table whatever its links
+say.
+"""
 
 IDLE_TURNS = 5
-"""A process that has not run is looked at once in so many looks all the same: another may share its table."""
+"""A process that has not run is looked at once in so many looks all the same: another may share its
+table.
+"""
 
 OFTEN = 300
-"""Descriptors that are read as often as that; of so many times as many each is read so many times less often."""
+"""Descriptors that are read as often as that; of so many times as many each is read so many times
+less often.
+"""
 
 SYSTEM_V_TURNS = 10
 """Looks after which it is asked again which System V semaphore sets the processes have used."""
@@ -65,7 +72,9 @@ class Tables:
         for tid in sorted(process.tasks):
             if tid != pid:
                 t, n = self._context.stamp()
-                self._context.emit(ThreadCreated(t=t, n=n, pid=pid, tid=tid, name=procfs.comm(pid, tid) or ""))
+                self._context.emit(
+                    ThreadCreated(t=t, n=n, pid=pid, tid=tid, name=procfs.comm(pid, tid) or "")
+                )
         if process.full != self._context.state.processes[pid].full:
             self._context.say_coverage(process, full=process.full, reason=process.why_sampled)
         self._run_counts[pid] = procfs.run_count(pid)
@@ -96,7 +105,8 @@ class Tables:
             if idle and pid not in stale and (self._turn + pid) % IDLE_TURNS:
                 continue
             at, links = _links(pid)
-            # Of one whose first thread has ended it can't be seen which descriptions are the same as before.
+            # Of one whose first thread has ended it can't be seen which descriptions are the same
+            # as before.
             again = turn and at == pid and self._is_due(pid)
             if links is not None and (again or links != self._links.get(pid) or pid in stale):
                 self.read(pid, at, links)
@@ -104,23 +114,29 @@ class Tables:
             self._find_sets()
 
     def _is_idle(self, pid: int) -> bool:
-        """Whether a process has not run since the last look: nothing that it does itself has changed its table.
+        """Whether a process has not run since the last look: nothing that it does itself has
+        changed its table.
 
-        Its count is read before its links are: if it runs in between, it is looked at next time again.
+        Its count is read before its links are: if it runs in between, it is looked at next time
+        again.
         """
         before, several = self._run_counts.get(pid), len(self._context.processes[pid].tasks) > 1
         count = self._run_counts[pid] = b"" if several else procfs.run_count(pid)
         return bool(count) and count == before
 
     def _is_due(self, pid: int) -> bool:
-        """Whether a table is to be read whole although its links are the same: not if its process has not run since."""
+        """Whether a table is to be read whole although its links are the same: not if its process
+        has not run since.
+        """
         at, count = self._whole.get(pid, (0, b""))
         if count and count == self._run_counts.get(pid):
             return False
         return self._turn - at >= EVERY * (len(self._links.get(pid, ())) // OFTEN)
 
     def _stale_sockets(self) -> set[int]:
-        """Processes that hold a socket which was connected, bound or left by its peer since its table was read."""
+        """Processes that hold a socket which was connected, bound or left by its peer since its
+        table was read.
+        """
         found: set[int] = set()
         state = self._context.state
         for pid, links in self._links.items():
@@ -134,14 +150,18 @@ class Tables:
         return found
 
     def read(self, pid: int, at: int = 0, links: dict[int, str] | None = None) -> None:
-        """Read a descriptor table whole, and say so if it is not what the state has; `at`, `links`: as just found."""
+        """Read a descriptor table whole, and say so if it is not what the state has; `at`, `links`:
+        as just found.
+        """
         state = self._context.state
         if links is None:
             at, links = _links(pid)
         if links is None:
             return
         descriptions = self._sampler.tables.descriptions
-        entries = descriptors.read_table(at, self._context.next_ofd, descriptions.now(), self._sampler.listing, links)
+        entries = descriptors.read_table(
+            at, self._context.next_ofd, descriptions.now(), self._sampler.listing, links
+        )
         if entries is None:
             return
         self._links[pid] = links
@@ -154,7 +174,9 @@ class Tables:
 
     def read_maps(self, pid: int) -> None:
         """Read the shared mappings, and know the named semaphores among them."""
-        lines = maps.read_maps(pid, shared_only=True) or maps.read_maps(procfs.living_thread(pid), shared_only=True)
+        lines = maps.read_maps(pid, shared_only=True) or maps.read_maps(
+            procfs.living_thread(pid), shared_only=True
+        )
         if lines is None:
             return
         for info, address in semaphores.find_named(lines):
@@ -165,7 +187,9 @@ class Tables:
             self._context.emit(Maps(t=t, n=n, pid=pid, entries=entries))
 
     def _find_sets(self) -> None:
-        """Sets whose last operation, as GETPID says, was a watched process's: the kernel lists no users of them."""
+        """Sets whose last operation, as GETPID says, was a watched process's: the kernel lists no
+        users of them.
+        """
         sets = semaphores.sysv_sets()
         for semid in sets.keys() - self._sampler.semaphores.system_v:
             levels = semaphores.sysv_levels(semid, sets) or ()
@@ -174,7 +198,9 @@ class Tables:
 
 
 def _links(pid: int) -> tuple[int, dict[int, str] | None]:
-    """The links of a process's descriptors, and by whose id they can be read: its first thread may have ended."""
+    """The links of a process's descriptors, and by whose id they can be read: its first thread may
+    have ended.
+    """
     links = procfs.read_links(pid)
     at = pid if links else procfs.living_thread(pid)
     return at, links if at == pid else procfs.read_links(at)

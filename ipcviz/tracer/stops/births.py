@@ -1,4 +1,6 @@
-"""What a process or thread is that has just been made: from the registers of the call that made it, or from /proc."""
+"""What a process or thread is that has just been made: from the registers of the call that made it,
+or from /proc.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def made(context: Context, task: Task, tid: int, event: int) -> Made:
     told = not task.process.foreign and not task.process.nests and not context.attached
     flags = _flags(context, task.tid) if told and not context.numbers.inner(pid) else None
     if flags is not None and not flags & (CLONE_PARENT | CLONE_NEWPID):
-        return Made(bool(flags & CLONE_THREAD), pid, bool(flags & CLONE_FILES), bool(flags & CLONE_VM))
+        return Made(
+            bool(flags & CLONE_THREAD), pid, bool(flags & CLONE_FILES), bool(flags & CLONE_VM)
+        )
     status = procfs.read_status(tid)
     return Made(
         thread=status is not None and status.tgid == pid,
@@ -60,7 +64,9 @@ def made(context: Context, task: Task, tid: int, event: int) -> Made:
 
 
 def _flags(context: Context, tid: int) -> int | None:
-    """The flags of the call that a thread is inside, one that makes processes; None if it is none of those known."""
+    """The flags of the call that a thread is inside, one that makes processes; None if it is none
+    of those known.
+    """
     arch = context.arch
     registers = ptrace.get_registers(tid, arch)
     if registers is None:

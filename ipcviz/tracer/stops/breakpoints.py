@@ -1,9 +1,10 @@
-"""Breakpoints on libc's semaphore functions: POSIX semaphores make no system call while they need not sleep.
+"""Breakpoints on libc's semaphore functions: POSIX semaphores make no system call while they need
+not sleep.
 
-The first instruction of each function is replaced by the one that traps; a copy of it lies in the padding behind the
-library's code, where a thread executes it alone (out of line), so that other threads never see it missing. How long
-that instruction is shows when a thread is stepped over it for the first time: from then on a jump behind the copy leads
-back, and threads just go on there.
+The first instruction of each function is replaced by the one that traps; a copy of it lies in the
+padding behind the library's code, where a thread executes it alone (out of line), so that other
+threads never see it missing. How long that instruction is shows when a thread is stepped over it
+for the first time: from then on a jump behind the copy leads back, and threads just go on there.
 """
 
 from __future__ import annotations
@@ -55,14 +56,20 @@ def insert(process: TracedProcess, tid: int, arch: Arch, path: str, start: int, 
         How many were set.
     """
     found = elf.function_addresses(path, FUNCTIONS)
-    segment = next((s for s in elf.executable_segments(path) if s.offset // PAGE == offset // PAGE), None)
+    segment = next(
+        (s for s in elf.executable_segments(path) if s.offset // PAGE == offset // PAGE), None
+    )
     if not found or segment is None:
         return 0
     base = start - offset + segment.offset - segment.vaddr
     end = base + segment.vaddr + segment.filesz
     scratch = (end + SLOT - 1) // SLOT * SLOT
     room = (end + PAGE - 1) // PAGE * PAGE - scratch
-    places = {base + vaddr: name for name, vaddr in sorted(found.items()) if base + vaddr not in process.breakpoints}
+    places = {
+        base + vaddr: name
+        for name, vaddr in sorted(found.items())
+        if base + vaddr not in process.breakpoints
+    }
     count = 0
     for (address, name), original in zip(
         places.items(), memory.read_several(tid, tuple(places), SLOT) or (), strict=False
@@ -70,37 +77,54 @@ def insert(process: TracedProcess, tid: int, arch: Arch, path: str, start: int, 
         if original.startswith(arch.breakpoint):
             continue
         fits = (count + 1) * SLOT <= room and not _relative(arch, original)
-        if ptrace.poke(tid, address, arch.breakpoint + original[len(arch.breakpoint) : ptrace.WORD]):
+        if ptrace.poke(
+            tid, address, arch.breakpoint + original[len(arch.breakpoint) : ptrace.WORD]
+        ):
             process.breakpoints[address] = (original, name, scratch + count * SLOT if fits else 0)
             count += 1
     return count
 
 
 def _relative(arch: Arch, code: bytes) -> bool:
-    """Whether an instruction may address memory relative to itself, and so can't be executed elsewhere."""
+    """Whether an instruction may address memory relative to itself, and so can't be executed
+    elsewhere.
+    """
     if arch.machine == "aarch64":
         word = int.from_bytes(code[:4], "little")
-        return word & 0x1F000000 == 0x10000000 or word & 0x3B000000 == 0x18000000  # adr, adrp, ldr (literal)
+        return (
+            word & 0x1F000000 == 0x10000000 or word & 0x3B000000 == 0x18000000
+        )  # adr, adrp, ldr (literal)
     index = 0
-    while index < len(code) - 2 and (code[index] in (0x66, 0xF2, 0xF3) or 0x40 <= code[index] <= 0x4F):
+    while index < len(code) - 2 and (
+        code[index] in (0x66, 0xF2, 0xF3) or 0x40 <= code[index] <= 0x4F
+    ):
         index += 1
     if index == len(code) - 2:
         return True  # prefixes alone, which no compiler writes: not to be moved
-    if code[index] in _TO_ELSEWHERE or (code[index] == 0x0F and code[index + 1] in _TO_ELSEWHERE_LONG):
+    if code[index] in _TO_ELSEWHERE or (
+        code[index] == 0x0F and code[index + 1] in _TO_ELSEWHERE_LONG
+    ):
         return True
     index += 2 if code[index] == 0x0F else 1
-    return code[index] & 0xC7 == 0x05 or (code[index - 1] == 0xFF and code[index] >> 3 & 7 in _CALLS)
+    return code[index] & 0xC7 == 0x05 or (
+        code[index - 1] == 0xFF and code[index] >> 3 & 7 in _CALLS
+    )
 
 
-_TO_ELSEWHERE: Final = frozenset({*range(0x70, 0x80), *range(0xE0, 0xE4), 0xE8, 0xE9, 0xEB, 0x62, 0xC4, 0xC5})
+_TO_ELSEWHERE: Final = frozenset(
+    {*range(0x70, 0x80), *range(0xE0, 0xE4), 0xE8, 0xE9, 0xEB, 0x62, 0xC4, 0xC5}
+)
 _TO_ELSEWHERE_LONG: Final = frozenset({*range(0x80, 0x90), 0x38, 0x3A})
 _CALLS: Final = (2, 3)
-"""Jumps and calls to a place that is so far from here, calls that leave the place that they return to, and what has
-longer prefixes, which may do the like (Intel's manual, appendix A; after 0F; in the ModRM byte after FF)."""
+"""Jumps and calls to a place that is so far from here, calls that leave the place that they
+return to, and what has longer prefixes, which may do the like (Intel's manual, appendix A; after
+0F; in the ModRM byte after FF)."""
 
 
 def leads_to(arch: Arch, code: bytes, address: int) -> int:
-    """Where the jump that a function begins with leads, as musl's sem_trywait does; 0 if it begins with none."""
+    """Where the jump that a function begins with leads, as musl's sem_trywait does; 0 if it begins
+    with none.
+    """
     if arch.machine != "x86_64":
         return 0
     if code[0] == 0xEB:
@@ -109,13 +133,16 @@ def leads_to(arch: Arch, code: bytes, address: int) -> int:
 
 
 _lengths: dict[bytes, int] = {}
-"""Lengths of instructions (by their bytes and what follows them) that were stepped over, and that a jump may follow."""
+"""Lengths of instructions (by their bytes and what follows them) that were stepped over, and that a
+jump may follow.
+"""
 
 _JUMP: Final = struct.Struct("<Bi")
 
 
 def detour(process: TracedProcess, tid: int, arch: Arch, address: int) -> int:
-    """Where a thread that stands at a breakpoint can go on without being stepped: in the copy, which jumps back.
+    """Where a thread that stands at a breakpoint can go on without being stepped: in the copy,
+    which jumps back.
 
     Returns:
         The copy's address; 0 if there is none yet.
@@ -134,7 +161,9 @@ def detour(process: TracedProcess, tid: int, arch: Arch, address: int) -> int:
 
 def _learn(arch: Arch, original: bytes, length: int) -> None:
     """An instruction was stepped over, and the thread stood so many bytes behind its begin."""
-    goes_on = original[0] not in _GO_ELSEWHERE and not (original[0] == 0x0F and original[1] & 0xF0 == 0x80)
+    goes_on = original[0] not in _GO_ELSEWHERE and not (
+        original[0] == 0x0F and original[1] & 0xF0 == 0x80
+    )
     if arch.machine == "x86_64" and 0 < length <= SLOT - _JUMP.size and goes_on:
         if len(_lengths) > 256:
             _lengths.clear()
@@ -144,7 +173,9 @@ def _learn(arch: Arch, original: bytes, length: int) -> None:
 _GO_ELSEWHERE: Final = frozenset(
     {*range(0x70, 0x80), *range(0xE0, 0xE4), 0xC2, 0xC3, 0xE8, 0xE9, 0xEB, 0xF2, 0xF3, 0xFF}
 )
-"""First bytes of instructions that may not lead to the next one (Intel's manual, appendix A), or of their prefixes."""
+"""First bytes of instructions that may not lead to the next one (Intel's manual, appendix A), or of
+their prefixes.
+"""
 
 
 def return_address(tid: int, arch: Arch, registers: list[int]) -> int:
@@ -173,25 +204,32 @@ def remove_all(process: TracedProcess, tid: int, arch: Arch) -> None:
 
 
 def are_in(process: TracedProcess, tid: int, arch: Arch) -> bool:
-    """Whether a process's breakpoints are in the memory of a thread of another one too: a fork copied them."""
-    return all(memory.read(tid, address, len(arch.breakpoint)) == arch.breakpoint for address in process.breakpoints)
+    """Whether a process's breakpoints are in the memory of a thread of another one too: a fork
+    copied them.
+    """
+    return all(
+        memory.read(tid, address, len(arch.breakpoint)) == arch.breakpoint
+        for address in process.breakpoints
+    )
 
 
 def step_over(task: Task, arch: Arch, registers: list[int], address: int, mask: int) -> int | None:
     """Execute the instruction that a breakpoint replaced, and leave the thread stopped behind it.
 
-    Signals are blocked for the one step, so that none can come between; the mask is put back afterwards.
+    Signals are blocked for the one step, so that none can come between; the mask is put back
+    afterwards.
 
     Args:
         task: The thread, stopped at the breakpoint.
         arch: This machine's.
         registers: Its registers as they are.
         address: The breakpoint's.
-        mask: The signal mask to put back: the kernel takes SIGTRAP out of a mask that blocks it when a breakpoint
-            traps, so it is the one that was known before.
+        mask: The signal mask to put back: the kernel takes SIGTRAP out of a mask that blocks it
+            when a breakpoint traps, so it is the one that was known before.
 
     Returns:
-        None if all went well; else the wait status that came instead of the step, to be handled as any other.
+        None if all went well; else the wait status that came instead of the step, to be handled as
+        any other.
     """
     original, _, slot = task.process.breakpoints[address]
     tid = task.tid

@@ -81,7 +81,9 @@ class CallStops:
             n for n, name in context.names.items() if name in UNCOUNTED or name in confinement.CALLS
         )
         self._no_return = frozenset(n for n, name in context.names.items() if name in NO_RETURN)
-        self._confining = frozenset(call_numbers(context.arch.table)[name] for name in confinement.CALLS)
+        self._confining = frozenset(
+            call_numbers(context.arch.table)[name] for name in confinement.CALLS
+        )
         self.mending = Mending(context)
         self.waits = Waits(context, sampler, semaphores)
         self.fifos = Fifos(context, lambda tid, status: self.take_stop(tid, status))
@@ -89,11 +91,15 @@ class CallStops:
         self._exchanges = context.exchanges
         self._consequences = Consequences(context, sampler, semaphores)
         self.take_stop: Callable[[int, int], None] = lambda tid, status: None
-        """Takes a stop of another thread (its id, the status of waitpid) while one is at the entry of a call."""
+        """Takes a stop of another thread (its id, the status of waitpid) while one is at the entry
+        of a call.
+        """
         self.go: Callable[[Task], None] = lambda task: None
         """Lets a thread go on before what it did is said, once nothing more is asked of it."""
         self.let_in: Callable[[Task], None] = lambda task: None
-        """Lets a thread into its call, to stop again at the return, before what it is about is looked at."""
+        """Lets a thread into its call, to stop again at the return, before what it is about is
+        looked at.
+        """
         self._effects = Effects(
             context.next_ofd,
             context.object_of,
@@ -116,7 +122,12 @@ class CallStops:
         task = self._context.tasks.get(tid)
         if task is not None:
             entered, task.entered = task.entered, None
-            if entered and entered.told and entered.inside and entered.args.get("signal") == "SIGKILL":
+            if (
+                entered
+                and entered.told
+                and entered.inside
+                and entered.args.get("signal") == "SIGKILL"
+            ):
                 self.returned(task, entered, 0, 0)  # it has killed itself, and so never returns
 
     def watch(self, task: Task) -> None:
@@ -137,7 +148,9 @@ class CallStops:
         entered.inside = True
         if entered.ends is not NOWHERE:
             pid, tid, name, key = task.process.pid, task.tid, entered.name, entered.object
-            self._moving.begin(Move(pid, tid, name, entered.args, key, entered.data, entered.began, entered.ends))
+            self._moving.begin(
+                Move(pid, tid, name, entered.args, key, entered.data, entered.began, entered.ends)
+            )
         elif entered.name in EXCHANGES:
             self._exchanges.begin(task, entered)
 
@@ -154,7 +167,8 @@ class CallStops:
         return False
 
     def pass_by(self, task: Task) -> bool:
-        """Count the marked call that a thread stands at, of a process that makes too many of them to look at each.
+        """Count the marked call that a thread stands at, of a process that makes too many of them
+        to look at each.
 
         Returns:
             Whether it goes on already; else the call is to be looked at all the same.
@@ -167,7 +181,8 @@ class CallStops:
         if found is None or found[2] != seccomp.MARK or found[1] in self._uncounted:
             return False
         number = found[1]
-        # The first of each kind since they were told last is let in so that it stops at its return: see `at_call`.
+        # The first of each kind since they were told last is let in so that it stops at its return:
+        # see `at_call`.
         looks = number not in process.counted and number not in self._no_return
         self._count(process, number)
         task.stops = looks
@@ -177,7 +192,9 @@ class CallStops:
         return True
 
     def look_at_actions(self, process: TracedProcess) -> None:
-        """Ask /proc what a process does with signals: it may have changed that by a call that was only counted."""
+        """Ask /proc what a process does with signals: it may have changed that by a call that was
+        only counted.
+        """
         self._sampler.process_now(process.pid)
 
     def _count(self, process: TracedProcess, number: int) -> None:
@@ -187,13 +204,18 @@ class CallStops:
             process.actions_unseen = process.actions_stale = True
 
     def at_foreign_mark(self, task: Task) -> None:
-        """A thread whose calls are not decoded stands at one that its own filter has marked: it fails, as alone."""
+        """A thread whose calls are not decoded stands at one that its own filter has marked: it
+        fails, as alone.
+        """
         info = ptrace.syscall_info(task.tid)
         if info is not None and info.data != seccomp.MARK:
             confinement.answer(task.tid, self._context.arch, -errno.ENOSYS)
 
     def _confine(self, task: Task, info: ptrace.SyscallInfo) -> bool:
-        """A thread stands at a call about its confinement, or marked by its own filter. Whether it goes on already."""
+        """A thread stands at a call about its confinement, or marked by its own filter.
+
+        Whether it goes on already.
+        """
         try:
             verdict = confinement.take(self._context, task, info)
         except confinement.Cut as cut:
@@ -219,10 +241,15 @@ class CallStops:
         if task.entered is not None or name not in KNOWN or info.arch != self._context.arch.audit:
             return
         args = decode_arguments(task.tid, name, info.args)
-        task.entered = Entered(name, info.number, info.args, args, self._context.emitter.now(), inside=True)
+        task.entered = Entered(
+            name, info.number, info.args, args, self._context.emitter.now(), inside=True
+        )
 
     def at_call(self, task: Task) -> bool:
-        """A thread stands at the entry or the return of a call. Returns whether it goes on already."""
+        """A thread stands at the entry or the return of a call.
+
+        Returns whether it goes on already.
+        """
         info = ptrace.syscall_info(task.tid)
         if info is None:
             return False
@@ -254,7 +281,9 @@ class CallStops:
         if info.number in (self._futex, self._restart) and (task.semaphore or task.took[0]):
             self._semaphores.enters_futex(task, info.args)
         interrupted, task.interrupted = task.interrupted, None
-        if interrupted is not None and (info.number == self._restart or interrupted[0].makes(info.number)):
+        if interrupted is not None and (
+            info.number == self._restart or interrupted[0].makes(info.number)
+        ):
             # It starts the interrupted call again, or makes its rest: it is still the same call.
             task.entered = interrupted[0]
             task.entered.back = False
@@ -288,12 +317,19 @@ class CallStops:
             return False
         # The filter has asked what a call's arguments alone can tell.
         asked = info.op == ptrace.SYSCALL_INFO_SECCOMP and not plan.asks
-        if plan.sometimes and not asked and not self._sampler.mappings.wants(task.process.pid, name, info.args):
+        if (
+            plan.sometimes
+            and not asked
+            and not self._sampler.mappings.wants(task.process.pid, name, info.args)
+        ):
             return False
         if plan.makes:
-            # Attached, it would keep the child out of sight of whoever else it is meant for, too: leave it alone.
+            # Attached, it would keep the child out of sight of whoever else it is meant for, too:
+            # leave it alone.
             if not self._context.attached:
-                task.entered = escape.prevent(task.tid, self._context.arch, name, info.number, info.args)
+                task.entered = escape.prevent(
+                    task.tid, self._context.arch, name, info.number, info.args
+                )
             return False
         if name == "sigaltstack":
             handlers.stack_set(task, info)
@@ -304,7 +340,8 @@ class CallStops:
         if plan.data:
             reason = self._context.calls_over_budget(process)
             if reason and (process.full or process.catching):
-                # From here on /proc/PID/io counts its bytes: this very call is the first that is not traced.
+                # From here on /proc/PID/io counts its bytes: this very call is the first that is
+                # not traced.
                 self._sampler.process_now(process.pid)
                 self._context.say_coverage(process, full=False, reason=reason)
                 return False
@@ -319,13 +356,17 @@ class CallStops:
             known = foretold.foretell(task.tid, name, info)
             if known is not None:
                 process.foretold = time.monotonic()
-                return self._foretold(task, Entered(name, info.number, info.args, known.args, began), known.effect)
+                return self._foretold(
+                    task, Entered(name, info.number, info.args, known.args, began), known.effect
+                )
         if name == "close" and info.op == ptrace.SYSCALL_INFO_SECCOMP and self._context.go_first:
             closed = foretold.close(self._context.state, process, info.args[0])
             if closed is not None:
                 process.closing = time.monotonic()
                 key = self._context.object_of(process.pid, closed.fd)
-                entered = Entered(name, info.number, info.args, {"fd": closed.fd}, began, object=key)
+                entered = Entered(
+                    name, info.number, info.args, {"fd": closed.fd}, began, object=key
+                )
                 return self._foretold(task, entered, closed)
         quick = plan.quick and self._context.go_first and not self._context.attached
         key, ends = "", NOWHERE
@@ -337,20 +378,33 @@ class CallStops:
                 self._take_returns(self._moving.siblings(ends))
                 began = self._context.emitter.now()
         if quick:
-            # It runs no code of its own until its return is taken, so what the arguments point to stays as it is.
+            # It runs no code of its own until its return is taken, so what the arguments point to
+            # stays as it is.
             self.let_in(task)
         args = decode_arguments(task.tid, name, info.args)
         if plan.numbered:
             self._context.numbers.translate(process.pid, name, args)
-        if name in MASKED and isinstance(args["mask"], int) and (mask := ptrace.get_mask(task.tid)) is not None:
+        if (
+            name in MASKED
+            and isinstance(args["mask"], int)
+            and (mask := ptrace.get_mask(task.tid)) is not None
+        ):
             args["own_mask"] = mask
         if plan.path:
             self._mark(task, markers.text_of(str(args["path"])))
         if name in MAKES and not self._context.attached:
             self.fifos.about_to_make(process.pid, task.tid, args)
-        data = payload.outgoing(task.tid, name, info.args, self._context.config.data_bytes) if plan.sends else b""
+        data = (
+            payload.outgoing(task.tid, name, info.args, self._context.config.data_bytes)
+            if plan.sends
+            else b""
+        )
         if not (quick and plan.moves):
-            key = task.semaphore if name == "futex" else self._object(process.pid, plan, args, info.args)
+            key = (
+                task.semaphore
+                if name == "futex"
+                else self._object(process.pid, plan, args, info.args)
+            )
             ends = self._moving.prepare(process.pid, name, args, key) if plan.moves else NOWHERE
         task.entered = Entered(
             name=name,
@@ -369,7 +423,10 @@ class CallStops:
         return quick
 
     def _foretold(self, task: Task, entered: Entered, effect: AnyEffect) -> bool:
-        """Say what a call will do, at whose entry a thread stands. Returns whether it goes on already."""
+        """Say what a call will do, at whose entry a thread stands.
+
+        Returns whether it goes on already.
+        """
         goes = self._context.go_first
         if goes:
             self.go(task)
@@ -377,17 +434,20 @@ class CallStops:
         return goes
 
     def _take_returns(self, tids: Iterable[int]) -> None:
-        """Take the returns that are there already of calls whose order with another one would be in doubt."""
+        """Take the returns that are there already of calls whose order with another one would be in
+        doubt.
+        """
         for tid in tids:
             came = ptrace.wait(tid)
             if came is not None and came[0] == tid:
                 self.take_stop(*came)
 
     def about(self, task: Task, info: ptrace.SyscallInfo, repeated: int = 0) -> Poised | None:
-        """What a thread at the entry of a call is about to do; None if that is nothing to hold it for.
+        """What a thread at the entry of a call is about to do; None if that is nothing to hold it
+        for.
 
-        It looks only: `at_call` or `at_mark` takes the entry in once the thread is let go. A short wait that it has
-        `repeated` too often is something to hold it for, whatever call it is.
+        It looks only: `at_call` or `at_mark` takes the entry in once the thread is let go. A short
+        wait that it has `repeated` too often is something to hold it for, whatever call it is.
         """
         name = self._context.names.get(info.number, "")
         process = task.process
@@ -401,7 +461,9 @@ class CallStops:
             args: dict[str, Word] = {"text": markers.text_at(task.tid, info.args[at])}
             if not args["text"]:
                 return None
-            return Poised(t=t, n=n, pid=process.pid, tid=task.tid, at="entry", call="marker", args=args)
+            return Poised(
+                t=t, n=n, pid=process.pid, tid=task.tid, at="entry", call="marker", args=args
+            )
         if name not in BIRTHS_AND_ENDS and (
             name not in KNOWN or not self._sampler.mappings.wants(task.process.pid, name, info.args)
         ):
@@ -424,11 +486,19 @@ class CallStops:
         )
 
     def makes_again(self, task: Task, number: int) -> bool:
-        """Whether a call that is entered is one that a signal cut short, and that the kernel starts again."""
-        return task.interrupted is not None and (number == self._restart or task.interrupted[0].makes(number))
+        """Whether a call that is entered is one that a signal cut short, and that the kernel starts
+        again.
+        """
+        return task.interrupted is not None and (
+            number == self._restart or task.interrupted[0].makes(number)
+        )
 
-    def _object(self, pid: int, plan: Plan | None, args: dict[str, Word], raw: tuple[int, ...]) -> str:
-        """Key of the object that a call is about: behind its descriptor, a queue's id, or at an address."""
+    def _object(
+        self, pid: int, plan: Plan | None, args: dict[str, Word], raw: tuple[int, ...]
+    ) -> str:
+        """Key of the object that a call is about: behind its descriptor, a queue's id, or at an
+        address.
+        """
         if plan is None:
             return ""
         if plan.by_descriptor:
@@ -457,7 +527,9 @@ class CallStops:
             return False
         if entered.name in NO_RETURN:
             # What looks like its result is a register of the code that the handler had interrupted.
-            return handlers.leave(self._context, task, go=self.go if self._context.go_first else None)
+            return handlers.leave(
+                self._context, task, go=self.go if self._context.go_first else None
+            )
         result = info.result
         code = -result if info.is_error else 0
         if entered.path:
@@ -479,24 +551,32 @@ class CallStops:
 
     @staticmethod
     def _may_be_cut(task: Task, entered: Entered, result: int) -> bool:
-        """Whether a signal that is about to be delivered may be why a call returned only a part of what it could."""
+        """Whether a signal that is about to be delivered may be why a call returned only a part of
+        what it could.
+        """
         return (
             remainders.may_be_cut(entered.name, entered.raw, result)
-            # By far the most reads that return less than they may are those of pipes, and never for that reason.
+            # By far the most reads that return less than they may are those of pipes, and never for
+            # that reason.
             and not (entered.name == "read" and entered.object.startswith("pipe:"))
             and ptrace.has_pending(task.tid)
         )
 
-    def returned(self, task: Task, entered: Entered, result: int, code: int, *, leaves: bool = False) -> bool:
-        """Say that a call returned `result`, or failed with error number `code` (0 if it did not fail).
+    def returned(
+        self, task: Task, entered: Entered, result: int, code: int, *, leaves: bool = False
+    ) -> bool:
+        """Say that a call returned `result`, or failed with error number `code` (0 if it did not
+        fail).
 
-        `leaves` says that the thread stands at the return and may go on from there. Returns whether it has.
+        `leaves` says that the thread stands at the return and may go on from there. Returns whether
+        it has.
         """
         process, moved = task.process, 0
         if entered.ends is not NOWHERE and result > 0 and not code:
             moved = 0 if "MSG_PEEK" in str(entered.args.get("flags", "")) else result
             if moved and entered.ends.source:
-                # The writes that these bytes came from, if they have returned meanwhile, come first.
+                # The writes that these bytes came from, if they have returned meanwhile, come
+                # first.
                 self._take_returns(self._moving.writes_before(task.tid, moved))
         elif entered.name in EXCHANGES:
             self._exchanges.end(task.tid)
@@ -505,7 +585,11 @@ class CallStops:
                 self._take_returns(sends)
                 self._exchanges.tell(sends, self._context.emitter.now())
         effects: tuple[AnyEffect, ...] = ()
-        data = payload.moved(task.tid, entered, result, self._context.config.data_bytes) if not code else b""
+        data = (
+            payload.moved(task.tid, entered, result, self._context.config.data_bytes)
+            if not code
+            else b""
+        )
         if not entered.plain:
             effects = self._effects_of(task, entered, result, code)
             effects = self.fifos.returned(task, entered, code, effects)
@@ -513,12 +597,16 @@ class CallStops:
             if entered.ends is not NOWHERE and self.fifos:
                 self.fifos.check(key for key in entered.ends if key)
             if entered.name in ("sendto", "recvfrom") and entered.raw[4] and not code:
-                effects = self._effects.of_addressed(process.pid, task.tid, entered.name, entered.raw, entered.args)
+                effects = self._effects.of_addressed(
+                    process.pid, task.tid, entered.name, entered.raw, entered.args
+                )
         t = self._context.emitter.now()
         slept = self._moving.returns(task.tid, moved, t) if entered.ends is not NOWHERE else 0.0
         has_consequences = not code and self._consequences.has(entered)
         goes = (
-            leaves and self._context.go_first and not (has_consequences and self._consequences.needs(entered, effects))
+            leaves
+            and self._context.go_first
+            and not (has_consequences and self._consequences.needs(entered, effects))
         )
         if goes:
             self.go(task)
@@ -556,7 +644,9 @@ class CallStops:
             )
         )
 
-    def _effects_of(self, task: Task, entered: Entered, result: int, code: int) -> tuple[AnyEffect, ...]:
+    def _effects_of(
+        self, task: Task, entered: Entered, result: int, code: int
+    ) -> tuple[AnyEffect, ...]:
         """What a call changed that has returned `result`, or failed with error number `code`."""
         process = task.process
         effects: tuple[AnyEffect, ...] = ()
@@ -565,15 +655,24 @@ class CallStops:
             messages = tuple(read_messages(task.tid, entered.name, entered.raw, result))
             entered.args.update(facts_of(task.tid, entered.name, entered.raw, messages))
         key = entered.object
-        call = Returned(process.pid, task.tid, entered.name, entered.raw, entered.args, result, key, messages)
+        call = Returned(
+            process.pid, task.tid, entered.name, entered.raw, entered.args, result, key, messages
+        )
         if not code:
             effects = self._effects.of(call)
             if entered.name in TAKERS:
                 effects = (*effects, *told_by(self._context, task, entered, result))
             if entered.name in NAMES:
-                effects = with_names(process.pid, entered.name, entered.args, (*effects, *entered.losing))
-            entered.args.update(self._context.numbers.told(process.pid, taken(task.tid, entered.name, entered.raw)))
-            if entered.object.startswith("msg:") and entered.object not in self._context.state.objects:
+                effects = with_names(
+                    process.pid, entered.name, entered.args, (*effects, *entered.losing)
+                )
+            entered.args.update(
+                self._context.numbers.told(process.pid, taken(task.tid, entered.name, entered.raw))
+            )
+            if (
+                entered.object.startswith("msg:")
+                and entered.object not in self._context.state.objects
+            ):
                 # Its id is older than the watch: made before, or known from somewhere else.
                 number = int(entered.object.removeprefix("msg:"))
                 known = queues.message_queues().get(number)
@@ -586,10 +685,13 @@ class CallStops:
             effects = self._effects.of(call)
         effects = (
             *effects,
-            *self._sampler.locks.effects(process.pid, entered.name, entered.raw, entered.object, effects),
+            *self._sampler.locks.effects(
+                process.pid, entered.name, entered.raw, entered.object, effects
+            ),
         )
         if not process.full and self._closes_used(process.pid, effects):
-            # Its last bytes can be laid to what it used only before the descriptor is gone from the state.
+            # Its last bytes can be laid to what it used only before the descriptor is gone from the
+            # state.
             self._sampler.process_now(process.pid)
         if effects and any(isinstance(effect, Sent) for effect in effects):
             self._sampler.look_again()
@@ -619,4 +721,8 @@ class CallStops:
         """Whether a thread enters futex(2) once more for the semaphore that it waits for."""
         if info.number == self._restart:
             return True
-        return info.number == self._futex and info.args[0] == task.wait.address and futexes.is_wait(info.args[1])
+        return (
+            info.number == self._futex
+            and info.args[0] == task.wait.address
+            and futexes.is_wait(info.args[1])
+        )

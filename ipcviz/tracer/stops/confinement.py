@@ -1,14 +1,19 @@
-"""A program's own seccomp, as it is without ours: strict mode, its filters, and what it is told of them.
+"""A program's own seccomp, as it is without ours: strict mode, its filters, and what it is told of
+them.
 
-What a program is launched with is a filter (`ipcviz.kernel.seccomp`), and for an ordinary user `no_new_privs`. Both are
-inherited, so the kernel would answer a program that uses seccomp(2) itself otherwise than alone:
+What a program is launched with is a filter (`ipcviz.kernel.seccomp`), and for an ordinary user
+`no_new_privs`. Both are inherited, so the kernel would answer a program that uses seccomp(2) itself
+otherwise than alone:
 
-* Strict mode fails with EINVAL, since the thread is in filter mode already. So a filter is installed in its place
-  that lets the same four calls through, and has the tracer end the thread at any other one.
-* A call that the program's own filter answers with SECCOMP_RET_TRACE would be made, since there is a tracer. Without
-  one it fails with ENOSYS (seccomp(2)), and so it does here. The filter's data tells whose mark it is.
+* Strict mode fails with EINVAL, since the thread is in filter mode already. So a filter is
+  installed in its place that lets the same four calls through, and has the tracer end the thread at
+  any other one.
+* A call that the program's own filter answers with SECCOMP_RET_TRACE would be made, since there is
+  a tracer. Without one it fails with ENOSYS (seccomp(2)), and so it does here. The filter's data
+  tells whose mark it is.
 * PR_GET_SECCOMP and PR_GET_NO_NEW_PRIVS tell of the program's own alone.
-* A filter without `no_new_privs` fails with EACCES for an ordinary user, since ours is not the program's own.
+* A filter without `no_new_privs` fails with EACCES for an ordinary user, since ours is not the
+  program's own.
 
 What /proc/PID/status says (`Seccomp`, `Seccomp_filters`, `NoNewPrivs`) is not changed.
 """
@@ -27,7 +32,11 @@ from ipcviz.events import Trouble
 from ipcviz.kernel import memory, procfs, ptrace, seccomp
 from ipcviz.kernel.arch import Arch, call_numbers
 from ipcviz.kernel.seccomp import Condition, OneOf
-from ipcviz.tracer.calls.table import PR_SET_SECCOMP, SECCOMP_SET_MODE_FILTER, SECCOMP_SET_MODE_STRICT
+from ipcviz.tracer.calls.table import (
+    PR_SET_SECCOMP,
+    SECCOMP_SET_MODE_FILTER,
+    SECCOMP_SET_MODE_STRICT,
+)
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.tasks import Task
 
@@ -92,7 +101,8 @@ def is_imposed(pid: int) -> bool:
 
 
 def take(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
-    """Decide what becomes of a call at which a filter has stopped a thread: one of `CALLS`, or one not marked by us.
+    """Decide what becomes of a call at which a filter has stopped a thread: one of `CALLS`, or one
+    not marked by us.
 
     Args:
         context: The session's.
@@ -106,18 +116,26 @@ def take(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
     if info.data == seccomp.FORBIDDEN and task.strict:
         return _end(context, task, info)
     if info.data != seccomp.MARK:
-        # Without a tracer such a call fails. The mark is the program's own, and of the two the kernel gives its.
+        # Without a tracer such a call fails. The mark is the program's own, and of the two the
+        # kernel gives its.
         return Verdict.ANSWERED if answer(task.tid, arch, -errno.ENOSYS) else Verdict.PASSES
     if info.number == call_numbers(arch.table)["seccomp"]:
         operation, flags, pointer = (value & 0xFFFFFFFF for value in info.args[:3])
         if operation == SECCOMP_SET_MODE_STRICT and not flags and not info.args[2]:
             return _strict(context, task, info)
-        return _filter(context, task) if operation == SECCOMP_SET_MODE_FILTER and pointer else Verdict.PASSES
+        return (
+            _filter(context, task)
+            if operation == SECCOMP_SET_MODE_FILTER and pointer
+            else Verdict.PASSES
+        )
     return _take_prctl(context, task, info)
 
 
 def answer(tid: int, arch: Arch, result: int) -> bool:
-    """At the entry of a call: let it not be made, and return this. False if that can't be done here."""
+    """At the entry of a call: let it not be made, and return this.
+
+    False if that can't be done here.
+    """
     registers = ptrace.get_registers(tid, arch)
     if registers is None or arch.original == arch.number:
         return False
@@ -158,7 +176,9 @@ def _has_own_filter(task: Task) -> bool:
 
 
 def _filter(context: Context, task: Task) -> Verdict:
-    """A filter of the program's own: who has neither privileges nor given them up may not install one."""
+    """A filter of the program's own: who has neither privileges nor given them up may not install
+    one.
+    """
     if not context.imposes_no_new_privs or task.no_new_privs:
         return Verdict.PASSES
     if seccomp.read_confinement(task.process.pid, task.tid).is_admin:
@@ -167,7 +187,9 @@ def _filter(context: Context, task: Task) -> Verdict:
 
 
 def _strict(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
-    """Strict mode, by a filter in its place; where the thread has one of its own, alone too, the kernel refuses it."""
+    """Strict mode, by a filter in its place; where the thread has one of its own, alone too, the
+    kernel refuses it.
+    """
     if _has_own_filter(task):
         return Verdict.PASSES
     if _install_strict(context.arch, task, info):
@@ -175,18 +197,21 @@ def _strict(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
         return Verdict.MADE
     t, n = context.stamp()
     message = (
-        f"{procfs.comm(task.process.pid)} asked for seccomp's strict mode and was refused it (EINVAL),"
-        " which it would not be alone: watch it with --no-seccomp."
+        f"{procfs.comm(task.process.pid)} asked for seccomp's strict mode and was refused it"
+        " (EINVAL), which it would not be alone: watch it with --no-seccomp."
     )
     context.emit(Trouble(t=t, n=n, pid=task.process.pid, message=message))
     return Verdict.PASSES
 
 
 def _install_strict(arch: Arch, task: Task, info: ptrace.SyscallInfo) -> bool:
-    """Have a thread install the filter that stands for strict mode. It is left at the return of its call.
+    """Have a thread install the filter that stands for strict mode.
 
-    As the kernel's strict mode does on x86, reading the time stamp counter is forbidden, too. The filter needs
-    no_new_privs of who has no privileges, and who may execute nothing any more loses nothing by it.
+    It is left at the return of its call.
+
+    As the kernel's strict mode does on x86, reading the time stamp counter is forbidden, too. The
+    filter needs no_new_privs of who has no privileges, and who may execute nothing any more loses
+    nothing by it.
     """
     numbers = call_numbers(arch.table)
     program = seccomp.build_strict(arch)
@@ -197,7 +222,8 @@ def _install_strict(arch: Arch, task: Task, info: ptrace.SyscallInfo) -> bool:
     address = (info.sp - RED_ZONE - room) & ~0xF
     before = memory.read(task.tid, address, room)
     if before is None or len(before) < room:
-        # The stack ends there: within the page of its pointer there is room, too, and all is put back.
+        # The stack ends there: within the page of its pointer there is room, too, and all is put
+        # back.
         address = info.sp & -memory.PAGE_SIZE
         before = memory.read(task.tid, address, room)
         if before is None or len(before) < room:
@@ -223,7 +249,8 @@ def _install_strict(arch: Arch, task: Task, info: ptrace.SyscallInfo) -> bool:
 def make_calls(tid: int, arch: Arch, calls: Sequence[tuple[int, tuple[int, ...]]]) -> list[int]:
     """Have a thread, which stands at the seccomp stop of a call, make others in its place.
 
-    Its registers are then those of a call that has returned the last result. Signals wait meanwhile.
+    Its registers are then those of a call that has returned the last result. Signals wait
+    meanwhile.
 
     Returns:
         The results; negative error numbers of what failed.
@@ -274,7 +301,9 @@ def _run_to_return(tid: int) -> int:
 
 
 def _end(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
-    """End a thread in strict mode that makes another call, as the kernel does: the thread alone, as by SIGKILL."""
+    """End a thread in strict mode that makes another call, as the kernel does: the thread alone, as
+    by SIGKILL.
+    """
     pid, arch = task.process.pid, context.arch
     native = info.arch == arch.audit
     if len(task.process.tasks) == 1:

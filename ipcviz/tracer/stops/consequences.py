@@ -1,4 +1,6 @@
-"""What else is known from a call that succeeded: what is to be looked at, and where breakpoints belong now."""
+"""What else is known from a call that succeeded: what is to be looked at, and where breakpoints
+belong now.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.stops.semaphores import SemaphoreStops
 from ipcviz.tracer.tasks import Entered, Task
 
-WITHOUT: Final = frozenset({"dup", "dup2", "dup3", "fcntl", "access", "lseek", "rt_sigprocmask", "getdents64", "poll"})
+WITHOUT: Final = frozenset(
+    {"dup", "dup2", "dup3", "fcntl", "access", "lseek", "rt_sigprocmask", "getdents64", "poll"}
+)
 """Frequent calls that have none."""
 
 FREE: Final = frozenset({"open", "openat", "creat", "pipe", "pipe2", "socketpair", "wait4"})
@@ -48,7 +52,9 @@ class Consequences:
         """Whether the thread has to stand still at the return while `of` looks."""
         if entered.name not in FREE:
             return True
-        return any(isinstance(effect, Opened) and effect.object.kind == "fifo" for effect in effects)
+        return any(
+            isinstance(effect, Opened) and effect.object.kind == "fifo" for effect in effects
+        )
 
     def of(self, task: Task, entered: Entered, result: int, effects: tuple[AnyEffect, ...]) -> None:
         """What else is known from a call that succeeded."""

@@ -1,4 +1,6 @@
-"""The tracer's heart: which stop of which thread goes where, and how the thread goes on; births and deaths."""
+"""The tracer's heart: which stop of which thread goes where, and how the thread goes on; births and
+deaths.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,8 @@ COUNTED_SECONDS: Final = 1.0
 """How often it is said how many stops were only counted."""
 
 QUIET_SECONDS: Final = 1.0
-"""How long a sampled process has to be below its budget before its calls are traced in full again."""
+"""How long a sampled process has to be below its budget before its calls are traced in full again.
+"""
 
 SIGKILL: Final = 9
 
@@ -65,8 +68,8 @@ LAST_LOOKS: Final = 200.0
 
 ORPHAN_SECONDS: Final = 0.04
 TELLING_SECONDS: Final = 1.0
-"""How long a new process may be known by its first stop alone before it counts as an orphan: shorter if its parent,
-as /proc shows it, is none of ours, and so was given to it."""
+"""How long a new process may be known by its first stop alone before it counts as an orphan:
+shorter if its parent, as /proc shows it, is none of ours, and so was given to it."""
 
 
 class Engine:
@@ -79,7 +82,9 @@ class Engine:
         always: Stop at every call: there is no seccomp filter that marks some.
     """
 
-    def __init__(self, arch: Arch, config: AnyConfig, emitter: Emitter, *, always: bool = False) -> None:
+    def __init__(
+        self, arch: Arch, config: AnyConfig, emitter: Emitter, *, always: bool = False
+    ) -> None:
         self._context = Context(arch, config, emitter)
         self._always = always
         self._context.stops_always = always
@@ -127,7 +132,15 @@ class Engine:
         t, n = self._context.stamp()
         name = self._context.config.argv[0].rpartition("/")[2]
         self._context.emit(
-            Forked(t=t, n=n, pid=pid, parent=os.getpid(), how="launched", name=name, argv=self._context.config.argv)
+            Forked(
+                t=t,
+                n=n,
+                pid=pid,
+                parent=os.getpid(),
+                how="launched",
+                name=name,
+                argv=self._context.config.argv,
+            )
         )
         if isinstance(self._context.config, LaunchConfig) and self._context.config.hold:
             self.stepping.begin(task)
@@ -191,7 +204,12 @@ class Engine:
         """Handle one result of waitpid."""
         context = self._context
         task = context.tasks.get(tid)
-        if status == AT_TRAP and task is not None and task.process.linking and linking.trapped(task, context.arch):
+        if (
+            status == AT_TRAP
+            and task is not None
+            and task.process.linking
+            and linking.trapped(task, context.arch)
+        ):
             self.resume(task)
             return
         if task is not None and context.holding and self.stepping.take(task, status):
@@ -209,7 +227,11 @@ class Engine:
                 if not self._calls.at_mark(task):
                     self.resume(task)
                 return
-            if task.process.counting and not context.holding and self._signals.pass_by(task, status):
+            if (
+                task.process.counting
+                and not context.holding
+                and self._signals.pass_by(task, status)
+            ):
                 return
         if os.WIFEXITED(status) or os.WIFSIGNALED(status):
             self._ended(tid, status)
@@ -249,7 +271,9 @@ class Engine:
             traced = True
         else:
             process = task.process
-            traced = self._stops_at_calls(process) and self._decodes(process) and not process.linking
+            traced = (
+                self._stops_at_calls(process) and self._decodes(process) and not process.linking
+            )
         task.stops = traced or self._context.config.full
         # If it was killed meanwhile, its end comes by waitpid.
         ptrace.resume(task.tid, ptrace.SYSCALL if traced else ptrace.CONT, signo)
@@ -262,15 +286,23 @@ class Engine:
     def _stops_at_calls(self, process: TracedProcess) -> bool:
         """Whether a process's threads stop at every call."""
         # In full mode the filter marks data calls too, where there is a filter.
-        return self._always or self._context.holding or (process.full and not self._context.config.full)
+        return (
+            self._always
+            or self._context.holding
+            or (process.full and not self._context.config.full)
+        )
 
     def _look_at_counted(self) -> None:
-        """Read the tables of processes whose calls are only counted, and say how many those were."""
+        """Read the tables of processes whose calls are only counted, and say how many those
+        were.
+        """
         counting = [process for process in self._context.processes.values() if process.counting]
         if not counting:
             return
         if not self._context.attached:
-            self._tables.look([process.pid for process in counting if process.executed and not process.ending])
+            self._tables.look(
+                [process.pid for process in counting if process.executed and not process.ending]
+            )
         now = time.monotonic()
         for process in counting:
             if now - process.counted_at >= COUNTED_SECONDS:
@@ -279,7 +311,8 @@ class Engine:
     def _reconsider(self) -> None:
         """Trace sampled processes in full again once they have been quiet, from their next stop on.
 
-        Only so many come back as the session's budgets have room for: 1,000 quiet ones can be too much together.
+        Only so many come back as the session's budgets have room for: 1,000 quiet ones can be too
+        much together.
         """
         now = time.monotonic()
         passed = max(now - self._looked_at, 1e-3)
@@ -313,7 +346,9 @@ class Engine:
         self._tell_again(process, "quiet again")
 
     def _tell_again(self, process: TracedProcess, reason: str) -> None:
-        """Say that every call of a process is told from here on, after what was not told until here."""
+        """Say that every call of a process is told from here on, after what was not told until
+        here.
+        """
         self.sampler.process_now(process.pid)
         if process.counting:
             self._context.tell_counted(process)
@@ -380,7 +415,8 @@ class Engine:
             return
         if event == ptrace.EVENT_EXIT and task.process.executed:
             self._calls.forget(task.tid)
-            # /proc/PID/fd shows the leader's table, which is gone with it even if other threads go on.
+            # /proc/PID/fd shows the leader's table, which is gone with it even if other threads go
+            # on.
             task.process.ending |= len(task.process.tasks) == 1 or task.tid == task.process.pid
             if len(task.process.tasks) == 1:
                 self.sampler.memory_now(task.process.pid)
@@ -415,15 +451,26 @@ class Engine:
                 process.full, process.catching = parent.full, parent.catching
             if parent.counting:
                 process.full, process.counting, process.counted_at = False, True, time.monotonic()
-            process.actions_unseen, process.actions_stale = parent.actions_unseen, parent.actions_stale
-            hows: dict[int, How] = {ptrace.EVENT_FORK: "fork", ptrace.EVENT_VFORK: "vfork", ptrace.EVENT_CLONE: "clone"}
+            process.actions_unseen, process.actions_stale = (
+                parent.actions_unseen,
+                parent.actions_stale,
+            )
+            hows: dict[int, How] = {
+                ptrace.EVENT_FORK: "fork",
+                ptrace.EVENT_VFORK: "vfork",
+                ptrace.EVENT_CLONE: "clone",
+            }
             process.inherit_breakpoints(parent, shared=made.shares_memory)
             if not made.shares_memory:
                 process.copy_memory(parent, task.tid)
             child = self._adopt(process, tid, fresh=True)
             child.no_new_privs = task.no_new_privs
             handlers.inherit(child, task)
-            process.loader, process.linking, process.linked = parent.loader, dict(parent.linking), parent.linked
+            process.loader, process.linking, process.linked = (
+                parent.loader,
+                dict(parent.linking),
+                parent.linked,
+            )
             self.sampler.semaphores.inherit(parent.pid, tid)
             self._context.emit(
                 Forked(
@@ -447,18 +494,23 @@ class Engine:
         return goes
 
     def _adopt_orphans(self) -> None:
-        """Know children whose makers were killed before they could tell of them: nobody else would let them go on."""
+        """Know children whose makers were killed before they could tell of them: nobody else would
+        let them go on.
+        """
         now = time.monotonic()
         for tid, (first_stop, since) in list(self._early.items()):
             status = procfs.read_status(tid)
             if status is None or status.tgid != tid:
                 continue
-            if now - since < (TELLING_SECONDS if status.ppid in self._context.processes else ORPHAN_SECONDS):
+            if now - since < (
+                TELLING_SECONDS if status.ppid in self._context.processes else ORPHAN_SECONDS
+            ):
                 continue
             del self._early[tid]
             process = self._context.new_process(tid)
             self._context.numbers.born(tid, status.ppid, status.nspid[1:])
-            # Which process made it is not known, but its breakpoints are in the memory that it was given.
+            # Which process made it is not known, but its breakpoints are in the memory that it was
+            # given.
             for other in (*reversed(self._ended_lately), *self._context.processes.values()):
                 if other.breakpoints and breakpoints.are_in(other, tid, self._context.arch):
                     process.inherit_breakpoints(other)
@@ -466,7 +518,9 @@ class Engine:
                     break
             self._adopt(process, tid, fresh=True)
             t, n = self._context.stamp()
-            self._context.emit(Forked(t=t, n=n, pid=tid, parent=status.ppid, how="fork", name=status.name))
+            self._context.emit(
+                Forked(t=t, n=n, pid=tid, parent=status.ppid, how="fork", name=status.name)
+            )
             self.sampler.tables.check(tid, "attached")
             self.sampler.process_now(tid)
             self.take(tid, first_stop)
@@ -492,11 +546,17 @@ class Engine:
         path = procfs.exe(process.pid) or ""
         t, n = self._context.stamp()
         kind = elf.machine_class(program := f"/proc/{process.pid}/exe")
-        # Where all calls are marked its linker stops at some, before libraries need breakpoints or it renames itself.
+        # Where all calls are marked its linker stops at some, before libraries need breakpoints or
+        # it renames itself.
         decodes = elf.runs_on(kind, self._context.arch.elf_machine) and not (
             first or process.foreign or process.doubted
         )
-        goes = self._context.config.full and decodes and self._context.go_first and self._semaphores.come_later(kind)
+        goes = (
+            self._context.config.full
+            and decodes
+            and self._context.go_first
+            and self._semaphores.come_later(kind)
+        )
         if goes:
             self.resume(leader)
         self._context.emit(
@@ -574,7 +634,9 @@ class Engine:
         if self._ended_with is not None:
             code, signo = self._ended_with
             t, n = self._context.stamp()
-            self._context.emit(Finished(t=t, n=n, code=code, signo=signo, left=len(self._context.processes)))
+            self._context.emit(
+                Finished(t=t, n=n, code=code, signo=signo, left=len(self._context.processes))
+            )
 
     @property
     def ended(self) -> bool:

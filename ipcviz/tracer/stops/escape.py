@@ -1,6 +1,8 @@
-"""CLONE_UNTRACED: what a process makes with it would run without its tracer, and with a filter that then fails calls.
+"""CLONE_UNTRACED: what a process makes with it would run without its tracer, and with a filter that
+then fails calls.
 
-The flag is taken out at the call's entry and put back at its return, so that the program finds all as it left it.
+The flag is taken out at the call's entry and put back at its return, so that the program finds all
+as it left it.
 """
 
 from __future__ import annotations
@@ -12,7 +14,10 @@ from ipcviz.tracer.tasks import Entered
 
 
 def prevent(tid: int, arch: Arch, name: str, number: int, raw: tuple[int, ...]) -> Entered | None:
-    """At the entry of clone or clone3: take the flag out. Returns the call if its return is to be seen."""
+    """At the entry of clone or clone3: take the flag out.
+
+    Returns the call if its return is to be seen.
+    """
     if name == "clone":
         if not raw[0] & CLONE_UNTRACED:
             return None

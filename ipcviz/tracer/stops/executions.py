@@ -1,4 +1,6 @@
-"""What is said of a program that a process has just executed: that its calls can't be decoded, that it lacks rights."""
+"""What is said of a program that a process has just executed: that its calls can't be decoded, that
+it lacks rights.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,14 @@ from ipcviz.tracer.tasks import TracedProcess
 
 _CAPABILITIES: Final = "security.capability"
 _VFS_CAP_DATA: Final = struct.Struct("<IIIII")
-"""linux/capability.h: magic and flags, permitted and inheritable (low halves), the same (high halves)."""
+"""linux/capability.h: magic and flags, permitted and inheritable (low halves), the same (high
+halves).
+"""
 
 
-def take(context: Context, process: TracedProcess, path: str, kind: elf.ElfClass | None, *, first: bool) -> None:
+def take(
+    context: Context, process: TracedProcess, path: str, kind: elf.ElfClass | None, *, first: bool
+) -> None:
     """A process has executed a program.
 
     Args:
@@ -34,7 +40,9 @@ def take(context: Context, process: TracedProcess, path: str, kind: elf.ElfClass
     before, process.foreign = process.foreign, not elf.runs_on(kind, context.arch.elf_machine)
     name = path.rpartition("/")[2] or "the program"
     if process.foreign:
-        message = f"{name} is not a 64-bit {context.arch.machine} program: ipcviz can't decode its calls"
+        message = (
+            f"{name} is not a 64-bit {context.arch.machine} program: ipcviz can't decode its calls"
+        )
         if first:
             raise LaunchError(f"{message}. Run a 64-bit build.")
         _say(context, process, f"{message}; it runs on and is only sampled.")
@@ -44,20 +52,29 @@ def take(context: Context, process: TracedProcess, path: str, kind: elf.ElfClass
         context.say_coverage(process, full=True, reason="its calls can be decoded again")
     rights = lost_rights(process.pid) if os.geteuid() != 0 and not context.attached else ""
     if rights:
-        words = f"{name} runs without {rights}, which Linux withholds from what an ordinary user watches"
+        words = (
+            f"{name} runs without {rights}, which Linux withholds from what an ordinary user"
+            " watches"
+        )
         _say(context, process, f"{words}: run ipcviz as root to watch it with them.")
 
 
 def born(process: TracedProcess, parent: TracedProcess) -> None:
     """A process has made another, which runs the same program."""
-    process.foreign, process.executed, process.doubted = parent.foreign, parent.executed, parent.doubted
+    process.foreign, process.executed, process.doubted = (
+        parent.foreign,
+        parent.executed,
+        parent.doubted,
+    )
     process.full = process.full and not parent.foreign
 
 
 def lost_rights(pid: int) -> str:
-    """Which rights the program's file gives whoever executes it, and the process does not have; empty if none.
+    """Which rights the program's file gives whoever executes it, and the process does not have;
+    empty if none.
 
-    In a user namespace of its own, or on a file system mounted with nosuid, it would not get them anyway.
+    In a user namespace of its own, or on a file system mounted with nosuid, it would not get them
+    anyway.
     """
     program = f"/proc/{pid}/exe"
     try:
@@ -73,7 +90,11 @@ def lost_rights(pid: int) -> str:
     if status.st_mode & stat.S_ISUID and has.get("Uid", [status.st_uid] * 2)[1] != status.st_uid:
         return "the rights of its owner (set-user-ID)"
     executable = status.st_mode & stat.S_IXGRP
-    if status.st_mode & stat.S_ISGID and executable and has.get("Gid", [status.st_gid] * 2)[1] != status.st_gid:
+    if (
+        status.st_mode & stat.S_ISGID
+        and executable
+        and has.get("Gid", [status.st_gid] * 2)[1] != status.st_gid
+    ):
         return "the rights of its group (set-group-ID)"
     if capabilities & ~has.get("CapPrm", [capabilities])[0]:
         return "the capabilities of its file"
@@ -94,7 +115,9 @@ def _capabilities(path: str) -> int:
 def _credentials(pid: int) -> dict[str, list[int]]:
     """Lines of `/proc/PID/status` with ids (real, effective, ...) and capabilities."""
     found = {}
-    for line in (procfs.read_bytes(f"/proc/{pid}/status") or b"").decode(errors="replace").splitlines():
+    for line in (
+        (procfs.read_bytes(f"/proc/{pid}/status") or b"").decode(errors="replace").splitlines()
+    ):
         name, _, words = line.partition(":")
         if name in ("Uid", "Gid"):
             found[name] = [int(word) for word in words.split()]

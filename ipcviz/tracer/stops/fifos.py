@@ -1,8 +1,10 @@
-"""FIFOs that nobody but watched processes has open: what the byte ledger says of them is certain then.
+"""FIFOs that nobody but watched processes has open: what the byte ledger says of them is certain
+then.
 
-That is known of a FIFO that was made by a watched process, as long as every open of it is one that was traced. Whoever
-puts bytes in or takes some out has opened it before, and the kernel has told of that before the open returned: so a
-look just before the return of a call on it is said comes in time.
+That is known of a FIFO that was made by a watched process, as long as every open of it is one that
+was traced. Whoever puts bytes in or takes some out has opened it before, and the kernel has told of
+that before the open returned: so a look just before the return of a call on it is said comes in
+time.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ from ipcviz.tracer.tasks import Entered, Task
 
 MAKES: Final = frozenset({"mknod", "mknodat"})
 PARTNERS_SECONDS: Final = 0.005
-"""How long the returns of opens that have succeeded are waited for: others, that stand at a stop, don't come."""
+"""How long the returns of opens that have succeeded are waited for: others, that stand at a stop,
+don't come.
+"""
 MOST: Final = 32
 """How many FIFOs are looked at: each takes one of the user's 128 groups (fanotify(7))."""
 
@@ -40,7 +44,8 @@ class _Fifo:
 
 
 class Fifos:
-    """Finds out when somebody who is not watched opens a FIFO, and which watched threads' opens belong together.
+    """Finds out when somebody who is not watched opens a FIFO, and which watched threads' opens
+    belong together.
 
     Args:
         context: The session's.
@@ -68,37 +73,52 @@ class Fifos:
     def returned(
         self, task: Task, entered: Entered, code: int, effects: tuple[AnyEffect, ...]
     ) -> tuple[AnyEffect, ...]:
-        """A call is about to be said to have returned, failed with `code` if not 0: its effects completed."""
+        """A call is about to be said to have returned, failed with `code` if not 0: its effects
+        completed.
+        """
         pid, tid, name = task.process.pid, task.tid, entered.name
         if name in MAKES and tid in self._being_made:
             self._made(pid, tid, entered.args, effects)
         elif name in OPENS and code == errno.ENXIO:
-            entered.object = fifo_of(pid, str(entered.args["path"]), entered.args.get("dirfd", AT_FDCWD))
-        elif name in OPENS and any(isinstance(e, Opened) and e.object.kind == "fifo" for e in effects):
+            entered.object = fifo_of(
+                pid, str(entered.args["path"]), entered.args.get("dirfd", AT_FDCWD)
+            )
+        elif name in OPENS and any(
+            isinstance(e, Opened) and e.object.kind == "fifo" for e in effects
+        ):
             opened = self._opened(next(e for e in effects if isinstance(e, Opened)))
             self._take_partners(opened.object.key)
             return (opened,)
         return effects
 
-    def _made(self, pid: int, tid: int, args: dict[str, Word], effects: tuple[AnyEffect, ...]) -> None:
+    def _made(
+        self, pid: int, tid: int, args: dict[str, Word], effects: tuple[AnyEffect, ...]
+    ) -> None:
         openings = self._being_made.pop(tid)
         made = next((e for e in effects if isinstance(e, NameCreated)), None)
-        if made is None or not openings.narrow(whereabouts(pid, made.path, args.get("dirfd", AT_FDCWD)), made.object):
+        if made is None or not openings.narrow(
+            whereabouts(pid, made.path, args.get("dirfd", AT_FDCWD)), made.object
+        ):
             openings.close()
             return
         self._forget(made.object)
         self._fifos[made.object] = _Fifo(openings)
 
     def _take_partners(self, key: str) -> None:
-        """Take the returns of others' opens of the same FIFO: one that has succeeded means that they have, too.
+        """Take the returns of others' opens of the same FIFO: one that has succeeded means that
+        they have, too.
 
-        Both ends are open at the same moment. If one were said to be open, used and closed before the other is, it
-        would look as if nobody had it open in between.
+        Both ends are open at the same moment. If one were said to be open, used and closed before
+        the other is, it would look as if nobody had it open in between.
         """
         deadline = time.monotonic() + PARTNERS_SECONDS
         for other in opening(self._context, key):
             entered = other.entered
-            while other.entered is entered and other.tid in self._context.tasks and time.monotonic() < deadline:
+            while (
+                other.entered is entered
+                and other.tid in self._context.tasks
+                and time.monotonic() < deadline
+            ):
                 came = ptrace.wait(other.tid)
                 if came is not None and came[0] == other.tid:
                     self._take_stop(*came)
@@ -144,7 +164,9 @@ class Fifos:
                     fifo.untold = max(0, fifo.untold - 1)
 
     def _look(self, key: str, fifo: _Fifo) -> int:
-        """Count the opens that the kernel tells of; the process that did one, if it is known and not watched."""
+        """Count the opens that the kernel tells of; the process that did one, if it is known and
+        not watched.
+        """
         for pid in fifo.openings.take():
             if pid and pid not in self._context.processes:
                 return pid
@@ -172,8 +194,16 @@ class Fifos:
 
 def opening(context: Context, key: str) -> list[Task]:
     """The watched threads that are inside a call that opens a FIFO."""
-    inside = [task for task in context.tasks.values() if task.entered is not None and task.entered.name in OPENS]
-    return [task for task in inside if task.entered is not None and _means(task.process.pid, task.entered.args, key)]
+    inside = [
+        task
+        for task in context.tasks.values()
+        if task.entered is not None and task.entered.name in OPENS
+    ]
+    return [
+        task
+        for task in inside
+        if task.entered is not None and _means(task.process.pid, task.entered.args, key)
+    ]
 
 
 def _means(pid: int, args: dict[str, Word], key: str) -> bool:

@@ -1,7 +1,8 @@
-"""Calls whose effects are known before they are made, so that a thread need not stop again at their return.
+"""Calls whose effects are known before they are made, so that a thread need not stop again at their
+return.
 
-A shell makes some ten of them for each command. They fail only for arguments that can be looked at: what is in doubt is
-waited for as with any other call.
+A shell makes some ten of them for each command. They fail only for arguments that can be looked at:
+what is in doubt is waited for as with any other call.
 """
 
 from __future__ import annotations
@@ -29,12 +30,15 @@ NOT_TAKEN: Final = frozenset({SIGKILL, SIGSTOP, ptrace.SIGTRAP})
 """Signals whose handling can't be set, or has to do with breakpoints."""
 
 NOT_ALONE: Final = frozenset({0, identity.FUSE_MAGIC, identity.ECRYPTFS_MAGIC})
-"""File systems, by statfs(2), in which closing a file may ask somebody else, and fail; 0 is one that is not known."""
+"""File systems, by statfs(2), in which closing a file may ask somebody else, and fail; 0 is one
+that is not known.
+"""
 
 SET_SIZE: Final = 8
 """Bytes of the kernel's sigset_t."""
 STACK: Final = 1 << 16
-"""So many bytes from the stack pointer on can be written to: they have been, by those who called."""
+"""So many bytes from the stack pointer on can be written to: they have been, by those who called.
+"""
 
 
 class Foretold(NamedTuple):
@@ -45,7 +49,8 @@ class Foretold(NamedTuple):
 
 
 def foretell(tid: int, name: str, info: ptrace.SyscallInfo) -> Foretold | None:
-    """What a call that a thread stands at the entry of will do; None if it may fail, or is none of `calls.FORETOLD`.
+    """What a call that a thread stands at the entry of will do; None if it may fail, or is none of
+    `calls.FORETOLD`.
 
     Args:
         tid: The thread, stopped.
@@ -60,8 +65,13 @@ def foretell(tid: int, name: str, info: ptrace.SyscallInfo) -> Foretold | None:
         before = ptrace.get_mask(tid) if how in (SIG_BLOCK, SIG_UNBLOCK) else 0
         if mask is None or before is None or how > SIG_SETMASK:
             return None
-        after = mask if how == SIG_SETMASK else before | mask if how == SIG_BLOCK else before & ~mask
-        return Foretold(Mask(blocked=after & ~NEVER_BLOCKED), {**decode_arguments(0, name, info.args), "set": mask})
+        after = (
+            mask if how == SIG_SETMASK else before | mask if how == SIG_BLOCK else before & ~mask
+        )
+        return Foretold(
+            Mask(blocked=after & ~NEVER_BLOCKED),
+            {**decode_arguments(0, name, info.args), "set": mask},
+        )
     signo = first & 0xFFFFFFFF
     found = disposition(tid, signo, new) if 0 < signo <= LAST and signo not in NOT_TAKEN else None
     return None if found is None else Foretold(found, decode_arguments(tid, name, info.args))
@@ -82,11 +92,12 @@ def disposition(tid: int, signo: int, address: int) -> Disposition | None:
 
 
 def close(state: State, process: TracedProcess, number: int) -> Closed | None:
-    """What closing a descriptor, at whose entry a thread stands, will do; None if it may do more, or fail.
+    """What closing a descriptor, at whose entry a thread stands, will do; None if it may do more,
+    or fail.
 
-    Closing a file that could only be read does nothing else as long as nobody has locks on it: no file system but
-    those in user space hears of it (`flush` of struct file_operations), and no peer. So it is of one of several
-    descriptors of a pipe's end.
+    Closing a file that could only be read does nothing else as long as nobody has locks on it: no
+    file system but those in user space hears of it (`flush` of struct file_operations), and no
+    peer. So it is of one of several descriptors of a pipe's end.
 
     Args:
         state: All that is known just then.
@@ -105,5 +116,8 @@ def close(state: State, process: TracedProcess, number: int) -> Closed | None:
         alone = file.references < 2
     else:
         alone = thing.info.kind != "file" or file.mode != "r" or file.object in state.locks
-        alone = alone or identity.file_system(thing.info.dev, f"/proc/{process.pid}/fd/{fd}") in NOT_ALONE
+        alone = (
+            alone
+            or identity.file_system(thing.info.dev, f"/proc/{process.pid}/fd/{fd}") in NOT_ALONE
+        )
     return None if alone else Closed(fd=fd)

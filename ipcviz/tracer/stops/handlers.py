@@ -12,7 +12,9 @@ from ipcviz.tracer.context import Context
 from ipcviz.tracer.tasks import Task
 
 LEAST_FRAME: Final = 1024
-"""Bytes of stack that the kernel needs at least for a handler's frame: red zone, siginfo, context, registers."""
+"""Bytes of stack that the kernel needs at least for a handler's frame: red zone, siginfo, context,
+registers.
+"""
 
 _STACK: Final = struct.Struct("=QIIQ")
 """stack_t: where it begins, flags, padding, its size (sigaltstack(2))."""
@@ -24,7 +26,8 @@ NO_STACK: Final = (0, 0)
 
 
 def stack_set(task: Task, info: ptrace.SyscallInfo) -> None:
-    """A thread at the entry of sigaltstack(2) says on which stack handlers with SA_ONSTACK are to run.
+    """A thread at the entry of sigaltstack(2) says on which stack handlers with SA_ONSTACK are to
+    run.
 
     While it is on that stack itself, the kernel refuses.
     """
@@ -58,19 +61,30 @@ def enter(task: Task, flags: tuple[str, ...], *, attached: bool) -> None:
         task.frames.append((low if low <= at.sp < high else 0, at.sp - LEAST_FRAME))
 
 
-def leave(context: Context, task: Task, *, jumped: bool = False, go: Callable[[Task], None] | None = None) -> bool:
-    """A thread has left the innermost of its handlers. Returns whether it goes on already, by `go`."""
+def leave(
+    context: Context, task: Task, *, jumped: bool = False, go: Callable[[Task], None] | None = None
+) -> bool:
+    """A thread has left the innermost of its handlers.
+
+    Returns whether it goes on already, by `go`.
+    """
     if task.frames:
         task.frames.pop()
     mask = ptrace.get_mask(task.tid)
     t, n = context.stamp()
     if go is not None:
         go(task)
-    context.emit(HandlerReturned(t=t, n=n, pid=task.process.pid, tid=task.tid, blocked=mask or 0, jumped=jumped))
+    context.emit(
+        HandlerReturned(
+            t=t, n=n, pid=task.process.pid, tid=task.tid, blocked=mask or 0, jumped=jumped
+        )
+    )
     return go is not None
 
 
 def look_for_jump(context: Context, task: Task, sp: int) -> None:
-    """A thread makes a call with its stack at `sp`: handlers that can't have theirs there were left by a jump."""
+    """A thread makes a call with its stack at `sp`: handlers that can't have theirs there were left
+    by a jump.
+    """
     while task.frames and not task.frames[-1][0] <= sp < task.frames[-1][1]:
         leave(context, task, jumped=True)

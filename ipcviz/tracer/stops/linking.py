@@ -1,8 +1,9 @@
-"""Live mode: while the dynamic linker loads a program, its threads stop at marked calls alone, not at every call.
+"""Live mode: while the dynamic linker loads a program, its threads stop at marked calls alone, not
+at every call.
 
-That ends where glibc's linker says that all is loaded (`_dl_debug_state`, which debuggers wait for, too), before code
-of the program or of its libraries runs. It ends earlier if a marked call comes from elsewhere, and where the program
-begins at the latest.
+That ends where glibc's linker says that all is loaded (`_dl_debug_state`, which debuggers wait for,
+too), before code of the program or of its libraries runs. It ends earlier if a marked call comes
+from elsewhere, and where the program begins at the latest.
 """
 
 from __future__ import annotations
@@ -24,13 +25,20 @@ _RETURNS: Final = (b"\xc3", b"\xf3\x0f\x1e\xfa\xc3")
 
 
 def executed(context: Context, task: Task, kind: elf.ElfClass | None, *, harmless: bool) -> None:
-    """A thread has just executed a program. `harmless` says that breakpoints are, and that a filter marks calls."""
+    """A thread has just executed a program.
+
+    `harmless` says that breakpoints are, and that a filter marks calls.
+    """
     process = task.process
     loader = loader_of(process.pid, kind)
     process.loader = loader.code
     thread = context.state.threads.get(task.tid)
     blocked = thread is not None and thread.blocked & SIGTRAP_BIT
-    if harmless and process.full and not (context.attached or context.holding or context.config.full or blocked):
+    if (
+        harmless
+        and process.full
+        and not (context.attached or context.holding or context.config.full or blocked)
+    ):
         _begin(task, context.arch, loader)
 
 
@@ -56,14 +64,20 @@ def _begin(task: Task, arch: Arch, loader: Loader) -> None:
 
 
 def end(process: TracedProcess, tid: int) -> None:
-    """From here on a process's threads stop at every call again. It is done through a stopped one."""
+    """From here on a process's threads stop at every call again.
+
+    It is done through a stopped one.
+    """
     for address, word in process.linking.items():
         ptrace.poke(tid, address, word)
     process.linking = {}
 
 
 def trapped(task: Task, arch: Arch) -> bool:
-    """A thread has trapped: if that is one of these breakpoints, bring it past it. Returns whether it is."""
+    """A thread has trapped: if that is one of these breakpoints, bring it past it.
+
+    Returns whether it is.
+    """
     process = task.process
     registers = ptrace.get_registers(task.tid, arch)
     address = registers[arch.pc] - arch.trap_skip if registers is not None else 0

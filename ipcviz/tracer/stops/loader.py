@@ -1,4 +1,6 @@
-"""Where a program's dynamic linker lies: calls from there are how the program is loaded, and not what it does."""
+"""Where a program's dynamic linker lies: calls from there are how the program is loaded, and not
+what it does.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from ipcviz.tracer.tasks import TracedProcess
 
 AT_BASE: Final = 7
 AT_ENTRY: Final = 9
-"""linux/auxvec.h: where the kernel has loaded the program's interpreter, and where the program itself begins."""
+"""linux/auxvec.h: where the kernel has loaded the program's interpreter, and where the program
+itself begins.
+"""
 _PAIRS: Final = struct.Struct("=QQ")
 NOWHERE: Final = (0, 0)
 
@@ -34,7 +38,10 @@ class Loader(NamedTuple):
 
 
 def loader_of(pid: int, kind: elf.ElfClass | None) -> Loader:
-    """The dynamic linker of a process that has just executed a program of a kind. That of musl is its libc as well."""
+    """The dynamic linker of a process that has just executed a program of a kind.
+
+    That of musl is its libc as well.
+    """
     if kind is None or not kind.interpreter.rpartition("/")[2].startswith("ld-linux"):
         return Loader()
     raw = procfs.read_bytes(f"/proc/{pid}/auxv") or b""
@@ -43,11 +50,17 @@ def loader_of(pid: int, kind: elf.ElfClass | None) -> Loader:
     code = elf.executable_segments(path)
     if not base or not code:
         return Loader()
-    return Loader(path, base, (base + min(s.vaddr for s in code), base + max(s.vaddr + s.memsz for s in code)), facts)
+    return Loader(
+        path,
+        base,
+        (base + min(s.vaddr for s in code), base + max(s.vaddr + s.memsz for s in code)),
+        facts,
+    )
 
 
 def is_loading(process: TracedProcess, name: str, info: ptrace.SyscallInfo) -> bool:
-    """Whether one of `calls.LOADS` comes from the dynamic linker, and is about nothing but libraries.
+    """Whether one of `calls.LOADS` comes from the dynamic linker, and is about nothing but
+    libraries.
 
     What that opens to be written to is where it says what it does (LD_DEBUG_OUTPUT).
     """

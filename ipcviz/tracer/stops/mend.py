@@ -1,31 +1,35 @@
 """Mending what being traced would change: an ignored signal must not be felt.
 
-The kernel drops a signal that a process ignores, but queues it for one that is traced so that the tracer hears of it
-(sig_ignored in kernel/signal.c). It then cuts short the call that the process sleeps in. Most calls are started
-again by the kernel; some fail with EINTR, some come back with a part of what they were to move, and of some the time
-limit begins anew. Here the call is made again, for the rest and until the moment at which it would have ended, before
-the process sees any of it.
+The kernel drops a signal that a process ignores, but queues it for one that is traced so that the
+tracer hears of it (sig_ignored in kernel/signal.c). It then cuts short the call that the process
+sleeps in. Most calls are started again by the kernel; some fail with EINTR, some come back with a
+part of what they were to move, and of some the time limit begins anew. Here the call is made again,
+for the rest and until the moment at which it would have ended, before the process sees any of it.
 
-What is cut short shows at the return; by what shows at the delivery; and only there is it made again:
+What is cut short shows at the return; by what shows at the delivery; and only there is it made
+again:
 
-    alone     epoll_wait(.., 500) ------------------------------------------------> 0 at 500 ms
+    alone     epoll_wait(.., 500) -----------------------------------------> 0 at 500 ms
     traced    epoll_wait(.., 500) ----> EINTR at 200 ms, a stop (`came_back`)
-                                          |  the delivery of SIGCHLD, a stop (`undo`): it is ignored
-                                          +-> epoll_wait(.., 500) ----------------> interrupted at 500 ms (`end_limits`)
-                                                                                     `came_back` makes the EINTR a 0
+                                          |  the delivery of SIGCHLD, a stop (`undo`): ignored
+                                          +-> epoll_wait(.., 500) -> interrupted at 500 ms
+                                                (`end_limits`); `came_back` makes the EINTR a 0
 
-A call that is made again has the arguments that it had, and so a limit that begins anew. That is on purpose: if ipcviz
-is killed meanwhile the call ends late, and does end. That it ends in time is the tracer's to see to, by its own clock.
+A call that is made again has the arguments that it had, and so a limit that begins anew. That is on
+purpose: if ipcviz is killed meanwhile the call ends late, and does end. That it ends in time is the
+tracer's to see to, by its own clock.
 
-Of a call that moves something the rest is made, by one or more calls, the legs (`ipcviz.tracer.calls.remainders`):
+Of a call that moves something the rest is made, by one or more calls, the legs
+(`ipcviz.tracer.calls.remainders`):
 
     alone     write(fd, p, 900) --------------------------------------------------> 900
     traced    write(fd, p, 900) ----> 300, and a signal comes
                                         |  it is ignored
-                                        +-> write(fd, p + 300, 600) --------------> 600: `came_back` makes that 900
+                                        +-> write(fd, p + 300, 600) -> 600: `came_back` makes it 900
 
-At each return the program's registers are as it left them, and the result is that of the whole: if a signal that has a
-handler comes next, or the tracer ends, the program sees what it would have seen alone.
+At each return the program's registers are as it left them, and the result is that of the whole: if
+a signal that has a handler comes next, or the tracer ends, the program sees what it would have seen
+alone.
 """
 
 from __future__ import annotations
@@ -52,8 +56,15 @@ _MASK: Final = (1 << 64) - 1
 _HALF: Final = struct.Struct("=I")
 _LENGTH: Final = struct.Struct("=qq")
 
-RESTART_CODES: Final = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND", 516: "ERESTART_RESTARTBLOCK"}
-"""linux/errno.h: what a call cut short by a signal returns inside the kernel; a program never sees them."""
+RESTART_CODES: Final = {
+    512: "ERESTARTSYS",
+    513: "ERESTARTNOINTR",
+    514: "ERESTARTNOHAND",
+    516: "ERESTART_RESTARTBLOCK",
+}
+"""linux/errno.h: what a call cut short by a signal returns inside the kernel; a program never sees
+them.
+"""
 
 EARLY: Final = 0.0005
 """By how many seconds a limit may be up early: the kernel's own timers are no more exact."""
@@ -64,7 +75,8 @@ MEMORY: Final = frozenset({(1, 5), (1, 7), (1, 8), (1, 9)})
 """/dev/zero, full, random and urandom: what reads of them give is made as it is asked for."""
 
 NEVER: Final = frozenset({"close", "restart_syscall", "rt_sigreturn"})
-"""Calls that are not made again: the descriptor of a close that was interrupted is gone (close(2))."""
+"""Calls that are not made again: the descriptor of a close that was interrupted is gone (close(2)).
+"""
 
 
 class Outcome(NamedTuple):
@@ -94,7 +106,8 @@ class Mending:
     # At the delivery of a signal.
 
     def undo(self, task: Task, action: Callable[[int], str]) -> Outcome | None:
-        """Before something that is not to be felt, an ignored signal, say: make the call again that it cut short.
+        """Before something that is not to be felt, an ignored signal, say: make the call again that
+        it cut short.
 
         Args:
             task: The thread, stopped at the delivery.
@@ -121,7 +134,11 @@ class Mending:
             raw = tuple(registers[i] for i in arch.call_arguments)
             entered = Entered(name, number, raw, {}, self._context.emitter.now(), told=False)
         leg = entered.legs[0] if entered.legs else Leg(entered.name, entered.raw, 0)
-        if not _is_cut(entered, leg, result) or entered.name in NEVER or self._another_comes(task, action):
+        if (
+            not _is_cut(entered, leg, result)
+            or entered.name in NEVER
+            or self._another_comes(task, action)
+        ):
             return None
         return self._make_again(task, entered, leg, result, registers)
 
@@ -129,11 +146,17 @@ class Mending:
         """Whether a thread stands behind a call that the kernel does not begin again by itself."""
         arch = self._context.arch
         registers = ptrace.get_registers(task.tid, arch)
-        if registers is None or arch.original == arch.number or _signed(registers[arch.original]) < 0:
+        if (
+            registers is None
+            or arch.original == arch.number
+            or _signed(registers[arch.original]) < 0
+        ):
             return False
         return -_signed(registers[arch.result]) not in RESTART_CODES
 
-    def _make_again(self, task: Task, entered: Entered, leg: Leg, result: int, registers: list[int]) -> Outcome | None:
+    def _make_again(
+        self, task: Task, entered: Entered, leg: Leg, result: int, registers: list[int]
+    ) -> Outcome | None:
         context, look = self._context, _Look(task)
         now = context.emitter.now()
         by_kernel = -result in RESTART_CODES and not entered.legs
@@ -148,7 +171,10 @@ class Mending:
                 legs = tuple(each._replace(counts=leg.counts, into=leg.into) for each in legs)
             legs = (*legs, *entered.legs[1:])
         elif leg.name == "recvmmsg" and leg.args[4]:
-            by_kernel, legs = False, (*remainders.messages_one_by_one(leg.args, 0), *entered.legs[1:])
+            by_kernel, legs = (
+                False,
+                (*remainders.messages_one_by_one(leg.args, 0), *entered.legs[1:]),
+            )
         self._set_limit(task, entered, look, now, gained, by_kernel=by_kernel)
         if by_kernel and not entered.until:
             return None
@@ -156,7 +182,9 @@ class Mending:
         if gained:
             self._add(task, entered, leg, gained)
         if entered.until and not entered.between and now >= entered.until - EARLY:
-            return Outcome(False, self._finish(task, entered, registers, self._expired(task, entered)))
+            return Outcome(
+                False, self._finish(task, entered, registers, self._expired(task, entered))
+            )
         if not (entered.told or gained or entered.until or entered.mended):
             # Nothing about it is to be seen to at its return.
             return Outcome(True) if self._issue(task, entered, legs[0], registers) else None
@@ -192,7 +220,9 @@ class Mending:
             ptrace.poke(task.tid, leg.into, _HALF.pack(had + gained))
 
     def _another_comes(self, task: Task, action: Callable[[int], str]) -> bool:
-        """Whether a further signal that is to be felt is about to be delivered: then the call ends as it did."""
+        """Whether a further signal that is to be felt is about to be delivered: then the call ends
+        as it did.
+        """
         if not ptrace.has_pending(task.tid):
             return False
         status = procfs.read_status(task.process.pid, task.tid)
@@ -200,7 +230,9 @@ class Mending:
             return True
         bits = (status.pending | status.shared_pending) & ~status.blocked
         harmless = ("ignore",) if task.continued else ("ignore", "continue")
-        return any(bits >> (signo - 1) & 1 and action(signo) not in harmless for signo in range(1, 65))
+        return any(
+            bits >> (signo - 1) & 1 and action(signo) not in harmless for signo in range(1, 65)
+        )
 
     # Limits.
 
@@ -228,12 +260,20 @@ class Mending:
         if seconds is None and not by_kernel and look.on_socket(name, raw):
             seconds = limits.of_socket(task.process.pid, name, raw)
             # For each buffer that it makes, such a socket waits for as long (sock_alloc_send_pskb).
-            anew = bool(gained) and name in remainders.SENDS and look.file(raw[0]).kind == "unix stream"
+            anew = (
+                bool(gained)
+                and name in remainders.SENDS
+                and look.file(raw[0]).kind == "unix stream"
+            )
         if seconds:
-            entered.until = now + seconds if anew else entered.until or self._began(task, entered) + seconds
+            entered.until = (
+                now + seconds if anew else entered.until or self._began(task, entered) + seconds
+            )
 
     def _began(self, task: Task, entered: Entered) -> float:
-        """When a call began; if its entry was not seen, as it was when a sample found its thread asleep in it."""
+        """When a call began; if its entry was not seen, as it was when a sample found its thread
+        asleep in it.
+        """
         if entered.told or entered.since:
             return entered.since or entered.began
         switches, since = task.asleep
@@ -282,7 +322,8 @@ class Mending:
         """At the return of a call that was made again, or of a leg of it.
 
         Returns:
-            What the program sees, once that is sure; None if it is not over, or if what comes next decides.
+            What the program sees, once that is sure; None if it is not over, or if what comes next
+            decides.
         """
         self._limited.pop(task.tid, None)
         arch, now = self._context.arch, self._context.emitter.now()
@@ -313,7 +354,11 @@ class Mending:
                 result = -errno.EINPROGRESS
             return self._finish(task, entered, registers, entered.carried or result)
         if not entered.legs:
-            if not due and remainders.may_be_cut(leg.name, leg.args, result) and ptrace.has_pending(task.tid):
+            if (
+                not due
+                and remainders.may_be_cut(leg.name, leg.args, result)
+                and ptrace.has_pending(task.tid)
+            ):
                 self._restore(task, entered, registers, result)
                 task.deferred = (entered, result)
                 return None
@@ -360,7 +405,8 @@ class Mending:
         ptrace.set_registers(task.tid, arch, registers)
 
     def cut(self, task: Task, entered: Entered) -> int:
-        """At a stop of a thread whose call was made again: let it come back as it would have alone if cut short here.
+        """At a stop of a thread whose call was made again: let it come back as it would have alone
+        if cut short here.
 
         Returns:
             What it returns, or below zero the kernel's code if that is to decide.
@@ -444,7 +490,11 @@ class _Look:
         """Whether the descriptor that decides about a call's limit is a socket."""
         if name not in limits.OF_SOCKETS:
             return False
-        return self.file(raw[limits.OF_SOCKETS[name][0]]).kind in ("stream", "unix stream", "datagram")
+        return self.file(raw[limits.OF_SOCKETS[name][0]]).kind in (
+            "stream",
+            "unix stream",
+            "datagram",
+        )
 
     def forget_error(self, fd: int) -> None:
         """Take a pending error from a socket (SO_ERROR)."""
@@ -458,7 +508,9 @@ class _Look:
                 one.detach()
 
     def _terminal(self, fd: int) -> tuple[int, int]:
-        """VMIN and VTIME of a terminal without line editing; 1 and 0 of another one (termios(3))."""
+        """VMIN and VTIME of a terminal without line editing; 1 and 0 of another one
+        (termios(3)).
+        """
         with borrow(self._pid, fd) as number:
             if number is None:
                 return 1, 0
@@ -484,7 +536,9 @@ class _Look:
 
 
 def _is_cut(entered: Entered, leg: Leg, result: int) -> bool:
-    """Whether a call, or a leg of it, may have been cut short, and is not simply begun again by the kernel."""
+    """Whether a call, or a leg of it, may have been cut short, and is not simply begun again by the
+    kernel.
+    """
     if result < 0 and -result in RESTART_CODES:
         return bool(entered.legs) or leg.name in limits.ANEW
     return result == -errno.EINTR or remainders.may_be_cut(leg.name, leg.args, result)

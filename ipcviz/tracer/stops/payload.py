@@ -1,4 +1,6 @@
-"""The first bytes that calls move out of a process, or into it: read from its memory while its thread is stopped."""
+"""The first bytes that calls move out of a process, or into it: read from its memory while its
+thread is stopped.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def outgoing(tid: int, name: str, raw: tuple[int, ...], most: int) -> bytes:
 
 
 def moved(tid: int, entered: Entered, result: int, most: int) -> bytes:
-    """The first bytes, at most so many, that a call has moved which has returned `result` without an error."""
+    """The first bytes, at most so many, that a call has moved which has returned `result` without
+    an error.
+    """
     if entered.name in ("msgsnd", "mq_timedsend"):
         return entered.data  # they return 0
     if result <= 0:

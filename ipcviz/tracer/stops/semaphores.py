@@ -25,12 +25,16 @@ _NAMES: Final = frozenset({"unlink", "unlinkat", "link", "linkat"})
 """Calls after which the same one may have another name."""
 _SYSTEM_V: Final = frozenset({"semget", "semop", "semtimedop", "semctl"})
 _FILE: Final = "sem."
-"""What the names of semaphores' files in /dev/shm begin with (glibc, sysdeps/pthread/sem_routines.c)."""
+"""What the names of semaphores' files in /dev/shm begin with (glibc,
+sysdeps/pthread/sem_routines.c).
+"""
 _GIVEN_UP: Final = frozenset({errno.ETIMEDOUT, errno.EINTR})
 _LONGEST: Final = 512
 """Bytes of code of sem_timedwait in musl, at most."""
 _ALREADY_RUNNING: Final = 3
-"""Samples in a row that find a thread running before one that was never seen asleep counts as having its semaphore."""
+"""Samples in a row that find a thread running before one that was never seen asleep counts as
+having its semaphore.
+"""
 
 
 class SemaphoreStops:
@@ -48,7 +52,9 @@ class SemaphoreStops:
         self._lines: dict[int, list[maps.MapLine]] = {}
 
     def forget_places(self, pid: int = 0) -> None:
-        """Mappings have changed, a process's or any: what lies at an address is to be looked up again."""
+        """Mappings have changed, a process's or any: what lies at an address is to be looked up
+        again.
+        """
         if pid:
             self._places.pop(pid, None)
             self._lines.pop(pid, None)
@@ -69,11 +75,17 @@ class SemaphoreStops:
         return address if address in process.breakpoints or address in process.retired else 0
 
     def back(self, task: Task) -> None:
-        """A thread's instruction has failed (SIGSEGV, SIGBUS): if that was a copy, it is where the copy was made."""
+        """A thread's instruction has failed (SIGSEGV, SIGBUS): if that was a copy, it is where the
+        copy was made.
+        """
         if not task.process.copied:
             return
         registers = ptrace.get_registers(task.tid, self._context.arch)
-        place = breakpoints.own_place(task.process, registers[self._context.arch.pc]) if registers is not None else 0
+        place = (
+            breakpoints.own_place(task.process, registers[self._context.arch.pc])
+            if registers is not None
+            else 0
+        )
         if registers is not None and place:
             registers[self._context.arch.pc] = place
             ptrace.set_registers(task.tid, self._context.arch, registers)
@@ -83,7 +95,8 @@ class SemaphoreStops:
         """Say what the thread is about to do, and bring it past the breakpoint.
 
         Returns:
-            None if it stands behind it now; else a wait status that came instead, to be handled as any other.
+            None if it stands behind it now; else a wait status that came instead, to be handled as
+            any other.
         """
         registers = ptrace.get_registers(task.tid, self._context.arch)
         if registers is None:
@@ -99,7 +112,12 @@ class SemaphoreStops:
         if task.step_over == address:
             task.step_over = 0
         elif not self.nested(task, address):
-            self._try(task, name, registers, *self._semaphore_op(task, name.removeprefix("sem_"), registers))
+            self._try(
+                task,
+                name,
+                registers,
+                *self._semaphore_op(task, name.removeprefix("sem_"), registers),
+            )
         elif name == "sem_trywait" and task.wait.timed:
             place = registers[self._context.arch.arguments[0]]
             task.wait.refused = self._locate(task.process.pid, "trywait", place)[1] == 0
@@ -116,12 +134,15 @@ class SemaphoreStops:
                 mask |= breakpoints.SIGTRAP_BIT
             status = breakpoints.step_over(task, self._context.arch, registers, address, mask)
         if status is None and self._context.breakpoints_over_budget(task.process):
-            self._remove(task, f"more than {self._context.config.budget:,.0f} semaphore operations a second")
+            self._remove(
+                task, f"more than {self._context.config.budget:,.0f} semaphore operations a second"
+            )
         return status
 
     def nested(self, task: Task, address: int) -> bool:
-        """Whether a thread at a breakpoint is inside another of the functions, which has been told: musl's sem_wait
-        goes on as sem_timedwait without a time, and that calls sem_trywait again and again.
+        """Whether a thread at a breakpoint is inside another of the functions, which has been told:
+        musl's sem_wait goes on as sem_timedwait without a time, and that calls sem_trywait again
+        and again.
         """
         places = task.process.breakpoints
         name = places[address][1] if address in places else ""
@@ -133,12 +154,17 @@ class SemaphoreStops:
         if name == "sem_timedwait":
             return registers[self._context.arch.arguments[1]] == 0
         back = breakpoints.return_address(task.tid, self._context.arch, registers)
-        return any(found[1] == "sem_timedwait" and 0 < back - place < _LONGEST for place, found in places.items())
+        return any(
+            found[1] == "sem_timedwait" and 0 < back - place < _LONGEST
+            for place, found in places.items()
+        )
 
     def may_break(self, pid: int) -> bool:
-        """Whether breakpoints are harmless to a process: a trap that it ignores or catches would change that.
+        """Whether breakpoints are harmless to a process: a trap that it ignores or catches would
+        change that.
 
-        Attached, there are none: if we were killed, they would stay behind in the program and end it.
+        Attached, there are none: if we were killed, they would stay behind in the program and end
+        it.
         """
         if self._context.attached:
             return False
@@ -146,15 +172,24 @@ class SemaphoreStops:
         return process is None or ptrace.SIGTRAP not in process.handling
 
     def loads(self, task: Task, info: ptrace.SyscallInfo) -> Entered | None:
-        """A thread is about to map a library. Returns the call if its address is wanted, for `loaded`."""
+        """A thread is about to map a library.
+
+        Returns the call if its address is wanted, for `loaded`.
+        """
         process = task.process
-        path = procfs.fd_link(process.pid, info.args[4] & 0x7FFFFFFF) if not self._context.attached else None
+        path = (
+            procfs.fd_link(process.pid, info.args[4] & 0x7FFFFFFF)
+            if not self._context.attached
+            else None
+        )
         if not path or not self._wants(task, path):
             return None
         return Entered("mmap", info.number, info.args, {}, self._context.emitter.now(), path=path)
 
     def loaded(self, task: Task, path: str, start: int, offset: int) -> None:
-        """A thread has mapped a file executable in which the functions may be, and something calls them."""
+        """A thread has mapped a file executable in which the functions may be, and something calls
+        them.
+        """
         process = task.process
         if self.may_break(process.pid):
             readable = f"/proc/{process.pid}/root{path}"
@@ -168,7 +203,9 @@ class SemaphoreStops:
         process = task.process
         if breakpoints.holds_semaphores(path):
             return process.calls_semaphores
-        if not process.calls_semaphores and elf.may_call(f"/proc/{process.pid}/root{path}", breakpoints.FUNCTIONS):
+        if not process.calls_semaphores and elf.may_call(
+            f"/proc/{process.pid}/root{path}", breakpoints.FUNCTIONS
+        ):
             process.calls_semaphores = True
             self._set_where_mapped(task)
         return False
@@ -181,26 +218,42 @@ class SemaphoreStops:
     @staticmethod
     def come_later(kind: elf.ElfClass | None) -> bool:
         """Whether a program of this kind has none of the functions before it maps libraries."""
-        return kind is not None and not kind.static and not breakpoints.holds_semaphores(kind.interpreter)
+        return (
+            kind is not None
+            and not kind.static
+            and not breakpoints.holds_semaphores(kind.interpreter)
+        )
 
     def executed(self, task: Task, program: str, kind: elf.ElfClass | None) -> None:
-        """A process runs a new program (a path to it). The kernel itself has mapped a static one, and musl's loader."""
+        """A process runs a new program (a path to it).
+
+        The kernel itself has mapped a static one, and musl's loader.
+        """
         process = task.process
         if kind is None or self._context.attached:
             return
         process.calls_semaphores = kind.static or elf.may_call(program, breakpoints.FUNCTIONS)
         if kind.static:
-            if elf.function_addresses(program, breakpoints.FUNCTIONS) and self.may_break(process.pid):
+            if elf.function_addresses(program, breakpoints.FUNCTIONS) and self.may_break(
+                process.pid
+            ):
                 for line in maps.read_maps(process.pid) or ():
                     if "x" in line.perms and line.path.startswith("/"):
-                        breakpoints.insert(process, task.tid, self._context.arch, program, line.start, line.offset)
+                        breakpoints.insert(
+                            process, task.tid, self._context.arch, program, line.start, line.offset
+                        )
         elif breakpoints.holds_semaphores(kind.interpreter) and process.calls_semaphores:
             self._set_where_mapped(task)
 
     @staticmethod
     def in_the_way(effects: tuple[AnyEffect, ...]) -> bool:
-        """Whether a process has just begun to ignore or catch SIGTRAP: the kernel's forced one would undo that."""
-        return any(isinstance(e, Disposition) and e.signo == ptrace.SIGTRAP and e.action != "default" for e in effects)
+        """Whether a process has just begun to ignore or catch SIGTRAP: the kernel's forced one
+        would undo that.
+        """
+        return any(
+            isinstance(e, Disposition) and e.signo == ptrace.SIGTRAP and e.action != "default"
+            for e in effects
+        )
 
     def stand_aside(self, task: Task) -> None:
         """Take a process's breakpoints out: it has a use of its own for SIGTRAP."""
@@ -208,10 +261,11 @@ class SemaphoreStops:
             self._remove(task, "it handles SIGTRAP itself")
 
     def set_again(self, task: Task) -> None:
-        """Put breakpoints back that cost too much: the process has memory now in which others can wait for it.
+        """Put breakpoints back that cost too much: the process has memory now in which others can
+        wait for it.
 
-        CPython makes a semaphore of libc for each of its locks, and uses so many while it starts that it is soon over
-        the budget; what it shares with others comes later.
+        CPython makes a semaphore of libc for each of its locks, and uses so many while it starts
+        that it is soon over the budget; what it shares with others comes later.
         """
         process = task.process
         if process.breakpoints or not process.retired or not self.may_break(process.pid):
@@ -236,13 +290,19 @@ class SemaphoreStops:
         )
 
     def about(self, task: Task, address: int) -> tuple[str, SemaphoreInfo, int | None] | None:
-        """What a thread at a breakpoint is about to do: the operation, the semaphore, its value now.
+        """What a thread at a breakpoint is about to do: the operation, the semaphore, its value
+        now.
 
         None if it has done so already, or if there is no breakpoint any more.
         """
         found = task.process.breakpoints.get(address)
         registers = ptrace.get_registers(task.tid, self._context.arch)
-        if found is None or registers is None or task.step_over == address or self.nested(task, address):
+        if (
+            found is None
+            or registers is None
+            or task.step_over == address
+            or self.nested(task, address)
+        ):
             return None
         op = found[1].removeprefix("sem_")
         return op, *self._locate(task.process.pid, op, registers[self._context.arch.arguments[0]])
@@ -261,9 +321,15 @@ class SemaphoreStops:
             info = semaphores.locate((line,) if line is not None else (), address, pid)
             info = places[address] = self._sampler.semaphores.named(info)
         raw = memory.read(pid, address, 16)
-        return info, semaphores.decode(raw)[0] if raw is not None and len(raw) == 16 and op != "init" else None
+        return info, (
+            semaphores.decode(raw)[0]
+            if raw is not None and len(raw) == 16 and op != "init"
+            else None
+        )
 
-    def _semaphore_op(self, task: Task, op: str, registers: list[int]) -> tuple[SemaphoreInfo, int | None]:
+    def _semaphore_op(
+        self, task: Task, op: str, registers: list[int]
+    ) -> tuple[SemaphoreInfo, int | None]:
         """Say what a thread is about to do. Returns to which semaphore, and its value now."""
         pid = task.process.pid
         address, second, third = (registers[i] for i in self._context.arch.arguments[:3])
@@ -280,7 +346,11 @@ class SemaphoreStops:
                 semaphore=info,
                 value=value,
                 initial=third & 0xFFFFFFFF if op == "init" else None,
-                shared=bool(second & 0xFFFFFFFF) if op == "init" else not info.key.startswith("sem:vm:"),
+                shared=(
+                    bool(second & 0xFFFFFFFF)
+                    if op == "init"
+                    else not info.key.startswith("sem:vm:")
+                ),
             )
         )
         if op == "destroy":
@@ -297,10 +367,14 @@ class SemaphoreStops:
         task.semaphore = key
         task.wait = SemaphoreWait(address=address, depth=self._depth(task))
 
-    def _try(self, task: Task, name: str, registers: list[int], info: SemaphoreInfo, value: int | None) -> None:
-        """A thread is about to do something: see what becomes of sem_trywait, where others may be quicker.
+    def _try(
+        self, task: Task, name: str, registers: list[int], info: SemaphoreInfo, value: int | None
+    ) -> None:
+        """A thread is about to do something: see what becomes of sem_trywait, where others may be
+        quicker.
 
-        Not of semaphores on a program's heap: an interpreter takes its locks so, thousands in a second.
+        Not of semaphores on a program's heap: an interpreter takes its locks so, thousands in a
+        second.
         """
         arch = self._context.arch
         if task.trying.address:
@@ -332,7 +406,9 @@ class SemaphoreStops:
         return len(thread.handlers) if thread is not None else 0
 
     def enters_futex(self, task: Task, raw: tuple[int, ...]) -> None:
-        """A thread that waits for a semaphore, or has just found one above 0, is let into futex(2)."""
+        """A thread that waits for a semaphore, or has just found one above 0, is let into
+        futex(2).
+        """
         if not task.semaphore:
             key, address = task.took
             found = self._context.state.semaphores.get(key)
@@ -373,11 +449,17 @@ class SemaphoreStops:
     def seen_running(self, task: Task) -> None:
         """A sample found a thread that waits for a semaphore outside of futex(2)."""
         task.wait.running += 1
-        if (task.wait.slept or task.wait.running > _ALREADY_RUNNING) and not task.wait.sleeps and not task.wait.error:
+        if (
+            (task.wait.slept or task.wait.running > _ALREADY_RUNNING)
+            and not task.wait.sleeps
+            and not task.wait.error
+        ):
             self.over(task)
 
     def ends(self, task: Task) -> None:
-        """A thread ends: if it was woken, it had its semaphore; one that is killed in its sleep never had it."""
+        """A thread ends: if it was woken, it had its semaphore; one that is killed in its sleep
+        never had it.
+        """
         if task.wait.slept and not task.wait.sleeps and not task.wait.error:
             self.over(task)
         task.semaphore = ""
@@ -407,7 +489,9 @@ class SemaphoreStops:
         )
 
     def waits_unseen(self, task: Task) -> None:
-        """A thread sleeps on a semaphore, and nothing was seen of that but its sleep: say so, once for each program."""
+        """A thread sleeps on a semaphore, and nothing was seen of that but its sleep: say so, once
+        for each program.
+        """
         process = task.process
         if process.breakpoints or process.retired or process.blind or self._context.attached:
             return
@@ -421,8 +505,12 @@ class SemaphoreStops:
 
     # What system calls tell of semaphores.
 
-    def after_call(self, task: Task, entered: Entered, result: int, effects: Iterable[AnyEffect]) -> None:
-        """A call has succeeded: semaphores may lie elsewhere now, or have been opened, named, or removed."""
+    def after_call(
+        self, task: Task, entered: Entered, result: int, effects: Iterable[AnyEffect]
+    ) -> None:
+        """A call has succeeded: semaphores may lie elsewhere now, or have been opened, named, or
+        removed.
+        """
         name, pid, looks = entered.name, task.process.pid, self._sampler.semaphores
         if name in _MAPPINGS:
             self.forget_places(pid)
@@ -455,7 +543,9 @@ class SemaphoreStops:
             info, value, made = found
             self._tell(task, "open", info, value, value if made else None)
 
-    def _mapped(self, task: Task, entered: Entered, result: int, effects: Iterable[AnyEffect]) -> None:
+    def _mapped(
+        self, task: Task, entered: Entered, result: int, effects: Iterable[AnyEffect]
+    ) -> None:
         prot, flags, offset = entered.raw[2], entered.raw[3], entered.raw[5]
         process = task.process
         if flags & 1:
@@ -464,7 +554,9 @@ class SemaphoreStops:
             if prot & 2:
                 self.set_again(task)
         thing = self._context.state.objects.get(entered.object)
-        path = thing.info.path if thing is not None and prot & 4 and not self._context.attached else ""
+        path = (
+            thing.info.path if thing is not None and prot & 4 and not self._context.attached else ""
+        )
         if path and self._wants(task, path):
             self.loaded(task, path, result, offset)
 

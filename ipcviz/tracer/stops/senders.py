@@ -1,4 +1,6 @@
-"""Who sent a signal, and what came with it: from the kernel's siginfo, at a delivery and where a call takes one."""
+"""Who sent a signal, and what came with it: from the kernel's siginfo, at a delivery and where a
+call takes one.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,19 @@ from ipcviz.tracer.sampling.notifiers import happened
 from ipcviz.tracer.tasks import Entered, Task
 
 TAKERS: Final = frozenset({"read", "rt_sigtimedwait"})
-"""Calls that take pending signals, or tell of events: of reads only those of a signalfd or of inotify are meant."""
+"""Calls that take pending signals, or tell of events: of reads only those of a signalfd or of
+inotify are meant.
+"""
 
 SI_TIMER: Final = -2
 QUEUED: Final = (-1, SI_TIMER, -3)
 """SI_QUEUE, SI_TIMER, SI_MESGQ: their siginfo has a value."""
 
 _SENT: Final = (0, -1, -3, -4, -6, -60)
-"""SI_USER, SI_QUEUE, SI_MESGQ, SI_ASYNCIO, SI_TKILL, SI_ASYNCNL: their siginfo has a sender. That of SI_TIMER has the
-timer's number there, that of SI_SIGIO what a descriptor is ready for (sigaction(2))."""
+"""SI_USER, SI_QUEUE, SI_MESGQ, SI_ASYNCIO, SI_TKILL, SI_ASYNCNL: their siginfo has a sender.
+
+That of SI_TIMER has the timer's number there, that of SI_SIGIO what a descriptor is ready for
+(sigaction(2))."""
 
 _SIGCHLD: Final = 17
 _SIGINFO: Final = 128
@@ -33,7 +39,9 @@ _MOST: Final = 64
 
 
 def sender_of(context: Context, pid: int, info: SigInfo | None, signo: int) -> tuple[int, str]:
-    """The process that sent a signal to process `pid`, and its name if it is none of those watched; 0 for none."""
+    """The process that sent a signal to process `pid`, and its name if it is none of those watched;
+    0 for none.
+    """
     if info is None or (info.code not in _SENT and signo != _SIGCHLD):
         return 0, ""
     sender = context.numbers.ours(pid, info.pid)
@@ -43,7 +51,9 @@ def sender_of(context: Context, pid: int, info: SigInfo | None, signo: int) -> t
 
 
 def killer_of(context: Context, pid: int) -> int:
-    """The process that is inside a call which sends SIGKILL to a process, its group or all; 0 if none is."""
+    """The process that is inside a call which sends SIGKILL to a process, its group or all; 0 if
+    none is.
+    """
     state = context.state.processes
     group = state[pid].pgrp if pid in state else 0
     for task in context.tasks.values():
@@ -58,7 +68,9 @@ def killer_of(context: Context, pid: int) -> int:
 
 
 def told_by(context: Context, task: Task, entered: Entered, result: int) -> tuple[Taken, ...]:
-    """What one of the `TAKERS` that returned `result` tells beyond its bytes: effects, and for inotify, arguments."""
+    """What one of the `TAKERS` that returned `result` tells beyond its bytes: effects, and for
+    inotify, arguments.
+    """
     thing = context.state.objects.get(entered.object)
     if entered.name == "read" and thing is not None and thing.info.kind == "inotify":
         entered.args.update(happened(task.tid, entered.raw[1], result))
@@ -66,8 +78,12 @@ def told_by(context: Context, task: Task, entered: Entered, result: int) -> tupl
     return tuple(taken(context, task.process.pid, task.tid, entered.name, entered.raw, result))
 
 
-def taken(context: Context, pid: int, tid: int, name: str, raw: tuple[int, ...], result: int) -> Iterator[Taken]:
-    """The signals that a call took, which has returned `result`: rt_sigtimedwait, or read from a signalfd."""
+def taken(
+    context: Context, pid: int, tid: int, name: str, raw: tuple[int, ...], result: int
+) -> Iterator[Taken]:
+    """The signals that a call took, which has returned `result`: rt_sigtimedwait, or read from a
+    signalfd.
+    """
     if name == "rt_sigtimedwait":
         found = memory.read(tid, raw[1], _SIGINFO) if raw[1] else None
         info = parse_signal_info(found) if found is not None and len(found) == _SIGINFO else None
@@ -76,7 +92,9 @@ def taken(context: Context, pid: int, tid: int, name: str, raw: tuple[int, ...],
     block = memory.read(tid, raw[1], min(result, _MOST * _SIGINFO)) or b""
     for at in range(0, len(block) - _SIGINFO + 1, _SIGINFO):
         # linux/signalfd.h: signo, errno, code, pid, uid, fd, tid, band, overrun, ..., int.
-        signo, error, code, sender, uid, _, timer, _, overrun = struct.unpack_from("=IiiIIiIII", block, at)
+        signo, error, code, sender, uid, _, timer, _, overrun = struct.unpack_from(
+            "=IiiIIiIII", block, at
+        )
         (value,) = struct.unpack_from("=i", block, at + 44)
         if code == SI_TIMER:
             sender, uid = timer, overrun

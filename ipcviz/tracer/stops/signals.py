@@ -24,25 +24,30 @@ INVALID_ACCESS: Final = (7, 11)
 """SIGBUS and SIGSEGV."""
 
 FORCED: Final = (*FAULTS, 31)
-"""Signals that a thread's own instruction brings on: they can't be put off or ignored. SIGSYS is a seccomp filter's."""
+"""Signals that a thread's own instruction brings on: they can't be put off or ignored.
+
+SIGSYS is a seccomp filter's.
+"""
 
 STOPPED: Final = 0x7F
 """The low byte of the wait status of a stop (waitpid(2))."""
 LAST_REAL_TIME: Final = 64
-"""The last signal (SIGRTMAX); a wait status with more behind its low byte is that of another kind of stop."""
+"""The last signal (SIGRTMAX); a wait status with more behind its low byte is that of another kind
+of stop.
+"""
 
 ERESTARTSYS: Final = 512
 ERESTARTNOINTR: Final = 513
 """linux/errno.h"""
 
 JOB_CONTROL: Final = frozenset({18, 19, 20, 21, 22})
-"""SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU: to send one takes pending ones of the other kind away, and SIGCONT
-continues (prepare_signal in kernel/signal.c)."""
+"""SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU: to send one takes pending ones of the other kind
+away, and SIGCONT continues (prepare_signal in kernel/signal.c)."""
 
 SI_KERNEL: Final = 0x80
 TO_PROCESS: Final = (0, 0x80, 1, 2, 3, 4, 5, 6)
-"""SI_USER, SI_KERNEL and CLD_*: codes of signals that are sent to a process, and not to one of its threads. The small
-numbers are also those of faults, which are left out by their own signals."""
+"""SI_USER, SI_KERNEL and CLD_*: codes of signals that are sent to a process, and not to one of
+its threads. The small numbers are also those of faults, which are left out by their own signals."""
 
 
 class SignalStops:
@@ -57,14 +62,15 @@ class SignalStops:
         self._context = context
         self._calls = calls
         self.go: Callable[[Task, int], None] = lambda task, signo: None
-        """Lets a thread go on with a signal before that is said, once nothing more is asked of it."""
+        """Lets a thread go on with a signal before that is said, once nothing more is asked of it.
+        """
 
     def take(self, task: Task, signo: int) -> int:
         """A signal is about to be delivered.
 
         Returns:
-            The signal to resume the thread with: this one, or 0 if another thread is to have it; -1 if it goes on
-            already (see `go`).
+            The signal to resume the thread with: this one, or 0 if another thread is to have it; -1
+            if it goes on already (see `go`).
         """
         process = task.process
         if process.actions_stale:
@@ -81,12 +87,15 @@ class SignalStops:
         if info is not None and signo in FORCED and info.code > 0:
             action = _forced(process.pid, signo, action)
         redirected = (
-            original is None and self._belongs_to_leader(task, signo, info, action) and self._redirect(task, signo)
+            original is None
+            and self._belongs_to_leader(task, signo, info, action)
+            and self._redirect(task, signo)
         )
         # Alone, the signal would never have reached this thread, nor cut its call short.
         unfelt = action in ("ignore", "continue") or redirected
         if signo == SIGCONT:
-            # It continues what was stopped, and alone that is felt; to what runs it is as if ignored.
+            # It continues what was stopped, and alone that is felt; to what runs it is as if
+            # ignored.
             unfelt, task.continued = unfelt and not task.continued, 0
         if unfelt:
             self._undo(task)
@@ -125,7 +134,8 @@ class SignalStops:
         if action == "handler":
             handlers.enter(task, flags, attached=self._context.attached)
         t, n = self._context.stamp()
-        # Of a call that it cut short the return is still to be said, and perhaps to be changed; a fault is looked at.
+        # Of a call that it cut short the return is still to be said, and perhaps to be changed; a
+        # fault is looked at.
         goes = held is None and signo not in INVALID_ACCESS and self._context.go_first
         if goes:
             self.go(task, signo)
@@ -146,9 +156,11 @@ class SignalStops:
             value=info.value if info and info.code in QUEUED else 0,
             timer=info.pid if info and timed else -1,
             overrun=info.uid if info and timed else 0,
-            fault=look_at_fault(self._context, process.pid, task.tid, info.address)
-            if info and signo in INVALID_ACCESS and 0 < info.code < SI_KERNEL
-            else None,
+            fault=(
+                look_at_fault(self._context, process.pid, task.tid, info.address)
+                if info and signo in INVALID_ACCESS and 0 < info.code < SI_KERNEL
+                else None
+            ),
         )
         self._context.emit(event)
         if deferred is not None:
@@ -164,19 +176,27 @@ class SignalStops:
         return -1 if goes else signo
 
     def _undo(self, task: Task) -> bool:
-        """Something comes to a thread that is not to be felt. Returns whether what it cut short is made again."""
+        """Something comes to a thread that is not to be felt.
+
+        Returns whether what it cut short is made again.
+        """
         if task.decided:
             return False
         pid = task.process.pid
         outcome = self._calls.mending.undo(task, lambda signo: self.action(pid, signo)[0])
-        if outcome is not None and not outcome.again and (held := task.deferred or task.interrupted) is not None:
+        if (
+            outcome is not None
+            and not outcome.again
+            and (held := task.deferred or task.interrupted) is not None
+        ):
             task.deferred, task.interrupted = (held[0], outcome.result), None
         return outcome is not None and outcome.again
 
     def undo_stop(self, task: Task) -> bool:
         """The same for a stop without a signal (PTRACE_EVENT_STOP) that alone would not have been.
 
-        SIGCONT makes such stops, too: of all threads that it has not found stopped (prepare_signal in kernel/signal.c).
+        SIGCONT makes such stops, too: of all threads that it has not found stopped (prepare_signal
+        in kernel/signal.c).
         """
         if task.continued == 2:
             task.continued = 1
@@ -189,9 +209,11 @@ class SignalStops:
         return again
 
     def pass_by(self, task: Task, status: int) -> bool:
-        """Count the signal that a thread is about to be delivered, of a process that is over its budget.
+        """Count the signal that a thread is about to be delivered, of a process that is over its
+        budget.
 
-        It is what `take` does with such a signal, for the many of a storm: `status` is that of waitpid.
+        It is what `take` does with such a signal, for the many of a storm: `status` is that of
+        waitpid.
 
         Returns:
             Whether it goes on already; else the stop is to be looked at.
@@ -199,7 +221,11 @@ class SignalStops:
         signo, process = status >> 8, task.process
         if status & 0xFF != STOPPED or signo > LAST_REAL_TIME:
             return False
-        if process.actions_stale or self._context.notice is not None or not self._is_counted(task, signo):
+        if (
+            process.actions_stale
+            or self._context.notice is not None
+            or not self._is_counted(task, signo)
+        ):
             return False
         self._count(process, signo)
         task.stops = False
@@ -207,10 +233,11 @@ class SignalStops:
         return True
 
     def _is_counted(self, task: Task, signo: int) -> bool:
-        """Whether a signal is only counted: its process is over its budget, and just runs a handler of its own.
+        """Whether a signal is only counted: its process is over its budget, and just runs a handler
+        of its own.
 
-        A signal that it ignores must not be felt, and one of several threads may be another's: those are looked at,
-        before the first kind is counted, too.
+        A signal that it ignores must not be felt, and one of several threads may be another's:
+        those are looked at, before the first kind is counted, too.
         """
         process = task.process
         if signo in FORCED or len(process.tasks) > 1 or task.entered is not None or task.semaphore:
@@ -220,7 +247,9 @@ class SignalStops:
         return self.action(process.pid, signo)[0] == "handler" and self._over_budget(process)
 
     def _over_budget(self, process: TracedProcess) -> bool:
-        """Whether a signal is one too many to be told: what is done with it is done all the same."""
+        """Whether a signal is one too many to be told: what is done with it is done all the
+        same.
+        """
         if not process.counting and (reason := self._context.marks_over_budget(process)):
             self._context.count_marks(process, reason)
         return process.counting
@@ -231,19 +260,25 @@ class SignalStops:
         process.counted_signals[signo] = process.counted_signals.get(signo, 0) + 1
 
     def passes(self, task: Task, signo: int) -> bool:
-        """Whether a signal that is about to be delivered is not this thread's affair: it is ignored, or another's."""
+        """Whether a signal that is about to be delivered is not this thread's affair: it is
+        ignored, or another's.
+        """
         action, _ = self.action(task.process.pid, signo)
         if action in ("ignore", "continue"):
             return True
         info = ptrace.signal_info(task.tid)
         return signo not in task.redirected and self._belongs_to_leader(task, signo, info, action)
 
-    def _belongs_to_leader(self, task: Task, signo: int, info: ptrace.SigInfo | None, action: str) -> bool:
-        """Whether the leading thread would have had a signal that was sent to the process as a whole.
+    def _belongs_to_leader(
+        self, task: Task, signo: int, info: ptrace.SigInfo | None, action: str
+    ) -> bool:
+        """Whether the leading thread would have had a signal that was sent to the process as a
+        whole.
 
-        The kernel gives it to that thread if it does not block it (complete_signal in kernel/signal.c). But every
-        thread that leaves a ptrace stop looks for pending signals anew, and one that makes many stops takes it first.
-        Those of job control stay where they are: sent once more, they would undo what was sent after them.
+        The kernel gives it to that thread if it does not block it (complete_signal in
+        kernel/signal.c). But every thread that leaves a ptrace stop looks for pending signals anew,
+        and one that makes many stops takes it first. Those of job control stay where they are: sent
+        once more, they would undo what was sent after them.
         """
         leader = self._context.state.threads.get(task.process.pid)
         return (
@@ -278,7 +313,8 @@ class SignalStops:
 
 
 def _forced(pid: int, signo: int, action: str) -> str:
-    """What a fault does: the kernel sets it back to its default if it was blocked or ignored just then.
+    """What a fault does: the kernel sets it back to its default if it was blocked or ignored just
+    then.
 
     It has done so before the tracer hears of the fault (force_sig_info_to_task in kernel/signal.c).
     """

@@ -1,12 +1,15 @@
-"""Step mode: every thread is held at its next stop that matters, and goes on when the viewer lets it.
+"""Step mode: every thread is held at its next stop that matters, and goes on when the viewer lets
+it.
 
-A thread that was let go is *moving* until it is held again, sleeps in a call, or ends. One that sleeps in a call is
-woken by what another one does, or by time, and is held behind that call. So at every moment each thread is held,
-blocked or moving, and only one that was let go runs code of its own.
+A thread that was let go is *moving* until it is held again, sleeps in a call, or ends. One that
+sleeps in a call is woken by what another one does, or by time, and is held behind that call. So at
+every moment each thread is held, blocked or moving, and only one that was let go runs code of its
+own.
 
-A call is held at its entry inside the kernel; a signal that comes meanwhile would act inside the call, and cut it
-short. But the thread is meant to stand before the call: so it is brought back to the instruction, and the signal acts
-there, as on any machine that happens to be slow between two lines.
+A call is held at its entry inside the kernel; a signal that comes meanwhile would act inside the
+call, and cut it short. But the thread is meant to stand before the call: so it is brought back to
+the instruction, and the signal acts there, as on any machine that happens to be slow between two
+lines.
 """
 
 from __future__ import annotations
@@ -34,15 +37,20 @@ from ipcviz.tracer.stops.signals import SignalStops
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 ASLEEP_SECONDS: Final = 0.005
-"""How long a moving thread must sleep, at every look, to count as blocked in a call that is not traced."""
+"""How long a moving thread must sleep, at every look, to count as blocked in a call that is not
+traced.
+"""
 
 COMPUTING_TICKS: Final = 50
 STARTING_TICKS: Final = 500
-"""How long a moving thread may run its own code before it is held there, and the command before its first operation:
-CPU time in ticks of 10 ms (USER_HZ), so that a busy machine does not change where a thread is held."""
+"""How long a moving thread may run its own code before it is held there, and the command before
+its first operation: CPU time in ticks of 10 ms (USER_HZ), so that a busy machine does not change
+where a thread is held."""
 
 RESTARTED: Final = frozenset({"wait4", "waitid", "futex", "poll", "restart_syscall", "write"})
-"""Calls that go on as if nothing had been after PTRACE_INTERRUPT: the kernel starts them again, or `mend` does."""
+"""Calls that go on as if nothing had been after PTRACE_INTERRUPT: the kernel starts them again, or
+`mend` does.
+"""
 
 
 class Stepping:
@@ -211,14 +219,16 @@ class Stepping:
         task.passed = -1
         self._calls.at_call(task)
         if task.moving or task.deferred is not None or task.interrupted is not None:
-            # Of the latter two what becomes is known at the signal's delivery, before the thread runs any code.
+            # Of the latter two what becomes is known at the signal's delivery, before the thread
+            # runs any code.
             self._go(task)
         else:
             self._poise(task, "return", AT_CALL, call=name)
 
     def _entry(self, task: Task, info: ptrace.SyscallInfo, status: int) -> None:
         if task.asked:
-            # This stop came in place of the one that it was asked for, whose mark would cut the call short.
+            # This stop came in place of the one that it was asked for, whose mark would cut the
+            # call short.
             task.asked, task.passed = False, info.number
             self._bring_back(task)
             return
@@ -254,7 +264,9 @@ class Stepping:
             self._go(task)
 
     def _trap(self, task: Task, status: int) -> bool:
-        """PTRACE_EVENT_STOP: a new thread's first stop, one that was asked for, or the end of a group-stop."""
+        """PTRACE_EVENT_STOP: a new thread's first stop, one that was asked for, or the end of a
+        group-stop.
+        """
         if task.fresh:
             task.fresh = False
             self._poise(task, "start", status)
@@ -292,14 +304,20 @@ class Stepping:
             if found is None or found[0] in QUIET or not is_visible_semaphore(found[1]):
                 return False
             op, semaphore, value = found
-            self._park(task, self._poised(task, "semaphore", op=op, semaphore=semaphore, value=value), status)
+            self._park(
+                task,
+                self._poised(task, "semaphore", op=op, semaphore=semaphore, value=value),
+                status,
+            )
             return True
         if self._signals.passes(task, signo):
             return False
         info = ptrace.signal_info(task.tid)
         action, _ = self._signals.action(task.process.pid, signo)
         sender, _ = sender_of(self._context, task.process.pid, info, signo)
-        self._park(task, self._poised(task, "signal", signo=signo, action=action, sender=sender), status)
+        self._park(
+            task, self._poised(task, "signal", signo=signo, action=action, sender=sender), status
+        )
         return True
 
     # Holding.
@@ -324,7 +342,9 @@ class Stepping:
         self._poise(task, "running", 0)
 
     def _ask(self, task: Task) -> None:
-        """Ask a thread to stop if it runs its own code, or sleeps in a call whose return would not be seen."""
+        """Ask a thread to stop if it runs its own code, or sleeps in a call whose return would not
+        be seen.
+        """
         if task.entered is not None or task.asked:
             return
         pid, tid = task.process.pid, task.tid
@@ -365,7 +385,9 @@ class Stepping:
             self._go(task)
 
     def _signal_comes_first(self, task: Task) -> bool:
-        """Whether a signal waits that would be delivered before the call if the thread had not been held in it."""
+        """Whether a signal waits that would be delivered before the call if the thread had not been
+        held in it.
+        """
         look = procfs.read_status(task.process.pid, task.tid)
         if look is None or self._context.arch.original < 0:
             return False
@@ -374,7 +396,9 @@ class Stepping:
         return any(bits >> (signo - 1) & 1 and action(signo) != "ignore" for signo in range(1, 65))
 
     def _bring_back(self, task: Task) -> None:
-        """Leave a call before it begins: its number becomes none, so that the kernel returns at once."""
+        """Leave a call before it begins: its number becomes none, so that the kernel returns at
+        once.
+        """
         arch = self._context.arch
         registers = ptrace.get_registers(task.tid, arch)
         if registers is None:
@@ -406,7 +430,8 @@ class Stepping:
         """See whether all is at rest, and say so once.
 
         Args:
-            unborn: Processes have stopped for the first time whose makers have not told of them yet.
+            unborn: Processes have stopped for the first time whose makers have not told of them
+                yet.
         """
         if self._settled or unborn:
             return

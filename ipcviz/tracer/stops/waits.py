@@ -1,4 +1,6 @@
-"""Which threads sleep in the calls that they have entered: asked of /proc once they have been inside for a moment."""
+"""Which threads sleep in the calls that they have entered: asked of /proc once they have been
+inside for a moment.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ ANNOUNCE_SECONDS: Final = 0.003
 SECONDS: Final = 0.004
 """CPU time that looks may take before something else has its turn."""
 LOOKS: Final = 400.0
-"""How many threads a second are looked at: the others' turn comes later, if they still sleep then."""
+"""How many threads a second are looked at: the others' turn comes later, if they still sleep then.
+"""
 
 
 class Waits:
@@ -57,7 +60,9 @@ class Waits:
         self._entered.pop(tid, None)
 
     def announce(self) -> None:
-        """Say of every thread that has been inside its call for a moment whether it sleeps there."""
+        """Say of every thread that has been inside its call for a moment whether it sleeps
+        there.
+        """
         now, until = self._context.emitter.now(), time.thread_time() + SECONDS
         for tid, task in list(self._entered.items()):
             entered = task.entered
@@ -80,10 +85,14 @@ class Waits:
                 semaphore = self._sampler.semaphores.blocking(args)
                 key = semaphore or key
             elif name == "futex":
-                semaphore = task.semaphore or self._sampler.semaphores.at(task.process.pid, entered.raw[0])
+                semaphore = task.semaphore or self._sampler.semaphores.at(
+                    task.process.pid, entered.raw[0]
+                )
                 key = semaphore
             if name in OPENS:
-                key = fifo_of(task.process.pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD))
+                key = fifo_of(
+                    task.process.pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD)
+                )
             if key and not semaphore:
                 # The level first, for the reason that the wait is given; then it must still be one.
                 self._sampler.levels_now((key, *others_of(self._context.state, name, args, key)))
@@ -94,8 +103,14 @@ class Waits:
                     continue
             entered.announced = True
             del self._entered[tid]
-            self._sampler.notifiers.of_wait(task.process.pid, name, key, str(args.get("watched", "")))
-            futex = self._sampler.futexes.of(task.process.pid, tid, entered.raw) if name == "futex" else None
+            self._sampler.notifiers.of_wait(
+                task.process.pid, name, key, str(args.get("watched", ""))
+            )
+            futex = (
+                self._sampler.futexes.of(task.process.pid, tid, entered.raw)
+                if name == "futex"
+                else None
+            )
             t, n = self._context.stamp()
             self._context.emit(
                 Waiting(
@@ -122,7 +137,12 @@ class Waits:
         pid, tid, name, raw = task.process.pid, task.tid, entered.name, entered.raw
         seconds = deadlines.length(tid, name, raw)
         thing = self._context.state.objects.get(key)
-        if seconds is None and thing is not None and thing.info.kind in SOCKETS and not self._context.attached:
+        if (
+            seconds is None
+            and thing is not None
+            and thing.info.kind in SOCKETS
+            and not self._context.attached
+        ):
             seconds = deadlines.of_socket(pid, entered.args.get("fd"), name)
         if seconds is not None:
             return entered.began + seconds
