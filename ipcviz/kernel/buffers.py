@@ -22,6 +22,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ipcviz.events import Level, Mode, ObjectInfo
+from ipcviz.events.kinds import PIPES
 from ipcviz.kernel import procfs, queues, sockets
 from ipcviz.kernel.arch import call_numbers, native
 from ipcviz.kernel.aside import Aside, check_wanted
@@ -319,7 +320,7 @@ def read_level(
         * eventfd: its counter.
     """
     kind = info.kind
-    if kind in ("pipe", "fifo"):
+    if kind in PIPES:
         end = (pid, fd)
         reads, writes = mode in ("r", "rw"), mode in ("w", "rw")
         return read_pipe_level(info.key, end if reads else None, end if writes else None, peek)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import ObjectInfo
+from ipcviz.events.kinds import SOCKETS
 
-KINDS: Final = frozenset({"unix socket", "tcp socket", "udp socket"})
 PREFIX: Final = {"unix socket": "unix", "tcp socket": "tcp", "udp socket": "udp"}
 """What a name in `State.bound` begins with."""
 _MAPPED: Final = "[::ffff:"
@@ -31,7 +31,7 @@ def takes_datagrams(info: ObjectInfo) -> bool:
 
 def listens(info: ObjectInfo) -> bool:
     """Whether connections are accepted on a socket."""
-    return info.kind in KINDS and info.detail.endswith("listening")
+    return info.kind in SOCKETS and info.detail.endswith("listening")
 
 
 def name_of(info: ObjectInfo) -> str:

@@ -18,9 +18,8 @@ from ipcviz.app.picture import (
 )
 from ipcviz.app.picture.draft import KEPT, Changes, Draft, Joins, age
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Scene
+from ipcviz.events.kinds import NOTIFIERS, PIPES, SOCKETS
 from ipcviz.model import query
-from ipcviz.model.addresses import KINDS as SOCKETS
-from ipcviz.model.mechanisms.notifiers import KINDS
 from ipcviz.model.state import Object, State
 
 __all__ = ["KEPT", "build"]
@@ -96,7 +95,7 @@ def _scene(d: Draft) -> Scene:
         if links:
             _object(d, thing, links, by_object)
     for thing in d.state.objects.values():
-        if thing.info.key not in by_object and thing.info.kind in ("pipe", "fifo"):
+        if thing.info.key not in by_object and thing.info.kind in PIPES:
             channels.closed(d, thing)
     channels.opening(d)
     sockets.connecting(d)
@@ -120,7 +119,7 @@ def _object(
         channels.channel(d, thing, links)
     elif kind in _MEMORY or (kind == "file" and any(x.mapped and x.writes for x in links)):
         shared.memory(d, thing, links)
-    elif kind in KINDS:
+    elif kind in NOTIFIERS:
         notifiers.notifier(d, thing, links)
     elif kind == "file" or kind == "terminal":
         ends.end(d, thing, links)
