@@ -561,6 +561,11 @@ READS: Final = where(
 )
 """Calls that take bytes out of the object behind `fd` and return how many."""
 
+READS_ANY: Final = where(
+    lambda call: call.flow == "takes" and call.on == "any" and not call.positioned
+)
+"""Those of them that read whatever descriptor they are given, where it stands."""
+
 WRITES: Final = where(
     lambda call: call.flow == "puts" and call.returns == "bytes" and call.has("fd")
 )

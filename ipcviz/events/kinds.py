@@ -30,7 +30,7 @@ with its words inside, which several touch and no bytes stand in a line in; the 
 
 Trait = Literal[
     "level", "pipe", "address", "notifier", "list", "ticks", "tells", "pooled", "reached", "shared",
-    "private", "sought", "lockable", "disk", "offset",
+    "private", "sought", "lockable", "disk", "offset", "listed", "everywhere",
 ]  # fmt: skip
 
 TRAITS: Final[dict[Trait, str]] = {
@@ -49,6 +49,8 @@ TRAITS: Final[dict[Trait, str]] = {
     "lockable": "Locks can be put on it (flock(2), fcntl(2)).",
     "disk": "It lies on a disk, which can be waited for.",
     "offset": "It keeps bytes in an order, and each open file description has a place in them.",
+    "listed": "sock_diag(7) lists how much is in all of them at once.",
+    "everywhere": "Many have it open, each for reasons of its own: /dev/null, a directory.",
 }
 """What can be said of a kind in one word, and what it means."""
 
@@ -63,6 +65,7 @@ class KindOfObject(msgspec.Struct, frozen=True, kw_only=True):
         noun: With its article, for sentences; empty if the short name says enough.
         drawn: The node that it is drawn as.
         shape: How that looks.
+        protocol: What its addresses begin with in `State.bound`: `tcp 127.0.0.1:80`.
         traits: What else is so; see `TRAITS`.
     """
 
@@ -71,6 +74,7 @@ class KindOfObject(msgspec.Struct, frozen=True, kw_only=True):
     noun: str = ""
     drawn: Drawn = ""
     shape: Shape = ""
+    protocol: str = ""
     traits: frozenset[Trait] = frozenset()
 
 
@@ -81,6 +85,7 @@ def _kind(
     shape: Shape = "",
     drawn: Drawn = "",
     *traits: Trait,
+    protocol: str = "",
 ) -> KindOfObject:
     return KindOfObject(
         name=name,
@@ -88,6 +93,7 @@ def _kind(
         noun=noun,
         shape=shape,
         drawn=drawn,
+        protocol=protocol,
         traits=frozenset(traits),
     )
 
@@ -98,9 +104,12 @@ _ROWS: Final = (
     _kind("pipe", "P", "the pipe", "tube", "pipe", "level", "pipe", "pooled", "shared"),
     _kind("fifo", "", "the FIFO", "tube", "fifo", "level", "pipe", "pooled", "reached", "shared",
         "lockable"),
-    _kind("unix socket", "S", "the UNIX socket", "tube", "socket", "level", "address", "shared"),
-    _kind("tcp socket", "S", "the TCP socket", "tube", "socket", "level", "address", "shared"),
-    _kind("udp socket", "S", "the UDP socket", "tube", "socket", "level", "address", "shared"),
+    _kind("unix socket", "S", "the UNIX socket", "tube", "socket", "level", "address", "listed",
+        "shared", protocol="unix"),
+    _kind("tcp socket", "S", "the TCP socket", "tube", "socket", "level", "address", "listed",
+        "shared", protocol="tcp"),
+    _kind("udp socket", "S", "the UDP socket", "tube", "socket", "level", "address", "shared",
+        protocol="udp"),
     _kind("socket", "S", "", "tube", "socket", "shared"),
     _kind("message queue", "", "the message queue", "tube", "queue", "level", "pooled", "reached",
         "shared"),
@@ -111,8 +120,8 @@ _ROWS: Final = (
     _kind("anonymous memory", "A", "", "block", "memory"),
     _kind("file", "", "", "end", "file", "lockable", "disk", "offset"),
     _kind("block device", "", "", "", "", "private", "lockable", "disk", "offset"),
-    _kind("directory", "", "the directory", "", "", "private", "lockable", "disk"),
-    _kind("character device", "", "", "", "", "private", "lockable"),
+    _kind("directory", "", "the directory", "", "", "private", "lockable", "disk", "everywhere"),
+    _kind("character device", "", "", "", "", "private", "lockable", "everywhere"),
     _kind("terminal", "", "the terminal", "end", "terminal", "shared"),
     # What only tells of events.
     _kind("eventfd", "E", "the eventfd", "block", "eventfd", "level", "notifier", "ticks", "pooled",
@@ -152,3 +161,6 @@ SOCKETS: Final = having("address")
 
 NOTIFIERS: Final = having("notifier")
 """What only tells of events."""
+
+MEMORY: Final = where(lambda kind: kind.drawn == "memory")
+"""Memory that is no file's: full of zeros at first."""

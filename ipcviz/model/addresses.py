@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import ObjectInfo
-from ipcviz.events.kinds import SOCKETS
+from ipcviz.events.kinds import KINDS, SOCKETS
 
-PREFIX: Final = {"unix socket": "unix", "tcp socket": "tcp", "udp socket": "udp"}
+PREFIX: Final[dict[str, str]] = {
+    kind.name: kind.protocol for kind in KINDS.values() if kind.protocol
+}
 """What a name in `State.bound` begins with."""
 _MAPPED: Final = "[::ffff:"
 ANYWHERE: Final = ("0.0.0.0", "[::]")

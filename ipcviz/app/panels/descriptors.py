@@ -20,8 +20,7 @@ from ipcviz.model.waits.outsiders import outsiders_of
 from ipcviz.narrate import who
 
 _LISTS: Final = having("list")
-_OPEN_EVERYWHERE: Final = frozenset({"directory", "character device"})
-"""Kinds that many have open for reasons of their own: /dev/null, the working directory."""
+_OPEN_EVERYWHERE: Final = having("everywhere")
 _HEADS = ("DESCRIPTOR", "OPEN FILE DESCRIPTION", "OBJECT", "ALSO HELD BY")
 
 

@@ -18,13 +18,12 @@ from ipcviz.app.picture import (
 )
 from ipcviz.app.picture.draft import KEPT, Changes, Draft, Joins, age
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Scene
-from ipcviz.events.kinds import NOTIFIERS, PIPES, SOCKETS
+from ipcviz.events.kinds import MEMORY, NOTIFIERS, PIPES, SOCKETS
 from ipcviz.model import query
 from ipcviz.model.state import Object, State
 
 __all__ = ["KEPT", "build"]
 
-_MEMORY: Final = frozenset({"shared memory", "memfd", "anonymous memory"})
 _BLOCK_ROWS: Final = 6
 """Rows of the screen that a block takes, with what is between it and the next."""
 _CELLS: Final = 60
@@ -117,7 +116,7 @@ def _object(
         sockets.socket(d, thing, links, by_object)
     elif kind in channels.CHANNELS:
         channels.channel(d, thing, links)
-    elif kind in _MEMORY or (kind == "file" and any(x.mapped and x.writes for x in links)):
+    elif kind in MEMORY or (kind == "file" and any(x.mapped and x.writes for x in links)):
         shared.memory(d, thing, links)
     elif kind in NOTIFIERS:
         notifiers.notifier(d, thing, links)

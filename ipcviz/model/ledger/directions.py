@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ipcviz.events import ObjectInfo
-from ipcviz.events.calls import COUNTS_MESSAGES, READS, WRITES, where
+from ipcviz.events.calls import COUNTS_MESSAGES, READS, READS_ANY, WRITES, where
 from ipcviz.events.kinds import PIPES
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.state import OpenFile, State
@@ -30,9 +30,6 @@ _HAS_COUNT: Final = where(
 """Calls whose `count` is in bytes."""
 _WHOLE: Final = where(
     lambda call: call.flow == "puts" and call.on == "any" and call.index("buf") >= 0
-)
-_SLEEPS_FIRST: Final = where(
-    lambda call: call.flow == "takes" and call.on == "any" and not call.positioned
 )
 PIPE_BUF: Final = 4096
 """Bytes that a write puts into a pipe in one piece (pipe(7), linux/limits.h)."""
@@ -132,4 +129,4 @@ def untouched_asleep(name: str, args: dict[str, int | str]) -> bool:
     A read sleeps only while there is nothing to take; a write of at most PIPE_BUF bytes only while
     there is no room for all of them (pipe(7); pipe_read and pipe_write in fs/pipe.c).
     """
-    return name in _SLEEPS_FIRST or (name in _WHOLE and 0 <= most_bytes(name, args) <= PIPE_BUF)
+    return name in READS_ANY or (name in _WHOLE and 0 <= most_bytes(name, args) <= PIPE_BUF)

@@ -43,7 +43,7 @@ import termios
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from ipcviz.events.calls import having
+from ipcviz.events.calls import READS_ANY, having
 from ipcviz.kernel import memory, procfs, ptrace
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.kernel.borrow import borrow
@@ -256,7 +256,7 @@ class Mending:
             return
         seconds = limits.of_arguments(tid, name, raw)
         anew = False
-        if seconds is None and name in ("read", "readv"):
+        if seconds is None and name in READS_ANY:
             seconds, anew = look.between_bytes(raw[0])
         # A call on a socket that has a limit is never begun again by the kernel (sock_intr_errno).
         if seconds is None and not by_kernel and look.on_socket(name, raw):
