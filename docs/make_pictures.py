@@ -8,8 +8,10 @@ they say stands in docs/tour.md, in the same order.
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,7 +36,9 @@ from ipcviz.export.screen import CastScreen
 from tests.integration.screens import OnTerminal
 
 FOLDER: Final = Path(__file__).with_name("pictures")
-EXAMPLES: Final = Path(__file__).with_name("examples")
+CHECKOUT: Final = Path(__file__).parents[1]
+STAGE: Final = Path("/tmp/demo")
+"""A folder for what is run: its name can be read in the pictures."""
 PATIENCE: Final = 60.0
 """Seconds after which it gives up waiting for what a picture is to show."""
 QUIET: Final = 0.4
@@ -51,11 +55,11 @@ class Terminal:
         self._on = OnTerminal(
             (sys.executable, "-m", "ipcviz", *arguments),
             *size,
-            cwd=os.getcwd(),
+            cwd=STAGE,
             env={
-                "PATH": "/usr/local/bin:/usr/bin:/bin",
+                "PATH": "/usr/bin:/bin",
                 "HOME": os.environ.get("HOME", "/"),
-                "PYTHONPATH": str(Path(__file__).parents[1]),
+                "PYTHONPATH": str(STAGE),
                 "TERM": "xterm-256color",
                 "COLORTERM": "truecolor",
                 "LANG": "C.UTF-8",
@@ -263,7 +267,7 @@ PICTURES: Final = {
     ),
     "backlog": Picture(
         "Four clients of a server that never accepts",
-        ("run", "--", "python3", str(EXAMPLES / "backlog.py")),
+        ("run", "--", "python3", "docs/examples/backlog.py"),
         SMALL,
         _show_backlog,
         (
@@ -275,7 +279,7 @@ PICTURES: Final = {
     ),
     "circle": Picture(
         "Two processes wait for each other's lock",
-        ("run", "--", "python3", str(EXAMPLES / "circle.py")),
+        ("run", "--", "python3", "docs/examples/circle.py"),
         LARGE,
         _show_circle,
         (
@@ -296,7 +300,7 @@ PICTURES: Final = {
             r"B  book-b held exclusively by",
             r"python3\[\d+\] is blocked in flock\(4\) on book-b",
         ),
-        beside=("python3", str(EXAMPLES / "circle.py")),
+        beside=("python3", "docs/examples/circle.py"),
     ),
     "past": Picture(
         "A moment of the past, while the pipeline runs on",
@@ -353,7 +357,11 @@ def _beside(command: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         yield ()
         return
     program = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        command,
+        cwd=STAGE,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         time.sleep(1.5)
@@ -391,6 +399,8 @@ def make_moving_picture() -> None:
         subprocess.run(
             (sys.executable, "-m", "ipcviz", *CAST, "-o", str(cast)),
             check=True,
+            cwd=STAGE,
+            env={**os.environ, "PYTHONPATH": str(STAGE)},
             stdout=subprocess.DEVNULL,
         )
         frames = _frames_of(cast)
@@ -399,8 +409,6 @@ def make_moving_picture() -> None:
 
 def _frames_of(cast: Path) -> list[Grid]:
     """The screens of a cast, one for each time at which it writes."""
-    import json
-
     head, *events = map(json.loads, cast.read_text().splitlines())
     screen = CastScreen(head["width"], head["height"])
     frames: list[Grid] = []
@@ -416,20 +424,27 @@ def _frames_of(cast: Path) -> list[Grid]:
 def _write(name: str, svg: str) -> None:
     target = FOLDER / f"{name}.svg"
     target.write_text(svg)
-    print(f"{target.relative_to(Path(__file__).parents[1])}: {len(svg.encode()):,} bytes")
+    print(f"{target.relative_to(CHECKOUT)}: {len(svg.encode()):,} bytes")
 
 
 def main() -> None:
     """Make those that are named, or all."""
-    os.environ["PATH"] = "/usr/local/bin:/usr/bin:/bin"
+    os.environ["PATH"] = "/usr/bin:/bin"
     names = sys.argv[1:] or ["lost-wakeup", *PICTURES]
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
+    try:
+        STAGE.mkdir()
+    except FileExistsError:
+        raise SystemExit(f"{STAGE} exists: remove it, or what it is needed for here.") from None
+    try:
+        for part in ("ipcviz", "scenarios", "docs/examples"):
+            shutil.copytree(CHECKOUT / part, STAGE / part)
         for name in names:
             if name == "lost-wakeup":
                 make_moving_picture()
             else:
                 make_picture(name, PICTURES[name])
+    finally:
+        shutil.rmtree(STAGE)
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def _whole(grid: Grid, title: str, paint: _Paint, body: Iterable[str]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}"'
         f' height="{height}" role="img"><title>{escape(title)}</title>'
         f"<style>text{{font:{SIZE}px {FONTS};white-space:pre}}.b{{font-weight:bold}}"
-        f".n{{font:bold 11px sans-serif}}{paint.styles()}</style>"
+        f".n{{font:bold 12px {FONTS}}}{paint.styles()}</style>"
         f'<rect width="{width}" height="{height}" rx="6" fill="{paint.colours.back}"/>'
         f'<g transform="translate({EDGE} {EDGE})">\n' + "\n".join(body) + "\n</g></svg>\n"
     )
@@ -318,13 +318,13 @@ def _lines(c: str, x: int, y: int) -> str:
 
 def _draw_mark(grid: Grid, place: Place, number: int) -> str:
     """An outline around a place, and its number where it covers least."""
-    left, top = place.column * WIDTH - 2, place.row * HEIGHT - 1
+    left, top = place.column * WIDTH - 2, place.row * HEIGHT + 0.5
     width = place.length * WIDTH + 4
     row, column = _free_spot(grid, place)
     x, y = (column + 0.5) * WIDTH + WIDTH / 2, (row + 0.5) * HEIGHT
     return (
         f'<g class="callout"><rect x="{left:.1f}" y="{top}" width="{width:.1f}"'
-        f' height="{HEIGHT + 2}" rx="3" fill="none" stroke="{MARK}" stroke-width="2"/>'
+        f' height="{HEIGHT}" rx="3" fill="none" stroke="{MARK}" stroke-width="1.5"/>'
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="8.5" fill="{MARK}"/>'
         f'<text class="n" x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle" fill="#FFFFFF">'
         f"{number}</text></g>"
@@ -335,16 +335,11 @@ def _free_spot(grid: Grid, place: Place) -> tuple[int, int]:
     """A pair of cells beside the place, empty if there is one."""
     texts = texts_of(grid)
     end = place.column + place.length
-    spots = [
-        (place.row, end),
-        (place.row, place.column - 2),
-        (place.row + 1, place.column),
-        (place.row - 1, place.column),
-        (place.row - 1, end - 2),
-        (place.row + 1, end - 2),
-        (place.row - 1, end),
-        (place.row + 1, end),
+    beside = [(place.row, end), (place.row, place.column - 2)]
+    along = [
+        (row, x) for row in (place.row + 1, place.row - 1) for x in range(place.column, end + 1)
     ]
+    spots = [*beside, *along]
     inside = [(y, x) for y, x in spots if 0 <= y < len(texts) and -1 <= x <= len(texts[0]) - 1]
     for y, x in inside:
         if not texts[y][max(x, 0) : x + 2].strip():
