@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-import immutables
 import msgspec
 
 from ipcviz.events import ObjectInfo, SemaphoreInfo
 from ipcviz.model.addresses import KINDS, name_of, plain, takes_datagrams
 from ipcviz.model.ends import MODES, NOT_OPEN
 from ipcviz.model.labels import object_label_letter, path_label
+from ipcviz.model.maps import Map
 from ipcviz.model.state import (
     Descriptor,
     Object,
@@ -23,7 +23,7 @@ from ipcviz.model.state import (
 
 replace = msgspec.structs.replace
 
-NO_ROWS: Final[immutables.Map[int, Descriptor]] = immutables.Map()
+NO_ROWS: Final[Map[int, Descriptor]] = Map()
 
 
 class Draft:

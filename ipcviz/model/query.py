@@ -6,12 +6,11 @@ from bisect import bisect_right
 from collections import defaultdict
 from typing import Final, Literal
 
-import immutables
-
 from ipcviz.events import MapEntry, Outsider
 from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.calls import OPENS, READS, WRITES
+from ipcviz.model.maps import Map
 from ipcviz.model.mechanisms.notifiers import KINDS, read_words, ready_words
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS, room_words, wanted_words
 from ipcviz.model.mechanisms.sockets import (
@@ -45,7 +44,7 @@ from ipcviz.model.waits.outsiders import (
     outsiders_waited_for,
 )
 
-_NO_ROWS: Final[immutables.Map[int, Descriptor]] = immutables.Map()
+_NO_ROWS: Final[Map[int, Descriptor]] = Map()
 
 
 class Holder(Value, frozen=True):
@@ -133,7 +132,7 @@ class Wait(Value, frozen=True):
     outsiders: tuple[Outsider, ...] = ()
 
 
-def table_of(state: State, pid: int) -> immutables.Map[int, Descriptor]:
+def table_of(state: State, pid: int) -> Map[int, Descriptor]:
     """A process's descriptor table by number; empty if it has none."""
     process = state.processes.get(pid)
     return state.tables.get(process.table, _NO_ROWS) if process else _NO_ROWS

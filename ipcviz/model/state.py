@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import immutables
 import msgspec
 
 from ipcviz.events import (
@@ -33,6 +32,7 @@ from ipcviz.events import (
 )
 from ipcviz.model.channels import Channel, Read
 from ipcviz.model.ends import Ends
+from ipcviz.model.maps import Map
 
 Fate = Literal["alive", "zombie", "gone"]
 
@@ -156,7 +156,7 @@ class Process(Value, frozen=True):
     exit_signal: int = 0
     exit_known: bool = True
     stopped_by: int = 0
-    handling: immutables.Map[int, Handling] = immutables.Map()
+    handling: Map[int, Handling] = Map()
     sample: ProcessSample | None = None
     stirred: float = 0.0
     full: bool = True
@@ -507,30 +507,30 @@ class State(Value, frozen=True):
     n: int = 0
     started: Started | None = None
     root: int = 0
-    processes: immutables.Map[int, Process] = immutables.Map()
-    threads: immutables.Map[int, Thread] = immutables.Map()
-    tables: immutables.Map[int, immutables.Map[int, Descriptor]] = immutables.Map()
-    open_files: immutables.Map[int, OpenFile] = immutables.Map()
-    ends: Ends = immutables.Map()
-    objects: immutables.Map[str, Object] = immutables.Map()
-    semaphores: immutables.Map[str, Semaphore] = immutables.Map()
-    mappings: immutables.Map[int, tuple[MapEntry, ...]] = immutables.Map()
-    uses: immutables.Map[int, tuple[str, ...]] = immutables.Map()
-    bound: immutables.Map[str, str] = immutables.Map()
-    flights: immutables.Map[str, tuple[Flight, ...]] = immutables.Map()
-    datagrams: immutables.Map[str, tuple[Datagram, ...]] = immutables.Map()
-    locks: immutables.Map[str, tuple[FileLock, ...]] = immutables.Map()
-    outsiders: immutables.Map[str, Outside] = immutables.Map()
-    pages: immutables.Map[tuple[int, int], PagesSample] = immutables.Map()
-    memory: immutables.Map[tuple[str, int], Memory] = immutables.Map()
-    folders: immutables.Map[str, Folder] = immutables.Map()
-    channels: immutables.Map[str, Channel] = immutables.Map()
+    processes: Map[int, Process] = Map()
+    threads: Map[int, Thread] = Map()
+    tables: Map[int, Map[int, Descriptor]] = Map()
+    open_files: Map[int, OpenFile] = Map()
+    ends: Ends = Map()
+    objects: Map[str, Object] = Map()
+    semaphores: Map[str, Semaphore] = Map()
+    mappings: Map[int, tuple[MapEntry, ...]] = Map()
+    uses: Map[int, tuple[str, ...]] = Map()
+    bound: Map[str, str] = Map()
+    flights: Map[str, tuple[Flight, ...]] = Map()
+    datagrams: Map[str, tuple[Datagram, ...]] = Map()
+    locks: Map[str, tuple[FileLock, ...]] = Map()
+    outsiders: Map[str, Outside] = Map()
+    pages: Map[tuple[int, int], PagesSample] = Map()
+    memory: Map[tuple[str, int], Memory] = Map()
+    folders: Map[str, Folder] = Map()
+    channels: Map[str, Channel] = Map()
     reads: tuple[Read, ...] = ()
     keep_ledger: bool = True
     sent: tuple[SignalSent, ...] = ()
     delivered: tuple[SignalDelivered, ...] = ()
-    timers: immutables.Map[tuple[int, int], ArmedTimer] = immutables.Map()
-    labels: immutables.Map[str, int] = immutables.Map()
+    timers: Map[tuple[int, int], ArmedTimer] = Map()
+    labels: Map[str, int] = Map()
     command_code: int | None = None
     command_signal: int = 0
     finished: bool = False

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-import immutables
 import msgspec
 
 from ipcviz.events import Call, Filed, Opened
 from ipcviz.model.draft import Draft
 from ipcviz.model.labels import path_label
+from ipcviz.model.maps import Map
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import Did, Folder, FolderUse, State
 
@@ -56,7 +56,7 @@ def _forget(draft: Draft) -> None:
     if len(kept) >= MOST:
         latest = sorted(kept, key=lambda path: kept[path].last_at)[-MOST // 2 :]
         kept = {path: kept[path] for path in latest}
-    draft.folders = immutables.Map(kept)
+    draft.folders = Map(kept)
 
 
 def take_opening(draft: Draft, event: Call, effect: Opened) -> None:

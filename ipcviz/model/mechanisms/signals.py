@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import immutables
 import msgspec
 
 from ipcviz.events import (
@@ -19,11 +18,12 @@ from ipcviz.events import (
 )
 from ipcviz.events.signals import LIBRARY_SIGNALS, bit_of
 from ipcviz.model.draft import Draft
+from ipcviz.model.maps import Map
 from ipcviz.model.state import POSIX, SENT_KEPT, Handling, SignalSent, State, Thread
 
 replace = msgspec.structs.replace
 
-Dispositions = immutables.Map[int, Handling]
+Dispositions = Map[int, Handling]
 
 MASKED: Final = frozenset({"rt_sigsuspend", "ppoll", "pselect6", "epoll_pwait", "epoll_pwait2"})
 """Calls that wait under a signal mask of their own."""
