@@ -38,7 +38,7 @@ from ipcviz.events import (
     Uses,
     WorkingDirectory,
 )
-from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.draft import Draft
 from ipcviz.model.ledger import knowledge, ledger
 from ipcviz.model.ledger.directions import COUNTS_MESSAGES
 from ipcviz.model.mechanisms import datagrams, semaphores, sockets
@@ -49,7 +49,16 @@ from ipcviz.model.mechanisms.memory import forget_range, joined, protected, put
 from ipcviz.model.mechanisms.offsets import take_offset
 from ipcviz.model.mechanisms.queues import RECEIVES, forget_queue, message_bytes, take_use
 from ipcviz.model.mechanisms.signals import back_to_own_mask, take_sent, take_taken
-from ipcviz.model.state import POSIX, ArmedTimer, Descriptor, Handling, OpenFile, Process
+from ipcviz.model.parts import DescriptorPart, ObjectPart, SignalPart
+from ipcviz.model.state import (
+    NO_DESCRIPTORS,
+    POSIX,
+    ArmedTimer,
+    Descriptor,
+    Handling,
+    OpenFile,
+    Process,
+)
 
 replace = msgspec.structs.replace
 
@@ -210,7 +219,7 @@ def take_sampled_bytes(draft: Draft, process: Process, now: ProcessSample) -> No
 
 def _used_objects(draft: Draft, process: Process, *, out: bool) -> set[str]:
     keys = set()
-    for descriptor in draft.tables.get(process.table, NO_ROWS).values():
+    for descriptor in draft.tables.get(process.table, NO_DESCRIPTORS).values():
         found = draft.open_files.get(descriptor.ofd)
         if (
             descriptor.used
@@ -292,7 +301,7 @@ def _close_on_exec(draft: Draft, event: Call, effect: CloseOnExec) -> None:
         draft.tables = draft.tables.set(
             table, rows.set(effect.fd, replace(rows[effect.fd], cloexec=effect.cloexec))
         )
-        draft.note("fd", table, effect.fd)
+        draft.note(DescriptorPart(table, effect.fd))
 
 
 def _status_flags(draft: Draft, event: Call, effect: StatusFlags) -> None:
@@ -302,7 +311,7 @@ def _status_flags(draft: Draft, event: Call, effect: StatusFlags) -> None:
     found = draft.open_files.get(descriptor.ofd) if descriptor else None
     if found is not None:
         draft.put_open_file(replace(found, flags=effect.flags))
-        draft.note("fd", table, effect.fd)
+        draft.note(DescriptorPart(table, effect.fd))
         knowledge.take_flags(draft, found.object, effect.flags)
 
 
@@ -326,7 +335,7 @@ def _mapped(draft: Draft, event: Call, effect: Mapped) -> None:
     entries = draft.mappings.get(event.pid, ())
     forget_range(draft, event.pid, effect.start, effect.length)
     draft.mappings = draft.mappings.set(event.pid, put(entries, entry.start, entry.length, entry))
-    draft.note("object", effect.object.key)
+    draft.note(ObjectPart(effect.object.key))
 
 
 def _unmapped(draft: Draft, event: Call, effect: Unmapped) -> None:
@@ -352,7 +361,7 @@ def _disposition(draft: Draft, event: Call, effect: Disposition) -> None:
             effect.signo, Handling(action=effect.action, flags=effect.flags, mask=effect.mask)
         )
     draft.put_process(replace(process, handling=handling))
-    draft.note("signal", event.pid, effect.signo)
+    draft.note(SignalPart(event.pid, effect.signo))
 
 
 def _mask(draft: Draft, event: Call, effect: Mask) -> None:
@@ -401,7 +410,7 @@ def _timer(draft: Draft, event: Call, effect: Timer) -> None:
             armed=effect.seconds > 0,
         )
         draft.timers = draft.timers.set(key, timer)
-    draft.note("signal", event.pid, signo)
+    draft.note(SignalPart(event.pid, signo))
 
 
 def _grouped(draft: Draft, event: Call, effect: Grouped) -> None:

@@ -9,6 +9,7 @@ from ipcviz.app.panels.panel import Row, fit, row
 from ipcviz.app.view import View
 from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.mechanisms.notifiers import KINDS, holds, watched_keys
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.query import table_of
 from ipcviz.model.state import Object, Thread
 from ipcviz.model.waits.enders import FOR_READY
@@ -43,7 +44,7 @@ def counter_rows(view: View, width: int) -> list[Row]:
         key = thing.info.key
         asleep = waiting.get(key, ())
         flag = next((one for one in "WRp" if any(one == letter for letter, _ in asleep)), " ")
-        lit, target = ("object", key) in view.lit, ("object", key)
+        lit, target = ObjectPart(key) in view.lit, ("object", key)
         drawn = ""
         trail = view.trails.get(key) if thing.info.kind == "eventfd" else None
         if trail is not None:

@@ -10,6 +10,7 @@ from ipcviz.app.text import count_text, visible
 from ipcviz.model import query
 from ipcviz.model.calls import READS
 from ipcviz.model.mechanisms.notifiers import holds, watched_keys
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object, Process
 from ipcviz.model.waits.enders import FOR_READY
 
@@ -46,7 +47,7 @@ def notifier(d: Draft, thing: Object, links: list[query.Link]) -> None:
             corner=thing.info.kind,
             lines=(_line(d, thing, sorted(asleep | polling)),),
             order=(thing.opened_at, thing.info.ino),
-            lit=("object", key) in d.lit,
+            lit=ObjectPart(key) in d.lit,
             select=("object", key),
         )
     )
@@ -112,4 +113,4 @@ def _line(d: Draft, thing: Object, waiting: list[int]) -> Line:
     if waiting:
         names = ",".join(d.roles.get(pid) or str(pid) for pid in waiting)
         text, short = f"{text} ←{visible(names)}", f"{short} ←{len(waiting)}"
-    return Line(text, "strong" if waiting else "text", ("object", thing.info.key) in d.lit, short)
+    return Line(text, "strong" if waiting else "text", ObjectPart(thing.info.key) in d.lit, short)

@@ -11,6 +11,7 @@ from ipcviz.app.picture.scene import Line, Node
 from ipcviz.app.text import visible
 from ipcviz.events import Outsider
 from ipcviz.model.ends import open_modes
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import outsiders_of
 
@@ -30,7 +31,7 @@ def outsiders(d: Draft) -> None:
                 continue
             if one.pid not in drawn:
                 drawn.add(one.pid)
-                d.add(_box(one, lit=("object", key) in d.lit))
+                d.add(_box(one, lit=ObjectPart(key) in d.lit))
             _join(d, thing, one)
 
 

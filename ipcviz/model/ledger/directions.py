@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ipcviz.events import ObjectInfo
-from ipcviz.model.draft import NO_ROWS, Draft
-from ipcviz.model.state import OpenFile, State
+from ipcviz.model.draft import Draft
+from ipcviz.model.state import NO_DESCRIPTORS, OpenFile, State
 
 READS: Final = frozenset({"read", "readv", "pread64", "preadv", "preadv2", "recvfrom", "recvmsg"})
 WRITES: Final = frozenset(
@@ -101,7 +101,7 @@ def _into(state: State | Draft, key: str, *, out: bool) -> str:
 def _behind(state: State | Draft, pid: int, fd: object) -> OpenFile | None:
     process = state.processes.get(pid)
     row = (
-        state.tables.get(process.table, NO_ROWS).get(fd)
+        state.tables.get(process.table, NO_DESCRIPTORS).get(fd)
         if process is not None and isinstance(fd, int)
         else None
     )

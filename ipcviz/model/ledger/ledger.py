@@ -35,7 +35,7 @@ from ipcviz.model.channels import (
     Source,
     Write,
 )
-from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.draft import Draft
 from ipcviz.model.ledger.directions import (
     COUNTS_MESSAGES,
     MOVERS,
@@ -47,6 +47,7 @@ from ipcviz.model.ledger.directions import (
     untouched_asleep,
 )
 from ipcviz.model.ledger.knowledge import channels_of, lose, put
+from ipcviz.model.state import NO_DESCRIPTORS
 
 replace = msgspec.structs.replace
 
@@ -211,7 +212,7 @@ def take_end(draft: Draft, pid: int, tids: tuple[int, ...], t: float) -> None:
         return
     for key in {
         key
-        for row in draft.tables.get(process.table, NO_ROWS).values()
+        for row in draft.tables.get(process.table, NO_DESCRIPTORS).values()
         for key in channels_of(draft, row.ofd)
     }:
         channel = draft.channels[key]

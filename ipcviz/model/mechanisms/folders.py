@@ -11,6 +11,7 @@ from ipcviz.model.draft import Draft
 from ipcviz.model.labels import path_label
 from ipcviz.model.maps import Map
 from ipcviz.model.noise import is_noise
+from ipcviz.model.parts import FolderPart
 from ipcviz.model.state import Did, Folder, FolderUse, State
 
 replace = msgspec.structs.replace
@@ -48,7 +49,7 @@ def use(draft: Draft, path: str, pid: int, did: Did, name: str = "") -> None:
         uses = folder.uses
     now = replace(folder, uses=uses, last=did, last_pid=pid, last_name=name, last_at=draft.t)
     draft.folders = draft.folders.set(path, now)
-    draft.note("folder", path)
+    draft.note(FolderPart(path))
 
 
 def _forget(draft: Draft) -> None:

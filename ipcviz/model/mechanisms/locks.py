@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from ipcviz.events import FileLock, ObjectLocks
-from ipcviz.model.draft import NO_ROWS, Draft
-from ipcviz.model.state import State
+from ipcviz.model.draft import Draft
+from ipcviz.model.parts import LocksPart
+from ipcviz.model.state import NO_DESCRIPTORS, State
 
 _TO_THE_END: Final = 1 << 63
 
@@ -21,7 +22,7 @@ def take_locks(draft: Draft, seen: ObjectLocks) -> None:
         draft.locks = draft.locks.set(seen.object, seen.locks)
     elif seen.object in draft.locks:
         draft.locks = draft.locks.delete(seen.object)
-    draft.note("lock", seen.object)
+    draft.note(LocksPart(seen.object))
 
 
 def drop_locks(draft: Draft, pid: int) -> None:
@@ -54,7 +55,8 @@ def lock_holders(state: State, lock: FileLock) -> tuple[int, ...]:
                 for process in state.processes.values()
                 if process.fate == "alive"
                 and any(
-                    row.ofd == lock.ofd for row in state.tables.get(process.table, NO_ROWS).values()
+                    row.ofd == lock.ofd
+                    for row in state.tables.get(process.table, NO_DESCRIPTORS).values()
                 )
             )
         )

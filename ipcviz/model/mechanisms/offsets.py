@@ -11,6 +11,7 @@ import msgspec
 
 from ipcviz.events import Call
 from ipcviz.model.draft import Draft
+from ipcviz.model.parts import ObjectPart
 
 _FILES: Final = frozenset({"file", "shared memory", "memfd", "block device"})
 _MOVE: Final = frozenset({"read", "write", "readv", "writev", "lseek"})
@@ -38,4 +39,4 @@ def take_offset(draft: Draft, event: Call) -> None:
         draft.open_files = draft.open_files.set(
             descriptor.ofd, msgspec.structs.replace(found, offset=now)
         )
-        draft.note("object", found.object)
+        draft.note(ObjectPart(found.object))

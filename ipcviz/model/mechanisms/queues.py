@@ -8,6 +8,7 @@ from typing import Final
 
 from ipcviz.events import Call, ObjectInfo
 from ipcviz.model.draft import Draft
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object, State
 
 PREFIX: Final = "msg:"
@@ -35,7 +36,7 @@ def take_use(draft: Draft, pid: int, key: str) -> None:
         )
     if known is None or not known.unlinked:
         draft.uses = draft.uses.set(pid, (*draft.uses.get(pid, ()), key))
-        draft.note("object", key)
+        draft.note(ObjectPart(key))
 
 
 def forget_queue(draft: Draft, key: str) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from ipcviz.events import Call, Coverage, SemaphoreLevel, SemaphoreOp
 from ipcviz.model.draft import Draft
 from ipcviz.model.mechanisms.system_v import parse_operations
+from ipcviz.model.parts import SemaphorePart
 from ipcviz.model.state import Hold, Semaphore, State
 
 replace = msgspec.structs.replace
@@ -39,7 +40,7 @@ def take_operation(draft: Draft, event: SemaphoreOp) -> None:
         # Its memory may hold anything from now on.
         if key in draft.semaphores:
             draft.semaphores = draft.semaphores.delete(key)
-        draft.note("semaphore", key)
+        draft.note(SemaphorePart(key))
         return
     new = key not in draft.semaphores
     found = draft.semaphore(event.semaphore)
@@ -133,7 +134,7 @@ def take_level(draft: Draft, seen: SemaphoreLevel, t: float) -> None:
     if seen.value < 0:
         if seen.info.key in draft.semaphores:
             draft.semaphores = draft.semaphores.delete(seen.info.key)
-        draft.note("semaphore", seen.info.key)
+        draft.note(SemaphorePart(seen.info.key))
         return
     new = seen.info.key not in draft.semaphores
     semaphore = draft.semaphore(seen.info)
@@ -198,7 +199,7 @@ def _control(draft: Draft, event: Call, prefix: str) -> None:
             continue
         if command == "IPC_RMID":
             draft.semaphores = draft.semaphores.delete(key)
-            draft.note("semaphore", key)
+            draft.note(SemaphorePart(key))
         else:
             value = _set_to(event, key)
             draft.put_semaphore(

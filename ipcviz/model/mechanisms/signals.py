@@ -19,6 +19,7 @@ from ipcviz.events import (
 from ipcviz.events.signals import LIBRARY_SIGNALS, bit_of
 from ipcviz.model.draft import Draft
 from ipcviz.model.maps import Map
+from ipcviz.model.parts import SignalPart
 from ipcviz.model.state import POSIX, SENT_KEPT, Handling, SignalSent, State, Thread
 
 replace = msgspec.structs.replace
@@ -108,7 +109,7 @@ def take_sent(draft: Draft, sender: int, effect: Sent, began: float) -> None:
         coalesced=pending and arrived is None and effect.signo < FIRST_REAL_TIME,
     )
     draft.sent = (*draft.sent, record)[-SENT_KEPT:]
-    draft.note("signal", effect.target, effect.signo)
+    draft.note(SignalPart(effect.target, effect.signo))
 
 
 def take_taken(draft: Draft, call: Call, effect: Taken) -> None:
@@ -130,7 +131,7 @@ def take_taken(draft: Draft, call: Call, effect: Taken) -> None:
             overrun=effect.overrun,
         ),
     )
-    draft.note("signal", call.pid, effect.signo)
+    draft.note(SignalPart(call.pid, effect.signo))
 
 
 def targets(draft: Draft) -> set[int]:
@@ -226,7 +227,7 @@ def take_delivery(draft: Draft, event: SignalDelivered) -> None:
             semaphore="",
         )
     draft.put_thread(thread)
-    draft.note("signal", event.pid, event.signo)
+    draft.note(SignalPart(event.pid, event.signo))
 
 
 def _expired(draft: Draft, event: SignalDelivered) -> None:

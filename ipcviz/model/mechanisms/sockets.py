@@ -14,10 +14,11 @@ import msgspec
 
 from ipcviz.events import Call, Level, ObjectInfo, Opened, Passed
 from ipcviz.model.addresses import ANYWHERE, KINDS, PREFIX, listens, name_of, plain, takes_datagrams
-from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.draft import Draft
 from ipcviz.model.ledger.directions import COUNTS_MESSAGES, WRITES
 from ipcviz.model.mechanisms import datagrams
-from ipcviz.model.state import CallInProgress, Flight, Object, State, Thread
+from ipcviz.model.parts import ObjectPart
+from ipcviz.model.state import NO_DESCRIPTORS, CallInProgress, Flight, Object, State, Thread
 
 replace = msgspec.structs.replace
 
@@ -300,7 +301,7 @@ def _accepter(state: State, listener: Object) -> str:
     """
     process = state.processes.get(listener.first_seen_by)
     if process is not None and process.fate == "alive":
-        rows = state.tables.get(process.table, NO_ROWS).values()
+        rows = state.tables.get(process.table, NO_DESCRIPTORS).values()
         files = (state.open_files.get(row.ofd) for row in rows)
         if any(file is not None and file.object == listener.info.key for file in files):
             return f"{process.name or 'process'}[{process.pid}]"
@@ -340,7 +341,7 @@ def take_passed(draft: Draft, event: Call, effect: Passed) -> None:
     """
     thing = draft.objects.get(event.object)
     target = target_of(draft, thing, {"address": effect.to}) if thing is not None else None
-    rows = draft.tables.get(draft.process(event.pid).table, NO_ROWS)
+    rows = draft.tables.get(draft.process(event.pid).table, NO_DESCRIPTORS)
     ofds = tuple(rows[fd].ofd for fd in effect.fds if fd in rows)
     if target is None or target.shut == CLOSED:
         # It goes to somebody who is not watched, as far as is known.
@@ -354,7 +355,7 @@ def take_passed(draft: Draft, event: Call, effect: Passed) -> None:
     key = target.info.key
     flight = Flight(n=event.n, t=event.t, pid=event.pid, fds=effect.fds, ofds=ofds)
     draft.flights = draft.flights.set(key, (*draft.flights.get(key, ()), flight))
-    draft.note("object", key)
+    draft.note(ObjectPart(key))
 
 
 def sender_of(draft: Draft, event: Call, ofd: int) -> Flight | None:
@@ -434,7 +435,7 @@ def _land(draft: Draft, key: str, flights: tuple[Flight, ...]) -> None:
     for flight in flights:
         for ofd in flight.ofds:
             draft.refer(ofd, -1)
-    draft.note("object", key)
+    draft.note(ObjectPart(key))
 
 
 def under_way(state: State, key: str) -> tuple[tuple[str, Flight], ...]:

@@ -20,6 +20,7 @@ from ipcviz.model.ends import open_modes
 from ipcviz.model.mechanisms.locks import blocking, lock_holders, wanted
 from ipcviz.model.mechanisms.notifiers import watched_things
 from ipcviz.model.mechanisms.sockets import backlogs, leads_to
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import CallInProgress, Object, State, Thread, Value
 from ipcviz.model.waits.enders import FOR_READY
 
@@ -56,7 +57,7 @@ def take_outsiders(draft: Draft, event: Outsiders) -> None:
         thing = draft.objects.get(outside.object)
         if thing is not None:
             draft.outsiders = draft.outsiders.set(outside.object, outside)
-            draft.note("object", outside.object)
+            draft.note(ObjectPart(outside.object))
 
 
 def forget_outsiders(draft: Draft, keys: Iterable[str]) -> None:
