@@ -113,11 +113,11 @@ def take_call(draft: Draft, event: Call) -> None:
         semaphore = thread.semaphore if event.name == "futex" else ""
         thread = back_to_own_mask(thread)
         draft.put_thread(replace(thread, state="R", waiting=None, semaphore=semaphore, wchan=""))
-    fd = event.args.get("fd")
-    if isinstance(fd, int) and (event.name in READS or event.name in WRITES):
+    fd = event.fd
+    if fd is not None and (event.name in READS or event.name in WRITES):
         _use(draft, process.table, fd, moved=event.ret > 0, out=event.name in READS)
     ledger.take_call(draft, event)
-    peeked = "MSG_PEEK" in str(event.args.get("flags", ""))
+    peeked = event.has_flag("MSG_PEEK")
     if event.ret > 0 and not event.error and not peeked:
         if event.name in READS:
             _moved(draft, event.object, event.pid, event.ret, out=True)
@@ -128,8 +128,8 @@ def take_call(draft: Draft, event: Call) -> None:
             sockets.take_sent(draft, event, event.ret)
         elif event.name in MOVES:
             for name, out in (("fd_in", True), ("fd_out", False)):
-                number = event.args.get(name)
-                if isinstance(number, int):
+                number = event.number(name)
+                if number is not None:
                     _use(draft, process.table, number, moved=True, out=out)
                     if out and event.name == "tee":
                         continue
@@ -146,8 +146,8 @@ def take_call(draft: Draft, event: Call) -> None:
     elif event.name == "getdents64":
         take_listing(draft, event)
     elif event.name in COUNTS_MESSAGES and not event.error:
-        moved = event.args.get("bytes")
-        if isinstance(fd, int) and isinstance(moved, int):
+        moved = event.number("bytes")
+        if fd is not None and moved is not None:
             out = event.name == "recvmmsg"
             _use(draft, process.table, fd, moved=bool(moved), out=out)
             _moved(draft, event.object, event.pid, 0 if peeked else moved, out=out)

@@ -391,8 +391,8 @@ _ON_DISK: Final = frozenset({"file", "directory", "block device"})
 
 def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wait:
     """The wait without its enders, by call and object."""
-    number = call.args.get("fd")
-    fd = number if isinstance(number, int) else -1
+    number = call.fd
+    fd = number if number is not None else -1
     thing = state.objects.get(call.object)
 
     def made(
@@ -440,7 +440,7 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
     if call.name == "msgrcv":
         return made(wanted_words(thing, call.args.get("type"), call.args.get("flags")))
     if call.name == "msgsnd":
-        return made(room_words(thing, call.args.get("count")))
+        return made(room_words(thing, call.number("count")))
     if call.name in SENDS:
         return made(full_words(thing) if thing is not None else "full")
     if call.name in READS:
@@ -465,9 +465,9 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
     if call.name == "connect":
         return made(connect_words(state, call))
     if call.name in OPENS:
-        flags = str(call.args.get("flags", ""))
         if thing is not None and thing.info.kind == "fifo":
-            return made("no reader has it open" if "O_WRONLY" in flags else "no writer has it open")
+            writes = call.has_flag("O_WRONLY")
+            return made("no reader has it open" if writes else "no writer has it open")
         return made("opening")
     if call.name in FOR_CHILD:
         found = children(state, thread, call)

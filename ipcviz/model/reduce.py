@@ -358,7 +358,7 @@ def _waiting(draft: Draft, event: Waiting) -> None:
     if event.call in OPENS and event.object and event.object not in draft.objects:
         # A FIFO that nobody has open yet: the tracer names no other object for a call that opens.
         draft.object(
-            ObjectInfo(key=event.object, kind="fifo", path=str(event.args.get("path", ""))),
+            ObjectInfo(key=event.object, kind="fifo", path=event.text("path")),
             event.pid,
         )
     take_use(draft, event.pid, event.object)

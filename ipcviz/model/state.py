@@ -31,6 +31,7 @@ from ipcviz.events import (
     Started,
     Surroundings,
 )
+from ipcviz.events.arguments import Arguments, WithArguments
 from ipcviz.model.channels import Channel, Read
 from ipcviz.model.ends import Ends
 from ipcviz.model.maps import Map
@@ -43,11 +44,11 @@ class Value(msgspec.Struct, frozen=True):
     """Base of the state's parts: immutable."""
 
 
-class CallInProgress(Value, frozen=True):
+class CallInProgress(Value, WithArguments, frozen=True):
     """The call that a thread is inside; `Waiting` says what the attributes mean."""
 
     name: str
-    args: dict[str, int | str] = {}
+    args: Arguments = {}
     object: str = ""
     began: float = 0.0
     futex: Futex | None = None

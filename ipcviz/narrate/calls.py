@@ -170,8 +170,8 @@ def _told(event: Call, before: State, after: State) -> Told | None:
 
 
 def _fd(event: Call, name: str = "fd") -> str:
-    number = event.args.get(name)
-    return f" (fd {number})" if isinstance(number, int) else ""
+    number = event.number(name)
+    return f" (fd {number})" if number is not None else ""
 
 
 def _weight(thing: Object | None) -> int:
@@ -223,18 +223,17 @@ def _data(event: Call, before: State, after: State) -> Told:
             return f"{text}: {end_of_file(event, thing, after)}", TURN, "data", keys
         return text, weight, "data", keys
     if reads:
-        flags = str(event.args.get("flags", ""))
-        verb = "peeked at" if "MSG_PEEK" in flags else "read"
-        urgent = " out of band" if "MSG_OOB" in flags else ""
+        verb = "peeked at" if event.has_flag("MSG_PEEK") else "read"
+        urgent = " out of band" if event.has_flag("MSG_OOB") else ""
         amount, lost = received_words(event, thing, before)
         text = f"{verb} {amount}{urgent} from {label}{_fd(event)}{read_words(event, after)}"
         weight = TURN if lost and verb == "read" else weight
         parted = parted_words(event, after) + travels + lost
         return text + parted, TURN if parted else weight, "data", keys
-    urgent = " out of band" if "MSG_OOB" in str(event.args.get("flags", "")) else ""
+    urgent = " out of band" if event.has_flag("MSG_OOB") else ""
     text = f"wrote {count_bytes(event.ret)}{urgent} to {label}{_fd(event)}"
-    asked = event.args.get("count", event.args.get("len", event.ret))
-    if isinstance(asked, int) and asked > event.ret:
+    asked = event.number("count" if "count" in event.args else "len")
+    if asked is not None and asked > event.ret:
         text += f", of {asked:,} that it had"
     text += travels
     proved = proved_words(event, after)
@@ -244,10 +243,8 @@ def _data(event: Call, before: State, after: State) -> Told:
 def _moved(event: Call, before: State, after: State) -> Told:
     ends = []
     for name in ("fd_in", "fd_out"):
-        number = event.args.get(name)
-        ends.append(
-            query.object_behind(after, event.pid, number) if isinstance(number, int) else None
-        )
+        number = event.number(name)
+        ends.append(query.object_behind(after, event.pid, number) if number is not None else None)
     labels = [
         f"{end.label if end else '?'}{_fd(event, name)}"
         for end, name in zip(ends, ("fd_in", "fd_out"), strict=True)
@@ -407,7 +404,7 @@ def _failed(event: Call, after: State) -> Told:
         "path", event.args.get("pathname", event.args.get("filename", event.args.get("fd", "")))
     )
     text = f"got {event.error} from {event.name}" + (f" of {what}" if what != "" else "")
-    if event.error == "EEXIST" and "O_EXCL" in str(event.args.get("flags", "")):
+    if event.error == "EEXIST" and event.has_flag("O_EXCL"):
         text = f"could not make the lock file {what}: it exists, and O_EXCL lets only one make it"
         return f"{text}; {who_has_file(str(what), after)}", STEP, "name", ()
     plain = event.name.startswith(("open", "execve")) and event.error in _LOOKS_UP
@@ -569,7 +566,7 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Told:
     if effect.object.kind == "file" and effect.mode != "r" and weight:
         weight = STEP
     verb = "opened" if event.name.startswith(("open", "creat", "mq_open")) else "made"
-    if effect.object.kind == "file" and "O_EXCL" in str(event.args.get("flags", "")) and weight:
+    if effect.object.kind == "file" and event.has_flag("O_EXCL") and weight:
         where, alive = opening(event, effect, after)
         text = f"made {what}, which did not exist (O_EXCL){where}: descriptor {effect.fd}"
         return text, TURN if alive else STEP, "descriptor", key

@@ -133,7 +133,7 @@ def _other_namespaces(event: Call, before: State, after: State) -> Told | None:
 
 def _debugs(event: Call, before: State, after: State) -> Told | None:
     """ptrace(2): a debugger, or what asks to be debugged. A process has one tracer."""
-    request, pid = str(event.args.get("request", "")), event.args.get("pid")
+    request, pid = event.text("request"), event.args.get("pid")
     asks = request == "PTRACE_TRACEME"
     if not asks and request not in ("PTRACE_ATTACH", "PTRACE_SEIZE"):
         return None

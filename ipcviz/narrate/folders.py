@@ -95,7 +95,7 @@ def opening(event: Call, effect: Opened, after: State) -> tuple[str, bool]:
         return "", False
     if effect.mode == "r" and thing.last_writer not in (0, event.pid):
         return f", which {who(after, thing.last_writer)} wrote", False
-    if "O_EXCL" in str(event.args.get("flags", "")):
+    if event.has_flag("O_EXCL"):
         where, alive = clause(after, event.pid, effect.object.path.rpartition("/")[0] or "/")
         return (where, True) if alive else ("", False)
     return "", False

@@ -37,8 +37,8 @@ def locking(event: Call, before: State, after: State) -> tuple[str, int, Subject
         label_of(after, event.object) or "a file",
         ((event.object,) if event.object else ()),
     )
-    number = event.args.get("fd")
-    fd = number if isinstance(number, int) else -1
+    number = event.fd
+    fd = number if number is not None else -1
     descriptor = query.table_of(after, event.pid).get(fd)
     wish = wanted(event.args, event.pid, descriptor.ofd if descriptor else 0)
     if wish is None:
@@ -84,8 +84,8 @@ def owner_died(
     event: Call, before: State, after: State
 ) -> tuple[str, int, Subject, tuple[str, ...]] | None:
     """A wait for a robust mutex that ended because the owner did."""
-    tid = event.args.get("died")
-    if not isinstance(tid, int):
+    tid = event.number("died")
+    if tid is None:
         return None
     owner = who(after, tid) if tid in after.processes else f"thread {tid}"
     text = (

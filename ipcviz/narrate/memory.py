@@ -227,10 +227,10 @@ def synced(event: Call, before: State, after: State) -> Told | None:
     label = label_of(after, event.object)
     if event.error:
         return f"got {event.error} from msync of {label}", STEP, "memory", (event.object,)
-    length = event.args.get("length", 0)
-    flags = str(event.args.get("flags", ""))
-    how = "and waited until it was" if "MS_SYNC" in flags else "without waiting for it"
-    count = count_bytes(length) if isinstance(length, int) else "some bytes"
+    length = event.number("length")
+    synchronous = event.has_flag("MS_SYNC")
+    how = "and waited until it was" if synchronous else "without waiting for it"
+    count = count_bytes(length) if length is not None else "some bytes"
     return (
         f"had {count} of {label} written to the file, {how} (msync)",
         STEP,
@@ -241,8 +241,8 @@ def synced(event: Call, before: State, after: State) -> Told | None:
 
 def resized(event: Call, before: State, after: State) -> Told | None:
     """ftruncate(2) and truncate(2): and whose mappings are longer than the object now."""
-    length = event.args.get("length", 0)
-    if not event.object or not isinstance(length, int):
+    length = event.number("length")
+    if not event.object or length is None:
         return None
     label = label_of(after, event.object)
     if label == event.object:

@@ -98,8 +98,8 @@ def _happened(event: Call, thing: Object, after: State) -> str:
             place,
         )
         words = words.replace(" from {}", "")
-    count = event.args.get("events")
-    more = f"{count - 1:,} more" if isinstance(count, int) and count > 1 else "more"
+    count = event.number("events")
+    more = f"{count - 1:,} more" if count is not None and count > 1 else "more"
     text = words.format(name, place) + (
         f", and {more}" if len(data) > _INOTIFY_HEAD + length else ""
     )
@@ -110,8 +110,8 @@ def _happened(event: Call, thing: Object, after: State) -> str:
 def _ends(event: Call, after: State) -> tuple[str, str, tuple[str, ...]]:
     """(label of the set, what the call puts into it, keys) of epoll_ctl."""
     label = label_of(after, event.object) if event.object else "an epoll set"
-    number = event.args.get("target")
-    thing = query.object_behind(after, event.pid, number) if isinstance(number, int) else None
+    number = event.number("target")
+    thing = query.object_behind(after, event.pid, number) if number is not None else None
     keys = tuple(key for key in (event.object, thing.info.key if thing else "") if key)
     return label, f"{thing.label if thing else 'a descriptor'} (fd {number})", keys
 
@@ -121,8 +121,8 @@ def epoll_control(event: Call, before: State, after: State) -> Told | None:
     label, what, keys = _ends(event, after)
     if event.error:
         return f"got {event.error} from epoll_ctl for {what} in {label}", DETAIL, "descriptor", keys
-    operation = str(event.args.get("op", ""))
-    events = str(event.args.get("event", "")).replace("|", ", ")
+    operation = event.text("op")
+    events = event.text("event").replace("|", ", ")
     if operation == "EPOLL_CTL_DEL":
         return f"took {what} out of the epoll set {label}", DETAIL, "descriptor", keys
     verb = "put" if operation == "EPOLL_CTL_ADD" else "changed"
@@ -139,10 +139,10 @@ def timer_set(event: Call, before: State, after: State) -> Told | None:
     label, keys = label_of(after, event.object), (event.object,) if event.object else ()
     if event.error:
         return f"got {event.error} from timerfd_settime of {label}", DETAIL, "descriptor", keys
-    words = str(event.args.get("new", ""))
+    words = event.text("new")
     if words.startswith("0 s"):
         return f"disarmed the timer {label}", STEP, "descriptor", keys
-    if "ABSTIME" in str(event.args.get("flags", "")):
+    if event.has_flag("ABSTIME"):
         _, comma, again = words.partition(", ")
         return (
             f"armed the timer {label} for a moment of its clock{comma}{again}",
@@ -157,11 +157,11 @@ def signals_set(event: Call, before: State, after: State) -> Told | None:
     """signalfd(2)."""
     if event.error:
         return f"got {event.error} from {event.name}", DETAIL, "descriptor", ()
-    mask = event.args.get("mask")
+    mask = event.number("mask")
     thing = query.object_behind(after, event.pid, event.ret)
     label = thing.label if thing else "a signal descriptor"
     keys = (thing.info.key,) if thing else ()
-    words = signal_words(mask & _ALL) if isinstance(mask, int) else "signals"
+    words = signal_words(mask & _ALL) if mask is not None else "signals"
     return f"made {words} readable from {label}: descriptor {event.ret}", STEP, "descriptor", keys
 
 
@@ -171,7 +171,7 @@ def watch_added(event: Call, before: State, after: State) -> Told | None:
     path = event.args.get("path", "?")
     if event.error:
         return f"got {event.error} from inotify_add_watch of {path}", STEP, "name", keys
-    events = str(event.args.get("mask", "")).split("|")
+    events = event.text("mask").split("|")
     words = ", ".join(events[:4]) + (f" and {len(events) - 4} more" if len(events) > 4 else "")
     return f"watches {path} by {label} from now on: {words}", STEP, "name", keys
 

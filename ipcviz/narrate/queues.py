@@ -48,18 +48,10 @@ def message(event: Call, before: State, after: State) -> Told | None:
         priority = event.args.get("taken" if takes else "priority")
         rank = f", priority {priority}" if isinstance(priority, int) else ""
     else:
-        kind = (
-            event.args.get("taken")
-            if takes
-            else str(event.args.get("msg", "")).removeprefix("type ")
-        )
+        kind = event.args.get("taken") if takes else event.text("msg").removeprefix("type ")
         rank = f", type {kind}" if kind is not None and kind != "" else ""
     content = f": {quoted(event.data, size, _SHOWN)}" if event.data else ""
-    if (
-        takes
-        and "MSG_NOERROR" in str(event.args.get("flags", ""))
-        and size == event.args.get("count")
-    ):
+    if takes and event.has_flag("MSG_NOERROR") and size == event.args.get("count"):
         content += (
             "; it fills the room, and what it had beyond that, if anything, is lost (MSG_NOERROR)"
         )
@@ -87,7 +79,7 @@ def notify(event: Call, before: State, after: State) -> Told | None:
         return f"got {event.error} from mq_notify on {label}", STEP, "data", keys
     if event.args.get("event") in (0, "0"):
         return f"no longer wants to be told of messages in {label}", STEP, "data", keys
-    how = str(event.args.get("how", ""))
+    how = event.text("how")
     by = {
         "": "",
         "thread": " by a thread of its own",
@@ -128,8 +120,8 @@ def control_queue(event: Call, before: State, after: State) -> Told | None:
             (event.object,),
         )
     if command == "IPC_SET":
-        limit = event.args.get("limit")
-        to = f": it takes {limit:,} bytes now" if isinstance(limit, int) else ""
+        limit = event.number("limit")
+        to = f": it takes {limit:,} bytes now" if limit is not None else ""
         return (
             f"changed the owner, the permissions or the limit of {label} (IPC_SET){to}",
             STEP,

@@ -197,7 +197,7 @@ def _set_label(event: Call | Entered, *states: State) -> str:
 def changed(event: Call, before: State, after: State) -> Told | None:
     """semop(2) and semtimedop(2)."""
     number, label = event.args.get("id", "?"), _set_label(event, after, before)
-    operations = str(event.args.get("ops", ""))
+    operations = event.text("ops")
     keys = (f"sysv:{number}:0",)
     if event.error:
         why = _FAILED.get(event.error)

@@ -96,8 +96,8 @@ def _whose(state: State, thing: Object) -> str:
 
 
 def _fd(event: Call) -> str:
-    number = event.args.get("fd")
-    return f" (fd {number})" if isinstance(number, int) else ""
+    number = event.fd
+    return f" (fd {number})" if number is not None else ""
 
 
 def _is_path(thing: Object | None, address: str) -> bool:
@@ -235,7 +235,7 @@ def option(event: Call, before: State, after: State) -> Told | None:
             "name",
             keys,
         )
-    told = str(event.args.get("told", ""))
+    told = event.text("told")
     if not told:
         return None
     if told == "none":
@@ -275,9 +275,7 @@ def error_words(event: Call, thing: Object | None, after: State) -> str:
     error, reads = event.error, event.name in READS or event.name == "recvmmsg"
     datagrams = takes_datagrams(thing.info)
     if error == "EAGAIN":
-        how = (
-            "MSG_DONTWAIT" if "MSG_DONTWAIT" in str(event.args.get("flags", "")) else _NOT_BLOCKING
-        )
+        how = "MSG_DONTWAIT" if event.has_flag("MSG_DONTWAIT") else _NOT_BLOCKING
         return f"{'it is empty' if reads else 'there is no room'}, and {how}"
     if error == "EPIPE":
         if "w" in thing.shut and thing.shut != CLOSED:
@@ -377,7 +375,7 @@ def received_words(event: Call, thing: Object | None, before: State) -> tuple[st
     cut = length > taken or bool(event.args.get("cut"))
     if not cut:
         return count_bytes(taken), ""
-    peeked = "MSG_PEEK" in str(event.args.get("flags", ""))
+    peeked = event.has_flag("MSG_PEEK")
     lost = "the datagram is longer" if peeked else "the rest of the datagram is lost"
     if length <= taken:
         return count_bytes(taken), f"; {lost}, for want of room (MSG_TRUNC)"
@@ -410,9 +408,9 @@ def several(event: Call, before: State, after: State) -> Told | None:
             "data",
             keys,
         )
-    moved = event.args.get("bytes", 0)
+    moved = event.number("bytes") or 0
     many = "" if event.ret == 1 else "s"
-    amount = f"{event.ret} message{many}, {count_bytes(moved if isinstance(moved, int) else 0)},"
+    amount = f"{event.ret} message{many}, {count_bytes(moved)},"
     verb = f"wrote {amount} to" if event.name == "sendmmsg" else f"read {amount} from"
     words, weight = travelled(event, after)
     return f"{verb} {label}{words}", max(weight, STEP), "data", keys

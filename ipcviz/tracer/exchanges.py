@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ipcviz.events import Entered
+from ipcviz.events.arguments import text_in
 from ipcviz.model.addresses import KINDS as SOCKETS
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.ledger.directions import READS as _READS
@@ -41,9 +42,7 @@ def inbox(state: State, call: tasks.Entered, *, puts: bool) -> str:
     not seen to here.
     """
     if call.name in CHANGES:
-        changes = [
-            operation.change for operation in parse_operations(str(call.args.get("ops", "")))
-        ]
+        changes = [operation.change for operation in parse_operations(text_in(call.args, "ops"))]
         if not any(change > 0 if puts else change <= 0 for change in changes):
             return ""
         return f"sysv:{call.args.get('id')}"

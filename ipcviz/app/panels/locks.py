@@ -80,7 +80,7 @@ def _asking(view: View, key: str, lock: FileLock) -> str:
         return who(view.state, lock.pid)
     for thread in view.state.threads.values():
         call = thread.waiting
-        if call is not None and call.object == key and "OFD" in str(call.args.get("cmd", "")):
+        if call is not None and call.object == key and "OFD" in call.text("cmd"):
             return who(view.state, thread.pid, thread.tid)
     return "not known"
 

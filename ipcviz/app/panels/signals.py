@@ -143,7 +143,7 @@ def masks_of_calls(threads: list[Thread]) -> list[str]:
     found = []
     for thread in threads:
         call = thread.waiting
-        if call is None or call.name not in MASKED or not isinstance(call.args.get("mask"), int):
+        if call is None or call.name not in MASKED or call.number("mask") is None:
             continue
         place = (
             f"Thread {thread.tid}, only in {call.name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ipcviz.events import ObjectInfo
+from ipcviz.events.arguments import Arguments, number_in
 from ipcviz.model.draft import Draft
 from ipcviz.model.state import NO_DESCRIPTORS, OpenFile, State
 
@@ -49,9 +50,7 @@ def is_channel(info: ObjectInfo) -> bool:
     )
 
 
-def directions(
-    state: State | Draft, pid: int, name: str, args: dict[str, int | str], key: str
-) -> Directions:
+def directions(state: State | Draft, pid: int, name: str, args: Arguments, key: str) -> Directions:
     """From and into which channels a call moves bytes.
 
     Args:
@@ -114,13 +113,13 @@ def behind(state: State | Draft, pid: int, fd: object) -> str:
     return file.object if file is not None else ""
 
 
-def most_bytes(name: str, args: dict[str, int | str]) -> int:
+def most_bytes(name: str, args: Arguments) -> int:
     """How many bytes a call would move at most; -1 if its arguments don't say."""
-    count = args.get("count")
-    return count if name in _HAS_COUNT and isinstance(count, int) else -1
+    count = number_in(args, "count")
+    return count if name in _HAS_COUNT and count is not None else -1
 
 
-def untouched_asleep(name: str, args: dict[str, int | str]) -> bool:
+def untouched_asleep(name: str, args: Arguments) -> bool:
     """Whether a thread that sleeps in this call on a pipe or FIFO has moved nothing yet.
 
     A read sleeps only while there is nothing to take; a write of at most PIPE_BUF bytes only while

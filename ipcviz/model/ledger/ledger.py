@@ -71,9 +71,7 @@ def take_call(draft: Draft, event: Call) -> None:
         return
     moved = event.ret if event.ret > 0 and not event.error else 0
     flags = (
-        str(event.args.get("flags", ""))
-        if event.name in ("recvfrom", "recvmsg", "sendto", "sendmsg")
-        else ""
+        event.text("flags") if event.name in ("recvfrom", "recvmsg", "sendto", "sendmsg") else ""
     )
     peeks = "MSG_PEEK" in flags
     for key in (source, target):
@@ -119,8 +117,8 @@ def _mix_packets(draft: Draft, event: Call, source: str, target: str) -> None:
 
 
 def _fd(event: Call | Entered, end: str) -> int:
-    number = event.args.get("fd", event.args.get(end, -1))
-    return number if isinstance(number, int) else -1
+    number = event.number("fd" if "fd" in event.args else end)
+    return number if number is not None else -1
 
 
 def _earliest(event: Call | Entered, name: str) -> float:

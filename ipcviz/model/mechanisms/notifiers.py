@@ -226,7 +226,7 @@ def _watched(state: State, pid: int, call: CallInProgress) -> list[tuple[Object 
         state.tables.get(process.table, NO_DESCRIPTORS) if process is not None else NO_DESCRIPTORS
     )
     found = []
-    for word in str(call.args.get("watched", "")).split():
+    for word in call.text("watched").split():
         number = int(word.rstrip("rwx"))
         row = table.get(number)
         file = state.open_files.get(row.ofd) if row is not None else None

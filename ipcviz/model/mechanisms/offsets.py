@@ -20,8 +20,8 @@ _MOVE: Final = frozenset({"read", "write", "readv", "writev", "lseek"})
 
 def take_offset(draft: Draft, event: Call) -> None:
     """A call that returned has moved the offset of a file, a memfd or shared memory."""
-    fd = event.args.get("fd")
-    if event.name not in _MOVE or event.error or not isinstance(fd, int):
+    fd = event.fd
+    if event.name not in _MOVE or event.error or fd is None:
         return
     rows = draft.tables.get(draft.process(event.pid).table)
     descriptor = rows.get(fd) if rows is not None else None

@@ -178,7 +178,7 @@ def take_call(draft: Draft, event: Call) -> None:
     if event.name == "semctl":
         _control(draft, event, prefix)
         return
-    for index, change, undo, _ in parse_operations(str(event.args.get("ops", ""))):
+    for index, change, undo, _ in parse_operations(event.text("ops")):
         found = draft.semaphores.get(f"{prefix}{index}")
         if found is None or not change:
             continue
@@ -212,9 +212,9 @@ def _control(draft: Draft, event: Call, prefix: str) -> None:
 def _set_to(event: Call, key: str) -> int | None:
     """What SETVAL or SETALL sets a semaphore to."""
     if event.args.get("cmd") == "SETVAL":
-        value = event.args.get("value")
-        return value if isinstance(value, int) else None
-    values = str(event.args.get("values", "")).split(", ")
+        value = event.number("value")
+        return value if value is not None else None
+    values = event.text("values").split(", ")
     index = int(key.rpartition(":")[2])
     return int(values[index]) if index < len(values) and values[index].isdecimal() else None
 

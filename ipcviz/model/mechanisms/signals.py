@@ -275,12 +275,10 @@ def with_mask_of(event: Waiting, thread: Thread) -> Thread:
 
     `own_mask` of its arguments is the thread's at the entry; None if nobody looked then.
     """
-    mask, own = event.args.get("mask"), event.args.get("own_mask")
-    if event.call not in MASKED or not isinstance(mask, int):
+    mask = event.number("mask")
+    if event.call not in MASKED or mask is None:
         return thread
-    return replace(
-        thread, blocked=mask & ALL & ~UNBLOCKABLE, own_mask=own if isinstance(own, int) else None
-    )
+    return replace(thread, blocked=mask & ALL & ~UNBLOCKABLE, own_mask=event.number("own_mask"))
 
 
 def back_to_own_mask(thread: Thread) -> Thread:

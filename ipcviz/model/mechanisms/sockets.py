@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Call, Level, ObjectInfo, Opened, Passed
+from ipcviz.events.arguments import Arguments, text_in
 from ipcviz.model.addresses import ANYWHERE, KINDS, PREFIX, listens, name_of, plain, takes_datagrams
 from ipcviz.model.draft import Draft
 from ipcviz.model.ledger.directions import COUNTS_MESSAGES, WRITES
@@ -76,7 +77,7 @@ def bound_to(state: State | Draft, kind: str, address: str) -> Object | None:
     return next((state.objects[key] for key in keys if key in state.objects), None)
 
 
-def target_of(state: State | Draft, thing: Object, args: dict[str, int | str]) -> Object | None:
+def target_of(state: State | Draft, thing: Object, args: Arguments) -> Object | None:
     """Where what a call writes to a socket arrives; None if that is not watched, or not known."""
     address = args.get("address")
     if isinstance(address, str) and address and takes_datagrams(thing.info):
@@ -92,7 +93,7 @@ def awaited(state: State, call: CallInProgress, *, writes: bool) -> Object | Non
     if thing is None or thing.info.kind not in KINDS:
         return None
     if call.name == "connect":
-        return bound_to(state, thing.info.kind, str(call.args.get("address", "")))
+        return bound_to(state, thing.info.kind, call.text("address"))
     if writes:
         return target_of(state, thing, call.args)
     peer = state.objects.get(thing.info.peer) if thing.info.peer else None
@@ -180,13 +181,13 @@ def under_way_words(state: State, thing: Object) -> str:
     )
 
 
-def others_of(state: State, name: str, args: dict[str, int | str], key: str) -> tuple[str, ...]:
+def others_of(state: State, name: str, args: Arguments, key: str) -> tuple[str, ...]:
     """Keys of further objects whose level says why a call on a socket sleeps."""
     thing = state.objects.get(key)
     if thing is None or thing.info.kind not in KINDS:
         return ()
     if name == "connect":
-        other = bound_to(state, thing.info.kind, str(args.get("address", "")))
+        other = bound_to(state, thing.info.kind, text_in(args, "address"))
     else:
         other = target_of(state, thing, args)
     if other is None and thing.info.kind == "unix socket" and not takes_datagrams(thing.info):
@@ -319,7 +320,7 @@ def _ordinal(number: int) -> str:
 def connect_words(state: State, call: CallInProgress) -> str:
     """Why a thread sleeps in connect."""
     thing = state.objects.get(call.object)
-    address = str(call.args.get("address", ""))
+    address = call.text("address")
     target = bound_to(state, thing.info.kind, address) if thing is not None else None
     if target is None:
         return f"for an answer from {address}" if address else "for the listener"
@@ -371,12 +372,7 @@ def take_received(draft: Draft, event: Call) -> None:
     """
     flights = draft.flights.get(event.object)
     got = {effect.ofd for effect in event.effects if isinstance(effect, Opened)}
-    if (
-        event.name not in _RECEIVES
-        or not flights
-        or not got
-        or "MSG_PEEK" in str(event.args.get("flags", ""))
-    ):
+    if event.name not in _RECEIVES or not flights or not got or event.has_flag("MSG_PEEK"):
         return
     last = max((i for i, flight in enumerate(flights) if got & set(flight.ofds)), default=-1)
     if event.name == "recvmsg":

@@ -150,10 +150,10 @@ def _is_locked_outside(state: State, thread: Thread, call: CallInProgress) -> bo
     """Whether a lock is waited for of which no watched process is known to hold all that is in the
     way.
     """
-    number = call.args.get("fd")
+    number = call.fd
     process = state.processes.get(thread.pid)
     rows = state.tables.get(process.table) if process is not None else None
-    row = rows.get(number) if rows is not None and isinstance(number, int) else None
+    row = rows.get(number) if rows is not None and number is not None else None
     wish = wanted(call.args, thread.pid, row.ofd if row is not None else 0)
     found = blocking(state, call.object, wish) if wish is not None else ()
     return not found or not all(

@@ -24,6 +24,7 @@ from ipcviz.events import (
     Sample,
     Waiting,
 )
+from ipcviz.events.arguments import text_in
 from ipcviz.kernel import buffers, procfs, queues, sockets
 from ipcviz.kernel.names import AT_FDCWD, fifo_of
 from ipcviz.model.calls import OPENS, READS
@@ -538,7 +539,7 @@ class Sampler:
             self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
         if key and name in ("flock", "fcntl"):
             self.locks_now((key,))
-        self.notifiers.of_wait(pid, name, key, str(args.get("watched", "")))
+        self.notifiers.of_wait(pid, name, key, text_in(args, "watched"))
         left = deadlines.left(pid, moment)
         t, n = self._context.stamp()
         self._context.emit(
@@ -574,7 +575,7 @@ class Sampler:
         if name in ("msgsnd", "msgrcv"):
             return queue_key(pid, args.get("id"))
         if name in OPENS:
-            return fifo_of(pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD))
+            return fifo_of(pid, text_in(args, "path"), args.get("dirfd", AT_FDCWD))
         state = self._context.state
         fd = args.get("fd", args.get("fd_in"))
         if isinstance(fd, int) and (
