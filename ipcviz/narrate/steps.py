@@ -26,9 +26,9 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.events.arguments import flag_in, number_in, text_in
+from ipcviz.events.calls import OPENS, READS, WRITES, where
 from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model import query
-from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.state import State
 from ipcviz.model.steps.stepping import pending, value_now
@@ -153,15 +153,14 @@ def call_words(
     )
 
 
+_ONE_BUFFER: Final = where(
+    lambda call: call.name in READS | WRITES and call.index("buf") >= 0 and call.on != "queue"
+)
+"""Calls whose `count` is how many bytes they are to move."""
+
+
 def _data(name: str, on: str, count: int | None, data: bytes) -> str:
-    whole = count is not None and name in (
-        "read",
-        "write",
-        "pread64",
-        "pwrite64",
-        "sendto",
-        "recvfrom",
-    )
+    whole = count is not None and name in _ONE_BUFFER
     amount = count_bytes(count) if whole and count is not None else ""
     if name in READS:
         return f"read up to {amount} from {on}" if amount else f"read from {on} ({name})"
@@ -171,13 +170,11 @@ def _data(name: str, on: str, count: int | None, data: bytes) -> str:
 
 
 def _open(args: Args) -> str:
-    how = (
-        "for writing"
-        if flag_in(args, "O_WRONLY")
-        else "for both"
-        if flag_in(args, "O_RDWR")
-        else "for reading"
-    )
+    how = "for reading"
+    if flag_in(args, "O_WRONLY"):
+        how = "for writing"
+    elif flag_in(args, "O_RDWR"):
+        how = "for both"
     path = args.get("path", "a file")
     return (
         f"make {path}, if it does not exist, and open it"

@@ -16,6 +16,7 @@ from ipcviz.events import (
     Taken,
     Waiting,
 )
+from ipcviz.events.calls import where
 from ipcviz.events.signals import LIBRARY_SIGNALS, bit_of
 from ipcviz.model.draft import Draft
 from ipcviz.model.maps import Map
@@ -26,7 +27,7 @@ replace = msgspec.structs.replace
 
 Dispositions = Map[int, Handling]
 
-MASKED: Final = frozenset({"rt_sigsuspend", "ppoll", "pselect6", "epoll_pwait", "epoll_pwait2"})
+MASKED: Final = where(lambda call: call.has("mask") and call.waits in ("ready", "signal"))
 """Calls that wait under a signal mask of their own."""
 
 ALL: Final = (1 << 64) - 1
