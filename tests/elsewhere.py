@@ -21,8 +21,6 @@ from typing import Any
 import textual.app
 import textual.pilot
 
-from tests.app.settling import settled
-
 MOMENTS = 7
 """At how many moments every panel is asked about every process."""
 PANELS = "tldumesro"
@@ -313,7 +311,7 @@ async def show(trace: str) -> list[str]:
 
 def main(system: str, trace: str) -> None:
     """Print what is told and shown of a trace."""
-    textual.app.wait_for_idle = textual.pilot.wait_for_idle = settled
+    textual.app.wait_for_idle = textual.pilot.wait_for_idle = settle
     forget_ipcviz()
     if system != "linux":
         pretend(system)
