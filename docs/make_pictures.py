@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from docs.drawings import DRAWINGS
 from docs.terminal_svg import (
     DARK,
     LIGHT,
@@ -233,7 +234,7 @@ PICTURES: Final = {
         SMALL,
         _show_waiters,
         (
-            r"B  _empty is 0",
+            r"B  (?:sem_wait )?_empty is 0",
             r"_empty = 0 ←1",
             r"_full = 4",
             r"[* ] _empty +0 .* (?P<at>python\[\d+\])",
@@ -286,7 +287,7 @@ PICTURES: Final = {
             r"circle: \d+, \d+",
             r"B  flock\(4\) book-b held",
             r"││ +(?P<at>python3\[\d+\])",
-            r"(?P<at>python3\[\d+\] and python3\[\d+\] wait for each)",
+            r"wait for(?: each)?(?: other)?",
         ),
     ),
     "attach": Picture(
@@ -430,7 +431,12 @@ def _write(name: str, svg: str) -> None:
 def main() -> None:
     """Make those that are named, or all."""
     os.environ["PATH"] = "/usr/bin:/bin"
-    names = sys.argv[1:] or ["lost-wakeup", *PICTURES]
+    names = sys.argv[1:] or ["lost-wakeup", *PICTURES, *DRAWINGS]
+    for name in set(names) & set(DRAWINGS):
+        _write(name, DRAWINGS[name]())
+    names = [name for name in names if name not in DRAWINGS]
+    if not names:
+        return
     try:
         STAGE.mkdir()
     except FileExistsError:
