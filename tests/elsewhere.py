@@ -21,6 +21,8 @@ from typing import Any
 import textual.app
 import textual.pilot
 
+from ipcviz.app.textual_internals import settle
+
 MOMENTS = 7
 """At how many moments every panel is asked about every process."""
 PANELS = "tldumesro"
