@@ -146,7 +146,7 @@ def _show_question(terminal: Terminal) -> None:
 def _show_waiters(terminal: Terminal) -> None:
     terminal.until(r"consumer")
     terminal.press("m")
-    terminal.until(r"(?s)_empty = 0 ←1.* _empty +0 .*python")
+    terminal.until(r"(?s)_lock = 1.*_empty = 0 ←1.*_full = 4.* _empty +0 .*python")
 
 
 def _follow(count: str) -> Callable[[Terminal], None]:

@@ -105,7 +105,10 @@ def test_files_that_are_named_exist(document):
     named = re.findall(
         r"`((?:ipcviz|tests|docs|scenarios|\.ci)/[\w./-]*[\w/])`", document.read_text()
     )
-    assert not [name for name in named if not (TOP / name).exists()]
+    # Capitals stand for a name of one's own: `scenarios/TOPIC/NAME/`.
+    assert not [
+        name for name in named if not re.search(r"/[A-Z]+(/|$)", name) and not (TOP / name).exists()
+    ]
 
 
 def test_pictures_are_used_and_numbered():
@@ -120,7 +123,9 @@ def test_pictures_are_used_and_numbered():
     for part in re.split(r"^## ", tour, flags=re.M)[1:]:
         (name,) = re.findall(r"\]\((pictures/[\w-]+\.svg)\)", part)
         picture = (TOP / "docs" / name).read_text()
-        assert picture.count('class="callout"') == len(re.findall(r"^\d+\. ", part, flags=re.M)), name
+        assert picture.count('class="callout"') == len(re.findall(r"^\d+\. ", part, flags=re.M)), (
+            name
+        )
 
 
 def test_the_readme_is_short():
