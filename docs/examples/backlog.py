@@ -2,8 +2,10 @@
 
 import os
 import socket
+import tempfile
 import time
 
+os.chdir(tempfile.mkdtemp())
 server = socket.socket(socket.AF_UNIX)
 server.bind("desk")
 server.listen(2)

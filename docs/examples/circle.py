@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import tempfile
 import time
 
 
@@ -13,6 +14,7 @@ def work(mine: str, other: str) -> None:
         fcntl.flock(second, fcntl.LOCK_EX)  # each waits here for ever
 
 
+os.chdir(tempfile.mkdtemp())
 for mine, other in (("book-a", "book-b"), ("book-b", "book-a")):
     if os.fork() == 0:
         work(mine, other)
