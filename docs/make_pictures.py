@@ -131,7 +131,7 @@ class Picture(NamedTuple):
 def _show_full(terminal: Terminal) -> None:
     terminal.until(r"P1 full")
     terminal.press("2")
-    terminal.until(r"(?s)>seq.*P1 full")
+    terminal.until(r"(?s)>seq.*P1 full.*65,536/65,536")
 
 
 def _show_question(terminal: Terminal) -> None:
@@ -347,8 +347,10 @@ PICTURES: Final = {
 
 CAST: Final = ("record", "sleep-race", "--schedule", "lost")
 CAST_TITLE: Final = "The lost wake-up, step by step: SIGALRM comes before pause, which never ends"
+CAST_FROM: Final = "wrote 16 bytes"
+"""The frame that it begins with: before that the interpreter gets ready."""
 SECONDS: Final = 3.0
-"""How long each frame of the moving picture is shown."""
+"""How long each frame of the moving picture is shown; the last one three times as long."""
 
 
 @contextmanager
@@ -405,6 +407,8 @@ def make_moving_picture() -> None:
             stdout=subprocess.DEVNULL,
         )
         frames = _frames_of(cast)
+    begin = next(n for n, frame in enumerate(frames) if CAST_FROM in "".join(texts_of(frame)))
+    frames = [*frames[begin:], frames[-1], frames[-1]]
     _write("lost-wakeup", draw_frames(frames, SECONDS, CAST_TITLE, DARK, still=len(frames) - 1))
 
 

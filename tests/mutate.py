@@ -257,7 +257,7 @@ def main() -> int:
         tree.mkdir()
         for name in ("ipcviz", "scenarios", "tests", "docs"):
             shutil.copytree(TOP / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("pyproject.toml", "README.md", "CHANGELOG.md"):
+        for name in ("pyproject.toml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
             shutil.copy(TOP / name, tree / name)
         runs = map_tests(tree)
         faults = [
