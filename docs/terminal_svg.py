@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import pyte
 from pyte.screens import Char
@@ -43,6 +43,7 @@ _SHADES: Final = {"░": 0.25, "▒": 0.5, "▓": 0.75}
 _EIGHTHS: Final = "▁▂▃▄▅▆▇█"
 _COLUMNS: Final = "▏▎▍▌▋▊▉█"
 
+_Key = TypeVar("_Key")
 Row = tuple[Char, ...]
 Grid = tuple[Row, ...]
 """A screen's cells, row by row."""
@@ -225,7 +226,7 @@ class _Paint:
         return parts
 
 
-def _runs(row: Row, key):  # noqa: ANN001, ANN202
+def _runs(row: Row, key: Callable[[Char], _Key]) -> Iterator[tuple[_Key, list[int]]]:
     """Cells that follow each other and have the same key, with that key."""
     for found, cells in groupby(range(len(row)), key=lambda x: key(row[x])):
         yield found, list(cells)
