@@ -27,6 +27,7 @@ from docs.terminal_svg import (
     DARK,
     LIGHT,
     Grid,
+    Place,
     draw_frames,
     draw_picture,
     find_place,
@@ -146,7 +147,7 @@ def _show_question(terminal: Terminal) -> None:
 def _show_waiters(terminal: Terminal) -> None:
     terminal.until(r"consumer")
     terminal.press("m")
-    terminal.until(r"(?s)_lock = 1.*_empty = 0 ←1.*_full = 4.* _empty +0 .*python")
+    terminal.until(r"_empty = 0 ←1")
 
 
 def _follow(count: str) -> Callable[[Terminal], None]:
@@ -183,8 +184,11 @@ def _show_attached(terminal: Terminal) -> None:
 
 def _show_past(terminal: Terminal) -> None:
     terminal.until(r"P1 full")
-    terminal.press(*"ppppp")
-    terminal.until(r"PAST")
+    for _ in range(60):
+        terminal.press("p")
+        if re.search(r"(?s)PAST.*64K/64K.*Whose: seq", "\n".join(texts_of(terminal.grid()))):
+            return
+    raise SystemExit("The pipe never was full in the past.")
 
 
 def _show_catalogue(terminal: Terminal) -> None:
@@ -217,7 +221,7 @@ PICTURES: Final = {
     ),
     "question": Picture(
         "Step mode asks what will happen before it happens",
-        ("run", "sleep-race"),
+        ("run", "--set", "seconds=20", "sleep-race"),
         SMALL,
         _show_question,
         (
@@ -285,8 +289,8 @@ PICTURES: Final = {
         _show_circle,
         (
             r"circle: \d+, \d+",
-            r"B  flock\(4\) book-b held",
-            r"││ +(?P<at>python3\[\d+\])",
+            r"B  flock\(4\) book-b",
+            r"│ +(?P<at>python3\[\d+\]) +│",
             r"wait for(?: each)?(?: other)?",
         ),
     ),
@@ -311,7 +315,7 @@ PICTURES: Final = {
         (
             r"(?P<at>\|< <.*> >\|)",
             r"PAST +[\d,]+ of [\d,]+",
-            r"\d+K?/64K",
+            r"64K/64K",
             r"Whose: .*?\d+ B",
             r"End Now",
         ),
@@ -374,23 +378,31 @@ def _beside(command: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         program.wait()
 
 
+def _find_marks(
+    name: str, terminal: Terminal, patterns: tuple[str, ...]
+) -> tuple[Grid, list[Place]]:
+    """The screen as soon as it has all that is to be marked, and where that is."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        grid = terminal.grid()
+        try:
+            return grid, [find_place(grid, pattern) for pattern in patterns]
+        except LookupError as error:
+            if time.monotonic() > end:
+                screen = "\n".join(texts_of(grid))
+                raise SystemExit(f"{name}: nothing matches {error} in\n{screen}") from None
+        terminal.rest()
+
+
 def make_picture(name: str, picture: Picture) -> None:
     """Run what a picture shows, and write it."""
     with _beside(picture.beside) as more:
         terminal = Terminal((*picture.arguments, *more), picture.size)
         try:
             picture.drive(terminal)
-            grid = terminal.grid()
+            grid, marks = _find_marks(name, terminal, picture.marks)
         finally:
             terminal.close()
-    marks = []
-    for pattern in picture.marks:
-        try:
-            marks.append(find_place(grid, pattern))
-        except LookupError:
-            raise SystemExit(
-                f"{name}: nothing matches {pattern!r} in\n" + "\n".join(texts_of(grid))
-            ) from None
     colours = LIGHT if picture.light else DARK
     _write(name, draw_picture(grid, picture.title, colours, marks))
 

@@ -2,10 +2,11 @@
 
 import os
 import socket
-import tempfile
 import time
+from contextlib import suppress
 
-os.chdir(tempfile.mkdtemp())
+with suppress(FileNotFoundError):
+    os.unlink("desk")
 server = socket.socket(socket.AF_UNIX)
 server.bind("desk")
 server.listen(2)

@@ -1,8 +1,10 @@
-"""Two clerks each lock one book and then want the other's book: neither ever goes on."""
+"""Two clerks each lock one book and then want the other's book: neither ever goes on.
+
+The books are files in the folder where it is run.
+"""
 
 import fcntl
 import os
-import tempfile
 import time
 
 
@@ -14,7 +16,6 @@ def work(mine: str, other: str) -> None:
         fcntl.flock(second, fcntl.LOCK_EX)  # each waits here for ever
 
 
-os.chdir(tempfile.mkdtemp())
 for mine, other in (("book-a", "book-b"), ("book-b", "book-a")):
     if os.fork() == 0:
         work(mine, other)
