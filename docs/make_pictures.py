@@ -82,6 +82,10 @@ class Terminal:
         while self._on.read(QUIET) and time.monotonic() < end:
             pass
 
+    def read(self) -> bool:
+        """Take in what is written in a moment; whether anything was."""
+        return self._on.read(0.05)
+
     def press(self, *keys: str) -> None:
         """Press keys, one after the other."""
         for key in keys:
@@ -384,14 +388,16 @@ def _find_marks(
     """The screen as soon as it has all that is to be marked, and where that is."""
     end = time.monotonic() + PATIENCE
     while True:
+        changes = terminal.read()
         grid = terminal.grid()
         try:
-            return grid, [find_place(grid, pattern) for pattern in patterns]
+            marks = [find_place(grid, pattern) for pattern in patterns]
+            if not changes:
+                return grid, marks
         except LookupError as error:
             if time.monotonic() > end:
                 screen = "\n".join(texts_of(grid))
                 raise SystemExit(f"{name}: nothing matches {error} in\n{screen}") from None
-        terminal.rest()
 
 
 def make_picture(name: str, picture: Picture) -> None:
