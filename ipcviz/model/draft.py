@@ -211,6 +211,11 @@ class Draft(StateFields, eq=False, kw_only=True):
         self.tables = self.tables.set(table, rows.set(descriptor.fd, descriptor))
         self.note(DescriptorPart(table, descriptor.fd))
 
+    def put_descriptor(self, table: int, descriptor: Descriptor) -> None:
+        """Store a row of a table, which refers to the same description as before."""
+        rows = self.tables.get(table, NO_DESCRIPTORS)
+        self.tables = self.tables.set(table, rows.set(descriptor.fd, descriptor))
+
     def remove(self, table: int, fd: int) -> None:
         """Close a descriptor."""
         rows = self.tables.get(table)

@@ -206,10 +206,7 @@ def _executed(draft: Draft, event: Executed) -> None:
         if descriptor.cloexec:
             draft.remove(event.pid, fd)
         elif descriptor.used:
-            rows = draft.tables[event.pid]
-            draft.tables = draft.tables.set(
-                event.pid, rows.set(fd, replace(descriptor, used=False, took=False, put=False))
-            )
+            draft.put_descriptor(event.pid, replace(descriptor, used=False, took=False, put=False))
     handling = process.handling
     for signo, how in process.handling.items():
         if how.action == "catch":

@@ -591,6 +591,16 @@ class StateFields(msgspec.Struct):
             if description is not None:
                 yield descriptor, description
 
+    def references_to(self, ofd: int) -> Iterator[tuple[Process, Descriptor]]:
+        """Who refers to an open file description, and by which descriptors: several after dup(2),
+        fork(2) or SCM_RIGHTS. Only living processes; in no order.
+        """
+        for process in self.processes.values():
+            if process.fate == "alive":
+                for descriptor in self.descriptors_of(process.pid).values():
+                    if descriptor.ofd == ofd:
+                        yield process, descriptor
+
     def object_keys_of(self, pid: int) -> set[str]:
         """The keys of the objects that a process has open."""
         return {description.object for _, description in self.descriptions_of(pid)}

@@ -150,9 +150,7 @@ def _is_locked_outside(state: State, thread: Thread, call: CallInProgress) -> bo
     way.
     """
     number = call.fd
-    process = state.processes.get(thread.pid)
-    rows = state.tables.get(process.table) if process is not None else None
-    row = rows.get(number) if rows is not None and number is not None else None
+    row = state.descriptor(thread.pid, number) if number is not None else None
     wish = wanted(call.args, thread.pid, row.ofd if row is not None else 0)
     found = blocking(state, call.object, wish) if wish is not None else ()
     return not found or not all(
