@@ -108,7 +108,8 @@ def reduce(state: State, event: Event) -> State:
         sockets.forget_closed(draft)
         knowledge.take_closed(draft, getattr(event, "pid", 0))
         forget_outsiders(draft, {file.object for file in draft.freed} if draft.outsiders else ())
-    forget(draft)
+    if draft.grown:
+        forget(draft)
     return draft.finish(event.n or state.n + 1)
 
 
@@ -141,7 +142,7 @@ def _forked(draft: Draft, event: Forked) -> None:
         lineage = f"{parent.lineage or parent.pid}.{parent.children + 1}"
         shares = parent.shares or (inherits and event.shares_files)
         draft.put_process(replace(parent, children=parent.children + 1, shares=shares))
-    draft.put_process(
+    draft.add_process(
         Process(
             pid=event.pid,
             parent=event.parent,

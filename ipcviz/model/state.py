@@ -40,8 +40,12 @@ from ipcviz.model.parts import Part
 Fate = Literal["alive", "zombie", "gone"]
 
 
-class Value(msgspec.Struct, frozen=True):
-    """Base of the state's parts: immutable."""
+class Value(msgspec.Struct, frozen=True, gc=False):
+    """Base of the state's parts: immutable.
+
+    Python's cycle collector need not know them: a value refers only to such as were there before
+    it, so there are no cycles to find; with them, it went through the whole state again and again.
+    """
 
 
 class CallInProgress(Value, WithArguments, frozen=True):
@@ -457,7 +461,7 @@ class ArmedTimer(Value, frozen=True):
 NO_DESCRIPTORS: Final[Map[int, Descriptor]] = Map()
 
 
-class StateFields(msgspec.Struct):
+class StateFields(msgspec.Struct, gc=False):
     """What is known at one moment, and the ways from a descriptor to what is behind it.
 
     `State` is this, immutable; `ipcviz.model.draft.Draft` is this while an event is applied. A new
