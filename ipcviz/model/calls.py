@@ -66,11 +66,6 @@ replace = msgspec.structs.replace
 _RECEIVE_DESCRIPTORS: Final = where(lambda call: call.descriptors == "received")
 
 
-def asked_nothing(event: Call) -> bool:
-    """Whether a call was to move no bytes: that it moved none is no end of file (read(2))."""
-    return event.ret == 0 and event.args.get("count", event.args.get("len")) == 0
-
-
 def take_call(draft: Draft, event: Call) -> None:
     """A call returned: its thread runs, its bytes moved, its effects happened.
 

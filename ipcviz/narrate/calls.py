@@ -35,7 +35,6 @@ from ipcviz.events import (
 )
 from ipcviz.events.calls import MOVES, OPENS, READS, WRITES
 from ipcviz.events.kinds import NOTIFIERS, PIPES, SOCKETS, having
-from ipcviz.model.calls import asked_nothing
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import Object, State
@@ -198,7 +197,7 @@ def _data(event: Call, before: State, after: State) -> Clause:
             f": {why}" if why else ""
         )
         return Clause(text, max(weight, DETAIL), "data", keys)
-    if reads and asked_nothing(event):
+    if reads and event.asked_for_nothing:
         return Clause(
             f"read 0 bytes from {label}{_fd(event)}: it asked for no more", DETAIL, "data", keys
         )
@@ -251,7 +250,7 @@ def _moved(event: Call, before: State, after: State) -> Clause:
             keys,
         )
     if event.ret == 0:
-        if asked_nothing(event):
+        if event.asked_for_nothing:
             return Clause(
                 (
                     f"moved 0 bytes from {labels[0]} to {labels[1]} by {event.name}: it asked for"
