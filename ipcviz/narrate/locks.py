@@ -57,10 +57,10 @@ def locking(event: Call, before: State, after: State) -> tuple[str, int, Subject
     lock += f", {part}" if part else ""
     if event.error in ("EAGAIN", "EACCES"):
         found = blocking(after, event.object, wish)
-        why = f"{_holders_have(after, found) or 'another one has'} it"
+        why = f"{_holders_have(after, found) or 'somebody else has'} it"
         if {pid for lock in found for pid in lock_holders(after, lock)} == {event.pid}:
             why = "it has one itself, by another open file description"
-        return f"did not get the {lock}: {why}, and it did not want to wait", TURN, "name", keys
+        return f"did not get the {lock}: {why}, and the call does not wait", TURN, "name", keys
     if event.error == "EDEADLK":
         return (
             f"was refused the {lock}: to wait for it would be a deadlock (EDEADLK)",

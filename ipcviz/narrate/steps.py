@@ -174,7 +174,11 @@ def _data(name: str, on: str, count: int | str | None, data: bytes) -> str:
 def _open(args: Args) -> str:
     flags = str(args.get("flags", ""))
     how = (
-        "for writing" if "O_WRONLY" in flags else "for both" if "O_RDWR" in flags else "for reading"
+        "for writing"
+        if "O_WRONLY" in flags
+        else "for reading and writing"
+        if "O_RDWR" in flags
+        else "for reading"
     )
     path = args.get("path", "a file")
     return (

@@ -194,7 +194,7 @@ OPENED = [
     Row(
         did("io_uring_setup", opened(RING, "rw"), ret=7),
         "sh[12] made the anonymous inode io_uring X1: descriptor 7; what it reads and"
-        " writes by that makes no system calls, and is not told",
+        " writes through it makes no system calls, and is not shown",
         TURN,
     ),
     Row(did("recvmsg", opened(P), ret=7), "sh[12] read 7 bytes from an object that is not known"),
@@ -211,7 +211,7 @@ OPENED = [
             opened(Q, "w", 8, ("direct", "nonblock")),
         ),
         "sh[12] made the pipe P2: read end 7, write end 8; each write is a packet of its"
-        " own (O_DIRECT); they do not block",
+        " own (O_DIRECT); its ends do not block",
         TURN,
     ),
     Row(
@@ -246,12 +246,12 @@ DESCRIPTORS = [
     ),
     Row(
         did("fcntl", CloseOnExec(fd=3, cloexec=True), fd=3),
-        "sh[12] set that descriptor 3 is closed at exec",
+        "sh[12] set descriptor 3 to be closed at exec",
         DETAIL,
     ),
     Row(
         did("fcntl", CloseOnExec(fd=3, cloexec=False), fd=3),
-        "sh[12] set that descriptor 3 stays open at exec",
+        "sh[12] set descriptor 3 to stay open at exec",
         DETAIL,
     ),
     Row(

@@ -267,14 +267,14 @@ TIMERS = [
         TURN,
     ),
     Row(did("alarm", Timer(signo=14, seconds=0.0)), "sh[12] disarmed its timer for SIGALRM"),
-    Row(MADE, "sh[12] made the timer 2, to send SIGUSR1 on CPU time when it expires"),
+    Row(MADE, "sh[12] made the timer 2 of CPU time: it sends SIGUSR1 when it expires"),
     Row(
         did("timer_create", Timer(signo=34, seconds=0.0, id=3, change="made")),
-        "sh[12] made the timer 3, to send SIGRTMIN when it expires",
+        "sh[12] made the timer 3: it sends SIGRTMIN when it expires",
     ),
     Row(
         did("timer_create", Timer(signo=32, seconds=0.0, id=3, change="made")),
-        "sh[12] made the timer 3, to start a thread (SIGEV_THREAD, by glibc's signal 32)"
+        "sh[12] made the timer 3: it starts a thread (SIGEV_THREAD, by glibc's signal 32)"
         " when it expires",
     ),
     Row(

@@ -51,7 +51,7 @@ RENAMED = [
     Row(did("rename", moved("/s/other"), **MOVE), "lpr[12] renamed tmp/j0 to queue/j1"),
     Row(
         did("rename", moved("/s/done", "/s/queue"), **MOVE),
-        "lpr[12] renamed tmp/j0 to queue/j1, in queue/, which lpd[13] watches and lists",
+        "lpr[12] renamed tmp/j0 to queue/j1, out of queue/, which lpd[13] watches and lists",
         TURN,
     ),
     Row(
@@ -78,8 +78,7 @@ RENAMED = [
     Row(did("unlink", Filed("removed", "/s/other", "j1")), "lpr[12] removed the name j1"),
     Row(
         did("link", **MOVE, error="EEXIST"),
-        "lpr[12] could not link tmp/j0 to queue/j1 (EEXIST): that name exists, and only"
-        " one can make it",
+        "lpr[12] could not link tmp/j0 to queue/j1 (EEXIST): that name exists already",
     ),
     Row(
         did("renameat", **MOVE, error="EXDEV"),

@@ -83,14 +83,14 @@ TAKEN = [
 REFUSED = [
     Row(
         (locked(SHARED), flock("LOCK_EX|LOCK_NB", error="EAGAIN")),
-        "lpd[12] did not get the exclusive flock lock on queue: lpq[14] has it, and it"
-        " did not want to wait",
+        "lpd[12] did not get the exclusive flock lock on queue: lpq[14] has it, and the"
+        " call does not wait",
         TURN,
     ),
     Row(
         (locked(lock("flock", pid=14)), flock("LOCK_EX|LOCK_NB", error="EAGAIN")),
-        "lpd[12] did not get the exclusive flock lock on queue: lpq[14] has it, and it"
-        " did not want to wait",
+        "lpd[12] did not get the exclusive flock lock on queue: lpq[14] has it, and the"
+        " call does not wait",
         TURN,
     ),
     Row(
@@ -99,13 +99,13 @@ REFUSED = [
             fcntl("F_WRLCK", error="EACCES"),
         ),
         "lpd[12] did not get the exclusive fcntl lock on queue, bytes 0-9: lpr[13],"
-        " lpq[14] have it, and it did not want to wait",
+        " lpq[14] have it, and the call does not wait",
         TURN,
     ),
     Row(
         (locked(lock("posix", pid=13, start=10)), fcntl("F_WRLCK", error="EAGAIN")),
-        "lpd[12] did not get the exclusive fcntl lock on queue, bytes 0-9: another one"
-        " has it, and it did not want to wait",
+        "lpd[12] did not get the exclusive fcntl lock on queue, bytes 0-9: somebody else"
+        " has it, and the call does not wait",
         TURN,
     ),
     Row(
@@ -115,8 +115,8 @@ REFUSED = [
             fcntl("F_WRLCK", "F_OFD_SETLK", error="EAGAIN"),
         ),
         "lpd[12] did not get the exclusive open file description lock on queue, bytes"
-        " 0-9: it has one itself, by another open file description, and it did not want"
-        " to wait",
+        " 0-9: it has one itself, by another open file description, and the call does not"
+        " wait",
         TURN,
     ),
     Row(

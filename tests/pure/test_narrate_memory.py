@@ -124,7 +124,7 @@ UNMAPPED = [
     ),
     Row(
         did("munmap", Unmapped(start=START - PAGE, length=2 * PAGE)),
-        "queue[12] unmapped 4,096 bytes of the 16,384 bytes of queue.dat at 0x7efffffff000",
+        "queue[12] unmapped 4,096 bytes of the 16,384 bytes of queue.dat at 0x7f0000000000",
     ),
     Row(
         did("munmap", Unmapped(start=START + 3 * PAGE, length=9 * PAGE)),
@@ -257,25 +257,26 @@ SIZES = [
     Row(did("ftruncate", length=1), ""),
     Row(
         did("fallocate", **AT, mode="0", offset=0, length=PAGE),
-        "queue[12] had room made for 4,096 bytes of queue.dat from 0 on (fallocate)",
+        "queue[12] allocated 4,096 bytes of queue.dat from byte 0 on (fallocate)",
     ),
     Row(
         did("fallocate", **AT, mode="FALLOC_FL_KEEP_SIZE", offset=PAGE, length=1),
-        "queue[12] had room made for 1 byte of queue.dat from 4,096 on (fallocate,"
+        "queue[12] allocated 1 byte of queue.dat from byte 4,096 on (fallocate,"
         " FALLOC_FL_KEEP_SIZE)",
     ),
     Row(
         did("fallocate", **AT, mode="FALLOC_FL_PUNCH_HOLE", offset=PAGE, length=PAGE),
-        "queue[12] made 4,096 bytes of queue.dat from 4,096 on zeros (fallocate,"
+        "queue[12] zeroed 4,096 bytes of queue.dat from byte 4,096 on (fallocate,"
         " FALLOC_FL_PUNCH_HOLE)",
     ),
     Row(
         did("fallocate", **AT, mode="FALLOC_FL_ZERO_RANGE", offset=0, length=PAGE),
-        "queue[12] made 4,096 bytes of queue.dat from 0 on zeros (fallocate, FALLOC_FL_ZERO_RANGE)",
+        "queue[12] zeroed 4,096 bytes of queue.dat from byte 0 on (fallocate,"
+        " FALLOC_FL_ZERO_RANGE)",
     ),
     Row(
         did("fallocate", object=MEMFD.key, fd=4, mode="0", offset=0, length=PAGE),
-        "queue[12] had room made for 4,096 bytes of MF1 from 0 on (fallocate)",
+        "queue[12] allocated 4,096 bytes of MF1 from byte 0 on (fallocate)",
         DETAIL,
     ),
     Row(
@@ -325,15 +326,15 @@ SEALS = [
 SEGMENTS = [
     Row(
         did("shmget", key=0x5E5E, size=PAGE, flags="IPC_CREAT", ret=5),
-        "queue[12] has the System V segment 5 of 4,096 bytes for the key 0x5e5e (IPC_CREAT)",
+        "queue[12] got the System V segment 5 of 4,096 bytes for the key 0x5e5e (IPC_CREAT)",
     ),
     Row(
         did("shmget", key=0, size=0, flags="0600", ret=6),
-        "queue[12] has the System V segment 6 for no key (IPC_PRIVATE) (0600)",
+        "queue[12] got the System V segment 6 for no key (IPC_PRIVATE) (0600)",
     ),
     Row(
         did("shmget", key=-1, size=1, flags="IPC_CREAT", ret=6),
-        "queue[12] has the System V segment 6 of 1 byte for the key 0xffffffff"
+        "queue[12] got the System V segment 6 of 1 byte for the key 0xffffffff"
         " (IPC_CREAT); key -1: had ftok failed? Every program whose ftok fails shares"
         " this one",
         TURN,
@@ -344,8 +345,8 @@ SEGMENTS = [
     ),
     Row(
         did("shmctl", id=5, cmd="IPC_RMID"),
-        "queue[12] removed the System V segment 5 (IPC_RMID): it stays until reader[13]"
-        " detached it",
+        "queue[12] removed the System V segment 5 (IPC_RMID): it stays as long as"
+        " reader[13] has it attached",
     ),
     Row(did("shmctl", id=6, cmd="IPC_RMID"), "queue[12] removed the System V segment 6 (IPC_RMID)"),
     Row(
@@ -408,8 +409,8 @@ FAULTS = [
     ),
     Row(
         fault(START + 5, "SEGV_ACCERR", entry(prot="---")),
-        "SIGSEGV (address 0x7f0000000005, byte 4,101 of queue.dat (shared): that page may"
-        " not be touched so (---)) reached queue[12]: it ends and dumps core",
+        "SIGSEGV (address 0x7f0000000005, byte 4,101 of queue.dat (shared): that access"
+        " is not permitted (---)) reached queue[12]: it ends and dumps core",
         TURN,
     ),
     Row(
@@ -439,9 +440,9 @@ FAULTS = [
     ),
     Row(
         fault(START + 5, "SEGV_ACCERR", entry(NAMELESS)),
-        "SIGSEGV (address 0x7f0000000005, byte 4,101 of private memory (shared): the"
-        " write was refused, that page may only be read (r--)) reached queue[12]: it ends"
-        " and dumps core",
+        "SIGSEGV (address 0x7f0000000005, byte 4,101 of memory without a name (shared):"
+        " the write was refused, that page may only be read (r--)) reached queue[12]: it"
+        " ends and dumps core",
         TURN,
     ),
     Row(

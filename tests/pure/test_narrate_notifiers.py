@@ -153,7 +153,7 @@ WATCHING = [
     ),
     Row(
         did("inotify_rm_watch", **at("inotify"), wd=7),
-        "lpd[12] no longer watches what watch 7 was about",
+        "lpd[12] no longer watches the place of watch 7",
     ),
     Row(
         did("inotify_rm_watch", **at("inotify"), wd=7, error="EINVAL"),
@@ -165,7 +165,7 @@ WATCHING = [
     Row(read(0x40), "lpd[12] read from IN1 that j1 was moved out of /spool/tmp (fd 7)"),
     Row(
         read(0x100, b"j1\0\0", 3),
-        "lpd[12] read from IN1 that j1 was made in what watch 3 is about (fd 7)",
+        "lpd[12] read from IN1 that j1 was made in the place of watch 3 (fd 7)",
     ),
     Row(read(0x200), "lpd[12] read from IN1 that j1 was removed from /spool/tmp (fd 7)"),
     Row(read(0x8), "lpd[12] read from IN1 that j1 in /spool/tmp was closed after writing (fd 7)"),
@@ -181,8 +181,7 @@ WATCHING = [
     Row(read(0x800, b""), "lpd[12] read from IN1 that /spool/tmp itself was moved (fd 7)"),
     Row(
         read(0x4000, b"", -1),
-        "lpd[12] read from IN1 that events were lost: the queue was fullwhat watch -1 is"
-        " about (fd 7)",
+        "lpd[12] read from IN1 that events were lost: its queue was full (fd 7)",
     ),
     Row(read(0x8000, b""), "lpd[12] read from IN1 that the watch of /spool/tmp is gone (fd 7)"),
     Row(read(0x10000000), "lpd[12] read from IN1 that something happened (fd 7)"),

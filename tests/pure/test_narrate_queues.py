@@ -47,8 +47,8 @@ MESSAGES = [
     ),
     Row(
         did("msgrcv", **SYSTEM_V, ret=4, count=4, flags="MSG_NOERROR", data=b"four"),
-        'lpd[12] took a message of 4 bytes from msg 3: "four"; it fills the room, and'
-        " what it had beyond that, if anything, is lost (MSG_NOERROR)",
+        'lpd[12] took a message of 4 bytes from msg 3: "four"; it fills the buffer, and'
+        " what did not fit, if anything, is lost (MSG_NOERROR)",
     ),
     Row(
         did("msgrcv", **SYSTEM_V, ret=4, count=8, flags="MSG_NOERROR", data=b"four"),
@@ -63,20 +63,23 @@ MESSAGES = [
 FAILED = [
     Row(
         did("mq_timedreceive", **POSIX, error="EAGAIN"),
-        "lpd[12] got EAGAIN from mq_timedreceive on jobs: it is empty, and it did not want to wait",
+        "lpd[12] got EAGAIN from mq_timedreceive on jobs: the queue is empty, and the"
+        " call does not wait",
     ),
     Row(
         did("mq_timedsend", **POSIX, error="EAGAIN"),
-        "lpd[12] got EAGAIN from mq_timedsend on jobs: it is full, and it did not want to wait",
+        "lpd[12] got EAGAIN from mq_timedsend on jobs: the queue is full, and the call"
+        " does not wait",
     ),
     Row(
         did("msgsnd", **SYSTEM_V, error="EAGAIN"),
-        "lpd[12] got EAGAIN from msgsnd on msg 3: it has no room, and it did not want to wait",
+        "lpd[12] got EAGAIN from msgsnd on msg 3: the queue has no room, and the call"
+        " does not wait",
     ),
     Row(
         did("msgrcv", **SYSTEM_V, error="ENOMSG"),
-        "lpd[12] got ENOMSG from msgrcv on msg 3: no such message is in it, and it did"
-        " not want to wait",
+        "lpd[12] got ENOMSG from msgrcv on msg 3: no such message is in it, and the call"
+        " does not wait",
     ),
     Row(
         did("msgrcv", **SYSTEM_V, error="EIDRM"),
@@ -85,12 +88,17 @@ FAILED = [
     ),
     Row(
         did("msgrcv", **SYSTEM_V, error="E2BIG"),
-        "lpd[12] got E2BIG from msgrcv on msg 3: the message is larger than the room that it gave",
+        "lpd[12] got E2BIG from msgrcv on msg 3: the message is larger than the buffer for it",
     ),
     Row(
         did("mq_timedsend", **POSIX, error="EMSGSIZE"),
-        "lpd[12] got EMSGSIZE from mq_timedsend on jobs: the message and its room do not"
-        " fit the queue's largest message",
+        "lpd[12] got EMSGSIZE from mq_timedsend on jobs: the message is larger than the"
+        " queue takes (mq_msgsize)",
+    ),
+    Row(
+        did("mq_timedreceive", **POSIX, error="EMSGSIZE"),
+        "lpd[12] got EMSGSIZE from mq_timedreceive on jobs: the buffer is smaller than"
+        " the largest message that the queue takes (mq_msgsize)",
     ),
     Row(
         did("mq_timedreceive", **POSIX, error="ETIMEDOUT"),
@@ -106,28 +114,28 @@ FAILED = [
 NOTICES = [
     Row(
         did("mq_notify", **POSIX, how="SIGUSR1"),
-        "lpd[12] asks to be told by SIGUSR1 when a message comes into jobs while it is empty",
+        "lpd[12] asks to be notified by SIGUSR1 when a message comes into jobs while it is empty",
     ),
     Row(
         did("mq_notify", **POSIX, how="thread"),
-        "lpd[12] asks to be told by a thread of its own when a message comes into jobs"
-        " while it is empty",
-    ),
-    Row(
-        did("mq_notify", **POSIX, how="nothing"),
-        "lpd[12] asks to be told by nothing at all (SIGEV_NONE) when a message comes into"
+        "lpd[12] asks to be notified by a thread of its own when a message comes into"
         " jobs while it is empty",
     ),
     Row(
-        did("mq_notify", **POSIX),
-        "lpd[12] asks to be told when a message comes into jobs while it is empty",
+        did("mq_notify", **POSIX, how="nothing"),
+        "lpd[12] registers for messages in jobs without a notification (SIGEV_NONE)",
     ),
     Row(
-        did("mq_notify", **POSIX, event=0), "lpd[12] no longer wants to be told of messages in jobs"
+        did("mq_notify", **POSIX),
+        "lpd[12] asks to be notified when a message comes into jobs while it is empty",
+    ),
+    Row(
+        did("mq_notify", **POSIX, event=0),
+        "lpd[12] no longer wants to be notified of messages in jobs",
     ),
     Row(
         did("mq_notify", **POSIX, error="EBUSY"),
-        "lpd[12] can't be told of messages in jobs: another process has asked for that",
+        "lpd[12] can't be notified of messages in jobs: another process has asked for that",
     ),
     Row(did("mq_notify", **POSIX, error="EINVAL"), "lpd[12] got EINVAL from mq_notify on jobs"),
 ]
@@ -135,7 +143,7 @@ NOTICES = [
 SETS = [
     Row(
         did("msgget", Uses(object=MSG), ret=3, key=0x5E5E),
-        "lpd[12] has again the System V queue msg 3 (id 3) for the key 0x5e5e",
+        "lpd[12] got the System V queue msg 3 (id 3) again for the key 0x5e5e",
     ),
     Row(
         did(
@@ -144,11 +152,11 @@ SETS = [
             ret=4,
             key=0,
         ),
-        "lpd[12] has the System V queue msg 4 (id 4) for no key (IPC_PRIVATE)",
+        "lpd[12] got the System V queue msg 4 (id 4) for no key (IPC_PRIVATE)",
     ),
     Row(
         did("msgget", Uses(object=MSG), ret=3, key=-1),
-        "lpd[12] has again the System V queue msg 3 (id 3) for the key 0xffffffff; key"
+        "lpd[12] got the System V queue msg 3 (id 3) again for the key 0xffffffff; key"
         " -1: had ftok failed? Every program whose ftok fails shares this one",
         TURN,
     ),

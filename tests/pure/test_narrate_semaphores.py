@@ -78,7 +78,7 @@ OPERATIONS = [
     ),
     Row(
         (op("wait", 1, by=13), Exited(t=9.0, pid=13), op("wait", 0)),
-        "ps[12] finds /lock at 0 and must wait: lpr[13], has ended took it",
+        "ps[12] finds /lock at 0 and must wait: lpr[13] (has ended) took it",
         TURN,
     ),
     Row(
@@ -136,19 +136,19 @@ OPERATIONS = [
 GOT = [
     Row(
         did("semget", key=0x5E5E, count=2, flags="IPC_CREAT", ret=5),
-        "ps[12] has the System V set 5 of 2 semaphores for the key 0x5e5e (IPC_CREAT)",
+        "ps[12] got the System V set 5 of 2 semaphores for the key 0x5e5e (IPC_CREAT)",
     ),
     Row(
         did("semget", key=0x5E5E, count=1, flags="IPC_CREAT", ret=5),
-        "ps[12] has the System V set 5 of 1 semaphore for the key 0x5e5e (IPC_CREAT)",
+        "ps[12] got the System V set 5 of 1 semaphore for the key 0x5e5e (IPC_CREAT)",
     ),
     Row(
         did("semget", key=0, count=0, flags="0600", ret=6),
-        "ps[12] has the System V set 6 for no key (IPC_PRIVATE) (0600)",
+        "ps[12] got the System V set 6 for no key (IPC_PRIVATE) (0600)",
     ),
     Row(
         did("semget", key=-1, count=1, flags="IPC_CREAT", ret=6),
-        "ps[12] has the System V set 6 of 1 semaphore for the key 0xffffffff (IPC_CREAT);"
+        "ps[12] got the System V set 6 of 1 semaphore for the key 0xffffffff (IPC_CREAT);"
         " key -1: had ftok failed? Every program whose ftok fails shares this one",
         TURN,
     ),
@@ -288,7 +288,7 @@ def test_sentences(row):
         ((), "-"),
         ((op("wait", 1),), "ps[12]"),
         ((op("init", initial=2), op("wait", 2), op("wait", 1)), "ps[12] (2)"),
-        ((op("wait", 1), Exited(t=9.0, pid=12)), "ps[12], has ended"),
+        ((op("wait", 1), Exited(t=9.0, pid=12)), "ps[12] (has ended)"),
         ((op("post", 1),), ""),
     ],
 )

@@ -139,7 +139,7 @@ SOURCES = [
     ),
     Row(
         reach(10, sender=77, sender_name="mq", code="SI_MESGQ"),
-        "SIGUSR1, since mq[77], which is not watched put a message into an empty queue"
+        "SIGUSR1, since mq[77], which is not watched, put a message into an empty queue"
         " (mq_notify), reached sh[12]: it ends",
         TURN,
     ),
@@ -155,17 +155,17 @@ SOURCES = [
     ),
     Row(
         reach(29, code="POLL_IN"),
-        "SIGIO, since a descriptor of it is ready (O_ASYNC), reached sh[12]: it ends",
+        "SIGIO, since one of its descriptors is ready (O_ASYNC), reached sh[12]: it ends",
         TURN,
     ),
     Row(
         reach(29, code="SI_KERNEL"),
-        "SIGIO, since a descriptor of it is ready (O_ASYNC), reached sh[12]: it ends",
+        "SIGIO, since one of its descriptors is ready (O_ASYNC), reached sh[12]: it ends",
         TURN,
     ),
     Row(
         reach(23, code="SI_KERNEL"),
-        "SIGURG, since urgent data came on a socket of it, reached sh[12]: it ends",
+        "SIGURG, since urgent data came on one of its sockets, reached sh[12]: it ends",
         TURN,
     ),
     Row(
@@ -179,8 +179,8 @@ SOURCES = [
     ),
     Row(
         reach(11, code="SI_KERNEL"),
-        "SIGSEGV, since it used what can't be an address (the kernel does not say what),"
-        " reached sh[12]: it ends",
+        "SIGSEGV, since it used an address that can't be one (the kernel does not say"
+        " which), reached sh[12]: it ends",
         TURN,
     ),
     Row(
@@ -311,7 +311,7 @@ SENT = [
     ),
     Row(
         (did("kill", Sent(13, 10)), did("kill", Sent(13, 10))),
-        "sh[12] sent SIGUSR1 to cat[13], where one is pending already: the two are one",
+        "sh[12] sent SIGUSR1 to cat[13], where one is pending already: they merge into one",
         TURN,
     ),
     Row(
@@ -320,6 +320,11 @@ SENT = [
         TURN,
     ),
     Row(did("kill", pid=13, signal=0), "sh[12] asked whether cat[13] is there: it is", DETAIL),
+    Row(
+        did("kill", pid=13, signal=0, error="EPERM"),
+        "sh[12] asked whether cat[13] is there: it is, and it may not be signalled (EPERM)",
+        DETAIL,
+    ),
     Row(
         did("kill", pid=13, signal=0, error="ESRCH"),
         "sh[12] asked whether cat[13] is there: it is not",
@@ -331,7 +336,8 @@ SENT = [
     ),
     Row(
         did("kill", pid=-13, signal="SIGTERM", error="EPERM"),
-        "sh[12] could not send SIGTERM to the process group 13 (1 process): EPERM, it may not",
+        "sh[12] could not send SIGTERM to the process group 13 (1 process): EPERM, that"
+        " is not permitted",
     ),
     Row(
         did("rt_sigqueueinfo", pid=13, signal="SIGRTMIN", error="EAGAIN"),
@@ -355,13 +361,12 @@ def took(signo: int, **more) -> Taken:
 TAKEN = [
     Row(
         did("rt_sigtimedwait", took(10, code="SI_USER", sender=13), ret=10),
-        "sh[12] took SIGUSR1 from cat[13] without a handler (sigwait)",
+        "sh[12] took SIGUSR1 from cat[13] (sigwait)",
         TURN,
     ),
     Row(
         did("rt_sigtimedwait", took(34, code="SI_TIMER", timer=1, overrun=2), ret=34),
-        "sh[12] took SIGRTMIN from its timer 1, which expired 2 times more meanwhile"
-        " without a handler (sigwait)",
+        "sh[12] took SIGRTMIN from its timer 1, which expired 2 times more meanwhile (sigwait)",
         TURN,
     ),
     Row(
@@ -371,7 +376,7 @@ TAKEN = [
             ret=3,
         ),
         "sh[12] took SIGQUIT from a key of its terminal pts/3, SIGTSTP from a key of its"
-        " terminal pts/3, SIGUSR1, SIGUSR2 and 1 more without a handler (sigwait)",
+        " terminal pts/3, SIGUSR1, SIGUSR2 and 1 more (sigwait)",
         TURN,
     ),
     Row(

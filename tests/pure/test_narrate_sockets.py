@@ -85,7 +85,7 @@ CONNECTED = [
     ),
     Row(
         did("connect", Identified(unix(5, with_whom="init[1]")), **fd(FRESH), address="/run/init"),
-        "client[12] connected S5 (fd 15) to /run/init, init[1]",
+        "client[12] connected S5 (fd 15) to /run/init, where init[1] listened",
     ),
     Row(
         did("listen", Identified(unix(5, path="/run/new")), **fd(FRESH), backlog=5),
@@ -153,16 +153,16 @@ REFUSED = [
     ),
     Row(
         refused("listen", CALLER, "EADDRINUSE", backlog=1),
-        "client[12] could not listen S8 (fd 18): EADDRINUSE, another socket listens there",
+        "client[12] could not listen on S8 (fd 18): EADDRINUSE, another socket listens there",
     ),
     Row(
         refused("listen", ASKER, "EOPNOTSUPP", backlog=1),
-        "client[12] could not listen S9 (fd 19): EOPNOTSUPP, sockets of its type take no"
-        " connections",
+        "client[12] could not listen on S9 (fd 19): EOPNOTSUPP, sockets of its type take"
+        " no connections",
     ),
     Row(
         refused("listen", LEFT, "EINVAL", backlog=1),
-        "client[12] could not listen S1 (fd 13): EINVAL, it is connected already, or not bound",
+        "client[12] could not listen on S1 (fd 13): EINVAL, it is connected already, or not bound",
     ),
     Row(
         refused("bind", FRESH, "EADDRINUSE", "/run/door"),
@@ -200,8 +200,8 @@ REFUSED = [
     ),
     Row(
         refused("bind", CALLER, "EACCES", "0.0.0.0:1024"),
-        "client[12] could not bind S8 (fd 18) to 0.0.0.0:1024: EACCES, making that name"
-        " is not permitted",
+        "client[12] could not bind S8 (fd 18) to 0.0.0.0:1024: EACCES, that address is"
+        " not permitted",
     ),
     Row(
         refused("bind", FRESH, "EACCES", "/root/x"),
@@ -338,8 +338,8 @@ ENDS = [
     Row(read(BOX, by=13), "server[13] read an empty datagram from S6 (fd 16)"),
     Row(
         did("close", Closed(fd=11), by=13),
-        "server[13] closed descriptor 11 (S3): nobody listens on it any more; the name"
-        " /run/door stays",
+        "server[13] closed descriptor 11 (S3): nobody listens on it any more, and the"
+        " name /run/door stays",
         TURN,
     ),
     Row(
@@ -378,10 +378,10 @@ ENDS = [
     Row(did("close", Closed(fd=16), by=13), "server[13] closed descriptor 16 (S6)"),
     Row(
         Exited(t=9.0, pid=13),
-        "server[13] exited with status 0: S3 is closed, nobody listens on it any more;"
-        " the name /run/door stays, S4 is closed, nobody listens on it any more, S2 is"
-        " closed, after what waits in S1 of client[12] comes the end of file, S7 is"
-        " closed, nobody listens on it any more",
+        "server[13] exited with status 0: S3 is closed: nobody listens on it any more,"
+        " and the name /run/door stays; S4 is closed: nobody listens on it any more; S2"
+        " is closed: after what waits in S1 of client[12] comes the end of file; S7 is"
+        " closed: nobody listens on it any more",
         TURN,
     ),
 ]
@@ -394,7 +394,8 @@ ERRORS = [
     ),
     Row(
         read(LEFT, error="EAGAIN", flags="MSG_DONTWAIT"),
-        "client[12] got EAGAIN from recvfrom (fd 13) on S1: it is empty, and MSG_DONTWAIT",
+        "client[12] got EAGAIN from recvfrom (fd 13) on S1: it is empty, and the call"
+        " does not wait (MSG_DONTWAIT)",
     ),
     Row(
         read(LEFT, "sendto", error="EAGAIN"),
