@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from ipcviz.events import Call, Event, Forked, Output, ThreadCreated
+from ipcviz.events.calls import where
 
 OUTSIDE: Final = 1_000_001
 
@@ -43,11 +44,9 @@ PROCESSES: Final = frozenset(
 KEYS: Final = frozenset({"object", "key", "peer", "semaphore", "replaced"})
 """Fields that hold the key of an object or a semaphore, or the thing itself."""
 
-_BIRTHS: Final = frozenset(
-    {"fork", "vfork", "clone", "clone3", "wait4", "waitid", "getpid", "gettid", "getppid", "setsid"}
-)
+_RETURN_PROCESS: Final = where(lambda call: call.returns == "process")
 """Calls that return one."""
-_IDENTIFIERS: Final = frozenset({"semget", "shmget", "msgget"})
+_IDENTIFIERS: Final = where(lambda call: call.returns == "identifier")
 """Calls that return a System V identifier."""
 _IN_TEXT: Final = re.compile(
     r"/proc/(?P<process>[0-9]+)(?=/|$)"
@@ -190,7 +189,7 @@ class Names:
         return value
 
     def _result(self, call: str, value: int) -> int:
-        if call in _BIRTHS:
+        if call in _RETURN_PROCESS:
             return self.task(value)
         return self._identifier(call[:3], str(value)) if call in _IDENTIFIERS else value
 

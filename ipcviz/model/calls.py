@@ -38,50 +38,23 @@ from ipcviz.events import (
     Uses,
     WorkingDirectory,
 )
+from ipcviz.events.calls import COUNTS_MESSAGES, MOVES, READS, WRITES, where
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.ledger import knowledge, ledger
-from ipcviz.model.ledger.directions import COUNTS_MESSAGES
 from ipcviz.model.mechanisms import datagrams, semaphores, sockets
 from ipcviz.model.mechanisms.families import take_group
 from ipcviz.model.mechanisms.folders import forget_reused, take_filed, take_listing, take_opening
 from ipcviz.model.mechanisms.locks import take_locks
 from ipcviz.model.mechanisms.memory import forget_range, joined, protected, put
 from ipcviz.model.mechanisms.offsets import take_offset
-from ipcviz.model.mechanisms.queues import RECEIVES, forget_queue, message_bytes, take_use
+from ipcviz.model.mechanisms.queues import RECEIVES, SENDS, forget_queue, message_bytes, take_use
 from ipcviz.model.mechanisms.signals import back_to_own_mask, take_sent, take_taken
 from ipcviz.model.state import POSIX, ArmedTimer, Descriptor, Handling, OpenFile, Process
 
 replace = msgspec.structs.replace
 
-READS: Final = frozenset(
-    {
-        "read",
-        "readv",
-        "pread64",
-        "preadv",
-        "preadv2",
-        "recvfrom",
-        "recvmsg",
-        "recv",
-        "mq_timedreceive",
-    }
-)
-"""Calls that take bytes out of the object behind `fd` and return how many."""
 
-WRITES: Final = frozenset(
-    {"write", "writev", "pwrite64", "pwritev", "pwritev2", "sendto", "sendmsg", "send", "vmsplice"}
-)
-"""Calls that put bytes into the object behind `fd` and return how many."""
-
-OPENS: Final = frozenset({"open", "openat", "openat2", "creat"})
-"""Calls that open something by its name."""
-
-_RECEIVE_DESCRIPTORS: Final = frozenset({"recvmsg", "recvmmsg", "pidfd_getfd"})
-
-MOVES: Final = frozenset({"splice", "tee", "sendfile", "copy_file_range"})
-"""Calls that move bytes from `fd_in` to `fd_out` and return how many; tee(2) copies them, and takes
-none out.
-"""
+_RECEIVE_DESCRIPTORS: Final = where(lambda call: call.descriptors == "received")
 
 
 def asked_nothing(event: Call) -> bool:
@@ -131,7 +104,7 @@ def take_call(draft: Draft, event: Call) -> None:
                         event.ret,
                         out=out,
                     )
-    if event.name in ("msgsnd", "mq_timedsend", "msgrcv"):
+    if event.name in SENDS or (event.name in RECEIVES and event.name not in READS):
         take_use(draft, event.pid, event.object)
         _moved(draft, event.object, event.pid, message_bytes(event), out=event.name in RECEIVES)
     elif event.name == "getdents64":

@@ -8,7 +8,8 @@ import immutables
 import msgspec
 
 from ipcviz.events import ObjectInfo, SemaphoreInfo
-from ipcviz.model.addresses import KINDS, name_of, plain, takes_datagrams
+from ipcviz.events.kinds import SOCKETS
+from ipcviz.model.addresses import name_of, plain, takes_datagrams
 from ipcviz.model.ends import MODES, NOT_OPEN
 from ipcviz.model.labels import object_label_letter, path_label
 from ipcviz.model.state import (
@@ -219,7 +220,7 @@ class Draft:
                 info = replace(info, peer=found.info.peer)
             found = replace(found, info=info)
             self.put_object(found)
-        if info.kind in KINDS:
+        if info.kind in SOCKETS:
             if found.shut == "closed":
                 # It came back from somebody who is not watched.
                 found = replace(found, shut="")

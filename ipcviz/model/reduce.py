@@ -45,8 +45,9 @@ from ipcviz.events import (
     Trouble,
     Waiting,
 )
-from ipcviz.model.addresses import KINDS
-from ipcviz.model.calls import OPENS, take_call, take_sampled_bytes
+from ipcviz.events.calls import OPENS
+from ipcviz.events.kinds import PIPES, SOCKETS
+from ipcviz.model.calls import take_call, take_sampled_bytes
 from ipcviz.model.draft import NO_ROWS, Draft
 from ipcviz.model.forgetting import forget
 from ipcviz.model.ledger import knowledge, ledger
@@ -85,7 +86,7 @@ from ipcviz.model.waits.outsiders import forget_outsiders, take_outsiders
 
 replace = msgspec.structs.replace
 
-MOVES_BYTES: Final = KINDS | {"pipe", "fifo"}
+MOVES_BYTES: Final = SOCKETS | PIPES
 """Kinds of objects of which it is not known what went through them before they were found."""
 
 
@@ -400,10 +401,10 @@ def _sample(draft: Draft, event: Sample) -> None:
         found = draft.objects.get(level.object)
         if found is not None:
             written = found.written
-            if found.info.kind in ("pipe", "fifo"):
+            if found.info.kind in PIPES:
                 written = max(written, found.bytes_out + level.queued)
             draft.put_object(replace(found, level=level, level_at=event.t, written=written))
-            if found.info.kind in KINDS:
+            if found.info.kind in SOCKETS:
                 sockets.take_level(draft, level)
             ledger.take_level(draft, level)
     for seen in event.semaphores:

@@ -29,11 +29,12 @@ from ipcviz.events import (
     Unmapped,
     Uses,
     WorkingDirectory,
+    calls,
 )
+from ipcviz.events.calls import MOVES, OPENS, READS, WRITES
+from ipcviz.events.kinds import NOTIFIERS, PIPES, SOCKETS, having
 from ipcviz.model import query
-from ipcviz.model.addresses import KINDS as SOCKETS
-from ipcviz.model.calls import MOVES, OPENS, READS, WRITES, asked_nothing
-from ipcviz.model.mechanisms.notifiers import KINDS as NOTIFIERS
+from ipcviz.model.calls import asked_nothing
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import Object, State
@@ -86,21 +87,8 @@ from ipcviz.narrate.sockets import (
 )
 from ipcviz.narrate.words import count_bytes, end_of, label_of, named, who
 
-_SEEN_BY_OTHERS: Final = frozenset(
-    {
-        "pipe",
-        "fifo",
-        "unix socket",
-        "tcp socket",
-        "udp socket",
-        "socket",
-        "message queue",
-        "shared memory",
-        "memfd",
-        "eventfd",
-        "terminal",
-    }
-)
+_RECEIVES: Final = calls.where(lambda call: call.descriptors == "received" and call.on == "socket")
+_SEEN_BY_OTHERS: Final = having("shared")
 
 
 _TOLD_WHOLE: Final = SENDS | RECEIVES
@@ -368,37 +356,7 @@ _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
     **FAMILY_CALLS,
 }
 
-_FAILING: Final = frozenset(
-    {
-        "open",
-        "openat",
-        "openat2",
-        "creat",
-        "execve",
-        "execveat",
-        "fork",
-        "vfork",
-        "clone",
-        "clone3",
-        "mkfifo",
-        "mknod",
-    }
-    | {
-        "mknodat",
-        "unlink",
-        "unlinkat",
-        "dup",
-        "dup2",
-        "dup3",
-        "close",
-        "mmap",
-        "shmget",
-        "semget",
-        "msgget",
-        "mq_open",
-    }
-    | {"flock", "fcntl", "lseek", "ftruncate", "socket", "wait4", "waitid", "setpgid"}
-)
+_FAILING: Final = calls.having("failing")
 _LOOKS_UP: Final = frozenset({"ENOENT", "ENOTDIR", "EACCES"})
 
 
@@ -550,7 +508,7 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Told:
     thing = after.objects.get(effect.object.key)
     what = named(thing) if thing else effect.object.path or effect.object.kind
     key = (effect.object.key,)
-    if event.name in ("recvmsg", "recvmmsg"):
+    if event.name in _RECEIVES:
         return f"received descriptor {effect.fd}: {what}", TURN, "descriptor", key
     if event.name == "io_uring_setup":
         words = "what it reads and writes through it makes no system calls, and is not shown"
@@ -593,7 +551,7 @@ def _closed(event: Call, effect: Closed, before: State, after: State) -> Told:
     ended = closed_words(thing, before, after)
     if ended:
         return f"{text}: {ended}", TURN, "descriptor", (key,)
-    if thing.info.kind not in ("pipe", "fifo"):
+    if thing.info.kind not in PIPES:
         return text, STEP if thing.info.kind in _SEEN_BY_OTHERS else NOISE, "descriptor", (key,)
     words = pipe_closed(before, after, key)
     return (

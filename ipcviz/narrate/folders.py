@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Call, Filed, Opened
+from ipcviz.events.calls import where
 from ipcviz.model.mechanisms.folders import others
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import Did, State
@@ -141,8 +142,8 @@ def listed(event: Call, before: State, after: State) -> Told | None:
 
 
 SPECIAL: Final = {
-    **dict.fromkeys(("rename", "renameat", "renameat2", "link", "linkat"), failed),
-    **dict.fromkeys(("fsync", "fdatasync"), put_onto_disk),
+    **dict.fromkeys(where(lambda call: call.names in ("renames", "links")), failed),
+    **dict.fromkeys(where(lambda call: call.waits == "disk"), put_onto_disk),
     "getdents64": listed,
 }
 """Calls that are about names and directories."""

@@ -7,10 +7,11 @@ import struct
 from typing import Final
 
 from ipcviz.events import Call
+from ipcviz.events.calls import WRITES
+from ipcviz.events.kinds import NOTIFIERS
 from ipcviz.events.signals import signal_name
 from ipcviz.model import query
-from ipcviz.model.calls import WRITES
-from ipcviz.model.mechanisms.notifiers import KINDS, signal_words
+from ipcviz.model.mechanisms.notifiers import signal_words
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.sentence import DETAIL, STEP, Told
 from ipcviz.narrate.signals import took
@@ -44,7 +45,7 @@ _WHERE: Final = re.compile(" (into|out of|in|from) {place}")
 def moved(event: Call, before: State, after: State) -> Told | None:
     """A read or write of such a descriptor; None for other objects, and for what failed."""
     thing = after.objects.get(event.object)
-    if thing is None or thing.info.kind not in KINDS or event.error or event.ret <= 0:
+    if thing is None or thing.info.kind not in NOTIFIERS or event.error or event.ret <= 0:
         return None
     words = f"took {found} out of {thing.label}" if (found := took(event, before, after)) else ""
     words = words or _moved(event, thing, after)

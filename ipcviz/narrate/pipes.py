@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from ipcviz.events import Call
+from ipcviz.events.calls import READS, WRITES
+from ipcviz.events.kinds import PIPES
 from ipcviz.model import query
-from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.ends import open_modes
 from ipcviz.model.ledger.provenance import waiting_ranges
 from ipcviz.model.state import Object, State
@@ -25,7 +26,7 @@ _NAMED: Final = 3
 
 def is_pipe(thing: Object | None) -> bool:
     """Whether it has a read end and a write end."""
-    return thing is not None and thing.info.kind in ("pipe", "fifo")
+    return thing is not None and thing.info.kind in PIPES
 
 
 def lost_ends(before: State, after: State, keys: Iterable[str]) -> dict[str, tuple[str, str]]:

@@ -16,6 +16,7 @@ from ipcviz.events import (
     SignalDelivered,
     Taken,
 )
+from ipcviz.events.calls import having
 from ipcviz.events.signals import LIBRARY_SIGNALS, bit_of, signal_name
 from ipcviz.model.mechanisms.families import members, tty_name
 from ipcviz.model.state import Process, SignalSent, State
@@ -373,7 +374,7 @@ def kept_across_exec(state: State, pid: int) -> str:
 
 SPECIAL: Final = {
     **dict.fromkeys(
-        ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"),
+        having("sends signals"),
         kill,
     ),
     "rt_sigtimedwait": waited,

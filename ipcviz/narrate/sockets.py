@@ -7,9 +7,10 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Call, Opened, Passed
+from ipcviz.events.calls import READS
+from ipcviz.events.kinds import SOCKETS
 from ipcviz.model import query
-from ipcviz.model.addresses import KINDS, takes_datagrams
-from ipcviz.model.calls import READS
+from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.ledger.provenance import waiting_bytes
 from ipcviz.model.mechanisms.datagrams import count_taken, find_received, is_lossy
 from ipcviz.model.mechanisms.sockets import CLOSED, bound_to
@@ -273,7 +274,7 @@ def error_words(event: Call, thing: Object | None, after: State) -> str:
     """Why a read from a socket or a write to it failed; empty if that is said elsewhere, or
     nowhere.
     """
-    if thing is None or thing.info.kind not in KINDS:
+    if thing is None or thing.info.kind not in SOCKETS:
         return ""
     error, reads = event.error, event.name in READS or event.name == "recvmmsg"
     datagrams = takes_datagrams(thing.info)
@@ -306,7 +307,7 @@ def end_words(event: Call, thing: Object, after: State) -> tuple[str, int] | Non
     """What it means that a read from a socket returned 0, and how much it weighs; None of other
     objects.
     """
-    if thing.info.kind not in KINDS:
+    if thing.info.kind not in SOCKETS:
         return None
     where = f"{thing.label}{_fd(event)}"
     if event.args.get("count") == 0:
@@ -423,7 +424,7 @@ def several(event: Call, before: State, after: State) -> Told | None:
 def closed_words(thing: Object, before: State, after: State) -> str:
     """What it means that nobody has a socket open any more; empty if somebody has."""
     now = after.objects.get(thing.info.key)
-    if thing.info.kind not in KINDS or now is None or now.shut != CLOSED:
+    if thing.info.kind not in SOCKETS or now is None or now.shut != CLOSED:
         return ""
     watched = any(change.by == "outside" for change in find_newcomers(before, thing.info.key))
     if thing.info.detail.endswith("listening"):

@@ -25,9 +25,9 @@ from ipcviz.events import (
     ThreadExited,
     Waiting,
 )
+from ipcviz.events.calls import OPENS, READS, WRITES, where
 from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model import query
-from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.state import State
 from ipcviz.model.steps.stepping import pending, value_now
@@ -154,15 +154,14 @@ def call_words(
     )
 
 
+_ONE_BUFFER: Final = where(
+    lambda call: call.name in READS | WRITES and call.index("buf") >= 0 and call.on != "queue"
+)
+"""Calls whose `count` is how many bytes they are to move."""
+
+
 def _data(name: str, on: str, count: int | str | None, data: bytes) -> str:
-    whole = isinstance(count, int) and name in (
-        "read",
-        "write",
-        "pread64",
-        "pwrite64",
-        "sendto",
-        "recvfrom",
-    )
+    whole = isinstance(count, int) and name in _ONE_BUFFER
     amount = count_bytes(count) if whole and isinstance(count, int) else ""
     if name in READS:
         return f"read up to {amount} from {on}" if amount else f"read from {on} ({name})"

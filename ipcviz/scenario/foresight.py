@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from typing import Final
 
 from msgspec.structs import replace
 
 from ipcviz.events import Poised
+from ipcviz.events.calls import BIRTHS, FOR_CHILD, where
 from ipcviz.events.signals import signal_name
 from ipcviz.model.state import State
 from ipcviz.model.steps.stepping import value_now
 from ipcviz.scenario.format import Question, Scenario, Texts, When
 from ipcviz.scenario.recognise import Cast, named_by_path
 
-_BIRTHS = frozenset({"fork", "vfork", "clone", "clone3"})
+_EXECUTES: Final = where(lambda call: call.family == "program")
 
 
 def may_answer(
@@ -58,9 +60,9 @@ def may_meet(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool
         ends = poised.at == "signal" and poised.action in ("terminate", "core")
         return ends or (entry and poised.call == "exit_group")
     calls = {
-        "forked": _BIRTHS,
-        "executed": frozenset({"execve", "execveat"}),
-        "reaped": frozenset({"wait4", "waitid"}),
+        "forked": BIRTHS,
+        "executed": _EXECUTES,
+        "reaped": FOR_CHILD,
         "handler-returned": frozenset({"rt_sigreturn"}),
         "marker": frozenset({"marker"}),
     }.get(kind, frozenset())

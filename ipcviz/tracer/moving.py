@@ -17,9 +17,9 @@ from typing import Final
 
 from ipcviz.events import Entered, Level
 from ipcviz.model.ledger.directions import (
+    CHANNEL_READS,
+    CHANNEL_WRITES,
     NOWHERE,
-    READS,
-    WRITES,
     Directions,
     directions,
     untouched_asleep,
@@ -34,7 +34,7 @@ LOOKS: Final = 8
 or returns.
 """
 
-_BY_OBJECT: Final = (READS | WRITES) - {"vmsplice"}
+_BY_OBJECT: Final = (CHANNEL_READS | CHANNEL_WRITES) - {"vmsplice"}
 """Calls whose directions follow from the object behind their descriptor alone."""
 
 

@@ -6,19 +6,14 @@ import os
 from collections.abc import Iterable
 from typing import Final
 
+from ipcviz.events.calls import CALLS
 from ipcviz.kernel import procfs
 from ipcviz.tracer.calls.flags import Word
 
 NUMBERED: Final[dict[str, tuple[str, ...]]] = {
-    "kill": ("pid",),
-    "tkill": ("tid",),
-    "tgkill": ("pid", "tid"),
-    "rt_sigqueueinfo": ("pid",),
-    "rt_tgsigqueueinfo": ("pid", "tid"),
-    "wait4": ("pid",),
-    "waitid": ("pid",),
-    "setpgid": ("pid", "pgid"),
-    "pidfd_open": ("pid",),
+    name: found
+    for name, call in CALLS.items()
+    if (found := tuple(argument for argument, kind in call.arguments if kind == "pid"))
 }
 """Which arguments of which calls are numbers of processes, threads or, below zero, process groups.
 """

@@ -10,6 +10,7 @@ from ipcviz.app.history import Ghost
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.view import View
 from ipcviz.events import EpollEntry
+from ipcviz.events.kinds import having
 from ipcviz.model.mechanisms.anonymous import words_of
 from ipcviz.model.mechanisms.notifiers import holds, letters, ready
 from ipcviz.model.mechanisms.sockets import under_way
@@ -18,6 +19,8 @@ from ipcviz.model.state import Descriptor, Object, OpenFile
 from ipcviz.model.waits.outsiders import outsiders_of
 from ipcviz.narrate import who
 
+_LISTS: Final = having("list")
+_OPEN_EVERYWHERE: Final = having("everywhere")
 _HEADS = ("DESCRIPTOR", "OPEN FILE DESCRIPTION", "OBJECT", "ALSO HELD BY")
 
 
@@ -98,9 +101,7 @@ def _inside(view: View, descriptor: Descriptor, width: int) -> list[Row]:
     if thing is None or thing.info.key != view.object or thing.notifier is None:
         return []
     kept = holds(view.state, thing, view.now)
-    found = (
-        [] if thing.info.kind in ("epoll", "inotify") else [row((fit(f"      {kept}", width), ""))]
-    )
+    found = [] if thing.info.kind in _LISTS else [row((fit(f"      {kept}", width), ""))]
     found.extend(_listed(view, entry, width) for entry in thing.notifier.listed[:_SHOWN])
     for watch in thing.notifier.watches[:_SHOWN]:
         seen = view.state.objects.get(watch.object)
@@ -230,7 +231,7 @@ def _spans(
 
 def _others(view: View, descriptor: Descriptor, thing: Object) -> str:
     """The other descriptors that refer to the object: `gzip[13]:0 r, sh[11]:4 =w`."""
-    if thing.info.kind in ("directory", "character device"):
+    if thing.info.kind in _OPEN_EVERYWHERE:
         return ""
     process = view.process
     shown = []

@@ -8,18 +8,13 @@ from typing import Final
 from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Gauge, Line, Node, NodeKind
 from ipcviz.app.text import moved_text, visible
+from ipcviz.events.kinds import KINDS
 from ipcviz.model import query
 from ipcviz.model.mechanisms.sockets import under_way
 from ipcviz.model.state import Object
 
 CHANNELS: Final[Mapping[str, NodeKind]] = {
-    "pipe": "pipe",
-    "fifo": "fifo",
-    "unix socket": "socket",
-    "tcp socket": "socket",
-    "udp socket": "socket",
-    "socket": "socket",
-    "message queue": "queue",
+    kind.name: kind.drawn for kind in KINDS.values() if kind.drawn and kind.shape == "tube"
 }
 """What each kind of object is drawn as."""
 

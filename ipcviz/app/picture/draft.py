@@ -11,8 +11,8 @@ from typing import Final
 
 from ipcviz.app.picture import words
 from ipcviz.app.picture.scene import Edge, Node
+from ipcviz.events.calls import READS, WRITES
 from ipcviz.model import query
-from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.mechanisms.sockets import backlogs
 from ipcviz.model.state import Object, Process, State, Thread
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Line, Node
 from ipcviz.app.text import moved_text, visible
+from ipcviz.events.calls import READS
 from ipcviz.model import query
-from ipcviz.model.calls import READS
 from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import outsiders_of
 

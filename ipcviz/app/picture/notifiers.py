@@ -7,11 +7,10 @@ from typing import Final, cast
 from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Line, Node, NodeKind
 from ipcviz.app.text import count_text, visible
+from ipcviz.events.calls import FOR_READY, READS
 from ipcviz.model import query
-from ipcviz.model.calls import READS
 from ipcviz.model.mechanisms.notifiers import holds, watched_keys
 from ipcviz.model.state import Object, Process
-from ipcviz.model.waits.enders import FOR_READY
 
 _SHARED: Final = 2
 """One that a single process has is its own affair: threads wake each other by it, or a main loop

@@ -11,14 +11,15 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Call, ObjectInfo
+from ipcviz.events.calls import READS, where
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.draft import Draft
-from ipcviz.model.ledger.directions import READS
+from ipcviz.model.ledger.directions import CHANNEL_READS
 from ipcviz.model.state import Datagram, State
 
 KEPT: Final = 64
 """Datagrams remembered of one socket, the latest."""
-_VECTORS: Final = frozenset({"readv", "recvmsg", "preadv", "preadv2"})
+_VECTORS: Final = where(lambda call: call.name in READS and call.index("iov", "msg") >= 0)
 """Calls whose room their arguments do not tell."""
 
 
@@ -88,7 +89,7 @@ def _place(kept: tuple[Datagram, ...], event: Call) -> int:
     """Which of the datagrams under way a call has received, by length and first bytes; -1 if none
     fits.
     """
-    if event.name not in READS or event.error or event.ret <= 0:
+    if event.name not in CHANNEL_READS or event.error or event.ret <= 0:
         return -1
     whole = (
         event.ret

@@ -9,11 +9,14 @@ from typing import Final
 
 import msgspec
 
-from ipcviz.events import Call
+from ipcviz.events import Call, kinds
+from ipcviz.events.calls import WRITES, where
 from ipcviz.model.draft import Draft
 
-_FILES: Final = frozenset({"file", "shared memory", "memfd", "block device"})
-_MOVE: Final = frozenset({"read", "write", "readv", "writev", "lseek"})
+_FILES: Final = kinds.having("offset")
+_MOVE: Final = where(
+    lambda call: call.flow in ("takes", "puts") and call.on == "any" and not call.positioned
+) | {"lseek"}
 """Calls after which the offset is another one; pread and pwrite have their own."""
 
 
@@ -30,7 +33,7 @@ def take_offset(draft: Draft, event: Call) -> None:
         return
     if event.name == "lseek":
         now = event.ret
-    elif "append" in found.flags and event.name in ("write", "writev"):
+    elif "append" in found.flags and event.name in WRITES:
         return  # it stands at the file's end now, wherever that is
     else:
         now = found.offset + event.ret

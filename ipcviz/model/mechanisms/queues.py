@@ -7,13 +7,14 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Call, ObjectInfo
+from ipcviz.events.calls import where
 from ipcviz.model.draft import Draft
 from ipcviz.model.state import Object, State
 
 PREFIX: Final = "msg:"
 """What the key of a System V queue begins with, before its id."""
-SENDS: Final = frozenset({"msgsnd", "mq_timedsend"})
-RECEIVES: Final = frozenset({"msgrcv", "mq_timedreceive"})
+SENDS: Final = where(lambda call: call.on == "queue" and call.flow == "puts")
+RECEIVES: Final = where(lambda call: call.on == "queue" and call.flow == "takes")
 
 
 def take_use(draft: Draft, pid: int, key: str) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Call, Coverage, SemaphoreLevel, SemaphoreOp
+from ipcviz.events.calls import CHANGES_SEMAPHORES
 from ipcviz.model.draft import Draft
 from ipcviz.model.mechanisms.system_v import parse_operations
 from ipcviz.model.state import Hold, Semaphore, State
@@ -171,7 +172,7 @@ def take_level(draft: Draft, seen: SemaphoreLevel, t: float) -> None:
 
 def take_call(draft: Draft, event: Call) -> None:
     """A call on a System V set has returned."""
-    if event.error or event.name not in ("semop", "semtimedop", "semctl"):
+    if event.error or (event.name != "semctl" and event.name not in CHANGES_SEMAPHORES):
         return
     prefix = f"sysv:{event.args.get('id')}:"
     if event.name == "semctl":

@@ -17,6 +17,7 @@ from ipcviz.events import (
     Taken,
     Waiting,
 )
+from ipcviz.events.calls import where
 from ipcviz.events.signals import LIBRARY_SIGNALS, bit_of
 from ipcviz.model.draft import Draft
 from ipcviz.model.state import POSIX, SENT_KEPT, Handling, SignalSent, State, Thread
@@ -25,7 +26,7 @@ replace = msgspec.structs.replace
 
 Dispositions = immutables.Map[int, Handling]
 
-MASKED: Final = frozenset({"rt_sigsuspend", "ppoll", "pselect6", "epoll_pwait", "epoll_pwait2"})
+MASKED: Final = where(lambda call: call.has("mask") and call.waits in ("ready", "signal"))
 """Calls that wait under a signal mask of their own."""
 
 ALL: Final = (1 << 64) - 1

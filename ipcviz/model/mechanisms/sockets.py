@@ -13,9 +13,11 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Call, Level, ObjectInfo, Opened, Passed
-from ipcviz.model.addresses import ANYWHERE, KINDS, PREFIX, listens, name_of, plain, takes_datagrams
+from ipcviz.events.calls import COUNTS_MESSAGES, where
+from ipcviz.events.kinds import PIPES, SOCKETS
+from ipcviz.model.addresses import ANYWHERE, PREFIX, listens, name_of, plain, takes_datagrams
 from ipcviz.model.draft import NO_ROWS, Draft
-from ipcviz.model.ledger.directions import COUNTS_MESSAGES, WRITES
+from ipcviz.model.ledger.directions import CHANNEL_WRITES
 from ipcviz.model.mechanisms import datagrams
 from ipcviz.model.state import CallInProgress, Flight, Object, State, Thread
 
@@ -31,7 +33,7 @@ _SHUT: Final = {"SHUT_RD": "r", "SHUT_WR": "w", "SHUT_RDWR": "rw"}
 _SOL_SOCKET: Final = 1
 _TIMEOUTS: Final = (20, 21, 66, 67)
 """SO_RCVTIMEO and SO_SNDTIMEO, old and new (asm-generic/socket.h)."""
-_RECEIVES: Final = frozenset({"recvmsg", "recvmmsg"})
+_RECEIVES: Final = where(lambda call: call.descriptors == "received" and call.on == "socket")
 
 
 def forget_closed(draft: Draft) -> None:
@@ -43,7 +45,7 @@ def forget_closed(draft: Draft) -> None:
     unsure = draft.started is not None and draft.started.missing
     for key in dict.fromkeys(file.object for file in draft.freed):
         thing = draft.objects.get(key)
-        if thing is None or thing.info.kind not in KINDS:
+        if thing is None or thing.info.kind not in SOCKETS:
             continue
         if unsure and any(file.object == key for file in draft.open_files.values()):
             continue
@@ -88,7 +90,7 @@ def awaited(state: State, call: CallInProgress, *, writes: bool) -> Object | Non
     known.
     """
     thing = state.objects.get(call.object)
-    if thing is None or thing.info.kind not in KINDS:
+    if thing is None or thing.info.kind not in SOCKETS:
         return None
     if call.name == "connect":
         return bound_to(state, thing.info.kind, str(call.args.get("address", "")))
@@ -182,7 +184,7 @@ def under_way_words(state: State, thing: Object) -> str:
 def others_of(state: State, name: str, args: dict[str, int | str], key: str) -> tuple[str, ...]:
     """Keys of further objects whose level says why a call on a socket sleeps."""
     thing = state.objects.get(key)
-    if thing is None or thing.info.kind not in KINDS:
+    if thing is None or thing.info.kind not in SOCKETS:
         return ()
     if name == "connect":
         other = bound_to(state, thing.info.kind, str(args.get("address", "")))
@@ -207,7 +209,7 @@ def awaited_by(state: State, thread: Thread) -> Object | None:
     or not known.
     """
     call = thread.waiting
-    return awaited(state, call, writes=call.name in WRITES) if call is not None else None
+    return awaited(state, call, writes=call.name in CHANNEL_WRITES) if call is not None else None
 
 
 def listener_at(state: State, info: ObjectInfo) -> Object | None:
@@ -241,14 +243,14 @@ def unseen_end(state: State, thing: Object) -> str:
     yet to accept it.
     """
     info = thing.info
-    if info.kind in ("pipe", "fifo") and state.flights:
+    if info.kind in PIPES and state.flights:
         waiting = [
             state.objects[key].label
             for key, _ in under_way(state, info.key)
             if key in state.objects
         ]
         return f"a descriptor of it is under way in {waiting[0]}" if waiting else ""
-    if info.kind not in KINDS or info.peer in state.objects:
+    if info.kind not in SOCKETS or info.peer in state.objects:
         return ""
     listener = leads_to(state, thing, backlogs(state)) if not takes_datagrams(info) else None
     if listener is not None:

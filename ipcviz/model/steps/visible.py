@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import ObjectInfo, SemaphoreInfo
+from ipcviz.events.calls import where
+from ipcviz.events.kinds import having
 from ipcviz.model.noise import is_noise, is_own_script
 from ipcviz.model.query import mapping_at, table_of
 from ipcviz.model.state import State
@@ -23,156 +25,20 @@ MOST_SHORT_WAITS: Final = 4
 for ever.
 """
 
-ENDS: Final = frozenset({"exit_group", "execve", "execveat", "fork", "vfork", "clone", "clone3"})
+ENDS: Final = where(lambda call: bool(call.family))
 """Births, deaths and changes of program."""
 
-_ALWAYS: Final = ENDS | frozenset(
-    {
-        # Who is there.
-        *(
-            "wait4",
-            "waitid",
-            "setsid",
-            "setpgid",
-            "unshare",
-            "setns",
-            "prctl",
-            "pidfd_open",
-            "pidfd_getfd",
-        ),
-        # New means of communication.
-        *(
-            "pipe",
-            "pipe2",
-            "socketpair",
-            "socket",
-            "bind",
-            "listen",
-            "accept",
-            "accept4",
-            "connect",
-            "shutdown",
-        ),
-        *(
-            "eventfd",
-            "eventfd2",
-            "epoll_create",
-            "epoll_create1",
-            "timerfd_create",
-            "timerfd_settime",
-            "signalfd",
-        ),
-        *(
-            "signalfd4",
-            "inotify_init",
-            "inotify_init1",
-            "inotify_add_watch",
-            "inotify_rm_watch",
-            "memfd_create",
-            "mq_open",
-            "mq_unlink",
-        ),
-        *(
-            "shmget",
-            "shmat",
-            "shmdt",
-            "shmctl",
-            "semget",
-            "semctl",
-            "msgget",
-            "msgctl",
-            "mq_notify",
-        ),
-        # Messages, semaphores, locks.
-        *("semop", "semtimedop", "msgsnd", "msgrcv", "mq_timedsend", "mq_timedreceive", "flock"),
-        # Signals.
-        *(
-            "kill",
-            "tkill",
-            "tgkill",
-            "rt_sigqueueinfo",
-            "rt_tgsigqueueinfo",
-            "pidfd_send_signal",
-            "rt_sigsuspend",
-        ),
-        *(
-            "rt_sigreturn",
-            "rt_sigtimedwait",
-            "pause",
-            "alarm",
-            "setitimer",
-            "timer_settime",
-            "timer_delete",
-        ),
-        # Waiting for time, or for one of several.
-        *(
-            "nanosleep",
-            "clock_nanosleep",
-            "poll",
-            "ppoll",
-            "select",
-            "pselect6",
-            "epoll_wait",
-            "epoll_pwait",
-        ),
-        *("epoll_pwait2", "epoll_ctl", "msync"),
-    }
-)
+_ALWAYS: Final = where(lambda call: call.visible == "always")
 
-_BY_PATH: Final = frozenset(
-    {
-        "open",
-        "openat",
-        "openat2",
-        "creat",
-        "mknod",
-        "mknodat",
-        "unlink",
-        "unlinkat",
-        "rename",
-        "renameat",
-        "renameat2",
-    }
-    | {"link", "linkat", "mkdir", "mkdirat"}
-)
-_BY_OBJECT: Final = frozenset(
-    {
-        *(
-            "read",
-            "write",
-            "pread64",
-            "pwrite64",
-            "readv",
-            "writev",
-            "preadv",
-            "pwritev",
-            "preadv2",
-            "pwritev2",
-        ),
-        *(
-            "sendto",
-            "recvfrom",
-            "sendmsg",
-            "recvmsg",
-            "sendmmsg",
-            "recvmmsg",
-            "vmsplice",
-            "close",
-            "dup",
-            "dup2",
-        ),
-        *("dup3", "ftruncate", "fsync", "fdatasync"),
-    }
-)
-_BETWEEN: Final = frozenset({"splice", "tee", "sendfile", "copy_file_range"})
+_BY_PATH: Final = where(lambda call: call.visible == "by path")
+_BY_OBJECT: Final = where(lambda call: call.visible == "by object")
+_BY_OBJECTS: Final = where(lambda call: call.visible == "by objects")
 _OF_LIBC: Final = ("signal 32", "signal 33")
 """glibc keeps these two signals for its own threads (nptl/internaltypes.h)."""
 _LIBC_BITS: Final = 3 << 31
 _MOST_SIGNALS: Final = 32
 
-_PRIVATE: Final = frozenset(
-    {"character device", "block device", "directory", "anonymous inode", "unknown"}
-)
+_PRIVATE: Final = having("private")
 
 
 def is_visible_object(info: ObjectInfo) -> bool:
@@ -239,7 +105,7 @@ def is_visible(state: State, pid: int, name: str, args: dict[str, int | str], ti
         return _visible_fd(state, pid, args.get("fd"))
     if name in _BY_PATH:
         return _visible_path(state, pid, str(args.get("path", args.get("new", ""))), args)
-    if name in _BETWEEN:
+    if name in _BY_OBJECTS:
         return _visible_fd(state, pid, args.get("fd_in")) or _visible_fd(
             state, pid, args.get("fd_out")
         )

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Literal
 
+from ipcviz.events.calls import CALLS, Waits
 from ipcviz.events.signals import bit_of, names_of
 from ipcviz.model.mechanisms.locks import blocking, lock_holders, wanted
 from ipcviz.model.mechanisms.notifiers import signal_words
 from ipcviz.model.state import CallInProgress, Descriptor, Process, State, Thread
 from ipcviz.model.waits.outsiders import is_watched, names_words, outsiders_of
 
-OTHER: Final[dict[str, tuple[str, Literal["blocked", "idle"]]]] = {
-    "futex": ("a futex", "blocked"),
-    "accept": ("for a connection", "idle"),
-    "accept4": ("for a connection", "idle"),
-    "fsync": ("for the disk", "blocked"),
-    "fdatasync": ("for the disk", "blocked"),
-    "flock": ("the lock is held", "blocked"),
-    "fcntl": ("the lock is held", "blocked"),
-    "mq_timedreceive": ("empty", "blocked"),
-    "vfork": ("until its child executes or exits", "blocked"),
+_OTHER: Final[dict[Waits, tuple[str, Literal["blocked", "idle"]]]] = {
+    "word": ("a futex", "blocked"),
+    "connection": ("for a connection", "idle"),
+    "disk": ("for the disk", "blocked"),
+    "lock": ("the lock is held", "blocked"),
+    "message": ("empty", "blocked"),
+    "program": ("until its child executes or exits", "blocked"),
 }
-"""Why a thread sleeps in these calls, and whether another one must act."""
+"""Why a thread sleeps in a call, by what the call waits for, and whether another one must act."""
+OTHER: Final = {name: _OTHER[call.waits] for name, call in CALLS.items() if call.waits in _OTHER}
+"""The same by call."""
 
 _P_PID: Final = 1
 _P_PGID: Final = 2

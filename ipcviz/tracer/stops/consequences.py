@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import AnyEffect, Opened
+from ipcviz.events.calls import FOR_CHILD, having
 from ipcviz.model.ledger.directions import is_channel
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.families import AFTER as RARE
@@ -16,13 +17,14 @@ from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.stops.semaphores import SemaphoreStops
 from ipcviz.tracer.tasks import Entered, Task
 
-WITHOUT: Final = frozenset(
-    {"dup", "dup2", "dup3", "fcntl", "access", "lseek", "rt_sigprocmask", "getdents64", "poll"}
-)
+WITHOUT: Final = having("unfollowed")
 """Frequent calls that have none."""
 
-FREE: Final = frozenset({"open", "openat", "creat", "pipe", "pipe2", "socketpair", "wait4"})
+FREE: Final = having("followed running")
 """Frequent calls that are followed up as well while their thread runs on."""
+
+
+_NAMESPACES: Final = having("namespaces")
 
 
 class Consequences:
@@ -70,10 +72,10 @@ class Consequences:
                     self._sampler.levels_now((effect.object.key,))
         if name == "rt_sigaction" and self._semaphores.in_the_way(effects):
             self._semaphores.stand_aside(task)
-        if name in ("wait4", "waitid") and result >= 0:
+        if name in FOR_CHILD and result >= 0:
             waited(self._context, task, entered, result)
         elif name in RARE:
-            task.process.nests |= name in ("unshare", "setns")
+            task.process.nests |= name in _NAMESPACES
             self._sampler.families.now(task.process.pid)
         elif name in AFTER:
             self._told_of(task, entered, result)

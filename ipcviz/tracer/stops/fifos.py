@@ -19,15 +19,15 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import AnyEffect, NameCreated, Opened, OpenedOutside
+from ipcviz.events.calls import OPENS, where
 from ipcviz.kernel import procfs, ptrace
 from ipcviz.kernel.names import AT_FDCWD, fifo_of, folder_of, whereabouts
 from ipcviz.kernel.openings import Openings
-from ipcviz.model.calls import OPENS
 from ipcviz.tracer.calls.flags import Word
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.tasks import Entered, Task
 
-MAKES: Final = frozenset({"mknod", "mknodat"})
+MAKES: Final = where(lambda call: call.names == "makes")
 PARTNERS_SECONDS: Final = 0.005
 """How long the returns of opens that have succeeded are waited for: others, that stand at a stop,
 don't come.
