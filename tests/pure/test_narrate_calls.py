@@ -352,8 +352,8 @@ NAMES = [
     Row(did("fork", error="EAGAIN"), "sh[12] got EAGAIN from fork", DETAIL),
     Row(did("dup2", fd=99, newfd=1, error="EBADF"), "sh[12] got EBADF from dup2 of 99", DETAIL),
     Row(
-        did("mkfifo", pathname="/tmp/fifo", error="EEXIST"),
-        "sh[12] got EEXIST from mkfifo of /tmp/fifo",
+        did("mknod", path="/tmp/fifo", error="EEXIST"),
+        "sh[12] got EEXIST from mknod of /tmp/fifo",
         DETAIL,
     ),
     Row(did("wait4", pid=-1, error="ECHILD"), "sh[12] got ECHILD from wait4", DETAIL),
