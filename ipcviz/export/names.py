@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from ipcviz.events import Call, Event, Forked, Output, ThreadCreated
+from ipcviz.events.arguments import Arguments
 from ipcviz.events.calls import where
 
 OUTSIDE: Final = 1_000_001
@@ -176,7 +177,7 @@ class Names:
 
     # Calls.
 
-    def _arguments(self, call: str, args: dict[str, int | str]) -> dict[str, int | str]:
+    def _arguments(self, call: str, args: Arguments) -> dict[str, int | str]:
         return {name: self._argument(call, name, value) for name, value in args.items()}
 
     def _argument(self, call: str, name: str, value: int | str) -> int | str:

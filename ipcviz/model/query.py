@@ -6,8 +6,6 @@ from bisect import bisect_right
 from collections import defaultdict
 from typing import Final, Literal
 
-import immutables
-
 from ipcviz.events import MapEntry, Outsider
 from ipcviz.events.calls import (
     CHANGES_SEMAPHORES,
@@ -22,6 +20,7 @@ from ipcviz.events.calls import (
 )
 from ipcviz.events.kinds import NOTIFIERS, PIPES, SOCKETS, having
 from ipcviz.model.addresses import takes_datagrams
+from ipcviz.model.maps import Map
 from ipcviz.model.mechanisms.notifiers import read_words, ready_words
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS, room_words, wanted_words
 from ipcviz.model.mechanisms.sockets import (
@@ -55,7 +54,7 @@ from ipcviz.model.waits.outsiders import (
     outsiders_waited_for,
 )
 
-_NO_ROWS: Final[immutables.Map[int, Descriptor]] = immutables.Map()
+_NO_ROWS: Final[Map[int, Descriptor]] = Map()
 
 
 class Holder(Value, frozen=True):
@@ -143,7 +142,7 @@ class Wait(Value, frozen=True):
     outsiders: tuple[Outsider, ...] = ()
 
 
-def table_of(state: State, pid: int) -> immutables.Map[int, Descriptor]:
+def table_of(state: State, pid: int) -> Map[int, Descriptor]:
     """A process's descriptor table by number; empty if it has none."""
     process = state.processes.get(pid)
     return state.tables.get(process.table, _NO_ROWS) if process else _NO_ROWS
@@ -399,8 +398,8 @@ _ON_DISK: Final = having("disk")
 
 def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wait:
     """The wait without its enders, by call and object."""
-    number = call.args.get("fd")
-    fd = number if isinstance(number, int) else -1
+    number = call.fd
+    fd = number if number is not None else -1
     thing = state.objects.get(call.object)
 
     def made(
@@ -448,7 +447,7 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
     if call.name == "msgrcv":
         return made(wanted_words(thing, call.args.get("type"), call.args.get("flags")))
     if call.name == "msgsnd":
-        return made(room_words(thing, call.args.get("count")))
+        return made(room_words(thing, call.number("count")))
     if call.name in SENDS:
         return made(full_words(thing) if thing is not None else "full")
     if call.name in READS:
@@ -473,9 +472,9 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
     if call.name == "connect":
         return made(connect_words(state, call))
     if call.name in OPENS:
-        flags = str(call.args.get("flags", ""))
         if thing is not None and thing.info.kind == "fifo":
-            return made("no reader has it open" if "O_WRONLY" in flags else "no writer has it open")
+            writes = call.has_flag("O_WRONLY")
+            return made("no reader has it open" if writes else "no writer has it open")
         return made("opening")
     if call.name in FOR_CHILD:
         found = children(state, thread, call)

@@ -216,11 +216,11 @@ def _entered(event: Entered, before: State, after: State) -> Sentence | None:
     thing = after.objects.get(event.object)
     if event.cut or not sends or thing is None:
         return None
-    fd = event.args.get("fd")
-    count = event.args.get("count")
-    amount = f"{count_bytes(count)} " if isinstance(count, int) and event.call not in SENDS else ""
+    fd = event.fd
+    count = event.number("count")
+    amount = f"{count_bytes(count)} " if count is not None and event.call not in SENDS else ""
     verb = "sending" if event.call.startswith(("send", "mq_", "msg")) else "writing"
-    where = f"{thing.label} (fd {fd})" if isinstance(fd, int) else thing.label
+    where = f"{thing.label} (fd {fd})" if fd is not None else thing.label
     text = (
         f"{who(after, event.pid, event.tid)} is {verb} {amount}to {where}: its {event.call} has not"
         " returned yet"

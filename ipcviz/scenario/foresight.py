@@ -68,7 +68,7 @@ def may_meet(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool
     }.get(kind, frozenset())
     if not entry or poised.call not in calls:
         return False
-    return kind != "marker" or _like(when.marker, str(poised.args.get("text", "")))
+    return kind != "marker" or _like(when.marker, poised.text("text"))
 
 
 def _call(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool:
@@ -87,7 +87,7 @@ def _call(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool:
     ):
         return False
     if when.object:
-        labels = {_label(cast, poised), *named_by_path(scenario, str(poised.args.get("path", "")))}
+        labels = {_label(cast, poised), *named_by_path(scenario, poised.text("path"))}
         return not labels.isdisjoint(_texts(when.object))
     return True
 

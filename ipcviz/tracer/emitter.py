@@ -124,7 +124,7 @@ class Emitter:
         if state is not self._asked_of:
             self._asked_of = state
             self._answers.clear()
-        fd = event.args.get("fd") if event.name in USING else None
+        fd = event.fd if event.name in USING else None
         answer = self._answers.get((event.tid, fd))
         if answer is None:
             thread = state.threads.get(event.tid)
@@ -134,7 +134,7 @@ class Emitter:
                 and thread.waiting is None
                 and not thread.semaphore
             )
-            descriptor = table_of(state, event.pid).get(fd) if isinstance(fd, int) else None
+            descriptor = table_of(state, event.pid).get(fd) if fd is not None else None
             answer = self._answers[event.tid, fd] = awake and (
                 descriptor is None or descriptor.used
             )

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ipcviz.events import Entered
+from ipcviz.events.arguments import text_in
 from ipcviz.events.calls import CHANGES_SEMAPHORES, where
 from ipcviz.events.kinds import PIPES, SOCKETS, having
 from ipcviz.model.addresses import takes_datagrams
@@ -38,9 +39,7 @@ def inbox(state: State, call: tasks.Entered, *, puts: bool) -> str:
     not seen to here.
     """
     if call.name in CHANGES_SEMAPHORES:
-        changes = [
-            operation.change for operation in parse_operations(str(call.args.get("ops", "")))
-        ]
+        changes = [operation.change for operation in parse_operations(text_in(call.args, "ops"))]
         if not any(change > 0 if puts else change <= 0 for change in changes):
             return ""
         return f"sysv:{call.args.get('id')}"

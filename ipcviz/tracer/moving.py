@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ipcviz.events import Entered, Level
+from ipcviz.events.arguments import Arguments, WithArguments
 from ipcviz.model.ledger.directions import (
     CHANNEL_READS,
     CHANNEL_WRITES,
@@ -39,7 +40,7 @@ _BY_OBJECT: Final = (CHANNEL_READS | CHANNEL_WRITES) - {"vmsplice"}
 
 
 @dataclass(slots=True, eq=False)
-class Move:
+class Move(WithArguments):
     """A call that is under way, and the channels that it moves bytes from and to.
 
     Attributes:
@@ -59,7 +60,7 @@ class Move:
     pid: int
     tid: int
     name: str
-    args: dict[str, int | str]
+    args: Arguments
     object: str
     data: bytes
     began: float
@@ -118,7 +119,7 @@ class Moving:
         self._answers: dict[tuple[str, str], Directions] = {}
         """What `prepare` found in that state."""
 
-    def prepare(self, pid: int, name: str, args: dict[str, int | str], key: str) -> Directions:
+    def prepare(self, pid: int, name: str, args: Arguments, key: str) -> Directions:
         """From and into which channels a call that is about to be let in moves bytes."""
         state = self._state()
         if name not in _BY_OBJECT:

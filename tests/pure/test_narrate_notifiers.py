@@ -93,7 +93,7 @@ COUNTERS = [
             "timerfd_settime",
             **at("timerfd"),
             new="99 s, then every 2 s",
-            flags="TFD_TIMER_ABSTIME",
+            flags="TIMER_ABSTIME",
         ),
         "lpd[12] armed the timer T1 for a moment of its clock, then every 2 s",
     ),

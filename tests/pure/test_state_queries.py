@@ -39,6 +39,7 @@ from ipcviz.model import query
 from ipcviz.model.mechanisms import memory, notifiers, queues
 from ipcviz.model.mechanisms.futexes import asleep_on
 from ipcviz.model.mechanisms.semaphores import UNSEEN
+from ipcviz.model.parts import MemoryPart
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.model.steps import stepping
@@ -178,8 +179,8 @@ def test_pages_and_bytes_go_with_their_mapping():
     other = MemorySample(object=FILE.key, pid=12, data=b"MINE", changed=((0, 4),))
     now = after(state, Sample(t=9.3, memory=(other,)))
     assert now.memory[FILE.key, 12].changed_at == 9.3
-    assert ("memory", FILE.key) in now.changed
-    assert ("memory", FILE.key) not in same.changed
+    assert MemoryPart(FILE.key) in now.changed
+    assert MemoryPart(FILE.key) not in same.changed
     unmapped = after(state, did("munmap", Unmapped(start=0x1000, length=0x1000)))
     assert (12, 0x1000) not in unmapped.pages
     assert (12, 0x1000) in after(state, did("munmap", Unmapped(start=0x4000, length=1))).pages

@@ -282,7 +282,6 @@ def test_a_trace_is_copied_whole_while_it_goes_on(tmp_path):
     writer.close()
     with TraceReader(copy) as reader:
         assert list(reader.events()) == events[:20]
-    assert copy.stat().st_mode & 0o777 == 0o600
     with TraceReader(tmp_path / "t") as reader:
         assert list(reader.events()) == events
 
@@ -290,7 +289,7 @@ def test_a_trace_is_copied_whole_while_it_goes_on(tmp_path):
 def test_a_trace_can_not_be_copied_everywhere(tmp_path):
     writer = TraceWriter(tmp_path / "t")
     writer.add(fakes.pipeline())
-    with pytest.raises(TraceError, match="No such file or directory"):
+    with pytest.raises(TraceError, match="its folder does not exist"):
         writer.copy_to(tmp_path / "no" / "such").result(30)
     writer.close()
 

@@ -19,6 +19,7 @@ from ipcviz.events import Level
 from ipcviz.events.kinds import SOCKETS, where
 from ipcviz.model.addresses import listens
 from ipcviz.model.mechanisms.system_v_keys import warning_of
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers, went_in
 from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import Side, nobody_else_has, outsiders_of
@@ -100,7 +101,7 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
     key = thing.info.key
     level = thing.level
     holders = view.holders.get(key, ())
-    lit = ("object", key) in view.lit and bool(holders)
+    lit = ObjectPart(key) in view.lit and bool(holders)
     flag = (
         "W"
         if blocked_writers(view.state, key)

@@ -10,6 +10,7 @@ from ipcviz.app.view import View
 from ipcviz.events.calls import FOR_READY, READS, WRITES
 from ipcviz.events.kinds import NOTIFIERS, having
 from ipcviz.model.mechanisms.notifiers import holds, watched_keys
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.query import table_of
 from ipcviz.model.state import Object, Thread
 from ipcviz.narrate import who
@@ -43,7 +44,7 @@ def counter_rows(view: View, width: int) -> list[Row]:
         key = thing.info.key
         asleep = waiting.get(key, ())
         flag = next((one for one in "WRp" if any(one == letter for letter, _ in asleep)), " ")
-        lit, target = ("object", key) in view.lit, ("object", key)
+        lit, target = ObjectPart(key) in view.lit, ("object", key)
         drawn = ""
         trail = view.trails.get(key) if thing.info.kind == "eventfd" else None
         if trail is not None:

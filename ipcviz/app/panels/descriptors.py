@@ -14,6 +14,7 @@ from ipcviz.events.kinds import having
 from ipcviz.model.mechanisms.anonymous import words_of
 from ipcviz.model.mechanisms.notifiers import holds, letters, ready
 from ipcviz.model.mechanisms.sockets import under_way
+from ipcviz.model.parts import DescriptorPart
 from ipcviz.model.query import table_of
 from ipcviz.model.state import Descriptor, Object, OpenFile
 from ipcviz.model.waits.outsiders import outsiders_of
@@ -169,7 +170,7 @@ def _mark(view: View, descriptor: Descriptor) -> str:
     table = process.table if process else 0
     fresh = descriptor.since > max(view.fresh, 0.0)
     if not fresh:
-        return "*" if ("fd", table, descriptor.fd) in view.lit else " "
+        return "*" if DescriptorPart(table, descriptor.fd) in view.lit else " "
     if descriptor.how.startswith("dup"):
         return "="
     return "<" if descriptor.how.startswith("inherited") else "+"

@@ -11,6 +11,7 @@ from ipcviz.app.text import moved_text, visible
 from ipcviz.events.kinds import KINDS
 from ipcviz.model import query
 from ipcviz.model.mechanisms.sockets import under_way
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object
 
 CHANNELS: Final[Mapping[str, NodeKind]] = {
@@ -32,7 +33,7 @@ def channel(d: Draft, thing: Object, links: list[query.Link]) -> None:
             lines=(*_travelled(d, thing, links), *_through(d, thing)),
             gauges=(tube_gauge(d, thing, unit),),
             order=(thing.opened_at, thing.info.ino),
-            lit=("object", key) in d.lit,
+            lit=ObjectPart(key) in d.lit,
             select=("object", key),
         )
     )

@@ -12,6 +12,7 @@ from ipcviz.app.text import visible
 from ipcviz.events import Outsider
 from ipcviz.events.kinds import PIPES
 from ipcviz.model.ends import open_modes
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import outsiders_of
 
@@ -31,7 +32,7 @@ def outsiders(d: Draft) -> None:
                 continue
             if one.pid not in drawn:
                 drawn.add(one.pid)
-                d.add(_box(one, lit=("object", key) in d.lit))
+                d.add(_box(one, lit=ObjectPart(key) in d.lit))
             _join(d, thing, one)
 
 

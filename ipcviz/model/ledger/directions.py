@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ipcviz.events import ObjectInfo
+from ipcviz.events.arguments import Arguments, number_in
 from ipcviz.events.calls import COUNTS_MESSAGES, READS, READS_ANY, WRITES, where
 from ipcviz.events.kinds import PIPES
-from ipcviz.model.draft import NO_ROWS, Draft
-from ipcviz.model.state import OpenFile, State
+from ipcviz.model.draft import Draft
+from ipcviz.model.state import NO_DESCRIPTORS, OpenFile, State
 
 CHANNEL_READS: Final = where(lambda call: call.name in READS and call.on != "queue")
 CHANNEL_WRITES: Final = where(lambda call: call.name in WRITES and call.on != "queue")
@@ -52,9 +53,7 @@ def is_channel(info: ObjectInfo) -> bool:
     return info.kind in PIPES or (info.kind == "unix socket" and info.detail.startswith("stream"))
 
 
-def directions(
-    state: State | Draft, pid: int, name: str, args: dict[str, int | str], key: str
-) -> Directions:
+def directions(state: State | Draft, pid: int, name: str, args: Arguments, key: str) -> Directions:
     """From and into which channels a call moves bytes.
 
     Args:
@@ -104,7 +103,7 @@ def _into(state: State | Draft, key: str, *, out: bool) -> str:
 def _behind(state: State | Draft, pid: int, fd: object) -> OpenFile | None:
     process = state.processes.get(pid)
     row = (
-        state.tables.get(process.table, NO_ROWS).get(fd)
+        state.tables.get(process.table, NO_DESCRIPTORS).get(fd)
         if process is not None and isinstance(fd, int)
         else None
     )
@@ -117,13 +116,13 @@ def behind(state: State | Draft, pid: int, fd: object) -> str:
     return file.object if file is not None else ""
 
 
-def most_bytes(name: str, args: dict[str, int | str]) -> int:
+def most_bytes(name: str, args: Arguments) -> int:
     """How many bytes a call would move at most; -1 if its arguments don't say."""
-    count = args.get("count")
-    return count if name in _HAS_COUNT and isinstance(count, int) else -1
+    count = number_in(args, "count")
+    return count if name in _HAS_COUNT and count is not None else -1
 
 
-def untouched_asleep(name: str, args: dict[str, int | str]) -> bool:
+def untouched_asleep(name: str, args: Arguments) -> bool:
     """Whether a thread that sleeps in this call on a pipe or FIFO has moved nothing yet.
 
     A read sleeps only while there is nothing to take; a write of at most PIPE_BUF bytes only while

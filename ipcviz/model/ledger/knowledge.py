@@ -10,10 +10,10 @@ from ipcviz.events import Call, ObjectInfo, Opened, OpenedOutside
 from ipcviz.events.calls import ACCEPTS, where
 from ipcviz.events.kinds import PIPES
 from ipcviz.model.channels import Channel
-from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.draft import Draft
 from ipcviz.model.ends import open_modes
 from ipcviz.model.ledger.directions import is_channel
-from ipcviz.model.state import Process
+from ipcviz.model.state import NO_DESCRIPTORS, Process
 
 replace = msgspec.structs.replace
 
@@ -47,7 +47,7 @@ def lose_held(draft: Draft, pid: int, reason: str, *, outside: bool = False) -> 
     process = draft.processes.get(pid)
     if process is None or not draft.channels:
         return
-    for row in draft.tables.get(process.table, NO_ROWS).values():
+    for row in draft.tables.get(process.table, NO_DESCRIPTORS).values():
         for key in channels_of(draft, row.ofd):
             lose(draft, key, reason, outside=outside)
 
@@ -99,7 +99,7 @@ def take_opened(draft: Draft, event: Call, effect: Opened) -> None:
 
 
 def _holds(draft: Draft, process: Process, keys: tuple[str, ...]) -> bool:
-    rows = draft.tables.get(process.table, NO_ROWS).values()
+    rows = draft.tables.get(process.table, NO_DESCRIPTORS).values()
     return any(
         (found := draft.open_files.get(row.ofd)) is not None and found.object in keys
         for row in rows
@@ -180,7 +180,7 @@ def doubt_held(draft: Draft, pid: int) -> None:
     """What a process holds may be read and written unseen from now on: its counts are lower
     bounds.
     """
-    for descriptor in draft.tables.get(draft.process(pid).table, NO_ROWS).values():
+    for descriptor in draft.tables.get(draft.process(pid).table, NO_DESCRIPTORS).values():
         found = draft.open_files.get(descriptor.ofd)
         if found is not None:
             doubt_counts(draft, found.object)

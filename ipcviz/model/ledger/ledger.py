@@ -36,7 +36,7 @@ from ipcviz.model.channels import (
     Source,
     Write,
 )
-from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.draft import Draft
 from ipcviz.model.ledger.directions import (
     CHANNEL_CALLS,
     CHANNEL_READS,
@@ -47,6 +47,7 @@ from ipcviz.model.ledger.directions import (
     untouched_asleep,
 )
 from ipcviz.model.ledger.knowledge import channels_of, lose, put
+from ipcviz.model.state import NO_DESCRIPTORS
 
 replace = msgspec.structs.replace
 
@@ -70,7 +71,7 @@ def take_call(draft: Draft, event: Call) -> None:
     if not source and not target:
         return
     moved = event.ret if event.ret > 0 and not event.error else 0
-    flags = str(event.args.get("flags", "")) if event.name in _WITH_FLAGS else ""
+    flags = event.text("flags") if event.name in _WITH_FLAGS else ""
     peeks = "MSG_PEEK" in flags
     for key in (source, target):
         if moved and event.name in COUNTS_MESSAGES:
@@ -115,8 +116,8 @@ def _mix_packets(draft: Draft, event: Call, source: str, target: str) -> None:
 
 
 def _fd(event: Call | Entered, end: str) -> int:
-    number = event.args.get("fd", event.args.get(end, -1))
-    return number if isinstance(number, int) else -1
+    number = event.number("fd" if "fd" in event.args else end)
+    return number if number is not None else -1
 
 
 def _earliest(event: Call | Entered, name: str) -> float:
@@ -208,7 +209,7 @@ def take_end(draft: Draft, pid: int, tids: tuple[int, ...], t: float) -> None:
         return
     for key in {
         key
-        for row in draft.tables.get(process.table, NO_ROWS).values()
+        for row in draft.tables.get(process.table, NO_DESCRIPTORS).values()
         for key in channels_of(draft, row.ofd)
     }:
         channel = draft.channels[key]

@@ -75,12 +75,8 @@ def count_taken(event: Call) -> int:
     """How many bytes a call has taken: with MSG_TRUNC it returns the datagram's whole length
     instead.
     """
-    room = event.args.get("count")
-    if (
-        event.name not in _VECTORS
-        and isinstance(room, int)
-        and "MSG_TRUNC" in str(event.args.get("flags", ""))
-    ):
+    room = event.number("count")
+    if event.name not in _VECTORS and room is not None and event.has_flag("MSG_TRUNC"):
         return min(event.ret, room)
     return event.ret
 
@@ -91,11 +87,7 @@ def _place(kept: tuple[Datagram, ...], event: Call) -> int:
     """
     if event.name not in CHANNEL_READS or event.error or event.ret <= 0:
         return -1
-    whole = (
-        event.ret
-        if "MSG_TRUNC" in str(event.args.get("flags", "")) and event.name not in _VECTORS
-        else 0
-    )
+    whole = event.ret if event.has_flag("MSG_TRUNC") and event.name not in _VECTORS else 0
     room = event.args.get("count")
     taken = count_taken(event)
     filled = bool(event.args.get("cut")) if event.name in _VECTORS else taken == room

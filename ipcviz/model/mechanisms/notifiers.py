@@ -11,8 +11,8 @@ import msgspec
 from ipcviz.events import Notifier
 from ipcviz.events.kinds import having
 from ipcviz.events.signals import names_of
-from ipcviz.model.draft import NO_ROWS, Draft
-from ipcviz.model.state import CallInProgress, Object, State
+from ipcviz.model.draft import Draft
+from ipcviz.model.state import NO_DESCRIPTORS, CallInProgress, Object, State
 
 replace = msgspec.structs.replace
 
@@ -223,9 +223,11 @@ def _watched(state: State, pid: int, call: CallInProgress) -> list[tuple[Object 
             for entry in asked.notifier.listed
         ]
     process = state.processes.get(pid)
-    table = state.tables.get(process.table, NO_ROWS) if process is not None else NO_ROWS
+    table = (
+        state.tables.get(process.table, NO_DESCRIPTORS) if process is not None else NO_DESCRIPTORS
+    )
     found = []
-    for word in str(call.args.get("watched", "")).split():
+    for word in call.text("watched").split():
         number = int(word.rstrip("rwx"))
         row = table.get(number)
         file = state.open_files.get(row.ofd) if row is not None else None

@@ -12,6 +12,7 @@ import msgspec
 from ipcviz.events import Call, kinds
 from ipcviz.events.calls import WRITES, where
 from ipcviz.model.draft import Draft
+from ipcviz.model.parts import ObjectPart
 
 _FILES: Final = kinds.having("offset")
 _MOVE: Final = where(
@@ -22,8 +23,8 @@ _MOVE: Final = where(
 
 def take_offset(draft: Draft, event: Call) -> None:
     """A call that returned has moved the offset of a file, a memfd or shared memory."""
-    fd = event.args.get("fd")
-    if event.name not in _MOVE or event.error or not isinstance(fd, int):
+    fd = event.fd
+    if event.name not in _MOVE or event.error or fd is None:
         return
     rows = draft.tables.get(draft.process(event.pid).table)
     descriptor = rows.get(fd) if rows is not None else None
@@ -41,4 +42,4 @@ def take_offset(draft: Draft, event: Call) -> None:
         draft.open_files = draft.open_files.set(
             descriptor.ofd, msgspec.structs.replace(found, offset=now)
         )
-        draft.note("object", found.object)
+        draft.note(ObjectPart(found.object))

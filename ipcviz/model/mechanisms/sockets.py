@@ -13,13 +13,15 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Call, Level, ObjectInfo, Opened, Passed
+from ipcviz.events.arguments import Arguments, text_in
 from ipcviz.events.calls import COUNTS_MESSAGES, where
 from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.model.addresses import ANYWHERE, PREFIX, listens, name_of, plain, takes_datagrams
-from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.draft import Draft
 from ipcviz.model.ledger.directions import CHANNEL_WRITES
 from ipcviz.model.mechanisms import datagrams
-from ipcviz.model.state import CallInProgress, Flight, Object, State, Thread
+from ipcviz.model.parts import ObjectPart
+from ipcviz.model.state import NO_DESCRIPTORS, CallInProgress, Flight, Object, State, Thread
 
 replace = msgspec.structs.replace
 
@@ -77,7 +79,7 @@ def bound_to(state: State | Draft, kind: str, address: str) -> Object | None:
     return next((state.objects[key] for key in keys if key in state.objects), None)
 
 
-def target_of(state: State | Draft, thing: Object, args: dict[str, int | str]) -> Object | None:
+def target_of(state: State | Draft, thing: Object, args: Arguments) -> Object | None:
     """Where what a call writes to a socket arrives; None if that is not watched, or not known."""
     address = args.get("address")
     if isinstance(address, str) and address and takes_datagrams(thing.info):
@@ -93,7 +95,7 @@ def awaited(state: State, call: CallInProgress, *, writes: bool) -> Object | Non
     if thing is None or thing.info.kind not in SOCKETS:
         return None
     if call.name == "connect":
-        return bound_to(state, thing.info.kind, str(call.args.get("address", "")))
+        return bound_to(state, thing.info.kind, call.text("address"))
     if writes:
         return target_of(state, thing, call.args)
     peer = state.objects.get(thing.info.peer) if thing.info.peer else None
@@ -181,13 +183,13 @@ def under_way_words(state: State, thing: Object) -> str:
     )
 
 
-def others_of(state: State, name: str, args: dict[str, int | str], key: str) -> tuple[str, ...]:
+def others_of(state: State, name: str, args: Arguments, key: str) -> tuple[str, ...]:
     """Keys of further objects whose level says why a call on a socket sleeps."""
     thing = state.objects.get(key)
     if thing is None or thing.info.kind not in SOCKETS:
         return ()
     if name == "connect":
-        other = bound_to(state, thing.info.kind, str(args.get("address", "")))
+        other = bound_to(state, thing.info.kind, text_in(args, "address"))
     else:
         other = target_of(state, thing, args)
     if other is None and thing.info.kind == "unix socket" and not takes_datagrams(thing.info):
@@ -302,7 +304,7 @@ def _accepter(state: State, listener: Object) -> str:
     """
     process = state.processes.get(listener.first_seen_by)
     if process is not None and process.fate == "alive":
-        rows = state.tables.get(process.table, NO_ROWS).values()
+        rows = state.tables.get(process.table, NO_DESCRIPTORS).values()
         files = (state.open_files.get(row.ofd) for row in rows)
         if any(file is not None and file.object == listener.info.key for file in files):
             return f"{process.name or 'process'}[{process.pid}]"
@@ -320,7 +322,7 @@ def _ordinal(number: int) -> str:
 def connect_words(state: State, call: CallInProgress) -> str:
     """Why a thread sleeps in connect."""
     thing = state.objects.get(call.object)
-    address = str(call.args.get("address", ""))
+    address = call.text("address")
     target = bound_to(state, thing.info.kind, address) if thing is not None else None
     if target is None:
         return f"for an answer from {address}" if address else "for the listener"
@@ -342,7 +344,7 @@ def take_passed(draft: Draft, event: Call, effect: Passed) -> None:
     """
     thing = draft.objects.get(event.object)
     target = target_of(draft, thing, {"address": effect.to}) if thing is not None else None
-    rows = draft.tables.get(draft.process(event.pid).table, NO_ROWS)
+    rows = draft.tables.get(draft.process(event.pid).table, NO_DESCRIPTORS)
     ofds = tuple(rows[fd].ofd for fd in effect.fds if fd in rows)
     if target is None or target.shut == CLOSED:
         # It goes to somebody who is not watched, as far as is known.
@@ -356,7 +358,7 @@ def take_passed(draft: Draft, event: Call, effect: Passed) -> None:
     key = target.info.key
     flight = Flight(n=event.n, t=event.t, pid=event.pid, fds=effect.fds, ofds=ofds)
     draft.flights = draft.flights.set(key, (*draft.flights.get(key, ()), flight))
-    draft.note("object", key)
+    draft.note(ObjectPart(key))
 
 
 def sender_of(draft: Draft, event: Call, ofd: int) -> Flight | None:
@@ -372,12 +374,7 @@ def take_received(draft: Draft, event: Call) -> None:
     """
     flights = draft.flights.get(event.object)
     got = {effect.ofd for effect in event.effects if isinstance(effect, Opened)}
-    if (
-        event.name not in _RECEIVES
-        or not flights
-        or not got
-        or "MSG_PEEK" in str(event.args.get("flags", ""))
-    ):
+    if event.name not in _RECEIVES or not flights or not got or event.has_flag("MSG_PEEK"):
         return
     last = max((i for i, flight in enumerate(flights) if got & set(flight.ofds)), default=-1)
     if event.name == "recvmsg":
@@ -436,7 +433,7 @@ def _land(draft: Draft, key: str, flights: tuple[Flight, ...]) -> None:
     for flight in flights:
         for ofd in flight.ofds:
             draft.refer(ofd, -1)
-    draft.note("object", key)
+    draft.note(ObjectPart(key))
 
 
 def under_way(state: State, key: str) -> tuple[tuple[str, Flight], ...]:

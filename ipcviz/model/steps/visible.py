@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import ObjectInfo, SemaphoreInfo
+from ipcviz.events.arguments import Arguments, flag_in, number_in, text_in
 from ipcviz.events.calls import where
 from ipcviz.events.kinds import having
 from ipcviz.model.noise import is_noise, is_own_script
@@ -87,7 +88,7 @@ class ShortWaits:
         return self.repeated <= MOST_SHORT_WAITS
 
 
-def is_visible(state: State, pid: int, name: str, args: dict[str, int | str], tid: int = 0) -> bool:
+def is_visible(state: State, pid: int, name: str, args: Arguments, tid: int = 0) -> bool:
     """Whether a call is worth a step, before it is made or after it.
 
     Args:
@@ -127,25 +128,21 @@ def _is_script(state: State, pid: int, path: str) -> bool:
     return process is not None and is_own_script(process.argv, path)
 
 
-def _visible_path(state: State, pid: int, path: str, args: dict[str, int | str]) -> bool:
-    return not (
-        is_noise(path)
-        or "O_DIRECTORY" in str(args.get("flags", ""))
-        or _is_script(state, pid, path)
-    )
+def _visible_path(state: State, pid: int, path: str, args: Arguments) -> bool:
+    return not (is_noise(path) or flag_in(args, "O_DIRECTORY") or _is_script(state, pid, path))
 
 
-def _fcntl(state: State, pid: int, args: dict[str, int | str]) -> bool:
+def _fcntl(state: State, pid: int, args: Arguments) -> bool:
     return ("lock" in args or args.get("cmd") not in ("F_SETFD", 2)) and _visible_fd(
         state, pid, args.get("fd")
     )
 
 
-def _sigaction(state: State, pid: int, args: dict[str, int | str]) -> bool:
-    return str(args.get("new", "")).startswith("catch") and args.get("signal") not in _OF_LIBC
+def _sigaction(state: State, pid: int, args: Arguments) -> bool:
+    return text_in(args, "new").startswith("catch") and args.get("signal") not in _OF_LIBC
 
 
-def _sigprocmask(state: State, tid: int, args: dict[str, int | str]) -> bool:
+def _sigprocmask(state: State, tid: int, args: Arguments) -> bool:
     """Whether a mask changes by a few signals: libc blocks nearly all of them around fork and the
     like.
     """
@@ -157,14 +154,14 @@ def _sigprocmask(state: State, tid: int, args: dict[str, int | str]) -> bool:
     return 0 < ((now ^ mask) & ~_LIBC_BITS).bit_count() <= _MOST_SIGNALS
 
 
-def _mmap(state: State, pid: int, args: dict[str, int | str]) -> bool:
-    if "MAP_SHARED" not in str(args.get("flags", "")):
+def _mmap(state: State, pid: int, args: Arguments) -> bool:
+    if "MAP_SHARED" not in text_in(args, "flags"):
         return False
-    fd = args.get("fd")
-    return not isinstance(fd, int) or fd < 0 or _visible_fd(state, pid, fd)
+    fd = number_in(args, "fd")
+    return fd is None or fd < 0 or _visible_fd(state, pid, fd)
 
 
-def _range(state: State, pid: int, args: dict[str, int | str]) -> bool:
+def _range(state: State, pid: int, args: Arguments) -> bool:
     try:
         address, length = (int(str(args.get(name, 0)), 0) for name in ("address", "length"))
     except ValueError:

@@ -34,9 +34,9 @@ def children(state: State, thread: Thread, call: CallInProgress) -> tuple[Proces
     """The living children whose end a call of wait4 or waitid is about, in the order of their
     births.
     """
-    number = call.args.get("pid", -1)
+    number = call.number("pid") if "pid" in call.args else -1
     found = [p for p in state.processes.values() if p.parent == thread.pid and p.fate == "alive"]
-    if isinstance(number, int):
+    if number is not None:
         which = call.args.get("which")
         if which == _P_PID or (which is None and number > 0):
             found = [p for p in found if p.pid == number]
@@ -73,11 +73,11 @@ def awaited_signals(state: State, thread: Thread, call: CallInProgress) -> str:
     Pending ones that its mask keeps away are named too: they are why such a wait can last for ever.
     """
     if call.name == "rt_sigtimedwait":
-        wanted = call.args.get("set")
-        return signal_words(wanted & _ALL) if isinstance(wanted, int) else ""
+        wanted = call.number("set")
+        return signal_words(wanted & _ALL) if wanted is not None else ""
     process = state.processes.get(thread.pid)
-    asked = call.args.get("mask")
-    mask = asked & _ALL if isinstance(asked, int) else thread.blocked
+    asked = call.number("mask")
+    mask = asked & _ALL if asked is not None else thread.blocked
     caught = (
         sum(bit_of(s) for s, how in process.handling.items() if how.action == "catch")
         if process

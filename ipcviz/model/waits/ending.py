@@ -131,10 +131,8 @@ class Endings:
             doubts = ("a lock known by its memory alone",) if call.futex.kind == "rwlock" else ()
             return Ending((owner,) if owner else (), doubts, at_once=True)
         if call.name in LOCKS:
-            number = call.args.get("fd")
-            descriptor = (
-                table_of(state, thread.pid).get(number) if isinstance(number, int) else None
-            )
+            number = call.fd
+            descriptor = table_of(state, thread.pid).get(number) if number is not None else None
             wish = wanted(call.args, thread.pid, descriptor.ofd if descriptor is not None else 0)
             locks = blocking(state, call.object, wish) if wish is not None else ()
             holders = [lock_holders(state, lock) for lock in locks]
@@ -144,8 +142,8 @@ class Endings:
                 else None
             )
         if call.name in FOR_CHILD:
-            number = call.args.get("pid", -1)
-            one = isinstance(number, int) and number > 0 and call.args.get("which") in (None, 1)
+            child = call.number("pid")
+            one = child is not None and child > 0 and call.args.get("which") in (None, 1)
             doubts = () if one or not self._attached else ("others may be its children",)
             return Ending(
                 self._threads(p.pid for p in children(state, thread, call)),

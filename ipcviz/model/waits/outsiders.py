@@ -20,6 +20,7 @@ from ipcviz.model.ends import open_modes
 from ipcviz.model.mechanisms.locks import blocking, lock_holders, wanted
 from ipcviz.model.mechanisms.notifiers import watched_things
 from ipcviz.model.mechanisms.sockets import backlogs, leads_to
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import CallInProgress, Object, State, Thread, Value
 
 Side = Literal["r", "w", "both", "lock"]
@@ -55,7 +56,7 @@ def take_outsiders(draft: Draft, event: Outsiders) -> None:
         thing = draft.objects.get(outside.object)
         if thing is not None:
             draft.outsiders = draft.outsiders.set(outside.object, outside)
-            draft.note("object", outside.object)
+            draft.note(ObjectPart(outside.object))
 
 
 def forget_outsiders(draft: Draft, keys: Iterable[str]) -> None:
@@ -148,10 +149,10 @@ def _is_locked_outside(state: State, thread: Thread, call: CallInProgress) -> bo
     """Whether a lock is waited for of which no watched process is known to hold all that is in the
     way.
     """
-    number = call.args.get("fd")
+    number = call.fd
     process = state.processes.get(thread.pid)
     rows = state.tables.get(process.table) if process is not None else None
-    row = rows.get(number) if rows is not None and isinstance(number, int) else None
+    row = rows.get(number) if rows is not None and number is not None else None
     wish = wanted(call.args, thread.pid, row.ofd if row is not None else 0)
     found = blocking(state, call.object, wish) if wish is not None else ()
     return not found or not all(

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import AnyEffect, Filed, NameRemoved
+from ipcviz.events.arguments import flag_in
 from ipcviz.events.calls import where
 from ipcviz.kernel.names import AT_FDCWD, folder_of, key_of
 from ipcviz.tracer.calls.flags import Word
@@ -51,7 +52,7 @@ def with_names(
     folder, last = folder_of(pid, new, args.get("newdirfd", AT_FDCWD))
     done = msgspec.structs.replace(
         begun,
-        action="exchanged" if "RENAME_EXCHANGE" in str(args.get("flags", "")) else begun.action,
+        action="exchanged" if flag_in(args, "RENAME_EXCHANGE") else begun.action,
         folder=folder,
         name=last,
         source=source,

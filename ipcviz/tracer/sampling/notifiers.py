@@ -255,7 +255,7 @@ def _keys(state: State, pid: int, call: CallInProgress) -> list[str]:
     thing = state.objects.get(call.object)
     if thing is not None and thing.notifier is not None:
         keys.extend(entry.object for entry in thing.notifier.listed if entry.object)
-    for word in str(call.args.get("watched", "")).split():
+    for word in call.text("watched").split():
         thing = object_behind(state, pid, int(word.rstrip("rwx")))
         if thing is not None:
             keys.append(thing.info.key)

@@ -24,6 +24,7 @@ from ipcviz.events import (
     Sample,
     Waiting,
 )
+from ipcviz.events.arguments import text_in
 from ipcviz.events.calls import CHANGES_SEMAPHORES, LOCKS, OPENS, READS, where
 from ipcviz.events.kinds import PIPES, having
 from ipcviz.kernel import buffers, procfs, queues, sockets
@@ -542,7 +543,7 @@ class Sampler:
             self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
         if key and name in LOCKS:
             self.locks_now((key,))
-        self.notifiers.of_wait(pid, name, key, str(args.get("watched", "")))
+        self.notifiers.of_wait(pid, name, key, text_in(args, "watched"))
         left = deadlines.left(pid, moment)
         t, n = self._context.stamp()
         self._context.emit(
@@ -578,7 +579,7 @@ class Sampler:
         if name in QUEUE_CALLS:
             return queue_key(pid, args.get("id"))
         if name in OPENS:
-            return fifo_of(pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD))
+            return fifo_of(pid, text_in(args, "path"), args.get("dirfd", AT_FDCWD))
         state = self._context.state
         fd = args.get("fd", args.get("fd_in"))
         if isinstance(fd, int) and (name in _ON_DESCRIPTOR):

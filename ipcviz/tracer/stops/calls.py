@@ -17,6 +17,7 @@ from ipcviz.events import (
     Sent,
     Uses,
 )
+from ipcviz.events.arguments import flag_in
 from ipcviz.events.calls import BIRTHS, where
 from ipcviz.kernel import futexes, procfs, ptrace, queues, seccomp
 from ipcviz.kernel.arch import call_numbers
@@ -576,7 +577,7 @@ class CallStops:
         """
         process, moved = task.process, 0
         if entered.ends is not NOWHERE and result > 0 and not code:
-            moved = 0 if "MSG_PEEK" in str(entered.args.get("flags", "")) else result
+            moved = 0 if flag_in(entered.args, "MSG_PEEK") else result
             if moved and entered.ends.source:
                 # The writes that these bytes came from, if they have returned meanwhile, come
                 # first.

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import AnyEffect, Opened
+from ipcviz.events.arguments import number_in, text_in
 from ipcviz.events.calls import FOR_CHILD, having
 from ipcviz.model.ledger.directions import is_channel
 from ipcviz.tracer.context import Context
@@ -82,9 +83,9 @@ class Consequences:
 
     def _told_of(self, task: Task, entered: Entered, result: int) -> None:
         """A call made or changed a descriptor that tells of events."""
-        number = entered.args.get("fd")
-        fd = number if isinstance(number, int) and number >= 0 else result
+        number = number_in(entered.args, "fd")
+        fd = number if number is not None and number >= 0 else result
         if entered.name == "inotify_add_watch":
-            path = str(entered.args.get("path", ""))
+            path = text_in(entered.args, "path")
             self._sampler.notifiers.know_path(task.process.pid, fd, result, path)
         self._sampler.notifiers.after(task.process.pid, entered.name, fd)

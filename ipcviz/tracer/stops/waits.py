@@ -8,6 +8,7 @@ import time
 from typing import Final
 
 from ipcviz.events import Waiting
+from ipcviz.events.arguments import text_in
 from ipcviz.events.calls import CHANGES_SEMAPHORES, LOCKS, OPENS
 from ipcviz.events.kinds import SOCKETS
 from ipcviz.kernel import procfs
@@ -89,9 +90,7 @@ class Waits:
                 )
                 key = semaphore
             if name in OPENS:
-                key = fifo_of(
-                    task.process.pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD)
-                )
+                key = fifo_of(task.process.pid, text_in(args, "path"), args.get("dirfd", AT_FDCWD))
             if key and not semaphore:
                 # The level first, for the reason that the wait is given; then it must still be one.
                 self._sampler.levels_now((key, *others_of(self._context.state, name, args, key)))
@@ -102,9 +101,7 @@ class Waits:
                     continue
             entered.announced = True
             del self._entered[tid]
-            self._sampler.notifiers.of_wait(
-                task.process.pid, name, key, str(args.get("watched", ""))
-            )
+            self._sampler.notifiers.of_wait(task.process.pid, name, key, text_in(args, "watched"))
             futex = (
                 self._sampler.futexes.of(task.process.pid, tid, entered.raw)
                 if name == "futex"
