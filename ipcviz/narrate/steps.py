@@ -173,7 +173,7 @@ def _open(args: Args) -> str:
     if flag_in(args, "O_WRONLY"):
         how = "for writing"
     elif flag_in(args, "O_RDWR"):
-        how = "for both"
+        how = "for reading and writing"
     path = args.get("path", "a file")
     return (
         f"make {path}, if it does not exist, and open it"
