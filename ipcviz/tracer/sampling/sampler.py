@@ -46,6 +46,7 @@ from ipcviz.tracer.sampling.futexes import FutexLooks
 from ipcviz.tracer.sampling.levels import (
     LISTED,
     Heads,
+    ask_of_pipe,
     level_of_running,
     listed_level,
     listed_together,
@@ -87,6 +88,7 @@ FORETOLD_SECONDS: Final = 0.05
 LEVELS_KEPT: Final = 256
 """Levels of objects that nobody has any more are kept until there are so many."""
 
+PIPES: Final = frozenset({"pipe", "fifo"})
 LEVELED: Final = frozenset(
     {"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "message queue", "eventfd"}
 )
@@ -353,11 +355,11 @@ class Sampler:
         held: dict[str, tuple[Holder, ...]],
         together: sockets.Listing | None = None,
     ) -> Iterable[Level]:
+        pipes = self._read_pipes(state, held)
         for key, rows in held.items():
             thing = state.objects.get(key)
             if thing is None or thing.info.kind not in LEVELED:
                 continue
-            want = self.peek[1] if self.peek[0] == key else HEAD_BYTES
             level = one = None
             looked_at = key == self.peek[0] or key in self._heads.turn
             if together is not None and thing.info.kind in LISTED and not looked_at:
@@ -369,8 +371,10 @@ class Sampler:
                 )
                 if level is not None and self._heads.same(self._levels.get(key), level):
                     level, self._as_listed[key] = self._levels[key], one
-            if level is None:
-                level = self._read_level(thing.info.kind, key, rows, want, state)
+            if level is None and thing.info.kind in PIPES:
+                level = pipes.get(key)
+            elif level is None:
+                level = self._read_level(key, rows, state)
             if level is None and key in self._levels and buffers.is_in_use(key):
                 level = msgspec.structs.replace(self._levels[key], locked=True)
             if level is None:
@@ -413,24 +417,33 @@ class Sampler:
             self._context.stops_at_all_calls(pid) for pid in pids
         )
 
-    def _read_level(
-        self, kind: str, key: str, rows: tuple[Holder, ...], want: int, state: State
-    ) -> Level | None:
-        traced = self._processes
-        info = state.objects[key].info
+    def _read_pipes(
+        self, state: State, held: dict[str, tuple[Holder, ...]]
+    ) -> dict[str, Level | None]:
+        """Levels of the pipes and FIFOs among these objects."""
+        running, questions = self._context.attached, []
+        for key, rows in held.items():
+            thing = state.objects.get(key)
+            if thing is not None and thing.info.kind in PIPES:
+                watched = (row for row in rows if row.pid in self._processes)
+                one = ask_of_pipe(key, watched, self._wanted_head(key), running=running)
+                if one is not None:
+                    questions.append(one)
+        return buffers.read_pipe_levels(questions)
+
+    def _wanted_head(self, key: str) -> int:
+        """How many of the bytes that wait in an object are copied."""
+        return self.peek[1] if self.peek[0] == key else HEAD_BYTES
+
+    def _read_level(self, key: str, rows: tuple[Holder, ...], state: State) -> Level | None:
+        """Level of an object that is no pipe."""
+        info, want = state.objects[key].info, self._wanted_head(key)
         if key.startswith("msg:"):
             return queues.message_queue_level(info.ino, QUEUED_MESSAGES, min(want, HEAD_BYTES))
+        watched = tuple(row for row in rows if row.pid in self._processes)
         if self._context.attached:
-            return level_of_running(info, tuple(r for r in rows if r.pid in traced), self.listing)
-        if kind in ("pipe", "fifo"):
-            reader = next(((r.pid, r.fd) for r in rows if r.reads and r.pid in traced), None)
-            writer = next(((r.pid, r.fd) for r in rows if r.writes and r.pid in traced), None)
-            if reader is None and writer is None:
-                return None
-            return buffers.read_pipe_level(key, reader=reader, writer=writer, peek=want)
-        for row in rows:
-            if row.pid not in traced:
-                continue
+            return level_of_running(info, watched, self.listing)
+        for row in watched:
             level = buffers.read_level(row.pid, row.fd, info, peek=want)
             if level is not None:
                 return level
