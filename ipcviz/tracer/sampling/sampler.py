@@ -118,6 +118,8 @@ class Sampler:
         """Processes that have ended, and perhaps were not waited for yet."""
         self._look_again = False
         self._run_counts: dict[int, bytes] = {}
+        self._counts_read: dict[int, bytes] = {}
+        """Counts that were read since the last sample, for the next one."""
         self._held: tuple[object, object, object, object, dict[str, tuple[Holder, ...]]] | None = (
             None
         )
@@ -287,6 +289,11 @@ class Sampler:
         """
         self._look_again = True
 
+    def read_run_count(self, pid: int) -> bytes:
+        """How much a process has run (`procfs.run_count`), for the next sample, too."""
+        count = self._counts_read[pid] = procfs.run_count(pid)
+        return count
+
     def _find_idle(self, state: State) -> None:
         """Know the processes that have not run since the last sample: nothing that they do
         themselves has changed.
@@ -302,7 +309,7 @@ class Sampler:
             process = state.processes.get(pid)
             if process is None or len(process.threads) > 1:
                 continue
-            count = counts[pid] = procfs.run_count(pid)
+            count = counts[pid] = self._counts_read.pop(pid, b"") or procfs.run_count(pid)
             if count and count == self._run_counts.get(pid) and pid in self._seen and not again:
                 idle.add(pid)
         if len(self._due) == len(self._processes):
@@ -312,6 +319,7 @@ class Sampler:
             idle |= self._processes.keys() - self._due
             self._run_counts.update(counts)
         self._idle = idle
+        self._counts_read.clear()
 
     def _holders(self, state: State) -> dict[str, tuple[Holder, ...]]:
         """Every object's holders, worked out again only where a table or a process has changed."""
