@@ -497,7 +497,7 @@ def parse_fdinfo(raw: bytes) -> FdInfo | None:
 
 
 def read_fdinfo(pid: int, fd: int) -> FdInfo | None:
-    """What /proc says of one descriptor; on kernels before 5.14 only for those that we may trace."""
+    """What /proc says of a descriptor; before Linux 5.14 only of those that we may trace."""
     raw = read_bytes(f"/proc/{pid}/fdinfo/{fd}")
     return parse_fdinfo(raw) if raw else None
 
