@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Level, ObjectInfo
+from ipcviz.events.kinds import having
 from ipcviz.kernel import buffers, sockets
 from ipcviz.kernel.buffers import PipeQuestion
 from ipcviz.model.query import Holder
@@ -20,7 +21,7 @@ MANY: Final = 100
 """From so many sockets on they are listed all together: for each that costs a tenth of a look at
 its descriptor.
 """
-LISTED: Final = frozenset({"unix socket", "tcp socket"})
+LISTED: Final = having("listed")
 """Of which a listing tells all that a look tells, but for the waiting bytes."""
 
 
