@@ -392,7 +392,7 @@ def _find_marks(
         grid = terminal.grid()
         try:
             marks = [find_place(grid, pattern) for pattern in patterns]
-            if not changes:
+            if not changes or time.monotonic() > end:
                 return grid, marks
         except LookupError as error:
             if time.monotonic() > end:
