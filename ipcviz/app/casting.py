@@ -250,7 +250,7 @@ class _Casting:
         assert isinstance(feed, Feed)
         self._feed = feed
         feed.by_role = True
-        self._app.live.patient = True
+        self._app.live.pace.patient = True
 
     async def run(self, events: Iterable[Event], steps: Sequence[Step]) -> None:
         """Write every frame."""
@@ -263,11 +263,11 @@ class _Casting:
             await app.live.mount(caption)
             label, number, t = "before the first step", wanted.first - 1, 0.0
             for place in range(max(0, number - 2), number):
-                self._feed.put_out()
+                self._feed.clear_marks()
                 label = self._take(_up_to(stream, steps[place].n))
             await self._show(caption, number, label, t)
             for number in made.shown:
-                self._feed.put_out()
+                self._feed.clear_marks()
                 label = self._take(_up_to(stream, steps[number - 1].n))
                 t += wanted.hold
                 await self._show(caption, number, label, t, chapter=True)
@@ -280,7 +280,7 @@ class _Casting:
         app = self._app
         place = f" {number}/{self._made.steps} "
         caption.update(Content(place + clip(label, max(0, self._wanted.width - len(place)))))
-        app.live.take(app.feed.view())
+        app.live.timeline.show_present(app.feed.view())
         rows = await _drawn(app)
         if chapter and self._writer.differs(rows):
             self._writer.marker(t, label)

@@ -30,8 +30,8 @@ class Changes:
         self.lit: dict[tuple[str | int, ...], float] = {}
         self.ghosts: dict[tuple[int, int], Ghost] = {}
 
-    def take(self, event: Event, before: State, after: State) -> None:
-        """Take an event in, with the states around it."""
+    def add(self, event: Event, before: State, after: State) -> None:
+        """Add what an event changed; the states before and after it say more than it does."""
         for change in after.changed:
             if change[0] == "fd":
                 self._closed(before, after, int(change[1]), int(change[2]), event.t)

@@ -160,7 +160,7 @@ def test_the_terminal_of_long_ago_says_what_it_leaves_out():
     state = State()
     for event in pieces:
         before, state = state, reduce(state, event)
-        past.take(event, before, state)
+        past.add_event(event, before, state)
     terminal = past.terminal_at(400)
     assert terminal.bytes == 400 * 1010
     assert "earlier moments" in terminal.lines[0]
@@ -175,14 +175,15 @@ def test_output_that_lies_far_apart_comes_bit_by_bit(tmp_path):
         events[k] = Output(t=events[k].t, n=events[k].n, data=b"line %d\n" % k)
     replay = Replay(kept(tmp_path / "t", events))
     replay.begin()
-    moment = replay.past.moment(5990)
-    assert moment.terminal.more
-    short = moment.terminal.lines
+    first = view = replay.past.view(5990)
+    assert view.terminal.more
+    short = view.terminal.lines
     assert "earlier moments" in short[0]
-    while moment.wants_more:
-        moment.more()
-    assert moment.terminal.lines == [f"line {k}" for k in range(300, 6000, 600)]
-    assert moment.terminal.bytes == sum(len(e.data) for e in events if isinstance(e, Output))
+    while view.moment.can_extend:
+        view = view.with_moment(view.moment.extend())
+    assert first.terminal.lines == short, "a view is a snapshot: what it shows does not grow"
+    assert view.terminal.lines == [f"line {k}" for k in range(300, 6000, 600)]
+    assert view.terminal.bytes == sum(len(e.data) for e in events if isinstance(e, Output))
     replay.session.close()
 
 
