@@ -213,11 +213,9 @@ def _spans(
         spans.append((fit("not known", third + 1), "dim"))
     else:
         inside = holds(view.state, thing, view.now)
-        kind = (
-            ""
-            if thing.info.kind == "file"
-            else f" {words_of(thing.info)}{f': {inside}' if inside else ''}"
-        )
+        kind = f" {words_of(thing.info)}{f': {inside}' if inside else ''}"
+        if thing.info.kind == "file":
+            kind = ""
         gone = ", name removed" if thing.unlinked else ""
         label = fit(thing.label, min(len(thing.label), third))
         chosen = thing.info.key == view.object

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Panel, Row, fit, row
@@ -49,90 +49,135 @@ class Signals(Panel):
         return rows
 
 
-def _dispositions(view: View, process: Process, width: int) -> list[Row]:
-    if process.fate != "alive":
-        return [row(("It has ended.", "dim"))]
+class _Masks(NamedTuple):
+    """A process's signal sets, each as a mask.
+
+    Attributes:
+        caught: Those with a handler, by the calls that were seen.
+        ignored: Those that are ignored, by the calls that were seen.
+        read_caught: Those with a handler, as the kernel said when it was last asked.
+        read_ignored: Those that are ignored, as the kernel said.
+        blocked: Those that any thread blocks.
+        by_all: Those that all threads block.
+        pending: Those that are pending, for the process or a thread.
+        inside: Those whose handler a thread is in.
+    """
+
+    caught: int
+    ignored: int
+    read_caught: int
+    read_ignored: int
+    blocked: int
+    by_all: int
+    pending: int
+    inside: int
+
+    @property
+    def handled(self) -> int:
+        """Those of which more is known than that they are blocked."""
+        return self.caught | self.ignored | self.pending | self.read_caught | self.read_ignored
+
+
+def _read_masks(process: Process, threads: list[Thread]) -> _Masks:
+    """The signal sets of a process, from its threads and the last sample."""
     sample = process.sample
-    threads = [view.state.threads[tid] for tid in process.threads if tid in view.state.threads]
-    blocked = pending = 0
-    by_all = ~0
+    blocked, by_all, pending = 0, -1 if threads else 0, 0
     for thread in threads:
         blocked |= thread.blocked
         by_all &= thread.blocked
         pending |= thread.pending
-    pending |= sample.pending if sample else 0
-    inside = {signo for thread in threads for signo in thread.handlers}
     caught = sum(bit_of(s) for s, how in process.handling.items() if how.action == "catch")
     ignored = sum(bit_of(s) for s, how in process.handling.items() if how.action == "ignore")
-    read_caught, read_ignored = (sample.caught, sample.ignored) if sample else (caught, ignored)
-    numbers = signals_in(caught | ignored | blocked | pending | read_caught | read_ignored)
+    return _Masks(
+        caught=caught,
+        ignored=ignored,
+        read_caught=sample.caught if sample else caught,
+        read_ignored=sample.ignored if sample else ignored,
+        blocked=blocked,
+        by_all=by_all,
+        pending=pending | (sample.pending if sample else 0),
+        inside=sum({bit_of(signo) for thread in threads for signo in thread.handlers}),
+    )
+
+
+def _dispositions(view: View, process: Process, width: int) -> list[Row]:
+    """How many signals are caught, ignored, blocked and pending, and a row for each of them."""
+    if process.fate != "alive":
+        return [row(("It has ended.", "dim"))]
+    state = view.state
+    threads = [state.threads[tid] for tid in process.threads if tid in state.threads]
+    masks = _read_masks(process, threads)
     counts = (
-        ("caught", caught | read_caught),
-        ("ignored", ignored | read_ignored),
-        ("blocked", blocked),
+        ("caught", masks.caught | masks.read_caught),
+        ("ignored", masks.ignored | masks.read_ignored),
+        ("blocked", masks.blocked),
+        ("pending", masks.pending),
     )
-    words = ", ".join(
-        f"{len(signals_in(mask))} {name}" for name, mask in (*counts, ("pending", pending))
-    )
+    words = ", ".join(f"{len(signals_in(mask))} {name}" for name, mask in counts)
     rows = [row((fit(words, width), "dim"))]
     rows.extend(
         row((fit(line, width), "lit"))
         for text in masks_of_calls(threads)
         for line in wrap(text, width)
     )
+    numbers = signals_in(masks.handled | masks.blocked)
     if not numbers:
         return rows
     rows.append(row((fit("  SIGNAL       C I B P  HANDLING", width), "head")))
     # Masks of all signals would fill the panel: what is only blocked is said in one row if it is
     # much.
-    only_blocked = [
-        n
-        for n in numbers
-        if not (caught | ignored | pending | read_caught | read_ignored) & bit_of(n)
-    ]
+    only_blocked = [signo for signo in numbers if not masks.handled & bit_of(signo)]
     folded = set(only_blocked) if len(only_blocked) > 10 else set()
-    for signo in numbers:
-        if signo in folded:
-            continue
-        bit = bit_of(signo)
-        how = process.handling.get(signo)
-        differs = bool((caught ^ read_caught) & bit or (ignored ^ read_ignored) & bit)
-        is_caught, is_ignored = bool(read_caught & bit), bool(read_ignored & bit)
-        lit = ("signal", process.pid, signo) in view.lit
-        flags = ", ".join(f for f in how.flags if f != "SA_RESTORER") if how else ""
-        words = "its handler" if is_caught else "ignored" if is_ignored else "default"
-        if flags and is_caught:
-            words += f" ({flags})"
-        if signo in inside:
-            words += ", inside it now"
-        if pending & bit:
-            words += _pending(view, process, signo, threads)
-        letters = " ".join(
-            letter if on else "."
-            for letter, on in (
-                ("C", is_caught),
-                ("I", is_ignored),
-                ("B" if by_all & bit else "b", bool(blocked & bit)),
-                ("P", bool(pending & bit)),
-            )
-        )
-        rows.append(
-            row(
-                (
-                    "*" if lit else "h" if signo in inside else " ",
-                    "lit-chip" if lit or signo in inside else "",
-                ),
-                ("!" if differs else " ", "bad" if differs else ""),
-                (fit(signal_name(signo), 12), "lit" if lit else ""),
-                " ",
-                (letters, "lit" if pending & bit else ""),
-                "  ",
-                (fit(words, max(0, width - 24)), "dim"),
-            )
-        )
+    rows.extend(
+        _disposition(view, process, signo, masks, threads, width)
+        for signo in numbers
+        if signo not in folded
+    )
     if folded:
         rows.append(row((fit(f"  and {len(folded)} more signals are blocked only", width), "dim")))
     return rows
+
+
+def _disposition(
+    view: View, process: Process, signo: int, masks: _Masks, threads: list[Thread], width: int
+) -> Row:
+    """What a process does with a signal, and whether it is blocked and pending."""
+    bit = bit_of(signo)
+    lit, inside = ("signal", process.pid, signo) in view.lit, bool(masks.inside & bit)
+    differs = (masks.caught ^ masks.read_caught | masks.ignored ^ masks.read_ignored) & bit
+    mark = "h" if inside else " "
+    letters = " ".join(
+        letter if on else "."
+        for letter, on in (
+            ("C", masks.read_caught & bit),
+            ("I", masks.read_ignored & bit),
+            ("B" if masks.by_all & bit else "b", masks.blocked & bit),
+            ("P", masks.pending & bit),
+        )
+    )
+    words = _handling(process, signo, masks)
+    if masks.pending & bit:
+        words += _pending(view, process, signo, threads)
+    return row(
+        ("*" if lit else mark, "lit-chip" if lit or inside else ""),
+        ("!" if differs else " ", "bad" if differs else ""),
+        (fit(signal_name(signo), 12), "lit" if lit else ""),
+        " ",
+        (letters, "lit" if masks.pending & bit else ""),
+        "  ",
+        (fit(words, max(0, width - 24)), "dim"),
+    )
+
+
+def _handling(process: Process, signo: int, masks: _Masks) -> str:
+    """What becomes of a signal when it is delivered, in words."""
+    words, bit, how = "default", bit_of(signo), process.handling.get(signo)
+    if masks.read_caught & bit:
+        flags = ", ".join(flag for flag in how.flags if flag != "SA_RESTORER") if how else ""
+        words = f"its handler ({flags})" if flags else "its handler"
+    elif masks.read_ignored & bit:
+        words = "ignored"
+    return f"{words}, inside it now" if masks.inside & bit else words
 
 
 def masks_of_calls(threads: list[Thread]) -> list[str]:

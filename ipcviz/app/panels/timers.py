@@ -28,7 +28,9 @@ def timer_rows(view: View, process: Process, width: int) -> list[Row]:
     details = {POSIX + timer.id: timer for timer in known}
     for key in sorted({*found, *details}):
         timer, detail = found.get(key), details.get(key)
-        signo = timer.signo if timer is not None else detail.signo if detail is not None else 0
+        signo = detail.signo if detail is not None else 0
+        if timer is not None:
+            signo = timer.signo
         sends = signal_name(signo) if signo and (detail is None or detail.notify) else "none"
         words = _due(timer, view.now) if timer is not None else "not known"
         if detail is not None:

@@ -84,9 +84,10 @@ def fold(
         folded, extra = _folded(scene, processes, step, opened, room)
         lines = sum(e.kind in ("flow", "signal") for e in folded.edges)
         plain = not step and lines <= len(folded.nodes)
-        space = min(
-            LIMIT, (max(room, _CHAIN if _in_lines(folded) else 2 * rows) if plain else room) + extra
-        )
+        space = room
+        if plain:
+            space = max(room, _CHAIN if _in_lines(folded) else 2 * rows)
+        space = min(LIMIT, space + extra)
         if step == _LAST or len(folded.nodes) <= (space if step >= level else int(space * _EASE)):
             return replace(folded, level=step)
     raise AssertionError("the last level always fits")

@@ -100,13 +100,9 @@ def _line(d: Draft, thing: Object, waiting: list[int]) -> Line:
     text = holds(d.state, thing, d.state.t)
     if thing.info.kind == "eventfd":
         # The level is read with each sample, what is known of it besides less often.
-        count = (
-            thing.level.queued
-            if thing.level is not None
-            else thing.notifier.count
-            if thing.notifier
-            else -1
-        )
+        count = thing.notifier.count if thing.notifier is not None else -1
+        if thing.level is not None:
+            count = thing.level.queued
         text = f"counter {count_text(count) if count >= 0 else '?'}"
     short = text.removeprefix("counter ")
     if waiting:

@@ -28,12 +28,15 @@ def memory(d: Draft, thing: Object, links: list[query.Link]) -> None:
         (m.length for x in links for m in d.state.mappings.get(x.pid, ()) if m.object.key == key),
         default=0,
     )
+    corner = bytes_text(size) if size else ""
+    if named:
+        corner = "semaphore"
     d.add(
         Node(
             id=f"o:{key}",
             kind="semaphore" if named else "memory",
             title=visible(inside[0].label) if named else label,
-            corner="semaphore" if named else bytes_text(size) if size else "",
+            corner=corner,
             lines=lines if lines else (Line("shared memory", "dim"),),
             order=(thing.opened_at, thing.info.ino),
             lit=("object", key) in d.lit or any(line.lit for line in lines),
