@@ -17,9 +17,10 @@ from ipcviz.app.past import Past, Tape
 from ipcviz.app.slots import Slots
 from ipcviz.app.steps import Steps
 from ipcviz.app.terminal import Terminal
-from ipcviz.app.view import Holders, Lazy, LogPart, Moment, TerminalPart, View
+from ipcviz.app.view import Holders, Lazy, LogUntil, Moment, TerminalAt, View
 from ipcviz.events import Event, Exited, Finished, Held, Output, Sample, Stepped, Trouble
 from ipcviz.model.forced import TOLD, EndWatch, ForcedEnd
+from ipcviz.model.parts import ProcessPart
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.steps.schedule import NO_NAMES, Names
@@ -202,8 +203,8 @@ class Feed:
             lag=self.lag,
             story=(self._story.scenario, self._story.progress) if self._story else None,
             outcome=self.steps.outcomes.text if self.state.step else "",
-            log=Lazy.known(LogPart(self.log, self.log.end)),
-            terminal=Lazy.known(TerminalPart(self.terminal, self.terminal.version)),
+            log=Lazy.known(LogUntil(self.log, self.log.end)),
+            terminal=Lazy.known(TerminalAt(self.terminal, self.terminal.version)),
             trails=Lazy.known(MappingProxyType(self.trails)),
             meters=Lazy.known(MappingProxyType(self.meters)),
         )
@@ -268,8 +269,8 @@ class Feed:
     def _add_to_log(self, event: Event, before: State, after: State) -> None:
         """What an event means for the digits, for the log, and for whether more will come."""
         for change in after.changed:
-            if change[0] == "process" and change[1] not in before.processes:
-                self.slots.born(int(change[1]))
+            if isinstance(change, ProcessPart) and change.pid not in before.processes:
+                self.slots.born(change.pid)
         if isinstance(event, Exited):
             self.slots.died(event.pid)
         sentence = narrate(event, before, after)

@@ -12,6 +12,7 @@ from ipcviz.app.picture.words import chip
 from ipcviz.app.terminal import Terminal
 from ipcviz.events import Outsider
 from ipcviz.model import query
+from ipcviz.model.parts import Part
 from ipcviz.model.state import Process, State
 from ipcviz.model.waits.chains import chain_of, chain_words, halted
 from ipcviz.model.waits.circles import Circle, circles, long_asleep
@@ -81,7 +82,7 @@ NOBODY: Final[Lazy[int]] = Lazy.known(0)
 """No thread."""
 
 
-class LogPart(NamedTuple):
+class LogUntil(NamedTuple):
     """The log up to an entry.
 
     Attributes:
@@ -93,7 +94,7 @@ class LogPart(NamedTuple):
     end: int
 
 
-class TerminalPart(NamedTuple):
+class TerminalAt(NamedTuple):
     """What a command had written to its terminal.
 
     Attributes:
@@ -132,13 +133,13 @@ class Moment:
     state: State
     now: float
     fresh: float
-    lit: frozenset[tuple[str | int, ...]]
+    lit: frozenset[Part]
     ghosts: Mapping[tuple[int, int], Ghost]
     slots: Mapping[int, int]
     story: tuple[Scenario, Progress] | None
     outcome: str
-    log: Lazy[LogPart]
-    terminal: Lazy[TerminalPart]
+    log: Lazy[LogUntil]
+    terminal: Lazy[TerminalAt]
     trails: Lazy[Mapping[str, Trail]]
     meters: Lazy[Mapping[int, Meter]]
     follows: Lazy[int] = NOBODY
@@ -204,7 +205,7 @@ class View:
         return self.moment.past
 
     @property
-    def lit(self) -> frozenset[tuple[str | int, ...]]:
+    def lit(self) -> frozenset[Part]:
         """What changed a moment ago, as `State.changed` names it."""
         return self.moment.lit
 

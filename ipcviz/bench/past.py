@@ -31,6 +31,7 @@ from ipcviz.events import (
     TableEntry,
     Waiting,
 )
+from ipcviz.events.arguments import Arguments
 from ipcviz.session.kept import KeptSession
 from ipcviz.trace import TraceReader, TraceWriter
 
@@ -97,7 +98,7 @@ def long_session(count: int) -> Iterator[Event]:
             )
         else:
             name, fd, pipe = ("write", 4, pipes[index]) if n % 2 else ("read", 3, pipes[index - 1])
-            args: dict[str, int | str] = {"fd": fd, "count": 512}
+            args: Arguments = {"fd": fd, "count": 512}
             data = b"line %d of many" % n
             yield Call(
                 t=t,

@@ -6,19 +6,15 @@ import os
 from collections.abc import Iterable
 from typing import Final
 
+from ipcviz.events.arguments import number_in
+from ipcviz.events.calls import CALLS
 from ipcviz.kernel import procfs
 from ipcviz.tracer.calls.flags import Word
 
 NUMBERED: Final[dict[str, tuple[str, ...]]] = {
-    "kill": ("pid",),
-    "tkill": ("tid",),
-    "tgkill": ("pid", "tid"),
-    "rt_sigqueueinfo": ("pid",),
-    "rt_tgsigqueueinfo": ("pid", "tid"),
-    "wait4": ("pid",),
-    "waitid": ("pid",),
-    "setpgid": ("pid", "pgid"),
-    "pidfd_open": ("pid",),
+    name: found
+    for name, call in CALLS.items()
+    if (found := tuple(argument for argument, kind in call.arguments if kind == "pid"))
 }
 """Which arguments of which calls are numbers of processes, threads or, below zero, process groups.
 """
@@ -86,8 +82,8 @@ class Numbers:
         """What a call has told process `pid`, with our number of the thread that has `died`, if it
         is known.
         """
-        number = args.get("died")
-        if isinstance(number, int) and pid in self._chains:
+        number = number_in(args, "died")
+        if number is not None and pid in self._chains:
             args["died"] = self.ours(pid, number) or f"{number} of its PID namespace"
         return args
 

@@ -7,11 +7,12 @@ from typing import Final
 from ipcviz.app.panels.cells import spark
 from ipcviz.app.panels.panel import Row, fit, row
 from ipcviz.app.view import View
-from ipcviz.model.calls import READS, WRITES
-from ipcviz.model.mechanisms.notifiers import KINDS, holds, watched_keys
+from ipcviz.events.calls import FOR_READY, READS, WRITES
+from ipcviz.events.kinds import NOTIFIERS, having
+from ipcviz.model.mechanisms.notifiers import holds, watched_keys
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.query import table_of
 from ipcviz.model.state import Object, Thread
-from ipcviz.model.waits.enders import FOR_READY
 from ipcviz.narrate import who
 
 HELP: Final = (
@@ -21,7 +22,7 @@ HELP: Final = (
 )
 _SHOWN: Final = 50
 _NAME: Final = 9
-_TOLD: Final = frozenset({"eventfd", "timerfd", "signalfd"})
+_TOLD: Final = having("sought")
 """Those that somebody can have reason to look for although one process alone has them."""
 
 
@@ -31,7 +32,7 @@ def counter_rows(view: View, width: int) -> list[Row]:
     found = [
         thing
         for thing in sorted(view.state.objects.values(), key=lambda o: (o.opened_at, o.label))
-        if thing.info.kind in KINDS and _matters(view, thing, waiting)
+        if thing.info.kind in NOTIFIERS and _matters(view, thing, waiting)
     ]
     if not found:
         return []
@@ -49,7 +50,7 @@ def counter_rows(view: View, width: int) -> list[Row]:
                 (flag, "blocked" if flag in ("W", "R") else ""),
                 " ",
                 (fit(thing.label, _NAME), "object"),
-                (fit(_words(view, thing), rest), "lit" if target in view.lit else ""),
+                (fit(_words(view, thing), rest), "lit" if ObjectPart(key) in view.lit else ""),
                 "  ",
                 (_draw_minute(view, thing, minute), "gauge"),
                 target=target,

@@ -11,6 +11,7 @@ from ipcviz.app.view import View
 from ipcviz.events import SignalDelivered
 from ipcviz.events.signals import bit_of, is_real_time, signal_name, signals_in
 from ipcviz.model.mechanisms.signals import MASKED, sent_and_pending
+from ipcviz.model.parts import SignalPart
 from ipcviz.model.state import Process, SignalSent, Thread
 from ipcviz.narrate import who
 from ipcviz.narrate.words import signal_names
@@ -143,7 +144,7 @@ def _disposition(
 ) -> Row:
     """What a process does with a signal, and whether it is blocked and pending."""
     bit = bit_of(signo)
-    lit, inside = ("signal", process.pid, signo) in view.lit, bool(masks.inside & bit)
+    lit, inside = SignalPart(process.pid, signo) in view.lit, bool(masks.inside & bit)
     differs = (masks.caught ^ masks.read_caught | masks.ignored ^ masks.read_ignored) & bit
     mark = "h" if inside else " "
     letters = " ".join(
@@ -187,7 +188,7 @@ def masks_of_calls(threads: list[Thread]) -> list[str]:
     found = []
     for thread in threads:
         call = thread.waiting
-        if call is None or call.name not in MASKED or not isinstance(call.args.get("mask"), int):
+        if call is None or call.name not in MASKED or call.number("mask") is None:
             continue
         place = (
             f"Thread {thread.tid}, only in {call.name}"

@@ -17,7 +17,7 @@ from ipcviz.app.past.pages import PAGE, Pages
 from ipcviz.app.past.tape import Tape
 from ipcviz.app.slots import Slots
 from ipcviz.app.terminal import Terminal
-from ipcviz.app.view import Holders, Lazy, LogPart, Moment, TerminalPart, View
+from ipcviz.app.view import Holders, Lazy, LogUntil, Moment, TerminalAt, View
 from ipcviz.events import Event, Output, Stepped
 from ipcviz.model.state import State
 from ipcviz.model.steps.moments import is_moment
@@ -100,7 +100,7 @@ class PastMoment(Moment):
         return replace(self, sentences=sentences, next_page=next_page, log=log)
 
 
-def _make_log(sentences: Sequence[Sentence], *, whole: bool) -> LogPart:
+def _make_log(sentences: Sequence[Sentence], *, whole: bool) -> LogUntil:
     """Put sentences together as they were then; of more than `ENTRIES` the last ones.
 
     Args:
@@ -113,16 +113,16 @@ def _make_log(sentences: Sequence[Sentence], *, whole: bool) -> LogPart:
         log.add(Sentence(0, shown[0].t, 0, earlier, STEP))
     for sentence in shown:
         log.add(sentence)
-    return LogPart(log, log.end)
+    return LogUntil(log, log.end)
 
 
-def _read_terminal(past: Past, n: int) -> TerminalPart:
+def _read_terminal(past: Past, n: int) -> TerminalAt:
     """What the command had written; nothing where a damaged trace can't tell."""
     try:
         found = past.terminal_at(n)
     except TraceError:
         found = Terminal()
-    return TerminalPart(found, found.version)
+    return TerminalAt(found, found.version)
 
 
 def _read_follower(past: Past, state: State, n: int) -> int:

@@ -17,6 +17,8 @@ from ipcviz.events import (
     Sent,
     Uses,
 )
+from ipcviz.events.arguments import flag_in
+from ipcviz.events.calls import BIRTHS, where
 from ipcviz.kernel import futexes, procfs, ptrace, queues, seccomp
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.kernel.names import key_of
@@ -36,7 +38,7 @@ from ipcviz.tracer.calls.table import (
     ADDRESSED,
     BIRTHS_AND_ENDS,
     KNOWN,
-    MARKER_PATH,
+    LOOKUPS,
     NO_RETURN,
     PROT_EXEC,
     UNCOUNTED,
@@ -58,6 +60,8 @@ from ipcviz.tracer.stops.waits import Waits
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 
 EINTR: Final = 4
+_TO_ADDRESS: Final = where(lambda call: call.on == "socket" and call.index("buf") >= 0)
+"""Calls that send to an address or tell one, of which effects follow."""
 
 
 class CallStops:
@@ -456,8 +460,8 @@ class CallStops:
         if process.loader and process.loader[0] <= info.pc < process.loader[1] and name not in ENDS:
             return None
         t, n = self._context.stamp()
-        if name in MARKER_PATH or name in ("access", "faccessat", "faccessat2"):
-            at = MARKER_PATH.get(name, int(name != "access"))
+        if name in LOOKUPS:
+            at = LOOKUPS[name]
             args: dict[str, Word] = {"text": markers.text_at(task.tid, info.args[at])}
             if not args["text"]:
                 return None
@@ -522,7 +526,7 @@ class CallStops:
         self.waits.forget(task.tid)
         if entered is None:
             return False
-        if entered.name in ("clone", "clone3"):
+        if entered.name in BIRTHS:
             escape.restore(task.tid, self._context.arch, entered)
             return False
         if entered.name in NO_RETURN:
@@ -573,7 +577,7 @@ class CallStops:
         """
         process, moved = task.process, 0
         if entered.ends is not NOWHERE and result > 0 and not code:
-            moved = 0 if "MSG_PEEK" in str(entered.args.get("flags", "")) else result
+            moved = 0 if flag_in(entered.args, "MSG_PEEK") else result
             if moved and entered.ends.source:
                 # The writes that these bytes came from, if they have returned meanwhile, come
                 # first.
@@ -596,7 +600,7 @@ class CallStops:
         else:
             if entered.ends is not NOWHERE and self.fifos:
                 self.fifos.check(key for key in entered.ends if key)
-            if entered.name in ("sendto", "recvfrom") and entered.raw[4] and not code:
+            if entered.name in _TO_ADDRESS and entered.raw[4] and not code:
                 effects = self._effects.of_addressed(
                     process.pid, task.tid, entered.name, entered.raw, entered.args
                 )
