@@ -21,14 +21,14 @@ from ipcviz.app.base import BaseApp
 from ipcviz.app.collector import calm_collector, leave_screen_alone
 from ipcviz.app.feed import Feed
 from ipcviz.app.keeping import is_kept, recording
-from ipcviz.app.recording import Recorder
+from ipcviz.app.recording import ScreenRecorder
 from ipcviz.app.replay import Replay
 from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.live import LiveScreen
 from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
 from ipcviz.app.screens.save import SaveScreen, default_name
 from ipcviz.app.screens.watching import all_outsiders
-from ipcviz.app.source import Source
+from ipcviz.app.source import MomentSource
 from ipcviz.app.text import visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import Trouble, commands
@@ -134,7 +134,7 @@ class IpcvizApp(BaseApp[None]):
         self.register_theme(LIGHT)
         self.theme = DARK.name
         self.session = session
-        self.feed: Source
+        self.feed: MomentSource
         self._replay = Replay(session, scenario) if isinstance(session, KeptSession) else None
         self.feed = self._replay or Feed(session, clock, scenario, recorder)
         if order is not None:
@@ -143,7 +143,7 @@ class IpcvizApp(BaseApp[None]):
         self.command = title or " ".join(session.argv)
         self.scenario = scenario
         self.live = LiveScreen(self.command, story=scenario is not None, kept=self.kept)
-        self.camera = Recorder(self)
+        self.camera = ScreenRecorder(self)
         self.trouble: str = ""
         """The last trouble that ended the session, for who reads it after the app."""
         self._shown_at = -1.0
@@ -236,14 +236,14 @@ class IpcvizApp(BaseApp[None]):
             )
             self.live.timeline.update()
         for event in self.feed.troubles[self._said :]:
-            self._tell(event)
+            self._show_trouble(event)
         self._said = len(self.feed.troubles)
         if self.feed.over and not changed:
             self._timer.stop()
             if self.kept and not self.feed.is_whole:
                 self.live.timeline.show_last_before_end()
 
-    def _tell(self, event: Trouble) -> None:
+    def _show_trouble(self, event: Trouble) -> None:
         if event.fatal:
             self.trouble = escaped(event.message)
             self.push_screen(TroubleScreen(self.trouble, "The session ended"))

@@ -17,7 +17,7 @@ GHOST_FOR: Final = 3.0
 """Seconds that a closed descriptor stays on the screen."""
 
 
-class Changes:
+class RecentChanges:
     """What events changed.
 
     Attributes:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final
 
-from ipcviz.app.changes import LIT_FOR, Changes
+from ipcviz.app.changes import LIT_FOR, RecentChanges
 from ipcviz.app.history import Log, Meter, Trail
 from ipcviz.app.naming import called_by_role, named
-from ipcviz.app.past import Past, Tape
+from ipcviz.app.past import EventTape, Past
 from ipcviz.app.slots import Slots
 from ipcviz.app.steps import Steps
 from ipcviz.app.terminal import Terminal
@@ -76,7 +76,7 @@ class Feed:
         more.
         """
         self.recorder = recorder
-        self.past = Past(Tape(recorder), scenario)
+        self.past = Past(EventTape(recorder), scenario)
         self._own = self.state
         """The same state with the processes' own names, which their children inherit."""
         self.by_role = False
@@ -86,7 +86,7 @@ class Feed:
         self._clock = clock
         self._origin: float | None = None
         self._backlog: deque[Event] = deque()
-        self._changes = Changes()
+        self._changes = RecentChanges()
         self._frozen_at: float | None = None
         self._held_now = False
         self._ending = EndWatch()

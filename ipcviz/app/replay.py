@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from ipcviz.app.past import Past, Tape
+from ipcviz.app.past import EventTape, Past
 from ipcviz.app.past.moments import Moments
 from ipcviz.app.steps import Steps
 from ipcviz.app.view import View
@@ -50,7 +50,7 @@ class Replay:
         self._reader = session.reader
         self.state = State()
         self.troubles: list[Trouble] = []
-        self.past = Past(Tape(reader=session.reader), scenario)
+        self.past = Past(EventTape(reader=session.reader), scenario)
         self._story = Story(scenario) if scenario is not None else None
         self.steps = Steps(session.send)
         self._scan: Iterator[None] | None = None

@@ -15,7 +15,7 @@ from ipcviz.session.base import Session
 from ipcviz.trace import TraceWriter
 
 
-class Source(Protocol):
+class MomentSource(Protocol):
     """A session's events as the app needs them. `Feed` is one for what runs, `Replay` for a trace.
 
     The app calls `pump` some 30 times a second, and shows `view()`, or a view of `past`, if that

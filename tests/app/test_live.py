@@ -17,7 +17,7 @@ from ipcviz.app.panels import (
     Panel,
     Proc,
     Semaphores,
-    Signals,
+    SignalsPanel,
 )
 from ipcviz.app.panels.output import OutputRows
 from ipcviz.app.picture import Picture
@@ -93,7 +93,7 @@ async def test_log_and_bars_show_the_session():
         ("u", Buffers, flow(), "62,029/65,536 16/16p"),
         ("m", Semaphores, fakes.mmap_queue(), "/full"),
         ("e", MemoryPanel, fakes.shared_memory(), "queue.dat"),
-        ("s", Signals, fakes.sleep_race(), "SIGALRM"),
+        ("s", SignalsPanel, fakes.sleep_race(), "SIGALRM"),
         ("r", Proc, flow(), "write(1) on P1, full: 62,029 B in 16 of 16 pages"),
         ("o", OutputRows, flow(), "gzip: working"),
     ],
@@ -524,7 +524,7 @@ async def test_the_selected_process_has_its_family_and_its_timers():
         await s.press("s")
         timers = [
             " ".join(row.split()).lstrip("* ")
-            for row in s.text(s.panel(Signals)).splitlines()
+            for row in s.text(s.panel(SignalsPanel)).splitlines()
             if "timer" in row
         ]
         assert timers == [

@@ -14,7 +14,7 @@ from ipcviz.app.bars import StatusLine
 from ipcviz.app.feed import Feed
 from ipcviz.app.panels import Buffers, Descriptors, LogPanel, Semaphores
 from ipcviz.app.panels.output import TypingLine
-from ipcviz.app.past import NotKept, Past, Tape
+from ipcviz.app.past import EventTape, NotKept, Past
 from ipcviz.app.past import tape as tape_module
 from ipcviz.app.replay import Replay
 from ipcviz.app.slots import Slots
@@ -157,7 +157,7 @@ def test_a_trace_that_can_not_be_written_any_more_is_followed_by_memory(tmp_path
 
 def test_the_terminal_of_long_ago_says_what_it_leaves_out():
     pieces = [Output(t=k, n=k + 1, data=b"x" * 1000 + b"\n" * 10) for k in range(500)]
-    past = Past(Tape())
+    past = Past(EventTape())
     state = State()
     for event in pieces:
         before, state = state, reduce(state, event)

@@ -12,7 +12,7 @@ from ipcviz.app.panels.output import OutputPanel
 from ipcviz.app.panels.panel import Panel
 from ipcviz.app.panels.proc import Proc
 from ipcviz.app.panels.semaphores import Semaphores
-from ipcviz.app.panels.signals import Signals
+from ipcviz.app.panels.signals import SignalsPanel
 from ipcviz.app.panels.story import StoryPanel
 
 
@@ -42,7 +42,7 @@ PANELS: Final[dict[str, PanelEntry]] = {
     "buffers": PanelEntry("u", "Buffers", "Buf", Buffers, beside=True),
     "semaphores": PanelEntry("m", "Semaphores", "Sem", Semaphores),
     "memory": PanelEntry("e", "Memory", "Mem", MemoryPanel),
-    "signals": PanelEntry("s", "Signals", "Sig", Signals),
+    "signals": PanelEntry("s", "Signals", "Sig", SignalsPanel),
     "proc": PanelEntry("r", "/proc", "/proc", Proc, beside=True),
     "output": PanelEntry("o", "Output", "Out", OutputPanel),
 }

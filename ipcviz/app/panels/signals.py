@@ -19,7 +19,7 @@ from ipcviz.narrate.words import signal_names
 _SHOWN: Final = 60
 
 
-class Signals(Panel):
+class SignalsPanel(Panel):
     """Signals of the selected process, and the traffic of all."""
 
     TITLE = "Signals"

@@ -11,7 +11,7 @@ from typing import Final
 
 from ipcviz.app.naming import named
 from ipcviz.app.past.moments import Turns
-from ipcviz.app.past.tape import Tape
+from ipcviz.app.past.tape import EventTape
 from ipcviz.events import Event
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
@@ -48,7 +48,7 @@ class Pages:
         last: Number of the last event that was taken in; what the tape has beyond it is left alone.
     """
 
-    def __init__(self, tape: Tape, turns: Turns | None) -> None:
+    def __init__(self, tape: EventTape, turns: Turns | None) -> None:
         self._tape = tape
         self._turns = turns
         self.last = 0

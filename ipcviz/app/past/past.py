@@ -10,11 +10,11 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from ipcviz.app.changes import Changes
+from ipcviz.app.changes import RecentChanges
 from ipcviz.app.history import BUCKET, MINUTE, Log, Meter, Trail
 from ipcviz.app.past.moments import Moments, Turns
 from ipcviz.app.past.pages import PAGE, Pages
-from ipcviz.app.past.tape import Tape
+from ipcviz.app.past.tape import EventTape
 from ipcviz.app.slots import Slots
 from ipcviz.app.terminal import Terminal
 from ipcviz.app.view import Holders, Lazy, LogUntil, Moment, TerminalAt, View
@@ -136,7 +136,7 @@ def _read_follower(past: Past, state: State, n: int) -> int:
         return 0
 
 
-def _read_trails(tape: Tape, state: State, n: int, now: float) -> Mapping[str, Trail]:
+def _read_trails(tape: EventTape, state: State, n: int, now: float) -> Mapping[str, Trail]:
     """Levels of the last minute, by object key; none where a damaged trace can't tell."""
     try:
         first = tape.before(now - MINUTE) + 1
@@ -156,7 +156,7 @@ def _read_trails(tape: Tape, state: State, n: int, now: float) -> Mapping[str, T
     return found
 
 
-def _read_meters(tape: Tape, state: State, n: int, now: float) -> Mapping[int, Meter]:
+def _read_meters(tape: EventTape, state: State, n: int, now: float) -> Mapping[int, Meter]:
     """CPU use, by pid; none where a damaged trace can't tell."""
     try:
         first = tape.before(now - _METERS) + 1
@@ -189,7 +189,7 @@ class Past:
         pages: The events around the moments that were looked at.
     """
 
-    def __init__(self, tape: Tape, scenario: Scenario | None = None) -> None:
+    def __init__(self, tape: EventTape, scenario: Scenario | None = None) -> None:
         self.tape = tape
         self.moments = Moments()
         self.turns = Turns(scenario) if scenario is not None else None
@@ -260,7 +260,7 @@ class Past:
             self.moments.before(n) if since is None else min(since, n),
             known_page * PAGE if known else 0,
         )
-        changes, outcomes = Changes(), Outcomes(narrate)
+        changes, outcomes = RecentChanges(), Outcomes(narrate)
         for event, before, after in pages.walk(max(stop, n - _CHANGES), n):
             changes.add(event, before, after)
             outcomes.feed(event, before, after)

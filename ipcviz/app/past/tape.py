@@ -42,7 +42,7 @@ class _Chunk:
         self.last = before.n
 
 
-class Tape:
+class EventTape:
     """What a session's events were.
 
     Args:

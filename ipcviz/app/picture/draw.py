@@ -13,7 +13,7 @@ from typing import Final
 from ipcviz.app.picture.canvas import Canvas, Run
 from ipcviz.app.picture.layout import Layout
 from ipcviz.app.picture.routes import Rect
-from ipcviz.app.picture.scene import BLOCKS, TUBES, Edge, Gauge, Line, Node, Scene
+from ipcviz.app.picture.scene import BLOCKS, TUBES, Edge, Gauge, Node, NodeLine, Scene
 from ipcviz.app.text import bytes_text, clip, count_text, fit, width
 
 _E, _W, _S, _N = 1, 2, 4, 8
@@ -180,7 +180,7 @@ def _arrow(here: tuple[int, int], there: tuple[int, int]) -> str:
 # -- boxes
 
 
-def _words(line: Line, cells: int) -> str:
+def _words(line: NodeLine, cells: int) -> str:
     """A line in so many cells: its short words where the others have no room."""
     return clip(line.short if line.short and width(line.text) > cells else line.text, cells)
 
@@ -252,7 +252,7 @@ def _process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     lead = 4 if node.letter and rect.w >= _NARROW else 0
     if lead:
         canvas.write(x, y, f" {node.letter} ", f"chip-{node.chip}")
-    first, *rest = node.lines or (Line(""),)
+    first, *rest = node.lines or (NodeLine(""),)
     words = _wrap(first.text, inner - lead, max(1, min(3, rows)))
     if first.short and any(text.endswith("…") for text in words):
         words = _wrap(first.short, inner - lead, max(1, min(3, rows)))
@@ -494,7 +494,7 @@ def _one_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: str) 
         canvas.write(rect.x + 1, under, f" {amount} ", "text")
     lines = list(node.lines)
     if word == "full" and width(word) > room:
-        lines.insert(0, Line("full", "strong"))
+        lines.insert(0, NodeLine("full", "strong"))
     for y, line in zip(range(under + 1, rect.bottom), lines, strict=False):
         canvas.write(rect.x + 1, y, _words(line, rect.w - 1), _STYLES.get(line.style, "text"))
 

@@ -13,7 +13,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from ipcviz.app.panels.styles import PanelScreen
-from ipcviz.app.source import Source
+from ipcviz.app.source import MomentSource
 from ipcviz.app.view import View
 
 Answer = TypeVar("Answer")
@@ -36,7 +36,7 @@ class Stage(Protocol):
     view: View | None
 
     @property
-    def source(self) -> Source:
+    def source(self) -> MomentSource:
         """Where the moments come from."""
 
     @property

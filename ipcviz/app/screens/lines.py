@@ -15,11 +15,11 @@ from ipcviz.app.screens.controller import Controller, Stage
 _FILTER: Final = "words that must occur, -word for those that must not; Enter keeps"
 
 
-class Line(Input):
+class InputLine(Input):
     """A line to type in, which is not there until it is opened."""
 
     DEFAULT_CSS = """
-    Line.-textual-compact {
+    InputLine.-textual-compact {
         display: none; height: 1; background: $row-cursor; padding: 0 1;
         &.-on { display: block; }
     }
@@ -69,13 +69,13 @@ class Filter(Controller):
         self._screen = screen
         self._show_log = show_log
 
-    def compose_line(self) -> Line:
+    def compose_line(self) -> InputLine:
         """The line for the words."""
-        return Line(id="filter", placeholder=_FILTER)
+        return InputLine(id="filter", placeholder=_FILTER)
 
     @property
-    def _line(self) -> Line:
-        return self._screen.query_one("#filter", Line)
+    def _line(self) -> InputLine:
+        return self._screen.query_one("#filter", InputLine)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """It opens at once, so that the next key belongs to it, but not within a line."""

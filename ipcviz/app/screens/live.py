@@ -21,13 +21,13 @@ from ipcviz.app.picture import Picture
 from ipcviz.app.questions import Questions
 from ipcviz.app.screens.commands import Commands
 from ipcviz.app.screens.controller import Answer, ControlledScreen
-from ipcviz.app.screens.lines import Filter, Line
+from ipcviz.app.screens.lines import Filter, InputLine
 from ipcviz.app.screens.pace import Crowding, Pace
 from ipcviz.app.screens.panes import Panes
 from ipcviz.app.screens.selection import Selection
-from ipcviz.app.screens.stepping import Stepping
+from ipcviz.app.screens.stepping import StepControl
 from ipcviz.app.screens.timeline import Timeline
-from ipcviz.app.source import Source
+from ipcviz.app.source import MomentSource
 from ipcviz.app.strip import StepStrip
 from ipcviz.app.view import View
 
@@ -40,7 +40,7 @@ class Host(Protocol):
     """What the screen needs of the app that it is in."""
 
     @property
-    def feed(self) -> Source:
+    def feed(self) -> MomentSource:
         """Where its moments come from."""
 
 
@@ -55,7 +55,7 @@ class LiveScreen(ControlledScreen):
         kept: Whether it is a kept trace: nothing runs.
     """
 
-    CONTROLLERS = (Stepping, Timeline, Panes, Filter, Commands, Selection)
+    CONTROLLERS = (StepControl, Timeline, Panes, Filter, Commands, Selection)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "escape",
@@ -119,7 +119,7 @@ class LiveScreen(ControlledScreen):
             is_scheduling=lambda: self.stepping.is_scheduling,
             advance=lambda pid: self.stepping.advance_process(pid),
         )
-        self.stepping = Stepping(
+        self.stepping = StepControl(
             self,
             questions=self.questions,
             select=lambda pid: self.selection.select(pid=pid),
@@ -144,7 +144,7 @@ class LiveScreen(ControlledScreen):
         self._was_stepping = False
 
     @property
-    def source(self) -> Source:
+    def source(self) -> MomentSource:
         """Where moments come from."""
         return cast(Host, self.app).feed
 
@@ -173,7 +173,7 @@ class LiveScreen(ControlledScreen):
             with Vertical(id="side"):
                 yield from self.panes.compose_beside()
         yield self.filter.compose_line()
-        yield Line(id="goto", restrict=r"[0-9.,]*s?")
+        yield InputLine(id="goto", restrict=r"[0-9.,]*s?")
         yield Static(Content(_TOO_SMALL), id="too-small")
         yield Footer()
 
@@ -242,7 +242,7 @@ class LiveScreen(ControlledScreen):
         self.panes.minimize()
 
     def _ask_place(self, hint: str) -> None:
-        line = self.query_one("#goto", Line)
+        line = self.query_one("#goto", InputLine)
         line.placeholder = hint
         line.clear()
         # It takes the place of the keys: what is shown stays where it is.
@@ -250,7 +250,7 @@ class LiveScreen(ControlledScreen):
         line.open()
 
     def _leave_goto(self) -> bool:
-        line = self.query_one("#goto", Line)
+        line = self.query_one("#goto", InputLine)
         if not line.is_open:
             return False
         line.close()

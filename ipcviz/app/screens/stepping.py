@@ -24,7 +24,7 @@ from ipcviz.narrate import who
 from ipcviz.outputs import OutputError, write_file
 
 
-class Stepping(Controller):
+class StepControl(Controller):
     """The viewer is the scheduler of what runs.
 
     Args:
@@ -116,7 +116,7 @@ class Stepping(Controller):
             return not self.stage.kept and self.is_scheduling and not self.now.finished
         return True
 
-    # Stepping.
+    # StepControl.
 
     def step_next(self) -> None:
         """Let the next thread make a step; a live run has to be held first."""

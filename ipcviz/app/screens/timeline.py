@@ -13,7 +13,7 @@ from ipcviz.app.bars import Where
 from ipcviz.app.changes import LIT_FOR
 from ipcviz.app.past import Moments, NotKept
 from ipcviz.app.screens.controller import Controller, Stage
-from ipcviz.app.source import Source
+from ipcviz.app.source import MomentSource
 from ipcviz.app.view import Moment, View
 from ipcviz.trace import TraceError
 
@@ -103,7 +103,7 @@ class Timeline(Controller):
         """A moment that is shown, and what became of it meanwhile."""
 
     @property
-    def source(self) -> Source:
+    def source(self) -> MomentSource:
         """Where moments come from."""
         return self.stage.source
 
