@@ -9,8 +9,8 @@ from typing import ClassVar, Final
 from textual import events
 from textual.message import Message
 
-from ipcviz.app.panels.catalogue import PANELS
 from ipcviz.app.panels.panel import Panel, Row, Span, Target, fit
+from ipcviz.app.panels.registry import PANELS
 from ipcviz.app.text import clip, visible
 from ipcviz.app.view import View
 from ipcviz.events import Outsider

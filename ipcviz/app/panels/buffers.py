@@ -9,8 +9,8 @@ from functools import partial
 from typing import ClassVar, Final
 
 from ipcviz.app.panels.cells import gauge, spark, wrap
-from ipcviz.app.panels.counters import HELP as COUNTERS
-from ipcviz.app.panels.counters import counter_rows
+from ipcviz.app.panels.notifiers import HELP as NOTIFIERS
+from ipcviz.app.panels.notifiers import make_notifier_rows
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.panels.sockets import socket_rows
 from ipcviz.app.text import Shown, bytes_text, moved_text, visible
@@ -45,7 +45,7 @@ class Buffers(Panel):
         " reader is blocked on it; a pipe can be full below its capacity, because its pages are."
         " Bytes written to a socket stand in the row of its other end. Select one to see the bytes"
         " that wait in it: copied, not consumed; and whose they are, those that are read next"
-        " first, or why that is not known. " + COUNTERS
+        " first, or why that is not known. " + NOTIFIERS
     )
 
     def build(self, view: View, width: int) -> list[Late]:
@@ -56,14 +56,14 @@ class Buffers(Panel):
         )
         held = [o for o in things if o.info.key in view.holders]
         gone = [o for o in things if o.info.key not in view.holders][-_GONE_SHOWN:]
-        counters: list[Late] = [*counter_rows(view, width)]
+        notifiers: list[Late] = [*make_notifier_rows(view, width)]
         if not held and not gone:
-            return counters or [row(("No pipe, FIFO, socket or queue so far.", "dim"))]
+            return notifiers or [row(("No pipe, FIFO, socket or queue so far.", "dim"))]
         rows: list[Late] = [_head(width)]
         each = 1 if width >= _WIDE else 2
         for thing in (*held, *gone):
             rows.extend(late(each, partial(_rows, view, thing, width)))
-        rows.extend(counters)
+        rows.extend(notifiers)
         chosen = view.state.objects.get(view.object)
         if chosen is None or chosen.info.kind not in BUFFERED:
             chosen = held[0] if len(held) == 1 else None

@@ -6,17 +6,24 @@ from typing import ClassVar, Final, NamedTuple
 
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Panel, Row, fit, row
-from ipcviz.app.panels.timers import HELP, timer_rows
 from ipcviz.app.view import View
 from ipcviz.events import SignalDelivered
 from ipcviz.events.signals import bit_of, is_real_time, signal_name, signals_in
+from ipcviz.model.mechanisms.notifiers import seconds_text
 from ipcviz.model.mechanisms.signals import MASKED, sent_and_pending
 from ipcviz.model.parts import SignalPart
-from ipcviz.model.state import Process, SignalSent, Thread
+from ipcviz.model.state import POSIX, ArmedTimer, Process, SignalSent, Thread
 from ipcviz.narrate import who
 from ipcviz.narrate.words import signal_names
 
 _SHOWN: Final = 60
+
+
+_TIMERS_HELP: Final = (
+    "TIMERS: those of alarm, setitimer and timer_create that the selected process has: when each"
+    " expires next comes from the calls; of one that was armed before ipcviz looked it is not"
+    " known."
+)
 
 
 class SignalsPanel(Panel):
@@ -33,7 +40,7 @@ class SignalsPanel(Panel):
         " latest first: what was sent by whom to whom, and what became of it: delivered after so"
         " long, taken by a call (sigwait, a read of a signalfd), still pending, or coalesced (a"
         " standard signal that was already pending: only one arrives). K sends a signal to the"
-        " selected process. " + HELP
+        " selected process. " + _TIMERS_HELP
     )
 
     def title_of(self, view: View) -> str:
@@ -45,7 +52,7 @@ class SignalsPanel(Panel):
         rows: list[Row] = []
         if view.process is not None:
             rows.extend(_dispositions(view, view.process, width))
-            rows.extend(timer_rows(view, view.process, width))
+            rows.extend(_timer_rows(view, view.process, width))
         rows.extend(_traffic(view, width))
         return rows
 
@@ -360,3 +367,53 @@ def _fate(view: View, item: SignalSent) -> str:
     first, *more = words.split(", ", 1)
     rest = f", {more[0]}" if more else ""
     return f"{first} after {(item.delivered - item.t) * 1000:.1f} ms{rest}"
+
+
+# -- timers that send signals
+
+
+def _timer_rows(view: View, process: Process, width: int) -> list[Row]:
+    """A row for each timer of a process."""
+    found = {key: timer for (pid, key), timer in view.state.timers.items() if pid == process.pid}
+    known = process.surroundings.timers if process.surroundings is not None else ()
+    if process.fate != "alive" or not (found or known):
+        return []
+    rows = [row((fit("  TIMER        SIGNAL       EXPIRES", width), "head"))]
+    details = {POSIX + timer.id: timer for timer in known}
+    for key in sorted({*found, *details}):
+        timer, detail = found.get(key), details.get(key)
+        signo = detail.signo if detail is not None else 0
+        if timer is not None:
+            signo = timer.signo
+        sends = signal_name(signo) if signo and (detail is None or detail.notify) else "none"
+        words = _due(timer, view.now) if timer is not None else "not known"
+        if detail is not None:
+            words += f"; {detail.clock}"
+            words += f"; to {who(view.state, process.pid, detail.tid)}" if detail.tid else ""
+        name = f"timer {key - POSIX}" if key >= POSIX else _TIMER_NAMES.get(key, "timer")
+        lit = SignalPart(process.pid, signo) in view.lit
+        rows.append(
+            row(
+                ("*" if lit else " ", "lit-chip" if lit else ""),
+                " ",
+                (fit(name, 12), "lit" if lit else ""),
+                " ",
+                (fit(sends, 12), ""),
+                " ",
+                (fit(words, max(0, width - 28)), "dim"),
+            )
+        )
+    return rows
+
+
+_TIMER_NAMES: Final = {14: "real time", 26: "user time", 27: "CPU time"}
+
+
+def _due(timer: ArmedTimer, now: float) -> str:
+    if not timer.armed:
+        return "not armed"
+    again = f", then every {seconds_text(timer.interval)}" if timer.interval else ""
+    if timer.clock:
+        return f"after {seconds_text(timer.due)} of {timer.clock}{again}"
+    left = timer.due - now
+    return (f"in {seconds_text(left)}" if left > 0 else "due now") + again

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ipcviz.app.picture.chains import chains
+from ipcviz.app.picture.bands import chains
 from ipcviz.app.picture.scene import ENDS, TUBES, Edge, Node, NodeLine, Scene
 
 LEAST: Final = 4

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from ipcviz.app.picture.chains import LEAST_STAGES
+from ipcviz.app.picture.bands import LEAST_STAGES
 from ipcviz.app.picture.ranks import Cell, is_process, rank
 from ipcviz.app.picture.routes import WORK, WORK_KEPT, Rect, Route, Router
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Node, Scene

@@ -12,8 +12,8 @@ from textual.widgets import ContentSwitcher
 
 from ipcviz.app.bars import PanelBar
 from ipcviz.app.panels import OutputPanel, Panel
-from ipcviz.app.panels.catalogue import PANELS
 from ipcviz.app.panels.output import TypingLine
+from ipcviz.app.panels.registry import PANELS
 from ipcviz.app.picture import Picture
 from ipcviz.app.screens.controller import Controller, Stage
 from ipcviz.app.screens.help import HelpScreen, plain_help

@@ -26,7 +26,7 @@ _TOLD: Final = having("sought")
 """Those that somebody can have reason to look for although one process alone has them."""
 
 
-def counter_rows(view: View, width: int) -> list[Row]:
+def make_notifier_rows(view: View, width: int) -> list[Row]:
     """A row for each of them, and one for who has it."""
     waiting = _waiting(view)
     found = [
