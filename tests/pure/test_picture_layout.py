@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipcviz.app.picture.draw import paint
+from ipcviz.app.picture.draw import amount_text, paint
 from ipcviz.app.picture.folding import LIMIT, fold
 from ipcviz.app.picture.graph import build
 from ipcviz.app.picture.layout import arrange
@@ -267,3 +267,10 @@ def test_places_that_were_left_by_others_are_given_up_when_the_rest_would_have_t
     assert crowded.extent[1] > size[1]
     late = arrange(build(systems.pipeline_full()), size, crowded)
     assert late.extent[1] == size[1]
+
+
+@pytest.mark.parametrize("cells", range(1, 12))
+def test_that_a_level_was_not_read_is_a_whole_word(cells):
+    text = amount_text(Gauge(known=False), cells)
+    assert text in ("not read", "unseen", "-")
+    assert len(text) <= cells

@@ -373,7 +373,11 @@ def _block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
 # -- tubes
 
 
-def _amount(gauge: Gauge, cells: int) -> str:
+_NOT_READ: Final = ("not read", "unseen", "-")
+"""For an amount that is not known; the last is the mark for what was not read yet."""
+
+
+def amount_text(gauge: Gauge, cells: int) -> str:
     """How much waits, exactly if there is room for it."""
     if gauge.unit != "B":
         exact = (
@@ -381,7 +385,7 @@ def _amount(gauge: Gauge, cells: int) -> str:
         )
         return exact if gauge.known else "not read"
     if not gauge.known:
-        return clip("not read", cells)
+        return next((text for text in _NOT_READ if width(text) <= cells), "")
     if not gauge.capacity:
         return clip(f"{count_text(gauge.queued)} B", cells)
     exact = f"{count_text(gauge.queued)}/{count_text(gauge.capacity)} B"
@@ -487,7 +491,7 @@ def _one_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: str) 
         canvas.write(rect.right - 3 - width(word), top, f" {word} ", style)
     _fill(canvas, gauge, rect.x, middle, rect.w)
     canvas.write(rect.x, under, "═" * rect.w, wall)
-    amount = _amount(gauge, rect.w - (4 if rect.w > 11 else 2))
+    amount = amount_text(gauge, rect.w - (4 if rect.w > 11 else 2))
     if node.faded:
         canvas.write(rect.x + 1, under, " closed ", "gone")
     else:
@@ -516,7 +520,7 @@ def _two_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: str) 
         canvas.write(rect.right - 1, y, " " if gauge.backwards else arrow, "edge")
         if half:
             canvas.write(rect.x, y + 1, "═" * rect.w, wall)
-            word = _word(gauge) or _amount(gauge, rect.w - 4)
+            word = _word(gauge) or amount_text(gauge, rect.w - 4)
             canvas.write(rect.x + 1, y + 1, f" {word} ", "chip-blocked" if gauge.full else "text")
     if not half and rect.h >= 4:
         canvas.write(rect.x, middle + 2, "═" * rect.w, wall)
