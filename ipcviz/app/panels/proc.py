@@ -140,9 +140,7 @@ def _rows(view: View, process: Process, width: int) -> list[Row]:
     )
     others = [tid for tid in process.threads if tid != process.pid and tid in view.state.threads]
     for tid in others[:_THREADS_SHOWN]:
-        thread = view.state.threads[tid]
-        label = f"      thread {tid} {thread.name} {thread.state}: "
-        rows.append(row((_fitted(_doing(view, thread, process), width, label), ""), target=target))
+        rows.append(row((_doing_text(view, process, tid, width), ""), target=target))
         rows.extend(
             row((words, ""), target=target) for words in _because(view, process, tid, width)
         )
@@ -159,22 +157,19 @@ def _process_rows(view: View, process: Process, width: int) -> list[Row]:
     figures = _figures(view, process)
     counted = f" {figures.cpu:>5} {figures.used:>11} {figures.memory:>8}"
     first = [*_head_spans(view, process), (counted, "dim" if process.sample is None else faded)]
-    doing = _doing(view, view.state.threads.get(process.pid), process)
-    if process.fate != "alive":
-        doing = _fate(view, process), ""
+    doing = _doing_text(view, process, process.pid, width)
     if width >= _MIDDLE:
         first.append((f" {figures.faults:>12} {figures.switches:>12}", faded))
     if width >= _WIDE:
-        first.extend([(f" {figures.moved:>17}  ", faded), (_fitted(doing, width - 94), faded)])
+        first.extend([(f" {figures.moved:>17}  ", faded), (doing, faded)])
         return [row(*first, target=target)]
     if width >= _MIDDLE:
         moved = fit(f"r/w {figures.moved}", 24, right=True)
-        second = _fitted(doing, width - 24, "      ") + moved
-        return [row(*first, target=target), row((second, faded), target=target)]
+        return [row(*first, target=target), row((doing + moved, faded), target=target)]
     third = f"      faults {figures.faults}, switches {figures.switches}, r/w {figures.moved}"
     return [
         row(*first, target=target),
-        row((_fitted(doing, width, "      "), faded), target=target),
+        row((doing, faded), target=target),
         row((fit(third, width), "dim"), target=target),
     ]
 
@@ -195,9 +190,26 @@ def _head_spans(view: View, process: Process) -> list[Span | str]:
 
 
 def _because(view: View, process: Process, tid: int, width: int) -> list[str]:
-    """Because of whom a thread waits, and what that one waits for in turn, in rows."""
+    """Because of whom a thread waits, and what that one waits for in turn, in rows; none where the
+    row above names him already.
+    """
     why = view.why(tid) if process.fate == "alive" else ""
-    return [fit(Shown(f"        {line}"), width) for line in wrap(why, width - 8)] if why else []
+    whom = why.removesuffix(", not watched").partition(" ")[2]
+    if not why or whom in _doing_text(view, process, tid, width):
+        return []
+    return [fit(Shown(f"        {line}"), width) for line in wrap(why, width - 8)]
+
+
+def _doing_text(view: View, process: Process, tid: int, width: int) -> str:
+    """What a thread does, in the cells that there are for it; of a process that has ended, how."""
+    thread = view.state.threads.get(tid)
+    if tid != process.pid and thread is not None:
+        label = f"      thread {tid} {thread.name} {thread.state}: "
+        return _fitted(_doing(view, thread, process), width, label)
+    doing = _doing(view, thread, process) if process.fate == "alive" else (_fate(view, process), "")
+    if width >= _WIDE:
+        return _fitted(doing, width - 94)
+    return _fitted(doing, width - 24 if width >= _MIDDLE else width, "      ")
 
 
 def _details(view: View, process: Process, width: int) -> list[str]:
