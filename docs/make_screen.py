@@ -65,7 +65,7 @@ async def picture(directory: str) -> str:
                     app.live.view is not None
                     and app.live.view.slots.get(app.live.view.pid) != WRITER
                 ):
-                    app.live.action_slot(WRITER)
+                    app.live.selection.action_slot(WRITER)
                 await pilot.pause(0.03)
             return local_fonts(app.export_screenshot(title="ipcviz"))
     finally:
