@@ -123,13 +123,14 @@ def is_in_code(name):
         path /= f"{parts.pop(0)}.py"
     files = [path] if path.is_file() else path.glob("*.py")
     text = "\n".join(file.read_text() for file in files)
-    return all(re.search(rf"\b{part}\b", text) for part in parts)
+    defined = r"(?:def|class) {0}\b|^\s*(?:self\.)?{0}\s*[:=]"
+    return all(re.search(defined.format(part), text, flags=re.M) for part in parts)
 
 
 def test_names_that_are_given_are_in_the_code(document):
     """`model.reduce`, `Effects.of` in `ipcviz/tracer/calls/effects.py`."""
     text = document.read_text()
-    dotted = re.findall(rf"`((?:{FLOORS})\.(?!py\b)[\w.]*\w)(?:\(\))?`", text)
+    dotted = re.findall(rf"`((?:{FLOORS})\.(?!py\b|toml\b)[\w.]*\w)(?:\(\))?`", text)
     placed = re.findall(r"`([\w.]+)` in\s+`(ipcviz/[\w/]+)\.py`", text)
     names = [*dotted, *(f"{file[7:].replace('/', '.')}.{name}" for name, file in placed)]
     assert not [name for name in names if not is_in_code(name)]
