@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
-
-from ipcviz.events import Counted, Coverage, Entered, Event
+from ipcviz.events import Counted, Coverage, Event
 from ipcviz.kernel import descriptors, procfs
 from ipcviz.kernel.arch import Arch, call_names
 from ipcviz.model.query import object_behind, table_of
@@ -84,9 +82,9 @@ class Context:
         self._asked_of = emitter.state
         self._keys: dict[tuple[int, int], str] = {}
         """What `object_of` found in that state."""
-        self.moving = Moving(lambda: self.state, emitter.now, _asleep, self._say_entered)
+        self.moving = Moving(lambda: self.state, emitter.now, _asleep, self.emit)
         """The calls under way that move bytes through channels."""
-        self.exchanges = Exchanges(lambda: self.state, _asleep, self._say_entered)
+        self.exchanges = Exchanges(lambda: self.state, _asleep, self.emit)
         """The calls under way that send by other ways."""
 
     @property
@@ -101,12 +99,14 @@ class Context:
         """
         return self.notice is None and not self.holding
 
-    def stamp(self) -> tuple[float, int]:
-        """Time and number for the next event."""
-        return self.emitter.now(), self.emitter.next_number
+    def now(self) -> float:
+        """Session seconds."""
+        return self.emitter.now()
 
     def emit(self, event: Event) -> None:
-        """Take an event into the state and the stream."""
+        """Number an event, give it the time if it has none, and take it into the state and the
+        stream.
+        """
         self.emitter.emit(event)
         if self.notice is not None:
             self.notice(event)
@@ -165,9 +165,6 @@ class Context:
         """Whether nothing is known of a UDP socket's own address."""
         thing = self.state.objects.get(key)
         return thing is not None and thing.info.kind == "udp socket" and not thing.info.local
-
-    def _say_entered(self, event: Entered) -> None:
-        self.emit(msgspec.structs.replace(event, n=self.emitter.next_number))
 
     def stops_at_all_calls(self, pid: int) -> bool:
         """Whether every thread of a process stops at each data call that it makes, from where it is
@@ -263,8 +260,7 @@ class Context:
         process.counted.clear()
         process.counted_errors.clear()
         process.counted_signals.clear()
-        t, n = self.stamp()
-        self.emit(Counted(t=t, n=n, pid=process.pid, calls=calls, signals=signals, errors=errors))
+        self.emit(Counted(pid=process.pid, calls=calls, signals=signals, errors=errors))
 
     def say_coverage(
         self,
@@ -290,11 +286,8 @@ class Context:
             if process.counting:
                 process.counting, calls = False, True
                 process.marks.fill()
-        t, n = self.stamp()
         self.emit(
             Coverage(
-                t=t,
-                n=n,
                 pid=process.pid,
                 full=full,
                 reason=reason,

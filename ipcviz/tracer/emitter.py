@@ -12,8 +12,10 @@ from collections import deque
 from typing import Final
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from ipcviz.events import Call, Dropped, Entered, Event, Sample
+from ipcviz.events.base import UNTIMED
 from ipcviz.events.undecoded import encode
 from ipcviz.model.query import table_of
 from ipcviz.model.reduce import reduce
@@ -103,13 +105,18 @@ class Emitter:
         return self._backlog_bytes > BACKLOG_LIMIT // 16
 
     @property
-    def next_number(self) -> int:
-        """The number of the next event."""
-        return self._number + 1
+    def emitted(self) -> int:
+        """The number of the last event: how many there were."""
+        return self._number
 
     def emit(self, event: Event) -> None:
-        """Take an event into the state and the stream. Its `n` must be `next_number`."""
-        self._number = event.n
+        """Number an event, give it the time if it has none, and take it into the state and the
+        stream.
+
+        Whoever lets a thread go on before what it did is emitted gives the time itself: that of
+        the stop.
+        """
+        self._stamp(event)
         if not (
             isinstance(event, Entered)
             or (isinstance(event, Call) and self._says_nothing_new(event))
@@ -123,6 +130,12 @@ class Emitter:
         self._pending.append(event)
         if len(self._pending) >= FLUSH_EVENTS:
             self.flush()
+
+    def _stamp(self, event: Event) -> None:
+        self._number += 1
+        force_setattr(event, "n", self._number)
+        if event.t == UNTIMED:
+            force_setattr(event, "t", self.now())
 
     def _says_nothing_new(self, event: Call) -> bool:
         """Whether a call changes only counts of bytes and calls, which nobody in the tracer asks
@@ -176,8 +189,8 @@ class Emitter:
             return
         if self._dropped and self._backlog_bytes < BACKLOG_LIMIT // 2:
             dropped, self._dropped = self._dropped, 0
-            event = Dropped(t=self.now(), n=self.next_number, events=dropped)
-            self._number = event.n
+            event = Dropped(events=dropped)
+            self._stamp(event)
             self.state = reduce(self.state, event)
             self._pending.append(event)
         if self._pending:

@@ -171,8 +171,6 @@ class Service:
         emitter = self._emitter
         emitter.emit(
             Started(
-                t=emitter.now(),
-                n=emitter.next_number,
                 version=__version__,
                 argv=procfs.cmdline(config.pids[0]) or config.argv,
                 mode="attached",
@@ -213,8 +211,6 @@ class Service:
         emitter = self._emitter
         emitter.emit(
             Started(
-                t=emitter.now(),
-                n=emitter.next_number,
                 version=__version__,
                 argv=config.argv,
                 mode="full" if config.full else "live",
@@ -401,7 +397,7 @@ class Service:
         data, dropped = bytes(self._output), self._dropped
         self._output.clear()
         self._dropped = 0
-        emitter.emit(Output(t=emitter.now(), n=emitter.next_number, data=data, dropped=dropped))
+        emitter.emit(Output(data=data, dropped=dropped))
 
     def _listen_to_output(self) -> None:
         """Read the command's terminal only while the stream's reader keeps up: a slow terminal
@@ -452,9 +448,7 @@ class Service:
     def _obey_in_steps(self, engine: Engine | Watcher, command: Hold | Let | Run) -> None:
         if not isinstance(engine, Engine) or isinstance(engine, SeizedEngine):
             message = "Only what ipcviz has launched can be held and stepped: use 'ipcviz run'."
-            self._emitter.emit(
-                Trouble(t=self._emitter.now(), n=self._emitter.next_number, message=message)
-            )
+            self._emitter.emit(Trouble(message=message))
         elif isinstance(command, Hold):
             engine.stepping.hold()
         elif isinstance(command, Let):
@@ -474,9 +468,7 @@ class Service:
                 return
             except attach.AttachError as error:
                 message = str(error)
-        self._emitter.emit(
-            Trouble(t=self._emitter.now(), n=self._emitter.next_number, message=message)
-        )
+        self._emitter.emit(Trouble(message=message))
 
     def _type(self) -> None:
         """Type to the command's terminal what it takes; the rest with the next turn."""
@@ -500,7 +492,7 @@ class Service:
             return
         if self._engine is not None and self._engine.alive() and not self._trouble:
             living = len(self._engine.processes)
-            emitter.emit(EndForced(t=emitter.now(), n=emitter.next_number, living=living))
+            emitter.emit(EndForced(living=living))
         if self._engine is not None and not isinstance(self._engine, SeizedEngine | Watcher):
             self._kill_all(self._engine)
         if self._master >= 0:
@@ -509,11 +501,9 @@ class Service:
                     self._keep_output(data)
         self._say_output()
         if self._trouble:
-            emitter.emit(
-                Trouble(t=emitter.now(), n=emitter.next_number, message=self._trouble, fatal=True)
-            )
+            emitter.emit(Trouble(message=self._trouble, fatal=True))
             if not emitter.state.finished:
-                emitter.emit(Finished(t=emitter.now(), n=emitter.next_number, code=2))
+                emitter.emit(Finished(code=2))
         elif isinstance(self._engine, SeizedEngine | Watcher):
             engine = self._engine
             if emitter.overrun:
@@ -521,7 +511,7 @@ class Service:
                     f"Nobody read the stream until {emitter.backlog >> 20} MiB waited: ipcviz has"
                     " let go."
                 )
-                emitter.emit(Trouble(t=emitter.now(), n=emitter.next_number, message=message))
+                emitter.emit(Trouble(message=message))
             if isinstance(engine, SeizedEngine):
                 engine.see_through(lambda: self._reap(engine))
             engine.finish()

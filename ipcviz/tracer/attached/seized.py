@@ -181,8 +181,7 @@ class SeizedEngine(Engine):
 
     def _leave_out(self, why: str, pid: int) -> None:
         """A descendant can't be traced: the others are all the same."""
-        t, n = self._context.stamp()
-        self._context.emit(Trouble(t=t, n=n, pid=pid, message=why))
+        self._context.emit(Trouble(pid=pid, message=why))
 
     @staticmethod
     def _why_not(error: OSError, pid: int, status: procfs.Status) -> str:
@@ -427,5 +426,4 @@ class SeizedEngine(Engine):
     def finish(self) -> None:
         """The last event: nothing is watched any more."""
         self.sampler.notice_reaped()
-        t, n = self._context.stamp()
-        self._context.emit(Finished(t=t, n=n, code=0, detached=len(self._context.processes)))
+        self._context.emit(Finished(code=0, detached=len(self._context.processes)))

@@ -141,8 +141,7 @@ class LockLooks:
                 f"{state.objects[key].info.path} has more than {MOST} locks: so many are shown,"
                 " without the descriptors that have them."
             )
-            t, n = self._context.stamp()
-            self._context.emit(Trouble(t=t, n=n, message=message))
+            self._context.emit(Trouble(message=message))
         return self._on(state, key, found[:MOST], ())
 
     @staticmethod

@@ -235,8 +235,7 @@ class OutsiderLooks:
                 self._said[key] = now
                 told.append(now)
         if told:
-            t, n = self._context.stamp()
-            self._context.emit(Outsiders(t=t, n=n, found=tuple(told)))
+            self._context.emit(Outsiders(found=tuple(told)))
 
 
 def _matters(one: Holding, key: str, how: How, ends: Ends) -> bool:

@@ -202,11 +202,10 @@ class Sampler:
         pages, contents = self._memory.look(state, self.peek)
         rest = locks or futexes or notifiers or surroundings or facts or pages or contents
         if levels or processes or sems or rest:
-            t, n = self._context.stamp()
+            t = self._context.now()
             self._context.emit(
                 Sample(
                     t=t,
-                    n=n,
                     levels=levels,
                     processes=processes,
                     semaphores=sems,
@@ -238,16 +237,14 @@ class Sampler:
         found = parse(look)
         if found is not None and found != self._seen.get(look.pid):
             self._seen[look.pid] = found
-            t, n = self._context.stamp()
-            self._context.emit(Sample(t=t, n=n, processes=(found,)))
+            self._context.emit(Sample(processes=(found,)))
 
     def memory_now(self, pid: int) -> None:
         """Look at the shared memory of one process at once (before its exit)."""
         if pid in self._context.state.mappings and self._last_looks.spend():
             pages, contents = self._memory.look(self._context.state, self.peek, only=pid)
             if pages or contents:
-                t, n = self._context.stamp()
-                self._context.emit(Sample(t=t, n=n, pages=pages, memory=contents))
+                self._context.emit(Sample(pages=pages, memory=contents))
 
     def levels_now(self, keys: Iterable[str]) -> None:
         """Look at some objects at once."""
@@ -255,8 +252,8 @@ class Sampler:
         held = self._holders(state)
         levels = tuple(self._changed_levels(state, {key: held[key] for key in keys if key in held}))
         if levels:
-            t, n = self._context.stamp()
-            self._context.emit(Sample(t=t, n=n, levels=levels))
+            t = self._context.now()
+            self._context.emit(Sample(t=t, levels=levels))
             self._moving.leveled(levels, t)
 
     def sets_now(self, semid: int) -> None:
@@ -267,15 +264,13 @@ class Sampler:
             else ()
         )
         if found:
-            t, n = self._context.stamp()
-            self._context.emit(Sample(t=t, n=n, semaphores=found))
+            self._context.emit(Sample(semaphores=found))
 
     def locks_now(self, keys: Iterable[str]) -> None:
         """Look at the locks on some files at once."""
         locks = self.locks.now(keys)
         if locks:
-            t, n = self._context.stamp()
-            self._context.emit(Sample(t=t, n=n, locks=locks))
+            self._context.emit(Sample(locks=locks))
 
     # What can be passed over.
 
@@ -492,8 +487,7 @@ class Sampler:
         if call is None or not name or task.process.foreign:
             if task.sampled_call or (known is not None and known.waiting is not None):
                 task.sampled_call = ()
-                t, n = self._context.stamp()
-                self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
+                self._context.emit(Resumed(pid=pid, tid=tid))
             return
         numbers = call.args
         if task.entered is None and name in TIMED and deadlines.length(tid, name, numbers):
@@ -534,17 +528,15 @@ class Sampler:
                 semaphore_of(name, args) if procfs.same_namespace(pid, "ipc") else ""
             )
         if known is not None and known.semaphore and known.semaphore != semaphore:
-            t, n = self._context.stamp()
-            self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
+            self._context.emit(Resumed(pid=pid, tid=tid))
         if key and name in ("flock", "fcntl"):
             self.locks_now((key,))
         self.notifiers.of_wait(pid, name, key, str(args.get("watched", "")))
         left = deadlines.left(pid, moment)
-        t, n = self._context.stamp()
+        t = self._context.now()
         self._context.emit(
             Waiting(
                 t=t,
-                n=n,
                 pid=pid,
                 tid=tid,
                 call=name,
@@ -598,8 +590,7 @@ class Sampler:
             if pid not in self._processes:
                 self._seen.pop(pid, None)
             if zombie:
-                t, n = self._context.stamp()
-                self._context.emit(Reaped(t=t, n=n, pid=pid))
+                self._context.emit(Reaped(pid=pid))
 
 
 def queue_key(pid: int, number: object) -> str:

@@ -53,8 +53,7 @@ class TableLooks:
             return
         entries = self._mappings.entries(pid, lines)
         if entries != self._context.state.mappings.get(pid, ()):
-            t, n = self._context.stamp()
-            self._context.emit(Maps(t=t, n=n, pid=pid, entries=entries))
+            self._context.emit(Maps(pid=pid, entries=entries))
 
     def check(self, pid: int, reason: str = "sample") -> None:
         """Where the computed table differs from /proc, say so and put the kernel's in its place."""
@@ -93,10 +92,7 @@ class TableLooks:
             if reason not in ("launched", "attached")
             else ()
         )
-        t, n = self._context.stamp()
-        self._context.emit(
-            Table(t=t, n=n, pid=pid, entries=entries, reason=reason, differed=differed)
-        )
+        self._context.emit(Table(pid=pid, entries=entries, reason=reason, differed=differed))
         self.descriptions.said(pid)
 
 

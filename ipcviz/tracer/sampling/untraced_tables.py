@@ -56,11 +56,8 @@ class Tables:
 
     def introduce(self, pid: int, how: How, parent: int) -> None:
         """Say that a process is watched from now on, and all that can be read of it."""
-        t, n = self._context.stamp()
         self._context.emit(
             Forked(
-                t=t,
-                n=n,
                 pid=pid,
                 parent=parent,
                 how=how,
@@ -71,9 +68,8 @@ class Tables:
         process = self._context.processes[pid]
         for tid in sorted(process.tasks):
             if tid != pid:
-                t, n = self._context.stamp()
                 self._context.emit(
-                    ThreadCreated(t=t, n=n, pid=pid, tid=tid, name=procfs.comm(pid, tid) or "")
+                    ThreadCreated(pid=pid, tid=tid, name=procfs.comm(pid, tid) or "")
                 )
         if process.full != self._context.state.processes[pid].full:
             self._context.say_coverage(process, full=process.full, reason=process.why_sampled)
@@ -167,9 +163,8 @@ class Tables:
         self._links[pid] = links
         self._whole[pid] = (self._turn, self._run_counts.get(pid, b""))
         if not _agrees(state, pid, entries):
-            t, n = self._context.stamp()
             reason = "attached" if self._context.attached else "sample"
-            self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason=reason))
+            self._context.emit(Table(pid=pid, entries=entries, reason=reason))
             descriptions.said(pid)
 
     def read_maps(self, pid: int) -> None:
@@ -183,8 +178,7 @@ class Tables:
             self._sampler.semaphores.know(info, pid, address)
         entries = tuple(maps.shared_entries(lines))
         if entries != self._context.state.mappings.get(pid, ()):
-            t, n = self._context.stamp()
-            self._context.emit(Maps(t=t, n=n, pid=pid, entries=entries))
+            self._context.emit(Maps(pid=pid, entries=entries))
 
     def _find_sets(self) -> None:
         """Sets whose last operation, as GETPID says, was a watched process's: the kernel lists no

@@ -455,15 +455,12 @@ class CallStops:
             return None
         if process.loader and process.loader[0] <= info.pc < process.loader[1] and name not in ENDS:
             return None
-        t, n = self._context.stamp()
         if name in MARKER_PATH or name in ("access", "faccessat", "faccessat2"):
             at = MARKER_PATH.get(name, int(name != "access"))
             args: dict[str, Word] = {"text": markers.text_at(task.tid, info.args[at])}
             if not args["text"]:
                 return None
-            return Poised(
-                t=t, n=n, pid=process.pid, tid=task.tid, at="entry", call="marker", args=args
-            )
+            return Poised(pid=process.pid, tid=task.tid, at="entry", call="marker", args=args)
         if name not in BIRTHS_AND_ENDS and (
             name not in KNOWN or not self._sampler.mappings.wants(task.process.pid, name, info.args)
         ):
@@ -473,8 +470,6 @@ class CallStops:
         if not repeated and not is_visible(self._context.state, process.pid, name, args, task.tid):
             return None
         return Poised(
-            t=t,
-            n=n,
             pid=process.pid,
             tid=task.tid,
             at="entry",
@@ -514,8 +509,7 @@ class CallStops:
 
     def _mark(self, task: Task, text: str) -> None:
         if text:
-            t, n = self._context.stamp()
-            self._context.emit(Marker(t=t, n=n, pid=task.process.pid, tid=task.tid, text=text))
+            self._context.emit(Marker(pid=task.process.pid, tid=task.tid, text=text))
 
     def _leave(self, task: Task, info: ptrace.SyscallInfo) -> bool:
         entered, task.entered = task.entered, None
@@ -629,7 +623,6 @@ class CallStops:
         self._context.emit(
             Call(
                 t=t,
-                n=self._context.emitter.next_number,
                 pid=task.process.pid,
                 tid=task.tid,
                 name=entered.name,

@@ -129,12 +129,9 @@ class Engine:
         process = self._context.new_process(pid)
         process.executed = False
         task = self._adopt(process, pid)
-        t, n = self._context.stamp()
         name = self._context.config.argv[0].rpartition("/")[2]
         self._context.emit(
             Forked(
-                t=t,
-                n=n,
                 pid=pid,
                 parent=os.getpid(),
                 how="launched",
@@ -386,14 +383,12 @@ class Engine:
             if not fresh and self._decodes(task.process):
                 self._signals.undo_stop(task)
             if state is not None and state.stopped_by:
-                t, n = self._context.stamp()
-                self._context.emit(Continued(t=t, n=n, pid=task.process.pid))
+                self._context.emit(Continued(pid=task.process.pid))
             self.resume(task)
             return
         task.continued = 2
         if state is not None and state.stopped_by != signo:
-            t, n = self._context.stamp()
-            self._context.emit(Stopped(t=t, n=n, pid=task.process.pid, signo=signo))
+            self._context.emit(Stopped(pid=task.process.pid, signo=signo))
         # LISTEN leaves it stopped, as it would be alone, and tells of SIGCONT.
         ptrace.resume(task.tid, ptrace.LISTEN)
 
@@ -433,7 +428,7 @@ class Engine:
             return False
         parent = task.process
         made = births.made(self._context, task, tid, event)
-        t, n = self._context.stamp()
+        t = self._context.now()
         goes = self._context.go_first
         if goes:
             self.resume(task)
@@ -441,7 +436,7 @@ class Engine:
         if made.thread:
             parent.alone = False
             self._adopt(parent, tid, fresh=True).no_new_privs = task.no_new_privs
-            self._context.emit(ThreadCreated(t=t, n=n, pid=parent.pid, tid=tid, by=task.tid))
+            self._context.emit(ThreadCreated(t=t, pid=parent.pid, tid=tid, by=task.tid))
         else:
             process = self._context.new_process(tid)
             executions.born(process, parent)
@@ -475,7 +470,6 @@ class Engine:
             self._context.emit(
                 Forked(
                     t=t,
-                    n=n,
                     pid=tid,
                     parent=made.parent,
                     by=task.tid,
@@ -517,10 +511,7 @@ class Engine:
                     process.foreign = other.foreign
                     break
             self._adopt(process, tid, fresh=True)
-            t, n = self._context.stamp()
-            self._context.emit(
-                Forked(t=t, n=n, pid=tid, parent=status.ppid, how="fork", name=status.name)
-            )
+            self._context.emit(Forked(pid=tid, parent=status.ppid, how="fork", name=status.name))
             self.sampler.tables.check(tid, "attached")
             self.sampler.process_now(tid)
             self.take(tid, first_stop)
@@ -544,7 +535,7 @@ class Engine:
         first = not process.executed
         process.executed = True
         path = procfs.exe(process.pid) or ""
-        t, n = self._context.stamp()
+        t = self._context.now()
         kind = elf.machine_class(program := f"/proc/{process.pid}/exe")
         # Where all calls are marked its linker stops at some, before libraries need breakpoints or
         # it renames itself.
@@ -562,7 +553,6 @@ class Engine:
         self._context.emit(
             Executed(
                 t=t,
-                n=n,
                 pid=process.pid,
                 path=path,
                 argv=tuple(procfs.cmdline(process.pid) or ()),
@@ -596,11 +586,10 @@ class Engine:
         self._calls.forget(tid)
         if tid == process.pid:
             self._context.tell_counted(process)
-        t, n = self._context.stamp()
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         if tid != process.pid:
             if process.executed:
-                self._context.emit(ThreadExited(t=t, n=n, pid=process.pid, tid=tid, code=code))
+                self._context.emit(ThreadExited(pid=process.pid, tid=tid, code=code))
             return
         self._context.processes.pop(tid, None)
         self._tables.forget(tid)
@@ -612,8 +601,6 @@ class Engine:
         orphans = orphans_of(self._context, tid)
         self._context.emit(
             Exited(
-                t=t,
-                n=n,
                 pid=tid,
                 code=code,
                 signo=signo,
@@ -624,8 +611,7 @@ class Engine:
             )
         )
         if tid == self._root:
-            t, n = self._context.stamp()
-            self._context.emit(Reaped(t=t, n=n, pid=tid, by=os.getpid()))
+            self._context.emit(Reaped(pid=tid, by=os.getpid()))
             self._ended_with = (128 + signo if signo else code, signo)
             if self._context.processes:
                 self._finish()
@@ -633,10 +619,7 @@ class Engine:
     def _finish(self) -> None:
         if self._ended_with is not None:
             code, signo = self._ended_with
-            t, n = self._context.stamp()
-            self._context.emit(
-                Finished(t=t, n=n, code=code, signo=signo, left=len(self._context.processes))
-            )
+            self._context.emit(Finished(code=code, signo=signo, left=len(self._context.processes)))
 
     @property
     def ended(self) -> bool:
@@ -647,9 +630,8 @@ class Engine:
         """Say that what the command left running runs on without being watched."""
         if self._ended_with is not None:
             code, signo = self._ended_with
-            t, n = self._context.stamp()
             detached = len(self._context.processes)
-            self._context.emit(Finished(t=t, n=n, code=code, signo=signo, detached=detached))
+            self._context.emit(Finished(code=code, signo=signo, detached=detached))
 
     def all_gone(self) -> None:
         """Nothing is traced any more: say so, if the command's own end did not."""

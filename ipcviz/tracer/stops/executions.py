@@ -127,5 +127,4 @@ def _credentials(pid: int) -> dict[str, list[int]]:
 
 
 def _say(context: Context, process: TracedProcess, message: str) -> None:
-    t, n = context.stamp()
-    context.emit(Trouble(t=t, n=n, pid=process.pid, message=message))
+    context.emit(Trouble(pid=process.pid, message=message))

@@ -144,9 +144,8 @@ class Fifos:
             if stranger or fifo.untold > (len(opening(self._context, key)) if fifo.untold else 0):
                 self._forget(key)
                 found = procfs.read_stat(stranger) if stranger else None
-                t, n = self._context.stamp()
                 name = found.name if found is not None else ""
-                self._context.emit(OpenedOutside(t=t, n=n, object=key, pid=stranger, name=name))
+                self._context.emit(OpenedOutside(object=key, pid=stranger, name=name))
 
     def __bool__(self) -> bool:
         """Whether there is anything to check."""

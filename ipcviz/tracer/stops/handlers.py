@@ -71,13 +71,11 @@ def leave(
     if task.frames:
         task.frames.pop()
     mask = ptrace.get_mask(task.tid)
-    t, n = context.stamp()
+    t = context.now()
     if go is not None:
         go(task)
     context.emit(
-        HandlerReturned(
-            t=t, n=n, pid=task.process.pid, tid=task.tid, blocked=mask or 0, jumped=jumped
-        )
+        HandlerReturned(t=t, pid=task.process.pid, tid=task.tid, blocked=mask or 0, jumped=jumped)
     )
     return go is not None
 

@@ -335,11 +335,8 @@ class SemaphoreStops:
         address, second, third = (registers[i] for i in self._context.arch.arguments[:3])
         info, value = self._locate(pid, op, address)
         self._sampler.semaphores.know(info, pid, address)
-        t, n = self._context.stamp()
         self._context.emit(
             SemaphoreOp(
-                t=t,
-                n=n,
                 pid=pid,
                 tid=task.tid,
                 op=op,
@@ -473,11 +470,8 @@ class SemaphoreStops:
         initial: int | None = None,
         error: str = "",
     ) -> None:
-        t, n = self._context.stamp()
         self._context.emit(
             SemaphoreOp(
-                t=t,
-                n=n,
                 pid=task.process.pid,
                 tid=task.tid,
                 op=op,

@@ -133,7 +133,7 @@ class SignalStops:
                 task.interrupted = None
         if action == "handler":
             handlers.enter(task, flags, attached=self._context.attached)
-        t, n = self._context.stamp()
+        t = self._context.now()
         # Of a call that it cut short the return is still to be said, and perhaps to be changed; a
         # fault is looked at.
         goes = held is None and signo not in INVALID_ACCESS and self._context.go_first
@@ -142,7 +142,6 @@ class SignalStops:
         sender, sender_name = sender_of(self._context, process.pid, info, signo)
         event = SignalDelivered(
             t=t,
-            n=n,
             pid=process.pid,
             tid=task.tid,
             signo=signo,

@@ -127,8 +127,7 @@ class Stepping:
         self._context.holding = False
         self._settled = True
         self._queue.clear()
-        t, n = self._context.stamp()
-        self._context.emit(Released(t=t, n=n))
+        self._context.emit(Released())
         for task in list(self._context.tasks.values()):
             if task.held is not None:
                 self._let_go(task)
@@ -157,15 +156,13 @@ class Stepping:
         self._context.holding = True
         self._context.notice, self._tripped = None, None
         self._settled = False
-        t, n = self._context.stamp()
-        self._context.emit(Held(t=t, n=n, reason=reason))
+        self._context.emit(Held(reason=reason))
 
     def _say_stepped(self, task: Task) -> None:
         self._settled = False
         task.moving, task.used = True, -1
         task.short_waits.begin_step()
-        t, n = self._context.stamp()
-        self._context.emit(Stepped(t=t, n=n, step=self._step, pid=task.process.pid, tid=task.tid))
+        self._context.emit(Stepped(step=self._step, pid=task.process.pid, tid=task.tid))
 
     # Breakpoints of a live run.
 
@@ -284,8 +281,7 @@ class Stepping:
         again = self._signals.undo_stop(task)
         state = self._context.state.processes.get(task.process.pid)
         if state is not None and state.stopped_by:
-            t, n = self._context.stamp()
-            self._context.emit(Continued(t=t, n=n, pid=task.process.pid))
+            self._context.emit(Continued(pid=task.process.pid))
         if task.moving or again:
             self._go(task)
         else:
@@ -323,8 +319,7 @@ class Stepping:
     # Holding.
 
     def _poised(self, task: Task, at: At, **what: Any) -> Poised:
-        t, n = self._context.stamp()
-        return Poised(t=t, n=n, pid=task.process.pid, tid=task.tid, at=at, **what)
+        return Poised(pid=task.process.pid, tid=task.tid, at=at, **what)
 
     def _poise(self, task: Task, at: At, status: int, call: str = "") -> None:
         self._park(task, self._poised(task, at, call=call), status)
@@ -444,8 +439,7 @@ class Stepping:
         self._sampler.look_again()
         self._sampler.sample()
         self._settled = True
-        t, n = self._context.stamp()
-        self._context.emit(Settled(t=t, n=n, step=self._step))
+        self._context.emit(Settled(step=self._step))
         self._context.emitter.flush()
         while self._queue and self._settled:
             self.let(self._queue.popleft())

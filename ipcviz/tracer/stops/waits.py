@@ -111,11 +111,8 @@ class Waits:
                 if name == "futex"
                 else None
             )
-            t, n = self._context.stamp()
             self._context.emit(
                 Waiting(
-                    t=t,
-                    n=n,
                     pid=task.process.pid,
                     tid=tid,
                     call=name,
