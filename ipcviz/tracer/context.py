@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Final
 
 from ipcviz.events import Counted, Coverage, Event
@@ -19,6 +18,7 @@ from ipcviz.tracer.exchanges import Exchanges
 from ipcviz.tracer.moving import Moving
 from ipcviz.tracer.numbers import Numbers
 from ipcviz.tracer.tasks import Task, TracedProcess
+from ipcviz.tracer.tripwire import Tripwire
 
 LATE: Final = "there is more to tell than can be shown in time"
 SESSION_CALLS: Final = 2.0
@@ -72,8 +72,8 @@ class Context:
         """
         self.holding = False
         """Step mode: threads stop at all calls, and are held there."""
-        self.notice: Callable[[Event], None] | None = None
-        """Is told every event while a breakpoint is waited for."""
+        self.tripwire = Tripwire()
+        """The breakpoints that are waited for."""
         self.imposes_no_new_privs = False
         """What was launched has no_new_privs because our filter needs it, and would not have it
         alone.
@@ -97,7 +97,7 @@ class Context:
         """Whether threads may go on before what they do is said: nobody means to hold them
         there.
         """
-        return self.notice is None and not self.holding
+        return not (self.holding or self.tripwire.points)
 
     def now(self) -> float:
         """Session seconds."""
@@ -108,8 +108,8 @@ class Context:
         stream.
         """
         self.emitter.emit(event)
-        if self.notice is not None:
-            self.notice(event)
+        if self.tripwire.points:
+            self.tripwire.check(event, self.emitter.state)
 
     def next_ofd(self) -> int:
         """A new number for an open file description."""

@@ -4,24 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Final
 
 from ipcviz.kernel import procfs
 from ipcviz.tracer.calls.flags import Word
-
-NUMBERED: Final[dict[str, tuple[str, ...]]] = {
-    "kill": ("pid",),
-    "tkill": ("tid",),
-    "tgkill": ("pid", "tid"),
-    "rt_sigqueueinfo": ("pid",),
-    "rt_tgsigqueueinfo": ("pid", "tid"),
-    "wait4": ("pid",),
-    "waitid": ("pid",),
-    "setpgid": ("pid", "pgid"),
-    "pidfd_open": ("pid",),
-}
-"""Which arguments of which calls are numbers of processes, threads or, below zero, process groups.
-"""
+from ipcviz.tracer.calls.table import NUMBERED
 
 
 class Numbers:

@@ -325,7 +325,7 @@ class Service:
             if isinstance(engine, SeizedEngine)
             else ptrace.wait
         )
-        take, now = engine.take, time.monotonic
+        handle, now = engine.handle_stop, time.monotonic
         until = 0.0
         for turn in range(STOPS_AT_ONCE):
             came = wait()
@@ -340,7 +340,7 @@ class Service:
                     self._patience = max(self._patience / 2, IMPATIENCE)
                 self._rested = True
                 return
-            take(*came)
+            handle(*came)
             until = now() + self._patience
             if turn % 16 == 0:
                 self._emitter.flush_if_due()
@@ -587,7 +587,7 @@ class Service:
             if came is None:
                 break
             if came[0]:
-                engine.take(*came)
+                engine.handle_stop(*came)
             else:
                 time.sleep(0.001)
                 # One that executes takes another's place, and its number: again, in case it was

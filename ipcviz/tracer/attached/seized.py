@@ -27,6 +27,7 @@ from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.stops.engine import OPTIONS, Engine
 from ipcviz.tracer.stops.mend import RESTART_CODES
+from ipcviz.tracer.stops.outcomes import Outcome
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 
 ATTACH_OPTIONS: Final = OPTIONS & ~(ptrace.O_EXITKILL | ptrace.O_TRACESECCOMP)
@@ -210,7 +211,7 @@ class SeizedEngine(Engine):
     def _stops_at_calls(self, process: TracedProcess) -> bool:
         return process.full or process.catching
 
-    def take(self, tid: int, status: int) -> None:
+    def handle_stop(self, tid: int, status: int) -> None:
         """Handle one result of waitpid."""
         task = self._context.tasks.get(tid)
         if task is not None:
@@ -225,7 +226,7 @@ class SeizedEngine(Engine):
                 if task.asked and task.within:
                     self._came_out(task)
                 self._count(task)
-        super().take(tid, status)
+        super().handle_stop(tid, status)
 
     def _count(self, task: Task) -> None:
         """At a stop at a call: see whether a thread loses too much of its time to these; if so,
@@ -255,12 +256,12 @@ class SeizedEngine(Engine):
                 process, full=False, reason="its stops cost it more than a quarter of its time"
             )
 
-    def resume(self, task: Task, signo: int = 0) -> None:
+    def _resume(self, task: Task, signo: int) -> None:
         """Let a thread go on: to its next call, or above the budget to its next signal, fork, exec
         or end.
         """
         if not self._leaving:
-            super().resume(task, signo)
+            super()._resume(task, signo)
             # Also on its way to the return of a call: another stop would come in between, and cut
             # it short.
             task.caught = task.stops
@@ -330,12 +331,12 @@ class SeizedEngine(Engine):
         task.moves |= name in PARTIAL
         return name in RESTARTED
 
-    def _event_stop(self, task: Task, signo: int) -> None:
+    def _handle_event_stop(self, task: Task, signo: int) -> Outcome:
         if signo == ptrace.SIGTRAP and task.asked:
             self._came_out(task)
-        super()._event_stop(task, signo)
         if signo != ptrace.SIGTRAP:
             task.stops = False  # it listens for SIGCONT
+        return super()._handle_event_stop(task, signo)
 
     def _came_out(self, task: Task) -> None:
         """A thread that was asked to stop does so, maybe at the return of a call that was cut short
@@ -371,9 +372,9 @@ class SeizedEngine(Engine):
         entered = Entered(name=name, number=number, raw=raw, args=args, began=began, object=key)
         task.interrupted = (entered, code)
 
-    def _executed(self, task: Task, former: int) -> None:
+    def _executed(self, task: Task, former: int) -> Outcome:
         self._tables.forget(task.process.pid)
-        super()._executed(task, former)
+        return super()._executed(task, former)
 
     # The end.
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final
 
+from ipcviz.events import Disposition
 from ipcviz.events.signals import signal_name
 from ipcviz.kernel import memory
 from ipcviz.kernel.futexes import OWNER as FUTEX_TID_MASK
@@ -364,6 +365,20 @@ def read_sigaction(tid: int, address: int) -> tuple[str, tuple[str, ...], int] |
 
 _LOCKS: Final = {0: "F_RDLCK", 1: "F_WRLCK", 2: "F_UNLCK"}
 _WHENCE: Final = {0: "SEEK_SET", 1: "SEEK_CUR", 2: "SEEK_END"}
+
+
+def read_disposition(tid: int, signo: int, address: int) -> Disposition | None:
+    """What a struct sigaction at an address in a thread's memory says; None if it can't be read."""
+    found = read_sigaction(tid, address)
+    if found is None or found[0] not in ("default", "ignore", "catch"):
+        return None
+    action, flags, mask = found
+    return Disposition(
+        signo=signo,
+        action="default" if action == "default" else "ignore" if action == "ignore" else "catch",
+        flags=flags,
+        mask=mask,
+    )
 
 
 def _lock(tid: int, address: int) -> dict[str, Word]:

@@ -409,6 +409,23 @@ UNCOUNTED: Final = frozenset({"clone", "clone3", "sigaltstack", "ptrace", "unsha
 """Structural calls that are looked at however many there are: what they do bears on how a
 process can be traced, and /proc does not tell of it. Programs make few."""
 
+NUMBERED: Final[dict[str, tuple[str, ...]]] = {
+    "kill": ("pid",),
+    "tkill": ("tid",),
+    "tgkill": ("pid", "tid"),
+    "rt_sigqueueinfo": ("pid",),
+    "rt_tgsigqueueinfo": ("pid", "tid"),
+    "wait4": ("pid",),
+    "waitid": ("pid",),
+    "setpgid": ("pid", "pgid"),
+    "pidfd_open": ("pid",),
+}
+"""Which arguments of which calls are numbers of processes, threads or, below zero, process groups.
+"""
+
+MAKES: Final = frozenset({"mknod", "mknodat"})
+"""Calls that make FIFOs."""
+
 NO_RETURN: Final = frozenset({"rt_sigreturn"})
 """Calls whose return says nothing of its own."""
 

@@ -16,6 +16,7 @@ from ipcviz.model.query import table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.sampler import Sampler
+from ipcviz.tracer.tasks import TracedProcess
 
 EVERY = 3
 """Of so many looks, one sees how sockets have changed, and one reads a table whatever its links
@@ -83,6 +84,17 @@ class Tables:
         self._links.pop(pid, None)
         self._run_counts.pop(pid, None)
         self._whole.pop(pid, None)
+
+    def trace_in_full(self, process: TracedProcess, reason: str) -> None:
+        """Emit that every call of a process is told from here on, after what was not told until
+        here.
+        """
+        self._sampler.process_now(process.pid)
+        if process.counting:
+            self._context.tell_counted(process)
+            self.read(process.pid)
+            self.read_maps(process.pid)
+        self._context.say_coverage(process, full=True, reason=reason)
 
     def look(self, pids: Iterable[int]) -> None:
         """Read again what changed of these processes."""

@@ -100,7 +100,7 @@ def is_imposed(pid: int) -> bool:
     return seccomp.read_confinement(pid, pid).no_new_privs and not ours.no_new_privs
 
 
-def take(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
+def decide(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
     """Decide what becomes of a call at which a filter has stopped a thread: one of `CALLS`, or one
     not marked by us.
 

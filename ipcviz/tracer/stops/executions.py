@@ -22,7 +22,7 @@ halves).
 """
 
 
-def take(
+def introduce(
     context: Context, process: TracedProcess, path: str, kind: elf.ElfClass | None, *, first: bool
 ) -> None:
     """A process has executed a program.

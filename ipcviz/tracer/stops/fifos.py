@@ -24,10 +24,10 @@ from ipcviz.kernel.names import AT_FDCWD, fifo_of, folder_of, whereabouts
 from ipcviz.kernel.openings import Openings
 from ipcviz.model.calls import OPENS
 from ipcviz.tracer.calls.flags import Word
+from ipcviz.tracer.calls.table import MAKES
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.tasks import Entered, Task
 
-MAKES: Final = frozenset({"mknod", "mknodat"})
 PARTNERS_SECONDS: Final = 0.005
 """How long the returns of opens that have succeeded are waited for: others, that stand at a stop,
 don't come.

@@ -61,23 +61,18 @@ def enter(task: Task, flags: tuple[str, ...], *, attached: bool) -> None:
         task.frames.append((low if low <= at.sp < high else 0, at.sp - LEAST_FRAME))
 
 
-def leave(
-    context: Context, task: Task, *, jumped: bool = False, go: Callable[[Task], None] | None = None
-) -> bool:
+def leave(context: Context, task: Task, *, jumped: bool = False) -> Callable[[], None]:
     """A thread has left the innermost of its handlers.
 
-    Returns whether it goes on already, by `go`.
+    Returns what emits that.
     """
     if task.frames:
         task.frames.pop()
     mask = ptrace.get_mask(task.tid)
-    t = context.now()
-    if go is not None:
-        go(task)
-    context.emit(
-        HandlerReturned(t=t, pid=task.process.pid, tid=task.tid, blocked=mask or 0, jumped=jumped)
+    event = HandlerReturned(
+        t=context.now(), pid=task.process.pid, tid=task.tid, blocked=mask or 0, jumped=jumped
     )
-    return go is not None
+    return lambda: context.emit(event)
 
 
 def look_for_jump(context: Context, task: Task, sp: int) -> None:
@@ -85,4 +80,4 @@ def look_for_jump(context: Context, task: Task, sp: int) -> None:
     by a jump.
     """
     while task.frames and not task.frames[-1][0] <= sp < task.frames[-1][1]:
-        leave(context, task, jumped=True)
+        leave(context, task, jumped=True)()

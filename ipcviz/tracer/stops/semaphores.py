@@ -13,6 +13,7 @@ from ipcviz.tracer import returns
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.stops import breakpoints
+from ipcviz.tracer.stops.outcomes import RESUME, How, Outcome
 from ipcviz.tracer.tasks import Entered, SemaphoreWait, Task
 
 WAITS: Final = frozenset({"wait", "timedwait", "clockwait"})
@@ -91,13 +92,15 @@ class SemaphoreStops:
             ptrace.set_registers(task.tid, self._context.arch, registers)
             task.step_over = place
 
-    def take(self, task: Task, address: int) -> int | None:
-        """Say what the thread is about to do, and bring it past the breakpoint.
-
-        Returns:
-            None if it stands behind it now; else a wait status that came instead, to be handled as
-            any other.
+    def pass_breakpoint(self, task: Task, address: int) -> Outcome:
+        """Emit what a thread is about to do, and bring it past the breakpoint, if no other stop
+        comes instead.
         """
+        status = self._pass_breakpoint(task, address)
+        return RESUME if status is None else Outcome(How.HANDLE, status)
+
+    def _pass_breakpoint(self, task: Task, address: int) -> int | None:
+        """The same: a wait status that came instead, or None."""
         registers = ptrace.get_registers(task.tid, self._context.arch)
         if registers is None:
             return None
