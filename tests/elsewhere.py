@@ -21,7 +21,7 @@ from typing import Any
 import textual.app
 import textual.pilot
 
-from tests.app.settling import settled
+from ipcviz.app.textual_internals import settle
 
 MOMENTS = 7
 """At how many moments every panel is asked about every process."""
@@ -313,7 +313,7 @@ async def show(trace: str) -> list[str]:
 
 def main(system: str, trace: str) -> None:
     """Print what is told and shown of a trace."""
-    textual.app.wait_for_idle = textual.pilot.wait_for_idle = settled
+    textual.app.wait_for_idle = textual.pilot.wait_for_idle = settle
     forget_ipcviz()
     if system != "linux":
         pretend(system)

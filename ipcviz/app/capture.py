@@ -6,11 +6,10 @@ import io
 from typing import Any
 
 from rich.console import Console
-from textual._context import visible_screen_stack
 from textual.app import App
-from textual.strip import Strip
 from textual.theme import Theme
 
+from ipcviz.app.textual_internals import compose_strips
 from ipcviz.export import Look
 
 _ANSI = (
@@ -18,20 +17,6 @@ _ANSI = (
     *("#4A5866", "#F29A66", "#5BD3AC", "#F0E442", "#8CCBF0", "#E0A3C4", "#A9DBF7", "#FFFFFF"),
 )
 """The sixteen colours for players that want them; frames name theirs in full."""
-
-
-def strips_of(app: App[Any]) -> list[Strip]:
-    """The rows of the screen as they are composed now, whether or not a terminal has shown them
-    yet.
-
-    The one place that uses what Textual keeps for itself; `App.export_screenshot` does the same,
-    but would also make the terminal believe that it is up to date.
-    """
-    token = visible_screen_stack.set(app._background_screens)
-    try:
-        return app.screen._compositor.render_strips()
-    finally:
-        visible_screen_stack.reset(token)
 
 
 def frame_of(app: App[Any]) -> list[str]:
@@ -49,12 +34,12 @@ def frame_of(app: App[Any]) -> list[str]:
         no_color=False,
         _environ={},
     )
-    return [strip.simplify().discard_meta().render(console) for strip in strips_of(app)]
+    return [strip.simplify().discard_meta().render(console) for strip in compose_strips(app)]
 
 
 def texts_of(app: App[Any]) -> list[str]:
     """The rows of the screen as plain text."""
-    return [strip.text for strip in strips_of(app)]
+    return [strip.text for strip in compose_strips(app)]
 
 
 def look_of(theme: Theme) -> Look:

@@ -8,14 +8,13 @@ from typing import Final
 
 from ipcviz.app.history import Ghost
 from ipcviz.events import Event, Sample
+from ipcviz.model.parts import DescriptorPart, ObjectPart, Part, ProcessPart, ThreadPart
 from ipcviz.model.state import State
 
 LIT_FOR: Final = 1.0
 """Seconds that a change stays lit while everything runs."""
 GHOST_FOR: Final = 3.0
 """Seconds that a closed descriptor stays on the screen."""
-
-_NO_LIGHT: Final = ("thread", "process")
 
 
 class Changes:
@@ -27,21 +26,21 @@ class Changes:
     """
 
     def __init__(self) -> None:
-        self.lit: dict[tuple[str | int, ...], float] = {}
+        self.lit: dict[Part, float] = {}
         self.ghosts: dict[tuple[int, int], Ghost] = {}
 
     def take(self, event: Event, before: State, after: State) -> None:
         """Take an event in, with the states around it."""
         for change in after.changed:
-            if change[0] == "fd":
-                self._closed(before, after, int(change[1]), int(change[2]), event.t)
-            if change[0] not in _NO_LIGHT:
+            if isinstance(change, DescriptorPart):
+                self._closed(before, after, change.table, change.fd, event.t)
+            if not isinstance(change, ProcessPart | ThreadPart):
                 self.lit[change] = event.t
         if isinstance(event, Sample):
             for level in event.levels:
                 old = before.objects.get(level.object)
                 if old is not None and old.level == level:
-                    self.lit.pop(("object", level.object), None)
+                    self.lit.pop(ObjectPart(level.object), None)
 
     def _closed(self, before: State, after: State, table: int, fd: int, t: float) -> None:
         rows = before.tables.get(table)

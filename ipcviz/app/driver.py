@@ -17,13 +17,17 @@ from codecs import getincrementaldecoder
 from typing import Any, Final, TypeVar
 
 from textual import constants, events
-from textual._parser import ParseError
-from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 
-from ipcviz.sizes import bounded
+from ipcviz.app.textual_internals import (
+    BoundedSize,
+    KeyParseError,
+    KeyParser,
+    read_size,
+    reports_its_size,
+)
 from ipcviz.terminals import HANG_UP, Output, Signals, get_terminal, set_terminal
 
 T = TypeVar("T")
@@ -48,9 +52,15 @@ _LEAVE: Final = (
 )
 _LEAVE_SCREEN: Final = "\x1b[?1049l\x1b[?25h"
 _READ: Final = 4096
+_COOKED: Final = termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG
+"""Local modes that are off while we have the terminal: keys come at once, unseen, and all of them
+(termios(3)).
+"""
+_CHANGED_INPUT: Final = termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR
+"""Input modes that are off: ctrl+s and ctrl+q are keys, and Enter is told from ctrl+j."""
 
 
-class TerminalDriver(LinuxDriver):
+class TerminalDriver(BoundedSize, LinuxDriver):
     """Textual's driver for a terminal, without its threads and its signal handlers.
 
     Attributes:
@@ -73,14 +83,10 @@ class TerminalDriver(LinuxDriver):
         self._output: Output | None = None
         self._asked_keyboard = False
         self._active = False
-        self._parser = XTermParser(debug)
+        self._event_loop, self._host, self._verbose = asyncio.get_running_loop(), app, debug
+        self._parser = KeyParser(debug)
         self._decode = getincrementaldecoder("utf-8")("replace").decode
-        self._loop.add_reader(self.signals.fileno(), self._take_signals)
-
-    def _get_terminal_size(self) -> tuple[int, int]:
-        """Columns and rows, whatever COLUMNS and LINES say."""
-        size = bounded(*super()._get_terminal_size())
-        return size.columns, size.lines
+        self._event_loop.add_reader(self.signals.fileno(), self._take_signals)
 
     # Output.
 
@@ -90,7 +96,7 @@ class TerminalDriver(LinuxDriver):
             return
         self._output.write(data)
         if self._output.pending:
-            self._loop.add_writer(self._output.fileno(), self._write_on)
+            self._event_loop.add_writer(self._output.fileno(), self._write_on)
 
     def _write_on(self) -> None:
         """The terminal takes more."""
@@ -99,14 +105,14 @@ class TerminalDriver(LinuxDriver):
             return
         output.flush()
         if not output.pending:
-            self._loop.remove_writer(output.fileno())
+            self._event_loop.remove_writer(output.fileno())
             if output.lost:
                 output.lost = False
                 self._draw_anew()
 
     def _draw_anew(self) -> None:
         self.write("\x1b[0m\x1b[2J")
-        self._app.refresh(layout=True)
+        self._host.refresh(layout=True)
 
     # To take the terminal, and to give it back.
 
@@ -116,7 +122,7 @@ class TerminalDriver(LinuxDriver):
         self.attrs_before = get_terminal(self.fileno)
         self._take_terminal()
         self._send_size()
-        self._loop.add_reader(self.fileno, self._read_keys)
+        self._event_loop.add_reader(self.fileno, self._read_keys)
 
     def _take_terminal(self) -> None:
         """Set the terminal to what the screens need; also if it is so already."""
@@ -124,8 +130,8 @@ class TerminalDriver(LinuxDriver):
             self._output = Output(self._screen_fd)
         if self.attrs_before is not None:
             attributes = [*self.attrs_before[:6], [*self.attrs_before[6]]]
-            attributes[tty.LFLAG] = self._patch_lflag(attributes[tty.LFLAG])
-            attributes[tty.IFLAG] = self._patch_iflag(attributes[tty.IFLAG])
+            attributes[tty.LFLAG] &= ~_COOKED
+            attributes[tty.IFLAG] &= ~_CHANGED_INPUT
             attributes[tty.CC][termios.VMIN] = 1
             set_terminal(self.fileno, attributes)
         keyboard = ""
@@ -142,7 +148,7 @@ class TerminalDriver(LinuxDriver):
         if self._output is None:
             return
         output, self._output = self._output, None
-        self._loop.remove_writer(output.fileno())
+        self._event_loop.remove_writer(output.fileno())
         output.abandon()
         keyboard = "\x1b[<u" if self._asked_keyboard else ""
         self._asked_keyboard = False
@@ -152,7 +158,7 @@ class TerminalDriver(LinuxDriver):
 
     def disable_input(self) -> None:
         """Listen to the keys no more; those that were typed already are dropped."""
-        if self._loop.remove_reader(self.fileno):
+        if self._event_loop.remove_reader(self.fileno):
             with contextlib.suppress(termios.error):
                 termios.tcflush(self.fileno, termios.TCIFLUSH)
 
@@ -164,7 +170,7 @@ class TerminalDriver(LinuxDriver):
 
     def close(self) -> None:
         """Nothing is left to be closed."""
-        self._loop.remove_reader(self.signals.fileno())
+        self._event_loop.remove_reader(self.signals.fileno())
 
     # Keys.
 
@@ -178,21 +184,21 @@ class TerminalDriver(LinuxDriver):
         if not data:
             # The terminal is gone, and nobody may have told us: we are not in its session, or
             # SIGHUP is ignored.
-            self._loop.remove_reader(self.fileno)
+            self._event_loop.remove_reader(self.fileno)
             self._end(HANG_UP)
             return
         text = self._decode(data)
         if text:
             self._pass_on(text)
         # An escape that nothing follows is the key Escape.
-        self._loop.call_later(constants.ESCAPE_DELAY + 0.01, self._tick)
+        self._event_loop.call_later(constants.ESCAPE_DELAY + 0.01, self._tick)
 
     def _pass_on(self, text: str) -> None:
         try:
             for message in self._parser.feed(text):
                 self.process_message(message)
-        except ParseError:
-            self._parser = XTermParser(self._debug)
+        except KeyParseError:
+            self._parser = KeyParser(self._verbose)
         self._tick()
 
     def _tick(self) -> None:
@@ -209,14 +215,14 @@ class TerminalDriver(LinuxDriver):
             self._stop()
         elif came.continued:
             self._go_on()
-        elif came.resized and not self._in_band_window_resize:
+        elif came.resized and not reports_its_size(self):
             self._send_size()
 
     def _end(self, signo: int) -> None:
         """Leave as if the viewer did."""
         if not self.signals.ended_by:
             self.signals.ended_by = signo
-            self._app.exit()
+            self._host.exit()
 
     def _stop(self) -> None:
         """Stop as any program does at SIGTSTP, with the terminal as it was."""
@@ -237,10 +243,8 @@ class TerminalDriver(LinuxDriver):
         self._draw_anew()
 
     def _send_size(self) -> None:
-        size = Size(*self._get_terminal_size())
-        asyncio.run_coroutine_threadsafe(
-            self._app._post_message(events.Resize(size, size)), self._loop
-        )
+        size = Size(*read_size(self))
+        self.send_message(events.Resize(size, size))
 
 
 def run_on_terminal(app: App[T], signals: Signals) -> T | None:

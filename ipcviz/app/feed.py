@@ -20,6 +20,7 @@ from ipcviz.app.terminal import Terminal
 from ipcviz.app.view import Holders, Present, View
 from ipcviz.events import Event, Exited, Finished, Held, Output, Sample, Stepped, Trouble
 from ipcviz.model.forced import TOLD, EndWatch, ForcedEnd
+from ipcviz.model.parts import ProcessPart
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.steps.schedule import NO_NAMES, Names
@@ -247,8 +248,8 @@ class Feed:
             self.terminal.feed(event.data, event.dropped)
         else:
             for change in after.changed:
-                if change[0] == "process" and change[1] not in before.processes:
-                    self.slots.born(int(change[1]))
+                if isinstance(change, ProcessPart) and change.pid not in before.processes:
+                    self.slots.born(change.pid)
             if isinstance(event, Exited):
                 self.slots.died(event.pid)
             sentence = narrate(event, before, after)

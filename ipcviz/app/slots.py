@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-import immutables
-
+from ipcviz.model.maps import Map
 from ipcviz.model.state import Process
 
 _DIGITS: Final = range(1, 10)
@@ -28,7 +27,7 @@ class Slots:
         self._without: dict[int, None] = {}
 
     @classmethod
-    def of(cls, processes: immutables.Map[int, Process]) -> Slots:
+    def of(cls, processes: Map[int, Process]) -> Slots:
         """The digits at a moment at which these processes have been."""
         slots = cls()
         turns = [(process.born, False, pid) for pid, process in processes.items()]

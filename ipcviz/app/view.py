@@ -12,6 +12,7 @@ from ipcviz.app.picture.words import chip
 from ipcviz.app.terminal import Terminal
 from ipcviz.events import Outsider
 from ipcviz.model import query
+from ipcviz.model.parts import Part
 from ipcviz.model.state import Process, State
 from ipcviz.model.waits.chains import chain_of, chain_words, halted
 from ipcviz.model.waits.circles import Circle, circles, long_asleep
@@ -64,7 +65,7 @@ class Moment(Protocol):
         """Whether this is a moment of the past, and not the present."""
 
     @property
-    def lit(self) -> frozenset[tuple[str | int, ...]]:
+    def lit(self) -> frozenset[Part]:
         """What changed a moment ago, as `State.changed` names it."""
 
     @property
@@ -127,7 +128,7 @@ class Present:
     state: State
     now: float
     fresh: float
-    lit: frozenset[tuple[str | int, ...]]
+    lit: frozenset[Part]
     ghosts: Mapping[tuple[int, int], Ghost]
     trails: Mapping[str, Trail]
     meters: Mapping[int, Meter]
@@ -178,7 +179,7 @@ class View:
         return self.moment.past
 
     @property
-    def lit(self) -> frozenset[tuple[str | int, ...]]:
+    def lit(self) -> frozenset[Part]:
         """What changed a moment ago, as `State.changed` names it."""
         return self.moment.lit
 

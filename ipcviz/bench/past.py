@@ -12,6 +12,7 @@ from typing import Final
 
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.collector import calm_collector
+from ipcviz.app.textual_internals import compose_fully
 from ipcviz.bench.measure import Measurement
 from ipcviz.events import (
     Call,
@@ -30,6 +31,7 @@ from ipcviz.events import (
     TableEntry,
     Waiting,
 )
+from ipcviz.events.arguments import Arguments
 from ipcviz.session.kept import KeptSession
 from ipcviz.trace import TraceReader, TraceWriter
 
@@ -96,7 +98,7 @@ def long_session(count: int) -> Iterator[Event]:
             )
         else:
             name, fd, pipe = ("write", 4, pipes[index]) if n % 2 else ("read", 3, pipes[index - 1])
-            args: dict[str, int | str] = {"fd": fd, "count": 512}
+            args: Arguments = {"fd": fd, "count": 512}
             data = b"line %d of many" % n
             yield Call(
                 t=t,
@@ -163,14 +165,14 @@ async def _seek(path: Path, seeks: int) -> _Found:
                 found.moments.append(time.perf_counter() - began)
                 began, used = time.perf_counter(), time.process_time()
                 app.live.go_to_place(chance.randrange(1, count))
-                app.screen._compositor.render_update(full=True)
+                compose_fully(app)
                 found.screens.append(time.perf_counter() - began)
                 found.used.append(time.process_time() - used)
                 await pilot.pause()
                 for action in (app.live.action_next, app.live.action_back):
                     began = time.perf_counter()
                     action()
-                    app.screen._compositor.render_update(full=True)
+                    compose_fully(app)
                     found.steps.append(time.perf_counter() - began)
                     await pilot.pause()
     reader.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ipcviz.events.arguments import Arguments, WithArguments
 from ipcviz.events.objects import Mode, ObjectInfo, Struct
 
 
@@ -120,7 +121,7 @@ class SemaphoreLevel(Struct, frozen=True):
     last_pid: int = 0
 
 
-class ThreadSample(Struct, frozen=True):
+class ThreadSample(Struct, WithArguments, frozen=True):
     """One thread as /proc/PID/task/TID shows it.
 
     Attributes:
@@ -139,7 +140,7 @@ class ThreadSample(Struct, frozen=True):
     tid: int
     state: str
     call: str = ""
-    args: dict[str, int | str] = {}
+    args: Arguments = {}
     object: str = ""
     wchan: str = ""
     blocked: int = 0

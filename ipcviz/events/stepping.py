@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ipcviz.events.arguments import Arguments, WithArguments
 from ipcviz.events.base import Base
 from ipcviz.events.samples import SemaphoreInfo
 
@@ -27,7 +28,7 @@ class Released(Base, tag="released", frozen=True):
     """From here on everything runs by itself again."""
 
 
-class Poised(Base, tag="poised", frozen=True):
+class Poised(Base, WithArguments, tag="poised", frozen=True):
     """A thread is held, and this is what it will do when it is let go.
 
     Attributes:
@@ -50,7 +51,7 @@ class Poised(Base, tag="poised", frozen=True):
     tid: int
     at: At
     call: str = ""
-    args: dict[str, int | str] = {}
+    args: Arguments = {}
     object: str = ""
     data: bytes = b""
     signo: int = 0

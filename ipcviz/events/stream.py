@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ipcviz.events.arguments import Arguments, WithArguments
 from ipcviz.events.base import Base, written
 from ipcviz.events.effects import AnyEffect
 from ipcviz.events.facts import MachineFacts, ProcessFacts
@@ -167,7 +168,7 @@ class Maps(Base, tag="maps", frozen=True):
     entries: tuple[MapEntry, ...]
 
 
-class Call(Base, tag="call", frozen=True):
+class Call(Base, WithArguments, tag="call", frozen=True):
     """A system call returned.
 
     Attributes:
@@ -190,7 +191,7 @@ class Call(Base, tag="call", frozen=True):
     tid: int
     name: str
     began: float = 0.0
-    args: dict[str, int | str] = {}
+    args: Arguments = {}
     ret: int = written()
     error: str = ""
     object: str = ""
@@ -200,7 +201,7 @@ class Call(Base, tag="call", frozen=True):
     slept: float = 0.0
 
 
-class Entered(Base, tag="entered", frozen=True):
+class Entered(Base, WithArguments, tag="entered", frozen=True):
     """A call that moves bytes through a channel is under way: said before a read of that channel
     returns whose bytes may have to do with it, and if it will never return. It changes nothing but
     what is known of those bytes.
@@ -219,14 +220,14 @@ class Entered(Base, tag="entered", frozen=True):
     tid: int
     call: str
     began: float = 0.0
-    args: dict[str, int | str] = {}
+    args: Arguments = {}
     object: str = ""
     data: bytes = b""
     slept: float = 0.0
     cut: bool = False
 
 
-class Waiting(Base, tag="waiting", frozen=True):
+class Waiting(Base, WithArguments, tag="waiting", frozen=True):
     """A thread sleeps in a call, as /proc/PID/task/TID says: blocked, or waiting on purpose.
 
     `semaphore` is the key of the semaphore that it sleeps on, where it is known by now: of a System
@@ -239,7 +240,7 @@ class Waiting(Base, tag="waiting", frozen=True):
     tid: int
     call: str
     began: float = 0.0
-    args: dict[str, int | str] = {}
+    args: Arguments = {}
     object: str = ""
     state: str = "S"
     wchan: str = ""

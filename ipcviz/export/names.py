@@ -18,6 +18,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from ipcviz.events import Call, Event, Forked, Output, ThreadCreated
+from ipcviz.events.arguments import Arguments
+from ipcviz.events.calls import where
 
 OUTSIDE: Final = 1_000_001
 
@@ -43,11 +45,9 @@ PROCESSES: Final = frozenset(
 KEYS: Final = frozenset({"object", "key", "peer", "semaphore", "replaced"})
 """Fields that hold the key of an object or a semaphore, or the thing itself."""
 
-_BIRTHS: Final = frozenset(
-    {"fork", "vfork", "clone", "clone3", "wait4", "waitid", "getpid", "gettid", "getppid", "setsid"}
-)
+_RETURN_PROCESS: Final = where(lambda call: call.returns == "process")
 """Calls that return one."""
-_IDENTIFIERS: Final = frozenset({"semget", "shmget", "msgget"})
+_IDENTIFIERS: Final = where(lambda call: call.returns == "identifier")
 """Calls that return a System V identifier."""
 _IN_TEXT: Final = re.compile(
     r"/proc/(?P<process>[0-9]+)(?=/|$)"
@@ -177,7 +177,7 @@ class Names:
 
     # Calls.
 
-    def _arguments(self, call: str, args: dict[str, int | str]) -> dict[str, int | str]:
+    def _arguments(self, call: str, args: Arguments) -> dict[str, int | str]:
         return {name: self._argument(call, name, value) for name, value in args.items()}
 
     def _argument(self, call: str, name: str, value: int | str) -> int | str:
@@ -190,7 +190,7 @@ class Names:
         return value
 
     def _result(self, call: str, value: int) -> int:
-        if call in _BIRTHS:
+        if call in _RETURN_PROCESS:
             return self.task(value)
         return self._identifier(call[:3], str(value)) if call in _IDENTIFIERS else value
 

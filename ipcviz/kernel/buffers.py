@@ -22,6 +22,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ipcviz.events import Level, Mode, ObjectInfo
+from ipcviz.events.kinds import PIPES, where
 from ipcviz.kernel import procfs, queues, sockets
 from ipcviz.kernel.arch import call_numbers, native
 from ipcviz.kernel.aside import Aside, check_wanted
@@ -42,6 +43,7 @@ _MOST_SLOTS: Final = 4096
 """Of larger rings the slots are not counted: both pipes are locked meanwhile, for some 25 ns a
 slot.
 """
+_INTERNET: Final = where(lambda kind: kind.protocol in ("tcp", "udp"))
 _INT: Final = bytes(4)
 _MQ_ATTR: Final = struct.Struct("=8q")
 
@@ -319,13 +321,13 @@ def read_level(
         * eventfd: its counter.
     """
     kind = info.kind
-    if kind in ("pipe", "fifo"):
+    if kind in PIPES:
         end = (pid, fd)
         reads, writes = mode in ("r", "rw"), mode in ("w", "rw")
         return read_pipe_level(info.key, end if reads else None, end if writes else None, peek)
     if kind == "unix socket":
         return _unix_level(pid, fd, info, peek)
-    if kind in ("tcp socket", "udp socket"):
+    if kind in _INTERNET:
         return _inet_level(pid, fd, info, peek)
     if kind == "message queue":
         return _queue_level(pid, fd, info)

@@ -14,9 +14,6 @@ from ipcviz.events import EpollEntry, InotifyWatch, Notifier, ObjectInfo
 from ipcviz.events.notifiers import LISTED
 from ipcviz.kernel import procfs
 
-NOTIFIERS: Final = frozenset({"eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll"})
-"""Kinds of objects that are read here."""
-
 # linux/eventpoll.h
 _EPOLL: Final = (
     (0x1, "EPOLLIN"),

@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from ipcviz.events.calls import having
 from ipcviz.kernel.arch import Arch, call_numbers
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -134,7 +135,7 @@ def _condition(conditions: tuple[Condition, ...] | None) -> list[bytes]:
     return [*body, allow]
 
 
-STRICT_CALLS: Final = ("read", "write", "exit", "rt_sigreturn")
+STRICT_CALLS: Final = having("strict")
 STRICT_CALLS_32: Final = {"x86_64": (0x40000003, (3, 4, 1, 119))}
 """The same of 32-bit calls: AUDIT_ARCH_I386, and its read, write, exit and sigreturn
 (mode1_syscalls_32).
@@ -146,7 +147,7 @@ def build_strict(arch: Arch) -> bytes:
     the tracer.
     """
     numbers = call_numbers(arch.table)
-    allowed = {arch.audit: tuple(numbers[name] for name in STRICT_CALLS)}
+    allowed = {arch.audit: tuple(numbers[name] for name in sorted(STRICT_CALLS))}
     if arch.machine in STRICT_CALLS_32:
         audit, others = STRICT_CALLS_32[arch.machine]
         allowed[audit] = others

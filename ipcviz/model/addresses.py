@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import ObjectInfo
+from ipcviz.events.kinds import KINDS, SOCKETS
 
-KINDS: Final = frozenset({"unix socket", "tcp socket", "udp socket"})
-PREFIX: Final = {"unix socket": "unix", "tcp socket": "tcp", "udp socket": "udp"}
+PREFIX: Final[dict[str, str]] = {
+    kind.name: kind.protocol for kind in KINDS.values() if kind.protocol
+}
 """What a name in `State.bound` begins with."""
 _MAPPED: Final = "[::ffff:"
 ANYWHERE: Final = ("0.0.0.0", "[::]")
@@ -31,7 +33,7 @@ def takes_datagrams(info: ObjectInfo) -> bool:
 
 def listens(info: ObjectInfo) -> bool:
     """Whether connections are accepted on a socket."""
-    return info.kind in KINDS and info.detail.endswith("listening")
+    return info.kind in SOCKETS and info.detail.endswith("listening")
 
 
 def name_of(info: ObjectInfo) -> str:

@@ -38,50 +38,32 @@ from ipcviz.events import (
     Uses,
     WorkingDirectory,
 )
-from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.events.calls import COUNTS_MESSAGES, MOVES, READS, WRITES, where
+from ipcviz.model.draft import Draft
 from ipcviz.model.ledger import knowledge, ledger
-from ipcviz.model.ledger.directions import COUNTS_MESSAGES
 from ipcviz.model.mechanisms import datagrams, semaphores, sockets
 from ipcviz.model.mechanisms.families import take_group
 from ipcviz.model.mechanisms.folders import forget_reused, take_filed, take_listing, take_opening
 from ipcviz.model.mechanisms.locks import take_locks
 from ipcviz.model.mechanisms.memory import forget_range, joined, protected, put
 from ipcviz.model.mechanisms.offsets import take_offset
-from ipcviz.model.mechanisms.queues import RECEIVES, forget_queue, message_bytes, take_use
+from ipcviz.model.mechanisms.queues import RECEIVES, SENDS, forget_queue, message_bytes, take_use
 from ipcviz.model.mechanisms.signals import back_to_own_mask, take_sent, take_taken
-from ipcviz.model.state import POSIX, ArmedTimer, Descriptor, Handling, OpenFile, Process
+from ipcviz.model.parts import DescriptorPart, ObjectPart, SignalPart
+from ipcviz.model.state import (
+    NO_DESCRIPTORS,
+    POSIX,
+    ArmedTimer,
+    Descriptor,
+    Handling,
+    OpenFile,
+    Process,
+)
 
 replace = msgspec.structs.replace
 
-READS: Final = frozenset(
-    {
-        "read",
-        "readv",
-        "pread64",
-        "preadv",
-        "preadv2",
-        "recvfrom",
-        "recvmsg",
-        "recv",
-        "mq_timedreceive",
-    }
-)
-"""Calls that take bytes out of the object behind `fd` and return how many."""
 
-WRITES: Final = frozenset(
-    {"write", "writev", "pwrite64", "pwritev", "pwritev2", "sendto", "sendmsg", "send", "vmsplice"}
-)
-"""Calls that put bytes into the object behind `fd` and return how many."""
-
-OPENS: Final = frozenset({"open", "openat", "openat2", "creat"})
-"""Calls that open something by its name."""
-
-_RECEIVE_DESCRIPTORS: Final = frozenset({"recvmsg", "recvmmsg", "pidfd_getfd"})
-
-MOVES: Final = frozenset({"splice", "tee", "sendfile", "copy_file_range"})
-"""Calls that move bytes from `fd_in` to `fd_out` and return how many; tee(2) copies them, and takes
-none out.
-"""
+_RECEIVE_DESCRIPTORS: Final = where(lambda call: call.descriptors == "received")
 
 
 def asked_nothing(event: Call) -> bool:
@@ -104,11 +86,11 @@ def take_call(draft: Draft, event: Call) -> None:
         semaphore = thread.semaphore if event.name == "futex" else ""
         thread = back_to_own_mask(thread)
         draft.put_thread(replace(thread, state="R", waiting=None, semaphore=semaphore, wchan=""))
-    fd = event.args.get("fd")
-    if isinstance(fd, int) and (event.name in READS or event.name in WRITES):
+    fd = event.fd
+    if fd is not None and (event.name in READS or event.name in WRITES):
         _use(draft, process.table, fd, moved=event.ret > 0, out=event.name in READS)
     ledger.take_call(draft, event)
-    peeked = "MSG_PEEK" in str(event.args.get("flags", ""))
+    peeked = event.has_flag("MSG_PEEK")
     if event.ret > 0 and not event.error and not peeked:
         if event.name in READS:
             _moved(draft, event.object, event.pid, event.ret, out=True)
@@ -119,8 +101,8 @@ def take_call(draft: Draft, event: Call) -> None:
             sockets.take_sent(draft, event, event.ret)
         elif event.name in MOVES:
             for name, out in (("fd_in", True), ("fd_out", False)):
-                number = event.args.get(name)
-                if isinstance(number, int):
+                number = event.number(name)
+                if number is not None:
                     _use(draft, process.table, number, moved=True, out=out)
                     if out and event.name == "tee":
                         continue
@@ -131,14 +113,14 @@ def take_call(draft: Draft, event: Call) -> None:
                         event.ret,
                         out=out,
                     )
-    if event.name in ("msgsnd", "mq_timedsend", "msgrcv"):
+    if event.name in SENDS or (event.name in RECEIVES and event.name not in READS):
         take_use(draft, event.pid, event.object)
         _moved(draft, event.object, event.pid, message_bytes(event), out=event.name in RECEIVES)
     elif event.name == "getdents64":
         take_listing(draft, event)
     elif event.name in COUNTS_MESSAGES and not event.error:
-        moved = event.args.get("bytes")
-        if isinstance(fd, int) and isinstance(moved, int):
+        moved = event.number("bytes")
+        if fd is not None and moved is not None:
             out = event.name == "recvmmsg"
             _use(draft, process.table, fd, moved=bool(moved), out=out)
             _moved(draft, event.object, event.pid, 0 if peeked else moved, out=out)
@@ -210,7 +192,7 @@ def take_sampled_bytes(draft: Draft, process: Process, now: ProcessSample) -> No
 
 def _used_objects(draft: Draft, process: Process, *, out: bool) -> set[str]:
     keys = set()
-    for descriptor in draft.tables.get(process.table, NO_ROWS).values():
+    for descriptor in draft.tables.get(process.table, NO_DESCRIPTORS).values():
         found = draft.open_files.get(descriptor.ofd)
         if (
             descriptor.used
@@ -292,7 +274,7 @@ def _close_on_exec(draft: Draft, event: Call, effect: CloseOnExec) -> None:
         draft.tables = draft.tables.set(
             table, rows.set(effect.fd, replace(rows[effect.fd], cloexec=effect.cloexec))
         )
-        draft.note("fd", table, effect.fd)
+        draft.note(DescriptorPart(table, effect.fd))
 
 
 def _status_flags(draft: Draft, event: Call, effect: StatusFlags) -> None:
@@ -302,7 +284,7 @@ def _status_flags(draft: Draft, event: Call, effect: StatusFlags) -> None:
     found = draft.open_files.get(descriptor.ofd) if descriptor else None
     if found is not None:
         draft.put_open_file(replace(found, flags=effect.flags))
-        draft.note("fd", table, effect.fd)
+        draft.note(DescriptorPart(table, effect.fd))
         knowledge.take_flags(draft, found.object, effect.flags)
 
 
@@ -326,7 +308,7 @@ def _mapped(draft: Draft, event: Call, effect: Mapped) -> None:
     entries = draft.mappings.get(event.pid, ())
     forget_range(draft, event.pid, effect.start, effect.length)
     draft.mappings = draft.mappings.set(event.pid, put(entries, entry.start, entry.length, entry))
-    draft.note("object", effect.object.key)
+    draft.note(ObjectPart(effect.object.key))
 
 
 def _unmapped(draft: Draft, event: Call, effect: Unmapped) -> None:
@@ -352,7 +334,7 @@ def _disposition(draft: Draft, event: Call, effect: Disposition) -> None:
             effect.signo, Handling(action=effect.action, flags=effect.flags, mask=effect.mask)
         )
     draft.put_process(replace(process, handling=handling))
-    draft.note("signal", event.pid, effect.signo)
+    draft.note(SignalPart(event.pid, effect.signo))
 
 
 def _mask(draft: Draft, event: Call, effect: Mask) -> None:
@@ -401,7 +383,7 @@ def _timer(draft: Draft, event: Call, effect: Timer) -> None:
             armed=effect.seconds > 0,
         )
         draft.timers = draft.timers.set(key, timer)
-    draft.note("signal", event.pid, signo)
+    draft.note(SignalPart(event.pid, signo))
 
 
 def _grouped(draft: Draft, event: Call, effect: Grouped) -> None:

@@ -6,8 +6,9 @@ The values of the byte ledger; `ipcviz.model.ledger.ledger` keeps it.
 
 from __future__ import annotations
 
-import immutables
 import msgspec
+
+from ipcviz.model.maps import Map
 
 
 class Write(msgspec.Struct, frozen=True):
@@ -185,7 +186,7 @@ class Channel(msgspec.Struct, frozen=True):
     outside: bool = False
     named: bool = False
     packets: bool = False
-    knots: immutables.Map[int, Knot] = immutables.Map()
+    knots: Map[int, Knot] = Map()
     first: int = 0
     next: int = 0
     reading: tuple[Reading, ...] = ()

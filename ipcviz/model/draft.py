@@ -4,153 +4,67 @@ from __future__ import annotations
 
 from typing import Final
 
-import immutables
 import msgspec
 
 from ipcviz.events import ObjectInfo, SemaphoreInfo
-from ipcviz.model.addresses import KINDS, name_of, plain, takes_datagrams
+from ipcviz.events.kinds import SOCKETS
+from ipcviz.model.addresses import name_of, plain, takes_datagrams
 from ipcviz.model.ends import MODES, NOT_OPEN
 from ipcviz.model.labels import object_label_letter, path_label
+from ipcviz.model.parts import (
+    DescriptorPart,
+    ObjectPart,
+    Part,
+    ProcessPart,
+    SemaphorePart,
+    ThreadPart,
+)
 from ipcviz.model.state import (
+    NO_DESCRIPTORS,
     Descriptor,
     Object,
     OpenFile,
     Process,
     Semaphore,
     State,
+    StateFields,
     Thread,
 )
 
 replace = msgspec.structs.replace
+astuple = msgspec.structs.astuple
 
-NO_ROWS: Final[immutables.Map[int, Descriptor]] = immutables.Map()
+_FIELDS: Final = len(StateFields.__struct_fields__)
+"""A draft has the fields of a state first, in the same order, and then its own."""
 
 
-class Draft:
-    """The fields of a `State`, one by one, to be set anew; `done` makes the state.
+class Draft(StateFields, eq=False, kw_only=True):
+    """The next state while one event is applied: the fields of a state, to be set anew.
 
     It lives for one event only. Its maps are immutable: a change puts a new map into the field.
+
+    Attributes:
+        base: The state before the event.
+        freed: Open file descriptions to which the event took the last reference.
+        noted: What the event changed, in the order in which it did; a dictionary as an ordered set.
     """
 
-    __slots__ = (
-        "base",
-        "bound",
-        "changed",
-        "channels",
-        "command_code",
-        "command_signal",
-        "datagrams",
-        "delivered",
-        "dropped",
-        "ends",
-        "finished",
-        "flights",
-        "folders",
-        "freed",
-        "keep_ledger",
-        "labels",
-        "locks",
-        "mappings",
-        "memory",
-        "moving",
-        "objects",
-        "open_files",
-        "outsiders",
-        "pages",
-        "processes",
-        "reads",
-        "root",
-        "semaphores",
-        "sent",
-        "started",
-        "step",
-        "stepping",
-        "t",
-        "tables",
-        "threads",
-        "timers",
-        "uses",
-    )
+    base: State
+    freed: list[OpenFile] = []
+    noted: dict[Part, None] = {}
 
-    def __init__(self, state: State, t: float) -> None:
-        self.base = state
-        self.t = t
-        self.started = state.started
-        self.root = state.root
-        self.processes = state.processes
-        self.threads = state.threads
-        self.tables = state.tables
-        self.open_files = state.open_files
-        self.ends = state.ends
-        self.objects = state.objects
-        self.semaphores = state.semaphores
-        self.mappings = state.mappings
-        self.bound = state.bound
-        self.flights = state.flights
-        self.datagrams = state.datagrams
-        self.locks = state.locks
-        self.outsiders = state.outsiders
-        self.uses = state.uses
-        self.pages = state.pages
-        self.memory = state.memory
-        self.folders = state.folders
-        self.channels = state.channels
-        self.reads = state.reads
-        self.keep_ledger = state.keep_ledger
-        self.freed: list[OpenFile] = []
-        self.sent = state.sent
-        self.delivered = state.delivered
-        self.timers = state.timers
-        self.labels = state.labels
-        self.command_code = state.command_code
-        self.command_signal = state.command_signal
-        self.finished = state.finished
-        self.dropped = state.dropped
-        self.stepping = state.stepping
-        self.step = state.step
-        self.moving = state.moving
-        self.changed: dict[tuple[str | int, ...], None] = {}
+    @classmethod
+    def begin(cls, state: State, t: float) -> Draft:
+        """A draft of what follows a state at the moment `t`."""
+        draft = cls(*astuple(state), base=state)
+        draft.t = t
+        return draft
 
-    def done(self, n: int) -> State:
+    def finish(self, n: int) -> State:
         """The state after the event numbered `n`."""
-        return State(
-            t=self.t,
-            n=n,
-            started=self.started,
-            root=self.root,
-            processes=self.processes,
-            threads=self.threads,
-            tables=self.tables,
-            open_files=self.open_files,
-            ends=self.ends,
-            objects=self.objects,
-            semaphores=self.semaphores,
-            mappings=self.mappings,
-            bound=self.bound,
-            flights=self.flights,
-            datagrams=self.datagrams,
-            locks=self.locks,
-            outsiders=self.outsiders,
-            uses=self.uses,
-            pages=self.pages,
-            memory=self.memory,
-            folders=self.folders,
-            channels=self.channels,
-            reads=self.reads,
-            keep_ledger=self.keep_ledger,
-            sent=self.sent,
-            delivered=self.delivered,
-            timers=self.timers,
-            labels=self.labels,
-            command_code=self.command_code,
-            command_signal=self.command_signal,
-            finished=self.finished,
-            dropped=self.dropped,
-            stepping=self.stepping,
-            step=self.step,
-            moving=self.moving,
-            changed=tuple(self.changed),
-        )
+        self.n = n
+        self.changed = tuple(self.noted)
+        return State(*astuple(self)[:_FIELDS])
 
     # Processes and threads.
 
@@ -176,12 +90,12 @@ class Draft:
     def put_process(self, process: Process) -> None:
         """Store a process, and note that it changed."""
         self.processes = self.processes.set(process.pid, process)
-        self.note("process", process.pid)
+        self.note(ProcessPart(process.pid))
 
     def put_thread(self, thread: Thread) -> None:
         """Store a thread, and note that it changed."""
         self.threads = self.threads.set(thread.tid, thread)
-        self.note("thread", thread.tid)
+        self.note(ThreadPart(thread.tid))
 
     def drop_threads(self, tids: tuple[int, ...]) -> None:
         """Forget threads that ended."""
@@ -189,9 +103,9 @@ class Draft:
             if tid in self.threads:
                 self.threads = self.threads.delete(tid)
 
-    def note(self, *what: str | int) -> None:
+    def note(self, part: Part) -> None:
         """Remember that the event changed this."""
-        self.changed[what] = None
+        self.noted[part] = None
 
     # Objects and semaphores.
 
@@ -219,7 +133,7 @@ class Draft:
                 info = replace(info, peer=found.info.peer)
             found = replace(found, info=info)
             self.put_object(found)
-        if info.kind in KINDS:
+        if info.kind in SOCKETS:
             if found.shut == "closed":
                 # It came back from somebody who is not watched.
                 found = replace(found, shut="")
@@ -250,7 +164,7 @@ class Draft:
     def put_object(self, value: Object) -> None:
         """Store an object, and note that it changed."""
         self.objects = self.objects.set(value.info.key, value)
-        self.note("object", value.info.key)
+        self.note(ObjectPart(value.info.key))
 
     def semaphore(self, info: SemaphoreInfo) -> Semaphore:
         """The semaphore of that key, known from now on if it was not."""
@@ -268,7 +182,7 @@ class Draft:
     def put_semaphore(self, value: Semaphore) -> None:
         """Store a semaphore, and note that it changed."""
         self.semaphores = self.semaphores.set(value.info.key, value)
-        self.note("semaphore", value.info.key)
+        self.note(SemaphorePart(value.info.key))
 
     # Descriptor tables and the open file descriptions behind them.
 
@@ -289,13 +203,13 @@ class Draft:
 
     def place(self, table: int, descriptor: Descriptor) -> None:
         """Put a descriptor into a table; one that was there under that number is closed."""
-        rows = self.tables.get(table, NO_ROWS)
+        rows = self.tables.get(table, NO_DESCRIPTORS)
         old = rows.get(descriptor.fd)
         self.refer(descriptor.ofd, +1)
         if old is not None:
             self.refer(old.ofd, -1)
         self.tables = self.tables.set(table, rows.set(descriptor.fd, descriptor))
-        self.note("fd", table, descriptor.fd)
+        self.note(DescriptorPart(table, descriptor.fd))
 
     def remove(self, table: int, fd: int) -> None:
         """Close a descriptor."""
@@ -304,7 +218,7 @@ class Draft:
             return
         self.refer(rows[fd].ofd, -1)
         self.tables = self.tables.set(table, rows.delete(fd))
-        self.note("fd", table, fd)
+        self.note(DescriptorPart(table, fd))
 
     def copy_table(self, source: int, target: int, how: str) -> None:
         """Fork's copy: every descriptor of `source` refers to the same description from `target`

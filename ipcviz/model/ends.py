@@ -6,13 +6,12 @@ from __future__ import annotations
 
 from typing import Final
 
-import immutables
-
 from ipcviz.events import Mode
+from ipcviz.model.maps import Map
 
 MODES: Final[tuple[Mode, ...]] = ("r", "w", "rw", "path")
 """Ways to have an object open, in the order of `State.ends`."""
-Ends = immutables.Map[str, tuple[int, int, int, int]]
+Ends = Map[str, tuple[int, int, int, int]]
 NOT_OPEN: Final = (0, 0, 0, 0)
 
 

@@ -22,13 +22,17 @@ def forget(draft: Draft) -> None:
     """Let go of the oldest, if the event brought the number of all over a multiple of `EVERY`."""
     base = draft.base
     # A process that lives has a table, and most objects that are used are open.
-    if _grown(len(base.processes), len(draft.processes), len(draft.tables)):
+    if len(draft.processes) > len(base.processes) and _is_due(
+        len(base.processes), len(draft.processes), len(draft.tables)
+    ):
         _forget_processes(draft)
-    if _grown(len(base.objects), len(draft.objects), len(draft.ends)):
+    if len(draft.objects) > len(base.objects) and _is_due(
+        len(base.objects), len(draft.objects), len(draft.ends)
+    ):
         _forget_objects(draft)
 
 
-def _grown(before: int, after: int, used: int) -> bool:
+def _is_due(before: int, after: int, used: int) -> bool:
     return after - used > KEPT and after // EVERY > before // EVERY
 
 

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from ipcviz.events import ObjectInfo
-
-LETTERS: Final = {
-    "pipe": "P",
-    "unix socket": "S",
-    "tcp socket": "S",
-    "udp socket": "S",
-    "socket": "S",
-    "anonymous memory": "A",
-    "memfd": "MF",
-    "eventfd": "E",
-    "epoll": "EP",
-    "timerfd": "T",
-    "signalfd": "SG",
-    "inotify": "IN",
-    "pidfd": "PD",
-    "anonymous inode": "X",
-    "unknown": "U",
-}
+from ipcviz.events.kinds import KINDS
 
 
 def object_label_letter(kind: str) -> str:
     """The letter that numbers objects without a name of their own; empty for those that have
     one.
     """
-    return LETTERS.get(kind, "")
+    row = KINDS.get(kind)
+    return row.letter if row is not None else ""
 
 
 def path_label(info: ObjectInfo) -> str:

@@ -6,13 +6,22 @@ from bisect import bisect_right
 from collections import defaultdict
 from typing import Final, Literal
 
-import immutables
-
 from ipcviz.events import MapEntry, Outsider
-from ipcviz.model.addresses import KINDS as SOCKETS
+from ipcviz.events.calls import (
+    CHANGES_SEMAPHORES,
+    FOR_CHILD,
+    FOR_READY,
+    FOR_SIGNAL,
+    FOR_TIME,
+    LOCKS,
+    OPENS,
+    READS,
+    WRITES,
+)
+from ipcviz.events.kinds import NOTIFIERS, PIPES, SOCKETS, having
 from ipcviz.model.addresses import takes_datagrams
-from ipcviz.model.calls import OPENS, READS, WRITES
-from ipcviz.model.mechanisms.notifiers import KINDS, read_words, ready_words
+from ipcviz.model.maps import Map
+from ipcviz.model.mechanisms.notifiers import read_words, ready_words
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS, room_words, wanted_words
 from ipcviz.model.mechanisms.sockets import (
     backlogs,
@@ -35,7 +44,7 @@ from ipcviz.model.state import (
     Value,
 )
 from ipcviz.model.waits.awaited import OTHER, awaited_signals, children, children_words, lock_words
-from ipcviz.model.waits.enders import FOR_READY, enders_of
+from ipcviz.model.waits.enders import enders_of
 from ipcviz.model.waits.holding import copy_words, futex_words, holder_words
 from ipcviz.model.waits.limits import let_in, limit_words, time_words
 from ipcviz.model.waits.outsiders import (
@@ -45,7 +54,7 @@ from ipcviz.model.waits.outsiders import (
     outsiders_waited_for,
 )
 
-_NO_ROWS: Final[immutables.Map[int, Descriptor]] = immutables.Map()
+_NO_ROWS: Final[Map[int, Descriptor]] = Map()
 
 
 class Holder(Value, frozen=True):
@@ -133,7 +142,7 @@ class Wait(Value, frozen=True):
     outsiders: tuple[Outsider, ...] = ()
 
 
-def table_of(state: State, pid: int) -> immutables.Map[int, Descriptor]:
+def table_of(state: State, pid: int) -> Map[int, Descriptor]:
     """A process's descriptor table by number; empty if it has none."""
     process = state.processes.get(pid)
     return state.tables.get(process.table, _NO_ROWS) if process else _NO_ROWS
@@ -289,7 +298,7 @@ def went_in(state: State, thing: Object) -> tuple[int, bool]:
         waits = thing.level.queued if thing.level is not None and thing.level.unit == "bytes" else 0
         least = max(peer.bytes_in if peer is not None else 0, thing.bytes_out + waits)
         return least, peer is not None and peer.exact and least == peer.bytes_in
-    if thing.info.kind not in ("pipe", "fifo"):
+    if thing.info.kind not in PIPES:
         return thing.bytes_in, thing.exact
     least = max(thing.bytes_in, thing.bytes_out, thing.written)
     return least, thing.exact and least == thing.bytes_in
@@ -383,17 +392,14 @@ def semaphores_of(state: State, key: str) -> tuple[Semaphore, ...]:
     )
 
 
-_FOR_SIGNAL: Final = frozenset({"pause", "rt_sigsuspend", "rt_sigtimedwait"})
-_FOR_TIME: Final = frozenset({"nanosleep", "clock_nanosleep"})
-FOR_CHILD: Final = frozenset({"wait4", "waitid", "waitpid"})
 _DISK: Final = "for the disk"
-_ON_DISK: Final = frozenset({"file", "directory", "block device"})
+_ON_DISK: Final = having("disk")
 
 
 def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wait:
     """The wait without its enders, by call and object."""
-    number = call.args.get("fd")
-    fd = number if isinstance(number, int) else -1
+    number = call.fd
+    fd = number if number is not None else -1
     thing = state.objects.get(call.object)
 
     def made(
@@ -417,7 +423,7 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
             kind=kind,
             enders=enders,
             detail=detail,
-            limit="" if call.name in _FOR_TIME else limit_words(state, thread, call, now),
+            limit="" if call.name in FOR_TIME else limit_words(state, thread, call, now),
             deadline=call.deadline,
             outsiders=outsiders_waited_for(state, thread, call),
         )
@@ -427,7 +433,7 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
         if call.futex is not None and call.futex.copied:
             reason, enders = f"0, {copy_words(state, call.futex, 'a semaphore')}", ()
         return made(reason, name="sem_wait", semaphore=thread.semaphore, enders=enders)
-    if call.name in ("semop", "semtimedop"):
+    if call.name in CHANGES_SEMAPHORES:
         reason, enders = holder_words(
             state, thread, wanted_change(state, thread.semaphore, call.args)
         )
@@ -435,13 +441,13 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
     if call.futex is not None and call.name == "futex":
         name, reason, enders = futex_words(state, thread, call.futex)
         return made(reason, name=name, enders=enders)
-    if call.name in ("flock", "fcntl"):
+    if call.name in LOCKS:
         reason, enders = lock_words(state, thread, call, fd)
         return made(reason, enders=enders)
     if call.name == "msgrcv":
         return made(wanted_words(thing, call.args.get("type"), call.args.get("flags")))
     if call.name == "msgsnd":
-        return made(room_words(thing, call.args.get("count")))
+        return made(room_words(thing, call.number("count")))
     if call.name in SENDS:
         return made(full_words(thing) if thing is not None else "full")
     if call.name in READS:
@@ -449,7 +455,7 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
             return made("for input", "idle")
         if thing is not None and thing.info.kind in _ON_DISK:
             return made(_DISK)
-        if thing is not None and thing.info.kind in KINDS:
+        if thing is not None and thing.info.kind in NOTIFIERS:
             kind: Literal["blocked", "idle"] = "blocked" if thing.info.kind == "eventfd" else "idle"
             return made(read_words(state, thing, now) or "empty", kind)
         return made("empty", detail=_unseen(state, thing, "w") if thing is not None else "")
@@ -466,18 +472,18 @@ def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wai
     if call.name == "connect":
         return made(connect_words(state, call))
     if call.name in OPENS:
-        flags = str(call.args.get("flags", ""))
         if thing is not None and thing.info.kind == "fifo":
-            return made("no reader has it open" if "O_WRONLY" in flags else "no writer has it open")
+            writes = call.has_flag("O_WRONLY")
+            return made("no reader has it open" if writes else "no writer has it open")
         return made("opening")
     if call.name in FOR_CHILD:
         found = children(state, thread, call)
         return made(
             "for a child", enders=tuple(sorted(p.pid for p in found)), detail=children_words(found)
         )
-    if call.name in _FOR_SIGNAL:
+    if call.name in FOR_SIGNAL:
         return made("for a signal", "idle", detail=awaited_signals(state, thread, call))
-    if call.name in _FOR_TIME:
+    if call.name in FOR_TIME:
         return made("for time to pass", "idle", detail=time_words(call, now))
     if call.name in FOR_READY:
         others = outsiders_waited_for(state, thread, call)
@@ -514,7 +520,7 @@ def _unseen(state: State, thing: Object | None, side: Literal["r", "w"]) -> str:
     """
     if thing is None:
         return ""
-    if thing.info.kind in ("pipe", "fifo"):
+    if thing.info.kind in PIPES:
         words = outside_words(state, thing.info.key, side)
     else:
         words = outside_words(state, thing.info.key, "both")

@@ -45,9 +45,10 @@ from ipcviz.events import (
     Trouble,
     Waiting,
 )
-from ipcviz.model.addresses import KINDS
-from ipcviz.model.calls import OPENS, take_call, take_sampled_bytes
-from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.events.calls import OPENS
+from ipcviz.events.kinds import PIPES, SOCKETS
+from ipcviz.model.calls import take_call, take_sampled_bytes
+from ipcviz.model.draft import Draft
 from ipcviz.model.forgetting import forget
 from ipcviz.model.ledger import knowledge, ledger
 from ipcviz.model.mechanisms import semaphores, sockets
@@ -66,7 +67,9 @@ from ipcviz.model.mechanisms.signals import (
     targets,
     with_mask_of,
 )
+from ipcviz.model.parts import DescriptorPart, ProcessPart
 from ipcviz.model.state import (
+    NO_DESCRIPTORS,
     CallInProgress,
     Descriptor,
     OpenFile,
@@ -85,7 +88,7 @@ from ipcviz.model.waits.outsiders import forget_outsiders, take_outsiders
 
 replace = msgspec.structs.replace
 
-MOVES_BYTES: Final = KINDS | {"pipe", "fifo"}
+MOVES_BYTES: Final = SOCKETS | PIPES
 """Kinds of objects of which it is not known what went through them before they were found."""
 
 
@@ -99,14 +102,14 @@ def reduce(state: State, event: Event) -> State:
     Returns:
         A new state, whose `changed` names what this event changed.
     """
-    draft = Draft(state, event.t)
+    draft = Draft.begin(state, event.t)
     _TAKE[type(event)](draft, event)
     if draft.freed:
         sockets.forget_closed(draft)
         knowledge.take_closed(draft, getattr(event, "pid", 0))
         forget_outsiders(draft, {file.object for file in draft.freed} if draft.outsiders else ())
     forget(draft)
-    return draft.done(event.n or state.n + 1)
+    return draft.finish(event.n or state.n + 1)
 
 
 def reduce_all(events: Iterable[Event], state: State | None = None) -> State:
@@ -199,7 +202,7 @@ def _executed(draft: Draft, event: Executed) -> None:
     if process.table != event.pid:
         # execve gives a process that shared its table one of its own (unshare_files in fs/exec.c).
         draft.copy_table(process.table, event.pid, f"inherited from {process.table}")
-    for fd, descriptor in draft.tables.get(event.pid, NO_ROWS).items():
+    for fd, descriptor in draft.tables.get(event.pid, NO_DESCRIPTORS).items():
         if descriptor.cloexec:
             draft.remove(event.pid, fd)
         elif descriptor.used:
@@ -294,7 +297,7 @@ _CORRECTED = "the descriptor table of one of its users had to be corrected"
 
 def _table(draft: Draft, event: Table) -> None:
     process = draft.process(event.pid)
-    old = draft.tables.get(process.table, NO_ROWS)
+    old = draft.tables.get(process.table, NO_DESCRIPTORS)
     for fd in event.differed:
         if fd in old:
             knowledge.lose_behind(draft, old[fd].ofd, _CORRECTED)
@@ -335,7 +338,7 @@ def _table(draft: Draft, event: Table) -> None:
         else:
             continue
         rows[entry.fd] = row
-        draft.note("fd", process.table, entry.fd)
+        draft.note(DescriptorPart(process.table, entry.fd))
     if event.entries:
         draft.tables = draft.tables.set(process.table, rows.finish())
     kept = {entry.fd for entry in event.entries}
@@ -348,7 +351,7 @@ def _maps(draft: Draft, event: Maps) -> None:
     for entry in event.entries:
         draft.object(entry.object, event.pid)
     draft.mappings = draft.mappings.set(event.pid, event.entries)
-    draft.note("process", event.pid)
+    draft.note(ProcessPart(event.pid))
 
 
 def _waiting(draft: Draft, event: Waiting) -> None:
@@ -356,7 +359,7 @@ def _waiting(draft: Draft, event: Waiting) -> None:
     if event.call in OPENS and event.object and event.object not in draft.objects:
         # A FIFO that nobody has open yet: the tracer names no other object for a call that opens.
         draft.object(
-            ObjectInfo(key=event.object, kind="fifo", path=str(event.args.get("path", ""))),
+            ObjectInfo(key=event.object, kind="fifo", path=event.text("path")),
             event.pid,
         )
     take_use(draft, event.pid, event.object)
@@ -400,10 +403,10 @@ def _sample(draft: Draft, event: Sample) -> None:
         found = draft.objects.get(level.object)
         if found is not None:
             written = found.written
-            if found.info.kind in ("pipe", "fifo"):
+            if found.info.kind in PIPES:
                 written = max(written, found.bytes_out + level.queued)
             draft.put_object(replace(found, level=level, level_at=event.t, written=written))
-            if found.info.kind in KINDS:
+            if found.info.kind in SOCKETS:
                 sockets.take_level(draft, level)
             ledger.take_level(draft, level)
     for seen in event.semaphores:

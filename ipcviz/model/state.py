@@ -7,9 +7,9 @@ are made, and two states share what did not change. `ipcviz.model.reduce` makes 
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Final, Literal
 
-import immutables
 import msgspec
 
 from ipcviz.events import (
@@ -31,8 +31,11 @@ from ipcviz.events import (
     Started,
     Surroundings,
 )
+from ipcviz.events.arguments import Arguments, WithArguments
 from ipcviz.model.channels import Channel, Read
 from ipcviz.model.ends import Ends
+from ipcviz.model.maps import Map
+from ipcviz.model.parts import Part
 
 Fate = Literal["alive", "zombie", "gone"]
 
@@ -41,11 +44,11 @@ class Value(msgspec.Struct, frozen=True):
     """Base of the state's parts: immutable."""
 
 
-class CallInProgress(Value, frozen=True):
+class CallInProgress(Value, WithArguments, frozen=True):
     """The call that a thread is inside; `Waiting` says what the attributes mean."""
 
     name: str
-    args: dict[str, int | str] = {}
+    args: Arguments = {}
     object: str = ""
     began: float = 0.0
     futex: Futex | None = None
@@ -156,7 +159,7 @@ class Process(Value, frozen=True):
     exit_signal: int = 0
     exit_known: bool = True
     stopped_by: int = 0
-    handling: immutables.Map[int, Handling] = immutables.Map()
+    handling: Map[int, Handling] = Map()
     sample: ProcessSample | None = None
     stirred: float = 0.0
     full: bool = True
@@ -451,8 +454,19 @@ class ArmedTimer(Value, frozen=True):
     armed: bool = True
 
 
-class State(Value, frozen=True):
-    """Everything that is known at one moment.
+NO_DESCRIPTORS: Final[Map[int, Descriptor]] = Map()
+
+
+class StateFields(msgspec.Struct):
+    """What is known at one moment, and the ways from a descriptor to what is behind it.
+
+    `State` is this, immutable; `ipcviz.model.draft.Draft` is this while an event is applied. A new
+    field is declared here, and nowhere else.
+
+    The kernel's way: a process's descriptor table has a row for each number (`Descriptor`); the row
+    refers to an open file description (`OpenFile`), which other rows may refer to, too; that is of
+    an object (`Object`). Each method below takes so much of it as its name says, and gives None, or
+    what is empty, where something is not known.
 
     Attributes:
         t: The moment, in session seconds.
@@ -498,39 +512,37 @@ class State(Value, frozen=True):
         stepping: Every thread is held, and goes on only when it is let go.
         step: How many times one was let go.
         moving: The thread that was let go and has not come to rest yet; 0 if all are at rest.
-        changed: What the last event changed: `("fd", table, fd)`, `("object", key)`, `("process",
-            pid)`, `("thread", tid)`, `("semaphore", key)`, `("signal", pid, signo)`, `("memory",
-            key)`, `("pages", pid, start)`, `("folder", path)`.
+        changed: The parts that the last event changed, in the order in which it did.
     """
 
     t: float = 0.0
     n: int = 0
     started: Started | None = None
     root: int = 0
-    processes: immutables.Map[int, Process] = immutables.Map()
-    threads: immutables.Map[int, Thread] = immutables.Map()
-    tables: immutables.Map[int, immutables.Map[int, Descriptor]] = immutables.Map()
-    open_files: immutables.Map[int, OpenFile] = immutables.Map()
-    ends: Ends = immutables.Map()
-    objects: immutables.Map[str, Object] = immutables.Map()
-    semaphores: immutables.Map[str, Semaphore] = immutables.Map()
-    mappings: immutables.Map[int, tuple[MapEntry, ...]] = immutables.Map()
-    uses: immutables.Map[int, tuple[str, ...]] = immutables.Map()
-    bound: immutables.Map[str, str] = immutables.Map()
-    flights: immutables.Map[str, tuple[Flight, ...]] = immutables.Map()
-    datagrams: immutables.Map[str, tuple[Datagram, ...]] = immutables.Map()
-    locks: immutables.Map[str, tuple[FileLock, ...]] = immutables.Map()
-    outsiders: immutables.Map[str, Outside] = immutables.Map()
-    pages: immutables.Map[tuple[int, int], PagesSample] = immutables.Map()
-    memory: immutables.Map[tuple[str, int], Memory] = immutables.Map()
-    folders: immutables.Map[str, Folder] = immutables.Map()
-    channels: immutables.Map[str, Channel] = immutables.Map()
+    processes: Map[int, Process] = Map()
+    threads: Map[int, Thread] = Map()
+    tables: Map[int, Map[int, Descriptor]] = Map()
+    open_files: Map[int, OpenFile] = Map()
+    ends: Ends = Map()
+    objects: Map[str, Object] = Map()
+    semaphores: Map[str, Semaphore] = Map()
+    mappings: Map[int, tuple[MapEntry, ...]] = Map()
+    uses: Map[int, tuple[str, ...]] = Map()
+    bound: Map[str, str] = Map()
+    flights: Map[str, tuple[Flight, ...]] = Map()
+    datagrams: Map[str, tuple[Datagram, ...]] = Map()
+    locks: Map[str, tuple[FileLock, ...]] = Map()
+    outsiders: Map[str, Outside] = Map()
+    pages: Map[tuple[int, int], PagesSample] = Map()
+    memory: Map[tuple[str, int], Memory] = Map()
+    folders: Map[str, Folder] = Map()
+    channels: Map[str, Channel] = Map()
     reads: tuple[Read, ...] = ()
     keep_ledger: bool = True
     sent: tuple[SignalSent, ...] = ()
     delivered: tuple[SignalDelivered, ...] = ()
-    timers: immutables.Map[tuple[int, int], ArmedTimer] = immutables.Map()
-    labels: immutables.Map[str, int] = immutables.Map()
+    timers: Map[tuple[int, int], ArmedTimer] = Map()
+    labels: Map[str, int] = Map()
     command_code: int | None = None
     command_signal: int = 0
     finished: bool = False
@@ -538,7 +550,55 @@ class State(Value, frozen=True):
     stepping: bool = False
     step: int = 0
     moving: int = 0
-    changed: tuple[tuple[str | int, ...], ...] = ()
+    changed: tuple[Part, ...] = ()
+
+    def descriptors_of(self, pid: int) -> Map[int, Descriptor]:
+        """A process's descriptor table, by number."""
+        process = self.processes.get(pid)
+        return self.tables.get(process.table, NO_DESCRIPTORS) if process else NO_DESCRIPTORS
+
+    def descriptor(self, pid: int, fd: int) -> Descriptor | None:
+        """The row of a process's descriptor table."""
+        process = self.processes.get(pid)
+        rows = self.tables.get(process.table) if process is not None else None
+        return rows.get(fd) if rows is not None else None
+
+    def description_of(self, descriptor: Descriptor | None) -> OpenFile | None:
+        """The open file description that a descriptor refers to."""
+        return self.open_files.get(descriptor.ofd) if descriptor is not None else None
+
+    def description(self, pid: int, fd: int) -> OpenFile | None:
+        """The open file description behind a process's descriptor."""
+        return self.description_of(self.descriptor(pid, fd))
+
+    def object_of(self, description: OpenFile | None) -> Object | None:
+        """The object that an open file description is of."""
+        return self.objects.get(description.object) if description is not None else None
+
+    def object_at(self, pid: int, fd: int) -> Object | None:
+        """The object behind a process's descriptor, by way of its open file description."""
+        return self.object_of(self.description(pid, fd))
+
+    def object_key_at(self, pid: int, fd: int) -> str:
+        """The key of the object behind a process's descriptor; empty if nothing is known there."""
+        description = self.description(pid, fd)
+        return description.object if description is not None else ""
+
+    def descriptions_of(self, pid: int) -> Iterator[tuple[Descriptor, OpenFile]]:
+        """What a process has open: each descriptor with its open file description, in no order."""
+        for descriptor in self.descriptors_of(pid).values():
+            description = self.open_files.get(descriptor.ofd)
+            if description is not None:
+                yield descriptor, description
+
+    def object_keys_of(self, pid: int) -> set[str]:
+        """The keys of the objects that a process has open."""
+        return {description.object for _, description in self.descriptions_of(pid)}
+
+
+# mypy forbids a frozen class on one that is not: here the unfrozen one is never used as such.
+class State(StateFields, frozen=True):  # type: ignore[misc]
+    """What is known at one moment: an immutable value. `StateFields` lists what it has."""
 
 
 POSIX = 1000

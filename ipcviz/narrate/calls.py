@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from ipcviz.events import (
     Call,
     Capacity,
@@ -29,11 +31,12 @@ from ipcviz.events import (
     Unmapped,
     Uses,
     WorkingDirectory,
+    calls,
 )
+from ipcviz.events.calls import MOVES, OPENS, READS, WRITES
+from ipcviz.events.kinds import NOTIFIERS, PIPES, SOCKETS, having
 from ipcviz.model import query
-from ipcviz.model.addresses import KINDS as SOCKETS
-from ipcviz.model.calls import MOVES, OPENS, READS, WRITES, asked_nothing
-from ipcviz.model.mechanisms.notifiers import KINDS as NOTIFIERS
+from ipcviz.model.calls import asked_nothing
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import Object, State
@@ -69,7 +72,7 @@ from ipcviz.narrate.pipes import (
 from ipcviz.narrate.provenance import parted_words, proved_words, read_words, sources_group
 from ipcviz.narrate.queues import control_queue, get_queue, message, notify
 from ipcviz.narrate.semaphores import changed, controlled, inside_sem_open, set_got
-from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
+from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Clause, Sentence
 from ipcviz.narrate.signals import SPECIAL as SIGNAL_CALLS
 from ipcviz.narrate.signals import disposition, mask, sent
 from ipcviz.narrate.sockets import (
@@ -86,21 +89,10 @@ from ipcviz.narrate.sockets import (
 )
 from ipcviz.narrate.words import count_bytes, end_of, label_of, named, who
 
-_SEEN_BY_OTHERS: Final = frozenset(
-    {
-        "pipe",
-        "fifo",
-        "unix socket",
-        "tcp socket",
-        "udp socket",
-        "socket",
-        "message queue",
-        "shared memory",
-        "memfd",
-        "eventfd",
-        "terminal",
-    }
-)
+_RECEIVES: Final = calls.where(lambda call: call.descriptors == "received" and call.on == "socket")
+replace = msgspec.structs.replace
+
+_SEEN_BY_OTHERS: Final = having("shared")
 
 
 _TOLD_WHOLE: Final = SENDS | RECEIVES
@@ -111,13 +103,12 @@ def narrate_call(event: Call, before: State, after: State) -> Sentence | None:
     """A returned call as a sentence; None for calls that matter to nobody else and failed or
     changed nothing.
     """
-    told = _told(event, before, after)
-    if told is None:
+    found = _describe(event, before, after)
+    if found is None:
         return None
-    words, weight, subject, keys = inside_sem_open(event, after, told)
-    subject_words = who(after, event.pid, event.tid)
+    clause = inside_sem_open(event, after, found)
     group, amount = "", 0
-    if subject == "data":
+    if clause.subject == "data":
         moved = max(event.ret, 0)
         group = f"{event.tid} {event.name} {event.object} {'' if moved else event.error or 'end'}"
         group += sources_group(event, after) if moved else ""
@@ -125,16 +116,16 @@ def narrate_call(event: Call, before: State, after: State) -> Sentence | None:
         amount = moved
         if event.name in _TOLD_WHOLE or _notifies(event, after):
             # What was sent differs from one to the next, and the sentence says it.
-            group = f"{event.tid} {words}"
+            group = f"{event.tid} {clause.words}"
             amount = 0 if _notifies(event, after) else moved
     return Sentence(
         event.n,
         event.t,
         event.pid,
-        f"{subject_words} {words}",
-        weight,
-        subject,
-        keys,
+        f"{who(after, event.pid, event.tid)} {clause.words}",
+        clause.weight,
+        clause.subject,
+        clause.objects,
         group,
         amount,
     )
@@ -145,7 +136,7 @@ def _notifies(event: Call, after: State) -> bool:
     return thing is not None and thing.info.kind in NOTIFIERS
 
 
-def _told(event: Call, before: State, after: State) -> Told | None:
+def _describe(event: Call, before: State, after: State) -> Clause | None:
     if event.name in SENDS or event.name in RECEIVES:
         return message(event, before, after)
     if event.name in READS or event.name in WRITES:
@@ -170,8 +161,8 @@ def _told(event: Call, before: State, after: State) -> Told | None:
 
 
 def _fd(event: Call, name: str = "fd") -> str:
-    number = event.args.get(name)
-    return f" (fd {number})" if isinstance(number, int) else ""
+    number = event.number(name)
+    return f" (fd {number})" if number is not None else ""
 
 
 def _weight(thing: Object | None) -> int:
@@ -192,7 +183,7 @@ _BECAUSE: Final = {
 }
 
 
-def _data(event: Call, before: State, after: State) -> Told:
+def _data(event: Call, before: State, after: State) -> Clause:
     reads = event.name in READS
     thing = after.objects.get(event.object)
     label = thing.label if thing else "an object that is not known"
@@ -207,12 +198,14 @@ def _data(event: Call, before: State, after: State) -> Told:
         text = f"got {event.error} from {event.name}{_fd(event)} on {label}" + (
             f": {why}" if why else ""
         )
-        return text, max(weight, DETAIL), "data", keys
+        return Clause(text, max(weight, DETAIL), "data", keys)
     if reads and asked_nothing(event):
-        return f"read 0 bytes from {label}{_fd(event)}: it asked for no more", DETAIL, "data", keys
+        return Clause(
+            f"read 0 bytes from {label}{_fd(event)}: it asked for no more", DETAIL, "data", keys
+        )
     end = end_words(event, thing, after) if reads and event.ret == 0 and thing is not None else None
     if end is not None:
-        return end[0], end[1], "data", keys
+        return Clause(end[0], end[1], "data", keys)
     travels, more = (
         travelled(event, after) if thing is not None and thing.info.kind in SOCKETS else ("", 0)
     )
@@ -220,34 +213,31 @@ def _data(event: Call, before: State, after: State) -> Told:
     if reads and event.ret == 0:
         text = f"read end of file from {label}{_fd(event)}"
         if thing is not None and is_pipe(thing):
-            return f"{text}: {end_of_file(event, thing, after)}", TURN, "data", keys
-        return text, weight, "data", keys
+            return Clause(f"{text}: {end_of_file(event, thing, after)}", TURN, "data", keys)
+        return Clause(text, weight, "data", keys)
     if reads:
-        flags = str(event.args.get("flags", ""))
-        verb = "peeked at" if "MSG_PEEK" in flags else "read"
-        urgent = " out of band" if "MSG_OOB" in flags else ""
+        verb = "peeked at" if event.has_flag("MSG_PEEK") else "read"
+        urgent = " out of band" if event.has_flag("MSG_OOB") else ""
         amount, lost = received_words(event, thing, before)
         text = f"{verb} {amount}{urgent} from {label}{_fd(event)}{read_words(event, after)}"
         weight = TURN if lost and verb == "read" else weight
         parted = parted_words(event, after) + travels + lost
-        return text + parted, TURN if parted else weight, "data", keys
-    urgent = " out of band" if "MSG_OOB" in str(event.args.get("flags", "")) else ""
+        return Clause(text + parted, TURN if parted else weight, "data", keys)
+    urgent = " out of band" if event.has_flag("MSG_OOB") else ""
     text = f"wrote {count_bytes(event.ret)}{urgent} to {label}{_fd(event)}"
-    asked = event.args.get("count", event.args.get("len", event.ret))
-    if isinstance(asked, int) and asked > event.ret:
+    asked = event.number("count" if "count" in event.args else "len")
+    if asked is not None and asked > event.ret:
         text += f", of {asked:,} that it had"
     text += travels
     proved = proved_words(event, after)
-    return text + proved, TURN if proved else weight, "data", keys
+    return Clause(text + proved, TURN if proved else weight, "data", keys)
 
 
-def _moved(event: Call, before: State, after: State) -> Told:
+def _moved(event: Call, before: State, after: State) -> Clause:
     ends = []
     for name in ("fd_in", "fd_out"):
-        number = event.args.get(name)
-        ends.append(
-            query.object_behind(after, event.pid, number) if isinstance(number, int) else None
-        )
+        number = event.number(name)
+        ends.append(query.object_behind(after, event.pid, number) if number is not None else None)
     labels = [
         f"{end.label if end else '?'}{_fd(event, name)}"
         for end, name in zip(ends, ("fd_in", "fd_out"), strict=True)
@@ -255,7 +245,7 @@ def _moved(event: Call, before: State, after: State) -> Told:
     keys = tuple(end.info.key for end in ends if end)
     weight = max(_weight(end) for end in ends)
     if event.error:
-        return (
+        return Clause(
             f"got {event.error} from {event.name} from {labels[0]} to {labels[1]}",
             weight,
             "data",
@@ -263,7 +253,7 @@ def _moved(event: Call, before: State, after: State) -> Told:
         )
     if event.ret == 0:
         if asked_nothing(event):
-            return (
+            return Clause(
                 (
                     f"moved 0 bytes from {labels[0]} to {labels[1]} by {event.name}: it asked for"
                     " no more"
@@ -272,15 +262,15 @@ def _moved(event: Call, before: State, after: State) -> Told:
                 "data",
                 keys,
             )
-        return f"found the end of {labels[0]} in {event.name}", weight, "data", keys
+        return Clause(f"found the end of {labels[0]} in {event.name}", weight, "data", keys)
     if event.name == "tee":
         text = (
             f"copied {count_bytes(event.ret)} from {labels[0]} to {labels[1]} by tee: they still"
             " wait in the former"
         )
-        return text, weight, "data", keys
+        return Clause(text, weight, "data", keys)
     text = f"moved {count_bytes(event.ret)} from {labels[0]} to {labels[1]} by {event.name}"
-    return text + read_words(event, after), weight, "data", keys
+    return Clause(text + read_words(event, after), weight, "data", keys)
 
 
 def _kind_of_pipe(end: Opened) -> str:
@@ -288,14 +278,14 @@ def _kind_of_pipe(end: Opened) -> str:
     return packets + ("; they do not block" if "nonblock" in end.flags else "")
 
 
-def _pair(event: Call, before: State, after: State) -> Told | None:
+def _pair(event: Call, before: State, after: State) -> Clause | None:
     ends = [e for e in event.effects if isinstance(e, Opened)]
     if len(ends) != 2:
         return None
     first, second = ends
     if event.name.startswith("pipe"):
         label = label_of(after, first.object.key)
-        return (
+        return Clause(
             (
                 f"made the pipe {label}: read end {first.fd}, write end"
                 f" {second.fd}{_kind_of_pipe(second)}"
@@ -308,15 +298,15 @@ def _pair(event: Call, before: State, after: State) -> Told | None:
     text = (
         f"made the socket pair {labels[0]} and {labels[1]}: descriptors {first.fd} and {second.fd}"
     )
-    return text, TURN, "descriptor", tuple(e.object.key for e in ends)
+    return Clause(text, TURN, "descriptor", tuple(e.object.key for e in ends))
 
 
-def _ready(event: Call, before: State, after: State) -> Told | None:
+def _ready(event: Call, before: State, after: State) -> Clause | None:
     if event.error:
         return None
     if event.ret == 0:
-        return f"found no descriptor ready in {event.name}", NOISE, "wait", ()
-    return (
+        return Clause(f"found no descriptor ready in {event.name}", NOISE, "wait")
+    return Clause(
         f"found {event.ret} descriptor{'s' if event.ret != 1 else ''} ready in {event.name}",
         DETAIL,
         "wait",
@@ -324,7 +314,7 @@ def _ready(event: Call, before: State, after: State) -> Told | None:
     )
 
 
-_SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
+_SPECIAL: Final[dict[str, Callable[[Call, State, State], Clause | None]]] = {
     "pipe": _pair,
     "pipe2": _pair,
     "socketpair": _pair,
@@ -368,65 +358,36 @@ _SPECIAL: Final[dict[str, Callable[[Call, State, State], Told | None]]] = {
     **FAMILY_CALLS,
 }
 
-_FAILING: Final = frozenset(
-    {
-        "open",
-        "openat",
-        "openat2",
-        "creat",
-        "execve",
-        "execveat",
-        "fork",
-        "vfork",
-        "clone",
-        "clone3",
-        "mkfifo",
-        "mknod",
-    }
-    | {
-        "mknodat",
-        "unlink",
-        "unlinkat",
-        "dup",
-        "dup2",
-        "dup3",
-        "close",
-        "mmap",
-        "shmget",
-        "semget",
-        "msgget",
-        "mq_open",
-    }
-    | {"flock", "fcntl", "lseek", "ftruncate", "socket", "wait4", "waitid", "setpgid"}
-)
+_FAILING: Final = calls.having("failing")
 _LOOKS_UP: Final = frozenset({"ENOENT", "ENOTDIR", "EACCES"})
 
 
-def _failed(event: Call, after: State) -> Told:
+def _failed(event: Call, after: State) -> Clause:
     what = event.args.get(
         "path", event.args.get("pathname", event.args.get("filename", event.args.get("fd", "")))
     )
     text = f"got {event.error} from {event.name}" + (f" of {what}" if what != "" else "")
-    if event.error == "EEXIST" and "O_EXCL" in str(event.args.get("flags", "")):
+    if event.error == "EEXIST" and event.has_flag("O_EXCL"):
         text = f"could not make the lock file {what}: it exists, and O_EXCL lets only one make it"
-        return f"{text}; {who_has_file(str(what), after)}", STEP, "name", ()
+        return Clause(f"{text}; {who_has_file(str(what), after)}", STEP, "name")
     plain = event.name.startswith(("open", "execve")) and event.error in _LOOKS_UP
     noise = plain and (event.name.startswith("execve") or is_noise(str(what)))
-    return text, NOISE if noise else DETAIL, "process", ()
+    return Clause(text, NOISE if noise else DETAIL, "process")
 
 
-def _effects(event: Call, before: State, after: State) -> Told | None:
+def _effects(event: Call, before: State, after: State) -> Clause | None:
     """The call's first effect that says something; further ones of the same call are its
     details.
     """
     for effect in event.effects:
-        told = _effect(event, effect, before, after)
-        if told is not None:
-            return _with_locks(event, effect, _with_ends(event, told, before, after), before, after)
+        found = _effect(event, effect, before, after)
+        if found is not None:
+            found = _with_ends(event, found, before, after)
+            return _with_locks(event, effect, found, before, after)
     return None
 
 
-def _with_ends(event: Call, found: Told, before: State, after: State) -> Told:
+def _with_ends(event: Call, found: Clause, before: State, after: State) -> Clause:
     """The same, with the last ends of pipes that a call closed besides: close_range(2) many,
     dup2(2) perhaps one.
     """
@@ -435,22 +396,27 @@ def _with_ends(event: Call, found: Told, before: State, after: State) -> Told:
         return found
     things = [query.object_behind(before, event.pid, fd) for fd in gone]
     words = left_words(before, after, (thing.info.key for thing in things if thing is not None))
-    text, _, subject, keys = found
-    return (
-        (f"{text}; {', '.join(words.values())}", TURN, subject, (*keys, *words)) if words else found
+    if not words:
+        return found
+    return Clause(
+        f"{found.words}; {', '.join(words.values())}",
+        TURN,
+        found.subject,
+        (*found.objects, *words),
     )
 
 
-def _with_locks(event: Call, effect: object, found: Told, before: State, after: State) -> Told:
+def _with_locks(event: Call, effect: object, found: Clause, before: State, after: State) -> Clause:
     """The same, with what a close meant for locks on the file."""
     if not isinstance(effect, Closed | Duplicated):
         return found
     words = lost_by_close(event.pid, effect.fd, before, after)
-    text, _, subject, keys = found
-    return (f"{text}: {words}", TURN, subject, keys) if words else found
+    if not words:
+        return found
+    return replace(found, words=f"{found.words}: {words}", weight=TURN)
 
 
-def _effect(event: Call, effect: object, before: State, after: State) -> Told | None:
+def _effect(event: Call, effect: object, before: State, after: State) -> Clause | None:
     match effect:
         case Opened():
             return _opened(event, effect, before, after)
@@ -469,16 +435,18 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
                 else max(_weight(thing), DETAIL)
             )
             text = f"made descriptor {effect.fd} a duplicate of {effect.source}{behind}{instead}"
-            return text, weight, "descriptor", (thing.info.key,) if thing else ()
+            return Clause(text, weight, "descriptor", (thing.info.key,) if thing else ())
         case Closed():
             return _closed(event, effect, before, after)
         case CloseOnExec():
             what = "is closed" if effect.cloexec else "stays open"
-            return f"set that descriptor {effect.fd} {what} at exec", DETAIL, "descriptor", ()
+            return Clause(
+                f"set that descriptor {effect.fd} {what} at exec", DETAIL, "descriptor", ()
+            )
         case StatusFlags():
             label = _end(after, event.pid, effect.fd)
             flags = ", ".join(effect.flags) or "none"
-            return (
+            return Clause(
                 f"set the status flags behind descriptor {effect.fd} ({label}): {flags}",
                 STEP,
                 "descriptor",
@@ -489,7 +457,7 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
                 f"set the capacity of {label_of(after, effect.object)} to"
                 f" {count_bytes(effect.capacity)}"
             )
-            return text, STEP, "data", (effect.object,)
+            return Clause(text, STEP, "data", (effect.object,))
         case Mapped():
             return mapped(event, effect, after)
         case Protected():
@@ -507,7 +475,7 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
         case Filed():
             return filed(event, effect, after)
         case NameRemoved():
-            return (
+            return Clause(
                 f"removed the name {effect.path}",
                 STEP,
                 "name",
@@ -524,7 +492,7 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Told | 
         case Locks() | Uses():
             return None
         case WorkingDirectory():
-            return f"changed its directory to {effect.path}", DETAIL, "process", ()
+            return Clause(f"changed its directory to {effect.path}", DETAIL, "process")
     return None
 
 
@@ -546,17 +514,17 @@ _FOR: Final = {
 }
 
 
-def _opened(event: Call, effect: Opened, before: State, after: State) -> Told:
+def _opened(event: Call, effect: Opened, before: State, after: State) -> Clause:
     thing = after.objects.get(effect.object.key)
     what = named(thing) if thing else effect.object.path or effect.object.kind
     key = (effect.object.key,)
-    if event.name in ("recvmsg", "recvmmsg"):
-        return f"received descriptor {effect.fd}: {what}", TURN, "descriptor", key
+    if event.name in _RECEIVES:
+        return Clause(f"received descriptor {effect.fd}: {what}", TURN, "descriptor", key)
     if event.name == "io_uring_setup":
         words = "what it reads and writes by that makes no system calls, and is not told"
-        return f"made {what}: descriptor {effect.fd}; {words}", TURN, "descriptor", key
+        return Clause(f"made {what}: descriptor {effect.fd}; {words}", TURN, "descriptor", key)
     if event.name == "socket":
-        return f"made {what}: descriptor {effect.fd}", STEP, "descriptor", key
+        return Clause(f"made {what}: descriptor {effect.fd}", STEP, "descriptor", key)
     if effect.object.kind == "file" and effect.object.path:
         what = effect.object.path
     weight = (
@@ -569,14 +537,14 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Told:
     if effect.object.kind == "file" and effect.mode != "r" and weight:
         weight = STEP
     verb = "opened" if event.name.startswith(("open", "creat", "mq_open")) else "made"
-    if effect.object.kind == "file" and "O_EXCL" in str(event.args.get("flags", "")) and weight:
+    if effect.object.kind == "file" and event.has_flag("O_EXCL") and weight:
         where, alive = opening(event, effect, after)
         text = f"made {what}, which did not exist (O_EXCL){where}: descriptor {effect.fd}"
-        return text, TURN if alive else STEP, "descriptor", key
+        return Clause(text, TURN if alive else STEP, "descriptor", key)
     flags = f", {', '.join(effect.flags)}" if effect.flags else ""
     source, _ = opening(event, effect, after) if weight else ("", False)
     weight = max(weight, STEP) if source else weight
-    return (
+    return Clause(
         f"{verb} {what} {_FOR[effect.mode]}{flags}{source}: descriptor {effect.fd}",
         weight,
         "descriptor",
@@ -584,31 +552,33 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Told:
     )
 
 
-def _closed(event: Call, effect: Closed, before: State, after: State) -> Told:
+def _closed(event: Call, effect: Closed, before: State, after: State) -> Clause:
     thing = query.object_behind(before, event.pid, effect.fd)
     if thing is None:
-        return f"closed descriptor {effect.fd}", DETAIL, "descriptor", ()
+        return Clause(f"closed descriptor {effect.fd}", DETAIL, "descriptor")
     text = f"closed descriptor {effect.fd} ({_end(before, event.pid, effect.fd)})"
     key = thing.info.key
     ended = closed_words(thing, before, after)
     if ended:
-        return f"{text}: {ended}", TURN, "descriptor", (key,)
-    if thing.info.kind not in ("pipe", "fifo"):
-        return text, STEP if thing.info.kind in _SEEN_BY_OTHERS else NOISE, "descriptor", (key,)
+        return Clause(f"{text}: {ended}", TURN, "descriptor", (key,))
+    if thing.info.kind not in PIPES:
+        return Clause(
+            text, STEP if thing.info.kind in _SEEN_BY_OTHERS else NOISE, "descriptor", (key,)
+        )
     words = pipe_closed(before, after, key)
     return (
-        (f"{text}: {words}", TURN, "descriptor", (key,))
+        Clause(f"{text}: {words}", TURN, "descriptor", (key,))
         if words
-        else (text, STEP, "descriptor", (key,))
+        else Clause(text, STEP, "descriptor", (key,))
     )
 
 
-def _name_created(event: Call, effect: NameCreated) -> Told:
+def _name_created(event: Call, effect: NameCreated) -> Clause:
     key = (effect.object,) if effect.object else ()
     if event.name.startswith("mk"):
-        return f"made the FIFO {effect.path}", TURN, "name", key
+        return Clause(f"made the FIFO {effect.path}", TURN, "name", key)
     if event.name == "bind":
-        return f"bound its socket to the name {effect.path}", STEP, "name", key
+        return Clause(f"bound its socket to the name {effect.path}", STEP, "name", key)
     if event.name.startswith("rename"):
-        return f"renamed it to {effect.path}", STEP, "name", key
-    return f"made the name {effect.path}", STEP, "name", key
+        return Clause(f"renamed it to {effect.path}", STEP, "name", key)
+    return Clause(f"made the name {effect.path}", STEP, "name", key)

@@ -9,7 +9,7 @@ from ipcviz.events import Call, DeathSignal, Grouped, Opened, Orphan, Subreaper,
 from ipcviz.events.signals import LIBRARY_SIGNALS, signal_name
 from ipcviz.model.mechanisms.families import tty_name
 from ipcviz.model.state import POSIX, State
-from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Told
+from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Clause
 from ipcviz.narrate.words import named, who
 
 SIGCHLD: Final = 17
@@ -19,28 +19,28 @@ FILTER_MODE: Final = 2
 """linux/seccomp.h: the modes of prctl(PR_SET_SECCOMP)."""
 
 
-def grouped(event: Call, effect: Grouped, before: State, after: State) -> Told:
+def grouped(event: Call, effect: Grouped, before: State, after: State) -> Clause:
     """setsid, setpgid, or an ioctl of the terminal."""
     if event.name == "setsid":
         text = (
             f"began the session {effect.session} and the group {effect.pgrp} in it, without a"
             " terminal"
         )
-        return text, TURN, "process", ()
+        return Clause(text, TURN, "process")
     if event.name == "setpgid":
         leads = effect.pgrp == effect.pid
         itself = effect.pid == event.pid
         whom = "itself" if itself else who(after, effect.pid)
         old = before.processes.get(effect.pid)
         if old is not None and old.pgrp == effect.pgrp:
-            return (
+            return Clause(
                 f"put {whom} into the group {effect.pgrp}, where it was already",
                 DETAIL,
                 "process",
                 (),
             )
         where = f"a group of its own, {effect.pgrp}" if leads else f"the group {effect.pgrp}"
-        return f"put {whom} into {where}", STEP, "process", ()
+        return Clause(f"put {whom} into {where}", STEP, "process")
     request = event.args.get("request")
     name = tty_name(effect.tty)
     if request == "TIOCSPGRP":
@@ -50,28 +50,30 @@ def grouped(event: Call, effect: Grouped, before: State, after: State) -> Told:
                 f"left the group {effect.foreground} in the foreground of {name}, where it was"
                 " already"
             )
-            return text, DETAIL, "process", ()
-        return (
+            return Clause(text, DETAIL, "process")
+        return Clause(
             f"put the group {effect.foreground} into the foreground of {name}",
             STEP,
             "process",
             (),
         )
     if request == "TIOCSCTTY":
-        return (
+        return Clause(
             f"made {name or 'a terminal'} the controlling terminal of its session",
             TURN,
             "process",
             (),
         )
-    return "gave up its controlling terminal", STEP, "process", ()
+    return Clause("gave up its controlling terminal", STEP, "process")
 
 
-def subreaper(effect: Subreaper) -> Told:
+def subreaper(effect: Subreaper) -> Clause:
     """prctl(PR_SET_CHILD_SUBREAPER)."""
     if effect.enabled:
-        return "gets the orphans among its descendants from now on (subreaper)", STEP, "process", ()
-    return "does not get orphans any more", STEP, "process", ()
+        return Clause(
+            "gets the orphans among its descendants from now on (subreaper)", STEP, "process", ()
+        )
+    return Clause("does not get orphans any more", STEP, "process")
 
 
 def waits_for_nobody(state: State, pid: int) -> str:
@@ -87,16 +89,18 @@ def waits_for_nobody(state: State, pid: int) -> str:
     return f"its parent {who(state, parent.pid)} {asked}"
 
 
-def death_signal(effect: DeathSignal) -> Told:
+def death_signal(effect: DeathSignal) -> Clause:
     """prctl(PR_SET_PDEATHSIG)."""
     if effect.signo:
-        return (
+        return Clause(
             f"asked for {signal_name(effect.signo)} at its parent's end (PR_SET_PDEATHSIG)",
             STEP,
             "signal",
             (),
         )
-    return "asked for no signal at its parent's end any more (PR_SET_PDEATHSIG)", STEP, "signal", ()
+    return Clause(
+        "asked for no signal at its parent's end any more (PR_SET_PDEATHSIG)", STEP, "signal", ()
+    )
 
 
 def adopted(orphans: Iterable[Orphan], after: State) -> str:
@@ -117,10 +121,10 @@ def adopted(orphans: Iterable[Orphan], after: State) -> str:
     return ", ".join(parts)
 
 
-def _other_namespaces(event: Call, before: State, after: State) -> Told | None:
+def _other_namespaces(event: Call, before: State, after: State) -> Clause | None:
     """unshare(2), setns(2)."""
     if event.error:
-        return f"got {event.error} from {event.name}", DETAIL, "process", ()
+        return Clause(f"got {event.error} from {event.name}", DETAIL, "process")
     flags = [
         word
         for word in str(event.args.get("flags", event.args.get("type", ""))).split("|")
@@ -128,12 +132,12 @@ def _other_namespaces(event: Call, before: State, after: State) -> Told | None:
     ]
     kinds = ", ".join(_KINDS.get(flag, flag) for flag in flags)
     verb = "left what it shared and has its own" if event.name == "unshare" else "entered another"
-    return f"{verb} {kinds or 'namespace'} ({event.name})", TURN, "process", ()
+    return Clause(f"{verb} {kinds or 'namespace'} ({event.name})", TURN, "process")
 
 
-def _debugs(event: Call, before: State, after: State) -> Told | None:
+def _debugs(event: Call, before: State, after: State) -> Clause | None:
     """ptrace(2): a debugger, or what asks to be debugged. A process has one tracer."""
-    request, pid = str(event.args.get("request", "")), event.args.get("pid")
+    request, pid = event.text("request"), event.args.get("pid")
     asks = request == "PTRACE_TRACEME"
     if not asks and request not in ("PTRACE_ATTACH", "PTRACE_SEIZE"):
         return None
@@ -148,8 +152,10 @@ def _debugs(event: Call, before: State, after: State) -> Told | None:
     if event.error:
         why = f": ipcviz traces {'it' if asks else whom} already, and a process has one tracer"
         text = f"got {event.error} from ptrace ({request})"
-        return text + (why if watched and event.error == "EPERM" else ""), TURN, "process", ()
-    return (
+        return Clause(
+            text + (why if watched and event.error == "EPERM" else ""), TURN, "process", ()
+        )
+    return Clause(
         (f"asked to be traced by {whom}" if asks else f"began to trace {whom}"),
         TURN,
         "process",
@@ -157,7 +163,7 @@ def _debugs(event: Call, before: State, after: State) -> Told | None:
     )
 
 
-def _confined(event: Call, before: State, after: State) -> Told | None:
+def _confined(event: Call, before: State, after: State) -> Clause | None:
     """prctl(PR_SET_SECCOMP) and seccomp(2): strict mode, or a filter."""
     filters = "SECCOMP_SET_MODE_FILTER" if event.name == "seccomp" else FILTER_MODE
     strict = "SECCOMP_SET_MODE_STRICT" if event.name == "seccomp" else STRICT_MODE
@@ -165,14 +171,14 @@ def _confined(event: Call, before: State, after: State) -> Told | None:
     if event.name == "prctl" and event.args.get("option") != "PR_SET_SECCOMP":
         return None
     if event.error:
-        return (
+        return Clause(
             f"got {event.error} from {event.name}, which was to confine it (seccomp)",
             STEP,
             "process",
             (),
         )
     if mode == strict:
-        return (
+        return Clause(
             "may only read, write, exit and leave handlers from now on (strict seccomp)",
             TURN,
             "process",
@@ -183,8 +189,8 @@ def _confined(event: Call, before: State, after: State) -> Told | None:
         made = next((effect for effect in event.effects if isinstance(effect, Opened)), None)
         thing = after.objects.get(made.object.key) if made is not None else None
         if made is None or thing is None:
-            return text, STEP, "process", ()
-        return (
+            return Clause(text, STEP, "process")
+        return Clause(
             f"{text}, and made {named(thing)}: descriptor {made.fd}",
             STEP,
             "descriptor",
@@ -208,7 +214,7 @@ _KINDS: Final = {
 }
 
 
-def timer(event: Call, effect: Timer, before: State, after: State) -> Told:
+def timer(event: Call, effect: Timer, before: State, after: State) -> Clause:
     """alarm, setitimer, timer_create, timer_settime, timer_delete."""
     number = effect.id
     key = (event.pid, POSIX + number if number >= 0 else effect.signo)
@@ -223,16 +229,18 @@ def timer(event: Call, effect: Timer, before: State, after: State) -> Told:
             if signo not in LIBRARY_SIGNALS
             else f"start a thread (SIGEV_THREAD, by glibc's {name})"
         )
-        return f"made the timer {number}, to {what}{clock} when it expires", STEP, "signal", ()
+        return Clause(
+            f"made the timer {number}, to {what}{clock} when it expires", STEP, "signal", ()
+        )
     if effect.change == "removed":
-        return f"removed {which}", STEP, "signal", ()
+        return Clause(f"removed {which}", STEP, "signal")
     if not effect.seconds:
-        return f"disarmed {which}", STEP, "signal", ()
+        return Clause(f"disarmed {which}", STEP, "signal")
     clock = effect.clock or (known.clock if known is not None else "")
     of = f" of {clock}" if clock else ""
     again = f", and again every {effect.interval:g} s" if effect.interval else ""
     subject = f"armed the timer {number}" if number >= 0 else "armed a timer"
-    return f"{subject}: {name} in {effect.seconds:g} s{of}{again}", TURN, "signal", ()
+    return Clause(f"{subject}: {name} in {effect.seconds:g} s{of}{again}", TURN, "signal")
 
 
 SPECIAL: Final = {

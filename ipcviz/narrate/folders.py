@@ -7,10 +7,11 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Call, Filed, Opened
+from ipcviz.events.calls import where
 from ipcviz.model.mechanisms.folders import others
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import Did, State
-from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Told
+from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Clause
 from ipcviz.narrate.words import label_of, who
 
 VERBS: Final[dict[Did, str]] = {
@@ -52,7 +53,7 @@ def _weight(alive: bool, *paths: str) -> int:
     return NOISE if any(is_noise(path) for path in paths) else TURN if alive else STEP
 
 
-def filed(event: Call, effect: Filed, after: State) -> Told | None:
+def filed(event: Call, effect: Filed, after: State) -> Clause | None:
     """A name that came, went or moved."""
     where, alive = clause(after, event.pid, effect.folder)
     old, new = event.args.get("old", ""), event.args.get("new", "")
@@ -61,7 +62,7 @@ def filed(event: Call, effect: Filed, after: State) -> Told | None:
         return None
     if effect.action == "removed":
         text = f"removed the name {event.args.get('path', effect.name)}"
-        return f"{text}{where}", _weight(alive, effect.folder), "name", keys
+        return Clause(f"{text}{where}", _weight(alive, effect.folder), "name", keys)
     if not alive and effect.source and effect.source != effect.folder:
         # What was taken away matters to those who use the place that it was in.
         where, alive = clause(after, event.pid, effect.source) if not where else (where, alive)
@@ -72,10 +73,10 @@ def filed(event: Call, effect: Filed, after: State) -> Told | None:
     }[effect.action]
     if effect.replaced and effect.action == "moved":
         text += ", in place of what had that name"
-    return f"{text}{where}", _weight(alive, effect.folder, effect.source), "name", keys
+    return Clause(f"{text}{where}", _weight(alive, effect.folder, effect.source), "name", keys)
 
 
-def failed(event: Call, before: State, after: State) -> Told | None:
+def failed(event: Call, before: State, after: State) -> Clause | None:
     """A rename or link that failed; None where it succeeded, which its effects tell."""
     if not event.error:
         return None
@@ -85,7 +86,7 @@ def failed(event: Call, before: State, after: State) -> Told | None:
         f"could not {verb} {event.args.get('old', '?')} to {event.args.get('new', '?')}"
         f" ({event.error}){why}"
     )
-    return text, STEP, "name", ()
+    return Clause(text, STEP, "name")
 
 
 def opening(event: Call, effect: Opened, after: State) -> tuple[str, bool]:
@@ -95,28 +96,28 @@ def opening(event: Call, effect: Opened, after: State) -> tuple[str, bool]:
         return "", False
     if effect.mode == "r" and thing.last_writer not in (0, event.pid):
         return f", which {who(after, thing.last_writer)} wrote", False
-    if "O_EXCL" in str(event.args.get("flags", "")):
+    if event.has_flag("O_EXCL"):
         where, alive = clause(after, event.pid, effect.object.path.rpartition("/")[0] or "/")
         return (where, True) if alive else ("", False)
     return "", False
 
 
-def put_onto_disk(event: Call, before: State, after: State) -> Told | None:
+def put_onto_disk(event: Call, before: State, after: State) -> Clause | None:
     """fsync(2), fdatasync(2)."""
     thing = after.objects.get(event.object)
     label = label_of(after, event.object) if event.object else "a file"
     keys = (event.object,) if event.object else ()
     if event.error:
-        return f"got {event.error} from {event.name} of {label}", DETAIL, "name", keys
+        return Clause(f"got {event.error} from {event.name} of {label}", DETAIL, "name", keys)
     path = thing.info.path if thing is not None else ""
     is_folder = thing is not None and thing.info.kind == "directory"
     where, alive = clause(after, event.pid, path if is_folder else path.rpartition("/")[0] or "/")
     what = f"the names in {folder_label(path)}" if is_folder else label
     text = f"had {what} put onto the disk ({event.name})"
-    return f"{text}{'' if is_folder else where}", STEP if alive else DETAIL, "name", keys
+    return Clause(f"{text}{'' if is_folder else where}", STEP if alive else DETAIL, "name", keys)
 
 
-def listed(event: Call, before: State, after: State) -> Told | None:
+def listed(event: Call, before: State, after: State) -> Clause | None:
     """getdents64(2)."""
     thing = after.objects.get(event.object)
     if thing is None or event.error or event.ret == 0:
@@ -129,12 +130,12 @@ def listed(event: Call, before: State, after: State) -> Told | None:
         else ""
     )
     weight = NOISE if is_noise(thing.info.path) else STEP if putters and alive else DETAIL
-    return f"listed {folder_label(thing.info.path)}{where}", weight, "name", (event.object,)
+    return Clause(f"listed {folder_label(thing.info.path)}{where}", weight, "name", (event.object,))
 
 
 SPECIAL: Final = {
-    **dict.fromkeys(("rename", "renameat", "renameat2", "link", "linkat"), failed),
-    **dict.fromkeys(("fsync", "fdatasync"), put_onto_disk),
+    **dict.fromkeys(where(lambda call: call.names in ("renames", "links")), failed),
+    **dict.fromkeys(where(lambda call: call.waits == "disk"), put_onto_disk),
     "getdents64": listed,
 }
 """Calls that are about names and directories."""

@@ -9,7 +9,7 @@ from ipcviz.events import Call, FileLock
 from ipcviz.model import query
 from ipcviz.model.mechanisms.locks import blocking, lock_holders, range_words, unlocked, wanted
 from ipcviz.model.state import State
-from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Subject
+from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Clause
 from ipcviz.narrate.words import label_of, who
 
 _SORTS: Final = {
@@ -31,22 +31,24 @@ def _holders_have(state: State, found: Iterable[FileLock]) -> str:
     return f"{_names(state, pids)} {'has' if len(pids) == 1 else 'have'}" if pids else ""
 
 
-def locking(event: Call, before: State, after: State) -> tuple[str, int, Subject, tuple[str, ...]]:
-    """What a call of flock or fcntl did: as words, weight, subject, objects."""
+def locking(event: Call, before: State, after: State) -> Clause:
+    """What a call of flock or fcntl did."""
     label, keys = (
         label_of(after, event.object) or "a file",
         ((event.object,) if event.object else ()),
     )
-    number = event.args.get("fd")
-    fd = number if isinstance(number, int) else -1
+    number = event.fd
+    fd = number if number is not None else -1
     descriptor = query.table_of(after, event.pid).get(fd)
     wish = wanted(event.args, event.pid, descriptor.ofd if descriptor else 0)
     if wish is None:
         if event.error:
-            return f"got {event.error} from {event.name} on {label} (fd {fd})", DETAIL, "name", keys
+            return Clause(
+                f"got {event.error} from {event.name} on {label} (fd {fd})", DETAIL, "name", keys
+            )
         waiting = any(lock.waits for lock in before.locks.get(event.object, ()))
         part = range_words(unlocked(event.args))
-        return (
+        return Clause(
             f"released its lock on {label}{f', {part}' if part else ''} (fd {fd})",
             TURN if waiting else STEP,
             "name",
@@ -60,19 +62,21 @@ def locking(event: Call, before: State, after: State) -> tuple[str, int, Subject
         why = f"{_holders_have(after, found) or 'another one has'} it"
         if {pid for lock in found for pid in lock_holders(after, lock)} == {event.pid}:
             why = "it has one itself, by another open file description"
-        return f"did not get the {lock}: {why}, and it did not want to wait", TURN, "name", keys
+        return Clause(
+            f"did not get the {lock}: {why}, and it did not want to wait", TURN, "name", keys
+        )
     if event.error == "EDEADLK":
-        return (
+        return Clause(
             f"was refused the {lock}: to wait for it would be a deadlock (EDEADLK)",
             TURN,
             "name",
             keys,
         )
     if event.error:
-        return f"got {event.error} from {event.name} for the {lock}", STEP, "name", keys
+        return Clause(f"got {event.error} from {event.name} for the {lock}", STEP, "name", keys)
     thread = before.threads.get(event.tid)
     waited = thread is not None and thread.waiting is not None
-    return (
+    return Clause(
         f"{'got' if waited else 'took'} the {lock}{' after its wait' if waited else ''}",
         TURN,
         "name",
@@ -80,19 +84,17 @@ def locking(event: Call, before: State, after: State) -> tuple[str, int, Subject
     )
 
 
-def owner_died(
-    event: Call, before: State, after: State
-) -> tuple[str, int, Subject, tuple[str, ...]] | None:
+def owner_died(event: Call, before: State, after: State) -> Clause | None:
     """A wait for a robust mutex that ended because the owner did."""
-    tid = event.args.get("died")
-    if not isinstance(tid, int):
+    tid = event.number("died")
+    if tid is None:
         return None
     owner = who(after, tid) if tid in after.processes else f"thread {tid}"
     text = (
         f"was woken because {owner} has ended while it held the robust mutex: who takes it next"
         " gets EOWNERDEAD"
     )
-    return text, TURN, "semaphore", ()
+    return Clause(text, TURN, "semaphore")
 
 
 def lost_by_close(pid: int, fd: int, before: State, after: State) -> str:

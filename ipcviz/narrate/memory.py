@@ -8,7 +8,7 @@ from ipcviz.model.mechanisms.system_v_keys import key_words, warning_of
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import State
 from ipcviz.narrate.future import sealed_words
-from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Told
+from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Clause
 from ipcviz.narrate.words import count_bytes, label_of, who, with_warning
 
 _DEFAULT_PAGE = 4096
@@ -23,7 +23,7 @@ def _whole_pages(state: State, size: int) -> int:
     return (size + page - 1) // page * page
 
 
-def mapped(event: Call, effect: Mapped, after: State) -> Told:
+def mapped(event: Call, effect: Mapped, after: State) -> Clause:
     """A new mapping, and a warning if it is longer than what it maps."""
     label = label_of(after, effect.object.key)
     kind = "shared" if effect.shared else "private"
@@ -45,10 +45,10 @@ def mapped(event: Call, effect: Mapped, after: State) -> Told:
     elif not effect.shared and "w" in effect.prot:
         text += ": what it writes there stays its own"
         weight = STEP
-    return text, weight, "memory", (effect.object.key,)
+    return Clause(text, weight, "memory", (effect.object.key,))
 
 
-def unmapped(event: Call, effect: Unmapped, before: State) -> Told | None:
+def unmapped(event: Call, effect: Unmapped, before: State) -> Clause | None:
     """A mapping that went, whole or in part."""
     entry = query.mapping_at(before, event.pid, effect.start, effect.length)
     if entry is None:
@@ -63,10 +63,12 @@ def unmapped(event: Call, effect: Unmapped, before: State) -> Told | None:
     )
     if event.name == "mmap":
         text += ": private memory is mapped over it (MAP_FIXED)"
-    return text, NOISE if is_noise(entry.object.path) else STEP, "memory", (entry.object.key,)
+    return Clause(
+        text, NOISE if is_noise(entry.object.path) else STEP, "memory", (entry.object.key,)
+    )
 
 
-def reprotected(event: Call, effect: Protected, after: State) -> Told | None:
+def reprotected(event: Call, effect: Protected, after: State) -> Clause | None:
     """A protection that changed."""
     entry = query.mapping_at(after, event.pid, effect.start, effect.length)
     if entry is None:
@@ -77,10 +79,10 @@ def reprotected(event: Call, effect: Protected, after: State) -> Told | None:
         f" {label_of(after, entry.object.key)} "
     )
     text += f"at {effect.start:#x} to {effect.prot}" + (f": {allowed}" if allowed else "")
-    return text, STEP, "memory", (entry.object.key,)
+    return Clause(text, STEP, "memory", (entry.object.key,))
 
 
-def remapped(event: Call, before: State, after: State) -> Told | None:
+def remapped(event: Call, before: State, after: State) -> Clause | None:
     """mremap(2): moved, or made longer or shorter."""
     address, old, new = (_number(event, name) for name in ("address", "length", "newlength"))
     entry = query.mapping_at(before, event.pid, address, max(old, 1))
@@ -89,7 +91,7 @@ def remapped(event: Call, before: State, after: State) -> Told | None:
     label, keys = label_of(after, entry.object.key), (entry.object.key,)
     flags = event.args.get("flags", 0)
     if event.error:
-        return (
+        return Clause(
             f"got {event.error} from mremap of {label} at {address:#x} ({flags})",
             STEP,
             "memory",
@@ -122,8 +124,8 @@ def remapped(event: Call, before: State, after: State) -> Told | None:
         text += (
             f"; it has only {count_bytes(found.size)}: touching a page beyond its end raises SIGBUS"
         )
-        return text, TURN, "memory", keys
-    return text, STEP, "memory", keys
+        return Clause(text, TURN, "memory", keys)
+    return Clause(text, STEP, "memory", keys)
 
 
 def _number(event: Call, name: str) -> int:
@@ -133,7 +135,7 @@ def _number(event: Call, name: str) -> int:
         return 0
 
 
-def advised(event: Call, before: State, after: State) -> Told | None:
+def advised(event: Call, before: State, after: State) -> Clause | None:
     """madvise(2), where it changes what is there."""
     advice = event.args.get("advice")
     entry = query.mapping_at(
@@ -160,16 +162,16 @@ def advised(event: Call, before: State, after: State) -> Told | None:
             f"gave back {count} of its mapping of {label} ({advice}): its own copies of pages there"
             " are gone"
         )
-    return text, STEP, "memory", (entry.object.key,)
+    return Clause(text, STEP, "memory", (entry.object.key,))
 
 
-def allocated(event: Call, before: State, after: State) -> Told | None:
+def allocated(event: Call, before: State, after: State) -> Clause | None:
     """fallocate(2)."""
     if not event.object:
         return None
     label, mode = label_of(after, event.object), str(event.args.get("mode", "0"))
     if event.error:
-        return (
+        return Clause(
             f"got {event.error} from fallocate of {label}{_sealed(event, after)}",
             STEP,
             "memory",
@@ -183,18 +185,22 @@ def allocated(event: Call, before: State, after: State) -> Told | None:
         text = f"had room made for {count} of {label} from {offset:,} on (fallocate" + (
             f", {mode})" if mode != "0" else ")"
         )
-    return text, STEP if mapped_by else DETAIL, "memory", (event.object,)
+    return Clause(text, STEP if mapped_by else DETAIL, "memory", (event.object,))
 
 
-def sealed(event: Call, before: State, after: State) -> Told | None:
+def sealed(event: Call, before: State, after: State) -> Clause | None:
     """fcntl(2) with F_ADD_SEALS."""
     seals = event.args.get("seals")
     if seals is None or not event.object:
         return None
     label = label_of(after, event.object)
     if event.error:
-        return f"could not seal {label} ({seals}): {event.error}", STEP, "memory", (event.object,)
-    return f"sealed {label} ({seals}){sealed_words(str(seals))}", TURN, "memory", (event.object,)
+        return Clause(
+            f"could not seal {label} ({seals}): {event.error}", STEP, "memory", (event.object,)
+        )
+    return Clause(
+        f"sealed {label} ({seals}){sealed_words(str(seals))}", TURN, "memory", (event.object,)
+    )
 
 
 def _sealed(event: Call, state: State) -> str:
@@ -207,7 +213,7 @@ def _sealed(event: Call, state: State) -> str:
     )
 
 
-def not_mapped(event: Call, before: State, after: State) -> Told | None:
+def not_mapped(event: Call, before: State, after: State) -> Clause | None:
     """mmap(2) that failed; what it mapped otherwise is told by its effects."""
     if not event.error:
         return None
@@ -217,21 +223,23 @@ def not_mapped(event: Call, before: State, after: State) -> Told | None:
         why = ": its descriptor is not open for that"
     text = f"could not map {count_bytes(_number(event, 'length'))} of {label} "
     text += f"({event.args.get('prot')}, {event.args.get('flags')}): {event.error}{why}"
-    return text, STEP if event.object else DETAIL, "memory", (event.object,) if event.object else ()
+    return Clause(
+        text, STEP if event.object else DETAIL, "memory", (event.object,) if event.object else ()
+    )
 
 
-def synced(event: Call, before: State, after: State) -> Told | None:
+def synced(event: Call, before: State, after: State) -> Clause | None:
     """msync(2)."""
     if not event.object:
         return None
     label = label_of(after, event.object)
     if event.error:
-        return f"got {event.error} from msync of {label}", STEP, "memory", (event.object,)
-    length = event.args.get("length", 0)
-    flags = str(event.args.get("flags", ""))
-    how = "and waited until it was" if "MS_SYNC" in flags else "without waiting for it"
-    count = count_bytes(length) if isinstance(length, int) else "some bytes"
-    return (
+        return Clause(f"got {event.error} from msync of {label}", STEP, "memory", (event.object,))
+    length = event.number("length")
+    synchronous = event.has_flag("MS_SYNC")
+    how = "and waited until it was" if synchronous else "without waiting for it"
+    count = count_bytes(length) if length is not None else "some bytes"
+    return Clause(
         f"had {count} of {label} written to the file, {how} (msync)",
         STEP,
         "memory",
@@ -239,10 +247,10 @@ def synced(event: Call, before: State, after: State) -> Told | None:
     )
 
 
-def resized(event: Call, before: State, after: State) -> Told | None:
+def resized(event: Call, before: State, after: State) -> Clause | None:
     """ftruncate(2) and truncate(2): and whose mappings are longer than the object now."""
-    length = event.args.get("length", 0)
-    if not event.object or not isinstance(length, int):
+    length = event.number("length")
+    if not event.object or length is None:
         return None
     label = label_of(after, event.object)
     if label == event.object:
@@ -252,7 +260,7 @@ def resized(event: Call, before: State, after: State) -> Told | None:
             f"could not set the size of {label} to {count_bytes(length)}:"
             f" {event.error}{_sealed(event, after)}"
         )
-        return text, STEP, "memory", (event.object,)
+        return Clause(text, STEP, "memory", (event.object,))
     text = f"set the size of {label} to {count_bytes(length)}"
     beyond = [
         row.pid
@@ -263,19 +271,21 @@ def resized(event: Call, before: State, after: State) -> Told | None:
         names = ", ".join(who(after, pid) for pid in dict.fromkeys(beyond))
         text += f"; {names} {'has' if len(set(beyond)) == 1 else 'have'} more than that mapped: "
         text += "touching a page beyond the end raises SIGBUS"
-    return text, TURN if beyond else STEP, "memory", (event.object,)
+    return Clause(text, TURN if beyond else STEP, "memory", (event.object,))
 
 
-def segment_found(event: Call, before: State, after: State) -> Told | None:
+def segment_found(event: Call, before: State, after: State) -> Clause | None:
     """shmget(2)."""
     key = event.args.get("key", 0)
     flags = event.args.get("flags", 0)
     if event.error:
-        return f"got {event.error} from shmget for {key_words(key)} ({flags})", STEP, "memory", ()
+        return Clause(
+            f"got {event.error} from shmget for {key_words(key)} ({flags})", STEP, "memory", ()
+        )
     size = event.args.get("size", 0)
     count = f" of {count_bytes(size)}" if isinstance(size, int) and size else ""
     text = f"has the System V segment {event.ret}{count} for {key_words(key)} ({flags})"
-    return (
+    return Clause(
         with_warning(text, key),
         TURN if warning_of(key) else STEP,
         "memory",
@@ -283,14 +293,14 @@ def segment_found(event: Call, before: State, after: State) -> Told | None:
     )
 
 
-def segment_control(event: Call, before: State, after: State) -> Told | None:
+def segment_control(event: Call, before: State, after: State) -> Clause | None:
     """shmctl(2) with IPC_RMID; other commands change nothing that is shown."""
     if event.args.get("cmd") != "IPC_RMID":
         return None
     number = event.args.get("id", "?")
     key = f"shm:{number}"
     if event.error:
-        return (
+        return Clause(
             f"could not remove the System V segment {number}: {event.error}",
             STEP,
             "memory",
@@ -302,7 +312,7 @@ def segment_control(event: Call, before: State, after: State) -> Told | None:
         text += (
             f": it stays until {', '.join(who(after, pid) for pid in sorted(attached))} detached it"
         )
-    return text, STEP, "memory", (key,)
+    return Clause(text, STEP, "memory", (key,))
 
 
 def fault_words(state: State, event: SignalDelivered) -> str:

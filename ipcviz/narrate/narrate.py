@@ -39,9 +39,9 @@ from ipcviz.events import (
     Trouble,
     Waiting,
 )
+from ipcviz.events.calls import CHANGES_SEMAPHORES, WRITES
 from ipcviz.events.signals import signal_name
 from ipcviz.model import query
-from ipcviz.model.calls import WRITES
 from ipcviz.model.mechanisms.programs import is_named_otherwise
 from ipcviz.model.mechanisms.queues import SENDS
 from ipcviz.model.state import State
@@ -209,18 +209,18 @@ def _entered(event: Entered, before: State, after: State) -> Sentence | None:
     """A write or send under way of which others have taken something already: its return comes
     later.
     """
-    if event.call in ("semop", "semtimedop"):
+    if event.call in CHANGES_SEMAPHORES:
         text = f"{who(after, event.pid, event.tid)} {changing(event, after)}"
         return Sentence(event.n, event.t, event.pid, text, STEP, "semaphore", (event.object,))
     sends = event.call in WRITES or event.call in SENDS or event.call == "sendmmsg"
     thing = after.objects.get(event.object)
     if event.cut or not sends or thing is None:
         return None
-    fd = event.args.get("fd")
-    count = event.args.get("count")
-    amount = f"{count_bytes(count)} " if isinstance(count, int) and event.call not in SENDS else ""
+    fd = event.fd
+    count = event.number("count")
+    amount = f"{count_bytes(count)} " if count is not None and event.call not in SENDS else ""
     verb = "sending" if event.call.startswith(("send", "mq_", "msg")) else "writing"
-    where = f"{thing.label} (fd {fd})" if isinstance(fd, int) else thing.label
+    where = f"{thing.label} (fd {fd})" if fd is not None else thing.label
     text = (
         f"{who(after, event.pid, event.tid)} is {verb} {amount}to {where}: its {event.call} has not"
         " returned yet"

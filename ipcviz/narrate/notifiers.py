@@ -6,12 +6,13 @@ import struct
 from typing import Final
 
 from ipcviz.events import Call
+from ipcviz.events.calls import WRITES
+from ipcviz.events.kinds import NOTIFIERS
 from ipcviz.events.signals import signal_name
 from ipcviz.model import query
-from ipcviz.model.calls import WRITES
-from ipcviz.model.mechanisms.notifiers import KINDS, signal_words
+from ipcviz.model.mechanisms.notifiers import signal_words
 from ipcviz.model.state import Object, State
-from ipcviz.narrate.sentence import DETAIL, STEP, Told
+from ipcviz.narrate.sentence import DETAIL, STEP, Clause
 from ipcviz.narrate.signals import took
 from ipcviz.narrate.words import label_of, who
 
@@ -39,15 +40,15 @@ _HAPPENED: Final = (
 )
 
 
-def moved(event: Call, before: State, after: State) -> Told | None:
+def moved(event: Call, before: State, after: State) -> Clause | None:
     """A read or write of such a descriptor; None for other objects, and for what failed."""
     thing = after.objects.get(event.object)
-    if thing is None or thing.info.kind not in KINDS or event.error or event.ret <= 0:
+    if thing is None or thing.info.kind not in NOTIFIERS or event.error or event.ret <= 0:
         return None
     words = f"took {found} out of {thing.label}" if (found := took(event, before, after)) else ""
     words = words or _moved(event, thing, after)
     number = event.args.get("fd")
-    return (f"{words} (fd {number})", STEP, "data", (event.object,)) if words else None
+    return Clause(f"{words} (fd {number})", STEP, "data", (event.object,)) if words else None
 
 
 def _moved(event: Call, thing: Object, after: State) -> str:
@@ -98,8 +99,8 @@ def _happened(event: Call, thing: Object, after: State) -> str:
             place,
         )
         words = words.replace(" from {}", "")
-    count = event.args.get("events")
-    more = f"{count - 1:,} more" if isinstance(count, int) and count > 1 else "more"
+    count = event.number("events")
+    more = f"{count - 1:,} more" if count is not None and count > 1 else "more"
     text = words.format(name, place) + (
         f", and {more}" if len(data) > _INOTIFY_HEAD + length else ""
     )
@@ -110,81 +111,89 @@ def _happened(event: Call, thing: Object, after: State) -> str:
 def _ends(event: Call, after: State) -> tuple[str, str, tuple[str, ...]]:
     """(label of the set, what the call puts into it, keys) of epoll_ctl."""
     label = label_of(after, event.object) if event.object else "an epoll set"
-    number = event.args.get("target")
-    thing = query.object_behind(after, event.pid, number) if isinstance(number, int) else None
+    number = event.number("target")
+    thing = query.object_behind(after, event.pid, number) if number is not None else None
     keys = tuple(key for key in (event.object, thing.info.key if thing else "") if key)
     return label, f"{thing.label if thing else 'a descriptor'} (fd {number})", keys
 
 
-def epoll_control(event: Call, before: State, after: State) -> Told | None:
+def epoll_control(event: Call, before: State, after: State) -> Clause | None:
     """epoll_ctl(2)."""
     label, what, keys = _ends(event, after)
     if event.error:
-        return f"got {event.error} from epoll_ctl for {what} in {label}", DETAIL, "descriptor", keys
-    operation = str(event.args.get("op", ""))
-    events = str(event.args.get("event", "")).replace("|", ", ")
+        return Clause(
+            f"got {event.error} from epoll_ctl for {what} in {label}", DETAIL, "descriptor", keys
+        )
+    operation = event.text("op")
+    events = event.text("event").replace("|", ", ")
     if operation == "EPOLL_CTL_DEL":
-        return f"took {what} out of the epoll set {label}", DETAIL, "descriptor", keys
+        return Clause(f"took {what} out of the epoll set {label}", DETAIL, "descriptor", keys)
     verb = "put" if operation == "EPOLL_CTL_ADD" else "changed"
     into = (
         f"into the epoll set {label}"
         if operation == "EPOLL_CTL_ADD"
         else f"in the epoll set {label}"
     )
-    return f"{verb} {what} {into}: {events}", DETAIL, "descriptor", keys
+    return Clause(f"{verb} {what} {into}: {events}", DETAIL, "descriptor", keys)
 
 
-def timer_set(event: Call, before: State, after: State) -> Told | None:
+def timer_set(event: Call, before: State, after: State) -> Clause | None:
     """timerfd_settime(2)."""
     label, keys = label_of(after, event.object), (event.object,) if event.object else ()
     if event.error:
-        return f"got {event.error} from timerfd_settime of {label}", DETAIL, "descriptor", keys
-    words = str(event.args.get("new", ""))
+        return Clause(
+            f"got {event.error} from timerfd_settime of {label}", DETAIL, "descriptor", keys
+        )
+    words = event.text("new")
     if words.startswith("0 s"):
-        return f"disarmed the timer {label}", STEP, "descriptor", keys
-    if "ABSTIME" in str(event.args.get("flags", "")):
+        return Clause(f"disarmed the timer {label}", STEP, "descriptor", keys)
+    if event.has_flag("ABSTIME"):
         _, comma, again = words.partition(", ")
-        return (
+        return Clause(
             f"armed the timer {label} for a moment of its clock{comma}{again}",
             STEP,
             "descriptor",
             keys,
         )
-    return f"armed the timer {label}: it expires in {words}", STEP, "descriptor", keys
+    return Clause(f"armed the timer {label}: it expires in {words}", STEP, "descriptor", keys)
 
 
-def signals_set(event: Call, before: State, after: State) -> Told | None:
+def signals_set(event: Call, before: State, after: State) -> Clause | None:
     """signalfd(2)."""
     if event.error:
-        return f"got {event.error} from {event.name}", DETAIL, "descriptor", ()
-    mask = event.args.get("mask")
+        return Clause(f"got {event.error} from {event.name}", DETAIL, "descriptor")
+    mask = event.number("mask")
     thing = query.object_behind(after, event.pid, event.ret)
     label = thing.label if thing else "a signal descriptor"
     keys = (thing.info.key,) if thing else ()
-    words = signal_words(mask & _ALL) if isinstance(mask, int) else "signals"
-    return f"made {words} readable from {label}: descriptor {event.ret}", STEP, "descriptor", keys
+    words = signal_words(mask & _ALL) if mask is not None else "signals"
+    return Clause(
+        f"made {words} readable from {label}: descriptor {event.ret}", STEP, "descriptor", keys
+    )
 
 
-def watch_added(event: Call, before: State, after: State) -> Told | None:
+def watch_added(event: Call, before: State, after: State) -> Clause | None:
     """inotify_add_watch(2)."""
     label, keys = label_of(after, event.object), (event.object,) if event.object else ()
     path = event.args.get("path", "?")
     if event.error:
-        return f"got {event.error} from inotify_add_watch of {path}", STEP, "name", keys
-    events = str(event.args.get("mask", "")).split("|")
+        return Clause(f"got {event.error} from inotify_add_watch of {path}", STEP, "name", keys)
+    events = event.text("mask").split("|")
     words = ", ".join(events[:4]) + (f" and {len(events) - 4} more" if len(events) > 4 else "")
-    return f"watches {path} by {label} from now on: {words}", STEP, "name", keys
+    return Clause(f"watches {path} by {label} from now on: {words}", STEP, "name", keys)
 
 
-def watch_removed(event: Call, before: State, after: State) -> Told | None:
+def watch_removed(event: Call, before: State, after: State) -> Clause | None:
     """inotify_rm_watch(2)."""
     if event.error:
-        return f"got {event.error} from inotify_rm_watch", DETAIL, "name", ()
+        return Clause(f"got {event.error} from inotify_rm_watch", DETAIL, "name")
     thing = before.objects.get(event.object)
     wd = event.args.get("wd")
     watches = thing.notifier.watches if thing is not None and thing.notifier is not None else ()
     path = next((one.path for one in watches if one.wd == wd), "") or f"what watch {wd} was about"
-    return f"no longer watches {path}", STEP, "name", (event.object,) if event.object else ()
+    return Clause(
+        f"no longer watches {path}", STEP, "name", (event.object,) if event.object else ()
+    )
 
 
 SPECIAL: Final = {

@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from typing import Final
 
 from ipcviz.events import Call
+from ipcviz.events.calls import READS, WRITES
+from ipcviz.events.kinds import PIPES
 from ipcviz.model import query
-from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.ends import open_modes
 from ipcviz.model.ledger.provenance import waiting_ranges
 from ipcviz.model.state import Object, State
 from ipcviz.model.waits.future import find_ends, find_newcomers
 from ipcviz.narrate.future import lasting_words, unless_reopened
-from ipcviz.narrate.sentence import STEP, Told
+from ipcviz.narrate.sentence import STEP, Clause
 from ipcviz.narrate.words import count_bytes, label_of, who
 
 _READ: Final = frozenset({"r", "rw"})
@@ -25,7 +26,7 @@ _NAMED: Final = 3
 
 def is_pipe(thing: Object | None) -> bool:
     """Whether it has a read end and a write end."""
-    return thing is not None and thing.info.kind in ("pipe", "fifo")
+    return thing is not None and thing.info.kind in PIPES
 
 
 def lost_ends(before: State, after: State, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -176,7 +177,7 @@ def still_open(wait: query.Wait, state: State) -> str:
     )
 
 
-def no_reader(event: Call, state: State) -> Told:
+def no_reader(event: Call, state: State) -> Clause:
     """An open of a FIFO for writing that does not wait, and found no reader (fifo(7))."""
     label = (
         state.objects[event.object].label
@@ -185,10 +186,10 @@ def no_reader(event: Call, state: State) -> Told:
     )
     why = "ENXIO, no reader has it open, and with O_NONBLOCK it does not wait for one"
     text = f"could not open the FIFO {label} for writing: {why}"
-    return text, STEP, "name", (event.object,) if event.object else ()
+    return Clause(text, STEP, "name", (event.object,) if event.object else ())
 
 
-def pipe_resized(event: Call, state: State) -> Told:
+def pipe_resized(event: Call, state: State) -> Clause:
     """F_SETPIPE_SZ failed (fcntl(2))."""
     label, wish = label_of(state, event.object), event.args.get("arg")
     size = count_bytes(wish) if isinstance(wish, int) else "another size"
@@ -197,4 +198,4 @@ def pipe_resized(event: Call, state: State) -> Told:
         "EPERM": ": an ordinary user may have no more (pipe-max-size, pipe-user-pages-soft)",
     }.get(event.error, "")
     text = f"could not set the capacity of {label} to {size}: {event.error}{why}"
-    return text, STEP, "data", (event.object,) if event.object else ()
+    return Clause(text, STEP, "data", (event.object,) if event.object else ())

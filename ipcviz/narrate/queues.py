@@ -8,7 +8,7 @@ from ipcviz.events import Call
 from ipcviz.model.mechanisms.queues import RECEIVES, message_bytes
 from ipcviz.model.mechanisms.system_v_keys import key_words, warning_of
 from ipcviz.model.state import State
-from ipcviz.narrate.sentence import STEP, TURN, Told
+from ipcviz.narrate.sentence import STEP, TURN, Clause
 from ipcviz.narrate.words import count_bytes, label_of, quoted, with_warning
 
 _SHOWN: Final = 24
@@ -24,7 +24,7 @@ _FAILED: Final = {
 }
 
 
-def message(event: Call, before: State, after: State) -> Told | None:
+def message(event: Call, before: State, after: State) -> Clause | None:
     """A message put into a queue or taken out of it."""
     label = label_of(after, event.object) or f"System V queue {event.args.get('id', '?')}"
     keys = (event.object,) if event.object else ()
@@ -40,7 +40,7 @@ def message(event: Call, before: State, after: State) -> Told | None:
             )
             why += ", and it did not want to wait"
         text = f"got {event.error} from {event.name} on {label}" + (f": {why}" if why else "")
-        return text, TURN if event.error == "EIDRM" else STEP, "data", keys
+        return Clause(text, TURN if event.error == "EIDRM" else STEP, "data", keys)
     size = message_bytes(event)
     takes = event.name in RECEIVES
     rank = ""
@@ -48,24 +48,16 @@ def message(event: Call, before: State, after: State) -> Told | None:
         priority = event.args.get("taken" if takes else "priority")
         rank = f", priority {priority}" if isinstance(priority, int) else ""
     else:
-        kind = (
-            event.args.get("taken")
-            if takes
-            else str(event.args.get("msg", "")).removeprefix("type ")
-        )
+        kind = event.args.get("taken") if takes else event.text("msg").removeprefix("type ")
         rank = f", type {kind}" if kind is not None and kind != "" else ""
     content = f": {quoted(event.data, size, _SHOWN)}" if event.data else ""
-    if (
-        takes
-        and "MSG_NOERROR" in str(event.args.get("flags", ""))
-        and size == event.args.get("count")
-    ):
+    if takes and event.has_flag("MSG_NOERROR") and size == event.args.get("count"):
         content += (
             "; it fills the room, and what it had beyond that, if anything, is lost (MSG_NOERROR)"
         )
     verb = "took" if takes else "put"
     where = "from" if takes else "into"
-    return (
+    return Clause(
         f"{verb} a message of {count_bytes(size)}{rank} {where} {label}{content}",
         STEP,
         "data",
@@ -73,27 +65,27 @@ def message(event: Call, before: State, after: State) -> Told | None:
     )
 
 
-def notify(event: Call, before: State, after: State) -> Told | None:
+def notify(event: Call, before: State, after: State) -> Clause | None:
     """mq_notify(3): asked for, or no longer."""
     label, keys = label_of(after, event.object), (event.object,) if event.object else ()
     if event.error == "EBUSY":
-        return (
+        return Clause(
             f"can't be told of messages in {label}: another process has asked for that",
             STEP,
             "data",
             keys,
         )
     if event.error:
-        return f"got {event.error} from mq_notify on {label}", STEP, "data", keys
+        return Clause(f"got {event.error} from mq_notify on {label}", STEP, "data", keys)
     if event.args.get("event") in (0, "0"):
-        return f"no longer wants to be told of messages in {label}", STEP, "data", keys
-    how = str(event.args.get("how", ""))
+        return Clause(f"no longer wants to be told of messages in {label}", STEP, "data", keys)
+    how = event.text("how")
     by = {
         "": "",
         "thread": " by a thread of its own",
         "nothing": " by nothing at all (SIGEV_NONE)",
     }.get(how, f" by {how}")
-    return (
+    return Clause(
         f"asks to be told{by} when a message comes into {label} while it is empty",
         STEP,
         "data",
@@ -101,7 +93,7 @@ def notify(event: Call, before: State, after: State) -> Told | None:
     )
 
 
-def get_queue(event: Call, before: State, after: State) -> Told | None:
+def get_queue(event: Call, before: State, after: State) -> Clause | None:
     """msgget(2)."""
     if event.error:
         return None
@@ -111,32 +103,34 @@ def get_queue(event: Call, before: State, after: State) -> Told | None:
     text = (
         f"{what} the System V queue {label_of(after, key)} (id {event.ret}) for {key_words(asked)}"
     )
-    return with_warning(text, asked), STEP if not warning_of(asked) else TURN, "name", (key,)
+    return Clause(
+        with_warning(text, asked), STEP if not warning_of(asked) else TURN, "name", (key,)
+    )
 
 
-def control_queue(event: Call, before: State, after: State) -> Told | None:
+def control_queue(event: Call, before: State, after: State) -> Clause | None:
     """msgctl(2): the removal, and what IPC_SET changes."""
     command = event.args.get("cmd")
     if command not in ("IPC_RMID", "IPC_SET"):
         return None
     label = label_of(after, event.object) or f"System V queue {event.args.get('id', '?')}"
     if event.error:
-        return (
+        return Clause(
             f"got {event.error} from msgctl of {label} ({command})",
             STEP,
             "name",
             (event.object,),
         )
     if command == "IPC_SET":
-        limit = event.args.get("limit")
-        to = f": it takes {limit:,} bytes now" if isinstance(limit, int) else ""
-        return (
+        limit = event.number("limit")
+        to = f": it takes {limit:,} bytes now" if limit is not None else ""
+        return Clause(
             f"changed the owner, the permissions or the limit of {label} (IPC_SET){to}",
             STEP,
             "data",
             (event.object,),
         )
-    return (
+    return Clause(
         f"removed the System V queue {label_of(after, event.object)}",
         TURN,
         "name",

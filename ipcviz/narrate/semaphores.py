@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from ipcviz.events import Call, Entered, NameRemoved, SemaphoreOp
 from ipcviz.model import query
 from ipcviz.model.mechanisms.semaphores import OLDER, WAITS
 from ipcviz.model.mechanisms.system_v_keys import key_words, warning_of
 from ipcviz.model.state import Hold, Semaphore, State
-from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
+from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Clause, Sentence
 from ipcviz.narrate.words import who, with_warning
 
 _FILES: Final = "/dev/shm/sem."
@@ -131,39 +133,39 @@ def holding_words(state: State, semaphore: Semaphore) -> str:
     return ", ".join(names) or "-"
 
 
-def inside_sem_open(event: Call, state: State, told: Told) -> Told:
+def inside_sem_open(event: Call, state: State, found: Clause) -> Clause:
     """What is said of a call on a named semaphore's file: only its end matters, since sem_open
     makes all the others.
     """
-    words, _, subject, keys = told
+    keys = found.objects
     thing = state.objects.get(keys[0]) if keys else None
     if thing is None or event.error or not thing.info.path.startswith(_FILES):
-        return told
+        return found
     removed = next((e for e in event.effects if isinstance(e, NameRemoved)), None)
-    found = state.semaphores.get(f"sem:{thing.info.key}:0")
+    semaphore = state.semaphores.get(f"sem:{thing.info.key}:0")
     if (
         removed is not None
-        and found is not None
-        and found.info.name == "/" + removed.path.removeprefix(_FILES)
+        and semaphore is not None
+        and semaphore.info.name == "/" + removed.path.removeprefix(_FILES)
     ):
         users = [who(state, row.pid) for row in query.mappers(state).get(thing.info.key, ())]
         kept = f": {', '.join(dict.fromkeys(users))} can go on using it" if users else ""
-        return (
-            f"removed the semaphore's name {found.info.name}{kept}",
+        return Clause(
+            f"removed the semaphore's name {semaphore.info.name}{kept}",
             STEP,
             "name",
-            (*keys, found.info.key),
+            (*keys, semaphore.info.key),
         )
-    return words, NOISE, subject, keys
+    return msgspec.structs.replace(found, weight=NOISE)
 
 
-def set_got(event: Call, before: State, after: State) -> Told | None:
+def set_got(event: Call, before: State, after: State) -> Clause | None:
     """semget(2)."""
     key = event.args.get("key", 0)
     name = key_words(key)
     flags = event.args.get("flags", 0)
     if event.error:
-        return (
+        return Clause(
             f"got {event.error} from semget for {name} ({flags}){_why(event.error)}",
             STEP,
             "semaphore",
@@ -172,7 +174,7 @@ def set_got(event: Call, before: State, after: State) -> Told | None:
     count = event.args.get("count", 0)
     of = f" of {count} semaphore{'s' if count != 1 else ''}" if count else ""
     text = f"has the System V set {event.ret}{of} for {name} ({flags})"
-    return (
+    return Clause(
         with_warning(text, key),
         TURN if warning_of(key) else STEP,
         "name",
@@ -194,10 +196,10 @@ def _set_label(event: Call | Entered, *states: State) -> str:
     return str(number)
 
 
-def changed(event: Call, before: State, after: State) -> Told | None:
+def changed(event: Call, before: State, after: State) -> Clause | None:
     """semop(2) and semtimedop(2)."""
     number, label = event.args.get("id", "?"), _set_label(event, after, before)
-    operations = str(event.args.get("ops", ""))
+    operations = event.text("ops")
     keys = (f"sysv:{number}:0",)
     if event.error:
         why = _FAILED.get(event.error)
@@ -206,11 +208,11 @@ def changed(event: Call, before: State, after: State) -> Told | None:
         text = f"got {event.error} from semop on the set {label}: {operations}" + (
             f" ({why})" if why else ""
         )
-        return text, TURN if event.error == "EIDRM" else STEP, "semaphore", keys
+        return Clause(text, TURN if event.error == "EIDRM" else STEP, "semaphore", keys)
     undo = ", to be undone when it ends" if "SEM_UNDO" in operations else ""
     slept = before.threads.get(event.tid)
     waited = " after its wait" if slept is not None and slept.waiting is not None else ""
-    return (
+    return Clause(
         f"did {operations} on the set {label}{waited}{undo}",
         TURN if waited else STEP,
         "semaphore",
@@ -226,7 +228,7 @@ def changing(event: Entered, state: State) -> str:
     )
 
 
-def controlled(event: Call, before: State, after: State) -> Told | None:
+def controlled(event: Call, before: State, after: State) -> Clause | None:
     """semctl(2): what changes values, or removes the set."""
     number, label, command = (
         event.args.get("id", "?"),
@@ -237,7 +239,7 @@ def controlled(event: Call, before: State, after: State) -> Told | None:
     if command not in ("IPC_RMID", "IPC_SET", "SETVAL", "SETALL"):
         return None
     if event.error:
-        return (
+        return Clause(
             f"got {event.error} from semctl of the set {label} ({command}){_why(event.error)}",
             STEP,
             "name",
@@ -248,20 +250,22 @@ def controlled(event: Call, before: State, after: State) -> Told | None:
         names = ", ".join(who(after, t.pid, t.tid) for t in waiting)
         ended = f", which ends the wait of {names} (EIDRM)" if names else ""
         text = f"removed the System V set {label} (IPC_RMID){ended}"
-        return text, TURN, "name", keys
+        return Clause(text, TURN, "name", keys)
     if command == "SETVAL":
         value = event.args.get("value", "?")
-        return (
+        return Clause(
             f"set [{event.args.get('index')}] of the set {label} to {value} (SETVAL)",
             STEP,
             "semaphore",
             keys,
         )
     if command == "SETALL":
-        return (
+        return Clause(
             f"set the semaphores of the set {label} to {event.args.get('values', '?')} (SETALL)",
             STEP,
             "semaphore",
             keys,
         )
-    return f"changed the owner or the permissions of the set {label} (IPC_SET)", STEP, "name", keys
+    return Clause(
+        f"changed the owner or the permissions of the set {label} (IPC_SET)", STEP, "name", keys
+    )

@@ -60,5 +60,17 @@ class Sentence(msgspec.Struct, frozen=True):
         return self.group or (f"{self.pid} {self.text}" if self.weight < TURN else "")
 
 
-Told = tuple[str, int, Subject, tuple[str, ...]]
-"""What follows the process's name, its weight, its subject, and the keys of what it names."""
+class Clause(msgspec.Struct, frozen=True):
+    """What a call did, in words: the sentence without its subject, the thread that made the call.
+
+    Attributes:
+        words: What follows the name of the process: `read 3 bytes from P1 (fd 0)`.
+        weight: `NOISE`, `DETAIL`, `STEP` or `TURN`.
+        subject: What it is about, for colour and filters.
+        objects: Keys of the objects and semaphores that it names.
+    """
+
+    words: str
+    weight: int
+    subject: Subject
+    objects: tuple[str, ...] = ()

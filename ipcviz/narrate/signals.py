@@ -16,11 +16,12 @@ from ipcviz.events import (
     SignalDelivered,
     Taken,
 )
+from ipcviz.events.calls import having
 from ipcviz.events.signals import LIBRARY_SIGNALS, bit_of, signal_name
 from ipcviz.model.mechanisms.families import members, tty_name
 from ipcviz.model.state import Process, SignalSent, State
 from ipcviz.narrate.memory import fault_words
-from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence, Told
+from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Clause, Sentence
 from ipcviz.narrate.words import signal_names, who
 
 _FATES: Final = {
@@ -202,13 +203,13 @@ def took(event: Call, before: State, after: State) -> str:
     return ", ".join(words) + more
 
 
-def waited(event: Call, before: State, after: State) -> Told | None:
+def waited(event: Call, before: State, after: State) -> Clause | None:
     """rt_sigtimedwait: sigwait(3), sigwaitinfo(2), sigtimedwait(2)."""
     words = took(event, before, after)
     if words:
-        return f"took {words} without a handler (sigwait)", TURN, "signal", ()
+        return Clause(f"took {words} without a handler (sigwait)", TURN, "signal")
     if event.error == "EAGAIN":
-        return "waited in vain for a signal (sigtimedwait: EAGAIN)", DETAIL, "signal", ()
+        return Clause("waited in vain for a signal (sigtimedwait: EAGAIN)", DETAIL, "signal")
     return None
 
 
@@ -228,7 +229,7 @@ _REFUSED: Final = {
 }
 
 
-def kill(event: Call, before: State, after: State) -> Told | None:
+def kill(event: Call, before: State, after: State) -> Clause | None:
     """A call that sends a signal."""
     effect = next((e for e in event.effects if isinstance(e, Sent)), None)
     if effect is not None:
@@ -240,7 +241,7 @@ def kill(event: Call, before: State, after: State) -> Told | None:
     if "pidfd" in event.args:
         target = f"the process behind descriptor {event.args['pidfd']}"
     if event.args.get("signal") == 0:
-        return (
+        return Clause(
             f"asked whether {target} is there: it is{' not' if event.error else ''}",
             DETAIL,
             "signal",
@@ -249,7 +250,7 @@ def kill(event: Call, before: State, after: State) -> Told | None:
     if event.error:
         why = _REFUSED.get(event.error, "")
         words = f"{event.error}, {why}" if why else event.error
-        return (
+        return Clause(
             f"could not send {event.args.get('signal', 'a signal')} to {target}: {words}",
             STEP,
             "signal",
@@ -273,7 +274,7 @@ def _whom(event: Call, target: int, tid: int, after: State) -> str:
     return f"{words} {group}" + (f" ({count} process{'es' if count > 1 else ''})" if count else "")
 
 
-def sent(event: Call, effect: Sent, after: State) -> Told:
+def sent(event: Call, effect: Sent, after: State) -> Clause:
     """What was sent to whom, and whether it merged with one that was pending."""
     name = signal_name(effect.signo)
     target = _whom(event, effect.target, effect.tid, after)
@@ -288,7 +289,7 @@ def sent(event: Call, effect: Sent, after: State) -> Told:
     )
     if last is not None and own and last.coalesced:
         text += ", where one is pending already: the two are one"
-    return text, TURN, "signal", ()
+    return Clause(text, TURN, "signal")
 
 
 def sender_of_end(event: Exited, before: State) -> str:
@@ -320,7 +321,7 @@ def sender_of_end(event: Exited, before: State) -> str:
     return ", which no watched process was seen to send"
 
 
-def disposition(event: Call, effect: Disposition, before: State) -> Told | None:
+def disposition(event: Call, effect: Disposition, before: State) -> Clause | None:
     """sigaction(2)."""
     process = before.processes.get(event.pid)
     old = process.handling.get(effect.signo) if process else None
@@ -329,7 +330,7 @@ def disposition(event: Call, effect: Disposition, before: State) -> Told | None:
         return None
     if effect.signo in LIBRARY_SIGNALS:
         words = {"catch": "catches", "ignore": "ignores"}.get(effect.action, "does not catch")
-        return (
+        return Clause(
             f"{words} signal {effect.signo}, which its C library keeps to itself",
             NOISE,
             "signal",
@@ -338,18 +339,18 @@ def disposition(event: Call, effect: Disposition, before: State) -> Told | None:
     name = signal_name(effect.signo)
     if effect.action == "catch":
         flags = [f for f in effect.flags if f != "SA_RESTORER"]
-        return (
+        return Clause(
             f"catches {name} from now on" + (f" ({', '.join(flags)})" if flags else ""),
             STEP,
             "signal",
             (),
         )
     if effect.action == "ignore":
-        return f"ignores {name} from now on", STEP, "signal", ()
-    return f"lets {name} do its default again", DETAIL, "signal", ()
+        return Clause(f"ignores {name} from now on", STEP, "signal")
+    return Clause(f"lets {name} do its default again", DETAIL, "signal")
 
 
-def mask(event: Call, effect: Mask, before: State) -> Told | None:
+def mask(event: Call, effect: Mask, before: State) -> Clause | None:
     """sigprocmask(2)."""
     thread = before.threads.get(event.tid)
     old = thread.blocked if thread else 0
@@ -358,7 +359,7 @@ def mask(event: Call, effect: Mask, before: State) -> Told | None:
         parts.append(f"blocks {signal_names(more)}")
     if fewer := old & ~effect.blocked:
         parts.append(f"unblocks {signal_names(fewer)}")
-    return (" and ".join(parts), DETAIL, "signal", ()) if parts else None
+    return Clause(" and ".join(parts), DETAIL, "signal") if parts else None
 
 
 def kept_across_exec(state: State, pid: int) -> str:
@@ -376,7 +377,7 @@ def kept_across_exec(state: State, pid: int) -> str:
 
 SPECIAL: Final = {
     **dict.fromkeys(
-        ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"),
+        having("sends signals"),
         kill,
     ),
     "rt_sigtimedwait": waited,

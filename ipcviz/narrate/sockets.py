@@ -7,15 +7,16 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Call, Opened, Passed
+from ipcviz.events.calls import READS
+from ipcviz.events.kinds import SOCKETS
 from ipcviz.model import query
-from ipcviz.model.addresses import KINDS, takes_datagrams
-from ipcviz.model.calls import READS
+from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.ledger.provenance import waiting_bytes
 from ipcviz.model.mechanisms.datagrams import count_taken, find_received, is_lossy
 from ipcviz.model.mechanisms.sockets import CLOSED, bound_to
 from ipcviz.model.state import Object, State
 from ipcviz.model.waits.future import find_newcomers
-from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Told
+from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Clause
 from ipcviz.narrate.words import count_bytes, label_of, who
 
 _PORTS: Final = 1024
@@ -96,8 +97,8 @@ def _whose(state: State, thing: Object) -> str:
 
 
 def _fd(event: Call) -> str:
-    number = event.args.get("fd")
-    return f" (fd {number})" if isinstance(number, int) else ""
+    number = event.fd
+    return f" (fd {number})" if number is not None else ""
 
 
 def _is_path(thing: Object | None, address: str) -> bool:
@@ -109,7 +110,7 @@ def _address(event: Call) -> str:
     return found if isinstance(found, str) and not found.startswith("0x") else ""
 
 
-def connected(event: Call, before: State, after: State) -> Told | None:
+def connected(event: Call, before: State, after: State) -> Clause | None:
     """connect, bind and listen."""
     thing = after.objects.get(event.object)
     label = f"{thing.label if thing else 'a socket'}{_fd(event)}"
@@ -117,10 +118,12 @@ def connected(event: Call, before: State, after: State) -> Told | None:
     address = _address(event)
     to = f" to {address}" if address else ""
     if event.error == "EINPROGRESS":
-        return f"began to connect {label}{to}, and does not wait for the answer", STEP, "name", keys
+        return Clause(
+            f"began to connect {label}{to}, and does not wait for the answer", STEP, "name", keys
+        )
     if event.error:
         why = _why_not(event, thing, address, after)
-        return (
+        return Clause(
             f"could not {event.name} {label}{to}: {event.error}{f', {why}' if why else ''}",
             STEP,
             "name",
@@ -129,19 +132,23 @@ def connected(event: Call, before: State, after: State) -> Told | None:
     if event.name == "listen":
         most = event.args.get("backlog")
         at = _name(thing)
-        return f"listens on {label}{f' at {at}' if at else ''}, backlog {most}", STEP, "name", keys
+        return Clause(
+            f"listens on {label}{f' at {at}' if at else ''}, backlog {most}", STEP, "name", keys
+        )
     if event.name == "bind":
         at = _name(thing) or address
         chosen = " (chosen by the kernel)" if not address or address.endswith(":0") else ""
-        return f"bound {label} to {at}{chosen}", STEP, "name", keys
+        return Clause(f"bound {label} to {at}{chosen}", STEP, "name", keys)
     if address == "nobody":
-        return f"disconnected {label}", STEP, "name", keys
+        return Clause(f"disconnected {label}", STEP, "name", keys)
     target = bound_to(after, thing.info.kind, address) if thing else None
     where = f", {_whose(after, target)}" if target is not None else ""
     if not where and thing is not None and thing.info.with_whom:
         where = f", {thing.info.with_whom}"
     keys = (*keys, target.info.key) if target is not None else keys
-    return f"connected {label}{to}{where}", TURN if target is not None else STEP, "name", keys
+    return Clause(
+        f"connected {label}{to}{where}", TURN if target is not None else STEP, "name", keys
+    )
 
 
 def _name(thing: Object | None) -> str:
@@ -197,13 +204,13 @@ def _why_not_bound(
     return _BIND.get(error, "")
 
 
-def accepted(event: Call, before: State, after: State) -> Told | None:
+def accepted(event: Call, before: State, after: State) -> Clause | None:
     """Accept and accept4."""
     listener = f"{label_of(after, event.object)}{_fd(event)}"
     if event.error:
         why = _ACCEPT.get(event.error, "")
         text = f"got {event.error} from {event.name} on {listener}{f': {why}' if why else ''}"
-        return text, DETAIL, "descriptor", (event.object,)
+        return Clause(text, DETAIL, "descriptor", (event.object,))
     opened = next((e for e in event.effects if isinstance(e, Opened)), None)
     if opened is None:
         return None
@@ -219,23 +226,23 @@ def accepted(event: Call, before: State, after: State) -> Told | None:
         f"accepted a connection on {listener}{source}: {label_of(after, key)} is descriptor"
         f" {opened.fd}"
     )
-    return text, TURN, "descriptor", (key, peer.info.key) if peer is not None else (key,)
+    return Clause(text, TURN, "descriptor", (key, peer.info.key) if peer is not None else (key,))
 
 
-def option(event: Call, before: State, after: State) -> Told | None:
+def option(event: Call, before: State, after: State) -> Clause | None:
     """Getsockopt, where it tells what became of a connect, or who is at the other end."""
     thing = after.objects.get(event.object)
     label = f"{thing.label if thing else 'a socket'}{_fd(event)}"
     keys = (event.object,) if event.object else ()
     if event.args.get("credentials"):
         when = "when it was made or connected"
-        return (
+        return Clause(
             f"asked {label} who had its other end {when}: {event.args['credentials']}",
             STEP,
             "name",
             keys,
         )
-    told = str(event.args.get("told", ""))
+    told = event.text("told")
     if not told:
         return None
     if told == "none":
@@ -244,40 +251,40 @@ def option(event: Call, before: State, after: State) -> Told | None:
             if thing is not None and thing.info.detail.endswith("established")
             else ""
         )
-        return f"asked {label} for an error: none{state}", DETAIL, "name", keys
+        return Clause(f"asked {label} for an error: none{state}", DETAIL, "name", keys)
     why = _CONNECT.get(told, "nothing listens there" if told == "ECONNREFUSED" else "")
-    return f"asked {label} for an error: {told}{f', {why}' if why else ''}", STEP, "name", keys
+    return Clause(
+        f"asked {label} for an error: {told}{f', {why}' if why else ''}", STEP, "name", keys
+    )
 
 
-def shut(event: Call, before: State, after: State) -> Told | None:
+def shut(event: Call, before: State, after: State) -> Clause | None:
     """Shutdown."""
     thing = after.objects.get(event.object)
     label = f"{thing.label if thing else 'a socket'}{_fd(event)}"
     keys = (event.object,) if event.object else ()
     if event.error:
         why = ", it is not connected" if event.error == "ENOTCONN" else ""
-        return f"could not shut {label} down: {event.error}{why}", STEP, "name", keys
+        return Clause(f"could not shut {label} down: {event.error}{why}", STEP, "name", keys)
     how = {"SHUT_RD": "for reading", "SHUT_WR": "for writing", "SHUT_RDWR": "in both directions"}
     text = f"shut {label} down {how.get(str(event.args.get('how')), '')}".rstrip()
     peer = after.objects.get(thing.info.peer) if thing is not None and thing.info.peer else None
     if peer is not None and not takes_datagrams(peer.info) and event.args.get("how") != "SHUT_RD":
         text += f": {_end_for(after, peer)}"
         keys = (*keys, peer.info.key)
-    return text, TURN, "name", keys
+    return Clause(text, TURN, "name", keys)
 
 
 def error_words(event: Call, thing: Object | None, after: State) -> str:
     """Why a read from a socket or a write to it failed; empty if that is said elsewhere, or
     nowhere.
     """
-    if thing is None or thing.info.kind not in KINDS:
+    if thing is None or thing.info.kind not in SOCKETS:
         return ""
     error, reads = event.error, event.name in READS or event.name == "recvmmsg"
     datagrams = takes_datagrams(thing.info)
     if error == "EAGAIN":
-        how = (
-            "MSG_DONTWAIT" if "MSG_DONTWAIT" in str(event.args.get("flags", "")) else _NOT_BLOCKING
-        )
+        how = "MSG_DONTWAIT" if event.has_flag("MSG_DONTWAIT") else _NOT_BLOCKING
         return f"{'it is empty' if reads else 'there is no room'}, and {how}"
     if error == "EPIPE":
         if "w" in thing.shut and thing.shut != CLOSED:
@@ -304,7 +311,7 @@ def end_words(event: Call, thing: Object, after: State) -> tuple[str, int] | Non
     """What it means that a read from a socket returned 0, and how much it weighs; None of other
     objects.
     """
-    if thing.info.kind not in KINDS:
+    if thing.info.kind not in SOCKETS:
         return None
     where = f"{thing.label}{_fd(event)}"
     if event.args.get("count") == 0:
@@ -377,7 +384,7 @@ def received_words(event: Call, thing: Object | None, before: State) -> tuple[st
     cut = length > taken or bool(event.args.get("cut"))
     if not cut:
         return count_bytes(taken), ""
-    peeked = "MSG_PEEK" in str(event.args.get("flags", ""))
+    peeked = event.has_flag("MSG_PEEK")
     lost = "the datagram is longer" if peeked else "the rest of the datagram is lost"
     if length <= taken:
         return count_bytes(taken), f"; {lost}, for want of room (MSG_TRUNC)"
@@ -398,30 +405,30 @@ def _descriptors(fds: tuple[int, ...], pid: int, state: State) -> str:
     return f"descriptor{'s' if len(fds) > 1 else ''} {', '.join(shown)}{more}"
 
 
-def several(event: Call, before: State, after: State) -> Told | None:
+def several(event: Call, before: State, after: State) -> Clause | None:
     """Sendmmsg and recvmmsg, which count messages."""
     label = f"{label_of(after, event.object)}{_fd(event)}"
     keys = (event.object,) if event.object else ()
     if event.error:
         why = error_words(event, after.objects.get(event.object), after)
-        return (
+        return Clause(
             f"got {event.error} from {event.name} on {label}{f': {why}' if why else ''}",
             DETAIL,
             "data",
             keys,
         )
-    moved = event.args.get("bytes", 0)
+    moved = event.number("bytes") or 0
     many = "" if event.ret == 1 else "s"
-    amount = f"{event.ret} message{many}, {count_bytes(moved if isinstance(moved, int) else 0)},"
+    amount = f"{event.ret} message{many}, {count_bytes(moved)},"
     verb = f"wrote {amount} to" if event.name == "sendmmsg" else f"read {amount} from"
     words, weight = travelled(event, after)
-    return f"{verb} {label}{words}", max(weight, STEP), "data", keys
+    return Clause(f"{verb} {label}{words}", max(weight, STEP), "data", keys)
 
 
 def closed_words(thing: Object, before: State, after: State) -> str:
     """What it means that nobody has a socket open any more; empty if somebody has."""
     now = after.objects.get(thing.info.key)
-    if thing.info.kind not in KINDS or now is None or now.shut != CLOSED:
+    if thing.info.kind not in SOCKETS or now is None or now.shut != CLOSED:
         return ""
     watched = any(change.by == "outside" for change in find_newcomers(before, thing.info.key))
     if thing.info.detail.endswith("listening"):

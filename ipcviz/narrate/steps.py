@@ -25,9 +25,10 @@ from ipcviz.events import (
     ThreadExited,
     Waiting,
 )
+from ipcviz.events.arguments import flag_in, number_in, text_in
+from ipcviz.events.calls import OPENS, READS, WRITES, where
 from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model import query
-from ipcviz.model.calls import OPENS, READS, WRITES
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.state import State
 from ipcviz.model.steps.stepping import pending, value_now
@@ -114,7 +115,7 @@ def _on(state: State, key: str, args: Args) -> str:
     """What a call is about: an object's label, or its descriptor."""
     if key in state.objects:
         return state.objects[key].label
-    return f"descriptor {args['fd']}" if isinstance(args.get("fd"), int) else key
+    return f"descriptor {args['fd']}" if number_in(args, "fd") is not None else key
 
 
 def _behind(state: State, pid: int, fd: int | str | None) -> str:
@@ -132,12 +133,10 @@ def call_words(
 ) -> str:
     """A call that is about to be made, in words: `write 3 bytes to P1: "one"`."""
     on = _on(state, key, args)
-    count = args.get("count", args.get("len"))
+    count = number_in(args, "count" if "count" in args else "len")
     if name in SENDS or name in RECEIVES:
         content = (
-            f": {quoted(data, count if isinstance(count, int) else len(data), _SHOWN)}"
-            if data
-            else ""
+            f": {quoted(data, count if count is not None else len(data), _SHOWN)}" if data else ""
         )
         return f"put a message into {on}{content}" if name in SENDS else f"take a message from {on}"
     if name in WRITES or name in READS:
@@ -154,32 +153,32 @@ def call_words(
     )
 
 
-def _data(name: str, on: str, count: int | str | None, data: bytes) -> str:
-    whole = isinstance(count, int) and name in (
-        "read",
-        "write",
-        "pread64",
-        "pwrite64",
-        "sendto",
-        "recvfrom",
-    )
-    amount = count_bytes(count) if whole and isinstance(count, int) else ""
+_ONE_BUFFER: Final = where(
+    lambda call: call.name in READS | WRITES and call.index("buf") >= 0 and call.on != "queue"
+)
+"""Calls whose `count` is how many bytes they are to move."""
+
+
+def _data(name: str, on: str, count: int | None, data: bytes) -> str:
+    whole = count is not None and name in _ONE_BUFFER
+    amount = count_bytes(count) if whole and count is not None else ""
     if name in READS:
         return f"read up to {amount} from {on}" if amount else f"read from {on} ({name})"
-    size = count if whole and isinstance(count, int) else len(data) + 1
+    size = count if whole and count is not None else len(data) + 1
     content = f": {quoted(data, size, _SHOWN)}" if data else ""
     return (f"write {amount} to {on}" if amount else f"write to {on} ({name})") + content
 
 
 def _open(args: Args) -> str:
-    flags = str(args.get("flags", ""))
-    how = (
-        "for writing" if "O_WRONLY" in flags else "for both" if "O_RDWR" in flags else "for reading"
-    )
+    how = "for reading"
+    if flag_in(args, "O_WRONLY"):
+        how = "for writing"
+    elif flag_in(args, "O_RDWR"):
+        how = "for both"
     path = args.get("path", "a file")
     return (
         f"make {path}, if it does not exist, and open it"
-        if "O_EXCL" in flags
+        if flag_in(args, "O_EXCL")
         else f"open {path} {how}"
     )
 
@@ -202,15 +201,15 @@ def _kill(state: State, pid: int, args: Args, on: str) -> str:
 
 
 def _mask(state: State, pid: int, args: Args, on: str) -> str:
-    names = args.get("set")
-    words = signal_names(names) if isinstance(names, int) else str(names)
+    names = number_in(args, "set")
+    words = signal_names(names) if names is not None else text_in(args, "set")
     verb = {"SIG_BLOCK": "block", "SIG_UNBLOCK": "unblock"}.get(str(args.get("how")), "")
     return f"{verb} {words}" if verb else f"let its mask of blocked signals be {words}"
 
 
 def _action(state: State, pid: int, args: Args, on: str) -> str:
     name = args.get("signal", "a signal")
-    new = str(args.get("new", ""))
+    new = text_in(args, "new")
     if new.startswith("catch"):
         return f"catch {name} from now on"
     return (
@@ -239,9 +238,9 @@ def _wait4(state: State, pid: int, args: Args, on: str) -> str:
 
 
 def _suspend(state: State, pid: int, args: Args, on: str) -> str:
-    mask = args.get("mask")
+    mask = number_in(args, "mask")
     return "wait for a signal" + (
-        f", with {signal_names(mask)} blocked" if isinstance(mask, int) and mask else ""
+        f", with {signal_names(mask)} blocked" if mask is not None and mask else ""
     )
 
 
@@ -294,7 +293,7 @@ _ASKS: Final = {
 
 
 def _prctl(state: State, pid: int, args: Args, on: str) -> str:
-    option = str(args.get("option", ""))
+    option = text_in(args, "option")
     return _ASKS.get(option, f"change how the kernel treats it ({option})")
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from ipcviz.events.kinds import KINDS, PIPES
 from ipcviz.events.signals import NAMES, signal_name, signals_in
 from ipcviz.model.mechanisms.anonymous import KIND as ANONYMOUS
 from ipcviz.model.mechanisms.anonymous import words_of
@@ -93,29 +92,9 @@ def label_of(state: State, key: str) -> str:
     return found.label if found else key
 
 
-_KIND_WORDS: Final = {
-    "pipe": "the pipe",
-    "fifo": "the FIFO",
-    "unix socket": "the UNIX socket",
-    "tcp socket": "the TCP socket",
-    "udp socket": "the UDP socket",
-    "message queue": "the message queue",
-    "shared memory": "the shared memory",
-    "memfd": "the memfd",
-    "terminal": "the terminal",
-    "directory": "the directory",
-    "eventfd": "the eventfd",
-    "epoll": "the epoll set",
-    "timerfd": "the timer descriptor",
-    "signalfd": "the signal descriptor",
-    "inotify": "the inotify watch",
-    "pidfd": "the pidfd",
-}
-
-
 def named(thing: Object) -> str:
     """An object with its kind: `the FIFO fifo`, `the pipe P1`; a file by its name alone."""
-    word = _KIND_WORDS.get(thing.info.kind)
+    word = KINDS[thing.info.kind].noun
     if thing.info.kind == ANONYMOUS:
         word = f"the {words_of(thing.info)}"
     return f"{word} {thing.label}" if word else thing.label
@@ -123,6 +102,6 @@ def named(thing: Object) -> str:
 
 def end_of(mode: str, kind: str) -> str:
     """Which end of a pipe or FIFO an open file description is; empty for other objects."""
-    if kind not in ("pipe", "fifo"):
+    if kind not in PIPES:
         return ""
     return {"r": "read end", "w": "write end", "rw": "both ends"}.get(mode, "")

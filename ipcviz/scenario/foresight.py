@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from typing import Final
 
 from msgspec.structs import replace
 
 from ipcviz.events import Poised
+from ipcviz.events.calls import BIRTHS, FOR_CHILD, where
 from ipcviz.events.signals import signal_name
 from ipcviz.model.state import State
 from ipcviz.model.steps.stepping import value_now
 from ipcviz.scenario.format import Question, Scenario, Texts, When
 from ipcviz.scenario.recognise import Cast, named_by_path
 
-_BIRTHS = frozenset({"fork", "vfork", "clone", "clone3"})
+_EXECUTES: Final = where(lambda call: call.family == "program")
 
 
 def may_answer(
@@ -58,15 +60,15 @@ def may_meet(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool
         ends = poised.at == "signal" and poised.action in ("terminate", "core")
         return ends or (entry and poised.call == "exit_group")
     calls = {
-        "forked": _BIRTHS,
-        "executed": frozenset({"execve", "execveat"}),
-        "reaped": frozenset({"wait4", "waitid"}),
+        "forked": BIRTHS,
+        "executed": _EXECUTES,
+        "reaped": FOR_CHILD,
         "handler-returned": frozenset({"rt_sigreturn"}),
         "marker": frozenset({"marker"}),
     }.get(kind, frozenset())
     if not entry or poised.call not in calls:
         return False
-    return kind != "marker" or _like(when.marker, str(poised.args.get("text", "")))
+    return kind != "marker" or _like(when.marker, poised.text("text"))
 
 
 def _call(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool:
@@ -85,7 +87,7 @@ def _call(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool:
     ):
         return False
     if when.object:
-        labels = {_label(cast, poised), *named_by_path(scenario, str(poised.args.get("path", "")))}
+        labels = {_label(cast, poised), *named_by_path(scenario, poised.text("path"))}
         return not labels.isdisjoint(_texts(when.object))
     return True
 

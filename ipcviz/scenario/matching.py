@@ -27,6 +27,7 @@ from ipcviz.events import (
     Timer,
     Waiting,
 )
+from ipcviz.events.arguments import Arguments
 from ipcviz.events.signals import signal_name
 from ipcviz.model.query import wait_of
 from ipcviz.model.state import State
@@ -130,7 +131,7 @@ def _meets_waiting(
             cast.labels.get(event.object, ""),
             cast.labels.get(wait.semaphore, "") if wait else "",
         }
-        labels |= named_by_path(scenario, str(event.args.get("path", "")))
+        labels |= named_by_path(scenario, event.text("path"))
         if labels.isdisjoint(_texts(when.object)):
             return False
     return _has_args(when, event.args)
@@ -138,15 +139,11 @@ def _meets_waiting(
 
 def _descriptors(event: Call) -> set[int]:
     """Descriptors that a call was about: its arguments, and those that it made or closed."""
-    found = {
-        event.args[name]
-        for name in ("fd", "newfd", "fd_in", "fd_out")
-        if isinstance(event.args.get(name), int)
-    }
+    found = {event.number(name) for name in ("fd", "newfd", "fd_in", "fd_out")}
     found |= {
         effect.fd for effect in event.effects if isinstance(effect, Opened | Duplicated | Closed)
     }
-    return {fd for fd in found if isinstance(fd, int)}
+    return {fd for fd in found if fd is not None}
 
 
 def _objects_of_call(scenario: Scenario, cast: Cast, event: Call) -> frozenset[str]:
@@ -168,7 +165,7 @@ def _objects_of_call(scenario: Scenario, cast: Cast, event: Call) -> frozenset[s
 def _signals_of_call(when: When, event: Call) -> bool:
     if not when.signal:
         return True
-    if str(event.args.get("signal", "")) in _texts(when.signal):
+    if event.text("signal") in _texts(when.signal):
         return True
     return _signals(
         when,
@@ -184,7 +181,7 @@ def _signals(when: When, numbers: Iterable[int]) -> bool:
     return not when.signal or any(signal_name(number) in _texts(when.signal) for number in numbers)
 
 
-def _has_args(when: When, args: dict[str, int | str]) -> bool:
+def _has_args(when: When, args: Arguments) -> bool:
     return all(
         name in args and fnmatchcase(str(args[name]), str(wanted))
         for name, wanted in when.args.items()

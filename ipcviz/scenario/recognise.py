@@ -5,10 +5,10 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Final
 
-import immutables
 import msgspec
 
 from ipcviz.events import Event, Executed, Forked, ObjectInfo
+from ipcviz.model.maps import Map
 from ipcviz.model.state import Semaphore, State
 from ipcviz.scenario.format import Label, Role, Scenario
 
@@ -35,12 +35,12 @@ class Cast(msgspec.Struct, frozen=True):
         counted: How many matched each label, by its place in the scenario.
     """
 
-    roles: immutables.Map[int, str] = immutables.Map()
-    labels: immutables.Map[str, str] = immutables.Map()
-    births: immutables.Map[int, Birth] = immutables.Map()
-    children: immutables.Map[int, int] = immutables.Map()
+    roles: Map[int, str] = Map()
+    labels: Map[str, str] = Map()
+    births: Map[int, Birth] = Map()
+    children: Map[int, int] = Map()
     looked_at: frozenset[str] = frozenset()
-    counted: immutables.Map[int, int] = immutables.Map()
+    counted: Map[int, int] = Map()
 
 
 _replace = msgspec.structs.replace

@@ -10,10 +10,10 @@ import hashlib
 import zlib
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
-import immutables
 import msgspec
 
 from ipcviz.events.decoding import decode_messagepack
+from ipcviz.model.maps import Map
 from ipcviz.model.state import State
 from ipcviz.trace.errors import TraceError
 
@@ -32,9 +32,7 @@ class Changes(msgspec.Struct, array_like=True):
 
 
 _HINTS: Final = get_type_hints(State)
-_MAPS: Final = {
-    name: get_args(hint) for name, hint in _HINTS.items() if get_origin(hint) is immutables.Map
-}
+_MAPS: Final = {name: get_args(hint) for name, hint in _HINTS.items() if get_origin(hint) is Map}
 _Body: Final = msgspec.defstruct(
     "_Body",
     [
@@ -75,16 +73,16 @@ SHAPE: Final = _shape_of_states()
 
 
 def _encode_map(value: Any) -> Any:
-    if isinstance(value, immutables.Map):
+    if isinstance(value, Map):
         return list(value.items())
     raise NotImplementedError
 
 
 def _decode_map(kind: Any, value: Any) -> Any:
-    if get_origin(kind) is immutables.Map:
+    if get_origin(kind) is Map:
         key, item = get_args(kind)
         rows = list[tuple[key, item]]  # type: ignore[valid-type]
-        return immutables.Map(msgspec.convert(value, rows, dec_hook=_decode_map))
+        return Map(msgspec.convert(value, rows, dec_hook=_decode_map))
     raise NotImplementedError
 
 
@@ -109,7 +107,7 @@ def pack_state(state: State, base: State | None = None) -> bytes:
         if base is not None and value is before:
             continue
         if name in _MAPS:
-            old = before if before is not None else immutables.Map()
+            old = before if before is not None else Map()
             put = [(key, item) for key, item in value.items() if old.get(key) is not item]
             gone = [key for key in old if key not in value]
             fields[name] = Changes(_raw(put), _raw(gone))
@@ -137,9 +135,7 @@ def unpack_state(data: bytes, base: State | None = None) -> State:
                 if base is not None:
                     fields[name] = getattr(base, name)
             elif name in _MAPS:
-                with (
-                    getattr(base, name) if base is not None else immutables.Map()
-                ).mutate() as rows:
+                with (getattr(base, name) if base is not None else Map()).mutate() as rows:
                     for key in decode_messagepack(_gone_decoders[name], value.gone):
                         rows.pop(key, None)
                     for key, item in decode_messagepack(_put_decoders[name], value.put):

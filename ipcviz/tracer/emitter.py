@@ -16,32 +16,19 @@ from msgspec.structs import force_setattr
 
 from ipcviz.events import Call, Dropped, Entered, Event, Sample
 from ipcviz.events.base import UNTIMED
+from ipcviz.events.calls import READS, WRITES, having
 from ipcviz.events.undecoded import encode
 from ipcviz.model.query import table_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
-from ipcviz.tracer.calls.plans import MOVERS
 from ipcviz.tracer.wire import frame
 
 FLUSH_SECONDS: Final = 0.02
 FLUSH_EVENTS: Final = 256
-CHANGING: Final = frozenset(
-    {
-        "splice",
-        "tee",
-        "sendfile",
-        "copy_file_range",
-        "msgsnd",
-        "msgrcv",
-        "mq_timedsend",
-        "mq_timedreceive",
-        "futex",
-        "getdents64",
-        "io_uring_setup",
-    }
-)
-"""Calls that change the state of the tracer even if they have no effects (`model.calls.take_call`).
-"""
+CHANGING: Final = having("changes")
+"""Calls that change the state of the tracer even if they have no effects."""
+USING: Final = READS | WRITES
+"""Calls after which the descriptor `fd` is one that was used."""
 LATE_SECONDS: Final = 0.1
 """How long what waits for a slow reader may have waited before less is told (see `Emitter.late`).
 """
@@ -150,7 +137,7 @@ class Emitter:
         if state is not self._asked_of:
             self._asked_of = state
             self._answers.clear()
-        fd = event.args.get("fd") if event.name in MOVERS else None
+        fd = event.fd if event.name in USING else None
         answer = self._answers.get((event.tid, fd))
         if answer is None:
             thread = state.threads.get(event.tid)
@@ -160,7 +147,7 @@ class Emitter:
                 and thread.waiting is None
                 and not thread.semaphore
             )
-            descriptor = table_of(state, event.pid).get(fd) if isinstance(fd, int) else None
+            descriptor = table_of(state, event.pid).get(fd) if fd is not None else None
             answer = self._answers[event.tid, fd] = awake and (
                 descriptor is None or descriptor.used
             )

@@ -14,24 +14,22 @@ from collections.abc import Callable
 from typing import Final
 
 from ipcviz.events import Entered
-from ipcviz.model.addresses import KINDS as SOCKETS
+from ipcviz.events.arguments import text_in
+from ipcviz.events.calls import CHANGES_SEMAPHORES, where
+from ipcviz.events.kinds import PIPES, SOCKETS, having
 from ipcviz.model.addresses import takes_datagrams
-from ipcviz.model.ledger.directions import READS as _READS
-from ipcviz.model.ledger.directions import WRITES as _WRITES
-from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.mechanisms.sockets import target_of
 from ipcviz.model.mechanisms.system_v import parse_operations
 from ipcviz.model.state import State
 from ipcviz.tracer import tasks
 
-CHANGES: Final = frozenset({"semop", "semtimedop"})
-PUTS: Final = (_WRITES - {"vmsplice"}) | SENDS | CHANGES | {"sendmmsg"}
-TAKES: Final = _READS | RECEIVES | CHANGES | {"recvmmsg"}
+PUTS: Final = CHANGES_SEMAPHORES | where(lambda call: call.flow == "puts" and call.on != "pipe")
+TAKES: Final = CHANGES_SEMAPHORES | where(lambda call: call.flow == "takes")
 EXCHANGES: Final = PUTS | TAKES
 """Calls whose order is seen to here."""
-_SHARED: Final = frozenset({"pipe", "fifo", "eventfd", "message queue"})
+_SHARED: Final = having("pooled")
 """Kinds that all who use one put into and take from: of a socket's two ends each has its own."""
-_STREAMS: Final = SOCKETS | {"pipe", "fifo"}
+_STREAMS: Final = SOCKETS | PIPES
 LOOKS: Final = 8
 """How many sends are looked at when a receive returns."""
 
@@ -40,10 +38,8 @@ def inbox(state: State, call: tasks.Entered, *, puts: bool) -> str:
     """Key of the object that a call puts something into, or takes it from; empty if its order is
     not seen to here.
     """
-    if call.name in CHANGES:
-        changes = [
-            operation.change for operation in parse_operations(str(call.args.get("ops", "")))
-        ]
+    if call.name in CHANGES_SEMAPHORES:
+        changes = [operation.change for operation in parse_operations(text_in(call.args, "ops"))]
         if not any(change > 0 if puts else change <= 0 for change in changes):
             return ""
         return f"sysv:{call.args.get('id')}"

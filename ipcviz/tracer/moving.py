@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from ipcviz.events import Entered, Level
+from ipcviz.events.arguments import Arguments, WithArguments
 from ipcviz.model.ledger.directions import (
+    CHANNEL_READS,
+    CHANNEL_WRITES,
     NOWHERE,
-    READS,
-    WRITES,
     Directions,
     directions,
     untouched_asleep,
@@ -34,12 +35,12 @@ LOOKS: Final = 8
 or returns.
 """
 
-_BY_OBJECT: Final = (READS | WRITES) - {"vmsplice"}
+_BY_OBJECT: Final = (CHANNEL_READS | CHANNEL_WRITES) - {"vmsplice"}
 """Calls whose directions follow from the object behind their descriptor alone."""
 
 
 @dataclass(slots=True, eq=False)
-class Move:
+class Move(WithArguments):
     """A call that is under way, and the channels that it moves bytes from and to.
 
     Attributes:
@@ -59,7 +60,7 @@ class Move:
     pid: int
     tid: int
     name: str
-    args: dict[str, int | str]
+    args: Arguments
     object: str
     data: bytes
     began: float
@@ -118,7 +119,7 @@ class Moving:
         self._answers: dict[tuple[str, str], Directions] = {}
         """What `prepare` found in that state."""
 
-    def prepare(self, pid: int, name: str, args: dict[str, int | str], key: str) -> Directions:
+    def prepare(self, pid: int, name: str, args: Arguments, key: str) -> Directions:
         """From and into which channels a call that is about to be let in moves bytes."""
         state = self._state()
         if name not in _BY_OBJECT:

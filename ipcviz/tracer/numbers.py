@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from ipcviz.events.arguments import number_in
 from ipcviz.kernel import procfs
 from ipcviz.tracer.calls.flags import Word
 from ipcviz.tracer.calls.table import NUMBERED
@@ -72,8 +73,8 @@ class Numbers:
         """What a call has told process `pid`, with our number of the thread that has `died`, if it
         is known.
         """
-        number = args.get("died")
-        if isinstance(number, int) and pid in self._chains:
+        number = number_in(args, "died")
+        if number is not None and pid in self._chains:
             args["died"] = self.ours(pid, number) or f"{number} of its PID namespace"
         return args
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
+from ipcviz.events.calls import CALLS, Waits
 from ipcviz.kernel import procfs, running
 from ipcviz.kernel.arch import call_names, native
 from ipcviz.tracer.calls.table import KNOWN
@@ -21,26 +22,21 @@ _THINGS: Final = {
 }
 """What a descriptor refers to, by the beginning of its link in /proc/PID/fd (proc(5))."""
 
+_PHRASES: Final[dict[Waits, str]] = {
+    "child": "for a child",
+    "word": "for a thread or a process",
+    "time": "for time to pass",
+    "signal": "for a signal",
+    "ready": "for descriptors",
+    "semaphore": "for a semaphore",
+    "room": "for room in a queue",
+    "message": "for a message",
+}
+"""What for, in words."""
 _FOR: Final = {
-    "wait4": "for a child",
-    "waitid": "for a child",
-    "futex": "for a thread or a process",
-    "nanosleep": "for time to pass",
-    "clock_nanosleep": "for time to pass",
-    "pause": "for a signal",
-    "rt_sigsuspend": "for a signal",
-    "rt_sigtimedwait": "for a signal",
-    "poll": "for descriptors",
-    "ppoll": "for descriptors",
-    "select": "for descriptors",
-    "pselect6": "for descriptors",
-    "epoll_wait": "for descriptors",
-    "epoll_pwait": "for descriptors",
-    "epoll_pwait2": "for descriptors",
-    "semop": "for a semaphore",
-    "semtimedop": "for a semaphore",
-    "msgsnd": "for room in a queue",
-    "msgrcv": "for a message",
+    name: _PHRASES[call.waits]
+    for name, call in CALLS.items()
+    if call.waits in _PHRASES and (call.waits == "ready" or not call.has("fd"))
 }
 """What calls wait for that have no descriptor to say so."""
 

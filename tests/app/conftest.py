@@ -14,7 +14,9 @@ os.environ.pop("NO_COLOR", None)
 
 @pytest.fixture(autouse=True)
 def settling(monkeypatch):
-    from tests.app.settling import settled  # imports Textual, which looks at the environment then
+    from ipcviz.app.textual_internals import (
+        settle,  # imports Textual, which looks at the environment then
+    )
 
-    monkeypatch.setattr("textual.app.wait_for_idle", settled)
-    monkeypatch.setattr("textual.pilot.wait_for_idle", settled)
+    monkeypatch.setattr("textual.app.wait_for_idle", settle)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", settle)

@@ -14,6 +14,7 @@ from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
 from ipcviz.app.screens.question import QuestionScreen
 from ipcviz.app.screens.running import SlowScreen
 from ipcviz.app.screens.save import SaveScreen
+from ipcviz.app.textual_internals import fail, read_size, set_running
 from ipcviz.scenario import find
 from ipcviz.sizes import MOST_COLUMNS, MOST_ROWS, terminal_size
 from tests import fakes
@@ -24,10 +25,10 @@ async def test_no_frame_is_shown_while_the_screen_is_taken_apart() -> None:
     """Its timer may still go off then: what it would draw on is gone."""
     async with stage(fakes.sleep_race()) as s:
         await s.app.live.query(StatusLine).remove()
-        s.app._running = False
+        set_running(s.app, False)
         s.app._unseen, s.app._frame_at = True, 0.0
         s.app._frame()
-        s.app._running = True
+        set_running(s.app, True)
         s.app._timer.stop()
 
 
@@ -60,9 +61,7 @@ async def test_a_screen_is_left_before_anything_is_in_it(make, monkeypatch) -> N
 async def test_what_nobody_foresaw_is_no_traceback(capsys, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     app = BaseApp()
-    app._exception = KeyError("boo")
-    app._exit_renderables.append("Traceback")
-    app._print_error_renderables()
+    fail(app, KeyError("boo"))
     err = capsys.readouterr().err
     assert "KeyError" in err
     assert "Traceback" not in err
@@ -87,5 +86,5 @@ def test_a_size_that_no_terminal_has(monkeypatch) -> None:
     app = BaseApp()
     assert (app.console.width, app.console.height) == (MOST_COLUMNS, MOST_ROWS)
     driver = app.get_driver_class()
-    assert driver._get_terminal_size(driver.__new__(driver)) == (MOST_COLUMNS, MOST_ROWS)
+    assert read_size(driver.__new__(driver)) == (MOST_COLUMNS, MOST_ROWS)
     assert terminal_size() == (MOST_COLUMNS, MOST_ROWS)

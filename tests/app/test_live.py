@@ -8,6 +8,7 @@ import pytest
 
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.bars import ProcessBar, StatusLine
+from ipcviz.app.capture import texts_of
 from ipcviz.app.panels import (
     Buffers,
     Descriptors,
@@ -22,6 +23,7 @@ from ipcviz.app.panels.output import OutputRows
 from ipcviz.app.picture import Picture
 from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.modals import BlankScreen, SignalScreen, TroubleScreen
+from ipcviz.app.textual_internals import keys_of
 from ipcviz.events import (
     Exited,
     Forked,
@@ -53,8 +55,7 @@ class Stage(Driven):
         return "\n".join(row.text for row in panel.all_rows())
 
     def screen_text(self) -> str:
-        strips = self.app.screen._compositor.render_strips()
-        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+        return "\n".join(texts_of(self.app))
 
 
 @asynccontextmanager
@@ -300,8 +301,8 @@ async def test_blank_and_back_by_any_key(key):
 
 async def test_keys_for_time_belong_to_no_panel():
     async with stage(flow()) as s:
-        used = {key for owner in s.app.live.query(Panel) for key in owner._bindings.key_to_bindings}
-        used |= set(s.app.live.query_one(Picture)._bindings.key_to_bindings)
+        used = {key for owner in s.app.live.query(Panel) for key in keys_of(owner)}
+        used |= keys_of(s.app.live.query_one(Picture))
         assert not used & {
             "space",
             "right",

@@ -20,6 +20,7 @@ from ipcviz.app.replay import Replay
 from ipcviz.app.slots import Slots
 from ipcviz.app.strip import StepStrip
 from ipcviz.events import Exited, Finished, Forked, Hold, Level, Output, ProcessSample, Sample
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.model.steps.moments import is_moment
@@ -329,11 +330,11 @@ async def test_what_changed_is_marked_at_each_moment():
         await s.press("left")
         assert "wrote" in marked(s)
         assert "read 6 bytes" not in marked(s)
-        assert ("object", fakes.PIPE.key) in s.app.live.view.lit
+        assert ObjectPart(fakes.PIPE.key) in s.app.live.view.lit
         assert "wrote 6 bytes" in s.text(StepStrip)
         assert " step 2 " in s.text(StepStrip)
         await s.press("left", "left")
-        assert ("object", fakes.PIPE.key) not in s.app.live.view.lit
+        assert ObjectPart(fakes.PIPE.key) not in s.app.live.view.lit
         sent = list(s.session.commands)
         await s.press("1", "2")
         assert s.session.commands == sent, "digits only select in the past"

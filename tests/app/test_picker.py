@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ipcviz.app.picker import Picker
+from ipcviz.app.textual_internals import shown_notes
 from ipcviz.tracer.running import RunningProcess
 
 NOW = 1_800_000_000.0
@@ -109,7 +110,7 @@ async def test_a_refusal_is_said_and_the_table_stays():
     async with table.app.run_test(size=(80, 24), notifications=True) as pilot:
         await pilot.press("enter")
         await pilot.pause()
-        assert [note.message for note in table.app._notifications] == [table.refusal]
+        assert [note.message for note in shown_notes(table.app)] == [table.refusal]
         assert table.app.is_running
 
 

@@ -17,6 +17,7 @@ from ipcviz.app.bars import StatusLine
 from ipcviz.app.capture import texts_of
 from ipcviz.app.recording import Recording, RecordingError
 from ipcviz.app.screens.save import SaveScreen
+from ipcviz.app.textual_internals import dirty_regions
 from ipcviz.export import check_cast, read_cast
 from tests import fakes
 
@@ -132,12 +133,12 @@ async def test_another_size(tmp_path):
 async def test_the_terminal_still_gets_what_changed(tmp_path):
     """Taking a frame must not make the screen believe that it has been drawn."""
     async with showing() as (app, _pilot):
-        app.screen._compositor._dirty_regions.add(app.screen.region)
-        before = set(app.screen._compositor._dirty_regions)
+        dirty_regions(app).add(app.screen.region)
+        before = set(dirty_regions(app))
         assert before
         made = Recording(app, tmp_path / "x")
         made.look(None)
-        assert app.screen._compositor._dirty_regions >= before
+        assert dirty_regions(app) >= before
         made.end()
 
 

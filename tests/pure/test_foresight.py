@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import immutables
 import pytest
 
 from ipcviz.events import Poised, Sample, SemaphoreLevel
+from ipcviz.model.maps import Map
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.narrate import intention
@@ -15,8 +15,8 @@ from ipcviz.scenario.recognise import Cast
 from tests import fakes
 
 CAST = Cast(
-    roles=immutables.Map({5: "producer", 6: "consumer"}),
-    labels=immutables.Map({fakes.EMPTY.key: "_empty", fakes.QUEUE.key: "shared.dat"}),
+    roles=Map({5: "producer", 6: "consumer"}),
+    labels=Map({fakes.EMPTY.key: "_empty", fakes.QUEUE.key: "shared.dat"}),
 )
 
 

@@ -41,6 +41,7 @@ from ipcviz.events import (
 )
 from ipcviz.model import query
 from ipcviz.model.mechanisms.signals import sent_and_pending
+from ipcviz.model.parts import DescriptorPart
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 
@@ -516,8 +517,8 @@ def test_dispositions_follow_proc_status():
 
 def test_changed_names_what_the_last_event_touched_and_nothing_else():
     state = reduce_all([*piped(), call("close", Closed(fd=4))])
-    assert ("fd", 10, 4) in state.changed
-    assert ("fd", 10, 3) not in state.changed
+    assert DescriptorPart(10, 4) in state.changed
+    assert DescriptorPart(10, 3) not in state.changed
 
 
 def test_reduce_leaves_the_earlier_state_as_it_was():

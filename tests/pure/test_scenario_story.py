@@ -7,7 +7,6 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import immutables
 import msgspec
 import pytest
 
@@ -30,6 +29,7 @@ from ipcviz.events import (
     SignalDelivered,
     Waiting,
 )
+from ipcviz.model.maps import Map
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import Object, Semaphore, State
 from ipcviz.scenario import Label, Question, Role, Scenario, Step, Story, Variant, When, find
@@ -263,10 +263,8 @@ def test_semaphores_are_named_by_file_and_offset_by_order_and_by_name():
     ]
     named = SemaphoreInfo(key="sem:1:9:0", kind="named", name="/go", object="1:9")
     state = State(
-        objects=immutables.Map({"1:5": Object(info=file, label="shared.dat")}),
-        semaphores=immutables.Map(
-            {info.key: Semaphore(info=info, label="M") for info in (*infos, named)}
-        ),
+        objects=Map({"1:5": Object(info=file, label="shared.dat")}),
+        semaphores=Map({info.key: Semaphore(info=info, label="M") for info in (*infos, named)}),
     )
     objects = (
         Label(name="_full", kind="semaphore", path="shared.dat", offset=64),
@@ -279,8 +277,8 @@ def test_semaphores_are_named_by_file_and_offset_by_order_and_by_name():
 
 
 CAST = Cast(
-    roles=immutables.Map({CAT: "cat", SHELL: "shell"}),
-    labels=immutables.Map({"pipe:[1]": "the pipe", "s": "_full"}),
+    roles=Map({CAT: "cat", SHELL: "shell"}),
+    labels=Map({"pipe:[1]": "the pipe", "s": "_full"}),
 )
 SHEET = scenario(
     objects=(Label(name="the pipe", kind="pipe"), Label(name="fifo", kind="fifo", path="meet"))

@@ -16,17 +16,16 @@ from ipcviz.app.panels.sockets import socket_rows
 from ipcviz.app.text import Shown, bytes_text, moved_text, visible
 from ipcviz.app.view import View
 from ipcviz.events import Level
-from ipcviz.model.addresses import KINDS as SOCKETS
+from ipcviz.events.kinds import SOCKETS, where
 from ipcviz.model.addresses import listens
 from ipcviz.model.mechanisms.system_v_keys import warning_of
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers, went_in
 from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import Side, nobody_else_has, outsiders_of
 from ipcviz.narrate import interleaved_words, waiting_words, who
 
-BUFFERED: Final = frozenset(
-    {"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "socket", "message queue"}
-)
+BUFFERED: Final = where(lambda kind: kind.shape == "tube")
 """Kinds of objects in which bytes or messages wait."""
 
 _GONE_SHOWN: Final = 12
@@ -102,7 +101,7 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
     key = thing.info.key
     level = thing.level
     holders = view.holders.get(key, ())
-    lit = ("object", key) in view.lit and bool(holders)
+    lit = ObjectPart(key) in view.lit and bool(holders)
     flag = (
         "W"
         if blocked_writers(view.state, key)

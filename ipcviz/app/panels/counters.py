@@ -7,11 +7,12 @@ from typing import Final
 from ipcviz.app.panels.cells import spark
 from ipcviz.app.panels.panel import Row, fit, row
 from ipcviz.app.view import View
-from ipcviz.model.calls import READS, WRITES
-from ipcviz.model.mechanisms.notifiers import KINDS, holds, watched_keys
+from ipcviz.events.calls import FOR_READY, READS, WRITES
+from ipcviz.events.kinds import NOTIFIERS, having
+from ipcviz.model.mechanisms.notifiers import holds, watched_keys
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.query import table_of
 from ipcviz.model.state import Object, Thread
-from ipcviz.model.waits.enders import FOR_READY
 from ipcviz.narrate import who
 
 HELP: Final = (
@@ -20,7 +21,7 @@ HELP: Final = (
     " an eventfd its counter, now and over the last minute."
 )
 _SHOWN: Final = 50
-_TOLD: Final = frozenset({"eventfd", "timerfd", "signalfd"})
+_TOLD: Final = having("sought")
 """Those that somebody can have reason to look for although one process alone has them."""
 
 
@@ -30,7 +31,7 @@ def counter_rows(view: View, width: int) -> list[Row]:
     found = [
         thing
         for thing in sorted(view.state.objects.values(), key=lambda o: (o.opened_at, o.label))
-        if thing.info.kind in KINDS and _matters(view, thing, waiting)
+        if thing.info.kind in NOTIFIERS and _matters(view, thing, waiting)
     ]
     if not found:
         return []
@@ -43,7 +44,7 @@ def counter_rows(view: View, width: int) -> list[Row]:
         key = thing.info.key
         asleep = waiting.get(key, ())
         flag = next((one for one in "WRp" if any(one == letter for letter, _ in asleep)), " ")
-        lit, target = ("object", key) in view.lit, ("object", key)
+        lit, target = ObjectPart(key) in view.lit, ("object", key)
         drawn = ""
         trail = view.trails.get(key) if thing.info.kind == "eventfd" else None
         if trail is not None:

@@ -10,14 +10,18 @@ from ipcviz.app.history import Ghost
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.view import View
 from ipcviz.events import EpollEntry
+from ipcviz.events.kinds import having
 from ipcviz.model.mechanisms.anonymous import words_of
 from ipcviz.model.mechanisms.notifiers import holds, letters, ready
 from ipcviz.model.mechanisms.sockets import under_way
+from ipcviz.model.parts import DescriptorPart
 from ipcviz.model.query import table_of
 from ipcviz.model.state import Descriptor, Object, OpenFile
 from ipcviz.model.waits.outsiders import outsiders_of
 from ipcviz.narrate import who
 
+_LISTS: Final = having("list")
+_OPEN_EVERYWHERE: Final = having("everywhere")
 _HEADS = ("DESCRIPTOR", "OPEN FILE DESCRIPTION", "OBJECT", "ALSO HELD BY")
 
 
@@ -98,9 +102,7 @@ def _inside(view: View, descriptor: Descriptor, width: int) -> list[Row]:
     if thing is None or thing.info.key != view.object or thing.notifier is None:
         return []
     kept = holds(view.state, thing, view.now)
-    found = (
-        [] if thing.info.kind in ("epoll", "inotify") else [row((fit(f"      {kept}", width), ""))]
-    )
+    found = [] if thing.info.kind in _LISTS else [row((fit(f"      {kept}", width), ""))]
     found.extend(_listed(view, entry, width) for entry in thing.notifier.listed[:_SHOWN])
     for watch in thing.notifier.watches[:_SHOWN]:
         seen = view.state.objects.get(watch.object)
@@ -168,7 +170,7 @@ def _mark(view: View, descriptor: Descriptor) -> str:
     table = process.table if process else 0
     fresh = descriptor.since > max(view.fresh, 0.0)
     if not fresh:
-        return "*" if ("fd", table, descriptor.fd) in view.lit else " "
+        return "*" if DescriptorPart(table, descriptor.fd) in view.lit else " "
     if descriptor.how.startswith("dup"):
         return "="
     return "<" if descriptor.how.startswith("inherited") else "+"
@@ -230,7 +232,7 @@ def _spans(
 
 def _others(view: View, descriptor: Descriptor, thing: Object) -> str:
     """The other descriptors that refer to the object: `gzip[13]:0 r, sh[11]:4 =w`."""
-    if thing.info.kind in ("directory", "character device"):
+    if thing.info.kind in _OPEN_EVERYWHERE:
         return ""
     process = view.process
     shown = []

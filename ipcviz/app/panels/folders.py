@@ -9,6 +9,7 @@ from typing import Final
 from ipcviz.app.panels.panel import Row, fit, row
 from ipcviz.app.view import View
 from ipcviz.model.mechanisms.folders import meeting_places
+from ipcviz.model.parts import FolderPart
 from ipcviz.model.state import Did, Folder
 from ipcviz.narrate import who
 
@@ -51,7 +52,7 @@ def folder_rows(view: View, width: int) -> list[Row]:
 
 
 def _row(view: View, folder: Folder, name: int, last: int, rest: int) -> Row:
-    lit = ("folder", folder.path) in view.lit
+    lit = FolderPart(folder.path) in view.lit
     # The end of a path tells directories apart.
     path = folder.path if len(folder.path) <= name else "…" + folder.path[-name + 1 :]
     done = f"{who(view.state, folder.last_pid)} {_DONE[folder.last]} {folder.last_name}".rstrip()

@@ -10,6 +10,7 @@ from ipcviz.events import FileLock
 from ipcviz.model.mechanisms.futexes import KIND_WORDS, asleep_on
 from ipcviz.model.mechanisms.locks import lock_holders, range_words
 from ipcviz.model.mechanisms.notifiers import seconds_text
+from ipcviz.model.parts import LocksPart
 from ipcviz.model.state import Thread
 from ipcviz.narrate import who
 
@@ -37,7 +38,7 @@ def lock_rows(view: View, width: int) -> list[Row]:
     )
     rows = [row((fit(head, width), "head"))]
     for key, found in sorted(view.state.locks.items(), key=lambda item: _label(view, item[0])):
-        lit = ("lock", key) in view.lit
+        lit = LocksPart(key) in view.lit
         waiting = ", ".join(_asking(view, key, lock) for lock in found if lock.waits)
         for lock in found:
             if lock.waits:
@@ -79,7 +80,7 @@ def _asking(view: View, key: str, lock: FileLock) -> str:
         return who(view.state, lock.pid)
     for thread in view.state.threads.values():
         call = thread.waiting
-        if call is not None and call.object == key and "OFD" in str(call.args.get("cmd", "")):
+        if call is not None and call.object == key and "OFD" in call.text("cmd"):
             return who(view.state, thread.pid, thread.tid)
     return "not known"
 

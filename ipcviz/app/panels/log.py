@@ -57,7 +57,7 @@ class LogPanel(Panel):
         self._numbers: list[int] = []
         self._taken = 0
         self._log: Log | None = None
-        self._width = 0
+        self._row_width = 0
         self._growing = False
         self._marked = 0
         self._made: dict[tuple[int, int, bool], tuple[Entry, list[Row]]] = {}
@@ -136,10 +136,10 @@ class LogPanel(Panel):
             return
         self.rebuilds += 1
         log, width = view.log, self.scrollable_content_region.width
-        if log is not self._log or width != self._width or self._taken > view.log_end:
-            if width != self._width:
+        if log is not self._log or width != self._row_width or self._taken > view.log_end:
+            if width != self._row_width:
                 self._made.clear()
-            self._log, self._width = log, width
+            self._log, self._row_width = log, width
             self._forget()
         changed = max(min(self._taken - Log.LOOK_BACK, self._marked), log.first, 0)
         marking = view.past or view.state.stepping

@@ -10,6 +10,7 @@ from ipcviz.app.panels.panel import Panel, Row, Span, fit, row
 from ipcviz.app.text import bytes_text
 from ipcviz.app.view import View
 from ipcviz.model.mechanisms.system_v_keys import warning_of
+from ipcviz.model.parts import MemoryPart
 from ipcviz.model.query import Mapper, mappers
 from ipcviz.model.state import Memory, Object
 from ipcviz.narrate import who
@@ -81,7 +82,7 @@ def _remembered(view: View) -> list[Object]:
 def _thing(view: View, thing: Object, rows: tuple[Mapper, ...], chosen: bool, width: int) -> Row:
     key = thing.info.key
     name, sort = _plan(width)
-    lit = ("memory", key) in view.lit
+    lit = MemoryPart(key) in view.lit
     memory = view.state.memory.get((key, 0))
     size = memory.sample.size if memory is not None else -1
     names = (

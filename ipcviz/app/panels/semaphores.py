@@ -11,6 +11,7 @@ from ipcviz.app.panels.locks import HELP, futex_rows, left, lock_rows
 from ipcviz.app.panels.panel import Panel, Row, fit, row
 from ipcviz.app.view import View
 from ipcviz.model.mechanisms.system_v_keys import FAILED_WORDS, warning_of
+from ipcviz.model.parts import SemaphorePart
 from ipcviz.model.query import waiters
 from ipcviz.model.state import Semaphore
 from ipcviz.model.waits.circles import circle_words
@@ -119,7 +120,7 @@ def _owner_lives(view: View, semaphore: Semaphore) -> bool:
 
 
 def _row(view: View, semaphore: Semaphore, plan: _Plan) -> Row:
-    lit = ("semaphore", semaphore.info.key) in view.lit
+    lit = SemaphorePart(semaphore.info.key) in view.lit
     # Freed memory of one process may hold anything by now.
     unknown = semaphore.value is None or (is_private(semaphore) and semaphore.value > _PLAUSIBLE)
     value = "?" if unknown else f"{semaphore.value}"

@@ -11,6 +11,7 @@ from ipcviz.app.view import View
 from ipcviz.events import SignalDelivered
 from ipcviz.events.signals import bit_of, is_real_time, signal_name, signals_in
 from ipcviz.model.mechanisms.signals import MASKED, sent_and_pending
+from ipcviz.model.parts import SignalPart
 from ipcviz.model.state import Process, SignalSent, Thread
 from ipcviz.narrate import who
 from ipcviz.narrate.words import signal_names
@@ -98,7 +99,7 @@ def _dispositions(view: View, process: Process, width: int) -> list[Row]:
         how = process.handling.get(signo)
         differs = bool((caught ^ read_caught) & bit or (ignored ^ read_ignored) & bit)
         is_caught, is_ignored = bool(read_caught & bit), bool(read_ignored & bit)
-        lit = ("signal", process.pid, signo) in view.lit
+        lit = SignalPart(process.pid, signo) in view.lit
         flags = ", ".join(f for f in how.flags if f != "SA_RESTORER") if how else ""
         words = "its handler" if is_caught else "ignored" if is_ignored else "default"
         if flags and is_caught:
@@ -142,7 +143,7 @@ def masks_of_calls(threads: list[Thread]) -> list[str]:
     found = []
     for thread in threads:
         call = thread.waiting
-        if call is None or call.name not in MASKED or not isinstance(call.args.get("mask"), int):
+        if call is None or call.name not in MASKED or call.number("mask") is None:
             continue
         place = (
             f"Thread {thread.tid}, only in {call.name}"

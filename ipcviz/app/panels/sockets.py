@@ -5,7 +5,8 @@ from __future__ import annotations
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Row, fit, row
 from ipcviz.app.view import View
-from ipcviz.model.addresses import KINDS, takes_datagrams
+from ipcviz.events.kinds import SOCKETS
+from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.mechanisms.sockets import CLOSED, under_way_words
 from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import names_words, outsiders_of
@@ -18,7 +19,7 @@ def socket_rows(view: View, thing: Object, width: int) -> list[Row]:
     """Its ends and its state, who is at the other end, what is not acknowledged, who waits, what
     was lost.
     """
-    if thing.info.kind not in KINDS:
+    if thing.info.kind not in SOCKETS:
         return []
     return [
         row((fit(line, width), "dim"))

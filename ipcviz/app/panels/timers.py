@@ -8,6 +8,7 @@ from ipcviz.app.panels.panel import Row, fit, row
 from ipcviz.app.view import View
 from ipcviz.events.signals import signal_name
 from ipcviz.model.mechanisms.notifiers import seconds_text
+from ipcviz.model.parts import SignalPart
 from ipcviz.model.state import POSIX, ArmedTimer, Process
 from ipcviz.narrate import who
 
@@ -35,7 +36,7 @@ def timer_rows(view: View, process: Process, width: int) -> list[Row]:
             words += f"; {detail.clock}"
             words += f"; to {who(view.state, process.pid, detail.tid)}" if detail.tid else ""
         name = f"timer {key - POSIX}" if key >= POSIX else _NAMES.get(key, "timer")
-        lit = ("signal", process.pid, signo) in view.lit
+        lit = SignalPart(process.pid, signo) in view.lit
         rows.append(
             row(
                 ("*" if lit else " ", "lit-chip" if lit else ""),

@@ -8,18 +8,14 @@ from typing import Final
 from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Gauge, Line, Node, NodeKind
 from ipcviz.app.text import moved_text, visible
+from ipcviz.events.kinds import KINDS
 from ipcviz.model import query
 from ipcviz.model.mechanisms.sockets import under_way
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object
 
 CHANNELS: Final[Mapping[str, NodeKind]] = {
-    "pipe": "pipe",
-    "fifo": "fifo",
-    "unix socket": "socket",
-    "tcp socket": "socket",
-    "udp socket": "socket",
-    "socket": "socket",
-    "message queue": "queue",
+    kind.name: kind.drawn for kind in KINDS.values() if kind.drawn and kind.shape == "tube"
 }
 """What each kind of object is drawn as."""
 
@@ -37,7 +33,7 @@ def channel(d: Draft, thing: Object, links: list[query.Link]) -> None:
             lines=(*_travelled(d, thing, links), *_through(d, thing)),
             gauges=(tube_gauge(d, thing, unit),),
             order=(thing.opened_at, thing.info.ino),
-            lit=("object", key) in d.lit,
+            lit=ObjectPart(key) in d.lit,
             select=("object", key),
         )
     )

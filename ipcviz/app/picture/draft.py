@@ -11,9 +11,10 @@ from typing import Final
 
 from ipcviz.app.picture import words
 from ipcviz.app.picture.scene import Edge, Node
+from ipcviz.events.calls import READS, WRITES
 from ipcviz.model import query
-from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.mechanisms.sockets import backlogs
+from ipcviz.model.parts import ObjectPart, Part, ProcessPart, ThreadPart
 from ipcviz.model.state import Object, Process, State, Thread
 
 KEPT: Final = 3.0
@@ -21,7 +22,7 @@ KEPT: Final = 3.0
 lived shorter.
 """
 
-Changes = frozenset[tuple[str | int, ...]]
+Changes = frozenset[Part]
 """What is shown as changed, as `State.changed` names it."""
 
 
@@ -133,7 +134,7 @@ class Draft:
         both: bool = False,
     ) -> None:
         """Draw a line between two nodes; lit if both the thing and the process changed."""
-        lit = thing is not None and ("object", thing.info.key) in self.lit and pid in self._lit_pids
+        lit = thing is not None and ObjectPart(thing.info.key) in self.lit and pid in self._lit_pids
         edge = Edge(source, target, "flow" if kind == "flow" else "hold", both, lit)
         self.edges[edge.key] = edge
 
@@ -148,9 +149,11 @@ class Draft:
     def _lit_pids(self) -> set[int]:
         found: set[int] = set()
         for change in self.lit:
-            if change[0] in ("process", "thread") and isinstance(change[1], int):
-                thread = self.state.threads.get(change[1])
-                found.add(thread.pid if thread else change[1])
+            if isinstance(change, ProcessPart):
+                found.add(change.pid)
+            elif isinstance(change, ThreadPart):
+                thread = self.state.threads.get(change.tid)
+                found.add(thread.pid if thread else change.tid)
         return found
 
     def recent(self, process: Process) -> bool:

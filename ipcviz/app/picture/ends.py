@@ -5,8 +5,9 @@ from __future__ import annotations
 from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Line, Node
 from ipcviz.app.text import moved_text, visible
+from ipcviz.events.calls import READS
 from ipcviz.model import query
-from ipcviz.model.calls import READS
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import outsiders_of
 
@@ -30,7 +31,7 @@ def end(d: Draft, thing: Object, links: list[query.Link]) -> None:
                 corner="terminal" if terminal else "file",
                 lines=(Line(moved_text(moved, thing.exact), "dim"),) if moved else (),
                 order=(thing.opened_at, thing.info.ino),
-                lit=("object", key) in d.lit,
+                lit=ObjectPart(key) in d.lit,
                 select=("object", key),
             )
         )

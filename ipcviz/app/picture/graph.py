@@ -18,14 +18,12 @@ from ipcviz.app.picture import (
 )
 from ipcviz.app.picture.draft import KEPT, Changes, Draft, Joins, age
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Scene
+from ipcviz.events.kinds import MEMORY, NOTIFIERS, PIPES, SOCKETS
 from ipcviz.model import query
-from ipcviz.model.addresses import KINDS as SOCKETS
-from ipcviz.model.mechanisms.notifiers import KINDS
 from ipcviz.model.state import Object, State
 
 __all__ = ["KEPT", "build"]
 
-_MEMORY: Final = frozenset({"shared memory", "memfd", "anonymous memory"})
 _BLOCK_ROWS: Final = 6
 """Rows of the screen that a block takes, with what is between it and the next."""
 _CELLS: Final = 60
@@ -96,7 +94,7 @@ def _scene(d: Draft) -> Scene:
         if links:
             _object(d, thing, links, by_object)
     for thing in d.state.objects.values():
-        if thing.info.key not in by_object and thing.info.kind in ("pipe", "fifo"):
+        if thing.info.key not in by_object and thing.info.kind in PIPES:
             channels.closed(d, thing)
     channels.opening(d)
     sockets.connecting(d)
@@ -118,9 +116,9 @@ def _object(
         sockets.socket(d, thing, links, by_object)
     elif kind in channels.CHANNELS:
         channels.channel(d, thing, links)
-    elif kind in _MEMORY or (kind == "file" and any(x.mapped and x.writes for x in links)):
+    elif kind in MEMORY or (kind == "file" and any(x.mapped and x.writes for x in links)):
         shared.memory(d, thing, links)
-    elif kind in KINDS:
+    elif kind in NOTIFIERS:
         notifiers.notifier(d, thing, links)
     elif kind == "file" or kind == "terminal":
         ends.end(d, thing, links)

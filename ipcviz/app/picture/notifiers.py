@@ -7,11 +7,11 @@ from typing import Final, cast
 from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Line, Node, NodeKind
 from ipcviz.app.text import count_text, visible
+from ipcviz.events.calls import FOR_READY, READS
 from ipcviz.model import query
-from ipcviz.model.calls import READS
 from ipcviz.model.mechanisms.notifiers import holds, watched_keys
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object, Process
-from ipcviz.model.waits.enders import FOR_READY
 
 _SHARED: Final = 2
 """One that a single process has is its own affair: threads wake each other by it, or a main loop
@@ -46,7 +46,7 @@ def notifier(d: Draft, thing: Object, links: list[query.Link]) -> None:
             corner=thing.info.kind,
             lines=(_line(d, thing, sorted(asleep | polling)),),
             order=(thing.opened_at, thing.info.ino),
-            lit=("object", key) in d.lit,
+            lit=ObjectPart(key) in d.lit,
             select=("object", key),
         )
     )
@@ -112,4 +112,4 @@ def _line(d: Draft, thing: Object, waiting: list[int]) -> Line:
     if waiting:
         names = ",".join(d.roles.get(pid) or str(pid) for pid in waiting)
         text, short = f"{text} ←{visible(names)}", f"{short} ←{len(waiting)}"
-    return Line(text, "strong" if waiting else "text", ("object", thing.info.key) in d.lit, short)
+    return Line(text, "strong" if waiting else "text", ObjectPart(thing.info.key) in d.lit, short)

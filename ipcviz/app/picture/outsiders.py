@@ -10,7 +10,9 @@ from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Line, Node
 from ipcviz.app.text import visible
 from ipcviz.events import Outsider
+from ipcviz.events.kinds import PIPES
 from ipcviz.model.ends import open_modes
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import outsiders_of
 
@@ -30,7 +32,7 @@ def outsiders(d: Draft) -> None:
                 continue
             if one.pid not in drawn:
                 drawn.add(one.pid)
-                d.add(_box(one, lit=("object", key) in d.lit))
+                d.add(_box(one, lit=ObjectPart(key) in d.lit))
             _join(d, thing, one)
 
 
@@ -51,7 +53,7 @@ def _box(one: Outsider, *, lit: bool) -> Node:
 
 def _join(d: Draft, thing: Object, one: Outsider) -> None:
     key, box = f"o:{thing.info.key}", f"u:{one.pid}"
-    if thing.info.kind not in ("pipe", "fifo"):
+    if thing.info.kind not in PIPES:
         d.join(box, key, "flow", thing, one.pid, both=True)
         return
     reads = one.mode == "r" or (

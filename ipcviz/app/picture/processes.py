@@ -8,6 +8,7 @@ from ipcviz.app.picture import words
 from ipcviz.app.picture.draft import Draft, age
 from ipcviz.app.picture.scene import Edge, Line, Node
 from ipcviz.app.text import argv_text, visible
+from ipcviz.model.parts import ProcessPart, ThreadPart
 from ipcviz.model.state import Process
 
 
@@ -17,7 +18,7 @@ def process(d: Draft, process: Process) -> None:
     waits = d.waits[pid]
     letter, style = words.chip(d.state, process, waits)
     parent = f"p:{process.parent}" if process.parent in d.processes else ""
-    lit = bool({("process", pid), *(("thread", tid) for tid in process.threads)} & d.lit)
+    lit = ProcessPart(pid) in d.lit or any(ThreadPart(tid) in d.lit for tid in process.threads)
     tree = pid not in d.strong
     d.add(
         Node(

@@ -6,6 +6,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from ipcviz.events.kinds import KINDS
+
 NodeKind = Literal[
     "process", "outsider", "group", "pipe", "fifo", "socket", "queue", "memory", "semaphore",
     "file", "terminal",
@@ -17,15 +19,15 @@ EdgeKind = Literal["flow", "hold", "child", "signal", "past"]
 `signal`: sent or due. `past`: bytes went this way until the process ended; it keeps the places,
 and is not drawn."""
 
-TUBES: Final = frozenset({"pipe", "fifo", "socket", "queue"})
+TUBES: Final = frozenset(kind.drawn for kind in KINDS.values() if kind.shape == "tube")
 """What bytes or messages stand in a line in, and is drawn with a gauge."""
 
-BLOCKS: Final = frozenset(
-    {"memory", "semaphore", "eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll"}
-)
+BLOCKS: Final = frozenset(kind.drawn for kind in KINDS.values() if kind.shape == "block") | {
+    "semaphore"
+}
 """What several touch and no bytes stand in a line in: drawn as a block with its words inside."""
 
-ENDS: Final = frozenset({"file", "terminal"})
+ENDS: Final = frozenset(kind.drawn for kind in KINDS.values() if kind.shape == "end")
 """What stands at the ends of a flow."""
 
 

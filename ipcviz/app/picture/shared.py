@@ -11,6 +11,7 @@ from ipcviz.app.picture.scene import Line, Node
 from ipcviz.app.text import bytes_text, count_text, visible
 from ipcviz.model import query
 from ipcviz.model.mechanisms.semaphores import holders
+from ipcviz.model.parts import ObjectPart, SemaphorePart
 from ipcviz.model.state import Object
 
 _LAST: Final = 1e18
@@ -36,7 +37,7 @@ def memory(d: Draft, thing: Object, links: list[query.Link]) -> None:
             corner="semaphore" if named else bytes_text(size) if size else "",
             lines=lines if lines else (Line("shared memory", "dim"),),
             order=(thing.opened_at, thing.info.ino),
-            lit=("object", key) in d.lit or any(line.lit for line in lines),
+            lit=ObjectPart(key) in d.lit or any(line.lit for line in lines),
             select=("semaphore", inside[0].info.key) if named else ("object", key),
         )
     )
@@ -86,7 +87,7 @@ def _semaphore_lines(d: Draft, key: str, *, alone: bool) -> tuple[Line, ...]:
     elif found.waiters > 0:
         text, short = f"{text} ←{found.waiters} wait", f"{short} ←{found.waiters}"
     style = "strong" if waiting or found.waiters > 0 else "text"
-    lines = [Line(text, style, ("semaphore", key) in d.lit, short)]
+    lines = [Line(text, style, SemaphorePart(key) in d.lit, short)]
     if waiting:
         names = [d.roles.get(hold.pid) or str(hold.pid) for hold in holders(found)]
         if names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipcviz.app.picture.draft import Draft
 from ipcviz.app.picture.scene import Edge, Line, Node
 from ipcviz.events.signals import bit_of, signal_name
+from ipcviz.model.parts import SignalPart
 
 
 def signals(d: Draft) -> None:
@@ -16,13 +17,13 @@ def signals(d: Draft) -> None:
         left = max(0.0, timer.due - d.state.t)
         text = f"{timer.due:g} s of CPU" if timer.clock else f"in {left:.1f} s"
         corner = "timer" if timer.id < 0 else f"timer {timer.id}"
-        _signal(d, pid, timer.signo, text, corner, ("timer", pid, timer.signo))
+        _signal(d, pid, timer.signo, text, corner)
     newest: dict[tuple[int, int], int] = {}
     for sent in d.state.sent:
         if sent.delivered is None and not sent.coalesced and _pending(d, sent.target, sent.signo):
             newest[sent.target, sent.signo] = sent.sender
     for (pid, signo), sender in sorted(newest.items()):
-        node = _signal(d, pid, signo, "pending", "signal", ("signal", pid, signo))
+        node = _signal(d, pid, signo, "pending", "signal")
         if sender != pid and sender in d.processes and d.processes[sender].fate == "alive":
             d.edges.setdefault((f"p:{sender}", node, "signal"), Edge(f"p:{sender}", node, "signal"))
 
@@ -38,11 +39,9 @@ def _pending(d: Draft, pid: int, signo: int) -> bool:
     return bool(bits & bit_of(signo))
 
 
-def _signal(
-    d: Draft, pid: int, signo: int, text: str, corner: str, change: tuple[str, int, int]
-) -> str:
+def _signal(d: Draft, pid: int, signo: int, text: str, corner: str) -> str:
     node = f"s:{corner}:{pid}:{signo}"
-    lit = ("signal", pid, signo) in d.lit or change in d.lit
+    lit = SignalPart(pid, signo) in d.lit
     d.add(
         Node(
             id=node,

@@ -13,6 +13,7 @@ from ipcviz.app.text import visible
 from ipcviz.model import query
 from ipcviz.model.addresses import listens, takes_datagrams
 from ipcviz.model.mechanisms.sockets import awaited_by, leads_to, listener_at, under_way_words
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object
 
 
@@ -87,7 +88,7 @@ def _connection(
             lines=_facts(d, thing, peer),
             gauges=(_direction(d, thing, peer), _direction(d, peer, thing, backwards=True)),
             order=(thing.opened_at, thing.info.ino),
-            lit=bool({("object", key), ("object", peer.info.key)} & d.lit),
+            lit=bool({ObjectPart(key), ObjectPart(peer.info.key)} & d.lit),
             select=("object", key),
         )
     )
@@ -162,7 +163,7 @@ def _alone(d: Draft, thing: Object, links: list[query.Link]) -> None:
             lines=(*_facts(d, thing), *words),
             gauges=() if listening else (tube_gauge(d, thing),),
             order=(thing.opened_at, info.ino),
-            lit=("object", info.key) in d.lit,
+            lit=ObjectPart(info.key) in d.lit,
             select=("object", info.key),
         )
     )

@@ -21,6 +21,7 @@ from ipcviz.app.picture.draft import Joins
 from ipcviz.app.picture.draw import paint
 from ipcviz.app.picture.layout import Layout, arrange
 from ipcviz.app.picture.scene import Node, Scene
+from ipcviz.model.parts import Part
 from ipcviz.model.state import State
 
 _CHIPS = ("held", "running", "blocked", "asleep", "stopped", "zombie", "gone")
@@ -182,7 +183,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.roles: Mapping[int, str] = roles or {}
-        self.lit: frozenset[tuple[str | int, ...]] | None = None
+        self.lit: frozenset[Part] | None = None
         """What is shown as changed; what `state.changed` says if None. Set it before `state`."""
         self.scene = Scene()
         self._layout_now: Layout | None = None

@@ -6,6 +6,7 @@ from typing import Final
 
 from ipcviz.app.picture.scene import Line
 from ipcviz.app.text import visible
+from ipcviz.events.calls import ACCEPTS, FOR_READY, OPENS
 from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model import query
 from ipcviz.model.mechanisms.notifiers import ready_labels
@@ -13,7 +14,6 @@ from ipcviz.model.mechanisms.semaphores import holders
 from ipcviz.model.state import Process, State
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import label_of, target_of
-from ipcviz.model.waits.enders import FOR_READY
 from ipcviz.model.waits.leading import is_blocked, telling_wait
 
 _IDLE: Final = {
@@ -127,7 +127,7 @@ def brief(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
 def wait_words(state: State, wait: query.Wait) -> str:
     """A wait in the fewest words that say on what and why."""
     reason = wait.reason.partition(":")[0]
-    if wait.reason in _IDLE and wait.call not in ("read", "accept", "accept4"):
+    if wait.reason in _IDLE and wait.call != "read" and wait.call not in ACCEPTS:
         return (
             _IDLE[wait.reason]
             if wait.reason != "for a signal"
@@ -147,7 +147,7 @@ def wait_words(state: State, wait: query.Wait) -> str:
         reason = ", ".join((reason, *names))
     elif wait.object and wait.object in state.objects:
         on = visible(state.objects[wait.object].label)
-        if wait.call in ("open", "openat", "openat2"):
+        if wait.call in OPENS:
             call, reason = "open", reason.replace(" has it open", "")
         elif reason == "its counter is 0":
             reason = "is 0"

@@ -16,12 +16,18 @@ from textual.widgets.option_list import Option
 from ipcviz.app.text import visible
 from ipcviz.app.view import View
 from ipcviz.events import Breakpoint
+from ipcviz.events.kinds import where
 from ipcviz.model.state import State
 from ipcviz.model.steps.visible import is_visible_semaphore
 from ipcviz.narrate import who
 
 Choice = tuple[str, Breakpoint]
 """A breakpoint in words, and itself."""
+
+_BUFFERED: Final = where(
+    lambda kind: "level" in kind.traits and kind.shape == "tube" and kind.name != "udp socket"
+)
+"""Kinds that can be full for their writers, and have an end of file or of messages."""
 
 _CSS: Final = """
     align: center middle;
@@ -55,7 +61,7 @@ def choices_of(view: View) -> list[Choice]:
     thing = state.objects.get(view.object)
     if thing is not None:
         label, key = visible(thing.label), thing.info.key
-        buffered = thing.info.kind in ("pipe", "fifo", "unix socket", "tcp socket", "message queue")
+        buffered = thing.info.kind in _BUFFERED
         if buffered:
             found += [
                 (f"{label} is full", Breakpoint(object=key, condition="full")),

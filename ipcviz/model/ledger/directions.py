@@ -5,27 +5,33 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ipcviz.events import ObjectInfo
-from ipcviz.model.draft import NO_ROWS, Draft
-from ipcviz.model.state import OpenFile, State
+from ipcviz.events.arguments import Arguments, number_in
+from ipcviz.events.calls import COUNTS_MESSAGES, READS, READS_ANY, WRITES, where
+from ipcviz.events.kinds import PIPES
+from ipcviz.model.draft import Draft
+from ipcviz.model.state import NO_DESCRIPTORS, OpenFile, State
 
-READS: Final = frozenset({"read", "readv", "pread64", "preadv", "preadv2", "recvfrom", "recvmsg"})
-WRITES: Final = frozenset(
-    {"write", "writev", "pwrite64", "pwritev", "pwritev2", "sendto", "sendmsg", "vmsplice"}
-)
-BETWEEN: Final = frozenset({"splice", "sendfile", "tee"})
-UNPACKED: Final = BETWEEN | {"vmsplice"}
+CHANNEL_READS: Final = where(lambda call: call.name in READS and call.on != "queue")
+CHANNEL_WRITES: Final = where(lambda call: call.name in WRITES and call.on != "queue")
+"""Calls that move bytes out of a channel or into it: not those that move messages of queues."""
+
+BETWEEN: Final = where(lambda call: call.flow == "transfers" and call.on != "file")
+"""Calls that move bytes from one channel, or file, into another: copy_file_range(2) knows files
+alone.
+"""
+
+UNPACKED: Final = BETWEEN | where(lambda call: bool(call.flow) and call.on == "pipe")
 """Calls that don't know of packets (O_DIRECT)."""
-COUNTS_MESSAGES: Final = frozenset({"sendmmsg", "recvmmsg"})
-"""They return how many messages they moved, not how many bytes."""
-MOVERS: Final = READS | WRITES | BETWEEN | COUNTS_MESSAGES
+CHANNEL_CALLS: Final = CHANNEL_READS | CHANNEL_WRITES | BETWEEN | COUNTS_MESSAGES
 """Calls that put bytes into channels or take them out."""
 
-_HAS_COUNT: Final = frozenset(
-    {"read", "pread64", "recvfrom", "write", "pwrite64", "sendto", "splice", "sendfile", "tee"}
+_HAS_COUNT: Final = where(
+    lambda call: call.name in CHANNEL_CALLS and ("count", "long") in call.arguments
 )
 """Calls whose `count` is in bytes."""
-_WHOLE: Final = frozenset({"write", "pwrite64"})
-_SLEEPS_FIRST: Final = frozenset({"read", "readv"})
+_WHOLE: Final = where(
+    lambda call: call.flow == "puts" and call.on == "any" and call.index("buf") >= 0
+)
 PIPE_BUF: Final = 4096
 """Bytes that a write puts into a pipe in one piece (pipe(7), linux/limits.h)."""
 
@@ -44,14 +50,10 @@ def is_channel(info: ObjectInfo) -> bool:
     """Whether the ledger is kept of an object: bytes in it have an order and no bounds between
     messages.
     """
-    return info.kind in ("pipe", "fifo") or (
-        info.kind == "unix socket" and info.detail.startswith("stream")
-    )
+    return info.kind in PIPES or (info.kind == "unix socket" and info.detail.startswith("stream"))
 
 
-def directions(
-    state: State | Draft, pid: int, name: str, args: dict[str, int | str], key: str
-) -> Directions:
+def directions(state: State | Draft, pid: int, name: str, args: Arguments, key: str) -> Directions:
     """From and into which channels a call moves bytes.
 
     Args:
@@ -73,12 +75,12 @@ def directions(
             _into(state, target, out=False),
         )
     elif (
-        name in READS
+        name in CHANNEL_READS
         or name == "recvmmsg"
         or (name == "vmsplice" and _reads(state, pid, args.get("fd")))
     ):
         source = _into(state, key, out=True)
-    elif name in MOVERS:
+    elif name in CHANNEL_CALLS:
         target = _into(state, key, out=False)
     return Directions(source, target) if source or target else NOWHERE
 
@@ -101,7 +103,7 @@ def _into(state: State | Draft, key: str, *, out: bool) -> str:
 def _behind(state: State | Draft, pid: int, fd: object) -> OpenFile | None:
     process = state.processes.get(pid)
     row = (
-        state.tables.get(process.table, NO_ROWS).get(fd)
+        state.tables.get(process.table, NO_DESCRIPTORS).get(fd)
         if process is not None and isinstance(fd, int)
         else None
     )
@@ -114,16 +116,16 @@ def behind(state: State | Draft, pid: int, fd: object) -> str:
     return file.object if file is not None else ""
 
 
-def most_bytes(name: str, args: dict[str, int | str]) -> int:
+def most_bytes(name: str, args: Arguments) -> int:
     """How many bytes a call would move at most; -1 if its arguments don't say."""
-    count = args.get("count")
-    return count if name in _HAS_COUNT and isinstance(count, int) else -1
+    count = number_in(args, "count")
+    return count if name in _HAS_COUNT and count is not None else -1
 
 
-def untouched_asleep(name: str, args: dict[str, int | str]) -> bool:
+def untouched_asleep(name: str, args: Arguments) -> bool:
     """Whether a thread that sleeps in this call on a pipe or FIFO has moved nothing yet.
 
     A read sleeps only while there is nothing to take; a write of at most PIPE_BUF bytes only while
     there is no room for all of them (pipe(7); pipe_read and pipe_write in fs/pipe.c).
     """
-    return name in _SLEEPS_FIRST or (name in _WHOLE and 0 <= most_bytes(name, args) <= PIPE_BUF)
+    return name in READS_ANY or (name in _WHOLE and 0 <= most_bytes(name, args) <= PIPE_BUF)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from ipcviz.events import Call, ObjectInfo, Opened, OpenedOutside
+from ipcviz.events.calls import ACCEPTS, where
+from ipcviz.events.kinds import PIPES
 from ipcviz.model.channels import Channel
-from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.draft import Draft
 from ipcviz.model.ends import open_modes
 from ipcviz.model.ledger.directions import is_channel
-from ipcviz.model.state import Process
+from ipcviz.model.state import NO_DESCRIPTORS, Process
 
 replace = msgspec.structs.replace
+
+_PAIRS: Final = where(lambda call: call.descriptors == "pair")
 
 
 def lose(draft: Draft, key: str, reason: str, *, outside: bool = False) -> None:
@@ -41,7 +47,7 @@ def lose_held(draft: Draft, pid: int, reason: str, *, outside: bool = False) -> 
     process = draft.processes.get(pid)
     if process is None or not draft.channels:
         return
-    for row in draft.tables.get(process.table, NO_ROWS).values():
+    for row in draft.tables.get(process.table, NO_DESCRIPTORS).values():
         for key in channels_of(draft, row.ofd):
             lose(draft, key, reason, outside=outside)
 
@@ -79,9 +85,7 @@ def take_opened(draft: Draft, event: Call, effect: Opened) -> None:
     if event.name == "pipe2" and "direct" in effect.flags:
         put(draft, replace(channel, packets=True))
     elif (
-        info.kind in ("pipe", "fifo")
-        and channel.packets != ("direct" in effect.flags)
-        and effect.mode != "r"
+        info.kind in PIPES and channel.packets != ("direct" in effect.flags) and effect.mode != "r"
     ):
         lose(draft, info.key, "not all who write to it write packets (O_DIRECT)", outside=True)
     keys = _both_ways(draft, info.key)
@@ -95,7 +99,7 @@ def take_opened(draft: Draft, event: Call, effect: Opened) -> None:
 
 
 def _holds(draft: Draft, process: Process, keys: tuple[str, ...]) -> bool:
-    rows = draft.tables.get(process.table, NO_ROWS).values()
+    rows = draft.tables.get(process.table, NO_DESCRIPTORS).values()
     return any(
         (found := draft.open_files.get(row.ofd)) is not None and found.object in keys
         for row in rows
@@ -107,7 +111,7 @@ def _begun(draft: Draft, event: Call, info: ObjectInfo, *, alone: bool) -> Chann
     unseen = replace(made, known=False, outside=True, reason="nobody saw it being made")
     if draft.started is not None and draft.started.mode == "attached":
         return replace(unseen, reason="the watch began while its users ran")
-    if event.name in ("pipe", "pipe2", "socketpair"):
+    if event.name in _PAIRS:
         return made
     if info.kind == "fifo":
         if alone:
@@ -115,7 +119,7 @@ def _begun(draft: Draft, event: Call, info: ObjectInfo, *, alone: bool) -> Chann
         # Others may have it open, and bytes in it: the level that is read next tells.
         return replace(made, known=False, named=True, reason="it has just been opened")
     other = draft.objects.get(info.peer)
-    if event.name in ("accept", "accept4") and other is not None:
+    if event.name in ACCEPTS and other is not None:
         if not other.info.peer:
             draft.put_object(replace(other, info=replace(other.info, peer=info.key)))
         put(draft, Channel(key=info.peer, since=event.t))
@@ -158,7 +162,7 @@ def take_flags(draft: Draft, key: str, flags: tuple[str, ...]) -> None:
     more (O_DIRECT).
     """
     thing, channel = draft.objects.get(key), draft.channels.get(key)
-    if thing is None or channel is None or thing.info.kind not in ("pipe", "fifo"):
+    if thing is None or channel is None or thing.info.kind not in PIPES:
         return
     if ("direct" in flags) != channel.packets:
         lose(draft, key, "not all who write to it write packets (O_DIRECT)", outside=True)
@@ -176,7 +180,7 @@ def doubt_held(draft: Draft, pid: int) -> None:
     """What a process holds may be read and written unseen from now on: its counts are lower
     bounds.
     """
-    for descriptor in draft.tables.get(draft.process(pid).table, NO_ROWS).values():
+    for descriptor in draft.tables.get(draft.process(pid).table, NO_DESCRIPTORS).values():
         found = draft.open_files.get(descriptor.ofd)
         if found is not None:
             doubt_counts(draft, found.object)
@@ -220,7 +224,7 @@ def take_closed(draft: Draft, pid: int) -> None:
 
 def _is_pipe(draft: Draft, key: str) -> bool:
     thing = draft.objects.get(key)
-    return thing is not None and thing.info.kind in ("pipe", "fifo")
+    return thing is not None and thing.info.kind in PIPES
 
 
 def put(draft: Draft, channel: Channel) -> None:

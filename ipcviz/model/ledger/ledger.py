@@ -21,6 +21,7 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Call, Entered, Level, Waiting
+from ipcviz.events.calls import COUNTS_MESSAGES, where
 from ipcviz.model.channels import (
     INTERLEAVINGS_KEPT,
     PACKET,
@@ -35,11 +36,10 @@ from ipcviz.model.channels import (
     Source,
     Write,
 )
-from ipcviz.model.draft import NO_ROWS, Draft
+from ipcviz.model.draft import Draft
 from ipcviz.model.ledger.directions import (
-    COUNTS_MESSAGES,
-    MOVERS,
-    READS,
+    CHANNEL_CALLS,
+    CHANNEL_READS,
     UNPACKED,
     behind,
     directions,
@@ -47,6 +47,7 @@ from ipcviz.model.ledger.directions import (
     untouched_asleep,
 )
 from ipcviz.model.ledger.knowledge import channels_of, lose, put
+from ipcviz.model.state import NO_DESCRIPTORS
 
 replace = msgspec.structs.replace
 
@@ -57,23 +58,20 @@ read.
 
 _TOO_MANY: Final = "more was read from it than was seen to be written"
 _READ_BEFORE: Final = "a read was under way when it began to be known"
+_WITH_FLAGS: Final = where(lambda call: call.on == "socket" and call.returns == "bytes")
 _WRITE_BEFORE: Final = "a write was under way when it began to be known"
 _UNTOLD: Final = "a write was under way that nobody was told of"
 
 
 def take_call(draft: Draft, event: Call) -> None:
     """A call returned: what it put into channels, and took out of them."""
-    if event.name not in MOVERS or not draft.channels:
+    if event.name not in CHANNEL_CALLS or not draft.channels:
         return
     source, target = directions(draft, event.pid, event.name, event.args, event.object)
     if not source and not target:
         return
     moved = event.ret if event.ret > 0 and not event.error else 0
-    flags = (
-        str(event.args.get("flags", ""))
-        if event.name in ("recvfrom", "recvmsg", "sendto", "sendmsg")
-        else ""
-    )
+    flags = event.text("flags") if event.name in _WITH_FLAGS else ""
     peeks = "MSG_PEEK" in flags
     for key in (source, target):
         if moved and event.name in COUNTS_MESSAGES:
@@ -88,7 +86,7 @@ def take_call(draft: Draft, event: Call) -> None:
     dropped = 0
     if source and not peeks:
         sources = _take_out(draft, event, source, moved)
-        if sources and event.name in READS and draft.channels[source].packets:
+        if sources and event.name in CHANNEL_READS and draft.channels[source].packets:
             dropped = _drop(draft, event, source, moved, sources[-1])
     elif source:
         _no_longer_reading(draft, source, event.tid)
@@ -118,8 +116,8 @@ def _mix_packets(draft: Draft, event: Call, source: str, target: str) -> None:
 
 
 def _fd(event: Call | Entered, end: str) -> int:
-    number = event.args.get("fd", event.args.get(end, -1))
-    return number if isinstance(number, int) else -1
+    number = event.number("fd" if "fd" in event.args else end)
+    return number if number is not None else -1
 
 
 def _earliest(event: Call | Entered, name: str) -> float:
@@ -185,7 +183,7 @@ def take_waiting(draft: Draft, event: Waiting) -> None:
     """A thread sleeps in a call; a long write may have put in a part of its bytes by then."""
     if (
         event.began
-        and event.call in MOVERS
+        and event.call in CHANNEL_CALLS
         and draft.channels
         and not untouched_asleep(event.call, event.args)
     ):
@@ -211,7 +209,7 @@ def take_end(draft: Draft, pid: int, tids: tuple[int, ...], t: float) -> None:
         return
     for key in {
         key
-        for row in draft.tables.get(process.table, NO_ROWS).values()
+        for row in draft.tables.get(process.table, NO_DESCRIPTORS).values()
         for key in channels_of(draft, row.ofd)
     }:
         channel = draft.channels[key]

@@ -11,14 +11,15 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Call, ObjectInfo
+from ipcviz.events.calls import READS, where
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.draft import Draft
-from ipcviz.model.ledger.directions import READS
+from ipcviz.model.ledger.directions import CHANNEL_READS
 from ipcviz.model.state import Datagram, State
 
 KEPT: Final = 64
 """Datagrams remembered of one socket, the latest."""
-_VECTORS: Final = frozenset({"readv", "recvmsg", "preadv", "preadv2"})
+_VECTORS: Final = where(lambda call: call.name in READS and call.index("iov", "msg") >= 0)
 """Calls whose room their arguments do not tell."""
 
 
@@ -74,12 +75,8 @@ def count_taken(event: Call) -> int:
     """How many bytes a call has taken: with MSG_TRUNC it returns the datagram's whole length
     instead.
     """
-    room = event.args.get("count")
-    if (
-        event.name not in _VECTORS
-        and isinstance(room, int)
-        and "MSG_TRUNC" in str(event.args.get("flags", ""))
-    ):
+    room = event.number("count")
+    if event.name not in _VECTORS and room is not None and event.has_flag("MSG_TRUNC"):
         return min(event.ret, room)
     return event.ret
 
@@ -88,13 +85,9 @@ def _place(kept: tuple[Datagram, ...], event: Call) -> int:
     """Which of the datagrams under way a call has received, by length and first bytes; -1 if none
     fits.
     """
-    if event.name not in READS or event.error or event.ret <= 0:
+    if event.name not in CHANNEL_READS or event.error or event.ret <= 0:
         return -1
-    whole = (
-        event.ret
-        if "MSG_TRUNC" in str(event.args.get("flags", "")) and event.name not in _VECTORS
-        else 0
-    )
+    whole = event.ret if event.has_flag("MSG_TRUNC") and event.name not in _VECTORS else 0
     room = event.args.get("count")
     taken = count_taken(event)
     filled = bool(event.args.get("cut")) if event.name in _VECTORS else taken == room

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-import immutables
 import msgspec
 
 from ipcviz.events import Call, Filed, Opened
 from ipcviz.model.draft import Draft
 from ipcviz.model.labels import path_label
+from ipcviz.model.maps import Map
 from ipcviz.model.noise import is_noise
+from ipcviz.model.parts import FolderPart
 from ipcviz.model.state import Did, Folder, FolderUse, State
 
 replace = msgspec.structs.replace
@@ -48,7 +49,7 @@ def use(draft: Draft, path: str, pid: int, did: Did, name: str = "") -> None:
         uses = folder.uses
     now = replace(folder, uses=uses, last=did, last_pid=pid, last_name=name, last_at=draft.t)
     draft.folders = draft.folders.set(path, now)
-    draft.note("folder", path)
+    draft.note(FolderPart(path))
 
 
 def _forget(draft: Draft) -> None:
@@ -56,7 +57,7 @@ def _forget(draft: Draft) -> None:
     if len(kept) >= MOST:
         latest = sorted(kept, key=lambda path: kept[path].last_at)[-MOST // 2 :]
         kept = {path: kept[path] for path in latest}
-    draft.folders = immutables.Map(kept)
+    draft.folders = Map(kept)
 
 
 def take_opening(draft: Draft, event: Call, effect: Opened) -> None:

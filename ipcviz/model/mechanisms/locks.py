@@ -5,12 +5,13 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from ipcviz.events import FileLock, ObjectLocks
-from ipcviz.model.draft import NO_ROWS, Draft
-from ipcviz.model.state import State
+from ipcviz.events.arguments import Arguments, number_in, text_in
+from ipcviz.model.draft import Draft
+from ipcviz.model.parts import LocksPart
+from ipcviz.model.state import NO_DESCRIPTORS, State
 
 _TO_THE_END: Final = 1 << 63
 
@@ -21,7 +22,7 @@ def take_locks(draft: Draft, seen: ObjectLocks) -> None:
         draft.locks = draft.locks.set(seen.object, seen.locks)
     elif seen.object in draft.locks:
         draft.locks = draft.locks.delete(seen.object)
-    draft.note("lock", seen.object)
+    draft.note(LocksPart(seen.object))
 
 
 def drop_locks(draft: Draft, pid: int) -> None:
@@ -54,14 +55,15 @@ def lock_holders(state: State, lock: FileLock) -> tuple[int, ...]:
                 for process in state.processes.values()
                 if process.fate == "alive"
                 and any(
-                    row.ofd == lock.ofd for row in state.tables.get(process.table, NO_ROWS).values()
+                    row.ofd == lock.ofd
+                    for row in state.tables.get(process.table, NO_DESCRIPTORS).values()
                 )
             )
         )
     return (lock.pid,) if lock.pid else ()
 
 
-def wanted(args: Mapping[str, int | str], pid: int = 0, ofd: int = 0) -> FileLock | None:
+def wanted(args: Arguments, pid: int = 0, ofd: int = 0) -> FileLock | None:
     """The lock that a call of flock or fcntl asks for; None if it asks for none.
 
     Args:
@@ -81,7 +83,7 @@ def wanted(args: Mapping[str, int | str], pid: int = 0, ofd: int = 0) -> FileLoc
     if kind not in ("F_RDLCK", "F_WRLCK"):
         return None
     first, last = _range(args)
-    own = "OFD" not in str(args.get("cmd", ""))
+    own = "OFD" not in text_in(args, "cmd")
     return FileLock(
         kind="posix" if own else "ofd",
         mode="w" if kind == "F_WRLCK" else "r",
@@ -93,22 +95,18 @@ def wanted(args: Mapping[str, int | str], pid: int = 0, ofd: int = 0) -> FileLoc
     )
 
 
-def _range(args: Mapping[str, int | str]) -> tuple[int, int]:
+def _range(args: Arguments) -> tuple[int, int]:
     """The first and the last byte that a struct flock is about; -1 for the end of the file."""
-    start, length = args.get("start"), args.get("length")
+    start, length = number_in(args, "start"), number_in(args, "length")
     # Relative to an offset that is not known here, it is taken for the whole file.
-    if (
-        not isinstance(start, int)
-        or not isinstance(length, int)
-        or args.get("whence") != "SEEK_SET"
-    ):
+    if start is None or length is None or args.get("whence") != "SEEK_SET":
         return 0, -1
     return start + min(length, 0), (
         start + length - 1 if length > 0 else start - 1 if length < 0 else -1
     )
 
 
-def unlocked(args: Mapping[str, int | str]) -> FileLock:
+def unlocked(args: Arguments) -> FileLock:
     """The bytes that a call of fcntl or flock unlocks."""
     first, last = _range(args)
     return FileLock(kind="posix", mode="r", start=first, end=last)

@@ -10,6 +10,7 @@ import msgspec
 
 from ipcviz.events import MapEntry, Sample
 from ipcviz.model.draft import Draft
+from ipcviz.model.parts import MemoryPart, PagesPart
 from ipcviz.model.state import Memory
 
 replace = msgspec.structs.replace
@@ -19,7 +20,7 @@ def take_memory(draft: Draft, event: Sample) -> None:
     """Pages and bytes of mapped objects as they were at one moment."""
     for pages in event.pages:
         draft.pages = draft.pages.set((pages.pid, pages.start), pages)
-        draft.note("pages", pages.pid, pages.start)
+        draft.note(PagesPart(pages.pid, pages.start))
     for sample in event.memory:
         key = (sample.object, sample.pid)
         old = draft.memory.get(key)
@@ -28,7 +29,7 @@ def take_memory(draft: Draft, event: Sample) -> None:
             key, Memory(sample=sample, at=event.t, changed_at=changed_at)
         )
         if sample.changed:
-            draft.note("memory", sample.object)
+            draft.note(MemoryPart(sample.object))
 
 
 def forget_pages(draft: Draft, pid: int) -> None:

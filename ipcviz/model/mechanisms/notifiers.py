@@ -9,13 +9,14 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Notifier
+from ipcviz.events.kinds import having
 from ipcviz.events.signals import names_of
-from ipcviz.model.draft import NO_ROWS, Draft
-from ipcviz.model.state import CallInProgress, Object, State
+from ipcviz.model.draft import Draft
+from ipcviz.model.state import NO_DESCRIPTORS, CallInProgress, Object, State
 
 replace = msgspec.structs.replace
 
-KINDS: Final = frozenset({"eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll"})
+_TICKS: Final = having("ticks")
 
 
 def take_notifier(draft: Draft, seen: Notifier) -> None:
@@ -120,7 +121,7 @@ def ready(state: State, pid: int, thing: Object, events: str) -> bool | None:
         return True
     if "r" not in events:
         return level.writable if level is not None and "w" in events else None
-    if notifier is not None and thing.info.kind in ("eventfd", "timerfd"):
+    if notifier is not None and thing.info.kind in _TICKS:
         return notifier.count > 0
     if notifier is not None and thing.info.kind == "signalfd":
         process = state.processes.get(pid)
@@ -222,9 +223,11 @@ def _watched(state: State, pid: int, call: CallInProgress) -> list[tuple[Object 
             for entry in asked.notifier.listed
         ]
     process = state.processes.get(pid)
-    table = state.tables.get(process.table, NO_ROWS) if process is not None else NO_ROWS
+    table = (
+        state.tables.get(process.table, NO_DESCRIPTORS) if process is not None else NO_DESCRIPTORS
+    )
     found = []
-    for word in str(call.args.get("watched", "")).split():
+    for word in call.text("watched").split():
         number = int(word.rstrip("rwx"))
         row = table.get(number)
         file = state.open_files.get(row.ofd) if row is not None else None

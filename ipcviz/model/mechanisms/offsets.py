@@ -9,18 +9,22 @@ from typing import Final
 
 import msgspec
 
-from ipcviz.events import Call
+from ipcviz.events import Call, kinds
+from ipcviz.events.calls import WRITES, where
 from ipcviz.model.draft import Draft
+from ipcviz.model.parts import ObjectPart
 
-_FILES: Final = frozenset({"file", "shared memory", "memfd", "block device"})
-_MOVE: Final = frozenset({"read", "write", "readv", "writev", "lseek"})
+_FILES: Final = kinds.having("offset")
+_MOVE: Final = where(
+    lambda call: call.flow in ("takes", "puts") and call.on == "any" and not call.positioned
+) | {"lseek"}
 """Calls after which the offset is another one; pread and pwrite have their own."""
 
 
 def take_offset(draft: Draft, event: Call) -> None:
     """A call that returned has moved the offset of a file, a memfd or shared memory."""
-    fd = event.args.get("fd")
-    if event.name not in _MOVE or event.error or not isinstance(fd, int):
+    fd = event.fd
+    if event.name not in _MOVE or event.error or fd is None:
         return
     rows = draft.tables.get(draft.process(event.pid).table)
     descriptor = rows.get(fd) if rows is not None else None
@@ -30,7 +34,7 @@ def take_offset(draft: Draft, event: Call) -> None:
         return
     if event.name == "lseek":
         now = event.ret
-    elif "append" in found.flags and event.name in ("write", "writev"):
+    elif "append" in found.flags and event.name in WRITES:
         return  # it stands at the file's end now, wherever that is
     else:
         now = found.offset + event.ret
@@ -38,4 +42,4 @@ def take_offset(draft: Draft, event: Call) -> None:
         draft.open_files = draft.open_files.set(
             descriptor.ofd, msgspec.structs.replace(found, offset=now)
         )
-        draft.note("object", found.object)
+        draft.note(ObjectPart(found.object))

@@ -7,13 +7,15 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Call, ObjectInfo
+from ipcviz.events.calls import where
 from ipcviz.model.draft import Draft
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object, State
 
 PREFIX: Final = "msg:"
 """What the key of a System V queue begins with, before its id."""
-SENDS: Final = frozenset({"msgsnd", "mq_timedsend"})
-RECEIVES: Final = frozenset({"msgrcv", "mq_timedreceive"})
+SENDS: Final = where(lambda call: call.on == "queue" and call.flow == "puts")
+RECEIVES: Final = where(lambda call: call.on == "queue" and call.flow == "takes")
 
 
 def take_use(draft: Draft, pid: int, key: str) -> None:
@@ -35,7 +37,7 @@ def take_use(draft: Draft, pid: int, key: str) -> None:
         )
     if known is None or not known.unlinked:
         draft.uses = draft.uses.set(pid, (*draft.uses.get(pid, ()), key))
-        draft.note("object", key)
+        draft.note(ObjectPart(key))
 
 
 def forget_queue(draft: Draft, key: str) -> None:
@@ -57,8 +59,8 @@ def message_bytes(event: Call) -> int:
         return 0
     if event.name in RECEIVES:
         return max(event.ret, 0)
-    count = event.args.get("count")
-    return count if event.name in SENDS and isinstance(count, int) else 0
+    count = event.number("count")
+    return count if event.name in SENDS and count is not None else 0
 
 
 def wanted_words(thing: Object | None, kind: object, flags: object) -> str:
@@ -76,10 +78,10 @@ def wanted_words(thing: Object | None, kind: object, flags: object) -> str:
     return f"no {_wish(kind, flags)}{rest}"
 
 
-def room_words(thing: Object | None, count: object) -> str:
+def room_words(thing: Object | None, count: int | None) -> str:
     """Why msgsnd waits (msgop(2)): `no room for 30 B: 40 of 64 B are taken`."""
     level = thing.level if thing is not None else None
-    if level is None or not isinstance(count, int):
+    if level is None or count is None:
         return "full"
     if level.queued + count > level.capacity:
         return f"no room for {count:,} B: {level.queued:,} of {level.capacity:,} B are taken"

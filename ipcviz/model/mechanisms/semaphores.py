@@ -12,8 +12,10 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Call, Coverage, SemaphoreLevel, SemaphoreOp
+from ipcviz.events.calls import CHANGES_SEMAPHORES
 from ipcviz.model.draft import Draft
 from ipcviz.model.mechanisms.system_v import parse_operations
+from ipcviz.model.parts import SemaphorePart
 from ipcviz.model.state import Hold, Semaphore, State
 
 replace = msgspec.structs.replace
@@ -39,7 +41,7 @@ def take_operation(draft: Draft, event: SemaphoreOp) -> None:
         # Its memory may hold anything from now on.
         if key in draft.semaphores:
             draft.semaphores = draft.semaphores.delete(key)
-        draft.note("semaphore", key)
+        draft.note(SemaphorePart(key))
         return
     new = key not in draft.semaphores
     found = draft.semaphore(event.semaphore)
@@ -133,7 +135,7 @@ def take_level(draft: Draft, seen: SemaphoreLevel, t: float) -> None:
     if seen.value < 0:
         if seen.info.key in draft.semaphores:
             draft.semaphores = draft.semaphores.delete(seen.info.key)
-        draft.note("semaphore", seen.info.key)
+        draft.note(SemaphorePart(seen.info.key))
         return
     new = seen.info.key not in draft.semaphores
     semaphore = draft.semaphore(seen.info)
@@ -171,13 +173,13 @@ def take_level(draft: Draft, seen: SemaphoreLevel, t: float) -> None:
 
 def take_call(draft: Draft, event: Call) -> None:
     """A call on a System V set has returned."""
-    if event.error or event.name not in ("semop", "semtimedop", "semctl"):
+    if event.error or (event.name != "semctl" and event.name not in CHANGES_SEMAPHORES):
         return
     prefix = f"sysv:{event.args.get('id')}:"
     if event.name == "semctl":
         _control(draft, event, prefix)
         return
-    for index, change, undo, _ in parse_operations(str(event.args.get("ops", ""))):
+    for index, change, undo, _ in parse_operations(event.text("ops")):
         found = draft.semaphores.get(f"{prefix}{index}")
         if found is None or not change:
             continue
@@ -198,7 +200,7 @@ def _control(draft: Draft, event: Call, prefix: str) -> None:
             continue
         if command == "IPC_RMID":
             draft.semaphores = draft.semaphores.delete(key)
-            draft.note("semaphore", key)
+            draft.note(SemaphorePart(key))
         else:
             value = _set_to(event, key)
             draft.put_semaphore(
@@ -211,9 +213,9 @@ def _control(draft: Draft, event: Call, prefix: str) -> None:
 def _set_to(event: Call, key: str) -> int | None:
     """What SETVAL or SETALL sets a semaphore to."""
     if event.args.get("cmd") == "SETVAL":
-        value = event.args.get("value")
-        return value if isinstance(value, int) else None
-    values = str(event.args.get("values", "")).split(", ")
+        value = event.number("value")
+        return value if value is not None else None
+    values = event.text("values").split(", ")
     index = int(key.rpartition(":")[2])
     return int(values[index]) if index < len(values) and values[index].isdecimal() else None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import immutables
 import msgspec
 
 from ipcviz.events import (
@@ -17,15 +16,18 @@ from ipcviz.events import (
     Taken,
     Waiting,
 )
+from ipcviz.events.calls import where
 from ipcviz.events.signals import LIBRARY_SIGNALS, bit_of
 from ipcviz.model.draft import Draft
+from ipcviz.model.maps import Map
+from ipcviz.model.parts import SignalPart
 from ipcviz.model.state import POSIX, SENT_KEPT, Handling, SignalSent, State, Thread
 
 replace = msgspec.structs.replace
 
-Dispositions = immutables.Map[int, Handling]
+Dispositions = Map[int, Handling]
 
-MASKED: Final = frozenset({"rt_sigsuspend", "ppoll", "pselect6", "epoll_pwait", "epoll_pwait2"})
+MASKED: Final = where(lambda call: call.has("mask") and call.waits in ("ready", "signal"))
 """Calls that wait under a signal mask of their own."""
 
 ALL: Final = (1 << 64) - 1
@@ -108,7 +110,7 @@ def take_sent(draft: Draft, sender: int, effect: Sent, began: float) -> None:
         coalesced=pending and arrived is None and effect.signo < FIRST_REAL_TIME,
     )
     draft.sent = (*draft.sent, record)[-SENT_KEPT:]
-    draft.note("signal", effect.target, effect.signo)
+    draft.note(SignalPart(effect.target, effect.signo))
 
 
 def take_taken(draft: Draft, call: Call, effect: Taken) -> None:
@@ -130,7 +132,7 @@ def take_taken(draft: Draft, call: Call, effect: Taken) -> None:
             overrun=effect.overrun,
         ),
     )
-    draft.note("signal", call.pid, effect.signo)
+    draft.note(SignalPart(call.pid, effect.signo))
 
 
 def targets(draft: Draft) -> set[int]:
@@ -226,7 +228,7 @@ def take_delivery(draft: Draft, event: SignalDelivered) -> None:
             semaphore="",
         )
     draft.put_thread(thread)
-    draft.note("signal", event.pid, event.signo)
+    draft.note(SignalPart(event.pid, event.signo))
 
 
 def _expired(draft: Draft, event: SignalDelivered) -> None:
@@ -274,12 +276,10 @@ def with_mask_of(event: Waiting, thread: Thread) -> Thread:
 
     `own_mask` of its arguments is the thread's at the entry; None if nobody looked then.
     """
-    mask, own = event.args.get("mask"), event.args.get("own_mask")
-    if event.call not in MASKED or not isinstance(mask, int):
+    mask = event.number("mask")
+    if event.call not in MASKED or mask is None:
         return thread
-    return replace(
-        thread, blocked=mask & ALL & ~UNBLOCKABLE, own_mask=own if isinstance(own, int) else None
-    )
+    return replace(thread, blocked=mask & ALL & ~UNBLOCKABLE, own_mask=event.number("own_mask"))
 
 
 def back_to_own_mask(thread: Thread) -> Thread:

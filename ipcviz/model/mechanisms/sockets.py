@@ -13,11 +13,15 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Call, Level, ObjectInfo, Opened, Passed
-from ipcviz.model.addresses import ANYWHERE, KINDS, PREFIX, listens, name_of, plain, takes_datagrams
-from ipcviz.model.draft import NO_ROWS, Draft
-from ipcviz.model.ledger.directions import COUNTS_MESSAGES, WRITES
+from ipcviz.events.arguments import Arguments, text_in
+from ipcviz.events.calls import COUNTS_MESSAGES, where
+from ipcviz.events.kinds import PIPES, SOCKETS
+from ipcviz.model.addresses import ANYWHERE, PREFIX, listens, name_of, plain, takes_datagrams
+from ipcviz.model.draft import Draft
+from ipcviz.model.ledger.directions import CHANNEL_WRITES
 from ipcviz.model.mechanisms import datagrams
-from ipcviz.model.state import CallInProgress, Flight, Object, State, Thread
+from ipcviz.model.parts import ObjectPart
+from ipcviz.model.state import NO_DESCRIPTORS, CallInProgress, Flight, Object, State, Thread
 
 replace = msgspec.structs.replace
 
@@ -31,7 +35,7 @@ _SHUT: Final = {"SHUT_RD": "r", "SHUT_WR": "w", "SHUT_RDWR": "rw"}
 _SOL_SOCKET: Final = 1
 _TIMEOUTS: Final = (20, 21, 66, 67)
 """SO_RCVTIMEO and SO_SNDTIMEO, old and new (asm-generic/socket.h)."""
-_RECEIVES: Final = frozenset({"recvmsg", "recvmmsg"})
+_RECEIVES: Final = where(lambda call: call.descriptors == "received" and call.on == "socket")
 
 
 def forget_closed(draft: Draft) -> None:
@@ -43,7 +47,7 @@ def forget_closed(draft: Draft) -> None:
     unsure = draft.started is not None and draft.started.missing
     for key in dict.fromkeys(file.object for file in draft.freed):
         thing = draft.objects.get(key)
-        if thing is None or thing.info.kind not in KINDS:
+        if thing is None or thing.info.kind not in SOCKETS:
             continue
         if unsure and any(file.object == key for file in draft.open_files.values()):
             continue
@@ -75,7 +79,7 @@ def bound_to(state: State | Draft, kind: str, address: str) -> Object | None:
     return next((state.objects[key] for key in keys if key in state.objects), None)
 
 
-def target_of(state: State | Draft, thing: Object, args: dict[str, int | str]) -> Object | None:
+def target_of(state: State | Draft, thing: Object, args: Arguments) -> Object | None:
     """Where what a call writes to a socket arrives; None if that is not watched, or not known."""
     address = args.get("address")
     if isinstance(address, str) and address and takes_datagrams(thing.info):
@@ -88,10 +92,10 @@ def awaited(state: State, call: CallInProgress, *, writes: bool) -> Object | Non
     known.
     """
     thing = state.objects.get(call.object)
-    if thing is None or thing.info.kind not in KINDS:
+    if thing is None or thing.info.kind not in SOCKETS:
         return None
     if call.name == "connect":
-        return bound_to(state, thing.info.kind, str(call.args.get("address", "")))
+        return bound_to(state, thing.info.kind, call.text("address"))
     if writes:
         return target_of(state, thing, call.args)
     peer = state.objects.get(thing.info.peer) if thing.info.peer else None
@@ -179,13 +183,13 @@ def under_way_words(state: State, thing: Object) -> str:
     )
 
 
-def others_of(state: State, name: str, args: dict[str, int | str], key: str) -> tuple[str, ...]:
+def others_of(state: State, name: str, args: Arguments, key: str) -> tuple[str, ...]:
     """Keys of further objects whose level says why a call on a socket sleeps."""
     thing = state.objects.get(key)
-    if thing is None or thing.info.kind not in KINDS:
+    if thing is None or thing.info.kind not in SOCKETS:
         return ()
     if name == "connect":
-        other = bound_to(state, thing.info.kind, str(args.get("address", "")))
+        other = bound_to(state, thing.info.kind, text_in(args, "address"))
     else:
         other = target_of(state, thing, args)
     if other is None and thing.info.kind == "unix socket" and not takes_datagrams(thing.info):
@@ -207,7 +211,7 @@ def awaited_by(state: State, thread: Thread) -> Object | None:
     or not known.
     """
     call = thread.waiting
-    return awaited(state, call, writes=call.name in WRITES) if call is not None else None
+    return awaited(state, call, writes=call.name in CHANNEL_WRITES) if call is not None else None
 
 
 def listener_at(state: State, info: ObjectInfo) -> Object | None:
@@ -241,14 +245,14 @@ def unseen_end(state: State, thing: Object) -> str:
     yet to accept it.
     """
     info = thing.info
-    if info.kind in ("pipe", "fifo") and state.flights:
+    if info.kind in PIPES and state.flights:
         waiting = [
             state.objects[key].label
             for key, _ in under_way(state, info.key)
             if key in state.objects
         ]
         return f"a descriptor of it is under way in {waiting[0]}" if waiting else ""
-    if info.kind not in KINDS or info.peer in state.objects:
+    if info.kind not in SOCKETS or info.peer in state.objects:
         return ""
     listener = leads_to(state, thing, backlogs(state)) if not takes_datagrams(info) else None
     if listener is not None:
@@ -300,7 +304,7 @@ def _accepter(state: State, listener: Object) -> str:
     """
     process = state.processes.get(listener.first_seen_by)
     if process is not None and process.fate == "alive":
-        rows = state.tables.get(process.table, NO_ROWS).values()
+        rows = state.tables.get(process.table, NO_DESCRIPTORS).values()
         files = (state.open_files.get(row.ofd) for row in rows)
         if any(file is not None and file.object == listener.info.key for file in files):
             return f"{process.name or 'process'}[{process.pid}]"
@@ -318,7 +322,7 @@ def _ordinal(number: int) -> str:
 def connect_words(state: State, call: CallInProgress) -> str:
     """Why a thread sleeps in connect."""
     thing = state.objects.get(call.object)
-    address = str(call.args.get("address", ""))
+    address = call.text("address")
     target = bound_to(state, thing.info.kind, address) if thing is not None else None
     if target is None:
         return f"for an answer from {address}" if address else "for the listener"
@@ -340,7 +344,7 @@ def take_passed(draft: Draft, event: Call, effect: Passed) -> None:
     """
     thing = draft.objects.get(event.object)
     target = target_of(draft, thing, {"address": effect.to}) if thing is not None else None
-    rows = draft.tables.get(draft.process(event.pid).table, NO_ROWS)
+    rows = draft.tables.get(draft.process(event.pid).table, NO_DESCRIPTORS)
     ofds = tuple(rows[fd].ofd for fd in effect.fds if fd in rows)
     if target is None or target.shut == CLOSED:
         # It goes to somebody who is not watched, as far as is known.
@@ -354,7 +358,7 @@ def take_passed(draft: Draft, event: Call, effect: Passed) -> None:
     key = target.info.key
     flight = Flight(n=event.n, t=event.t, pid=event.pid, fds=effect.fds, ofds=ofds)
     draft.flights = draft.flights.set(key, (*draft.flights.get(key, ()), flight))
-    draft.note("object", key)
+    draft.note(ObjectPart(key))
 
 
 def sender_of(draft: Draft, event: Call, ofd: int) -> Flight | None:
@@ -370,12 +374,7 @@ def take_received(draft: Draft, event: Call) -> None:
     """
     flights = draft.flights.get(event.object)
     got = {effect.ofd for effect in event.effects if isinstance(effect, Opened)}
-    if (
-        event.name not in _RECEIVES
-        or not flights
-        or not got
-        or "MSG_PEEK" in str(event.args.get("flags", ""))
-    ):
+    if event.name not in _RECEIVES or not flights or not got or event.has_flag("MSG_PEEK"):
         return
     last = max((i for i, flight in enumerate(flights) if got & set(flight.ofds)), default=-1)
     if event.name == "recvmsg":
@@ -434,7 +433,7 @@ def _land(draft: Draft, key: str, flights: tuple[Flight, ...]) -> None:
     for flight in flights:
         for ofd in flight.ofds:
             draft.refer(ofd, -1)
-    draft.note("object", key)
+    draft.note(ObjectPart(key))
 
 
 def under_way(state: State, key: str) -> tuple[tuple[str, Flight], ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+from ipcviz.events.arguments import Arguments, number_in, text_in
 from ipcviz.model.state import State
 
 _OPERATION: Final = re.compile(r"\[(\d+)\] ([+-]?\d+)([ |A-Z_]*)")
@@ -30,7 +31,7 @@ def parse_operations(text: str) -> tuple[Operation, ...]:
     )
 
 
-def semaphore_of(name: str, args: Mapping[str, int | str]) -> str:
+def semaphore_of(name: str, args: Arguments) -> str:
     """Key of the semaphore that a call on a System V set is about; of several the first; empty if
     it is none.
 
@@ -38,12 +39,12 @@ def semaphore_of(name: str, args: Mapping[str, int | str]) -> str:
         name: `semop`, `semtimedop` or `semctl`.
         args: Its arguments by name.
     """
-    number = args.get("id")
-    if not isinstance(number, int):
+    number = number_in(args, "id")
+    if number is None:
         return ""
     index = args.get("index", 0)
     if name != "semctl":
-        operations = parse_operations(str(args.get("ops", "")))
+        operations = parse_operations(text_in(args, "ops"))
         index = operations[0].number if operations else 0
     return f"sysv:{number}:{index}"
 
@@ -65,11 +66,11 @@ def first_blocked(operations: Iterable[Operation], values: Sequence[int]) -> int
     return None
 
 
-def wanted_change(state: State, key: str, args: dict[str, int | str]) -> str:
+def wanted_change(state: State, key: str, args: Arguments) -> str:
     """Why a semop sleeps on a semaphore of a System V set: `0, and it wants -1`, `2, and it waits
     for 0`.
     """
-    operations = parse_operations(str(args.get("ops", "")))
+    operations = parse_operations(text_in(args, "ops"))
     found = state.semaphores.get(key)
     number = key.rpartition(":")[2]
     mine = [operation for operation in operations if str(operation.number) == number]

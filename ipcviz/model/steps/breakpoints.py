@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Breakpoint, Call, Event, Sample, SemaphoreOp, Waiting
+from ipcviz.events.calls import READS
 from ipcviz.events.signals import signal_name
-from ipcviz.model.calls import READS, asked_nothing
+from ipcviz.model.calls import asked_nothing
 from ipcviz.model.query import blocked_readers, blocked_writers, waiters
 from ipcviz.model.state import State
 

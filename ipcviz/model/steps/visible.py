@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import ObjectInfo, SemaphoreInfo
+from ipcviz.events.arguments import Arguments, flag_in, number_in, text_in
+from ipcviz.events.calls import where
+from ipcviz.events.kinds import having
 from ipcviz.model.noise import is_noise, is_own_script
 from ipcviz.model.query import mapping_at, table_of
 from ipcviz.model.state import State
@@ -23,156 +26,20 @@ MOST_SHORT_WAITS: Final = 4
 for ever.
 """
 
-ENDS: Final = frozenset({"exit_group", "execve", "execveat", "fork", "vfork", "clone", "clone3"})
+ENDS: Final = where(lambda call: bool(call.family))
 """Births, deaths and changes of program."""
 
-_ALWAYS: Final = ENDS | frozenset(
-    {
-        # Who is there.
-        *(
-            "wait4",
-            "waitid",
-            "setsid",
-            "setpgid",
-            "unshare",
-            "setns",
-            "prctl",
-            "pidfd_open",
-            "pidfd_getfd",
-        ),
-        # New means of communication.
-        *(
-            "pipe",
-            "pipe2",
-            "socketpair",
-            "socket",
-            "bind",
-            "listen",
-            "accept",
-            "accept4",
-            "connect",
-            "shutdown",
-        ),
-        *(
-            "eventfd",
-            "eventfd2",
-            "epoll_create",
-            "epoll_create1",
-            "timerfd_create",
-            "timerfd_settime",
-            "signalfd",
-        ),
-        *(
-            "signalfd4",
-            "inotify_init",
-            "inotify_init1",
-            "inotify_add_watch",
-            "inotify_rm_watch",
-            "memfd_create",
-            "mq_open",
-            "mq_unlink",
-        ),
-        *(
-            "shmget",
-            "shmat",
-            "shmdt",
-            "shmctl",
-            "semget",
-            "semctl",
-            "msgget",
-            "msgctl",
-            "mq_notify",
-        ),
-        # Messages, semaphores, locks.
-        *("semop", "semtimedop", "msgsnd", "msgrcv", "mq_timedsend", "mq_timedreceive", "flock"),
-        # Signals.
-        *(
-            "kill",
-            "tkill",
-            "tgkill",
-            "rt_sigqueueinfo",
-            "rt_tgsigqueueinfo",
-            "pidfd_send_signal",
-            "rt_sigsuspend",
-        ),
-        *(
-            "rt_sigreturn",
-            "rt_sigtimedwait",
-            "pause",
-            "alarm",
-            "setitimer",
-            "timer_settime",
-            "timer_delete",
-        ),
-        # Waiting for time, or for one of several.
-        *(
-            "nanosleep",
-            "clock_nanosleep",
-            "poll",
-            "ppoll",
-            "select",
-            "pselect6",
-            "epoll_wait",
-            "epoll_pwait",
-        ),
-        *("epoll_pwait2", "epoll_ctl", "msync"),
-    }
-)
+_ALWAYS: Final = where(lambda call: call.visible == "always")
 
-_BY_PATH: Final = frozenset(
-    {
-        "open",
-        "openat",
-        "openat2",
-        "creat",
-        "mknod",
-        "mknodat",
-        "unlink",
-        "unlinkat",
-        "rename",
-        "renameat",
-        "renameat2",
-    }
-    | {"link", "linkat", "mkdir", "mkdirat"}
-)
-_BY_OBJECT: Final = frozenset(
-    {
-        *(
-            "read",
-            "write",
-            "pread64",
-            "pwrite64",
-            "readv",
-            "writev",
-            "preadv",
-            "pwritev",
-            "preadv2",
-            "pwritev2",
-        ),
-        *(
-            "sendto",
-            "recvfrom",
-            "sendmsg",
-            "recvmsg",
-            "sendmmsg",
-            "recvmmsg",
-            "vmsplice",
-            "close",
-            "dup",
-            "dup2",
-        ),
-        *("dup3", "ftruncate", "fsync", "fdatasync"),
-    }
-)
-_BETWEEN: Final = frozenset({"splice", "tee", "sendfile", "copy_file_range"})
+_BY_PATH: Final = where(lambda call: call.visible == "by path")
+_BY_OBJECT: Final = where(lambda call: call.visible == "by object")
+_BY_OBJECTS: Final = where(lambda call: call.visible == "by objects")
 _OF_LIBC: Final = ("signal 32", "signal 33")
 """glibc keeps these two signals for its own threads (nptl/internaltypes.h)."""
 _LIBC_BITS: Final = 3 << 31
 _MOST_SIGNALS: Final = 32
 
-_PRIVATE: Final = frozenset(
-    {"character device", "block device", "directory", "anonymous inode", "unknown"}
-)
+_PRIVATE: Final = having("private")
 
 
 def is_visible_object(info: ObjectInfo) -> bool:
@@ -221,7 +88,7 @@ class ShortWaits:
         return self.repeated <= MOST_SHORT_WAITS
 
 
-def is_visible(state: State, pid: int, name: str, args: dict[str, int | str], tid: int = 0) -> bool:
+def is_visible(state: State, pid: int, name: str, args: Arguments, tid: int = 0) -> bool:
     """Whether a call is worth a step, before it is made or after it.
 
     Args:
@@ -239,7 +106,7 @@ def is_visible(state: State, pid: int, name: str, args: dict[str, int | str], ti
         return _visible_fd(state, pid, args.get("fd"))
     if name in _BY_PATH:
         return _visible_path(state, pid, str(args.get("path", args.get("new", ""))), args)
-    if name in _BETWEEN:
+    if name in _BY_OBJECTS:
         return _visible_fd(state, pid, args.get("fd_in")) or _visible_fd(
             state, pid, args.get("fd_out")
         )
@@ -261,25 +128,21 @@ def _is_script(state: State, pid: int, path: str) -> bool:
     return process is not None and is_own_script(process.argv, path)
 
 
-def _visible_path(state: State, pid: int, path: str, args: dict[str, int | str]) -> bool:
-    return not (
-        is_noise(path)
-        or "O_DIRECTORY" in str(args.get("flags", ""))
-        or _is_script(state, pid, path)
-    )
+def _visible_path(state: State, pid: int, path: str, args: Arguments) -> bool:
+    return not (is_noise(path) or flag_in(args, "O_DIRECTORY") or _is_script(state, pid, path))
 
 
-def _fcntl(state: State, pid: int, args: dict[str, int | str]) -> bool:
+def _fcntl(state: State, pid: int, args: Arguments) -> bool:
     return ("lock" in args or args.get("cmd") not in ("F_SETFD", 2)) and _visible_fd(
         state, pid, args.get("fd")
     )
 
 
-def _sigaction(state: State, pid: int, args: dict[str, int | str]) -> bool:
-    return str(args.get("new", "")).startswith("catch") and args.get("signal") not in _OF_LIBC
+def _sigaction(state: State, pid: int, args: Arguments) -> bool:
+    return text_in(args, "new").startswith("catch") and args.get("signal") not in _OF_LIBC
 
 
-def _sigprocmask(state: State, tid: int, args: dict[str, int | str]) -> bool:
+def _sigprocmask(state: State, tid: int, args: Arguments) -> bool:
     """Whether a mask changes by a few signals: libc blocks nearly all of them around fork and the
     like.
     """
@@ -291,14 +154,14 @@ def _sigprocmask(state: State, tid: int, args: dict[str, int | str]) -> bool:
     return 0 < ((now ^ mask) & ~_LIBC_BITS).bit_count() <= _MOST_SIGNALS
 
 
-def _mmap(state: State, pid: int, args: dict[str, int | str]) -> bool:
-    if "MAP_SHARED" not in str(args.get("flags", "")):
+def _mmap(state: State, pid: int, args: Arguments) -> bool:
+    if "MAP_SHARED" not in text_in(args, "flags"):
         return False
-    fd = args.get("fd")
-    return not isinstance(fd, int) or fd < 0 or _visible_fd(state, pid, fd)
+    fd = number_in(args, "fd")
+    return fd is None or fd < 0 or _visible_fd(state, pid, fd)
 
 
-def _range(state: State, pid: int, args: dict[str, int | str]) -> bool:
+def _range(state: State, pid: int, args: Arguments) -> bool:
     try:
         address, length = (int(str(args.get(name, 0)), 0) for name in ("address", "length"))
     except ValueError:

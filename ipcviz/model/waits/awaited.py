@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Literal
 
+from ipcviz.events.calls import CALLS, Waits
 from ipcviz.events.signals import bit_of, names_of
 from ipcviz.model.mechanisms.locks import blocking, lock_holders, wanted
 from ipcviz.model.mechanisms.notifiers import signal_words
 from ipcviz.model.state import CallInProgress, Descriptor, Process, State, Thread
 from ipcviz.model.waits.outsiders import is_watched, names_words, outsiders_of
 
-OTHER: Final[dict[str, tuple[str, Literal["blocked", "idle"]]]] = {
-    "futex": ("a futex", "blocked"),
-    "accept": ("for a connection", "idle"),
-    "accept4": ("for a connection", "idle"),
-    "fsync": ("for the disk", "blocked"),
-    "fdatasync": ("for the disk", "blocked"),
-    "flock": ("the lock is held", "blocked"),
-    "fcntl": ("the lock is held", "blocked"),
-    "mq_timedreceive": ("empty", "blocked"),
-    "vfork": ("until its child executes or exits", "blocked"),
+_OTHER: Final[dict[Waits, tuple[str, Literal["blocked", "idle"]]]] = {
+    "word": ("a futex", "blocked"),
+    "connection": ("for a connection", "idle"),
+    "disk": ("for the disk", "blocked"),
+    "lock": ("the lock is held", "blocked"),
+    "message": ("empty", "blocked"),
+    "program": ("until its child executes or exits", "blocked"),
 }
-"""Why a thread sleeps in these calls, and whether another one must act."""
+"""Why a thread sleeps in a call, by what the call waits for, and whether another one must act."""
+OTHER: Final = {name: _OTHER[call.waits] for name, call in CALLS.items() if call.waits in _OTHER}
+"""The same by call."""
 
 _P_PID: Final = 1
 _P_PGID: Final = 2
@@ -34,9 +34,9 @@ def children(state: State, thread: Thread, call: CallInProgress) -> tuple[Proces
     """The living children whose end a call of wait4 or waitid is about, in the order of their
     births.
     """
-    number = call.args.get("pid", -1)
+    number = call.number("pid") if "pid" in call.args else -1
     found = [p for p in state.processes.values() if p.parent == thread.pid and p.fate == "alive"]
-    if isinstance(number, int):
+    if number is not None:
         which = call.args.get("which")
         if which == _P_PID or (which is None and number > 0):
             found = [p for p in found if p.pid == number]
@@ -73,11 +73,11 @@ def awaited_signals(state: State, thread: Thread, call: CallInProgress) -> str:
     Pending ones that its mask keeps away are named too: they are why such a wait can last for ever.
     """
     if call.name == "rt_sigtimedwait":
-        wanted = call.args.get("set")
-        return signal_words(wanted & _ALL) if isinstance(wanted, int) else ""
+        wanted = call.number("set")
+        return signal_words(wanted & _ALL) if wanted is not None else ""
     process = state.processes.get(thread.pid)
-    asked = call.args.get("mask")
-    mask = asked & _ALL if isinstance(asked, int) else thread.blocked
+    asked = call.number("mask")
+    mask = asked & _ALL if asked is not None else thread.blocked
     caught = (
         sum(bit_of(s) for s, how in process.handling.items() if how.action == "catch")
         if process

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
+from ipcviz.events.calls import FOR_READY
 from ipcviz.model.query import Wait, describe_wait
 from ipcviz.model.state import State, Value
 from ipcviz.model.waits.circles import Circle, doubt_words, limit_of
-from ipcviz.model.waits.enders import FOR_READY
 from ipcviz.model.waits.outsiders import names_words
 
 CHILD: Final = "for a child"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ipcviz.model.addresses import KINDS as SOCKETS
+from ipcviz.events.calls import ACCEPTS, FOR_READY, READS, WRITES
+from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.model.addresses import listens, takes_datagrams
-from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.mechanisms.notifiers import watched_things
 from ipcviz.model.mechanisms.sockets import awaited, backlogs, leads_to
 from ipcviz.model.state import CallInProgress, Object, State, Thread
@@ -17,11 +17,6 @@ from ipcviz.model.state import CallInProgress, Object, State, Thread
 if TYPE_CHECKING:
     from ipcviz.model.query import Holder
 
-FOR_READY: Final = frozenset(
-    {"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"}
-)
-"""Calls that wait until one of several descriptors is ready."""
-_ACCEPTS: Final = frozenset({"accept", "accept4"})
 _NOBODY: Final[frozenset[int]] = frozenset()
 
 
@@ -45,7 +40,7 @@ def enders_of(
     if call.name in FOR_READY:
         return _of_ready(state, thread, call, held)
     thing = state.objects.get(call.object)
-    if thing is None or call.name in _ACCEPTS:
+    if thing is None or call.name in ACCEPTS:
         return _NOBODY
     if thing.info.kind in SOCKETS:
         other = awaited(state, call, writes=call.name in WRITES)
@@ -75,7 +70,7 @@ def _of_ready(
             return _NOBODY
         kind, some = thing.info.kind, _NOBODY
         rows = held.get(thing.info.key, ())
-        if kind in ("pipe", "fifo"):
+        if kind in PIPES:
             # Without a letter only the end of the file, or of its readers, is waited for.
             some = frozenset(
                 row.pid for row in rows if (row.reads if "w" in events else row.writes)

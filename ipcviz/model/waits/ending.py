@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ipcviz.model.addresses import KINDS as SOCKETS
+from ipcviz.events.calls import FOR_CHILD, FOR_TIME, LOCKS, READS, WRITES
+from ipcviz.events.kinds import SOCKETS, having
 from ipcviz.model.addresses import takes_datagrams
-from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.mechanisms.locks import blocking, lock_holders, wanted
 from ipcviz.model.mechanisms.queues import PREFIX, RECEIVES, SENDS, uses
 from ipcviz.model.mechanisms.semaphores import PRIVATE, waited_on
 from ipcviz.model.mechanisms.signals import let_in_handlers
 from ipcviz.model.mechanisms.sockets import awaited, under_way
-from ipcviz.model.query import FOR_CHILD, table_of
+from ipcviz.model.query import table_of
 from ipcviz.model.state import CallInProgress, Object, State, Thread, Value
 from ipcviz.model.waits.awaited import children
 from ipcviz.model.waits.holding import is_own
@@ -39,9 +39,9 @@ can end.
 """
 _ROWS: Final = 1000
 """Descriptors that are looked through, where nobody has done so before."""
-_BY_NAME: Final = frozenset({"fifo", "message queue"})
+_BY_NAME: Final = having("reached")
 """Kinds that processes without a descriptor may come to as well."""
-_THINGS: Final = frozenset({"pipe", "eventfd"}) | _BY_NAME | SOCKETS
+_THINGS: Final = having("pooled") | SOCKETS
 
 
 class Ending(Value, frozen=True):
@@ -68,7 +68,7 @@ class Ending(Value, frozen=True):
 
 def has_limit(call: CallInProgress) -> bool:
     """Whether time alone ends a call."""
-    if call.name in ("nanosleep", "clock_nanosleep") or call.deadline is not None:
+    if call.name in FOR_TIME or call.deadline is not None:
         return True
     return call.args.get("timeout", 0) not in _ENDLESS
 
@@ -130,11 +130,9 @@ class Endings:
                 return self._own_threads(thread, "a lock known by its memory alone")
             doubts = ("a lock known by its memory alone",) if call.futex.kind == "rwlock" else ()
             return Ending((owner,) if owner else (), doubts, at_once=True)
-        if call.name in ("flock", "fcntl"):
-            number = call.args.get("fd")
-            descriptor = (
-                table_of(state, thread.pid).get(number) if isinstance(number, int) else None
-            )
+        if call.name in LOCKS:
+            number = call.fd
+            descriptor = table_of(state, thread.pid).get(number) if number is not None else None
             wish = wanted(call.args, thread.pid, descriptor.ofd if descriptor is not None else 0)
             locks = blocking(state, call.object, wish) if wish is not None else ()
             holders = [lock_holders(state, lock) for lock in locks]
@@ -144,8 +142,8 @@ class Endings:
                 else None
             )
         if call.name in FOR_CHILD:
-            number = call.args.get("pid", -1)
-            one = isinstance(number, int) and number > 0 and call.args.get("which") in (None, 1)
+            child = call.number("pid")
+            one = child is not None and child > 0 and call.args.get("which") in (None, 1)
             doubts = () if one or not self._attached else ("others may be its children",)
             return Ending(
                 self._threads(p.pid for p in children(state, thread, call)),

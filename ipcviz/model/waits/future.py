@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+from ipcviz.events.kinds import KINDS
 from ipcviz.model.mechanisms.signals import let_in_handlers, reaches
 from ipcviz.model.mechanisms.sockets import under_way
 from ipcviz.model.query import Wait
@@ -54,7 +55,7 @@ def find_newcomers(
     if thing is None:
         return (Change("outside", object=key),)
     found = []
-    if thing.info.kind in ("fifo", "message queue") and not thing.unlinked:
+    if "reached" in KINDS[thing.info.kind].traits and not thing.unlinked:
         found.append(Change("name", object=key))
     files = [
         file for file in state.open_files.values() if file.object == key and file.mode in modes

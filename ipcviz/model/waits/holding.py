@@ -61,8 +61,8 @@ def futex_words(state: State, thread: Thread, futex: Futex) -> tuple[str, str, t
     if futex.kind == "go":
         return "futex", "Go's runtime (goroutines are not seen)", ()
     # std::latch, std::atomic::wait and other runtimes' locks
-    value = thread.waiting.args.get("value") if thread.waiting is not None else None
-    return "futex", "a futex" + (f" whose word was {value}" if isinstance(value, int) else ""), ()
+    value = thread.waiting.number("value") if thread.waiting is not None else None
+    return "futex", "a futex" + (f" whose word was {value}" if value is not None else ""), ()
 
 
 def copy_words(state: State, futex: Futex, what: str) -> str:

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from ipcviz.model.query import FOR_CHILD, Wait
+from ipcviz.events.calls import ACCEPTS, FOR_CHILD, FOR_READY
+from ipcviz.model.query import Wait
 from ipcviz.model.state import Process, State
-from ipcviz.model.waits.enders import FOR_READY
 
 _RESTING: Final = frozenset({"condition", "semaphore", "go", ""})
 """What a worker without work sleeps on, as far as a futex tells; a mutex is somebody's to give
 back.
 """
 _JOIN: Final = "pthread_join"
-_SERVING: Final = FOR_READY | {"accept", "accept4"}
+_SERVING: Final = FOR_READY | ACCEPTS
 
 
 def rests_in_pool(state: State, wait: Wait) -> bool:

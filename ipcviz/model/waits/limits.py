@@ -59,7 +59,7 @@ def let_in(thread: Thread, call: CallInProgress) -> str:
 
     Where the thread's own mask is not known, only that the call has one.
     """
-    if call.name not in MASKED or not isinstance(call.args.get("mask"), int):
+    if call.name not in MASKED or call.number("mask") is None:
         return ""
     if thread.own_mask is None:
         return " (under a signal mask of its own)"

@@ -12,16 +12,16 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from ipcviz.events import Outside, Outsider, Outsiders
-from ipcviz.model.addresses import KINDS as SOCKETS
+from ipcviz.events.calls import FOR_READY, LOCKS, READS, WRITES
+from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.model.addresses import listens, takes_datagrams
-from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.draft import Draft
 from ipcviz.model.ends import open_modes
 from ipcviz.model.mechanisms.locks import blocking, lock_holders, wanted
 from ipcviz.model.mechanisms.notifiers import watched_things
 from ipcviz.model.mechanisms.sockets import backlogs, leads_to
+from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import CallInProgress, Object, State, Thread, Value
-from ipcviz.model.waits.enders import FOR_READY
 
 Side = Literal["r", "w", "both", "lock"]
 """What somebody has to have of an object: a read end, a write end, either, or a lock on it."""
@@ -56,7 +56,7 @@ def take_outsiders(draft: Draft, event: Outsiders) -> None:
         thing = draft.objects.get(outside.object)
         if thing is not None:
             draft.outsiders = draft.outsiders.set(outside.object, outside)
-            draft.note("object", outside.object)
+            draft.note(ObjectPart(outside.object))
 
 
 def forget_outsiders(draft: Draft, keys: Iterable[str]) -> None:
@@ -102,9 +102,9 @@ def wants_of(state: State, thread: Thread, call: CallInProgress) -> tuple[Want, 
     thing = state.objects.get(call.object)
     if thing is None:
         return ()
-    if call.name in ("flock", "fcntl"):
+    if call.name in LOCKS:
         return (Want(call.object, "lock"),) if _is_locked_outside(state, thread, call) else ()
-    if thing.info.kind in ("pipe", "fifo") and call.name in READS | WRITES:
+    if thing.info.kind in PIPES and call.name in READS | WRITES:
         return (Want(call.object, "r" if call.name in WRITES else "w"),)
     if thing.info.kind in SOCKETS and call.name in READS | WRITES and _leads_outside(state, thing):
         return (Want(call.object, "both"),)
@@ -123,7 +123,7 @@ def few_things(
 
 
 def _of_ready(state: State, thing: Object, events: str) -> tuple[Want, ...]:
-    if thing.info.kind in ("pipe", "fifo"):
+    if thing.info.kind in PIPES:
         # Without a letter only the end of the file, or of its readers, is waited for.
         return (Want(thing.info.key, "r" if "w" in events else "w"),)
     if thing.info.kind in SOCKETS and not listens(thing.info) and _leads_outside(state, thing):
@@ -149,10 +149,10 @@ def _is_locked_outside(state: State, thread: Thread, call: CallInProgress) -> bo
     """Whether a lock is waited for of which no watched process is known to hold all that is in the
     way.
     """
-    number = call.args.get("fd")
+    number = call.fd
     process = state.processes.get(thread.pid)
     rows = state.tables.get(process.table) if process is not None else None
-    row = rows.get(number) if rows is not None and isinstance(number, int) else None
+    row = rows.get(number) if rows is not None and number is not None else None
     wish = wanted(call.args, thread.pid, row.ofd if row is not None else 0)
     found = blocking(state, call.object, wish) if wish is not None else ()
     return not found or not all(

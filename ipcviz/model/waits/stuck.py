@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
+from ipcviz.events.calls import where
 from ipcviz.model.query import Wait, describe_wait, holders, living, wait_of
 from ipcviz.model.state import State
 from ipcviz.model.waits.circles import circle_words, circles
 from ipcviz.model.waits.ending import Endings, has_limit
 
 _MOST: Final = 6
+_FOR_OWN: Final = where(
+    lambda call: (
+        call.waits in ("child", "program") or (call.waits == "signal" and not call.has("timeout"))
+    )
+)
+"""Calls that wait for a child, or for any signal."""
 
 
 def all_wait(state: State) -> tuple[Wait, ...] | None:
@@ -55,7 +62,7 @@ def nobody_else(state: State, wait: Wait) -> bool:
     if wait.semaphore:
         # Others may open a named one at any time, and any set of System V.
         return wait.semaphore.startswith("sem:vm:")
-    if call.name in ("pause", "rt_sigsuspend", "wait4", "waitid", "vfork"):
+    if call.name in _FOR_OWN:
         return True
     thing = state.objects.get(wait.object)
     channel = state.channels.get(wait.object)

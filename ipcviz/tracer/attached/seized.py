@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ipcviz.events import Finished, Trouble
+from ipcviz.events.calls import having
 from ipcviz.kernel import elf, procfs, ptrace
 from ipcviz.kernel.arch import Arch
 from ipcviz.kernel.ptrace import AT_CALL
@@ -37,7 +38,7 @@ nobody traces it.
 
 WHY: Final = "threads that sleep in a call are left there until they come out of it"
 
-RESTARTED: Final = frozenset({"wait4", "waitid", "futex", "poll", "restart_syscall"})
+RESTARTED: Final = having("restarts")
 """Calls that the kernel starts again, as they were, after PTRACE_INTERRUPT (ERESTARTSYS and its
 like; signal(7)). read(2) of a pipe is one too, since it sleeps only while nothing has moved."""
 
@@ -48,31 +49,7 @@ COMING_SECONDS: Final = 0.02
 to.
 """
 
-PARTIAL: Final = frozenset(
-    {
-        *(
-            "write",
-            "writev",
-            "pwrite64",
-            "pwritev",
-            "pwritev2",
-            "sendto",
-            "sendmsg",
-            "sendmmsg",
-            "sendfile",
-        ),
-        *(
-            "readv",
-            "recvfrom",
-            "recvmsg",
-            "recvmmsg",
-            "splice",
-            "tee",
-            "vmsplice",
-            "copy_file_range",
-        ),
-    }
-)
+PARTIAL: Final = having("parts")
 """Calls that come back with what they have moved so far if they are cut short.
 
 A thread that was seen asleep in one is never asked to stop, not even while it runs: it may have

@@ -9,29 +9,27 @@ import struct
 import time
 from typing import Final
 
+from ipcviz.events.calls import ACCEPTS, CALLS, READS, WRITES
 from ipcviz.kernel import memory, procfs
 from ipcviz.kernel.borrow import borrow
 from ipcviz.kernel.futexes import LOCK_PI, LOCK_PI2, WAIT, WAIT_BITSET
-from ipcviz.model.calls import READS, WRITES
 
-_MILLISECONDS: Final = {"poll": 2, "epoll_wait": 3, "epoll_pwait": 3}
+
+def _find_argument(*types: str) -> dict[str, int]:
+    """Which argument of each call is of one of these types, by the call's name."""
+    return {name: call.index(*types) for name, call in CALLS.items() if call.index(*types) >= 0}
+
+
+_MILLISECONDS: Final = _find_argument("milliseconds")
 """Which argument is an int of milliseconds."""
 
 _LENGTHS: Final = {
-    "ppoll": (2, 1e9),
-    "select": (4, 1e6),
-    "pselect6": (4, 1e9),
-    "epoll_pwait2": (3, 1e9),
-    "rt_sigtimedwait": (2, 1e9),
-    "semtimedop": (3, 1e9),
-    "io_getevents": (4, 1e9),
-    "io_pgetevents": (4, 1e9),
-    "nanosleep": (0, 1e9),
-    "clock_nanosleep": (2, 1e9),
+    **{name: (at, 1e9) for name, at in _find_argument("timespec", "timespec_left").items()},
+    **{name: (at, 1e6) for name, at in _find_argument("timeval_left").items()},
 }
 """Which argument points to a length of time, and the unit of its second half."""
 
-_MOMENTS: Final = {"mq_timedsend": 4, "mq_timedreceive": 4}
+_MOMENTS: Final = _find_argument("moment")
 """Which argument points to a moment of CLOCK_REALTIME."""
 
 _TIMEOUT: Final = 3
@@ -113,7 +111,7 @@ def of_socket(pid: int, fd: object, name: str) -> float | None:
 
     Only for processes whose descriptors may be borrowed.
     """
-    takes = name in READS or name in ("accept", "accept4")
+    takes = name in READS or name in ACCEPTS
     if not isinstance(fd, int) or not (takes or name in WRITES or name == "connect"):
         return None
     with borrow(pid, fd) as number:

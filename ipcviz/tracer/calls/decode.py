@@ -143,6 +143,11 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
     "int": _int,
     "long": _long,
     "hex": _hex,
+    "milliseconds": _int,
+    "timespec": _hex,
+    "timespec_left": _hex,
+    "timeval_left": _hex,
+    "moment": _hex,
     "fd": _int,
     "pid": _int,
     "signal": _signal,
@@ -516,5 +521,5 @@ def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Wor
     if tid and name == "fcntl" and raw[1] in LOCK_COMMANDS:
         args.update(_lock(tid, raw[2]))
     elif tid and name in decode_ipc.FURTHER:
-        args.update(decode_ipc.further(tid, name, raw))
+        args.update(decode_ipc.FURTHER[name](tid, raw))
     return args

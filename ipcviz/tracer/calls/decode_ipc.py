@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
+from ipcviz.events.calls import CHANGES_SEMAPHORES
 from ipcviz.events.signals import signal_name
 from ipcviz.kernel import memory, procfs, semaphores
 from ipcviz.tracer.calls.flags import Word, choice, flags, with_mode
@@ -179,25 +180,41 @@ def _notified(tid: int, address: int) -> str:
     }.get(how, "")
 
 
-def further(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
-    """What else a call's arguments say, for what one argument alone does not tell."""
-    if name in ("semop", "semtimedop"):
-        return {"ops": operations(tid, raw[1], raw[2])}
-    if name == "semctl":
-        command = raw[2] & 0xFF
-        if command == SETALL:
-            return {"values": _values(tid, raw[0] & 0xFFFFFFFF, raw[3])}
-        return {"value": raw[3] & 0xFFFFFFFF} if PLAIN["ipc_command"](command) == "SETVAL" else {}
-    if name == "msgctl" and PLAIN["ipc_command"](raw[1] & 0xFF) == "IPC_SET":
-        limit = memory.read_u64(tid, raw[2] + _MSG_QBYTES)
-        return {"limit": limit} if limit is not None else {}
-    if name == "mq_notify":
-        how = _notified(tid, raw[1])
-        return {"how": how} if how else {}
-    if name == "fcntl" and raw[1] & 0xFFFFFFFF == F_ADD_SEALS:
-        return {"seals": PLAIN["seals"](raw[2] & 0xFFFFFFFF)}
-    return {}
+def _operations_of(tid: int, raw: tuple[int, ...]) -> dict[str, Word]:
+    return {"ops": operations(tid, raw[1], raw[2])}
 
 
-FURTHER: Final = frozenset({"semop", "semtimedop", "semctl", "msgctl", "mq_notify", "fcntl"})
-"""Calls that `further` may say more of."""
+def _values_of(tid: int, raw: tuple[int, ...]) -> dict[str, Word]:
+    """What semctl sets a semaphore to, or all of a set."""
+    command = raw[2] & 0xFF
+    if command == SETALL:
+        return {"values": _values(tid, raw[0] & 0xFFFFFFFF, raw[3])}
+    return {"value": raw[3] & 0xFFFFFFFF} if PLAIN["ipc_command"](command) == "SETVAL" else {}
+
+
+def _limit_of(tid: int, raw: tuple[int, ...]) -> dict[str, Word]:
+    """How many bytes a queue is to hold at most (msgctl with IPC_SET)."""
+    if PLAIN["ipc_command"](raw[1] & 0xFF) != "IPC_SET":
+        return {}
+    limit = memory.read_u64(tid, raw[2] + _MSG_QBYTES)
+    return {"limit": limit} if limit is not None else {}
+
+
+def _how_notified(tid: int, raw: tuple[int, ...]) -> dict[str, Word]:
+    how = _notified(tid, raw[1])
+    return {"how": how} if how else {}
+
+
+def _seals_of(tid: int, raw: tuple[int, ...]) -> dict[str, Word]:
+    added = raw[1] & 0xFFFFFFFF == F_ADD_SEALS
+    return {"seals": PLAIN["seals"](raw[2] & 0xFFFFFFFF)} if added else {}
+
+
+FURTHER: Final[dict[str, Callable[[int, tuple[int, ...]], dict[str, Word]]]] = {
+    **dict.fromkeys(CHANGES_SEMAPHORES, _operations_of),
+    "semctl": _values_of,
+    "msgctl": _limit_of,
+    "mq_notify": _how_notified,
+    "fcntl": _seals_of,
+}
+"""What else a call's arguments say that one argument alone does not tell: (thread, registers)."""

@@ -39,6 +39,7 @@ from ipcviz.events import (
     Uses,
     WorkingDirectory,
 )
+from ipcviz.events.arguments import text_in
 from ipcviz.kernel import descriptors, maps, memory, procfs, ptrace, queues
 from ipcviz.kernel.names import AT_FDCWD, folder_of, key_of
 from ipcviz.kernel.surroundings import read_timers
@@ -436,7 +437,7 @@ class Effects:
         yield Timer(signo=0, seconds=0.0, id=call.raw[0] & 0xFFFFFFFF, change="removed")
 
     def _chdir(self, call: Returned) -> Iterator[AnyEffect]:
-        yield WorkingDirectory(path=procfs.cwd(call.pid) or str(call.args.get("path", "")))
+        yield WorkingDirectory(path=procfs.cwd(call.pid) or text_in(call.args, "path"))
 
 
 def _number(call: Returned, name: str) -> int:

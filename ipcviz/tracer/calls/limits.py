@@ -11,55 +11,40 @@ from __future__ import annotations
 import errno
 from typing import Final
 
+from ipcviz.events.calls import CALLS, SystemCall, having, where
 from ipcviz.kernel import memory
 from ipcviz.tracer.calls import deadlines
 
 EXPIRED: Final = {
-    "epoll_wait": 0,
-    "epoll_pwait": 0,
-    "epoll_pwait2": 0,
-    "ppoll": 0,
-    "select": 0,
-    "pselect6": 0,
-    "io_getevents": 0,
-    "io_pgetevents": 0,
-    "io_uring_enter": -errno.ETIME,
-    "rt_sigtimedwait": -errno.EAGAIN,
-    "semtimedop": -errno.EAGAIN,
-    "accept": -errno.EAGAIN,
-    "accept4": -errno.EAGAIN,
-    "connect": -errno.EAGAIN,
-    **dict.fromkeys(("recvfrom", "recvmsg", "recvmmsg", "readv", "read"), -errno.EAGAIN),
-    **dict.fromkeys(
-        ("sendto", "sendmsg", "sendmmsg", "writev", "write", "sendfile", "splice"), -errno.EAGAIN
-    ),
+    name: -int(getattr(errno, call.expired, 0)) for name, call in CALLS.items() if call.expired
 }
 """What each returns when its limit is up and nothing has come of it.
 
 The kernel lets select and ppoll fail with EINTR only if it can't write what is left, into
 constants, say."""
 
-TIMED: Final = frozenset(
-    {
-        *("epoll_wait", "epoll_pwait", "epoll_pwait2", "rt_sigtimedwait", "semtimedop"),
-        *("io_getevents", "io_pgetevents"),
-    }
+TIMED: Final = where(
+    lambda call: bool(call.expired) and call.index("milliseconds", "timespec") >= 0
 )
 """Those whose arguments alone set the limit."""
 
-ANEW: Final = frozenset({"io_pgetevents", "read", "readv", "recvmmsg"})
+ANEW: Final = having("anew")
 """Those that the kernel makes again by itself, with their whole limit: of read(2), one of a
 terminal with VTIME.
 """
 
+
+def _socket_limit(call: SystemCall) -> tuple[int, str]:
+    taken = call.flow == "takes" or call.waits == "connection"
+    names = [argument for argument, _ in call.arguments]
+    place = names.index("fd_out" if call.flow == "transfers" else "fd")
+    return place, "read" if taken else "write"
+
+
 OF_SOCKETS: Final = {
-    **dict.fromkeys(
-        ("read", "readv", "recvfrom", "recvmsg", "recvmmsg", "accept", "accept4"), (0, "read")
-    ),
-    **dict.fromkeys(
-        ("write", "writev", "sendto", "sendmsg", "sendmmsg", "sendfile", "connect"), (0, "write")
-    ),
-    "splice": (2, "write"),
+    name: _socket_limit(call)
+    for name, call in CALLS.items()
+    if call.expired == "EAGAIN" and call.on in ("any", "socket", "pipe")
 }
 """Whose limit is a socket's: which argument is its descriptor, and whether it is that of reads
 or of writes (SO_RCVTIMEO, SO_SNDTIMEO)."""

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from ipcviz.events.calls import COUNTS_MESSAGES, where
 from ipcviz.kernel import memory, sockets
 from ipcviz.tracer.calls.table import SO_ERROR, SO_PEERCRED
 
@@ -27,8 +28,9 @@ _SLOTS: Final = 64
 """Of so many messages of one sendmmsg or recvmmsg the headers are read."""
 _CONTROL: Final = 4096
 _FAMILIES: Final = {16: "netlink", 17: "packet", 40: "vsock"}
-IN_ARRAYS: Final = frozenset({"sendmmsg", "recvmmsg"})
-WITH_HEADERS: Final = IN_ARRAYS | {"sendmsg", "recvmsg"}
+WITH_HEADERS: Final = where(
+    lambda call: call.on == "socket" and call.descriptors in ("received", "sent")
+)
 """Calls that send or receive by struct msghdr."""
 
 
@@ -85,7 +87,7 @@ class Message(NamedTuple):
 
 def read_messages(tid: int, name: str, raw: tuple[int, ...], result: int) -> Iterator[Message]:
     """The messages of a sendmsg, recvmsg, sendmmsg or recvmmsg that has returned."""
-    if name not in IN_ARRAYS:
+    if name not in COUNTS_MESSAGES:
         header = memory.read(tid, raw[1], _HEADER)
         if header is not None and len(header) == _HEADER:
             yield _message(tid, header, 0)
@@ -160,7 +162,7 @@ def facts_of(
             found["truncated"] = 1
         if message.cut and name.startswith("recv"):
             found["cut"] = 1
-    if name in IN_ARRAYS:
+    if name in COUNTS_MESSAGES:
         found["bytes"] = sum(message.moved for message in messages)
     return found
 

@@ -9,12 +9,14 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import AnyEffect, Filed, NameRemoved
+from ipcviz.events.arguments import flag_in
+from ipcviz.events.calls import where
 from ipcviz.kernel.names import AT_FDCWD, folder_of, key_of
 from ipcviz.tracer.calls.flags import Word
 
-_REMOVES: Final = frozenset({"unlink", "unlinkat"})
-_RENAMES: Final = frozenset({"rename", "renameat", "renameat2"})
-_LINKS: Final = frozenset({"link", "linkat"})
+_REMOVES: Final = where(lambda call: call.names == "removes" and call.on != "queue")
+_RENAMES: Final = where(lambda call: call.names == "renames")
+_LINKS: Final = where(lambda call: call.names == "links")
 
 
 def names_lost(pid: int, name: str, args: dict[str, Word]) -> tuple[AnyEffect, ...]:
@@ -50,7 +52,7 @@ def with_names(
     folder, last = folder_of(pid, new, args.get("newdirfd", AT_FDCWD))
     done = msgspec.structs.replace(
         begun,
-        action="exchanged" if "RENAME_EXCHANGE" in str(args.get("flags", "")) else begun.action,
+        action="exchanged" if flag_in(args, "RENAME_EXCHANGE") else begun.action,
         folder=folder,
         name=last,
         source=source,

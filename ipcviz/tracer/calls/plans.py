@@ -7,9 +7,10 @@ import errno
 from collections.abc import Container, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from ipcviz.events.calls import BIRTHS, where
 from ipcviz.kernel.seccomp import meets
-from ipcviz.model.calls import READS, WRITES
 from ipcviz.model.ledger import directions
+from ipcviz.model.mechanisms.queues import SENDS
 from ipcviz.model.mechanisms.signals import MASKED
 from ipcviz.tracer.calls.table import (
     ADDRESSED,
@@ -22,35 +23,43 @@ from ipcviz.tracer.calls.table import (
     MARKER_PATH,
     NUMBERED,
     QUICK,
+    STRUCTURAL,
     UNCOUNTED,
 )
 
-OUTGOING: Final = frozenset({"write", "pwrite64", "sendto", "mq_timedsend"})
+OUTGOING: Final = where(lambda call: call.flow == "puts" and call.index("buf") >= 0)
 """Calls whose second and third argument are the bytes that leave the process, and how many they
 are.
 """
 
-INCOMING: Final = frozenset({"read", "pread64", "recvfrom", "mq_timedreceive"})
+INCOMING: Final = where(lambda call: call.flow == "takes" and call.index("buf") >= 0)
 """Calls whose second and third argument are the room for the bytes that come in, and how large it
 is.
 """
 
-VECTORS: Final = frozenset({"writev", "sendmsg", "pwritev"})
+OUTGOING_VECTORS: Final = where(
+    lambda call: call.flow == "puts" and call.index("iov", "msg") >= 0 and call.on != "pipe"
+)
 """Calls that send what lies in several places."""
 
-QUEUE_CALLS: Final = frozenset({"msgsnd", "msgrcv", "msgctl"})
-SETS: Final = frozenset({"semop", "semtimedop", "semctl"})
+INCOMING_VECTORS: Final = where(lambda call: call.flow == "takes" and call.index("iov", "msg") >= 0)
+"""Calls that receive into several places."""
+
+QUEUE_CALLS: Final = where(lambda call: call.on == "queue" and call.has("id"))
+"""Calls on a System V message queue, by its id."""
+
+SETS: Final = where(lambda call: call.on == "semaphores" and call.has("id"))
 """Calls on a System V semaphore set, by its id."""
-REMOVALS: Final = frozenset({"unlink", "unlinkat", "mq_unlink", "rename", "renameat", "renameat2"})
+REMOVALS: Final = where(lambda call: call.names in ("removes", "renames"))
 """Calls that take something from a name."""
 
-NAMES: Final = REMOVALS | {"link", "linkat"}
+NAMES: Final = REMOVALS | where(lambda call: call.names == "links")
 """Calls that change names in directories."""
 
-MOVERS: Final = frozenset(name for name in READS | WRITES if not name.startswith("mq_"))
+THROUGH_FD: Final = directions.CHANNEL_READS | directions.CHANNEL_WRITES
 """Calls that move bytes through the descriptor `fd`."""
 
-PLAIN: Final = MOVERS - {"recvmsg", "sendmsg"}
+PLAIN: Final = THROUGH_FD - where(lambda call: bool(call.descriptors))
 """Those of them that have no other effect: descriptors can travel with messages."""
 
 
@@ -157,10 +166,10 @@ def make_plan(name: str, *, attached: bool) -> Plan:
         details=tuple(_details(name, arguments, attached=attached)),
         about=_about(name, arguments),
         marker=MARKER_PATH.get(name, -1),
-        sends=name in OUTGOING or name in VECTORS or name == "msgsnd",
+        sends=name in OUTGOING or name in OUTGOING_VECTORS or name in SENDS,
         removes=name in REMOVALS,
         plain=name in PLAIN,
-        moves=not attached and name in directions.MOVERS,
+        moves=not attached and name in directions.CHANNEL_CALLS,
         loads=name in LOADS,
     )
 
@@ -175,7 +184,7 @@ def _asks(name: str, *, attached: bool) -> Iterator[Ask]:
         yield Ask.MAPPING
     elif name in CONDITIONS:
         yield Ask.CONDITION
-    if name in ("clone", "clone3"):
+    if name in STRUCTURAL and name in BIRTHS:
         yield Ask.ESCAPE
         return
     if name == "sigaltstack":

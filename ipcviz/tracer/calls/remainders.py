@@ -22,6 +22,8 @@ import struct
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, Protocol
 
+from ipcviz.events.calls import where
+
 Kind = Literal["pipe", "stream", "unix stream", "datagram", "terminal", "memory", "other"]
 """What lies behind a descriptor, as far as calls on it can end early; `memory` is /dev/zero,
 /dev/urandom and such.
@@ -334,7 +336,15 @@ def _uring(raw: Raw, done: int, look: Look) -> Rest | None:
     return Rest(done, (Leg("io_uring_enter", (raw[0], 0, *raw[2:6]), 0),))
 
 
-SENDS: Final = frozenset({"write", "writev", "sendto", "sendmsg", "sendmmsg", "sendfile"})
+SENDS: Final = where(
+    lambda call: (
+        call.expired == "EAGAIN"
+        and call.flow in ("puts", "transfers")
+        and call.arguments[0][0] in ("fd", "fd_out")
+    )
+)
+"""Those that put bytes into what their first argument is a descriptor of."""
+
 
 Row = Callable[[Raw, int, Look], Rest | None]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+from ipcviz.events.calls import where
 from ipcviz.kernel import memory
 from ipcviz.tracer.calls.deadlines import length
 from ipcviz.tracer.calls.flags import Word
@@ -18,6 +19,11 @@ POLLPRI: Final = 2
 POLLOUT: Final = 4
 
 
+_POLLS: Final = where(lambda call: call.index("pollfds") >= 0)
+SELECTS: Final = where(lambda call: call.has("readfds"))
+"""Calls whose three sets of descriptors are bits in memory."""
+
+
 def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
     """The descriptors that a sleeping poll or select watches, as `watched`: `3r 5rw 6x`; seconds at
     most, as `limit`.
@@ -26,7 +32,7 @@ def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
     epoll set lists is a fact of the set.
     """
     found: list[tuple[int, int]] = []
-    if name in ("poll", "ppoll"):
+    if name in _POLLS:
         data = memory.read(tid, raw[0], 8 * min(raw[1], _WATCHED)) if raw[0] and raw[1] else None
         found = [
             (fd, events)
@@ -34,7 +40,7 @@ def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
                 "=ihh", (data or b"")[: len(data or b"") // 8 * 8]
             )
         ]
-    elif name in ("select", "pselect6"):
+    elif name in SELECTS:
         sets = [memory.read(tid, address, 128) or b"" if address else b"" for address in raw[1:4]]
         for fd in range(min(raw[0] & 0xFFFFFFFF, 1024)):
             bits = [len(one) > fd // 8 and bool(one[fd // 8] >> fd % 8 & 1) for one in sets]

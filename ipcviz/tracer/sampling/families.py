@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Orphan, Reaped, Sample, Surroundings
+from ipcviz.events.calls import where
 from ipcviz.kernel import memory, procfs
 from ipcviz.kernel.surroundings import read_surroundings
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.tasks import Entered, Task
 
-AFTER: Final = frozenset({"unshare", "setns", "timer_create", "timer_delete"})
+AFTER: Final = where(lambda call: call.after == "process")
 """Calls after whose return the caller is read at once."""
 NEW: Final = 20
 """New processes that one sample reads at most."""

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Level, ObjectInfo
+from ipcviz.events.kinds import PIPES, having
 from ipcviz.kernel import buffers, sockets
 from ipcviz.model.query import Holder
 from ipcviz.model.state import State
@@ -19,7 +20,7 @@ MANY: Final = 100
 """From so many sockets on they are listed all together: for each that costs a tenth of a look at
 its descriptor.
 """
-LISTED: Final = frozenset({"unix socket", "tcp socket"})
+LISTED: Final = having("listed")
 """Of which a listing tells all that a look tells, but for the waiting bytes."""
 
 
@@ -79,7 +80,7 @@ def level_of_running(
     borrowed. The write end is, for three calls: a reader learns of the end of file when it is given
     back.
     """
-    if info.kind in ("pipe", "fifo"):
+    if info.kind in PIPES:
         for row in rows:
             if row.mode == "w":
                 return buffers.read_pipe_level(info.key, writer=(row.pid, row.fd))

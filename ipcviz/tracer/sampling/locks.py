@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from ipcviz.events import AnyEffect, Closed, Duplicated, FileLock, Locks, ObjectLocks, Trouble
+from ipcviz.events.kinds import having
 from ipcviz.kernel import locks, procfs
 from ipcviz.model.mechanisms.locks import lock_holders
 from ipcviz.model.query import Holder, holders, object_behind
@@ -14,9 +15,7 @@ from ipcviz.model.state import State
 from ipcviz.tracer.calls.table import LOCK_COMMANDS
 from ipcviz.tracer.context import Context
 
-_LOCKABLE: Final = frozenset(
-    {"file", "directory", "fifo", "shared memory", "memfd", "character device", "block device"}
-)
+_LOCKABLE: Final = having("lockable")
 
 
 MOST: Final = 200

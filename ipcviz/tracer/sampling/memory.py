@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import MemorySample, PagesSample
+from ipcviz.events.kinds import MEMORY
 from ipcviz.kernel import memory, pagemap, queues
 from ipcviz.kernel.memory import PAGE_SIZE
 from ipcviz.model.query import Mapper, mappers
@@ -42,7 +43,7 @@ of them for it.
 """
 
 ZEROES: Final = bytes(PAGE_SIZE)
-BORN_ZERO: Final = frozenset({"shared memory", "memfd", "anonymous memory"})
+BORN_ZERO: Final = MEMORY
 
 replace = msgspec.structs.replace
 Where = tuple[str, int]

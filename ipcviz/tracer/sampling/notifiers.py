@@ -11,8 +11,10 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Notifier, ObjectInfo, Sample
+from ipcviz.events.calls import where
+from ipcviz.events.kinds import NOTIFIERS, having
 from ipcviz.kernel import memory
-from ipcviz.kernel.notifiers import NOTIFIERS, anonymous_inode, read_notifier
+from ipcviz.kernel.notifiers import anonymous_inode, read_notifier
 from ipcviz.model.query import Holder, object_behind, table_of
 from ipcviz.model.state import CallInProgress, State
 from ipcviz.tracer.calls.flags import Word
@@ -27,23 +29,9 @@ JITTER: Final = 0.01
 seconds.
 """
 
-AFTER: Final = frozenset(
-    {
-        *(
-            "eventfd",
-            "eventfd2",
-            "timerfd_create",
-            "timerfd_settime",
-            "signalfd",
-            "signalfd4",
-            "pidfd_open",
-        ),
-        *("inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch"),
-        *("epoll_create", "epoll_create1", "epoll_ctl"),
-    }
-)
+AFTER: Final = where(lambda call: call.after in ("notifier", "list"))
 """Calls after whose return the descriptor that they are about is read."""
-LATER: Final = frozenset({"epoll_ctl", "inotify_add_watch", "inotify_rm_watch"})
+LATER: Final = where(lambda call: call.after == "list")
 """Those of them that change a list: it is read once for many of them, with the next sample or wait.
 """
 LIST_SECONDS: Final = 1.0
@@ -52,8 +40,9 @@ LONG_SECONDS: Final = 10.0
 told.
 """
 
-_LISTS: Final = frozenset({"epoll", "inotify"})
-_BY_THEMSELVES: Final = frozenset({"eventfd", "timerfd"})
+_LISTS: Final = having("list")
+_TELLING: Final = having("tells")
+_BY_THEMSELVES: Final = having("ticks")
 
 
 _READ: Final = 1 << 16
@@ -66,7 +55,7 @@ _IN_Q_OVERFLOW: Final = 0x4000
 
 def tells_more(state: State, key: str) -> bool:
     """Whether reads of a descriptor tell more than bytes: of a signalfd or inotify."""
-    return key.startswith("anon:") and _kind(state, key) in ("signalfd", "inotify")
+    return key.startswith("anon:") and _kind(state, key) in _TELLING
 
 
 def happened(tid: int, address: int, length: int) -> dict[str, Word]:
@@ -265,7 +254,7 @@ def _keys(state: State, pid: int, call: CallInProgress) -> list[str]:
     thing = state.objects.get(call.object)
     if thing is not None and thing.notifier is not None:
         keys.extend(entry.object for entry in thing.notifier.listed if entry.object)
-    for word in str(call.args.get("watched", "")).split():
+    for word in call.text("watched").split():
         thing = object_behind(state, pid, int(word.rstrip("rwx")))
         if thing is not None:
             keys.append(thing.info.key)

@@ -17,6 +17,7 @@ from typing import Final, Literal
 import msgspec
 
 from ipcviz.events import MOST_HOLDERS, ObjectInfo, Outside, Outsider, Outsiders
+from ipcviz.events.kinds import PIPES
 from ipcviz.kernel.holders import HolderSearch, Holding, listener_of, still_holds
 from ipcviz.kernel.sockets import Listing
 from ipcviz.model.ends import Ends, open_modes
@@ -142,11 +143,7 @@ class OutsiderLooks:
         for key in self._before - self._walked.keys():
             thing = state.objects.get(key)
             modes = open_modes(state.ends, key)
-            if (
-                thing is not None
-                and thing.info.kind in ("pipe", "fifo")
-                and modes in ({"r"}, {"w"})
-            ):
+            if thing is not None and thing.info.kind in PIPES and modes in ({"r"}, {"w"}):
                 found.add(key)
         return set(sorted(found)[:MOST_WANTED])
 

@@ -24,9 +24,11 @@ from ipcviz.events import (
     Sample,
     Waiting,
 )
+from ipcviz.events.arguments import text_in
+from ipcviz.events.calls import CHANGES_SEMAPHORES, LOCKS, OPENS, READS, where
+from ipcviz.events.kinds import PIPES, having
 from ipcviz.kernel import buffers, procfs, queues, sockets
 from ipcviz.kernel.names import AT_FDCWD, fifo_of
-from ipcviz.model.calls import OPENS, READS
 from ipcviz.model.ledger.directions import is_channel
 from ipcviz.model.mechanisms.sockets import others_of
 from ipcviz.model.mechanisms.system_v import semaphore_of
@@ -37,7 +39,8 @@ from ipcviz.tracer.calls import deadlines
 from ipcviz.tracer.calls.decode import decode_arguments
 from ipcviz.tracer.calls.flags import Word
 from ipcviz.tracer.calls.limits import OF_SOCKETS, TIMED
-from ipcviz.tracer.calls.table import DATA, KNOWN
+from ipcviz.tracer.calls.plans import QUEUE_CALLS
+from ipcviz.tracer.calls.table import KNOWN
 from ipcviz.tracer.calls.watched import restarted, watched
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.facts import FactLooks
@@ -87,9 +90,11 @@ FORETOLD_SECONDS: Final = 0.05
 LEVELS_KEPT: Final = 256
 """Levels of objects that nobody has any more are kept until there are so many."""
 
-LEVELED: Final = frozenset(
-    {"pipe", "fifo", "unix socket", "tcp socket", "udp socket", "message queue", "eventfd"}
+_ON_DESCRIPTOR: Final = where(
+    lambda call: call.stops == "in full mode" or call.waits in ("connection", "peer", "lock")
 )
+"""Calls that may sleep because of the object behind a descriptor."""
+LEVELED: Final = having("level")
 
 
 class Sampler:
@@ -417,7 +422,7 @@ class Sampler:
             return queues.message_queue_level(info.ino, QUEUED_MESSAGES, min(want, HEAD_BYTES))
         if self._context.attached:
             return level_of_running(info, tuple(r for r in rows if r.pid in traced), self.listing)
-        if kind in ("pipe", "fifo"):
+        if kind in PIPES:
             reader = next(((r.pid, r.fd) for r in rows if r.reads and r.pid in traced), None)
             writer = next(((r.pid, r.fd) for r in rows if r.writes and r.pid in traced), None)
             if reader is None and writer is None:
@@ -520,7 +525,7 @@ class Sampler:
         args.update(watched(tid, name, numbers))
         semaphore = self.semaphores.at(pid, numbers[0]) if name == "futex" and numbers else ""
         key = semaphore or key
-        if name in ("semop", "semtimedop") and isinstance(args.get("id"), int):
+        if name in CHANGES_SEMAPHORES and isinstance(args.get("id"), int):
             self.semaphores.use_system_v(pid, int(args["id"]))
             self.sets_now(int(args["id"]))
             semaphore = self.semaphores.blocking(args)
@@ -529,9 +534,9 @@ class Sampler:
             )
         if known is not None and known.semaphore and known.semaphore != semaphore:
             self._context.emit(Resumed(pid=pid, tid=tid))
-        if key and name in ("flock", "fcntl"):
+        if key and name in LOCKS:
             self.locks_now((key,))
-        self.notifiers.of_wait(pid, name, key, str(args.get("watched", "")))
+        self.notifiers.of_wait(pid, name, key, text_in(args, "watched"))
         left = deadlines.left(pid, moment)
         t = self._context.now()
         self._context.emit(
@@ -563,15 +568,13 @@ class Sampler:
         """Key of the object that a call waits on: behind its descriptor, or the FIFO that it
         opens.
         """
-        if name in ("msgsnd", "msgrcv"):
+        if name in QUEUE_CALLS:
             return queue_key(pid, args.get("id"))
         if name in OPENS:
-            return fifo_of(pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD))
+            return fifo_of(pid, text_in(args, "path"), args.get("dirfd", AT_FDCWD))
         state = self._context.state
         fd = args.get("fd", args.get("fd_in"))
-        if isinstance(fd, int) and (
-            name in DATA or name in ("accept", "accept4", "connect", "flock", "fcntl")
-        ):
+        if isinstance(fd, int) and (name in _ON_DESCRIPTOR):
             descriptor = table_of(state, pid).get(fd)
             found = state.open_files.get(descriptor.ofd) if descriptor is not None else None
             return found.object if found is not None else ""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from ipcviz.events import SemaphoreInfo, SemaphoreLevel
+from ipcviz.events.arguments import Arguments, number_in, text_in
 from ipcviz.kernel import maps, memory, procfs, semaphores
 from ipcviz.model.mechanisms.semaphores import PRIVATE
 from ipcviz.model.mechanisms.system_v import first_blocked, parse_operations
@@ -166,16 +167,16 @@ class SemaphoreLooks:
                     self._levels[level.info.key] = level
                     yield level
 
-    def blocking(self, args: dict[str, int | str]) -> str:
+    def blocking(self, args: Arguments) -> str:
         """Key of the System V semaphore that an operation can't be done on now; empty if each could
         be.
         """
-        semid = args.get("id")
-        if not isinstance(semid, int) or semid not in self.system_v:
+        semid = number_in(args, "id")
+        if semid is None or semid not in self.system_v:
             return ""
         values = semaphores.sysv_values(semid)
         index = (
-            first_blocked(parse_operations(str(args.get("ops", ""))), values)
+            first_blocked(parse_operations(text_in(args, "ops")), values)
             if values is not None
             else None
         )

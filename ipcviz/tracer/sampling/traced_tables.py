@@ -11,9 +11,8 @@ from typing import Final
 from ipcviz.events import Maps, Table
 from ipcviz.kernel import descriptors, maps, procfs
 from ipcviz.kernel.known import Known, group_of
-from ipcviz.model.draft import NO_ROWS
 from ipcviz.model.query import table_of
-from ipcviz.model.state import Descriptor, State
+from ipcviz.model.state import NO_DESCRIPTORS, Descriptor, State
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.mappings import Mappings
 
@@ -132,7 +131,7 @@ class Descriptions:
         state = self._context.state
         table = state.processes[pid].table
         self._tables = state.tables
-        self._rows[table] = state.tables.get(table, NO_ROWS)
+        self._rows[table] = state.tables.get(table, NO_DESCRIPTORS)
         self._pids[table] = tuple({*self._pids.get(table, ()), pid})
 
     def _follow(self, state: State) -> None:

@@ -29,6 +29,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ipcviz.events import Trouble
+from ipcviz.events.calls import having
 from ipcviz.kernel import memory, procfs, ptrace, seccomp
 from ipcviz.kernel.arch import Arch, call_numbers
 from ipcviz.kernel.seccomp import Condition, OneOf
@@ -54,7 +55,7 @@ MODE_FILTER: Final = 2
 ASKED: Final = OneOf(0, (PR_GET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS))
 """Uses of prctl that are marked for what is done here alone, and are not told."""
 
-CALLS: Final = ("prctl", "seccomp")
+CALLS: Final = having("confines")
 
 RED_ZONE: Final = 128
 """Bytes below the stack pointer that a function may use (x86-64 psABI, 3.2.2)."""

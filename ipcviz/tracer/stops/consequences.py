@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import AnyEffect, Opened
+from ipcviz.events.arguments import number_in, text_in
+from ipcviz.events.calls import FOR_CHILD, having
 from ipcviz.model.ledger.directions import is_channel
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.families import AFTER as RARE
@@ -16,13 +18,14 @@ from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.stops.semaphores import SemaphoreStops
 from ipcviz.tracer.tasks import Entered, Task
 
-WITHOUT: Final = frozenset(
-    {"dup", "dup2", "dup3", "fcntl", "access", "lseek", "rt_sigprocmask", "getdents64", "poll"}
-)
+WITHOUT: Final = having("unfollowed")
 """Frequent calls that have none."""
 
-FREE: Final = frozenset({"open", "openat", "creat", "pipe", "pipe2", "socketpair", "wait4"})
+FREE: Final = having("followed running")
 """Frequent calls that are followed up as well while their thread runs on."""
+
+
+_NAMESPACES: Final = having("namespaces")
 
 
 class Consequences:
@@ -70,19 +73,19 @@ class Consequences:
                     self._sampler.levels_now((effect.object.key,))
         if name == "rt_sigaction" and self._semaphores.in_the_way(effects):
             self._semaphores.stand_aside(task)
-        if name in ("wait4", "waitid") and result >= 0:
+        if name in FOR_CHILD and result >= 0:
             waited(self._context, task, entered, result)
         elif name in RARE:
-            task.process.nests |= name in ("unshare", "setns")
+            task.process.nests |= name in _NAMESPACES
             self._sampler.families.now(task.process.pid)
         elif name in AFTER:
             self._told_of(task, entered, result)
 
     def _told_of(self, task: Task, entered: Entered, result: int) -> None:
         """A call made or changed a descriptor that tells of events."""
-        number = entered.args.get("fd")
-        fd = number if isinstance(number, int) and number >= 0 else result
+        number = number_in(entered.args, "fd")
+        fd = number if number is not None and number >= 0 else result
         if entered.name == "inotify_add_watch":
-            path = str(entered.args.get("path", ""))
+            path = text_in(entered.args, "path")
             self._sampler.notifiers.know_path(task.process.pid, fd, result, path)
         self._sampler.notifiers.after(task.process.pid, entered.name, fd)

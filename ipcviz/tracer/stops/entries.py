@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
 
 from ipcviz.events import AnyEffect, Marker, Poised
 from ipcviz.kernel import futexes, procfs, ptrace
@@ -20,7 +19,7 @@ from ipcviz.tracer.calls.decode import decode_arguments
 from ipcviz.tracer.calls.flags import Word
 from ipcviz.tracer.calls.names import names_lost
 from ipcviz.tracer.calls.plans import About, Ask, Detail, Plan, make_plans
-from ipcviz.tracer.calls.table import BIRTHS_AND_ENDS, KNOWN, MARKER_PATH, PROT_EXEC
+from ipcviz.tracer.calls.table import BIRTHS_AND_ENDS, KNOWN, LOOKUPS, PROT_EXEC
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.exchanges import EXCHANGES
 from ipcviz.tracer.moving import Move
@@ -41,8 +40,6 @@ Handler = Callable[[Task, Plan, ptrace.SyscallInfo, bool], Outcome | None]
 The last argument says that the thread waited for a semaphore until it came here. The answer is what
 becomes of the thread, or None if the next thing is to be asked.
 """
-
-ACCESSES: Final = ("access", "faccessat", "faccessat2")
 
 
 class Entries:
@@ -412,8 +409,8 @@ class Entries:
             return None
         if process.loader and process.loader[0] <= info.pc < process.loader[1] and name not in ENDS:
             return None
-        if name in MARKER_PATH or name in ACCESSES:
-            at = MARKER_PATH.get(name, int(name != "access"))
+        if name in LOOKUPS:
+            at = LOOKUPS[name]
             args: dict[str, Word] = {"text": markers.text_at(task.tid, info.args[at])}
             if not args["text"]:
                 return None

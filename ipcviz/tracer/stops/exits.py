@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from ipcviz.events import AnyEffect, Call, Closed, Duplicated, Sent, Uses
+from ipcviz.events.arguments import flag_in
+from ipcviz.events.calls import BIRTHS, where
 from ipcviz.kernel import ptrace, queues
 from ipcviz.model.ledger.directions import NOWHERE
 from ipcviz.model.query import table_of
@@ -30,6 +32,8 @@ from ipcviz.tracer.stops.senders import TAKERS, told_by
 from ipcviz.tracer.tasks import Entered, Task
 
 EINTR: Final = 4
+_TO_ADDRESS: Final = where(lambda call: call.on == "socket" and call.index("buf") >= 0)
+"""Calls that send to an address or tell one, of which effects follow."""
 
 
 class Exits:
@@ -77,7 +81,7 @@ class Exits:
         entered, task.entered = task.entered, None
         if entered is None:
             return RESUME
-        if entered.name in ("clone", "clone3"):
+        if entered.name in BIRTHS:
             escape.restore(task.tid, self._context.arch, entered)
             return RESUME
         if entered.name in NO_RETURN:
@@ -139,7 +143,7 @@ class Exits:
         else:
             if moves and self.fifos:
                 self.fifos.check(key for key in entered.ends if key)
-            if entered.name in ("sendto", "recvfrom") and entered.raw[4] and not code:
+            if entered.name in _TO_ADDRESS and entered.raw[4] and not code:
                 effects = self._effects.of_addressed(
                     task.process.pid, task.tid, entered.name, entered.raw, entered.args
                 )
@@ -163,7 +167,7 @@ class Exits:
         """
         moved = 0
         if entered.ends is not NOWHERE and result > 0 and not code:
-            moved = 0 if "MSG_PEEK" in str(entered.args.get("flags", "")) else result
+            moved = 0 if flag_in(entered.args, "MSG_PEEK") else result
             if moved and entered.ends.source:
                 # The writes that these bytes came from, if they have returned meanwhile, come
                 # first.

@@ -19,10 +19,11 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import AnyEffect, NameCreated, Opened, OpenedOutside
+from ipcviz.events.arguments import text_in
+from ipcviz.events.calls import OPENS
 from ipcviz.kernel import procfs, ptrace
 from ipcviz.kernel.names import AT_FDCWD, fifo_of, folder_of, whereabouts
 from ipcviz.kernel.openings import Openings
-from ipcviz.model.calls import OPENS
 from ipcviz.tracer.calls.flags import Word
 from ipcviz.tracer.calls.table import MAKES
 from ipcviz.tracer.context import Context
@@ -61,7 +62,7 @@ class Fifos:
     def about_to_make(self, pid: int, tid: int, args: dict[str, Word]) -> None:
         """A thread stands at the entry of a call that makes a FIFO, perhaps."""
         self._give_up_making(tid)
-        if not str(args.get("mode", "")).startswith("S_IFIFO") or not self._has_room():
+        if not text_in(args, "mode").startswith("S_IFIFO") or not self._has_room():
             return
         folder, name = folder_of(pid, str(args["path"]), args.get("dirfd", AT_FDCWD))
         if folder and name:
@@ -207,4 +208,4 @@ def opening(context: Context, key: str) -> list[Task]:
 
 def _means(pid: int, args: dict[str, Word], key: str) -> bool:
     """Whether a call's path leads to a FIFO."""
-    return fifo_of(pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD)) == key
+    return fifo_of(pid, text_in(args, "path"), args.get("dirfd", AT_FDCWD)) == key

@@ -43,11 +43,13 @@ import termios
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from ipcviz.events.calls import READS_ANY, having
 from ipcviz.kernel import memory, procfs, ptrace
 from ipcviz.kernel.arch import call_numbers
 from ipcviz.kernel.borrow import borrow
 from ipcviz.tracer.calls import deadlines, limits, remainders
 from ipcviz.tracer.calls.remainders import File, Kind, Leg
+from ipcviz.tracer.calls.watched import SELECTS
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.tasks import Entered, Task
 
@@ -74,7 +76,7 @@ TERMINALS: Final = frozenset({4, 5, *range(136, 144)})
 MEMORY: Final = frozenset({(1, 5), (1, 7), (1, 8), (1, 9)})
 """/dev/zero, full, random and urandom: what reads of them give is made as it is asked for."""
 
-NEVER: Final = frozenset({"close", "restart_syscall", "rt_sigreturn"})
+NEVER: Final = having("once")
 """Calls that are not made again: the descriptor of a close that was interrupted is gone (close(2)).
 """
 
@@ -254,7 +256,7 @@ class Mending:
             return
         seconds = limits.of_arguments(tid, name, raw)
         anew = False
-        if seconds is None and name in ("read", "readv"):
+        if seconds is None and name in READS_ANY:
             seconds, anew = look.between_bytes(raw[0])
         # A call on a socket that has a limit is never begun again by the kernel (sock_intr_errno).
         if seconds is None and not by_kernel and look.on_socket(name, raw):
@@ -383,7 +385,7 @@ class Mending:
 
     def _finish(self, task: Task, entered: Entered, registers: list[int], result: int) -> int:
         self._restore(task, entered, registers, result)
-        if entered.name in ("select", "pselect6") and result == 0:
+        if entered.name in SELECTS and result == 0:
             # As after a time-out: none of the descriptors is ready.
             room = (entered.raw[0] + 63) // 64 * 8
             for address in entered.raw[1:4]:

@@ -5,7 +5,9 @@ thread is stopped.
 from __future__ import annotations
 
 from ipcviz.kernel import memory
-from ipcviz.tracer.calls.plans import INCOMING, OUTGOING, VECTORS
+from ipcviz.model.mechanisms.queues import SENDS
+from ipcviz.tracer.calls.messages import WITH_HEADERS
+from ipcviz.tracer.calls.plans import INCOMING, INCOMING_VECTORS, OUTGOING, OUTGOING_VECTORS
 from ipcviz.tracer.tasks import Entered
 
 TYPE_SIZE = 8
@@ -29,7 +31,7 @@ def outgoing(tid: int, name: str, raw: tuple[int, ...], most: int) -> bytes:
         return memory.read(tid, raw[1], min(raw[2], most)) or b""
     if name == "msgsnd":
         return memory.read(tid, raw[1] + TYPE_SIZE, min(raw[2], most)) or b""
-    if name in VECTORS:
+    if name in OUTGOING_VECTORS:
         return _vector(tid, name, raw, most)
     return b""
 
@@ -38,7 +40,7 @@ def moved(tid: int, entered: Entered, result: int, most: int) -> bytes:
     """The first bytes, at most so many, that a call has moved which has returned `result` without
     an error.
     """
-    if entered.name in ("msgsnd", "mq_timedsend"):
+    if entered.name in SENDS:
         return entered.data  # they return 0
     if result <= 0:
         return b""
@@ -46,14 +48,14 @@ def moved(tid: int, entered: Entered, result: int, most: int) -> bytes:
         return memory.read(tid, entered.raw[1] + TYPE_SIZE, min(result, most)) or b""
     if entered.name in INCOMING:
         return memory.read(tid, entered.raw[1], min(result, entered.raw[2], most)) or b""
-    if entered.name in ("readv", "recvmsg", "preadv"):
+    if entered.name in INCOMING_VECTORS:
         return _vector(tid, entered.name, entered.raw, min(result, most))
     return entered.data[:result]
 
 
 def _vector(tid: int, name: str, raw: tuple[int, ...], most: int) -> bytes:
     """The first bytes of an I/O vector, or of a message's."""
-    if name in ("sendmsg", "recvmsg"):
+    if name in WITH_HEADERS:
         header = memory.read(tid, raw[1], HEADER_SIZE)
         if header is None or len(header) < HEADER_SIZE:
             return b""

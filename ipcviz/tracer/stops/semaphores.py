@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from ipcviz.events import AnyEffect, Closed, Disposition, Filed, Mapped, SemaphoreInfo, SemaphoreOp
+from ipcviz.events.calls import CHANGES_SEMAPHORES, having, where
 from ipcviz.kernel import elf, futexes, maps, memory, procfs, ptrace, semaphores
 from ipcviz.kernel.maps import SHM
 from ipcviz.tracer import returns
@@ -20,11 +21,12 @@ WAITS: Final = frozenset({"wait", "timedwait", "clockwait"})
 QUIET: Final = frozenset({"getvalue", "close"})
 """Operations that no other process can notice."""
 
-_MAPPINGS: Final = frozenset({"mmap", "munmap", "mremap", "shmat", "shmdt"})
+_MAPPINGS: Final = having("maps")
 """Calls after which another semaphore may lie at an address."""
-_NAMES: Final = frozenset({"unlink", "unlinkat", "link", "linkat"})
+_NAMES: Final = where(lambda call: call.names in ("removes", "links") and call.on != "queue")
 """Calls after which the same one may have another name."""
-_SYSTEM_V: Final = frozenset({"semget", "semop", "semtimedop", "semctl"})
+_SEGMENTS: Final = where(lambda call: call.on == "segment" and call.name in _MAPPINGS)
+_SYSTEM_V: Final = where(lambda call: call.on == "semaphores")
 _FILE: Final = "sem."
 """What the names of semaphores' files in /dev/shm begin with (glibc,
 sysdeps/pthread/sem_routines.c).
@@ -520,14 +522,14 @@ class SemaphoreStops:
                 looks.linked(effect.object, "/" + effect.name.removeprefix(_FILE))
         if name == "mmap":
             self._mapped(task, entered, result, effects)
-        elif name in ("shmat", "shmdt"):
+        elif name in _SEGMENTS:
             looks.look_for_named(pid)
         elif name == "semctl" and entered.args.get("cmd") == "IPC_RMID":
             looks.forget_set(entered.raw[0])
         elif name in _SYSTEM_V:
             semid = result if name == "semget" else entered.raw[0]
             looks.use_system_v(pid, semid)
-            if name in ("semget", "semctl"):
+            if name not in CHANGES_SEMAPHORES:
                 self._sampler.sets_now(semid)
 
     def _opened(self, task: Task, key: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ipcviz.events import Taken
+from ipcviz.events.calls import having
 from ipcviz.events.signals import code_name
 from ipcviz.kernel import memory, procfs
 from ipcviz.kernel.ptrace import SigInfo, parse_signal_info
@@ -16,7 +17,7 @@ from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.notifiers import happened
 from ipcviz.tracer.tasks import Entered, Task
 
-TAKERS: Final = frozenset({"read", "rt_sigtimedwait"})
+TAKERS: Final = having("takes signals")
 """Calls that take pending signals, or tell of events: of reads only those of a signalfd or of
 inotify are meant.
 """

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ipcviz.events import Breakpoint, Continued, Held, Poised, Released, Settled, Stepped
+from ipcviz.events.calls import having
 from ipcviz.events.stepping import At
 from ipcviz.kernel import procfs, ptrace
 from ipcviz.kernel.ptrace import AT_CALL, AT_MARK
@@ -49,7 +50,7 @@ STARTING_TICKS: Final = 500
 its first operation: CPU time in ticks of 10 ms (USER_HZ), so that a busy machine does not change
 where a thread is held."""
 
-RESTARTED: Final = frozenset({"wait4", "waitid", "futex", "poll", "restart_syscall", "write"})
+UNDISTURBED: Final = having("restarts") | {"write"}
 """Calls that go on as if nothing had been after PTRACE_INTERRUPT: the kernel starts them again, or
 `mend` does.
 """
@@ -327,7 +328,9 @@ class Stepping:
             if call is None or call.running:
                 return
             name = self._context.names.get(call.number, "")
-            if name not in RESTARTED and not (name == "read" and self._is_pipe(pid, call.args[0])):
+            if name not in UNDISTURBED and not (
+                name == "read" and self._is_pipe(pid, call.args[0])
+            ):
                 return
             task.inside = (call.number, call.args)
         task.asked = ptrace.interrupt(tid)

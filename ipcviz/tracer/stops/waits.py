@@ -8,16 +8,16 @@ import time
 from typing import Final
 
 from ipcviz.events import Waiting
+from ipcviz.events.arguments import text_in
+from ipcviz.events.calls import CHANGES_SEMAPHORES, LOCKS, OPENS
+from ipcviz.events.kinds import SOCKETS
 from ipcviz.kernel import procfs
 from ipcviz.kernel.names import AT_FDCWD, fifo_of
-from ipcviz.model.addresses import KINDS as SOCKETS
-from ipcviz.model.calls import OPENS
 from ipcviz.model.mechanisms.sockets import others_of
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.calls import deadlines
 from ipcviz.tracer.calls.watched import watched
 from ipcviz.tracer.context import Context
-from ipcviz.tracer.exchanges import CHANGES
 from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.stops.semaphores import SemaphoreStops
 from ipcviz.tracer.tasks import Entered, Task
@@ -79,7 +79,7 @@ class Waits:
             name, key = entered.name, entered.object
             args = {**entered.args, **watched(tid, name, entered.raw)}
             semaphore = ""
-            if name in CHANGES:
+            if name in CHANGES_SEMAPHORES:
                 self._sampler.semaphores.use_system_v(task.process.pid, entered.raw[0])
                 self._sampler.sets_now(entered.raw[0])
                 semaphore = self._sampler.semaphores.blocking(args)
@@ -90,22 +90,18 @@ class Waits:
                 )
                 key = semaphore
             if name in OPENS:
-                key = fifo_of(
-                    task.process.pid, str(args.get("path", "")), args.get("dirfd", AT_FDCWD)
-                )
+                key = fifo_of(task.process.pid, text_in(args, "path"), args.get("dirfd", AT_FDCWD))
             if key and not semaphore:
                 # The level first, for the reason that the wait is given; then it must still be one.
                 self._sampler.levels_now((key, *others_of(self._context.state, name, args, key)))
-                if name in ("flock", "fcntl"):
+                if name in LOCKS:
                     self._sampler.locks_now((key,))
                 look = procfs.read_stat(task.process.pid, tid)
                 if look is None or look.state not in "SD":
                     continue
             entered.announced = True
             del self._entered[tid]
-            self._sampler.notifiers.of_wait(
-                task.process.pid, name, key, str(args.get("watched", ""))
-            )
+            self._sampler.notifiers.of_wait(task.process.pid, name, key, text_in(args, "watched"))
             futex = (
                 self._sampler.futexes.of(task.process.pid, tid, entered.raw)
                 if name == "futex"

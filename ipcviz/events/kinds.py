@@ -1,0 +1,166 @@
+"""What every floor needs to know of a kind of object: one table, a row a kind.
+
+Who asks "in which kinds do bytes stand in a line?" asks the table
+(`where(lambda kind: kind.shape == "tube")`) and keeps no list of its own. What only one floor can
+do with a kind (read its level from the kernel, draw it) are functions of that floor.
+
+To add a kind, add its name to `ObjectKind`, and its row here. A test fails for what a row promises
+and no floor does. `python -m docs.make_calls` writes the table as part of docs/calls.md. Pure data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Literal
+
+import msgspec
+
+from ipcviz.events.objects import ObjectKind
+
+Drawn = Literal[
+    "", "pipe", "fifo", "socket", "queue", "memory", "file", "terminal",
+    "eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll",
+]  # fmt: skip
+"""The node of the picture that objects are drawn as; empty if they are not."""
+
+Shape = Literal["", "tube", "block", "end"]
+"""How that node looks: a tube with a gauge, in which bytes or messages stand in a line; a block
+with its words inside, which several touch and no bytes stand in a line in; the end of a flow.
+"""
+
+Trait = Literal[
+    "level", "pipe", "address", "notifier", "list", "ticks", "tells", "pooled", "reached", "shared",
+    "private", "sought", "lockable", "disk", "offset", "listed", "everywhere",
+]  # fmt: skip
+
+TRAITS: Final[dict[Trait, str]] = {
+    "level": "The kernel says how much is in it, and it is sampled.",
+    "pipe": "It is a pipe of the kernel, with a name or without one (pipe(7)).",
+    "address": "Others reach it by an address that it is bound to (socket(7)).",
+    "notifier": "It only tells of events: /proc/PID/fdinfo says what it has.",
+    "list": "It has a list of what it tells of.",
+    "ticks": "What it has changes without a call about it.",
+    "tells": "A read of it tells more than bytes.",
+    "pooled": "All who use one put into the same, and take from it: it has no two ends.",
+    "reached": "It has a name of its own by which others can still come to it.",
+    "shared": "Others see what is done to it.",
+    "private": "What is done to it is no step: it is nobody else's, or too little is known of it.",
+    "sought": "Somebody can have reason to look for it although one process alone has it.",
+    "lockable": "Locks can be put on it (flock(2), fcntl(2)).",
+    "disk": "It lies on a disk, which can be waited for.",
+    "offset": "It keeps bytes in an order, and each open file description has a place in them.",
+    "listed": "sock_diag(7) lists how much is in all of them at once.",
+    "everywhere": "Many have it open, each for reasons of its own: /dev/null, a directory.",
+}
+"""What can be said of a kind in one word, and what it means."""
+
+
+class KindOfObject(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the table.
+
+    Attributes:
+        name: As `ObjectInfo.kind` has it.
+        letter: What the short names of those begin with that have no name of their own: `P` for
+            P1, P2, ...; empty for those that have one.
+        noun: With its article, for sentences; empty if the short name says enough.
+        drawn: The node that it is drawn as.
+        shape: How that looks.
+        protocol: What its addresses begin with in `State.bound`: `tcp 127.0.0.1:80`.
+        traits: What else is so; see `TRAITS`.
+    """
+
+    name: ObjectKind
+    letter: str = ""
+    noun: str = ""
+    drawn: Drawn = ""
+    shape: Shape = ""
+    protocol: str = ""
+    traits: frozenset[Trait] = frozenset()
+
+
+def _kind(
+    name: ObjectKind,
+    letter: str,
+    noun: str,
+    shape: Shape = "",
+    drawn: Drawn = "",
+    *traits: Trait,
+    protocol: str = "",
+) -> KindOfObject:
+    return KindOfObject(
+        name=name,
+        letter=letter,
+        noun=noun,
+        shape=shape,
+        drawn=drawn,
+        protocol=protocol,
+        traits=frozenset(traits),
+    )
+
+
+# fmt: off
+_ROWS: Final = (
+    # In which bytes or messages stand in a line.
+    _kind("pipe", "P", "the pipe", "tube", "pipe", "level", "pipe", "pooled", "shared"),
+    _kind("fifo", "", "the FIFO", "tube", "fifo", "level", "pipe", "pooled", "reached", "shared",
+        "lockable"),
+    _kind("unix socket", "S", "the UNIX socket", "tube", "socket", "level", "address", "listed",
+        "shared", protocol="unix"),
+    _kind("tcp socket", "S", "the TCP socket", "tube", "socket", "level", "address", "listed",
+        "shared", protocol="tcp"),
+    _kind("udp socket", "S", "the UDP socket", "tube", "socket", "level", "address", "shared",
+        protocol="udp"),
+    _kind("socket", "S", "", "tube", "socket", "shared"),
+    _kind("message queue", "", "the message queue", "tube", "queue", "level", "pooled", "reached",
+        "shared"),
+    # Memory, and what has bytes for good.
+    _kind("shared memory", "", "the shared memory", "block", "memory", "shared", "lockable",
+        "offset"),
+    _kind("memfd", "MF", "the memfd", "block", "memory", "shared", "lockable", "offset"),
+    _kind("anonymous memory", "A", "", "block", "memory"),
+    _kind("file", "", "", "end", "file", "lockable", "disk", "offset"),
+    _kind("block device", "", "", "", "", "private", "lockable", "disk", "offset"),
+    _kind("directory", "", "the directory", "", "", "private", "lockable", "disk", "everywhere"),
+    _kind("character device", "", "", "", "", "private", "lockable", "everywhere"),
+    _kind("terminal", "", "the terminal", "end", "terminal", "shared"),
+    # What only tells of events.
+    _kind("eventfd", "E", "the eventfd", "block", "eventfd", "level", "notifier", "ticks", "pooled",
+        "shared", "sought"),
+    _kind("timerfd", "T", "the timer descriptor", "block", "timerfd", "notifier", "ticks",
+        "sought"),
+    _kind("signalfd", "SG", "the signal descriptor", "block", "signalfd", "notifier", "tells",
+        "sought"),
+    _kind("pidfd", "PD", "the pidfd", "block", "pidfd", "notifier"),
+    _kind("inotify", "IN", "the inotify watch", "block", "inotify", "notifier", "list", "tells"),
+    _kind("epoll", "EP", "the epoll set", "block", "epoll", "notifier", "list"),
+    # Of which no more is known.
+    _kind("anonymous inode", "X", "", "", "", "private"),
+    _kind("unknown", "U", "", "", "", "private"),
+)
+# fmt: on
+
+KINDS: Final[dict[str, KindOfObject]] = {kind.name: kind for kind in _ROWS}
+"""Every kind of object, by name."""
+
+
+def where(test: Callable[[KindOfObject], bool]) -> frozenset[str]:
+    """The names of the kinds of which something is true: to be asked once, at import."""
+    return frozenset(kind.name for kind in _ROWS if test(kind))
+
+
+def having(trait: Trait) -> frozenset[str]:
+    """The names of the kinds that have a trait."""
+    return frozenset(kind.name for kind in _ROWS if trait in kind.traits)
+
+
+PIPES: Final = having("pipe")
+"""Pipes and FIFOs."""
+
+SOCKETS: Final = having("address")
+"""Sockets of the families that are known."""
+
+NOTIFIERS: Final = having("notifier")
+"""What only tells of events."""
+
+MEMORY: Final = where(lambda kind: kind.drawn == "memory")
+"""Memory that is no file's: full of zeros at first."""
