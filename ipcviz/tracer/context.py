@@ -12,7 +12,7 @@ from ipcviz.model.query import object_behind, table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.calls.plans import errno_name
-from ipcviz.tracer.config import AnyConfig, AttachConfig
+from ipcviz.tracer.config import AnyConfig
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.exchanges import Exchanges
 from ipcviz.tracer.moving import Moving
@@ -55,9 +55,8 @@ class Context:
         self.processes: dict[int, TracedProcess] = {}
         self.tasks: dict[int, Task] = {}
         self.numbers = Numbers()
-        self.attached = isinstance(config, AttachConfig)
-        """Whether the processes were there before us: then they may run on at any moment, and
-        nothing of ours may be left in them."""
+        self.policy = config.policy
+        """What may be done with the processes, and what is known of them."""
         self.session_calls = Budget(
             config.budget * SESSION_CALLS, config.budget * SESSION_CALLS * CALLS_SECONDS
         )
@@ -94,7 +93,7 @@ class Context:
 
     @property
     def go_first(self) -> bool:
-        """Whether threads may go on before what they do is said: nobody means to hold them
+        """Whether threads are resumed before what they did is emitted: nobody means to hold them
         there.
         """
         return not (self.holding or self.tripwire.points)
@@ -215,7 +214,7 @@ class Context:
         """Why a new process is not to be stopped at each data call from its start on; empty if it
         may be.
         """
-        if self.config.full or self.holding or self.stops_always or self.attached:
+        if self.config.full or self.holding or self.stops_always or not self.policy.from_start:
             return ""
         most = self.session_calls.rate / LEAST_SHARE
         return f"there are more than {most:,.0f} processes" if len(self.processes) > most else ""

@@ -47,6 +47,7 @@ from ipcviz.tracer.attached.watcher import Watcher
 from ipcviz.tracer.calls.table import CONDITIONS, DATA, FULL_CONDITIONS, MARKER_PATH, STRUCTURAL
 from ipcviz.tracer.config import AnyConfig, AttachConfig, LaunchConfig
 from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.patience import Patience
 from ipcviz.tracer.stops import confinement
 from ipcviz.tracer.stops.engine import OPTIONS, Engine
 from ipcviz.tracer.wire import Unframer
@@ -68,13 +69,8 @@ through all of them.
 STOPS_AT_ONCE: Final = 500
 """Stops that are handled before the loop looks after everything else."""
 
-PATIENCE: Final = 200e-6
-IMPATIENCE: Final = 20e-6
-"""How many seconds the CPU is offered to others, after a stop, before the tracer goes to sleep
-until the next one. A busy thread's next stop mostly comes meanwhile, and then neither of the two
-had to be woken up, which across CPUs costs more than everything else about a stop. Each time
-that none comes, the tracer waits for half as long, down to the second figure, and each time that
-one does, for twice as long: a command that forks does now this, now that."""
+OUTPUT_SECONDS: Final = 0.02
+"""For how long after output more of it is expected."""
 
 CHUNK: Final = 65536
 
@@ -95,7 +91,8 @@ class Service:
         self._waiting_commands: list[bytes] = []
         self._master = -1
         self._typed = bytearray()
-        self._patience = PATIENCE
+        self._patience: Patience | None = None
+        self._output_until = 0.0
         self._rested = True
         """Whether there was a moment without a stop since the last sample."""
         self._quit = False
@@ -320,31 +317,24 @@ class Service:
         """Handle every stop that there is, but come up for the rest now and then."""
         if isinstance(engine, Watcher):
             return
-        wait = (
-            partial(ptrace.wait_gently, engine.knows)
-            if isinstance(engine, SeizedEngine)
-            else ptrace.wait
-        )
-        handle, now = engine.handle_stop, time.monotonic
-        until = 0.0
-        for turn in range(STOPS_AT_ONCE):
-            came = wait()
-            if came is not None and not came[0]:
-                while came is not None and not came[0] and now() < until:
-                    os.sched_yield()
-                    came = wait()
-                if came is not None and came[0] and until:
-                    self._patience = min(self._patience * 2, PATIENCE)
-            if came is None or not came[0]:
-                if until:
-                    self._patience = max(self._patience / 2, IMPATIENCE)
-                self._rested = True
-                return
+        patience = self._patience
+        if patience is None:
+            patience = self._patience = _patience_for(engine)
+        handle = engine.handle_stop
+        # A terminal takes little before it makes its writer wait: see to it at once.
+        quick = time.monotonic() < self._output_until or engine.stepping.unsettled
+        came, turn = patience.wait(), 0
+        while came is not None and came[0]:
             handle(*came)
-            until = now() + self._patience
+            turn += 1
+            if turn == STOPS_AT_ONCE:
+                break
             if turn % 16 == 0:
                 self._emitter.flush_if_due()
-        self._patience = PATIENCE
+            came = patience.wait_after_stop(quick=quick)
+        else:
+            self._rested = True
+        patience.rest()
 
     def _executed_or_not(self) -> None:
         """The child has executed the command (the pipe closed), or says why it could not."""
@@ -370,6 +360,7 @@ class Service:
             os.close(self._master)
             self._master = -1
             return
+        self._output_until = time.monotonic() + OUTPUT_SECONDS
         self._keep_output(data)
 
     def _keep_output(self, data: bytes) -> None:
@@ -593,6 +584,12 @@ class Service:
                 # One that executes takes another's place, and its number: again, in case it was
                 # missed.
                 killed.clear()
+
+
+def _patience_for(engine: Engine) -> Patience:
+    if isinstance(engine, SeizedEngine):
+        return Patience(partial(ptrace.wait_gently, engine.knows), sleeps=False)
+    return Patience(ptrace.wait, sleeps=True)
 
 
 def _what_failed(error: OSError | MemoryError) -> str:

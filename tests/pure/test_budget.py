@@ -10,6 +10,7 @@ from ipcviz.tracer import budget
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.policies import ATTACHED
 
 
 @pytest.fixture
@@ -108,7 +109,8 @@ def test_less_is_told_while_the_reader_is_late(context, clock, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("change", "value"), [("", None), ("holding", True), ("stops_always", True), ("attached", True)]
+    ("change", "value"),
+    [("", None), ("holding", True), ("stops_always", True), ("policy", ATTACHED)],
 )
 def test_of_very_many_processes_new_ones_are_not_stopped_at_each_data_call(context, change, value):
     for pid in range(10, 210):

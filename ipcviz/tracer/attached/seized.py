@@ -215,18 +215,23 @@ class SeizedEngine(Engine):
         """
         now, process = time.monotonic(), task.process
         if not task.within:
-            task.outside += now - task.returned if task.returned else 0.0
+            task.catching.outside += now - task.catching.returned if task.catching.returned else 0.0
             return
-        task.returned = now
-        task.calls += 1
-        span = now - task.counted_since
+        task.catching.returned = now
+        task.catching.calls += 1
+        span = now - task.catching.counted_since
         if span < COUNTED_SECONDS:
             return
         look = procfs.read_stat(process.pid, task.tid)
         used = look.utime + look.stime if look is not None else 0
-        lost = task.outside - (used - task.ticks) * TICK_SECONDS
-        many = task.calls > LEAST_CALLS * span and span < 2 * COUNTED_SECONDS
-        task.outside, task.calls, task.ticks, task.counted_since = 0.0, 0, used, now
+        lost = task.catching.outside - (used - task.catching.ticks) * TICK_SECONDS
+        many = task.catching.calls > LEAST_CALLS * span and span < 2 * COUNTED_SECONDS
+        (
+            task.catching.outside,
+            task.catching.calls,
+            task.catching.ticks,
+            task.catching.counted_since,
+        ) = 0.0, 0, used, now
         if many and lost > MOST_LOST * span and (process.full or process.catching):
             self.sampler.process_now(process.pid)
             self._context.say_coverage(
@@ -241,7 +246,7 @@ class SeizedEngine(Engine):
             super()._resume(task, signo)
             # Also on its way to the return of a call: another stop would come in between, and cut
             # it short.
-            task.caught = task.stops
+            task.catching.caught = task.stops
             return
         task.stops = self._continued(task) is not None or (task.asked and task.within)
         ptrace.resume(task.tid, ptrace.SYSCALL if task.stops else ptrace.CONT, signo)
@@ -251,9 +256,9 @@ class SeizedEngine(Engine):
 
     def _catch(self, process: TracedProcess) -> None:
         """Bring threads that don't stop at their calls yet to a stop, where that is not felt."""
-        left = [task for task in process.tasks.values() if not task.caught]
+        left = [task for task in process.tasks.values() if not task.catching.caught]
         for task in left:
-            task.looks += 1
+            task.catching.looks += 1
             if not task.asked and (
                 self._may_interrupt(task) or (self._ran(task) and self._comes_out(task))
             ):
@@ -271,7 +276,7 @@ class SeizedEngine(Engine):
         """
         status = procfs.read_status(task.process.pid, task.tid)
         switches = status.voluntary + status.forced if status is not None else 0
-        before, task.switches = task.switches, switches
+        before, task.catching.switches = task.catching.switches, switches
         return before not in (-1, switches)
 
     def _comes_out(self, task: Task) -> bool:
@@ -297,7 +302,7 @@ class SeizedEngine(Engine):
             return False
         if call.running:
             # It may have been woken in the middle of a call, and /proc does not say of which.
-            return task.looks > LOOKS_FIRST and not task.moves
+            return task.catching.looks > LOOKS_FIRST and not task.catching.moves
         task.inside = (call.number, call.args)
         name = self._context.names.get(call.number, "")
         if name == "read":
@@ -305,7 +310,7 @@ class SeizedEngine(Engine):
                 return stat.S_ISFIFO(os.stat(f"/proc/{pid}/fd/{call.args[0] & 0xFFFFFFFF}").st_mode)
             except OSError:
                 return False
-        task.moves |= name in PARTIAL
+        task.catching.moves |= name in PARTIAL
         return name in RESTARTED
 
     def _handle_event_stop(self, task: Task, signo: int) -> Outcome:

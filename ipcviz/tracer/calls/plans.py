@@ -151,30 +151,31 @@ class Plan(NamedTuple):
     loads: bool = False
 
 
-def make_plan(name: str, *, attached: bool) -> Plan:
+def make_plan(name: str, *, from_start: bool, may_touch: bool) -> Plan:
     """The plan of a call.
 
     Args:
         name: The call.
-        attached: The process was there before us. Then the ledger can't be kept, nothing may be
-            changed that others see, and no call is let in before it is looked at.
+        from_start: Its process was seen from its start on: then the ledger can be kept, and a
+            thread be let in before its call is looked at.
+        may_touch: Something may be changed, or watched, for the call's sake.
     """
     arguments = dict(KNOWN[name].arguments) if name in KNOWN else {}
     return Plan(
         name=name,
-        asks=tuple(_asks(name, attached=attached)),
-        details=tuple(_details(name, arguments, attached=attached)),
+        asks=tuple(_asks(name, first=from_start)),
+        details=tuple(_details(name, arguments, may_touch=may_touch)),
         about=_about(name, arguments),
         marker=MARKER_PATH.get(name, -1),
         sends=name in OUTGOING or name in OUTGOING_VECTORS or name in SENDS,
         removes=name in REMOVALS,
         plain=name in PLAIN,
-        moves=not attached and name in directions.CHANNEL_CALLS,
+        moves=from_start and name in directions.CHANNEL_CALLS,
         loads=name in LOADS,
     )
 
 
-def _asks(name: str, *, attached: bool) -> Iterator[Ask]:
+def _asks(name: str, *, first: bool) -> Iterator[Ask]:
     yield Ask.LINKER
     if name in MARKER_PATH:
         yield Ask.MARKER
@@ -198,19 +199,19 @@ def _asks(name: str, *, attached: bool) -> Iterator[Ask]:
         yield Ask.FORETELLING
     elif name == "close":
         yield Ask.CLOSING
-    if name in QUICK and not attached:
+    if name in QUICK and first:
         yield Ask.LETTING_IN
     yield Ask.DECODING
 
 
-def _details(name: str, arguments: Container[str], *, attached: bool) -> Iterator[Detail]:
+def _details(name: str, arguments: Container[str], *, may_touch: bool) -> Iterator[Detail]:
     if name in NUMBERED:
         yield Detail.NUMBERS
     if name in MASKED:
         yield Detail.MASK
     if "path" in arguments:
         yield Detail.PATH
-    if name in MAKES and not attached:
+    if name in MAKES and may_touch:
         yield Detail.FIFO
 
 
@@ -228,15 +229,16 @@ def _about(name: str, arguments: Container[str]) -> About:
     return About.SET if name in SETS else About.NOTHING
 
 
-def make_plans(names: Mapping[int, str], *, attached: bool) -> dict[int, Plan]:
+def make_plans(names: Mapping[int, str], *, from_start: bool, may_touch: bool) -> dict[int, Plan]:
     """The plans of the calls that are looked at, by number.
 
     Args:
         names: An architecture's call names by number.
-        attached: See `make_plan`.
+        from_start: See `make_plan`.
+        may_touch: See there.
     """
     return {
-        number: make_plan(name, attached=attached)
+        number: make_plan(name, from_start=from_start, may_touch=may_touch)
         for number, name in names.items()
         if name in KNOWN or name in MARKER_PATH
     }

@@ -71,10 +71,10 @@ def orphans_of(context: Context, pid: int) -> tuple[Orphan, ...]:
     """The living children of a process that has just ended, with those that the kernel has given
     them to.
     """
-    found = []
+    found, known = [], context.state.processes
     # Of all that ever were, only those that live: a build has had thousands.
     for number in context.processes:
-        child = context.state.processes.get(number)
+        child = known.get(number)
         if child is None or child.parent != pid or child.fate != "alive":
             continue
         look = procfs.read_stat(child.pid)

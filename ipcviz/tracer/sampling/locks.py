@@ -58,7 +58,7 @@ class LockLooks:
         first, self._looked = not self._looked, True
         if first and not self._context.holding:
             return ()
-        if began < self._next and not (self._context.attached or self._context.holding):
+        if began < self._next and self._context.policy.from_start and not self._context.holding:
             return ()
         every = self._read(state, {*state.locks, *held})
         ended = time.monotonic()

@@ -192,7 +192,9 @@ class Sampler:
         self._heads.next()
         due = self._may_have_changed(held)
         together = (
-            self.listing if self._context.attached else listed_together(state, due, self._together)
+            listed_together(state, due, self._together)
+            if self._context.policy.from_start
+            else self.listing
         )
         levels = tuple(self._changed_levels(state, due, together))
         self._together = together
@@ -224,7 +226,7 @@ class Sampler:
                 )
             )
             self._moving.leveled(levels, t)
-        if not self._context.attached:
+        if self._context.policy.from_start:
             self.tables.check_one(self._turn)
         self.notice_reaped()
 
@@ -405,7 +407,7 @@ class Sampler:
 
     def _is_quiet(self, state: State, info: ObjectInfo, rows: tuple[Holder, ...]) -> bool:
         """Whether `Level.quiet` is true of a level that has just been read."""
-        if self._context.attached or not is_channel(info):
+        if not self._context.policy.from_start or not is_channel(info):
             return False
         others = self._holders(state).get(info.peer, ()) if info.kind == "unix socket" else ()
         pids = {row.pid for row in (*rows, *others)}
@@ -420,7 +422,7 @@ class Sampler:
         info = state.objects[key].info
         if key.startswith("msg:"):
             return queues.message_queue_level(info.ino, QUEUED_MESSAGES, min(want, HEAD_BYTES))
-        if self._context.attached:
+        if not self._context.policy.from_start:
             return level_of_running(info, tuple(r for r in rows if r.pid in traced), self.listing)
         if kind in PIPES:
             reader = next(((r.pid, r.fd) for r in rows if r.reads and r.pid in traced), None)
@@ -465,7 +467,7 @@ class Sampler:
         Attached, it is always all of them: nothing waits for the end of a look.
         """
         pids = list(self._processes)
-        if self._context.attached or len(pids) <= self._most:
+        if not self._context.policy.from_start or len(pids) <= self._most:
             return set(pids)
         start = self._next_due % len(pids)
         self._next_due = start + self._most

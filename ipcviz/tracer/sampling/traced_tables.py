@@ -69,7 +69,7 @@ class TableLooks:
             # moment early.
             return
         # In the middle of a call the kernel may have done what the stream does not say yet.
-        if any(task.entered or (task.moving and reason == "sample") for task in tasks):
+        if any(task.entered or (task.steps.moving and reason == "sample") for task in tasks):
             return
         state = self._context.state
         computed = table_of(state, pid)

@@ -175,7 +175,7 @@ class Tables:
         self._links[pid] = links
         self._whole[pid] = (self._turn, self._run_counts.get(pid, b""))
         if not _agrees(state, pid, entries):
-            reason = "attached" if self._context.attached else "sample"
+            reason = "sample" if self._context.policy.from_start else "attached"
             self._context.emit(Table(pid=pid, entries=entries, reason=reason))
             descriptions.said(pid)
 

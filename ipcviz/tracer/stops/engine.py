@@ -25,7 +25,7 @@ from ipcviz.kernel import elf, procfs, ptrace
 from ipcviz.kernel.arch import Arch
 from ipcviz.kernel.ptrace import AT_CALL, AT_MARK, AT_TRAP
 from ipcviz.tracer.budget import Budget
-from ipcviz.tracer.config import AnyConfig, LaunchConfig
+from ipcviz.tracer.config import AnyConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.sampling.families import orphans_of
@@ -142,7 +142,7 @@ class Engine:
                 argv=self._context.config.argv,
             )
         )
-        if isinstance(self._context.config, LaunchConfig) and self._context.config.hold:
+        if self._context.config.hold:
             self.stepping.begin(task)
 
     def _adopt(self, process: TracedProcess, tid: int, *, fresh: bool = False) -> Task:
@@ -314,7 +314,7 @@ class Engine:
         counting = [process for process in self._context.processes.values() if process.counting]
         if not counting:
             return
-        if not self._context.attached:
+        if self._context.policy.from_start:
             self._tables.look(
                 [process.pid for process in counting if process.executed and not process.ending]
             )
@@ -450,7 +450,7 @@ class Engine:
         executions.born(process, parent)
         process.shares_files = made.shares_files
         parent.shares_files |= made.shares_files
-        if self._context.attached:
+        if not self._context.policy.from_start:
             process.full, process.catching = parent.full, parent.catching
         if parent.counting:
             process.full, process.counting, process.counted_at = False, True, time.monotonic()
@@ -498,7 +498,7 @@ class Engine:
 
     def _executed(self, task: Task, former: int) -> Outcome:
         process = task.process
-        moving = any(other.moving for other in process.tasks.values())
+        moving = any(other.steps.moving for other in process.tasks.values())
         for tid in list(process.tasks):
             if tid != process.pid:
                 del process.tasks[tid]
@@ -507,7 +507,7 @@ class Engine:
         leader = self._context.tasks.get(process.pid) or self._adopt(process, process.pid)
         leader.forget_program()
         leader.no_new_privs |= task.no_new_privs
-        leader.moving = moving
+        leader.steps.moving = moving
         self._calls.forget(process.pid)
         process.forget_program()
         self.sampler.forget_memory(process.pid)

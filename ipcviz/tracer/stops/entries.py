@@ -94,7 +94,11 @@ class Entries:
             Detail.PATH: self._note_marker_path,
             Detail.FIFO: self._watch_fifo,
         }
-        self._plans = make_plans(context.names, attached=context.attached)
+        self._plans = make_plans(
+            context.names,
+            from_start=context.policy.from_start,
+            may_touch=context.policy.may_touch,
+        )
         self._table = {
             number: (plan, tuple(handlers_[ask] for ask in plan.asks))
             for number, plan in self._plans.items()
@@ -185,7 +189,7 @@ class Entries:
     ) -> Outcome:
         # Attached, it would keep the child out of sight of whoever else it is meant for, too: leave
         # it alone.
-        if not self._context.attached:
+        if self._context.policy.may_touch:
             task.entered = escape.prevent(
                 task.tid, self._context.arch, plan.name, info.number, info.args
             )
@@ -221,7 +225,7 @@ class Entries:
             return None
         self._sampler.process_now(process.pid)
         self._context.count_marks(process, reason)
-        if info.op == ptrace.SYSCALL_INFO_SECCOMP or self._context.attached:
+        if info.op == ptrace.SYSCALL_INFO_SECCOMP or not self._context.policy.from_start:
             self.count(process, info.number)  # else its mark comes next, and counts
         return RESUME
 

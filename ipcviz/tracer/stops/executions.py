@@ -48,9 +48,9 @@ def introduce(
         _say(context, process, f"{message}; it runs on and is only sampled.")
         if process.full:
             context.say_coverage(process, full=False, reason="its calls can't be decoded")
-    elif before and not process.full and not context.attached:
+    elif before and not process.full and context.policy.from_start:
         context.say_coverage(process, full=True, reason="its calls can be decoded again")
-    rights = lost_rights(process.pid) if os.geteuid() != 0 and not context.attached else ""
+    rights = lost_rights(process.pid) if os.geteuid() != 0 and context.policy.from_start else ""
     if rights:
         words = (
             f"{name} runs without {rights}, which Linux withholds from what an ordinary user"

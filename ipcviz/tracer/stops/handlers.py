@@ -46,14 +46,14 @@ def inherit(task: Task, maker: Task) -> None:
     task.frames, task.alternate = list(maker.frames), maker.alternate
 
 
-def enter(task: Task, flags: tuple[str, ...], *, attached: bool) -> None:
+def enter(task: Task, flags: tuple[str, ...], *, from_start: bool) -> None:
     """A thread at a signal's delivery is about to run the handler, which has these flags.
 
     Of processes that were attached to, flags and stacks of before are not known.
     """
     at = ptrace.syscall_info(task.tid)
     low, high = task.alternate
-    if at is None or (attached and (not flags or ("SA_ONSTACK" in flags and not high))):
+    if at is None or (not from_start and (not flags or ("SA_ONSTACK" in flags and not high))):
         task.frames.append(_ANYWHERE)
     elif "SA_ONSTACK" in flags and high and not low <= at.sp < high:
         task.frames.append((low, high))

@@ -171,7 +171,7 @@ class SemaphoreStops:
         Attached, there are none: if we were killed, they would stay behind in the program and end
         it.
         """
-        if self._context.attached:
+        if not self._context.policy.may_touch:
             return False
         process = self._context.state.processes.get(pid)
         return process is None or ptrace.SIGTRAP not in process.handling
@@ -184,7 +184,7 @@ class SemaphoreStops:
         process = task.process
         path = (
             procfs.fd_link(process.pid, info.args[4] & 0x7FFFFFFF)
-            if not self._context.attached
+            if self._context.policy.may_touch
             else None
         )
         if not path or not self._wants(task, path):
@@ -235,7 +235,7 @@ class SemaphoreStops:
         The kernel itself has mapped a static one, and musl's loader.
         """
         process = task.process
-        if kind is None or self._context.attached:
+        if kind is None or not self._context.policy.may_touch:
             return
         process.calls_semaphores = kind.static or elf.may_call(program, breakpoints.FUNCTIONS)
         if kind.static:
@@ -492,7 +492,9 @@ class SemaphoreStops:
         for each program.
         """
         process = task.process
-        if process.breakpoints or process.retired or process.blind or self._context.attached:
+        if process.breakpoints or process.retired or process.blind:
+            return
+        if not self._context.policy.may_touch:
             return
         process.blind = True
         reason = "libc's functions were not found in it, as in a static program without symbols"
@@ -554,7 +556,9 @@ class SemaphoreStops:
                 self.set_again(task)
         thing = self._context.state.objects.get(entered.object)
         path = (
-            thing.info.path if thing is not None and prot & 4 and not self._context.attached else ""
+            thing.info.path
+            if thing is not None and prot & 4 and self._context.policy.may_touch
+            else ""
         )
         if path and self._wants(task, path):
             self.loaded(task, path, result, offset)

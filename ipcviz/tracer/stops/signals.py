@@ -145,7 +145,7 @@ class SignalStops:
             self._count(process, signo)
             return Outcome(How.RESUME, signo)
         # A handler that was set before we came may have SA_RESTART: /proc does not say.
-        known = not (self._context.attached or process.actions_unseen) or bool(flags)
+        known = (self._context.policy.from_start and not process.actions_unseen) or bool(flags)
         fate = _fate(held if interrupted is not None else None, action, flags, known=known)
         if action in ("handler", "stop") and task.interrupted is not None:
             # It is begun again as if it had just been made, now and alone.
@@ -153,7 +153,7 @@ class SignalStops:
             if interrupted is None:
                 task.interrupted = None
         if action == "handler":
-            handlers.enter(task, flags, attached=self._context.attached)
+            handlers.enter(task, flags, from_start=self._context.policy.from_start)
         cut = interrupted.name if interrupted and action != "ignore" else ""
         t = self._context.now()
         delivery = Delivery(task, signo, info, action, cut, fate)

@@ -21,7 +21,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from ipcviz.events import Breakpoint, Continued, Held, Poised, Released, Settled, Stepped
+from ipcviz import events
+from ipcviz.events import Breakpoint, Continued, Poised, Released, Settled, Stepped
 from ipcviz.events.calls import having
 from ipcviz.events.stepping import At
 from ipcviz.kernel import procfs, ptrace
@@ -37,7 +38,7 @@ from ipcviz.tracer.stops.outcomes import LEAVE, RESUME, Outcome
 from ipcviz.tracer.stops.semaphores import QUIET, SemaphoreStops
 from ipcviz.tracer.stops.senders import sender_of
 from ipcviz.tracer.stops.signals import SignalStops
-from ipcviz.tracer.tasks import Task
+from ipcviz.tracer.tasks import Held, Task
 
 ASLEEP_SECONDS: Final = 0.005
 """How long a moving thread must sleep, at every look, to count as blocked in a call that is not
@@ -111,7 +112,7 @@ class Stepping:
             if not process.full:
                 self._tables.trace_in_full(process, "held: every call is seen")
             for task in process.tasks.values():
-                task.moving = False
+                task.steps.moving = False
                 if task is not at and process.executed:
                     self._ask(task)
         if at is not None:
@@ -127,9 +128,9 @@ class Stepping:
         self._queue.clear()
         self._context.emit(Released())
         for task in list(self._context.tasks.values()):
-            if task.held is not None:
+            if task.steps.held is not None:
                 self._carry_out(task, self._let_go(task))
-            task.moving = False
+            task.steps.moving = False
 
     def abandon(self) -> None:
         """Hold nothing any more: all that is held is about to be killed."""
@@ -144,7 +145,7 @@ class Stepping:
             self._queue.append(tid)
             return
         task = self._context.tasks.get(tid)
-        if task is None or task.held is None:
+        if task is None or task.steps.held is None:
             return
         self._step += 1
         self._say_stepped(task)
@@ -154,12 +155,12 @@ class Stepping:
         self._context.holding = True
         self._context.tripwire.arm(())
         self._settled = False
-        self._context.emit(Held(reason=reason))
+        self._context.emit(events.Held(reason=reason))
 
     def _say_stepped(self, task: Task) -> None:
         self._settled = False
-        task.moving, task.used = True, -1
-        task.short_waits.begin_step()
+        task.steps.moving, task.steps.used = True, -1
+        task.steps.short_waits.begin_step()
         self._context.emit(Stepped(step=self._step, pid=task.process.pid, tid=task.tid))
 
     # Breakpoints of a live run.
@@ -184,10 +185,10 @@ class Stepping:
         if event == ptrace.EVENT_STOP:
             if signo == ptrace.SIGTRAP:
                 return self._handle_trap(task, status)
-            task.moving, task.continued = False, 2
+            task.steps.moving, task.continued = False, 2
             return None
         if event:
-            task.held = None  # a thread that is held gets here only if it is killed
+            task.steps.held = None  # a thread that is held gets here only if it is killed
             return None
         return self._handle_signal(task, signo, status)
 
@@ -195,17 +196,17 @@ class Stepping:
         info = ptrace.syscall_info(task.tid)
         if info is None:
             return LEAVE
-        if task.backing >= 0:
+        if task.steps.backing >= 0:
             return self._brought_back(task, info)
         if info.op == ptrace.SYSCALL_INFO_EXIT:
             return self._came_back(task)
         return self._enter(task, info, status)
 
     def _came_back(self, task: Task) -> Outcome:
-        name = self._context.names.get(task.passed, "")
-        task.passed = -1
+        name = self._context.names.get(task.steps.passed, "")
+        task.steps.passed = -1
         self._calls.handle_call(task).finish()
-        if task.moving or task.deferred is not None or task.interrupted is not None:
+        if task.steps.moving or task.deferred is not None or task.interrupted is not None:
             # Of the latter two what becomes is known at the signal's delivery, before the thread
             # runs any code.
             return RESUME
@@ -215,16 +216,16 @@ class Stepping:
         if task.asked:
             # This stop came in place of the one that it was asked for, whose mark would cut the
             # call short.
-            task.asked, task.passed = False, info.number
+            task.asked, task.steps.passed = False, info.number
             return self._bring_back(task)
-        if status == AT_MARK and task.passed == info.number:
+        if status == AT_MARK and task.steps.passed == info.number:
             return self._let_in(task, status)
-        again = task.rejoins or self._calls.entries.makes_again(task, info.number)
+        again = task.steps.rejoins or self._calls.entries.makes_again(task, info.number)
         if not again:
             self._calls.entries.settle(task, info)
         poised = self._about(task, info) if not again else None
-        task.passed = task.inside[0] if task.rejoins else info.number
-        task.rejoins = False
+        task.steps.passed = task.inside[0] if task.steps.rejoins else info.number
+        task.steps.rejoins = False
         if poised is not None:
             return self._park(task, poised, status)
         return self._let_in(task, status)
@@ -235,11 +236,11 @@ class Stepping:
         if not deadlines.is_short(task.process.pid, task.tid, name, info.args, SHORT_WAIT_SECONDS):
             poised = self._calls.entries.about(task, info)
             if poised is not None:
-                task.short_waits.clear()
+                task.steps.short_waits.clear()
             return poised
-        if task.short_waits.passes(info.number, info.pc):
+        if task.steps.short_waits.passes(info.number, info.pc):
             return None
-        return self._calls.entries.about(task, info, repeated=task.short_waits.repeated)
+        return self._calls.entries.about(task, info, repeated=task.steps.short_waits.repeated)
 
     def _let_in(self, task: Task, status: int) -> Outcome:
         calls = self._calls
@@ -256,15 +257,15 @@ class Stepping:
             task.asked = False
             asleep = task.inside[0] >= 0
             self._signals.undo_stop(task)
-            if asleep or task.moving or task.entered is not None:
-                task.rejoins = asleep
+            if asleep or task.steps.moving or task.entered is not None:
+                task.steps.rejoins = asleep
                 return RESUME
             return self._poise(task, "running", status)
         again = self._signals.undo_stop(task)
         state = self._context.state.processes.get(task.process.pid)
         if state is not None and state.stopped_by:
             self._context.emit(Continued(pid=task.process.pid))
-        if task.moving or again:
+        if task.steps.moving or again:
             return RESUME
         return self._poise(task, "running", status)
 
@@ -300,11 +301,11 @@ class Stepping:
 
     def _park(self, task: Task, poised: Poised, status: int) -> Outcome:
         """Hold a thread where it is."""
-        task.held = (poised, status)
-        task.moving, task.used = False, -1
-        task.asleep_since = 0.0
+        task.steps.held = Held(poised, status)
+        task.steps.moving, task.steps.used = False, -1
+        task.steps.asleep_since = 0.0
         if poised.at != "entry":
-            task.short_waits.clear()
+            task.steps.short_waits.clear()
         self._context.emit(poised)
         return LEAVE
 
@@ -346,8 +347,8 @@ class Stepping:
 
     def _let_go(self, task: Task) -> Outcome:
         """Hold a thread no more."""
-        assert task.held is not None
-        (poised, status), task.held = task.held, None
+        assert task.steps.held is not None
+        (poised, status), task.steps.held = task.steps.held, None
         if poised.at == "entry":
             if self._signal_comes_first(task):
                 return self._bring_back(task)
@@ -375,7 +376,7 @@ class Stepping:
         registers = ptrace.get_registers(task.tid, arch)
         if registers is None:
             return LEAVE
-        task.backing, task.passed = task.passed, -1
+        task.steps.backing, task.steps.passed = task.steps.passed, -1
         registers[arch.original] = ptrace.NO_CALL
         ptrace.set_registers(task.tid, arch, registers)
         return RESUME
@@ -385,10 +386,10 @@ class Stepping:
             arch = self._context.arch
             registers = ptrace.get_registers(task.tid, arch)
             if registers is not None:
-                registers[arch.number] = task.backing
+                registers[arch.number] = task.steps.backing
                 registers[arch.pc] -= arch.syscall_length
                 ptrace.set_registers(task.tid, arch, registers)
-            task.backing = -1
+            task.steps.backing = -1
         return RESUME
 
     # Coming to rest.
@@ -409,7 +410,7 @@ class Stepping:
             return
         resting = True
         for task in self._context.tasks.values():
-            if task.held is None:
+            if task.steps.held is None:
                 resting &= task.process.executed and self._at_rest(task)
         if not resting:
             return
@@ -434,18 +435,18 @@ class Stepping:
             # Its end is still to come by waitpid, unless it is a leader whose other threads go on.
             return len(task.process.tasks) > 1
         if look.state in "SD":
-            if task.moving and (task.entered is None or not task.entered.announced):
-                task.asleep_since = task.asleep_since or now
-                if task.entered is not None or now - task.asleep_since < ASLEEP_SECONDS:
+            if task.steps.moving and (task.entered is None or not task.entered.announced):
+                task.steps.asleep_since = task.steps.asleep_since or now
+                if task.entered is not None or now - task.steps.asleep_since < ASLEEP_SECONDS:
                     return False
-            task.moving = False
+            task.steps.moving = False
             return True
-        task.asleep_since = 0.0
+        task.steps.asleep_since = 0.0
         used = look.utime + look.stime
-        if task.used < 0:
-            task.used = used
+        if task.steps.used < 0:
+            task.steps.used = used
         limit = COMPUTING_TICKS if self._step else STARTING_TICKS
-        if look.state == "R" and used - task.used > limit and not task.asked:
-            task.moving = False
+        if look.state == "R" and used - task.steps.used > limit and not task.asked:
+            task.steps.moving = False
             self._ask(task)
         return False

@@ -134,7 +134,7 @@ class Waits:
             seconds is None
             and thing is not None
             and thing.info.kind in SOCKETS
-            and not self._context.attached
+            and self._context.policy.may_touch
         ):
             seconds = deadlines.of_socket(pid, entered.args.get("fd"), name)
         if seconds is not None:
