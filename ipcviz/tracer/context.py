@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from ipcviz.events import Counted, Coverage, Event
+from ipcviz.events import Breakpoint, Counted, Coverage, Event
 from ipcviz.kernel import descriptors, procfs
 from ipcviz.kernel.arch import Arch, call_names
 from ipcviz.model.query import object_behind, table_of
@@ -73,6 +73,9 @@ class Context:
         """Step mode: threads stop at all calls, and are held there."""
         self.tripwire = Tripwire()
         """The breakpoints that are waited for."""
+        self.go_first = True
+        """Whether threads are resumed before what they did is emitted: nobody means to hold them
+        there."""
         self.imposes_no_new_privs = False
         """What was launched has no_new_privs because our filter needs it, and would not have it
         alone.
@@ -91,12 +94,15 @@ class Context:
         """The state after the last event."""
         return self.emitter.state
 
-    @property
-    def go_first(self) -> bool:
-        """Whether threads are resumed before what they did is emitted: nobody means to hold them
-        there.
-        """
-        return not (self.holding or self.tripwire.points)
+    def hold(self, *, holding: bool) -> None:
+        """Hold threads at their stops from here on, or no more."""
+        self.holding = holding
+        self.go_first = not (holding or self.tripwire.points)
+
+    def wait_for(self, points: tuple[Breakpoint, ...]) -> None:
+        """Wait for these breakpoints, and for no others."""
+        self.tripwire.arm(points)
+        self.go_first = not (self.holding or points)
 
     def now(self) -> float:
         """Session seconds."""

@@ -103,7 +103,10 @@ class Emitter:
         Whoever lets a thread go on before what it did is emitted gives the time itself: that of
         the stop.
         """
-        self._stamp(event)
+        self._number += 1
+        force_setattr(event, "n", self._number)
+        if event.t == UNTIMED:
+            force_setattr(event, "t", self.now())
         if not (
             isinstance(event, Entered)
             or (isinstance(event, Call) and self._says_nothing_new(event))
@@ -118,12 +121,6 @@ class Emitter:
         if len(self._pending) >= FLUSH_EVENTS:
             self.flush()
 
-    def _stamp(self, event: Event) -> None:
-        self._number += 1
-        force_setattr(event, "n", self._number)
-        if event.t == UNTIMED:
-            force_setattr(event, "t", self.now())
-
     def _says_nothing_new(self, event: Call) -> bool:
         """Whether a call changes only counts of bytes and calls, which nobody in the tracer asks
         for.
@@ -137,7 +134,7 @@ class Emitter:
         if state is not self._asked_of:
             self._asked_of = state
             self._answers.clear()
-        fd = event.fd if event.name in USING else None
+        fd = event.args.get("fd") if event.name in USING else None
         answer = self._answers.get((event.tid, fd))
         if answer is None:
             thread = state.threads.get(event.tid)
@@ -147,7 +144,7 @@ class Emitter:
                 and thread.waiting is None
                 and not thread.semaphore
             )
-            descriptor = table_of(state, event.pid).get(fd) if fd is not None else None
+            descriptor = table_of(state, event.pid).get(fd) if isinstance(fd, int) else None
             answer = self._answers[event.tid, fd] = awake and (
                 descriptor is None or descriptor.used
             )
@@ -176,8 +173,8 @@ class Emitter:
             return
         if self._dropped and self._backlog_bytes < BACKLOG_LIMIT // 2:
             dropped, self._dropped = self._dropped, 0
-            event = Dropped(events=dropped)
-            self._stamp(event)
+            self._number += 1
+            event = Dropped(t=self.now(), n=self._number, events=dropped)
             self.state = reduce(self.state, event)
             self._pending.append(event)
         if self._pending:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import NamedTuple
-
-import msgspec
 
 from ipcviz.events import AnyEffect, Poised
 from ipcviz.model.ledger.directions import NOWHERE, Directions
@@ -15,13 +14,8 @@ from ipcviz.tracer.calls.remainders import Leg
 from ipcviz.tracer.returns import NOTHING, Trying
 
 
-class Record(msgspec.Struct, eq=False):
-    """Something that the tracer remembers. A struct is made in a fifth of the time that a dataclass
-    of as many fields takes, and one is made for each call.
-    """
-
-
-class Entered(Record):
+@dataclass(slots=True)
+class Entered:
     """A call that a thread has entered and not left.
 
     Attributes:
@@ -93,7 +87,8 @@ class Entered(Record):
         return number == (self.making if self.back else self.number)
 
 
-class SemaphoreWait(Record):
+@dataclass(slots=True)
+class SemaphoreWait:
     """How a thread's wait for a POSIX semaphore goes.
 
     Attributes:
@@ -130,7 +125,8 @@ class Held(NamedTuple):
     status: int
 
 
-class StepState(Record):
+@dataclass(slots=True)
+class StepState:
     """Where a thread is in step mode.
 
     It is *held*; or *moving*, since it was let go and has neither been held again nor blocked; or
@@ -154,7 +150,7 @@ class StepState(Record):
     backing: int = -1
     rejoins: bool = False
     used: int = -1
-    short_waits: ShortWaits = msgspec.field(default_factory=ShortWaits)
+    short_waits: ShortWaits = field(default_factory=ShortWaits)
     asleep_since: float = 0.0
 
     def forget_program(self) -> None:
@@ -162,7 +158,8 @@ class StepState(Record):
         self.held, self.passed, self.backing = None, -1, -1
 
 
-class CatchState(Record):
+@dataclass(slots=True)
+class CatchState:
     """How a thread that was attached to is brought to stop at its calls, and what that costs it.
 
     Attributes:
@@ -188,7 +185,8 @@ class CatchState(Record):
     ticks: int = 0
 
 
-class Task(Record):
+@dataclass(slots=True)
+class Task:
     """A traced thread.
 
     Attributes:
@@ -245,11 +243,11 @@ class Task(Record):
     sampled_call: tuple[object, ...] = ()
     step_over: int = 0
     semaphore: str = ""
-    wait: SemaphoreWait = msgspec.field(default_factory=lambda: SemaphoreWait())
+    wait: SemaphoreWait = field(default_factory=lambda: SemaphoreWait())
     took: tuple[str, int] = ("", 0)
     trying: Trying = NOTHING
-    redirected: dict[int, bytes] = msgspec.field(default_factory=dict)
-    frames: list[tuple[int, int]] = msgspec.field(default_factory=list)
+    redirected: dict[int, bytes] = field(default_factory=dict)
+    frames: list[tuple[int, int]] = field(default_factory=list)
     alternate: tuple[int, int] = (0, 0)
     stops: bool = False
     within: bool = False
@@ -259,8 +257,8 @@ class Task(Record):
     counted: int = -1
     no_new_privs: bool = False
     strict: bool = False
-    steps: StepState = msgspec.field(default_factory=StepState)
-    catching: CatchState = msgspec.field(default_factory=CatchState)
+    steps: StepState = field(default_factory=StepState)
+    catching: CatchState = field(default_factory=CatchState)
 
     def forget_program(self) -> None:
         """It runs another program: where it was in the one before is nothing any more."""
@@ -271,7 +269,8 @@ class Task(Record):
         self.steps.forget_program()
 
 
-class TracedProcess(Record):
+@dataclass(slots=True)
+class TracedProcess:
     """A traced process.
 
     Attributes:
@@ -335,12 +334,12 @@ class TracedProcess(Record):
     calls: Budget
     operations: Budget
     marks: Budget
-    tasks: dict[int, Task] = msgspec.field(default_factory=dict)
+    tasks: dict[int, Task] = field(default_factory=dict)
     full: bool = True
     foreign: bool = False
-    breakpoints: dict[int, tuple[bytes, str, int]] = msgspec.field(default_factory=dict)
-    retired: set[int] = msgspec.field(default_factory=set)
-    copied: dict[int, int] = msgspec.field(default_factory=dict)
+    breakpoints: dict[int, tuple[bytes, str, int]] = field(default_factory=dict)
+    retired: set[int] = field(default_factory=set)
+    copied: dict[int, int] = field(default_factory=dict)
     calls_semaphores: bool = False
     doubted: bool = False
     nests: bool = False
@@ -354,19 +353,19 @@ class TracedProcess(Record):
     blind: bool = False
     loader: tuple[int, int] | None = None
     loading: float = 0.0
-    linking: dict[int, bytes] = msgspec.field(default_factory=dict)
+    linking: dict[int, bytes] = field(default_factory=dict)
     linked: int = 0
     ending: bool = False
     catching: bool = False
-    left_behind: dict[int, int] = msgspec.field(default_factory=dict)
+    left_behind: dict[int, int] = field(default_factory=dict)
     copiers: frozenset[int] = frozenset()
     alone: bool = True
     forbidden: str = ""
     why_sampled: str = ""
     counting: bool = False
-    counted: dict[int, int] = msgspec.field(default_factory=dict)
-    counted_errors: dict[int, int] = msgspec.field(default_factory=dict)
-    counted_signals: dict[int, int] = msgspec.field(default_factory=dict)
+    counted: dict[int, int] = field(default_factory=dict)
+    counted_errors: dict[int, int] = field(default_factory=dict)
+    counted_signals: dict[int, int] = field(default_factory=dict)
     counted_at: float = 0.0
     passed: int = 0
     seen_passed: int = 0

@@ -66,8 +66,6 @@ PLAIN: Final = THROUGH_FD - where(lambda call: bool(call.descriptors))
 class Ask(enum.Enum):
     """What is asked at the entry of a call, one after the other; an answer may be the end of it."""
 
-    LINKER = enum.auto()
-    """Does the dynamic linker make it? Then it is not told."""
     MARKER = enum.auto()
     """Is its path a marker, and that alone?"""
     CONDITION = enum.auto()
@@ -176,7 +174,6 @@ def make_plan(name: str, *, from_start: bool, may_touch: bool) -> Plan:
 
 
 def _asks(name: str, *, first: bool) -> Iterator[Ask]:
-    yield Ask.LINKER
     if name in MARKER_PATH:
         yield Ask.MARKER
     if name not in KNOWN:

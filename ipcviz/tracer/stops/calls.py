@@ -19,7 +19,7 @@ from ipcviz.tracer.stops.confinement import Verdict
 from ipcviz.tracer.stops.entries import Entries
 from ipcviz.tracer.stops.exits import EINTR, Exits
 from ipcviz.tracer.stops.mend import RESTART_CODES, Mending
-from ipcviz.tracer.stops.outcomes import LEAVE, LET_IN, PASS_BY, RESUME, How, Outcome
+from ipcviz.tracer.stops.outcomes import LEAVE, LET_IN, PASS_BY, RESUME, Outcome, handle_instead
 from ipcviz.tracer.stops.semaphores import SemaphoreStops
 from ipcviz.tracer.stops.waits import Waits
 from ipcviz.tracer.tasks import Task, TracedProcess
@@ -91,14 +91,16 @@ class CallStops:
             return RESUME
         if task.within:
             return self.entries.enter(task, info)
-        return self._leave(task, info) if info.op == ptrace.SYSCALL_INFO_EXIT else RESUME
-
-    def _leave(self, task: Task, info: ptrace.SyscallInfo) -> Outcome:
-        slept = task.wait.sleeps
+        if info.op != ptrace.SYSCALL_INFO_EXIT:
+            return RESUME
         self.waits.forget(task.tid)
+        if task.wait.sleeps:
+            return self._leave_futex(task, info)
+        return self.exits.leave(task, info)
+
+    def _leave_futex(self, task: Task, info: ptrace.SyscallInfo) -> Outcome:
+        """A thread comes out of futex(2), in which it slept for a semaphore."""
         outcome = self.exits.leave(task, info)
-        if not slept:
-            return outcome
         code = -info.result if info.is_error else 0
         error = EINTR if code in RESTART_CODES else code
         if outcome.after is None:
@@ -163,7 +165,7 @@ class CallStops:
             verdict = confinement.decide(self._context, task, info)
         except confinement.Cut as cut:
             task.entered = None
-            return Outcome(How.HANDLE, cut.status)
+            return handle_instead(cut.status)
         if verdict is Verdict.KILLED:
             return LEAVE
         if verdict in (Verdict.PASSES_UNTOLD, Verdict.ANSWERED_UNTOLD):
@@ -172,7 +174,7 @@ class CallStops:
             self.entries.note_answered(task, info)
             if verdict is Verdict.ANSWERED:
                 return RESUME
-            return self._leave(task, info._replace(op=ptrace.SYSCALL_INFO_EXIT, result=0))
+            return self.exits.leave(task, info._replace(op=ptrace.SYSCALL_INFO_EXIT, result=0))
         if task.entered is None or task.entered.number != info.number:
             return self.entries.enter(task, info)
         return RESUME

@@ -34,7 +34,18 @@ from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.sampling.untraced_tables import Tables
 from ipcviz.tracer.stops import births, breakpoints, confinement, executions, handlers, linking
 from ipcviz.tracer.stops.calls import CallStops
-from ipcviz.tracer.stops.outcomes import LEAVE, LISTEN, RESUME, How, Outcome, resume_then
+from ipcviz.tracer.stops.outcomes import (
+    ENTERED,
+    LEAVE,
+    LISTEN,
+    LISTENING,
+    PASSED_BY,
+    REPLACED,
+    RESUME,
+    RESUMED,
+    Outcome,
+    resume_then,
+)
 from ipcviz.tracer.stops.semaphores import SemaphoreStops
 from ipcviz.tracer.stops.senders import killer_of
 from ipcviz.tracer.stops.signals import STOPPED, SignalStops
@@ -209,10 +220,21 @@ class Engine:
             # A child's first stop can come before its parent's fork event.
             self._early[tid] = (status, time.monotonic())
         else:
-            self.carry_out(task, self._decide(task, status))
+            process = task.process
+            decodes = process.executed and not process.foreign and not self._context.holding
+            if decodes and status == AT_CALL:
+                outcome = self._calls.handle_call(task)
+            elif decodes and status == AT_MARK:
+                counted = self._calls.count_mark(task) if process.counting else None
+                outcome = counted if counted is not None else self._calls.handle_mark(task)
+            else:
+                outcome = self._decide(task, status)
+            self.carry_out(task, outcome)
 
     def _decide(self, task: Task, status: int) -> Outcome:
-        """What becomes of a thread that has stopped."""
+        """What becomes of a thread that has stopped, not at a call of a live run: those are by far
+        the most.
+        """
         process, context = task.process, self._context
         if status == AT_TRAP and process.linking and linking.trapped(task, context.arch):
             return RESUME
@@ -221,14 +243,10 @@ class Engine:
             if outcome is not None:
                 return outcome
         elif process.counting and process.executed and not process.foreign:
-            outcome = self._count_stop(task, status)
+            outcome = self._signals.count_signal(task, status)
             if outcome is not None:
                 return outcome
         if status in (AT_CALL, AT_MARK):
-            # The most frequent stops: those at system calls.
-            if process.executed and not process.foreign:
-                calls = self._calls
-                return calls.handle_call(task) if status == AT_CALL else calls.handle_mark(task)
             if process.executed and status == AT_MARK:
                 self._calls.fail_foreign_mark(task)
             return RESUME
@@ -238,12 +256,6 @@ class Engine:
         return (
             self._handle_event(task, event) if event else self._signals.handle_signal(task, signo)
         )
-
-    def _count_stop(self, task: Task, status: int) -> Outcome | None:
-        """Only count a stop of a process that makes too many; None if it is to be looked at."""
-        if status == AT_MARK:
-            return self._calls.count_mark(task)
-        return self._signals.count_signal(task, status) if status != AT_CALL else None
 
     @staticmethod
     def _decodes(process: TracedProcess) -> bool:
@@ -263,17 +275,17 @@ class Engine:
         if after is not None and not self._context.go_first:
             after()
             after = None
-        if how is How.RESUME:
+        if how is RESUMED:
             self._resume(task, value)
-        elif how is How.LET_IN:
+        elif how is ENTERED:
             task.stops = True
             ptrace.resume(task.tid, ptrace.SYSCALL)
-        elif how is How.PASS_BY:
+        elif how is PASSED_BY:
             task.stops = False
             ptrace.resume(task.tid, ptrace.CONT, value)
-        elif how is How.LISTEN:
+        elif how is LISTENING:
             ptrace.resume(task.tid, ptrace.LISTEN)
-        elif how is How.HANDLE:
+        elif how is REPLACED:
             self.handle_stop(task.tid, value)
         if after is not None:
             after()
@@ -290,7 +302,10 @@ class Engine:
         else:
             process = task.process
             traced = (
-                self._stops_at_calls(process) and self._decodes(process) and not process.linking
+                self._stops_at_calls(process)
+                and process.executed
+                and not process.foreign
+                and not process.linking
             )
         task.stops = traced or self._context.config.full
         # If it was killed meanwhile, its end comes by waitpid.

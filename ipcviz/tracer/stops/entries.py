@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 from ipcviz.events import AnyEffect, Marker, Poised
 from ipcviz.kernel import futexes, procfs, ptrace
@@ -29,7 +31,7 @@ from ipcviz.tracer.stops import escape, foretold, handlers, linking, payload
 from ipcviz.tracer.stops.exits import Exits
 from ipcviz.tracer.stops.loader import is_loading
 from ipcviz.tracer.stops.mend import Mending
-from ipcviz.tracer.stops.outcomes import RESUME, How, Outcome, resume_then
+from ipcviz.tracer.stops.outcomes import ENTERED, RESUME, Outcome, made, resume_then
 from ipcviz.tracer.stops.semaphores import SemaphoreStops
 from ipcviz.tracer.stops.waits import Waits
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
@@ -40,6 +42,12 @@ Handler = Callable[[Task, Plan, ptrace.SyscallInfo, bool], Outcome | None]
 The last argument says that the thread waited for a semaphore until it came here. The answer is what
 becomes of the thread, or None if the next thing is to be asked.
 """
+
+
+# To ask an enum for a member is a call of Python's in Python 3.11.
+_NOTHING: Final = About.NOTHING
+_DESCRIPTOR: Final = About.DESCRIPTOR
+_SEMAPHORE: Final = About.SEMAPHORE
 
 
 class Entries:
@@ -69,13 +77,13 @@ class Entries:
         self._exits = exits
         self._mending = mending
         self._waits = waits
+        self._now = context.emitter.now
         self._moving = context.moving
         self._exchanges = context.exchanges
         numbers = call_numbers(context.arch.table)
         self._restart, self._futex = numbers["restart_syscall"], numbers["futex"]
         self._sigaction = numbers["rt_sigaction"]
         handlers_: dict[Ask, Handler] = {
-            Ask.LINKER: self._pass_over_linker,
             Ask.MARKER: self._note_marker,
             Ask.CONDITION: self._ask_condition,
             Ask.MAPPING: self._ask_mapping,
@@ -99,8 +107,10 @@ class Entries:
             from_start=context.policy.from_start,
             may_touch=context.policy.may_touch,
         )
+        # In full mode there is nothing to pay.
+        free = (Ask.DATA_BUDGET, Ask.MARK_BUDGET) if context.config.full else ()
         self._table = {
-            number: (plan, tuple(handlers_[ask] for ask in plan.asks))
+            number: (plan, tuple(handlers_[ask] for ask in plan.asks if ask not in free))
             for number, plan in self._plans.items()
         }
 
@@ -123,11 +133,23 @@ class Entries:
         if found is None or info.arch != self._context.arch.audit:
             return RESUME
         plan, answers = found
+        if plan.loads and is_loading(process, plan.name, info):
+            self._note_loading(task, plan, info)
+            return RESUME
+        process.loading = 0.0
+        if process.linking:
+            linking.end(process, task.tid)
         for answer in answers:
             outcome = answer(task, plan, info, for_semaphore)
             if outcome is not None:
                 return outcome
         return RESUME
+
+    def _note_loading(self, task: Task, plan: Plan, info: ptrace.SyscallInfo) -> None:
+        """The dynamic linker makes a call, which is not told."""
+        task.process.loading = time.monotonic()
+        if plan.name == "mmap" and info.args[2] & PROT_EXEC:
+            task.entered = self._semaphores.loads(task, info)
 
     def _makes_interrupted_call(self, task: Task, number: int) -> bool:
         """Whether a call starts the interrupted one again, or makes its rest: it is still the same
@@ -150,20 +172,6 @@ class Entries:
         return True
 
     # What is asked, in the order of `Ask`.
-
-    def _pass_over_linker(
-        self, task: Task, plan: Plan, info: ptrace.SyscallInfo, _for_semaphore: bool
-    ) -> Outcome | None:
-        process = task.process
-        if plan.loads and is_loading(process, plan.name, info):
-            process.loading = time.monotonic()
-            if plan.name == "mmap" and info.args[2] & PROT_EXEC:
-                task.entered = self._semaphores.loads(task, info)
-            return RESUME
-        process.loading = 0.0
-        if process.linking:
-            linking.end(process, task.tid)
-        return None
 
     def _note_marker(
         self, task: Task, plan: Plan, info: ptrace.SyscallInfo, _for_semaphore: bool
@@ -272,24 +280,22 @@ class Entries:
         """
         if not self._context.go_first:
             return None
-        began, key, ends = self._context.now(), "", NOWHERE
+        began, key, ends = self._now(), "", NOWHERE
         if plan.moves:
             fd, pid = info.args[0] & 0xFFFFFFFF, task.process.pid
             key = self._context.object_of(pid, fd)
             ends = self._moving.prepare(pid, plan.name, {"fd": fd}, key)
             if ends is not NOWHERE:
                 self._exits.handle_returns(self._moving.siblings(ends))
-                began = self._context.now()
-
-        def note() -> None:
-            self._inside(task, self._note(task, plan, info, began, key, ends, ready=plan.moves))
-
-        return Outcome(How.LET_IN, 0, note)
+                began = self._now()
+        known = key if plan.moves else None
+        note = partial(self._note, task, plan, info, began, known, ends, True)
+        return made(Outcome, (ENTERED, 0, note))
 
     def _decode(
         self, task: Task, plan: Plan, info: ptrace.SyscallInfo, _for_semaphore: bool
     ) -> Outcome:
-        self._note(task, plan, info, self._context.now(), "", NOWHERE, ready=False)
+        self._note(task, plan, info, self._now())
         return RESUME
 
     # What is noted of a call.
@@ -300,11 +306,10 @@ class Entries:
         plan: Plan,
         info: ptrace.SyscallInfo,
         began: float,
-        key: str,
-        ends: Directions,
-        *,
-        ready: bool,
-    ) -> Entered:
+        key: str | None = None,
+        ends: Directions = NOWHERE,
+        inside: bool = False,
+    ) -> None:
         """Decode a call and keep it until it returns.
 
         Args:
@@ -312,9 +317,9 @@ class Entries:
             plan: The call's.
             info: The entry.
             began: When it was let in, in session seconds.
-            key: Its object's key.
-            ends: From and into which channels it moves bytes.
-            ready: Whether the last two are known already.
+            key: Its object's key; None if that is still to be found.
+            ends: From and into which channels it moves bytes, if its object is known.
+            inside: Whether the thread has been let in already.
         """
         pid, name, raw = task.process.pid, plan.name, info.args
         args = decode_arguments(task.tid, name, raw)
@@ -325,11 +330,11 @@ class Entries:
             if plan.sends
             else b""
         )
-        if not ready:
-            of_semaphore = plan.about is About.SEMAPHORE
+        if key is None:
+            of_semaphore = plan.about is _SEMAPHORE
             key = task.semaphore if of_semaphore else self._object(pid, plan, args, raw)
             ends = self._moving.prepare(pid, name, args, key) if plan.moves else NOWHERE
-        task.entered = entered = Entered(
+        task.entered = Entered(
             name=name,
             number=info.number,
             raw=raw,
@@ -341,7 +346,8 @@ class Entries:
             plain=plan.plain and not (name == "read" and tells_more(self._context.state, key)),
             ends=ends,
         )
-        return entered
+        if inside:
+            self._inside(task, task.entered)
 
     def _translate_numbers(self, task: Task, name: str, args: dict[str, Word]) -> None:
         self._context.numbers.translate(task.process.pid, name, args)
@@ -452,8 +458,8 @@ class Entries:
         """Key of the object that a call is about: behind its descriptor, a queue's id, or at an
         address.
         """
-        about = plan.about if plan is not None else About.NOTHING
-        if about is About.DESCRIPTOR:
+        about = plan.about if plan is not None else _NOTHING
+        if about is _DESCRIPTOR:
             fd = args["fd"]
             return self._context.object_of(pid, fd) if isinstance(fd, int) else ""
         if about is About.ADDRESS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from ipcviz.events import AnyEffect, Call, Closed, Duplicated, Sent, Uses
@@ -26,7 +27,7 @@ from ipcviz.tracer.stops import escape, handlers, payload
 from ipcviz.tracer.stops.consequences import Consequences
 from ipcviz.tracer.stops.fifos import Fifos
 from ipcviz.tracer.stops.mend import RESTART_CODES, Mending
-from ipcviz.tracer.stops.outcomes import RESUME, Outcome, resume_then
+from ipcviz.tracer.stops.outcomes import RESUME, RESUMED, Outcome, made, resume_then
 from ipcviz.tracer.stops.semaphores import SemaphoreStops
 from ipcviz.tracer.stops.senders import TAKERS, told_by
 from ipcviz.tracer.tasks import Entered, Task
@@ -61,6 +62,7 @@ class Exits:
         self._semaphores = semaphores
         self._mending = mending
         self._handle_stop = handle_stop
+        self._now = context.emitter.now
         self._moving = context.moving
         self._exchanges = context.exchanges
         self.fifos = Fifos(context, handle_stop)
@@ -130,7 +132,19 @@ class Exits:
     def _conclude(self, task: Task, entered: Entered, result: int, code: int) -> Outcome:
         """Read what came of a call while its thread stands still; what is left is `after`."""
         moves = entered.ends is not NOWHERE
-        moved = self._take_what_comes_first(task, entered, result, code)
+        moved = 0
+        if moves and result > 0 and not code:
+            moved = 0 if flag_in(entered.args, "MSG_PEEK") else result
+            if moved and entered.ends.source:
+                # The writes that these bytes came from, if they have returned meanwhile, come
+                # first.
+                self.handle_returns(self._moving.writes_before(task.tid, moved))
+        elif self._exchanges.under_way and entered.name in EXCHANGES:
+            self._exchanges.end(task.tid)
+            if not code and (sends := self._exchanges.sends_before(task.tid, entered)):
+                # Those that this call took something from come first.
+                self.handle_returns(sends)
+                self._exchanges.tell(sends, self._now())
         effects: tuple[AnyEffect, ...] = ()
         data = (
             payload.moved(task.tid, entered, result, self._context.config.data_bytes)
@@ -147,38 +161,16 @@ class Exits:
                 effects = self._effects.of_addressed(
                     task.process.pid, task.tid, entered.name, entered.raw, entered.args
                 )
-        t = self._context.emitter.now()
+        t = self._now()
         slept = self._moving.returns(task.tid, moved, t) if moves else 0.0
         follows = not code and self._consequences.has(entered)
-
-        def tell() -> None:
-            self.emit_call(task, entered, result, code, data, effects, t, slept)
-            if follows:
-                self._consequences.of(task, entered, result, effects)
-
+        tell = partial(
+            self.emit_call, task, entered, result, code, data, effects, t, slept, follows
+        )
         if follows and self._consequences.needs(entered, effects):
             tell()
             return RESUME
-        return resume_then(tell)
-
-    def _take_what_comes_first(self, task: Task, entered: Entered, result: int, code: int) -> int:
-        """Handle the returns of sends that a call has taken something from. Returns how many bytes
-        it took out of, or put into, a channel.
-        """
-        moved = 0
-        if entered.ends is not NOWHERE and result > 0 and not code:
-            moved = 0 if flag_in(entered.args, "MSG_PEEK") else result
-            if moved and entered.ends.source:
-                # The writes that these bytes came from, if they have returned meanwhile, come
-                # first.
-                self.handle_returns(self._moving.writes_before(task.tid, moved))
-        elif entered.name in EXCHANGES:
-            self._exchanges.end(task.tid)
-            if not code and (sends := self._exchanges.sends_before(task.tid, entered)):
-                # Those that this call took something from come first.
-                self.handle_returns(sends)
-                self._exchanges.tell(sends, self._context.emitter.now())
-        return moved
+        return made(Outcome, (RESUMED, 0, tell))
 
     def emit_call(
         self,
@@ -190,8 +182,9 @@ class Exits:
         effects: tuple[AnyEffect, ...],
         t: float,
         slept: float = 0.0,
+        follows: bool = False,
     ) -> None:
-        """Emit a call, with what it returned and changed."""
+        """Emit a call, with what it returned and changed, and look at what follows from it."""
         self._context.emit(
             Call(
                 t=t,
@@ -208,6 +201,8 @@ class Exits:
                 slept=slept,
             )
         )
+        if follows:
+            self._consequences.of(task, entered, result, effects)
 
     def _effects_of(
         self, task: Task, entered: Entered, result: int, code: int

@@ -14,7 +14,7 @@ from ipcviz.tracer import returns
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.stops import breakpoints
-from ipcviz.tracer.stops.outcomes import RESUME, How, Outcome
+from ipcviz.tracer.stops.outcomes import RESUME, Outcome, handle_instead
 from ipcviz.tracer.tasks import Entered, SemaphoreWait, Task
 
 WAITS: Final = frozenset({"wait", "timedwait", "clockwait"})
@@ -99,7 +99,7 @@ class SemaphoreStops:
         comes instead.
         """
         status = self._pass_breakpoint(task, address)
-        return RESUME if status is None else Outcome(How.HANDLE, status)
+        return RESUME if status is None else handle_instead(status)
 
     def _pass_breakpoint(self, task: Task, address: int) -> int | None:
         """The same: a wait status that came instead, or None."""

@@ -14,7 +14,7 @@ from ipcviz.tracer.stops import handlers
 from ipcviz.tracer.stops.calls import CallStops
 from ipcviz.tracer.stops.exits import EINTR
 from ipcviz.tracer.stops.mend import RESTART_CODES, SIGCONT
-from ipcviz.tracer.stops.outcomes import RESUME, How, Outcome
+from ipcviz.tracer.stops.outcomes import RESUME, Outcome, pass_by_with, resume_with
 from ipcviz.tracer.stops.semaphores import SemaphoreStops
 from ipcviz.tracer.stops.senders import QUEUED, SI_TIMER, sender_of
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
@@ -93,7 +93,7 @@ class SignalStops:
     def handle_signal(self, task: Task, signo: int) -> Outcome:
         """A thread stands before a signal's delivery, or at a breakpoint."""
         if not task.process.executed:
-            return Outcome(How.RESUME, signo)
+            return resume_with(signo)
         address = self._semaphores.address(task) if signo == ptrace.SIGTRAP else 0
         if address:
             if not self._semaphores.nested(task, address):
@@ -114,7 +114,7 @@ class SignalStops:
             self._calls.look_at_actions(process)
         if self._is_counted(task, signo):
             self._count(process, signo)
-            return Outcome(How.RESUME, signo)
+            return resume_with(signo)
         original = task.redirected.pop(signo, None)
         if original is not None:
             ptrace.set_signal_info(task.tid, original)
@@ -143,7 +143,7 @@ class SignalStops:
             return RESUME
         if action == "ignore" and deferred is None and self._over_budget(process):
             self._count(process, signo)
-            return Outcome(How.RESUME, signo)
+            return resume_with(signo)
         # A handler that was set before we came may have SA_RESTART: /proc does not say.
         known = (self._context.policy.from_start and not process.actions_unseen) or bool(flags)
         fate = _fate(held if interrupted is not None else None, action, flags, known=known)
@@ -158,12 +158,12 @@ class SignalStops:
         t = self._context.now()
         delivery = Delivery(task, signo, info, action, cut, fate)
         if held is None and signo not in INVALID_ACCESS:
-            return Outcome(How.RESUME, signo, lambda: self._emit(delivery, t))
+            return resume_with(signo, lambda: self._emit(delivery, t))
         # Of a call that it cut short the return is still to be emitted, and perhaps to be changed;
         # a fault is looked at.
         self._emit(delivery, t)
         self._conclude_call(task, deferred, action, fate)
-        return Outcome(How.RESUME, signo)
+        return resume_with(signo)
 
     def _undo_unfelt(self, task: Task, signo: int, action: str, *, redirected: bool) -> bool:
         """Whether a signal is not to be felt: alone, it would never have reached this thread, nor
@@ -284,7 +284,7 @@ class SignalStops:
         ):
             return None
         self._count(process, signo)
-        return Outcome(How.PASS_BY, signo)
+        return pass_by_with(signo)
 
     def _is_counted(self, task: Task, signo: int) -> bool:
         """Whether a signal is only counted: its process is over its budget, and just runs a handler

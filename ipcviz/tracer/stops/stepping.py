@@ -120,10 +120,10 @@ class Stepping:
 
     def release(self, until: tuple[Breakpoint, ...] = ()) -> None:
         """Let everything go on by itself, until a breakpoint is reached."""
-        self._context.tripwire.arm(until)
+        self._context.wait_for(until)
         if not self._context.holding:
             return
-        self._context.holding = False
+        self._context.hold(holding=False)
         self._settled = True
         self._queue.clear()
         self._context.emit(Released())
@@ -134,8 +134,8 @@ class Stepping:
 
     def abandon(self) -> None:
         """Hold nothing any more: all that is held is about to be killed."""
-        self._context.holding = False
-        self._context.tripwire.arm(())
+        self._context.hold(holding=False)
+        self._context.wait_for(())
 
     def let(self, tid: int) -> None:
         """Let a held thread go on."""
@@ -152,8 +152,8 @@ class Stepping:
         self._carry_out(task, self._let_go(task))
 
     def _say_held(self, reason: str) -> None:
-        self._context.holding = True
-        self._context.tripwire.arm(())
+        self._context.hold(holding=True)
+        self._context.wait_for(())
         self._settled = False
         self._context.emit(events.Held(reason=reason))
 
