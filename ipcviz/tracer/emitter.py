@@ -18,7 +18,6 @@ from ipcviz.events import Call, Dropped, Entered, Event, Sample
 from ipcviz.events.base import UNTIMED
 from ipcviz.events.calls import READS, WRITES, having
 from ipcviz.events.undecoded import encode
-from ipcviz.model.query import table_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.tracer.wire import frame
@@ -144,7 +143,7 @@ class Emitter:
                 and thread.waiting is None
                 and not thread.semaphore
             )
-            descriptor = table_of(state, event.pid).get(fd) if isinstance(fd, int) else None
+            descriptor = state.descriptor(event.pid, fd) if isinstance(fd, int) else None
             answer = self._answers[event.tid, fd] = awake and (
                 descriptor is None or descriptor.used
             )

@@ -144,7 +144,6 @@ FULL_CONDITIONS: Final = {
         Masked(3, MAP_FIXED | MAP_DENYWRITE, MAP_FIXED),
     ),
     "newfstatat": (Masked(3, AT_EMPTY_PATH, 0),),
-    "fstatat": (Masked(3, AT_EMPTY_PATH, 0),),
     "statx": (Masked(2, AT_EMPTY_PATH, 0),),
 }
 """The same in full mode, where private mappings of files that others write are to be seen, too,
@@ -185,7 +184,7 @@ NUMBERED: Final[dict[str, tuple[str, ...]]] = {
 MAKES: Final = where(lambda call: call.names == "makes")
 """Calls that make FIFOs."""
 
-NO_RETURN: Final = where(lambda call: call.returns == "never")
+NO_RETURN: Final = where(lambda call: call.returns == "elsewhere")
 """Calls whose return says nothing of its own."""
 
 

@@ -12,7 +12,6 @@ from ipcviz.events.arguments import flag_in
 from ipcviz.events.calls import BIRTHS, where
 from ipcviz.kernel import ptrace, queues
 from ipcviz.model.ledger.directions import NOWHERE
-from ipcviz.model.query import table_of
 from ipcviz.tracer.calls import remainders
 from ipcviz.tracer.calls.decode import taken
 from ipcviz.tracer.calls.effects import Effects, Returned
@@ -70,7 +69,7 @@ class Exits:
         self._effects = Effects(
             context.next_ofd,
             context.object_of,
-            lambda pid: tuple(table_of(context.state, pid)),
+            lambda pid: tuple(context.state.descriptors_of(pid)),
             context.same_as,
             context.under_way,
             context.is_unbound,
@@ -258,7 +257,7 @@ class Exits:
         return effects
 
     def _closes_used(self, pid: int, effects: tuple[AnyEffect, ...]) -> bool:
-        rows = table_of(self._context.state, pid)
+        rows = self._context.state.descriptors_of(pid)
         gone = (rows.get(e.fd) for e in effects if isinstance(e, Closed | Duplicated))
         return any(descriptor is not None and descriptor.used for descriptor in gone)
 
