@@ -505,7 +505,11 @@ def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Wor
     if name in ("read", "write"):
         # The most frequent calls of all.
         fd, buf, count = raw[:3]
-        return {"fd": fd if fd < 1 << 31 else _int(fd), "buf": _hex(buf), "count": _long(count)}
+        return {
+            "fd": fd if fd < 1 << 31 else _int(fd),
+            "buf": hex(buf) if buf else 0,
+            "count": count if count < 1 << 63 else _signed(count, 64),
+        }
     decoders = _ALL_PLAIN.get(name)
     if decoders is not None and (name != "sendto" or not raw[4]):
         return {

@@ -106,6 +106,8 @@ class Engine:
     ) -> None:
         self._context = Context(arch, config, emitter)
         self._always = always
+        self._all_marked = config.full and not always
+        """The filter marks data calls, too."""
         self._context.stops_always = always
         self._early: dict[int, tuple[int, float]] = {}
         self._ended_lately: deque[TracedProcess] = deque(maxlen=ENDED_KEPT)
@@ -302,7 +304,8 @@ class Engine:
         else:
             process = task.process
             traced = (
-                self._stops_at_calls(process)
+                (self._context.holding or not self._all_marked)
+                and self._stops_at_calls(process)
                 and process.executed
                 and not process.foreign
                 and not process.linking

@@ -23,7 +23,7 @@ from ipcviz.tracer.calls.names import names_lost
 from ipcviz.tracer.calls.plans import About, Ask, Detail, Plan, make_plans
 from ipcviz.tracer.calls.table import BIRTHS_AND_ENDS, KNOWN, LOOKUPS, PROT_EXEC
 from ipcviz.tracer.context import Context
-from ipcviz.tracer.exchanges import EXCHANGES
+from ipcviz.tracer.exchanges import EXCHANGES, PUTS
 from ipcviz.tracer.moving import Move
 from ipcviz.tracer.sampling.notifiers import tells_more
 from ipcviz.tracer.sampling.sampler import Sampler, queue_key
@@ -394,7 +394,7 @@ class Entries:
             self._moving.begin(
                 Move(pid, tid, name, entered.args, key, entered.data, entered.began, entered.ends)
             )
-        elif entered.name in EXCHANGES:
+        elif entered.name in PUTS or (self._exchanges.under_way and entered.name in EXCHANGES):
             self._exchanges.begin(task, entered)
 
     def count(self, process: TracedProcess, number: int) -> None:

@@ -162,7 +162,7 @@ class Exits:
                 )
         t = self._now()
         slept = self._moving.returns(task.tid, moved, t) if moves else 0.0
-        follows = not code and self._consequences.has(entered)
+        follows = not (code or entered.plain) and self._consequences.has(entered)
         tell = partial(
             self.emit_call, task, entered, result, code, data, effects, t, slept, follows
         )
