@@ -93,6 +93,7 @@ class Service:
         self._typed = bytearray()
         self._patience: Patience | None = None
         self._output_until = 0.0
+        self._next_sample = self._next_announcement = 0.0
         self._rested = True
         """Whether there was a moment without a stop since the last sample."""
         self._quit = False
@@ -239,37 +240,34 @@ class Service:
 
     # The loop.
 
-    def _loop(self) -> None:
-        wake_read, wake_write = os.pipe()
-        for fd in (wake_read, wake_write):
+    def _listen(self) -> None:
+        """Begin to hear of stops, commands and output."""
+        self._wake, wake_write = os.pipe()
+        for fd in (self._wake, wake_write):
             os.set_blocking(fd, False)
         # A signal at each stop would cost as much as the stop: it is blocked, and heard by a
         # descriptor.
-        children = signals.open_signalfd({signal.SIGCHLD})
+        self._children = signals.open_signalfd({signal.SIGCHLD})
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         self._poll = select.epoll()
-        self._poll.register(wake_read, select.EPOLLIN)
-        self._poll.register(children, select.EPOLLIN)
-        self._poll.register(self._channel, select.EPOLLIN)
+        for fd in (self._wake, self._children, self._channel.fileno()):
+            self._poll.register(fd, select.EPOLLIN)
         if self._failed >= 0:
             self._poll.register(self._failed, select.EPOLLIN)
         if self._master >= 0:
             os.set_blocking(self._master, False)
             self._poll.register(self._master, select.EPOLLIN)
+
+    def _loop(self) -> None:
+        self._listen()
         engine, emitter = self._engine, self._emitter
         assert engine is not None
         for body in self._waiting_commands:
             self._obey(engine, body)
-        period = 1.0 / self._config.sample_hz
-        next_sample = time.monotonic() + period
-        next_announcement = 0.0
+        self._next_sample = time.monotonic() + 1.0 / self._config.sample_hz
         while not self._quit and (engine.alive() or self._failed >= 0) and not self._leaves():
             self._reap(engine)
-            if engine.pending_waits() and time.monotonic() >= next_announcement:
-                began = time.thread_time()
-                engine.announce_waits()
-                took = time.thread_time() - began
-                next_announcement = time.monotonic() + max(ANNOUNCE_EVERY, took / SAMPLE_SHARE)
+            self._announce_waits(engine)
             if isinstance(engine, Engine):
                 engine.end_limits()
                 engine.come_to_rest()
@@ -278,40 +276,61 @@ class Service:
                 emitter.flush()
                 self._listen_to_output()
             now = time.monotonic()
-            if now >= next_sample:
-                began = time.thread_time()
-                if engine.alive():
-                    engine.sample()
-                # What it cost; on CPUs that others take, too, all that we do takes longer, and
-                # stops wait for it.
-                took = time.thread_time() - began
-                took = min(time.monotonic() - now, MOST_STRETCH * took)
-                share = SAMPLE_SHARE if self._rested else BUSY_SHARE
-                # On the beat, however late this one was; but never two at once, nor too much of the
-                # time.
-                next_sample = max(next_sample + period, now + took / share, now + period / 2)
-                self._rested = False
+            if now >= self._next_sample:
+                self._sample(engine, now)
                 continue
-            timeout = min(
-                next_sample - now,
-                max(next_announcement - now, 0.004) if engine.pending_waits() else 1.0,
-            )
-            if isinstance(engine, Engine) and (left := engine.next_limit()) is not None:
-                timeout = min(timeout, left)
-            if isinstance(engine, Engine) and engine.stepping.unsettled:
-                timeout = min(timeout, 0.001)
-            for fd, _ in self._poll.poll(timeout):
-                if fd in (children, wake_read):
-                    with contextlib.suppress(BlockingIOError):
-                        os.read(fd, CHUNK)
-                elif fd == self._channel.fileno():
-                    self._take_commands(engine)
-                elif fd == self._master:
-                    self._take_output()
-                elif fd == self._failed:
-                    self._executed_or_not()
+            self._serve(engine, self._timeout(engine, now))
             if emitter.closed or emitter.overrun:
                 self._quit = True
+
+    def _announce_waits(self, engine: Engine | Watcher) -> None:
+        if engine.pending_waits() and time.monotonic() >= self._next_announcement:
+            began = time.thread_time()
+            engine.announce_waits()
+            took = time.thread_time() - began
+            self._next_announcement = time.monotonic() + max(ANNOUNCE_EVERY, took / SAMPLE_SHARE)
+
+    def _sample(self, engine: Engine | Watcher, now: float) -> None:
+        """Sample, and say when the next time is."""
+        period = 1.0 / self._config.sample_hz
+        began = time.thread_time()
+        if engine.alive():
+            engine.sample()
+        # What it cost; on CPUs that others take, too, all that we do takes longer, and stops wait
+        # for it.
+        took = time.thread_time() - began
+        took = min(time.monotonic() - now, MOST_STRETCH * took)
+        share = SAMPLE_SHARE if self._rested else BUSY_SHARE
+        # On the beat, however late this one was; but never two at once, nor too much of the time.
+        self._next_sample = max(self._next_sample + period, now + took / share, now + period / 2)
+        self._rested = False
+
+    def _timeout(self, engine: Engine | Watcher, now: float) -> float:
+        """For how many seconds there is nothing to do unless somebody asks for it."""
+        pending = engine.pending_waits()
+        timeout = min(
+            self._next_sample - now,
+            max(self._next_announcement - now, 0.004) if pending else 1.0,
+        )
+        if not isinstance(engine, Engine):
+            return timeout
+        left = engine.next_limit()
+        if left is not None:
+            timeout = min(timeout, left)
+        return min(timeout, 0.001) if engine.stepping.unsettled else timeout
+
+    def _serve(self, engine: Engine | Watcher, timeout: float) -> None:
+        """Wait until there is something to be read, and read it."""
+        for fd, _ in self._poll.poll(timeout):
+            if fd in (self._children, self._wake):
+                with contextlib.suppress(BlockingIOError):
+                    os.read(fd, CHUNK)
+            elif fd == self._channel.fileno():
+                self._take_commands(engine)
+            elif fd == self._master:
+                self._take_output()
+            elif fd == self._failed:
+                self._executed_or_not()
 
     def _reap(self, engine: Engine | Watcher) -> None:
         """Handle every stop that there is, but come up for the rest now and then."""
