@@ -41,6 +41,7 @@ from ipcviz.events import (
 from ipcviz.events.calls import COUNTS_MESSAGES, MOVES, READS, WRITES, where
 from ipcviz.model.draft import Draft
 from ipcviz.model.ledger import knowledge, ledger
+from ipcviz.model.ledger.directions import EITHER_WAY, takes_out
 from ipcviz.model.mechanisms import datagrams, semaphores, sockets
 from ipcviz.model.mechanisms.families import take_group
 from ipcviz.model.mechanisms.folders import forget_reused, take_filed, take_listing, take_opening
@@ -87,16 +88,20 @@ def take_call(draft: Draft, event: Call) -> None:
         thread = back_to_own_mask(thread)
         draft.put_thread(replace(thread, state="R", waiting=None, semaphore=semaphore, wchan=""))
     fd = event.fd
-    if fd is not None and (event.name in READS or event.name in WRITES):
-        _use(draft, process.table, fd, moved=event.ret > 0, out=event.name in READS)
+    reads, writes = event.name in READS, event.name in WRITES
+    if writes and event.name in EITHER_WAY:
+        reads = takes_out(draft, event.pid, event.name, event.args)
+        writes = not reads
+    if fd is not None and (reads or writes):
+        _use(draft, process.table, fd, moved=event.ret > 0, out=reads)
     ledger.take_call(draft, event)
     peeked = event.has_flag("MSG_PEEK")
     if event.ret > 0 and not event.error and not peeked:
-        if event.name in READS:
+        if reads:
             _moved(draft, event.object, event.pid, event.ret, out=True)
             if event.object in draft.datagrams:
                 datagrams.take_received(draft, event)
-        elif event.name in WRITES:
+        elif writes:
             _moved(draft, event.object, event.pid, event.ret, out=False)
             sockets.take_sent(draft, event, event.ret)
         elif event.name in MOVES:

@@ -20,6 +20,8 @@ BETWEEN: Final = where(lambda call: call.flow == "transfers" and call.on != "fil
 alone.
 """
 
+EITHER_WAY: Final = where(lambda call: bool(call.flow) and call.on == "pipe" and call.has("fd"))
+"""Calls that put bytes into a pipe, or take them out, by which end they are given."""
 UNPACKED: Final = BETWEEN | where(lambda call: bool(call.flow) and call.on == "pipe")
 """Calls that don't know of packets (O_DIRECT)."""
 CHANNEL_CALLS: Final = CHANNEL_READS | CHANNEL_WRITES | BETWEEN | COUNTS_MESSAGES
@@ -77,7 +79,7 @@ def directions(state: State | Draft, pid: int, name: str, args: Arguments, key: 
     elif (
         name in CHANNEL_READS
         or name == "recvmmsg"
-        or (name == "vmsplice" and _reads(state, pid, args.get("fd")))
+        or (name in EITHER_WAY and takes_out(state, pid, name, args))
     ):
         source = _into(state, key, out=True)
     elif name in CHANNEL_CALLS:
@@ -85,8 +87,11 @@ def directions(state: State | Draft, pid: int, name: str, args: Arguments, key: 
     return Directions(source, target) if source or target else NOWHERE
 
 
-def _reads(state: State | Draft, pid: int, fd: object) -> bool:
-    file = _behind(state, pid, fd)
+def takes_out(state: State | Draft, pid: int, name: str, args: dict[str, int | str]) -> bool:
+    """Whether a call takes bytes out of what its `fd` refers to: vmsplice(2) does at a read end."""
+    if name not in EITHER_WAY:
+        return name in READS
+    file = _behind(state, pid, args.get("fd"))
     return file is not None and file.mode == "r"
 
 
