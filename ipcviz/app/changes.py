@@ -49,7 +49,7 @@ class Changes:
         if old is None or (now_rows is not None and fd in now_rows):
             self.ghosts.pop((table, fd), None)
             return
-        behind = before.open_files.get(old.ofd)
+        behind = before.description_of(old)
         if behind is not None:
             self.ghosts[table, fd] = Ghost(old, behind.object, behind.mode, t)
 

@@ -11,7 +11,6 @@ from ipcviz.events.calls import FOR_READY, READS, WRITES
 from ipcviz.events.kinds import NOTIFIERS, having
 from ipcviz.model.mechanisms.notifiers import holds, watched_keys
 from ipcviz.model.parts import ObjectPart
-from ipcviz.model.query import table_of
 from ipcviz.model.state import Object, Thread
 from ipcviz.narrate import who
 
@@ -106,7 +105,7 @@ def _matters(view: View, thing: Object, waiting: dict[str, tuple[tuple[str, Thre
         return True
     if len({row.pid for row in rows}) < 2:
         return False
-    tables = ((table_of(view.state, row.pid), row.fd) for row in rows)
+    tables = ((view.state.descriptors_of(row.pid), row.fd) for row in rows)
     return bool(
         thing.last_reader
         or thing.last_writer

@@ -15,7 +15,6 @@ from ipcviz.model.mechanisms.anonymous import words_of
 from ipcviz.model.mechanisms.notifiers import holds, letters, ready
 from ipcviz.model.mechanisms.sockets import under_way
 from ipcviz.model.parts import DescriptorPart
-from ipcviz.model.query import table_of
 from ipcviz.model.state import Descriptor, Object, OpenFile
 from ipcviz.model.waits.outsiders import outsiders_of
 from ipcviz.narrate import who
@@ -51,7 +50,7 @@ class Descriptors(Panel):
         shared = f", table of {process.table}" if process.table not in (0, process.pid) else ""
         return (
             f"Descriptors of {who(view.state, process.pid)}{shared}:"
-            f" {len(table_of(view.state, process.pid))} open"
+            f" {len(view.state.descriptors_of(process.pid))} open"
         )
 
     def build(self, view: View, width: int) -> list[Late]:
@@ -59,7 +58,7 @@ class Descriptors(Panel):
         process = view.process
         if process is None:
             return [row(("No process is selected.", "dim"))]
-        table = table_of(view.state, process.pid)
+        table = view.state.descriptors_of(process.pid)
         ghosts = {fd: ghost for (owner, fd), ghost in view.ghosts.items() if owner == process.table}
         if not table and not ghosts:
             text = (
@@ -97,8 +96,7 @@ def _inside(view: View, descriptor: Descriptor, width: int) -> list[Row]:
     """What the selected object lists, where that is an epoll set or an inotify descriptor: a row
     for each line.
     """
-    description = view.state.open_files.get(descriptor.ofd)
-    thing = view.state.objects.get(description.object) if description else None
+    thing = view.state.object_of(view.state.description_of(descriptor))
     if thing is None or thing.info.key != view.object or thing.notifier is None:
         return []
     kept = holds(view.state, thing, view.now)
@@ -144,8 +142,8 @@ def _listed(view: View, entry: EpollEntry, width: int) -> Row:
 
 
 def _open(view: View, descriptor: Descriptor, columns: Columns) -> Row:
-    description = view.state.open_files.get(descriptor.ofd)
-    thing = view.state.objects.get(description.object) if description else None
+    description = view.state.description_of(descriptor)
+    thing = view.state.object_of(description)
     target = ("object", thing.info.key) if thing else None
     return Row(tuple(_spans(view, descriptor, description, thing, columns)), target)
 

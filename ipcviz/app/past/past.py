@@ -176,15 +176,15 @@ class PastMoment:
         tape = self._past.tape
         first = tape.before(self.now - MINUTE) + 1
         looks = [
-            look for look in tape.levels(first, self.n, BUCKET) if look[1] in self.state.objects
+            look for look in tape.levels(first, self.n, BUCKET) if look.key in self.state.objects
         ]
         # A level holds until the next one: the last one before the minute began, too.
-        earlier = tape.levels_before(first, {key for _, key, _, _ in looks})
+        earlier = tape.levels_before(first, {look.key for look in looks})
         found = {key: Trail() for key in earlier}
         for key, (t, queued) in earlier.items():
             found[key].add(t, queued)
-        for t, key, highest, queued in looks:
-            found.setdefault(key, Trail()).add(t, queued, highest)
+        for look in looks:
+            found.setdefault(look.key, Trail()).add(look.t, look.queued, look.highest)
         for key, thing in self.state.objects.items():
             if thing.level is not None and key not in found:
                 found.setdefault(key, Trail()).add(thing.level_at, thing.level.queued)
@@ -202,12 +202,12 @@ class PastMoment:
         tape = self._past.tape
         first = tape.before(self.now - _METERS) + 1
         looks = list(tape.cpu_seconds(first, self.n))
-        earlier = tape.cpu_seconds_before(first, {pid for _, pid, _ in looks})
+        earlier = tape.cpu_seconds_before(first, {look.pid for look in looks})
         found = {pid: Meter() for pid in earlier}
         for pid, (t, used) in earlier.items():
             found[pid].add(t, used)
-        for t, pid, used in looks:
-            found.setdefault(pid, Meter()).add(t, used)
+        for look in looks:
+            found.setdefault(look.pid, Meter()).add(look.t, look.cpu)
         for pid, process in self.state.processes.items():
             if process.sample is not None and pid not in found:
                 used = process.sample.user_time + process.sample.system_time

@@ -68,7 +68,7 @@ def _travelled(d: Draft, thing: Object, links: list[query.Link]) -> tuple[Line, 
             )
         )
     for link in links:
-        rows = query.table_of(d.state, link.pid)
+        rows = d.state.descriptors_of(link.pid)
         how = next(
             (
                 rows[fd].how

@@ -63,8 +63,7 @@ class Joins:
         """Whether all descriptors of a link were open before the session."""
         found = self._outside.get((link.object, link.pid))
         if found is None:
-            rows = query.table_of(state, link.pid)
-            files = (state.open_files.get(rows[fd].ofd) for fd in link.fds if fd in rows)
+            files = (state.description(link.pid, fd) for fd in link.fds)
             found = not link.mapped and not any(one is not None and one.opened_by for one in files)
             self._outside[link.object, link.pid] = found
         return found
@@ -168,17 +167,17 @@ class Draft:
 
     def used(self, link: query.Link) -> bool:
         """Whether a traced call has moved data through one of its descriptors."""
-        rows = query.table_of(self.state, link.pid)
+        rows = self.state.descriptors_of(link.pid)
         return any(rows[fd].used for fd in link.fds if fd in rows)
 
     def took(self, link: query.Link) -> bool:
         """Whether a traced call has taken data out through one of its descriptors."""
-        rows = query.table_of(self.state, link.pid)
+        rows = self.state.descriptors_of(link.pid)
         return any(rows[fd].took for fd in link.fds if fd in rows)
 
     def put(self, link: query.Link) -> bool:
         """Whether a traced call has put data in through one of its descriptors."""
-        rows = query.table_of(self.state, link.pid)
+        rows = self.state.descriptors_of(link.pid)
         return any(rows[fd].put for fd in link.fds if fd in rows)
 
     def main_direction(self, thing: Object, link: query.Link) -> tuple[bool, bool]:

@@ -87,7 +87,7 @@ def _about_to_close(d: Draft, link: query.Link) -> bool:
     program.
     """
     process: Process = d.processes[link.pid]
-    rows = query.table_of(d.state, link.pid)
+    rows = d.state.descriptors_of(link.pid)
     return (
         process.how != "launched"
         and not process.executed
