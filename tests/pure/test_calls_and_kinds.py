@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -52,11 +53,14 @@ COMPARISONS = {
 """What is compared with two names or more, where, and why."""
 
 
-def parse_package() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        name = str(path.relative_to(PACKAGE))
-        if name not in TABLES:
-            yield name, ast.parse(path.read_text())
+@cache
+def parse_package() -> tuple[tuple[str, ast.Module], ...]:
+    paths = ((str(path.relative_to(PACKAGE)), path) for path in sorted(PACKAGE.rglob("*.py")))
+    return tuple(
+        (name, ast.parse(path.read_text(encoding="utf-8")))
+        for name, path in paths
+        if name not in TABLES
+    )
 
 
 def texts(nodes: list[ast.expr] | list[ast.expr | None]) -> set[str]:
