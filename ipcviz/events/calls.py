@@ -104,7 +104,7 @@ TRAITS: Final[dict[Trait, str]] = {
         " the descriptor `fd`."
     ),
     "quick": (
-        "Its arguments can be looked at while it is being made: it is frequent, writes to nothing"
+        "Its arguments can be looked at while it is being made. It is frequent, writes to nothing"
         " that it reads, and what it undoes is known without a look."
     ),
     "loads": (
