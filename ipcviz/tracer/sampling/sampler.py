@@ -596,7 +596,7 @@ class Sampler:
             return fifo_of(pid, text_in(args, "path"), args.get("dirfd", AT_FDCWD))
         state = self._context.state
         fd = args.get("fd", args.get("fd_in"))
-        if isinstance(fd, int) and (name in _ON_DESCRIPTOR):
+        if isinstance(fd, int) and name in _ON_DESCRIPTOR:
             return state.object_key_at(pid, fd)
         return ""
 
