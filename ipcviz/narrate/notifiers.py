@@ -10,7 +10,6 @@ from ipcviz.events import Call
 from ipcviz.events.calls import WRITES
 from ipcviz.events.kinds import NOTIFIERS
 from ipcviz.events.signals import signal_name
-from ipcviz.model import query
 from ipcviz.model.mechanisms.notifiers import signal_words
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.sentence import DETAIL, STEP, Clause
@@ -111,7 +110,7 @@ def _ends(event: Call, after: State) -> tuple[str, str, tuple[str, ...]]:
     """(label of the set, what the call puts into it, keys) of epoll_ctl."""
     label = label_of(after, event.object) if event.object else "an epoll set"
     number = event.number("target")
-    thing = query.object_behind(after, event.pid, number) if number is not None else None
+    thing = after.object_at(event.pid, number) if number is not None else None
     keys = tuple(key for key in (event.object, thing.info.key if thing else "") if key)
     return label, f"{thing.label if thing else 'a descriptor'} (fd {number})", keys
 
@@ -162,7 +161,7 @@ def signals_set(event: Call, before: State, after: State) -> Clause | None:
     if event.error:
         return Clause(f"got {event.error} from {event.name}", DETAIL, "descriptor")
     mask = event.number("mask")
-    thing = query.object_behind(after, event.pid, event.ret)
+    thing = after.object_at(event.pid, event.ret)
     label = thing.label if thing else "a signal descriptor"
     keys = (thing.info.key,) if thing else ()
     words = signal_words(mask & _ALL) if mask is not None else "signals"

@@ -76,12 +76,10 @@ def _holder(state: State, key: str) -> str:
     pids = []
     rows = 0
     for process in query.living(state):
-        table = query.table_of(state, process.pid)
-        rows += len(table)
+        rows += len(state.descriptors_of(process.pid))
         if rows > _ROWS:
             return ""
-        files = (state.open_files.get(row.ofd) for row in table.values())
-        if any(file is not None and file.object == key for file in files):
+        if key in state.object_keys_of(process.pid):
             pids.append(process.pid)
     return (
         who(state, pids[0]) + (f" and {len(pids) - 1} more" if len(pids) > 1 else "")
@@ -357,7 +355,7 @@ def travelled(event: Call, after: State) -> tuple[str, int]:
         weight = TURN
     got = tuple(e for e in event.effects if isinstance(e, Opened))
     if got:
-        rows = query.table_of(after, event.pid)
+        rows = after.descriptors_of(event.pid)
         how = rows[got[0].fd].how if got[0].fd in rows else ""
         sender = f" from {how.partition(' from ')[2]}" if " from " in how else ""
         words += (
@@ -404,7 +402,7 @@ def received_words(event: Call, thing: Object | None, before: State) -> tuple[st
 def _descriptors(fds: tuple[int, ...], pid: int, state: State) -> str:
     shown = []
     for fd in fds[:4]:
-        thing = query.object_behind(state, pid, fd)
+        thing = state.object_at(pid, fd)
         shown.append(f"{fd} ({thing.label})" if thing is not None else str(fd))
     more = f" and {len(fds) - 4} more" if len(fds) > 4 else ""
     return f"descriptor{'s' if len(fds) > 1 else ''} {', '.join(shown)}{more}"

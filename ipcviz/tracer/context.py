@@ -8,10 +8,9 @@ from typing import Final
 
 import msgspec
 
-from ipcviz.events import Counted, Coverage, Entered, Event
+from ipcviz.events import Counted, Coverage, Entered, Event, Exited, Forked, Sample
 from ipcviz.kernel import descriptors, procfs
 from ipcviz.kernel.arch import Arch, call_names
-from ipcviz.model.query import object_behind, table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.calls.plans import errno_name
@@ -39,6 +38,8 @@ MARKS_SECONDS: Final = 2.0
 some thousand.
 """
 
+_TELL_OF_PARENTS: Final = frozenset({Forked, Exited, Sample})
+
 
 class Context:
     """One session's traced processes, its stream, and its numbers.
@@ -56,6 +57,8 @@ class Context:
         self.names = call_names(arch.table)
         self.processes: dict[int, TracedProcess] = {}
         self.tasks: dict[int, Task] = {}
+        self.parents: set[int] = set()
+        """Processes that are, or were once, the parent of a watched one."""
         self.numbers = Numbers()
         self.attached = isinstance(config, AttachConfig)
         """Whether the processes were there before us: then they may run on at any moment, and
@@ -108,8 +111,18 @@ class Context:
     def emit(self, event: Event) -> None:
         """Take an event into the state and the stream."""
         self.emitter.emit(event)
+        if event.__class__ in _TELL_OF_PARENTS:
+            self._note_parents(event)
         if self.notice is not None:
             self.notice(event)
+
+    def _note_parents(self, event: Event) -> None:
+        if isinstance(event, Forked):
+            self.parents.add(event.parent)
+        elif isinstance(event, Exited):
+            self.parents.update(orphan.reaper for orphan in event.orphans)
+        elif isinstance(event, Sample):
+            self.parents.update(row.ppid for row in event.processes)
 
     def next_ofd(self) -> int:
         """A new number for an open file description."""
@@ -124,7 +137,7 @@ class Context:
             self._keys.clear()
         key = self._keys.get((pid, fd))
         if key is None:
-            found = object_behind(state, pid, fd)
+            found = state.object_at(pid, fd)
             key = self._keys[pid, fd] = found.info.key if found is not None else ""
         return key
 
@@ -135,7 +148,7 @@ class Context:
         for process in self.state.processes.values():
             if process.fate != "alive":
                 continue
-            for other, descriptor in table_of(self.state, process.pid).items():
+            for other, descriptor in self.state.descriptors_of(process.pid).items():
                 found = self.state.open_files.get(descriptor.ofd)
                 if (
                     found is not None
@@ -281,9 +294,8 @@ class Context:
         process.full = full
         process.catching = False
         process.doubted |= not full
-        for descriptor in table_of(self.state, process.pid).values():
-            if descriptor.ofd in self.state.open_files:
-                self.moving.touch(self.state.open_files[descriptor.ofd].object)
+        for _, file in self.state.descriptions_of(process.pid):
+            self.moving.touch(file.object)
         process.quiet_since = 0.0
         if full:
             process.calls.fill()

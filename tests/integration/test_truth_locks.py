@@ -11,7 +11,7 @@ import pytest
 from ipcviz import events as ev
 from ipcviz.kernel.locks import read_locks
 from ipcviz.model.mechanisms.locks import lock_holders
-from ipcviz.model.query import describe_wait, object_behind, wait_of
+from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
@@ -53,7 +53,7 @@ def test_file_locks(bench: Bench, programs: Programs, options: tuple[str, ...]) 
 
         state = run.until(settled)
         for waiter, file, call in (("a", "f", "flock"), ("b", "g", "fcntl"), ("c", "h", "fcntl")):
-            thing = object_behind(state, facts["pid"], facts[file])
+            thing = state.object_at(facts["pid"], facts[file])
             assert thing is not None
             wait = wait_of(state, facts[waiter])
             assert wait is not None

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from ipcviz import events as ev
-from ipcviz.model.query import describe_wait, holders, object_behind, wait_of
+from ipcviz.model.query import describe_wait, holders, wait_of
 from ipcviz.model.state import State
 from tests.integration.harness import Bench, Programs
 from tests.integration.test_truth_locks import MODES, sentences
@@ -23,9 +23,7 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
 
         def complete(state: State) -> bool:
             blocked = [wait_of(state, facts[who], holders(state)) for who in ("receiver", "sender")]
-            queues = [
-                object_behind(state, facts["pid"], facts[which]) for which in ("full", "told")
-            ]
+            queues = [state.object_at(facts["pid"], facts[which]) for which in ("full", "told")]
             levels = [
                 found.level for found in (*queues, state.objects.get(key)) if found is not None
             ]
@@ -54,9 +52,7 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
             describe_wait(state, wait)
             == f"msgrcv on msg {facts['id']}, no message of type 9: 3 others wait"
         )
-        full, told = (
-            object_behind(state, facts["pid"], facts[which]) for which in ("full", "told")
-        )
+        full, told = (state.object_at(facts["pid"], facts[which]) for which in ("full", "told"))
         assert full is not None
         assert told is not None
         assert full.level is not None

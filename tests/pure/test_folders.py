@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from ipcviz.events import Call, Exited, Filed, Forked, NameRemoved, ObjectInfo, Opened, Started
 from ipcviz.model.mechanisms import folders
-from ipcviz.model.query import object_behind
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.narrate import NOISE, STEP, TURN, narrate
@@ -90,7 +89,7 @@ def test_a_renamed_file_is_the_same_object_under_its_new_name() -> None:
     state = reduce_all(
         [*two(), opened(10, file("/s/t/j", 5), "w"), moved(10, "/s/t/j", "/s/q/job")]
     )
-    thing = object_behind(state, 10, 3)
+    thing = state.object_at(10, 3)
     assert thing is not None
     assert (thing.info.path, thing.label, thing.unlinked) == ("/s/q/job", "job", False)
     state = reduce_all(
