@@ -10,8 +10,8 @@ runs once under coverage, which tells for each line which test functions run it;
 tried with those alone, the fewest first. A line that no pure test runs counts as survived.
 
 No file is changed: a fault is made in the source as Python loads it, in a child process that was
-forked with all libraries loaded. With 200 faults on two processors it takes about ten minutes, of
-which the first two are the run under coverage. So it is for the night, and no part of the suite.
+forked with all libraries loaded. With 200 faults on two processors it takes about fifteen minutes,
+of which the first two are the run under coverage. So it is for the night, and no part of the suite.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ CEILING: Final = 0.15
 SECONDS: Final = 120.0
 """A fault may make a loop endless: if its tests take longer in all, they have noticed it."""
 OF_TYPES: Final = ("tests/pure/test_calls_and_kinds.py", "tests/pure/test_schema_defaults.py")
-"""Tests that look at types and tables themselves, and so run no line of the modules that have them."""
+"""Tests that look at types and tables themselves: they run no line of the modules with them."""
 LIBRARIES: Final = (
     "click",
     "hypothesis.strategies",
