@@ -94,11 +94,6 @@ def read_raw() -> bytes:
     return procfs.read_bytes("/proc/locks", whole=True) or b""
 
 
-def read_locks() -> tuple[Lock, ...]:
-    """All file locks that the kernel shows: held ones and those waited for."""
-    return parse_locks(read_raw())
-
-
 _KINDS: Final[dict[str, Literal["flock", "posix", "ofd", "lease"]]] = {
     "FLOCK": "flock",
     "POSIX": "posix",

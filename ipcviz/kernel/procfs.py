@@ -281,14 +281,6 @@ def parse_io(raw: bytes) -> Io | None:
     return Io(*(int(word) for word in words[1:12:2]))
 
 
-def read_io(pid: int) -> Io | None:
-    """A process's I/O counters, summed over its threads, ended ones too; needs the rights of
-    ptrace(2) to read.
-    """
-    raw = read_bytes(f"/proc/{pid}/io")
-    return parse_io(raw) if raw else None
-
-
 class SyscallLine(NamedTuple):
     """/proc/PID/task/TID/syscall: where a thread is.
 

@@ -350,11 +350,6 @@ def inet_socket(
     return None
 
 
-def inet_sockets() -> dict[int, InetSocket]:
-    """All TCP and UDP sockets that have an inode, by it."""
-    return {one.ino: one for one in _all_inet({}, {}) if one.ino}
-
-
 def _all_inet(
     known: dict[tuple[int, bytes], InetSocket | None],
     seen: dict[tuple[int, bytes], InetSocket | None],
@@ -399,20 +394,6 @@ def _hex_end(word: bytes, family: int) -> tuple[str, int]:
     # The kernel prints each 32-bit group of the address as one number in the machine's byte order.
     groups = [int(address[i : i + 8], 16) for i in range(0, len(address), 8)]
     return socket.inet_ntop(family, struct.pack(f"={len(groups)}I", *groups)), int(port, 16)
-
-
-def other_end(sockets: dict[int, InetSocket], one: InetSocket) -> InetSocket | None:
-    """The socket at the other end of a connection, if it is on this machine and in this listing."""
-    if not one.remote[1]:
-        return None
-    for other in sockets.values():
-        if (
-            plain(other.local) == plain(one.remote)
-            and plain(other.remote) == plain(one.local)
-            and other.protocol == one.protocol
-        ):
-            return other
-    return None
 
 
 def other_end_of(

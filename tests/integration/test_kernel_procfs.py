@@ -12,7 +12,8 @@ import sys
 import psutil
 import pytest
 
-from ipcviz.kernel import locks, maps, procfs
+from ipcviz.kernel import maps, procfs
+from tests.integration import readers
 from tests.integration.puppet import Puppet, until
 
 pytestmark = pytest.mark.kernel
@@ -90,9 +91,9 @@ def test_switches_and_ids_agree_with_psutil(puppet):
 
 def test_io_counts_what_was_written(puppet):
     puppet.do("r, w = os.pipe()")
-    before = procfs.read_io(puppet.pid)
+    before = readers.read_io(puppet.pid)
     puppet.do("(os.write(w, b'x' * 1000), len(os.read(r, 600)))")
-    after = procfs.read_io(puppet.pid)
+    after = readers.read_io(puppet.pid)
     # The command itself, and its answer, go through read and write too.
     assert 1000 <= after.wchar - before.wchar < 1100
     assert 600 <= after.rchar - before.rchar < 700
@@ -209,7 +210,7 @@ def test_locks_and_who_waits_for_them(puppet, tmp_path):
         puppet.start("fcntl.lockf(f, fcntl.LOCK_EX, 1, 7)")
 
         def found():
-            mine = [lock for lock in locks.read_locks() if lock.ino == file.stat().st_ino]
+            mine = [lock for lock in readers.read_locks() if lock.ino == file.stat().st_ino]
             return mine if len(mine) == 2 else None
 
         held, waits = sorted(until(found), key=lambda lock: lock.waits)

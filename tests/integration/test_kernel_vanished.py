@@ -10,6 +10,7 @@ import pytest
 
 from ipcviz.events import ObjectInfo, SemaphoreInfo
 from ipcviz.kernel import buffers, descriptors, maps, memory, procfs, semaphores
+from tests.integration import readers
 from tests.integration.puppet import Puppet, gone_pid, until
 
 pytestmark = pytest.mark.kernel
@@ -33,7 +34,7 @@ def readings(pid):
         "stat of a thread": procfs.read_stat(pid, pid),
         "status": procfs.read_status(pid),
         "status of a thread": procfs.read_status(pid, pid),
-        "io": procfs.read_io(pid),
+        "io": readers.read_io(pid),
         "syscall": procfs.read_syscall(pid),
         "wchan": procfs.wchan(pid),
         "tasks": procfs.tasks(pid),
