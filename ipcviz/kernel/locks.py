@@ -72,8 +72,8 @@ def parse_locks(
             Lock(
                 number=int(words[0].rstrip(b":")),
                 waits=waits,
-                kind=procfs.text(words[1]),
-                mode=procfs.text(words[3]),
+                kind=procfs.decode_text(words[1]),
+                mode=procfs.decode_text(words[3]),
                 pid=int(words[4]),
                 dev=os.makedev(int(place[0], 16), int(place[1], 16)),
                 ino=int(place[2]),

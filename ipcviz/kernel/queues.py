@@ -201,5 +201,5 @@ def _queue_fields(raw: bytes) -> dict[str, int]:
     for word in raw.split():
         name, _, value = word.partition(b":")
         if value.lstrip(b"-").isdigit():
-            fields[procfs.text(name)] = int(value)
+            fields[procfs.decode_text(name)] = int(value)
     return fields

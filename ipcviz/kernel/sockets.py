@@ -214,7 +214,7 @@ def unix_name(raw: bytes) -> str:
         # An abstract name is as long as its caller said: NULs at its end make it another one.
         name = raw[1:].rstrip(b"\0")
         more = len(raw) - 1 - len(name)
-        return f"@{procfs.text(name)}" + (f"\\0×{more}" if more else "")
+        return f"@{procfs.decode_text(name)}" + (f"\\0×{more}" if more else "")
     return os.fsdecode(raw.partition(b"\0")[0])
 
 

@@ -174,7 +174,7 @@ class Service:
                 t=emitter.now(),
                 n=emitter.next_number,
                 version=__version__,
-                argv=procfs.cmdline(config.pids[0]) or config.argv,
+                argv=procfs.read_cmdline(config.pids[0]) or config.argv,
                 mode="attached",
                 kernel=os.uname().release,
                 machine=arch.machine,

@@ -198,7 +198,7 @@ def _strict(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
         return Verdict.MADE
     t, n = context.stamp()
     message = (
-        f"{procfs.comm(task.process.pid)} asked for seccomp's strict mode and was refused it"
+        f"{procfs.read_comm(task.process.pid)} asked for seccomp's strict mode and was refused it"
         " (EINVAL), which it would not be alone: watch it with --no-seccomp."
     )
     context.emit(Trouble(t=t, n=n, pid=task.process.pid, message=message))

@@ -543,7 +543,7 @@ class Engine:
         self._semaphores.forget_places(process.pid)
         first = not process.executed
         process.executed = True
-        path = procfs.exe(process.pid) or ""
+        path = procfs.read_exe(process.pid) or ""
         t, n = self._context.stamp()
         kind = elf.machine_class(program := f"/proc/{process.pid}/exe")
         # Where all calls are marked its linker stops at some, before libraries need breakpoints or
@@ -565,8 +565,8 @@ class Engine:
                 n=n,
                 pid=process.pid,
                 path=path,
-                argv=tuple(procfs.cmdline(process.pid) or ()),
-                name=procfs.comm(process.pid) or path.rpartition("/")[2],
+                argv=tuple(procfs.read_cmdline(process.pid) or ()),
+                name=procfs.read_comm(process.pid) or path.rpartition("/")[2],
                 former=former if former != process.pid else 0,
             )
         )
