@@ -35,7 +35,8 @@ class WithArguments:
     @property
     def fd(self) -> int | None:
         """The descriptor argument `fd`, as the program gave it; None if the call has none."""
-        return number_in(self.args, "fd")
+        value = self.args.get("fd")
+        return value if isinstance(value, int) else None
 
     def number(self, name: str) -> int | None:
         """An argument that is a number; None if the call has none of that name, or it is text."""

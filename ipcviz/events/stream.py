@@ -200,6 +200,11 @@ class Call(Base, WithArguments, tag="call", frozen=True):
     restarted: bool = False
     slept: float = 0.0
 
+    @property
+    def asked_for_nothing(self) -> bool:
+        """Whether it was to move no bytes: that it moved none is no end of file (read(2))."""
+        return self.ret == 0 and self.args.get("count", self.args.get("len")) == 0
+
 
 class Entered(Base, WithArguments, tag="entered", frozen=True):
     """A call that moves bytes through a channel is under way: said before a read of that channel

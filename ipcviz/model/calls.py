@@ -38,20 +38,20 @@ from ipcviz.events import (
     Uses,
     WorkingDirectory,
 )
-from ipcviz.events.calls import COUNTS_MESSAGES, MOVES, READS, WRITES, where
+from ipcviz.events.calls import CHANGES_SEMAPHORES, COUNTS_MESSAGES, MOVES, READS, WRITES, where
 from ipcviz.model.draft import Draft
 from ipcviz.model.ledger import knowledge, ledger
+from ipcviz.model.ledger.directions import CHANNEL_CALLS
 from ipcviz.model.mechanisms import datagrams, semaphores, sockets
 from ipcviz.model.mechanisms.families import take_group
 from ipcviz.model.mechanisms.folders import forget_reused, take_filed, take_listing, take_opening
 from ipcviz.model.mechanisms.locks import take_locks
 from ipcviz.model.mechanisms.memory import forget_range, joined, protected, put
-from ipcviz.model.mechanisms.offsets import take_offset
+from ipcviz.model.mechanisms.offsets import MOVES_OFFSET, take_offset
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS, forget_queue, message_bytes, take_use
 from ipcviz.model.mechanisms.signals import back_to_own_mask, take_sent, take_taken
 from ipcviz.model.parts import DescriptorPart, ObjectPart, SignalPart
 from ipcviz.model.state import (
-    NO_DESCRIPTORS,
     POSIX,
     ArmedTimer,
     Descriptor,
@@ -66,13 +66,24 @@ replace = msgspec.structs.replace
 _RECEIVE_DESCRIPTORS: Final = where(lambda call: call.descriptors == "received")
 
 
-def asked_nothing(event: Call) -> bool:
-    """Whether a call was to move no bytes: that it moved none is no end of file (read(2))."""
-    return event.ret == 0 and event.args.get("count", event.args.get("len")) == 0
-
-
 def take_call(draft: Draft, event: Call) -> None:
-    """A call returned: its thread runs, its bytes moved, its effects happened."""
+    """A call returned: its thread runs, its bytes moved, its effects happened.
+
+    Descriptors and counts are those that the call found: what it moved comes before its effects.
+    """
+    _return_thread(draft, event)
+    for apply in _MOVING.get(event.name, ()):
+        apply(draft, event)
+    for effect in event.effects:
+        _TAKE[type(effect)](draft, event, effect)
+    if event.object in draft.flights:
+        sockets.take_received(draft, event)
+    for apply in _FOLLOWING.get(event.name, ()):
+        apply(draft, event)
+
+
+def _return_thread(draft: Draft, event: Call) -> None:
+    """A thread is back from a call."""
     process = draft.process(event.pid)
     draft.put_process(replace(process, calls=process.calls + 1))
     thread = draft.thread(event.tid, event.pid)
@@ -86,77 +97,86 @@ def take_call(draft: Draft, event: Call) -> None:
         semaphore = thread.semaphore if event.name == "futex" else ""
         thread = back_to_own_mask(thread)
         draft.put_thread(replace(thread, state="R", waiting=None, semaphore=semaphore, wchan=""))
+
+
+def _mark_used(draft: Draft, event: Call) -> None:
+    """The descriptor of a call that reads or writes was used."""
     fd = event.fd
-    if fd is not None and (event.name in READS or event.name in WRITES):
-        _use(draft, process.table, fd, moved=event.ret > 0, out=event.name in READS)
-    ledger.take_call(draft, event)
+    if fd is not None:
+        table = draft.process(event.pid).table
+        _use(draft, table, fd, moved=event.ret > 0, out=event.name in READS)
+
+
+def _took_or_put(event: Call) -> bool:
+    """Whether a call that returns a number of bytes moved any; MSG_PEEK only looks at them."""
+    return event.ret > 0 and not event.error and not event.has_flag("MSG_PEEK")
+
+
+def _count_read(draft: Draft, event: Call) -> None:
+    if _took_or_put(event):
+        _moved(draft, event.object, event.pid, event.ret, out=True)
+        if event.object in draft.datagrams:
+            datagrams.take_received(draft, event)
+
+
+def _count_written(draft: Draft, event: Call) -> None:
+    if _took_or_put(event):
+        _moved(draft, event.object, event.pid, event.ret, out=False)
+        sockets.take_sent(draft, event, event.ret)
+
+
+def _count_transferred(draft: Draft, event: Call) -> None:
+    """Bytes went from one descriptor to another; tee(2) copies them, and takes none out."""
+    if not _took_or_put(event):
+        return
+    table = draft.process(event.pid).table
+    for name, out in (("fd_in", True), ("fd_out", False)):
+        fd = event.number(name)
+        if fd is not None:
+            _use(draft, table, fd, moved=True, out=out)
+            if not out or event.name != "tee":
+                key = draft.object_key_at(event.pid, fd)
+                _moved(draft, key, event.pid, event.ret, out=out)
+
+
+def _count_message(draft: Draft, event: Call) -> None:
+    """A message was put into a queue, or taken out of it."""
+    take_use(draft, event.pid, event.object)
+    _moved(draft, event.object, event.pid, message_bytes(event), out=event.name in RECEIVES)
+
+
+def _count_messages(draft: Draft, event: Call) -> None:
+    """Sendmmsg and recvmmsg return how many messages they moved: `bytes` says how many bytes."""
+    fd, moved = event.fd, event.number("bytes")
+    if event.error or fd is None or moved is None:
+        return
+    out = event.name == "recvmmsg"
     peeked = event.has_flag("MSG_PEEK")
-    if event.ret > 0 and not event.error and not peeked:
-        if event.name in READS:
-            _moved(draft, event.object, event.pid, event.ret, out=True)
-            if event.object in draft.datagrams:
-                datagrams.take_received(draft, event)
-        elif event.name in WRITES:
-            _moved(draft, event.object, event.pid, event.ret, out=False)
-            sockets.take_sent(draft, event, event.ret)
-        elif event.name in MOVES:
-            for name, out in (("fd_in", True), ("fd_out", False)):
-                number = event.number(name)
-                if number is not None:
-                    _use(draft, process.table, number, moved=True, out=out)
-                    if out and event.name == "tee":
-                        continue
-                    _moved(
-                        draft,
-                        _object_behind(draft, process.table, number),
-                        event.pid,
-                        event.ret,
-                        out=out,
-                    )
-    if event.name in SENDS or (event.name in RECEIVES and event.name not in READS):
-        take_use(draft, event.pid, event.object)
-        _moved(draft, event.object, event.pid, message_bytes(event), out=event.name in RECEIVES)
-    elif event.name == "getdents64":
-        take_listing(draft, event)
-    elif event.name in COUNTS_MESSAGES and not event.error:
-        moved = event.number("bytes")
-        if fd is not None and moved is not None:
-            out = event.name == "recvmmsg"
-            _use(draft, process.table, fd, moved=bool(moved), out=out)
-            _moved(draft, event.object, event.pid, 0 if peeked else moved, out=out)
-            if not out:
-                sockets.take_sent(draft, event, moved)
-    for effect in event.effects:
-        _TAKE[type(effect)](draft, event, effect)
-    if event.object in draft.flights:
-        sockets.take_received(draft, event)
-    if event.name == "shutdown":
-        sockets.take_shutdown(draft, event)
-    elif event.name == "setsockopt":
-        sockets.take_option(draft, event)
-    semaphores.take_call(draft, event)
-    take_offset(draft, event)
-    if event.name == "io_uring_setup" and not event.error:
+    _use(draft, draft.process(event.pid).table, fd, moved=bool(moved), out=out)
+    _moved(draft, event.object, event.pid, 0 if peeked else moved, out=out)
+    if not out:
+        sockets.take_sent(draft, event, moved)
+
+
+def _set_up_ring(draft: Draft, event: Call) -> None:
+    if not event.error:
         knowledge.take_ring(draft, event.pid)
 
 
-def _object_behind(draft: Draft, table: int, fd: int) -> str:
-    rows = draft.tables.get(table)
-    descriptor = rows.get(fd) if rows is not None else None
-    found = draft.open_files.get(descriptor.ofd) if descriptor else None
-    return found.object if found else ""
+def _by_name(*rows: tuple[frozenset[str], Callable[[Draft, Call], None]]) -> Appliers:
+    """The functions that a call has to go through, in the order of the rows."""
+    names = {name for calls, _ in rows for name in calls}
+    return {name: tuple(apply for calls, apply in rows if name in calls) for name in names}
 
 
 def _use(draft: Draft, table: int, fd: int, *, moved: bool, out: bool) -> None:
     rows = draft.tables.get(table)
     descriptor = rows.get(fd) if rows is not None else None
-    if rows is None or descriptor is None:
+    if descriptor is None:
         return
     took, put = descriptor.took or (moved and out), descriptor.put or (moved and not out)
     if not descriptor.used or took != descriptor.took or put != descriptor.put:
-        draft.tables = draft.tables.set(
-            table, rows.set(fd, replace(descriptor, used=True, took=took, put=put))
-        )
+        draft.put_descriptor(table, replace(descriptor, used=True, took=took, put=put))
 
 
 def _moved(draft: Draft, key: str, pid: int, count: int, *, out: bool) -> None:
@@ -191,16 +211,12 @@ def take_sampled_bytes(draft: Draft, process: Process, now: ProcessSample) -> No
 
 
 def _used_objects(draft: Draft, process: Process, *, out: bool) -> set[str]:
-    keys = set()
-    for descriptor in draft.tables.get(process.table, NO_DESCRIPTORS).values():
-        found = draft.open_files.get(descriptor.ofd)
-        if (
-            descriptor.used
-            and found is not None
-            and found.mode in (("r", "rw") if out else ("w", "rw"))
-        ):
-            keys.add(found.object)
-    return keys
+    modes = ("r", "rw") if out else ("w", "rw")
+    return {
+        file.object
+        for descriptor, file in draft.descriptions_of(process.pid)
+        if descriptor.used and file.mode in modes
+    }
 
 
 def _opened(draft: Draft, event: Call, effect: Opened) -> None:
@@ -244,15 +260,11 @@ def _identified(draft: Draft, event: Call, effect: Identified) -> None:
 
 
 def _duplicated(draft: Draft, event: Call, effect: Duplicated) -> None:
-    table = draft.process(event.pid).table
-    rows = draft.tables.get(table)
-    source = rows.get(effect.source) if rows is not None else None
-    if source is None:
-        return
-    if effect.fd == effect.source:
+    source = draft.descriptor(event.pid, effect.source)
+    if source is None or effect.fd == effect.source:
         return
     draft.place(
-        table,
+        draft.process(event.pid).table,
         Descriptor(
             fd=effect.fd,
             ofd=source.ofd,
@@ -268,23 +280,18 @@ def _closed(draft: Draft, event: Call, effect: Closed) -> None:
 
 
 def _close_on_exec(draft: Draft, event: Call, effect: CloseOnExec) -> None:
-    table = draft.process(event.pid).table
-    rows = draft.tables.get(table)
-    if rows is not None and effect.fd in rows:
-        draft.tables = draft.tables.set(
-            table, rows.set(effect.fd, replace(rows[effect.fd], cloexec=effect.cloexec))
-        )
+    descriptor = draft.descriptor(event.pid, effect.fd)
+    if descriptor is not None:
+        table = draft.process(event.pid).table
+        draft.put_descriptor(table, replace(descriptor, cloexec=effect.cloexec))
         draft.note(DescriptorPart(table, effect.fd))
 
 
 def _status_flags(draft: Draft, event: Call, effect: StatusFlags) -> None:
-    table = draft.process(event.pid).table
-    rows = draft.tables.get(table)
-    descriptor = rows.get(effect.fd) if rows is not None else None
-    found = draft.open_files.get(descriptor.ofd) if descriptor else None
+    found = draft.description(event.pid, effect.fd)
     if found is not None:
         draft.put_open_file(replace(found, flags=effect.flags))
-        draft.note(DescriptorPart(table, effect.fd))
+        draft.note(DescriptorPart(draft.process(event.pid).table, effect.fd))
         knowledge.take_flags(draft, found.object, effect.flags)
 
 
@@ -410,6 +417,29 @@ def _locks(draft: Draft, event: Call, effect: Locks) -> None:
 def _working_directory(draft: Draft, event: Call, effect: WorkingDirectory) -> None:
     """Said in the log; no part of the state depends on it."""
 
+
+Appliers = dict[str, tuple[Callable[[Draft, Call], None], ...]]
+
+_MOVING: Final = _by_name(
+    (READS | WRITES, _mark_used),
+    (CHANNEL_CALLS, ledger.take_call),
+    (READS, _count_read),
+    (WRITES, _count_written),
+    (MOVES, _count_transferred),
+    (SENDS | (RECEIVES - READS), _count_message),
+    (COUNTS_MESSAGES, _count_messages),
+    (frozenset({"getdents64"}), take_listing),
+)
+"""What calls that return have moved, by their names."""
+
+_FOLLOWING: Final = _by_name(
+    (frozenset({"shutdown"}), sockets.take_shutdown),
+    (frozenset({"setsockopt"}), sockets.take_option),
+    (CHANGES_SEMAPHORES | {"semctl"}, semaphores.take_call),
+    (MOVES_OFFSET, take_offset),
+    (frozenset({"io_uring_setup"}), _set_up_ring),
+)
+"""What calls have changed besides their effects, by their names."""
 
 _TAKE: Final[dict[type, Callable[[Draft, Call, Any], None]]] = {
     Opened: _opened,

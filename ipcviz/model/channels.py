@@ -11,7 +11,7 @@ import msgspec
 from ipcviz.model.maps import Map
 
 
-class Write(msgspec.Struct, frozen=True):
+class Write(msgspec.Struct, frozen=True, gc=False):
     """A call that put bytes into a channel.
 
     Attributes:
@@ -41,7 +41,7 @@ class Write(msgspec.Struct, frozen=True):
     step: int = 0
 
 
-class Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True, gc=False):
     """A write and how much of it has been read.
 
     Attributes:
@@ -68,7 +68,7 @@ class Part(msgspec.Struct, frozen=True):
         return self.write.length < 0
 
 
-class Knot(msgspec.Struct, frozen=True):
+class Knot(msgspec.Struct, frozen=True, gc=False):
     """Writes that were under way at the same time, so that the order of their bytes is not known;
     mostly it is one.
 
@@ -81,7 +81,7 @@ class Knot(msgspec.Struct, frozen=True):
     last: float
 
 
-class Source(msgspec.Struct, frozen=True):
+class Source(msgspec.Struct, frozen=True, gc=False):
     """Bytes that a read took out of a channel, all from one write.
 
     Attributes:
@@ -108,7 +108,7 @@ class Source(msgspec.Struct, frozen=True):
     step: int = 0
 
 
-class Read(msgspec.Struct, frozen=True):
+class Read(msgspec.Struct, frozen=True, gc=False):
     """A call that took bytes out of a channel, and where they came from, in order.
 
     `sources` is empty if that is not known. `n` is the number of the event of its return.
@@ -126,7 +126,7 @@ class Read(msgspec.Struct, frozen=True):
     dropped: int = 0
 
 
-class Interleaving(msgspec.Struct, frozen=True):
+class Interleaving(msgspec.Struct, frozen=True, gc=False):
     """A write whose bytes do not follow each other in the channel: the times of calls prove that
     others lie between.
 
@@ -143,7 +143,7 @@ class Interleaving(msgspec.Struct, frozen=True):
     other_pid: int
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """A read that is under way and may have taken bytes: its thread, when it was entered, how many
     it would take.
 
@@ -156,7 +156,7 @@ class Reading(msgspec.Struct, frozen=True):
     cut: bool = False
 
 
-class Channel(msgspec.Struct, frozen=True):
+class Channel(msgspec.Struct, frozen=True, gc=False):
     """The bytes in one direction of a channel: a pipe, a FIFO, or what waits to be read from a UNIX
     stream socket.
 

@@ -46,12 +46,14 @@ class Draft(StateFields, eq=False, kw_only=True):
     Attributes:
         base: The state before the event.
         freed: Open file descriptions to which the event took the last reference.
+        grown: Whether a process or an object came to be that was not there before.
         noted: What the event changed, in the order in which it did; a dictionary as an ordered set.
     """
 
     base: State
     freed: list[OpenFile] = []
     noted: dict[Part, None] = {}
+    grown: bool = False
 
     @classmethod
     def begin(cls, state: State, t: float) -> Draft:
@@ -74,6 +76,7 @@ class Draft(StateFields, eq=False, kw_only=True):
         if found is None:
             found = Process(pid=pid, table=pid, threads=(pid,), born=self.t)
             self.processes = self.processes.set(pid, found)
+            self.grown = True
         return found
 
     def thread(self, tid: int, pid: int) -> Thread:
@@ -90,12 +93,17 @@ class Draft(StateFields, eq=False, kw_only=True):
     def put_process(self, process: Process) -> None:
         """Store a process, and note that it changed."""
         self.processes = self.processes.set(process.pid, process)
-        self.note(ProcessPart(process.pid))
+        self.noted[ProcessPart(process.pid)] = None
+
+    def add_process(self, process: Process) -> None:
+        """Store a process that has just come to be."""
+        self.put_process(process)
+        self.grown = True
 
     def put_thread(self, thread: Thread) -> None:
         """Store a thread, and note that it changed."""
         self.threads = self.threads.set(thread.tid, thread)
-        self.note(ThreadPart(thread.tid))
+        self.noted[ThreadPart(thread.tid)] = None
 
     def drop_threads(self, tids: tuple[int, ...]) -> None:
         """Forget threads that ended."""
@@ -126,6 +134,7 @@ class Draft(StateFields, eq=False, kw_only=True):
             label = self.label(letter) if letter else path_label(info)
             found = Object(info=info, label=label, opened_at=self.t, first_seen_by=pid)
             self.put_object(found)
+            self.grown = True
         elif found.info != info:
             if not info.peer and found.info.peer:
                 # A peer that has hung up is no peer for the kernel any more; for the viewer it is
@@ -164,7 +173,7 @@ class Draft(StateFields, eq=False, kw_only=True):
     def put_object(self, value: Object) -> None:
         """Store an object, and note that it changed."""
         self.objects = self.objects.set(value.info.key, value)
-        self.note(ObjectPart(value.info.key))
+        self.noted[ObjectPart(value.info.key)] = None
 
     def semaphore(self, info: SemaphoreInfo) -> Semaphore:
         """The semaphore of that key, known from now on if it was not."""
@@ -210,6 +219,11 @@ class Draft(StateFields, eq=False, kw_only=True):
             self.refer(old.ofd, -1)
         self.tables = self.tables.set(table, rows.set(descriptor.fd, descriptor))
         self.note(DescriptorPart(table, descriptor.fd))
+
+    def put_descriptor(self, table: int, descriptor: Descriptor) -> None:
+        """Store a row of a table, which refers to the same description as before."""
+        rows = self.tables.get(table, NO_DESCRIPTORS)
+        self.tables = self.tables.set(table, rows.set(descriptor.fd, descriptor))
 
     def remove(self, table: int, fd: int) -> None:
         """Close a descriptor."""

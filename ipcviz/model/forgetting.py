@@ -22,13 +22,9 @@ def forget(draft: Draft) -> None:
     """Let go of the oldest, if the event brought the number of all over a multiple of `EVERY`."""
     base = draft.base
     # A process that lives has a table, and most objects that are used are open.
-    if len(draft.processes) > len(base.processes) and _is_due(
-        len(base.processes), len(draft.processes), len(draft.tables)
-    ):
+    if _is_due(len(base.processes), len(draft.processes), len(draft.tables)):
         _forget_processes(draft)
-    if len(draft.objects) > len(base.objects) and _is_due(
-        len(base.objects), len(draft.objects), len(draft.ends)
-    ):
+    if _is_due(len(base.objects), len(draft.objects), len(draft.ends)):
         _forget_objects(draft)
 
 

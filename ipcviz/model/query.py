@@ -20,7 +20,6 @@ from ipcviz.events.calls import (
 )
 from ipcviz.events.kinds import NOTIFIERS, PIPES, SOCKETS, having
 from ipcviz.model.addresses import takes_datagrams
-from ipcviz.model.maps import Map
 from ipcviz.model.mechanisms.notifiers import read_words, ready_words
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS, room_words, wanted_words
 from ipcviz.model.mechanisms.sockets import (
@@ -35,7 +34,6 @@ from ipcviz.model.mechanisms.sockets import full_words as socket_full_words
 from ipcviz.model.mechanisms.system_v import wanted_change
 from ipcviz.model.state import (
     CallInProgress,
-    Descriptor,
     Object,
     Process,
     Semaphore,
@@ -53,8 +51,6 @@ from ipcviz.model.waits.outsiders import (
     outside_words,
     outsiders_waited_for,
 )
-
-_NO_ROWS: Final[Map[int, Descriptor]] = Map()
 
 
 class Holder(Value, frozen=True):
@@ -142,19 +138,6 @@ class Wait(Value, frozen=True):
     outsiders: tuple[Outsider, ...] = ()
 
 
-def table_of(state: State, pid: int) -> Map[int, Descriptor]:
-    """A process's descriptor table by number; empty if it has none."""
-    process = state.processes.get(pid)
-    return state.tables.get(process.table, _NO_ROWS) if process else _NO_ROWS
-
-
-def object_behind(state: State, pid: int, fd: int) -> Object | None:
-    """The object behind a descriptor, by way of its open file description."""
-    descriptor = table_of(state, pid).get(fd)
-    found = state.open_files.get(descriptor.ofd) if descriptor else None
-    return state.objects.get(found.object) if found else None
-
-
 def living(state: State) -> tuple[Process, ...]:
     """Processes that have not ended, in the order in which they came to be."""
     return tuple(
@@ -171,19 +154,17 @@ def holders(state: State) -> dict[str, tuple[Holder, ...]]:
     for process in state.processes.values():
         if process.fate != "alive":
             continue
-        for fd, descriptor in state.tables.get(process.table, _NO_ROWS).items():
-            description = state.open_files.get(descriptor.ofd)
-            if description is not None:
-                found[description.object].append(
-                    Holder(
-                        pid=process.pid,
-                        fd=fd,
-                        ofd=descriptor.ofd,
-                        object=description.object,
-                        mode=description.mode,
-                        cloexec=descriptor.cloexec,
-                    )
+        for descriptor, description in state.descriptions_of(process.pid):
+            found[description.object].append(
+                Holder(
+                    pid=process.pid,
+                    fd=descriptor.fd,
+                    ofd=descriptor.ofd,
+                    object=description.object,
+                    mode=description.mode,
+                    cloexec=descriptor.cloexec,
                 )
+            )
     for pid, keys in state.uses.items():
         for key in keys:
             found[key].append(Holder(pid=pid, fd=-1, ofd=-1, object=key, mode="rw"))

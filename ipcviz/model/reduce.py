@@ -22,6 +22,7 @@ from ipcviz.events import (
     Forked,
     HandlerReturned,
     Held,
+    Level,
     Maps,
     Marker,
     ObjectInfo,
@@ -29,6 +30,7 @@ from ipcviz.events import (
     Output,
     Outsiders,
     Poised,
+    ProcessSample,
     Reaped,
     Released,
     Resumed,
@@ -56,6 +58,7 @@ from ipcviz.model.mechanisms.futexes import take_futex
 from ipcviz.model.mechanisms.locks import drop_locks, take_locks
 from ipcviz.model.mechanisms.memory import forget_pages, take_memory
 from ipcviz.model.mechanisms.notifiers import take_notifier
+from ipcviz.model.mechanisms.outsiders import forget_outsiders, take_outsiders
 from ipcviz.model.mechanisms.queues import drop_uses, take_use
 from ipcviz.model.mechanisms.signals import (
     back_to_own_mask,
@@ -67,6 +70,13 @@ from ipcviz.model.mechanisms.signals import (
     targets,
     with_mask_of,
 )
+from ipcviz.model.mechanisms.step_mode import (
+    take_held,
+    take_poised,
+    take_released,
+    take_settled,
+    take_stepped,
+)
 from ipcviz.model.parts import DescriptorPart, ProcessPart
 from ipcviz.model.state import (
     NO_DESCRIPTORS,
@@ -77,14 +87,6 @@ from ipcviz.model.state import (
     State,
     Thread,
 )
-from ipcviz.model.steps.held import (
-    take_held,
-    take_poised,
-    take_released,
-    take_settled,
-    take_stepped,
-)
-from ipcviz.model.waits.outsiders import forget_outsiders, take_outsiders
 
 replace = msgspec.structs.replace
 
@@ -108,7 +110,8 @@ def reduce(state: State, event: Event) -> State:
         sockets.forget_closed(draft)
         knowledge.take_closed(draft, getattr(event, "pid", 0))
         forget_outsiders(draft, {file.object for file in draft.freed} if draft.outsiders else ())
-    forget(draft)
+    if draft.grown:
+        forget(draft)
     return draft.finish(event.n or state.n + 1)
 
 
@@ -124,42 +127,50 @@ def _started(draft: Draft, event: Started) -> None:
     draft.started = event
 
 
+_UNKNOWN: Final = Process(pid=0)
+"""What a process has from a parent of which nothing is known, or that it does not take after."""
+
+
+def _inherit_tables(draft: Draft, event: Forked, parent: Process) -> int:
+    """Give a child what its parent has mapped and open. Returns whose descriptor table it uses."""
+    if event.parent in draft.mappings:
+        draft.mappings = draft.mappings.set(event.pid, draft.mappings[event.parent])
+    if event.shares_files:
+        return parent.table
+    draft.copy_table(parent.table, event.pid, f"inherited from {event.parent}")
+    return event.pid
+
+
 def _forked(draft: Draft, event: Forked) -> None:
     parent = draft.processes.get(event.parent)
-    inherits = parent is not None and event.how in ("fork", "vfork", "clone")
-    table = event.pid
-    if inherits and parent is not None:
-        if event.shares_files:
-            table = parent.table
-        else:
-            draft.copy_table(parent.table, event.pid, f"inherited from {event.parent}")
-        if event.parent in draft.mappings:
-            draft.mappings = draft.mappings.set(event.pid, draft.mappings[event.parent])
-    maker = draft.threads.get(event.by)
-    lineage = "1"
+    base, table, lineage = _UNKNOWN, event.pid, "1"
     if parent is not None:
         lineage = f"{parent.lineage or parent.pid}.{parent.children + 1}"
-        shares = parent.shares or (inherits and event.shares_files)
+        if event.how in ("fork", "vfork", "clone"):
+            base = parent
+            table = _inherit_tables(draft, event, parent)
+        shares = parent.shares or (base is parent and event.shares_files)
         draft.put_process(replace(parent, children=parent.children + 1, shares=shares))
-    draft.put_process(
+    maker = draft.threads.get(event.by)
+    draft.add_process(
         Process(
             pid=event.pid,
             parent=event.parent,
             how=event.how,
-            name=event.name or (parent.name if inherits and parent else ""),
-            argv=event.argv or (parent.argv if inherits and parent else ()),
+            name=event.name or base.name,
+            argv=event.argv or base.argv,
             threads=(event.pid,),
             table=table,
             shares=table != event.pid,
             born=event.t,
-            handling=parent.handling if inherits and parent else Process(pid=0).handling,
-            full=parent.full if inherits and parent else True,
-            pgrp=parent.pgrp if inherits and parent else 0,
-            session=parent.session if inherits and parent else 0,
-            tty=parent.tty if inherits and parent else 0,
-            foreground=parent.foreground if inherits and parent else 0,
+            handling=base.handling,
+            full=base.full,
+            pgrp=base.pgrp,
+            session=base.session,
+            tty=base.tty,
+            foreground=base.foreground,
             lineage=lineage,
-            ring=parent.ring if inherits and parent else False,
+            ring=base.ring,
         )
     )
     draft.put_thread(
@@ -206,10 +217,7 @@ def _executed(draft: Draft, event: Executed) -> None:
         if descriptor.cloexec:
             draft.remove(event.pid, fd)
         elif descriptor.used:
-            rows = draft.tables[event.pid]
-            draft.tables = draft.tables.set(
-                event.pid, rows.set(fd, replace(descriptor, used=False, took=False, put=False))
-            )
+            draft.put_descriptor(event.pid, replace(descriptor, used=False, took=False, put=False))
     handling = process.handling
     for signo, how in process.handling.items():
         if how.action == "catch":
@@ -400,27 +408,19 @@ def _continued(draft: Draft, event: Continued) -> None:
 def _sample(draft: Draft, event: Sample) -> None:
     take_memory(draft, event)
     for level in event.levels:
-        found = draft.objects.get(level.object)
-        if found is not None:
-            written = found.written
-            if found.info.kind in PIPES:
-                written = max(written, found.bytes_out + level.queued)
-            draft.put_object(replace(found, level=level, level_at=event.t, written=written))
-            if found.info.kind in SOCKETS:
-                sockets.take_level(draft, level)
-            ledger.take_level(draft, level)
+        _apply_level(draft, level, event.t)
     for seen in event.semaphores:
         semaphores.take_level(draft, seen, event.t)
     for notifier in event.notifiers:
         take_notifier(draft, notifier)
     for surroundings in event.surroundings:
-        found_process = draft.processes.get(surroundings.pid)
-        if found_process is not None and found_process.fate == "alive":
-            draft.put_process(replace(found_process, surroundings=surroundings))
+        found = draft.processes.get(surroundings.pid)
+        if found is not None and found.fate == "alive":
+            draft.put_process(replace(found, surroundings=surroundings))
     for facts in event.facts:
-        found_process = draft.processes.get(facts.pid)
-        if found_process is not None and found_process.fate == "alive":
-            draft.put_process(replace(found_process, facts=facts))
+        found = draft.processes.get(facts.pid)
+        if found is not None and found.fate == "alive":
+            draft.put_process(replace(found, facts=facts))
     for locks in event.locks:
         take_locks(draft, locks)
     for futex in event.futexes:
@@ -428,32 +428,50 @@ def _sample(draft: Draft, event: Sample) -> None:
     sent_to = targets(draft) if event.processes else set()
     for sampled in event.processes:
         process = draft.processes.get(sampled.pid)
-        if process is None or process.fate == "gone":
-            continue
-        take_sampled_bytes(draft, process, sampled)
-        # /proc shows who the parent is now: an orphan's changes.
-        draft.put_process(
-            replace(
-                process,
-                sample=sampled,
-                stirred=event.t,
-                parent=sampled.ppid or process.parent,
-                name=sampled.name or process.name,
-                handling=seen_handling(process.handling, sampled),
-                pgrp=sampled.pgrp or process.pgrp,
-                session=sampled.session or process.session,
-                tty=sampled.tty,
-                foreground=sampled.foreground,
-            )
+        if process is not None and process.fate != "gone":
+            _apply_process_sample(draft, process, sampled, event.t)
+            if sampled.pid in sent_to:
+                take_pending(draft, sampled)
+
+
+def _apply_level(draft: Draft, level: Level, t: float) -> None:
+    """How full an object was found."""
+    found = draft.objects.get(level.object)
+    if found is None:
+        return
+    written = found.written
+    if found.info.kind in PIPES:
+        written = max(written, found.bytes_out + level.queued)
+    draft.put_object(replace(found, level=level, level_at=t, written=written))
+    if found.info.kind in SOCKETS:
+        sockets.take_level(draft, level)
+    ledger.take_level(draft, level)
+
+
+def _apply_process_sample(draft: Draft, process: Process, sampled: ProcessSample, t: float) -> None:
+    """What /proc shows of a process and its threads."""
+    take_sampled_bytes(draft, process, sampled)
+    # /proc shows who the parent is now: an orphan's changes.
+    draft.put_process(
+        replace(
+            process,
+            sample=sampled,
+            stirred=t,
+            parent=sampled.ppid or process.parent,
+            name=sampled.name or process.name,
+            handling=seen_handling(process.handling, sampled),
+            pgrp=sampled.pgrp or process.pgrp,
+            session=sampled.session or process.session,
+            tty=sampled.tty,
+            foreground=sampled.foreground,
         )
-        for line in sampled.threads:
-            thread = draft.threads.get(line.tid)
-            if thread is not None:
-                draft.put_thread(
-                    replace(thread, state=line.state, blocked=line.blocked, pending=line.pending)
-                )
-        if sampled.pid in sent_to:
-            take_pending(draft, sampled)
+    )
+    for line in sampled.threads:
+        thread = draft.threads.get(line.tid)
+        if thread is not None:
+            draft.put_thread(
+                replace(thread, state=line.state, blocked=line.blocked, pending=line.pending)
+            )
 
 
 def _coverage(draft: Draft, event: Coverage) -> None:

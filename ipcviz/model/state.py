@@ -40,8 +40,12 @@ from ipcviz.model.parts import Part
 Fate = Literal["alive", "zombie", "gone"]
 
 
-class Value(msgspec.Struct, frozen=True):
-    """Base of the state's parts: immutable."""
+class Value(msgspec.Struct, frozen=True, gc=False):
+    """Base of the state's parts: immutable.
+
+    Python's cycle collector need not know them: a value refers only to such as were there before
+    it, so there are no cycles to find; with them, it went through the whole state again and again.
+    """
 
 
 class CallInProgress(Value, WithArguments, frozen=True):
@@ -457,7 +461,7 @@ class ArmedTimer(Value, frozen=True):
 NO_DESCRIPTORS: Final[Map[int, Descriptor]] = Map()
 
 
-class StateFields(msgspec.Struct):
+class StateFields(msgspec.Struct, gc=False):
     """What is known at one moment, and the ways from a descriptor to what is behind it.
 
     `State` is this, immutable; `ipcviz.model.draft.Draft` is this while an event is applied. A new
@@ -590,6 +594,16 @@ class StateFields(msgspec.Struct):
             description = self.open_files.get(descriptor.ofd)
             if description is not None:
                 yield descriptor, description
+
+    def references_to(self, ofd: int) -> Iterator[tuple[Process, Descriptor]]:
+        """Who refers to an open file description, and by which descriptors: several after dup(2),
+        fork(2) or SCM_RIGHTS. Only living processes; in no order.
+        """
+        for process in self.processes.values():
+            if process.fate == "alive":
+                for descriptor in self.descriptors_of(process.pid).values():
+                    if descriptor.ofd == ofd:
+                        yield process, descriptor
 
     def object_keys_of(self, pid: int) -> set[str]:
         """The keys of the objects that a process has open."""

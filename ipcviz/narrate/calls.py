@@ -35,8 +35,6 @@ from ipcviz.events import (
 )
 from ipcviz.events.calls import MOVES, OPENS, READS, WRITES
 from ipcviz.events.kinds import NOTIFIERS, PIPES, SOCKETS, having
-from ipcviz.model import query
-from ipcviz.model.calls import asked_nothing
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import Object, State
@@ -199,7 +197,7 @@ def _data(event: Call, before: State, after: State) -> Clause:
             f": {why}" if why else ""
         )
         return Clause(text, max(weight, DETAIL), "data", keys)
-    if reads and asked_nothing(event):
+    if reads and event.asked_for_nothing:
         return Clause(
             f"read 0 bytes from {label}{_fd(event)}: it asked for no more", DETAIL, "data", keys
         )
@@ -237,7 +235,7 @@ def _moved(event: Call, before: State, after: State) -> Clause:
     ends = []
     for name in ("fd_in", "fd_out"):
         number = event.number(name)
-        ends.append(query.object_behind(after, event.pid, number) if number is not None else None)
+        ends.append(after.object_at(event.pid, number) if number is not None else None)
     labels = [
         f"{end.label if end else '?'}{_fd(event, name)}"
         for end, name in zip(ends, ("fd_in", "fd_out"), strict=True)
@@ -252,7 +250,7 @@ def _moved(event: Call, before: State, after: State) -> Clause:
             keys,
         )
     if event.ret == 0:
-        if asked_nothing(event):
+        if event.asked_for_nothing:
             return Clause(
                 (
                     f"moved 0 bytes from {labels[0]} to {labels[1]} by {event.name}: it asked for"
@@ -275,7 +273,7 @@ def _moved(event: Call, before: State, after: State) -> Clause:
 
 def _kind_of_pipe(end: Opened) -> str:
     packets = "; each write is a packet of its own (O_DIRECT)" if "direct" in end.flags else ""
-    return packets + ("; they do not block" if "nonblock" in end.flags else "")
+    return packets + ("; its ends do not block" if "nonblock" in end.flags else "")
 
 
 def _pair(event: Call, before: State, after: State) -> Clause | None:
@@ -394,7 +392,7 @@ def _with_ends(event: Call, found: Clause, before: State, after: State) -> Claus
     gone = [e.fd for e in event.effects if isinstance(e, Closed | Duplicated)]
     if len(gone) == 1 and isinstance(event.effects[0], Closed):
         return found
-    things = [query.object_behind(before, event.pid, fd) for fd in gone]
+    things = [before.object_at(event.pid, fd) for fd in gone]
     words = left_words(before, after, (thing.info.key for thing in things if thing is not None))
     if not words:
         return found
@@ -421,9 +419,9 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Clause 
         case Opened():
             return _opened(event, effect, before, after)
         case Duplicated():
-            thing = query.object_behind(after, event.pid, effect.fd)
+            thing = after.object_at(event.pid, effect.fd)
             behind = f" ({_end(after, event.pid, effect.fd)})" if thing else ""
-            replaced = query.object_behind(before, event.pid, effect.fd)
+            replaced = before.object_at(event.pid, effect.fd)
             instead = (
                 f", and no longer {replaced.label}"
                 if replaced and thing and replaced is not thing
@@ -439,10 +437,8 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Clause 
         case Closed():
             return _closed(event, effect, before, after)
         case CloseOnExec():
-            what = "is closed" if effect.cloexec else "stays open"
-            return Clause(
-                f"set that descriptor {effect.fd} {what} at exec", DETAIL, "descriptor", ()
-            )
+            what = "be closed" if effect.cloexec else "stay open"
+            return Clause(f"set descriptor {effect.fd} to {what} at exec", DETAIL, "descriptor")
         case StatusFlags():
             label = _end(after, event.pid, effect.fd)
             flags = ", ".join(effect.flags) or "none"
@@ -498,11 +494,11 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Clause 
 
 def _end(state: State, pid: int, fd: int) -> str:
     """What is behind a descriptor, with the end that it is: `P1, write end`."""
-    thing = query.object_behind(state, pid, fd)
-    if thing is None:
+    file = state.description(pid, fd)
+    thing = state.object_of(file)
+    if file is None or thing is None:
         return "not known"
-    descriptor = query.table_of(state, pid)[fd]
-    end = end_of(state.open_files[descriptor.ofd].mode, thing.info.kind)
+    end = end_of(file.mode, thing.info.kind)
     return f"{thing.label}, {end}" if end else thing.label
 
 
@@ -521,7 +517,7 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Clause:
     if event.name in _RECEIVES:
         return Clause(f"received descriptor {effect.fd}: {what}", TURN, "descriptor", key)
     if event.name == "io_uring_setup":
-        words = "what it reads and writes by that makes no system calls, and is not told"
+        words = "what it reads and writes through it makes no system calls, and is not shown"
         return Clause(f"made {what}: descriptor {effect.fd}; {words}", TURN, "descriptor", key)
     if event.name == "socket":
         return Clause(f"made {what}: descriptor {effect.fd}", STEP, "descriptor", key)
@@ -553,7 +549,7 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Clause:
 
 
 def _closed(event: Call, effect: Closed, before: State, after: State) -> Clause:
-    thing = query.object_behind(before, event.pid, effect.fd)
+    thing = before.object_at(event.pid, effect.fd)
     if thing is None:
         return Clause(f"closed descriptor {effect.fd}", DETAIL, "descriptor")
     text = f"closed descriptor {effect.fd} ({_end(before, event.pid, effect.fd)})"

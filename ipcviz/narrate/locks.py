@@ -39,7 +39,7 @@ def locking(event: Call, before: State, after: State) -> Clause:
     )
     number = event.fd
     fd = number if number is not None else -1
-    descriptor = query.table_of(after, event.pid).get(fd)
+    descriptor = after.descriptor(event.pid, fd)
     wish = wanted(event.args, event.pid, descriptor.ofd if descriptor else 0)
     if wish is None:
         if event.error:
@@ -59,11 +59,11 @@ def locking(event: Call, before: State, after: State) -> Clause:
     lock += f", {part}" if part else ""
     if event.error in ("EAGAIN", "EACCES"):
         found = blocking(after, event.object, wish)
-        why = f"{_holders_have(after, found) or 'another one has'} it"
+        why = f"{_holders_have(after, found) or 'somebody else has'} it"
         if {pid for lock in found for pid in lock_holders(after, lock)} == {event.pid}:
             why = "it has one itself, by another open file description"
         return Clause(
-            f"did not get the {lock}: {why}, and it did not want to wait", TURN, "name", keys
+            f"did not get the {lock}: {why}, and the call does not wait", TURN, "name", keys
         )
     if event.error == "EDEADLK":
         return Clause(
@@ -99,8 +99,8 @@ def owner_died(event: Call, before: State, after: State) -> Clause | None:
 
 def lost_by_close(pid: int, fd: int, before: State, after: State) -> str:
     """What closing a descriptor meant for locks on its file; empty if nothing."""
-    descriptor = query.table_of(before, pid).get(fd)
-    thing = query.object_behind(before, pid, fd)
+    descriptor = before.descriptor(pid, fd)
+    thing = before.object_at(pid, fd)
     if descriptor is None or thing is None:
         return ""
     key = thing.info.key
@@ -111,9 +111,7 @@ def lost_by_close(pid: int, fd: int, before: State, after: State) -> str:
         any(lock.kind == "posix" and lock.pid == pid for lock in locks) for locks in (old, new)
     )
     if had and not has:
-        others = [
-            f for f, row in query.table_of(after, pid).items() if _behind(after, row.ofd) == key
-        ]
+        others = [row.fd for row, file in after.descriptions_of(pid) if file.object == key]
         still = f", although descriptor {min(others)} is still open" if others else ""
         words.append(f"its fcntl locks on {thing.label} are lost{still}")
     if any(lock.ofd == descriptor.ofd for lock in old):
@@ -123,11 +121,6 @@ def lost_by_close(pid: int, fd: int, before: State, after: State) -> str:
             heirs = _kept_by(after, [lock for lock in new if lock.ofd == descriptor.ofd])
             words.append(f"the lock on {thing.label} stays{heirs}")
     return ", and ".join(words)
-
-
-def _behind(state: State, ofd: int) -> str:
-    found = state.open_files.get(ofd)
-    return found.object if found else ""
 
 
 def _kept_by(state: State, found: Iterable[FileLock]) -> str:

@@ -118,12 +118,12 @@ def _thread_exited(event: ThreadExited, before: State, after: State) -> Sentence
 
 def _executed(event: Executed, before: State, after: State) -> Sentence:
     old = who(before, event.pid)
-    closed = len(query.table_of(before, event.pid)) - len(query.table_of(after, event.pid))
+    closed = len(before.descriptors_of(event.pid)) - len(after.descriptors_of(event.pid))
     text = f"{old} executes {_command(event)}"
     if closed > 0:
         text += f": {closed} close-on-exec descriptor{'s are' if closed > 1 else ' is'} closed"
     text += kept_across_exec(after, event.pid)
-    left = left_words(before, after, _held(before, event.pid)) if closed > 0 else {}
+    left = left_words(before, after, before.object_keys_of(event.pid)) if closed > 0 else {}
     if left:
         text += f"; {', '.join(left.values())}"
     return Sentence(event.n, event.t, event.pid, text, TURN, objects=tuple(left))
@@ -158,25 +158,19 @@ def _exited(event: Exited, before: State, after: State) -> Sentence:
         text += f"; {orphans}"
     keys = _ended_by(before, after, event.pid) | released_by_exit(event.pid, before, after)
     if keys:
-        text += f": {', '.join(keys.values())}"
+        text += f": {'; '.join(keys.values())}"
     return Sentence(event.n, event.t, event.pid, text, TURN, objects=tuple(keys))
-
-
-def _held(state: State, pid: int) -> set[str]:
-    """Keys of what a process has open."""
-    rows = query.table_of(state, pid).values()
-    return {state.open_files[row.ofd].object for row in rows if row.ofd in state.open_files}
 
 
 def _ended_by(before: State, after: State, pid: int) -> dict[str, str]:
     """What a process's end closed the last ends of, in words, by object key."""
-    held = _held(before, pid)
+    held = before.object_keys_of(pid)
     words = left_words(before, after, held)
     for key in sorted(held):
         old, thing = before.objects.get(key), after.objects.get(key)
         ended = closed_words(old, before, after) if old is not None and not old.shut else ""
         if thing is not None and ended:
-            words[key] = f"{thing.label} is closed, {ended}"
+            words[key] = f"{thing.label} is closed: {ended}"
     return words
 
 

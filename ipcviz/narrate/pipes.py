@@ -146,13 +146,12 @@ def still_open(wait: query.Wait, state: State) -> str:
     reads = wait.call in READS
     modes, end = (_WRITE, "write") if reads else (_READ, "read")
     found: dict[int, list[int]] = {}
-    for pid, rows in ((p.pid, query.table_of(state, p.pid)) for p in query.living(state)):
-        for fd, row in rows.items():
-            file = state.open_files.get(row.ofd)
-            if file is not None and file.object == wait.object and file.mode in modes:
+    for pid in (process.pid for process in query.living(state)):
+        for row, file in state.descriptions_of(pid):
+            if file.object == wait.object and file.mode in modes:
                 if pid != wait.pid and (row.put if reads else row.took):
                     return ""
-                found.setdefault(pid, []).append(fd)
+                found.setdefault(pid, []).append(row.fd)
     last = thing.last_writer if reads else thing.last_reader
     process = state.processes.get(wait.pid)
     alone = set(found) == {wait.pid} and process is not None and len(process.threads) == 1

@@ -28,7 +28,6 @@ from ipcviz.events import (
 from ipcviz.events.arguments import flag_in, number_in, text_in
 from ipcviz.events.calls import OPENS, READS, WRITES, where
 from ipcviz.events.signals import signal_name, signals_in
-from ipcviz.model import query
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.state import State
 from ipcviz.model.steps.stepping import pending, value_now
@@ -120,10 +119,10 @@ def _on(state: State, key: str, args: Args) -> str:
 
 def _behind(state: State, pid: int, fd: int | str | None) -> str:
     """A descriptor with what is behind it: `4 (P1, write end)`."""
-    thing = query.object_behind(state, pid, fd) if isinstance(fd, int) else None
-    if thing is None or not isinstance(fd, int):
+    file = state.description(pid, fd) if isinstance(fd, int) else None
+    thing = state.object_of(file)
+    if file is None or thing is None:
         return str(fd)
-    file = state.open_files[query.table_of(state, pid)[fd].ofd]
     end = end_of(file.mode, thing.info.kind)
     return f"{fd} ({thing.label}, {end})" if end else f"{fd} ({thing.label})"
 
@@ -174,7 +173,7 @@ def _open(args: Args) -> str:
     if flag_in(args, "O_WRONLY"):
         how = "for writing"
     elif flag_in(args, "O_RDWR"):
-        how = "for both"
+        how = "for reading and writing"
     path = args.get("path", "a file")
     return (
         f"make {path}, if it does not exist, and open it"
@@ -327,7 +326,6 @@ _WORDS: Final[dict[str, _Make]] = {
     **_all("unlink unlinkat mq_unlink", _of("remove the name {path}")),
     **_all("rename renameat renameat2", _of("rename {old} to {new}")),
     **_all("link linkat", _of("give {old} the second name {new}")),
-    **_all("mkdir mkdirat", _of("make the directory {path}")),
     "ftruncate": _of("set the size of {on} to {length} bytes"),
     **_all("fsync fdatasync", _of("have {on} written to the disk")),
     "mmap": _mmap,

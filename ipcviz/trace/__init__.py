@@ -5,7 +5,7 @@ SQLite are.
 """
 
 from ipcviz.trace.errors import TraceError
-from ipcviz.trace.reader import TraceReader
+from ipcviz.trace.reader import SampledLevel, SampledUse, TraceReader
 from ipcviz.trace.store import TraceWriter
 
-__all__ = ["TraceError", "TraceReader", "TraceWriter"]
+__all__ = ["SampledLevel", "SampledUse", "TraceError", "TraceReader", "TraceWriter"]

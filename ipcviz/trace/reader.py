@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -47,6 +47,30 @@ _ROWS_BACK: Final = 20_000
 """How many rows of samples are looked through for one before a moment."""
 _OWN_KEYFRAMES: Final = 2048
 """Events between two states that we remember where the trace has no keyframes."""
+
+
+class SampledLevel(NamedTuple):
+    """What samples found of an object or semaphore within an interval.
+
+    Attributes:
+        t: When it was looked at last, in session seconds.
+        key: Its key.
+        highest: Its highest level.
+        queued: Its last one.
+    """
+
+    t: float
+    key: str
+    highest: int
+    queued: int
+
+
+class SampledUse(NamedTuple):
+    """What a sample found of a process: the CPU time that it had used by `t`, in seconds."""
+
+    t: float
+    pid: int
+    cpu: float
 
 
 class TraceReader:
@@ -133,11 +157,6 @@ class TraceReader:
             for path, text in self._rows("SELECT path, text FROM sources LIMIT 1000")
         }
 
-    def number_at(self, t: float) -> int:
-        """Number of the last event at or before a moment; 0 if there is none."""
-        at = bisect_right(self.times, t)
-        return self.numbers[at - 1] if at else 0
-
     def events(self, first: int = 0, last: int | None = None) -> Iterator[Event]:
         """The events numbered from `first` to `last`, both included.
 
@@ -219,13 +238,12 @@ class TraceReader:
         )
         return sorted(_whole(n) for (n,) in found)
 
-    def levels(self, first: int, last: int, every: float) -> list[tuple[float, str, int, int]]:
+    def levels(self, first: int, last: int, every: float) -> list[SampledLevel]:
         """What samples found from event `first` to `last`, put together in intervals of `every`
         seconds.
 
         Returns:
-            The time of the last look in each interval, the key of the object or semaphore, its
-            highest level in it, and its last one; in the order of those times.
+            An entry an object and interval, in the order of their times.
         """
         sql = (
             "SELECT e.us, s.object, a.highest, s.queued FROM (SELECT max(s.queued) AS highest,"
@@ -245,7 +263,7 @@ class TraceReader:
             if number not in keys:
                 keys[number] = self._key_of(number)
             if isinstance(queued, int) and isinstance(highest, int):
-                found.append((_whole(us) / 1e6, keys[number], highest, queued))
+                found.append(SampledLevel(_whole(us) / 1e6, keys[number], highest, queued))
         return found
 
     def _key_of(self, number: Any) -> str:
@@ -294,10 +312,8 @@ class TraceReader:
                     break
         return found
 
-    def cpu_seconds(self, first: int, last: int) -> Iterator[tuple[float, int, float]]:
-        """What samples found from event `first` to `last`: the time, a process, the CPU time that
-        it had used.
-        """
+    def cpu_seconds(self, first: int, last: int) -> Iterator[SampledUse]:
+        """What samples found of processes from event `first` to `last`."""
         sql = (
             "SELECT e.us, u.pid, u.cpu FROM usage u CROSS JOIN event e ON e.n = u.n WHERE u.rowid"
             " >= ? AND u.rowid < ? ORDER BY u.rowid"
@@ -306,7 +322,7 @@ class TraceReader:
             sql, self._row_of("usage", first), self._row_of("usage", last + 1)
         ):
             if isinstance(cpu, int | float):
-                yield _whole(us) / 1e6, _whole(pid), float(cpu)
+                yield SampledUse(_whole(us) / 1e6, _whole(pid), float(cpu))
 
     def before(self, t: float) -> int:
         """Number of the last event before or at a moment, found without reading all of them; 0 if
@@ -325,10 +341,6 @@ class TraceReader:
             else:
                 low = middle
         return max(low, 0)
-
-    def time_of(self, n: int) -> float:
-        """When the event numbered `n` was, in session seconds; 0 if there is none."""
-        return self._one("SELECT us FROM event WHERE n <= ? ORDER BY n DESC LIMIT 1", n) / 1e6
 
     def _row_of(self, table: str, n: int) -> int:
         """The first row of a table for an event numbered `n` or later; its rows are in that

@@ -11,7 +11,6 @@ import msgspec
 from ipcviz.events import Counted, Coverage, Entered, Event, Exited, Forked, Sample
 from ipcviz.kernel import descriptors, procfs
 from ipcviz.kernel.arch import Arch, call_names
-from ipcviz.model.query import object_behind, table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.calls.plans import errno_name
@@ -138,7 +137,7 @@ class Context:
             self._keys.clear()
         key = self._keys.get((pid, fd))
         if key is None:
-            found = object_behind(state, pid, fd)
+            found = state.object_at(pid, fd)
             key = self._keys[pid, fd] = found.info.key if found is not None else ""
         return key
 
@@ -149,7 +148,7 @@ class Context:
         for process in self.state.processes.values():
             if process.fate != "alive":
                 continue
-            for other, descriptor in table_of(self.state, process.pid).items():
+            for other, descriptor in self.state.descriptors_of(process.pid).items():
                 found = self.state.open_files.get(descriptor.ofd)
                 if (
                     found is not None
@@ -295,9 +294,8 @@ class Context:
         process.full = full
         process.catching = False
         process.doubted |= not full
-        for descriptor in table_of(self.state, process.pid).values():
-            if descriptor.ofd in self.state.open_files:
-                self.moving.touch(self.state.open_files[descriptor.ofd].object)
+        for _, file in self.state.descriptions_of(process.pid):
+            self.moving.touch(file.object)
         process.quiet_since = 0.0
         if full:
             process.calls.fill()

@@ -16,7 +16,6 @@ import msgspec
 from ipcviz.events import Call, Dropped, Entered, Event, Sample
 from ipcviz.events.calls import READS, WRITES, having
 from ipcviz.events.undecoded import encode
-from ipcviz.model.query import table_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.tracer.wire import frame
@@ -134,7 +133,7 @@ class Emitter:
                 and thread.waiting is None
                 and not thread.semaphore
             )
-            descriptor = table_of(state, event.pid).get(fd) if fd is not None else None
+            descriptor = state.descriptor(event.pid, fd) if fd is not None else None
             answer = self._answers[event.tid, fd] = awake and (
                 descriptor is None or descriptor.used
             )

@@ -19,7 +19,7 @@ import pytest
 from ipcviz import events as ev
 from ipcviz.kernel import descriptors, procfs
 from ipcviz.kernel.arch import native
-from ipcviz.model.query import blocked_writers, holders, table_of, wait_of
+from ipcviz.model.query import blocked_writers, holders, wait_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.tracer.attached.watcher import Watcher
@@ -287,9 +287,9 @@ def test_the_first_thread_has_ended(bench: Bench, programs: Programs, mode: str)
         (other,) = {int(tid) for tid in os.listdir(f"/proc/{target.pid}/task")} - {target.pid}
         with Attached(bench, [target.pid], *options(mode)) as run:
             state = run.until(
-                lambda s: len(table_of(s, target.pid)) > 0 and wait_of(s, other) is not None
+                lambda s: len(s.descriptors_of(target.pid)) > 0 and wait_of(s, other) is not None
             )
-            assert {str(fd) for fd in table_of(state, target.pid)} == set(
+            assert {str(fd) for fd in state.descriptors_of(target.pid)} == set(
                 os.listdir(f"/proc/{other}/fd")
             )
             assert wait_of(state, other) is not None
@@ -497,7 +497,7 @@ def test_tables_of_those_that_sleep_are_not_read_again(
         assert stdout.readline() == b"done\n"
         watcher.sample()
         state = watcher._context.state
-        assert {str(fd) for fd in table_of(state, target.pid)} == set(
+        assert {str(fd) for fd in state.descriptors_of(target.pid)} == set(
             os.listdir(f"/proc/{target.pid}/fd")
         )
         ours.shutdown(socket.SHUT_WR)

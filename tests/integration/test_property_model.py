@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 from ipcviz import events as ev
 from ipcviz.model.ledger.provenance import sources_of, waiting_bytes, waiting_ranges
-from ipcviz.model.query import table_of
 from tests.integration import ordered
 from tests.integration.harness import Programs
 from tests.integration.ordered import OURS, Done, Ordered, Worker, queued, waiting_in, written
@@ -194,7 +193,7 @@ class Play:
         rows = [
             (pid, fd, d.ofd)
             for pid in living
-            for fd, d in table_of(state, pid).items()
+            for fd, d in state.descriptors_of(pid).items()
             if fd not in OURS
         ]
         for i, (pid, fd, ofd) in enumerate(rows):
@@ -207,7 +206,7 @@ class Play:
                 )
         ends = {state.open_files[ofd].object: (pid, fd) for pid, fd, ofd in rows}
         everybody = [*living, self.family.root.pid]
-        tables = [table_of(state, pid) for pid in everybody]
+        tables = [state.descriptors_of(pid) for pid in everybody]
         controls = {
             state.open_files[d.ofd].object
             for table in tables
@@ -359,7 +358,7 @@ class Play:
             rows = {
                 state.open_files[d.ofd].object: (w.pid, fd)
                 for w in self.family.living
-                for fd, d in table_of(state, w.pid).items()
+                for fd, d in state.descriptors_of(w.pid).items()
                 if fd not in OURS
             }
             levels = {key: level for key in rows if (level := state.objects[key].level)}

@@ -10,7 +10,7 @@ import pytest
 
 from ipcviz import events as ev
 from ipcviz.model.mechanisms.locks import lock_holders
-from ipcviz.model.query import describe_wait, object_behind, wait_of
+from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
@@ -53,7 +53,7 @@ def test_file_locks(bench: Bench, programs: Programs, options: tuple[str, ...]) 
 
         state = run.until(settled)
         for waiter, file, call in (("a", "f", "flock"), ("b", "g", "fcntl"), ("c", "h", "fcntl")):
-            thing = object_behind(state, facts["pid"], facts[file])
+            thing = state.object_at(facts["pid"], facts[file])
             assert thing is not None
             wait = wait_of(state, facts[waiter])
             assert wait is not None
@@ -100,7 +100,7 @@ def test_file_locks(bench: Bench, programs: Programs, options: tuple[str, ...]) 
     assert said("took the exclusive fcntl lock on g, bytes 10-19")
     assert said("took the exclusive open file description lock on h")
     assert said("could not make the lock file f: it exists")
-    assert said("did not get the exclusive flock lock on f", "and it did not want to wait")
+    assert said("did not get the exclusive flock lock on f", "and the call does not wait")
     assert said(
         "closed",
         f"(g): its fcntl locks on g are lost, although descriptor {facts['g']} is still open",

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from ipcviz.events import Notifier
-from ipcviz.model.query import describe_wait, object_behind, wait_of
+from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.state import State
 from tests.integration.attached import Attached, Target
 from tests.integration.harness import Bench, Programs
@@ -25,7 +25,7 @@ def test_what_they_hold_and_who_waits(
         pid = facts["pid"]
 
         def held(state: State, name: str) -> Notifier | None:
-            thing = object_behind(state, pid, facts[name])
+            thing = state.object_at(pid, facts[name])
             return thing.notifier if thing is not None else None
 
         def waits(state: State, name: str) -> str:
@@ -85,7 +85,7 @@ def test_what_they_hold_and_who_waits(
         assert seen.object == f"{status.st_dev}:{status.st_ino}"
 
         def label(name: str) -> str:
-            thing = object_behind(state, pid, facts[name])
+            thing = state.object_at(pid, facts[name])
             assert thing is not None
             return thing.label
 
@@ -137,7 +137,7 @@ def test_they_are_read_of_processes_that_are_only_looked_at(
         with Attached(bench, (pid, waiter)) as run:
 
             def held(state: State, name: str) -> Notifier | None:
-                thing = object_behind(state, pid, facts[name])
+                thing = state.object_at(pid, facts[name])
                 return thing.notifier if thing is not None else None
 
             def waits(state: State) -> str:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ipcviz.model.query import object_behind, wait_of
+from ipcviz.model.query import wait_of
 from ipcviz.model.state import State
 from tests.integration.harness import Bench
 from tests.integration.test_truth_locks import MODES
@@ -49,7 +49,7 @@ def test_what_is_waited_for(bench: Bench, name: str, options: tuple[str, ...]) -
             return [
                 thing.label
                 for which in "ra"
-                if (thing := object_behind(state, facts["child"], facts[which]))
+                if (thing := state.object_at(facts["child"], facts[which]))
             ]
 
         state = run.until(lambda s: "readable" in told(s) and len(labels(s)) == 2)

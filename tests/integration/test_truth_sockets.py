@@ -12,14 +12,13 @@ import pytest
 
 from ipcviz import events as ev
 from ipcviz.model.mechanisms.sockets import under_way
-from ipcviz.model.query import object_behind, table_of
 from ipcviz.model.state import Object, State
 from tests.integration.harness import Bench, Programs
 from tests.integration.watched import Watched
 
 
 def behind(state: State, facts: dict[str, int], who: str, fd: str) -> Object:
-    found = object_behind(state, facts[who], facts[fd])
+    found = state.object_at(facts[who], facts[fd])
     assert found is not None
     assert found.info.key == os.readlink(f"/proc/{facts[who]}/fd/{facts[fd]}")
     return found
@@ -34,11 +33,11 @@ def test_both_ends_know_each_other_and_a_passed_descriptor_is_the_senders(
         pid, child = facts["parent"], facts["child"]
 
         def seen(state: State) -> bool:
-            end = object_behind(state, pid, facts["tcp"])
+            end = state.object_at(pid, facts["tcp"])
             return (
                 end is not None
                 and end.level is not None
-                and facts["passed"] in table_of(state, child)
+                and facts["passed"] in state.descriptors_of(child)
             )
 
         state = watched.until(seen)
@@ -52,7 +51,10 @@ def test_both_ends_know_each_other_and_a_passed_descriptor_is_the_senders(
             assert "established" in there.info.detail
         assert behind(state, facts, "parent", "unix").level.queued == len("hello")  # type: ignore[union-attr]
         assert behind(state, facts, "parent", "tcp").level.queued == len("abc")  # type: ignore[union-attr]
-        sent, received = table_of(state, pid)[facts["end"]], table_of(state, child)[facts["passed"]]
+        sent, received = (
+            state.descriptors_of(pid)[facts["end"]],
+            state.descriptors_of(child)[facts["passed"]],
+        )
         assert sent.ofd == received.ofd, "one open file description, in two tables"
         assert received.how.startswith("received over ")
         assert state.open_files[sent.ofd].references == 2
@@ -67,9 +69,9 @@ def less_plain(watched: Watched) -> None:
     pid = facts["parent"]
 
     def seen(state: State) -> bool:
-        box = object_behind(state, pid, facts["box"])
-        end = object_behind(state, facts["child"], facts["tcp_peer"])
-        passed = object_behind(state, facts["child"], facts["pair_peer"])
+        box = state.object_at(pid, facts["box"])
+        end = state.object_at(facts["child"], facts["tcp_peer"])
+        passed = state.object_at(facts["child"], facts["pair_peer"])
         levels = [
             thing.level
             for thing in (box, end, passed)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
-from ipcviz.model.query import table_of
 from ipcviz.model.state import State
 from tests.integration.harness import Bench, Programs
 from tests.integration.watched import Watched
@@ -45,7 +44,7 @@ def from_proc(pid: int) -> set[Row]:
 
 def from_state(state: State, pid: int) -> set[Row]:
     rows = set()
-    for fd, descriptor in table_of(state, pid).items():
+    for fd, descriptor in state.descriptors_of(pid).items():
         file = state.open_files[descriptor.ofd]
         thing = state.objects[file.object].info
         name = f"{thing.dev}:{thing.ino}" if thing.path.startswith("/") else thing.key
@@ -90,7 +89,7 @@ def test_tables(bench: Bench, programs: Programs, option: str) -> None:
         assert 30 in forked
         assert 20 not in forked
         assert not {21, 30, 31} & executed
-        rows = [(pid, fd, d.ofd) for pid in pids for fd, d in table_of(state, pid).items()]
+        rows = [(pid, fd, d.ofd) for pid in pids for fd, d in state.descriptors_of(pid).items()]
         for i, (pid, fd, ofd) in enumerate(rows):
             for other, other_fd, other_ofd in rows[i + 1 :]:
                 assert (ofd == other_ofd) == same_description(pid, fd, other, other_fd), (
@@ -112,10 +111,10 @@ def test_where_a_descriptor_came_from(bench: Bench, programs: Programs) -> None:
         state = run.until(
             lambda s: all(from_state(s, pid) == from_proc(pid) for pid in pids.values())
         )
-        parent = table_of(state, pids["parent"])
+        parent = state.descriptors_of(pids["parent"])
         assert parent[20].how == f"dup of {min(set(parent) - {0, 1, 2})}"
-        assert table_of(state, pids["forked"])[30].how == f"inherited from {pids['parent']}"
-        assert table_of(state, pids["executed"])[20].how == f"inherited from {pids['parent']}"
+        assert state.descriptors_of(pids["forked"])[30].how == f"inherited from {pids['parent']}"
+        assert state.descriptors_of(pids["executed"])[20].how == f"inherited from {pids['parent']}"
         for name in pids:
             run.release(name)
         assert run.finish() == 0

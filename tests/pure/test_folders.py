@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from ipcviz.events import Call, Exited, Filed, Forked, NameRemoved, ObjectInfo, Opened, Started
 from ipcviz.model.mechanisms import folders
-from ipcviz.model.query import object_behind
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.narrate import NOISE, STEP, TURN, narrate
@@ -82,7 +81,7 @@ def test_a_rename_names_those_who_use_the_directory_too() -> None:
 def test_what_is_taken_away_is_told_of_the_place_that_it_was_in() -> None:
     state = reduce_all([*two(), opened(11, file("/s/q/j"), "w")])
     assert told(state, moved(10, "/s/q/j", "/home/j"))[0].endswith(
-        ", in q/, which lpd[11] puts files into"
+        ", out of q/, which lpd[11] puts files into"
     )
 
 
@@ -90,7 +89,7 @@ def test_a_renamed_file_is_the_same_object_under_its_new_name() -> None:
     state = reduce_all(
         [*two(), opened(10, file("/s/t/j", 5), "w"), moved(10, "/s/t/j", "/s/q/job")]
     )
-    thing = object_behind(state, 10, 3)
+    thing = state.object_at(10, 3)
     assert thing is not None
     assert (thing.info.path, thing.label, thing.unlinked) == ("/s/q/job", "job", False)
     state = reduce_all(

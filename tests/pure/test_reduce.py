@@ -40,10 +40,11 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.model import query
+from ipcviz.model.draft import Draft
 from ipcviz.model.mechanisms.signals import sent_and_pending
-from ipcviz.model.parts import DescriptorPart
+from ipcviz.model.parts import DescriptorPart, ObjectPart, ProcessPart, ThreadPart
 from ipcviz.model.reduce import reduce, reduce_all
-from ipcviz.model.state import State
+from ipcviz.model.state import State, StateFields
 
 PIPE = ObjectInfo(key="pipe:[1]", kind="pipe", ino=1)
 FIFO = ObjectInfo(key="5:9", kind="fifo", path="/tmp/meet")
@@ -556,3 +557,74 @@ def test_a_fifo_that_was_just_made_is_not_the_one_whose_inode_it_has():
         [made, call("openat", Opened(fd=3, ofd=51, object=new, mode="rw"), ret=3)], state
     )
     assert state.objects["8:1"].label == "new"
+
+
+def test_the_way_from_a_descriptor_to_its_object():
+    state = reduce_all(
+        [
+            *piped(),
+            call("dup2", Duplicated(fd=7, source=4)),
+            Forked(t=2.0, pid=11, parent=10, by=10),
+        ]
+    )
+    row = state.descriptor(11, 7)
+    assert row.ofd == 3
+    assert state.description(11, 7) is state.description_of(row) is state.open_files[3]
+    assert state.object_at(11, 7) is state.object_of(state.open_files[3]) is state.objects[PIPE.key]
+    assert state.object_key_at(11, 7) == PIPE.key
+    assert state.object_keys_of(11) == {TTY.key, PIPE.key}
+    assert {row.fd: file.ofd for row, file in state.descriptions_of(11)} == {
+        0: 1,
+        1: 1,
+        2: 1,
+        3: 2,
+        4: 3,
+        7: 3,
+    }
+    assert {(p.pid, row.fd) for p, row in state.references_to(3)} == {
+        (10, 4),
+        (10, 7),
+        (11, 4),
+        (11, 7),
+    }
+
+
+@pytest.mark.parametrize(
+    ("pid", "fd"), [(10, 9), (99, 3)], ids=["no such descriptor", "no such process"]
+)
+def test_the_way_ends_where_nothing_is_known(pid, fd):
+    state = reduce_all(piped())
+    assert (
+        state.descriptor(pid, fd) is state.description(pid, fd) is state.object_at(pid, fd) is None
+    )
+    assert state.object_key_at(pid, fd) == ""
+    assert state.object_of(None) is state.description_of(None) is None
+
+
+def test_who_has_ended_refers_to_nothing():
+    state = reduce_all([*piped(), Forked(t=2.0, pid=11, parent=10, by=10), Exited(t=3.0, pid=11)])
+    assert {p.pid for p, _ in state.references_to(3)} == {10}
+    assert state.object_keys_of(11) == set()
+
+
+def test_a_draft_takes_over_every_field_and_gives_it_back():
+    # Whatever is declared as a field of a state goes through a draft: each has a value here that it
+    # has in no state otherwise.
+    names = StateFields.__struct_fields__
+    assert State.__struct_fields__ == names
+    marks = {name: object() for name in names}
+    draft = Draft.begin(State(**marks), marks["t"])
+    assert {name: getattr(draft, name) for name in names} == marks
+    after = draft.finish(7)
+    assert {name: getattr(after, name) for name in names} == {**marks, "n": 7, "changed": ()}
+    with pytest.raises(AttributeError):
+        after.n = 8
+
+
+def test_a_draft_leaves_the_state_as_it_was_and_names_what_changed():
+    before = reduce_all(piped())
+    after = reduce(before, call("close", Closed(fd=3)))
+    assert 3 in before.tables[10]
+    assert 3 not in after.tables[10]
+    assert after.changed == (ProcessPart(10), DescriptorPart(10, 3), ObjectPart(PIPE.key))
+    assert ThreadPart(10) not in after.changed, "a part is equal to one of its own type alone"

@@ -15,14 +15,19 @@ from ipcviz.model.mechanisms.anonymous import words_of
 from ipcviz.model.mechanisms.notifiers import holds, letters, ready
 from ipcviz.model.mechanisms.sockets import under_way
 from ipcviz.model.parts import DescriptorPart
-from ipcviz.model.query import table_of
 from ipcviz.model.state import Descriptor, Object, OpenFile
 from ipcviz.model.waits.outsiders import outsiders_of
 from ipcviz.narrate import who
 
 _LISTS: Final = having("list")
 _OPEN_EVERYWHERE: Final = having("everywhere")
-_HEADS = ("DESCRIPTOR", "OPEN FILE DESCRIPTION", "OBJECT", "ALSO HELD BY")
+_HEADS: Final = (
+    ("DESCRIPTOR",),
+    ("OPEN FILE DESCRIPTION", "OPEN FILE"),
+    ("OBJECT",),
+    ("ALSO HELD BY", "ALSO"),
+)
+"""The columns' headings, longest first: one that has no room is not cut, but left for the next."""
 
 
 class Descriptors(Panel):
@@ -51,7 +56,7 @@ class Descriptors(Panel):
         shared = f", table of {process.table}" if process.table not in (0, process.pid) else ""
         return (
             f"Descriptors of {who(view.state, process.pid)}{shared}:"
-            f" {len(table_of(view.state, process.pid))} open"
+            f" {len(view.state.descriptors_of(process.pid))} open"
         )
 
     def build(self, view: View, width: int) -> list[Late]:
@@ -59,7 +64,7 @@ class Descriptors(Panel):
         process = view.process
         if process is None:
             return [row(("No process is selected.", "dim"))]
-        table = table_of(view.state, process.pid)
+        table = view.state.descriptors_of(process.pid)
         ghosts = {fd: ghost for (owner, fd), ghost in view.ghosts.items() if owner == process.table}
         if not table and not ghosts:
             text = (
@@ -73,8 +78,8 @@ class Descriptors(Panel):
             row(
                 *(
                     span
-                    for head, size in zip(_HEADS, columns, strict=True)
-                    for span in ((fit(head, size), "head"), " ")
+                    for heads, size in zip(_HEADS, columns, strict=True)
+                    for span in ((fit(_choose_head(heads, size), size), "head"), " ")
                 )
             )
         ]
@@ -97,8 +102,7 @@ def _inside(view: View, descriptor: Descriptor, width: int) -> list[Row]:
     """What the selected object lists, where that is an epoll set or an inotify descriptor: a row
     for each line.
     """
-    description = view.state.open_files.get(descriptor.ofd)
-    thing = view.state.objects.get(description.object) if description else None
+    thing = view.state.object_of(view.state.description_of(descriptor))
     if thing is None or thing.info.key != view.object or thing.notifier is None:
         return []
     kept = holds(view.state, thing, view.now)
@@ -144,8 +148,8 @@ def _listed(view: View, entry: EpollEntry, width: int) -> Row:
 
 
 def _open(view: View, descriptor: Descriptor, columns: Columns) -> Row:
-    description = view.state.open_files.get(descriptor.ofd)
-    thing = view.state.objects.get(description.object) if description else None
+    description = view.state.description_of(descriptor)
+    thing = view.state.object_of(description)
     target = ("object", thing.info.key) if thing else None
     return Row(tuple(_spans(view, descriptor, description, thing, columns)), target)
 
@@ -157,10 +161,19 @@ def _closed(view: View, ghost: Ghost, columns: Columns) -> Row:
     return Row((("-", "lit-chip"), (number[0], "gone"), *faded), ("object", ghost.object))
 
 
+_SIZES: Final = ((100, (20, 21)), (76, (20, 18)), (56, (16, 14)), (0, (14, 9)))
+"""Widths of the first two columns, by the least width of all of them."""
+
+
+def _choose_head(heads: tuple[str, ...], size: int) -> str:
+    """The longest of a column's headings that it has room for."""
+    return next((head for head in heads if len(head) <= size), "")
+
+
 def _columns(width: int) -> Columns:
     """Widths of the four columns, with a space after each."""
     room = max(width - 4, 20)
-    first, second = (20, 18) if room >= 76 else (16, 14) if room >= 56 else (14, 8)
+    first, second = next(sizes for least, sizes in _SIZES if room >= least)
     third = max(8, min(30, (room - first - second) // 2))
     return first, second, third, max(0, room - first - second - third)
 
@@ -215,11 +228,9 @@ def _spans(
         spans.append((fit("not known", third + 1), "dim"))
     else:
         inside = holds(view.state, thing, view.now)
-        kind = (
-            ""
-            if thing.info.kind == "file"
-            else f" {words_of(thing.info)}{f': {inside}' if inside else ''}"
-        )
+        kind = f" {words_of(thing.info)}{f': {inside}' if inside else ''}"
+        if thing.info.kind == "file":
+            kind = ""
         gone = ", name removed" if thing.unlinked else ""
         label = fit(thing.label, min(len(thing.label), third))
         chosen = thing.info.key == view.object

@@ -12,7 +12,7 @@ from typing import Final
 from ipcviz.events import Event, Sample
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
-from ipcviz.trace import TraceReader, TraceWriter
+from ipcviz.trace import SampledLevel, SampledUse, TraceReader, TraceWriter
 
 CHUNK: Final = 1024
 CHUNKS: Final = 48
@@ -42,7 +42,7 @@ class _Chunk:
         self.last = before.n
 
 
-class Tape:
+class EventTape:
     """What a session's events were.
 
     Args:
@@ -66,7 +66,7 @@ class Tape:
 
     # Taking in.
 
-    def take(self, event: Event, before: State, after: State) -> None:
+    def add_event(self, event: Event, before: State, after: State) -> None:
         """Keep an event in memory if nothing writes it."""
         if self.recorder is not None and not self.recorder.trouble:
             return
@@ -148,15 +148,13 @@ class Tape:
                 return event.n
         return 0
 
-    def levels(self, first: int, last: int, every: float) -> Iterator[tuple[float, str, int, int]]:
+    def levels(self, first: int, last: int, every: float) -> Iterator[SampledLevel]:
         """What samples found from event `first` to `last`, in intervals of `every` seconds at most.
 
-        Yields:
-            The time of the last look of an interval, an object's key, its highest level in it, and
-            its last one.
+        Those in memory are each an interval of their own.
         """
         kept = (
-            (event.t, level.object, level.queued, level.queued)
+            SampledLevel(event.t, level.object, level.queued, level.queued)
             for event in self._events_in_memory()
             if isinstance(event, Sample) and first <= event.n <= last
             for level in event.levels
@@ -165,12 +163,10 @@ class Tape:
             self.reader.levels(first, last, every) if self.reader is not None else (), kept
         )
 
-    def cpu_seconds(self, first: int, last: int) -> Iterator[tuple[float, int, float]]:
-        """What samples found from event `first` to `last`: the time, a process, the CPU time that
-        it had used.
-        """
+    def cpu_seconds(self, first: int, last: int) -> Iterator[SampledUse]:
+        """What samples found of processes from event `first` to `last`."""
         kept = (
-            (event.t, process.pid, process.user_time + process.system_time)
+            SampledUse(event.t, process.pid, process.user_time + process.system_time)
             for event in self._events_in_memory()
             if isinstance(event, Sample) and first <= event.n <= last
             for process in event.processes

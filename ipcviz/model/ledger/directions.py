@@ -8,8 +8,7 @@ from ipcviz.events import ObjectInfo
 from ipcviz.events.arguments import Arguments, number_in
 from ipcviz.events.calls import COUNTS_MESSAGES, READS, READS_ANY, WRITES, where
 from ipcviz.events.kinds import PIPES
-from ipcviz.model.draft import Draft
-from ipcviz.model.state import NO_DESCRIPTORS, OpenFile, State
+from ipcviz.model.state import StateFields
 
 CHANNEL_READS: Final = where(lambda call: call.name in READS and call.on != "queue")
 CHANNEL_WRITES: Final = where(lambda call: call.name in WRITES and call.on != "queue")
@@ -53,7 +52,7 @@ def is_channel(info: ObjectInfo) -> bool:
     return info.kind in PIPES or (info.kind == "unix socket" and info.detail.startswith("stream"))
 
 
-def directions(state: State | Draft, pid: int, name: str, args: Arguments, key: str) -> Directions:
+def directions(state: StateFields, pid: int, name: str, args: Arguments, key: str) -> Directions:
     """From and into which channels a call moves bytes.
 
     Args:
@@ -68,8 +67,7 @@ def directions(state: State | Draft, pid: int, name: str, args: Arguments, key: 
     """
     source = target = ""
     if name in BETWEEN:
-        files = (_behind(state, pid, args.get(end)) for end in ("fd_in", "fd_out"))
-        source, target = (file.object if file is not None else "" for file in files)
+        source, target = (key_behind(state, pid, args, end) for end in ("fd_in", "fd_out"))
         source, target = (
             "" if name == "tee" else _into(state, source, out=True),
             _into(state, target, out=False),
@@ -77,7 +75,7 @@ def directions(state: State | Draft, pid: int, name: str, args: Arguments, key: 
     elif (
         name in CHANNEL_READS
         or name == "recvmmsg"
-        or (name == "vmsplice" and _reads(state, pid, args.get("fd")))
+        or (name == "vmsplice" and _reads(state, pid, number_in(args, "fd")))
     ):
         source = _into(state, key, out=True)
     elif name in CHANNEL_CALLS:
@@ -85,12 +83,18 @@ def directions(state: State | Draft, pid: int, name: str, args: Arguments, key: 
     return Directions(source, target) if source or target else NOWHERE
 
 
-def _reads(state: State | Draft, pid: int, fd: object) -> bool:
-    file = _behind(state, pid, fd)
+def key_behind(state: StateFields, pid: int, args: Arguments, name: str) -> str:
+    """Key of the object behind an argument that is a descriptor; empty if that is not known."""
+    fd = number_in(args, name)
+    return state.object_key_at(pid, fd) if fd is not None else ""
+
+
+def _reads(state: StateFields, pid: int, fd: int | None) -> bool:
+    file = state.description(pid, fd) if fd is not None else None
     return file is not None and file.mode == "r"
 
 
-def _into(state: State | Draft, key: str, *, out: bool) -> str:
+def _into(state: StateFields, key: str, *, out: bool) -> str:
     """The channel that is read from at an object, or written to: of a socket, what its peer has to
     read.
     """
@@ -98,22 +102,6 @@ def _into(state: State | Draft, key: str, *, out: bool) -> str:
     if thing is None or not is_channel(thing.info):
         return ""
     return key if out or thing.info.kind != "unix socket" else thing.info.peer
-
-
-def _behind(state: State | Draft, pid: int, fd: object) -> OpenFile | None:
-    process = state.processes.get(pid)
-    row = (
-        state.tables.get(process.table, NO_DESCRIPTORS).get(fd)
-        if process is not None and isinstance(fd, int)
-        else None
-    )
-    return state.open_files.get(row.ofd) if row is not None else None
-
-
-def behind(state: State | Draft, pid: int, fd: object) -> str:
-    """Key of the object behind a process's descriptor; empty if there is none."""
-    file = _behind(state, pid, fd)
-    return file.object if file is not None else ""
 
 
 def most_bytes(name: str, args: Arguments) -> int:

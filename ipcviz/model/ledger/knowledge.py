@@ -13,7 +13,7 @@ from ipcviz.model.channels import Channel
 from ipcviz.model.draft import Draft
 from ipcviz.model.ends import open_modes
 from ipcviz.model.ledger.directions import is_channel
-from ipcviz.model.state import NO_DESCRIPTORS, Process
+from ipcviz.model.state import Process
 
 replace = msgspec.structs.replace
 
@@ -47,7 +47,7 @@ def lose_held(draft: Draft, pid: int, reason: str, *, outside: bool = False) -> 
     process = draft.processes.get(pid)
     if process is None or not draft.channels:
         return
-    for row in draft.tables.get(process.table, NO_DESCRIPTORS).values():
+    for row in draft.descriptors_of(pid).values():
         for key in channels_of(draft, row.ofd):
             lose(draft, key, reason, outside=outside)
 
@@ -99,11 +99,7 @@ def take_opened(draft: Draft, event: Call, effect: Opened) -> None:
 
 
 def _holds(draft: Draft, process: Process, keys: tuple[str, ...]) -> bool:
-    rows = draft.tables.get(process.table, NO_DESCRIPTORS).values()
-    return any(
-        (found := draft.open_files.get(row.ofd)) is not None and found.object in keys
-        for row in rows
-    )
+    return any(file.object in keys for _, file in draft.descriptions_of(process.pid))
 
 
 def _begun(draft: Draft, event: Call, info: ObjectInfo, *, alone: bool) -> Channel:
@@ -180,10 +176,8 @@ def doubt_held(draft: Draft, pid: int) -> None:
     """What a process holds may be read and written unseen from now on: its counts are lower
     bounds.
     """
-    for descriptor in draft.tables.get(draft.process(pid).table, NO_DESCRIPTORS).values():
-        found = draft.open_files.get(descriptor.ofd)
-        if found is not None:
-            doubt_counts(draft, found.object)
+    for _, file in draft.descriptions_of(pid):
+        doubt_counts(draft, file.object)
 
 
 def doubt_counts(draft: Draft, key: str) -> None:

@@ -41,13 +41,12 @@ from ipcviz.model.ledger.directions import (
     CHANNEL_CALLS,
     CHANNEL_READS,
     UNPACKED,
-    behind,
     directions,
+    key_behind,
     most_bytes,
     untouched_asleep,
 )
 from ipcviz.model.ledger.knowledge import channels_of, lose, put
-from ipcviz.model.state import NO_DESCRIPTORS
 
 replace = msgspec.structs.replace
 
@@ -65,7 +64,7 @@ _UNTOLD: Final = "a write was under way that nobody was told of"
 
 def take_call(draft: Draft, event: Call) -> None:
     """A call returned: what it put into channels, and took out of them."""
-    if event.name not in CHANNEL_CALLS or not draft.channels:
+    if not draft.channels:
         return
     source, target = directions(draft, event.pid, event.name, event.args, event.object)
     if not source and not target:
@@ -109,7 +108,7 @@ def take_call(draft: Draft, event: Call) -> None:
 
 def _mix_packets(draft: Draft, event: Call, source: str, target: str) -> None:
     """Bytes are moved into or out of a pipe without its packets' bounds, or take those along."""
-    keys = (source or behind(draft, event.pid, event.args.get("fd_in")), target)
+    keys = (source or key_behind(draft, event.pid, event.args, "fd_in"), target)
     if any(key in draft.channels and draft.channels[key].packets for key in keys):
         for key in keys:
             lose(draft, key, f"{event.name} mixed packets with other bytes", outside=True)
@@ -208,9 +207,7 @@ def take_end(draft: Draft, pid: int, tids: tuple[int, ...], t: float) -> None:
     if process is None or not draft.channels:
         return
     for key in {
-        key
-        for row in draft.tables.get(process.table, NO_DESCRIPTORS).values()
-        for key in channels_of(draft, row.ofd)
+        key for row in draft.descriptors_of(pid).values() for key in channels_of(draft, row.ofd)
     }:
         channel = draft.channels[key]
         if any(r.tid in tids and not r.cut for r in channel.reading):

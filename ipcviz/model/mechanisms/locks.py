@@ -11,7 +11,7 @@ from ipcviz.events import FileLock, ObjectLocks
 from ipcviz.events.arguments import Arguments, number_in, text_in
 from ipcviz.model.draft import Draft
 from ipcviz.model.parts import LocksPart
-from ipcviz.model.state import NO_DESCRIPTORS, State
+from ipcviz.model.state import State
 
 _TO_THE_END: Final = 1 << 63
 
@@ -49,17 +49,7 @@ def lock_holders(state: State, lock: FileLock) -> tuple[int, ...]:
     if lock.kind == "posix":
         return (lock.pid,) if lock.pid else ()
     if lock.ofd:
-        return tuple(
-            sorted(
-                process.pid
-                for process in state.processes.values()
-                if process.fate == "alive"
-                and any(
-                    row.ofd == lock.ofd
-                    for row in state.tables.get(process.table, NO_DESCRIPTORS).values()
-                )
-            )
-        )
+        return tuple(sorted({process.pid for process, _ in state.references_to(lock.ofd)}))
     return (lock.pid,) if lock.pid else ()
 
 

@@ -12,7 +12,7 @@ from ipcviz.events import Notifier
 from ipcviz.events.kinds import having
 from ipcviz.events.signals import names_of
 from ipcviz.model.draft import Draft
-from ipcviz.model.state import NO_DESCRIPTORS, CallInProgress, Object, State
+from ipcviz.model.state import CallInProgress, Object, State
 
 replace = msgspec.structs.replace
 
@@ -222,17 +222,10 @@ def _watched(state: State, pid: int, call: CallInProgress) -> list[tuple[Object 
             (state.objects.get(entry.object), entry.fd, letters(entry.events))
             for entry in asked.notifier.listed
         ]
-    process = state.processes.get(pid)
-    table = (
-        state.tables.get(process.table, NO_DESCRIPTORS) if process is not None else NO_DESCRIPTORS
-    )
     found = []
     for word in call.text("watched").split():
         number = int(word.rstrip("rwx"))
-        row = table.get(number)
-        file = state.open_files.get(row.ofd) if row is not None else None
-        thing = state.objects.get(file.object) if file is not None else None
-        found.append((thing, number, word.lstrip("0123456789")))
+        found.append((state.object_at(pid, number), number, word.lstrip("0123456789")))
     return found
 
 

@@ -15,7 +15,7 @@ from ipcviz.model.draft import Draft
 from ipcviz.model.parts import ObjectPart
 
 _FILES: Final = kinds.having("offset")
-_MOVE: Final = where(
+MOVES_OFFSET: Final = where(
     lambda call: call.flow in ("takes", "puts") and call.on == "any" and not call.positioned
 ) | {"lseek"}
 """Calls after which the offset is another one; pread and pwrite have their own."""
@@ -24,13 +24,11 @@ _MOVE: Final = where(
 def take_offset(draft: Draft, event: Call) -> None:
     """A call that returned has moved the offset of a file, a memfd or shared memory."""
     fd = event.fd
-    if event.name not in _MOVE or event.error or fd is None:
+    if event.error or fd is None:
         return
-    rows = draft.tables.get(draft.process(event.pid).table)
-    descriptor = rows.get(fd) if rows is not None else None
-    found = draft.open_files.get(descriptor.ofd) if descriptor is not None else None
-    thing = draft.objects.get(found.object) if found is not None else None
-    if descriptor is None or found is None or thing is None or thing.info.kind not in _FILES:
+    found = draft.description(event.pid, fd)
+    thing = draft.object_of(found)
+    if found is None or thing is None or thing.info.kind not in _FILES:
         return
     if event.name == "lseek":
         now = event.ret
@@ -40,6 +38,6 @@ def take_offset(draft: Draft, event: Call) -> None:
         now = found.offset + event.ret
     if now != found.offset:
         draft.open_files = draft.open_files.set(
-            descriptor.ofd, msgspec.structs.replace(found, offset=now)
+            found.ofd, msgspec.structs.replace(found, offset=now)
         )
         draft.note(ObjectPart(found.object))

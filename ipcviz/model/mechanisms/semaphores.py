@@ -12,7 +12,6 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Call, Coverage, SemaphoreLevel, SemaphoreOp
-from ipcviz.events.calls import CHANGES_SEMAPHORES
 from ipcviz.model.draft import Draft
 from ipcviz.model.mechanisms.system_v import parse_operations
 from ipcviz.model.parts import SemaphorePart
@@ -173,7 +172,7 @@ def take_level(draft: Draft, seen: SemaphoreLevel, t: float) -> None:
 
 def take_call(draft: Draft, event: Call) -> None:
     """A call on a System V set has returned."""
-    if event.error or (event.name != "semctl" and event.name not in CHANGES_SEMAPHORES):
+    if event.error:
         return
     prefix = f"sysv:{event.args.get('id')}:"
     if event.name == "semctl":

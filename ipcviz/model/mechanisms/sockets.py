@@ -21,7 +21,14 @@ from ipcviz.model.draft import Draft
 from ipcviz.model.ledger.directions import CHANNEL_WRITES
 from ipcviz.model.mechanisms import datagrams
 from ipcviz.model.parts import ObjectPart
-from ipcviz.model.state import NO_DESCRIPTORS, CallInProgress, Flight, Object, State, Thread
+from ipcviz.model.state import (
+    CallInProgress,
+    Flight,
+    Object,
+    State,
+    StateFields,
+    Thread,
+)
 
 replace = msgspec.structs.replace
 
@@ -61,7 +68,7 @@ def forget_closed(draft: Draft) -> None:
             draft.datagrams = draft.datagrams.delete(key)
 
 
-def bound_to(state: State | Draft, kind: str, address: str) -> Object | None:
+def bound_to(state: StateFields, kind: str, address: str) -> Object | None:
     """The watched socket that an address leads to; None if there is none.
 
     Args:
@@ -79,7 +86,7 @@ def bound_to(state: State | Draft, kind: str, address: str) -> Object | None:
     return next((state.objects[key] for key in keys if key in state.objects), None)
 
 
-def target_of(state: State | Draft, thing: Object, args: Arguments) -> Object | None:
+def target_of(state: StateFields, thing: Object, args: Arguments) -> Object | None:
     """Where what a call writes to a socket arrives; None if that is not watched, or not known."""
     address = args.get("address")
     if isinstance(address, str) and address and takes_datagrams(thing.info):
@@ -171,11 +178,7 @@ def under_way_words(state: State, thing: Object) -> str:
     if not count:
         return ""
     files = (state.open_files.get(ofd) for flight in flights for ofd in flight.ofds)
-    labels = [
-        state.objects[file.object].label
-        for file in files
-        if file is not None and file.object in state.objects
-    ]
+    labels = [sent.label for sent in map(state.object_of, files) if sent is not None]
     shown = f": {', '.join(labels[:4])}{', ...' if len(labels) > 4 else ''}" if labels else ""
     return (
         f"{count} descriptor{'s' if count > 1 else ''} on {'their' if count > 1 else 'its'}"
@@ -303,12 +306,13 @@ def _accepter(state: State, listener: Object) -> str:
     still.
     """
     process = state.processes.get(listener.first_seen_by)
-    if process is not None and process.fate == "alive":
-        rows = state.tables.get(process.table, NO_DESCRIPTORS).values()
-        files = (state.open_files.get(row.ofd) for row in rows)
-        if any(file is not None and file.object == listener.info.key for file in files):
-            return f"{process.name or 'process'}[{process.pid}]"
-    return listener.label
+    if (
+        process is None
+        or process.fate != "alive"
+        or listener.info.key not in state.object_keys_of(process.pid)
+    ):
+        return listener.label
+    return f"{process.name or 'process'}[{process.pid}]"
 
 
 def _ordinal(number: int) -> str:
@@ -344,7 +348,7 @@ def take_passed(draft: Draft, event: Call, effect: Passed) -> None:
     """
     thing = draft.objects.get(event.object)
     target = target_of(draft, thing, {"address": effect.to}) if thing is not None else None
-    rows = draft.tables.get(draft.process(event.pid).table, NO_DESCRIPTORS)
+    rows = draft.descriptors_of(event.pid)
     ofds = tuple(rows[fd].ofd for fd in effect.fds if fd in rows)
     if target is None or target.shut == CLOSED:
         # It goes to somebody who is not watched, as far as is known.

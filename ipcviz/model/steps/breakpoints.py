@@ -7,7 +7,6 @@ from typing import Final
 from ipcviz.events import Breakpoint, Call, Event, Sample, SemaphoreOp, Waiting
 from ipcviz.events.calls import READS
 from ipcviz.events.signals import signal_name
-from ipcviz.model.calls import asked_nothing
 from ipcviz.model.query import blocked_readers, blocked_writers, waiters
 from ipcviz.model.state import State
 
@@ -71,7 +70,7 @@ def _is_so(condition: str, key: str, event: Event, state: State) -> bool:
     if condition == "end":
         if not isinstance(event, Call) or event.name not in READS or event.error:
             return False
-        return event.ret == 0 and not asked_nothing(event)
+        return event.ret == 0 and not event.asked_for_nothing
     if condition == "zero":
         return semaphore is not None and semaphore.value == 0
     if condition == "blocked":

@@ -159,20 +159,7 @@ def _decide(
     if line.kind == "turns":
         return _turn(place, state, last)
     if line.kind == "run":
-        if steps:
-            if not line.until:
-                return Move(
-                    place=place,
-                    steps=1,
-                    done=state.finished,
-                    waits="" if state.finished else "the end",
-                )
-            return (
-                None
-                if state.stepping or state.finished
-                else Move(place=place, steps=1, waits="a breakpoint")
-            )
-        return _run(line, place, state, names)
+        return _await_run(line, place, state) if steps else _run(line, place, state, names)
     process, thread = _find(state, line.who, names)
     if process is None:
         known = ", ".join(sorted(_known(state, names))) or "nobody"
@@ -180,15 +167,8 @@ def _decide(
             place=place,
             departed=f"line {line.number} is about {line.who}, but there is only {known}",
         )
-    if line.kind == "to end":
-        if thread is None:
-            return None
-    elif thread is None:
-        return Move(
-            place=place,
-            departed=f"line {line.number} wants {line.who} {_wish(line)}, but {line.who} has ended",
-        )
-    assert thread is not None
+    if thread is None:
+        return None if line.kind == "to end" else _depart(line, place, f"{line.who} has ended")
     if line.kind == "pending":
         if stepping.pending(state, thread) & bit_of(line.signo):
             return None
@@ -197,31 +177,48 @@ def _decide(
         if steps:
             return None
         return Move(place=place, steps=1, command=SendSignal(pid=process.pid, signo=line.signo))
-    poised = thread.poised
-    if line.kind == "until blocked" and poised is None and thread.waiting is not None:
+    return _step(line, place, steps, state, names, thread)
+
+
+def _await_run(line: Line, place: int, state: State) -> Move | None:
+    """Everything was let go: what is waited for until the next line."""
+    if not line.until:
+        waits = "" if state.finished else "the end"
+        return Move(place=place, steps=1, done=state.finished, waits=waits)
+    if state.stepping or state.finished:
         return None
+    return Move(place=place, steps=1, waits="a breakpoint")
+
+
+def _step(
+    line: Line, place: int, steps: int, state: State, names: Names, thread: Thread
+) -> Move | None:
+    """What a line wants of a thread that is to make one operation or several; None if it is where
+    the line wants it.
+    """
+    poised = thread.poised
     if poised is None:
-        return Move(
-            place=place,
-            steps=steps,
-            waits=f"{line.who} {_wish(line)}, but it {_stands(state, thread)}",
-        )
+        if line.kind == "until blocked" and thread.waiting is not None:
+            return None
+        stands = _stands(state, thread)
+        waits = f"{line.who} {_wish(line)}, but it {stands}"
+        return Move(place=place, steps=steps, waits=waits)
+    let_go = Let(tid=thread.tid)
     if line.kind in ("step", "to") and _matches(line, poised, state, names):
         if line.kind == "to":
             return None
-        return Move(place=place + 1, command=Let(tid=thread.tid), tid=thread.tid)
+        return Move(place=place + 1, command=let_go, tid=thread.tid)
     if line.kind == "step":
-        stands = _stands(state, thread)
-        return Move(
-            place=place,
-            departed=f"line {line.number} wants {line.who} {_wish(line)}, but it {stands}",
-        )
+        return _depart(line, place, f"it {_stands(state, thread)}")
     if steps >= MOST_STEPS:
-        wish = f"line {line.number} wants {line.who} {_wish(line)}"
-        return Move(
-            place=place, departed=f"{wish}, but {steps:,} operations did not bring it there"
-        )
-    return Move(place=place, steps=steps + 1, command=Let(tid=thread.tid), tid=thread.tid)
+        return _depart(line, place, f"{steps:,} operations did not bring it there")
+    return Move(place=place, steps=steps + 1, command=let_go, tid=thread.tid)
+
+
+def _depart(line: Line, place: int, instead: str) -> Move:
+    """The run is not what the schedule wants, and can't be any more."""
+    wish = f"line {line.number} wants {line.who} {_wish(line)}"
+    return Move(place=place, departed=f"{wish}, but {instead}")
 
 
 def _turn(place: int, state: State, last: int) -> Move:

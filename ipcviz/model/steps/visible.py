@@ -13,7 +13,7 @@ from ipcviz.events.arguments import Arguments, flag_in, number_in, text_in
 from ipcviz.events.calls import where
 from ipcviz.events.kinds import having
 from ipcviz.model.noise import is_noise, is_own_script
-from ipcviz.model.query import mapping_at, table_of
+from ipcviz.model.query import mapping_at
 from ipcviz.model.state import State
 
 SHORT_WAIT_SECONDS: Final = 0.005
@@ -115,9 +115,7 @@ def is_visible(state: State, pid: int, name: str, args: Arguments, tid: int = 0)
 
 
 def _visible_fd(state: State, pid: int, fd: int | str | None) -> bool:
-    row = table_of(state, pid).get(fd) if isinstance(fd, int) else None
-    file = state.open_files.get(row.ofd) if row is not None else None
-    thing = state.objects.get(file.object) if file is not None else None
+    thing = state.object_at(pid, fd) if isinstance(fd, int) else None
     if thing is None or not is_visible_object(thing.info):
         return False
     return thing.info.kind != "file" or not _is_script(state, pid, thing.info.path)

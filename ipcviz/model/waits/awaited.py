@@ -9,7 +9,7 @@ from ipcviz.events.calls import CALLS, Waits
 from ipcviz.events.signals import bit_of, names_of
 from ipcviz.model.mechanisms.locks import blocking, lock_holders, wanted
 from ipcviz.model.mechanisms.notifiers import signal_words
-from ipcviz.model.state import CallInProgress, Descriptor, Process, State, Thread
+from ipcviz.model.state import CallInProgress, Process, State, Thread
 from ipcviz.model.waits.outsiders import is_watched, names_words, outsiders_of
 
 _OTHER: Final[dict[Waits, tuple[str, Literal["blocked", "idle"]]]] = {
@@ -52,9 +52,7 @@ def children(state: State, thread: Thread, call: CallInProgress) -> tuple[Proces
 
 def _behind(state: State, pid: int, fd: int) -> int:
     """The process that a pidfd is of; 0 if that is not known."""
-    row = _row(state, pid, fd)
-    file = state.open_files.get(row.ofd) if row is not None else None
-    thing = state.objects.get(file.object) if file is not None else None
+    thing = state.object_at(pid, fd)
     return max(thing.notifier.pid, 0) if thing is not None and thing.notifier is not None else 0
 
 
@@ -103,7 +101,7 @@ def lock_words(
     state: State, thread: Thread, call: CallInProgress, fd: int
 ) -> tuple[str, tuple[int, ...]]:
     """Why a thread sleeps in flock or fcntl, and who could end it."""
-    descriptor = _row(state, thread.pid, fd)
+    descriptor = state.descriptor(thread.pid, fd)
     wish = wanted(call.args, thread.pid, descriptor.ofd if descriptor else 0)
     found = blocking(state, call.object, wish) if wish is not None else ()
     pids = sorted({pid for lock in found for pid in lock_holders(state, lock)})
@@ -125,12 +123,6 @@ def lock_words(
     more = f" and {len(pids) - 3} more" if len(pids) > 3 else ""
     named = ", ".join([*words, *([f"{names_words(outsiders)}, not watched"] if outsiders else ())])
     return f"held {how} by {named}{more}", tuple(pids)
-
-
-def _row(state: State, pid: int, fd: int) -> Descriptor | None:
-    process = state.processes.get(pid)
-    rows = state.tables.get(process.table) if process is not None else None
-    return rows.get(fd) if rows is not None else None
 
 
 def _named(state: State, pid: int) -> str:

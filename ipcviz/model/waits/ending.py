@@ -16,7 +16,6 @@ from ipcviz.model.mechanisms.queues import PREFIX, RECEIVES, SENDS, uses
 from ipcviz.model.mechanisms.semaphores import PRIVATE, waited_on
 from ipcviz.model.mechanisms.signals import let_in_handlers
 from ipcviz.model.mechanisms.sockets import awaited, under_way
-from ipcviz.model.query import table_of
 from ipcviz.model.state import CallInProgress, Object, State, Thread, Value
 from ipcviz.model.waits.awaited import children
 from ipcviz.model.waits.holding import is_own
@@ -132,7 +131,7 @@ class Endings:
             return Ending((owner,) if owner else (), doubts, at_once=True)
         if call.name in LOCKS:
             number = call.fd
-            descriptor = table_of(state, thread.pid).get(number) if number is not None else None
+            descriptor = state.descriptor(thread.pid, number) if number is not None else None
             wish = wanted(call.args, thread.pid, descriptor.ofd if descriptor is not None else 0)
             locks = blocking(state, call.object, wish) if wish is not None else ()
             holders = [lock_holders(state, lock) for lock in locks]
@@ -318,14 +317,12 @@ class Endings:
         for process in self.state.processes.values():
             if process.fate != "alive":
                 continue
-            table = table_of(self.state, process.pid)
+            table = self.state.descriptors_of(process.pid)
             count += len(table)
             if count > _ROWS:
                 return None
-            for row in table.values():
-                file = self.state.open_files.get(row.ofd)
-                if file is not None:
-                    found.setdefault(file.object, []).append((process.pid, row.ofd, str(file.mode)))
+            for row, file in self.state.descriptions_of(process.pid):
+                found.setdefault(file.object, []).append((process.pid, row.ofd, str(file.mode)))
         return found
 
     def _threads(self, pids: Iterable[int]) -> tuple[int, ...]:

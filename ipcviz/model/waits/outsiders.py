@@ -11,16 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Literal
 
-from ipcviz.events import Outside, Outsider, Outsiders
+from ipcviz.events import Outside, Outsider
 from ipcviz.events.calls import FOR_READY, LOCKS, READS, WRITES
 from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.model.addresses import listens, takes_datagrams
-from ipcviz.model.draft import Draft
 from ipcviz.model.ends import open_modes
 from ipcviz.model.mechanisms.locks import blocking, lock_holders, wanted
 from ipcviz.model.mechanisms.notifiers import watched_things
 from ipcviz.model.mechanisms.sockets import backlogs, leads_to
-from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import CallInProgress, Object, State, Thread, Value
 
 Side = Literal["r", "w", "both", "lock"]
@@ -48,22 +46,6 @@ class Want(Value, frozen=True):
 
     object: str
     side: Side
-
-
-def take_outsiders(draft: Draft, event: Outsiders) -> None:
-    """A look through all processes found these."""
-    for outside in event.found:
-        thing = draft.objects.get(outside.object)
-        if thing is not None:
-            draft.outsiders = draft.outsiders.set(outside.object, outside)
-            draft.note(ObjectPart(outside.object))
-
-
-def forget_outsiders(draft: Draft, keys: Iterable[str]) -> None:
-    """Objects that no watched process has open any more: who else has them is asked no more."""
-    for key in keys:
-        if key in draft.outsiders and key not in draft.ends:
-            draft.outsiders = draft.outsiders.delete(key)
 
 
 def outsiders_of(state: State, key: str, side: Side = "both") -> tuple[Outsider, ...]:
@@ -150,9 +132,7 @@ def _is_locked_outside(state: State, thread: Thread, call: CallInProgress) -> bo
     way.
     """
     number = call.fd
-    process = state.processes.get(thread.pid)
-    rows = state.tables.get(process.table) if process is not None else None
-    row = rows.get(number) if rows is not None and number is not None else None
+    row = state.descriptor(thread.pid, number) if number is not None else None
     wish = wanted(call.args, thread.pid, row.ofd if row is not None else 0)
     found = blocking(state, call.object, wish) if wish is not None else ()
     return not found or not all(

@@ -10,7 +10,7 @@ from ipcviz.events import AnyEffect, Closed, Duplicated, FileLock, Locks, Object
 from ipcviz.events.kinds import having
 from ipcviz.kernel import locks, procfs
 from ipcviz.model.mechanisms.locks import lock_holders
-from ipcviz.model.query import Holder, holders, object_behind
+from ipcviz.model.query import Holder, holders
 from ipcviz.model.state import State
 from ipcviz.tracer.calls.table import LOCK_COMMANDS
 from ipcviz.tracer.context import Context
@@ -109,7 +109,7 @@ class LockLooks:
         if state.locks:
             for effect in made:
                 if isinstance(effect, Closed | Duplicated):
-                    thing = object_behind(state, pid, effect.fd)
+                    thing = state.object_at(pid, effect.fd)
                     if thing is not None and thing.info.key in state.locks:
                         keys.add(thing.info.key)
         return (

@@ -106,7 +106,7 @@ def descriptors_of(state: State, key: str) -> list[tuple[int, int]]:
     found = []
     for process in state.processes.values():
         if process.fate == "alive" and ofds:
-            for fd, descriptor in state.tables.get(process.table, {}).items():
+            for fd, descriptor in state.descriptors_of(process.pid).items():
                 if descriptor.ofd in ofds:
                     found.append((process.pid, fd))
                     break

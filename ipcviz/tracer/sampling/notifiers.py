@@ -15,7 +15,7 @@ from ipcviz.events.calls import where
 from ipcviz.events.kinds import NOTIFIERS, having
 from ipcviz.kernel import memory
 from ipcviz.kernel.notifiers import anonymous_inode, read_notifier
-from ipcviz.model.query import Holder, object_behind, table_of
+from ipcviz.model.query import Holder
 from ipcviz.model.state import CallInProgress, State
 from ipcviz.tracer.calls.flags import Word
 from ipcviz.tracer.context import Context
@@ -140,7 +140,7 @@ class NotifierLooks:
     def after(self, pid: int, name: str, fd: int) -> None:
         """Say the same of a process's descriptor, after a call that changed what is behind it."""
         state = self._context.state
-        thing = object_behind(state, pid, fd)
+        thing = state.object_at(pid, fd)
         if thing is None or thing.info.kind not in NOTIFIERS:
             return
         key = thing.info.key
@@ -164,7 +164,7 @@ class NotifierLooks:
 
     def know_path(self, pid: int, fd: int, wd: int, path: str) -> None:
         """A call told the path of an inotify watch."""
-        thing = object_behind(self._context.state, pid, fd)
+        thing = self._context.state.object_at(pid, fd)
         if thing is not None:
             self._paths[thing.info.key, wd] = path
 
@@ -205,12 +205,11 @@ class NotifierLooks:
         """Key of what an epoll set means by a number: it keeps the file, whatever the number refers
         to by now.
         """
-        thing = object_behind(state, pid, fd)
+        thing = state.object_at(pid, fd)
         if thing is not None and _may_be(thing.info, dev, ino):
             return thing.info.key
-        for row in table_of(state, pid).values():
-            file = state.open_files.get(row.ofd)
-            other = state.objects.get(file.object) if file is not None else None
+        for _, file in state.descriptions_of(pid):
+            other = state.object_of(file)
             if other is not None and other.info.ino == ino and other.info.dev == dev:
                 return other.info.key
         return ""
@@ -240,11 +239,10 @@ def _kind(state: State, key: str) -> str:
 def _own(state: State, pid: int, keys: set[str]) -> dict[str, tuple[Holder, ...]]:
     """A process's own descriptors of these objects."""
     found: dict[str, tuple[Holder, ...]] = {}
-    for fd, row in table_of(state, pid).items():
-        file = state.open_files.get(row.ofd)
-        if file is not None and file.object in keys:
+    for row, file in state.descriptions_of(pid):
+        if file.object in keys:
             found[file.object] = (
-                Holder(pid=pid, fd=fd, ofd=row.ofd, object=file.object, mode="rw"),
+                Holder(pid=pid, fd=row.fd, ofd=row.ofd, object=file.object, mode="rw"),
             )
     return found
 
@@ -256,7 +254,7 @@ def _keys(state: State, pid: int, call: CallInProgress) -> list[str]:
     if thing is not None and thing.notifier is not None:
         keys.extend(entry.object for entry in thing.notifier.listed if entry.object)
     for word in call.text("watched").split():
-        thing = object_behind(state, pid, int(word.rstrip("rwx")))
+        thing = state.object_at(pid, int(word.rstrip("rwx")))
         if thing is not None:
             keys.append(thing.info.key)
     return keys

@@ -32,7 +32,7 @@ from ipcviz.kernel.names import AT_FDCWD, fifo_of
 from ipcviz.model.ledger.directions import is_channel
 from ipcviz.model.mechanisms.sockets import others_of
 from ipcviz.model.mechanisms.system_v import semaphore_of
-from ipcviz.model.query import Holder, holders, table_of
+from ipcviz.model.query import Holder, holders
 from ipcviz.model.state import State
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.calls import deadlines
@@ -603,9 +603,7 @@ class Sampler:
         state = self._context.state
         fd = args.get("fd", args.get("fd_in"))
         if isinstance(fd, int) and (name in _ON_DESCRIPTOR):
-            descriptor = table_of(state, pid).get(fd)
-            found = state.open_files.get(descriptor.ofd) if descriptor is not None else None
-            return found.object if found is not None else ""
+            return state.object_key_at(pid, fd)
         return ""
 
     def notice_reaped(self) -> None:

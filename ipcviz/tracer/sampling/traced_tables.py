@@ -11,7 +11,6 @@ from typing import Final
 from ipcviz.events import Maps, Table
 from ipcviz.kernel import descriptors, maps, procfs
 from ipcviz.kernel.known import Known, group_of
-from ipcviz.model.query import table_of
 from ipcviz.model.state import NO_DESCRIPTORS, Descriptor, State
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.mappings import Mappings
@@ -73,7 +72,7 @@ class TableLooks:
         if any(task.entered or (task.moving and reason == "sample") for task in tasks):
             return
         state = self._context.state
-        computed = table_of(state, pid)
+        computed = state.descriptors_of(pid)
         if set(numbers) == set(computed) and reason != "launched":
             self._executing.discard(pid)
             return
@@ -157,8 +156,8 @@ class Descriptions:
                 for fd in self._known.table(pid).keys() - rows.keys():
                     self._known.drop((pid, fd))
                 for fd, row in rows.items():
-                    file = state.open_files.get(row.ofd)
-                    thing = state.objects.get(file.object) if file is not None else None
+                    file = state.description_of(row)
+                    thing = state.object_of(file)
                     if file is not None and thing is not None:
                         self._known.hold(row.ofd, group_of(thing.info, file.mode), (pid, fd))
             self._rows[table], self._pids[table] = rows, tuple(holders[table])

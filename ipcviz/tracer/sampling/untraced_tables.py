@@ -12,7 +12,6 @@ from collections.abc import Iterable
 
 from ipcviz.events import Forked, How, Maps, Table, TableEntry, ThreadCreated
 from ipcviz.kernel import descriptors, identity, maps, procfs, semaphores
-from ipcviz.model.query import table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.sampler import Sampler
@@ -235,7 +234,7 @@ def _links(pid: int) -> tuple[int, dict[int, str] | None]:
 
 
 def _agrees(state: State, pid: int, entries: tuple[TableEntry, ...]) -> bool:
-    rows = table_of(state, pid)
+    rows = state.descriptors_of(pid)
     if len(rows) != len(entries):
         return False
     for entry in entries:

@@ -25,7 +25,6 @@ from ipcviz.kernel.names import key_of
 from ipcviz.model.ledger.directions import NOWHERE
 from ipcviz.model.mechanisms.signals import MASKED
 from ipcviz.model.mechanisms.system_v import semaphore_of
-from ipcviz.model.query import table_of
 from ipcviz.model.steps.visible import ENDS, is_visible
 from ipcviz.tracer.calls import markers, remainders
 from ipcviz.tracer.calls.decode import decode_arguments, taken
@@ -107,7 +106,7 @@ class CallStops:
         self._effects = Effects(
             context.next_ofd,
             context.object_of,
-            lambda pid: tuple(table_of(context.state, pid)),
+            lambda pid: tuple(context.state.descriptors_of(pid)),
             context.same_as,
             context.under_way,
             context.is_unbound,
@@ -702,7 +701,7 @@ class CallStops:
         return effects
 
     def _closes_used(self, pid: int, effects: tuple[AnyEffect, ...]) -> bool:
-        rows = table_of(self._context.state, pid)
+        rows = self._context.state.descriptors_of(pid)
         gone = (rows.get(e.fd) for e in effects if isinstance(e, Closed | Duplicated))
         return any(descriptor is not None and descriptor.used for descriptor in gone)
 

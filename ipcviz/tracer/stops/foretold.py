@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 
 from ipcviz.events import AnyEffect, Closed, Disposition, Mask
 from ipcviz.kernel import identity, ptrace
-from ipcviz.model.query import table_of
 from ipcviz.model.state import State
 from ipcviz.tracer.calls.decode import decode_arguments, read_mask, read_sigaction
 from ipcviz.tracer.calls.flags import Word
@@ -107,9 +106,8 @@ def close(state: State, process: TracedProcess, number: int) -> Closed | None:
     fd = number & 0xFFFFFFFF
     if len(process.tasks) > 1 or process.shares_files or process.doubted or not process.full:
         return None
-    row = table_of(state, process.pid).get(fd)
-    file = state.open_files.get(row.ofd) if row is not None else None
-    thing = state.objects.get(file.object) if file is not None else None
+    file = state.description(process.pid, fd)
+    thing = state.object_of(file)
     if file is None or thing is None:
         return None
     if thing.info.kind == "pipe":

@@ -1,0 +1,65 @@
+"""What a call's arguments are asked for. Plain data, no kernel."""
+
+import msgspec
+import pytest
+
+from ipcviz.events import Call, Entered, Waiting
+from ipcviz.events.stepping import Poised
+from ipcviz.model.state import CallInProgress
+
+ARGS = {"fd": 3, "count": 0, "path": "/tmp/x", "flags": "O_WRONLY|O_EXCL", "mode": 0o600}
+
+CALLS = {
+    "returned": Call(t=0.0, pid=1, tid=1, name="openat", args=ARGS),
+    "under way": Entered(t=0.0, pid=1, tid=1, call="openat", args=ARGS),
+    "asleep": Waiting(t=0.0, pid=1, tid=1, call="openat", args=ARGS),
+    "held": Poised(t=0.0, pid=1, tid=1, at="entry", call="openat", args=ARGS),
+    "in the state": CallInProgress(name="openat", args=ARGS),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_arguments_are_asked_for_by_what_they_are(call):
+    assert call.fd == 3
+    assert call.number("count") == 0, "0 is a number"
+    assert call.number("path") is None
+    assert call.number("offset") is None
+    assert call.text("path") == "/tmp/x"
+    assert call.text("mode") == "384"
+    assert call.text("offset") == ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "there"),
+    [
+        ("O_EXCL", True),
+        ("O_WRONLY|O_EXCL", True),
+        ("O_EXCL|O_CREAT", True),
+        ("O_EXCLUSIVE", False),
+        ("O_WRONLY|O_EXCL_NOT", False),
+        ("", False),
+        (0x80, False),
+    ],
+)
+def test_a_flag_is_a_whole_word(flags, there):
+    call = Call(t=0.0, pid=1, tid=1, name="openat", args={"flags": flags})
+    assert call.has_flag("O_EXCL") is there
+
+
+def test_a_call_without_a_descriptor_has_none():
+    call = Call(t=0.0, pid=1, tid=1, name="pause")
+    assert call.fd is None
+    assert not call.has_flag("O_EXCL")
+
+
+def test_the_bytes_of_a_call_are_those_of_its_fields_alone():
+    decoded = msgspec.json.decode(msgspec.json.encode(CALLS["returned"]))
+    assert decoded == {
+        "event": "call",
+        "t": 0.0,
+        "pid": 1,
+        "tid": 1,
+        "name": "openat",
+        "args": ARGS,
+        "ret": 0,
+    }
