@@ -618,7 +618,7 @@ def _what_failed(error: OSError | MemoryError) -> str:
     return f"The tracer can't go on: {error.strerror or error} ({place})."
 
 
-def _spare_collections() -> None:
+def spare_collections() -> None:
     """Look for cycles of garbage rarely: events and states have none, and each look goes through
     all that is known.
     """
@@ -632,7 +632,7 @@ def main(fd: int) -> None:
     os.set_inheritable(fd, False)
     streams.occupy()
     launch.shield()
-    _spare_collections()
+    spare_collections()
     channel = socket.socket(fileno=fd)
     service = Service(channel)
     for signo in (signal.SIGTERM, signal.SIGHUP):
