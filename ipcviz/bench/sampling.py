@@ -141,7 +141,7 @@ def sample(rounds: int, processes: int, each: int) -> tuple[Measurement, ...]:
                 def theirs(tool: str = tool) -> float:
                     return run_quietly((tool, "-p", listed)) * 1e3
 
-                promise = 1.0 if tool == "lsfd" else 0.0
+                promise = 1.0 if tool == "lsfd" and processes > 1 else 0.0
                 found.append(
                     compared(
                         title,

@@ -96,7 +96,7 @@ def posix_queues() -> tuple[PosixQueue, ...]:
     descriptors show them.
     """
     found = []
-    for mount in _queue_mounts():
+    for mount in list_queue_mounts():
         try:
             with os.scandir(mount) as entries:
                 for entry in entries:
@@ -111,7 +111,7 @@ def posix_queues() -> tuple[PosixQueue, ...]:
     return tuple(found)
 
 
-def _queue_mounts() -> list[str]:
+def list_queue_mounts() -> list[str]:
     raw = procfs.read_bytes("/proc/self/mountinfo", whole=True) or b""
     mounts: dict[bytes, str] = {}
     for line in raw.splitlines():

@@ -169,7 +169,7 @@ def test_system_v_message_queues(puppet):
 
 
 def test_posix_queues_with_a_name():
-    if not queues._queue_mounts():
+    if not readers.list_queue_mounts():
         assert readers.posix_queues() == ()
         pytest.skip("no mqueue file system is mounted")
     name = f"/ipcviz-test-{os.getpid()}"
