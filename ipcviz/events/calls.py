@@ -104,8 +104,8 @@ TRAITS: Final[dict[Trait, str]] = {
         " the descriptor `fd`."
     ),
     "quick": (
-        "Its arguments can be looked at while it is being made: it is frequent, writes to nothing"
-        " that it reads, and what it undoes is known without a look."
+        "Its arguments can be looked at while it is being made. It is frequent and writes to"
+        " nothing that it reads. What it undoes is known without a look."
     ),
     "loads": (
         "The dynamic linker finds and maps libraries by it: what it opens it closes again, and"
@@ -264,10 +264,10 @@ _ROWS: Final = (
         names="opens", descriptors="new", visible="by path"),
     _structural("access", "path:path mode:int", "untold", "quick", "loads", "unfollowed",
         names="looks at"),
-    _structural("faccessat", "dirfd:at path:path mode:int", "untold", "quick", "loads",
-        names="looks at"),
-    _structural("faccessat2", "dirfd:at path:path mode:int flags:hex", "untold", "quick", "loads",
-        names="looks at"),
+    _structural("faccessat", "dirfd:at path:path mode:int", "unfollowed", "untold", "quick",
+        "loads", names="looks at"),
+    _structural("faccessat2", "dirfd:at path:path mode:int flags:hex", "unfollowed", "untold",
+        "quick", "loads", names="looks at"),
     _look("stat", "path:path buf:hex", "loads", names="looks at"),
     _look("lstat", "path:path buf:hex", "loads", names="looks at"),
     _look("newfstatat", "dirfd:at path:path buf:hex flags:hex", "loads", names="looks at"),
@@ -307,8 +307,8 @@ _ROWS: Final = (
         visible="by object"),
     _data("pwritev", "fd:fd iov:iov count:int offset", "parts", flow="puts", returns="bytes",
         on="any", visible="by object"),
-    _data("preadv2", "fd:fd iov:iov count:int offset", flow="takes", returns="bytes", on="any",
-        visible="by object"),
+    _data("preadv2", "fd:fd iov:iov count:int offset", "parts", flow="takes", returns="bytes",
+        on="any", visible="by object"),
     _data("pwritev2", "fd:fd iov:iov count:int offset", "parts", flow="puts", returns="bytes",
         on="any", visible="by object"),
     _data("sendfile", "fd_out:fd fd_in:fd offset:hex count", "changes", "parts", flow="transfers",

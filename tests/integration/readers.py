@@ -59,20 +59,6 @@ def inet_sockets() -> dict[int, InetSocket]:
     return {one.ino: one for one in sockets.Listing().all_inet()}
 
 
-def other_end(listed: dict[int, InetSocket], one: InetSocket) -> InetSocket | None:
-    """The socket at the other end of a connection, if it is on this machine and in this listing."""
-    if not one.remote[1]:
-        return None
-    for other in listed.values():
-        if (
-            sockets.plain(other.local) == sockets.plain(one.remote)
-            and sockets.plain(other.remote) == sockets.plain(one.local)
-            and other.protocol == one.protocol
-        ):
-            return other
-    return None
-
-
 class PosixQueue(NamedTuple):
     """A POSIX queue with a name, in a mounted mqueue file system.
 
