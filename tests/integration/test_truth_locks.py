@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
-from ipcviz.kernel.locks import read_locks
 from ipcviz.model.mechanisms.locks import lock_holders
 from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
 from tests.integration.harness import Bench, Programs
+from tests.integration.readers import read_locks
 from tests.integration.watched import Watched
 
 MODES = pytest.mark.parametrize("options", [(), ("--full",)], ids=["live", "full"])

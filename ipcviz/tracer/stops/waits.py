@@ -117,7 +117,7 @@ class Waits:
                     semaphore=semaphore,
                     object=key,
                     state=look.state,
-                    wchan=procfs.wchan(task.process.pid, tid) or "",
+                    wchan=procfs.read_wchan(task.process.pid, tid) or "",
                     futex=futex,
                     deadline=self._deadline(task, entered, key),
                 )
