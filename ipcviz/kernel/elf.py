@@ -105,10 +105,12 @@ class _Table(NamedTuple):
     versions: tuple[int, int]
 
 
-_Identity = tuple[int, int, int, int]
+Identity = tuple[int, int, int, int]
+"""Of a file: st_dev, st_ino, st_mtime in nanoseconds, st_size."""
 
 
-def _identity(path: str) -> _Identity | None:
+def identify_file(path: str) -> Identity | None:
+    """What tells a regular file's present content from others; None if it can't be looked at."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -118,7 +120,8 @@ def _identity(path: str) -> _Identity | None:
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def _open(path: str) -> BinaryIO | None:
+def open_file(path: str) -> BinaryIO | None:
+    """A regular file opened to be read; None for anything else. No FIFO is waited for."""
     try:
         # Not to wait for the writer of a FIFO, which is not a program.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -130,9 +133,9 @@ def _open(path: str) -> BinaryIO | None:
     return None
 
 
-_programs: dict[_Identity, _Program | None] = {}
-_functions: dict[tuple[_Identity, frozenset[str]], dict[str, int]] = {}
-_callers: dict[tuple[_Identity, frozenset[str]], bool] = {}
+_programs: dict[Identity, _Program | None] = {}
+_functions: dict[tuple[Identity, frozenset[str]], dict[str, int]] = {}
+_callers: dict[tuple[Identity, frozenset[str]], bool] = {}
 KEPT: Final = 256
 """Files whose facts are kept."""
 
@@ -142,8 +145,8 @@ def _program(path: str) -> _Program | None:
     return None if known is None else known[1]
 
 
-def _known(path: str) -> tuple[_Identity, _Program] | None:
-    identity = _identity(path)
+def _known(path: str) -> tuple[Identity, _Program] | None:
+    identity = identify_file(path)
     if identity is None:
         return None
     if identity not in _programs:
@@ -155,14 +158,14 @@ def _known(path: str) -> tuple[_Identity, _Program] | None:
 
 
 def _read_program(path: str) -> _Program | None:
-    stream = _open(path)
+    stream = open_file(path)
     if stream is None:
         return None
     with stream:
         return _parse_stream(stream)
 
 
-_BROKEN: Final = (
+BROKEN: Final = (
     ELFError,
     OSError,
     ValueError,
@@ -181,11 +184,11 @@ def _parse_stream(stream: BinaryIO) -> _Program | None:
     try:
         elf = ELFFile(stream)
         kind, executable, notes = _read_segments(elf)
-    except _BROKEN:
+    except BROKEN:
         return None
     try:
         tables = _find_tables(elf) if elf.elfclass == 64 and elf.little_endian else ()
-    except _BROKEN:
+    except BROKEN:
         tables = ()  # The kernel does not look at sections, so the program runs whatever they are.
     return _Program(kind, executable, tables, notes)
 
@@ -345,7 +348,7 @@ def notes(path: str) -> frozenset[tuple[str, int]]:
     program = _program(path)
     if program is None or not program.notes:
         return frozenset()
-    stream = _open(path)
+    stream = open_file(path)
     if stream is None:
         return frozenset()
     found: set[tuple[str, int]] = set()
@@ -353,7 +356,7 @@ def notes(path: str) -> frozenset[tuple[str, int]]:
         for place in program.notes:
             try:
                 found |= _parse_notes(_read(stream, place, MAX_NOTES) or b"")
-            except _BROKEN:
+            except BROKEN:
                 continue
     return frozenset(found)
 
@@ -370,14 +373,14 @@ def _parse_notes(raw: bytes) -> set[tuple[str, int]]:
 
 def _asks_for(path: str, program: _Program, names: frozenset[str]) -> bool:
     tables = [table for table in program.tables if table.versions[1]]
-    stream = _open(path)
+    stream = open_file(path)
     if stream is None or not tables:
         return True
     with stream:
         for table in tables:
             try:
                 symbols, strings = _read(stream, table.symbols), _read(stream, table.names)
-            except _BROKEN:
+            except BROKEN:
                 return True
             if symbols is None or strings is None:
                 return True
@@ -392,7 +395,7 @@ def _asks_for(path: str, program: _Program, names: frozenset[str]) -> bool:
 
 
 def _look_up(path: str, program: _Program, names: frozenset[str]) -> dict[str, int]:
-    stream = _open(path)
+    stream = open_file(path)
     if stream is None:
         return {}
     found: dict[str, int] = {}
@@ -400,7 +403,7 @@ def _look_up(path: str, program: _Program, names: frozenset[str]) -> dict[str, i
         for table in sorted(program.tables, key=lambda table: not table.versions[1]):
             try:
                 symbols, strings, versions = (_read(stream, place) for place in table)
-            except _BROKEN:
+            except BROKEN:
                 continue
             if symbols is None or strings is None or versions is None:
                 continue

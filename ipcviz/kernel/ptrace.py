@@ -33,6 +33,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 # linux/ptrace.h
 POKETEXT: Final = 4
+PEEKUSER: Final = 3
 POKEUSER: Final = 6
 CONT: Final = 7
 SINGLESTEP: Final = 9
@@ -300,6 +301,19 @@ def set_pc(tid: int, arch: Arch, registers: list[int], pc: int) -> bool:
 def set_user(tid: int, offset: int, value: int) -> bool:
     """Set a word of a stopped tracee's struct user, a debug register, say."""
     return _ptrace(POKEUSER, tid, offset, value) != -1
+
+
+def get_user(tid: int, offset: int) -> int | None:
+    """A word of a stopped tracee's struct user (sys/user.h); None if there is none, or it is gone.
+
+    glibc's wrapper of PTRACE_PEEKUSER returns the word itself, so -1 is told from a failure by
+    errno alone (ptrace(2)).
+    """
+    ctypes.set_errno(0)
+    word = _ptrace(PEEKUSER, tid, offset, None)
+    if word == -1 and ctypes.get_errno():
+        return None
+    return int(word) & NO_CALL
 
 
 def get_mask(tid: int) -> int | None:

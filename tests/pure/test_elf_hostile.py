@@ -91,9 +91,9 @@ class Counted:
 def look(tmp_path, monkeypatch):
     """Asks all there is to ask of a file with these bytes; what of it was read, and the answers."""
     path = tmp_path / "program"
-    opened = elf._open
+    opened = elf.open_file
     monkeypatch.setattr(
-        elf, "_open", lambda path: Counted(stream) if (stream := opened(path)) else None
+        elf, "open_file", lambda path: Counted(stream) if (stream := opened(path)) else None
     )
 
     def ask(raw, size=0):
