@@ -16,6 +16,7 @@ Conventions that hold for every type:
   state that an event brought with it (a descriptor opened) and is never listed by itself.
 """
 
+from ipcviz.events.accesses import Accessed, VariableFound, VariableInfo, VariableSpec
 from ipcviz.events.base import Base
 from ipcviz.events.commands import (
     AnyCommand,
@@ -119,6 +120,7 @@ from ipcviz.events.stream import (
 __all__ = [
     "MOST_HOLDERS",
     "SCHEMA",
+    "Accessed",
     "AnyCommand",
     "AnyEffect",
     "At",
@@ -223,6 +225,9 @@ __all__ = [
     "Trouble",
     "Unmapped",
     "Uses",
+    "VariableFound",
+    "VariableInfo",
+    "VariableSpec",
     "Waiting",
     "Watch",
     "WorkingDirectory",

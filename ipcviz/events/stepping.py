@@ -8,10 +8,10 @@ from ipcviz.events.arguments import Arguments, WithArguments
 from ipcviz.events.base import Base
 from ipcviz.events.samples import SemaphoreInfo
 
-At = Literal["start", "entry", "return", "signal", "semaphore", "running"]
+At = Literal["start", "entry", "return", "signal", "semaphore", "access", "running"]
 """Where a thread is held: at the beginning of its life; before a call; behind the call that it
-was blocked in; before a signal acts on it; before an operation on a semaphore; in its own code,
-between calls."""
+was blocked in; before a signal acts on it; before an operation on a semaphore; behind a load or
+store of a watched variable; in its own code, between calls."""
 
 
 class Held(Base, tag="held", frozen=True):
@@ -35,12 +35,13 @@ class Poised(Base, WithArguments, tag="poised", frozen=True):
         at: Where it is held.
         call: The call that it is about to make (`entry`), or came back from (`return`).
         args: That call's arguments by name.
-        object: Key of the object behind its descriptor argument.
+        object: Key of the object behind its descriptor argument; of the variable that it has
+            loaded or stored (`access`).
         data: The first bytes that it is about to write.
         signo: The signal that is about to act on it.
         action: What that signal will do: `handler`, `terminate`, `core`, `stop`.
         sender: Who sent it, 0 if that is not known.
-        op: The semaphore operation, without `sem_`.
+        op: The semaphore operation, without `sem_`; what it has done to the variable (`access`).
         semaphore: The semaphore.
         value: Its value now; None if it could not be read.
         repeated: How many times it has waited like that already since it was let go, each time for

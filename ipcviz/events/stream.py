@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ipcviz.events.accesses import Accessed, VariableFound
 from ipcviz.events.arguments import Arguments, WithArguments
 from ipcviz.events.base import Base, written
 from ipcviz.events.effects import AnyEffect
@@ -488,6 +489,8 @@ Event = (
     | Stopped
     | Continued
     | SemaphoreOp
+    | VariableFound
+    | Accessed
     | Marker
     | Held
     | Released

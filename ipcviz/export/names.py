@@ -42,8 +42,8 @@ PROCESSES: Final = frozenset(
     | {"foreground", "reaper"}
 )
 """Fields of events that hold the id of a process, a thread, a process group or a session."""
-KEYS: Final = frozenset({"object", "key", "peer", "semaphore", "replaced"})
-"""Fields that hold the key of an object or a semaphore, or the thing itself."""
+KEYS: Final = frozenset({"object", "key", "peer", "semaphore", "variable", "replaced"})
+"""Fields that hold the key of an object, a semaphore or a variable, or the thing itself."""
 
 _RETURN_PROCESS: Final = where(lambda call: call.returns == "process")
 """Calls that return one."""
@@ -120,9 +120,9 @@ class Names:
         return known.setdefault(name, len(known) + 1)
 
     def key(self, key: str) -> str:
-        """The key of an object, a semaphore or a futex."""
+        """The key of an object, a semaphore, a futex or a variable."""
         head, _, rest = key.partition(":")
-        if head in ("sem", "futex"):
+        if head in ("sem", "futex", "var"):
             if rest.startswith("vm:"):
                 _, pid, address = rest.split(":", 2)
                 return f"{head}:vm:{self.task(int(pid)) if pid.isdecimal() else pid}:{address}"

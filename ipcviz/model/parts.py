@@ -42,6 +42,12 @@ class SemaphorePart(_Part, tag="semaphore", frozen=True):
     key: str
 
 
+class VariablePart(_Part, tag="variable", frozen=True):
+    """A watched variable, by its key."""
+
+    key: str
+
+
 class LocksPart(_Part, tag="locks", frozen=True):
     """The locks of a file, by the file's key."""
 
@@ -82,6 +88,7 @@ Part = (
     | DescriptorPart
     | ObjectPart
     | SemaphorePart
+    | VariablePart
     | LocksPart
     | SignalPart
     | MemoryPart

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from ipcviz.events import (
+    Accessed,
     Call,
     Continued,
     Counted,
@@ -45,6 +46,7 @@ from ipcviz.events import (
     ThreadCreated,
     ThreadExited,
     Trouble,
+    VariableFound,
     Waiting,
 )
 from ipcviz.events.calls import OPENS
@@ -53,7 +55,7 @@ from ipcviz.model.calls import take_call, take_sampled_bytes
 from ipcviz.model.draft import Draft
 from ipcviz.model.forgetting import forget
 from ipcviz.model.ledger import knowledge, ledger
-from ipcviz.model.mechanisms import semaphores, sockets
+from ipcviz.model.mechanisms import semaphores, sockets, variables
 from ipcviz.model.mechanisms.futexes import take_futex
 from ipcviz.model.mechanisms.locks import drop_locks, take_locks
 from ipcviz.model.mechanisms.memory import forget_pages, take_memory
@@ -252,6 +254,7 @@ def _thread_exited(draft: Draft, event: ThreadExited) -> None:
     process = draft.process(event.pid)
     ledger.take_end(draft, event.pid, (event.tid,), event.t)
     semaphores.take_end(draft, event.pid, event.tid)
+    variables.forget_end(draft, event.pid, (event.tid,))
     draft.drop_threads((event.tid,))
     draft.put_process(
         replace(process, threads=tuple(tid for tid in process.threads if tid != event.tid))
@@ -262,6 +265,7 @@ def _exited(draft: Draft, event: Exited) -> None:
     process = draft.process(event.pid)
     ledger.take_end(draft, event.pid, process.threads, event.t)
     semaphores.take_end(draft, event.pid)
+    variables.forget_end(draft, event.pid, process.threads)
     draft.drop_threads(process.threads)
     take_end(draft, event)
     shared = process.shares and any(
@@ -533,6 +537,8 @@ _TAKE: dict[type, Callable[[Draft, Any], None]] = {
     Stopped: _stopped,
     Continued: _continued,
     SemaphoreOp: semaphores.take_operation,
+    VariableFound: variables.apply_found,
+    Accessed: variables.apply_access,
     Sample: _sample,
     Coverage: _coverage,
     Counted: _counted,

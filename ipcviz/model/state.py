@@ -31,6 +31,7 @@ from ipcviz.events import (
     Started,
     Surroundings,
 )
+from ipcviz.events.accesses import VariableInfo
 from ipcviz.events.arguments import Arguments, WithArguments
 from ipcviz.model.channels import Channel, Read
 from ipcviz.model.ends import Ends
@@ -405,6 +406,55 @@ class Semaphore(Value, frozen=True):
     operated_at: float = 0.0
 
 
+class Access(Value, frozen=True):
+    """A load or a store that was seen.
+
+    Attributes:
+        n: Number of its event.
+        pid: Of the process.
+        tid: Of the thread.
+        value: The bytes that it loaded or stored.
+        version: How many stores the variable had seen then, this one among them.
+    """
+
+    n: int
+    pid: int
+    tid: int
+    value: bytes
+    version: int
+
+
+class Variable(Value, frozen=True):
+    """A variable whose loads and stores are seen.
+
+    Attributes:
+        info: Which one.
+        places: Its address in each process that has it.
+        value: Its bytes after what was seen last.
+        version: How many stores were seen.
+        loads: By thread, what it loaded last, until it stores.
+        stores: The latest stores, oldest first.
+        last_load: The last load of all.
+        lost: How many updates were lost.
+        lost_at: Number of the event of the store that lost the last of them; 0 if none was.
+    """
+
+    info: VariableInfo
+    places: Map[int, int] = Map()
+    value: bytes = b""
+    version: int = 0
+    loads: Map[int, Access] = Map()
+    stores: tuple[Access, ...] = ()
+    last_load: Access | None = None
+    lost: int = 0
+    lost_at: int = 0
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return self.info.name
+
+
 class Memory(Value, frozen=True):
     """Some bytes of a mapped object, or of a process's private copy of it.
 
@@ -486,6 +536,7 @@ class StateFields(msgspec.Struct, gc=False):
             by its key.
         objects: By key; the latest stay after their last descriptor is closed.
         semaphores: By key.
+        variables: Those whose loads and stores are seen, by key.
         uses: Keys of the System V message queues that each process has used, by pid.
         bound: Keys of the sockets that others reach by a name: `unix /run/x`, `tcp 127.0.0.1:80`,
             `udp ...`.
@@ -530,6 +581,7 @@ class StateFields(msgspec.Struct, gc=False):
     ends: Ends = Map()
     objects: Map[str, Object] = Map()
     semaphores: Map[str, Semaphore] = Map()
+    variables: Map[str, Variable] = Map()
     mappings: Map[int, tuple[MapEntry, ...]] = Map()
     uses: Map[int, tuple[str, ...]] = Map()
     bound: Map[str, str] = Map()

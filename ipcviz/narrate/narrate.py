@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ipcviz.events import (
+    Accessed,
     Call,
     Continued,
     Counted,
@@ -37,6 +38,7 @@ from ipcviz.events import (
     ThreadCreated,
     ThreadExited,
     Trouble,
+    VariableFound,
     Waiting,
 )
 from ipcviz.events.calls import CHANGES_SEMAPHORES, WRITES
@@ -58,6 +60,7 @@ from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Sentence
 from ipcviz.narrate.signals import delivered, handler_returned, kept_across_exec, sender_of_end
 from ipcviz.narrate.sockets import closed_words
 from ipcviz.narrate.steps import narrate_held, narrate_poised, narrate_released
+from ipcviz.narrate.variables import tell_access, tell_variable
 from ipcviz.narrate.words import count_bytes, label_of, named, who
 
 COUNTED_NAMED: Final = 3
@@ -409,6 +412,8 @@ _TELL: Final[dict[type, Callable[[Any, State, State], Sentence | None]]] = {
     Stopped: _stopped,
     Continued: _continued,
     SemaphoreOp: operated,
+    VariableFound: tell_variable,
+    Accessed: tell_access,
     Marker: _marker,
     Coverage: _coverage,
     Counted: _counted,

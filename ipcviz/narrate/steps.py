@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ipcviz.events import (
+    Accessed,
     Call,
     Event,
     Executed,
@@ -71,6 +72,10 @@ def intention(state: State, poised: Poised) -> str:
         return f"to return from {poised.call or 'its call'}"
     if poised.at == "start":
         return "to begin"
+    if poised.at == "access":
+        variable = state.variables.get(poised.object)
+        name = variable.label if variable is not None else "a variable"
+        return f"to go on behind its {poised.op} of {name}"
     return "to go on in its own code"
 
 
@@ -84,6 +89,11 @@ def stands(state: State, poised: Poised) -> str:
         return "was just born, and has done nothing yet"
     if poised.at == "running":
         return "is held in its own code"
+    if poised.at == "access":
+        variable = state.variables.get(poised.object)
+        did = {"load": "loaded", "store": "stored", "update": "loaded and stored"}
+        name = variable.label if variable is not None else "a variable"
+        return f"has just {did.get(poised.op, 'loaded or stored')} {name}"
     return f"is about {intention(state, poised)}"
 
 
@@ -407,6 +417,7 @@ def narrate_released(event: Released, before: State, after: State) -> Sentence:
 
 _DEEDS: Final = (
     *(
+        Accessed,
         Call,
         Waiting,
         SemaphoreOp,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ipcviz.events import (
+    Accessed,
     Call,
     Counted,
     Coverage,
@@ -27,6 +28,7 @@ from ipcviz.events import (
     Stepped,
     Stopped,
     ThreadExited,
+    VariableFound,
     Waiting,
 )
 from ipcviz.events.signals import signal_name
@@ -96,12 +98,20 @@ VIEWS: Final = (
 Columns = tuple[str, str, int | None, str]
 """An event's object key, name, ret and error; empty or None where it has none."""
 
+
+def _number_of(raw: bytes) -> int | None:
+    """A variable's bytes as a number without a sign; None if they are not known."""
+    return fits(int.from_bytes(raw, "little")) if raw else None
+
+
 _COLUMNS: Final[dict[type, Callable[[Any], Columns]]] = {
     Call: lambda e: (e.object, e.name, e.ret, e.error),
     Waiting: lambda e: (e.semaphore or e.object, e.call, None, ""),
     Entered: lambda e: (e.object, e.call, None, ""),
     SignalDelivered: lambda e: ("", signal_name(e.signo), None, ""),
     SemaphoreOp: lambda e: (e.semaphore.key, f"sem_{e.op}", e.value, ""),
+    VariableFound: lambda e: (e.variable.key, "", None, ""),
+    Accessed: lambda e: (e.variable, e.op, _number_of(e.after), ""),
     Executed: lambda e: ("", e.name, None, ""),
     Output: lambda e: ("", "", len(e.data) + e.dropped, ""),
     Poised: lambda e: (e.semaphore.key if e.semaphore else e.object, operation(e), e.value, ""),

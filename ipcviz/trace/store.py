@@ -24,7 +24,7 @@ import msgspec
 from ipcviz import __version__
 from ipcviz.events import Event, Marker, Sample, Started, Stepped
 from ipcviz.model.reduce import reduce
-from ipcviz.model.state import Object, Semaphore, State
+from ipcviz.model.state import Object, Semaphore, State, Variable
 from ipcviz.model.steps.moments import has_begun, is_moment
 from ipcviz.model.steps.stepping import name_of, operation
 from ipcviz.outputs import OutputError, OutputFile
@@ -527,6 +527,9 @@ class TraceWriter:
         for key, thing in state.objects.items():
             if before.objects.get(key) is not thing:
                 self._put_object(thing)
+        for key, variable in state.variables.items():
+            if before.variables.get(key) is not variable:
+                self._put_variable(key, variable)
         for key, semaphore in state.semaphores.items():
             if before.semaphores.get(key) is not semaphore:
                 self._put_semaphore(key, semaphore)
@@ -564,6 +567,12 @@ class TraceWriter:
         self._db.execute(
             "UPDATE objects SET kind = ?, label = ?, path = ? WHERE id = ?",
             ("semaphore", semaphore.label, semaphore.info.name, self._object(key)),
+        )
+
+    def _put_variable(self, key: str, variable: Variable) -> None:
+        self._db.execute(
+            "UPDATE objects SET kind = ?, label = ?, detail = ? WHERE id = ?",
+            ("variable", variable.info.name, variable.info.type, self._object(key)),
         )
 
     def _finish(self) -> None:

@@ -256,3 +256,10 @@ def test_who_is_at_the_other_end_of_a_socket():
     )
     assert names.tell(opened).effects[0].object.with_whom == "odd[1][1]"
     assert names.tell(Sample(t=3, levels=(level,))).levels[0].connecting == ("socket:[2]",)
+
+
+def test_a_variable_is_called_the_same_in_each_run():
+    names = Names()
+    names.tell(Forked(t=0, pid=500, parent=0))
+    assert names.key("var:2049:777:8") == "var:1:1:8"
+    assert names.key("var:vm:500:4096") == "var:vm:1:4096"

@@ -5,7 +5,21 @@ import pytest
 
 from ipcviz.app.picture.graph import KEPT, build
 from ipcviz.app.picture.layout import arrange
-from ipcviz.events import EpollEntry, Exited, Forked, Notifier, ObjectInfo, Reaped, Sample
+from ipcviz.events import (
+    Accessed,
+    EpollEntry,
+    Exited,
+    Forked,
+    MapEntry,
+    Maps,
+    Notifier,
+    ObjectInfo,
+    Poised,
+    Reaped,
+    Sample,
+    VariableFound,
+    VariableInfo,
+)
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
 from tests import picture_states as systems
@@ -315,3 +329,32 @@ def test_a_fifo_open_for_both_keeps_its_directions_whoever_was_last():
     m.move(92, "write", 3, thing, 5)
     m.move(93, "read", 3, thing, 5)
     assert flows(m.state) == {("p:91", "o:8:9"), ("p:92", "o:8:9"), ("o:8:9", "p:93")}
+
+
+def test_a_watched_variable_is_drawn_where_it_lies():
+    """Its value, what others hold a copy of, and who stored it last; in the box what was done."""
+    shared = ObjectInfo(key="1:7", kind="shared memory", path="/dev/zero (deleted)")
+    info = VariableInfo("var:1:7:0", "counter", 4, "int", "int", "1:7", 0)
+    private = VariableInfo("var:vm:10:64", "turn", 4, "int", "int")
+    mapped = MapEntry(object=shared, start=4096, length=4096, prot="rw-")
+    events = (
+        Forked(t=0.0, n=1, pid=10, parent=1, how="launched", name="counter"),
+        Forked(t=0.0, n=2, pid=11, parent=10, how="fork"),
+        Maps(t=0.0, n=3, pid=10, entries=(mapped,)),
+        Maps(t=0.0, n=4, pid=11, entries=(mapped,)),
+        VariableFound(t=0.0, n=5, pid=10, variable=info, address=4096, value=bytes(4)),
+        VariableFound(t=0.0, n=6, pid=11, variable=info, address=4096, value=bytes(4)),
+        VariableFound(t=0.0, n=7, pid=10, variable=private, address=64, value=bytes(4)),
+        Accessed(t=0.1, n=8, pid=11, tid=11, variable=info.key, op="load", after=bytes(4)),
+        Accessed(t=0.2, n=9, pid=10, tid=10, variable=info.key, op="store", after=b"\1\0\0\0"),
+        Poised(t=0.2, n=10, pid=10, tid=10, at="access", op="store", object=info.key),
+    )
+    state = reduce_all(events)
+    found = nodes(state, roles={10: "a", 11: "b"})
+    assert [line.text for line in found["o:1:7"].lines] == [
+        "counter = 1",
+        "b loaded 0",
+        "stored by a",
+    ]
+    assert found["p:10"].lines[0].text == "stored counter: 1"
+    assert [line.text for line in found["v:var:vm:10:64"].lines] == ["turn = 0"]

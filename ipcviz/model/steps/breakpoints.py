@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ipcviz.events import Breakpoint, Call, Event, Sample, SemaphoreOp, Waiting
+from ipcviz.events import Accessed, Breakpoint, Call, Event, Sample, SemaphoreOp, Waiting
 from ipcviz.events.calls import READS
 from ipcviz.events.signals import signal_name
 from ipcviz.model.query import blocked_readers, blocked_writers, waiters
@@ -43,7 +43,7 @@ def _name(event: Event) -> str:
         return event.name
     if isinstance(event, Waiting):
         return event.call
-    return event.op if isinstance(event, SemaphoreOp) else ""
+    return event.op if isinstance(event, SemaphoreOp | Accessed) else ""
 
 
 def _objects(event: Event) -> tuple[str, ...]:
@@ -51,6 +51,8 @@ def _objects(event: Event) -> tuple[str, ...]:
         return (event.object,)
     if isinstance(event, SemaphoreOp):
         return (event.semaphore.key,)
+    if isinstance(event, Accessed):
+        return (event.variable,)
     if isinstance(event, Sample):
         return (
             *(level.object for level in event.levels),

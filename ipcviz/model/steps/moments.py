@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import (
+    Accessed,
     Call,
     Continued,
     Event,
@@ -30,6 +31,7 @@ from ipcviz.model.steps.visible import ENDS, is_visible, is_visible_semaphore
 _OF_WHAT_RUNS: Final = (Executed, Call, Waiting)
 """Events that nothing has which could not be executed."""
 _ALWAYS: Final = (
+    Accessed,
     Forked,
     ThreadCreated,
     Executed,

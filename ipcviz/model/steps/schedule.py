@@ -5,6 +5,7 @@ One line is one step or one goal:
     consumer read                    one operation of the consumer, which must be a read
     consumer read on P1              the same, and of this object or semaphore
     sleeper to pause                 operations of the sleeper, until it stands before pause
+    producer to store counter        ... until it has stored that variable (or to `load` it)
     sleeper until blocked            ... until it is blocked in a call
     sleeper to end                   ... until it has ended
     until SIGALRM pending on sleeper real time passes until the signal is pending
@@ -84,6 +85,11 @@ _PENDING: Final = re.compile(r"until (?P<signal>\S+) pending on (?P<who>.+)$")
 _SIGNAL: Final = re.compile(r"signal (?P<signal>\S+) to (?P<who>.+)$")
 _END: Final = re.compile(r"(?P<who>.+) to end$")
 _BLOCKED: Final = re.compile(r"(?P<who>.+) until blocked$")
+ACCESSES: Final = ("load", "store", "update")
+"""What a thread does to a watched variable. It is held behind that, not before."""
+_ACCESS: Final = re.compile(
+    rf"(?P<who>.+?) to (?P<operation>{'|'.join(ACCESSES)})(?: (?:on )?(?P<on>.+))?$"
+)
 _STEP: Final = re.compile(r"(?P<who>.+?) (?P<to>to )?(?P<operation>[\w+]+)(?: on (?P<on>.+))?$")
 _FORMS: Final = (
     "'WHO OPERATION', 'WHO to OPERATION', 'WHO until blocked', 'WHO to end', 'until SIGNAL pending"
@@ -127,10 +133,20 @@ def _line(number: int, words: str) -> Line:
         return Line(number, "to end", who=found["who"])
     if found := _BLOCKED.match(words):
         return Line(number, "until blocked", who=found["who"])
+    if found := _ACCESS.match(words):
+        return Line(
+            number, "to", who=found["who"], operation=found["operation"], on=found["on"] or ""
+        )
     found = _STEP.match(words)
     if found is None or {found["operation"], found["who"].split()[-1]} & {"to", "until", "on"}:
         raise ScheduleError(number, f"{words!r} is no step; write {_FORMS}")
     kind: Kind = "to" if found["to"] else "step"
+    if found["operation"] in ACCESSES:
+        raise ScheduleError(
+            number,
+            f"a thread is held behind its loads and stores: write '{found['who']} to"
+            f" {found['operation']}{' ' + found['on'] if found['on'] else ''}'",
+        )
     return Line(number, kind, who=found["who"], operation=found["operation"], on=found["on"] or "")
 
 
@@ -190,12 +206,8 @@ def target_of(poised: Poised) -> str:
 
 def label_of(state: State, key: str, names: Names = NO_NAMES) -> str:
     """The name of an object or a semaphore; empty if there is none."""
-    thing, semaphore = state.objects.get(key), state.semaphores.get(key)
-    return (
-        names.labels.get(key, "")
-        or (thing.label if thing else "")
-        or (semaphore.label if semaphore else "")
-    )
+    found = state.objects.get(key) or state.semaphores.get(key) or state.variables.get(key)
+    return names.labels.get(key, "") or (found.label if found else "")
 
 
 def breakpoint_words(point: Breakpoint, state: State, names: Names = NO_NAMES) -> str:
@@ -225,6 +237,7 @@ class Recorder:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self._made: tuple[int, str] | None = None
+        self._running: tuple[int, str] = (0, "")
         self._ran = False
         """Whether it has run by itself for a time that a schedule can't say."""
 
@@ -234,6 +247,7 @@ class Recorder:
             self._stepped(event.tid, before, names)
         elif isinstance(event, Poised):
             self._came_first(event)
+            self._came_to_access(event, before, names)
         elif isinstance(event, Settled):
             self._made = None
         elif isinstance(event, Call) and not before.stepping and not self.lines:
@@ -276,6 +290,17 @@ class Recorder:
         label = label_of(before, target_of(thread.poised), names)
         self._add(f"{line:<28} # {label}" if label else line)
         self._made = (tid, who) if thread.poised.at == "entry" else None
+        own_code = stepping.operation(thread.poised) in ("run", "start", "return")
+        self._running = (tid, who) if own_code else (0, "")
+
+    def _came_to_access(self, poised: Poised, before: State, names: Names) -> None:
+        """A step from the thread's own code led to a load or a store: the line says to which."""
+        tid, who = self._running
+        if poised.at == "access" and poised.tid == tid and self.lines and not self._ran:
+            label = label_of(before, poised.object, names)
+            self.lines[-1] = f"{who} to {poised.op} {label}".rstrip()
+        if poised.tid == tid:
+            self._running = (0, "")
 
     def _came_first(self, poised: Poised) -> None:
         """A signal came before the call: it has to be pending at this step the next time, too."""

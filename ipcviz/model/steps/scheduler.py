@@ -26,7 +26,15 @@ from ipcviz.events.signals import bit_of, signal_name, signal_number
 from ipcviz.model.query import wait_of
 from ipcviz.model.state import Process, State, Thread
 from ipcviz.model.steps import stepping
-from ipcviz.model.steps.schedule import NO_NAMES, Line, Names, Schedule, label_of, target_of
+from ipcviz.model.steps.schedule import (
+    ACCESSES,
+    NO_NAMES,
+    Line,
+    Names,
+    Schedule,
+    label_of,
+    target_of,
+)
 
 MOST_STEPS: Final = 10_000
 """Operations after which a goal that was not reached is given up."""
@@ -204,9 +212,11 @@ def _step(
         waits = f"{line.who} {_wish(line)}, but it {stands}"
         return Move(place=place, steps=steps, waits=waits)
     let_go = Let(tid=thread.tid)
-    if line.kind in ("step", "to") and _matches(line, poised, state, names):
-        if line.kind == "to":
-            return None
+    # A thread is held behind its loads and stores: one that it has made before is not meant.
+    made_before = poised.at == "access" and not steps
+    if line.kind == "to" and not made_before and _reaches(line, poised, state, names):
+        return None
+    if line.kind == "step" and _matches(line, poised, state, names):
         return Move(place=place + 1, command=let_go, tid=thread.tid)
     if line.kind == "step":
         return _depart(line, place, f"it {_stands(state, thread)}")
@@ -292,6 +302,9 @@ def _key_of(state: State, label: str, names: Names) -> str:
     for key, thing in state.objects.items():
         if thing.label == label:
             return key
+    for key, variable in state.variables.items():
+        if variable.label == label:
+            return key
     return next(
         (key for key, semaphore in state.semaphores.items() if semaphore.label == label), ""
     )
@@ -303,12 +316,20 @@ def _matches(line: Line, poised: Poised, state: State, names: Names) -> bool:
     return not line.on or label_of(state, target_of(poised), names) == line.on
 
 
+def _reaches(line: Line, poised: Poised, state: State, names: Names) -> bool:
+    if stepping.place_reached(poised) != line.operation:
+        return False
+    return not line.on or label_of(state, target_of(poised), names) == line.on
+
+
 _MEANT: Final = {"return": "to return", "start": "to start", "run": "to run in its own code"}
 
 
 def _wish(line: Line) -> str:
     """What a line wants of its process: `to read`, `to come to pause`."""
     on = f" on {line.on}" if line.on else ""
+    if line.kind == "to" and line.operation in ACCESSES:
+        return f"to {line.operation} {line.on or 'a variable'}"
     if line.kind == "to":
         return f"to come to {line.operation}{on}"
     if line.kind == "step":
@@ -333,6 +354,8 @@ def _stands(state: State, thread: Thread) -> str:
             return f"is about to take {name}"
         if at == "return":
             return f"stands behind its {thread.poised.call or 'call'}"
+        if at == "access":
+            return f"stands behind its {thread.poised.op}"
         return {"start": "has just begun", "running": "is in its own code"}.get(
             at, f"stands before {name}"
         )

@@ -76,7 +76,14 @@ def operation(poised: Poised) -> str:
         return signal_name(poised.signo)
     if poised.at == "semaphore":
         return f"sem_{poised.op}"
-    return {"start": "start", "return": "return", "running": "run"}[poised.at]
+    return {"start": "start", "return": "return", "running": "run", "access": "run"}[poised.at]
+
+
+def place_reached(poised: Poised) -> str:
+    """Where a held thread stands, in one word: before the operation of that name, or behind a
+    `load`, a `store` or an `update`.
+    """
+    return poised.op if poised.at == "access" else operation(poised)
 
 
 def pending(state: State, thread: Thread) -> int:

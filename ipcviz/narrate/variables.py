@@ -1,0 +1,58 @@
+"""Loads and stores of watched variables in sentences."""
+
+from __future__ import annotations
+
+from ipcviz.events.accesses import Accessed, VariableFound, format_value
+from ipcviz.model.mechanisms.variables import find_lost_updates
+from ipcviz.model.state import State, Variable
+from ipcviz.narrate.sentence import STEP, TURN, Sentence
+from ipcviz.narrate.words import who
+
+
+def tell_variable(event: VariableFound, before: State, after: State) -> Sentence | None:
+    """`counter is watched in a: 0 now`."""
+    info = event.variable
+    value = format_value(info.encoding, event.value)
+    kind = f", {info.type}" if info.type else ""
+    text = (
+        f"Loads and stores of {info.name}{kind} by {who(after, event.pid)} are seen from here on:"
+        f" it is {value} now"
+    )
+    return Sentence(event.n, event.t, event.pid, text, STEP, "memory", (info.key,))
+
+
+def tell_access(event: Accessed, before: State, after: State) -> Sentence | None:
+    """What a thread did to a variable, where in its source, and what was lost by it."""
+    variable = before.variables.get(event.variable) or after.variables.get(event.variable)
+    if variable is None:
+        return None
+    lost = find_lost_updates(variable, event)
+    text = f"{who(after, event.pid)} {_describe_access(event, variable)}{_describe_place(event)}"
+    if lost:
+        last = lost[-1]
+        loaded = variable.loads.get(event.tid)
+        had = format_value(variable.info.encoding, loaded.value) if loaded is not None else "?"
+        text += (
+            f": an update was lost. It had loaded {had} before"
+            f" {who(after, last.pid)} stored {format_value(variable.info.encoding, last.value)}"
+        )
+    weight = TURN if lost else STEP
+    return Sentence(event.n, event.t, event.pid, text, weight, "memory", (event.variable,))
+
+
+def _describe_access(event: Accessed, variable: Variable) -> str:
+    name, encoding = variable.info.name, variable.info.encoding
+    now, old = format_value(encoding, event.after), format_value(encoding, event.before)
+    if event.op == "load":
+        changed = ", which something that is not watched has changed" if event.unseen else ""
+        return f"loaded {name}: {now}{changed}"
+    if event.op == "store":
+        return f"stored {name}: {now} over {old}"
+    if event.op == "update":
+        how = f" ({event.instruction})" if event.instruction else ""
+        return f"loaded and stored {name} in one instruction{how}: {now} over {old}"
+    return f"loaded {name}, or stored the value that it had: {now}"
+
+
+def _describe_place(event: Accessed) -> str:
+    return f" ({event.file.rpartition('/')[2]}:{event.line})" if event.line else ""
