@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ipcviz.events.accesses import VariableSpec
 from ipcviz.tracer.policies import ATTACHED, LAUNCHED, Policy
 
 
@@ -27,6 +28,7 @@ class LaunchConfig(
             sampled.
         sample_hz: Samples a second that are aimed at.
         data_bytes: How many of the bytes that a call moves are kept with its event.
+        variables: Variables whose loads and stores are seen, in step mode and in full mode.
         leave: End the stream when the command itself has ended; what it left running runs on.
         keep_output: Bytes a second of the terminal's output that go into the stream; the rest is
             counted. 0 keeps all.
@@ -45,6 +47,7 @@ class LaunchConfig(
     data_bytes: int = 64
     keep_output: int = 200_000
     leave: bool = False
+    variables: tuple[VariableSpec, ...] = ()
 
     @property
     def policy(self) -> Policy:
@@ -93,6 +96,13 @@ class AttachConfig(
     def policy(self) -> Policy:
         """What may be done with the processes."""
         return ATTACHED
+
+    @property
+    def variables(self) -> tuple[VariableSpec, ...]:
+        """Variables whose loads and stores are seen: none. Debug registers are set only in what we
+        have launched.
+        """
+        return ()
 
     @property
     def full(self) -> bool:

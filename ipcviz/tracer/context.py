@@ -76,9 +76,9 @@ class Context:
         """Step mode: threads stop at all calls, and are held there."""
         self.tripwire = Tripwire()
         """The breakpoints that are waited for."""
-        self.go_first = True
+        self.go_first = not self.watches_variables
         """Whether threads are resumed before what they did is emitted: nobody means to hold them
-        there."""
+        there, and no variable in their memory is watched."""
         self.imposes_no_new_privs = False
         """What was launched has no_new_privs because our filter needs it, and would not have it
         alone.
@@ -97,15 +97,26 @@ class Context:
         """The state after the last event."""
         return self.emitter.state
 
+    @property
+    def watches_variables(self) -> bool:
+        """Whether loads and stores of variables are seen: some are named, and it is step mode, was
+        when the command began, or every call is stopped at.
+        """
+        config = self.config
+        return bool(config.variables) and (config.full or config.hold or self.holding)
+
     def hold(self, *, holding: bool) -> None:
         """Hold threads at their stops from here on, or no more."""
         self.holding = holding
-        self.go_first = not (holding or self.tripwire.points)
+        self._choose_order()
 
     def wait_for(self, points: tuple[Breakpoint, ...]) -> None:
         """Wait for these breakpoints, and for no others."""
         self.tripwire.arm(points)
-        self.go_first = not (self.holding or points)
+        self._choose_order()
+
+    def _choose_order(self) -> None:
+        self.go_first = not (self.holding or self.tripwire.points or self.watches_variables)
 
     def now(self) -> float:
         """Session seconds."""

@@ -6,17 +6,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ipcviz.kernel import ptrace
 from ipcviz.kernel.arch import Arch
-
-DEBUG_REGISTERS: Final = 848
-"""Offset of u_debugreg in struct user (sys/user.h) of x86-64."""
-_CONTROL: Final = DEBUG_REGISTERS + 7 * 8
-_EXECUTED: Final = 1
-"""Of DR7: register 0 is on, for this thread, and stops it before the instruction there is executed.
-"""
-TRAP_HWBKPT: Final = 4
-"""si_code of its signal (asm-generic/siginfo.h)."""
+from ipcviz.kernel.watchpoints import REGISTERS, On, Watchpoint, set_watchpoints
 
 
 class Trying(NamedTuple):
@@ -38,18 +29,22 @@ class Trying(NamedTuple):
 NOTHING: Final = Trying()
 
 
-def watch(tid: int, arch: Arch, address: int) -> bool:
-    """Stop a thread once it is about to execute what lies at an address; false if this machine
-    can't.
+def set_registers(tid: int, arch: Arch, points: tuple[Watchpoint, ...], address: int = 0) -> bool:
+    """Set a stopped thread's debug registers.
+
+    Args:
+        tid: The thread.
+        arch: Its architecture.
+        points: The memory that is watched.
+        address: Where it is to stop before it executes what lies there; 0 for nowhere. Takes the
+            last register, so it must be free.
+
+    Returns:
+        False if this machine can't, or if all registers watch memory.
     """
-    if arch.machine != "x86_64" or not address:
+    if not address:
+        return set_watchpoints(tid, arch, points)
+    if len(points) >= REGISTERS:
         return False
-    return ptrace.set_user(tid, DEBUG_REGISTERS, address) and ptrace.set_user(
-        tid, _CONTROL, _EXECUTED
-    )
-
-
-def unwatch(tid: int, arch: Arch) -> None:
-    """Stop it there no more."""
-    if arch.machine == "x86_64":
-        ptrace.set_user(tid, _CONTROL, 0)
+    free = (None,) * (REGISTERS - 1 - len(points))
+    return set_watchpoints(tid, arch, [*points, *free, Watchpoint(address, 1, On.EXECUTION)])

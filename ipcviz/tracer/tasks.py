@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ipcviz.events import AnyEffect, Poised
+from ipcviz.kernel.watchpoints import Watchpoint
 from ipcviz.model.ledger.directions import NOWHERE, Directions
 from ipcviz.model.steps.visible import ShortWaits
 from ipcviz.tracer.budget import Budget
@@ -210,6 +211,7 @@ class Task:
         semaphore: Key of the semaphore that it waits for.
         wait: How that goes.
         took: Key and address of the semaphore that it has just taken, if it found it above 0.
+        watchpoints: Variables in its memory that its debug registers watch.
         trying: sem_trywait that it is inside, until it has returned.
         redirected: Signals on their way to it that another thread had taken, with their siginfo.
         frames: Of each handler that it is inside, outermost first, from where to where its stack
@@ -245,6 +247,7 @@ class Task:
     semaphore: str = ""
     wait: SemaphoreWait = field(default_factory=lambda: SemaphoreWait())
     took: tuple[str, int] = ("", 0)
+    watchpoints: tuple[Watchpoint, ...] = ()
     trying: Trying = NOTHING
     redirected: dict[int, bytes] = field(default_factory=dict)
     frames: list[tuple[int, int]] = field(default_factory=list)

@@ -15,6 +15,7 @@ from ipcviz.tracer.calls.table import NO_RETURN, UNCOUNTED
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.stops import confinement
+from ipcviz.tracer.stops.accesses import AccessStops
 from ipcviz.tracer.stops.confinement import Verdict
 from ipcviz.tracer.stops.entries import Entries
 from ipcviz.tracer.stops.exits import EINTR, Exits
@@ -41,6 +42,7 @@ class CallStops:
         context: Context,
         sampler: Sampler,
         semaphores: SemaphoreStops,
+        accesses: AccessStops,
         handle_stop: Callable[[int, int], None],
     ) -> None:
         self._context = context
@@ -55,7 +57,7 @@ class CallStops:
         )
         self.mending = Mending(context)
         self.waits = Waits(context, sampler, semaphores)
-        self.exits = Exits(context, sampler, semaphores, self.mending, handle_stop)
+        self.exits = Exits(context, sampler, semaphores, accesses, self.mending, handle_stop)
         self.entries = Entries(context, sampler, semaphores, self.exits, self.mending, self.waits)
 
     def forget(self, tid: int) -> None:

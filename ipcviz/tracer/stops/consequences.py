@@ -15,6 +15,7 @@ from ipcviz.tracer.sampling.families import AFTER as RARE
 from ipcviz.tracer.sampling.families import waited
 from ipcviz.tracer.sampling.notifiers import AFTER
 from ipcviz.tracer.sampling.sampler import Sampler
+from ipcviz.tracer.stops.accesses import AccessStops
 from ipcviz.tracer.stops.semaphores import SemaphoreStops
 from ipcviz.tracer.tasks import Entered, Task
 
@@ -25,6 +26,7 @@ FREE: Final = having("followed running")
 """Frequent calls that are followed up as well while their thread runs on."""
 
 
+MAPS: Final = having("maps")
 _NAMESPACES: Final = having("namespaces")
 
 
@@ -35,10 +37,18 @@ class Consequences:
         context: The session's.
         sampler: Is told what calls bring to light.
         semaphores: Is told of mappings and of the handling of SIGTRAP.
+        accesses: Is told of mappings.
     """
 
-    def __init__(self, context: Context, sampler: Sampler, semaphores: SemaphoreStops) -> None:
+    def __init__(
+        self,
+        context: Context,
+        sampler: Sampler,
+        semaphores: SemaphoreStops,
+        accesses: AccessStops,
+    ) -> None:
         self._context = context
+        self._accesses = accesses
         self._sampler = sampler
         self._semaphores = semaphores
 
@@ -63,6 +73,8 @@ class Consequences:
         """What else is known from a call that succeeded."""
         name = entered.name
         self._semaphores.after_call(task, entered, result, effects)
+        if self._accesses.active and name in MAPS:
+            self._accesses.look(task.process)
         for effect in effects:
             if isinstance(effect, Opened) and is_channel(effect.object):
                 self._context.moving.touch(effect.object.key)

@@ -33,6 +33,7 @@ from ipcviz.tracer.sampling.outsiders import OutsiderLooks
 from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.sampling.untraced_tables import Tables
 from ipcviz.tracer.stops import births, breakpoints, confinement, executions, handlers, linking
+from ipcviz.tracer.stops.accesses import AccessStops
 from ipcviz.tracer.stops.calls import CallStops
 from ipcviz.tracer.stops.outcomes import (
     ENTERED,
@@ -82,6 +83,9 @@ BIRTHS: Final[dict[int, ForkedHow]] = {
 ENDED_KEPT: Final = 64
 """How many processes that have ended are kept for what their orphans need."""
 
+GOES_ON: Final = (RESUMED, ENTERED, PASSED_BY)
+"""What becomes of a thread that runs code of its own from here on."""
+
 LAST_LOOKS: Final = 200.0
 """How many processes a second are looked at before they end, for what they have used in all."""
 
@@ -120,13 +124,17 @@ class Engine:
         self._looked_at = time.monotonic()
         self._told = [0.0, 0.0]
         self._semaphores = SemaphoreStops(self._context, self.sampler)
-        self._calls = CallStops(self._context, self.sampler, self._semaphores, self.handle_stop)
-        self._signals = SignalStops(self._context, self._calls, self._semaphores)
+        self._accesses = AccessStops(self._context)
+        self._calls = CallStops(
+            self._context, self.sampler, self._semaphores, self._accesses, self.handle_stop
+        )
+        self._signals = SignalStops(self._context, self._calls, self._semaphores, self._accesses)
         self.stepping = Stepping(
             self._context,
             self._calls,
             self._signals,
             self._semaphores,
+            self._accesses,
             self.sampler,
             self._tables,
             self.carry_out,
@@ -277,6 +285,8 @@ class Engine:
         if after is not None and not self._context.go_first:
             after()
             after = None
+        if self._accesses.active and how in GOES_ON:
+            self._accesses.arm(task)
         if how is RESUMED:
             self._resume(task, value)
         elif how is ENTERED:
@@ -454,6 +464,7 @@ class Engine:
                     shares_memory=made.shares_memory,
                 )
             )
+            self._accesses.inherit(parent.pid, tid)
             if process.full and (reason := self._context.too_many_processes()):
                 self._context.say_coverage(process, full=False, reason=reason)
             elif process.full and not parent.full:
@@ -530,6 +541,7 @@ class Engine:
         process.forget_program()
         self.sampler.forget_memory(process.pid)
         self._semaphores.forget_places(process.pid)
+        self._accesses.forget(process.pid)
         first = not process.executed
         process.executed = True
         path = procfs.read_exe(process.pid) or ""
@@ -540,7 +552,12 @@ class Engine:
         decodes = elf.runs_on(kind, self._context.arch.elf_machine) and not (
             first or process.foreign or process.doubted
         )
-        goes = self._context.config.full and decodes and self._semaphores.come_later(kind)
+        goes = (
+            self._context.config.full
+            and decodes
+            and self._semaphores.come_later(kind)
+            and not self._accesses.active
+        )
 
         def tell() -> None:
             self._introduce_program(leader, path, kind, former, t, first=first)
@@ -573,6 +590,8 @@ class Engine:
             )
         )
         executions.introduce(self._context, process, path, kind, first=first)
+        if self._accesses.active and not process.foreign:
+            self._accesses.look(process)
         if first and not self._always:
             self._context.imposes_no_new_privs = confinement.is_imposed(process.pid)
         if process.counting:
@@ -606,6 +625,7 @@ class Engine:
         self._ended_lately.append(process)
         self.sampler.ended(tid)
         self._semaphores.forget_places(tid)
+        self._accesses.forget(tid)
         signo = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         core = bool(signo) and os.WCOREDUMP(status)
         orphans = orphans_of(self._context, tid)

@@ -23,6 +23,7 @@ from ipcviz.tracer.context import Context
 from ipcviz.tracer.exchanges import EXCHANGES
 from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.stops import escape, handlers, payload
+from ipcviz.tracer.stops.accesses import AccessStops
 from ipcviz.tracer.stops.consequences import Consequences
 from ipcviz.tracer.stops.fifos import Fifos
 from ipcviz.tracer.stops.mend import RESTART_CODES, Mending
@@ -43,6 +44,7 @@ class Exits:
         context: The session's.
         sampler: Is told what calls bring to light.
         semaphores: Is told where semaphores may lie now.
+        accesses: Is told where variables may lie now.
         mending: Puts together what was made in parts.
         handle_stop: Handles a stop of another thread (its id, the status of waitpid) while one is
             at the entry or the return of a call.
@@ -53,6 +55,7 @@ class Exits:
         context: Context,
         sampler: Sampler,
         semaphores: SemaphoreStops,
+        accesses: AccessStops,
         mending: Mending,
         handle_stop: Callable[[int, int], None],
     ) -> None:
@@ -65,7 +68,7 @@ class Exits:
         self._moving = context.moving
         self._exchanges = context.exchanges
         self.fifos = Fifos(context, handle_stop)
-        self._consequences = Consequences(context, sampler, semaphores)
+        self._consequences = Consequences(context, sampler, semaphores, accesses)
         self._effects = Effects(
             context.next_ofd,
             context.object_of,

@@ -10,6 +10,7 @@ from ipcviz.events import AnyEffect, Closed, Disposition, Filed, Mapped, Semapho
 from ipcviz.events.calls import CHANGES_SEMAPHORES, having, where
 from ipcviz.kernel import elf, futexes, maps, memory, procfs, ptrace, semaphores
 from ipcviz.kernel.maps import SHM
+from ipcviz.kernel.watchpoints import TRAP_HWBKPT
 from ipcviz.tracer import returns
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.sampler import Sampler
@@ -380,14 +381,14 @@ class SemaphoreStops:
         """
         arch = self._context.arch
         if task.trying.address:
-            returns.unwatch(task.tid, arch)
+            returns.set_registers(task.tid, arch, task.watchpoints)
             task.trying = returns.NOTHING
         thread = self._context.state.threads.get(task.tid)
         blocked = thread is not None and thread.blocked & breakpoints.SIGTRAP_BIT
         if name != "sem_trywait" or value is None or info.heap or blocked:
             return
         back = breakpoints.return_address(task.tid, arch, registers)
-        if returns.watch(task.tid, arch, back):
+        if returns.set_registers(task.tid, arch, task.watchpoints, back):
             task.trying = returns.Trying(back, registers[arch.sp] + 8, info.key, found=value > 0)
 
     def _tried(self, task: Task, registers: list[int]) -> None:
@@ -396,7 +397,7 @@ class SemaphoreStops:
         if registers[arch.sp] != trying.sp:
             return  # a handler's that ran in between
         task.trying = returns.NOTHING
-        returns.unwatch(task.tid, arch)
+        returns.set_registers(task.tid, arch, task.watchpoints)
         found = self._context.state.semaphores.get(trying.key)
         got = not registers[arch.result] & 0xFFFFFFFF
         if found is not None and got != trying.found:
@@ -567,7 +568,7 @@ class SemaphoreStops:
 def _has_returned(task: Task) -> bool:
     """Whether the trap that a thread stands at is that of its debug register."""
     info = ptrace.signal_info(task.tid)
-    return info is not None and info.code == returns.TRAP_HWBKPT
+    return info is not None and info.code == TRAP_HWBKPT
 
 
 def _is_named(effect: Filed) -> bool:

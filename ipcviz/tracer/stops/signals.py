@@ -11,6 +11,7 @@ from ipcviz.model.mechanisms.signals import FIRST_REAL_TIME
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.mappings import look_at_fault
 from ipcviz.tracer.stops import handlers
+from ipcviz.tracer.stops.accesses import AccessStops
 from ipcviz.tracer.stops.calls import CallStops
 from ipcviz.tracer.stops.exits import EINTR
 from ipcviz.tracer.stops.mend import RESTART_CODES, SIGCONT
@@ -85,15 +86,24 @@ class SignalStops:
         semaphores: Knows the breakpoints, whose traps are signals, too.
     """
 
-    def __init__(self, context: Context, calls: CallStops, semaphores: SemaphoreStops) -> None:
+    def __init__(
+        self,
+        context: Context,
+        calls: CallStops,
+        semaphores: SemaphoreStops,
+        accesses: AccessStops,
+    ) -> None:
         self._context = context
         self._calls = calls
         self._semaphores = semaphores
+        self._accesses = accesses
 
     def handle_signal(self, task: Task, signo: int) -> Outcome:
         """A thread stands before a signal's delivery, or at a breakpoint."""
         if not task.process.executed:
             return resume_with(signo)
+        if signo == ptrace.SIGTRAP and self._accesses.handle_trap(task) is not None:
+            return RESUME
         address = self._semaphores.address(task) if signo == ptrace.SIGTRAP else 0
         if address:
             if not self._semaphores.nested(task, address):

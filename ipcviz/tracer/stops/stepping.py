@@ -33,6 +33,7 @@ from ipcviz.tracer.calls import deadlines
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.sampling.untraced_tables import Tables
+from ipcviz.tracer.stops.accesses import AccessStops
 from ipcviz.tracer.stops.calls import CallStops
 from ipcviz.tracer.stops.outcomes import LEAVE, RESUME, Outcome
 from ipcviz.tracer.stops.semaphores import QUIET, SemaphoreStops
@@ -65,6 +66,7 @@ class Stepping:
         calls: Takes stops at calls in.
         signals: Takes signals in.
         semaphores: Knows the breakpoints.
+        accesses: Tells of loads and stores.
         sampler: Looks at everything when all is at rest.
         tables: Traces sampled processes in full again.
         carry_out: Has the engine let a thread go on as was decided.
@@ -76,6 +78,7 @@ class Stepping:
         calls: CallStops,
         signals: SignalStops,
         semaphores: SemaphoreStops,
+        accesses: AccessStops,
         sampler: Sampler,
         tables: Tables,
         carry_out: Callable[[Task, Outcome], None],
@@ -84,6 +87,7 @@ class Stepping:
         self._calls = calls
         self._signals = signals
         self._semaphores = semaphores
+        self._accesses = accesses
         self._sampler = sampler
         self._tables = tables
         self._carry_out = carry_out
@@ -273,6 +277,13 @@ class Stepping:
         return lambda signo: self._signals.action(pid, signo)[0]
 
     def _handle_signal(self, task: Task, signo: int, status: int) -> Outcome | None:
+        accesses = self._accesses.handle_trap(task) if signo == ptrace.SIGTRAP else None
+        if accesses is not None:
+            if not accesses:
+                return RESUME
+            last = accesses[-1]
+            poised = self._poised(task, "access", object=last.variable, op=last.op)
+            return self._park(task, poised, 0)
         address = self._semaphores.address(task) if signo == ptrace.SIGTRAP else 0
         if address:
             if not self._semaphores.nested(task, address):
