@@ -250,7 +250,13 @@ def _run(fresh: Fresh, path: str) -> None:
         }
         writer = TraceWriter(path, meta=meta, sources=sources_of(scenario))
         session = LiveSession(
-            LaunchConfig(argv=launch.argv, cwd=launch.cwd, terminal=True, hold=not fresh.live)
+            LaunchConfig(
+                argv=launch.argv,
+                cwd=launch.cwd,
+                terminal=True,
+                hold=not fresh.live,
+                variables=launch.variables,
+            )
         )
         driver = Driver(session, order, Story(scenario), patience=PATIENCE)
         try:

@@ -22,10 +22,12 @@ from ipcviz.cli.options import (
     schedule_option,
     settings_option,
     variant_option,
+    watch_option,
 )
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, check_outputs, planned
 from ipcviz.errors import UserError
 from ipcviz.events import Resize
+from ipcviz.events.accesses import MOST_VARIABLES, VariableSpec
 from ipcviz.messages import refuse
 from ipcviz.model.steps.schedule import Schedule
 from ipcviz.scenario import (
@@ -60,6 +62,7 @@ from ipcviz.tracer.launch import check_command
 @save_schedule_option
 @variant_option
 @settings_option
+@watch_option
 @click.argument(
     "command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_scenarios
 )
@@ -76,6 +79,7 @@ def run(
     save_schedule: str,
     variant: str | None,
     settings: tuple[str, ...],
+    watched: tuple[VariableSpec, ...],
     command: tuple[str, ...],
 ) -> None:
     """Run a scenario by name or folder, or after -- any command, and show what its processes say to
@@ -95,6 +99,7 @@ def run(
             hold=step is not False,
             save=save,
             save_steps=save_schedule,
+            variables=watched,
         )
         sys.exit(_run_scenario(scenario, variant, read_settings(settings), how, schedule))
     if variant or settings:
@@ -102,7 +107,11 @@ def run(
     check_command(command)
     order = (read_schedule(schedule)[0], schedule) if schedule else None
     hold = bool(step or order or save_schedule)
-    how = How(pty, full, not no_seccomp, hold, save, save_schedule, order)
+    if watched and not (full or hold):
+        raise click.UsageError(
+            "--watch stops at each load and store, so it goes with --full, --step or a schedule."
+        )
+    how = How(pty, full, not no_seccomp, hold, save, save_schedule, order, watched)
     sys.exit(_show(command, shlex.join(command), how))
 
 
@@ -142,6 +151,7 @@ class How(NamedTuple):
         save: A file to keep the session in.
         save_steps: A file for the steps that were made.
         order: In which order threads go on, and what that is called.
+        variables: Those whose loads and stores are to be seen.
     """
 
     pty: bool = True
@@ -151,6 +161,7 @@ class How(NamedTuple):
     save: str = ""
     save_steps: str = ""
     order: tuple[Schedule, str] | None = None
+    variables: tuple[VariableSpec, ...] = ()
 
 
 def _show(
@@ -168,6 +179,7 @@ def _show(
         rows=its.rows,
         columns=its.columns,
         hold=how.hold,
+        variables=how.variables[:MOST_VARIABLES],
     )
     session = LiveSession(config)
     session.prepare()
@@ -192,6 +204,7 @@ def _run_scenario(
         how = how._replace(order=(order, plan.title if plan is not None else str(schedule)))
     variant, values = planned(scenario, variant, settings, plan)
     with prepare(scenario, variant, values) as launch:
+        how = how._replace(variables=(*launch.variables, *how.variables))
         return _show(launch.argv, f"{scenario.name} ({launch.variant})", how, launch.cwd, scenario)
 
 

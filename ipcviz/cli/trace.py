@@ -33,6 +33,7 @@ from ipcviz.cli.options import (
     schedule_option,
     settings_option,
     variant_option,
+    watch_option,
 )
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, check_outputs, planned, scenario_named
 from ipcviz.events import (
@@ -47,6 +48,7 @@ from ipcviz.events import (
     Resize,
     Trouble,
 )
+from ipcviz.events.accesses import MOST_VARIABLES, VariableSpec
 from ipcviz.messages import write_error
 from ipcviz.model.query import living
 from ipcviz.model.steps.schedule import Schedule
@@ -107,6 +109,7 @@ others run.
 @save_schedule_option
 @variant_option
 @settings_option
+@watch_option
 @click.argument(
     "command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_scenarios
 )
@@ -125,6 +128,7 @@ def trace(
     save_schedule: str,
     variant: str | None,
     settings: tuple[str, ...],
+    watched: tuple[VariableSpec, ...],
     command: tuple[str, ...],
 ) -> None:
     """Run COMMAND, or a scenario by its name, watch it, and write what was seen to FILE.
@@ -145,7 +149,12 @@ def trace(
         keep_output=0,
         hold=bool(step or schedule or save_schedule),
         leave=until == "exit",
+        variables=watched,
     )
+    if watched and not (full or config.hold):
+        raise click.UsageError(
+            "--watch stops at each load and store, so it goes with --full, --step or a schedule."
+        )
     if config.leave and config.hold:
         raise click.UsageError(
             "--until exit is for a command that runs by itself, and not for stepping."
@@ -167,7 +176,12 @@ def trace(
         sys.exit(run_trace(output, config, jsonl=jsonl, steps=steps))
     variant, values = planned(scenario, variant, read_settings(settings), plan)
     with prepare(scenario, variant, values) as launch:
-        config = msgspec.structs.replace(config, argv=launch.argv, cwd=launch.cwd)
+        config = msgspec.structs.replace(
+            config,
+            argv=launch.argv,
+            cwd=launch.cwd,
+            variables=(*launch.variables, *watched)[:MOST_VARIABLES],
+        )
         title = f"{scenario.name} ({launch.variant})"
         steps = StepOptions(config.hold, order, save_schedule, title, Story(scenario))
         meta = {"title": title, **meta_of(scenario)}

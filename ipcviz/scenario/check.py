@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from ipcviz.events.accesses import MOST_VARIABLES, TYPES
 from ipcviz.events.signals import NAMES, signal_name, signal_number
-from ipcviz.scenario.format import KEYS_OF, Document, Parameter, Variant, When
+from ipcviz.scenario.format import ACCESSES, KEYS_OF, Document, Label, Parameter, Variant, When
 from ipcviz.scenario.lines import Path as KeyPath
 from ipcviz.scenario.operations import SEMAPHORE_OPS, calls
 from ipcviz.scenario.parameters import problem_of_value, type_of
@@ -179,16 +180,49 @@ def _roles(sheet: Document) -> Iterator[Problem]:
 
 
 def _objects(sheet: Document) -> Iterator[Problem]:
+    variables = [label.name for label in sheet.objects if label.kind == "variable"]
+    if len(variables) > MOST_VARIABLES:
+        yield Problem(
+            ("objects",),
+            f"{len(variables)} variables are declared, and a processor watches"
+            f" {MOST_VARIABLES} at most.",
+        )
     yield from _doubles((label.name for label in sheet.objects), "objects", "name")
     for place, label in enumerate(sheet.objects):
-        if label.offset is not None and label.kind != "semaphore":
+        if label.offset is not None and label.kind not in ("semaphore", "variable"):
             yield Problem(
-                ("objects", place, "offset"), "'offset' is for semaphores only; leave it out."
+                ("objects", place, "offset"),
+                "'offset' is for semaphores and variables only; leave it out.",
+            )
+        if label.kind == "variable":
+            yield from _variable(label, ("objects", place))
+        elif label.memory or label.symbol:
+            yield Problem(
+                ("objects", place), "'memory' and 'symbol' are for variables only; leave them out."
             )
         if label.order < 0:
             yield Problem(
                 ("objects", place, "order"), f"'order' is {label.order}, but must be 1 or more."
             )
+
+
+def _variable(label: Label, path: KeyPath) -> Iterator[Problem]:
+    if bool(label.memory) == bool(label.symbol):
+        yield Problem(
+            path,
+            f"Variable {label.name!r} needs 'symbol' (a C variable), or 'memory' with 'offset' and"
+            " 'type' (where it lies in shared memory).",
+        )
+    if label.type not in TYPES:
+        yield Problem(
+            (*path, "type"), f"{label.type!r} is not a type{suggestion(label.type, TYPES)}"
+        )
+    elif label.memory and (label.offset or 0) % TYPES[label.type][0]:
+        yield Problem(
+            (*path, "offset"),
+            f"'offset' is {label.offset}, but must be a multiple of the {TYPES[label.type][0]}"
+            f" bytes of {label.type}.",
+        )
 
 
 def _story(sheet: Document) -> Iterator[Problem]:
@@ -228,7 +262,7 @@ def _when(sheet: Document, when: When, path: KeyPath) -> Iterator[Problem]:
         ("role", "a role", roles),
         ("child", "a role", roles),
         ("object", "one of the objects", labels),
-        ("op", "a semaphore operation", SEMAPHORE_OPS),
+        ("op", "an operation on a semaphore or variable", (*SEMAPHORE_OPS, *sorted(ACCESSES))),
         ("action", "an action of a signal", ACTIONS),
     ):
         for word in texts(getattr(when, key)):

@@ -9,11 +9,12 @@ interleaving.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
 from ipcviz.events import ObjectKind
+from ipcviz.events.accesses import Operation
 
 Language = Literal["sh", "py", "c", "other"]
 """What a variant's programs are written in."""
@@ -46,6 +47,7 @@ EventKind = Literal[
     "signal-delivered",
     "handler-returned",
     "semaphore-op",
+    "accessed",
     "marker",
     "stopped",
     "continued",
@@ -136,21 +138,29 @@ class Label(Sheet, frozen=True):
 
     Attributes:
         name: Its name on the screen and in conditions.
-        kind: An object's kind, or `semaphore`.
+        kind: An object's kind, `semaphore`, or `variable`: memory whose loads and stores are seen.
         help: What it is for, in a few words.
         path: Pattern of the last part of its path (a semaphore's name); of an unnamed semaphore's,
             the file it lies in.
-        offset: Where in that file a semaphore lies, in bytes.
+        offset: Where in that file a semaphore lies, or in that memory a variable, in bytes.
+        memory: The shared memory that a variable lies in: the end of its file's path, or
+            `anonymous` for memory without a file.
+        symbol: A C variable instead, or what is reached from it: `counter`, `queue->in`. The
+            program's debug information says where it lies.
+        type: A variable's type in that memory, e.g. `int`.
         order: Which one of those that match otherwise, 1 for the first seen (for semaphores:
             initialised or opened).
     """
 
     name: str
-    kind: ObjectKind | Literal["semaphore"]
+    kind: ObjectKind | Literal["semaphore", "variable"]
     help: str = ""
     path: str = ""
     offset: int | None = None
     order: int = 0
+    memory: str = ""
+    symbol: str = ""
+    type: str = "int"
 
 
 class When(Sheet, frozen=True):
@@ -177,7 +187,10 @@ class When(Sheet, frozen=True):
         signal: Name of the signal delivered or sent, or that ended or stopped a process.
         action: For `signal-delivered`: handler, ignore, terminate, core, stop, continue.
         interrupted: For `signal-delivered`: the call that it cut short.
-        op: For `semaphore-op`: the function without `sem_`, or `acquired`.
+        op: For `semaphore-op`: the function without `sem_`, or `acquired`; for `accessed`: `load`,
+            `store` or `update` (both in one instruction).
+        lost: For `accessed`: the store overwrites what another thread had stored since this one
+            loaded the variable.
         value: For `semaphore-op`: the value just before.
         program: For `executed`: the program's name without folders.
         code: For `exited`: the exit status.
@@ -200,6 +213,7 @@ class When(Sheet, frozen=True):
     action: Texts = ()
     interrupted: Texts = ()
     op: Texts = ()
+    lost: bool = False
     value: int | None = None
     program: Texts = ()
     code: int | None = None
@@ -214,12 +228,16 @@ class When(Sheet, frozen=True):
             return self.event
         if self.blocked or self.because:
             return "waiting"
+        if ACCESSES.intersection((self.op,) if isinstance(self.op, str) else self.op):
+            return "accessed"
         for key, kind in TELLING.items():
             if getattr(self, key) not in ((), None):
                 return kind
         return ""
 
 
+ACCESSES: Final = frozenset(get_args(Operation))
+"""Values of `op` that are about a variable."""
 TELLING: Final = {
     "call": "call",
     "marker": "marker",
@@ -241,6 +259,7 @@ KEYS_OF: Final[dict[str, frozenset[str]]] = {
     "signal-delivered": frozenset({"signal", "action", "interrupted"}),
     "handler-returned": frozenset(),
     "semaphore-op": frozenset({"op", "object", "value"}),
+    "accessed": frozenset({"op", "object", "lost"}),
     "marker": frozenset({"marker"}),
     "stopped": frozenset({"signal"}),
     "continued": frozenset(),

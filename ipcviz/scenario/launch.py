@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from ipcviz.events.accesses import VariableSpec
 from ipcviz.scenario.compile import build, without_compiler
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Scenario, Value
@@ -31,6 +32,7 @@ class Launch(msgspec.Struct, frozen=True):
         variant: The variant's name.
         values: All parameters' values.
         sources: The programs' files, for showing.
+        variables: Those whose loads and stores are to be seen.
     """
 
     argv: tuple[str, ...]
@@ -38,6 +40,16 @@ class Launch(msgspec.Struct, frozen=True):
     variant: str
     values: dict[str, Value]
     sources: tuple[Path, ...]
+    variables: tuple[VariableSpec, ...] = ()
+
+
+def variables_of(scenario: Scenario) -> tuple[VariableSpec, ...]:
+    """The variables that a scenario declares."""
+    return tuple(
+        VariableSpec(label.name, label.symbol, label.memory, label.offset or 0, label.type)
+        for label in scenario.objects
+        if label.kind == "variable"
+    )
 
 
 def missing(scenario: Scenario, variant: str) -> str:
@@ -111,6 +123,7 @@ def prepare(
             argv=tuple(fill(word, words.__getitem__) for word in scenario.variants[name].command),
             cwd=str(work),
             variant=name,
+            variables=variables_of(scenario),
             values=values,
             sources=scenario.sources(name),
         )

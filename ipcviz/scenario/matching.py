@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from ipcviz.events import (
+    Accessed,
     Call,
     Closed,
     Disposition,
@@ -61,6 +62,13 @@ def meets(when: When, scenario: Scenario, cast: Cast, event: Event, after: State
         return _meets_call(when, scenario, cast, event)
     if isinstance(event, Waiting):
         return _meets_waiting(when, scenario, cast, event, after)
+    if isinstance(event, Accessed):
+        variable = after.variables.get(event.variable)
+        return (
+            _like(when.op, event.op)
+            and (not when.object or cast.labels.get(event.variable) in _texts(when.object))
+            and (not when.lost or (variable is not None and variable.lost_at == event.n))
+        )
     if isinstance(event, SemaphoreOp):
         return (
             _like(when.op, event.op)

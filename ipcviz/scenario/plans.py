@@ -10,7 +10,7 @@ from typing import Final
 
 from ipcviz.events.signals import signal_number
 from ipcviz.inputs import read_input
-from ipcviz.model.steps.schedule import Line, Schedule, ScheduleError, parse
+from ipcviz.model.steps.schedule import ACCESSES, Line, Schedule, ScheduleError, parse
 from ipcviz.model.steps.visible import ENDS
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Document, Scenario, SchedulePlan
@@ -78,7 +78,11 @@ def _known(operation: str) -> bool:
         return signal_number(operation) is not None
     semaphores = {f"sem_{op}" for op in SEMAPHORE_OPS}
     return (
-        operation in _OTHERS or operation in ENDS or operation in semaphores or operation in calls()
+        operation in _OTHERS
+        or operation in ENDS
+        or operation in ACCESSES
+        or operation in semaphores
+        or operation in calls()
     )
 
 

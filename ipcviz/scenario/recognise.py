@@ -68,7 +68,8 @@ def recognise(scenario: Scenario, cast: Cast, event: Event, after: State) -> Cas
         )
     elif isinstance(event, Executed) and event.pid not in cast.roles:
         cast = _give_role(scenario, cast, event.pid, event.argv, (_last(event.path), event.name))
-    if scenario.objects and len(after.objects) + len(after.semaphores) != len(cast.looked_at):
+    known = len(after.objects) + len(after.semaphores) + len(after.variables)
+    if scenario.objects and known != len(cast.looked_at):
         cast = _give_labels(scenario, cast, after)
     return cast
 
@@ -111,6 +112,15 @@ def _give_labels(scenario: Scenario, cast: Cast, after: State) -> Cast:
         [_is_semaphore(label, semaphore, after) for label in scenario.objects]
         for semaphore in semaphores
     ]
+    for key, variable in after.variables.items():
+        if key not in cast.looked_at:
+            keys.append(key)
+            found.append(
+                [
+                    label.kind == "variable" and label.name == variable.info.name
+                    for label in scenario.objects
+                ]
+            )
     for key, matches in zip(keys, found, strict=True):
         for place, label in enumerate(scenario.objects):
             if not matches[place]:
@@ -156,5 +166,7 @@ def named_by_path(scenario: Scenario, path: str) -> frozenset[str]:
     return frozenset(
         label.name
         for label in scenario.objects
-        if label.path and label.kind != "semaphore" and fnmatchcase(_last(path), label.path)
+        if label.path
+        and label.kind not in ("semaphore", "variable")
+        and fnmatchcase(_last(path), label.path)
     )

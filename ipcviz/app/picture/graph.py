@@ -99,6 +99,7 @@ def _scene(d: SceneDraft) -> Scene:
     channels.opening(d)
     sockets.connecting(d)
     shared.semaphores(d)
+    shared.variables(d)
     signals.signals(d)
     outsiders.outsiders(d)
     for process in sorted(d.processes.values(), key=age):

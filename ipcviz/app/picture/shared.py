@@ -9,10 +9,11 @@ from msgspec.structs import replace
 from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Node, NodeLine
 from ipcviz.app.text import bytes_text, count_text, visible
+from ipcviz.events.accesses import format_value
 from ipcviz.model import query
 from ipcviz.model.mechanisms.semaphores import holders
-from ipcviz.model.parts import ObjectPart, SemaphorePart
-from ipcviz.model.state import Object
+from ipcviz.model.parts import ObjectPart, SemaphorePart, VariablePart
+from ipcviz.model.state import Object, Variable
 
 _LAST: Final = 1e18
 """Later than any time of a session."""
@@ -25,6 +26,8 @@ def memory(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     label = visible(thing.label)
     named = len(inside) == 1 and inside[0].info.kind == "named"
     lines = tuple(line for s in inside for line in _semaphore_lines(d, s.info.key, alone=named))
+    variables = [v for v in d.state.variables.values() if v.info.object == key]
+    lines += tuple(line for v in variables for line in _variable_lines(d, v))
     size = max(
         (m.length for x in links for m in d.state.mappings.get(x.pid, ()) if m.object.key == key),
         default=0,
@@ -45,7 +48,7 @@ def memory(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
         )
     )
     mapped = sorted((x for x in links if x.mapped), key=lambda x: d.born(x.pid))
-    if len(links) == 1 and not inside and _attachments(d, key) < 2:
+    if len(links) == 1 and not inside and not variables and _attachments(d, key) < 2:
         # What nobody shares tells of no communication: it comes last, and only where there is room
         # for it.
         d.alone.append(f"o:{key}")
@@ -98,6 +101,49 @@ def _semaphore_lines(d: SceneDraft, key: str, *, alone: bool) -> tuple[NodeLine,
                 NodeLine(visible(f"{'' if alone else '  '}held by {','.join(names)}"), "text")
             )
     return tuple(lines)
+
+
+def _variable_lines(d: SceneDraft, variable: Variable) -> tuple[NodeLine, ...]:
+    """A watched variable's value, and who stored it last and has loaded it since."""
+    info = variable.info
+    value = format_value(info.encoding, variable.value)
+    lit = VariablePart(info.key) in d.lit
+    lines = [NodeLine(visible(f"{info.name} = {value}"), "strong" if lit else "text", lit)]
+    stored = variable.stores[-1] if variable.stores else None
+    words = [f"stored by {_name_of(d, stored.pid)}"] if stored is not None else []
+    loaded = [
+        f"{_name_of(d, one.pid)} loaded {format_value(info.encoding, one.value)}"
+        for one in sorted(variable.loads.values(), key=lambda one: one.n)
+    ]
+    return (*lines, *(NodeLine(visible(text), "dim") for text in (*loaded[-3:], *words)))
+
+
+def _name_of(d: SceneDraft, pid: int) -> str:
+    return d.roles.get(pid) or str(pid)
+
+
+def variables(d: SceneDraft) -> None:
+    """Watched variables in memory that one process alone has: its threads share them."""
+    for key, found in sorted(d.state.variables.items()):
+        pids = [
+            pid for pid in found.places if pid in d.processes and d.processes[pid].fate == "alive"
+        ]
+        if found.info.object or not pids:
+            continue
+        node = f"v:{key}"
+        lines = _variable_lines(d, found)
+        d.add(
+            Node(
+                id=node,
+                kind="memory",
+                title=visible(found.info.name),
+                corner=visible(found.info.type),
+                lines=lines,
+                order=(d.state.t + 1, 0),
+                lit=lines[0].lit,
+            )
+        )
+        _touch(d, node, sorted(pids, key=d.born), None)
 
 
 def semaphores(d: SceneDraft) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from ipcviz.app.picture.scene import NodeLine
 from ipcviz.app.text import visible
+from ipcviz.events.accesses import format_value
 from ipcviz.events.calls import ACCEPTS, FOR_READY, OPENS
 from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model import query
@@ -95,6 +96,8 @@ def doing(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
     held = next((t for tid in process.threads if (t := state.threads.get(tid)) and t.poised), None)
     if held is not None and held.poised is not None:
         target = label_of(state, target_of(held.poised))
+        if held.poised.at == "access":
+            return visible(_describe_access(state, held.poised.object, held.tid, held.poised.op))
         return visible(f"> {stepping.operation(held.poised)} {target}".rstrip())
     told = telling_wait(state, process, waits)
     if told is not None:
@@ -104,6 +107,17 @@ def doing(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
     if leader is not None and leader.handlers:
         return f"in {signal_name(leader.handlers[-1])} handler"
     return _LETTERS.get(letter, "running")
+
+
+def _describe_access(state: State, key: str, tid: int, op: str) -> str:
+    """What a thread has just done to a variable: `loaded counter: 7`."""
+    variable = state.variables.get(key)
+    done = {"load": "loaded", "store": "stored", "update": "loaded, stored"}.get(op, "used")
+    if variable is None:
+        return done
+    loaded = variable.loads.get(tid)
+    value = loaded.value if loaded is not None else variable.value
+    return f"{done} {variable.label}: {format_value(variable.info.encoding, value)}"
 
 
 def brief(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
