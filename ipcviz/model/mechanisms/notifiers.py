@@ -19,11 +19,11 @@ replace = msgspec.structs.replace
 _TICKS: Final = having("ticks")
 
 
-def take_notifier(draft: Draft, seen: Notifier) -> None:
+def apply_notifier(draft: Draft, seen: Notifier) -> None:
     """A look at fdinfo found this."""
     found = draft.objects.get(seen.object)
     if found is not None:
-        draft.put_object(replace(found, notifier=seen))
+        draft.store_object(replace(found, notifier=seen))
 
 
 def _process(state: State, pid: int) -> str:
