@@ -386,7 +386,7 @@ def _effects(event: Call, before: State, after: State) -> Clause | None:
 
 
 def _with_ends(event: Call, found: Clause, before: State, after: State) -> Clause:
-    """The same, with the last ends of pipes that a call closed besides: close_range(2) many,
+    """A clause with the last ends of pipes that a call closed besides: close_range(2) many,
     dup2(2) perhaps one.
     """
     gone = [e.fd for e in event.effects if isinstance(e, Closed | Duplicated)]
@@ -405,7 +405,7 @@ def _with_ends(event: Call, found: Clause, before: State, after: State) -> Claus
 
 
 def _with_locks(event: Call, effect: object, found: Clause, before: State, after: State) -> Clause:
-    """The same, with what a close meant for locks on the file."""
+    """A clause with what a close meant for locks on the file."""
     if not isinstance(effect, Closed | Duplicated):
         return found
     words = lost_by_close(event.pid, effect.fd, before, after)

@@ -39,13 +39,13 @@ def distrust_channel(draft: Draft, key: str, reason: str, *, outside: bool = Fal
 
 
 def distrust_all(draft: Draft, reason: str) -> None:
-    """The same for all channels."""
+    """Whose the bytes of any channel are is not known any more."""
     for key in draft.channels:
         distrust_channel(draft, key, reason)
 
 
 def distrust_held(draft: Draft, pid: int, reason: str, *, outside: bool = False) -> None:
-    """The same for those that a process holds an end of."""
+    """Whose the bytes are of channels that a process has an end of is not known any more."""
     process = draft.processes.get(pid)
     if process is None or not draft.channels:
         return
@@ -55,7 +55,7 @@ def distrust_held(draft: Draft, pid: int, reason: str, *, outside: bool = False)
 
 
 def distrust_behind(draft: Draft, ofd: int, reason: str) -> None:
-    """The same for what an open file description refers to."""
+    """Whose the bytes are of the channels of an open file description is not known any more."""
     for key in find_channels(draft, ofd):
         distrust_channel(draft, key, reason)
 

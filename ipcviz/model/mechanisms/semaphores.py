@@ -256,6 +256,6 @@ def holders(semaphore: Semaphore) -> tuple[Hold, ...]:
 
 
 def waited_on(state: State, key: str) -> tuple[Hold, ...]:
-    """The same by its key."""
+    """Who holds the semaphore of that key, as far as that is known."""
     found = state.semaphores.get(key)
     return holders(found) if found is not None else ()
