@@ -299,10 +299,10 @@ async def show(trace: str) -> list[str]:
             await pilot.pause()
         count = len(app.feed.past.moments)
         for place in (count // 2, count):
-            app.live.go_to_place(place)
+            app.live.timeline.go_to_place(place)
             await pilot.pause()
             # The log grows while there is time.
-            while getattr(app.live._moment, "wants_more", False):
+            while app.live.view.moment.can_extend:
                 await asyncio.sleep(0.02)
             for key in PANELS:
                 await pilot.press(key)

@@ -16,7 +16,7 @@ from ipcviz.app.panels import (
     Panel,
     Proc,
     Semaphores,
-    Signals,
+    SignalsPanel,
     StoryPanel,
 )
 from ipcviz.app.panels.buffers import BUFFERED
@@ -39,7 +39,7 @@ PANELS: tuple[type[Panel], ...] = (
         MemoryPanel,
         Proc,
         Semaphores,
-        Signals,
+        SignalsPanel,
         StoryPanel,
         OutputRows,
         ProcessBar,

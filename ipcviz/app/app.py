@@ -21,13 +21,14 @@ from ipcviz.app.base import BaseApp
 from ipcviz.app.collector import calm_collector, leave_screen_alone
 from ipcviz.app.feed import Feed
 from ipcviz.app.keeping import is_kept, recording
-from ipcviz.app.recording import Recorder
+from ipcviz.app.recording import ScreenRecorder
 from ipcviz.app.replay import Replay
 from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.live import LiveScreen
 from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
 from ipcviz.app.screens.save import SaveScreen, default_name
 from ipcviz.app.screens.watching import all_outsiders
+from ipcviz.app.source import MomentSource
 from ipcviz.app.text import visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import Trouble, commands
@@ -133,18 +134,16 @@ class IpcvizApp(BaseApp[None]):
         self.register_theme(LIGHT)
         self.theme = DARK.name
         self.session = session
-        self.feed: Feed | Replay
-        if isinstance(session, KeptSession):
-            self.feed = Replay(session, scenario)
-        else:
-            self.feed = Feed(session, clock, scenario, recorder)
+        self.feed: MomentSource
+        self._replay = Replay(session, scenario) if isinstance(session, KeptSession) else None
+        self.feed = self._replay or Feed(session, clock, scenario, recorder)
         if order is not None:
             self.feed.steps.obey(*order)
         self.kept = is_kept(session)
         self.command = title or " ".join(session.argv)
         self.scenario = scenario
         self.live = LiveScreen(self.command, story=scenario is not None, kept=self.kept)
-        self.camera = Recorder(self)
+        self.camera = ScreenRecorder(self)
         self.trouble: str = ""
         """The last trouble that ended the session, for who reads it after the app."""
         self._shown_at = -1.0
@@ -175,18 +174,18 @@ class IpcvizApp(BaseApp[None]):
     def _begin(self) -> None:
         self._began = True
         self._fit_terminal(self.size)
-        if isinstance(self.feed, Replay):
-            self.feed.begin()
+        if self._replay is not None:
+            self._replay.begin()
             self.tick()
             if self.scenario is not None:
-                self.live.action_first()
+                self.live.timeline.action_first()
             else:
-                self.live.show_last_before_end()
+                self.live.timeline.show_last_before_end()
         # What the start took is no frame's fault.
         self._asked_at, self._used = time.monotonic(), time.process_time()
         self._timer = self.set_interval(1 / FRAMES, self._frame, name="frames")
         self.set_timer(SETTLED, leave_screen_alone, name="collector")
-        if not isinstance(self.feed, Replay):
+        if self._replay is None:
             self._frame()
 
     def on_resize(self, event: Resize) -> None:
@@ -235,16 +234,16 @@ class IpcvizApp(BaseApp[None]):
                 False,
                 True,
             )
-            self.live.pass_by()
+            self.live.timeline.update()
         for event in self.feed.troubles[self._said :]:
-            self._tell(event)
+            self._show_trouble(event)
         self._said = len(self.feed.troubles)
         if self.feed.over and not changed:
             self._timer.stop()
-            if self.kept and isinstance(self.feed, Feed):
-                self.live.show_last_before_end()
+            if self.kept and not self.feed.is_whole:
+                self.live.timeline.show_last_before_end()
 
-    def _tell(self, event: Trouble) -> None:
+    def _show_trouble(self, event: Trouble) -> None:
         if event.fatal:
             self.trouble = escaped(event.message)
             self.push_screen(TroubleScreen(self.trouble, "The session ended"))
@@ -254,7 +253,7 @@ class IpcvizApp(BaseApp[None]):
     def action_help(self) -> None:
         """Help for what is shown."""
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(self.live.help_screen())
+            self.push_screen(self.live.panes.make_help())
 
     def action_blank(self) -> None:
         """Blank the screen."""
@@ -339,13 +338,13 @@ class IpcvizApp(BaseApp[None]):
                 yield SystemCommand(
                     f"Select {process.name}[{process.pid}]",
                     "Show its descriptors, signals and state",
-                    lambda pid=process.pid: self.live.select(pid=pid),
+                    lambda pid=process.pid: self.live.selection.select(pid=pid),
                 )
             for one, words in all_outsiders(view.state)[:50]:
                 yield SystemCommand(
                     f"Watch {visible(one.name)}[{one.pid}] too",
                     f"It is not watched, and {visible(words)}",
-                    lambda pid=one.pid: self.live.action_watch(pid),
+                    lambda pid=one.pid: self.live.commands.action_watch(pid),
                 )
 
 

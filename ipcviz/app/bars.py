@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -9,6 +10,7 @@ from textual import events
 from textual.message import Message
 
 from ipcviz.app.panels.panel import Panel, Row, Span, Target, fit
+from ipcviz.app.panels.registry import PANELS
 from ipcviz.app.text import clip, visible
 from ipcviz.app.view import View
 from ipcviz.events import Outsider
@@ -83,14 +85,11 @@ class ProcessBar(Bar):
                     else str(process.exit_code)
                 )
                 name += f" {end}" if process.exit_known else " ?"
-            chosen = pid == view.pid
+            chosen, faded = pid == view.pid, "dim" if process.fate == "gone" else ""
             spans: tuple[Span, ...] = (
                 (f"{digit}", "dim"),
                 (f" {letter} ", "gone-chip" if chip == "gone" else chip),
-                (
-                    f">{name}<" if chosen else f" {name} ",
-                    "chosen" if chosen else "dim" if process.fate == "gone" else "",
-                ),
+                (f">{name}<", "chosen") if chosen else (f" {name} ", faded),
                 (" ", ""),
             )
             found.append((spans, ("slot", pid)))
@@ -100,29 +99,6 @@ class ProcessBar(Bar):
         if more:
             found.append((((f"+{more} more in /proc", "dim"),), ("panel", "proc")))
         return found or [((("no process yet", "dim"),), None)]
-
-
-PANEL_KEYS: Final = {
-    "story": ("t", "Story"),
-    "log": ("l", "Log"),
-    "descriptors": ("d", "Descriptors"),
-    "buffers": ("u", "Buffers"),
-    "semaphores": ("m", "Semaphores"),
-    "memory": ("e", "Memory"),
-    "signals": ("s", "Signals"),
-    "proc": ("r", "/proc"),
-    "output": ("o", "Output"),
-}
-"""The panels below the picture: key and name."""
-
-_SHORT: Final = {
-    "Descriptors": "Descr",
-    "Buffers": "Buf",
-    "Semaphores": "Sem",
-    "Memory": "Mem",
-    "Signals": "Sig",
-    "Output": "Out",
-}
 
 
 class PanelBar(Bar):
@@ -136,16 +112,17 @@ class PanelBar(Bar):
         """Key and name of each panel."""
         found: list[Item] = []
         panels = {
-            name: at for name, at in PANEL_KEYS.items() if name != "story" or view.story is not None
+            name: panel
+            for name, panel in PANELS.items()
+            if name != "story" or view.story is not None
         }
-        short = width < sum(len(title) + 4 for _, title in panels.values())
-        for name, (key, title) in panels.items():
-            if short:
-                title = _SHORT.get(title, title)
+        short = width < sum(len(panel.title) + 4 for panel in panels.values())
+        for name, panel in panels.items():
+            title = panel.short if short else panel.title
             style = "cursor" if name == self.shown else ""
             spans: tuple[Span, ...] = (
                 ("[" if name == self.shown else " ", style),
-                (key, "chosen"),
+                (panel.key, "chosen"),
                 (f" {title}", style if name == self.shown else "dim"),
                 ("]" if name == self.shown else " ", style),
             )
@@ -222,65 +199,10 @@ class StatusLine(Bar):
 
     def items(self, view: View, width: int) -> list[Item]:
         """The command at the left; the moment, the state, the marks and the time at the right."""
-        right: list[Item] = []
-        state, where = view.state, self.where
-
-        def put(text: str, style: str) -> None:
-            right.append((((text, style),), None))
-
-        sampled = sum(1 for p in state.processes.values() if p.fate == "alive" and not p.full)
-        if view.lag >= LAG_TOLD:
-            put(f" {view.lag:.1f} s behind ", "bad")
-        if state.dropped:
-            put(f" {state.dropped:,} dropped ", "bad")
-        if where.forced:
-            put(f" before {where.forced} ", "lit-chip")
-        if where.past:
-            put(" PAST ", "lit-chip")
-        elif self.kept:
-            put(" TRACE ", "asleep")
-        if where.shown:
-            put(f" {where.place:,} of {where.count:,} ", "chosen")
-        elif where.stepping:
-            put(f" moment {where.place:,} ", "chosen")
-        if where.reading is not None:
-            put(f" reading {where.reading:.0%} ", "blocked")
-        if view.circles:
-            put(f" {circle_chip(state, view.circles)} ", "bad")
-        if view.halted:
-            put(f" {halted_chip(state, view.halted)} ", "bad")
-        if view.outsiders and not state.finished:
-            put(f" {outsiders_chip(view.outsiders)} ", "bad")
-        if sampled and not state.finished:
-            put(f" ~{sampled} sampled ", "blocked")
-        if state.command_code is not None:
-            end = (
-                signal_name(state.command_signal)
-                if state.command_signal
-                else f"exit {state.command_code}"
-            )
-            good = not state.command_code and not state.command_signal
-            put(f" {end} ", "running" if good else "bad")
-            if not state.finished:
-                alive = sum(1 for p in state.processes.values() if p.fate == "alive")
-                put(f" {alive} left ", "blocked")
-        elif state.started is None:
-            put(" starting ", "asleep")
-        elif state.stepping and not where.past:
-            put(" step mode ", "held")
-        elif not self.kept and not where.past:
-            put(" live ", "running")
-        minutes, seconds = divmod(max(0.0, view.now), 60)
-        put(
-            (
-                f" {int(minutes)}:{seconds:06.3f} "
-                if where.shown
-                else f" {int(minutes)}:{seconds:04.1f} "
-            ),
-            "",
-        )
-        taken = sum(len(text) for spans, _ in right for text, _ in spans)
-        room = max(0, width - taken)
+        where = self.where
+        spans = [*self._place(view), *_warnings(view), *self._progress(view), self._time(view)]
+        right: list[Item] = [((span,), None) for span in spans]
+        room = max(0, width - sum(len(text) for text, _ in spans))
         if not where.shown:
             back: list[Item] = (
                 [((("<", "dim"),), ("time", "back"))] if where.count > 1 and room > 2 else []
@@ -292,6 +214,47 @@ class StatusLine(Bar):
             *self._scrubber(title, room - title),
             *right,
         ]
+
+    def _place(self, view: View) -> Iterator[Span]:
+        """How old what is shown is, what is missing, and which moment it is."""
+        where = self.where
+        if view.lag >= LAG_TOLD:
+            yield f" {view.lag:.1f} s behind ", "bad"
+        if view.state.dropped:
+            yield f" {view.state.dropped:,} dropped ", "bad"
+        if where.forced:
+            yield f" before {where.forced} ", "lit-chip"
+        if where.past:
+            yield " PAST ", "lit-chip"
+        elif self.kept:
+            yield " TRACE ", "asleep"
+        if where.shown:
+            yield f" {where.place:,} of {where.count:,} ", "chosen"
+        elif where.stepping:
+            yield f" moment {where.place:,} ", "chosen"
+        if where.reading is not None:
+            yield f" reading {where.reading:.0%} ", "blocked"
+
+    def _progress(self, view: View) -> Iterator[Span]:
+        """Whether it runs, is held, or how it ended."""
+        state = view.state
+        if state.command_code is not None:
+            good = not state.command_code and not state.command_signal
+            yield f" {_end_words(state)} ", "running" if good else "bad"
+            if not state.finished:
+                alive = sum(1 for p in state.processes.values() if p.fate == "alive")
+                yield f" {alive} left ", "blocked"
+        elif state.started is None:
+            yield " starting ", "asleep"
+        elif state.stepping and not self.where.past:
+            yield " step mode ", "held"
+        elif not self.kept and not self.where.past:
+            yield " live ", "running"
+
+    def _time(self, view: View) -> Span:
+        minutes, seconds = divmod(max(0.0, view.now), 60)
+        exact = f"{seconds:06.3f}" if self.where.shown else f"{seconds:04.1f}"
+        return f" {int(minutes)}:{exact} ", ""
 
     def _scrubber(self, at: int, width: int) -> list[Item]:
         """Buttons for the ends and for one moment, and between them the moments from the first to
@@ -364,6 +327,27 @@ class StatusLine(Bar):
                 return
 
 
+def _warnings(view: View) -> Iterator[Span]:
+    """What a viewer should know at once: who waits for good, and which processes are sampled."""
+    state = view.state
+    if view.circles:
+        yield f" {circle_chip(state, view.circles)} ", "bad"
+    if view.halted:
+        yield f" {halted_chip(state, view.halted)} ", "bad"
+    if view.outsiders and not state.finished:
+        yield f" {outsiders_chip(view.outsiders)} ", "bad"
+    sampled = sum(1 for p in state.processes.values() if p.fate == "alive" and not p.full)
+    if sampled and not state.finished:
+        yield f" ~{sampled} sampled ", "blocked"
+
+
+def _end_words(state: State) -> str:
+    """How the command ended."""
+    if state.command_signal:
+        return signal_name(state.command_signal)
+    return f"exit {state.command_code}"
+
+
 def outsiders_chip(found: tuple[Outsider, ...]) -> str:
     """Who is not watched though somebody waits because of him; of several, how many they are."""
     if len(found) > 1:
@@ -378,14 +362,10 @@ def circle_chip(state: State, circles: tuple[Circle, ...]) -> str:
     """
     if len(circles) > 1:
         unsure = sum(1 for one in circles if one.doubts)
-        probably = (
-            ""
-            if not unsure
-            else "probably "
-            if unsure == len(circles)
-            else f"probably {unsure} of "
-        )
-        return f"{probably}{len(circles)} circles"
+        if not unsure:
+            return f"{len(circles)} circles"
+        some = f"{unsure} of " if unsure < len(circles) else ""
+        return f"probably {some}{len(circles)} circles"
     pids = sorted(circles[0].pids)
     names = [visible(state.processes[pid].name) for pid in pids]
     if len(set(names)) < len(names):

@@ -42,6 +42,6 @@ def texts_of(app: App[Any]) -> list[str]:
     return [strip.text for strip in compose_strips(app)]
 
 
-def look_of(theme: Theme) -> Look:
+def make_look(theme: Theme) -> Look:
     """The colours of the terminal around a theme."""
     return Look(fg=theme.foreground or "#E4E4E4", bg=theme.background or "#101418", palette=_ANSI)

@@ -18,7 +18,7 @@ from textual.widgets import Footer, Static
 
 from ipcviz import __version__
 from ipcviz.app.app import IpcvizApp
-from ipcviz.app.capture import frame_of, look_of
+from ipcviz.app.capture import frame_of, make_look
 from ipcviz.app.feed import Feed
 from ipcviz.app.text import clip, visible
 from ipcviz.app.themes import DARK, LIGHT
@@ -64,7 +64,7 @@ class Wanted(msgspec.Struct, frozen=True):
     last: int = 0
 
 
-class Made(msgspec.Struct, frozen=True):
+class CastReport(msgspec.Struct, frozen=True):
     """What became of it.
 
     Attributes:
@@ -81,7 +81,7 @@ class Made(msgspec.Struct, frozen=True):
     rest: int = 0
 
 
-class Step(msgspec.Struct, frozen=True):
+class CastStep(msgspec.Struct, frozen=True):
     """A step: the number of its event, and whether it says the same as one shortly before it."""
 
     n: int
@@ -141,21 +141,21 @@ class _CastApp(IpcvizApp):
         """Nothing is started, and no timer runs: frames are made one by one."""
 
 
-def steps_of(events: Iterable[Event]) -> list[Step]:
+def steps_of(events: Iterable[Event]) -> list[CastStep]:
     """Where a viewer would stop.
 
     Raises:
         TraceError: An event makes no sense.
     """
     state, outcomes = State(), Outcomes(narrate)
-    found: list[Step] = []
+    found: list[CastStep] = []
     said: deque[str] = deque(maxlen=_LOOK_BACK)
     for event in events:
         before, state = state, _next(state, event)
         outcomes.feed(event, before, state)
         if is_moment(event, before, state):
             group = _group(event, before, state, outcomes)
-            found.append(Step(event.n, bool(group) and group in said))
+            found.append(CastStep(event.n, bool(group) and group in said))
             said.append(group)
     return found
 
@@ -175,7 +175,7 @@ def _group(event: Event, before: State, after: State, outcomes: Outcomes) -> str
     return sentence.group if sentence is not None else "returns"
 
 
-def choose(steps: Sequence[Step], wanted: Wanted, most: int = MOST_STEPS) -> Made:
+def choose(steps: Sequence[CastStep], wanted: Wanted, most: int = MOST_STEPS) -> CastReport:
     """Which steps a cast shows: all that are wanted if there is room, else those that say something
     new.
     """
@@ -187,7 +187,7 @@ def choose(steps: Sequence[Step], wanted: Wanted, most: int = MOST_STEPS) -> Mad
     if len(shown) > most:
         rest, shown = shown[most], shown[:most]
         left_out = rest - wanted.first - most
-    return Made(steps=len(steps), shown=shown, left_out=left_out, rest=rest)
+    return CastReport(steps=len(steps), shown=shown, left_out=left_out, rest=rest)
 
 
 def make_cast(
@@ -198,7 +198,7 @@ def make_cast(
     title: str,
     argv: Sequence[str] = (),
     scenario: Scenario | None = None,
-) -> Made:
+) -> CastReport:
     """Make a cast of a stream.
 
     Args:
@@ -222,7 +222,7 @@ def make_cast(
     about = {"version": __version__, "theme": wanted.theme}
     if scenario is not None:
         about["scenario"] = scenario.name
-    look = look_of(THEMES[wanted.theme])
+    look = make_look(THEMES[wanted.theme])
     writer = CastWriter(
         file, wanted.width, wanted.height, title=visible(title), look=look, about=about
     )
@@ -237,7 +237,7 @@ class _Casting:
         self,
         writer: CastWriter,
         wanted: Wanted,
-        made: Made,
+        made: CastReport,
         title: str,
         argv: tuple[str, ...],
         scenario: Scenario | None,
@@ -250,9 +250,9 @@ class _Casting:
         assert isinstance(feed, Feed)
         self._feed = feed
         feed.by_role = True
-        self._app.live.patient = True
+        self._app.live.pace.patient = True
 
-    async def run(self, events: Iterable[Event], steps: Sequence[Step]) -> None:
+    async def run(self, events: Iterable[Event], steps: Sequence[CastStep]) -> None:
         """Write every frame."""
         app, wanted, made = self._app, self._wanted, self._made
         stream = Names().all(events)
@@ -263,12 +263,12 @@ class _Casting:
             await app.live.mount(caption)
             label, number, t = "before the first step", wanted.first - 1, 0.0
             for place in range(max(0, number - 2), number):
-                self._feed.put_out()
-                label = self._take(_up_to(stream, steps[place].n))
+                self._feed.clear_marks()
+                label = self._feed_events(_up_to(stream, steps[place].n))
             await self._show(caption, number, label, t)
             for number in made.shown:
-                self._feed.put_out()
-                label = self._take(_up_to(stream, steps[number - 1].n))
+                self._feed.clear_marks()
+                label = self._feed_events(_up_to(stream, steps[number - 1].n))
                 t += wanted.hold
                 await self._show(caption, number, label, t, chapter=True)
             self._writer.end(t + wanted.hold)
@@ -280,13 +280,13 @@ class _Casting:
         app = self._app
         place = f" {number}/{self._made.steps} "
         caption.update(Content(place + clip(label, max(0, self._wanted.width - len(place)))))
-        app.live.take(app.feed.view())
+        app.live.timeline.show_present(app.feed.view())
         rows = await _drawn(app)
         if chapter and self._writer.differs(rows):
             self._writer.marker(t, label)
         self._writer.frame(t, rows)
 
-    def _take(self, events: Iterable[Event]) -> str:
+    def _feed_events(self, events: Iterable[Event]) -> str:
         """Take events in, the last of which is a step. Returns that one's sentence."""
         feed = self._feed
         told, event, before = feed.log.end, None, feed.state

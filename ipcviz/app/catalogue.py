@@ -189,7 +189,8 @@ class Catalogue(BaseApp[Choice | None]):
             line = f"{mark}{visible(variant.title or name)}" + (
                 f" - not here: {lacks}" if lacks else ""
             )
-            parts.append((f"{line}\n", "dim" if lacks else "bold" if mark == "> " else ""))
+            style = "bold" if mark == "> " else ""
+            parts.append((f"{line}\n", "dim" if lacks else style))
         parts.append(("\nIn which order (o: the next)\n", "bold underline"))
         for words in orders_of(scenario, self.variants[scenario.name]):
             mine = words == self.order_of(scenario)

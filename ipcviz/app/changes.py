@@ -17,7 +17,7 @@ GHOST_FOR: Final = 3.0
 """Seconds that a closed descriptor stays on the screen."""
 
 
-class Changes:
+class RecentChanges:
     """What events changed.
 
     Attributes:
@@ -29,8 +29,8 @@ class Changes:
         self.lit: dict[Part, float] = {}
         self.ghosts: dict[tuple[int, int], Ghost] = {}
 
-    def take(self, event: Event, before: State, after: State) -> None:
-        """Take an event in, with the states around it."""
+    def add(self, event: Event, before: State, after: State) -> None:
+        """Add what an event changed; the states before and after it say more than it does."""
         for change in after.changed:
             if isinstance(change, DescriptorPart):
                 self._closed(before, after, change.table, change.fd, event.t)

@@ -86,7 +86,7 @@ class TerminalDriver(BoundedSize, LinuxDriver):
         self._event_loop, self._host, self._verbose = asyncio.get_running_loop(), app, debug
         self._parser = KeyParser(debug)
         self._decode = getincrementaldecoder("utf-8")("replace").decode
-        self._event_loop.add_reader(self.signals.fileno(), self._take_signals)
+        self._event_loop.add_reader(self.signals.fileno(), self._read_signals)
 
     # Output.
 
@@ -120,11 +120,11 @@ class TerminalDriver(BoundedSize, LinuxDriver):
         """Take the terminal, and listen to its keys."""
         self._active = True
         self.attrs_before = get_terminal(self.fileno)
-        self._take_terminal()
+        self._claim_terminal()
         self._send_size()
         self._event_loop.add_reader(self.fileno, self._read_keys)
 
-    def _take_terminal(self) -> None:
+    def _claim_terminal(self) -> None:
         """Set the terminal to what the screens need; also if it is so already."""
         if self._output is None:
             self._output = Output(self._screen_fd)
@@ -207,7 +207,7 @@ class TerminalDriver(BoundedSize, LinuxDriver):
 
     # Signals.
 
-    def _take_signals(self) -> None:
+    def _read_signals(self) -> None:
         came = self.signals.read()
         if came.ending:
             self._end(came.ending)
@@ -238,7 +238,7 @@ class TerminalDriver(BoundedSize, LinuxDriver):
         if not self.signals.wait_for_foreground(self.fileno):
             self._end(HANG_UP)
             return
-        self._take_terminal()
+        self._claim_terminal()
         self._send_size()
         self._draw_anew()
 

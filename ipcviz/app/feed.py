@@ -10,14 +10,14 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final
 
-from ipcviz.app.changes import LIT_FOR, Changes
+from ipcviz.app.changes import LIT_FOR, RecentChanges
 from ipcviz.app.history import Log, Meter, Trail
 from ipcviz.app.naming import called_by_role, named
-from ipcviz.app.past import Past, Tape
+from ipcviz.app.past import EventTape, Past
 from ipcviz.app.slots import Slots
 from ipcviz.app.steps import Steps
 from ipcviz.app.terminal import Terminal
-from ipcviz.app.view import Holders, Present, View
+from ipcviz.app.view import Holders, Lazy, LogUntil, Moment, TerminalAt, View
 from ipcviz.events import Event, Exited, Finished, Held, Output, Sample, Stepped, Trouble
 from ipcviz.model.forced import TOLD, EndWatch, ForcedEnd
 from ipcviz.model.parts import ProcessPart
@@ -76,7 +76,7 @@ class Feed:
         more.
         """
         self.recorder = recorder
-        self.past = Past(Tape(recorder), scenario)
+        self.past = Past(EventTape(recorder), scenario)
         self._own = self.state
         """The same state with the processes' own names, which their children inherit."""
         self.by_role = False
@@ -86,7 +86,7 @@ class Feed:
         self._clock = clock
         self._origin: float | None = None
         self._backlog: deque[Event] = deque()
-        self._changes = Changes()
+        self._changes = RecentChanges()
         self._frozen_at: float | None = None
         self._held_now = False
         self._ending = EndWatch()
@@ -125,10 +125,15 @@ class Feed:
         """Where the end of what came was forced; None if it was not, or has not come."""
         return self._ending.found
 
-    whole = False
-    """Whether all that will come is there already: this is no kept trace."""
-    reading: float | None = None
-    """Which share of a kept trace was read; None where none is read."""
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that will come is there already: this is no kept trace."""
+        return False
+
+    @property
+    def reading(self) -> float | None:
+        """Which share of a kept trace was read: none is read here."""
+        return None
 
     def pump(self, budget: float = 0.012) -> bool:
         """Take in what has come, for at most about `budget` seconds; the rest waits for the next
@@ -140,8 +145,8 @@ class Feed:
         until = time.perf_counter() + (max(budget, CATCH_UP) if self.late else budget)
         took = False
         backlog = self._backlog
-        while backlog or self._draw():
-            self._take(backlog.popleft())
+        while backlog or self._drain():
+            self._add(backlog.popleft())
             took = True
             if time.perf_counter() > until:
                 break
@@ -173,7 +178,7 @@ class Feed:
             return 0.0
         return max(self._clock() - self._origin - self.state.t, 0.0)
 
-    def _draw(self) -> bool:
+    def _drain(self) -> bool:
         """Have the next events from the session. Returns whether there are any.
 
         Only once all before are taken in: what waits there is seen by the tracer, which tells less
@@ -188,52 +193,71 @@ class Feed:
     def view(self) -> View:
         """What there is to see now."""
         now = self.now
-        moment = Present(
+        moment = Moment(
             state=self.state,
             now=now,
             fresh=self._rested if self.state.stepping else now - LIT_FOR,
             lit=frozenset(self._changes.lit),
             ghosts=MappingProxyType(dict(self._changes.ghosts)),
-            trails=MappingProxyType(self.trails),
-            meters=MappingProxyType(self.meters),
             slots=MappingProxyType(dict(self.slots.given)),
-            log=self.log,
-            log_end=self.log.end,
-            terminal=self.terminal,
-            terminal_version=self.terminal.version,
             lag=self.lag,
             story=(self._story.scenario, self._story.progress) if self._story else None,
             outcome=self.steps.outcomes.text if self.state.step else "",
+            log=Lazy.known(LogUntil(self.log, self.log.end)),
+            terminal=Lazy.known(TerminalAt(self.terminal, self.terminal.version)),
+            trails=Lazy.known(MappingProxyType(self.trails)),
+            meters=Lazy.known(MappingProxyType(self.meters)),
         )
         return View(moment, self._holders)
 
-    def put_out(self) -> None:
+    def clear_marks(self) -> None:
         """Nothing is marked as changed any more: what comes next is a step of its own."""
         self._changes.clear()
 
-    def _take(self, event: Event) -> None:
+    def _add(self, event: Event) -> None:
+        """Add an event to all that is kept of the stream: state, story, past, marks, log."""
         before = self.state
-        after = reduce(self._own, event)
-        if self._story is not None:
-            self._story.feed(event, before, after)
-            after = named(after, self.past.tell(after.n, self._story.progress))
-        self._own = after
-        if self._story is not None and self.by_role:
-            after = called_by_role(after, self._story.progress.cast.roles)
-        self.state = after
-        cast = self._story.progress.cast if self._story is not None else None
-        names = Names(roles=cast.roles, labels=cast.labels) if cast is not None else NO_NAMES
-        self.steps.take(event, before, after, names)
+        after = self.state = self._reduce(event, before)
+        self.steps.add_event(event, before, after, self._names())
         if isinstance(event, TOLD):
             self._ending.take(event)
-        moment = self.past.take(event, before, after)
+        moment = self.past.add_event(event, before, after)
         if self.recorder is not None:
             roles = self._story.progress.cast.roles if self._story is not None else None
             self.recorder.follow(event, before, after, roles, moment)
         if self._origin is None or self._clock() - self._origin < event.t:
             self._origin = self._clock() - event.t
+        self._mark(event, moment=moment)
+        self._changes.add(event, before, after)
+        if isinstance(event, Sample):
+            self._add_sample(event)
+        elif isinstance(event, Output):
+            self.terminal.feed(event.data, event.dropped)
+        else:
+            self._add_to_log(event, before, after)
+
+    def _reduce(self, event: Event, before: State) -> State:
+        """The state after an event, with the scenario's names."""
+        after = reduce(self._own, event)
+        if self._story is None:
+            self._own = after
+            return after
+        self._story.feed(event, before, after)
+        after = self._own = named(after, self.past.set_progress(after.n, self._story.progress))
+        return called_by_role(after, self._story.progress.cast.roles) if self.by_role else after
+
+    def _names(self) -> Names:
+        """The scenario's names for processes and objects."""
+        if self._story is None:
+            return NO_NAMES
+        cast = self._story.progress.cast
+        return Names(roles=cast.roles, labels=cast.labels)
+
+    def _mark(self, event: Event, *, moment: bool) -> None:
+        """Note since when something is new: what is lit is what this step changed, however long the
+        viewer looks at it.
+        """
         if isinstance(event, Stepped) or self._held_now:
-            # What is lit is what this step changed, however long the viewer looks at it.
             self._changes.clear()
             self._rested = self._stopped
         self._held_now = isinstance(event, Held)
@@ -241,26 +265,23 @@ class Feed:
             self._rested = self._stopped
         if moment:
             self._stopped = event.t
-        self._changes.take(event, before, after)
-        if isinstance(event, Sample):
-            self._sampled(event)
-        elif isinstance(event, Output):
-            self.terminal.feed(event.data, event.dropped)
-        else:
-            for change in after.changed:
-                if isinstance(change, ProcessPart) and change.pid not in before.processes:
-                    self.slots.born(change.pid)
-            if isinstance(event, Exited):
-                self.slots.died(event.pid)
-            sentence = narrate(event, before, after)
-            if sentence is not None:
-                self.log.add(sentence)
-            if isinstance(event, Trouble) and len(self.troubles) < 100:
-                self.troubles.append(event)
-            if isinstance(event, Finished) and event.left == 0:
-                self._frozen_at = max(event.t, self.state.t)
 
-    def _sampled(self, event: Sample) -> None:
+    def _add_to_log(self, event: Event, before: State, after: State) -> None:
+        """What an event means for the digits, for the log, and for whether more will come."""
+        for change in after.changed:
+            if isinstance(change, ProcessPart) and change.pid not in before.processes:
+                self.slots.born(change.pid)
+        if isinstance(event, Exited):
+            self.slots.died(event.pid)
+        sentence = narrate(event, before, after)
+        if sentence is not None:
+            self.log.add(sentence)
+        if isinstance(event, Trouble) and len(self.troubles) < 100:
+            self.troubles.append(event)
+        if isinstance(event, Finished) and event.left == 0:
+            self._frozen_at = max(event.t, after.t)
+
+    def _add_sample(self, event: Sample) -> None:
         if len(self.trails) + len(self.meters) > REMEMBERED:
             self.trails = {
                 key: trail for key, trail in self.trails.items() if key in self.state.ends

@@ -195,13 +195,13 @@ class Picker(BaseApp[Picked | None]):
         """Show all, and look again once a second."""
         self.query_one(OptionList).can_focus = False
         self.query_one(Input).focus()
-        await self.look_again()
-        self.set_interval(REFRESH, self._look_soon, name="processes")
+        await self.refresh_processes()
+        self.set_interval(REFRESH, self._refresh_soon, name="processes")
 
-    def _look_soon(self) -> None:
-        self.run_worker(self.look_again(), group="processes", exclusive=True)
+    def _refresh_soon(self) -> None:
+        self.run_worker(self.refresh_processes(), group="processes", exclusive=True)
 
-    async def look_again(self) -> None:
+    async def refresh_processes(self) -> None:
         """Read the processes anew and show them."""
         self.processes = await asyncio.to_thread(self._list_running)
         started = {process.pid: process.started for process in self.processes}
@@ -233,8 +233,8 @@ class Picker(BaseApp[Picked | None]):
         table.highlighted = at if self._shown else None
         if before is not None:
             table.scroll_to(y=top, animate=False)
-        self._say_head(width)
-        self._say_about()
+        self._show_head(width)
+        self._show_about()
 
     def _row(self, process: RunningProcess, width: int) -> Content:
         age = seconds_text(max(0.0, self._clock() - process.started))
@@ -251,13 +251,13 @@ class Picker(BaseApp[Picked | None]):
         row = clip(row, width)
         return Content.styled(row, "bold") if process.pid in self.marked else Content(row)
 
-    def _say_head(self, width: int) -> None:
+    def _show_head(self, width: int) -> None:
         head = f"  {'PID':>7} {'USER':8} {'NAME':15} {'AGE':>7} {'THREADS':>7}  {'BLOCKED IN':34}"
         if width >= ROOMY:
             head += "  COMMAND"
         self.query_one("#head", Static).update(Content(head[:width]))
 
-    def _say_about(self) -> None:
+    def _show_about(self) -> None:
         """The command line of the process with the cursor, and how it would be watched."""
         process = self.chosen
         cells = max(20, self.size.width - 2)
@@ -299,7 +299,7 @@ class Picker(BaseApp[Picked | None]):
 
     def on_option_list_option_highlighted(self) -> None:
         """The cursor moved."""
-        self._say_about()
+        self._show_about()
 
     def on_option_list_option_selected(self) -> None:
         """A click on a process that has the cursor."""
@@ -330,12 +330,12 @@ class Picker(BaseApp[Picked | None]):
     def action_trace(self) -> None:
         """Change whether calls are traced."""
         self.traces_calls = not self.traces_calls
-        self._say_about()
+        self._show_about()
 
     def action_tree(self) -> None:
         """Change whether descendants are watched."""
         self.descendants = not self.descendants
-        self._say_about()
+        self._show_about()
 
     def action_move(self, by: int) -> None:
         """Move the cursor."""

@@ -12,7 +12,7 @@ from textual.app import App
 
 from ipcviz import __version__
 from ipcviz.app.bars import StatusLine
-from ipcviz.app.capture import frame_of, look_of
+from ipcviz.app.capture import frame_of, make_look
 from ipcviz.app.text import visible
 from ipcviz.app.view import View
 from ipcviz.export import CastWriter
@@ -76,7 +76,7 @@ class Recording:
             self._output.file,
             *self._size,
             title=visible(title),
-            look=look_of(theme),
+            look=make_look(theme),
             about={"version": __version__, "theme": theme.name},
         )
         try:
@@ -91,7 +91,7 @@ class Recording:
         """How long it is."""
         return max(0.0, self._clock() - self._began)
 
-    def look(self, view: View | None) -> None:
+    def capture_screen(self, view: View | None) -> None:
         """Write what the screen shows now, if that is new.
 
         Args:
@@ -162,7 +162,7 @@ class Recording:
                 output.close()
 
 
-class Recorder:
+class ScreenRecorder:
     """The key that begins and ends a recording.
 
     Args:
@@ -179,18 +179,18 @@ class Recorder:
         try:
             self.recording = Recording(app, Path(name).expanduser(), app.command)
         except (RecordingError, RuntimeError) as error:
-            self._tell(str(error), bad=True)
+            self._report(str(error), bad=True)
             return
-        self._timer = app.set_interval(1 / HZ, self._look, name="recording")
+        self._timer = app.set_interval(1 / HZ, self._capture, name="recording")
         self._show()
 
-    def _look(self) -> None:
+    def _capture(self) -> None:
         if self.recording is not None:
             try:
-                self.recording.look(self._app.live.view)
+                self.recording.capture_screen(self._app.live.view)
             except RecordingError as error:
                 self._stop()
-                self._tell(str(error), bad=True)
+                self._report(str(error), bad=True)
 
     def end(self) -> None:
         """End it, and say where it is. Nothing happens if there is none."""
@@ -201,9 +201,11 @@ class Recorder:
         try:
             recording.end()
         except RecordingError as error:
-            self._tell(str(error), bad=True)
+            self._report(str(error), bad=True)
             return
-        self._tell(f"{recording.seconds:.0f} s recorded: 'ipcviz play {recording.path}' shows them")
+        self._report(
+            f"{recording.seconds:.0f} s recorded: 'ipcviz play {recording.path}' shows them"
+        )
 
     def _stop(self) -> None:
         self.recording = None
@@ -216,7 +218,7 @@ class Recorder:
             status.command = f"{RECORDS if self.recording is not None else ''}{self._app.command}"
             status.rebuild()
 
-    def _tell(self, message: str, *, bad: bool = False) -> None:
+    def _report(self, message: str, *, bad: bool = False) -> None:
         if self._app.is_running:
             self._app.notify(
                 message,

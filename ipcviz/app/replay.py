@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from ipcviz.app.past import Past, Tape
+from ipcviz.app.past import EventTape, Past
 from ipcviz.app.past.moments import Moments
 from ipcviz.app.steps import Steps
 from ipcviz.app.view import View
@@ -17,6 +17,7 @@ from ipcviz.model.forced import TOLD, EndWatch, ForcedEnd
 from ipcviz.model.state import State
 from ipcviz.model.steps.moments import is_moment
 from ipcviz.scenario import Scenario, Story
+from ipcviz.session.base import Session
 from ipcviz.session.kept import KeptSession
 from ipcviz.trace import TraceError, TraceWriter
 
@@ -44,16 +45,12 @@ class Replay:
         steps: Nobody is let go here.
     """
 
-    recorder: TraceWriter | None = None
-    behind = 0
-    late = False
-    whole = True
-
     def __init__(self, session: KeptSession, scenario: Scenario | None = None) -> None:
-        self.session = session
+        self.session: Session = session
+        self._reader = session.reader
         self.state = State()
         self.troubles: list[Trouble] = []
-        self.past = Past(Tape(reader=session.reader), scenario)
+        self.past = Past(EventTape(reader=session.reader), scenario)
         self._story = Story(scenario) if scenario is not None else None
         self.steps = Steps(session.send)
         self._scan: Iterator[None] | None = None
@@ -61,21 +58,20 @@ class Replay:
         self._read = 0
         self._begun = False
         self._bounded = scenario is not None
-        self.forced: ForcedEnd | None = None
-        """Where the end was forced, if it was."""
+        self._forced: ForcedEnd | None = None
 
     def begin(self) -> None:
         """Find out what there is."""
-        reader, self._begun = self.session.reader, True
+        reader, self._begun = self._reader, True
         try:
             if self._story is None:
                 self.past.moments = Moments(reader.moments())
             for n, size in reader.outputs():
-                self.past.wrote(n, size)
+                self.past.add_output(n, size)
             if not self._bounded:
                 self.past.pages.last = self._last
                 self.state = self.past.pages.state_at(self._last)
-                self.forced = self._find_forced_end()
+                self._forced = self._find_forced_end()
         except TraceError:
             # As far as it can be read, it is shown.
             self.past.moments, self._bounded = Moments(), True
@@ -83,7 +79,7 @@ class Replay:
         self._scan = self._scanning(self.past.moments[count - 1] if count else 0)
 
     def _find_forced_end(self) -> ForcedEnd | None:
-        reader, watch = self.session.reader, EndWatch(self.state.root)
+        reader, watch = self._reader, EndWatch(self.state.root)
         for n in reader.numbers_of(_DECIDING, _TAIL, _MOST_DECIDING):
             for event in reader.events(n, n):
                 watch.take(event)
@@ -95,12 +91,12 @@ class Replay:
         complete = False
         try:
             state = pages.state_at(after)
-            for event in self.session.reader.events(after + 1):
+            for event in self._reader.events(after + 1):
                 before, state = state, pages.next_state(state, event)
                 n = state.n
                 if story is not None:
                     story.feed(event, before, state)
-                    past.tell(n, story.progress)
+                    past.set_progress(n, story.progress)
                 if is_moment(event, before, state):
                     past.moments.add(n)
                 complete = isinstance(event, Finished) and not event.left
@@ -132,6 +128,11 @@ class Replay:
         return True
 
     @property
+    def forced(self) -> ForcedEnd | None:
+        """Where the end was forced; None if it was not."""
+        return self._forced
+
+    @property
     def story(self) -> Story | None:
         """The scenario's story, as far as it was read."""
         return self._story
@@ -140,6 +141,26 @@ class Replay:
     def reading(self) -> float | None:
         """Which share of the trace was read, from 0 to 1; None once all that is to be read was."""
         return self._read / self._last if self._scan is not None and self._last else None
+
+    @property
+    def recorder(self) -> TraceWriter | None:
+        """Nothing writes a trace again that is in a file already."""
+        return None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that will come is there already."""
+        return True
+
+    @property
+    def late(self) -> bool:
+        """Whether what was read last was old: a trace is not live, so that this never matters."""
+        return False
+
+    @property
+    def behind(self) -> int:
+        """Events that wait because a frame's time was up: a trace is read on where it was left."""
+        return 0
 
     @property
     def now(self) -> float:

@@ -64,8 +64,8 @@ class Steps:
 
     # Taking in.
 
-    def take(self, event: Event, before: State, after: State, names: Names) -> None:
-        """Take an event in, with the states around it and the scenario's names."""
+    def add_event(self, event: Event, before: State, after: State, names: Names) -> None:
+        """Add an event that came, with the states around it and the scenario's names."""
         self._state, self._names = after, names
         if not (before.stepping or after.stepping):
             if isinstance(event, Call):
@@ -124,7 +124,7 @@ class Steps:
                 return move.tid
         return stepping.next_in_turn(state, self.outcomes.tid)
 
-    def next(self) -> None:
+    def let_next(self) -> None:
         """Let the next one go."""
         self._ask(_NEXT)
 

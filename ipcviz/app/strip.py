@@ -12,7 +12,7 @@ from textual import events
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, Target
 from ipcviz.app.picture.words import wait_words
-from ipcviz.app.screens.question import Asked
+from ipcviz.app.questions import Questions
 from ipcviz.app.steps import Steps
 from ipcviz.app.text import fit, visible
 from ipcviz.app.view import View
@@ -60,7 +60,7 @@ class StepStrip(Panel, can_focus=False):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.steps: Steps | None = None
-        self.asked: Asked | None = None
+        self.questions: Questions | None = None
 
     def show_view(self, view: View) -> None:
         """Take a new view; there is only something to see in step mode."""
@@ -82,11 +82,11 @@ class StepStrip(Panel, can_focus=False):
         now = self.steps if not view.past else None
         rows = _head(view, now, width)
         threads = living(view.state)
-        following = view.moment.follows
+        following = view.follows
         if now is not None and not view.state.moving:
             following = now.next_tid(view.state)
-        if now is not None and self.asked is not None and self.asked.verdict:
-            lines = wrap(visible(self.asked.verdict), width - 2)
+        if now is not None and self.questions is not None and self.questions.verdict:
+            lines = wrap(visible(self.questions.verdict), width - 2)
             rows.extend(Row(((f" {line}", "lit"),)) for line in lines[:2])
         height = self.app.size.height
         most = min(_MOST, height // 4) if height < _TALL else 2 * _MOST
@@ -149,7 +149,7 @@ def name_of(view: View, thread: Thread) -> str:
 
 def _head(view: View, steps: Steps | None, width: int) -> list[Row]:
     """What became of the last step, and how the schedule stands."""
-    state, outcome = view.state, visible(view.moment.outcome)
+    state, outcome = view.state, visible(view.outcome)
     if not outcome and (state.moving or (steps is not None and steps.busy)):
         outcome = "... until all is at rest"
     if not outcome and steps is None:
@@ -195,11 +195,11 @@ def _row(view: View, thread: Thread, name: str, longest: int, following: bool, w
         letter, style, words = "R", "running", "moves"
     lead = f"{'>' if following else ' '}{digit} "
     rest = f" {fit(name, longest)} {words}"
-    look = "chosen" if following else "" if thread.poised is not None else "dim"
+    faded = "" if thread.poised is not None else "dim"
     spans: tuple[Span, ...] = (
         (lead, "chosen" if following else "dim"),
         (f" {letter} ", style),
-        (fit(rest, max(0, width - len(lead) - 3)), look),
+        (fit(rest, max(0, width - len(lead) - 3)), "chosen" if following else faded),
     )
     target: Target = ("step", thread.tid) if thread.poised is not None else ("process", thread.pid)
     return Row(spans, target)

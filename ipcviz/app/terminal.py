@@ -77,19 +77,19 @@ class Terminal:
             self.forgotten += len(whole) - LINES_KEPT
             whole = whole[-LINES_KEPT:]
         for line in whole:
-            self._put_all(line)
+            self._write_parts(line)
             self._end_line()
-        self._put_all(last)
+        self._write_parts(last)
         if len(self.lines) > LINES_KEPT + LINES_KEPT // 10:
             forget = len(self.lines) - LINES_KEPT
             del self.lines[:forget]
             self.forgotten += forget
 
-    def _put_all(self, text: str) -> None:
+    def _write_parts(self, text: str) -> None:
         for part in _PARTS.findall(text):
-            self._put(part)
+            self._write_part(part)
 
-    def _put(self, part: str) -> None:
+    def _write_part(self, part: str) -> None:
         if part == "\r":
             self._column = 0
         elif part == "\b":

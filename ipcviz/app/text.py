@@ -35,17 +35,12 @@ def _shown(character: str) -> str:
     byte = byte_of(character)
     if byte >= 0:  # it was not UTF-8
         return f"\\x{byte:02x}"
-    if (
-        not character.isprintable()
-    ):  # controls, formats (bidi), surrogates, unassigned, blanks other than a space
-        return (
-            f"\\x{number:02x}"
-            if number < 0x100
-            else f"\\u{number:04x}"
-            if number < 0x10000
-            else f"\\U{number:08x}"
-        )
-    return character
+    if character.isprintable():
+        return character
+    # Controls, formats (bidi), surrogates, unassigned, blanks other than a space.
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 class Shown(str):

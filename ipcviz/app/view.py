@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from ipcviz.app.history import Ghost, Log, Meter, Trail
 from ipcviz.app.picture.words import chip
@@ -17,6 +17,8 @@ from ipcviz.model.state import Process, State
 from ipcviz.model.waits.chains import chain_of, chain_words, halted
 from ipcviz.model.waits.circles import Circle, circles, long_asleep
 from ipcviz.scenario import Progress, Scenario
+
+T = TypeVar("T")
 
 
 class Holders:
@@ -45,128 +47,152 @@ class Holders:
         return self._found
 
 
-class Moment(Protocol):
-    """One moment of a session, now or in the past, without a selection."""
+class Lazy(Generic[T]):
+    """A value that is worked out when it is asked for the first time, and kept.
 
-    @property
-    def state(self) -> State:
-        """The system's state."""
+    Args:
+        make: Works it out.
 
-    @property
-    def now(self) -> float:
-        """The moment in session seconds."""
+    Attributes:
+        made: Whether it has been.
+    """
 
-    @property
-    def fresh(self) -> float:
-        """What came to be after that, in session seconds, is marked as new."""
+    __slots__ = ("_make", "_value", "made")
 
-    @property
-    def past(self) -> bool:
-        """Whether this is a moment of the past, and not the present."""
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._value: T
+        self.made = False
 
-    @property
-    def lit(self) -> frozenset[Part]:
-        """What changed a moment ago, as `State.changed` names it."""
+    @classmethod
+    def known(cls, value: T) -> Lazy[T]:
+        """One whose value is there already."""
+        found = cls(lambda: value)
+        found.get()
+        return found
 
-    @property
-    def ghosts(self) -> Mapping[tuple[int, int], Ghost]:
-        """Descriptors that were closed a moment ago, by table and number."""
-
-    @property
-    def trails(self) -> Mapping[str, Trail]:
-        """Levels of the last minute, by object key."""
-
-    @property
-    def meters(self) -> Mapping[int, Meter]:
-        """CPU use, by pid."""
-
-    @property
-    def slots(self) -> Mapping[int, int]:
-        """The digit that selects a process, by pid."""
-
-    @property
-    def log(self) -> Log:
-        """The log; entries from `log_end` on are not part of this moment."""
-
-    @property
-    def log_end(self) -> int:
-        """Number of the entry after the last one."""
-
-    @property
-    def terminal(self) -> Terminal:
-        """What the command wrote."""
-
-    @property
-    def terminal_version(self) -> int:
-        """Which state of it is meant."""
-
-    @property
-    def lag(self) -> float:
-        """How many seconds old the last event was when it was taken in: what is shown is as old, at
-        least.
-        """
-
-    @property
-    def story(self) -> tuple[Scenario, Progress] | None:
-        """The scenario, and how far its story is; None if it is none."""
-
-    @property
-    def outcome(self) -> str:
-        """In step mode: what became of the last step; empty if there was none."""
-
-    @property
-    def follows(self) -> int:
-        """In step mode, of the past: the thread that went next; 0 for the present, or if none
-        did.
-        """
+    def get(self) -> T:
+        """The value."""
+        if not self.made:
+            self._value, self.made = self._make(), True
+        return self._value
 
 
-@dataclass(frozen=True)
-class Present:
-    """The moment that is now."""
+NOBODY: Final[Lazy[int]] = Lazy.known(0)
+"""No thread."""
+
+
+class LogUntil(NamedTuple):
+    """The log up to an entry.
+
+    Attributes:
+        log: The log, which may go on.
+        end: Number of the entry after the last one that belongs to it.
+    """
+
+    log: Log
+    end: int
+
+
+class TerminalAt(NamedTuple):
+    """What a command had written to its terminal.
+
+    Attributes:
+        terminal: The terminal, to which more may be written.
+        version: Which state of it is meant.
+    """
+
+    terminal: Terminal
+    version: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Moment:
+    """One moment of a session, now or in the past, without a selection.
+
+    Attributes:
+        state: The system's state.
+        now: The moment in session seconds.
+        fresh: What came to be after that, in session seconds, is marked as new.
+        past: Whether this is a moment of the past, and not the present.
+        lit: What changed a moment ago, as `State.changed` names it.
+        ghosts: Descriptors that were closed a moment ago, by table and number.
+        slots: The digit that selects a process, by pid.
+        lag: How many seconds old the last event was when it was taken in: what is shown is as old,
+            at least.
+        story: The scenario, and how far its story is; None if it is none.
+        outcome: In step mode: what became of the last step; empty if there was none.
+        log: The sentences.
+        terminal: What the command wrote.
+        trails: Levels of the last minute, by object key.
+        meters: CPU use, by pid.
+        follows: In step mode, of the past: the thread that went next; 0 for the present, or if none
+            did.
+    """
 
     state: State
     now: float
     fresh: float
     lit: frozenset[Part]
     ghosts: Mapping[tuple[int, int], Ghost]
-    trails: Mapping[str, Trail]
-    meters: Mapping[int, Meter]
     slots: Mapping[int, int]
-    log: Log
-    log_end: int
-    terminal: Terminal
-    terminal_version: int
+    story: tuple[Scenario, Progress] | None
+    outcome: str
+    log: Lazy[LogUntil]
+    terminal: Lazy[TerminalAt]
+    trails: Lazy[Mapping[str, Trail]]
+    meters: Lazy[Mapping[int, Meter]]
+    follows: Lazy[int] = NOBODY
     lag: float = 0.0
-    story: tuple[Scenario, Progress] | None = None
-    outcome: str = ""
-    follows: int = 0
     past: bool = False
 
+    @property
+    def can_extend(self) -> bool:
+        """Whether the log or the output can be longer, with more time."""
+        return False
 
+    def extend(self) -> Moment:
+        """The same moment with more of its log or output."""
+        return self
+
+
+@dataclass(frozen=True, eq=False)
 class View:
-    """One moment as the screen shows it, with what is selected.
+    """One moment as the screen shows it, with what is selected: a frozen snapshot.
 
-    Args:
+    What panels ask of it is worked out once, and kept.
+
+    Attributes:
         moment: The moment.
         held: Works out who holds what; given from view to view.
         pid: The selected process, 0 if there is none.
         object: Key of the selected object, empty if there is none.
     """
 
-    def __init__(self, moment: Moment, held: Holders, pid: int = 0, object: str = "") -> None:
-        self.moment = moment
-        self.held = held
-        self.pid = pid
-        self.object = object
-        self.state = moment.state
-        self.now = moment.now
-        self._waits: dict[int, query.Wait | None] = {}
-        self._long_waits: dict[int, query.Wait | None] = {}
+    moment: Moment
+    held: Holders
+    pid: int = 0
+    object: str = ""
+    _waits: dict[int, query.Wait | None] = field(default_factory=dict, init=False, repr=False)
+    _long_waits: dict[int, query.Wait | None] = field(default_factory=dict, init=False, repr=False)
 
     def select(self, pid: int, key: str) -> View:
         """The same moment with another selection."""
         return View(self.moment, self.held, pid, key)
+
+    def with_moment(self, moment: Moment) -> View:
+        """Another moment with the same selection."""
+        return View(moment, self.held, self.pid, self.object)
+
+    @cached_property
+    def state(self) -> State:
+        """The system's state."""
+        return self.moment.state
+
+    @cached_property
+    def now(self) -> float:
+        """The moment in session seconds."""
+        return self.moment.now
 
     @property
     def fresh(self) -> float:
@@ -175,7 +201,7 @@ class View:
 
     @property
     def past(self) -> bool:
-        """Whether this is a moment of the past."""
+        """Whether this is a moment of the past, and not the present."""
         return self.moment.past
 
     @property
@@ -189,51 +215,59 @@ class View:
         return self.moment.ghosts
 
     @property
-    def trails(self) -> Mapping[str, Trail]:
-        """Levels of the last minute, by object key."""
-        return self.moment.trails
-
-    @property
-    def meters(self) -> Mapping[int, Meter]:
-        """CPU use, by pid."""
-        return self.moment.meters
-
-    @property
     def slots(self) -> Mapping[int, int]:
         """The digit that selects a process, by pid."""
         return self.moment.slots
 
     @property
-    def log(self) -> Log:
-        """The log; entries from `log_end` on are not part of this view."""
-        return self.moment.log
-
-    @property
-    def log_end(self) -> int:
-        """Number of the entry after the last one."""
-        return self.moment.log_end
-
-    @property
-    def terminal(self) -> Terminal:
-        """What the command wrote."""
-        return self.moment.terminal
-
-    @property
-    def terminal_version(self) -> int:
-        """Which state of it is meant."""
-        return self.moment.terminal_version
-
-    @property
     def lag(self) -> float:
-        """How many seconds old the last event was when it was taken in: what is shown is as old, at
-        least.
-        """
+        """How many seconds old the last event was when it was taken in."""
         return self.moment.lag
 
     @property
     def story(self) -> tuple[Scenario, Progress] | None:
         """The scenario, and how far its story is; None if it is none."""
         return self.moment.story
+
+    @property
+    def outcome(self) -> str:
+        """In step mode: what became of the last step; empty if there was none."""
+        return self.moment.outcome
+
+    @property
+    def trails(self) -> Mapping[str, Trail]:
+        """Levels of the last minute, by object key."""
+        return self.moment.trails.get()
+
+    @property
+    def meters(self) -> Mapping[int, Meter]:
+        """CPU use, by pid."""
+        return self.moment.meters.get()
+
+    @property
+    def log(self) -> Log:
+        """The log; entries from `log_end` on are not part of this view."""
+        return self.moment.log.get().log
+
+    @property
+    def log_end(self) -> int:
+        """Number of the entry after the last one."""
+        return self.moment.log.get().end
+
+    @property
+    def terminal(self) -> Terminal:
+        """What the command wrote."""
+        return self.moment.terminal.get().terminal
+
+    @property
+    def terminal_version(self) -> int:
+        """Which state of it is meant."""
+        return self.moment.terminal.get().version
+
+    @property
+    def follows(self) -> int:
+        """In step mode, of the past: the thread that went next; 0 if none did."""
+        return self.moment.follows.get()
 
     @cached_property
     def holders(self) -> dict[str, tuple[query.Holder, ...]]:

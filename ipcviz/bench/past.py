@@ -156,20 +156,20 @@ async def _seek(path: Path, seeks: int) -> _Found:
         past = app.feed.past
         count = len(past.moments)
         for name in _PANELS:
-            app.live.action_panel(name)
+            app.live.panes.action_panel(name)
             await pilot.pause()
             for _ in range(seeks):
                 began = time.perf_counter()
-                moment = past.moment(past.moments[chance.randrange(count)])
-                _ = moment.log, moment.terminal, moment.trails, moment.meters
+                view = past.view(past.moments[chance.randrange(count)])
+                _ = view.log, view.terminal, view.trails, view.meters
                 found.moments.append(time.perf_counter() - began)
                 began, used = time.perf_counter(), time.process_time()
-                app.live.go_to_place(chance.randrange(1, count))
+                app.live.timeline.go_to_place(chance.randrange(1, count))
                 compose_fully(app)
                 found.screens.append(time.perf_counter() - began)
                 found.used.append(time.process_time() - used)
                 await pilot.pause()
-                for action in (app.live.action_next, app.live.action_back):
+                for action in (app.live.timeline.action_next, app.live.timeline.action_back):
                     began = time.perf_counter()
                     action()
                     compose_fully(app)

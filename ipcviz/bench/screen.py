@@ -15,6 +15,7 @@ from typing import Final
 
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.collector import calm_collector
+from ipcviz.app.view import View
 from ipcviz.bench.measure import Measurement, compared, pairs
 from ipcviz.events import AnyCommand, Call, Event, Forked, ObjectInfo, Started, Table, TableEntry
 
@@ -153,14 +154,14 @@ def frames(
         nonlocal drawn, used, took, behind
         calm_collector()  # as `run_app` does
         app = IpcvizApp(LoadSession(processes, descriptors, rate), "load")
-        take = app.live.take
+        show = app.live.timeline.show_present
 
-        def counted(view: object) -> None:
+        def count(view: View) -> None:
             nonlocal drawn
             drawn += 1
-            take(view)  # type: ignore[arg-type]
+            show(view)
 
-        app.live.take = counted  # type: ignore[method-assign]
+        app.live.timeline.show_present = count  # type: ignore[method-assign]
         async with app.run_test(size=(COLUMNS, ROWS)) as pilot:
             await pilot.pause(1.0)
             drawn, began, cpu = 0, time.perf_counter(), time.process_time()

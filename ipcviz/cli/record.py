@@ -43,7 +43,7 @@ from ipcviz.scenario.workplace import workplace
 from ipcviz.trace import TraceError, TraceReader, TraceWriter
 
 if TYPE_CHECKING:
-    from ipcviz.app.casting import Made, Wanted
+    from ipcviz.app.casting import CastReport, Wanted
 
 LEAST: Final = (40, 10)
 MOST: Final = (400, 120)
@@ -286,7 +286,7 @@ def _plain_environment() -> None:
     )
 
 
-def _write(events: _Readable, output: str, wanted: Wanted, source: str) -> Made:
+def _write(events: _Readable, output: str, wanted: Wanted, source: str) -> CastReport:
     """Write the cast beside its place, and put it there when it is complete."""
     from ipcviz.app.casting import make_cast
 
@@ -339,7 +339,7 @@ class _Readable:
             self.trouble = error.message
 
 
-def _tell(made: Made, output: str) -> None:
+def _tell(made: CastReport, output: str) -> None:
     """Say what is in it, and how to get what is not."""
     count = f"{len(made.shown):,} of {made.steps:,} steps" if made.steps > 1 else "1 step"
     write_line(f"{output}: {count}; 'ipcviz play {shlex.quote(output)}' shows it.")

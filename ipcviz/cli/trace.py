@@ -163,13 +163,13 @@ def trace(
         raise click.UsageError("--variant and --set are for scenarios, not for a command.")
     order, plan = read_schedule(schedule, scenario) if schedule else (TURNS, None)
     if scenario is None:
-        steps = Steps(config.hold, order, save_schedule, shlex.join(command))
+        steps = StepOptions(config.hold, order, save_schedule, shlex.join(command))
         sys.exit(run_trace(output, config, jsonl=jsonl, steps=steps))
     variant, values = planned(scenario, variant, read_settings(settings), plan)
     with prepare(scenario, variant, values) as launch:
         config = msgspec.structs.replace(config, argv=launch.argv, cwd=launch.cwd)
         title = f"{scenario.name} ({launch.variant})"
-        steps = Steps(config.hold, order, save_schedule, title, Story(scenario))
+        steps = StepOptions(config.hold, order, save_schedule, title, Story(scenario))
         meta = {"title": title, **meta_of(scenario)}
         status = run_trace(
             output, config, jsonl=jsonl, steps=steps, meta=meta, sources=sources_of(scenario)
@@ -177,7 +177,7 @@ def trace(
     sys.exit(status)
 
 
-class Steps(NamedTuple):
+class StepOptions(NamedTuple):
     """How a session is stepped.
 
     Attributes:
@@ -211,7 +211,7 @@ class Sink(Protocol):
         """Write what is not written yet."""
 
 
-_LIVE: Final = Steps()
+_LIVE: Final = StepOptions()
 
 
 def run_trace(
@@ -219,7 +219,7 @@ def run_trace(
     config: LaunchConfig,
     *,
     jsonl: bool,
-    steps: Steps = _LIVE,
+    steps: StepOptions = _LIVE,
     meta: Mapping[str, str] | None = None,
     sources: Mapping[str, str] | None = None,
 ) -> int:
@@ -250,7 +250,7 @@ def run_trace(
         _complain(sink, told)
 
 
-def _stepped(driver: Driver, steps: Steps, status: int) -> int:
+def _stepped(driver: Driver, steps: StepOptions, status: int) -> int:
     """Say how the schedule went, and write down the steps. Returns the exit status."""
     if driver.departed:
         write_error(driver.departed)

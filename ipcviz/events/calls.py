@@ -22,14 +22,14 @@ from typing import Final, Literal
 
 import msgspec
 
-Stops = Literal["always", "in full mode", "for markers", "by an event", "never"]
+Stops = Literal["always", "in full mode", "for markers", "by an event", "unstopped"]
 """When a process is stopped at a call.
 
 `always`: it changes who is connected to what, or how signals are treated (a *structural* call).
 `in full mode`: it moves data or waits for it (a *data* call), and is stopped at only while its
 process is traced in full. `for markers`: it only looks at a path, by which a program may leave a
-marker; far too frequent to be structural. `by an event`: ptrace's own events tell of it. `never`: a
-thread may be found in it, or its result may have to be read.
+marker; far too frequent to be structural. `by an event`: ptrace's own events tell of it.
+`unstopped`: a thread may be found in it, or its result may have to be read.
 """
 
 Family = Literal["", "birth", "program", "end"]
@@ -40,9 +40,10 @@ place, or ends it.
 Flow = Literal["", "takes", "puts", "transfers"]
 """How bytes move: out of an object into the process, the other way, or from `fd_in` to `fd_out`."""
 
-Returns = Literal["", "bytes", "messages", "process", "identifier", "never"]
+Returns = Literal["", "bytes", "messages", "process", "identifier", "elsewhere"]
 """What a call that succeeded returns: how many bytes or messages it moved, a process's number, a
-System V identifier; `never`: it goes on elsewhere. Empty for all else, descriptors among it.
+System V identifier; `elsewhere`: its thread goes on at another place. Empty for all else,
+descriptors among it.
 """
 
 On = Literal["", "any", "file", "pipe", "socket", "queue", "semaphores", "segment"]
@@ -234,7 +235,7 @@ _structural: Final = _Row("always")
 _data: Final = _Row("in full mode")
 _look: Final = _Row("for markers")
 _event: Final = _Row("by an event")
-_unstopped: Final = _Row("never")
+_unstopped: Final = _Row("unstopped")
 
 # fmt: off
 _ROWS: Final = (
@@ -261,14 +262,15 @@ _ROWS: Final = (
         descriptors="new", visible="by path"),
     _structural("creat", "path:path mode:mode", "failing", "effects", "quick", "followed running",
         names="opens", descriptors="new", visible="by path"),
-    _structural("access", "path:path mode:int", "quick", "loads", "unfollowed", names="looks at"),
-    _structural("faccessat", "dirfd:at path:path mode:int", "quick", "loads", names="looks at"),
-    _structural("faccessat2", "dirfd:at path:path mode:int flags:hex", "quick", "loads",
+    _structural("access", "path:path mode:int", "untold", "quick", "loads", "unfollowed",
+        names="looks at"),
+    _structural("faccessat", "dirfd:at path:path mode:int", "untold", "quick", "loads",
+        names="looks at"),
+    _structural("faccessat2", "dirfd:at path:path mode:int flags:hex", "untold", "quick", "loads",
         names="looks at"),
     _look("stat", "path:path buf:hex", "loads", names="looks at"),
     _look("lstat", "path:path buf:hex", "loads", names="looks at"),
     _look("newfstatat", "dirfd:at path:path buf:hex flags:hex", "loads", names="looks at"),
-    _look("fstatat", "dirfd:at path:path buf:hex flags:hex", "loads", names="looks at"),
     _look("statx", "dirfd:at path:path flags:hex mask:hex buf:hex", "loads", names="looks at"),
     _structural("mknod", "path:path mode:mode dev:hex", "failing", "effects", names="makes",
         visible="by path"),
@@ -348,7 +350,8 @@ _ROWS: Final = (
     _structural("shutdown", "fd:fd how:shutdown_how", "changes", "effects", "quick", on="socket",
         visible="always"),
     _structural("getsockopt", "fd:fd level:int option:int value:hex length:hex", on="socket"),
-    _data("setsockopt", "fd:fd level:int option:int value:hex length:int", "changes", on="socket"),
+    _data("setsockopt", "fd:fd level:int option:int value:hex length:int", "untold", "changes",
+        on="socket"),
     _data("sendto", "fd:fd buf:buf count flags:message_flags address:sockaddr length:int", "quick",
         "parts", flow="puts", returns="bytes", on="socket", expired="EAGAIN", visible="by object"),
     _data("recvfrom", "fd:fd buf:buf count flags:message_flags address:hex length:hex", "quick",
@@ -418,7 +421,7 @@ _ROWS: Final = (
     _structural("fsopen", "name:path flags:hex", "effects", descriptors="new"),
     _structural("io_uring_setup", "entries:int params:hex", "changes", "effects",
         descriptors="new"),
-    _data("io_uring_enter", "fd:fd submit:int complete:int flags:hex", waits="completion",
+    _data("io_uring_enter", "fd:fd submit:int complete:int flags:hex", "untold", waits="completion",
         expired="ETIME"),
     _unstopped("io_getevents", "context:hex least:long most:long events:hex timeout:timespec",
         waits="completion", expired="0"),
@@ -519,24 +522,25 @@ _ROWS: Final = (
         visible="by arguments"),
     _structural("rt_sigprocmask", "how:mask_how set:sigset old:hex size", "effects", "foretold",
         "unfollowed", visible="by arguments"),
-    _structural("rt_sigsuspend", "mask:sigset size", waits="signal", visible="always"),
+    _structural("rt_sigsuspend", "mask:sigset size", "untold", waits="signal", visible="always"),
     _data("rt_sigtimedwait", "set:sigset info:hex timeout:timespec size", "takes signals",
         waits="signal", expired="EAGAIN", visible="always"),
-    _data("rt_sigpending", "set:hex size"),
-    _structural("rt_sigreturn", "", "quick", "once", "strict", returns="never", visible="always"),
-    _structural("sigaltstack", "new:hex old:hex", "uncounted"),
-    _structural("pause", "", waits="signal", visible="always"),
+    _data("rt_sigpending", "set:hex size", "untold"),
+    _structural("rt_sigreturn", "", "untold", "quick", "once", "strict", returns="elsewhere",
+        visible="always"),
+    _structural("sigaltstack", "new:hex old:hex", "untold", "uncounted"),
+    _structural("pause", "", "untold", waits="signal", visible="always"),
     _structural("alarm", "seconds:int", "effects", visible="always"),
     _structural("setitimer", "which:itimer new:itimerval old:hex", "effects", visible="always"),
     _structural("timer_create", "clock:clock event:hex timer:hex", "effects", after="process"),
     _structural("timer_settime", "timer:int flags:timer_flags new:itimerspec old:hex", "effects",
         visible="always"),
     _structural("timer_delete", "timer:int", "effects", visible="always", after="process"),
-    _data("nanosleep", "request:timespec remaining:hex", waits="time", visible="always"),
-    _data("clock_nanosleep", "clock:int flags:int request:timespec remaining:hex", waits="time",
-        visible="always"),
+    _data("nanosleep", "request:timespec remaining:hex", "untold", waits="time", visible="always"),
+    _data("clock_nanosleep", "clock:int flags:int request:timespec remaining:hex", "untold",
+        waits="time", visible="always"),
     # Others.
-    _data("sched_yield", ""),
+    _data("sched_yield", "", "untold"),
     _unstopped("getrandom", "buf:hex count flags:hex"),
     _unstopped("restart_syscall", "", "restarts", "once"),
 )

@@ -27,7 +27,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar, cast
 
 T = TypeVar("T")
@@ -48,6 +48,8 @@ CLOSE_RANGE_UNSHARE: Final = 2
 tracer's end.
 """
 
+_NO_PAUSE: Final = (0.0, 0.0)
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -60,8 +62,9 @@ class _Helper:
 
     def __init__(self) -> None:
         self.left = False
-        self._job: Callable[[], object] = check_wanted
-        self._result: object = None
+        self.answers: list[object] = []
+        """What the questions gave that it has come out of so far, in their order."""
+        self._looks: Sequence[Callable[[], object]] = ()
         self._error: BaseException | None = None
         self._begin, self._done = threading.Lock(), threading.Lock()
         self._begin.acquire()
@@ -83,30 +86,37 @@ class _Helper:
         while True:
             self._begin.acquire()
             try:
-                self._result = self._job()
+                for look in self._looks:
+                    check_wanted()
+                    self.answers.append(look())
             except BaseException as error:  # noqa: BLE001 (it is raised again where the question was asked)
                 self._error = error
             self._done.release()
 
-    def make(self, job: Callable[[], object]) -> bool:
-        """Have it make a call; whether it came back, or else is left behind."""
-        self._job, self._result, self._error, self.left = job, None, None, False
+    def make(self, looks: Sequence[Callable[[], object]]) -> int:
+        """Have it ask questions, one after the other.
+
+        Returns:
+            How many it has come out of: all, or it is left behind with the next one.
+        """
+        self._looks, self.answers, self._error, self.left = looks, [], None, False
         self._begin.release()
-        stuck = False
+        before = -1
         while not self._done.acquire(timeout=SLICE_SECONDS):
             # 'D': no signal wakes it. A thread that only waits for its turn on a busy machine is no
-            # such.
-            was_stuck, stuck = stuck, _state_of(self._tid) == "D"
-            if was_stuck and stuck:
+            # such, nor one that by now sleeps in another question.
+            made = len(self.answers)
+            asleep = _read_thread_state(self._tid) == "D"
+            if asleep and made == before:
                 self.left = True
-                return False
-        return True
+                return made
+            before = made if asleep else -1
+        return len(looks)
 
-    def answer(self) -> object:
-        """What the call gave; raises what it raised."""
+    def raise_error(self) -> None:
+        """Raise what a question raised, if one did: those behind it were not asked."""
         if self._error is not None:
             raise self._error
-        return self._result
 
     def came_back(self) -> bool:
         """Whether a helper that was left behind has come out, and can make another call."""
@@ -116,7 +126,7 @@ class _Helper:
 _current = threading.local()
 
 
-def _state_of(tid: int) -> str:
+def _read_thread_state(tid: int) -> str:
     try:
         with open(f"/proc/self/task/{tid}/stat", "rb") as file:
             return file.read().rpartition(b") ")[2][:1].decode("ascii")
@@ -146,33 +156,49 @@ class Aside:
         """Until when, and how long, a thing is left alone."""
 
     def ask(self, key: str, look: Callable[[], T]) -> T | None:
-        """What `look` gives; None if the kernel does not answer, or has lately not answered about
-        this thing.
+        """What one look gives; None if there is no answer: see `ask_all`."""
+        return self.ask_all(((key, look),)).get(key)
+
+    def ask_all(self, questions: Iterable[tuple[str, Callable[[], T]]]) -> dict[str, T]:
+        """Ask about many things in one go: handing one question to the other thread takes longer
+        than most answers.
 
         Args:
-            key: The thing that is asked about.
-            look: Makes the calls. It runs in another thread, with another table of descriptors,
-                maybe long after this has returned: it uses nothing that is others', and calls
-                `check_wanted` after each call that may wait.
+            questions: Each the thing that is asked about, and what makes the calls. That runs in
+                another thread, with another table of descriptors, maybe long after this has
+                returned: it uses nothing that is others', and calls `check_wanted` after each call
+                that may wait.
+
+        Returns:
+            The answers by thing, without those that the kernel gives no answer about now, or gave
+            none about lately.
         """
         for name in [name for name, helper in self._left.items() if helper.came_back()]:
             self._idle.append(self._left.pop(name))
-        until, pause = self._pauses.get(key, (0.0, 0.0))
-        if (
-            key in self._left
-            or len(self._left) >= MOST_LEFT
-            or (until and time.monotonic() < until)
-        ):
-            return None
-        helper = self._idle.pop() if self._idle else _Helper()
-        if helper.make(look):
-            self._idle.append(helper)
-            self._pauses.pop(key, None)
-            return cast("T", helper.answer())
-        self._left[key] = helper
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS) or FIRST_PAUSE_SECONDS
-        self._pauses[key] = (time.monotonic() + pause, pause)
-        return None
+        now = time.monotonic()
+        rest = [
+            (key, look)
+            for key, look in questions
+            if key not in self._left and self._pauses.get(key, _NO_PAUSE)[0] <= now
+        ]
+        found: dict[str, T] = {}
+        while rest and len(self._left) < MOST_LEFT:
+            helper = self._idle.pop() if self._idle else _Helper()
+            made = helper.make([look for _, look in rest])
+            for (key, _), answer in zip(rest[:made], helper.answers, strict=False):
+                self._pauses.pop(key, None)
+                found[key] = cast("T", answer)
+            if made == len(rest):
+                self._idle.append(helper)
+                helper.raise_error()
+                break
+            key = rest[made][0]
+            self._left[key] = helper
+            pause = min(2 * self._pauses.get(key, _NO_PAUSE)[1], LONGEST_PAUSE_SECONDS)
+            pause = pause or FIRST_PAUSE_SECONDS
+            self._pauses[key] = (time.monotonic() + pause, pause)
+            rest = rest[made + 1 :]
+        return found
 
     def is_in_use(self, key: str) -> bool:
         """Whether a thing has not answered when it was asked last."""

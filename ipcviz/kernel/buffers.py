@@ -16,7 +16,8 @@ import socket
 import struct
 import termios
 import threading
-from functools import cache
+from collections.abc import Iterable
+from functools import cache, partial
 from typing import Final, NamedTuple
 
 import msgspec
@@ -239,7 +240,23 @@ def read_pipe_level(
         from in part, or not filled, takes no other bytes. Only the last slot may still take a small
         write: whether a writer is really blocked, its own state tells.
     """
-    return _aside.ask(key, lambda: _ask_pipe(key, reader, writer, peek))
+    return read_pipe_levels((PipeQuestion(key, reader, writer, peek),)).get(key)
+
+
+class PipeQuestion(NamedTuple):
+    """A pipe or FIFO whose level is wanted, by `read_pipe_level`'s arguments."""
+
+    key: str
+    reader: tuple[int, int] | None = None
+    writer: tuple[int, int] | None = None
+    peek: int = 0
+
+
+def read_pipe_levels(questions: Iterable[PipeQuestion]) -> dict[str, Level | None]:
+    """How full many pipes and FIFOs are, by key, as `read_pipe_level` says it of one; those that
+    are locked are left out.
+    """
+    return _aside.ask_all((one.key, partial(_ask_pipe, *one)) for one in questions)
 
 
 def _ask_pipe(

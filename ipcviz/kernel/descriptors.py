@@ -232,30 +232,22 @@ def read_table(
     known = Known() if known is None else known
     entries = []
     with procfs.directory(f"/proc/{pid}/fdinfo") as place:
+        if place is None:
+            return None
         for fd, link in here.items():
-            info = procfs.read_fdinfo(pid, fd, place) if place is not None else None
-            thing = identify_link(pid, fd, link, 0, listing)
+            info = procfs.read_offset_and_flags(place, fd)
+            thing = identify_link(pid, fd, link, 0, listing) if info is not None else None
             if info is None or thing is None:
                 continue
 
             def refers(other: Place, link: str = link) -> bool:
                 return (here.get(other[1]) if other[0] == pid else procfs.fd_link(*other)) == link
 
-            mode, flags, cloexec = decode_flags(info.flags)
+            mode, flags, cloexec = decode_flags(info[1])
             ofd = known.take(group_of(thing, mode), (pid, fd), compare, refers, next_ofd)
             if thing.key == "anon:0":
                 thing = replace(thing, key=f"anon:{ofd}")
-            entries.append(
-                TableEntry(
-                    fd=fd,
-                    ofd=ofd,
-                    object=thing,
-                    mode=mode,
-                    flags=flags,
-                    cloexec=cloexec,
-                    offset=info.pos,
-                )
-            )
+            entries.append(TableEntry(fd, ofd, thing, mode, flags, cloexec, info[0]))
     for fd in known.table(pid).keys() - {entry.fd for entry in entries}:
         known.drop((pid, fd))
     return tuple(entries)

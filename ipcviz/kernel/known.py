@@ -16,6 +16,10 @@ Compare = Callable[[int, int, int, int], Order | None]
 Refers = Callable[[Place], bool]
 
 ANONYMOUS: Final = "anon:"
+FEW: Final = 16
+"""Among so few descriptions each is compared with, before one is believed to be new."""
+KEPT: Final = 1000
+"""Groups of closed objects that are kept in any case."""
 
 
 def group_of(info: ObjectInfo, mode: Mode) -> str:
@@ -38,8 +42,8 @@ class Known:
 
     def __init__(self) -> None:
         self._groups: dict[str, list[int]] = {}
-        """Numbers of the descriptions, sorted; one that nobody holds any more is dropped when it is
-        met.
+        """Numbers of the descriptions, sorted; one that nobody has open any more is dropped when it
+        is met, or by `_forget_closed`.
         """
         self._unsorted: dict[str, list[int]] = {}
         """Those that belong there, and were not compared yet."""
@@ -80,8 +84,8 @@ class Known:
         """Find the description that a descriptor refers to, and know from then on that it does.
 
         A descriptor that is the only one of a description is believed to be what it was as long as
-        its object is the same: nothing tells whether it was closed, and that object opened again in
-        its place.
+        its object is the same and it is none of the others': nothing tells whether it was closed,
+        and that object opened again in its place.
 
         Args:
             group: See `group_of`.
@@ -90,6 +94,13 @@ class Known:
             refers: Whether a descriptor refers to this object now.
             new: Gives a number for a description that is not among the known.
         """
+        if group not in self._groups and group not in self._unsorted:
+            # Nobody is known who has this object open: of most objects of a first look that is so.
+            self._forget_closed()
+            found = new()
+            self._groups[group], self._group[found] = [found], group
+            self._hold(found, place)
+            return found
         before = self._tables.get(place[0], {}).get(place[1], 0)
         if before and (self._group.get(before) != group or len(self._holders[before]) > 1):
             before = 0
@@ -104,6 +115,18 @@ class Known:
             self._group[found] = group
         self._hold(found, place)
         return found
+
+    def _forget_closed(self) -> None:
+        """Forget the groups of objects that nobody has open any more, once they are most of all."""
+        if len(self._groups) <= 2 * len(self._holders) + KEPT:
+            return
+        self._groups = {
+            group: left
+            for group, rows in self._groups.items()
+            if (left := [ofd for ofd in rows if ofd in self._holders])
+        }
+        there = {ofd for rows in (*self._groups.values(), *self._unsorted.values()) for ofd in rows}
+        self._group = {ofd: group for ofd, group in self._group.items() if ofd in there}
 
     def _hold(self, ofd: int, place: Place) -> None:
         table = self._tables.setdefault(place[0], {})
@@ -124,19 +147,34 @@ class Known:
                 self._group.pop(ofd, None)
             else:
                 rows.insert(index, ofd)
+        found, index = self._search(rows, place, compare, refers)
+        if not found and 1 < len(rows) <= FEW:
+            # A descriptor that was closed unseen, and now refers to another description of the same
+            # object, is in the wrong place here until its own table is read again.
+            found = self._try_all(rows, place, compare, refers)
+        return found, index
+
+    def _search(
+        self, rows: list[int], place: Place, compare: Compare, refers: Refers
+    ) -> tuple[int, int]:
+        """`_find`, by halving the rows."""
         low, high = 0, len(rows)
         while low < high:
             middle = (low + high) // 2
-            ofd = rows[middle]
-            other = self._holder(ofd, place, refers)
+            other = self._other_holder(rows, middle, place, refers)
             if other is None:
-                del rows[middle]
-                self._group.pop(ofd, None)
                 high -= 1
                 continue
+            if other == place:
+                # It can't be compared with itself, and may refer to what another row is by now.
+                middle += 1 if middle + 1 < high else -1
+                other = self._other_holder(rows, middle, place, refers) if middle >= low else place
+                if other is None:
+                    high -= 1
+                    continue
             order = "same" if other == place else compare(*place, *other)
             if order == "same":
-                return ofd, middle
+                return rows[max(middle, low)], max(middle, low)
             if order == "before":
                 high = middle
             elif order == "after":
@@ -146,6 +184,15 @@ class Known:
                 # one by one.
                 return self._try_all(rows, place, compare, refers), len(rows)
         return 0, low
+
+    def _other_holder(
+        self, rows: list[int], index: int, place: Place, refers: Refers
+    ) -> Place | None:
+        """`_holder` of a row; a row that nobody has open any more is dropped."""
+        other = self._holder(rows[index], place, refers)
+        if other is None:
+            self._group.pop(rows.pop(index), None)
+        return other
 
     def _holder(self, ofd: int, place: Place | None, refers: Refers) -> Place | None:
         """A descriptor that refers to a description, rather another one than the one that is asked
@@ -159,10 +206,14 @@ class Known:
         return place if place in places else None
 
     def _try_all(self, rows: list[int], place: Place, compare: Compare, refers: Refers) -> int:
+        """The description of a descriptor, by comparing with one after the other; 0 if it is none
+        of them, or as long as nothing can be compared the one that it was.
+        """
+        own = 0
         for ofd in rows:
-            if place in self._holders.get(ofd, {}):
-                return ofd
             other = self._holder(ofd, place, refers)
-            if other is not None and compare(*place, *other) == "same":
+            if other == place:
+                own = ofd
+            elif other is not None and compare(*place, *other) == "same":
                 return ofd
-        return 0
+        return own

@@ -10,8 +10,9 @@ Numbers are as in our own PID namespace.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 CHUNK: Final = 16384
@@ -358,6 +359,13 @@ def tasks(pid: int) -> tuple[int, ...]:
     return _numbers(f"/proc/{pid}/task")
 
 
+def threads_of(pid: int, stat: Stat | None) -> tuple[int, ...]:
+    """Ids of a process's threads, by what its stat just said: that tells of most that they have
+    but one.
+    """
+    return (pid,) if stat is not None and stat.num_threads == 1 else tasks(pid)
+
+
 def children(pid: int) -> tuple[int, ...]:
     """Children of all threads of a process (CONFIG_PROC_CHILDREN; exact only while they don't
     change).
@@ -407,9 +415,10 @@ def read_links(pid: int, numbers: Iterable[int] | None = None) -> dict[int, str]
             return None
         found = {}
         for fd in numbers:
-            # It may have been closed meanwhile.
-            with suppress(OSError):
+            try:
                 found[fd] = os.readlink(str(fd), dir_fd=place)
+            except OSError:
+                continue  # it was closed meanwhile
         return found
 
 
@@ -487,17 +496,36 @@ def parse_fdinfo(raw: bytes) -> FdInfo | None:
     )
 
 
-def read_fdinfo(pid: int, fd: int, place: int | None = None) -> FdInfo | None:
-    """What /proc says of one descriptor; on kernels before 5.14 only for those that we may trace.
-
-    With `place`, a descriptor of its directory fdinfo, it is found there.
-    """
-    raw = (
-        read_bytes(f"/proc/{pid}/fdinfo/{fd}")
-        if place is None
-        else read_bytes(str(fd), directory=place)
-    )
+def read_fdinfo(pid: int, fd: int) -> FdInfo | None:
+    """What /proc says of a descriptor; before Linux 5.14 only of those that we may trace."""
+    raw = read_bytes(f"/proc/{pid}/fdinfo/{fd}")
     return parse_fdinfo(raw) if raw else None
+
+
+_OFFSET_AND_FLAGS: Final = re.compile(rb"pos:\t(-?\d+)\nflags:\t([0-7]+)\n")
+
+
+def read_offset_and_flags(directory: int, fd: int) -> tuple[int, int] | None:
+    """`pos` and `flags` of one descriptor, with which every fdinfo begins (see `FdInfo`).
+
+    Args:
+        directory: A descriptor of its process's directory /proc/PID/fdinfo.
+        fd: Its number.
+
+    Returns:
+        File offset, and flags; None if it was closed, or is not ours to read.
+    """
+    try:
+        one = os.open(str(fd), os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
+    except OSError:
+        return None
+    try:
+        found = _OFFSET_AND_FLAGS.match(os.read(one, 64))
+    except OSError:
+        return None
+    finally:
+        os.close(one)
+    return (int(found[1]), int(found[2], 8)) if found is not None else None
 
 
 def comm(pid: int, tid: int = 0) -> str | None:

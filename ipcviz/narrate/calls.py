@@ -273,7 +273,7 @@ def _moved(event: Call, before: State, after: State) -> Clause:
 
 def _kind_of_pipe(end: Opened) -> str:
     packets = "; each write is a packet of its own (O_DIRECT)" if "direct" in end.flags else ""
-    return packets + ("; they do not block" if "nonblock" in end.flags else "")
+    return packets + ("; its ends do not block" if "nonblock" in end.flags else "")
 
 
 def _pair(event: Call, before: State, after: State) -> Clause | None:
@@ -437,10 +437,8 @@ def _effect(event: Call, effect: object, before: State, after: State) -> Clause 
         case Closed():
             return _closed(event, effect, before, after)
         case CloseOnExec():
-            what = "is closed" if effect.cloexec else "stays open"
-            return Clause(
-                f"set that descriptor {effect.fd} {what} at exec", DETAIL, "descriptor", ()
-            )
+            what = "be closed" if effect.cloexec else "stay open"
+            return Clause(f"set descriptor {effect.fd} to {what} at exec", DETAIL, "descriptor")
         case StatusFlags():
             label = _end(after, event.pid, effect.fd)
             flags = ", ".join(effect.flags) or "none"
@@ -519,7 +517,7 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Clause:
     if event.name in _RECEIVES:
         return Clause(f"received descriptor {effect.fd}: {what}", TURN, "descriptor", key)
     if event.name == "io_uring_setup":
-        words = "what it reads and writes by that makes no system calls, and is not told"
+        words = "what it reads and writes through it makes no system calls, and is not shown"
         return Clause(f"made {what}: descriptor {effect.fd}; {words}", TURN, "descriptor", key)
     if event.name == "socket":
         return Clause(f"made {what}: descriptor {effect.fd}", STEP, "descriptor", key)

@@ -223,15 +223,13 @@ def timer(event: Call, effect: Timer, before: State, after: State) -> Clause:
     name = signal_name(signo) if signo else "a signal"
     which = f"the timer {number}" if number >= 0 else f"its timer for {name}"
     if effect.change == "made":
-        clock = f" on {effect.clock}" if effect.clock else ""
+        clock = f" of {effect.clock}" if effect.clock else ""
         what = (
-            f"send {name}"
+            f"sends {name}"
             if signo not in LIBRARY_SIGNALS
-            else f"start a thread (SIGEV_THREAD, by glibc's {name})"
+            else f"starts a thread (SIGEV_THREAD, by glibc's {name})"
         )
-        return Clause(
-            f"made the timer {number}, to {what}{clock} when it expires", STEP, "signal", ()
-        )
+        return Clause(f"made the timer {number}{clock}: it {what} when it expires", STEP, "signal")
     if effect.change == "removed":
         return Clause(f"removed {which}", STEP, "signal")
     if not effect.seconds:

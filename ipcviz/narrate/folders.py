@@ -28,7 +28,7 @@ def folder_label(path: str) -> str:
     return f"{path.rstrip('/').rpartition('/')[2]}/"
 
 
-def clause(after: State, pid: int, path: str) -> tuple[str, bool]:
+def clause(after: State, pid: int, path: str, how: str = "in") -> tuple[str, bool]:
     """(`, in queue/, which lpd[13] watches and lists`, whether such a process lives); empty if
     nobody else uses it.
     """
@@ -37,12 +37,18 @@ def clause(after: State, pid: int, path: str) -> tuple[str, bool]:
         return "", False
     if not alive:
         names = " and ".join(who(after, one.pid) for one in found[:2])
-        return f", in {folder_label(path)}, which {names}{_more(len(found) - 2)} used before", False
+        return (
+            f", {how} {folder_label(path)}, which {names}{_more(len(found) - 2)} used before",
+            False,
+        )
     parts = [
         f"{who(after, one.pid)} {' and '.join(VERBS[did] for did in one.did[:2])}"
         for one in found[:2]
     ]
-    return f", in {folder_label(path)}, which {', and '.join(parts)}{_more(len(found) - 2)}", True
+    return (
+        f", {how} {folder_label(path)}, which {', and '.join(parts)}{_more(len(found) - 2)}",
+        True,
+    )
 
 
 def _more(count: int) -> str:
@@ -65,7 +71,9 @@ def filed(event: Call, effect: Filed, after: State) -> Clause | None:
         return Clause(f"{text}{where}", _weight(alive, effect.folder), "name", keys)
     if not alive and effect.source and effect.source != effect.folder:
         # What was taken away matters to those who use the place that it was in.
-        where, alive = clause(after, event.pid, effect.source) if not where else (where, alive)
+        where, alive = (
+            (where, alive) if where else clause(after, event.pid, effect.source, "out of")
+        )
     text = {
         "moved": f"renamed {old} to {new}",
         "linked": f"gave {old} a further name, {new}",
@@ -81,7 +89,7 @@ def failed(event: Call, before: State, after: State) -> Clause | None:
     if not event.error:
         return None
     verb = "link" if event.name.startswith("link") else "rename"
-    why = ": that name exists, and only one can make it" if event.error == "EEXIST" else ""
+    why = ": that name exists already" if event.error == "EEXIST" else ""
     text = (
         f"could not {verb} {event.args.get('old', '?')} to {event.args.get('new', '?')}"
         f" ({event.error}){why}"

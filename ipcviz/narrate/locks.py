@@ -59,11 +59,11 @@ def locking(event: Call, before: State, after: State) -> Clause:
     lock += f", {part}" if part else ""
     if event.error in ("EAGAIN", "EACCES"):
         found = blocking(after, event.object, wish)
-        why = f"{_holders_have(after, found) or 'another one has'} it"
+        why = f"{_holders_have(after, found) or 'somebody else has'} it"
         if {pid for lock in found for pid in lock_holders(after, lock)} == {event.pid}:
             why = "it has one itself, by another open file description"
         return Clause(
-            f"did not get the {lock}: {why}, and it did not want to wait", TURN, "name", keys
+            f"did not get the {lock}: {why}, and the call does not wait", TURN, "name", keys
         )
     if event.error == "EDEADLK":
         return Clause(

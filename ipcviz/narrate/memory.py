@@ -53,13 +53,11 @@ def unmapped(event: Call, effect: Unmapped, before: State) -> Clause | None:
     entry = query.mapping_at(before, event.pid, effect.start, effect.length)
     if entry is None:
         return None
-    count = min(entry.start + entry.length, effect.start + effect.length) - max(
-        entry.start, effect.start
-    )
+    start = max(entry.start, effect.start)
+    count = min(entry.start + entry.length, effect.start + effect.length) - start
     of = "" if count == entry.length else f" of the {count_bytes(entry.length)}"
     text = (
-        f"unmapped {count_bytes(count)}{of} of {label_of(before, entry.object.key)} at"
-        f" {effect.start:#x}"
+        f"unmapped {count_bytes(count)}{of} of {label_of(before, entry.object.key)} at {start:#x}"
     )
     if event.name == "mmap":
         text += ": private memory is mapped over it (MAP_FIXED)"
@@ -180,9 +178,9 @@ def allocated(event: Call, before: State, after: State) -> Clause | None:
     count, offset = count_bytes(_number(event, "length")), _number(event, "offset")
     mapped_by = bool(query.mappers(after).get(event.object))
     if "PUNCH_HOLE" in mode or "ZERO_RANGE" in mode:
-        text = f"made {count} of {label} from {offset:,} on zeros (fallocate, {mode})"
+        text = f"zeroed {count} of {label} from byte {offset:,} on (fallocate, {mode})"
     else:
-        text = f"had room made for {count} of {label} from {offset:,} on (fallocate" + (
+        text = f"allocated {count} of {label} from byte {offset:,} on (fallocate" + (
             f", {mode})" if mode != "0" else ")"
         )
     return Clause(text, STEP if mapped_by else DETAIL, "memory", (event.object,))
@@ -284,7 +282,7 @@ def segment_found(event: Call, before: State, after: State) -> Clause | None:
         )
     size = event.args.get("size", 0)
     count = f" of {count_bytes(size)}" if isinstance(size, int) and size else ""
-    text = f"has the System V segment {event.ret}{count} for {key_words(key)} ({flags})"
+    text = f"got the System V segment {event.ret}{count} for {key_words(key)} ({flags})"
     return Clause(
         with_warning(text, key),
         TURN if warning_of(key) else STEP,
@@ -310,7 +308,8 @@ def segment_control(event: Call, before: State, after: State) -> Clause | None:
     text = f"removed the System V segment {number} (IPC_RMID)"
     if attached:
         text += (
-            f": it stays until {', '.join(who(after, pid) for pid in sorted(attached))} detached it"
+            f": it stays as long as {', '.join(who(after, pid) for pid in sorted(attached))}"
+            f" {'has' if len(attached) == 1 else 'have'} it attached"
         )
     return Clause(text, STEP, "memory", (key,))
 
@@ -354,7 +353,7 @@ def fault_words(state: State, event: SignalDelivered) -> str:
             return f"{at}{place}: that page may not be executed ({entry.prot})"
         if entry.prot.startswith("r") and "w" not in entry.prot:
             return f"{at}{place}: the write was refused, that page may only be read ({entry.prot})"
-        return f"{at}{place}: that page may not be touched so ({entry.prot})"
+        return f"{at}{place}: that access is not permitted ({entry.prot})"
     if event.code == "SEGV_MAPERR":
         # The mapping came to be after the fault: another thread's, or a stack that could not grow.
         return f"{at}: nothing was mapped there"
@@ -366,7 +365,7 @@ def _name(state: State, entry: MapEntry) -> str:
     if found is not None:
         return found.label
     path = entry.object.path.removesuffix(" (deleted)")
-    return path.rpartition("/")[2] or path or "private memory"
+    return path.rpartition("/")[2] or path or "memory without a name"
 
 
 def _place(state: State, event: SignalDelivered, entry: MapEntry) -> str:

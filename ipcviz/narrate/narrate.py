@@ -158,7 +158,7 @@ def _exited(event: Exited, before: State, after: State) -> Sentence:
         text += f"; {orphans}"
     keys = _ended_by(before, after, event.pid) | released_by_exit(event.pid, before, after)
     if keys:
-        text += f": {', '.join(keys.values())}"
+        text += f": {'; '.join(keys.values())}"
     return Sentence(event.n, event.t, event.pid, text, TURN, objects=tuple(keys))
 
 
@@ -170,7 +170,7 @@ def _ended_by(before: State, after: State, pid: int) -> dict[str, str]:
         old, thing = before.objects.get(key), after.objects.get(key)
         ended = closed_words(old, before, after) if old is not None and not old.shut else ""
         if thing is not None and ended:
-            words[key] = f"{thing.label} is closed, {ended}"
+            words[key] = f"{thing.label} is closed: {ended}"
     return words
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Final
 
@@ -22,21 +23,22 @@ _ALL: Final = (1 << 64) - 1
 
 # linux/inotify.h, as things that happened.
 _HAPPENED: Final = (
-    (0x80, "{} was moved into {}"),
-    (0x40, "{} was moved out of {}"),
-    (0x100, "{} was made in {}"),
-    (0x200, "{} was removed from {}"),
-    (0x8, "{} in {} was closed after writing"),
-    (0x2, "{} in {} was written to"),
-    (0x4, "the attributes of {} in {} changed"),
-    (0x20, "{} in {} was opened"),
-    (0x10, "{} in {} was closed"),
-    (0x1, "{} in {} was read"),
-    (0x400, "{}{} itself was removed"),
-    (0x800, "{}{} itself was moved"),
-    (0x4000, "events were lost: the queue was full{}{}"),
-    (0x8000, "{}the watch of {} is gone"),
+    (0x80, "{name} was moved into {place}"),
+    (0x40, "{name} was moved out of {place}"),
+    (0x100, "{name} was made in {place}"),
+    (0x200, "{name} was removed from {place}"),
+    (0x8, "{name} in {place} was closed after writing"),
+    (0x2, "{name} in {place} was written to"),
+    (0x4, "the attributes of {name} in {place} changed"),
+    (0x20, "{name} in {place} was opened"),
+    (0x10, "{name} in {place} was closed"),
+    (0x1, "{name} in {place} was read"),
+    (0x400, "{place} itself was removed"),
+    (0x800, "{place} itself was moved"),
+    (0x4000, "events were lost: its queue was full"),
+    (0x8000, "the watch of {place} is gone"),
 )
+_WHERE: Final = re.compile(" (into|out of|in|from) {place}")
 
 
 def moved(event: Call, before: State, after: State) -> Clause | None:
@@ -87,20 +89,17 @@ def _happened(event: Call, thing: Object, after: State) -> str:
     place = (
         (watch.path if watch else "")
         or (found.info.path if found else "")
-        or f"what watch {wd} is about"
+        or f"the place of watch {wd}"
     )
     words = next((text for bit, text in _HAPPENED if mask & bit), "")
     if not words:
         return "something happened"
-    if "{}{}" not in words and not words.startswith("{}the") and not name:
-        words, name = (
-            words.replace(" into {}", "").replace(" out of {}", "").replace(" in {}", ""),
-            place,
-        )
-        words = words.replace(" from {}", "")
+    if not name and "{name}" in words:
+        # It happened to what is watched itself, which is no directory.
+        words, name = _WHERE.sub("", words), place
     count = event.number("events")
     more = f"{count - 1:,} more" if count is not None and count > 1 else "more"
-    text = words.format(name, place) + (
+    text = words.format(name=name, place=place) + (
         f", and {more}" if len(data) > _INOTIFY_HEAD + length else ""
     )
     lost = "lost" in event.args and not mask & _LOST
@@ -146,7 +145,7 @@ def timer_set(event: Call, before: State, after: State) -> Clause | None:
     words = event.text("new")
     if words.startswith("0 s"):
         return Clause(f"disarmed the timer {label}", STEP, "descriptor", keys)
-    if event.has_flag("ABSTIME"):
+    if event.has_flag("TIMER_ABSTIME"):
         _, comma, again = words.partition(", ")
         return Clause(
             f"armed the timer {label} for a moment of its clock{comma}{again}",
@@ -189,7 +188,7 @@ def watch_removed(event: Call, before: State, after: State) -> Clause | None:
     thing = before.objects.get(event.object)
     wd = event.args.get("wd")
     watches = thing.notifier.watches if thing is not None and thing.notifier is not None else ()
-    path = next((one.path for one in watches if one.wd == wd), "") or f"what watch {wd} was about"
+    path = next((one.path for one in watches if one.wd == wd), "") or f"the place of watch {wd}"
     return Clause(
         f"no longer watches {path}", STEP, "name", (event.object,) if event.object else ()
     )

@@ -15,10 +15,9 @@ _SHOWN: Final = 24
 """Bytes that are quoted of a message."""
 
 _FAILED: Final = {
-    "ENOMSG": "no such message is in it, and it did not want to wait",
+    "ENOMSG": "no such message is in it, and the call does not wait",
     "EIDRM": "the queue was removed",
-    "E2BIG": "the message is larger than the room that it gave",
-    "EMSGSIZE": "the message and its room do not fit the queue's largest message",
+    "E2BIG": "the message is larger than the buffer for it",
     "ETIMEDOUT": "its time was up",
     "EINTR": "a signal's handler ran first",
 }
@@ -31,14 +30,9 @@ def message(event: Call, before: State, after: State) -> Clause | None:
     if event.error:
         why = _FAILED.get(event.error)
         if event.error == "EAGAIN":
-            why = (
-                "it is empty"
-                if event.name in RECEIVES
-                else "it is full"
-                if event.name[:3] == "mq_"
-                else "it has no room"
-            )
-            why += ", and it did not want to wait"
+            why = f"{_why_at_once(event)}, and the call does not wait"
+        elif event.error == "EMSGSIZE":
+            why = _why_too_long(event)
         text = f"got {event.error} from {event.name} on {label}" + (f": {why}" if why else "")
         return Clause(text, TURN if event.error == "EIDRM" else STEP, "data", keys)
     size = count_message_bytes(event)
@@ -52,9 +46,7 @@ def message(event: Call, before: State, after: State) -> Clause | None:
         rank = f", type {kind}" if kind is not None and kind != "" else ""
     content = f": {quoted(event.data, size, _SHOWN)}" if event.data else ""
     if takes and event.has_flag("MSG_NOERROR") and size == event.args.get("count"):
-        content += (
-            "; it fills the room, and what it had beyond that, if anything, is lost (MSG_NOERROR)"
-        )
+        content += "; it fills the buffer, and what did not fit, if anything, is lost (MSG_NOERROR)"
     verb = "took" if takes else "put"
     where = "from" if takes else "into"
     return Clause(
@@ -65,12 +57,26 @@ def message(event: Call, before: State, after: State) -> Clause | None:
     )
 
 
+def _why_at_once(event: Call) -> str:
+    """Why a call on a queue could not be done without a wait."""
+    if event.name in RECEIVES:
+        return "the queue is empty"
+    return "the queue is full" if event.name.startswith("mq_") else "the queue has no room"
+
+
+def _why_too_long(event: Call) -> str:
+    """What EMSGSIZE means (mq_send(3), mq_receive(3))."""
+    if event.name in RECEIVES:
+        return "the buffer is smaller than the largest message that the queue takes (mq_msgsize)"
+    return "the message is larger than the queue takes (mq_msgsize)"
+
+
 def notify(event: Call, before: State, after: State) -> Clause | None:
     """mq_notify(3): asked for, or no longer."""
     label, keys = label_of(after, event.object), (event.object,) if event.object else ()
     if event.error == "EBUSY":
         return Clause(
-            f"can't be told of messages in {label}: another process has asked for that",
+            f"can't be notified of messages in {label}: another process has asked for that",
             STEP,
             "data",
             keys,
@@ -78,15 +84,14 @@ def notify(event: Call, before: State, after: State) -> Clause | None:
     if event.error:
         return Clause(f"got {event.error} from mq_notify on {label}", STEP, "data", keys)
     if event.args.get("event") in (0, "0"):
-        return Clause(f"no longer wants to be told of messages in {label}", STEP, "data", keys)
+        return Clause(f"no longer wants to be notified of messages in {label}", STEP, "data", keys)
     how = event.text("how")
-    by = {
-        "": "",
-        "thread": " by a thread of its own",
-        "nothing": " by nothing at all (SIGEV_NONE)",
-    }.get(how, f" by {how}")
+    if how == "nothing":
+        text = f"registers for messages in {label} without a notification (SIGEV_NONE)"
+        return Clause(text, STEP, "data", keys)
+    by = {"": "", "thread": " by a thread of its own"}.get(how, f" by {how}")
     return Clause(
-        f"asks to be told{by} when a message comes into {label} while it is empty",
+        f"asks to be notified{by} when a message comes into {label} while it is empty",
         STEP,
         "data",
         keys,
@@ -98,11 +103,9 @@ def get_queue(event: Call, before: State, after: State) -> Clause | None:
     if event.error:
         return None
     key = f"msg:{event.ret}"
-    made = key not in before.objects
-    what, asked = "has" if made else "has again", event.args.get("key", 0)
-    text = (
-        f"{what} the System V queue {label_of(after, key)} (id {event.ret}) for {key_words(asked)}"
-    )
+    again, asked = " again" if key in before.objects else "", event.args.get("key", 0)
+    label = label_of(after, key)
+    text = f"got the System V queue {label} (id {event.ret}){again} for {key_words(asked)}"
     return Clause(
         with_warning(text, asked), STEP if not warning_of(asked) else TURN, "name", (key,)
     )

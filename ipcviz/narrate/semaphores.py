@@ -31,13 +31,12 @@ _FAILED: Final = {
 
 
 def hold_words(state: State, hold: Hold) -> str:
-    """A holder: `ps[12]`, `ps[12] (2)`, `ps[12], has ended`."""
+    """A holder: `ps[12]`, `ps[12] (2)`, `ps[12] (2, has ended)`."""
     name = who(state, hold.pid, hold.tid or hold.pid)
-    return (
-        name
-        + (f" ({hold.count})" if hold.count > 1 else "")
-        + (", has ended" if hold.ended else "")
-    )
+    facts = [str(hold.count)] if hold.count > 1 else []
+    if hold.ended:
+        facts.append("has ended")
+    return f"{name} ({', '.join(facts)})" if facts else name
 
 
 def operated(event: SemaphoreOp, before: State, after: State) -> Sentence:
@@ -173,7 +172,7 @@ def set_got(event: Call, before: State, after: State) -> Clause | None:
         )
     count = event.args.get("count", 0)
     of = f" of {count} semaphore{'s' if count != 1 else ''}" if count else ""
-    text = f"has the System V set {event.ret}{of} for {name} ({flags})"
+    text = f"got the System V set {event.ret}{of} for {name} ({flags})"
     return Clause(
         with_warning(text, key),
         TURN if warning_of(key) else STEP,

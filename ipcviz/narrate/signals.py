@@ -56,11 +56,11 @@ SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ = 
 SIGSEGV: Final = 11
 
 _FROM_KERNEL: Final = {
-    SIGSEGV: ", since it used what can't be an address (the kernel does not say what),",
-    23: ", since urgent data came on a socket of it,",
+    SIGSEGV: ", since it used an address that can't be one (the kernel does not say which),",
+    23: ", since urgent data came on one of its sockets,",
     24: ", since it has used up its CPU time limit,",
     28: ", since its terminal has another size,",
-    29: ", since a descriptor of it is ready (O_ASYNC),",
+    29: ", since one of its descriptors is ready (O_ASYNC),",
 }
 _OWN_FAULT: Final = {
     SIGPIPE: ", since nobody is left to read what it wrote,",
@@ -180,7 +180,7 @@ def _sender(event: SignalDelivered | Taken, pid: int, before: State, after: Stat
     else:
         name = f"{event.sender_name or 'process'}[{event.sender}], which is not watched,"
     if event.code == "SI_MESGQ":
-        return f", since {name.removesuffix(',')} put a message into an empty queue (mq_notify),"
+        return f", since {name} put a message into an empty queue (mq_notify),"
     value = f" with the value {event.value}" if event.code == "SI_QUEUE" else ""
     return f" from {name}{value}"
 
@@ -207,7 +207,7 @@ def waited(event: Call, before: State, after: State) -> Clause | None:
     """rt_sigtimedwait: sigwait(3), sigwaitinfo(2), sigtimedwait(2)."""
     words = took(event, before, after)
     if words:
-        return Clause(f"took {words} without a handler (sigwait)", TURN, "signal")
+        return Clause(f"took {words} (sigwait)", TURN, "signal")
     if event.error == "EAGAIN":
         return Clause("waited in vain for a signal (sigtimedwait: EAGAIN)", DETAIL, "signal")
     return None
@@ -224,7 +224,7 @@ def handler_returned(event: HandlerReturned, before: State, after: State) -> Sen
 
 _REFUSED: Final = {
     "ESRCH": "there is no such process",
-    "EPERM": "it may not",
+    "EPERM": "that is not permitted",
     "EAGAIN": "the limit of pending signals is reached",
 }
 
@@ -241,12 +241,9 @@ def kill(event: Call, before: State, after: State) -> Clause | None:
     if "pidfd" in event.args:
         target = f"the process behind descriptor {event.args['pidfd']}"
     if event.args.get("signal") == 0:
-        return Clause(
-            f"asked whether {target} is there: it is{' not' if event.error else ''}",
-            DETAIL,
-            "signal",
-            (),
-        )
+        found = {"": "it is", "EPERM": "it is, and it may not be signalled (EPERM)"}
+        answer = found.get(event.error, "it is not")
+        return Clause(f"asked whether {target} is there: {answer}", DETAIL, "signal")
     if event.error:
         why = _REFUSED.get(event.error, "")
         words = f"{event.error}, {why}" if why else event.error
@@ -288,7 +285,7 @@ def sent(event: Call, effect: Sent, after: State) -> Clause:
         effect.target,
     )
     if last is not None and own and last.coalesced:
-        text += ", where one is pending already: the two are one"
+        text += ", where one is pending already: they merge into one"
     return Clause(text, TURN, "signal")
 
 

@@ -121,8 +121,9 @@ def connected(event: Call, before: State, after: State) -> Clause | None:
         )
     if event.error:
         why = _why_not(event, thing, address, after)
+        verb = "listen on" if event.name == "listen" else event.name
         return Clause(
-            f"could not {event.name} {label}{to}: {event.error}{f', {why}' if why else ''}",
+            f"could not {verb} {label}{to}: {event.error}{f', {why}' if why else ''}",
             STEP,
             "name",
             keys,
@@ -142,7 +143,7 @@ def connected(event: Call, before: State, after: State) -> Clause | None:
     target = bound_to(after, thing.info.kind, address) if thing else None
     where = f", {_whose(after, target)}" if target is not None else ""
     if not where and thing is not None and thing.info.with_whom:
-        where = f", {thing.info.with_whom}"
+        where = f", where {thing.info.with_whom} listened"
     keys = (*keys, target.info.key) if target is not None else keys
     return Clause(
         f"connected {label}{to}{where}", TURN if target is not None else STEP, "name", keys
@@ -198,6 +199,8 @@ def _why_not_bound(
         port = address.rpartition(":")[2]
         if port.isdigit() and int(port) < _PORTS and not _is_path(thing, address):
             return "ports below 1,024 are for the privileged"
+        if not _is_path(thing, address):
+            return "that address is not permitted"
         return "making that name is not permitted"
     return _BIND.get(error, "")
 
@@ -282,7 +285,9 @@ def error_words(event: Call, thing: Object | None, after: State) -> str:
     error, reads = event.error, event.name in READS or event.name == "recvmmsg"
     datagrams = takes_datagrams(thing.info)
     if error == "EAGAIN":
-        how = "MSG_DONTWAIT" if event.has_flag("MSG_DONTWAIT") else _NOT_BLOCKING
+        how = _NOT_BLOCKING
+        if event.has_flag("MSG_DONTWAIT"):
+            how = "the call does not wait (MSG_DONTWAIT)"
         return f"{'it is empty' if reads else 'there is no room'}, and {how}"
     if error == "EPIPE":
         if "w" in thing.shut and thing.shut != CLOSED:
@@ -431,7 +436,7 @@ def closed_words(thing: Object, before: State, after: State) -> str:
     watched = any(change.by == "outside" for change in find_newcomers(before, thing.info.key))
     if thing.info.detail.endswith("listening"):
         name = thing.info.path
-        stays = f"; the name {name} stays" if name and not name.startswith("@") else ""
+        stays = f", and the name {name} stays" if name and not name.startswith("@") else ""
         return f"{'nobody who is watched' if watched else 'nobody'} listens on it any more{stays}"
     peer = after.objects.get(thing.info.peer) if thing.info.peer else None
     if peer is None or peer.shut == CLOSED or takes_datagrams(thing.info) or watched:

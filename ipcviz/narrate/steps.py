@@ -173,7 +173,7 @@ def _open(args: Args) -> str:
     if flag_in(args, "O_WRONLY"):
         how = "for writing"
     elif flag_in(args, "O_RDWR"):
-        how = "for both"
+        how = "for reading and writing"
     path = args.get("path", "a file")
     return (
         f"make {path}, if it does not exist, and open it"
@@ -326,7 +326,6 @@ _WORDS: Final[dict[str, _Make]] = {
     **_all("unlink unlinkat mq_unlink", _of("remove the name {path}")),
     **_all("rename renameat renameat2", _of("rename {old} to {new}")),
     **_all("link linkat", _of("give {old} the second name {new}")),
-    **_all("mkdir mkdirat", _of("make the directory {path}")),
     "ftruncate": _of("set the size of {on} to {length} bytes"),
     **_all("fsync fdatasync", _of("have {on} written to the disk")),
     "mmap": _mmap,

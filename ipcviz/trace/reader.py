@@ -157,11 +157,6 @@ class TraceReader:
             for path, text in self._rows("SELECT path, text FROM sources LIMIT 1000")
         }
 
-    def number_at(self, t: float) -> int:
-        """Number of the last event at or before a moment; 0 if there is none."""
-        at = bisect_right(self.times, t)
-        return self.numbers[at - 1] if at else 0
-
     def events(self, first: int = 0, last: int | None = None) -> Iterator[Event]:
         """The events numbered from `first` to `last`, both included.
 
@@ -346,10 +341,6 @@ class TraceReader:
             else:
                 low = middle
         return max(low, 0)
-
-    def time_of(self, n: int) -> float:
-        """When the event numbered `n` was, in session seconds; 0 if there is none."""
-        return self._one("SELECT us FROM event WHERE n <= ? ORDER BY n DESC LIMIT 1", n) / 1e6
 
     def _row_of(self, table: str, n: int) -> int:
         """The first row of a table for an event numbered `n` or later; its rows are in that

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from ipcviz.events import Counted, Coverage, Entered, Event
+from ipcviz.events import Counted, Coverage, Entered, Event, Exited, Forked, Sample
 from ipcviz.kernel import descriptors, procfs
 from ipcviz.kernel.arch import Arch, call_names
 from ipcviz.model.state import State
@@ -38,6 +38,8 @@ MARKS_SECONDS: Final = 2.0
 some thousand.
 """
 
+_TELL_OF_PARENTS: Final = frozenset({Forked, Exited, Sample})
+
 
 class Context:
     """One session's traced processes, its stream, and its numbers.
@@ -55,6 +57,8 @@ class Context:
         self.names = call_names(arch.table)
         self.processes: dict[int, TracedProcess] = {}
         self.tasks: dict[int, Task] = {}
+        self.parents: set[int] = set()
+        """Processes that are, or were once, the parent of a watched one."""
         self.numbers = Numbers()
         self.attached = isinstance(config, AttachConfig)
         """Whether the processes were there before us: then they may run on at any moment, and
@@ -107,8 +111,18 @@ class Context:
     def emit(self, event: Event) -> None:
         """Take an event into the state and the stream."""
         self.emitter.emit(event)
+        if event.__class__ in _TELL_OF_PARENTS:
+            self._note_parents(event)
         if self.notice is not None:
             self.notice(event)
+
+    def _note_parents(self, event: Event) -> None:
+        if isinstance(event, Forked):
+            self.parents.add(event.parent)
+        elif isinstance(event, Exited):
+            self.parents.update(orphan.reaper for orphan in event.orphans)
+        elif isinstance(event, Sample):
+            self.parents.update(row.ppid for row in event.processes)
 
     def next_ofd(self) -> int:
         """A new number for an open file description."""

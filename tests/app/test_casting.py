@@ -11,7 +11,7 @@ import pytest
 
 from ipcviz.app import casting
 from ipcviz.app.capture import texts_of
-from ipcviz.app.casting import Step, Wanted, choose, make_cast, steps_of
+from ipcviz.app.casting import CastStep, Wanted, choose, make_cast, steps_of
 from ipcviz.events import Call, Exited, Finished, Forked
 from ipcviz.export import Cast, read_cast
 from ipcviz.scenario import find
@@ -149,7 +149,7 @@ def test_nothing_is_written_where_there_is_nothing_to_show():
 
 
 def test_where_there_is_no_room_what_repeats_is_left_out():
-    steps = [Step(n, repeats=n % 3 == 0) for n in range(10, 70)]
+    steps = [CastStep(n, repeats=n % 3 == 0) for n in range(10, 70)]
     assert choose(steps, Wanted(), most=60).shown == tuple(range(1, 61))
     news = tuple(number for number in range(1, 61) if steps[number - 1].n % 3)
     found = choose(steps, Wanted(), most=59)

@@ -73,7 +73,17 @@ async def test_any_size(size):
     app = Catalogue(load_all())
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
-        await pilot.press("j", "k", "v")
+        first = app.chosen
+        assert first is not None
+        await pilot.press("j")
+        assert app.chosen not in (None, first)
+        await pilot.press("k")
+        assert app.chosen == first
+        variants = list(first.variants)
+        assert app.variants[first.name] == first.default_variant
+        await pilot.press("v")
+        following = (variants.index(first.default_variant) + 1) % len(variants)
+        assert app.variants[first.name] == variants[following]
 
 
 async def test_story_follows_the_events_and_names_objects():

@@ -17,7 +17,7 @@ from ipcviz.app.panels import (
     Panel,
     Proc,
     Semaphores,
-    Signals,
+    SignalsPanel,
 )
 from ipcviz.app.panels.output import OutputRows
 from ipcviz.app.picture import Picture
@@ -93,7 +93,7 @@ async def test_log_and_bars_show_the_session():
         ("u", Buffers, flow(), "62,029/65,536 16/16p"),
         ("m", Semaphores, fakes.mmap_queue(), "/full"),
         ("e", MemoryPanel, fakes.shared_memory(), "queue.dat"),
-        ("s", Signals, fakes.sleep_race(), "SIGALRM"),
+        ("s", SignalsPanel, fakes.sleep_race(), "SIGALRM"),
         ("r", Proc, flow(), "write(1) on P1, full: 62,029 B in 16 of 16 pages"),
         ("o", OutputRows, flow(), "gzip: working"),
     ],
@@ -274,7 +274,7 @@ async def test_output_zooms_with_its_input_line():
 
 async def test_keys_pressed_at_once_after_i_are_typed():
     async with stage(flow()) as s:
-        s.app.live.action_type()
+        s.app.live.commands.action_type()
         assert s.app.focused is s.app.live.query_one("#typing")
 
 
@@ -482,7 +482,7 @@ async def test_memory_that_nobody_maps_any_more_is_remembered():
 async def test_what_is_selected_shows_its_inside():
     async with stage(fakes.notified()) as s:
         await s.press("d", "1")
-        s.app.live.select(key="anon:5")
+        s.app.live.selection.select(key="anon:5")
         await s.frame()
         text = s.text(s.panel(Descriptors))
         assert "T1 timerfd: 1.5 s left" in text.replace("  ", " ")
@@ -502,7 +502,7 @@ async def test_the_selected_process_is_scrolled_to():
         panel = s.panel(Proc)
         assert panel.scroll_offset.y == 0
         last = next(p.pid for p in reversed(s.app.live.view.processes) if p.fate == "alive")
-        s.app.live.select(pid=last)
+        s.app.live.selection.select(pid=last)
         await s.frame()
         rows = (panel.row_at(panel.scroll_offset.y + y) for y in range(panel.size.height))
         assert any(row and row.text.startswith(">") and f"[{last}]" in row.text for row in rows)
@@ -524,7 +524,7 @@ async def test_the_selected_process_has_its_family_and_its_timers():
         await s.press("s")
         timers = [
             " ".join(row.split()).lstrip("* ")
-            for row in s.text(s.panel(Signals)).splitlines()
+            for row in s.text(s.panel(SignalsPanel)).splitlines()
             if "timer" in row
         ]
         assert timers == [

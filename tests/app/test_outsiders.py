@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from ipcviz.app.bars import StatusLine
 from ipcviz.app.panels import Buffers, Descriptors, LogPanel, Proc
@@ -58,9 +59,29 @@ async def test_who_is_not_watched_is_seen_on_a_wide_screen_at_once():
             "not watched: sleep[77]",
             "+ sleep",
             "(sleep[77]:1) > cat[12]:0",
-            "for sleep[77], not watched",
+            "empty: sleep[77], not watched",
         ):
             assert words in shown
+
+
+@pytest.mark.parametrize(("size", "panel"), [((120, 36), "#side-proc"), ((80, 24), "#proc")])
+async def test_the_proc_panel_names_who_is_not_watched_once(size, panel):
+    async with stage(orphan(), size) as s:
+        await s.frame(3.0)
+        if panel == "#proc":
+            await s.press("r")
+        assert s.text(s.panel(Proc, panel)).count("sleep[77]") == 1
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)])
+async def test_no_heading_of_the_descriptors_is_cut(size):
+    async with stage(orphan(), size) as s:
+        await s.press("d")
+        for panel in s.app.live.query(Descriptors):
+            if panel.visible_now:
+                heads = s.text(panel).splitlines()[0]
+                assert "…" not in heads
+                assert "OPEN FILE" in heads
 
 
 async def test_who_is_not_watched_is_named_everywhere():
@@ -71,7 +92,7 @@ async def test_who_is_not_watched_is_named_everywhere():
             s.panel(LogPanel)
         )
         await s.press("r")
-        assert "for sleep[77], not watched" in s.text(s.panel(Proc))
+        assert "empty: sleep[77], not" in s.text(s.panel(Proc))
         await s.press("u")
         assert "(sleep[77]:1) > cat[12]:0" in s.text(s.panel(Buffers))
         assert "in ?, out ?" in s.text(s.panel(Buffers))

@@ -14,7 +14,7 @@ from ipcviz.app.bars import StatusLine
 from ipcviz.app.feed import Feed
 from ipcviz.app.panels import Buffers, Descriptors, LogPanel, Semaphores
 from ipcviz.app.panels.output import TypingLine
-from ipcviz.app.past import NotKept, Past, Tape
+from ipcviz.app.past import EventTape, NotKept, Past
 from ipcviz.app.past import tape as tape_module
 from ipcviz.app.replay import Replay
 from ipcviz.app.slots import Slots
@@ -157,11 +157,11 @@ def test_a_trace_that_can_not_be_written_any_more_is_followed_by_memory(tmp_path
 
 def test_the_terminal_of_long_ago_says_what_it_leaves_out():
     pieces = [Output(t=k, n=k + 1, data=b"x" * 1000 + b"\n" * 10) for k in range(500)]
-    past = Past(Tape())
+    past = Past(EventTape())
     state = State()
     for event in pieces:
         before, state = state, reduce(state, event)
-        past.take(event, before, state)
+        past.add_event(event, before, state)
     terminal = past.terminal_at(400)
     assert terminal.bytes == 400 * 1010
     assert "earlier moments" in terminal.lines[0]
@@ -176,14 +176,15 @@ def test_output_that_lies_far_apart_comes_bit_by_bit(tmp_path):
         events[k] = Output(t=events[k].t, n=events[k].n, data=b"line %d\n" % k)
     replay = Replay(kept(tmp_path / "t", events))
     replay.begin()
-    moment = replay.past.moment(5990)
-    assert moment.terminal.more
-    short = moment.terminal.lines
+    first = view = replay.past.view(5990)
+    assert view.terminal.more
+    short = view.terminal.lines
     assert "earlier moments" in short[0]
-    while moment.wants_more:
-        moment.more()
-    assert moment.terminal.lines == [f"line {k}" for k in range(300, 6000, 600)]
-    assert moment.terminal.bytes == sum(len(e.data) for e in events if isinstance(e, Output))
+    while view.moment.can_extend:
+        view = view.with_moment(view.moment.extend())
+    assert first.terminal.lines == short, "a view is a snapshot: what it shows does not grow"
+    assert view.terminal.lines == [f"line {k}" for k in range(300, 6000, 600)]
+    assert view.terminal.bytes == sum(len(e.data) for e in events if isinstance(e, Output))
     replay.session.close()
 
 

@@ -94,12 +94,12 @@ async def test_the_cursor_and_the_marks_stay_with_their_processes():
         await pilot.press("tab", "down")  # cat is marked, the cursor on redis
         assert table.app.chosen == REDIS
         table.processes = (process(50, "new", age=1), CAT._replace(started=NOW - 3), REDIS)
-        await table.app.look_again()
+        await table.app.refresh_processes()
         await pilot.pause()
         assert table.app.chosen == REDIS
         assert table.app.marked == {}  # another process has got the number since
         table.processes = ()
-        await table.app.look_again()
+        await table.app.refresh_processes()
         await pilot.press("enter")
         assert table.app.chosen is None
         assert table.app.is_running

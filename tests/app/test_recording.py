@@ -70,18 +70,18 @@ async def test_what_is_shown_is_recorded_with_its_time_and_its_words(tmp_path):
     clock = Clock()
     async with showing() as (app, pilot):
         made = Recording(app, tmp_path / "x", "the title", clock)
-        made.look(app.live.view)
-        made.look(app.live.view)
+        made.capture_screen(app.live.view)
+        made.capture_screen(app.live.view)
         app.session.feed(*fakes.pipeline()[:20])
         await settle(app, pilot)
         clock.t += 3
-        made.look(app.live.view)
+        made.capture_screen(app.live.view)
         shown = texts_of(app)
         assert last_screen(tmp_path / "x") == shown, "what was written so far is a cast already"
         await pilot.press("question_mark")
         await pilot.pause()
         clock.t += 0.1
-        made.look(app.live.view)
+        made.capture_screen(app.live.view)
         assert last_screen(tmp_path / "x") == texts_of(app) != shown
         clock.t += 1
         made.end()
@@ -108,7 +108,7 @@ async def test_chapters_do_not_come_faster_than_one_can_follow(tmp_path):
             app.session.feed(event)
             await settle(app, pilot)
             clock.t += 0.2
-            made.look(app.live.view)
+            made.capture_screen(app.live.view)
         made.end()
     times = [event.t for event in read_cast(tmp_path / "x").events if event.code == "m"]
     assert len(times) > 2
@@ -118,11 +118,11 @@ async def test_chapters_do_not_come_faster_than_one_can_follow(tmp_path):
 async def test_another_size(tmp_path):
     async with showing(fakes.pipeline()[:20]) as (app, pilot):
         made = Recording(app, tmp_path / "x", clock=Clock())
-        made.look(None)
+        made.capture_screen(None)
         await pilot.resize_terminal(100, 30)
         while app.screen.size != (100, 30):
             await pilot.pause()
-        made.look(None)
+        made.capture_screen(None)
         made.end()
         assert last_screen(tmp_path / "x") == texts_of(app)
     assert [event.data for event in check_cast(tmp_path / "x").events if event.code == "r"] == [
@@ -137,7 +137,7 @@ async def test_the_terminal_still_gets_what_changed(tmp_path):
         before = set(dirty_regions(app))
         assert before
         made = Recording(app, tmp_path / "x")
-        made.look(None)
+        made.capture_screen(None)
         assert dirty_regions(app) >= before
         made.end()
 
@@ -154,7 +154,7 @@ async def test_the_key(tmp_path, monkeypatch):
         await pilot.pause()
         assert app.camera.recording is not None
         title = app.live.query_one(StatusLine)
-        app.camera._look()
+        app.camera._capture()
         assert "REC the title" in title.row_at(0).text
         await pilot.press("R")
         await pilot.pause()
@@ -175,7 +175,7 @@ async def test_the_key(tmp_path, monkeypatch):
         app.screen.query_one("#name").value = "left.cast"
         await pilot.press("enter")
         await pilot.pause()
-        app.camera._look()
+        app.camera._capture()
     assert check_cast("left.cast").duration > 0, "leaving completes it"
 
 
@@ -185,13 +185,13 @@ async def test_a_full_disk_and_a_full_recording(tmp_path, monkeypatch):
         assert made._output is not None
         made._output.file = NoSpace()
         with pytest.raises(RecordingError, match="No space"):
-            made.look(None)
+            made.capture_screen(None)
         os.mkfifo(tmp_path / "fifo")
         with pytest.raises(RecordingError, match="is a FIFO"):
             Recording(app, tmp_path / "fifo")
         monkeypatch.setattr(recording, "MOST_BYTES", 1000)
         made = Recording(app, tmp_path / "x")
         with pytest.raises(RecordingError, match="full"):
-            made.look(None)
-        made.look(None)
+            made.capture_screen(None)
+        made.capture_screen(None)
     check_cast(tmp_path / "x")

@@ -63,7 +63,7 @@ class OnTerminal:
         screen: What that looks like.
     """
 
-    def __init__(self, argv, columns=80, rows=24, **options):
+    def __init__(self, argv, columns=80, rows=24, cwd=TOP, **options):
         self.master, self.slave = os.openpty()
         self.resize(columns, rows)
         self.before = termios.tcgetattr(self.slave)
@@ -80,7 +80,7 @@ class OnTerminal:
                 str(report),
                 *argv,
             ],
-            cwd=TOP,
+            cwd=cwd,
             stdin=self.slave,
             stdout=self.slave,
             stderr=self.slave,

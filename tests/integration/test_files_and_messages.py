@@ -4,6 +4,7 @@ others have chosen.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -22,6 +23,19 @@ from tests.integration.harness import Bench, read_stream
 from tests.integration.test_bad_input import assert_refusal, ipcviz, refused
 from tests.pure.test_messages import FORBIDDEN, HOSTILE
 from tests.pure.test_outputs import make_odd
+
+# What a command line imports only when it needs it: once here, and not in each of 250 forks.
+for place, _ in command_line.COMMANDS.values():
+    importlib.import_module(place.partition(":")[0])
+for needed in (
+    "app.casting",
+    "app.replay",
+    "cli.player",
+    "session.driver",
+    "session.live",
+    "trace",
+):
+    importlib.import_module(f"ipcviz.{needed}")
 
 NAMES = ["".join(HOSTILE).replace("\ud800", "").replace("/", ""), "a\nipcviz: forged."]
 """Names that a file can have, which may be any bytes but zero and a slash."""

@@ -100,7 +100,7 @@ def test_file_locks(bench: Bench, programs: Programs, options: tuple[str, ...]) 
     assert said("took the exclusive fcntl lock on g, bytes 10-19")
     assert said("took the exclusive open file description lock on h")
     assert said("could not make the lock file f: it exists")
-    assert said("did not get the exclusive flock lock on f", "and it did not want to wait")
+    assert said("did not get the exclusive flock lock on f", "and the call does not wait")
     assert said(
         "closed",
         f"(g): its fcntl locks on g are lost, although descriptor {facts['g']} is still open",

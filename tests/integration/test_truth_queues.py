@@ -80,13 +80,13 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
     def said(*words: str) -> bool:
         return any(all(word in line for word in words) for line in log)
 
-    assert said("has the System V queue", f"(id {facts['id']}) for no key (IPC_PRIVATE)")
+    assert said("got the System V queue", f"(id {facts['id']}) for no key (IPC_PRIVATE)")
     assert said("put a message of 4 bytes, type 5 into msg", ': "five"')
     assert said("took a message of 6 bytes, type 7 from msg", ': "seven\n"')
     assert said(f"truth_queues[{facts['receiver']}] took a message of 4 bytes, type 9", ': "nine"')
     assert said("put a message of 4 bytes, priority 30 into", ': "high"')
     assert said("took a message of 4 bytes, priority 30 from", ': "high"')
-    assert said("asks to be told by SIGURG when a message comes into")
+    assert said("asks to be notified by SIGURG when a message comes into")
     assert said(
         "took a message of 6 bytes, type 3",
         ': "longer"; it fills the room, and what it had beyond that, if anything, is lost'
@@ -94,6 +94,6 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
     )
     assert said("the limit of msg", "(IPC_SET): it takes 24 bytes now")
     assert said("set the status flags behind descriptor", ": nonblock")
-    assert said("got EAGAIN from mq_timedreceive", "it is empty, and it did not want to wait")
+    assert said("got EAGAIN from mq_timedreceive", "the queue is empty, and the call does not wait")
     assert said("removed the System V queue")
     assert (run.state.objects[key].bytes_in, run.state.objects[key].bytes_out) == (44, 30)

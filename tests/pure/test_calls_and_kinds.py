@@ -7,10 +7,30 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
+
+import pytest
 
 import ipcviz
-from ipcviz.events.calls import CALLS
+from docs import make_calls
+from ipcviz import events as ev
+from ipcviz.app.picture.graph import build
+from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, NodeKind
+from ipcviz.events import calls, kinds
+from ipcviz.events.calls import CALLS, having, where
 from ipcviz.events.kinds import KINDS
+from ipcviz.events.objects import ObjectKind
+from ipcviz.kernel.arch import ARCHES, call_numbers
+from ipcviz.model.ledger.directions import BETWEEN, CHANNEL_CALLS, CHANNEL_READS, CHANNEL_WRITES
+from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
+from ipcviz.model.reduce import reduce
+from ipcviz.model.state import State
+from ipcviz.narrate.calls import _SPECIAL as SENTENCES
+from ipcviz.tracer.calls import decode
+from ipcviz.tracer.calls.effects import _READERS as EFFECTS
+from ipcviz.tracer.calls.plans import INCOMING, INCOMING_VECTORS, NAMES, OUTGOING, OUTGOING_VECTORS
+from ipcviz.tracer.calls.table import NEW_DESCRIPTOR
+from tests.fakes import numbered
 
 PACKAGE = Path(ipcviz.__file__).parent
 TABLES = {"events/calls.py", "events/kinds.py"}
@@ -110,3 +130,110 @@ def test_nobody_compares_with_a_list_of_calls_or_kinds():
         and any(named(one) for side in sides for one in listed(side))
     ]
     assert not found, "a column of events.calls or events.kinds says it once for all"
+
+
+# What a row promises is done.
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+def test_the_arguments_of_each_call_are_decoded(name):
+    known = {*decode.PLAIN, *decode.FROM_MEMORY, "sockaddr"}
+    assert {kind for _, kind in CALLS[name].arguments} <= known
+
+
+def test_each_call_is_one_of_linux():
+    known = {name for arch in ARCHES.values() for name in call_numbers(arch.table)}
+    assert set(CALLS) <= known
+
+
+def test_each_call_has_effects_or_says_that_it_has_none():
+    assert {*EFFECTS, *NEW_DESCRIPTOR, *NAMES} == having("effects")
+
+
+def test_each_call_is_told_or_says_that_it_is_not():
+    by_events = where(lambda call: bool(call.family) or call.stops == "for markers")
+    moves = where(lambda call: bool(call.flow))
+    told = {*SENTENCES, *by_events, *moves, *having("effects"), *having("failing")}
+    asked = where(lambda call: call.stops != "unstopped")
+    assert asked - told == having("untold")
+
+
+@pytest.mark.parametrize("table", [calls, kinds])
+def test_each_trait_is_explained_and_somebody_has_it(table):
+    assert set(table.TRAITS) == set(get_args(table.Trait))
+    assert all(table.having(trait) for trait in table.TRAITS)
+
+
+def test_each_kind_of_object_has_a_row():
+    assert set(KINDS) == set(get_args(ObjectKind))
+    assert len({kind.noun for kind in KINDS.values() if kind.noun}) == sum(
+        bool(kind.noun) for kind in KINDS.values()
+    )
+
+
+def test_each_node_of_the_picture_has_a_shape():
+    drawn = {kind.drawn for kind in KINDS.values() if kind.drawn}
+    assert drawn | {"semaphore"} == TUBES | BLOCKS | ENDS
+    assert set(get_args(NodeKind)) >= TUBES | BLOCKS | ENDS
+    assert all(bool(kind.drawn) == bool(kind.shape) for kind in KINDS.values())
+
+
+def state_with(kind: str) -> State:
+    """Two processes that have an object of a kind open, and wait for it."""
+    thing = ev.ObjectInfo(key="8:1", kind=kind, path="/tmp/f")  # type: ignore[arg-type]
+    state = State()
+    for event in numbered(
+        [
+            ev.Started(t=0, argv=("a",)),
+            ev.Forked(t=0, pid=11, parent=1, how="launched", name="a"),
+            ev.Table(t=0, pid=11, entries=(), reason="launched"),
+            ev.Call(
+                t=0.1, pid=11, tid=11, name="openat", effects=(ev.Opened(3, 3, thing, "rw"),), ret=3
+            ),
+            ev.Forked(t=0.2, pid=12, parent=11, by=11),
+            ev.Call(t=0.3, pid=12, tid=12, name="write", args={"fd": 3}, ret=1, object="8:1"),
+            *(
+                ev.Waiting(t=0.4, pid=pid, tid=pid, call="read", args={"fd": 3}, object="8:1")
+                for pid in (11, 12)
+            ),
+        ]
+    ):
+        state = reduce(state, event)
+    return state
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in KINDS.items() if kind.drawn))
+def test_each_kind_is_drawn_as_its_row_says(name):
+    assert KINDS[name].drawn in {node.kind for node in build(state_with(name)).nodes}
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_each_kind_has_a_short_name(name):
+    label = state_with(name).objects["8:1"].label
+    assert label == f"{KINDS[name].letter}1" if KINDS[name].letter else label
+
+
+# Lists of one name that differed, and no name said why.
+
+
+def test_what_moves_bytes_and_what_moves_messages():
+    # mq_receive(3) returns a length, mq_send(3) returns 0, and neither goes through a channel.
+    assert "mq_timedreceive" in calls.READS & RECEIVES
+    assert "mq_timedsend" in SENDS - calls.WRITES
+    assert not CHANNEL_CALLS & (SENDS | RECEIVES)
+    # copy_file_range(2) knows regular files alone: no ledger is kept of these.
+    assert {"copy_file_range"} == calls.MOVES - BETWEEN
+    assert calls.COUNTS_MESSAGES <= CHANNEL_CALLS - CHANNEL_READS - CHANNEL_WRITES
+
+
+def test_what_lies_in_several_places_is_shown_whatever_call_moves_it():
+    # readv(2): the four calls that end in v and v2 differ by their offset alone.
+    assert {"readv", "preadv", "preadv2", "recvmsg"} == INCOMING_VECTORS
+    assert {"writev", "pwritev", "pwritev2", "sendmsg"} == OUTGOING_VECTORS
+    assert not INCOMING & INCOMING_VECTORS
+    assert not OUTGOING & OUTGOING_VECTORS
+
+
+def test_the_page_is_up_to_date():
+    text = make_calls.PAGE.read_text(encoding="utf-8")
+    assert text == make_calls.make_page(), "run python -m docs.make_calls"

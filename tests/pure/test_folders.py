@@ -81,7 +81,7 @@ def test_a_rename_names_those_who_use_the_directory_too() -> None:
 def test_what_is_taken_away_is_told_of_the_place_that_it_was_in() -> None:
     state = reduce_all([*two(), opened(11, file("/s/q/j"), "w")])
     assert told(state, moved(10, "/s/q/j", "/home/j"))[0].endswith(
-        ", in q/, which lpd[11] puts files into"
+        ", out of q/, which lpd[11] puts files into"
     )
 
 

@@ -41,6 +41,7 @@ MAY = {"ipcviz/narrate/future.py"}
 ASKS = {
     # What is foretold by nobody: questions, what a key does, what ipcviz itself can't do.
     "What will happen?": "asks the class",
+    "never": "an answer in the table of calls",
     "ipcviz: the stream can't be written any more: _.": "says what happened to ipcviz's own output",
 }
 

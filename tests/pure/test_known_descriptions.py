@@ -141,3 +141,50 @@ def test_what_an_execve_has_closed():
     assert not executes(rows, (0,))
     assert not executes(rows, (0, 1, 5))
     assert not executes({0: rows[0]}, (0,)), "nothing is missing"
+
+
+def test_what_came_unseen_in_the_place_of_another_description():
+    """It was the only descriptor of a description; now it is one more of another process's."""
+    for order in ([10, 20, 30], [30, 20, 10], [20, 10, 30]):
+        for pid, other in ((1, 2), (2, 3), (3, 1), (2, 1), (3, 2), (1, 3)):
+            kernel, known, new = Kernel(), Known(), count(1).__next__
+            kernel.behind = {(pid, 0): ("f", number) for pid, number in enumerate(order, 1)}
+            numbers = {pid: kernel.read(known, pid, new)[pid, 0] for pid in (1, 2, 3)}
+            kernel.behind[pid, 0] = kernel.behind[other, 0]
+            found = kernel.read(known, pid, new)[pid, 0]
+            assert found == numbers[other], (order, pid, other)
+            kernel.behind[pid, 0] = ("f", 25)
+            assert kernel.read(known, pid, new)[pid, 0] not in (numbers[other], found)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("open"), PLACES, st.sampled_from("fg")),
+            st.tuples(st.just("dup"), PLACES, PLACES),
+            st.tuples(st.just("close"), PLACES),
+            st.tuples(st.just("look"), st.integers(1, 3)),
+        ),
+        max_size=60,
+    ),
+    st.randoms(),
+)
+def test_what_is_not_followed_is_right_once_all_tables_were_read(steps, random):
+    """Nothing of what processes do is said: readings alone must find which descriptors share a
+    description, and which do not.
+    """
+    kernel, known, new = Kernel(), Known(), count(1).__next__
+    made = count()
+    for what, *words in (*steps, *[("look", pid) for pid in (1, 2, 3)]):
+        if what == "open":
+            kernel.behind[words[0]] = (words[1], (random.random(), next(made)))
+        elif what == "dup" and words[0] in kernel.behind:
+            kernel.behind[words[1]] = kernel.behind[words[0]]
+        elif what == "close":
+            kernel.behind.pop(words[0], None)
+        elif what == "look":
+            kernel.read(known, words[0], new)
+    found = {(pid, fd): n for pid in (1, 2, 3) for fd, n in known.table(pid).items()}
+    for one, behind in kernel.behind.items():
+        for other, theirs in kernel.behind.items():
+            assert (found[one] == found[other]) == (behind == theirs)

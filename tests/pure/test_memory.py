@@ -229,7 +229,7 @@ def test_a_mapping_longer_than_its_file_is_warned_of() -> None:
             "SEGV_ACCERR",
             0x10010,
             Fault(mapping=entry(0x10000, 4096, "---")),
-            "may not be touched so (---)",
+            "that access is not permitted (---)",
         ),
         (
             11,

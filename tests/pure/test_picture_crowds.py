@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipcviz.app.picture.chains import chains
+from ipcviz.app.picture.bands import chains
 from ipcviz.app.picture.draw import paint
 from ipcviz.app.picture.graph import build
 from ipcviz.app.picture.layout import arrange

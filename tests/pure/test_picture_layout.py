@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipcviz.app.picture.draw import paint
+from ipcviz.app.picture.draw import amount_text, paint
 from ipcviz.app.picture.folding import LIMIT, fold
 from ipcviz.app.picture.graph import build
 from ipcviz.app.picture.layout import arrange
 from ipcviz.app.picture.routes import WORK
-from ipcviz.app.picture.scene import Edge, Gauge, Line, Node, Scene
+from ipcviz.app.picture.scene import Edge, Gauge, Node, NodeLine, Scene
 from ipcviz.app.text import width
 from ipcviz.model.reduce import reduce_all
 from tests import picture_states as systems
@@ -54,7 +54,7 @@ def scenes(draw):
             corner=str(i),
             letter="R",
             chip="running",
-            lines=(Line("running"),),
+            lines=(NodeLine("running"),),
             order=(float(i), i),
             parent=f"p:{draw(st.integers(0, i - 1))}" if i and draw(st.booleans()) else "",
             tree=draw(st.booleans()),
@@ -63,7 +63,7 @@ def scenes(draw):
     ]
     for i in range(things):
         kind = draw(st.sampled_from(kinds))
-        lines = tuple(Line(f"M{k} = {k}") for k in range(draw(st.integers(0, 5))))
+        lines = tuple(NodeLine(f"M{k} = {k}") for k in range(draw(st.integers(0, 5))))
         nodes.append(
             Node(
                 id=f"o:{i}",
@@ -267,3 +267,10 @@ def test_places_that_were_left_by_others_are_given_up_when_the_rest_would_have_t
     assert crowded.extent[1] > size[1]
     late = arrange(build(systems.pipeline_full()), size, crowded)
     assert late.extent[1] == size[1]
+
+
+@pytest.mark.parametrize("cells", range(1, 12))
+def test_that_a_level_was_not_read_is_a_whole_word(cells):
+    text = amount_text(Gauge(known=False), cells)
+    assert text in ("not read", "unseen", "-")
+    assert len(text) <= cells

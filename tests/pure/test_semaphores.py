@@ -123,7 +123,7 @@ def test_a_holder_that_has_ended_is_told() -> None:
         op(0.4, "wait", 12, 0),
         ev.Waiting(t=0.5, n=50, pid=12, tid=12, call="futex"),
     )
-    assert holding_words(state, state.semaphores[LOCK.key]) == "p[11], has ended"
+    assert holding_words(state, state.semaphores[LOCK.key]) == "p[11] (has ended)"
     wait = query.wait_of(state, 12)
     assert wait is not None
     assert (wait.reason, wait.enders) == ("0, taken by p[11], which has ended", ())

@@ -254,7 +254,7 @@ def test_who_connects_waits_for_the_listener():
     reason, enders = story.wait(CLIENT, "connect", "socket:[2]", fd=4, address="/run/x")
     assert (reason, enders) == ("backlog full: 2 wait in S1, 1 asked for", (SERVER,))
     said = story.call(SERVER, "close", effects=(Closed(fd=3),), fd=3)
-    assert said.endswith("(S1): nobody listens on it any more; the name /run/x stays")
+    assert said.endswith("(S1): nobody listens on it any more, and the name /run/x stays")
     said = story.call(CLIENT, "connect", "socket:[2]", error="ECONNREFUSED", fd=4, address="/run/x")
     assert said.endswith("ECONNREFUSED, the name is left from S1, which is closed: a stale one")
 
@@ -279,7 +279,13 @@ def test_who_connects_waits_for_the_listener():
         ("sendto", "EPIPE", inet(5, remote="127.0.0.1:1"), {}, "its other end is closed"),
         ("sendto", "ENOTCONN", unix(5), {}, "it is not connected"),
         ("recvfrom", "ECONNRESET", inet(5), {}, "closed with bytes unread"),
-        ("recvfrom", "EAGAIN", unix(5), {"flags": "MSG_DONTWAIT"}, "it is empty, and MSG_DONTWAIT"),
+        (
+            "recvfrom",
+            "EAGAIN",
+            unix(5),
+            {"flags": "MSG_DONTWAIT"},
+            "it is empty, and the call does not wait (MSG_DONTWAIT)",
+        ),
         (
             "sendto",
             "ECONNREFUSED",

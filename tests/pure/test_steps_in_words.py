@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from ipcviz.events import Held, Let, Poised, Released, SemaphoreInfo
+from ipcviz.events import (
+    Exited,
+    Held,
+    Let,
+    Marker,
+    Poised,
+    ProcessSample,
+    Released,
+    Sample,
+    SemaphoreInfo,
+    SemaphoreOp,
+    Settled,
+    SignalDelivered,
+    Stepped,
+    Waiting,
+)
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.narrate import NOISE, STEP, TURN, Outcomes, intention, narrate, stands
 from tests import fakes, stepped
+from tests import picture_states as systems
 
 
 def flow():
@@ -142,3 +158,157 @@ def test_a_signal_that_comes_first_and_one_that_became_pending():
     run.drain()
     assert run.let(70) == "sleeper[70] is about to run its handler for SIGALRM first"
     assert run.let(70) == "SIGALRM from its timer reached sleeper[70]: its handler runs"
+
+
+def test_a_semaphore_that_is_about_to_be_used():
+    m = systems.Maker()
+    m.launch(12, "ps")
+    m.add(SemaphoreOp, pid=12, tid=12, op="init", semaphore=fakes.LOCK, initial=1)
+    state = m.state
+    for (op, value), words in {
+        ("wait", None): "to take M1 (it is 1): sem_wait",
+        ("trywait", None): "to try to take M1 (it is 1): sem_trywait",
+        ("timedwait", None): "to take M1 (it is 1): sem_timedwait",
+        ("post", None): "to post M1 (it is 1)",
+        ("init", None): "to initialise the semaphore M1",
+        ("destroy", None): "to call sem_destroy on M1 (it is 1)",
+    }.items():
+        at = Poised(t=1, pid=12, tid=12, at="semaphore", op=op, value=value, semaphore=fakes.LOCK)
+        assert intention(state, at) == words
+    unknown = Poised(t=1, pid=12, tid=12, at="semaphore", op="wait")
+    assert intention(State(), unknown) == "to take a semaphore: sem_wait"
+    named = SemaphoreInfo(key="k", kind="named", name="/lock")
+    assert (
+        intention(State(), Poised(t=1, pid=1, tid=1, at="semaphore", op="post", semaphore=named))
+        == "to post /lock"
+    )
+
+
+CALLS = [
+    (entry("msgsnd", obj=fakes.PIPE.key, data=b"job", count=9), 'put a message into P1: "job"...'),
+    (entry("msgsnd", obj=fakes.PIPE.key, data=b"job"), 'put a message into P1: "job"'),
+    (entry("msgrcv", obj="msg:3"), "take a message from msg:3"),
+    (entry("writev", obj=fakes.PIPE.key, data=b"ab", fd=1), 'write to P1 (writev): "ab"...'),
+    (entry("readv", obj=fakes.PIPE.key, fd=0), "read from P1 (readv)"),
+    (entry("openat", path="/x", flags="O_RDWR"), "open /x for reading and writing"),
+    (entry("openat", path="/x", flags="O_RDONLY"), "open /x for reading"),
+    (
+        entry("openat", path="/x", flags="O_CREAT|O_EXCL|O_WRONLY"),
+        "make /x, if it does not exist, and open it",
+    ),
+    (entry("fcntl", obj=fakes.PIPE.key, lock="F_WRLCK"), "change a lock on P1: F_WRLCK"),
+    (entry("fcntl", obj=fakes.PIPE.key, cmd="F_SETFL"), "change P1: F_SETFL"),
+    (entry("rt_sigprocmask", how="SIG_UNBLOCK", set=2), "unblock SIGINT"),
+    (
+        entry("rt_sigprocmask", how="SIG_SETMASK", set="?"),
+        "let its mask of blocked signals be ?",
+    ),
+    (entry("rt_sigaction", signal="SIGINT", new="ignore"), "ignore SIGINT from now on"),
+    (entry("rt_sigaction", signal="SIGINT", new="default"), "set SIGINT back to its default"),
+    (entry("rt_sigreturn"), "leave its handler"),
+    (entry("wait4", pid=-1), "wait for a child"),
+    (entry("rt_sigsuspend", mask=2), "wait for a signal, with SIGINT blocked"),
+    (entry("rt_sigsuspend", mask=0), "wait for a signal"),
+    (entry("dup2", fd=77, newfd=1), "make descriptor 1 a duplicate of 77"),
+    (entry("close", fd=0), "close descriptor 0 (pts/3)"),
+    (entry("mmap", obj=fakes.PIPE.key, fd=3), "map P1, shared"),
+    (entry("mmap", fd=-1), "map memory to share with its children"),
+    (entry("prctl", option="PR_SET_SECCOMP"), "confine itself (seccomp)"),
+    (entry("prctl", option="PR_SET_NAME"), "change how the kernel treats it (PR_SET_NAME)"),
+    (entry("listen"), "listen on something"),
+    (entry("some_new_call"), "call some_new_call"),
+]
+
+
+@pytest.mark.parametrize(("poised", "words"), CALLS)
+def test_calls_that_are_about_to_be_made(poised, words):
+    assert intention(flow(), poised) == f"to {words}"
+
+
+@pytest.mark.parametrize(
+    ("args", "target"),
+    [
+        ({"pid": 13}, "gzip[13]"),
+        ({"tid": 13}, "gzip[13]"),
+        ({"pid": 0}, "its process group"),
+        ({"pid": -13}, "the process group 13"),
+        ({"pid": "?"}, "?"),
+    ],
+)
+def test_whom_a_signal_is_about_to_be_sent(args, target):
+    at = Poised(t=1, pid=12, tid=12, at="entry", call="kill", args={**args, "signal": "SIGINT"})
+    assert intention(flow(), at) == f"to send SIGINT to {target}"
+    waits = Poised(t=1, pid=12, tid=12, at="entry", call="wait4", args={"pid": 13})
+    assert intention(flow(), waits) == "to wait for gzip[13]"
+
+
+def test_a_handler_is_left_by_the_signal_that_called_it():
+    state = reduce(flow(), SignalDelivered(t=1, pid=12, tid=12, signo=10, action="handler"))
+    assert intention(state, entry("rt_sigreturn")) == "to leave its handler for SIGUSR1"
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("core", "to be ended by SIGQUIT, with a core dump"),
+        ("stop", "to be stopped by SIGQUIT"),
+        ("continue", "to be continued by SIGQUIT"),
+        ("ignore", "to ignore SIGQUIT"),
+        ("other", "to take SIGQUIT"),
+    ],
+)
+def test_a_signal_that_is_about_to_act(action, words):
+    at = Poised(t=1, pid=12, tid=12, at="signal", signo=3, action=action, sender=999)
+    assert intention(flow(), at) == words
+
+
+def test_where_else_a_thread_may_be_held():
+    state = flow()
+    for at, words in (
+        (Poised(t=1, pid=12, tid=12, at="return"), "to return from its call"),
+        (Poised(t=1, pid=12, tid=12, at="return", call="read"), "to return from read"),
+        (Poised(t=1, pid=12, tid=12, at="start"), "to begin"),
+        (Poised(t=1, pid=12, tid=12, at="running"), "to go on in its own code"),
+    ):
+        assert intention(state, at) == words
+    held = Poised(t=1, pid=12, tid=12, at="return", call="read")
+    sentence = narrate(held, state, reduce(state, held))
+    assert sentence is not None
+    assert sentence.text == "cat[12] came out of its read, and is held behind it"
+    assert stands(state, Poised(t=1, pid=12, tid=12, at="return")) == "stands behind its call"
+
+
+def test_of_many_things_that_a_step_did_the_first_and_the_last_are_said():
+    state, outcomes = flow(), Outcomes(narrate)
+    events = [
+        Stepped(t=2, step=1, pid=12, tid=12),
+        *(Marker(t=2, pid=12, tid=12, text=text) for text in ("one", "two", "three")),
+        fakes.call(2, 12, "getpid"),
+        Exited(t=2, pid=13, code=0),
+        Sample(t=2, processes=(ProcessSample(pid=11, state="t", pending=1 << 9),)),
+        Settled(t=2, step=1),
+        Marker(t=3, pid=12, tid=12, text="later"),
+    ]
+    for event in events:
+        before, state = state, reduce(state, event)
+        outcomes.feed(event, before, state)
+    assert outcomes.text == (
+        "cat[12]: one; cat[12]: three; gzip[13] exited with status 0: no reader of P1 is"
+        " left; SIGUSR1 is pending for sh[11]"
+    )
+    outcomes.feed(Held(t=3), state, state)
+    assert (outcomes.text, outcomes.tid) == ("", 0)
+    outcomes.feed(Settled(t=4, step=1), state, state)
+    assert outcomes.text == "", "nobody was let go"
+
+
+def test_of_a_step_in_which_nothing_is_to_be_seen_it_is_said_how_it_stands():
+    state, outcomes = flow(), Outcomes(narrate)
+    for event in (
+        Stepped(t=2, step=1, pid=12, tid=12),
+        Waiting(t=2, pid=12, tid=12, call="vfork"),
+        Settled(t=2, step=1),
+    ):
+        before, state = state, reduce(state, event)
+        outcomes.feed(event, before, state)
+    assert outcomes.text == "cat[12] goes on"

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ipcviz.events import Call, Event, Output, Sample
-from ipcviz.model.reduce import reduce
+from ipcviz.events import Call, Event, Exited, Output, Sample
+from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
-from ipcviz.trace import TraceReader, TraceWriter
+from ipcviz.trace import TraceError, TraceReader, TraceWriter
 from tests import fakes
 from tests.seen import moments_of
 from tests.traces import long_session
@@ -44,8 +44,7 @@ def test_what_goes_in_comes_out(tmp_path, events):
         assert (reader.first, reader.last, reader.count) == (1, len(events), len(events))
         assert list(reader.numbers) == [event.n for event in events]
         assert list(reader.events(3, 5)) == events[2:5]
-        assert reader.number_at(events[6].t) >= 7
-        assert reader.number_at(-1.0) == 0
+        assert list(reader.times) == pytest.approx([event.t for event in events], abs=1e-6)
         assert reader.argv == events[0].argv
 
 
@@ -239,9 +238,68 @@ def test_columns_answer_without_the_events(tmp_path):
         assert written_out
         for event in events:
             assert reader.before(event.t) == event.n
-            assert reader.time_of(event.n) == pytest.approx(event.t, abs=1e-6)
         assert reader.before(-1) == 0
         assert reader.before(1e9) == events[-1].n
+
+
+def test_what_was_found_last_before_an_event(tmp_path):
+    with TraceReader(written(tmp_path / "t", fakes.pipeline())) as reader:
+        sample = next(event for event in reader.events() if isinstance(event, Sample))
+        late = reader.last
+        levels = reader.levels_before(late, {fakes.PIPE.key, "pipe:[9]"})
+        assert levels == {fakes.PIPE.key: (pytest.approx(sample.t, abs=1e-6), 62029)}
+        assert reader.levels_before(sample.n, {fakes.PIPE.key}) == {}
+        assert reader.levels_before(late, ()) == {}
+        used = reader.cpu_seconds_before(late, {12, 99})
+        assert used == {12: (pytest.approx(sample.t, abs=1e-6), pytest.approx(0.25))}
+        assert reader.cpu_seconds_before(sample.n, {12}) == {}
+        exits = [event.n for event in reader.events() if isinstance(event, Exited)]
+        assert reader.numbers_of({"exited"}, late, 10) == exits
+        assert reader.numbers_of({"exited"}, late, 2) == exits[-2:]
+        assert reader.numbers_of({"exited", "finished"}, 1, 10) == [late]
+        assert reader.numbers_of({"held"}, late, 10) == []
+
+
+def test_what_is_kept_beside_the_events(tmp_path):
+    path = tmp_path / "t"
+    writer = TraceWriter(path, meta={"of": "us"}, sources={"a.py": "print()"})
+    writer.add(fakes.pipeline())
+    writer.close()
+    with TraceReader(path) as reader:
+        assert reader.meta["of"] == "us"
+        assert reader.sources() == {"a.py": "print()"}
+        assert reader.argv == fakes.pipeline()[0].argv
+
+
+def test_a_trace_is_copied_whole_while_it_goes_on(tmp_path):
+    events = fakes.pipeline()
+    writer = TraceWriter(tmp_path / "t")
+    writer.add(events[:20])
+    copy = tmp_path / "copy"
+    copy.write_text("what was there")
+    writer.copy_to(copy, reduce_all(events[:20])).result(30)
+    writer.add(events[20:])
+    writer.close()
+    with TraceReader(copy) as reader:
+        assert list(reader.events()) == events[:20]
+    with TraceReader(tmp_path / "t") as reader:
+        assert list(reader.events()) == events
+
+
+def test_a_trace_can_not_be_copied_everywhere(tmp_path):
+    writer = TraceWriter(tmp_path / "t")
+    writer.add(fakes.pipeline())
+    with pytest.raises(TraceError, match="its folder does not exist"):
+        writer.copy_to(tmp_path / "no" / "such").result(30)
+    writer.close()
+
+
+def test_a_trace_that_nobody_wants(tmp_path):
+    writer = TraceWriter(tmp_path / "t")
+    writer.add(fakes.pipeline())
+    writer.discard()
+    writer.add(fakes.pipeline())
+    assert writer.trouble == "the trace was not to be kept"
 
 
 def test_it_can_be_read_while_it_is_written(tmp_path):

@@ -8,7 +8,7 @@ from ipcviz.app.panels.output import OutputPanel
 from ipcviz.app.panels.panel import Panel
 from ipcviz.app.panels.proc import Proc
 from ipcviz.app.panels.semaphores import Semaphores
-from ipcviz.app.panels.signals import Signals
+from ipcviz.app.panels.signals import SignalsPanel
 from ipcviz.app.panels.story import StoryPanel
 
 __all__ = [
@@ -20,6 +20,6 @@ __all__ = [
     "Panel",
     "Proc",
     "Semaphores",
-    "Signals",
+    "SignalsPanel",
     "StoryPanel",
 ]

@@ -9,8 +9,8 @@ from functools import partial
 from typing import ClassVar, Final
 
 from ipcviz.app.panels.cells import gauge, spark, wrap
-from ipcviz.app.panels.counters import HELP as COUNTERS
-from ipcviz.app.panels.counters import counter_rows
+from ipcviz.app.panels.notifiers import HELP as NOTIFIERS
+from ipcviz.app.panels.notifiers import make_notifier_rows
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.panels.sockets import socket_rows
 from ipcviz.app.text import Shown, bytes_text, moved_text, visible
@@ -45,7 +45,7 @@ class Buffers(Panel):
         " reader is blocked on it; a pipe can be full below its capacity, because its pages are."
         " Bytes written to a socket stand in the row of its other end. Select one to see the bytes"
         " that wait in it: copied, not consumed; and whose they are, those that are read next"
-        " first, or why that is not known. " + COUNTERS
+        " first, or why that is not known. " + NOTIFIERS
     )
 
     def build(self, view: View, width: int) -> list[Late]:
@@ -56,14 +56,14 @@ class Buffers(Panel):
         )
         held = [o for o in things if o.info.key in view.holders]
         gone = [o for o in things if o.info.key not in view.holders][-_GONE_SHOWN:]
-        counters: list[Late] = [*counter_rows(view, width)]
+        notifiers: list[Late] = [*make_notifier_rows(view, width)]
         if not held and not gone:
-            return counters or [row(("No pipe, FIFO, socket or queue so far.", "dim"))]
+            return notifiers or [row(("No pipe, FIFO, socket or queue so far.", "dim"))]
         rows: list[Late] = [_head(width)]
         each = 1 if width >= _WIDE else 2
         for thing in (*held, *gone):
             rows.extend(late(each, partial(_rows, view, thing, width)))
-        rows.extend(counters)
+        rows.extend(notifiers)
         chosen = view.state.objects.get(view.object)
         if chosen is None or chosen.info.kind not in BUFFERED:
             chosen = held[0] if len(held) == 1 else None
@@ -98,66 +98,78 @@ def _head(width: int) -> Row:
 def _rows(view: View, thing: Object, width: int) -> list[Row]:
     """An object's row; in a narrow panel what went through and who holds it in a second one."""
     bar, minute = _plan(width)
-    key = thing.info.key
-    level = thing.level
+    key, level = thing.info.key, thing.level
     holders = view.holders.get(key, ())
-    lit = ObjectPart(key) in view.lit and bool(holders)
-    flag = (
-        "W"
-        if blocked_writers(view.state, key)
-        else "R"
-        if blocked_readers(view.state, key)
-        else " "
-    )
+    flag = _flag(view, key)
     capacity = (level.capacity if level else 0) or thing.info.capacity
+    full, empty, words = "", "-" * bar, "? not read"
     if not holders:
-        full, empty, words = "", "-" * bar, "closed"
-    elif level is None:
-        full, empty, words = "", "-" * bar, "? not read"
-    else:
+        words = "closed"
+    elif level is not None:
         # A pipe whose pages are all in use is full below its capacity in bytes.
         is_full = level.queued > 0 and (flag == "W" or level.writable is False)
         queued = max(level.queued, level.memory)
         full, empty = gauge(capacity if is_full else queued, capacity, bar)
-        words = f"{queued:,}/{capacity:,}" if capacity else f"{queued:,}"
-        if level.unit == "connections":
-            words += " waiting"
-        if level.messages >= 0:
-            words += f" {level.messages:,} msg"
-        if level.locked:
-            words += " locked"
-        elif level.slots >= 0 and level.slots_total:
-            words += f" {level.slots}/{level.slots_total}p"
+        words = _level_words(level, queued, capacity)
     trail = view.trails.get(key)
     drawn = spark(trail.columns(view.now, minute), capacity or 1) if trail else "." * minute
-    chosen = key == view.object
-    put, exact = went_in(view.state, thing)
-    passed = f"in {moved_text(put, exact)}, out {moved_text(thing.bytes_out, thing.exact)}"
-    if listens(thing.info):
-        passed = "listens"
-    unsent = ""
+    passed = _passed_words(view, thing)
+    ends = _ends(view, thing, holders)
     if level is not None and level.unsent > 0 and holders:
-        unsent = f"{bytes_text(level.unsent)} unacknowledged  "
+        ends = f"{bytes_text(level.unsent)} unacknowledged  {ends}"
+    chosen = key == view.object
+    name_style, words_style = "chosen" if chosen else "object", ""
+    if not holders:
+        name_style, words_style = "gone", "dim"
+    elif ObjectPart(key) in view.lit:
+        words_style = "lit"
     spans: list[Span | str] = [
         (">" if chosen else " ", "chosen"),
         (flag, "blocked" if flag != " " else ""),
         " ",
-        (fit(thing.label, _NAME), "gone" if not holders else "chosen" if chosen else "object"),
+        (fit(thing.label, _NAME), name_style),
         (full, "gauge"),
         (empty, "gauge"),
-        (fit(f" {words}", 22), "dim" if not holders else "lit" if lit else ""),
+        (fit(f" {words}", 22), words_style),
         "  ",
         (drawn, "gauge"),
     ]
+    target = ("object", key)
     if width >= _WIDE:
-        ends = fit(unsent + _ends(view, thing, holders), max(0, width - bar - minute - 35 - 30))
-        spans.extend([(fit(passed, 28, right=True), ""), "  ", (ends, "dim")])
-        return [row(*spans, target=("object", key))]
-    second = f"{'':{_NAME + 3}}{passed}  {unsent}{_ends(view, thing, holders)}"
-    return [
-        row(*spans, target=("object", key)),
-        row((fit(second, width), "dim"), target=("object", key)),
-    ]
+        room = max(0, width - bar - minute - 35 - 30)
+        spans.extend([(fit(passed, 28, right=True), ""), "  ", (fit(ends, room), "dim")])
+        return [row(*spans, target=target)]
+    second = f"{'':{_NAME + 3}}{passed}  {ends}"
+    return [row(*spans, target=target), row((fit(second, width), "dim"), target=target)]
+
+
+def _flag(view: View, key: str) -> str:
+    """Whether a writer (`W`) or a reader (`R`) is blocked on an object."""
+    if blocked_writers(view.state, key):
+        return "W"
+    return "R" if blocked_readers(view.state, key) else " "
+
+
+def _level_words(level: Level, queued: int, capacity: int) -> str:
+    """How much waits in an object, of how much that has room."""
+    words = f"{queued:,}/{capacity:,}" if capacity else f"{queued:,}"
+    if level.unit == "connections":
+        words += " waiting"
+    if level.messages >= 0:
+        words += f" {level.messages:,} msg"
+    if level.locked:
+        words += " locked"
+    elif level.slots >= 0 and level.slots_total:
+        words += f" {level.slots}/{level.slots_total}p"
+    return words
+
+
+def _passed_words(view: View, thing: Object) -> str:
+    """How much went into an object and out of it."""
+    if listens(thing.info):
+        return "listens"
+    went, exact = went_in(view.state, thing)
+    return f"in {moved_text(went, exact)}, out {moved_text(thing.bytes_out, thing.exact)}"
 
 
 def _ends(view: View, thing: Object, holders: tuple[Holder, ...]) -> str:

@@ -21,7 +21,13 @@ from ipcviz.narrate import who
 
 _LISTS: Final = having("list")
 _OPEN_EVERYWHERE: Final = having("everywhere")
-_HEADS = ("DESCRIPTOR", "OPEN FILE DESCRIPTION", "OBJECT", "ALSO HELD BY")
+_HEADS: Final = (
+    ("DESCRIPTOR",),
+    ("OPEN FILE DESCRIPTION", "OPEN FILE"),
+    ("OBJECT",),
+    ("ALSO HELD BY", "ALSO"),
+)
+"""The columns' headings, longest first: one that has no room is not cut, but left for the next."""
 
 
 class Descriptors(Panel):
@@ -72,8 +78,8 @@ class Descriptors(Panel):
             row(
                 *(
                     span
-                    for head, size in zip(_HEADS, columns, strict=True)
-                    for span in ((fit(head, size), "head"), " ")
+                    for heads, size in zip(_HEADS, columns, strict=True)
+                    for span in ((fit(_choose_head(heads, size), size), "head"), " ")
                 )
             )
         ]
@@ -155,10 +161,19 @@ def _closed(view: View, ghost: Ghost, columns: Columns) -> Row:
     return Row((("-", "lit-chip"), (number[0], "gone"), *faded), ("object", ghost.object))
 
 
+_SIZES: Final = ((100, (20, 21)), (76, (20, 18)), (56, (16, 14)), (0, (14, 9)))
+"""Widths of the first two columns, by the least width of all of them."""
+
+
+def _choose_head(heads: tuple[str, ...], size: int) -> str:
+    """The longest of a column's headings that it has room for."""
+    return next((head for head in heads if len(head) <= size), "")
+
+
 def _columns(width: int) -> Columns:
     """Widths of the four columns, with a space after each."""
     room = max(width - 4, 20)
-    first, second = (20, 18) if room >= 76 else (16, 14) if room >= 56 else (14, 8)
+    first, second = next(sizes for least, sizes in _SIZES if room >= least)
     third = max(8, min(30, (room - first - second) // 2))
     return first, second, third, max(0, room - first - second - third)
 
@@ -213,11 +228,9 @@ def _spans(
         spans.append((fit("not known", third + 1), "dim"))
     else:
         inside = holds(view.state, thing, view.now)
-        kind = (
-            ""
-            if thing.info.kind == "file"
-            else f" {words_of(thing.info)}{f': {inside}' if inside else ''}"
-        )
+        kind = f" {words_of(thing.info)}{f': {inside}' if inside else ''}"
+        if thing.info.kind == "file":
+            kind = ""
         gone = ", name removed" if thing.unlinked else ""
         label = fit(thing.label, min(len(thing.label), third))
         chosen = thing.info.key == view.object

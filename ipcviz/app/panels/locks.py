@@ -114,13 +114,9 @@ def futex_rows(view: View, width: int) -> list[Row]:
         if futex.kind and not futex.sure:
             words = f"probably {words}"
         holder = view.state.threads.get(futex.owner)
-        held = (
-            who(view.state, holder.pid, holder.tid)
-            if holder
-            else f"thread {futex.owner}"
-            if futex.owner
-            else "-"
-        )
+        held = f"thread {futex.owner}" if futex.owner else "-"
+        if holder:
+            held = who(view.state, holder.pid, holder.tid)
         if futex.copied:
             held = f"{who(view.state, futex.copied, futex.holder or futex.copied)}, before a fork"
         elif futex.former:

@@ -213,7 +213,9 @@ def rows_of(entry: Entry, width: int, new: bool = False) -> list[Row]:
         )
         if entry.last - sentence.t > Log.TOGETHER:
             text += f", last at {entry.last:.3f}"
-    style = "chosen" if sentence.weight >= TURN else "dim" if sentence.weight <= DETAIL else ""
+    style = "dim" if sentence.weight <= DETAIL else ""
+    if sentence.weight >= TURN:
+        style = "chosen"
     target = ("process", sentence.pid) if sentence.pid else None
     first, *more = wrap(text, width - 10)
     mark = ("+", "lit-chip") if new else (" ", "")

@@ -204,7 +204,9 @@ def _line(part: bytes, offset: int, per: int, changed: set[int]) -> Row:
     spans: list[Span | str] = [(f"{offset:6x} ", "dim")]
     for index in range(per):
         new, before = offset + index in changed, offset + index - 1 in changed and index > 0
-        gap = "[" if new and not before else "]" if before and not new else " "
+        gap = " "
+        if new is not before:
+            gap = "[" if new else "]"
         if index >= len(part):
             spans.append((f"{gap}  ", ""))
             continue

@@ -198,9 +198,9 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
         title = visible(self.title_of(self.view))
         if self.border_title != title:
             self.border_title = title.replace("[", "\\[")
-        self.take_rows(self.build(self.view, self.scrollable_content_region.width))
+        self.set_rows(self.build(self.view, self.scrollable_content_region.width))
 
-    def take_rows(self, rows: Sequence[Late]) -> None:
+    def set_rows(self, rows: Sequence[Late]) -> None:
         """Show these rows; only those that can be seen are made, and only those that differ are
         drawn.
         """

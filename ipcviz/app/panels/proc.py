@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 import msgspec
 
@@ -71,7 +71,9 @@ class Proc(Panel):
         if width >= _WIDE:
             head += f" {'READ/WRITTEN':>17}  WAITS IN"
         rows: list[Late] = [row((fit(head, width), "head"))]
-        each = 1 if width >= _WIDE else 2 if width >= _MIDDLE else 3
+        each = 2 if width >= _MIDDLE else 3
+        if width >= _WIDE:
+            each = 1
         self._place = (0, 0)
         for process in view.processes:
             more = [
@@ -97,66 +99,48 @@ _WIDE: Final = 124
 _MIDDLE: Final = 76
 
 
-def _rows(view: View, process: Process, width: int) -> list[Row]:
+class _Figures(NamedTuple):
+    """What was counted of a process, in words; `-` for what was not read yet."""
+
+    cpu: str = "-"
+    used: str = "-"
+    memory: str = "-"
+    faults: str = "-"
+    switches: str = "-"
+    moved: str = "-"
+
+
+def _figures(view: View, process: Process) -> _Figures:
     sample = process.sample
-    letter, chip = view.chip(process.pid)
+    if sample is None:
+        return _Figures()
+    percent = view.cpu(process.pid)
+    return _Figures(
+        cpu="-" if percent is None or process.fate != "alive" else f"{percent:.0f}%",
+        used=f"{sample.user_time:.2f}+{sample.system_time:.2f}",
+        memory=bytes_text(sample.rss),
+        faults=f"{_count(sample.minor_faults)}/{_count(sample.major_faults)}",
+        switches=f"{_count(sample.voluntary_switches)}/{_count(sample.forced_switches)}",
+        moved=f"{bytes_text(sample.chars_read)}/{bytes_text(sample.chars_written)}",
+    )
+
+
+def _rows(view: View, process: Process, width: int) -> list[Row]:
+    """A process's rows: its figures, what its threads do and why, and more of the selected one."""
     target = ("process", process.pid)
-    chosen = process.pid == view.pid
     ended = process.fate != "alive"
     faded = "dim" if ended else ""
-    name = f"{process.name or 'process'}[{process.pid}]{'' if process.full else '~'}"
-    first: list[Span | str] = [
-        (">" if chosen else " ", "chosen"),
-        (str(view.slots.get(process.pid, "")) or " ", "dim"),
-        (letter, "gone-chip" if chip == "gone" else chip),
-        " ",
-        (fit(name, 18), "chosen" if chosen else "dim" if process.fate == "gone" else "process"),
-    ]
-    faults = switches = moved = "-"
-    if sample is None:
-        first.append((f" {'-':>5} {'-':>11} {'-':>8}", "dim"))
-    else:
-        percent = view.cpu(process.pid)
-        cpu = "-" if percent is None or ended else f"{percent:.0f}%"
-        used = f"{sample.user_time:.2f}+{sample.system_time:.2f}"
-        faults = f"{_count(sample.minor_faults)}/{_count(sample.major_faults)}"
-        switches = f"{_count(sample.voluntary_switches)}/{_count(sample.forced_switches)}"
-        moved = f"{bytes_text(sample.chars_read)}/{bytes_text(sample.chars_written)}"
-        first.append((f" {cpu:>5} {used:>11} {bytes_text(sample.rss):>8}", faded))
-    doing = (
-        (_fate(view, process), "")
-        if ended
-        else _doing(view, view.state.threads.get(process.pid), process)
-    )
-    if width >= _MIDDLE:
-        first.append((f" {faults:>12} {switches:>12}", faded))
-    if width >= _WIDE:
-        first.extend([(f" {moved:>17}  ", faded), (_fitted(doing, width - 94), faded)])
-        rows = [row(*first, target=target)]
-    elif width >= _MIDDLE:
-        second = _fitted(doing, width - 24, "      ") + fit(f"r/w {moved}", 24, right=True)
-        rows = [row(*first, target=target), row((second, faded), target=target)]
-    else:
-        third = f"      faults {faults}, switches {switches}, r/w {moved}"
-        rows = [
-            row(*first, target=target),
-            row((_fitted(doing, width, "      "), faded), target=target),
-            row((fit(third, width), "dim"), target=target),
-        ]
-    why = [
-        row((words, faded), target=target) for words in _because(view, process, process.pid, width)
-    ]
+    rows = _process_rows(view, process, width)
+    why = _because(view, process, process.pid, width)
     at = 1 if width >= _WIDE else 2
-    rows[at:at] = why
+    rows[at:at] = [row((words, faded), target=target) for words in why]
     rows.extend(
         row((fit(f"      {words}", width), "dim"), target=target)
         for words in _details(view, process, width)
     )
     others = [tid for tid in process.threads if tid != process.pid and tid in view.state.threads]
     for tid in others[:_THREADS_SHOWN]:
-        thread = view.state.threads[tid]
-        label = f"      thread {tid} {thread.name} {thread.state}: "
-        rows.append(row((_fitted(_doing(view, thread, process), width, label), ""), target=target))
+        rows.append(row((_doing_text(view, process, tid, width), ""), target=target))
         rows.extend(
             row((words, ""), target=target) for words in _because(view, process, tid, width)
         )
@@ -167,10 +151,65 @@ def _rows(view: View, process: Process, width: int) -> list[Row]:
     return rows
 
 
+def _process_rows(view: View, process: Process, width: int) -> list[Row]:
+    """A process's figures and what its leader does, in one row to three."""
+    target, faded = ("process", process.pid), "dim" if process.fate != "alive" else ""
+    figures = _figures(view, process)
+    counted = f" {figures.cpu:>5} {figures.used:>11} {figures.memory:>8}"
+    first = [*_head_spans(view, process), (counted, "dim" if process.sample is None else faded)]
+    doing = _doing_text(view, process, process.pid, width)
+    if width >= _MIDDLE:
+        first.append((f" {figures.faults:>12} {figures.switches:>12}", faded))
+    if width >= _WIDE:
+        first.extend([(f" {figures.moved:>17}  ", faded), (doing, faded)])
+        return [row(*first, target=target)]
+    if width >= _MIDDLE:
+        moved = fit(f"r/w {figures.moved}", 24, right=True)
+        return [row(*first, target=target), row((doing + moved, faded), target=target)]
+    third = f"      faults {figures.faults}, switches {figures.switches}, r/w {figures.moved}"
+    return [
+        row(*first, target=target),
+        row((doing, faded), target=target),
+        row((fit(third, width), "dim"), target=target),
+    ]
+
+
+def _head_spans(view: View, process: Process) -> list[Span | str]:
+    """A process's mark, digit, state and name."""
+    letter, chip = view.chip(process.pid)
+    chosen = process.pid == view.pid
+    name = f"{process.name or 'process'}[{process.pid}]{'' if process.full else '~'}"
+    style = "dim" if process.fate == "gone" else "process"
+    return [
+        (">" if chosen else " ", "chosen"),
+        (str(view.slots.get(process.pid, "")) or " ", "dim"),
+        (letter, "gone-chip" if chip == "gone" else chip),
+        " ",
+        (fit(name, 18), "chosen" if chosen else style),
+    ]
+
+
 def _because(view: View, process: Process, tid: int, width: int) -> list[str]:
-    """Because of whom a thread waits, and what that one waits for in turn, in rows."""
+    """Because of whom a thread waits, and what that one waits for in turn, in rows; none where the
+    row above names him already.
+    """
     why = view.why(tid) if process.fate == "alive" else ""
-    return [fit(Shown(f"        {line}"), width) for line in wrap(why, width - 8)] if why else []
+    whom = why.removesuffix(", not watched").partition(" ")[2]
+    if not why or whom in _doing_text(view, process, tid, width):
+        return []
+    return [fit(Shown(f"        {line}"), width) for line in wrap(why, width - 8)]
+
+
+def _doing_text(view: View, process: Process, tid: int, width: int) -> str:
+    """What a thread does, in the cells that there are for it; of a process that has ended, how."""
+    thread = view.state.threads.get(tid)
+    if tid != process.pid and thread is not None:
+        label = f"      thread {tid} {thread.name} {thread.state}: "
+        return _fitted(_doing(view, thread, process), width, label)
+    doing = _doing(view, thread, process) if process.fate == "alive" else (_fate(view, process), "")
+    if width >= _WIDE:
+        return _fitted(doing, width - 94)
+    return _fitted(doing, width - 24 if width >= _MIDDLE else width, "      ")
 
 
 def _details(view: View, process: Process, width: int) -> list[str]:

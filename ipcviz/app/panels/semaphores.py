@@ -83,6 +83,12 @@ class Semaphores(Panel):
         return rows
 
 
+_COLUMNS: Final = ((100, (16, 9, 18, 25)), (70, (13, 0, 0, 23)), (0, (12, 0, 0, 0)))
+"""Widths of the name, the kind, the place, and the last operation, by the least width of the
+panel.
+"""
+
+
 class _Plan(NamedTuple):
     """Widths of the columns; 0 for one that has no room."""
 
@@ -96,9 +102,7 @@ class _Plan(NamedTuple):
     @classmethod
     def of(cls, width: int) -> _Plan:
         """The columns of a panel that is so wide."""
-        name, kind, where, last = (
-            (12, 0, 0, 0) if width < 70 else (13, 0, 0, 23) if width < 100 else (16, 9, 18, 25)
-        )
+        name, kind, where, last = next(columns for least, columns in _COLUMNS if width >= least)
         rest = max(0, width - name - kind - where - last - 13)
         return cls(name, kind, where, last, rest // 2, rest - rest // 2)
 
@@ -135,16 +139,16 @@ def _row(view: View, semaphore: Semaphore, plan: _Plan) -> Row:
     held = holding_words(view.state, semaphore)
     if not plan.last and held in ("", "-"):
         held = touched
+    style = "lit" if lit else "number"
+    if semaphore.value == 0 and waiting:
+        style = "blocked"
     return row(
         ("*" if lit else " ", "lit-chip" if lit else ""),
         " ",
         (fit(semaphore.label, plan.name), "lit" if lit else "object"),
         " ",
         (fit(semaphore.info.kind.replace("system v", "Sys V"), plan.kind), "dim"),
-        (
-            fit(value, 6, right=True),
-            "blocked" if semaphore.value == 0 and waiting else "lit" if lit else "number",
-        ),
+        (fit(value, 6, right=True), style),
         "  ",
         (fit(place, plan.where), "dim"),
         (fit(touched, plan.last), ""),

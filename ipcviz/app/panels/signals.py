@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Panel, Row, fit, row
-from ipcviz.app.panels.timers import HELP, timer_rows
 from ipcviz.app.view import View
 from ipcviz.events import SignalDelivered
 from ipcviz.events.signals import bit_of, is_real_time, signal_name, signals_in
+from ipcviz.model.mechanisms.notifiers import seconds_text
 from ipcviz.model.mechanisms.signals import MASKED, sent_and_pending
 from ipcviz.model.parts import SignalPart
-from ipcviz.model.state import Process, SignalSent, Thread
+from ipcviz.model.state import POSIX, ArmedTimer, Process, SignalSent, Thread
 from ipcviz.narrate import who
 from ipcviz.narrate.words import signal_names
 
 _SHOWN: Final = 60
 
 
-class Signals(Panel):
+_TIMERS_HELP: Final = (
+    "TIMERS: those of alarm, setitimer and timer_create that the selected process has: when each"
+    " expires next comes from the calls; of one that was armed before ipcviz looked it is not"
+    " known."
+)
+
+
+class SignalsPanel(Panel):
     """Signals of the selected process, and the traffic of all."""
 
     TITLE = "Signals"
@@ -33,7 +40,7 @@ class Signals(Panel):
         " latest first: what was sent by whom to whom, and what became of it: delivered after so"
         " long, taken by a call (sigwait, a read of a signalfd), still pending, or coalesced (a"
         " standard signal that was already pending: only one arrives). K sends a signal to the"
-        " selected process. " + HELP
+        " selected process. " + _TIMERS_HELP
     )
 
     def title_of(self, view: View) -> str:
@@ -45,95 +52,140 @@ class Signals(Panel):
         rows: list[Row] = []
         if view.process is not None:
             rows.extend(_dispositions(view, view.process, width))
-            rows.extend(timer_rows(view, view.process, width))
+            rows.extend(_timer_rows(view, view.process, width))
         rows.extend(_traffic(view, width))
         return rows
 
 
-def _dispositions(view: View, process: Process, width: int) -> list[Row]:
-    if process.fate != "alive":
-        return [row(("It has ended.", "dim"))]
+class _Masks(NamedTuple):
+    """A process's signal sets, each as a mask.
+
+    Attributes:
+        caught: Those with a handler, by the calls that were seen.
+        ignored: Those that are ignored, by the calls that were seen.
+        read_caught: Those with a handler, as the kernel said when it was last asked.
+        read_ignored: Those that are ignored, as the kernel said.
+        blocked: Those that any thread blocks.
+        by_all: Those that all threads block.
+        pending: Those that are pending, for the process or a thread.
+        inside: Those whose handler a thread is in.
+    """
+
+    caught: int
+    ignored: int
+    read_caught: int
+    read_ignored: int
+    blocked: int
+    by_all: int
+    pending: int
+    inside: int
+
+    @property
+    def handled(self) -> int:
+        """Those of which more is known than that they are blocked."""
+        return self.caught | self.ignored | self.pending | self.read_caught | self.read_ignored
+
+
+def _read_masks(process: Process, threads: list[Thread]) -> _Masks:
+    """The signal sets of a process, from its threads and the last sample."""
     sample = process.sample
-    threads = [view.state.threads[tid] for tid in process.threads if tid in view.state.threads]
-    blocked = pending = 0
-    by_all = ~0
+    blocked, by_all, pending = 0, -1 if threads else 0, 0
     for thread in threads:
         blocked |= thread.blocked
         by_all &= thread.blocked
         pending |= thread.pending
-    pending |= sample.pending if sample else 0
-    inside = {signo for thread in threads for signo in thread.handlers}
     caught = sum(bit_of(s) for s, how in process.handling.items() if how.action == "catch")
     ignored = sum(bit_of(s) for s, how in process.handling.items() if how.action == "ignore")
-    read_caught, read_ignored = (sample.caught, sample.ignored) if sample else (caught, ignored)
-    numbers = signals_in(caught | ignored | blocked | pending | read_caught | read_ignored)
+    return _Masks(
+        caught=caught,
+        ignored=ignored,
+        read_caught=sample.caught if sample else caught,
+        read_ignored=sample.ignored if sample else ignored,
+        blocked=blocked,
+        by_all=by_all,
+        pending=pending | (sample.pending if sample else 0),
+        inside=sum({bit_of(signo) for thread in threads for signo in thread.handlers}),
+    )
+
+
+def _dispositions(view: View, process: Process, width: int) -> list[Row]:
+    """How many signals are caught, ignored, blocked and pending, and a row for each of them."""
+    if process.fate != "alive":
+        return [row(("It has ended.", "dim"))]
+    state = view.state
+    threads = [state.threads[tid] for tid in process.threads if tid in state.threads]
+    masks = _read_masks(process, threads)
     counts = (
-        ("caught", caught | read_caught),
-        ("ignored", ignored | read_ignored),
-        ("blocked", blocked),
+        ("caught", masks.caught | masks.read_caught),
+        ("ignored", masks.ignored | masks.read_ignored),
+        ("blocked", masks.blocked),
+        ("pending", masks.pending),
     )
-    words = ", ".join(
-        f"{len(signals_in(mask))} {name}" for name, mask in (*counts, ("pending", pending))
-    )
+    words = ", ".join(f"{len(signals_in(mask))} {name}" for name, mask in counts)
     rows = [row((fit(words, width), "dim"))]
     rows.extend(
         row((fit(line, width), "lit"))
         for text in masks_of_calls(threads)
         for line in wrap(text, width)
     )
+    numbers = signals_in(masks.handled | masks.blocked)
     if not numbers:
         return rows
     rows.append(row((fit("  SIGNAL       C I B P  HANDLING", width), "head")))
     # Masks of all signals would fill the panel: what is only blocked is said in one row if it is
     # much.
-    only_blocked = [
-        n
-        for n in numbers
-        if not (caught | ignored | pending | read_caught | read_ignored) & bit_of(n)
-    ]
+    only_blocked = [signo for signo in numbers if not masks.handled & bit_of(signo)]
     folded = set(only_blocked) if len(only_blocked) > 10 else set()
-    for signo in numbers:
-        if signo in folded:
-            continue
-        bit = bit_of(signo)
-        how = process.handling.get(signo)
-        differs = bool((caught ^ read_caught) & bit or (ignored ^ read_ignored) & bit)
-        is_caught, is_ignored = bool(read_caught & bit), bool(read_ignored & bit)
-        lit = SignalPart(process.pid, signo) in view.lit
-        flags = ", ".join(f for f in how.flags if f != "SA_RESTORER") if how else ""
-        words = "its handler" if is_caught else "ignored" if is_ignored else "default"
-        if flags and is_caught:
-            words += f" ({flags})"
-        if signo in inside:
-            words += ", inside it now"
-        if pending & bit:
-            words += _pending(view, process, signo, threads)
-        letters = " ".join(
-            letter if on else "."
-            for letter, on in (
-                ("C", is_caught),
-                ("I", is_ignored),
-                ("B" if by_all & bit else "b", bool(blocked & bit)),
-                ("P", bool(pending & bit)),
-            )
-        )
-        rows.append(
-            row(
-                (
-                    "*" if lit else "h" if signo in inside else " ",
-                    "lit-chip" if lit or signo in inside else "",
-                ),
-                ("!" if differs else " ", "bad" if differs else ""),
-                (fit(signal_name(signo), 12), "lit" if lit else ""),
-                " ",
-                (letters, "lit" if pending & bit else ""),
-                "  ",
-                (fit(words, max(0, width - 24)), "dim"),
-            )
-        )
+    rows.extend(
+        _disposition(view, process, signo, masks, threads, width)
+        for signo in numbers
+        if signo not in folded
+    )
     if folded:
         rows.append(row((fit(f"  and {len(folded)} more signals are blocked only", width), "dim")))
     return rows
+
+
+def _disposition(
+    view: View, process: Process, signo: int, masks: _Masks, threads: list[Thread], width: int
+) -> Row:
+    """What a process does with a signal, and whether it is blocked and pending."""
+    bit = bit_of(signo)
+    lit, inside = SignalPart(process.pid, signo) in view.lit, bool(masks.inside & bit)
+    differs = (masks.caught ^ masks.read_caught | masks.ignored ^ masks.read_ignored) & bit
+    mark = "h" if inside else " "
+    letters = " ".join(
+        letter if on else "."
+        for letter, on in (
+            ("C", masks.read_caught & bit),
+            ("I", masks.read_ignored & bit),
+            ("B" if masks.by_all & bit else "b", masks.blocked & bit),
+            ("P", masks.pending & bit),
+        )
+    )
+    words = _handling(process, signo, masks)
+    if masks.pending & bit:
+        words += _pending(view, process, signo, threads)
+    return row(
+        ("*" if lit else mark, "lit-chip" if lit or inside else ""),
+        ("!" if differs else " ", "bad" if differs else ""),
+        (fit(signal_name(signo), 12), "lit" if lit else ""),
+        " ",
+        (letters, "lit" if masks.pending & bit else ""),
+        "  ",
+        (fit(words, max(0, width - 24)), "dim"),
+    )
+
+
+def _handling(process: Process, signo: int, masks: _Masks) -> str:
+    """What becomes of a signal when it is delivered, in words."""
+    words, bit, how = "default", bit_of(signo), process.handling.get(signo)
+    if masks.read_caught & bit:
+        flags = ", ".join(flag for flag in how.flags if flag != "SA_RESTORER") if how else ""
+        words = f"its handler ({flags})" if flags else "its handler"
+    elif masks.read_ignored & bit:
+        words = "ignored"
+    return f"{words}, inside it now" if masks.inside & bit else words
 
 
 def masks_of_calls(threads: list[Thread]) -> list[str]:
@@ -315,3 +367,53 @@ def _fate(view: View, item: SignalSent) -> str:
     first, *more = words.split(", ", 1)
     rest = f", {more[0]}" if more else ""
     return f"{first} after {(item.delivered - item.t) * 1000:.1f} ms{rest}"
+
+
+# -- timers that send signals
+
+
+def _timer_rows(view: View, process: Process, width: int) -> list[Row]:
+    """A row for each timer of a process."""
+    found = {key: timer for (pid, key), timer in view.state.timers.items() if pid == process.pid}
+    known = process.surroundings.timers if process.surroundings is not None else ()
+    if process.fate != "alive" or not (found or known):
+        return []
+    rows = [row((fit("  TIMER        SIGNAL       EXPIRES", width), "head"))]
+    details = {POSIX + timer.id: timer for timer in known}
+    for key in sorted({*found, *details}):
+        timer, detail = found.get(key), details.get(key)
+        signo = detail.signo if detail is not None else 0
+        if timer is not None:
+            signo = timer.signo
+        sends = signal_name(signo) if signo and (detail is None or detail.notify) else "none"
+        words = _due(timer, view.now) if timer is not None else "not known"
+        if detail is not None:
+            words += f"; {detail.clock}"
+            words += f"; to {who(view.state, process.pid, detail.tid)}" if detail.tid else ""
+        name = f"timer {key - POSIX}" if key >= POSIX else _TIMER_NAMES.get(key, "timer")
+        lit = SignalPart(process.pid, signo) in view.lit
+        rows.append(
+            row(
+                ("*" if lit else " ", "lit-chip" if lit else ""),
+                " ",
+                (fit(name, 12), "lit" if lit else ""),
+                " ",
+                (fit(sends, 12), ""),
+                " ",
+                (fit(words, max(0, width - 28)), "dim"),
+            )
+        )
+    return rows
+
+
+_TIMER_NAMES: Final = {14: "real time", 26: "user time", 27: "CPU time"}
+
+
+def _due(timer: ArmedTimer, now: float) -> str:
+    if not timer.armed:
+        return "not armed"
+    again = f", then every {seconds_text(timer.interval)}" if timer.interval else ""
+    if timer.clock:
+        return f"after {seconds_text(timer.due)} of {timer.clock}{again}"
+    left = timer.due - now
+    return (f"in {seconds_text(left)}" if left > 0 else "due now") + again

@@ -29,29 +29,42 @@ def socket_rows(view: View, thing: Object, width: int) -> list[Row]:
 
 
 def _facts(view: View, thing: Object) -> list[str]:
-    info, level = thing.info, thing.level
+    """Sentences about a socket, those about its other end first."""
+    info = thing.info
     name = "" if info.path.startswith("socket:") else info.path
-    found = [" ".join(word for word in (thing.label, f"({info.kind})", name, info.detail) if word)]
+    words = [" ".join(word for word in (thing.label, f"({info.kind})", name, info.detail) if word)]
+    words += [_other_end(view, thing)]
+    words += _queue_facts(view, thing)
+    words += [under_way_words(view.state, thing)] if thing.level is not None else []
+    return [word for word in words if word]
+
+
+def _other_end(view: View, thing: Object) -> str:
+    """Who has a socket's other end; empty if it has none."""
+    info = thing.info
     peer = view.state.objects.get(info.peer) if info.peer else None
     if peer is not None:
-        whom = ", ".join(
-            dict.fromkeys(who(view.state, h.pid) for h in view.holders.get(peer.info.key, ()))
-        )
-        verb = (
-            "Sends to" if takes_datagrams(info) and peer.info.peer != info.key else "The other end:"
-        )
-        found.append(
-            f"{verb} {peer.label},"
-            f" {whom or ('closed' if peer.shut == CLOSED else 'held by nobody watched')}"
-        )
-    elif others := outsiders_of(view.state, info.key):
+        names = [who(view.state, h.pid) for h in view.holders.get(peer.info.key, ())]
+        nobody = "closed" if peer.shut == CLOSED else "held by nobody watched"
+        one_way = takes_datagrams(info) and peer.info.peer != info.key
+        verb = "Sends to" if one_way else "The other end:"
+        return f"{verb} {peer.label}, {', '.join(dict.fromkeys(names)) or nobody}"
+    others = outsiders_of(view.state, info.key)
+    if others:
         have = "has not accepted it yet" if others[0].how == "listens" else "has the other end"
-        found.append(f"{names_words(others)}, not watched, {have}")
-    elif info.peer or info.remote:
-        whom = f"; {info.with_whom} had it when they were connected" if info.with_whom else ""
-        found.append(f"The other end is held by nobody that is watched{whom}")
+        return f"{names_words(others)}, not watched, {have}"
+    if not info.peer and not info.remote:
+        return ""
+    whom = f"; {info.with_whom} had it when they were connected" if info.with_whom else ""
+    return f"The other end is held by nobody that is watched{whom}"
+
+
+def _queue_facts(view: View, thing: Object) -> list[str]:
+    """What waits at a socket beyond its bytes: what is not acknowledged, not accepted, or lost."""
+    level = thing.level
     if level is None:
-        return found
+        return []
+    found = []
     if level.unsent > 0:
         most = f" of {level.unsent_limit:,}" if level.unsent_limit else ""
         found.append(
@@ -59,19 +72,16 @@ def _facts(view: View, thing: Object) -> list[str]:
         )
     if level.memory > 0:
         found.append(
-            "The figure is memory, with bookkeeping"
-            + f"; the next datagram has {level.queued:,} bytes"
+            f"The figure is memory, with bookkeeping; the next datagram has {level.queued:,} bytes"
         )
     if level.lost:
         found.append(f"{level.lost:,} datagrams were lost for want of room")
-    if level.state and info.kind == "unix socket":
+    if level.state and thing.info.kind == "unix socket":
         found.append(f"It is {level.state}")
     if level.connecting:
-        labels = [
-            view.state.objects[key].label for key in level.connecting if key in view.state.objects
-        ]
-        more = len(level.connecting) - len(labels[:_NAMED])
+        objects = view.state.objects
+        labels = [objects[key].label for key in level.connecting if key in objects][:_NAMED]
+        more = len(level.connecting) - len(labels)
         rest = [f"{more} more"] if more else []
-        found.append(f"Waiting to be accepted: {', '.join([*labels[:_NAMED], *rest])}")
-    words = under_way_words(view.state, thing)
-    return [*found, words] if words else found
+        found.append(f"Waiting to be accepted: {', '.join([*labels, *rest])}")
+    return found

@@ -2,6 +2,6 @@
 
 from ipcviz.app.past.moments import Moments, Turns
 from ipcviz.app.past.past import Past, PastMoment
-from ipcviz.app.past.tape import NotKept, Tape
+from ipcviz.app.past.tape import EventTape, NotKept
 
-__all__ = ["Moments", "NotKept", "Past", "PastMoment", "Tape", "Turns"]
+__all__ = ["EventTape", "Moments", "NotKept", "Past", "PastMoment", "Turns"]

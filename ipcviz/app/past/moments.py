@@ -110,7 +110,7 @@ class Turns:
         self._progress = [Progress()]
         self._labels: list[dict[str, str]] = [{}]
 
-    def take(self, n: int, progress: Progress) -> None:
+    def add(self, n: int, progress: Progress) -> None:
         """From event `n` on the story is so far; nothing is kept if it was so before."""
         last = self._progress[-1]
         if progress is last:

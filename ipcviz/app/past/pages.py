@@ -11,7 +11,7 @@ from typing import Final
 
 from ipcviz.app.naming import named
 from ipcviz.app.past.moments import Turns
-from ipcviz.app.past.tape import Tape
+from ipcviz.app.past.tape import EventTape
 from ipcviz.events import Event
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
@@ -34,7 +34,7 @@ class Page:
         self.events: list[Event] = []
         self.states = [before]
         self.end = before
-        self.said: list[Sentence] = []
+        self.sentences: list[Sentence] = []
 
 
 class Pages:
@@ -48,7 +48,7 @@ class Pages:
         last: Number of the last event that was taken in; what the tape has beyond it is left alone.
     """
 
-    def __init__(self, tape: Tape, turns: Turns | None) -> None:
+    def __init__(self, tape: EventTape, turns: Turns | None) -> None:
         self._tape = tape
         self._turns = turns
         self.last = 0
@@ -87,9 +87,9 @@ class Pages:
         page.events.append(event)
         if len(page.events) % _STRIDE == 0:
             page.states.append(page.end)
-        sentence = _said(event, before, page.end)
+        sentence = _narrate_safely(event, before, page.end)
         if sentence is not None:
-            page.said.append(sentence)
+            page.sentences.append(sentence)
 
     def next_state(self, state: State, event: Event) -> State:
         """The state after an event, with the scenario's names.
@@ -128,7 +128,7 @@ class Pages:
                 yield page.events[at], before, state
 
 
-def _said(event: Event, before: State, after: State) -> Sentence | None:
+def _narrate_safely(event: Event, before: State, after: State) -> Sentence | None:
     try:
         return narrate(event, before, after)
     except Exception:  # noqa: BLE001 - as above: what a damaged event would have said is left out

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from ipcviz.app.changes import Changes
-from ipcviz.app.history import BUCKET, MINUTE, Ghost, Log, Meter, Trail
+from ipcviz.app.changes import RecentChanges
+from ipcviz.app.history import BUCKET, MINUTE, Log, Meter, Trail
 from ipcviz.app.past.moments import Moments, Turns
 from ipcviz.app.past.pages import PAGE, Pages
-from ipcviz.app.past.tape import Tape
+from ipcviz.app.past.tape import EventTape
 from ipcviz.app.slots import Slots
 from ipcviz.app.terminal import Terminal
-from ipcviz.app.view import Holders, View
+from ipcviz.app.view import Holders, Lazy, LogUntil, Moment, TerminalAt, View
 from ipcviz.events import Event, Output, Stepped
 from ipcviz.model.state import State
 from ipcviz.model.steps.moments import is_moment
@@ -50,169 +51,129 @@ _METERS: Final = 5.0
 """Seconds that CPU use is worked out from."""
 
 
-class PastMoment:
-    """A moment of the past; what only some panels need is made when they ask."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PastMoment(Moment):
+    """A moment of the past; what only some panels need is made when they ask.
 
-    past = True
-    lag = 0.0
+    Its log and its output begin some way before it. `extend` makes a moment whose begin earlier.
 
-    def __init__(
-        self, past: Past, n: int, now: float | None = None, since: int | None = None
-    ) -> None:
-        self._past = past
-        self.n = n
-        pages = past.pages
-        known = past.tape.known_from(n)
-        self._known_page = -(-known // PAGE)
-        self._next_page = (n - 1) // PAGE
-        for index in range(
-            max(self._known_page, self._next_page - _FIRST_PAGES + 1), self._next_page
-        ):
-            # The earlier ones first: each begins with the state at the end of the one before it.
-            pages.page(index, (index + 1) * PAGE)
-        self.state = pages.state_at(n)
-        self.now = self.state.t if now is None else now
-        stop = max(
-            past.moments.before(n) if since is None else min(since, n),
-            self._known_page * PAGE if known else 0,
-        )
-        self.fresh = pages.state_at(stop).t if stop else -1.0
-        changes, outcomes = Changes(), Outcomes(narrate)
-        for event, before, after in pages.walk(max(stop, n - _CHANGES), n):
-            changes.take(event, before, after)
-            outcomes.feed(event, before, after)
-        self.outcome = outcomes.text if self.state.step else ""
-        self.lit = frozenset(changes.lit)
-        self.ghosts: Mapping[tuple[int, int], Ghost] = MappingProxyType(changes.ghosts)
-        self.slots: Mapping[int, int] = MappingProxyType(Slots.of(self.state.processes).given)
-        turns = past.turns
-        self.story: tuple[Scenario, Progress] | None = (
-            (turns.scenario, turns.at(n)) if turns is not None else None
-        )
-        self._said: list[Sentence] = []
-        while self.wants_more and (
-            self._next_page > (n - 1) // PAGE - _FIRST_PAGES or pages.has(self._next_page)
-        ):
-            self.more()
+    Attributes:
+        n: Number of the event after which it is.
+        source: The past that it is of.
+        sentences: What its log is made of, oldest first.
+        next_page: Index of the page that comes before those that the sentences are of.
+        known_page: Index of the first page that is kept.
+    """
+
+    n: int
+    source: Past
+    sentences: tuple[Sentence, ...]
+    next_page: int
+    known_page: int
+    past: bool = True
 
     @property
-    def wants_more(self) -> bool:
+    def can_extend(self) -> bool:
         """Whether the log, or the output if it was asked for, can be made longer."""
-        if "terminal" in self.__dict__ and self.terminal.more:
-            return True
-        if len(self._said) > ENTRIES or (self.n - 1) // PAGE - self._next_page >= _LOG_PAGES:
+        return self._can_extend_output or self._can_extend_log
+
+    @property
+    def _can_extend_output(self) -> bool:
+        return self.terminal.made and self.terminal.get().terminal.more
+
+    @property
+    def _can_extend_log(self) -> bool:
+        if len(self.sentences) > ENTRIES or (self.n - 1) // PAGE - self.next_page >= _LOG_PAGES:
             return False
-        return self._next_page >= self._known_page
+        return self.next_page >= self.known_page
 
-    def more(self) -> None:
-        """Make the output longer, or the log by a page."""
-        if "terminal" in self.__dict__ and self.terminal.more:
-            self.__dict__.pop("terminal")
-            _ = self.terminal
-            return
-        said = self._past.pages.page(
-            self._next_page, min(self.n, (self._next_page + 1) * PAGE)
-        ).said
-        self._said[:0] = said[: bisect_right(said, self.n, key=lambda one: one.n)]
-        self._next_page -= 1
-        self.__dict__.pop("log", None)
+    def extend(self) -> PastMoment:
+        """The same moment with longer output, or with a log that is a page longer."""
+        if self._can_extend_output:
+            part = _read_terminal(self.source, self.n)
+            return replace(self, terminal=Lazy.known(part))
+        page = self.source.pages.page(self.next_page, min(self.n, (self.next_page + 1) * PAGE))
+        until = bisect_right(page.sentences, self.n, key=lambda one: one.n)
+        sentences = (*page.sentences[:until], *self.sentences)
+        next_page = self.next_page - 1
+        log = Lazy(partial(_make_log, sentences, whole=next_page < 0))
+        return replace(self, sentences=sentences, next_page=next_page, log=log)
 
-    @cached_property
-    def log(self) -> Log:
-        """The sentences before it, as they were put together then; at most about a thousand."""
-        log, said = Log(), self._said[-ENTRIES:]
-        if said and (self._next_page >= 0 or len(self._said) > ENTRIES):
-            log.add(
-                Sentence(
-                    0,
-                    said[0].t,
-                    0,
-                    "What came before this is listed at earlier moments: go back",
-                    STEP,
-                )
-            )
-        for sentence in said:
-            log.add(sentence)
-        return log
 
-    @property
-    def log_end(self) -> int:
-        """Number of the entry after the last one."""
-        return self.log.end
+def _make_log(sentences: Sequence[Sentence], *, whole: bool) -> LogUntil:
+    """Put sentences together as they were then; of more than `ENTRIES` the last ones.
 
-    @cached_property
-    def follows(self) -> int:
-        """In step mode: the thread that went next; 0 if none did."""
-        if not self.state.stepping:
-            return 0
-        events = self._past.tape.events(self.n + 1, min(self.n + PAGE, self._past.pages.last))
-        try:
-            return next((event.tid for event in events if isinstance(event, Stepped)), 0)
-        except TraceError:
-            return 0
+    Args:
+        sentences: The sentences, oldest first.
+        whole: Whether nothing came before them.
+    """
+    log, shown = Log(), sentences[-ENTRIES:]
+    if shown and not (whole and len(sentences) <= ENTRIES):
+        earlier = "What came before this is listed at earlier moments: go back"
+        log.add(Sentence(0, shown[0].t, 0, earlier, STEP))
+    for sentence in shown:
+        log.add(sentence)
+    return LogUntil(log, log.end)
 
-    @cached_property
-    def terminal(self) -> Terminal:
-        """What the command had written; nothing where a damaged trace can't tell."""
-        try:
-            return self._past.terminal_at(self.n)
-        except TraceError:
-            return Terminal()
 
-    @property
-    def terminal_version(self) -> int:
-        """Which state of it is meant."""
-        return self.terminal.version
+def _read_terminal(past: Past, n: int) -> TerminalAt:
+    """What the command had written; nothing where a damaged trace can't tell."""
+    try:
+        found = past.terminal_at(n)
+    except TraceError:
+        found = Terminal()
+    return TerminalAt(found, found.version)
 
-    @cached_property
-    def trails(self) -> Mapping[str, Trail]:
-        """Levels of the last minute; none where a damaged trace can't tell."""
-        try:
-            return self._trails()
-        except TraceError:
-            return {}
 
-    def _trails(self) -> dict[str, Trail]:
-        tape = self._past.tape
-        first = tape.before(self.now - MINUTE) + 1
-        looks = [
-            look for look in tape.levels(first, self.n, BUCKET) if look.key in self.state.objects
-        ]
+def _read_follower(past: Past, state: State, n: int) -> int:
+    """In step mode: the thread that went next; 0 if none did, or a damaged trace can't tell."""
+    if not state.stepping:
+        return 0
+    events = past.tape.events(n + 1, min(n + PAGE, past.pages.last))
+    try:
+        return next((event.tid for event in events if isinstance(event, Stepped)), 0)
+    except TraceError:
+        return 0
+
+
+def _read_trails(tape: EventTape, state: State, n: int, now: float) -> Mapping[str, Trail]:
+    """Levels of the last minute, by object key; none where a damaged trace can't tell."""
+    try:
+        first = tape.before(now - MINUTE) + 1
+        levels = [one for one in tape.levels(first, n, BUCKET) if one.key in state.objects]
         # A level holds until the next one: the last one before the minute began, too.
-        earlier = tape.levels_before(first, {look.key for look in looks})
-        found = {key: Trail() for key in earlier}
-        for key, (t, queued) in earlier.items():
-            found[key].add(t, queued)
-        for look in looks:
-            found.setdefault(look.key, Trail()).add(look.t, look.queued, look.highest)
-        for key, thing in self.state.objects.items():
-            if thing.level is not None and key not in found:
-                found.setdefault(key, Trail()).add(thing.level_at, thing.level.queued)
-        return found
+        earlier = tape.levels_before(first, {one.key for one in levels})
+    except TraceError:
+        return {}
+    found = {key: Trail() for key in earlier}
+    for key, (t, queued) in earlier.items():
+        found[key].add(t, queued)
+    for one in levels:
+        found.setdefault(one.key, Trail()).add(one.t, one.queued, one.highest)
+    for key, thing in state.objects.items():
+        if thing.level is not None and key not in found:
+            found.setdefault(key, Trail()).add(thing.level_at, thing.level.queued)
+    return found
 
-    @cached_property
-    def meters(self) -> Mapping[int, Meter]:
-        """CPU use; none where a damaged trace can't tell."""
-        try:
-            return self._meters()
-        except TraceError:
-            return {}
 
-    def _meters(self) -> dict[int, Meter]:
-        tape = self._past.tape
-        first = tape.before(self.now - _METERS) + 1
-        looks = list(tape.cpu_seconds(first, self.n))
-        earlier = tape.cpu_seconds_before(first, {look.pid for look in looks})
-        found = {pid: Meter() for pid in earlier}
-        for pid, (t, used) in earlier.items():
-            found[pid].add(t, used)
-        for look in looks:
-            found.setdefault(look.pid, Meter()).add(look.t, look.cpu)
-        for pid, process in self.state.processes.items():
-            if process.sample is not None and pid not in found:
-                used = process.sample.user_time + process.sample.system_time
-                found.setdefault(pid, Meter()).add(self.now - _METERS, used)
-        return found
+def _read_meters(tape: EventTape, state: State, n: int, now: float) -> Mapping[int, Meter]:
+    """CPU use, by pid; none where a damaged trace can't tell."""
+    try:
+        first = tape.before(now - _METERS) + 1
+        uses = list(tape.cpu_seconds(first, n))
+        earlier = tape.cpu_seconds_before(first, {one.pid for one in uses})
+    except TraceError:
+        return {}
+    found = {pid: Meter() for pid in earlier}
+    for pid, (t, used) in earlier.items():
+        found[pid].add(t, used)
+    for one in uses:
+        found.setdefault(one.pid, Meter()).add(one.t, one.cpu)
+    for pid, process in state.processes.items():
+        if process.sample is not None and pid not in found:
+            used = process.sample.user_time + process.sample.system_time
+            found.setdefault(pid, Meter()).add(now - _METERS, used)
+    return found
 
 
 class Past:
@@ -228,7 +189,7 @@ class Past:
         pages: The events around the moments that were looked at.
     """
 
-    def __init__(self, tape: Tape, scenario: Scenario | None = None) -> None:
+    def __init__(self, tape: EventTape, scenario: Scenario | None = None) -> None:
         self.tape = tape
         self.moments = Moments()
         self.turns = Turns(scenario) if scenario is not None else None
@@ -241,29 +202,29 @@ class Past:
         self._pieces_size = 0
         self._kept: tuple[tuple[int, float | None, int | None], PastMoment] | None = None
 
-    def tell(self, n: int, progress: Progress) -> Mapping[str, str]:
+    def set_progress(self, n: int, progress: Progress) -> Mapping[str, str]:
         """From event `n` on the story is so far.
 
         Returns the names that it gives to objects, by key.
         """
         if self.turns is None:
             return {}
-        self.turns.take(n, progress)
+        self.turns.add(n, progress)
         return self.turns.labels(n)
 
-    def take(self, event: Event, before: State, after: State) -> bool:
-        """Take an event in, with the states around it. Returns whether it is a moment."""
+    def add_event(self, event: Event, before: State, after: State) -> bool:
+        """Add an event that came, with the states around it. Returns whether it is a moment."""
         found = is_moment(event, before, after)
         if found:
             self.moments.add(after.n)
         if isinstance(event, Output):
-            self.wrote(after.n, len(event.data) + event.dropped)
+            self.add_output(after.n, len(event.data) + event.dropped)
             self._keep(after.n, event)
         self.pages.last = after.n
-        self.tape.take(event, before, after)
+        self.tape.add_event(event, before, after)
         return found
 
-    def wrote(self, n: int, size: int) -> None:
+    def add_output(self, n: int, size: int) -> None:
         """Event `n` was output of so many bytes."""
         self._outputs.append(n)
         self._written.append((self._written[-1] if self._written else 0) + size)
@@ -283,8 +244,52 @@ class Past:
         """
         wanted = (n, now, since)
         if self._kept is None or self._kept[0] != wanted:
-            self._kept = wanted, PastMoment(self, n, now, since)
+            self._kept = wanted, self._make_moment(n, now, since)
         return self._kept[1]
+
+    def _make_moment(self, n: int, now: float | None, since: int | None) -> PastMoment:
+        pages, tape = self.pages, self.tape
+        known = tape.known_from(n)
+        known_page, page = -(-known // PAGE), (n - 1) // PAGE
+        for index in range(max(known_page, page - _FIRST_PAGES + 1), page):
+            # The earlier ones first: each begins with the state at the end of the one before it.
+            pages.page(index, (index + 1) * PAGE)
+        state = pages.state_at(n)
+        now = state.t if now is None else now
+        stop = max(
+            self.moments.before(n) if since is None else min(since, n),
+            known_page * PAGE if known else 0,
+        )
+        changes, outcomes = RecentChanges(), Outcomes(narrate)
+        for event, before, after in pages.walk(max(stop, n - _CHANGES), n):
+            changes.add(event, before, after)
+            outcomes.feed(event, before, after)
+        turns = self.turns
+        moment = PastMoment(
+            n=n,
+            source=self,
+            state=state,
+            now=now,
+            fresh=pages.state_at(stop).t if stop else -1.0,
+            lit=frozenset(changes.lit),
+            ghosts=MappingProxyType(changes.ghosts),
+            slots=MappingProxyType(Slots.of(state.processes).given),
+            story=(turns.scenario, turns.at(n)) if turns is not None else None,
+            outcome=outcomes.text if state.step else "",
+            log=Lazy(partial(_make_log, (), whole=True)),
+            terminal=Lazy(partial(_read_terminal, self, n)),
+            trails=Lazy(partial(_read_trails, tape, state, n, now)),
+            meters=Lazy(partial(_read_meters, tape, state, n, now)),
+            follows=Lazy(partial(_read_follower, self, state, n)),
+            sentences=(),
+            next_page=page,
+            known_page=known_page,
+        )
+        while moment.can_extend and (
+            moment.next_page > page - _FIRST_PAGES or pages.has(moment.next_page)
+        ):
+            moment = moment.extend()
+        return moment
 
     def view(self, n: int, *, now: float | None = None, since: int | None = None) -> View:
         """As `moment`, for the screen, with nothing selected."""

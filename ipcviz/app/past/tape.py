@@ -42,7 +42,7 @@ class _Chunk:
         self.last = before.n
 
 
-class Tape:
+class EventTape:
     """What a session's events were.
 
     Args:
@@ -66,7 +66,7 @@ class Tape:
 
     # Taking in.
 
-    def take(self, event: Event, before: State, after: State) -> None:
+    def add_event(self, event: Event, before: State, after: State) -> None:
         """Keep an event in memory if nothing writes it."""
         if self.recorder is not None and not self.recorder.trouble:
             return

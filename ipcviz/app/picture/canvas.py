@@ -16,7 +16,7 @@ class Canvas:
         self._chars = [[" "] * width for _ in range(height)]
         self._styles = [[""] * width for _ in range(height)]
 
-    def put(self, x: int, y: int, text: str, style: str) -> None:
+    def write(self, x: int, y: int, text: str, style: str) -> None:
         """Write text; a character of two cells takes two."""
         if not 0 <= y < self.height:
             return

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ipcviz.app.picture.draft import Draft
-from ipcviz.app.picture.scene import Gauge, Line, Node, NodeKind
+from ipcviz.app.picture.draft import SceneDraft
+from ipcviz.app.picture.scene import Gauge, Node, NodeKind, NodeLine
 from ipcviz.app.text import moved_text, visible
 from ipcviz.events.kinds import KINDS
 from ipcviz.model import query
@@ -20,7 +20,7 @@ CHANNELS: Final[Mapping[str, NodeKind]] = {
 """What each kind of object is drawn as."""
 
 
-def channel(d: Draft, thing: Object, links: list[query.Link]) -> None:
+def channel(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     """A pipe, a FIFO or a message queue, with those that have it open."""
     key = thing.info.key
     node = f"o:{key}"
@@ -55,7 +55,7 @@ def channel(d: Draft, thing: Object, links: list[query.Link]) -> None:
                 d.join(source, target, "flow" if use and strong else "hold", thing, link.pid)
 
 
-def _travelled(d: Draft, thing: Object, links: list[query.Link]) -> tuple[Line, ...]:
+def _travelled(d: SceneDraft, thing: Object, links: list[query.Link]) -> tuple[NodeLine, ...]:
     """Descriptors of it that are under way, or came so (SCM_RIGHTS)."""
     found = []
     for key, flight in under_way(d.state, thing.info.key)[:1] if d.state.flights else ():
@@ -63,7 +63,7 @@ def _travelled(d: Draft, thing: Object, links: list[query.Link]) -> tuple[Line, 
         sender = d.state.processes.get(flight.pid)
         words = f"on its way in {visible(through.label)}" if through is not None else "on its way"
         found.append(
-            Line(
+            NodeLine(
                 f"{words}, from {visible(sender.name)}" if sender else words, "strong", short=words
             )
         )
@@ -79,11 +79,11 @@ def _travelled(d: Draft, thing: Object, links: list[query.Link]) -> tuple[Line, 
         )
         if how:
             words = visible(how.removeprefix("received "))
-            found.append(Line(words, "dim", short=words.partition(" from ")[0]))
+            found.append(NodeLine(words, "dim", short=words.partition(" from ")[0]))
     return tuple(found[:2])
 
 
-def closed(d: Draft, thing: Object) -> None:
+def closed(d: SceneDraft, thing: Object) -> None:
     """A channel that nobody has open any more, faded, for as long as one who used it is."""
     node = f"o:{thing.info.key}"
     if node not in d.nodes and d.past(thing, node):
@@ -101,7 +101,7 @@ def closed(d: Draft, thing: Object) -> None:
         )
 
 
-def tube_gauge(d: Draft, thing: Object, unit: str = "B", *, backwards: bool = False) -> Gauge:
+def tube_gauge(d: SceneDraft, thing: Object, unit: str = "B", *, backwards: bool = False) -> Gauge:
     """How full an object is, as one direction of a tube."""
     level = thing.level
     blocked = bool(d.blocked.get(thing.info.key))
@@ -112,7 +112,7 @@ def tube_gauge(d: Draft, thing: Object, unit: str = "B", *, backwards: bool = Fa
     return Gauge(queued, level.capacity or thing.info.capacity, full, True, backwards, unit)
 
 
-def opening(d: Draft) -> None:
+def opening(d: SceneDraft) -> None:
     """Who waits to open a FIFO has no descriptor yet, and belongs into the picture all the same."""
     for pid, waits in d.waits.items():
         for wait in waits:
@@ -132,9 +132,11 @@ def opening(d: Draft) -> None:
             d.join(*((f"p:{pid}", node) if writes else (node, f"p:{pid}")), "flow", thing, pid)
 
 
-def _through(d: Draft, thing: Object) -> tuple[Line, ...]:
+def _through(d: SceneDraft, thing: Object) -> tuple[NodeLine, ...]:
     if not thing.bytes_in and not thing.bytes_out:
         return ()
     put, exact = query.went_in(d.state, thing)
     begin = f"in {moved_text(put, exact)}"
-    return (Line(f"{begin}, out {moved_text(thing.bytes_out, thing.exact)}", "dim", short=begin),)
+    return (
+        NodeLine(f"{begin}, out {moved_text(thing.bytes_out, thing.exact)}", "dim", short=begin),
+    )

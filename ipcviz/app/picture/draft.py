@@ -40,7 +40,7 @@ class Joins:
         """Every object's links, by the object's key, in the order of the keys."""
         self._outside: dict[tuple[str, int], bool] = {}
 
-    def look(self, state: State) -> None:
+    def update(self, state: State) -> None:
         """Be up to date with a state."""
         living = frozenset(
             pid for pid, process in state.processes.items() if process.fate == "alive"
@@ -69,7 +69,7 @@ class Joins:
         return found
 
 
-class Draft:
+class SceneDraft:
     """One scene in the making.
 
     Attributes:
@@ -94,7 +94,7 @@ class Draft:
         self.roles = roles
         self.lit = lit
         self.joins = joins
-        joins.look(state)
+        joins.update(state)
         self.processes = {p.pid: p for p in state.processes.values() if _shown(state, p)}
         self.waits = {pid: words.waits_of(state, p) for pid, p in self.processes.items()}
         self.nodes: dict[str, Node] = {}
@@ -170,12 +170,12 @@ class Draft:
         rows = self.state.descriptors_of(link.pid)
         return any(rows[fd].used for fd in link.fds if fd in rows)
 
-    def took(self, link: query.Link) -> bool:
+    def has_read(self, link: query.Link) -> bool:
         """Whether a traced call has taken data out through one of its descriptors."""
         rows = self.state.descriptors_of(link.pid)
         return any(rows[fd].took for fd in link.fds if fd in rows)
 
-    def put(self, link: query.Link) -> bool:
+    def has_written(self, link: query.Link) -> bool:
         """Whether a traced call has put data in through one of its descriptors."""
         rows = self.state.descriptors_of(link.pid)
         return any(rows[fd].put for fd in link.fds if fd in rows)
@@ -187,7 +187,7 @@ class Draft:
         for wait in self.waits[link.pid]:
             if wait.object == thing.info.key and (wait.call in READS or wait.call in WRITES):
                 return wait.call in READS, wait.call in WRITES
-        took, put = self.took(link), self.put(link)
+        took, put = self.has_read(link), self.has_written(link)
         return (
             (took, put)
             if took != put

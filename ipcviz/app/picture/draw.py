@@ -7,12 +7,13 @@ its double frame, a change its `*`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from ipcviz.app.picture.canvas import Canvas, Run
 from ipcviz.app.picture.layout import Layout
 from ipcviz.app.picture.routes import Rect
-from ipcviz.app.picture.scene import BLOCKS, TUBES, Edge, Gauge, Line, Node, Scene
+from ipcviz.app.picture.scene import BLOCKS, TUBES, Edge, Gauge, Node, NodeLine, Scene
 from ipcviz.app.text import bytes_text, clip, count_text, fit, width
 
 _E, _W, _S, _N = 1, 2, 4, 8
@@ -30,7 +31,7 @@ dotted.
 """
 _NARROW: Final = 15
 """A process's box of fewer cells has its letter in the upper border."""
-_SAID: Final = 8
+_WORDS_ROOM: Final = 8
 """Cells that a process's words have in a single line before its PID gets any."""
 _FRAMES: Final = {"group": "group", "outsider": "end"}
 _STYLES: Final = {"text": "text", "dim": "dim", "strong": "strong", "pending": "strong"}
@@ -66,73 +67,96 @@ def paint(scene: Scene, layout: Layout, selected: str = "") -> list[tuple[Run, .
 # -- lines
 
 
+class _Lines:
+    """The lines between boxes, cell by cell: first all are laid, then drawn.
+
+    Args:
+        layout: Where boxes and lines are.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._rects = layout.rects
+        self._masks: dict[tuple[int, int], int] = {}
+        self._styles: dict[tuple[int, int], tuple[int, str]] = {}
+        """How important the line through a cell is, and its style."""
+        self._heads: list[tuple[int, int, str, str]] = []
+        self._unused: list[tuple[Edge, tuple[tuple[int, int], ...]]] = []
+
+    def lay(self, edge: Edge, route: tuple[tuple[int, int], ...]) -> None:
+        """Lay a line, with what joins it in each of its cells."""
+        if edge.kind == "hold":
+            # It is drawn where no other line is.
+            self._unused.append((edge, route))
+            return
+        importance, style = _edge_importance(edge), _edge_style(edge)
+        for here, mask in self._joints(edge, route):
+            self._masks[here] = self._masks.get(here, 0) | mask
+            if importance >= self._styles.get(here, (0, ""))[0]:
+                self._styles[here] = (importance, style)
+
+    def lay_heads(self, edge: Edge, route: tuple[tuple[int, int], ...]) -> None:
+        """Lay the arrow at a line's end, or at both."""
+        style = _edge_style(edge)
+        ends = [(route[-1], edge.target), (route[0], edge.source)][: 2 if edge.both else 1]
+        for cell, box in ends:
+            arrow = _arrow(cell, _outside(self._rects[box], cell))
+            self._heads.append((*cell, arrow, style))
+
+    def draw(self, canvas: Canvas) -> None:
+        """Draw what was laid: lines of unused ends, the others over them, and the arrows."""
+        for edge, route in self._unused:
+            for here, mask in self._joints(edge, route):
+                if here not in self._masks:
+                    canvas.write(*here, _dotted(mask), "lit" if edge.lit else "hold")
+        for (x, y), mask in self._masks.items():
+            canvas.write(x, y, _JOINTS[mask], self._styles[x, y][1])
+        for x, y, glyph, style in self._heads:
+            canvas.write(x, y, glyph, "hold" if (x, y) not in self._masks else style)
+
+    def _joints(
+        self, edge: Edge, route: tuple[tuple[int, int], ...]
+    ) -> Iterator[tuple[tuple[int, int], int]]:
+        """Each cell of a line, and to which of its sides the line goes on."""
+        whole = (
+            _outside(self._rects[edge.source], route[0]),
+            *route,
+            _outside(self._rects[edge.target], route[-1]),
+        )
+        for before, here, after in zip(whole, whole[1:], whole[2:], strict=False):
+            yield here, _toward(here, before) | _toward(here, after)
+
+
 def _edges(canvas: Canvas, scene: Scene, layout: Layout) -> None:
-    masks: dict[tuple[int, int], int] = {}
-    looks: dict[tuple[int, int], tuple[int, str]] = {}
-    heads: list[tuple[int, int, str, str]] = []
-    weak: list[tuple[Edge, tuple[tuple[int, int], ...]]] = []
-    sockets = {
-        n.id for n in scene.nodes if n.kind == "socket" and len(n.gauges) == 2
-    }  # these have arrows inside
+    # The two directions of a socket have their arrows inside.
+    sockets = {n.id for n in scene.nodes if n.kind == "socket" and len(n.gauges) == 2}
+    lines = _Lines(layout)
     for edge in scene.edges:
         route = layout.routes.get(edge.key)
-        if not route:
-            continue
-        style = (
-            "lit"
-            if edge.lit
-            else "child"
-            if edge.kind == "child"
-            else "signal"
-            if edge.kind == "signal"
-            else "edge"
-        )
-        if edge.kind == "hold":
-            weak.append((edge, route))
-        else:
-            level = 3 if edge.lit else 1 if edge.kind == "child" else 2
-            whole = (
-                _outside(layout.rects[edge.source], route[0]),
-                *route,
-                _outside(layout.rects[edge.target], route[-1]),
-            )
-            for before, here, after in zip(whole, whole[1:], whole[2:], strict=False):
-                masks[here] = masks.get(here, 0) | _toward(here, before) | _toward(here, after)
-                if level >= looks.get(here, (0, ""))[0]:
-                    looks[here] = (level, style)
-        if edge.kind != "child" and not (edge.both and sockets & {edge.source, edge.target}):
-            heads.append(
-                (
-                    *route[-1],
-                    _arrow(route[-1], _outside(layout.rects[edge.target], route[-1])),
-                    style,
-                )
-            )
-            if edge.both:
-                heads.append(
-                    (
-                        *route[0],
-                        _arrow(route[0], _outside(layout.rects[edge.source], route[0])),
-                        style,
-                    )
-                )
-    for edge, route in weak:
-        ends = (
-            _outside(layout.rects[edge.source], route[0]),
-            _outside(layout.rects[edge.target], route[-1]),
-        )
-        whole = (ends[0], *route, ends[1])
-        for before, here, after in zip(whole, whole[1:], whole[2:], strict=False):
-            mask = _toward(here, before) | _toward(here, after)
-            if here not in masks:
-                glyph = (
-                    "-" if mask in (_E, _W, _E | _W) else ":" if mask in (_S, _N, _S | _N) else "+"
-                )
-                canvas.put(*here, glyph, "lit" if edge.lit else "hold")
-    for (x, y), mask in masks.items():
-        canvas.put(x, y, _JOINTS[mask], looks[x, y][1])
-    for x, y, glyph, style in heads:
-        canvas.put(x, y, glyph, "hold" if (x, y) not in masks else style)
+        if route:
+            lines.lay(edge, route)
+            if edge.kind != "child" and not (edge.both and sockets & {edge.source, edge.target}):
+                lines.lay_heads(edge, route)
+    lines.draw(canvas)
+
+
+def _edge_style(edge: Edge) -> str:
+    if edge.lit:
+        return "lit"
+    return edge.kind if edge.kind in ("child", "signal") else "edge"
+
+
+def _edge_importance(edge: Edge) -> int:
+    """Which of two lines through one cell gives it its style: the one with the greater number."""
+    if edge.lit:
+        return 3
+    return 1 if edge.kind == "child" else 2
+
+
+def _dotted(mask: int) -> str:
+    """The glyph of an unused end's line, by the sides to which it goes on."""
+    if mask in (_E, _W, _E | _W):
+        return "-"
+    return ":" if mask in (_S, _N, _S | _N) else "+"
 
 
 def _outside(rect: Rect, point: tuple[int, int]) -> tuple[int, int]:
@@ -142,8 +166,10 @@ def _outside(rect: Rect, point: tuple[int, int]) -> tuple[int, int]:
 
 
 def _toward(here: tuple[int, int], there: tuple[int, int]) -> int:
+    if here == there:
+        return 0
     if here[1] == there[1]:
-        return _E if there[0] > here[0] else _W if there[0] < here[0] else 0
+        return _E if there[0] > here[0] else _W
     return _S if there[1] > here[1] else _N
 
 
@@ -154,49 +180,59 @@ def _arrow(here: tuple[int, int], there: tuple[int, int]) -> str:
 # -- boxes
 
 
-def _words(line: Line, cells: int) -> str:
+def _words(line: NodeLine, cells: int) -> str:
     """A line in so many cells: its short words where the others have no room."""
     return clip(line.short if line.short and width(line.text) > cells else line.text, cells)
+
+
+def _frame_style(node: Node, chosen: bool, own: str) -> str:
+    """The style of a node's frame: that it is selected, or has changed, goes before its own."""
+    if chosen:
+        return "selected"
+    return "lit" if node.lit else own
+
+
+def _title_style(node: Node) -> str:
+    if node.faded:
+        return "gone"
+    return "lit" if node.lit else "title"
 
 
 def _frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str) -> None:
     """A box with its title in the upper border and its corner fact at the right of it."""
     plain = _DOTTED if node.kind == "outsider" else _SINGLE
     glyphs = _DOUBLE if chosen else plain
-    style = "selected" if chosen else "lit" if node.lit else style
+    style = _frame_style(node, chosen, style)
     inner = rect.w - 2
-    chip = (
-        f" {node.letter}" if node.letter and rect.w < _NARROW else ""
-    )  # narrow: it has no room beside the words
-    title_style = "gone" if node.faded else "lit" if node.lit else "title"
+    # In a narrow box it has no room beside the words.
+    chip = f" {node.letter}" if node.letter and rect.w < _NARROW else ""
     name = min(width(node.title), 8)  # rather no PID than half a name
-    close = width(chip) + width(node.corner) + name + 5 > inner
-    corner = (
-        node.corner
-        if width(chip) + width(node.corner) + name + (2 if chip else 3 if close else 5) <= inner
-        else ""
-    )
-    room = (
-        inner
-        - width(chip)
-        - (1 if chip else 2)
-        - (width(corner) + (1 if close else 3) if corner else 0)
-    )
+    taken = width(chip) + width(node.corner) + name
+    close = taken + 5 > inner
+    around = 3 if close else 5
+    if chip:
+        around = 2
+    corner = node.corner if taken + around <= inner else ""
+    room = inner - width(chip) - (1 if chip else 2)
+    if corner:
+        room -= width(corner) + (1 if close else 3)
     title = clip(node.title, room, where="middle")
-    canvas.put(rect.x, rect.y, glyphs[0] + glyphs[1] * inner + glyphs[2], style)
-    canvas.put(rect.x + 1, rect.y, chip, f"chip-{node.chip}")
+    canvas.write(rect.x, rect.y, glyphs[0] + glyphs[1] * inner + glyphs[2], style)
+    canvas.write(rect.x + 1, rect.y, chip, f"chip-{node.chip}")
     after = " " if width(chip) + width(title) + 2 <= inner else ""
-    canvas.put(rect.x + 1 + width(chip), rect.y, f"{_mark(node)}{title}{after}", title_style)
+    canvas.write(
+        rect.x + 1 + width(chip), rect.y, f"{_mark(node)}{title}{after}", _title_style(node)
+    )
     if corner and chip and close:
-        canvas.put(rect.right - 1 - width(corner), rect.y, corner, "pid")
+        canvas.write(rect.right - 1 - width(corner), rect.y, corner, "pid")
     elif corner and close:
-        canvas.put(rect.right - 2 - width(corner), rect.y, f"{corner} ", "pid")
+        canvas.write(rect.right - 2 - width(corner), rect.y, f"{corner} ", "pid")
     elif corner:
-        canvas.put(rect.right - 3 - width(corner), rect.y, f" {corner} ", "pid")
+        canvas.write(rect.right - 3 - width(corner), rect.y, f" {corner} ", "pid")
     for y in range(rect.y + 1, rect.bottom - 1):
-        canvas.put(rect.x, y, glyphs[3] + " " * inner + glyphs[3], style)
+        canvas.write(rect.x, y, glyphs[3] + " " * inner + glyphs[3], style)
     if rect.h > 1:
-        canvas.put(rect.x, rect.bottom - 1, glyphs[4] + glyphs[1] * inner + glyphs[5], style)
+        canvas.write(rect.x, rect.bottom - 1, glyphs[4] + glyphs[1] * inner + glyphs[5], style)
 
 
 def _mark(node: Node) -> str:
@@ -215,19 +251,19 @@ def _process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
         x, inner = x - 1, inner + 1
     lead = 4 if node.letter and rect.w >= _NARROW else 0
     if lead:
-        canvas.put(x, y, f" {node.letter} ", f"chip-{node.chip}")
-    first, *rest = node.lines or (Line(""),)
+        canvas.write(x, y, f" {node.letter} ", f"chip-{node.chip}")
+    first, *rest = node.lines or (NodeLine(""),)
     words = _wrap(first.text, inner - lead, max(1, min(3, rows)))
     if first.short and any(text.endswith("…") for text in words):
         words = _wrap(first.short, inner - lead, max(1, min(3, rows)))
     for number, text in enumerate(words):
         if number < rows:
-            canvas.put(x + lead, y + number, text, "gone" if node.faded else "text")
+            canvas.write(x + lead, y + number, text, "gone" if node.faded else "text")
     y += len(words)
     for line in rest:
         if y >= rect.bottom - 1:
             break
-        canvas.put(
+        canvas.write(
             x, y, _words(line, inner), "gone" if node.faded else _STYLES.get(line.style, "text")
         )
         y += 1
@@ -236,24 +272,25 @@ def _process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
 def _process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     """A process in one row: letter, name, PID, what it does."""
     plain = (":", ":") if node.kind == "outsider" else ("[", "]")
-    left, right = ("║", "║") if chosen else ("▌", "▐") if node.lit else plain
-    style = "selected" if chosen else "lit" if node.lit else "box"
-    canvas.put(rect.x, rect.y, left + " " * (rect.w - 2) + right, style)
+    walls = ("▌", "▐") if node.lit else plain
+    left, right = ("║", "║") if chosen else walls
+    style = _frame_style(node, chosen, "box")
+    canvas.write(rect.x, rect.y, left + " " * (rect.w - 2) + right, style)
     if node.letter:
-        canvas.put(rect.x + 1, rect.y, f" {node.letter} ", f"chip-{node.chip}")
+        canvas.write(rect.x + 1, rect.y, f" {node.letter} ", f"chip-{node.chip}")
     x, room = rect.x + (5 if node.letter else 2), rect.w - (6 if node.letter else 3)
     role = next((line.text for line in node.lines[1:2] if line.style == "strong"), "")
     title = role or node.title  # a role says more than the name of an interpreter
     title = clip(title, room, where="middle")
-    canvas.put(x, rect.y, title, "gone" if node.faded else "title")
+    canvas.write(x, rect.y, title, "gone" if node.faded else "title")
     x, room = x + width(title) + 1, room - width(title) - 1
-    if node.corner and room > width(node.corner) + _SAID:
-        canvas.put(x, rect.y, node.corner, "pid")
+    if node.corner and room > width(node.corner) + _WORDS_ROOM:
+        canvas.write(x, rect.y, node.corner, "pid")
         x, room = x + width(node.corner) + 1, room - width(node.corner) - 1
     if node.lines and room > 2:
-        said = _words(node.lines[0], room)
-        if room >= _SAID or not said.endswith("…"):  # rather nothing than two letters
-            canvas.put(x, rect.y, said, "text")
+        words = _words(node.lines[0], room)
+        if room >= _WORDS_ROOM or not words.endswith("…"):  # rather nothing than two letters
+            canvas.write(x, rect.y, words, "text")
 
 
 def _wrap(text: str, cells: int, rows: int) -> list[str]:
@@ -276,47 +313,40 @@ def _wrap(text: str, cells: int, rows: int) -> list[str]:
 
 def _end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     """A file, a terminal, a signal: small, at the end of its line."""
-    style = "signal" if node.kind == "signal" else "end"
+    is_signal = node.kind == "signal"
+    frame = _frame_style(node, chosen, "signal" if is_signal else "end")
     if rect.h < 3:
-        text = (
-            node.title
-            if node.kind != "signal"
-            else f"{node.title} {node.lines[0].text if node.lines else ''}"
-        )
-        canvas.put(
-            rect.x,
-            rect.y,
-            fit(text, rect.w),
-            "selected" if chosen else "lit" if node.lit else style,
-        )
+        text = f"{node.title} {node.lines[0].text if node.lines else ''}"
+        canvas.write(rect.x, rect.y, fit(text if is_signal else node.title, rect.w), frame)
         return
     glyphs = _DOUBLE if chosen else _SINGLE
-    frame = "selected" if chosen else "lit" if node.lit else style
     inner = rect.w - 2
     head = clip(node.corner, inner - 2)
-    canvas.put(
+    canvas.write(
         rect.x,
         rect.y,
         glyphs[0] + (f"{_mark(node)}{head} " if head else "").ljust(inner, glyphs[1]) + glyphs[2],
         frame,
     )
     for y in range(rect.y + 1, rect.bottom - 1):
-        canvas.put(rect.x, y, glyphs[3] + " " * inner + glyphs[3], frame)
-    canvas.put(rect.x, rect.bottom - 1, glyphs[4] + glyphs[1] * inner + glyphs[5], frame)
+        canvas.write(rect.x, y, glyphs[3] + " " * inner + glyphs[3], frame)
+    canvas.write(rect.x, rect.bottom - 1, glyphs[4] + glyphs[1] * inner + glyphs[5], frame)
     pad = 1 if width(node.title) <= inner - 2 else 0
-    canvas.put(
+    canvas.write(
         rect.x + 1 + pad, rect.y + 1, clip(node.title, inner - pad), "lit" if node.lit else "title"
     )
     for y, line in zip(range(rect.y + 2, rect.bottom - 1), node.lines, strict=False):
-        canvas.put(rect.x + 1 + pad, y, _words(line, inner - pad), _STYLES.get(line.style, "text"))
+        canvas.write(
+            rect.x + 1 + pad, y, _words(line, inner - pad), _STYLES.get(line.style, "text")
+        )
 
 
 def _block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     """Shared memory, a semaphore, an eventfd and the like: a solid block with what lies in it."""
-    own = "gone" if node.faded else "memory" if node.kind == "memory" else "semaphore"
-    style = "selected" if chosen else "lit" if node.lit else own
+    own = "memory" if node.kind == "memory" else "semaphore"
+    style = _frame_style(node, chosen, "gone" if node.faded else own)
     if rect.h < 3:
-        canvas.put(
+        canvas.write(
             rect.x,
             rect.y,
             fit(f"▐{node.title} {node.lines[0].text if node.lines else ''}", rect.w),
@@ -326,24 +356,28 @@ def _block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     inner = rect.w - 2
     corner = node.corner if width(node.corner) + 5 + min(8, width(node.title)) <= inner else ""
     title = clip(node.title, inner - 2 - (width(corner) + 2 if corner else 0))
-    canvas.put(rect.x, rect.y, "█" + "▀" * inner + "█", style)
-    canvas.put(rect.x + 2, rect.y, f"{_mark(node)}{title} ", "lit" if node.lit else "title")
+    canvas.write(rect.x, rect.y, "█" + "▀" * inner + "█", style)
+    canvas.write(rect.x + 2, rect.y, f"{_mark(node)}{title} ", "lit" if node.lit else "title")
     if corner:
-        canvas.put(rect.right - 3 - width(corner), rect.y, f" {corner} ", "pid")
+        canvas.write(rect.right - 3 - width(corner), rect.y, f" {corner} ", "pid")
     for y in range(rect.y + 1, rect.bottom - 1):
-        canvas.put(rect.x, y, "█" + " " * inner + "█", style)
-    canvas.put(rect.x, rect.bottom - 1, "█" + "▄" * inner + "█", style)
+        canvas.write(rect.x, y, "█" + " " * inner + "█", style)
+    canvas.write(rect.x, rect.bottom - 1, "█" + "▄" * inner + "█", style)
     free = rect.h - 2 - len(node.lines)
     top = rect.y + 1 + max(0, free // 2 if node.kind != "memory" else 0)
     for y, line in zip(range(top, rect.bottom - 1), node.lines, strict=False):
         look = "lit" if line.lit else _STYLES.get(line.style, "text")
-        canvas.put(rect.x + 2, y, _words(line, inner - 2), look)
+        canvas.write(rect.x + 2, y, _words(line, inner - 2), look)
 
 
 # -- tubes
 
 
-def _amount(gauge: Gauge, cells: int) -> str:
+_NOT_READ: Final = ("not read", "unseen", "-")
+"""For an amount that is not known; the last is the mark for what was not read yet."""
+
+
+def amount_text(gauge: Gauge, cells: int) -> str:
     """How much waits, exactly if there is room for it."""
     if gauge.unit != "B":
         exact = (
@@ -351,7 +385,7 @@ def _amount(gauge: Gauge, cells: int) -> str:
         )
         return exact if gauge.known else "not read"
     if not gauge.known:
-        return clip("not read", cells)
+        return next((text for text in _NOT_READ if width(text) <= cells), "")
     if not gauge.capacity:
         return clip(f"{count_text(gauge.queued)} B", cells)
     exact = f"{count_text(gauge.queued)}/{count_text(gauge.capacity)} B"
@@ -369,7 +403,9 @@ def _fill(canvas: Canvas, gauge: Gauge, x: int, y: int, cells: int) -> None:
     if gauge.unit != "B" and 0 < gauge.capacity <= cells // 2:
         slots = ["■ " if i < gauge.queued else "□ " for i in range(gauge.capacity)]
         text = "".join(slots).ljust(cells)
-        canvas.put(x, y, text if gauge.backwards else text[::-1], "full" if gauge.full else "fill")
+        canvas.write(
+            x, y, text if gauge.backwards else text[::-1], "full" if gauge.full else "fill"
+        )
         return
     share = (
         min(1.0, gauge.queued / gauge.capacity) if gauge.capacity else float(gauge.queued > 0) / 4
@@ -380,8 +416,8 @@ def _fill(canvas: Canvas, gauge: Gauge, x: int, y: int, cells: int) -> None:
         some = cells
     filled, empty = "█" * some, "░" * (cells - some)
     begin = x if gauge.backwards else x + cells - some
-    canvas.put(x, y, empty + filled if not gauge.backwards else filled + empty, "tube")
-    canvas.put(begin, y, filled, "full" if gauge.full else "fill")
+    canvas.write(x, y, empty + filled if not gauge.backwards else filled + empty, "tube")
+    canvas.write(begin, y, filled, "full" if gauge.full else "fill")
 
 
 def _word(gauge: Gauge) -> str:
@@ -390,7 +426,7 @@ def _word(gauge: Gauge) -> str:
     return "empty" if gauge.known and not gauge.queued else ""
 
 
-def _said(node: Node, room: int) -> str:
+def _find_strong(node: Node, room: int) -> str:
     """The first strong words that there is room for."""
     words = (
         text for line in node.lines if line.style == "strong" for text in (line.text, line.short)
@@ -400,83 +436,93 @@ def _said(node: Node, room: int) -> str:
 
 def _tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     """A pipe, FIFO, socket or queue: walls above and below, open ends, what waits inside."""
-    wall = "selected" if chosen else "lit" if node.lit else "gone" if node.faded else "tube"
-    gauges = node.gauges or (Gauge(),)
-    title_style = "lit" if node.lit else "gone" if node.faded else "title"
     if rect.h < 3:
-        said = _said(node, rect.w // 3 - width(node.title))
-        name = f"{node.title} {said}" if said else node.title
-        if (
-            width(name) > rect.w // 2
-        ):  # of two ends of a connection rather one whole name than both cut
-            name = clip(
-                node.title.partition("-")[0] if node.kind == "socket" else node.title, rect.w // 2
-            )
-        canvas.put(rect.x, rect.y, name + " ", title_style)
-        x, room = rect.x + width(name) + 1, rect.w - width(name) - 1
-        if len(gauges) == 1 or room < 2 * len(gauges):
-            _fill(canvas, gauges[0], x, rect.y, max(1, room))
-            return
-        for gauge, cells in zip(gauges, (room - room // 2, room // 2), strict=False):
-            canvas.put(x, rect.y, "←" if gauge.backwards else "→", "edge")
-            _fill(canvas, gauge, x + 1, rect.y, cells - 1)
-            x += cells
+        _tube_line(canvas, node, rect)
         return
-    line = "═" * rect.w
-    middle = rect.middle
-    top = middle - 1
-    head = clip(
-        node.title if node.kind != "fifo" else f"{node.title} (fifo)",
-        rect.w - (3 if rect.w < 8 else 4),
-    )
-    canvas.put(rect.x, top, line, wall)
-    canvas.put(rect.x + 1, top, f"{_mark(node)}{head} ", title_style)
+    wall = _frame_style(node, chosen, "gone" if node.faded else "tube")
+    top = rect.middle - 1
+    title = f"{node.title} (fifo)" if node.kind == "fifo" else node.title
+    head = clip(title, rect.w - (3 if rect.w < 8 else 4))
+    canvas.write(rect.x, top, "═" * rect.w, wall)
+    canvas.write(rect.x + 1, top, f"{_mark(node)}{head} ", _tube_title_style(node))
     room = rect.w - width(head) - 6
-    if len(gauges) == 1:
-        word = _word(gauges[0])
-        said = _said(node, room) if word != "full" else ""
-        if said:
-            canvas.put(rect.right - 3 - width(said), top, f" {said} ", "strong")
-        elif word and width(word) <= room:
-            canvas.put(
-                rect.right - 3 - width(word),
-                top,
-                f" {word} ",
-                "chip-blocked" if word == "full" else "dim",
-            )
-        _fill(canvas, gauges[0], rect.x, middle, rect.w)
-        canvas.put(rect.x, middle + 1, line, wall)
-        amount = (
-            "closed"
-            if node.faded
-            else _amount(gauges[0], rect.w - 4 if rect.w > 11 else rect.w - 2)
-        )
-        canvas.put(rect.x + 1, middle + 1, f" {amount} ", "gone" if node.faded else "text")
-        y = middle + 2
-        lines = list(node.lines)
-        if word == "full" and width(word) > room:
-            lines.insert(0, Line("full", "strong"))
-        for text in lines:
-            if y < rect.bottom:
-                canvas.put(rect.x + 1, y, _words(text, rect.w - 1), _STYLES.get(text.style, "text"))
-                y += 1
+    if len(node.gauges) > 1:
+        _two_way_tube(canvas, node, rect, room, wall)
+    else:
+        _one_way_tube(canvas, node, rect, room, wall)
+
+
+def _tube_title_style(node: Node) -> str:
+    if node.lit:
+        return "lit"
+    return "gone" if node.faded else "title"
+
+
+def _tube_line(canvas: Canvas, node: Node, rect: Rect) -> None:
+    """A tube in one row: its name, and what waits in it; of a connection both directions."""
+    gauges = node.gauges or (Gauge(),)
+    strong = _find_strong(node, rect.w // 3 - width(node.title))
+    name = f"{node.title} {strong}" if strong else node.title
+    if width(name) > rect.w // 2:
+        # Of two ends of a connection rather one whole name than both cut.
+        one_end = node.title.partition("-")[0] if node.kind == "socket" else node.title
+        name = clip(one_end, rect.w // 2)
+    canvas.write(rect.x, rect.y, name + " ", _tube_title_style(node))
+    x, room = rect.x + width(name) + 1, rect.w - width(name) - 1
+    if len(gauges) == 1 or room < 2 * len(gauges):
+        _fill(canvas, gauges[0], x, rect.y, max(1, room))
         return
-    said = _said(node, room)
-    if said:
-        canvas.put(rect.right - 3 - width(said), top, f" {said} ", "strong")
+    for gauge, cells in zip(gauges, (room - room // 2, room // 2), strict=False):
+        canvas.write(x, rect.y, "←" if gauge.backwards else "→", "edge")
+        _fill(canvas, gauge, x + 1, rect.y, cells - 1)
+        x += cells
+
+
+def _one_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: str) -> None:
+    """What is below a tube's upper wall, and the word in it, which has `room` cells."""
+    gauge = node.gauges[0] if node.gauges else Gauge()
+    top, middle, under = rect.middle - 1, rect.middle, rect.middle + 1
+    word = _word(gauge)
+    strong = _find_strong(node, room) if word != "full" else ""
+    if strong:
+        canvas.write(rect.right - 3 - width(strong), top, f" {strong} ", "strong")
+    elif word and width(word) <= room:
+        style = "chip-blocked" if word == "full" else "dim"
+        canvas.write(rect.right - 3 - width(word), top, f" {word} ", style)
+    _fill(canvas, gauge, rect.x, middle, rect.w)
+    canvas.write(rect.x, under, "═" * rect.w, wall)
+    amount = amount_text(gauge, rect.w - (4 if rect.w > 11 else 2))
+    if node.faded:
+        canvas.write(rect.x + 1, under, " closed ", "gone")
+    else:
+        canvas.write(rect.x + 1, under, f" {amount} ", "text")
+    lines = list(node.lines)
+    if word == "full" and width(word) > room:
+        lines.insert(0, NodeLine("full", "strong"))
+    for y, line in zip(range(under + 1, rect.bottom), lines, strict=False):
+        canvas.write(rect.x + 1, y, _words(line, rect.w - 1), _STYLES.get(line.style, "text"))
+
+
+def _two_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: str) -> None:
+    """A connection's two directions, one below the other; with a wall below each where there are
+    rows for it.
+    """
+    top, middle = rect.middle - 1, rect.middle
+    strong = _find_strong(node, room)
+    if strong:
+        canvas.write(rect.right - 3 - width(strong), top, f" {strong} ", "strong")
     half = rect.h >= 5
-    for place, gauge in enumerate(gauges[:2]):
+    for place, gauge in enumerate(node.gauges[:2]):
         y = middle + (2 * place if half else place)
         arrow = "←" if gauge.backwards else "→"
-        canvas.put(rect.x, y, arrow if gauge.backwards else " ", "edge")
+        canvas.write(rect.x, y, arrow if gauge.backwards else " ", "edge")
         _fill(canvas, gauge, rect.x + 1, y, rect.w - 2)
-        canvas.put(rect.right - 1, y, " " if gauge.backwards else arrow, "edge")
-        under = middle + 1 if place == 0 else middle + 3
+        canvas.write(rect.right - 1, y, " " if gauge.backwards else arrow, "edge")
         if half:
-            canvas.put(rect.x, under, line, wall)
-            word = _word(gauge) or _amount(gauge, rect.w - 4)
-            canvas.put(rect.x + 1, under, f" {word} ", "chip-blocked" if gauge.full else "text")
+            canvas.write(rect.x, y + 1, "═" * rect.w, wall)
+            word = _word(gauge) or amount_text(gauge, rect.w - 4)
+            canvas.write(rect.x + 1, y + 1, f" {word} ", "chip-blocked" if gauge.full else "text")
     if not half and rect.h >= 4:
-        canvas.put(rect.x, middle + 2, line, wall)
-        there, back = (bytes_text(g.queued) for g in gauges[:2])
-        canvas.put(rect.x + 1, middle + 2, clip(f" →{there} ←{back} ", rect.w - 2), "text")
+        canvas.write(rect.x, middle + 2, "═" * rect.w, wall)
+        there, back = (bytes_text(g.queued) for g in node.gauges[:2])
+        canvas.write(rect.x + 1, middle + 2, clip(f" →{there} ←{back} ", rect.w - 2), "text")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ipcviz.app.picture.draft import Draft
-from ipcviz.app.picture.scene import Line, Node
+from ipcviz.app.picture.draft import SceneDraft
+from ipcviz.app.picture.scene import Node, NodeLine
 from ipcviz.app.text import moved_text, visible
 from ipcviz.events.calls import READS
 from ipcviz.model import query
@@ -12,7 +12,7 @@ from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import outsiders_of
 
 
-def end(d: Draft, thing: Object, links: list[query.Link]) -> None:
+def end(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     """A file or terminal: what flows from it at the left, what flows to it at the right."""
     terminal = thing.info.kind == "terminal"
     key = thing.info.key
@@ -29,7 +29,7 @@ def end(d: Draft, thing: Object, links: list[query.Link]) -> None:
                 kind="terminal" if terminal else "file",
                 title=visible(thing.label),
                 corner="terminal" if terminal else "file",
-                lines=(Line(moved_text(moved, thing.exact), "dim"),) if moved else (),
+                lines=(NodeLine(moved_text(moved, thing.exact), "dim"),) if moved else (),
                 order=(thing.opened_at, thing.info.ino),
                 lit=ObjectPart(key) in d.lit,
                 select=("object", key),
@@ -41,7 +41,7 @@ def end(d: Draft, thing: Object, links: list[query.Link]) -> None:
             d.join(*ends, "flow", thing, link.pid)
 
 
-def _is_input(d: Draft, thing: Object, link: query.Link, holders: int) -> bool:
+def _is_input(d: SceneDraft, thing: Object, link: query.Link, holders: int) -> bool:
     if link.pid in d.supervisors or not link.reads or not link.fds:
         return False
     used = d.used(link) or any(w.object == thing.info.key for w in d.waits[link.pid])
@@ -60,7 +60,7 @@ def _is_input(d: Draft, thing: Object, link: query.Link, holders: int) -> bool:
     )
 
 
-def _is_output(d: Draft, thing: Object, link: query.Link) -> bool:
+def _is_output(d: SceneDraft, thing: Object, link: query.Link) -> bool:
     if link.pid in d.supervisors or not link.writes or not link.fds:
         return False
     if thing.info.kind == "terminal" or d.outside([link]):
@@ -70,7 +70,7 @@ def _is_output(d: Draft, thing: Object, link: query.Link) -> bool:
     return True
 
 
-def idle_from_outside(d: Draft, link: query.Link) -> bool:
+def idle_from_outside(d: SceneDraft, link: query.Link) -> bool:
     """Whether it is a descriptor of before the session that nobody has used: it says nothing of
     this system.
 

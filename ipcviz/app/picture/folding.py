@@ -12,8 +12,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ipcviz.app.picture.chains import chains
-from ipcviz.app.picture.scene import ENDS, TUBES, Edge, Line, Node, Scene
+from ipcviz.app.picture.bands import chains
+from ipcviz.app.picture.scene import ENDS, TUBES, Edge, Node, NodeLine, Scene
 
 LEAST: Final = 4
 """Fewer alike processes than this are not worth a group while there is room."""
@@ -84,9 +84,10 @@ def fold(
         folded, extra = _folded(scene, processes, step, opened, room)
         lines = sum(e.kind in ("flow", "signal") for e in folded.edges)
         plain = not step and lines <= len(folded.nodes)
-        space = min(
-            LIMIT, (max(room, _CHAIN if _in_lines(folded) else 2 * rows) if plain else room) + extra
-        )
+        space = room
+        if plain:
+            space = max(room, _CHAIN if _in_lines(folded) else 2 * rows)
+        space = min(LIMIT, space + extra)
         if step == _LAST or len(folded.nodes) <= (space if step >= level else int(space * _EASE)):
             return replace(folded, level=step)
     raise AssertionError("the last level always fits")
@@ -386,7 +387,7 @@ def _group_node(group: str, members: list[Node], inside: list[Node], into: dict[
 def _alike_things(group: str, members: list[Node]) -> Node:
     first = members[0]
     full = sum(g.full for m in members for g in m.gauges)
-    more = (Line(f"{full} full", "strong"),) if full else ()
+    more = (NodeLine(f"{full} full", "strong"),) if full else ()
     if group == THINGS:
         title, words = f"+{len(members)} more", _kinds(members)
     else:
@@ -404,7 +405,7 @@ def _alike_things(group: str, members: list[Node]) -> Node:
         # With a letter it stands where processes stand.
         letter="?" if first.kind == "outsider" else "",
         chip="gone" if first.kind == "outsider" else "",
-        lines=(Line(words, "dim"), *more),
+        lines=(NodeLine(words, "dim"), *more),
         order=first.order,
         lit=any(m.lit for m in members),
         faded=all(m.faded for m in members),
@@ -419,17 +420,19 @@ def _people(group: str, members: list[Node], inside: list[Node], into: dict[str,
     common = min(counts, key=lambda letter: (-counts[letter], _ORDER.find(letter)))
     chip = next(m.chip for m in members if m.letter == common)
     said = ", ".join(f"{counts[c]} {_WORDS.get(c, c)}" for c in sorted(counts, key=_ORDER.find))
-    lines = [Line(said, "text")]
+    lines = [NodeLine(said, "text")]
     others = Counter(m.title for m in members if group == REST or m.title != first.title)
     if others:
         names = ", ".join(f"{n} {name}" for name, n in others.most_common(3))
-        lines.append(Line(f"and {names}" if tops else names, "dim"))
+        lines.append(NodeLine(f"and {names}" if tops else names, "dim"))
     else:
         lines.append(
-            Line(Counter(m.lines[0].text for m in members if m.lines).most_common(1)[0][0], "dim")
+            NodeLine(
+                Counter(m.lines[0].text for m in members if m.lines).most_common(1)[0][0], "dim"
+            )
         )
     if inside:
-        lines.append(Line(f"{_kinds(inside)} within", "dim"))
+        lines.append(NodeLine(f"{_kinds(inside)} within", "dim"))
     parents = {into.get(m.parent, m.parent) for m in members} - {group}
     return Node(
         id=group,

@@ -16,7 +16,7 @@ from ipcviz.app.picture import (
     signals,
     sockets,
 )
-from ipcviz.app.picture.draft import KEPT, Changes, Draft, Joins, age
+from ipcviz.app.picture.draft import KEPT, Changes, Joins, SceneDraft, age
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Scene
 from ipcviz.events.kinds import MEMORY, NOTIFIERS, PIPES, SOCKETS
 from ipcviz.model import query
@@ -58,7 +58,7 @@ def build(
     Returns:
         A scene whose size is bounded, whatever the state is.
     """
-    draft = Draft(
+    draft = SceneDraft(
         state, roles or {}, frozenset(state.changed) if lit is None else lit, joins or Joins()
     )
     room = max(_ROOM[0], min(_ROOM[1], size[0] * size[1] // _CELLS))
@@ -69,7 +69,7 @@ def build(
     return Scene(nodes, scene.edges, scene.level)
 
 
-def _without_private(d: Draft, scene: Scene, rows: int) -> Scene:
+def _without_private(d: SceneDraft, scene: Scene, rows: int) -> Scene:
     """The scene with only so much of the memory that one process alone has as there is room for
     below all else.
     """
@@ -82,7 +82,7 @@ def _without_private(d: Draft, scene: Scene, rows: int) -> Scene:
     return Scene(nodes, tuple(e for e in scene.edges if not left_out & {e.source, e.target}))
 
 
-def _scene(d: Draft) -> Scene:
+def _scene(d: SceneDraft) -> Scene:
     """All of it."""
     by_object = d.joins.links
     things = [t for t in (d.state.objects.get(key) for key in by_object) if t is not None]
@@ -109,7 +109,7 @@ def _scene(d: Draft) -> Scene:
 
 
 def _object(
-    d: Draft, thing: Object, links: list[query.Link], by_object: Mapping[str, list[query.Link]]
+    d: SceneDraft, thing: Object, links: list[query.Link], by_object: Mapping[str, list[query.Link]]
 ) -> None:
     kind = thing.info.kind
     if kind in SOCKETS:

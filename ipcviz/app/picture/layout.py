@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from ipcviz.app.picture.chains import LEAST_STAGES
+from ipcviz.app.picture.bands import LEAST_STAGES
 from ipcviz.app.picture.ranks import Cell, is_process, rank
 from ipcviz.app.picture.routes import WORK, WORK_KEPT, Rect, Route, Router
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Node, Scene
@@ -340,26 +340,62 @@ def _place(
     """Cells of the grid to cells of the screen, and the ways of the edges; None if it outgrows the
     one before.
     """
-    gutter = _WIDTHS[scale[0]][3]
-    widths = _column_widths(scene, cells, scale)
-    if previous is not None:
-        widths = {
-            c: max(widths.get(c, 0), previous.widths.get(c, 0)) for c in {*widths, *previous.widths}
-        }
-    else:
-        widths = _stretch(widths, scene, cells, size[0] - _total(widths, gutter) - 2)
+    widths = _choose_widths(scene, cells, scale, size, previous)
     need, tops = _bottom(scene, cells, scale[1])
-    total = _total(widths, gutter)
     if previous is not None:
         origin = previous.origin
     else:
+        total = _total(widths, _WIDTHS[scale[0]][3])
         side = min(_beside(scene, cells), max(0, size[0] - total))
         origin = (max(side, (size[0] - total) // 2), max(0, (size[1] - need) // 2))
+    rects = _place_boxes(scene, cells, scale, widths, origin, tops)
+    if not _wraps(scene, cells):
+        rects = _grow(scene, cells, rects, size[1], _HEIGHTS[scale[1]][0])
+    right = max((r.right for r in rects.values()), default=0)
+    bottom = max((r.bottom for r in rects.values()), default=0)
+    extent = (max(size[0], right), max(size[1], bottom, origin[1] + need))
+    if previous is not None and (extent[0] > previous.extent[0] or extent[1] > previous.extent[1]):
+        return None
+    silent = _find_silent(scene, later)
+    tubes = frozenset(n.id for n in scene.nodes if n.kind in TUBES)
+    router = Router(rects, *extent, tubes, work=WORK if previous is None else WORK_KEPT)
+    routes = _find_routes(scene, router, silent, previous)
+    return Layout(
+        size, extent, rects, routes, cells, scale, widths, origin, shape, router.work, silent, later
+    )
+
+
+def _choose_widths(
+    scene: Scene,
+    cells: dict[str, Cell],
+    scale: tuple[int, int],
+    size: tuple[int, int],
+    previous: Layout | None,
+) -> dict[int, int]:
+    """The columns' widths: those of the layout before, if they suffice; else what there is room
+    for.
+    """
+    widths = _column_widths(scene, cells, scale)
+    if previous is not None:
+        columns = {*widths, *previous.widths}
+        return {c: max(widths.get(c, 0), previous.widths.get(c, 0)) for c in columns}
+    room = size[0] - _total(widths, _WIDTHS[scale[0]][3]) - 2
+    return _stretch(widths, scene, cells, room)
+
+
+def _place_boxes(
+    scene: Scene,
+    cells: dict[str, Cell],
+    scale: tuple[int, int],
+    widths: dict[int, int],
+    origin: tuple[int, int],
+    tops: dict[int, int],
+) -> dict[str, Rect]:
+    """Where each node's box is, by its id."""
     lefts, x = {}, origin[0]
     for column in sorted(widths):
         lefts[column] = x
-        x += widths[column] + gutter
-    height = _HEIGHTS[scale[1]][0]
+        x += widths[column] + _WIDTHS[scale[0]][3]
     rects: dict[str, Rect] = {}
     middles, above = _middles(scene, cells, scale[1]), _above(scene)
     for node in scene.nodes:
@@ -367,35 +403,36 @@ def _place(
         tall = _height(node, scale[1], above)
         down = middles[row] - (tall - 1) // 2  # all of a row are lined up by their middles
         rects[node.id] = Rect(lefts[column], origin[1] + tops[row] + down, widths[column], tall)
-    if not _wraps(scene, cells):
-        rects = _grow(scene, cells, rects, size[1], height)
-    right = max((r.right for r in rects.values()), default=0)
-    bottom = max((r.bottom for r in rects.values()), default=0)
-    extent = (max(size[0], right), max(size[1], bottom, origin[1] + need))
-    if previous is not None and (extent[0] > previous.extent[0] or extent[1] > previous.extent[1]):
-        return None
-    tubes = frozenset(n.id for n in scene.nodes if n.kind in TUBES)
-    router = Router(rects, *extent, tubes, work=WORK if previous is None else WORK_KEPT)
-    routes: dict[EdgeKey, Route] = {}
-    # in the later rows of a flow, whose children its stages are is said by the first row
+    return rects
+
+
+def _find_silent(scene: Scene, later: frozenset[str]) -> frozenset[EdgeKey]:
+    """The edges that are not drawn: whose children the stages in later rows of a flow are is said
+    by the first row.
+    """
     first = {e.source for e in scene.edges if e.kind == "child" and e.target not in later}
-    silent = frozenset(
+    return frozenset(
         e.key for e in scene.edges if e.kind == "child" and e.target in later and e.source in first
     )
+
+
+def _find_routes(
+    scene: Scene, router: Router, silent: frozenset[EdgeKey], previous: Layout | None
+) -> dict[EdgeKey, Route]:
+    """The ways of the edges; those of the layout before stay where their boxes did."""
+    routes: dict[EdgeKey, Route] = {}
     drawn = [e for e in scene.edges if e.kind != "past" and e.key not in silent]
     order = {"flow": 0, "signal": 1, "child": 2, "hold": 3}
     for edge in sorted(drawn, key=lambda e: (order[e.kind], e.key)):
         old = previous.routes.get(edge.key) if previous else None
         same = previous is not None and all(
-            previous.rects.get(i) == rects[i] for i in (edge.source, edge.target)
+            previous.rects.get(i) == router.rects[i] for i in (edge.source, edge.target)
         )
         route = old if old and same and router.free(old) else router.route(edge)
         if route:
             routes[edge.key] = route
-            router.take(edge, route)
-    return Layout(
-        size, extent, rects, routes, cells, scale, widths, origin, shape, router.work, silent, later
-    )
+            router.occupy(edge, route)
+    return routes
 
 
 def _grow(

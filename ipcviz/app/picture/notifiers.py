@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, cast
 
-from ipcviz.app.picture.draft import Draft
-from ipcviz.app.picture.scene import Line, Node, NodeKind
+from ipcviz.app.picture.draft import SceneDraft
+from ipcviz.app.picture.scene import Node, NodeKind, NodeLine
 from ipcviz.app.text import count_text, visible
 from ipcviz.events.calls import FOR_READY, READS
 from ipcviz.model import query
@@ -19,7 +19,7 @@ itself.
 """
 
 
-def notifier(d: Draft, thing: Object, links: list[query.Link]) -> None:
+def notifier(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     """An eventfd or the like with those who have it open, if it is more than one process's own.
 
     Every child inherits what its parent has open, until it executes a program: that alone is no
@@ -27,7 +27,7 @@ def notifier(d: Draft, thing: Object, links: list[query.Link]) -> None:
     """
     key = thing.info.key
     asleep, polling = _waiting(d, key)
-    users = {x.pid for x in links if x.pid in asleep | polling or d.took(x) or d.put(x)}
+    users = {x.pid for x in links if x.pid in asleep | polling or d.has_read(x) or d.has_written(x)}
     former = {pid for pid in (thing.last_reader, thing.last_writer) if pid in d.processes}
     holders = {x.pid for x in links}
     if not asleep & holders:
@@ -66,7 +66,7 @@ def notifier(d: Draft, thing: Object, links: list[query.Link]) -> None:
             d.join(f"p:{link.pid}", node, "hold", thing, link.pid)
 
 
-def _waiting(d: Draft, key: str) -> tuple[set[int], set[int]]:
+def _waiting(d: SceneDraft, key: str) -> tuple[set[int], set[int]]:
     """Processes of which a thread sleeps in a read of it, and those that wait for it in poll and
     the like.
     """
@@ -82,7 +82,7 @@ def _waiting(d: Draft, key: str) -> tuple[set[int], set[int]]:
     return asleep, polling
 
 
-def _about_to_close(d: Draft, link: query.Link) -> bool:
+def _about_to_close(d: SceneDraft, link: query.Link) -> bool:
     """Whether it goes away by itself: inherited, and closed as soon as the process executes a
     program.
     """
@@ -95,21 +95,19 @@ def _about_to_close(d: Draft, link: query.Link) -> bool:
     )
 
 
-def _line(d: Draft, thing: Object, waiting: list[int]) -> Line:
+def _line(d: SceneDraft, thing: Object, waiting: list[int]) -> NodeLine:
     """What it holds, and who waits for it."""
     text = holds(d.state, thing, d.state.t)
     if thing.info.kind == "eventfd":
         # The level is read with each sample, what is known of it besides less often.
-        count = (
-            thing.level.queued
-            if thing.level is not None
-            else thing.notifier.count
-            if thing.notifier
-            else -1
-        )
+        count = thing.notifier.count if thing.notifier is not None else -1
+        if thing.level is not None:
+            count = thing.level.queued
         text = f"counter {count_text(count) if count >= 0 else '?'}"
     short = text.removeprefix("counter ")
     if waiting:
         names = ",".join(d.roles.get(pid) or str(pid) for pid in waiting)
         text, short = f"{text} ←{visible(names)}", f"{short} ←{len(waiting)}"
-    return Line(text, "strong" if waiting else "text", ObjectPart(thing.info.key) in d.lit, short)
+    return NodeLine(
+        text, "strong" if waiting else "text", ObjectPart(thing.info.key) in d.lit, short
+    )

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ipcviz.app.picture.draft import Draft
-from ipcviz.app.picture.scene import Line, Node
+from ipcviz.app.picture.draft import SceneDraft
+from ipcviz.app.picture.scene import Node, NodeLine
 from ipcviz.app.text import visible
 from ipcviz.events import Outsider
 from ipcviz.events.kinds import PIPES
@@ -20,7 +20,7 @@ MOST: Final = 12
 """Boxes of outsiders at most: the panels name the others."""
 
 
-def outsiders(d: Draft) -> None:
+def outsiders(d: SceneDraft) -> None:
     """Those that a look through /proc has found, joined to what they have."""
     drawn: set[int] = set()
     for key in sorted(d.state.outsiders):
@@ -43,7 +43,7 @@ def _box(one: Outsider, *, lit: bool) -> Node:
         kind="outsider",
         title=visible(one.name) or "?",
         corner=str(one.pid),
-        lines=(Line("not watched", "dim"),),
+        lines=(NodeLine("not watched", "dim"),),
         # Before all that are watched: mostly what flows comes from there.
         order=(-1.0, one.pid),
         lit=lit,
@@ -51,7 +51,7 @@ def _box(one: Outsider, *, lit: bool) -> Node:
     )
 
 
-def _join(d: Draft, thing: Object, one: Outsider) -> None:
+def _join(d: SceneDraft, thing: Object, one: Outsider) -> None:
     key, box = f"o:{thing.info.key}", f"u:{one.pid}"
     if thing.info.kind not in PIPES:
         d.join(box, key, "flow", thing, one.pid, both=True)

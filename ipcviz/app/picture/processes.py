@@ -5,14 +5,14 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from ipcviz.app.picture import words
-from ipcviz.app.picture.draft import Draft, age
-from ipcviz.app.picture.scene import Edge, Line, Node
+from ipcviz.app.picture.draft import SceneDraft, age
+from ipcviz.app.picture.scene import Edge, Node, NodeLine
 from ipcviz.app.text import argv_text, visible
 from ipcviz.model.parts import ProcessPart, ThreadPart
 from ipcviz.model.state import Process
 
 
-def process(d: Draft, process: Process) -> None:
+def process(d: SceneDraft, process: Process) -> None:
     """A process, and the line from its parent where that says something."""
     pid = process.pid
     waits = d.waits[pid]
@@ -29,7 +29,7 @@ def process(d: Draft, process: Process) -> None:
             letter=letter,
             chip=style,
             lines=(
-                Line(
+                NodeLine(
                     words.doing(d.state, process, waits),
                     "text",
                     short=words.brief(d.state, process, waits),
@@ -47,20 +47,20 @@ def process(d: Draft, process: Process) -> None:
         d.edges[parent, f"p:{pid}", "child"] = Edge(parent, f"p:{pid}", "child")
 
 
-def completed(d: Draft, node: Node) -> Node:
+def completed(d: SceneDraft, node: Node) -> Node:
     """The box with all its lines: made only for those that are not folded away."""
     process = d.processes[int(node.select[1])]
     lines = list(node.lines)
     role = d.roles.get(process.pid, "")
     if role and role != process.name:
-        lines.append(Line(visible(role), "strong"))
+        lines.append(NodeLine(visible(role), "strong"))
     lines.extend(words.pending_lines(d.state, process))
     if len(process.threads) > 1:
-        lines.append(Line(f"{len(process.threads)} threads", "dim"))
+        lines.append(NodeLine(f"{len(process.threads)} threads", "dim"))
     if len(process.argv) > 1 and (process.executed or process.how == "launched"):
-        lines.append(Line(argv_text((_base(process.argv[0]), *process.argv[1:])), "dim"))
+        lines.append(NodeLine(argv_text((_base(process.argv[0]), *process.argv[1:])), "dim"))
     if process.fate == "alive" and not process.full:
-        lines.append(Line("sampled", "dim"))
+        lines.append(NodeLine("sampled", "dim"))
     return replace(node, lines=tuple(lines))
 
 

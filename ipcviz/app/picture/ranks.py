@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ipcviz.app.picture.chains import LEAST_STAGES, in_bands
+from ipcviz.app.picture.bands import LEAST_STAGES, in_bands
 from ipcviz.app.picture.scene import ENDS, Node, Scene
 
 Cell = tuple[int, int]

@@ -69,39 +69,45 @@ def _plain(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
     """
     back = a.right > b.x and edge.kind != "child"
     if edge.kind == "hold" or (back and edge.kind == "flow"):
-        # around from below, or from above
-        first = a.x + a.w // 2 if edge.source.startswith("p:") else a.right - 2
-        last = b.x + b.w // 2 if edge.target.startswith("p:") else b.x + 1
-        low, high = max(a.bottom, b.bottom), min(a.y, b.y) - 1
-        if edge.kind == "flow" and a.bottom < b.y:  # on in the next row
-            yield _through((first, a.bottom), (first, b.y - 1), (last, b.y - 1))
-        for away in range(3):
-            yield _through(
-                (first, a.bottom), (first, low + away), (last, low + away), (last, b.bottom)
-            )
-            yield _through(
-                (first, a.y - 1), (first, high - away), (last, high - away), (last, b.y - 1)
-            )
-        if a.bottom < b.y:
-            yield _through((first, a.bottom), (first, b.y - 1), (last, b.y - 1))
-            yield _through((first, a.bottom), (last, a.bottom), (last, b.y - 1))
-        return
-    if a.right < b.x:
-        if edge.kind == "child" and a.bottom <= b.y - 1 and b.x - a.right > _GAP:
-            yield _through((a.right, a.middle), (b.x + 2, a.middle), (b.x + 2, b.y - 1))
-        if edge.kind == "child" and a.bottom <= b.middle and b.x - a.right > _GAP:
-            yield _through((a.x + 2, a.bottom), (a.x + 2, b.middle), (b.x - 1, b.middle))
-        if a.middle == b.middle:
-            yield _through((a.right, a.middle), (b.x - 1, a.middle))
-        elif b.x - a.right <= _GAP:
-            for bend in range(b.x - 1 - (b.x - a.right > 2), a.right - 1, -1):
-                yield _through(
-                    (a.right, a.middle), (bend, a.middle), (bend, b.middle), (b.x - 1, b.middle)
-                )
+        yield from _around(edge, a, b)
+    elif a.right < b.x:
+        yield from _forward(edge, a, b)
     elif edge.kind == "child" and a.x == b.x and a.bottom <= b.y:
         if a.bottom < b.y:
             yield _through((a.x + 2, a.bottom), (a.x + 2, b.y - 1))
         yield _through((a.x - 1, a.middle), (a.x - 1, b.middle))
+
+
+def _around(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
+    """Ways out of a box at its lower or upper side, and into another at the same side of that."""
+    first = a.x + a.w // 2 if edge.source.startswith("p:") else a.right - 2
+    last = b.x + b.w // 2 if edge.target.startswith("p:") else b.x + 1
+    low, high = max(a.bottom, b.bottom), min(a.y, b.y) - 1
+    if edge.kind == "flow" and a.bottom < b.y:  # on in the next row
+        yield _through((first, a.bottom), (first, b.y - 1), (last, b.y - 1))
+    for away in range(3):
+        yield _through((first, a.bottom), (first, low + away), (last, low + away), (last, b.bottom))
+        yield _through((first, a.y - 1), (first, high - away), (last, high - away), (last, b.y - 1))
+    if a.bottom < b.y:
+        yield _through((first, a.bottom), (first, b.y - 1), (last, b.y - 1))
+        yield _through((first, a.bottom), (last, a.bottom), (last, b.y - 1))
+
+
+def _forward(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
+    """Ways to a box that lies further right."""
+    gap = b.x - a.right
+    if edge.kind == "child" and gap > _GAP:
+        if a.bottom <= b.y - 1:
+            yield _through((a.right, a.middle), (b.x + 2, a.middle), (b.x + 2, b.y - 1))
+        if a.bottom <= b.middle:
+            yield _through((a.x + 2, a.bottom), (a.x + 2, b.middle), (b.x - 1, b.middle))
+    if a.middle == b.middle:
+        yield _through((a.right, a.middle), (b.x - 1, a.middle))
+    elif gap <= _GAP:
+        for bend in range(b.x - 1 - (gap > 2), a.right - 1, -1):
+            yield _through(
+                (a.right, a.middle), (bend, a.middle), (bend, b.middle), (b.x - 1, b.middle)
+            )
 
 
 def _through(*corners: Point) -> Route:
@@ -112,6 +118,19 @@ def _through(*corners: Point) -> Route:
             px, py = route[-1]
             route.append((px + (x > px) - (x < px), py if x != px else py + (y > py) - (y < py)))
     return tuple(route)
+
+
+Arrival = tuple[Point, Point]
+"""A cell, and the direction in which a way comes to it."""
+
+
+def _walk_back(last: Arrival | None, came: dict[Arrival, Arrival | None]) -> Route:
+    """The way that ends at `last`, by where each of its cells was come to from."""
+    route: list[Point] = []
+    while last is not None:
+        route.append(last[0])
+        last = came[last]
+    return tuple(reversed(route))
 
 
 class Router:
@@ -147,8 +166,8 @@ class Router:
             for p in route
         )
 
-    def take(self, edge: Edge, route: Route) -> None:
-        """Remember a way."""
+    def occupy(self, edge: Edge, route: Route) -> None:
+        """Remember which cells a way takes."""
         for before, point in zip((route[0], *route), route, strict=False):
             flat = "h" if before[1] == point[1] else "v"
             self.taken.setdefault(point, set()).update(((edge.source, flat), (edge.target, flat)))
@@ -196,8 +215,10 @@ class Router:
             ]
         elif edge.kind == "hold":
             # an unused end: from below or above, to the side of the tube where its end is
-            process = edge.source.startswith("p:") == leaving
-            x = rect.x + rect.w // 2 if process else rect.right - 2 if leaving else rect.x + 1
+            x = rect.right - 2 if leaving else rect.x + 1
+            if edge.source.startswith("p:") == leaving:
+                # It is the process's box: its line comes out of the middle.
+                x = rect.x + rect.w // 2
             found = [((x, rect.bottom), (0, 1), 0), ((x, rect.y - 1), (0, -1), 2)]
         elif not forward:
             xs = (rect.x + rect.w // 3, rect.x + 2 * rect.w // 3)
@@ -213,8 +234,8 @@ class Router:
         for point, (dx, dy), price in self._ports(b, edge, False, forward):
             goals.setdefault(point, []).append(((-dx, -dy), price))
         heap: list[tuple[int, int, int, Point, Point]] = []
-        best: dict[tuple[Point, Point], int] = {}
-        came: dict[tuple[Point, Point], tuple[Point, Point] | None] = {}
+        best: dict[Arrival, int] = {}
+        came: dict[Arrival, Arrival | None] = {}
         tick, most = 0, min(_LIMIT, self.most - self.work) - len(_STEPS)
 
         def near(point: Point) -> int:
@@ -230,7 +251,7 @@ class Router:
                     best[key], came[key] = cost, None
                     heappush(heap, (cost + near(point), tick, cost, point, way))
                     tick += 1
-        final: tuple[Point, Point] | None = None
+        final: Arrival | None = None
         bound = 1 << 30
         while heap and tick < most:
             guess, _, cost, point, way = heappop(heap)
@@ -244,10 +265,8 @@ class Router:
                 if total < bound:
                     bound, final = total, key
             for step in _STEPS:
-                if step == (-way[0], -way[1]):
-                    continue
                 after = (point[0] + step[0], point[1] + step[1])
-                if not self._inside(after):
+                if step == (-way[0], -way[1]) or not self._inside(after):
                     continue
                 price = cost + 1 + (_TURN if step != way else 0) + self._price(after, step, edge)
                 if price < best.get((after, step), 1 << 30):
@@ -255,11 +274,7 @@ class Router:
                     tick += 1
                     heappush(heap, (price + near(after), tick, price, after, step))
         self.work += tick
-        route: list[Point] = []
-        while final is not None:
-            route.append(final[0])
-            final = came[final]
-        return tuple(reversed(route))
+        return _walk_back(final, came)
 
     def _inside(self, point: Point) -> bool:
         return (

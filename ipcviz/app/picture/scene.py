@@ -51,7 +51,7 @@ class Gauge(msgspec.Struct, frozen=True):
     unit: str = "B"
 
 
-class Line(msgspec.Struct, frozen=True):
+class NodeLine(msgspec.Struct, frozen=True):
     """A line of words inside a node; `style` is `text`, `dim`, `strong`, `pending` or a chip's
     name.
 
@@ -92,7 +92,7 @@ class Node(msgspec.Struct, frozen=True):
     corner: str = ""
     letter: str = ""
     chip: str = ""
-    lines: tuple[Line, ...] = ()
+    lines: tuple[NodeLine, ...] = ()
     gauges: tuple[Gauge, ...] = ()
     order: tuple[float, int] = (0.0, 0)
     parent: str = ""

@@ -6,8 +6,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ipcviz.app.picture.draft import Draft
-from ipcviz.app.picture.scene import Line, Node
+from ipcviz.app.picture.draft import SceneDraft
+from ipcviz.app.picture.scene import Node, NodeLine
 from ipcviz.app.text import bytes_text, count_text, visible
 from ipcviz.model import query
 from ipcviz.model.mechanisms.semaphores import holders
@@ -18,7 +18,7 @@ _LAST: Final = 1e18
 """Later than any time of a session."""
 
 
-def memory(d: Draft, thing: Object, links: list[query.Link]) -> None:
+def memory(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     """A block of shared memory, with the semaphores in it; a named semaphore alone is one."""
     key = thing.info.key
     inside = query.semaphores_of(d.state, key)
@@ -29,13 +29,16 @@ def memory(d: Draft, thing: Object, links: list[query.Link]) -> None:
         (m.length for x in links for m in d.state.mappings.get(x.pid, ()) if m.object.key == key),
         default=0,
     )
+    corner = bytes_text(size) if size else ""
+    if named:
+        corner = "semaphore"
     d.add(
         Node(
             id=f"o:{key}",
             kind="semaphore" if named else "memory",
             title=visible(inside[0].label) if named else label,
-            corner="semaphore" if named else bytes_text(size) if size else "",
-            lines=lines if lines else (Line("shared memory", "dim"),),
+            corner=corner,
+            lines=lines if lines else (NodeLine("shared memory", "dim"),),
             order=(thing.opened_at, thing.info.ino),
             lit=ObjectPart(key) in d.lit or any(line.lit for line in lines),
             select=("semaphore", inside[0].info.key) if named else ("object", key),
@@ -50,13 +53,13 @@ def memory(d: Draft, thing: Object, links: list[query.Link]) -> None:
     _touch(d, f"o:{key}", [x.pid for x in mapped], thing)
 
 
-def _attachments(d: Draft, key: str) -> int:
+def _attachments(d: SceneDraft, key: str) -> int:
     """How often a System V segment is attached, by whomever; -1 for other memory."""
     found = d.state.memory.get((key, 0))
     return found.sample.attached if found is not None else -1
 
 
-def _touch(d: Draft, node: str, pids: list[int], thing: Object | None) -> None:
+def _touch(d: SceneDraft, node: str, pids: list[int], thing: Object | None) -> None:
     """Join a shared thing with the processes at it: the older half at its left, the younger at its
     right.
     """
@@ -71,7 +74,7 @@ def _touch(d: Draft, node: str, pids: list[int], thing: Object | None) -> None:
             d.join(f"p:{pid}", node, "hold", thing, pid)
 
 
-def _semaphore_lines(d: Draft, key: str, *, alone: bool) -> tuple[Line, ...]:
+def _semaphore_lines(d: SceneDraft, key: str, *, alone: bool) -> tuple[NodeLine, ...]:
     """A semaphore's value and waiters, and who holds it while somebody waits; `alone` where the
     node has its name.
     """
@@ -87,15 +90,17 @@ def _semaphore_lines(d: Draft, key: str, *, alone: bool) -> tuple[Line, ...]:
     elif found.waiters > 0:
         text, short = f"{text} ←{found.waiters} wait", f"{short} ←{found.waiters}"
     style = "strong" if waiting or found.waiters > 0 else "text"
-    lines = [Line(text, style, SemaphorePart(key) in d.lit, short)]
+    lines = [NodeLine(text, style, SemaphorePart(key) in d.lit, short)]
     if waiting:
         names = [d.roles.get(hold.pid) or str(hold.pid) for hold in holders(found)]
         if names:
-            lines.append(Line(visible(f"{'' if alone else '  '}held by {','.join(names)}"), "text"))
+            lines.append(
+                NodeLine(visible(f"{'' if alone else '  '}held by {','.join(names)}"), "text")
+            )
     return tuple(lines)
 
 
-def semaphores(d: Draft) -> None:
+def semaphores(d: SceneDraft) -> None:
     """Semaphores that lie in no drawn memory."""
     for key, found in sorted(d.state.semaphores.items()):
         if found.info.object and f"o:{found.info.object}" in d.nodes:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ipcviz.app.picture.draft import Draft
-from ipcviz.app.picture.scene import Edge, Line, Node
+from ipcviz.app.picture.draft import SceneDraft
+from ipcviz.app.picture.scene import Edge, Node, NodeLine
 from ipcviz.events.signals import bit_of, signal_name
 from ipcviz.model.parts import SignalPart
 
 
-def signals(d: Draft) -> None:
+def signals(d: SceneDraft) -> None:
     """Armed timers and signals on their way, at the left of the process that they are for."""
     for (pid, _), timer in sorted(d.state.timers.items()):
         process = d.processes.get(pid)
@@ -28,7 +28,7 @@ def signals(d: Draft) -> None:
             d.edges.setdefault((f"p:{sender}", node, "signal"), Edge(f"p:{sender}", node, "signal"))
 
 
-def _pending(d: Draft, pid: int, signo: int) -> bool:
+def _pending(d: SceneDraft, pid: int, signo: int) -> bool:
     process = d.processes.get(pid)
     if process is None or process.fate != "alive":
         return False
@@ -39,7 +39,7 @@ def _pending(d: Draft, pid: int, signo: int) -> bool:
     return bool(bits & bit_of(signo))
 
 
-def _signal(d: Draft, pid: int, signo: int, text: str, corner: str) -> str:
+def _signal(d: SceneDraft, pid: int, signo: int, text: str, corner: str) -> str:
     node = f"s:{corner}:{pid}:{signo}"
     lit = SignalPart(pid, signo) in d.lit
     d.add(
@@ -48,7 +48,7 @@ def _signal(d: Draft, pid: int, signo: int, text: str, corner: str) -> str:
             kind="signal",
             title=signal_name(signo),
             corner=corner,
-            lines=(Line(text, "strong"),),
+            lines=(NodeLine(text, "strong"),),
             order=(d.born(pid)[0], pid),
             lit=lit,
             select=("process", pid),

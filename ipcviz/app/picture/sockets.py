@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ipcviz.app.picture.channels import tube_gauge
-from ipcviz.app.picture.draft import Draft
-from ipcviz.app.picture.scene import Gauge, Line, Node
+from ipcviz.app.picture.draft import SceneDraft
+from ipcviz.app.picture.scene import Gauge, Node, NodeLine
 from ipcviz.app.text import visible
 from ipcviz.model import query
 from ipcviz.model.addresses import listens, takes_datagrams
@@ -18,7 +18,7 @@ from ipcviz.model.state import Object
 
 
 def socket(
-    d: Draft, thing: Object, links: list[query.Link], by_object: Mapping[str, list[query.Link]]
+    d: SceneDraft, thing: Object, links: list[query.Link], by_object: Mapping[str, list[query.Link]]
 ) -> None:
     """A socket: with its peer one tube; a line to where it leads if that has no other end of it."""
     key = thing.info.key
@@ -50,7 +50,7 @@ def _waits(thing: Object) -> bool:
     return thing.level is not None and thing.level.queued > 0
 
 
-def _one_way(d: Draft, thing: Object, target: Object, links: list[query.Link]) -> None:
+def _one_way(d: SceneDraft, thing: Object, target: Object, links: list[query.Link]) -> None:
     """What a process sends through a socket, or waits for, leads to the node of another socket."""
     for link in links:
         weak = link.pid in d.supervisors
@@ -59,7 +59,7 @@ def _one_way(d: Draft, thing: Object, target: Object, links: list[query.Link]) -
         d.join(f"p:{link.pid}", f"o:{target.info.key}", "hold" if weak else "flow", thing, link.pid)
 
 
-def _serves(d: Draft, thing: Object) -> bool:
+def _serves(d: SceneDraft, thing: Object) -> bool:
     """Whether an end is the accepting one: it has the listener's name or address."""
     info = thing.info
     if info.path and not info.path.startswith("socket:"):
@@ -68,7 +68,7 @@ def _serves(d: Draft, thing: Object) -> bool:
 
 
 def _connection(
-    d: Draft, thing: Object, peer: Object, links: list[query.Link], there: list[query.Link]
+    d: SceneDraft, thing: Object, peer: Object, links: list[query.Link], there: list[query.Link]
 ) -> None:
     key = thing.info.key
     # Of a pair without a server the older holder's end counts as the client's.
@@ -103,7 +103,7 @@ def _connection(
         d.join(source, target, "hold" if weak else "flow", thing, pid, both=not weak)
 
 
-def _direction(d: Draft, source: Object, target: Object, *, backwards: bool = False) -> Gauge:
+def _direction(d: SceneDraft, source: Object, target: Object, *, backwards: bool = False) -> Gauge:
     """What lies between a write to one end and a read from the other: of TCP some of it at the
     sending end.
     """
@@ -122,7 +122,7 @@ def _direction(d: Draft, source: Object, target: Object, *, backwards: bool = Fa
     )
 
 
-def _facts(d: Draft, *things: Object) -> tuple[Line, ...]:
+def _facts(d: SceneDraft, *things: Object) -> tuple[NodeLine, ...]:
     """What is worth a line under a tube: descriptors under way, and a connection that is not, or no
     more, whole.
     """
@@ -130,30 +130,30 @@ def _facts(d: Draft, *things: Object) -> tuple[Line, ...]:
     for thing in things:
         words = under_way_words(d.state, thing)
         if words:
-            lines.append(Line(words, "strong", short=f"+{words.partition(' ')[0]} fd"))
+            lines.append(NodeLine(words, "strong", short=f"+{words.partition(' ')[0]} fd"))
         shut = {"r": "reads no more", "w": "writes no more", "rw": "is shut down"}.get(
             thing.shut, ""
         )
         if shut:
-            lines.append(Line(f"{visible(thing.label)} {shut}", "dim"))
+            lines.append(NodeLine(f"{visible(thing.label)} {shut}", "dim"))
     return tuple(lines)
 
 
-def _alone(d: Draft, thing: Object, links: list[query.Link]) -> None:
+def _alone(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     info = thing.info
     listening = listens(info)
     title = visible(thing.label)
     path = info.path if not info.path.startswith("socket:") else ""
-    words = [Line(visible(info.local or info.detail) or info.kind, "dim")] if listening else []
+    words = [NodeLine(visible(info.local or info.detail) or info.kind, "dim")] if listening else []
     level = thing.level
     if listening and level is not None and level.unit == "connections" and level.queued:
         count = f"{level.queued:,} wait" + ("s" if level.queued == 1 else "")
-        words.insert(0, Line(f"{count}, backlog {level.capacity:,}", "strong", short=count))
+        words.insert(0, NodeLine(f"{count}, backlog {level.capacity:,}", "strong", short=count))
     if not listening:
         plain = "takes datagrams" if takes_datagrams(info) else info.detail or info.kind
         if info.with_whom and not takes_datagrams(info):
-            words.append(Line(f"with {visible(info.with_whom)}", "dim"))
-        words.append(Line(visible(info.local or plain), "dim"))
+            words.append(NodeLine(f"with {visible(info.with_whom)}", "dim"))
+        words.append(NodeLine(visible(info.local or plain), "dim"))
     d.add(
         Node(
             id=f"o:{info.key}",
@@ -174,7 +174,7 @@ def _alone(d: Draft, thing: Object, links: list[query.Link]) -> None:
         d.join(f"o:{info.key}", f"p:{link.pid}", "hold" if weak else "flow", thing, link.pid)
 
 
-def connecting(d: Draft) -> None:
+def connecting(d: SceneDraft) -> None:
     """Who waits in connect belongs to the listener that it waits for."""
     for pid, waits in d.waits.items():
         for wait in waits:

@@ -281,7 +281,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             return
         rows = paint(self.scene, self._layout_now, self.selected)
         old, self._rows = self._rows, rows
-        note, self._note = self._note, self._said()
+        note, self._note = self._note, self._left_out_words()
         if note != self._note:
             self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
         if len(old) != len(rows):
@@ -305,17 +305,17 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         strip = self._strips.get(row)
         if strip is None:
             runs = self._rows[row] if row < len(self._rows) else ()
-            strip = Strip([Segment(text, self._look(style)) for text, style in runs])
+            strip = Strip([Segment(text, self._find_style(style)) for text, style in runs])
             self._strips[row] = strip
         width = self.size.width
-        strip = strip.crop_extend(left, left + width, self._look(""))
+        strip = strip.crop_extend(left, left + width, self._find_style(""))
         note = self._note if y == self.size.height - 1 else ""
         if note and len(note) < width:
-            said = Strip([Segment(note, self._look("note"))], len(note))
+            said = Strip([Segment(note, self._find_style("note"))], len(note))
             strip = Strip.join([strip.crop(0, width - len(note)), said])
         return strip
 
-    def _said(self) -> str:
+    def _left_out_words(self) -> str:
         """What the picture leaves out, for its last row; empty if it shows everything."""
         layout = self._layout_now
         if layout is None:
@@ -326,7 +326,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         )
         return f" {missing} of {len(self.scene.edges)} lines left out: too many " if missing else ""
 
-    def _look(self, style: str) -> Style:
+    def _find_style(self, style: str) -> Style:
         found = self._looks.get(style)
         if found is None:
             found = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ipcviz.app.picture.scene import Line
+from ipcviz.app.picture.scene import NodeLine
 from ipcviz.app.text import visible
 from ipcviz.events.calls import ACCEPTS, FOR_READY, OPENS
 from ipcviz.events.signals import signal_name, signals_in
@@ -154,7 +154,7 @@ def wait_words(state: State, wait: query.Wait) -> str:
     return " ".join(part for part in (call, on, reason) if part)
 
 
-def pending_lines(state: State, process: Process) -> tuple[Line, ...]:
+def pending_lines(state: State, process: Process) -> tuple[NodeLine, ...]:
     """Signals that are pending for it, and whether they are blocked."""
     if process.fate != "alive":
         return ()
@@ -169,6 +169,8 @@ def pending_lines(state: State, process: Process) -> tuple[Line, ...]:
         return ()
     found = [(signal_name(n), bool(mask >> (n - 1) & 1)) for n in signals_in(pending)]
     return tuple(
-        Line(f"{name} pending{', blocked' if blocked else ''}", "pending", short=f"{name} pending")
+        NodeLine(
+            f"{name} pending{', blocked' if blocked else ''}", "pending", short=f"{name} pending"
+        )
         for name, blocked in found
     )

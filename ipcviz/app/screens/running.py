@@ -187,8 +187,6 @@ class SlowScreen(ModalScreen[float | None]):
 
 
 def _rate(rate: float) -> str:
-    return (
-        f"a step every {1 / rate:g} seconds"
-        if rate < 1
-        else f"{rate:g} step{'s' if rate > 1 else ''} a second"
-    )
+    if rate < 1:
+        return f"a step every {1 / rate:g} seconds"
+    return f"{rate:g} step{'s' if rate > 1 else ''} a second"

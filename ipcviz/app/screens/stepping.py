@@ -1,36 +1,41 @@
-"""Step mode: what of the main screen lets threads go, holds them, and runs until a breakpoint."""
+"""Step mode: the keys that let threads go, hold them, and run until a breakpoint."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import Binding
 
-from ipcviz.app.host import Host
-from ipcviz.app.panels.styles import PanelScreen
-from ipcviz.app.screens.question import Asked, QuestionScreen
+from ipcviz.app.questions import Questions
+from ipcviz.app.screens.controller import Controller, Stage
+from ipcviz.app.screens.question import QuestionScreen
 from ipcviz.app.screens.running import RunScreen, SlowScreen, choices_of
 from ipcviz.app.screens.save import SaveScreen
 from ipcviz.app.steps import Steps
-from ipcviz.app.strip import StepStrip
 from ipcviz.app.text import visible
-from ipcviz.app.view import View
 from ipcviz.events import Breakpoint
 from ipcviz.model.state import State
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import Names, breakpoint_words
 from ipcviz.narrate import who
 from ipcviz.outputs import OutputError, write_file
-from ipcviz.scenario.foresight import may_answer
 
 
-class SteppingScreen(PanelScreen):
-    """A screen whose viewer is the scheduler of what runs."""
+class StepControl(Controller):
+    """The viewer is the scheduler of what runs.
 
-    BINDINGS: ClassVar[list[BindingType]] = [
+    Args:
+        stage: The screen.
+        questions: The story's questions, each asked before the step that answers it.
+        select: Selects a process by its pid.
+        go_forward: Goes one moment forward, where the past is shown.
+        refresh: Shows anew what the viewer is told of the steps.
+    """
+
+    BINDINGS: ClassVar[list[Binding]] = [
         Binding(
             "space",
             "hold_or_next",
@@ -68,90 +73,90 @@ class SteppingScreen(PanelScreen):
         ),
     ]
 
-    kept = False
-    """Whether nothing runs here."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = Asked()
-        """The story's questions that were asked."""
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        questions: Questions,
+        select: Callable[[int], None],
+        go_forward: Callable[[], None],
+        refresh: Callable[[], None],
+    ) -> None:
+        super().__init__(stage)
+        self.questions = questions
+        self._select = select
+        self._go_forward = go_forward
+        self._refresh = refresh
 
     @property
     def steps(self) -> Steps:
         """Who lets threads go."""
-        return cast(Host, self.app).feed.steps
+        return self.stage.source.steps
 
     @property
     def now(self) -> State:
         """The present state."""
-        return cast(Host, self.app).feed.state
+        return self.stage.source.state
+
+    @property
+    def is_scheduling(self) -> bool:
+        """Whether the present is shown, with all held: a digit or a click lets one go."""
+        return self.now.stepping and not self.stage.at
 
     @property
     def _attached(self) -> bool:
         return self.now.started is not None and self.now.started.mode == "attached"
 
-    def select(self, pid: int = 0, key: str = "") -> None:
-        """Select a process or an object."""
-        raise NotImplementedError
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Holding is for a live run, running on for a held one."""
+        if action == "hold":
+            held = self.now.stepping or self.stage.at
+            return not (self.stage.kept or self._attached or held or self.now.finished)
+        if action == "run_on":
+            return not self.stage.kept and self.is_scheduling and not self.now.finished
+        return True
 
-    def nobody_there(self) -> bool:
-        """Say so if nothing runs here that could be told anything."""
-        raise NotImplementedError
-
-    # Stepping.
+    # StepControl.
 
     def step_next(self) -> None:
-        """The next step in step mode; a live run has to be held first."""
-        if self.nobody_there() or self._is_over():
+        """Let the next thread make a step; a live run has to be held first."""
+        if self.report_unreachable() or self._report_end():
             return
         if not self.now.stepping:
-            self.notify(
+            self.stage.notify(
                 "Everything runs: space holds it, then n lets one at a time go on", timeout=3
             )
             return
-        self._after_question(self.steps.next_tid(self.now), self.steps.next)
+        self._ask_before(self.steps.next_tid(self.now), self.steps.let_next)
 
     def action_hold(self) -> None:
         """Hold everything that runs."""
         if self._attached:
-            self.notify("What was only attached to is not held: it belongs to others", timeout=3)
-        elif not self.nobody_there() and not self._is_over():
+            self.stage.notify(
+                "What was only attached to is not held: it belongs to others", timeout=3
+            )
+        elif not self.report_unreachable() and not self._report_end():
             self.steps.hold()
 
     def action_hold_or_next(self) -> None:
-        """Hold everything that runs; in step mode, the next step."""
-        if self.now.stepping:
+        """In the past one moment forward; in the present hold everything that runs, or step."""
+        if self.stage.at:
+            self._go_forward()
+        elif self.now.stepping:
             self.step_next()
         else:
             self.action_hold()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Holding is for a live run, running on for a held one; only what works is in the
-        footer.
-        """
-        if action == "hold":
-            return not (self.kept or self._attached or self.now.stepping or self.now.finished)
-        if action == "run_on":
-            return not self.kept and self.now.stepping and not self.now.finished
-        return True
-
-    def advance(self, pid: int) -> None:
+    def advance_process(self, pid: int) -> None:
         """Let a process go on by one operation: its thread whose turn it is."""
-        state = self.now
-        self.select(pid=pid)
-        if self.nobody_there() or self._is_over():
+        self._select(pid)
+        if self.report_unreachable() or self._report_end():
             return
+        state = self.now
         tids = [thread.tid for thread in stepping.held(state) if thread.pid == pid]
         if not tids:
-            thread = state.threads.get(pid)
-            what = (
-                "has ended"
-                if thread is None
-                else "moves"
-                if state.moving == pid
-                else "is blocked: others can wake it"
-            )
-            self.notify(f"{visible(who(state, pid))} {what}", timeout=2, markup=False)
+            words = f"{visible(who(state, pid))} {_why_not_held(state, pid)}"
+            self.stage.notify(words, timeout=2, markup=False)
             return
         last = self.steps.outcomes.tid
         tid = tids[(tids.index(last) + 1) % len(tids)] if last in tids else tids[0]
@@ -159,78 +164,62 @@ class SteppingScreen(PanelScreen):
 
     def advance_thread(self, tid: int) -> None:
         """Let a thread go on by one operation."""
-        if not self.nobody_there() and not self._is_over():
-            self._after_question(tid, lambda: self.steps.let(tid))
+        if not self.report_unreachable() and not self._report_end():
+            self._ask_before(tid, lambda: self.steps.let(tid))
 
-    def _after_question(self, tid: int, step: Callable[[], None]) -> None:
-        """Make a step; before one that may answer the story's question, ask that."""
+    def _ask_before(self, tid: int, step: Callable[[], None]) -> None:
+        """Make a thread's step; before one that may answer the story's question, ask that."""
 
         def go_on() -> None:
             step()
-            self.follow()
+            self.show_schedule()
 
-        self.asked.verdict = ""
-        thread, story = self.now.threads.get(tid), cast(Host, self.app).feed.story
-        question = story.question if story is not None else None
-        if story is None or question is None or not self.asked.wants(question) or thread is None:
-            go_on()
-            return
-        if thread.poised is None or not may_answer(
-            question, story.scenario, story.progress.cast, thread.poised, self.now
-        ):
+        self.questions.verdict = ""
+        question = self.questions.find_question(self.stage.source.story, self.now, tid)
+        if question is None:
             go_on()
             return
 
-        def guessed(choice: int | None) -> None:
-            self.asked.guessed(question, choice)
+        def add_guess(choice: int | None) -> None:
+            self.questions.add_guess(question, choice)
             go_on()
 
-        self.app.push_screen(QuestionScreen(question), guessed)
+        self.stage.ask(QuestionScreen(question), add_guess)
 
-    def reveal(self, view: View) -> None:
-        """The story may have come to what was asked."""
-        if view.story is None:
-            return
-        scenario, progress = view.story
-        ids = [step.id for step in scenario.story]
-        self.asked.seen(
-            {ids[place] for place in progress.reached},
-            {ids[skip.step] for skip in progress.skipped},
-        )
-
-    def follow(self) -> None:
-        """What the viewer is told of the schedule."""
-        self.query_one(StepStrip).rebuild()
+    def show_schedule(self) -> None:
+        """Show what the viewer is told of the schedule."""
+        self._refresh()
         if self.steps.said:
-            self.notify(visible(self.steps.said), timeout=3, markup=False)
+            self.stage.notify(visible(self.steps.said), timeout=3, markup=False)
 
-    def _is_over(self) -> bool:
+    def _report_end(self) -> bool:
+        """Tell the viewer if the command has ended. Returns whether it has."""
         if self.now.finished:
-            self.notify("The command has ended", timeout=2)
+            self.stage.notify("The command has ended", timeout=2)
         return self.now.finished
 
     # Running on.
 
     def action_run_on(self) -> None:
         """Ask what is to end the run, and let everything go on."""
-        view = getattr(self, "view", None)
-        if self.nobody_there() or self._is_over() or view is None:
+        view = self.stage.view
+        if self.report_unreachable() or self._report_end() or view is None:
             return
         if not self.now.stepping:
-            self.notify("Everything runs already: space holds it", timeout=3)
+            self.stage.notify("Everything runs already: space holds it", timeout=3)
             return
 
-        def chosen(until: tuple[Breakpoint, ...] | None) -> None:
+        def run(until: tuple[Breakpoint, ...] | None) -> None:
             if until is not None and not self.now.finished:
                 names = Names(roles=view.roles)
                 words = " or ".join(breakpoint_words(point, self.now, names) for point in until)
                 self.steps.run(until, words)
 
-        self.app.push_screen(RunScreen(choices_of(view)), chosen)
+        self.stage.ask(RunScreen(choices_of(view)), run)
 
     def action_slow(self) -> None:
         """Take steps by itself, or no more."""
-        if self.nobody_there() or self._is_over():
+        if self.report_unreachable() or self._report_end():
             return
         if self.steps.rate:
             self.steps.slow(0)
@@ -240,41 +229,50 @@ class SteppingScreen(PanelScreen):
         if self._attached:
             return
 
-        def chosen(rate: float | None) -> None:
+        def begin(rate: float | None) -> None:
             if rate:
                 self.steps.slow(rate)
 
-        self.app.push_screen(SlowScreen(), chosen)
+        self.stage.ask(SlowScreen(), begin)
 
     # Keeping the order.
 
     def action_save_steps(self) -> None:
         """Ask for a name, and write the steps that were made as a schedule."""
-        if self.nobody_there():
+        if self.report_unreachable():
             return
-        recorder = self.steps.recorder
-        if not recorder.lines:
-            self.notify("No step was made yet", timeout=2)
+        if not self.steps.recorder.lines:
+            self.stage.notify("No step was made yet", timeout=2)
             return
-        title = cast(Host, self.app).command
 
-        def named(name: str | None) -> None:
-            if not name:
-                return
-            try:
-                write_file(
-                    Path(name).expanduser(), recorder.text(title).encode(errors="surrogateescape")
-                )
-            except (OutputError, RuntimeError) as error:
-                self.notify(str(error), severity="error", markup=False, timeout=8)
-                return
-            self.notify(f"Written: --schedule {name} repeats these steps", markup=False, timeout=4)
+        def write(name: str | None) -> None:
+            if name:
+                self._write_steps(name)
 
-        word = (
-            re.sub(r"[^A-Za-z0-9_.+-]", "", title.split()[0].rpartition("/")[2])
-            if title.split()
-            else ""
+        question = "Write the steps made so far to"
+        self.stage.ask(SaveScreen(_default_name(self.stage.command), question), write)
+
+    def _write_steps(self, name: str) -> None:
+        text = self.steps.recorder.text(self.stage.command)
+        try:
+            write_file(Path(name).expanduser(), text.encode(errors="surrogateescape"))
+        except (OutputError, RuntimeError) as error:
+            self.stage.notify(str(error), severity="error", markup=False, timeout=8)
+            return
+        self.stage.notify(
+            f"Written: --schedule {name} repeats these steps", markup=False, timeout=4
         )
-        self.app.push_screen(
-            SaveScreen(f"{word[:40] or 'steps'}.schedule", "Write the steps made so far to"), named
-        )
+
+
+def _why_not_held(state: State, pid: int) -> str:
+    """Why a process has no thread that could be let go, in words."""
+    if pid not in state.threads:
+        return "has ended"
+    return "moves" if state.moving == pid else "is blocked: others can wake it"
+
+
+def _default_name(command: str) -> str:
+    """A name for the file of a command's steps."""
+    words = command.split()
+    program = words[0].rpartition("/")[2] if words else ""
+    return f"{re.sub(r'[^A-Za-z0-9_.+-]', '', program)[:40] or 'steps'}.schedule"

@@ -154,6 +154,7 @@ class SeizedEngine(Engine):
         process.foreign = not elf.is_native(f"/proc/{pid}/exe", self._context.arch.elf_machine)
         look = procfs.read_stat(pid)
         self._tables.introduce(pid, "attached", look.ppid if look is not None else 0)
+        self.sampler.process_now(pid)
         process.catching = not process.foreign
 
     def _leave_out(self, why: str, pid: int) -> None:

@@ -83,11 +83,14 @@ class Watcher:
 
     def _take_in(self, pid: int, *, first: bool = False) -> None:
         stat = procfs.read_stat(pid)
-        tids = procfs.tasks(pid)
-        living = procfs.living_thread(pid)
-        if stat is None or not tids or (stat.state in "ZX" and living == pid):
+        tids = procfs.threads_of(pid, stat)
+        if stat is None or not tids:
             return
-        if procfs.read_fd_numbers(living) is None:
+        living = procfs.living_thread(pid) if stat.state in "ZX" else pid
+        if stat.state in "ZX" and living == pid:
+            return
+        links = self._tables.list_links(pid, living)
+        if links is None:
             if not procfs.is_ending(living):
                 self._cannot_see(pid, stat)
             return
@@ -97,7 +100,7 @@ class Watcher:
         self._context.processes[pid] = process
         self._programs[pid] = (stat.starttime, procfs.exe(pid))
         how: How = "attached" if first or stat.ppid not in self._context.processes else "fork"
-        self._tables.introduce(pid, how, stat.ppid)
+        self._tables.introduce(pid, how, stat.ppid, stat.name, living, links)
 
     def _cannot_see(self, pid: int, stat: procfs.Stat) -> None:
         """A descendant of another user, or one that hides itself: that it is there can be said, and
@@ -157,7 +160,7 @@ class Watcher:
             if stat is None or stat.starttime != started:
                 self._ended(pid, None)
                 continue
-            tids = procfs.tasks(pid)
+            tids = procfs.threads_of(pid, stat)
             if stat.state in "ZX" and len(tids) <= 1:
                 self._ended(pid, stat)
                 continue

@@ -144,7 +144,6 @@ FULL_CONDITIONS: Final = {
         Masked(3, MAP_FIXED | MAP_DENYWRITE, MAP_FIXED),
     ),
     "newfstatat": (Masked(3, AT_EMPTY_PATH, 0),),
-    "fstatat": (Masked(3, AT_EMPTY_PATH, 0),),
     "statx": (Masked(2, AT_EMPTY_PATH, 0),),
 }
 """The same in full mode, where private mappings of files that others write are to be seen, too,
@@ -174,7 +173,7 @@ UNCOUNTED: Final = having("uncounted")
 """Structural calls that are looked at however many there are: what they do bears on how a
 process can be traced, and /proc does not tell of it. Programs make few."""
 
-NO_RETURN: Final = where(lambda call: call.returns == "never")
+NO_RETURN: Final = where(lambda call: call.returns == "elsewhere")
 """Calls whose return says nothing of its own."""
 
 

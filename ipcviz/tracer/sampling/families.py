@@ -73,6 +73,9 @@ def orphans_of(context: Context, pid: int) -> tuple[Orphan, ...]:
     """The living children of a process that has just ended, with those that the kernel has given
     them to.
     """
+    if pid not in context.parents:
+        return ()
+    context.parents.discard(pid)
     found = []
     # Of all that ever were, only those that live: a build has had thousands.
     for number in context.processes:

@@ -11,8 +11,9 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Level, ObjectInfo
-from ipcviz.events.kinds import PIPES, having
+from ipcviz.events.kinds import having
 from ipcviz.kernel import buffers, sockets
+from ipcviz.kernel.buffers import PipeQuestion
 from ipcviz.model.query import Holder
 from ipcviz.model.state import State
 
@@ -71,20 +72,39 @@ def listed_together(
     return sockets.Listing(before) if count > MANY else None
 
 
+def ask_of_pipe(
+    key: str, rows: Iterable[Holder], peek: int, *, running: bool
+) -> PipeQuestion | None:
+    """By which descriptors the level of a pipe is read; None if none of them will do.
+
+    Args:
+        key: The pipe's.
+        rows: Who of the watched processes has it open.
+        peek: Bytes wanted of those that wait in it.
+        running: Whether its holders may close it at any moment. A read end that we held then would
+            let a write succeed that alone gives SIGPIPE, so none is ever borrowed. The write end
+            is, for three calls: a reader learns of the end of file when it is given back.
+    """
+    reader = writer = None
+    for row in rows:
+        if running:
+            if row.mode == "w":
+                return PipeQuestion(key, writer=(row.pid, row.fd))
+            continue
+        if reader is None and row.reads:
+            reader = (row.pid, row.fd)
+        if writer is None and row.writes:
+            writer = (row.pid, row.fd)
+    return PipeQuestion(key, reader, writer, peek) if reader or writer else None
+
+
 def level_of_running(
     info: ObjectInfo, rows: tuple[Holder, ...], listing: sockets.Listing
 ) -> Level | None:
     """A level whose holders may close it at any moment.
 
-    A read end that we held then would let a write succeed that alone gives SIGPIPE, so none is ever
-    borrowed. The write end is, for three calls: a reader learns of the end of file when it is given
-    back.
+    Pipes are read by `ask_of_pipe`.
     """
-    if info.kind in PIPES:
-        for row in rows:
-            if row.mode == "w":
-                return buffers.read_pipe_level(info.key, writer=(row.pid, row.fd))
-        return None
     if info.kind.endswith(" socket"):
         return listed_level(info, rows, listing)
     return next(

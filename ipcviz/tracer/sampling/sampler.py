@@ -49,6 +49,7 @@ from ipcviz.tracer.sampling.futexes import FutexLooks
 from ipcviz.tracer.sampling.levels import (
     LISTED,
     Heads,
+    ask_of_pipe,
     level_of_running,
     listed_level,
     listed_together,
@@ -121,6 +122,8 @@ class Sampler:
         """Processes that have ended, and perhaps were not waited for yet."""
         self._look_again = False
         self._run_counts: dict[int, bytes] = {}
+        self._counts_read: dict[int, bytes] = {}
+        """Counts that were read since the last sample, for the next one."""
         self._held: tuple[object, object, object, object, dict[str, tuple[Holder, ...]]] | None = (
             None
         )
@@ -290,6 +293,11 @@ class Sampler:
         """
         self._look_again = True
 
+    def read_run_count(self, pid: int) -> bytes:
+        """How much a process has run (`procfs.run_count`), for the next sample, too."""
+        count = self._counts_read[pid] = procfs.run_count(pid)
+        return count
+
     def _find_idle(self, state: State) -> None:
         """Know the processes that have not run since the last sample: nothing that they do
         themselves has changed.
@@ -305,7 +313,7 @@ class Sampler:
             process = state.processes.get(pid)
             if process is None or len(process.threads) > 1:
                 continue
-            count = counts[pid] = procfs.run_count(pid)
+            count = counts[pid] = self._counts_read.pop(pid, b"") or procfs.run_count(pid)
             if count and count == self._run_counts.get(pid) and pid in self._seen and not again:
                 idle.add(pid)
         if len(self._due) == len(self._processes):
@@ -315,6 +323,7 @@ class Sampler:
             idle |= self._processes.keys() - self._due
             self._run_counts.update(counts)
         self._idle = idle
+        self._counts_read.clear()
 
     def _holders(self, state: State) -> dict[str, tuple[Holder, ...]]:
         """Every object's holders, worked out again only where a table or a process has changed."""
@@ -358,11 +367,11 @@ class Sampler:
         held: dict[str, tuple[Holder, ...]],
         together: sockets.Listing | None = None,
     ) -> Iterable[Level]:
+        pipes = self._read_pipes(state, held)
         for key, rows in held.items():
             thing = state.objects.get(key)
             if thing is None or thing.info.kind not in LEVELED:
                 continue
-            want = self.peek[1] if self.peek[0] == key else HEAD_BYTES
             level = one = None
             looked_at = key == self.peek[0] or key in self._heads.turn
             if together is not None and thing.info.kind in LISTED and not looked_at:
@@ -374,8 +383,10 @@ class Sampler:
                 )
                 if level is not None and self._heads.same(self._levels.get(key), level):
                     level, self._as_listed[key] = self._levels[key], one
-            if level is None:
-                level = self._read_level(thing.info.kind, key, rows, want, state)
+            if level is None and thing.info.kind in PIPES:
+                level = pipes.get(key)
+            elif level is None:
+                level = self._read_level(key, rows, state)
             if level is None and key in self._levels and buffers.is_in_use(key):
                 level = msgspec.structs.replace(self._levels[key], locked=True)
             if level is None:
@@ -418,24 +429,33 @@ class Sampler:
             self._context.stops_at_all_calls(pid) for pid in pids
         )
 
-    def _read_level(
-        self, kind: str, key: str, rows: tuple[Holder, ...], want: int, state: State
-    ) -> Level | None:
-        traced = self._processes
-        info = state.objects[key].info
+    def _read_pipes(
+        self, state: State, held: dict[str, tuple[Holder, ...]]
+    ) -> dict[str, Level | None]:
+        """Levels of the pipes and FIFOs among these objects."""
+        running, questions = self._context.attached, []
+        for key, rows in held.items():
+            thing = state.objects.get(key)
+            if thing is not None and thing.info.kind in PIPES:
+                watched = (row for row in rows if row.pid in self._processes)
+                one = ask_of_pipe(key, watched, self._wanted_head(key), running=running)
+                if one is not None:
+                    questions.append(one)
+        return buffers.read_pipe_levels(questions)
+
+    def _wanted_head(self, key: str) -> int:
+        """How many of the bytes that wait in an object are copied."""
+        return self.peek[1] if self.peek[0] == key else HEAD_BYTES
+
+    def _read_level(self, key: str, rows: tuple[Holder, ...], state: State) -> Level | None:
+        """Level of an object that is no pipe."""
+        info, want = state.objects[key].info, self._wanted_head(key)
         if key.startswith("msg:"):
             return queues.message_queue_level(info.ino, QUEUED_MESSAGES, min(want, HEAD_BYTES))
+        watched = tuple(row for row in rows if row.pid in self._processes)
         if self._context.attached:
-            return level_of_running(info, tuple(r for r in rows if r.pid in traced), self.listing)
-        if kind in PIPES:
-            reader = next(((r.pid, r.fd) for r in rows if r.reads and r.pid in traced), None)
-            writer = next(((r.pid, r.fd) for r in rows if r.writes and r.pid in traced), None)
-            if reader is None and writer is None:
-                return None
-            return buffers.read_pipe_level(key, reader=reader, writer=writer, peek=want)
-        for row in rows:
-            if row.pid not in traced:
-                continue
+            return level_of_running(info, watched, self.listing)
+        for row in watched:
             level = buffers.read_level(row.pid, row.fd, info, peek=want)
             if level is not None:
                 return level

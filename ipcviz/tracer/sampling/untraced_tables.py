@@ -53,8 +53,36 @@ class Tables:
         """At which look a table was read whole, and how much its process had run by then."""
         self._turn = 0
 
-    def introduce(self, pid: int, how: How, parent: int) -> None:
-        """Say that a process is watched from now on, and all that can be read of it."""
+    def list_links(self, pid: int, at: int) -> dict[int, str] | None:
+        """What the descriptors of a process refer to that is about to be introduced; None if that
+        can't be read.
+        """
+        self._run_counts[pid] = procfs.run_count(pid)
+        links = procfs.read_links(at)
+        if links is None:
+            del self._run_counts[pid]
+        return links
+
+    def introduce(
+        self,
+        pid: int,
+        how: How,
+        parent: int,
+        name: str = "",
+        at: int = 0,
+        links: dict[int, str] | None = None,
+    ) -> None:
+        """Say that a process is watched from now on, and what can be read of its descriptors and
+        mappings.
+
+        Args:
+            pid: The process.
+            how: How it came to be watched.
+            parent: Its parent.
+            name: Its command name, if it was just read.
+            at: By which id its tables can be read, if that is known.
+            links: What `list_links` has just found.
+        """
         t, n = self._context.stamp()
         self._context.emit(
             Forked(
@@ -63,7 +91,7 @@ class Tables:
                 pid=pid,
                 parent=parent,
                 how=how,
-                name=procfs.comm(pid) or "",
+                name=name or procfs.comm(pid) or "",
                 argv=tuple(procfs.cmdline(pid) or ()),
             )
         )
@@ -76,10 +104,10 @@ class Tables:
                 )
         if process.full != self._context.state.processes[pid].full:
             self._context.say_coverage(process, full=process.full, reason=process.why_sampled)
-        self._run_counts[pid] = procfs.run_count(pid)
-        self.read(pid)
+        if links is None:
+            self._run_counts[pid] = procfs.run_count(pid)
+        self.read(pid, at, links)
         self.read_maps(pid)
-        self._sampler.process_now(pid)
 
     def forget(self, pid: int) -> None:
         """A process is gone, or runs another program."""
@@ -120,7 +148,7 @@ class Tables:
         again.
         """
         before, several = self._run_counts.get(pid), len(self._context.processes[pid].tasks) > 1
-        count = self._run_counts[pid] = b"" if several else procfs.run_count(pid)
+        count = self._run_counts[pid] = b"" if several else self._sampler.read_run_count(pid)
         return bool(count) and count == before
 
     def _is_due(self, pid: int) -> bool:

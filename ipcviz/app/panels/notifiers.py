@@ -20,11 +20,12 @@ HELP: Final = (
     " an eventfd its counter, now and over the last minute."
 )
 _SHOWN: Final = 50
+_NAME: Final = 9
 _TOLD: Final = having("sought")
 """Those that somebody can have reason to look for although one process alone has them."""
 
 
-def counter_rows(view: View, width: int) -> list[Row]:
+def make_notifier_rows(view: View, width: int) -> list[Row]:
     """A row for each of them, and one for who has it."""
     waiting = _waiting(view)
     found = [
@@ -34,57 +35,64 @@ def counter_rows(view: View, width: int) -> list[Row]:
     ]
     if not found:
         return []
-    name, minute = 9, 12 if width < 64 else 20
-    rest = max(0, width - name - minute - 5)
-    rows = [
-        row((fit(f"   {fit('EVENTS', name)}{fit('HOLDS', rest)}  {'LAST MINUTE'}", width), "head"))
-    ]
+    minute = _minute(width)
+    rest = max(0, width - _NAME - minute - 5)
+    head = f"   {fit('EVENTS', _NAME)}{fit('HOLDS', rest)}  {'LAST MINUTE'}"
+    rows = [row((fit(head, width), "head"))]
     for thing in found[:_SHOWN]:
-        key = thing.info.key
+        key, target = thing.info.key, ("object", thing.info.key)
         asleep = waiting.get(key, ())
         flag = next((one for one in "WRp" if any(one == letter for letter, _ in asleep)), " ")
-        lit, target = ObjectPart(key) in view.lit, ("object", key)
-        drawn = ""
-        trail = view.trails.get(key) if thing.info.kind == "eventfd" else None
-        if trail is not None:
-            values = trail.columns(view.now, minute)
-            drawn = spark(values, max((value or 0 for value in values), default=0) or 1)
         rows.append(
             row(
                 (">" if key == view.object else " ", "chosen"),
-                (flag, "blocked" if flag in "WR" and flag != " " else ""),
+                (flag, "blocked" if flag in ("W", "R") else ""),
                 " ",
-                (fit(thing.label, name), "object"),
-                (fit(_words(view, thing), rest), "lit" if lit else ""),
+                (fit(thing.label, _NAME), "object"),
+                (fit(_words(view, thing), rest), "lit" if ObjectPart(key) in view.lit else ""),
                 "  ",
-                (drawn, "gauge"),
+                (_draw_minute(view, thing, minute), "gauge"),
                 target=target,
             )
         )
-        holders = [f"{who(view.state, h.pid)}:{h.fd}" for h in view.holders.get(key, ())]
-        names = [who(view.state, thread.pid, thread.tid) for _, thread in asleep]
-        second = " ".join(holders[:4]) + (f" +{len(holders) - 4}" if len(holders) > 4 else "")
-        if names:
-            second = (
-                f"waits: {', '.join(names[:3])}{f' +{len(names) - 3}' if len(names) > 3 else ''};"
-                f" {second}"
-            )
-        rows.append(row((fit(f"{'':{name + 3}}{second}", width), "dim"), target=target))
+        second = _users(view, key, [thread for _, thread in asleep])
+        rows.append(row((fit(f"{'':{_NAME + 3}}{second}", width), "dim"), target=target))
     if len(found) > _SHOWN:
         rows.append(row((f"   and {len(found) - _SHOWN} more", "dim")))
     return rows
 
 
+def _minute(width: int) -> int:
+    """Cells of the last minute in a panel that is so wide."""
+    return 12 if width < 64 else 20
+
+
+def _draw_minute(view: View, thing: Object, cells: int) -> str:
+    """An eventfd's counter over the last minute."""
+    trail = view.trails.get(thing.info.key) if thing.info.kind == "eventfd" else None
+    if trail is None:
+        return ""
+    values = trail.columns(view.now, cells)
+    return spark(values, max((value or 0 for value in values), default=0) or 1)
+
+
+def _users(view: View, key: str, asleep: list[Thread]) -> str:
+    """Who waits for it, and who has it."""
+    holders = [f"{who(view.state, h.pid)}:{h.fd}" for h in view.holders.get(key, ())]
+    names = [who(view.state, thread.pid, thread.tid) for thread in asleep]
+    have = " ".join(holders[:4]) + (f" +{len(holders) - 4}" if len(holders) > 4 else "")
+    if not names:
+        return have
+    more = f" +{len(names) - 3}" if len(names) > 3 else ""
+    return f"waits: {', '.join(names[:3])}{more}; {have}"
+
+
 def _words(view: View, thing: Object) -> str:
     if thing.info.kind == "eventfd":
         # The level is read with each sample, what is known of it besides less often.
-        count = (
-            thing.level.queued
-            if thing.level is not None
-            else thing.notifier.count
-            if thing.notifier
-            else None
-        )
+        count = thing.notifier.count if thing.notifier is not None else None
+        if thing.level is not None:
+            count = thing.level.queued
         semaphore = (
             ", a semaphore" if thing.notifier is not None and thing.notifier.semaphore else ""
         )

@@ -1,0 +1,197 @@
+"""Which panels are shown where, which one has the focus, and which one the whole screen."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher
+
+from ipcviz.app.bars import PanelBar
+from ipcviz.app.panels import OutputPanel, Panel
+from ipcviz.app.panels.output import TypingLine
+from ipcviz.app.panels.registry import PANELS
+from ipcviz.app.picture import Picture
+from ipcviz.app.screens.controller import Controller, Stage
+from ipcviz.app.screens.help import HelpScreen, plain_help
+from ipcviz.app.strip import StepStrip
+from ipcviz.app.view import View
+
+
+class Panes(Controller):
+    """The picture and the panels: one of them at a time below the picture, some also beside it.
+
+    Args:
+        stage: The screen, for notes.
+        screen: The screen that they are on.
+        first: Name of the panel that stands below the picture at first.
+    """
+
+    BINDINGS: ClassVar[list[Binding]] = [
+        *(
+            Binding(
+                panel.key,
+                f"panel('{name}')",
+                panel.title,
+                show=False,
+                id=f"live.{name}",
+                tooltip=f"Show the panel {panel.title}",
+            )
+            for name, panel in PANELS.items()
+        ),
+        Binding(
+            "z",
+            "zoom",
+            "Zoom",
+            id="live.zoom",
+            tooltip="The panel with the focus takes the whole screen, or not",
+        ),
+        Binding("enter", "zoom", "Zoom", show=False, id="live.zoom-enter", tooltip="As z"),
+        Binding(
+            "v", "picture", "Picture", show=False, id="live.picture", tooltip="Move to the picture"
+        ),
+        *(
+            Binding(
+                f"shift+{way}",
+                f"walk({right},{down})",
+                f"Go {way}",
+                show=False,
+                id=f"live.go-{way}",
+                tooltip=f"Select what is next to the selection in the picture: {way}",
+            )
+            for way, right, down in (
+                ("left", -1, 0),
+                ("right", 1, 0),
+                ("up", 0, -1),
+                ("down", 0, 1),
+            )
+        ),
+    ]
+
+    def __init__(self, stage: Stage, screen: Screen[None], *, first: str) -> None:
+        super().__init__(stage)
+        self.first = first
+        self._screen = screen
+
+    # What there is.
+
+    def compose_below(self) -> ComposeResult:
+        """The bar with the panels' keys, and the panel that was chosen."""
+        bar = PanelBar(id="panel-bar")
+        bar.shown = self.first
+        yield bar
+        with ContentSwitcher(initial=self.first, id="panels"):
+            for name, panel in PANELS.items():
+                yield panel.kind(id=name)
+
+    def compose_beside(self) -> ComposeResult:
+        """Those that stand beside the picture where there is room."""
+        for name, panel in PANELS.items():
+            if panel.beside:
+                yield panel.kind(id=f"side-{name}")
+
+    def show_view(self, view: View) -> None:
+        """Give every panel a view; those that can't be seen only remember it."""
+        for panel in self._screen.query(Panel):
+            panel.show_view(view)
+
+    def can_see(self, kind: type[Panel]) -> bool:
+        """Whether a panel of a kind is on the screen."""
+        return any(panel.visible_now for panel in self._screen.query(kind))
+
+    @property
+    def shown(self) -> Widget:
+        """The panel that has the whole screen, else the one below the picture."""
+        switcher = self._screen.query_one("#panels", ContentSwitcher)
+        return self._screen.maximized or self._screen.query_one(f"#{switcher.current}")
+
+    def is_shown(self, name: str) -> bool:
+        """Whether the panel below the picture is this one, and no other has the whole screen."""
+        panel = self._screen.query_one(f"#{name}")
+        return panel.display and self._screen.maximized in (None, panel)
+
+    # Choosing.
+
+    def action_panel(self, name: str) -> None:
+        """Show a panel: where it stands already, else below the picture."""
+        if name == "story" and self.first != "story":
+            self.stage.notify("This is no scenario: the log tells what happens", timeout=2)
+            return
+        self.minimize()
+        for beside in self._screen.query(f"#side-{name}").results(Panel):
+            if beside.visible_now:
+                self._screen.set_focus(beside)
+                return
+        self._screen.query_one("#panels", ContentSwitcher).current = name
+        bar = self._screen.query_one(PanelBar)
+        bar.shown = name
+        bar.rebuild()
+        # At once, not with the next refresh: the key that was pressed next belongs to this panel
+        # already.
+        self._focus(self._screen.query_one(f"#{name}"))
+
+    def open_typing(self) -> None:
+        """Show the command's output, and move to the line that is sent to it."""
+        self.action_panel("output")
+        self._screen.set_focus(self._screen.query_one(TypingLine))
+
+    def focus_shown(self) -> None:
+        """Give the focus back to the panel below the picture, or the one with the whole screen."""
+        self._focus(self.shown)
+
+    def _focus(self, panel: Widget) -> None:
+        self._screen.set_focus(panel.panel if isinstance(panel, OutputPanel) else panel)
+
+    def action_picture(self) -> None:
+        """Move to the picture."""
+        self._screen.query_one(Picture).focus()
+
+    def action_walk(self, right: int, down: int) -> None:
+        """Select what is next to the selection in the picture, without moving the focus."""
+        self._screen.query_one(Picture).action_go(right, down)
+
+    # The whole screen.
+
+    def minimize(self) -> bool:
+        """Take the whole screen back from what has it. Returns whether anything had it."""
+        if self._screen.maximized is None:
+            return False
+        self._screen.minimize()
+        return True
+
+    def action_zoom(self) -> None:
+        """The panel with the focus takes the whole screen, or gives it back."""
+        if self.minimize():
+            return
+        widget = self._find_around_focus(Panel, OutputPanel, Picture)
+        if widget is not None and isinstance(widget.parent, OutputPanel):
+            widget = widget.parent
+        if widget is not None and widget.display:
+            self._screen.maximize(widget, container=False)
+
+    def _find_around_focus(self, *kinds: type[Widget]) -> Widget | None:
+        """The widget of one of these kinds that has the focus, or that the focus is in."""
+        widget: Widget | None = self._screen.focused
+        while widget is not None and not isinstance(widget, kinds):
+            widget = widget.parent if isinstance(widget.parent, Widget) else None
+        return widget
+
+    # Help.
+
+    def make_help(self) -> HelpScreen:
+        """Help for the screen, that of the panel with the focus first."""
+        picture = ("Picture", plain_help(Picture.HELP))
+        steps = (StepStrip.TITLE, StepStrip.HELP_TEXT)
+        panels = [(panel.kind.TITLE, panel.kind.HELP_TEXT) for panel in PANELS.values()]
+        first = picture if isinstance(self._screen.focused, Picture) else None
+        widget: Widget | None = self._screen.focused
+        while first is None and widget is not None:
+            about = (getattr(widget, "TITLE", ""), getattr(widget, "HELP_TEXT", ""))
+            if about[1]:
+                first = about if about in (steps, *panels) else None
+                break
+            widget = widget.parent if isinstance(widget.parent, Widget) else None
+        return HelpScreen(first=first, panels=[picture, steps, *panels])
