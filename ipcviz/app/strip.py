@@ -124,7 +124,7 @@ def living(state: State) -> list[Thread]:
         for t in state.threads.values()
         if t.poised is not None or t.waiting is not None or t.tid == state.moving
     ]
-    return sorted(threads, key=lambda thread: stepping.age(state, thread))
+    return sorted(threads, key=lambda thread: stepping.birth_order(state, thread))
 
 
 def chosen(threads: list[Thread], following: int, room: int) -> list[Thread]:

@@ -413,16 +413,18 @@ def held(*tids: int) -> State:
 
 
 def test_whose_turn_it_is():
-    assert stepping.next_in_turn(held(), 12) == 0
-    assert [stepping.next_in_turn(held(12, 13, 14), last) for last in (0, 12, 13, 14)] == [
+    assert stepping.find_next_in_turn(held(), 12) == 0
+    assert [stepping.find_next_in_turn(held(12, 13, 14), last) for last in (0, 12, 13, 14)] == [
         12,
         13,
         14,
         12,
     ]
-    assert stepping.next_in_turn(held(12, 14), 13) == 14, "the next in age of one that blocks"
-    assert stepping.next_in_turn(held(12, 13), 14) == 12, "behind the youngest comes the eldest"
-    assert stepping.next_in_turn(held(13, 14), 99) == 13
+    assert stepping.find_next_in_turn(held(12, 14), 13) == 14, "the next in age of one that blocks"
+    assert stepping.find_next_in_turn(held(12, 13), 14) == 12, (
+        "behind the youngest comes the eldest"
+    )
+    assert stepping.find_next_in_turn(held(13, 14), 99) == 13
 
 
 @pytest.mark.parametrize(

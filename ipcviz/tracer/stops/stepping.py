@@ -26,7 +26,7 @@ from ipcviz.events.calls import having
 from ipcviz.events.stepping import At
 from ipcviz.kernel import procfs, ptrace
 from ipcviz.kernel.ptrace import AT_CALL, AT_MARK
-from ipcviz.model.steps.breakpoints import in_words, reached
+from ipcviz.model.steps.breakpoints import describe_breakpoint, find_reached
 from ipcviz.model.steps.visible import SHORT_WAIT_SECONDS, is_visible_semaphore
 from ipcviz.tracer.calls import deadlines
 from ipcviz.tracer.context import Context
@@ -172,14 +172,14 @@ class Stepping:
 
     def _notice(self, event: Event) -> None:
         if self._tripped is None:
-            self._tripped = reached(self._until, event, self._context.state)
+            self._tripped = find_reached(self._until, event, self._context.state)
 
     def trip(self, at: Task | None = None) -> bool:
         """Hold everything if a breakpoint was reached. Returns whether it was."""
         point = self._tripped
         if point is None or self._context.holding:
             return False
-        self.hold(in_words(point, self._context.state), at)
+        self.hold(describe_breakpoint(point, self._context.state), at)
         return True
 
     # Stops.
