@@ -139,29 +139,39 @@ def entry(start: int, length: int, offset: int = 0, prot: str = "rw-") -> MapEnt
 
 def test_a_range_cuts_mappings():
     whole = (entry(0x1000, 0x3000),)
-    assert memory.without(whole, 0x2000, 0x1000) == (
+    assert memory.cut_range(whole, 0x2000, 0x1000) == (
         entry(0x1000, 0x1000),
         entry(0x3000, 0x1000, 0x2000),
     )
-    assert memory.without(whole, 0x4000, 0x1000) == whole
-    assert memory.without(whole, 0x0, 0x1000) == whole
-    assert memory.without(whole, 0x0, 0x9000) == ()
-    assert memory.protected(whole, 0x3000, 0x1000, "r--") == (
+    assert memory.cut_range(whole, 0x4000, 0x1000) == whole
+    assert memory.cut_range(whole, 0x0, 0x1000) == whole
+    assert memory.cut_range(whole, 0x0, 0x9000) == ()
+    assert memory.protect_range(whole, 0x3000, 0x1000, "r--") == (
         entry(0x1000, 0x2000),
         entry(0x3000, 0x1000, 0x2000, "r--"),
     )
-    assert memory.protected(whole, 0x3000, 0x9000, "r--")[1].length == 0x1000
+    assert memory.protect_range(whole, 0x3000, 0x9000, "r--")[1].length == 0x1000
 
 
 def test_a_mapping_that_continues_another_is_one_with_it():
     before = (entry(0x1000, 0x1000), entry(0x8000, 0x1000))
     after_it = entry(0x2000, 0x1000, 0x1000)
-    assert memory.put(before, 0x2000, 0x1000, after_it) == (entry(0x1000, 0x2000), before[1])
+    assert memory.replace_mappings(before, 0x2000, 0x1000, after_it) == (
+        entry(0x1000, 0x2000),
+        before[1],
+    )
     elsewhere = entry(0x2000, 0x1000, 0x5000)
-    assert memory.put(before, 0x2000, 0x1000, elsewhere) == (before[0], elsewhere, before[1])
-    assert memory.put(before, 0x1800, 0x6000, None) == (entry(0x1000, 0x800), before[1])
+    assert memory.replace_mappings(before, 0x2000, 0x1000, elsewhere) == (
+        before[0],
+        elsewhere,
+        before[1],
+    )
+    assert memory.replace_mappings(before, 0x1800, 0x6000, None) == (
+        entry(0x1000, 0x800),
+        before[1],
+    )
     other = entry(0x2000, 0x1000, 0x1000, "r--")
-    assert memory.put(before, 0x2000, 0x1000, other) == (before[0], other, before[1])
+    assert memory.replace_mappings(before, 0x2000, 0x1000, other) == (before[0], other, before[1])
 
 
 def test_pages_and_bytes_go_with_their_mapping():
