@@ -203,7 +203,8 @@ def _data(event: Call, before: State, after: State) -> Clause:
         )
     end = end_words(event, thing, after) if reads and event.ret == 0 and thing is not None else None
     if end is not None:
-        return Clause(end[0], end[1], "data", keys)
+        words, weight = end
+        return Clause(words, weight, "data", keys)
     travels, more = (
         travelled(event, after) if thing is not None and thing.info.kind in SOCKETS else ("", 0)
     )
