@@ -104,8 +104,8 @@ TRAITS: Final[dict[Trait, str]] = {
         " the descriptor `fd`."
     ),
     "quick": (
-        "Its arguments can be looked at while it is being made: it is frequent, writes to nothing"
-        " that it reads, and what it undoes is known without a look."
+        "Its arguments can be looked at while it is being made. It is frequent and writes to"
+        " nothing that it reads. What it undoes is known without a look."
     ),
     "loads": (
         "The dynamic linker finds and maps libraries by it: what it opens it closes again, and"
