@@ -118,27 +118,27 @@ def _mark_used(draft: Draft, event: Call) -> None:
         _note_use(draft, table, fd, moved=event.ret > 0, out=event.name in READS)
 
 
-def _took_or_put(event: Call) -> bool:
+def _has_moved(event: Call) -> bool:
     """Whether a call that returns a number of bytes moved any; MSG_PEEK only looks at them."""
     return event.ret > 0 and not event.error and not event.has_flag("MSG_PEEK")
 
 
 def _count_read(draft: Draft, event: Call) -> None:
-    if _took_or_put(event):
+    if _has_moved(event):
         _count_bytes(draft, event.object, event.pid, event.ret, out=True)
         if event.object in draft.datagrams:
             datagrams.apply_received(draft, event)
 
 
 def _count_written(draft: Draft, event: Call) -> None:
-    if _took_or_put(event):
+    if _has_moved(event):
         _count_bytes(draft, event.object, event.pid, event.ret, out=False)
         sockets.apply_sent(draft, event, event.ret)
 
 
 def _count_transferred(draft: Draft, event: Call) -> None:
     """Bytes went from one descriptor to another; tee(2) copies them, and takes none out."""
-    if not _took_or_put(event):
+    if not _has_moved(event):
         return
     table = draft.ensure_process(event.pid).table
     for name, out in (("fd_in", True), ("fd_out", False)):
@@ -159,7 +159,7 @@ def _count_message(draft: Draft, event: Call) -> None:
 
 
 def _count_messages(draft: Draft, event: Call) -> None:
-    """Sendmmsg and recvmmsg return how many messages they moved: `bytes` says how many bytes."""
+    """How many bytes sendmmsg or recvmmsg moved: they return how many messages these were."""
     fd, moved = event.fd, event.number("bytes")
     if event.error or fd is None or moved is None:
         return
