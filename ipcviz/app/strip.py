@@ -126,7 +126,7 @@ def find_living(state: State) -> list[Thread]:
         for t in state.threads.values()
         if t.poised is not None or t.waiting is not None or t.tid == state.moving
     ]
-    return sorted(threads, key=lambda thread: stepping.age(state, thread))
+    return sorted(threads, key=lambda thread: stepping.birth_order(state, thread))
 
 
 def choose_threads(threads: list[Thread], following: int, room: int) -> list[Thread]:

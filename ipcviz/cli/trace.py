@@ -259,7 +259,10 @@ def _stepped(driver: Driver, steps: StepOptions, status: int) -> int:
         write_error("The schedule ends here; what still ran was ended with it.")
         status = 0
     if steps.save:
-        write_file(steps.save, driver.recorder.text(steps.title).encode(errors="surrogateescape"))
+        write_file(
+            steps.save,
+            driver.recorder.format_schedule(steps.title).encode(errors="surrogateescape"),
+        )
     return status
 
 

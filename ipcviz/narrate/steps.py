@@ -30,7 +30,7 @@ from ipcviz.events.calls import OPENS, READS, WRITES, where
 from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.state import State
-from ipcviz.model.steps.stepping import pending, value_now
+from ipcviz.model.steps.stepping import find_pending_signals, find_value
 from ipcviz.model.steps.visible import is_visible, is_visible_semaphore
 from ipcviz.narrate.sentence import NOISE, STEP, TURN, Sentence
 from ipcviz.narrate.words import count_bytes, end_of, quoted, signal_names, who
@@ -98,7 +98,7 @@ def _semaphore(state: State, poised: Poised) -> str:
         if found is not None
         else (info.name or "a semaphore" if info is not None else "a semaphore")
     )
-    now = value_now(state, poised)
+    now = find_value(state, poised)
     value = "" if now is None else f" (it is {now})"
     if poised.op in _TAKES:
         verb = "take" if now is None or now else "wait for"
@@ -456,7 +456,9 @@ class Outcomes:
         if isinstance(event, Stepped):
             self.step, self.tid, self.pid, self.text = event.step, event.tid, event.pid, ""
             self._did, self._others = [], []
-            self._pending = {tid: pending(before, thread) for tid, thread in before.threads.items()}
+            self._pending = {
+                tid: find_pending_signals(before, thread) for tid, thread in before.threads.items()
+            }
         elif isinstance(event, Settled):
             self._settled(event, after)
         elif isinstance(event, Held):
@@ -489,7 +491,7 @@ class Outcomes:
             return
         new = []
         for tid, thread in after.threads.items():
-            more = pending(after, thread) & ~self._pending.get(tid, 0)
+            more = find_pending_signals(after, thread) & ~self._pending.get(tid, 0)
             new += [
                 f"{signal_name(signo)} is pending for {who(after, thread.pid, tid)}"
                 for signo in signals_in(more)

@@ -12,12 +12,12 @@ from ipcviz.events import Event, Sample, Stepped
 from ipcviz.model.query import living, wait_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
-from ipcviz.model.steps.schedule import NO_NAMES, Names, Recorder, Schedule, parse
+from ipcviz.model.steps.schedule import NO_NAMES, Names, Recorder, Schedule, parse_schedule
 from ipcviz.model.steps.scheduler import Scheduler
 from ipcviz.model.waits.stuck import all_wait, nobody_else, stuck_words
 from ipcviz.session.base import Session
 
-TURNS: Final = parse("turns")
+TURNS: Final = parse_schedule("turns")
 """The schedule in which all take turns until the end."""
 PATIENCE: Final = 30.0
 """Seconds without any news after which what is waited for is given up."""
@@ -91,8 +91,8 @@ class Driver:
         for event in events:
             if isinstance(event, Stepped):
                 self._names = self._named()
-            self.recorder.feed(event, self.state, self._names)
-            self.scheduler.feed(event)
+            self.recorder.record_event(event, self.state, self._names)
+            self.scheduler.apply_event(event)
             before, self.state = self.state, reduce(self.state, event)
             if self._cast is not None:
                 self._cast.feed(event, before, self.state)
@@ -112,8 +112,8 @@ class Driver:
 
     def _go_on(self) -> None:
         self._names = self._named()
-        while not self.over and not self.scheduler.busy(self.state):
-            move = self.scheduler.take(self.state, self._names)
+        while not self.over and not self.scheduler.is_busy(self.state):
+            move = self.scheduler.take_move(self.state, self._names)
             self.over = move.done or bool(move.departed)
             self.departed = _sentence(move.departed)
             if move.command is not None:

@@ -141,29 +141,39 @@ def entry(start: int, length: int, offset: int = 0, prot: str = "rw-") -> MapEnt
 
 def test_a_range_cuts_mappings():
     whole = (entry(0x1000, 0x3000),)
-    assert memory.without(whole, 0x2000, 0x1000) == (
+    assert memory.cut_range(whole, 0x2000, 0x1000) == (
         entry(0x1000, 0x1000),
         entry(0x3000, 0x1000, 0x2000),
     )
-    assert memory.without(whole, 0x4000, 0x1000) == whole
-    assert memory.without(whole, 0x0, 0x1000) == whole
-    assert memory.without(whole, 0x0, 0x9000) == ()
-    assert memory.protected(whole, 0x3000, 0x1000, "r--") == (
+    assert memory.cut_range(whole, 0x4000, 0x1000) == whole
+    assert memory.cut_range(whole, 0x0, 0x1000) == whole
+    assert memory.cut_range(whole, 0x0, 0x9000) == ()
+    assert memory.protect_range(whole, 0x3000, 0x1000, "r--") == (
         entry(0x1000, 0x2000),
         entry(0x3000, 0x1000, 0x2000, "r--"),
     )
-    assert memory.protected(whole, 0x3000, 0x9000, "r--")[1].length == 0x1000
+    assert memory.protect_range(whole, 0x3000, 0x9000, "r--")[1].length == 0x1000
 
 
 def test_a_mapping_that_continues_another_is_one_with_it():
     before = (entry(0x1000, 0x1000), entry(0x8000, 0x1000))
     after_it = entry(0x2000, 0x1000, 0x1000)
-    assert memory.put(before, 0x2000, 0x1000, after_it) == (entry(0x1000, 0x2000), before[1])
+    assert memory.replace_mappings(before, 0x2000, 0x1000, after_it) == (
+        entry(0x1000, 0x2000),
+        before[1],
+    )
     elsewhere = entry(0x2000, 0x1000, 0x5000)
-    assert memory.put(before, 0x2000, 0x1000, elsewhere) == (before[0], elsewhere, before[1])
-    assert memory.put(before, 0x1800, 0x6000, None) == (entry(0x1000, 0x800), before[1])
+    assert memory.replace_mappings(before, 0x2000, 0x1000, elsewhere) == (
+        before[0],
+        elsewhere,
+        before[1],
+    )
+    assert memory.replace_mappings(before, 0x1800, 0x6000, None) == (
+        entry(0x1000, 0x800),
+        before[1],
+    )
     other = entry(0x2000, 0x1000, 0x1000, "r--")
-    assert memory.put(before, 0x2000, 0x1000, other) == (before[0], other, before[1])
+    assert memory.replace_mappings(before, 0x2000, 0x1000, other) == (before[0], other, before[1])
 
 
 def test_pages_and_bytes_go_with_their_mapping():
@@ -415,16 +425,18 @@ def held(*tids: int) -> State:
 
 
 def test_whose_turn_it_is():
-    assert stepping.next_in_turn(held(), 12) == 0
-    assert [stepping.next_in_turn(held(12, 13, 14), last) for last in (0, 12, 13, 14)] == [
+    assert stepping.find_next_in_turn(held(), 12) == 0
+    assert [stepping.find_next_in_turn(held(12, 13, 14), last) for last in (0, 12, 13, 14)] == [
         12,
         13,
         14,
         12,
     ]
-    assert stepping.next_in_turn(held(12, 14), 13) == 14, "the next in age of one that blocks"
-    assert stepping.next_in_turn(held(12, 13), 14) == 12, "behind the youngest comes the eldest"
-    assert stepping.next_in_turn(held(13, 14), 99) == 13
+    assert stepping.find_next_in_turn(held(12, 14), 13) == 14, "the next in age of one that blocks"
+    assert stepping.find_next_in_turn(held(12, 13), 14) == 12, (
+        "behind the youngest comes the eldest"
+    )
+    assert stepping.find_next_in_turn(held(13, 14), 99) == 13
 
 
 @pytest.mark.parametrize(

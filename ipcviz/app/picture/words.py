@@ -13,7 +13,7 @@ from ipcviz.model.mechanisms.notifiers import ready_labels
 from ipcviz.model.mechanisms.semaphores import holders
 from ipcviz.model.state import Process, State
 from ipcviz.model.steps import stepping
-from ipcviz.model.steps.schedule import label_of, target_of
+from ipcviz.model.steps.schedule import name_object, name_target
 from ipcviz.model.waits.leading import is_blocked, telling_wait
 
 _IDLE: Final = {
@@ -94,8 +94,8 @@ def doing(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
         return f"stopped by {signal_name(process.stopped_by)}"
     held = next((t for tid in process.threads if (t := state.threads.get(tid)) and t.poised), None)
     if held is not None and held.poised is not None:
-        target = label_of(state, target_of(held.poised))
-        return visible(f"> {stepping.operation(held.poised)} {target}".rstrip())
+        target = name_object(state, name_target(held.poised))
+        return visible(f"> {stepping.name_operation(held.poised)} {target}".rstrip())
     told = telling_wait(state, process, waits)
     if told is not None:
         return wait_words(state, told)

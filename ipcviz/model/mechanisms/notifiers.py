@@ -19,11 +19,11 @@ replace = msgspec.structs.replace
 _TICKS: Final = having("ticks")
 
 
-def take_notifier(draft: Draft, seen: Notifier) -> None:
+def apply_notifier(draft: Draft, seen: Notifier) -> None:
     """A look at fdinfo found this."""
     found = draft.objects.get(seen.object)
     if found is not None:
-        draft.put_object(replace(found, notifier=seen))
+        draft.store_object(replace(found, notifier=seen))
 
 
 def _process(state: State, pid: int) -> str:
@@ -191,7 +191,7 @@ def ready_words(state: State, pid: int, call: CallInProgress, now: float) -> str
 
 
 def ready_labels(state: State, pid: int, call: CallInProgress) -> str:
-    """The same by labels alone: `S2 or T1`; empty if none is known."""
+    """What poll, select or epoll waits for, by labels alone: `S2 or T1`; empty if none is known."""
     told = dict.fromkeys(
         thing.label if thing else str(number) for thing, number, _ in _watched(state, pid, call)
     )

@@ -18,14 +18,14 @@ SENDS: Final = where(lambda call: call.on == "queue" and call.flow == "puts")
 RECEIVES: Final = where(lambda call: call.on == "queue" and call.flow == "takes")
 
 
-def take_use(draft: Draft, pid: int, key: str) -> None:
+def note_use(draft: Draft, pid: int, key: str) -> None:
     """A process uses a System V queue."""
     if not key.startswith(PREFIX) or key in draft.uses.get(pid, ()):
         return
     known = draft.objects.get(key)
     if known is None:
         number = key.removeprefix(PREFIX)
-        draft.object(
+        draft.ensure_object(
             ObjectInfo(
                 key=key,
                 kind="message queue",
@@ -37,7 +37,7 @@ def take_use(draft: Draft, pid: int, key: str) -> None:
         )
     if known is None or not known.unlinked:
         draft.uses = draft.uses.set(pid, (*draft.uses.get(pid, ()), key))
-        draft.note(ObjectPart(key))
+        draft.note_change(ObjectPart(key))
 
 
 def forget_queue(draft: Draft, key: str) -> None:
@@ -53,7 +53,7 @@ def drop_uses(draft: Draft, pid: int) -> None:
         draft.uses = draft.uses.delete(pid)
 
 
-def message_bytes(event: Call) -> int:
+def count_message_bytes(event: Call) -> int:
     """The size of the message that a call put into a queue or took out of it; 0 if it did not."""
     if event.error:
         return 0
