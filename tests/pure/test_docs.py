@@ -103,9 +103,7 @@ def test_links_lead_somewhere(document):
 
 def test_files_that_are_named_exist(document):
     """A path in backticks that begins with one of our folders."""
-    named = re.findall(
-        r"`((?:ipcviz|tests|docs|scenarios)/[\w./-]*[\w/])`", document.read_text()
-    )
+    named = re.findall(r"`((?:ipcviz|tests|docs|scenarios)/[\w./-]*[\w/])`", document.read_text())
     # Capitals stand for a name of one's own: `scenarios/TOPIC/NAME/`.
     assert not [
         name for name in named if not re.search(r"/[A-Z]+(/|$)", name) and not (TOP / name).exists()
