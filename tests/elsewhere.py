@@ -285,7 +285,7 @@ async def show(trace: str) -> list[str]:
     """The whole screen in the middle of a trace and at its end, with one panel after the other."""
     importlib.import_module("ipcviz.cli.main")
     from ipcviz.app.app import IpcvizApp
-    from ipcviz.app.capture import texts_of
+    from ipcviz.app.textual_internals import compose_strips
     from ipcviz.cli.replay import _open
 
     session, title, scenario = _open(trace)
@@ -306,7 +306,10 @@ async def show(trace: str) -> list[str]:
                 await asyncio.sleep(0.02)
             for key in PANELS:
                 await pilot.press(key)
-                rows += [f"== moment {place} of {count}, panel {key}", *texts_of(app)]
+                rows += [
+                    f"== moment {place} of {count}, panel {key}",
+                    *(strip.text for strip in compose_strips(app)),
+                ]
     session.close()
     return rows
 

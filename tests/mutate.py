@@ -160,7 +160,9 @@ def _list_asides(node: ast.AST) -> list[ast.AST]:
 
 
 def _change(node: ast.expr | ast.Return) -> Iterator[tuple[str, str]]:
-    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARISONS:
+    if isinstance(node, ast.Compare):
+        if len(node.ops) > 1 or type(node.ops[0]) not in COMPARISONS or _is_of_clock(node):
+            return
         other = ast.Compare(node.left, [COMPARISONS[type(node.ops[0])]()], node.comparators)
         yield f"({ast.unparse(other)})", f"{ast.unparse(node)} -> {ast.unparse(other)}"
     elif isinstance(node, ast.BinOp) and type(node.op) in OPERATORS and not _is_text(node):
@@ -182,8 +184,10 @@ def _change(node: ast.expr | ast.Return) -> Iterator[tuple[str, str]]:
         yield f"({node.value + 1})", f"{node.value} -> {node.value + 1}"
     elif isinstance(node, ast.Constant) and type(node.value) is bool:
         yield str(not node.value), f"{node.value} -> {not node.value}"
-    elif isinstance(node, ast.Return) and node.value is not None and not _is_nothing(node.value):
-        yield "return None", f"{ast.unparse(node)} -> return None"
+    elif isinstance(node, ast.Return) and node.value is not None:
+        changed = _return_other(node.value)
+        if changed:
+            yield changed, f"{ast.unparse(node)} -> {changed}"
 
 
 def _is_text(node: ast.BinOp) -> bool:
@@ -195,8 +199,23 @@ def _is_text(node: ast.BinOp) -> bool:
     )
 
 
-def _is_nothing(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_of_clock(node: ast.Compare) -> bool:
+    """Whether it is about the time that it is now, which is never exactly that of a limit."""
+    return any(
+        isinstance(part, ast.Attribute) and part.attr == "monotonic" for part in ast.walk(node)
+    )
+
+
+def _return_other(value: ast.expr) -> str:
+    """What is returned instead; empty where that is changed as a constant, or would mean the same.
+
+    None is as false as an empty text is, so a text is returned for that.
+    """
+    if not isinstance(value, ast.Constant):
+        return "return None"
+    if value.value is None or isinstance(value.value, bool):
+        return ""
+    return "return None" if value.value else "return '?'"
 
 
 class Runs:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
+from textual.app import App
 
 from ipcviz.app.bars import ProcessBar
 from ipcviz.app.feed import Feed
@@ -23,6 +24,7 @@ from ipcviz.app.panels.buffers import BUFFERED
 from ipcviz.app.panels.log import rows_of
 from ipcviz.app.panels.output import OutputRows
 from ipcviz.app.picture import graph
+from ipcviz.app.textual_internals import compose_strips
 from ipcviz.app.view import View
 from ipcviz.events import Event
 from ipcviz.model.reduce import reduce
@@ -46,6 +48,11 @@ PANELS: tuple[type[Panel], ...] = (
     ),
 )
 WIDTH = 100
+
+
+def texts_of(app: App[Any]) -> list[str]:
+    """The rows of the screen as plain text."""
+    return [strip.text for strip in compose_strips(app)]
 
 
 def moments_of(events: Iterable[Event]) -> list[int]:

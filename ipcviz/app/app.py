@@ -138,7 +138,7 @@ class IpcvizApp(BaseApp[None]):
         self._replay = Replay(session, scenario) if isinstance(session, KeptSession) else None
         self.feed = self._replay or Feed(session, clock, scenario, recorder)
         if order is not None:
-            self.feed.steps.obey(*order)
+            self.feed.steps.follow_schedule(*order)
         self.kept = is_kept(session)
         self.command = title or " ".join(session.argv)
         self.scenario = scenario

@@ -37,11 +37,6 @@ def frame_of(app: App[Any]) -> list[str]:
     return [strip.simplify().discard_meta().render(console) for strip in compose_strips(app)]
 
 
-def texts_of(app: App[Any]) -> list[str]:
-    """The rows of the screen as plain text."""
-    return [strip.text for strip in compose_strips(app)]
-
-
 def make_look(theme: Theme) -> Look:
     """The colours of the terminal around a theme."""
     return Look(fg=theme.foreground or "#E4E4E4", bg=theme.background or "#101418", palette=_ANSI)

@@ -59,7 +59,7 @@ class Steps:
         self._wanted: deque[int] = deque()
         self._due = 0.0
 
-    def obey(self, schedule: Schedule, title: str) -> None:
+    def follow_schedule(self, schedule: Schedule, title: str) -> None:
         """Let this schedule say from now on who is next."""
         self._scheduler, self.title, self._following = Scheduler(schedule), title, True
 
@@ -107,7 +107,7 @@ class Steps:
         """Whether a schedule says who is next."""
         return self._following
 
-    def line(self, state: State) -> tuple[int, int, str]:
+    def schedule_line(self, state: State) -> tuple[int, int, str]:
         """Which line of the schedule is next, from 1, how many there are, and what it says."""
         lines = self._scheduler.schedule.lines
         place = self._scheduler.peek(state, self._names).line
@@ -129,15 +129,15 @@ class Steps:
         """Let the next one go."""
         self._ask(_NEXT)
 
-    def let(self, tid: int) -> None:
+    def let_thread(self, tid: int) -> None:
         """Let this one go."""
         self._ask(tid)
 
-    def hold(self) -> None:
+    def hold_all(self) -> None:
         """Hold everything."""
         self._send(Hold())
 
-    def run(self, until: tuple[Breakpoint, ...] = (), words: str = "") -> None:
+    def run_until(self, until: tuple[Breakpoint, ...] = (), words: str = "") -> None:
         """Let everything run, until a breakpoint if there is any; `words` are those of a
         schedule.
         """
@@ -147,12 +147,12 @@ class Steps:
             self.recorder.ran(words)
         self._send(Run(until=until))
 
-    def slow(self, rate: float) -> None:
+    def set_rate(self, rate: float) -> None:
         """Take steps by itself, so many a second; 0 ends that."""
         self.rate = rate
         self._due = self._clock()
 
-    def sent(self, pid: int, signo: int) -> None:
+    def send_signal(self, pid: int, signo: int) -> None:
         """The viewer sends a signal."""
         if self._state.stepping:
             self.recorder.sent(self._state, pid, signo, self._names)
@@ -202,7 +202,7 @@ class Steps:
         awaited = awaited_words(self._state, move)
         self.said = f"The schedule waits for {awaited}." if awaited else ""
         if isinstance(move.command, SendSignal):
-            self.sent(move.command.pid, move.command.signo)
+            self.send_signal(move.command.pid, move.command.signo)
         elif move.command is not None:
             self._send(move.command)
         return True

@@ -80,8 +80,8 @@ class StepStrip(Panel, can_focus=False):
         """The last step, the schedule, and a row for each thread."""
         width = width or self.app.size.width
         now = self.steps if not view.past else None
-        rows = _head(view, now, width)
-        threads = living(view.state)
+        rows = _make_head_rows(view, now, width)
+        threads = find_living(view.state)
         following = view.follows
         if now is not None and not view.state.moving:
             following = now.next_tid(view.state)
@@ -91,12 +91,14 @@ class StepStrip(Panel, can_focus=False):
         height = self.app.size.height
         most = min(_MOST, height // 4) if height < _TALL else 2 * _MOST
         room = max(most, len(rows) + 2) - len(rows)
-        shown = chosen(threads, following, room if len(threads) <= room else room - 1)
+        shown = choose_threads(threads, following, room if len(threads) <= room else room - 1)
         names = {thread.tid: name_of(view, thread) for thread in shown}
         longest = min(max((len(name) for name in names.values()), default=0), _LONGEST_NAME)
         for thread in shown:
             rows.append(
-                _row(view, thread, names[thread.tid], longest, thread.tid == following, width)
+                _make_thread_row(
+                    view, thread, names[thread.tid], longest, thread.tid == following, width
+                )
             )
         if len(shown) < len(threads):
             held = sum(1 for thread in threads if thread.poised is not None and thread not in shown)
@@ -117,7 +119,7 @@ class StepStrip(Panel, can_focus=False):
             self.post_message(self.Chosen(found.target))
 
 
-def living(state: State) -> list[Thread]:
+def find_living(state: State) -> list[Thread]:
     """The threads to show, elders first."""
     threads = [
         t
@@ -127,7 +129,7 @@ def living(state: State) -> list[Thread]:
     return sorted(threads, key=lambda thread: stepping.age(state, thread))
 
 
-def chosen(threads: list[Thread], following: int, room: int) -> list[Thread]:
+def choose_threads(threads: list[Thread], following: int, room: int) -> list[Thread]:
     """Those that there is room for: who is next and who is held go before who is blocked."""
     if len(threads) <= room:
         return threads
@@ -147,7 +149,7 @@ def name_of(view: View, thread: Thread) -> str:
     return visible(name if thread.number == 1 else f"{name}/{thread.number}")
 
 
-def _head(view: View, steps: Steps | None, width: int) -> list[Row]:
+def _make_head_rows(view: View, steps: Steps | None, width: int) -> list[Row]:
     """What became of the last step, and how the schedule stands."""
     state, outcome = view.state, visible(view.outcome)
     if not outcome and (state.moving or (steps is not None and steps.busy)):
@@ -166,7 +168,7 @@ def _head(view: View, steps: Steps | None, width: int) -> list[Row]:
         return rows
     slow = f" slow motion, {steps.rate:g} a second (S ends it)" if steps.rate else ""
     if steps.following:
-        place, count, text = steps.line(state)
+        place, count, text = steps.schedule_line(state)
         name = f"{steps.title}, " if steps.title else "schedule, line "
         words = f" {name}{place} of {count}{f': {text}' if text else ''}{slow}"
         rows.append(Row(((fit(visible(words), width), "object"),)))
@@ -177,7 +179,9 @@ def _head(view: View, steps: Steps | None, width: int) -> list[Row]:
     return rows
 
 
-def _row(view: View, thread: Thread, name: str, longest: int, following: bool, width: int) -> Row:
+def _make_thread_row(
+    view: View, thread: Thread, name: str, longest: int, following: bool, width: int
+) -> Row:
     state = view.state
     digit = str(view.slots.get(thread.pid, "")) or " "
     wait = wait_of(state, thread.tid)

@@ -113,14 +113,6 @@ def fit(text: str, cells: int, align: Literal["left", "right", "center"] = "left
     return text + " " * room
 
 
-def path_text(path: str | bytes, cells: int = 0) -> str:
-    """A path; if it does not fit into `cells` (0: no limit), its end is kept, since names differ
-    there.
-    """
-    text = visible(path)
-    return clip(text, cells, where="start") if cells else text
-
-
 def argv_text(argv: Sequence[str], cells: int = 0) -> str:
     """An argument vector as one would type it, quoted for sh(1) where needed, clipped to `cells`
     (0: no limit).

@@ -71,8 +71,7 @@ class _Watcher:
             process.full = False
             process.tasks[pid] = context.tasks[pid] = Task(pid, process)
             context.processes[pid] = process
-            t, n = context.stamp()
-            context.emit(Forked(t=t, n=n, pid=pid, parent=os.getpid(), how="attached"))
+            context.emit(Forked(pid=pid, parent=os.getpid(), how="attached"))
 
     def first(self) -> None:
         """Everything, read for the first time."""

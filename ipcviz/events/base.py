@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+UNTIMED: Final = -1.0
+"""The time of an event that has not been emitted yet."""
 
 
 def written() -> Any:
@@ -18,7 +21,11 @@ def written() -> Any:
 
 
 class Base(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="event", kw_only=True):
-    """Base of the events: when, and which number."""
+    """Base of the events: when, in session seconds, and which number.
 
-    t: float
+    The tracer's emitter numbers each event, and gives it the time where it was made without one:
+    until then an event belongs to nobody but its maker, and from then on it never changes.
+    """
+
+    t: float = UNTIMED
     n: int = 0

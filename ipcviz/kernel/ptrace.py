@@ -25,6 +25,9 @@ _quick: Callable[..., int] = ctypes.PyDLL(None).ptrace
 interpreter's lock, which no other thread of the tracer waits for, without errno, and with
 arguments that fit into a C int, or are a pointer."""
 
+_waitpid: Callable[..., int] = ctypes.PyDLL(None).waitpid
+"""The same, and without Python's habit of waiting on after a signal (PEP 475)."""
+
 _PR_SET_PDEATHSIG: Final = 1
 """linux/prctl.h"""
 
@@ -154,6 +157,8 @@ _peeks: Final = tuple(
 _peek_pointers: Final = tuple(ctypes.c_void_p(ctypes.addressof(peek)) for peek in _peeks)
 _message = ctypes.c_ulong()
 _message_pointer: Final = ctypes.c_void_p(ctypes.addressof(_message))
+_status = ctypes.c_int()
+_status_pointer: Final = ctypes.c_void_p(ctypes.addressof(_status))
 _mask = ctypes.c_uint64()
 _mask_pointer: Final = ctypes.c_void_p(ctypes.addressof(_mask))
 
@@ -339,6 +344,14 @@ def wait(tid: int = -1, *, block: bool = False) -> tuple[int, int] | None:
             return None
         except InterruptedError:
             continue
+
+
+def wait_asleep() -> tuple[int, int]:
+    """The next change of a tracee or child, as `wait` gives it, for which this thread goes to sleep
+    until any signal comes: (0, 0) then, or if there are none left.
+    """
+    tid = _waitpid(-1, _status_pointer, WALL)
+    return (tid, _status.value) if tid > 0 else (0, 0)
 
 
 def wait_gently(known: Callable[[int], bool]) -> tuple[int, int] | None:

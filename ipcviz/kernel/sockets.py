@@ -401,20 +401,6 @@ def _hex_end(word: bytes, family: int) -> tuple[str, int]:
     return socket.inet_ntop(family, struct.pack(f"={len(groups)}I", *groups)), int(port, 16)
 
 
-def other_end(sockets: dict[int, InetSocket], one: InetSocket) -> InetSocket | None:
-    """The socket at the other end of a connection, if it is on this machine and in this listing."""
-    if not one.remote[1]:
-        return None
-    for other in sockets.values():
-        if (
-            plain(other.local) == plain(one.remote)
-            and plain(other.remote) == plain(one.local)
-            and other.protocol == one.protocol
-        ):
-            return other
-    return None
-
-
 def other_end_of(
     pid: int, protocol: int, local: tuple[str, int], remote: tuple[str, int]
 ) -> InetSocket | None:

@@ -41,7 +41,7 @@ from ipcviz.events import (
 from ipcviz.events.calls import CHANGES_SEMAPHORES, COUNTS_MESSAGES, MOVES, READS, WRITES, where
 from ipcviz.model.draft import Draft
 from ipcviz.model.ledger import knowledge, ledger
-from ipcviz.model.ledger.directions import CHANNEL_CALLS
+from ipcviz.model.ledger.directions import CHANNEL_CALLS, EITHER_WAY, takes_out
 from ipcviz.model.mechanisms import datagrams, semaphores, sockets
 from ipcviz.model.mechanisms.families import take_group
 from ipcviz.model.mechanisms.folders import forget_reused, take_filed, take_listing, take_opening
@@ -104,7 +104,8 @@ def _mark_used(draft: Draft, event: Call) -> None:
     fd = event.fd
     if fd is not None:
         table = draft.process(event.pid).table
-        _use(draft, table, fd, moved=event.ret > 0, out=event.name in READS)
+        out = takes_out(draft, event.pid, event.name, event.args)
+        _use(draft, table, fd, moved=event.ret > 0, out=out)
 
 
 def _took_or_put(event: Call) -> bool:
@@ -123,6 +124,13 @@ def _count_written(draft: Draft, event: Call) -> None:
     if _took_or_put(event):
         _moved(draft, event.object, event.pid, event.ret, out=False)
         sockets.take_sent(draft, event, event.ret)
+
+
+def _count_either_way(draft: Draft, event: Call) -> None:
+    if takes_out(draft, event.pid, event.name, event.args):
+        _count_read(draft, event)
+    else:
+        _count_written(draft, event)
 
 
 def _count_transferred(draft: Draft, event: Call) -> None:
@@ -424,7 +432,8 @@ _MOVING: Final = _by_name(
     (READS | WRITES, _mark_used),
     (CHANNEL_CALLS, ledger.take_call),
     (READS, _count_read),
-    (WRITES, _count_written),
+    (WRITES - EITHER_WAY, _count_written),
+    (EITHER_WAY, _count_either_way),
     (MOVES, _count_transferred),
     (SENDS | (RECEIVES - READS), _count_message),
     (COUNTS_MESSAGES, _count_messages),

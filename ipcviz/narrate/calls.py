@@ -35,6 +35,7 @@ from ipcviz.events import (
 )
 from ipcviz.events.calls import MOVES, OPENS, READS, WRITES
 from ipcviz.events.kinds import NOTIFIERS, PIPES, SOCKETS, having
+from ipcviz.model.ledger.directions import takes_out
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import Object, State
@@ -182,7 +183,7 @@ _BECAUSE: Final = {
 
 
 def _data(event: Call, before: State, after: State) -> Clause:
-    reads = event.name in READS
+    reads = takes_out(before, event.pid, event.name, event.args)
     thing = after.objects.get(event.object)
     label = thing.label if thing else "an object that is not known"
     keys = (event.object,) if event.object else ()

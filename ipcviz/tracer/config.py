@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from ipcviz.tracer.policies import ATTACHED, LAUNCHED, Policy
+
 
 class LaunchConfig(
     msgspec.Struct, frozen=True, omit_defaults=True, tag_field="config", tag="launch"
@@ -44,6 +46,18 @@ class LaunchConfig(
     keep_output: int = 200_000
     leave: bool = False
 
+    @property
+    def policy(self) -> Policy:
+        """What may be done with the processes."""
+        return LAUNCHED
+
+    @property
+    def spare(self) -> tuple[int, ...]:
+        """Processes that are never watched: those that are launched have none of ipcviz's own among
+        them.
+        """
+        return ()
+
 
 class AttachConfig(
     msgspec.Struct, frozen=True, omit_defaults=True, tag_field="config", tag="attach"
@@ -76,10 +90,20 @@ class AttachConfig(
         return ("ipcviz", "attach", *options, *map(str, self.pids))
 
     @property
+    def policy(self) -> Policy:
+        """What may be done with the processes."""
+        return ATTACHED
+
+    @property
     def full(self) -> bool:
         """Whether every data call is traced, whatever it costs: never of processes that are not
         ours.
         """
+        return False
+
+    @property
+    def hold(self) -> bool:
+        """Whether to begin in step mode: what is not ours is never held."""
         return False
 
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Final
 
-import msgspec
-
-from ipcviz.events import Counted, Coverage, Entered, Event, Exited, Forked, Sample
+from ipcviz.events import Breakpoint, Counted, Coverage, Event, Exited, Forked, Sample
 from ipcviz.kernel import descriptors, procfs
 from ipcviz.kernel.arch import Arch, call_names
 from ipcviz.model.state import State
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.calls.plans import errno_name
-from ipcviz.tracer.config import AnyConfig, AttachConfig
+from ipcviz.tracer.config import AnyConfig
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.exchanges import Exchanges
 from ipcviz.tracer.moving import Moving
 from ipcviz.tracer.numbers import Numbers
 from ipcviz.tracer.tasks import Task, TracedProcess
+from ipcviz.tracer.tripwire import Tripwire
 
 LATE: Final = "there is more to tell than can be shown in time"
 SESSION_CALLS: Final = 2.0
@@ -60,9 +58,8 @@ class Context:
         self.parents: set[int] = set()
         """Processes that are, or were once, the parent of a watched one."""
         self.numbers = Numbers()
-        self.attached = isinstance(config, AttachConfig)
-        """Whether the processes were there before us: then they may run on at any moment, and
-        nothing of ours may be left in them."""
+        self.policy = config.policy
+        """What may be done with the processes, and what is known of them."""
         self.session_calls = Budget(
             config.budget * SESSION_CALLS, config.budget * SESSION_CALLS * CALLS_SECONDS
         )
@@ -77,8 +74,11 @@ class Context:
         """
         self.holding = False
         """Step mode: threads stop at all calls, and are held there."""
-        self.notice: Callable[[Event], None] | None = None
-        """Is told every event while a breakpoint is waited for."""
+        self.tripwire = Tripwire()
+        """The breakpoints that are waited for."""
+        self.go_first = True
+        """Whether threads are resumed before what they did is emitted: nobody means to hold them
+        there."""
         self.imposes_no_new_privs = False
         """What was launched has no_new_privs because our filter needs it, and would not have it
         alone.
@@ -87,9 +87,9 @@ class Context:
         self._asked_of = emitter.state
         self._keys: dict[tuple[int, int], str] = {}
         """What `object_of` found in that state."""
-        self.moving = Moving(lambda: self.state, emitter.now, _asleep, self._say_entered)
+        self.moving = Moving(lambda: self.state, emitter.now, _asleep, self.emit)
         """The calls under way that move bytes through channels."""
-        self.exchanges = Exchanges(lambda: self.state, _asleep, self._say_entered)
+        self.exchanges = Exchanges(lambda: self.state, _asleep, self.emit)
         """The calls under way that send by other ways."""
 
     @property
@@ -97,24 +97,29 @@ class Context:
         """The state after the last event."""
         return self.emitter.state
 
-    @property
-    def go_first(self) -> bool:
-        """Whether threads may go on before what they do is said: nobody means to hold them
-        there.
-        """
-        return self.notice is None and not self.holding
+    def hold(self, *, holding: bool) -> None:
+        """Hold threads at their stops from here on, or no more."""
+        self.holding = holding
+        self.go_first = not (holding or self.tripwire.points)
 
-    def stamp(self) -> tuple[float, int]:
-        """Time and number for the next event."""
-        return self.emitter.now(), self.emitter.next_number
+    def wait_for(self, points: tuple[Breakpoint, ...]) -> None:
+        """Wait for these breakpoints, and for no others."""
+        self.tripwire.arm(points)
+        self.go_first = not (self.holding or points)
+
+    def now(self) -> float:
+        """Session seconds."""
+        return self.emitter.now()
 
     def emit(self, event: Event) -> None:
-        """Take an event into the state and the stream."""
+        """Number an event, give it the time if it has none, and take it into the state and the
+        stream.
+        """
         self.emitter.emit(event)
         if event.__class__ in _TELL_OF_PARENTS:
             self._note_parents(event)
-        if self.notice is not None:
-            self.notice(event)
+        if self.tripwire.points:
+            self.tripwire.check(event, self.emitter.state)
 
     def _note_parents(self, event: Event) -> None:
         if isinstance(event, Forked):
@@ -179,9 +184,6 @@ class Context:
         thing = self.state.objects.get(key)
         return thing is not None and thing.info.kind == "udp socket" and not thing.info.local
 
-    def _say_entered(self, event: Entered) -> None:
-        self.emit(msgspec.structs.replace(event, n=self.emitter.next_number))
-
     def stops_at_all_calls(self, pid: int) -> bool:
         """Whether every thread of a process stops at each data call that it makes, from where it is
         now.
@@ -231,7 +233,7 @@ class Context:
         """Why a new process is not to be stopped at each data call from its start on; empty if it
         may be.
         """
-        if self.config.full or self.holding or self.stops_always or self.attached:
+        if self.config.full or self.holding or self.stops_always or not self.policy.from_start:
             return ""
         most = self.session_calls.rate / LEAST_SHARE
         return f"there are more than {most:,.0f} processes" if len(self.processes) > most else ""
@@ -276,8 +278,7 @@ class Context:
         process.counted.clear()
         process.counted_errors.clear()
         process.counted_signals.clear()
-        t, n = self.stamp()
-        self.emit(Counted(t=t, n=n, pid=process.pid, calls=calls, signals=signals, errors=errors))
+        self.emit(Counted(pid=process.pid, calls=calls, signals=signals, errors=errors))
 
     def say_coverage(
         self,
@@ -302,11 +303,8 @@ class Context:
             if process.counting:
                 process.counting, calls = False, True
                 process.marks.fill()
-        t, n = self.stamp()
         self.emit(
             Coverage(
-                t=t,
-                n=n,
                 pid=process.pid,
                 full=full,
                 reason=reason,

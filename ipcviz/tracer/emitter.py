@@ -12,8 +12,10 @@ from collections import deque
 from typing import Final
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from ipcviz.events import Call, Dropped, Entered, Event, Sample
+from ipcviz.events.base import UNTIMED
 from ipcviz.events.calls import READS, WRITES, having
 from ipcviz.events.undecoded import encode
 from ipcviz.model.reduce import reduce
@@ -89,13 +91,21 @@ class Emitter:
         return self._backlog_bytes > BACKLOG_LIMIT // 16
 
     @property
-    def next_number(self) -> int:
-        """The number of the next event."""
-        return self._number + 1
+    def emitted(self) -> int:
+        """The number of the last event: how many there were."""
+        return self._number
 
     def emit(self, event: Event) -> None:
-        """Take an event into the state and the stream. Its `n` must be `next_number`."""
-        self._number = event.n
+        """Number an event, give it the time if it has none, and take it into the state and the
+        stream.
+
+        Whoever lets a thread go on before what it did is emitted gives the time itself: that of
+        the stop.
+        """
+        self._number += 1
+        force_setattr(event, "n", self._number)
+        if event.t == UNTIMED:
+            force_setattr(event, "t", self.now())
         if not (
             isinstance(event, Entered)
             or (isinstance(event, Call) and self._says_nothing_new(event))
@@ -123,7 +133,7 @@ class Emitter:
         if state is not self._asked_of:
             self._asked_of = state
             self._answers.clear()
-        fd = event.fd if event.name in USING else None
+        fd = event.args.get("fd") if event.name in USING else None
         answer = self._answers.get((event.tid, fd))
         if answer is None:
             thread = state.threads.get(event.tid)
@@ -133,7 +143,7 @@ class Emitter:
                 and thread.waiting is None
                 and not thread.semaphore
             )
-            descriptor = state.descriptor(event.pid, fd) if fd is not None else None
+            descriptor = state.descriptor(event.pid, fd) if isinstance(fd, int) else None
             answer = self._answers[event.tid, fd] = awake and (
                 descriptor is None or descriptor.used
             )
@@ -162,8 +172,8 @@ class Emitter:
             return
         if self._dropped and self._backlog_bytes < BACKLOG_LIMIT // 2:
             dropped, self._dropped = self._dropped, 0
-            event = Dropped(t=self.now(), n=self.next_number, events=dropped)
-            self._number = event.n
+            self._number += 1
+            event = Dropped(t=self.now(), n=self._number, events=dropped)
             self.state = reduce(self.state, event)
             self._pending.append(event)
         if self._pending:

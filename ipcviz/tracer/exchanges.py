@@ -75,11 +75,17 @@ class Exchanges:
 
     def begin(self, task: tasks.Task, call: tasks.Entered) -> None:
         """A thread is let into one of `EXCHANGES`."""
-        self.end(task.tid)
+        if task.tid in self._keys:
+            self.end(task.tid)
         key = inbox(self._state(), call, puts=True) if call.name in PUTS else ""
         if key:
             self._keys[task.tid] = key
             self._sends.setdefault(key, {})[task.tid] = (task, call)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether there are any."""
+        return bool(self._keys)
 
     def end(self, tid: int) -> None:
         """A thread's call has returned, or will not."""

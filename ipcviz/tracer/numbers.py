@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Final
 
 from ipcviz.events.arguments import number_in
-from ipcviz.events.calls import CALLS
 from ipcviz.kernel import procfs
 from ipcviz.tracer.calls.flags import Word
-
-NUMBERED: Final[dict[str, tuple[str, ...]]] = {
-    name: found
-    for name, call in CALLS.items()
-    if (found := tuple(argument for argument, kind in call.arguments if kind == "pid"))
-}
-"""Which arguments of which calls are numbers of processes, threads or, below zero, process groups.
-"""
+from ipcviz.tracer.calls.table import NUMBERED
 
 
 class Numbers:

@@ -47,6 +47,7 @@ from ipcviz.tracer.attached.watcher import Watcher
 from ipcviz.tracer.calls.table import CONDITIONS, DATA, FULL_CONDITIONS, MARKER_PATH, STRUCTURAL
 from ipcviz.tracer.config import AnyConfig, AttachConfig, LaunchConfig
 from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.patience import Patience
 from ipcviz.tracer.stops import confinement
 from ipcviz.tracer.stops.engine import OPTIONS, Engine
 from ipcviz.tracer.wire import Unframer
@@ -68,13 +69,8 @@ through all of them.
 STOPS_AT_ONCE: Final = 500
 """Stops that are handled before the loop looks after everything else."""
 
-PATIENCE: Final = 200e-6
-IMPATIENCE: Final = 20e-6
-"""How many seconds the CPU is offered to others, after a stop, before the tracer goes to sleep
-until the next one. A busy thread's next stop mostly comes meanwhile, and then neither of the two
-had to be woken up, which across CPUs costs more than everything else about a stop. Each time
-that none comes, the tracer waits for half as long, down to the second figure, and each time that
-one does, for twice as long: a command that forks does now this, now that."""
+OUTPUT_SECONDS: Final = 0.02
+"""For how long after output more of it is expected."""
 
 CHUNK: Final = 65536
 
@@ -95,7 +91,9 @@ class Service:
         self._waiting_commands: list[bytes] = []
         self._master = -1
         self._typed = bytearray()
-        self._patience = PATIENCE
+        self._patience: Patience | None = None
+        self._output_until = 0.0
+        self._next_sample = self._next_announcement = 0.0
         self._rested = True
         """Whether there was a moment without a stop since the last sample."""
         self._quit = False
@@ -171,8 +169,6 @@ class Service:
         emitter = self._emitter
         emitter.emit(
             Started(
-                t=emitter.now(),
-                n=emitter.next_number,
                 version=__version__,
                 argv=procfs.cmdline(config.pids[0]) or config.argv,
                 mode="attached",
@@ -213,8 +209,6 @@ class Service:
         emitter = self._emitter
         emitter.emit(
             Started(
-                t=emitter.now(),
-                n=emitter.next_number,
                 version=__version__,
                 argv=config.argv,
                 mode="full" if config.full else "live",
@@ -246,37 +240,34 @@ class Service:
 
     # The loop.
 
-    def _loop(self) -> None:
-        wake_read, wake_write = os.pipe()
-        for fd in (wake_read, wake_write):
+    def _listen(self) -> None:
+        """Begin to hear of stops, commands and output."""
+        self._wake, wake_write = os.pipe()
+        for fd in (self._wake, wake_write):
             os.set_blocking(fd, False)
         # A signal at each stop would cost as much as the stop: it is blocked, and heard by a
         # descriptor.
-        children = signals.open_signalfd({signal.SIGCHLD})
+        self._children = signals.open_signalfd({signal.SIGCHLD})
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         self._poll = select.epoll()
-        self._poll.register(wake_read, select.EPOLLIN)
-        self._poll.register(children, select.EPOLLIN)
-        self._poll.register(self._channel, select.EPOLLIN)
+        for fd in (self._wake, self._children, self._channel.fileno()):
+            self._poll.register(fd, select.EPOLLIN)
         if self._failed >= 0:
             self._poll.register(self._failed, select.EPOLLIN)
         if self._master >= 0:
             os.set_blocking(self._master, False)
             self._poll.register(self._master, select.EPOLLIN)
+
+    def _loop(self) -> None:
+        self._listen()
         engine, emitter = self._engine, self._emitter
         assert engine is not None
         for body in self._waiting_commands:
             self._obey(engine, body)
-        period = 1.0 / self._config.sample_hz
-        next_sample = time.monotonic() + period
-        next_announcement = 0.0
+        self._next_sample = time.monotonic() + 1.0 / self._config.sample_hz
         while not self._quit and (engine.alive() or self._failed >= 0) and not self._leaves():
             self._reap(engine)
-            if engine.pending_waits() and time.monotonic() >= next_announcement:
-                began = time.thread_time()
-                engine.announce_waits()
-                took = time.thread_time() - began
-                next_announcement = time.monotonic() + max(ANNOUNCE_EVERY, took / SAMPLE_SHARE)
+            self._announce_waits(engine)
             if isinstance(engine, Engine):
                 engine.end_limits()
                 engine.come_to_rest()
@@ -285,70 +276,84 @@ class Service:
                 emitter.flush()
                 self._listen_to_output()
             now = time.monotonic()
-            if now >= next_sample:
-                began = time.thread_time()
-                if engine.alive():
-                    engine.sample()
-                # What it cost; on CPUs that others take, too, all that we do takes longer, and
-                # stops wait for it.
-                took = time.thread_time() - began
-                took = min(time.monotonic() - now, MOST_STRETCH * took)
-                share = SAMPLE_SHARE if self._rested else BUSY_SHARE
-                # On the beat, however late this one was; but never two at once, nor too much of the
-                # time.
-                next_sample = max(next_sample + period, now + took / share, now + period / 2)
-                self._rested = False
+            if now >= self._next_sample:
+                self._sample(engine, now)
                 continue
-            timeout = min(
-                next_sample - now,
-                max(next_announcement - now, 0.004) if engine.pending_waits() else 1.0,
-            )
-            if isinstance(engine, Engine) and (left := engine.next_limit()) is not None:
-                timeout = min(timeout, left)
-            if isinstance(engine, Engine) and engine.stepping.unsettled:
-                timeout = min(timeout, 0.001)
-            for fd, _ in self._poll.poll(timeout):
-                if fd in (children, wake_read):
-                    with contextlib.suppress(BlockingIOError):
-                        os.read(fd, CHUNK)
-                elif fd == self._channel.fileno():
-                    self._take_commands(engine)
-                elif fd == self._master:
-                    self._take_output()
-                elif fd == self._failed:
-                    self._executed_or_not()
+            self._serve(engine, self._timeout(engine, now))
             if emitter.closed or emitter.overrun:
                 self._quit = True
+
+    def _announce_waits(self, engine: Engine | Watcher) -> None:
+        if engine.pending_waits() and time.monotonic() >= self._next_announcement:
+            began = time.thread_time()
+            engine.announce_waits()
+            took = time.thread_time() - began
+            self._next_announcement = time.monotonic() + max(ANNOUNCE_EVERY, took / SAMPLE_SHARE)
+
+    def _sample(self, engine: Engine | Watcher, now: float) -> None:
+        """Sample, and say when the next time is."""
+        period = 1.0 / self._config.sample_hz
+        began = time.thread_time()
+        if engine.alive():
+            engine.sample()
+        # What it cost; on CPUs that others take, too, all that we do takes longer, and stops wait
+        # for it.
+        took = time.thread_time() - began
+        took = min(time.monotonic() - now, MOST_STRETCH * took)
+        share = SAMPLE_SHARE if self._rested else BUSY_SHARE
+        # On the beat, however late this one was; but never two at once, nor too much of the time.
+        self._next_sample = max(self._next_sample + period, now + took / share, now + period / 2)
+        self._rested = False
+
+    def _timeout(self, engine: Engine | Watcher, now: float) -> float:
+        """For how many seconds there is nothing to do unless somebody asks for it."""
+        pending = engine.pending_waits()
+        timeout = min(
+            self._next_sample - now,
+            max(self._next_announcement - now, 0.004) if pending else 1.0,
+        )
+        if not isinstance(engine, Engine):
+            return timeout
+        left = engine.next_limit()
+        if left is not None:
+            timeout = min(timeout, left)
+        return min(timeout, 0.001) if engine.stepping.unsettled else timeout
+
+    def _serve(self, engine: Engine | Watcher, timeout: float) -> None:
+        """Wait until there is something to be read, and read it."""
+        for fd, _ in self._poll.poll(timeout):
+            if fd in (self._children, self._wake):
+                with contextlib.suppress(BlockingIOError):
+                    os.read(fd, CHUNK)
+            elif fd == self._channel.fileno():
+                self._take_commands(engine)
+            elif fd == self._master:
+                self._take_output()
+            elif fd == self._failed:
+                self._executed_or_not()
 
     def _reap(self, engine: Engine | Watcher) -> None:
         """Handle every stop that there is, but come up for the rest now and then."""
         if isinstance(engine, Watcher):
             return
-        wait = (
-            partial(ptrace.wait_gently, engine.knows)
-            if isinstance(engine, SeizedEngine)
-            else ptrace.wait
-        )
-        take, now = engine.take, time.monotonic
-        until = 0.0
-        for turn in range(STOPS_AT_ONCE):
-            came = wait()
-            if came is not None and not came[0]:
-                while came is not None and not came[0] and now() < until:
-                    os.sched_yield()
-                    came = wait()
-                if came is not None and came[0] and until:
-                    self._patience = min(self._patience * 2, PATIENCE)
-            if came is None or not came[0]:
-                if until:
-                    self._patience = max(self._patience / 2, IMPATIENCE)
-                self._rested = True
-                return
-            take(*came)
-            until = now() + self._patience
+        patience = self._patience
+        if patience is None:
+            patience = self._patience = _patience_for(engine)
+        handle = engine.handle_stop
+        # A terminal takes little before it makes its writer wait: see to it at once.
+        quick = time.monotonic() < self._output_until or engine.stepping.unsettled
+        came, turn = patience.wait(), 0
+        while came is not None and came[0]:
+            handle(*came)
+            turn += 1
+            if turn == STOPS_AT_ONCE:
+                break
             if turn % 16 == 0:
                 self._emitter.flush_if_due()
-        self._patience = PATIENCE
+            came = patience.wait_after_stop(quick=quick)
+        else:
+            self._rested = True
+        patience.rest()
 
     def _executed_or_not(self) -> None:
         """The child has executed the command (the pipe closed), or says why it could not."""
@@ -374,6 +379,7 @@ class Service:
             os.close(self._master)
             self._master = -1
             return
+        self._output_until = time.monotonic() + OUTPUT_SECONDS
         self._keep_output(data)
 
     def _keep_output(self, data: bytes) -> None:
@@ -401,7 +407,7 @@ class Service:
         data, dropped = bytes(self._output), self._dropped
         self._output.clear()
         self._dropped = 0
-        emitter.emit(Output(t=emitter.now(), n=emitter.next_number, data=data, dropped=dropped))
+        emitter.emit(Output(data=data, dropped=dropped))
 
     def _listen_to_output(self) -> None:
         """Read the command's terminal only while the stream's reader keeps up: a slow terminal
@@ -452,9 +458,7 @@ class Service:
     def _obey_in_steps(self, engine: Engine | Watcher, command: Hold | Let | Run) -> None:
         if not isinstance(engine, Engine) or isinstance(engine, SeizedEngine):
             message = "Only what ipcviz has launched can be held and stepped: use 'ipcviz run'."
-            self._emitter.emit(
-                Trouble(t=self._emitter.now(), n=self._emitter.next_number, message=message)
-            )
+            self._emitter.emit(Trouble(message=message))
         elif isinstance(command, Hold):
             engine.stepping.hold()
         elif isinstance(command, Let):
@@ -474,9 +478,7 @@ class Service:
                 return
             except attach.AttachError as error:
                 message = str(error)
-        self._emitter.emit(
-            Trouble(t=self._emitter.now(), n=self._emitter.next_number, message=message)
-        )
+        self._emitter.emit(Trouble(message=message))
 
     def _type(self) -> None:
         """Type to the command's terminal what it takes; the rest with the next turn."""
@@ -500,7 +502,7 @@ class Service:
             return
         if self._engine is not None and self._engine.alive() and not self._trouble:
             living = len(self._engine.processes)
-            emitter.emit(EndForced(t=emitter.now(), n=emitter.next_number, living=living))
+            emitter.emit(EndForced(living=living))
         if self._engine is not None and not isinstance(self._engine, SeizedEngine | Watcher):
             self._kill_all(self._engine)
         if self._master >= 0:
@@ -509,11 +511,9 @@ class Service:
                     self._keep_output(data)
         self._say_output()
         if self._trouble:
-            emitter.emit(
-                Trouble(t=emitter.now(), n=emitter.next_number, message=self._trouble, fatal=True)
-            )
+            emitter.emit(Trouble(message=self._trouble, fatal=True))
             if not emitter.state.finished:
-                emitter.emit(Finished(t=emitter.now(), n=emitter.next_number, code=2))
+                emitter.emit(Finished(code=2))
         elif isinstance(self._engine, SeizedEngine | Watcher):
             engine = self._engine
             if emitter.overrun:
@@ -521,7 +521,7 @@ class Service:
                     f"Nobody read the stream until {emitter.backlog >> 20} MiB waited: ipcviz has"
                     " let go."
                 )
-                emitter.emit(Trouble(t=emitter.now(), n=emitter.next_number, message=message))
+                emitter.emit(Trouble(message=message))
             if isinstance(engine, SeizedEngine):
                 engine.see_through(lambda: self._reap(engine))
             engine.finish()
@@ -597,12 +597,18 @@ class Service:
             if came is None:
                 break
             if came[0]:
-                engine.take(*came)
+                engine.handle_stop(*came)
             else:
                 time.sleep(0.001)
                 # One that executes takes another's place, and its number: again, in case it was
                 # missed.
                 killed.clear()
+
+
+def _patience_for(engine: Engine) -> Patience:
+    if isinstance(engine, SeizedEngine):
+        return Patience(partial(ptrace.wait_gently, engine.knows), sleeps=False)
+    return Patience(ptrace.wait, sleeps=True)
 
 
 def _what_failed(error: OSError | MemoryError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ipcviz.events import AnyEffect, Poised
 from ipcviz.model.ledger.directions import NOWHERE, Directions
@@ -112,6 +113,78 @@ class SemaphoreWait:
     refused: bool = False
 
 
+class Held(NamedTuple):
+    """Where a thread is held.
+
+    Attributes:
+        poised: What was emitted of it.
+        status: The wait status of that stop; 0 if a breakpoint of the run has stopped it.
+    """
+
+    poised: Poised
+    status: int
+
+
+@dataclass(slots=True)
+class StepState:
+    """Where a thread is in step mode.
+
+    It is *held*; or *moving*, since it was let go and has neither been held again nor blocked; or
+    neither, since it sleeps in a call or was never let go.
+
+    Attributes:
+        held: Where it is held; None if it was let go.
+        moving: It moves.
+        passed: The number of the call that it was let into; -1 if it is in none.
+        backing: The number of the call that it is brought back to before; -1 if it is not.
+        rejoins: It makes the call again that it was asked out of.
+        used: Its CPU time in ticks of 10 ms when it was first seen running since it was let go; or
+            -1.
+        short_waits: What it has waited for a moment alone since it was let go.
+        asleep_since: Since when it has been seen asleep, by CLOCK_MONOTONIC; 0 if it was not.
+    """
+
+    held: Held | None = None
+    moving: bool = False
+    passed: int = -1
+    backing: int = -1
+    rejoins: bool = False
+    used: int = -1
+    short_waits: ShortWaits = field(default_factory=ShortWaits)
+    asleep_since: float = 0.0
+
+    def forget_program(self) -> None:
+        """Its thread runs another program, and is in no call of the one before."""
+        self.held, self.passed, self.backing = None, -1, -1
+
+
+@dataclass(slots=True)
+class CatchState:
+    """How a thread that was attached to is brought to stop at its calls, and what that costs it.
+
+    Attributes:
+        caught: It was resumed so that it stops at its next call.
+        looks: Samples that have looked at it.
+        moves: It was seen asleep in a call that comes back with a part if it is cut short.
+        switches: Its context switches at the last look; -1 before it.
+        returned: When its last call returned, by CLOCK_MONOTONIC; 0 if that was not seen.
+        counted_since: Since when, by the same clock, the following three are counted.
+        calls: Calls that it stopped at.
+        outside: How long it was between two of them, in seconds.
+        ticks: Its CPU time until then.
+    """
+
+    caught: bool = False
+    looks: int = 0
+    moves: bool = False
+    switches: int = -1
+    returned: float = 0.0
+    counted_since: float = 0.0
+    calls: int = 0
+    outside: float = 0.0
+    ticks: int = 0
+
+
 @dataclass(slots=True)
 class Task:
     """A traced thread.
@@ -144,37 +217,18 @@ class Task:
         alternate: From where to where the stack is that handlers with SA_ONSTACK run on; both 0 if
             there is none.
         stops: It was resumed so that it stops at each data call.
-        caught: Attached: it was resumed so that it stops at its next call.
         within: It stands inside a call, or was let go on from there: at which stop it was, its
             entry or a fork, say.
         asked: It was asked to stop (PTRACE_INTERRUPT), and has not yet.
         inside: The number and arguments of the call that it slept in when it was asked; -1 if it
             ran.
-        held: Step mode: where it is held, and the wait status of that stop; None if it was let go.
-        moving: Step mode: it was let go, and has neither been held again nor blocked since.
         fresh: It was made by a traced thread, and has not had its first stop.
-        passed: Step mode: the number of the call that it was let into; -1 if it is in none.
-        backing: Step mode: the number of the call that it is brought back to before; -1 if it is
-            not.
         counted: The number of a call that was only counted, and whose return is looked at all the
             same; -1 if none is.
-        rejoins: Step mode: it makes the call again that it was asked out of.
-        used: Step mode: its CPU time in ticks of 10 ms when it was first seen running since it was
-            let go; or -1.
-        short_waits: Step mode: what it has waited for a moment alone since it was let go.
-        asleep_since: Step mode: since when it has been seen asleep, by CLOCK_MONOTONIC; 0 if it was
-            not.
         no_new_privs: It has asked for no_new_privs itself, or whoever made it had (prctl(2)).
         strict: It is in seccomp's strict mode, for which a filter stands.
-        looks: Attached: samples that have looked at it.
-        moves: Attached: it was seen asleep in a call that comes back with a part if it is cut
-            short.
-        switches: Attached: its context switches at the last look; -1 before it.
-        returned: Attached: when its last call returned, by CLOCK_MONOTONIC; 0 if that was not seen.
-        counted_since: Attached: since when, by the same clock, the following three are counted.
-        calls: Attached: calls that it stopped at.
-        outside: Attached: how long it was between two of them, in seconds.
-        ticks: Attached: its CPU time until then.
+        steps: Where it is in step mode.
+        catching: Attached: how it is brought to stop at its calls.
     """
 
     tid: int
@@ -196,30 +250,15 @@ class Task:
     frames: list[tuple[int, int]] = field(default_factory=list)
     alternate: tuple[int, int] = (0, 0)
     stops: bool = False
-    caught: bool = False
     within: bool = False
     asked: bool = False
     inside: tuple[int, tuple[int, ...]] = (-1, ())
-    held: tuple[Poised, int] | None = None
-    moving: bool = False
     fresh: bool = False
-    passed: int = -1
-    backing: int = -1
     counted: int = -1
-    rejoins: bool = False
-    used: int = -1
-    short_waits: ShortWaits = field(default_factory=ShortWaits)
-    asleep_since: float = 0.0
     no_new_privs: bool = False
     strict: bool = False
-    looks: int = 0
-    moves: bool = False
-    switches: int = -1
-    returned: float = 0.0
-    counted_since: float = 0.0
-    calls: int = 0
-    outside: float = 0.0
-    ticks: int = 0
+    steps: StepState = field(default_factory=StepState)
+    catching: CatchState = field(default_factory=CatchState)
 
     def forget_program(self) -> None:
         """It runs another program: where it was in the one before is nothing any more."""
@@ -227,7 +266,7 @@ class Task:
         self.decided = False
         self.semaphore, self.frames, self.sampled_call = "", [], ()
         self.alternate = (0, 0)
-        self.held, self.passed, self.backing = None, -1, -1
+        self.steps.forget_program()
 
 
 @dataclass(slots=True)

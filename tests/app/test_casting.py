@@ -10,12 +10,12 @@ import pyte
 import pytest
 
 from ipcviz.app import casting
-from ipcviz.app.capture import texts_of
 from ipcviz.app.casting import CastStep, Wanted, choose, make_cast, steps_of
 from ipcviz.events import Call, Exited, Finished, Forked
 from ipcviz.export import Cast, read_cast
 from ipcviz.scenario import find
 from tests import fakes
+from tests.seen import texts_of
 
 SCENARIO = find("sleep-race")
 

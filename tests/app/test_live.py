@@ -8,7 +8,6 @@ import pytest
 
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.bars import ProcessBar, StatusLine
-from ipcviz.app.capture import texts_of
 from ipcviz.app.panels import (
     Buffers,
     Descriptors,
@@ -43,6 +42,7 @@ from ipcviz.events import (
 from ipcviz.session.errors import SessionError
 from tests import fakes
 from tests.app.driven import Driven
+from tests.seen import texts_of
 
 
 class Stage(Driven):

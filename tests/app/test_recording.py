@@ -14,12 +14,12 @@ import pytest
 from ipcviz.app import recording
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.bars import StatusLine
-from ipcviz.app.capture import texts_of
 from ipcviz.app.recording import Recording, RecordingError
 from ipcviz.app.screens.save import SaveScreen
 from ipcviz.app.textual_internals import dirty_regions
 from ipcviz.export import check_cast, read_cast
 from tests import fakes
+from tests.seen import texts_of
 
 
 class NoSpace(io.BytesIO):

@@ -91,8 +91,7 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
     assert said("asks to be notified by SIGURG when a message comes into")
     assert said(
         "took a message of 6 bytes, type 3",
-        ': "longer"; it fills the room, and what it had beyond that, if anything, is lost'
-        " (MSG_NOERROR)",
+        ': "longer"; it fills the buffer, and what did not fit, if anything, is lost (MSG_NOERROR)',
     )
     assert said("the limit of msg", "(IPC_SET): it takes 24 bytes now")
     assert said("set the status flags behind descriptor", ": nonblock")

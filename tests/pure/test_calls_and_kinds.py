@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -25,6 +26,7 @@ from ipcviz.model.ledger.directions import BETWEEN, CHANNEL_CALLS, CHANNEL_READS
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
+from ipcviz.narrate import narrate
 from ipcviz.narrate.calls import _SPECIAL as SENTENCES
 from ipcviz.tracer.calls import decode
 from ipcviz.tracer.calls.effects import _READERS as EFFECTS
@@ -51,11 +53,14 @@ COMPARISONS = {
 """What is compared with two names or more, where, and why."""
 
 
-def parse_package() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        name = str(path.relative_to(PACKAGE))
-        if name not in TABLES:
-            yield name, ast.parse(path.read_text())
+@cache
+def parse_package() -> tuple[tuple[str, ast.Module], ...]:
+    paths = ((str(path.relative_to(PACKAGE)), path) for path in sorted(PACKAGE.rglob("*.py")))
+    return tuple(
+        (name, ast.parse(path.read_text(encoding="utf-8")))
+        for name, path in paths
+        if name not in TABLES
+    )
 
 
 def texts(nodes: list[ast.expr] | list[ast.expr | None]) -> set[str]:
@@ -224,6 +229,33 @@ def test_what_moves_bytes_and_what_moves_messages():
     # copy_file_range(2) knows regular files alone: no ledger is kept of these.
     assert {"copy_file_range"} == calls.MOVES - BETWEEN
     assert calls.COUNTS_MESSAGES <= CHANNEL_CALLS - CHANNEL_READS - CHANNEL_WRITES
+
+
+@pytest.mark.parametrize(
+    ("mode", "sentence"),
+    [("r", "read 5 bytes from P1 (fd 3)"), ("w", "wrote 5 bytes to P1 (fd 3)")],
+)
+def test_vmsplice_goes_the_way_of_the_end_that_it_is_given(mode, sentence):
+    # vmsplice(2): at a read end it moves bytes out of the pipe into memory.
+    pipe = ev.ObjectInfo(key="pipe:[1]", kind="pipe")
+    rows = (ev.TableEntry(fd=3, ofd=3, object=pipe, mode=mode),)
+    call = ev.Call(t=0.1, pid=11, tid=11, name="vmsplice", args={"fd": 3}, ret=5, object="pipe:[1]")
+    before = after = State()
+    for event in numbered(
+        [
+            ev.Started(t=0, argv=("a",)),
+            ev.Forked(t=0, pid=11, parent=1, how="launched", name="a"),
+            ev.Table(t=0, pid=11, entries=rows, reason="launched"),
+            call,
+        ]
+    ):
+        before, after = after, reduce(after, event)
+    found, row = after.objects["pipe:[1]"], after.tables[11][3]
+    assert (found.bytes_out, found.bytes_in) == ((5, 0) if mode == "r" else (0, 5))
+    assert (row.took, row.put) == (mode == "r", mode == "w")
+    told = narrate(call, before, after)
+    assert told is not None
+    assert told.text.endswith(sentence)
 
 
 def test_what_lies_in_several_places_is_shown_whatever_call_moves_it():

@@ -14,7 +14,7 @@ from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.wire import frame
 
 
-def call(n: int) -> Call:
+def call(n: int = 0) -> Call:
     return Call(t=0.0, n=n, pid=1, tid=1, name="write", ret=64, data=b"x" * 64)
 
 
@@ -30,11 +30,11 @@ def test_what_waits_too_long_for_its_reader_makes_it_late(monkeypatch):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         out = Emitter(ours)
-        out.emit(call(1))
+        out.emit(call())
         out.flush()
         assert not out.late, "the socket took it"
         while not out.backlog:
-            out.emit(call(out.next_number))
+            out.emit(call())
         assert wait_for(lambda: out.late, 1.0)
         theirs.setblocking(False)
         while out.backlog:

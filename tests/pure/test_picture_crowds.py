@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipcviz.app.picture.bands import chains
+from ipcviz.app.picture.bands import find_pipelines
 from ipcviz.app.picture.draw import paint
 from ipcviz.app.picture.graph import build
 from ipcviz.app.picture.layout import arrange
@@ -109,16 +109,16 @@ def test_the_lines_from_a_shell_to_the_later_rows_are_left_out_on_purpose():
 
 def test_a_chain_is_what_no_other_process_hangs_on():
     m = pipeline(5)
-    assert len(chains(build(m.state))) == 1
+    assert len(find_pipelines(build(m.state))) == 1
     log = systems.plain(900, "/tmp/log")
     m.open(14, 9, log, "w")
     m.move(14, "write", 9, log, 10)
-    assert len(chains(build(m.state))) == 1
+    assert len(find_pipelines(build(m.state))) == 1
     m.fork(14, 30, "helper")
     m.move(30, "write", 1, systems.pipe(4713), 10)
-    assert not chains(build(m.state))
-    assert not chains(build(systems.fan()))
-    assert not chains(build(systems.ring()))
+    assert not find_pipelines(build(m.state))
+    assert not find_pipelines(build(systems.fan()))
+    assert not find_pipelines(build(systems.ring()))
 
 
 @settings(max_examples=30, deadline=None)

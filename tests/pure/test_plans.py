@@ -2,8 +2,7 @@
 
 from ipcviz.model.mechanisms.signals import MASKED
 from ipcviz.tracer.calls.plans import REMOVALS
-from ipcviz.tracer.calls.table import BIRTHS_AND_ENDS, FORETOLD, QUICK
-from ipcviz.tracer.stops.fifos import MAKES
+from ipcviz.tracer.calls.table import BIRTHS_AND_ENDS, FORETOLD, MAKES, QUICK
 
 
 def test_what_has_to_be_looked_at_before_it_is_made_is_not_let_in_first() -> None:

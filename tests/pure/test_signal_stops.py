@@ -45,6 +45,6 @@ def test_a_signal_that_a_busy_thread_took_is_passed_on_to_the_first(
         process.tasks = {tid: Task(tid, process) for tid in (10, 11)}
         sent = ptrace.SigInfo(signo=signo, error=0, code=0, pid=1, uid=0, address=0, value=0)
         monkeypatch.setattr(ptrace, "signal_info", lambda tid: sent)
-        stops = SignalStops(context, None)  # type: ignore[arg-type]
+        stops = SignalStops(context, None, None)  # type: ignore[arg-type]
         assert stops.passes(process.tasks[11], signo) is passes
         assert not stops.passes(process.tasks[10], signo)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipcviz.app.text import argv_text, bytes_text, clip, fit, path_text, visible, width
+from ipcviz.app.text import argv_text, bytes_text, clip, fit, visible, width
 
 
 @pytest.mark.parametrize(
@@ -60,11 +60,6 @@ def test_clip_shows_where_something_is_missing():
     assert clip("日本語", 4) == "日…"
     assert clip("abc", 3) == "abc"
     assert clip("abc", 0) == ""
-
-
-def test_paths_keep_their_ends():
-    assert path_text("/very/long/way/to/FILE.gz", 10) == "…o/FILE.gz"
-    assert path_text("/tmp/[a]\n") == "/tmp/[a]\\n"
 
 
 def test_arguments_read_as_typed():

@@ -59,10 +59,10 @@ class Buffers(Panel):
         notifiers: list[Late] = [*make_notifier_rows(view, width)]
         if not held and not gone:
             return notifiers or [row(("No pipe, FIFO, socket or queue so far.", "dim"))]
-        rows: list[Late] = [_head(width)]
+        rows: list[Late] = [_make_head(width)]
         each = 1 if width >= _WIDE else 2
         for thing in (*held, *gone):
-            rows.extend(late(each, partial(_rows, view, thing, width)))
+            rows.extend(late(each, partial(_make_rows, view, thing, width)))
         rows.extend(notifiers)
         chosen = view.state.objects.get(view.object)
         if chosen is None or chosen.info.kind not in BUFFERED:
@@ -77,7 +77,7 @@ _WIDE: Final = 124
 _NAME: Final = 8
 
 
-def _plan(width: int) -> tuple[int, int]:
+def _plan_columns(width: int) -> tuple[int, int]:
     """Widths of the gauge and of the last minute."""
     if width >= _WIDE:
         return 14, 30
@@ -85,8 +85,8 @@ def _plan(width: int) -> tuple[int, int]:
     return gauge_width, max(6, width - gauge_width - 35)
 
 
-def _head(width: int) -> Row:
-    bar, minute = _plan(width)
+def _make_head(width: int) -> Row:
+    bar, minute = _plan_columns(width)
     text = (
         f"   {'':{_NAME}}{fit('NOW', bar)} {'BYTES OF CAPACITY':21}  {fit('LAST MINUTE', minute)}"
     )
@@ -95,12 +95,12 @@ def _head(width: int) -> Row:
     return row((fit(text, width), "head"))
 
 
-def _rows(view: View, thing: Object, width: int) -> list[Row]:
+def _make_rows(view: View, thing: Object, width: int) -> list[Row]:
     """An object's row; in a narrow panel what went through and who holds it in a second one."""
-    bar, minute = _plan(width)
+    bar, minute = _plan_columns(width)
     key, level = thing.info.key, thing.level
     holders = view.holders.get(key, ())
-    flag = _flag(view, key)
+    flag = _blocked_flag(view, key)
     capacity = (level.capacity if level else 0) or thing.info.capacity
     full, empty, words = "", "-" * bar, "? not read"
     if not holders:
@@ -114,7 +114,7 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
     trail = view.trails.get(key)
     drawn = spark(trail.columns(view.now, minute), capacity or 1) if trail else "." * minute
     passed = _passed_words(view, thing)
-    ends = _ends(view, thing, holders)
+    ends = _ends_words(view, thing, holders)
     if level is not None and level.unsent > 0 and holders:
         ends = f"{bytes_text(level.unsent)} unacknowledged  {ends}"
     chosen = key == view.object
@@ -143,7 +143,7 @@ def _rows(view: View, thing: Object, width: int) -> list[Row]:
     return [row(*spans, target=target), row((fit(second, width), "dim"), target=target)]
 
 
-def _flag(view: View, key: str) -> str:
+def _blocked_flag(view: View, key: str) -> str:
     """Whether a writer (`W`) or a reader (`R`) is blocked on an object."""
     if blocked_writers(view.state, key):
         return "W"
@@ -172,7 +172,7 @@ def _passed_words(view: View, thing: Object) -> str:
     return f"in {moved_text(went, exact)}, out {moved_text(thing.bytes_out, thing.exact)}"
 
 
-def _ends(view: View, thing: Object, holders: tuple[Holder, ...]) -> str:
+def _ends_words(view: View, thing: Object, holders: tuple[Holder, ...]) -> str:
     """Who can write and who can read: `cat[12]:1 > gzip[13]:0`; into a socket, who has its other
     end.
     """
@@ -247,14 +247,14 @@ def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
         if level.unit != "bytes":
             words = f"{level.queued:,} {level.unit} wait in {thing.label}"
         rows = [row(""), row((fit(f"{words}; ipcviz has not looked at them.", width), "dim"))]
-        return rows + _whose(view, thing, width)
+        return rows + _make_owner_rows(view, thing, width)
     per = 16 if width >= 76 else 8
     age = max(0.0, view.now - thing.level_at)
     title = (
         f"Waiting in {thing.label}: the first {len(level.head):,} of {level.queued:,} bytes,"
         f" {age:.1f} s ago"
     )
-    rows = [row(""), row((fit(title, width), "head")), *_whose(view, thing, width)]
+    rows = [row(""), row((fit(title, width), "head")), *_make_owner_rows(view, thing, width)]
     for start in range(0, min(len(level.head), 4096), per):
         part = level.head[start : start + per]
         shown = Shown("".join(chr(b) if 0x20 <= b < 0x7F else "." for b in part))
@@ -268,7 +268,7 @@ def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
     return rows
 
 
-def _whose(view: View, thing: Object, width: int) -> list[Row]:
+def _make_owner_rows(view: View, thing: Object, width: int) -> list[Row]:
     """Whose bytes wait, in their order, as far as the byte ledger knows; and the last write that
     was interleaved.
     """

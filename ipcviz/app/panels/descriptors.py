@@ -73,7 +73,7 @@ class Descriptors(Panel):
                 else "It has none open."
             )
             return [row((text, "dim"))]
-        columns = _columns(width)
+        columns = _choose_columns(width)
         rows: list[Late] = [
             row(
                 *(
@@ -87,10 +87,10 @@ class Descriptors(Panel):
             descriptor = table.get(fd)
             ghost = ghosts.get(fd)
             if descriptor is not None:
-                rows.extend(late(1, lambda row=descriptor: [_open(view, row, columns)]))  # type: ignore[misc]
-                rows.extend(_inside(view, descriptor, width))
+                rows.extend(late(1, lambda row=descriptor: [_make_open_row(view, row, columns)]))  # type: ignore[misc]
+                rows.extend(_make_list_rows(view, descriptor, width))
             elif ghost is not None:
-                rows.extend(late(1, lambda ghost=ghost: [_closed(view, ghost, columns)]))  # type: ignore[misc]
+                rows.extend(late(1, lambda ghost=ghost: [_make_closed_row(view, ghost, columns)]))  # type: ignore[misc]
         return rows
 
 
@@ -98,7 +98,7 @@ Columns = tuple[int, int, int, int]
 _SHOWN: Final = 16
 
 
-def _inside(view: View, descriptor: Descriptor, width: int) -> list[Row]:
+def _make_list_rows(view: View, descriptor: Descriptor, width: int) -> list[Row]:
     """What the selected object lists, where that is an epoll set or an inotify descriptor: a row
     for each line.
     """
@@ -107,7 +107,7 @@ def _inside(view: View, descriptor: Descriptor, width: int) -> list[Row]:
         return []
     kept = holds(view.state, thing, view.now)
     found = [] if thing.info.kind in _LISTS else [row((fit(f"      {kept}", width), ""))]
-    found.extend(_listed(view, entry, width) for entry in thing.notifier.listed[:_SHOWN])
+    found.extend(_make_listed_row(view, entry, width) for entry in thing.notifier.listed[:_SHOWN])
     for watch in thing.notifier.watches[:_SHOWN]:
         seen = view.state.objects.get(watch.object)
         path = (
@@ -126,7 +126,7 @@ def _inside(view: View, descriptor: Descriptor, width: int) -> list[Row]:
     return found
 
 
-def _listed(view: View, entry: EpollEntry, width: int) -> Row:
+def _make_listed_row(view: View, entry: EpollEntry, width: int) -> Row:
     """A line of an epoll set's interest list, with whether it is ready as far as the last looks
     tell.
     """
@@ -147,16 +147,16 @@ def _listed(view: View, entry: EpollEntry, width: int) -> Row:
     )
 
 
-def _open(view: View, descriptor: Descriptor, columns: Columns) -> Row:
+def _make_open_row(view: View, descriptor: Descriptor, columns: Columns) -> Row:
     description = view.state.description_of(descriptor)
     thing = view.state.object_of(description)
     target = ("object", thing.info.key) if thing else None
-    return Row(tuple(_spans(view, descriptor, description, thing, columns)), target)
+    return Row(tuple(_make_spans(view, descriptor, description, thing, columns)), target)
 
 
-def _closed(view: View, ghost: Ghost, columns: Columns) -> Row:
+def _make_closed_row(view: View, ghost: Ghost, columns: Columns) -> Row:
     thing = view.state.objects.get(ghost.object)
-    number, *others = _spans(view, ghost.descriptor, None, thing, columns, mode=ghost.mode)[1:]
+    number, *others = _make_spans(view, ghost.descriptor, None, thing, columns, mode=ghost.mode)[1:]
     faded = ((text, "dim") for text, _ in others)
     return Row((("-", "lit-chip"), (number[0], "gone"), *faded), ("object", ghost.object))
 
@@ -170,7 +170,7 @@ def _choose_head(heads: tuple[str, ...], size: int) -> str:
     return next((head for head in heads if len(head) <= size), "")
 
 
-def _columns(width: int) -> Columns:
+def _choose_columns(width: int) -> Columns:
     """Widths of the four columns, with a space after each."""
     room = max(width - 4, 20)
     first, second = next(sizes for least, sizes in _SIZES if room >= least)
@@ -178,7 +178,7 @@ def _columns(width: int) -> Columns:
     return first, second, third, max(0, room - first - second - third)
 
 
-def _mark(view: View, descriptor: Descriptor) -> str:
+def _choose_mark(view: View, descriptor: Descriptor) -> str:
     process = view.process
     table = process.table if process else 0
     fresh = descriptor.since > max(view.fresh, 0.0)
@@ -189,7 +189,7 @@ def _mark(view: View, descriptor: Descriptor) -> str:
     return "<" if descriptor.how.startswith("inherited") else "+"
 
 
-def _came(how: str) -> str:
+def _origin_words(how: str) -> str:
     """Where a descriptor came from in the fewest words: `from 12`, `by S2 from 12` for one that was
     received.
     """
@@ -201,7 +201,7 @@ def _came(how: str) -> str:
     return f"by {through}" + (f" from {sender.rpartition('[')[2].rstrip(']')}" if sender else "")
 
 
-def _spans(
+def _make_spans(
     view: View,
     descriptor: Descriptor,
     description: OpenFile | None,
@@ -211,9 +211,9 @@ def _spans(
 ) -> list[Span]:
     """A row's spans: mark, then the four columns."""
     first, second, third, fourth = columns
-    mark = _mark(view, descriptor)
+    mark = _choose_mark(view, descriptor)
     lit = "lit" if mark != " " else ""
-    how = _came(descriptor.how) + (" cx" if descriptor.cloexec else "")
+    how = _origin_words(descriptor.how) + (" cx" if descriptor.cloexec else "")
     spans: list[Span] = [(mark, "lit-chip" if lit else "")]
     spans.append((fit(descriptor.fd, 3, right=True), "number" if not lit else "lit"))
     spans.append((fit(f" {how}", first - 3), lit or "dim"))
@@ -237,11 +237,11 @@ def _spans(
         spans.append((label, "chosen" if chosen else "object"))
         spans.append((fit(f"{kind}{gone}", third + 1 - len(label)), "dim"))
     if thing is not None and fourth:
-        spans.append((fit(_others(view, descriptor, thing), fourth), "dim"))
+        spans.append((fit(_others_words(view, descriptor, thing), fourth), "dim"))
     return spans
 
 
-def _others(view: View, descriptor: Descriptor, thing: Object) -> str:
+def _others_words(view: View, descriptor: Descriptor, thing: Object) -> str:
     """The other descriptors that refer to the object: `gzip[13]:0 r, sh[11]:4 =w`."""
     if thing.info.kind in _OPEN_EVERYWHERE:
         return ""

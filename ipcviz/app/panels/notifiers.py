@@ -27,15 +27,15 @@ _TOLD: Final = having("sought")
 
 def make_notifier_rows(view: View, width: int) -> list[Row]:
     """A row for each of them, and one for who has it."""
-    waiting = _waiting(view)
+    waiting = _find_waiting(view)
     found = [
         thing
         for thing in sorted(view.state.objects.values(), key=lambda o: (o.opened_at, o.label))
-        if thing.info.kind in NOTIFIERS and _matters(view, thing, waiting)
+        if thing.info.kind in NOTIFIERS and _is_shown(view, thing, waiting)
     ]
     if not found:
         return []
-    minute = _minute(width)
+    minute = _minute_cells(width)
     rest = max(0, width - _NAME - minute - 5)
     head = f"   {fit('EVENTS', _NAME)}{fit('HOLDS', rest)}  {'LAST MINUTE'}"
     rows = [row((fit(head, width), "head"))]
@@ -49,20 +49,23 @@ def make_notifier_rows(view: View, width: int) -> list[Row]:
                 (flag, "blocked" if flag in ("W", "R") else ""),
                 " ",
                 (fit(thing.label, _NAME), "object"),
-                (fit(_words(view, thing), rest), "lit" if ObjectPart(key) in view.lit else ""),
+                (
+                    fit(_holds_words(view, thing), rest),
+                    "lit" if ObjectPart(key) in view.lit else "",
+                ),
                 "  ",
                 (_draw_minute(view, thing, minute), "gauge"),
                 target=target,
             )
         )
-        second = _users(view, key, [thread for _, thread in asleep])
+        second = _users_words(view, key, [thread for _, thread in asleep])
         rows.append(row((fit(f"{'':{_NAME + 3}}{second}", width), "dim"), target=target))
     if len(found) > _SHOWN:
         rows.append(row((f"   and {len(found) - _SHOWN} more", "dim")))
     return rows
 
 
-def _minute(width: int) -> int:
+def _minute_cells(width: int) -> int:
     """Cells of the last minute in a panel that is so wide."""
     return 12 if width < 64 else 20
 
@@ -76,7 +79,7 @@ def _draw_minute(view: View, thing: Object, cells: int) -> str:
     return spark(values, max((value or 0 for value in values), default=0) or 1)
 
 
-def _users(view: View, key: str, asleep: list[Thread]) -> str:
+def _users_words(view: View, key: str, asleep: list[Thread]) -> str:
     """Who waits for it, and who has it."""
     holders = [f"{who(view.state, h.pid)}:{h.fd}" for h in view.holders.get(key, ())]
     names = [who(view.state, thread.pid, thread.tid) for thread in asleep]
@@ -87,7 +90,7 @@ def _users(view: View, key: str, asleep: list[Thread]) -> str:
     return f"waits: {', '.join(names[:3])}{more}; {have}"
 
 
-def _words(view: View, thing: Object) -> str:
+def _holds_words(view: View, thing: Object) -> str:
     if thing.info.kind == "eventfd":
         # The level is read with each sample, what is known of it besides less often.
         count = thing.notifier.count if thing.notifier is not None else None
@@ -101,7 +104,9 @@ def _words(view: View, thing: Object) -> str:
     return f"{thing.info.kind}, {words}" if words else thing.info.kind
 
 
-def _matters(view: View, thing: Object, waiting: dict[str, tuple[tuple[str, Thread], ...]]) -> bool:
+def _is_shown(
+    view: View, thing: Object, waiting: dict[str, tuple[tuple[str, Thread], ...]]
+) -> bool:
     """Whether somebody waits for it, or processes share it and one of them has used it: a child
     inherits many.
     """
@@ -121,7 +126,7 @@ def _matters(view: View, thing: Object, waiting: dict[str, tuple[tuple[str, Thre
     )
 
 
-def _waiting(view: View) -> dict[str, tuple[tuple[str, Thread], ...]]:
+def _find_waiting(view: View) -> dict[str, tuple[tuple[str, Thread], ...]]:
     """Who sleeps in a read of each, in a write to it, or until it is ready."""
     found: dict[str, list[tuple[str, Thread]]] = {}
     for thread in view.state.threads.values():

@@ -79,9 +79,9 @@ class Proc(Panel):
             ]
             count = (
                 each
-                + len(_details(view, process, width))
+                + len(_detail_lines(view, process, width))
                 + sum(
-                    len(_because(view, process, tid, width))
+                    len(_make_reason_rows(view, process, tid, width))
                     for tid in (process.pid, *more[:_THREADS_SHOWN])
                 )
                 + min(len(more), _THREADS_SHOWN)
@@ -89,7 +89,7 @@ class Proc(Panel):
             )
             if process.pid == view.pid:
                 self._place = (len(rows), count)
-            rows.extend(late(count, lambda process=process: _rows(view, process, width)))  # type: ignore[misc]
+            rows.extend(late(count, lambda process=process: _make_rows(view, process, width)))  # type: ignore[misc]
         return rows
 
 
@@ -108,7 +108,7 @@ class _Figures(NamedTuple):
     moved: str = "-"
 
 
-def _figures(view: View, process: Process) -> _Figures:
+def _read_figures(view: View, process: Process) -> _Figures:
     sample = process.sample
     if sample is None:
         return _Figures()
@@ -117,30 +117,31 @@ def _figures(view: View, process: Process) -> _Figures:
         cpu="-" if percent is None or process.fate != "alive" else f"{percent:.0f}%",
         used=f"{sample.user_time:.2f}+{sample.system_time:.2f}",
         memory=bytes_text(sample.rss),
-        faults=f"{_count(sample.minor_faults)}/{_count(sample.major_faults)}",
-        switches=f"{_count(sample.voluntary_switches)}/{_count(sample.forced_switches)}",
+        faults=f"{_count_words(sample.minor_faults)}/{_count_words(sample.major_faults)}",
+        switches=f"{_count_words(sample.voluntary_switches)}/{_count_words(sample.forced_switches)}",
         moved=f"{bytes_text(sample.chars_read)}/{bytes_text(sample.chars_written)}",
     )
 
 
-def _rows(view: View, process: Process, width: int) -> list[Row]:
+def _make_rows(view: View, process: Process, width: int) -> list[Row]:
     """A process's rows: its figures, what its threads do and why, and more of the selected one."""
     target = ("process", process.pid)
     ended = process.fate != "alive"
     faded = "dim" if ended else ""
-    rows = _process_rows(view, process, width)
-    why = _because(view, process, process.pid, width)
+    rows = _make_process_rows(view, process, width)
+    why = _make_reason_rows(view, process, process.pid, width)
     at = 1 if width >= _WIDE else 2
     rows[at:at] = [row((words, faded), target=target) for words in why]
     rows.extend(
         row((fit(f"      {words}", width), "dim"), target=target)
-        for words in _details(view, process, width)
+        for words in _detail_lines(view, process, width)
     )
     others = [tid for tid in process.threads if tid != process.pid and tid in view.state.threads]
     for tid in others[:_THREADS_SHOWN]:
         rows.append(row((_doing_text(view, process, tid, width), ""), target=target))
         rows.extend(
-            row((words, ""), target=target) for words in _because(view, process, tid, width)
+            row((words, ""), target=target)
+            for words in _make_reason_rows(view, process, tid, width)
         )
     if len(others) > _THREADS_SHOWN:
         rows.append(
@@ -149,12 +150,15 @@ def _rows(view: View, process: Process, width: int) -> list[Row]:
     return rows
 
 
-def _process_rows(view: View, process: Process, width: int) -> list[Row]:
+def _make_process_rows(view: View, process: Process, width: int) -> list[Row]:
     """A process's figures and what its leader does, in one row to three."""
     target, faded = ("process", process.pid), "dim" if process.fate != "alive" else ""
-    figures = _figures(view, process)
+    figures = _read_figures(view, process)
     counted = f" {figures.cpu:>5} {figures.used:>11} {figures.memory:>8}"
-    first = [*_head_spans(view, process), (counted, "dim" if process.sample is None else faded)]
+    first = [
+        *_make_head_spans(view, process),
+        (counted, "dim" if process.sample is None else faded),
+    ]
     doing = _doing_text(view, process, process.pid, width)
     if width >= _MIDDLE:
         first.append((f" {figures.faults:>12} {figures.switches:>12}", faded))
@@ -172,7 +176,7 @@ def _process_rows(view: View, process: Process, width: int) -> list[Row]:
     ]
 
 
-def _head_spans(view: View, process: Process) -> list[Span | str]:
+def _make_head_spans(view: View, process: Process) -> list[Span | str]:
     """A process's mark, digit, state and name."""
     letter, chip = view.chip(process.pid)
     chosen = process.pid == view.pid
@@ -187,7 +191,7 @@ def _head_spans(view: View, process: Process) -> list[Span | str]:
     ]
 
 
-def _because(view: View, process: Process, tid: int, width: int) -> list[str]:
+def _make_reason_rows(view: View, process: Process, tid: int, width: int) -> list[str]:
     """Because of whom a thread waits, and what that one waits for in turn, in rows; none where the
     row above names him already.
     """
@@ -203,14 +207,18 @@ def _doing_text(view: View, process: Process, tid: int, width: int) -> str:
     thread = view.state.threads.get(tid)
     if tid != process.pid and thread is not None:
         label = f"      thread {tid} {thread.name} {thread.state}: "
-        return _fitted(_doing(view, thread, process), width, label)
-    doing = _doing(view, thread, process) if process.fate == "alive" else (_fate(view, process), "")
+        return _fit_doing(_doing_words(view, thread, process), width, label)
+    doing = (
+        _doing_words(view, thread, process)
+        if process.fate == "alive"
+        else (_fate_words(view, process), "")
+    )
     if width >= _WIDE:
-        return _fitted(doing, width - 94)
-    return _fitted(doing, width - 24 if width >= _MIDDLE else width, "      ")
+        return _fit_doing(doing, width - 94)
+    return _fit_doing(doing, width - 24 if width >= _MIDDLE else width, "      ")
 
 
-def _details(view: View, process: Process, width: int) -> list[str]:
+def _detail_lines(view: View, process: Process, width: int) -> list[str]:
     """Of the selected process: its family, namespaces that are not ours, what hardly changes of it,
     and the machine.
     """
@@ -231,14 +239,14 @@ def _details(view: View, process: Process, width: int) -> list[str]:
     return [line for word in words if word for line in wrap(word, width - 6)]
 
 
-def _count(number: int) -> str:
+def _count_words(number: int) -> str:
     """A count in at most five characters."""
     if number < 10_000:
         return str(number)
     return f"{number / 1000:.0f}k" if number < 1_000_000 else f"{number / 1e6:.1f}M"
 
 
-def _fate(view: View, process: Process) -> str:
+def _fate_words(view: View, process: Process) -> str:
     ended = (
         f"killed by {signal_name(process.exit_signal)}"
         if process.exit_signal
@@ -266,7 +274,7 @@ _STATES: Final = {
 }
 
 
-def _fitted(doing: tuple[str, str], width: int, before: str = "") -> str:
+def _fit_doing(doing: tuple[str, str], width: int, before: str = "") -> str:
     """What a thread does, for how long, and for how long at most: if there is too little room, the
     times stay.
     """
@@ -274,7 +282,7 @@ def _fitted(doing: tuple[str, str], width: int, before: str = "") -> str:
     return fit(fit(before + words, max(0, width - len(times))).rstrip() + times, max(0, width))
 
 
-def _doing(view: View, thread: Thread | None, process: Process) -> tuple[str, str]:
+def _doing_words(view: View, thread: Thread | None, process: Process) -> tuple[str, str]:
     """What a thread waits in, and for how long: `read(0) on P1, empty` and `, 1.2 s, 3 s left`."""
     if process.stopped_by:
         found = (

@@ -51,9 +51,9 @@ class SignalsPanel(Panel):
         """The selected process's signals, then the traffic."""
         rows: list[Row] = []
         if view.process is not None:
-            rows.extend(_dispositions(view, view.process, width))
+            rows.extend(_make_dispositions(view, view.process, width))
             rows.extend(_timer_rows(view, view.process, width))
-        rows.extend(_traffic(view, width))
+        rows.extend(_make_traffic_rows(view, width))
         return rows
 
 
@@ -108,7 +108,7 @@ def _read_masks(process: Process, threads: list[Thread]) -> _Masks:
     )
 
 
-def _dispositions(view: View, process: Process, width: int) -> list[Row]:
+def _make_dispositions(view: View, process: Process, width: int) -> list[Row]:
     """How many signals are caught, ignored, blocked and pending, and a row for each of them."""
     if process.fate != "alive":
         return [row(("It has ended.", "dim"))]
@@ -137,7 +137,7 @@ def _dispositions(view: View, process: Process, width: int) -> list[Row]:
     only_blocked = [signo for signo in numbers if not masks.handled & bit_of(signo)]
     folded = set(only_blocked) if len(only_blocked) > 10 else set()
     rows.extend(
-        _disposition(view, process, signo, masks, threads, width)
+        _make_disposition_row(view, process, signo, masks, threads, width)
         for signo in numbers
         if signo not in folded
     )
@@ -146,7 +146,7 @@ def _dispositions(view: View, process: Process, width: int) -> list[Row]:
     return rows
 
 
-def _disposition(
+def _make_disposition_row(
     view: View, process: Process, signo: int, masks: _Masks, threads: list[Thread], width: int
 ) -> Row:
     """What a process does with a signal, and whether it is blocked and pending."""
@@ -163,9 +163,9 @@ def _disposition(
             ("P", masks.pending & bit),
         )
     )
-    words = _handling(process, signo, masks)
+    words = _handling_words(process, signo, masks)
     if masks.pending & bit:
-        words += _pending(view, process, signo, threads)
+        words += _pending_words(view, process, signo, threads)
     return row(
         ("*" if lit else mark, "lit-chip" if lit or inside else ""),
         ("!" if differs else " ", "bad" if differs else ""),
@@ -177,7 +177,7 @@ def _disposition(
     )
 
 
-def _handling(process: Process, signo: int, masks: _Masks) -> str:
+def _handling_words(process: Process, signo: int, masks: _Masks) -> str:
     """What becomes of a signal when it is delivered, in words."""
     words, bit, how = "default", bit_of(signo), process.handling.get(signo)
     if masks.read_caught & bit:
@@ -215,7 +215,7 @@ def masks_of_calls(threads: list[Thread]) -> list[str]:
     return found
 
 
-def _pending(view: View, process: Process, signo: int, threads: list[Thread]) -> str:
+def _pending_words(view: View, process: Process, signo: int, threads: list[Thread]) -> str:
     """For which of several threads a signal is pending, and how often it will come, as far as it
     was seen sent.
     """
@@ -232,7 +232,7 @@ def _pending(view: View, process: Process, signo: int, threads: list[Thread]) ->
     return words + (f", {count} sent as one" if count > 1 else "")
 
 
-def _traffic(view: View, width: int) -> list[Row]:
+def _make_traffic_rows(view: View, width: int) -> list[Row]:
     """Sendings and deliveries, latest first; a delivery that belongs to a sending is told with
     it.
     """
@@ -251,13 +251,20 @@ def _traffic(view: View, width: int) -> list[Row]:
         name = signal_name(item.signo)
         if isinstance(item, SignalSent):
             target = (
-                who(view.state, item.target, item.tid) if item.target > 0 else _many(view, item)
+                who(view.state, item.target, item.tid)
+                if item.target > 0
+                else _group_words(view, item)
             )
-            route, fate = _route(who(view.state, item.sender), target, room), _fate(view, item)
+            route, fate = (
+                _route_words(who(view.state, item.sender), target, room),
+                _fate_words(view, item),
+            )
             concerned = view.pid in (item.sender, item.target)
         else:
-            route = _route(_source(view, item), who(view.state, item.pid, item.tid), room)
-            fate = _became(item)
+            route = _route_words(
+                _source_words(view, item), who(view.state, item.pid, item.tid), room
+            )
+            fate = _outcome_words(item)
             concerned = view.pid == item.pid
         rows.append(
             row(
@@ -283,7 +290,7 @@ _ACTIONS: Final = {
 }
 
 
-def _route(source: str, target: str, room: int) -> str:
+def _route_words(source: str, target: str, room: int) -> str:
     """`sh[12] > cat[13]`; where there is no room, rather without names than without numbers."""
     name, bracket, rest = target.partition("[")
     short = bracket + rest if rest and source.startswith(f"{name}[") else target
@@ -299,7 +306,7 @@ def _route(source: str, target: str, room: int) -> str:
     return next((text for text in choices if len(text) <= room), choices[-1])
 
 
-def _many(view: View, item: SignalSent) -> str:
+def _group_words(view: View, item: SignalSent) -> str:
     """A group, or all."""
     if item.target == -1:
         return "all that it may"
@@ -307,7 +314,7 @@ def _many(view: View, item: SignalSent) -> str:
     return f"group {-item.target or (process.pgrp if process is not None else 0)}"
 
 
-def _became(item: SignalDelivered) -> str:
+def _outcome_words(item: SignalDelivered) -> str:
     """What a delivery did, to the process and to the call that it cut short."""
     words = _ACTIONS.get(item.action, item.action)
     if not item.interrupted or item.action in ("terminate", "core"):
@@ -329,7 +336,7 @@ _TIMERS: Final = (14, 26, 27)
 """SIGALRM, SIGVTALRM, SIGPROF."""
 
 
-def _source(view: View, item: SignalDelivered) -> str:
+def _source_words(view: View, item: SignalDelivered) -> str:
     """Who sent what no call was seen to send."""
     if item.sender in view.state.processes:
         return who(view.state, item.sender)
@@ -342,7 +349,7 @@ def _source(view: View, item: SignalDelivered) -> str:
     return "terminal" if item.code == "SI_KERNEL" and item.signo in _TERMINALS else "kernel"
 
 
-def _fate(view: View, item: SignalSent) -> str:
+def _fate_words(view: View, item: SignalSent) -> str:
     """What became of a sending."""
     if item.coalesced:
         return "coalesced: one was pending"
@@ -361,7 +368,7 @@ def _fate(view: View, item: SignalSent) -> str:
         ),
         None,
     )
-    words = _became(found) if found is not None else "delivered"
+    words = _outcome_words(found) if found is not None else "delivered"
     if found is None and target is not None and target.exit_signal == item.signo:
         words = _ACTIONS["terminate"]
     first, *more = words.split(", ", 1)
@@ -386,7 +393,7 @@ def _timer_rows(view: View, process: Process, width: int) -> list[Row]:
         if timer is not None:
             signo = timer.signo
         sends = signal_name(signo) if signo and (detail is None or detail.notify) else "none"
-        words = _due(timer, view.now) if timer is not None else "not known"
+        words = _due_words(timer, view.now) if timer is not None else "not known"
         if detail is not None:
             words += f"; {detail.clock}"
             words += f"; to {who(view.state, process.pid, detail.tid)}" if detail.tid else ""
@@ -409,7 +416,7 @@ def _timer_rows(view: View, process: Process, width: int) -> list[Row]:
 _TIMER_NAMES: Final = {14: "real time", 26: "user time", 27: "CPU time"}
 
 
-def _due(timer: ArmedTimer, now: float) -> str:
+def _due_words(timer: ArmedTimer, now: float) -> str:
     if not timer.armed:
         return "not armed"
     again = f", then every {seconds_text(timer.interval)}" if timer.interval else ""

@@ -24,12 +24,12 @@ def socket_rows(view: View, thing: Object, width: int) -> list[Row]:
         return []
     return [
         row((fit(line, width), "dim"))
-        for words in _facts(view, thing)
+        for words in _socket_facts(view, thing)
         for line in wrap(words, width)
     ]
 
 
-def _facts(view: View, thing: Object) -> list[str]:
+def _socket_facts(view: View, thing: Object) -> list[str]:
     """Sentences about a socket, those about its other end first."""
     info = thing.info
     name = "" if info.path.startswith("socket:") else info.path

@@ -17,7 +17,7 @@ LEAST_STAGES = 3
 """What has fewer stages stays in one row."""
 
 
-def chains(scene: Scene) -> tuple[Chain, ...]:
+def find_pipelines(scene: Scene) -> tuple[Chain, ...]:
     """The pipelines of three stages and more that no other process hangs on; files and terminals
     may.
     """

@@ -49,18 +49,18 @@ def paint(scene: Scene, layout: Layout, selected: str = "") -> list[tuple[Run, .
         As many rows as the layout's extent has, each as wide as it, as runs of text and style name.
     """
     canvas = Canvas(*layout.extent)
-    _edges(canvas, scene, layout)
+    _draw_edges(canvas, scene, layout)
     for node in scene.nodes:
         rect = layout.rects[node.id]
         chosen = node.id == selected
         if node.kind in TUBES:
-            _tube(canvas, node, rect, chosen)
+            _draw_tube(canvas, node, rect, chosen)
         elif node.kind in BLOCKS:
-            _block(canvas, node, rect, chosen)
+            _draw_block(canvas, node, rect, chosen)
         elif node.kind in ("process", "outsider", "group"):
-            _process(canvas, node, rect, chosen)
+            _draw_process(canvas, node, rect, chosen)
         else:
-            _end(canvas, node, rect, chosen)
+            _draw_end(canvas, node, rect, chosen)
     return canvas.rows()
 
 
@@ -99,7 +99,7 @@ class _Lines:
         style = _edge_style(edge)
         ends = [(route[-1], edge.target), (route[0], edge.source)][: 2 if edge.both else 1]
         for cell, box in ends:
-            arrow = _arrow(cell, _outside(self._rects[box], cell))
+            arrow = _arrow_glyph(cell, _touched_cell(self._rects[box], cell))
             self._heads.append((*cell, arrow, style))
 
     def draw(self, canvas: Canvas) -> None:
@@ -107,7 +107,7 @@ class _Lines:
         for edge, route in self._unused:
             for here, mask in self._joints(edge, route):
                 if here not in self._masks:
-                    canvas.write(*here, _dotted(mask), "lit" if edge.lit else "hold")
+                    canvas.write(*here, _dotted_glyph(mask), "lit" if edge.lit else "hold")
         for (x, y), mask in self._masks.items():
             canvas.write(x, y, _JOINTS[mask], self._styles[x, y][1])
         for x, y, glyph, style in self._heads:
@@ -118,15 +118,15 @@ class _Lines:
     ) -> Iterator[tuple[tuple[int, int], int]]:
         """Each cell of a line, and to which of its sides the line goes on."""
         whole = (
-            _outside(self._rects[edge.source], route[0]),
+            _touched_cell(self._rects[edge.source], route[0]),
             *route,
-            _outside(self._rects[edge.target], route[-1]),
+            _touched_cell(self._rects[edge.target], route[-1]),
         )
         for before, here, after in zip(whole, whole[1:], whole[2:], strict=False):
-            yield here, _toward(here, before) | _toward(here, after)
+            yield here, _side_toward(here, before) | _side_toward(here, after)
 
 
-def _edges(canvas: Canvas, scene: Scene, layout: Layout) -> None:
+def _draw_edges(canvas: Canvas, scene: Scene, layout: Layout) -> None:
     # The two directions of a socket have their arrows inside.
     sockets = {n.id for n in scene.nodes if n.kind == "socket" and len(n.gauges) == 2}
     lines = _Lines(layout)
@@ -152,20 +152,20 @@ def _edge_importance(edge: Edge) -> int:
     return 1 if edge.kind == "child" else 2
 
 
-def _dotted(mask: int) -> str:
+def _dotted_glyph(mask: int) -> str:
     """The glyph of an unused end's line, by the sides to which it goes on."""
     if mask in (_E, _W, _E | _W):
         return "-"
     return ":" if mask in (_S, _N, _S | _N) else "+"
 
 
-def _outside(rect: Rect, point: tuple[int, int]) -> tuple[int, int]:
+def _touched_cell(rect: Rect, point: tuple[int, int]) -> tuple[int, int]:
     """The box's cell that a way's end touches."""
     x, y = point
     return (min(max(x, rect.x), rect.right - 1), min(max(y, rect.y), rect.bottom - 1))
 
 
-def _toward(here: tuple[int, int], there: tuple[int, int]) -> int:
+def _side_toward(here: tuple[int, int], there: tuple[int, int]) -> int:
     if here == there:
         return 0
     if here[1] == there[1]:
@@ -173,14 +173,14 @@ def _toward(here: tuple[int, int], there: tuple[int, int]) -> int:
     return _S if there[1] > here[1] else _N
 
 
-def _arrow(here: tuple[int, int], there: tuple[int, int]) -> str:
-    return {_E: "→", _W: "←", _S: "↓", _N: "↑"}.get(_toward(here, there), "→")
+def _arrow_glyph(here: tuple[int, int], there: tuple[int, int]) -> str:
+    return {_E: "→", _W: "←", _S: "↓", _N: "↑"}.get(_side_toward(here, there), "→")
 
 
 # -- boxes
 
 
-def _words(line: NodeLine, cells: int) -> str:
+def _choose_words(line: NodeLine, cells: int) -> str:
     """A line in so many cells: its short words where the others have no room."""
     return clip(line.short if line.short and width(line.text) > cells else line.text, cells)
 
@@ -198,7 +198,7 @@ def _title_style(node: Node) -> str:
     return "lit" if node.lit else "title"
 
 
-def _frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str) -> None:
+def _draw_frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str) -> None:
     """A box with its title in the upper border and its corner fact at the right of it."""
     plain = _DOTTED if node.kind == "outsider" else _SINGLE
     glyphs = _DOUBLE if chosen else plain
@@ -221,7 +221,7 @@ def _frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str) -> 
     canvas.write(rect.x + 1, rect.y, chip, f"chip-{node.chip}")
     after = " " if width(chip) + width(title) + 2 <= inner else ""
     canvas.write(
-        rect.x + 1 + width(chip), rect.y, f"{_mark(node)}{title}{after}", _title_style(node)
+        rect.x + 1 + width(chip), rect.y, f"{_change_mark(node)}{title}{after}", _title_style(node)
     )
     if corner and chip and close:
         canvas.write(rect.right - 1 - width(corner), rect.y, corner, "pid")
@@ -235,16 +235,16 @@ def _frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str) -> 
         canvas.write(rect.x, rect.bottom - 1, glyphs[4] + glyphs[1] * inner + glyphs[5], style)
 
 
-def _mark(node: Node) -> str:
+def _change_mark(node: Node) -> str:
     """What stands before a title: a star if it changed in this step."""
     return "*" if node.lit else " "
 
 
-def _process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
+def _draw_process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     if rect.h < 3:
-        _process_line(canvas, node, rect, chosen)
+        _draw_process_line(canvas, node, rect, chosen)
         return
-    _frame(canvas, node, rect, chosen, "gone" if node.faded else _FRAMES.get(node.kind, "box"))
+    _draw_frame(canvas, node, rect, chosen, "gone" if node.faded else _FRAMES.get(node.kind, "box"))
     rows, inner = rect.h - 2, rect.w - 3
     x, y = rect.x + 2, rect.y + 1
     if rect.w < _NARROW:
@@ -253,9 +253,9 @@ def _process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     if lead:
         canvas.write(x, y, f" {node.letter} ", f"chip-{node.chip}")
     first, *rest = node.lines or (NodeLine(""),)
-    words = _wrap(first.text, inner - lead, max(1, min(3, rows)))
+    words = _wrap_words(first.text, inner - lead, max(1, min(3, rows)))
     if first.short and any(text.endswith("…") for text in words):
-        words = _wrap(first.short, inner - lead, max(1, min(3, rows)))
+        words = _wrap_words(first.short, inner - lead, max(1, min(3, rows)))
     for number, text in enumerate(words):
         if number < rows:
             canvas.write(x + lead, y + number, text, "gone" if node.faded else "text")
@@ -264,12 +264,15 @@ def _process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
         if y >= rect.bottom - 1:
             break
         canvas.write(
-            x, y, _words(line, inner), "gone" if node.faded else _STYLES.get(line.style, "text")
+            x,
+            y,
+            _choose_words(line, inner),
+            "gone" if node.faded else _STYLES.get(line.style, "text"),
         )
         y += 1
 
 
-def _process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
+def _draw_process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     """A process in one row: letter, name, PID, what it does."""
     plain = (":", ":") if node.kind == "outsider" else ("[", "]")
     walls = ("▌", "▐") if node.lit else plain
@@ -288,12 +291,12 @@ def _process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
         canvas.write(x, rect.y, node.corner, "pid")
         x, room = x + width(node.corner) + 1, room - width(node.corner) - 1
     if node.lines and room > 2:
-        words = _words(node.lines[0], room)
+        words = _choose_words(node.lines[0], room)
         if room >= _WORDS_ROOM or not words.endswith("…"):  # rather nothing than two letters
             canvas.write(x, rect.y, words, "text")
 
 
-def _wrap(text: str, cells: int, rows: int) -> list[str]:
+def _wrap_words(text: str, cells: int, rows: int) -> list[str]:
     """Words in at most so many rows; the last is clipped."""
     found: list[str] = []
     line = ""
@@ -311,7 +314,7 @@ def _wrap(text: str, cells: int, rows: int) -> list[str]:
     return [*found, clip(line, cells)]
 
 
-def _end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
+def _draw_end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     """A file, a terminal, a signal: small, at the end of its line."""
     is_signal = node.kind == "signal"
     frame = _frame_style(node, chosen, "signal" if is_signal else "end")
@@ -325,7 +328,9 @@ def _end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     canvas.write(
         rect.x,
         rect.y,
-        glyphs[0] + (f"{_mark(node)}{head} " if head else "").ljust(inner, glyphs[1]) + glyphs[2],
+        glyphs[0]
+        + (f"{_change_mark(node)}{head} " if head else "").ljust(inner, glyphs[1])
+        + glyphs[2],
         frame,
     )
     for y in range(rect.y + 1, rect.bottom - 1):
@@ -337,11 +342,11 @@ def _end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     )
     for y, line in zip(range(rect.y + 2, rect.bottom - 1), node.lines, strict=False):
         canvas.write(
-            rect.x + 1 + pad, y, _words(line, inner - pad), _STYLES.get(line.style, "text")
+            rect.x + 1 + pad, y, _choose_words(line, inner - pad), _STYLES.get(line.style, "text")
         )
 
 
-def _block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
+def _draw_block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     """Shared memory, a semaphore, an eventfd and the like: a solid block with what lies in it."""
     own = "memory" if node.kind == "memory" else "semaphore"
     style = _frame_style(node, chosen, "gone" if node.faded else own)
@@ -357,7 +362,9 @@ def _block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     corner = node.corner if width(node.corner) + 5 + min(8, width(node.title)) <= inner else ""
     title = clip(node.title, inner - 2 - (width(corner) + 2 if corner else 0))
     canvas.write(rect.x, rect.y, "█" + "▀" * inner + "█", style)
-    canvas.write(rect.x + 2, rect.y, f"{_mark(node)}{title} ", "lit" if node.lit else "title")
+    canvas.write(
+        rect.x + 2, rect.y, f"{_change_mark(node)}{title} ", "lit" if node.lit else "title"
+    )
     if corner:
         canvas.write(rect.right - 3 - width(corner), rect.y, f" {corner} ", "pid")
     for y in range(rect.y + 1, rect.bottom - 1):
@@ -367,7 +374,7 @@ def _block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     top = rect.y + 1 + max(0, free // 2 if node.kind != "memory" else 0)
     for y, line in zip(range(top, rect.bottom - 1), node.lines, strict=False):
         look = "lit" if line.lit else _STYLES.get(line.style, "text")
-        canvas.write(rect.x + 2, y, _words(line, inner - 2), look)
+        canvas.write(rect.x + 2, y, _choose_words(line, inner - 2), look)
 
 
 # -- tubes
@@ -398,7 +405,7 @@ def amount_text(gauge: Gauge, cells: int) -> str:
     return clip(amount, cells)
 
 
-def _fill(canvas: Canvas, gauge: Gauge, x: int, y: int, cells: int) -> None:
+def _draw_fill(canvas: Canvas, gauge: Gauge, x: int, y: int, cells: int) -> None:
     """The inside of a tube: what waits heaps up at the end where it is taken out."""
     if gauge.unit != "B" and 0 < gauge.capacity <= cells // 2:
         slots = ["■ " if i < gauge.queued else "□ " for i in range(gauge.capacity)]
@@ -420,7 +427,7 @@ def _fill(canvas: Canvas, gauge: Gauge, x: int, y: int, cells: int) -> None:
     canvas.write(begin, y, filled, "full" if gauge.full else "fill")
 
 
-def _word(gauge: Gauge) -> str:
+def _fill_word(gauge: Gauge) -> str:
     if gauge.full:
         return "full"
     return "empty" if gauge.known and not gauge.queued else ""
@@ -434,22 +441,22 @@ def _find_strong(node: Node, room: int) -> str:
     return next((text for text in words if text and width(text) <= room), "")
 
 
-def _tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
+def _draw_tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     """A pipe, FIFO, socket or queue: walls above and below, open ends, what waits inside."""
     if rect.h < 3:
-        _tube_line(canvas, node, rect)
+        _draw_tube_line(canvas, node, rect)
         return
     wall = _frame_style(node, chosen, "gone" if node.faded else "tube")
     top = rect.middle - 1
     title = f"{node.title} (fifo)" if node.kind == "fifo" else node.title
     head = clip(title, rect.w - (3 if rect.w < 8 else 4))
     canvas.write(rect.x, top, "═" * rect.w, wall)
-    canvas.write(rect.x + 1, top, f"{_mark(node)}{head} ", _tube_title_style(node))
+    canvas.write(rect.x + 1, top, f"{_change_mark(node)}{head} ", _tube_title_style(node))
     room = rect.w - width(head) - 6
     if len(node.gauges) > 1:
-        _two_way_tube(canvas, node, rect, room, wall)
+        _draw_two_way_tube(canvas, node, rect, room, wall)
     else:
-        _one_way_tube(canvas, node, rect, room, wall)
+        _draw_one_way_tube(canvas, node, rect, room, wall)
 
 
 def _tube_title_style(node: Node) -> str:
@@ -458,7 +465,7 @@ def _tube_title_style(node: Node) -> str:
     return "gone" if node.faded else "title"
 
 
-def _tube_line(canvas: Canvas, node: Node, rect: Rect) -> None:
+def _draw_tube_line(canvas: Canvas, node: Node, rect: Rect) -> None:
     """A tube in one row: its name, and what waits in it; of a connection both directions."""
     gauges = node.gauges or (Gauge(),)
     strong = _find_strong(node, rect.w // 3 - width(node.title))
@@ -470,26 +477,26 @@ def _tube_line(canvas: Canvas, node: Node, rect: Rect) -> None:
     canvas.write(rect.x, rect.y, name + " ", _tube_title_style(node))
     x, room = rect.x + width(name) + 1, rect.w - width(name) - 1
     if len(gauges) == 1 or room < 2 * len(gauges):
-        _fill(canvas, gauges[0], x, rect.y, max(1, room))
+        _draw_fill(canvas, gauges[0], x, rect.y, max(1, room))
         return
     for gauge, cells in zip(gauges, (room - room // 2, room // 2), strict=False):
         canvas.write(x, rect.y, "←" if gauge.backwards else "→", "edge")
-        _fill(canvas, gauge, x + 1, rect.y, cells - 1)
+        _draw_fill(canvas, gauge, x + 1, rect.y, cells - 1)
         x += cells
 
 
-def _one_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: str) -> None:
+def _draw_one_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: str) -> None:
     """What is below a tube's upper wall, and the word in it, which has `room` cells."""
     gauge = node.gauges[0] if node.gauges else Gauge()
     top, middle, under = rect.middle - 1, rect.middle, rect.middle + 1
-    word = _word(gauge)
+    word = _fill_word(gauge)
     strong = _find_strong(node, room) if word != "full" else ""
     if strong:
         canvas.write(rect.right - 3 - width(strong), top, f" {strong} ", "strong")
     elif word and width(word) <= room:
         style = "chip-blocked" if word == "full" else "dim"
         canvas.write(rect.right - 3 - width(word), top, f" {word} ", style)
-    _fill(canvas, gauge, rect.x, middle, rect.w)
+    _draw_fill(canvas, gauge, rect.x, middle, rect.w)
     canvas.write(rect.x, under, "═" * rect.w, wall)
     amount = amount_text(gauge, rect.w - (4 if rect.w > 11 else 2))
     if node.faded:
@@ -500,10 +507,12 @@ def _one_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: str) 
     if word == "full" and width(word) > room:
         lines.insert(0, NodeLine("full", "strong"))
     for y, line in zip(range(under + 1, rect.bottom), lines, strict=False):
-        canvas.write(rect.x + 1, y, _words(line, rect.w - 1), _STYLES.get(line.style, "text"))
+        canvas.write(
+            rect.x + 1, y, _choose_words(line, rect.w - 1), _STYLES.get(line.style, "text")
+        )
 
 
-def _two_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: str) -> None:
+def _draw_two_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: str) -> None:
     """A connection's two directions, one below the other; with a wall below each where there are
     rows for it.
     """
@@ -516,11 +525,11 @@ def _two_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: str) 
         y = middle + (2 * place if half else place)
         arrow = "←" if gauge.backwards else "→"
         canvas.write(rect.x, y, arrow if gauge.backwards else " ", "edge")
-        _fill(canvas, gauge, rect.x + 1, y, rect.w - 2)
+        _draw_fill(canvas, gauge, rect.x + 1, y, rect.w - 2)
         canvas.write(rect.right - 1, y, " " if gauge.backwards else arrow, "edge")
         if half:
             canvas.write(rect.x, y + 1, "═" * rect.w, wall)
-            word = _word(gauge) or amount_text(gauge, rect.w - 4)
+            word = _fill_word(gauge) or amount_text(gauge, rect.w - 4)
             canvas.write(rect.x + 1, y + 1, f" {word} ", "chip-blocked" if gauge.full else "text")
     if not half and rect.h >= 4:
         canvas.write(rect.x, middle + 2, "═" * rect.w, wall)

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ipcviz.app.picture.bands import chains
+from ipcviz.app.picture.bands import find_pipelines
 from ipcviz.app.picture.scene import ENDS, TUBES, Edge, Node, NodeLine, Scene
 
 LEAST: Final = 4
@@ -97,7 +97,7 @@ def _in_lines(scene: Scene) -> bool:
     """Whether all that flows stands in pipelines."""
     flowing = {i for e in scene.edges if e.kind in ("flow", "signal") for i in (e.source, e.target)}
     ends = {n.id for n in scene.nodes if n.kind in ENDS}
-    return bool(flowing) and flowing - ends <= {i for chain in chains(scene) for i in chain}
+    return bool(flowing) and flowing - ends <= {i for chain in find_pipelines(scene) for i in chain}
 
 
 def _folded(

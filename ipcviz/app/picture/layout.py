@@ -112,7 +112,7 @@ def arrange(scene: Scene, size: tuple[int, int], previous: Layout | None = None)
             return kept
     else:
         cells, later = _cells(scene, size)
-    made = _place(scene, cells, _scale(scene, cells, size), size, shape, None, later)
+    made = _place_scene(scene, cells, _scale(scene, cells, size), size, shape, None, later)
     assert made is not None, "only a layout that must keep places can fail"
     return made
 
@@ -126,8 +126,10 @@ def _cells(scene: Scene, size: tuple[int, int]) -> tuple[dict[str, Cell], frozen
     while rows <= longest:
         cells, later = rank(scene, rows)
         wide, tall = _scale(scene, cells, size)
-        outside = _total(_column_widths(scene, cells, (wide, tall)), _WIDTHS[wide][3]) > size[0]
-        below = _bottom(scene, cells, tall)[0] > size[1]
+        outside = (
+            _total_width(_column_widths(scene, cells, (wide, tall)), _WIDTHS[wide][3]) > size[0]
+        )
+        below = _find_bottom(scene, cells, tall)[0] > size[1]
         found = (outside, below, _HEIGHTS[tall][0] == 1, max(0, wide - _PLAIN), rows)
         if best is None or found < best[0]:
             best = found, (cells, later)
@@ -147,8 +149,8 @@ def _cramped(scene: Scene, cells: dict[str, Cell], previous: Layout) -> bool:
     """
     wide, tall = _scale(scene, cells, previous.size)
     need = (
-        _total(_column_widths(scene, cells, (wide, tall)), _WIDTHS[wide][3]),
-        _bottom(scene, cells, tall)[0],
+        _total_width(_column_widths(scene, cells, (wide, tall)), _WIDTHS[wide][3]),
+        _find_bottom(scene, cells, tall)[0],
     )
     for have, now, room in zip(previous.extent, need, previous.size, strict=True):
         if have > room and now < have * _SMALLER:
@@ -198,7 +200,7 @@ def _keep(
         )
         if was and not now:
             return None
-    return _place(
+    return _place_scene(
         scene, cells, previous.scale, previous.size, shape, previous, later & previous.later
     )
 
@@ -214,7 +216,7 @@ def _above(scene: Scene) -> frozenset[str]:
     )
 
 
-def _height(node: Node, scale: int, above: frozenset[str]) -> int:
+def _box_height(node: Node, scale: int, above: frozenset[str]) -> int:
     """Rows that a node wants."""
     height = _HEIGHTS[scale][2 if node.id in above else 0]
     if node.kind in BLOCKS:
@@ -257,17 +259,17 @@ def _scale(scene: Scene, cells: dict[str, Cell], size: tuple[int, int]) -> tuple
     """The largest scale that fits, or the smallest."""
     tall = len(_HEIGHTS) - 1
     for tall in range(len(_HEIGHTS)):
-        if _bottom(scene, cells, tall)[0] <= size[1]:
+        if _find_bottom(scene, cells, tall)[0] <= size[1]:
             break
     wide = len(_WIDTHS) - 1
     for wide in range(len(_WIDTHS)):
         widths = _column_widths(scene, cells, (wide, tall))
-        if _total(widths, _WIDTHS[wide][3]) + _beside(scene, cells) <= size[0]:
+        if _total_width(widths, _WIDTHS[wide][3]) + _room_beside(scene, cells) <= size[0]:
             break
     return wide, tall
 
 
-def _beside(scene: Scene, cells: dict[str, Cell]) -> int:
+def _room_beside(scene: Scene, cells: dict[str, Cell]) -> int:
     """Cells at the left for the lines to children that stand one below the other in their parent's
     column.
     """
@@ -279,29 +281,29 @@ def _beside(scene: Scene, cells: dict[str, Cell]) -> int:
     return 1 if max(below.values(), default=0) > 1 else 0
 
 
-def _total(widths: dict[int, int], gutter: int) -> int:
+def _total_width(widths: dict[int, int], gutter: int) -> int:
     """Cells from the left of the first column to the right of the last."""
     return sum(widths.values()) + gutter * max(0, len(widths) - 1)
 
 
-def _middles(scene: Scene, cells: dict[str, Cell], tall: int) -> dict[int, int]:
+def _row_middles(scene: Scene, cells: dict[str, Cell], tall: int) -> dict[int, int]:
     """For each row of the grid, how far below its top the middles of its nodes lie."""
     found: dict[int, int] = {}
     above = _above(scene)
     for node in scene.nodes:
         row = cells[node.id][1]
-        found[row] = max(found.get(row, 0), (_height(node, tall, above) - 1) // 2)
+        found[row] = max(found.get(row, 0), (_box_height(node, tall, above) - 1) // 2)
     return found
 
 
-def _bottom(scene: Scene, cells: dict[str, Cell], tall: int) -> tuple[int, dict[int, int]]:
+def _find_bottom(scene: Scene, cells: dict[str, Cell], tall: int) -> tuple[int, dict[int, int]]:
     """Rows needed, and where each row of the grid begins."""
     height, gap, _ = _HEIGHTS[tall]
-    gap = max(gap, _wraps(scene, cells))  # a line back to the left needs a row of its own
+    gap = max(gap, _flow_wraps(scene, cells))  # a line back to the left needs a row of its own
     need: dict[int, int] = {}
-    middles, above = _middles(scene, cells, tall), _above(scene)
+    middles, above = _row_middles(scene, cells, tall), _above(scene)
     for node in scene.nodes:
-        row, own = cells[node.id][1], _height(node, tall, above)
+        row, own = cells[node.id][1], _box_height(node, tall, above)
         need[row] = max(need.get(row, 0), middles[row] - (own - 1) // 2 + own)
     last = max(need, default=-1)
     tops, y = {}, 0
@@ -320,7 +322,7 @@ def _bottom(scene: Scene, cells: dict[str, Cell], tall: int) -> tuple[int, dict[
     return max(0, y - gap) + (1 if back else 0), tops
 
 
-def _wraps(scene: Scene, cells: dict[str, Cell]) -> bool:
+def _flow_wraps(scene: Scene, cells: dict[str, Cell]) -> bool:
     """Whether a flow goes on in a later row, further left."""
     ends = (
         (cells[e.source], cells[e.target]) for e in scene.edges if e.kind == "flow" and not e.both
@@ -328,7 +330,7 @@ def _wraps(scene: Scene, cells: dict[str, Cell]) -> bool:
     return any(a[0] > b[0] and a[1] < b[1] for a, b in ends)
 
 
-def _place(
+def _place_scene(
     scene: Scene,
     cells: dict[str, Cell],
     scale: tuple[int, int],
@@ -341,16 +343,16 @@ def _place(
     one before.
     """
     widths = _choose_widths(scene, cells, scale, size, previous)
-    need, tops = _bottom(scene, cells, scale[1])
+    need, tops = _find_bottom(scene, cells, scale[1])
     if previous is not None:
         origin = previous.origin
     else:
-        total = _total(widths, _WIDTHS[scale[0]][3])
-        side = min(_beside(scene, cells), max(0, size[0] - total))
+        total = _total_width(widths, _WIDTHS[scale[0]][3])
+        side = min(_room_beside(scene, cells), max(0, size[0] - total))
         origin = (max(side, (size[0] - total) // 2), max(0, (size[1] - need) // 2))
     rects = _place_boxes(scene, cells, scale, widths, origin, tops)
-    if not _wraps(scene, cells):
-        rects = _grow(scene, cells, rects, size[1], _HEIGHTS[scale[1]][0])
+    if not _flow_wraps(scene, cells):
+        rects = _grow_boxes(scene, cells, rects, size[1], _HEIGHTS[scale[1]][0])
     right = max((r.right for r in rects.values()), default=0)
     bottom = max((r.bottom for r in rects.values()), default=0)
     extent = (max(size[0], right), max(size[1], bottom, origin[1] + need))
@@ -379,8 +381,8 @@ def _choose_widths(
     if previous is not None:
         columns = {*widths, *previous.widths}
         return {c: max(widths.get(c, 0), previous.widths.get(c, 0)) for c in columns}
-    room = size[0] - _total(widths, _WIDTHS[scale[0]][3]) - 2
-    return _stretch(widths, scene, cells, room)
+    room = size[0] - _total_width(widths, _WIDTHS[scale[0]][3]) - 2
+    return _stretch_columns(widths, scene, cells, room)
 
 
 def _place_boxes(
@@ -397,10 +399,10 @@ def _place_boxes(
         lefts[column] = x
         x += widths[column] + _WIDTHS[scale[0]][3]
     rects: dict[str, Rect] = {}
-    middles, above = _middles(scene, cells, scale[1]), _above(scene)
+    middles, above = _row_middles(scene, cells, scale[1]), _above(scene)
     for node in scene.nodes:
         column, row = cells[node.id]
-        tall = _height(node, scale[1], above)
+        tall = _box_height(node, scale[1], above)
         down = middles[row] - (tall - 1) // 2  # all of a row are lined up by their middles
         rects[node.id] = Rect(lefts[column], origin[1] + tops[row] + down, widths[column], tall)
     return rects
@@ -435,7 +437,7 @@ def _find_routes(
     return routes
 
 
-def _grow(
+def _grow_boxes(
     scene: Scene, cells: dict[str, Cell], rects: dict[str, Rect], rows: int, height: int
 ) -> dict[str, Rect]:
     """Let nodes of a low scale take the free rows above and below them: one reader of many writers
@@ -463,7 +465,7 @@ def _grow(
     return found
 
 
-def _stretch(
+def _stretch_columns(
     widths: dict[int, int], scene: Scene, cells: dict[str, Cell], room: int
 ) -> dict[int, int]:
     """Give room to spare to the channels, which show more the longer they are, and then to

@@ -61,7 +61,7 @@ class Rect(msgspec.Struct, frozen=True):
         )
 
 
-def _plain(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
+def _plain_routes(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
     """The ways that most lines take: straight, one step in the gap before the target, or down from
     above.
 
@@ -69,48 +69,52 @@ def _plain(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
     """
     back = a.right > b.x and edge.kind != "child"
     if edge.kind == "hold" or (back and edge.kind == "flow"):
-        yield from _around(edge, a, b)
+        yield from _routes_around(edge, a, b)
     elif a.right < b.x:
-        yield from _forward(edge, a, b)
+        yield from _routes_forward(edge, a, b)
     elif edge.kind == "child" and a.x == b.x and a.bottom <= b.y:
         if a.bottom < b.y:
-            yield _through((a.x + 2, a.bottom), (a.x + 2, b.y - 1))
-        yield _through((a.x - 1, a.middle), (a.x - 1, b.middle))
+            yield _route_through((a.x + 2, a.bottom), (a.x + 2, b.y - 1))
+        yield _route_through((a.x - 1, a.middle), (a.x - 1, b.middle))
 
 
-def _around(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
+def _routes_around(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
     """Ways out of a box at its lower or upper side, and into another at the same side of that."""
     first = a.x + a.w // 2 if edge.source.startswith("p:") else a.right - 2
     last = b.x + b.w // 2 if edge.target.startswith("p:") else b.x + 1
     low, high = max(a.bottom, b.bottom), min(a.y, b.y) - 1
     if edge.kind == "flow" and a.bottom < b.y:  # on in the next row
-        yield _through((first, a.bottom), (first, b.y - 1), (last, b.y - 1))
+        yield _route_through((first, a.bottom), (first, b.y - 1), (last, b.y - 1))
     for away in range(3):
-        yield _through((first, a.bottom), (first, low + away), (last, low + away), (last, b.bottom))
-        yield _through((first, a.y - 1), (first, high - away), (last, high - away), (last, b.y - 1))
+        yield _route_through(
+            (first, a.bottom), (first, low + away), (last, low + away), (last, b.bottom)
+        )
+        yield _route_through(
+            (first, a.y - 1), (first, high - away), (last, high - away), (last, b.y - 1)
+        )
     if a.bottom < b.y:
-        yield _through((first, a.bottom), (first, b.y - 1), (last, b.y - 1))
-        yield _through((first, a.bottom), (last, a.bottom), (last, b.y - 1))
+        yield _route_through((first, a.bottom), (first, b.y - 1), (last, b.y - 1))
+        yield _route_through((first, a.bottom), (last, a.bottom), (last, b.y - 1))
 
 
-def _forward(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
+def _routes_forward(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
     """Ways to a box that lies further right."""
     gap = b.x - a.right
     if edge.kind == "child" and gap > _GAP:
         if a.bottom <= b.y - 1:
-            yield _through((a.right, a.middle), (b.x + 2, a.middle), (b.x + 2, b.y - 1))
+            yield _route_through((a.right, a.middle), (b.x + 2, a.middle), (b.x + 2, b.y - 1))
         if a.bottom <= b.middle:
-            yield _through((a.x + 2, a.bottom), (a.x + 2, b.middle), (b.x - 1, b.middle))
+            yield _route_through((a.x + 2, a.bottom), (a.x + 2, b.middle), (b.x - 1, b.middle))
     if a.middle == b.middle:
-        yield _through((a.right, a.middle), (b.x - 1, a.middle))
+        yield _route_through((a.right, a.middle), (b.x - 1, a.middle))
     elif gap <= _GAP:
         for bend in range(b.x - 1 - (gap > 2), a.right - 1, -1):
-            yield _through(
+            yield _route_through(
                 (a.right, a.middle), (bend, a.middle), (bend, b.middle), (b.x - 1, b.middle)
             )
 
 
-def _through(*corners: Point) -> Route:
+def _route_through(*corners: Point) -> Route:
     """All cells of a way with these corners."""
     route = [corners[0]]
     for x, y in corners[1:]:
@@ -177,7 +181,7 @@ class Router:
         a, b = self.rects[edge.source], self.rects[edge.target]
         crossing: Route = ()
         plainest: Route = ()
-        for route in _plain(edge, a, b):
+        for route in _plain_routes(edge, a, b):
             if self.free(route):
                 prices = list(self._priced(route, edge))
                 if not any(prices):

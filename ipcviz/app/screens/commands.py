@@ -86,7 +86,7 @@ class Commands(Controller):
 
         def send(signo: int | None) -> None:
             if signo:
-                self.stage.source.steps.sent(pid, signo)
+                self.stage.source.steps.send_signal(pid, signo)
                 self.stage.notify(f"{signal_name(signo)} to {name}", timeout=2)
 
         self.stage.ask(SignalScreen(name), send)

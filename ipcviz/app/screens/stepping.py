@@ -136,7 +136,7 @@ class StepControl(Controller):
                 "What was only attached to is not held: it belongs to others", timeout=3
             )
         elif not self.report_unreachable() and not self._report_end():
-            self.steps.hold()
+            self.steps.hold_all()
 
     def action_hold_or_next(self) -> None:
         """In the past one moment forward; in the present hold everything that runs, or step."""
@@ -165,7 +165,7 @@ class StepControl(Controller):
     def advance_thread(self, tid: int) -> None:
         """Let a thread go on by one operation."""
         if not self.report_unreachable() and not self._report_end():
-            self._ask_before(tid, lambda: self.steps.let(tid))
+            self._ask_before(tid, lambda: self.steps.let_thread(tid))
 
     def _ask_before(self, tid: int, step: Callable[[], None]) -> None:
         """Make a thread's step; before one that may answer the story's question, ask that."""
@@ -213,7 +213,7 @@ class StepControl(Controller):
             if until is not None and not self.now.finished:
                 names = Names(roles=view.roles)
                 words = " or ".join(breakpoint_words(point, self.now, names) for point in until)
-                self.steps.run(until, words)
+                self.steps.run_until(until, words)
 
         self.stage.ask(RunScreen(choices_of(view)), run)
 
@@ -222,7 +222,7 @@ class StepControl(Controller):
         if self.report_unreachable() or self._report_end():
             return
         if self.steps.rate:
-            self.steps.slow(0)
+            self.steps.set_rate(0)
             return
         if not self.now.stepping:
             self.action_hold()
@@ -231,7 +231,7 @@ class StepControl(Controller):
 
         def begin(rate: float | None) -> None:
             if rate:
-                self.steps.slow(rate)
+                self.steps.set_rate(rate)
 
         self.stage.ask(SlowScreen(), begin)
 

@@ -19,6 +19,8 @@ BETWEEN: Final = where(lambda call: call.flow == "transfers" and call.on != "fil
 alone.
 """
 
+EITHER_WAY: Final = where(lambda call: bool(call.flow) and call.on == "pipe" and call.has("fd"))
+"""Calls that put bytes into a pipe, or take them out, by which end they are given."""
 UNPACKED: Final = BETWEEN | where(lambda call: bool(call.flow) and call.on == "pipe")
 """Calls that don't know of packets (O_DIRECT)."""
 CHANNEL_CALLS: Final = CHANNEL_READS | CHANNEL_WRITES | BETWEEN | COUNTS_MESSAGES
@@ -75,7 +77,7 @@ def directions(state: StateFields, pid: int, name: str, args: Arguments, key: st
     elif (
         name in CHANNEL_READS
         or name == "recvmmsg"
-        or (name == "vmsplice" and _reads(state, pid, number_in(args, "fd")))
+        or (name in EITHER_WAY and takes_out(state, pid, name, args))
     ):
         source = _into(state, key, out=True)
     elif name in CHANNEL_CALLS:
@@ -89,7 +91,11 @@ def key_behind(state: StateFields, pid: int, args: Arguments, name: str) -> str:
     return state.object_key_at(pid, fd) if fd is not None else ""
 
 
-def _reads(state: StateFields, pid: int, fd: int | None) -> bool:
+def takes_out(state: StateFields, pid: int, name: str, args: Arguments) -> bool:
+    """Whether a call takes bytes out of what its `fd` refers to: vmsplice(2) does at a read end."""
+    if name not in EITHER_WAY:
+        return name in READS
+    fd = number_in(args, "fd")
     file = state.description(pid, fd) if fd is not None else None
     return file is not None and file.mode == "r"
 

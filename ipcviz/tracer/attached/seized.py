@@ -28,6 +28,7 @@ from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.stops.engine import OPTIONS, Engine
 from ipcviz.tracer.stops.mend import RESTART_CODES
+from ipcviz.tracer.stops.outcomes import Outcome
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 
 ATTACH_OPTIONS: Final = OPTIONS & ~(ptrace.O_EXITKILL | ptrace.O_TRACESECCOMP)
@@ -159,8 +160,7 @@ class SeizedEngine(Engine):
 
     def _leave_out(self, why: str, pid: int) -> None:
         """A descendant can't be traced: the others are all the same."""
-        t, n = self._context.stamp()
-        self._context.emit(Trouble(t=t, n=n, pid=pid, message=why))
+        self._context.emit(Trouble(pid=pid, message=why))
 
     @staticmethod
     def _why_not(error: OSError, pid: int, status: procfs.Status) -> str:
@@ -189,7 +189,7 @@ class SeizedEngine(Engine):
     def _stops_at_calls(self, process: TracedProcess) -> bool:
         return process.full or process.catching
 
-    def take(self, tid: int, status: int) -> None:
+    def handle_stop(self, tid: int, status: int) -> None:
         """Handle one result of waitpid."""
         task = self._context.tasks.get(tid)
         if task is not None:
@@ -204,7 +204,7 @@ class SeizedEngine(Engine):
                 if task.asked and task.within:
                     self._came_out(task)
                 self._count(task)
-        super().take(tid, status)
+        super().handle_stop(tid, status)
 
     def _count(self, task: Task) -> None:
         """At a stop at a call: see whether a thread loses too much of its time to these; if so,
@@ -216,33 +216,38 @@ class SeizedEngine(Engine):
         """
         now, process = time.monotonic(), task.process
         if not task.within:
-            task.outside += now - task.returned if task.returned else 0.0
+            task.catching.outside += now - task.catching.returned if task.catching.returned else 0.0
             return
-        task.returned = now
-        task.calls += 1
-        span = now - task.counted_since
+        task.catching.returned = now
+        task.catching.calls += 1
+        span = now - task.catching.counted_since
         if span < COUNTED_SECONDS:
             return
         look = procfs.read_stat(process.pid, task.tid)
         used = look.utime + look.stime if look is not None else 0
-        lost = task.outside - (used - task.ticks) * TICK_SECONDS
-        many = task.calls > LEAST_CALLS * span and span < 2 * COUNTED_SECONDS
-        task.outside, task.calls, task.ticks, task.counted_since = 0.0, 0, used, now
+        lost = task.catching.outside - (used - task.catching.ticks) * TICK_SECONDS
+        many = task.catching.calls > LEAST_CALLS * span and span < 2 * COUNTED_SECONDS
+        (
+            task.catching.outside,
+            task.catching.calls,
+            task.catching.ticks,
+            task.catching.counted_since,
+        ) = 0.0, 0, used, now
         if many and lost > MOST_LOST * span and (process.full or process.catching):
             self.sampler.process_now(process.pid)
             self._context.say_coverage(
                 process, full=False, reason="its stops cost it more than a quarter of its time"
             )
 
-    def resume(self, task: Task, signo: int = 0) -> None:
+    def _resume(self, task: Task, signo: int) -> None:
         """Let a thread go on: to its next call, or above the budget to its next signal, fork, exec
         or end.
         """
         if not self._leaving:
-            super().resume(task, signo)
+            super()._resume(task, signo)
             # Also on its way to the return of a call: another stop would come in between, and cut
             # it short.
-            task.caught = task.stops
+            task.catching.caught = task.stops
             return
         task.stops = self._continued(task) is not None or (task.asked and task.within)
         ptrace.resume(task.tid, ptrace.SYSCALL if task.stops else ptrace.CONT, signo)
@@ -252,9 +257,9 @@ class SeizedEngine(Engine):
 
     def _catch(self, process: TracedProcess) -> None:
         """Bring threads that don't stop at their calls yet to a stop, where that is not felt."""
-        left = [task for task in process.tasks.values() if not task.caught]
+        left = [task for task in process.tasks.values() if not task.catching.caught]
         for task in left:
-            task.looks += 1
+            task.catching.looks += 1
             if not task.asked and (
                 self._may_interrupt(task) or (self._ran(task) and self._comes_out(task))
             ):
@@ -272,7 +277,7 @@ class SeizedEngine(Engine):
         """
         status = procfs.read_status(task.process.pid, task.tid)
         switches = status.voluntary + status.forced if status is not None else 0
-        before, task.switches = task.switches, switches
+        before, task.catching.switches = task.catching.switches, switches
         return before not in (-1, switches)
 
     def _comes_out(self, task: Task) -> bool:
@@ -298,7 +303,7 @@ class SeizedEngine(Engine):
             return False
         if call.running:
             # It may have been woken in the middle of a call, and /proc does not say of which.
-            return task.looks > LOOKS_FIRST and not task.moves
+            return task.catching.looks > LOOKS_FIRST and not task.catching.moves
         task.inside = (call.number, call.args)
         name = self._context.names.get(call.number, "")
         if name == "read":
@@ -306,15 +311,15 @@ class SeizedEngine(Engine):
                 return stat.S_ISFIFO(os.stat(f"/proc/{pid}/fd/{call.args[0] & 0xFFFFFFFF}").st_mode)
             except OSError:
                 return False
-        task.moves |= name in PARTIAL
+        task.catching.moves |= name in PARTIAL
         return name in RESTARTED
 
-    def _event_stop(self, task: Task, signo: int) -> None:
+    def _handle_event_stop(self, task: Task, signo: int) -> Outcome:
         if signo == ptrace.SIGTRAP and task.asked:
             self._came_out(task)
-        super()._event_stop(task, signo)
         if signo != ptrace.SIGTRAP:
             task.stops = False  # it listens for SIGCONT
+        return super()._handle_event_stop(task, signo)
 
     def _came_out(self, task: Task) -> None:
         """A thread that was asked to stop does so, maybe at the return of a call that was cut short
@@ -350,9 +355,9 @@ class SeizedEngine(Engine):
         entered = Entered(name=name, number=number, raw=raw, args=args, began=began, object=key)
         task.interrupted = (entered, code)
 
-    def _executed(self, task: Task, former: int) -> None:
+    def _executed(self, task: Task, former: int) -> Outcome:
         self._tables.forget(task.process.pid)
-        super()._executed(task, former)
+        return super()._executed(task, former)
 
     # The end.
 
@@ -405,5 +410,4 @@ class SeizedEngine(Engine):
     def finish(self) -> None:
         """The last event: nothing is watched any more."""
         self.sampler.notice_reaped()
-        t, n = self._context.stamp()
-        self._context.emit(Finished(t=t, n=n, code=0, detached=len(self._context.processes)))
+        self._context.emit(Finished(code=0, detached=len(self._context.processes)))

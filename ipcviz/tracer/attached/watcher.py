@@ -106,12 +106,11 @@ class Watcher:
         """A descendant of another user, or one that hides itself: that it is there can be said, and
         no more.
         """
-        t, n = self._context.stamp()
         message = (
             f"{stat.name}[{pid}] can't be looked at (another user's, or it hides itself): run"
             " ipcviz as root."
         )
-        self._context.emit(Trouble(t=t, n=n, pid=pid, message=message))
+        self._context.emit(Trouble(pid=pid, message=message))
 
     def watch(self, pid: int) -> None:
         """Watch one more process, and with `--tree` its descendants.
@@ -175,14 +174,12 @@ class Watcher:
         for tid in process.tasks.keys() - set(tids):
             if tid != pid:
                 del process.tasks[tid]
-                t, n = self._context.stamp()
-                self._context.emit(ThreadExited(t=t, n=n, pid=pid, tid=tid))
+                self._context.emit(ThreadExited(pid=pid, tid=tid))
         for tid in tids:
             if tid not in process.tasks:
                 process.tasks[tid] = Task(tid, process)
-                t, n = self._context.stamp()
                 name = procfs.comm(pid, tid) or ""
-                self._context.emit(ThreadCreated(t=t, n=n, pid=pid, tid=tid, name=name))
+                self._context.emit(ThreadCreated(pid=pid, tid=tid, name=name))
 
     def _executed(self, process: TracedProcess, path: str) -> None:
         pid = process.pid
@@ -191,11 +188,8 @@ class Watcher:
             task.sampled_call = ()
         self.sampler.forget_memory(pid)
         self._tables.forget(pid)
-        t, n = self._context.stamp()
         argv = tuple(procfs.cmdline(pid) or ())
-        self._context.emit(
-            Executed(t=t, n=n, pid=pid, path=path, argv=argv, name=procfs.comm(pid) or "")
-        )
+        self._context.emit(Executed(pid=pid, path=path, argv=argv, name=procfs.comm(pid) or ""))
         self._tables.read(pid)
         self._tables.read_maps(pid)
 
@@ -203,21 +197,17 @@ class Watcher:
         del self._context.processes[pid], self._programs[pid]
         self._tables.forget(pid)
         self.sampler.ended(pid)
-        t, n = self._context.stamp()
         if zombie is None:
             orphans = orphans_of(self._context, pid)
-            self._context.emit(Exited(t=t, n=n, pid=pid, unknown=True, orphans=orphans))
-            t, n = self._context.stamp()
-            self._context.emit(Reaped(t=t, n=n, pid=pid))
+            self._context.emit(Exited(pid=pid, unknown=True, orphans=orphans))
+            self._context.emit(Reaped(pid=pid))
             return
         status = zombie.exit_code
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         signo = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         core = bool(signo) and os.WCOREDUMP(status)
         orphans = orphans_of(self._context, pid)
-        self._context.emit(
-            Exited(t=t, n=n, pid=pid, code=code, signo=signo, core=core, orphans=orphans)
-        )
+        self._context.emit(Exited(pid=pid, code=code, signo=signo, core=core, orphans=orphans))
 
     def _look_for_children(self) -> None:
         """New processes whose parent is watched; of those known already only now and then, since
@@ -241,5 +231,4 @@ class Watcher:
     def finish(self) -> None:
         """The last event: nothing is watched any more."""
         self.sampler.notice_reaped()
-        t, n = self._context.stamp()
-        self._context.emit(Finished(t=t, n=n, code=0, detached=len(self._context.processes)))
+        self._context.emit(Finished(code=0, detached=len(self._context.processes)))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final
 
+from ipcviz.events import Disposition
 from ipcviz.events.signals import signal_name
 from ipcviz.kernel import memory
 from ipcviz.kernel.futexes import OWNER as FUTEX_TID_MASK
@@ -371,6 +372,20 @@ _LOCKS: Final = {0: "F_RDLCK", 1: "F_WRLCK", 2: "F_UNLCK"}
 _WHENCE: Final = {0: "SEEK_SET", 1: "SEEK_CUR", 2: "SEEK_END"}
 
 
+def read_disposition(tid: int, signo: int, address: int) -> Disposition | None:
+    """What a struct sigaction at an address in a thread's memory says; None if it can't be read."""
+    found = read_sigaction(tid, address)
+    if found is None or found[0] not in ("default", "ignore", "catch"):
+        return None
+    action, flags, mask = found
+    return Disposition(
+        signo=signo,
+        action="default" if action == "default" else "ignore" if action == "ignore" else "catch",
+        flags=flags,
+        mask=mask,
+    )
+
+
 def _lock(tid: int, address: int) -> dict[str, Word]:
     """A struct flock (fcntl_locking(2)) of 64-bit machines: type, from where, start, length (0: to
     the end).
@@ -490,7 +505,11 @@ def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Wor
     if name in ("read", "write"):
         # The most frequent calls of all.
         fd, buf, count = raw[:3]
-        return {"fd": fd if fd < 1 << 31 else _int(fd), "buf": _hex(buf), "count": _long(count)}
+        return {
+            "fd": fd if fd < 1 << 31 else _int(fd),
+            "buf": hex(buf) if buf else 0,
+            "count": count if count < 1 << 63 else _signed(count, 64),
+        }
     decoders = _ALL_PLAIN.get(name)
     if decoders is not None and (name != "sendto" or not raw[4]):
         return {

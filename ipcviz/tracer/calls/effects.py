@@ -44,10 +44,9 @@ from ipcviz.kernel import descriptors, maps, memory, procfs, ptrace, queues
 from ipcviz.kernel.names import AT_FDCWD, folder_of, key_of
 from ipcviz.kernel.surroundings import read_timers
 from ipcviz.tracer.calls import table as calls
-from ipcviz.tracer.calls.decode import read_itimer
+from ipcviz.tracer.calls.decode import read_disposition, read_itimer
 from ipcviz.tracer.calls.flags import Word
 from ipcviz.tracer.calls.messages import Message, facts_of, taken_from
-from ipcviz.tracer.stops.foretold import disposition
 
 SIGALRM: Final = 14
 _ITIMER_SIGNALS: Final = {0: 14, 1: 26, 2: 27}
@@ -321,7 +320,7 @@ class Effects:
             yield Filed(action="watched", folder=folder)
 
     def _sigaction(self, call: Returned) -> Iterator[AnyEffect]:
-        found = disposition(call.tid, call.raw[0] & 0xFF, call.raw[1])
+        found = read_disposition(call.tid, call.raw[0] & 0xFF, call.raw[1])
         if found is not None:
             yield found
 

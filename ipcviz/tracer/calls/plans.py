@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import enum
 import errno
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Container, Iterator, Mapping
+from typing import Final, NamedTuple
 
 from ipcviz.events.calls import BIRTHS, where
 from ipcviz.kernel.seccomp import meets
 from ipcviz.model.ledger import directions
 from ipcviz.model.mechanisms.queues import SENDS
+from ipcviz.model.mechanisms.signals import MASKED
 from ipcviz.tracer.calls.table import (
     ADDRESSED,
     CONDITIONS,
@@ -17,11 +19,13 @@ from ipcviz.tracer.calls.table import (
     FORETOLD,
     KNOWN,
     LOADS,
+    MAKES,
     MARKER_PATH,
+    NUMBERED,
     QUICK,
     STRUCTURAL,
+    UNCOUNTED,
 )
-from ipcviz.tracer.numbers import NUMBERED
 
 OUTGOING: Final = where(lambda call: call.flow == "puts" and call.index("buf") >= 0)
 """Calls whose second and third argument are the bytes that leave the process, and how many they
@@ -59,82 +63,179 @@ PLAIN: Final = THROUGH_FD - where(lambda call: bool(call.descriptors))
 """Those of them that have no other effect: descriptors can travel with messages."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Ask(enum.Enum):
+    """What is asked at the entry of a call, one after the other; an answer may be the end of it."""
+
+    MARKER = enum.auto()
+    """Is its path a marker, and that alone?"""
+    CONDITION = enum.auto()
+    """Is this use of it one that is looked at? The filter has asked the same of its arguments."""
+    MAPPING = enum.auto()
+    """The same where that depends on what is mapped: the filter can't tell."""
+    ESCAPE = enum.auto()
+    """Would what it makes be out of sight?"""
+    STACK = enum.auto()
+    """On which stack are handlers to run?"""
+    DATA_BUDGET = enum.auto()
+    """Is there anything left to pay for one more data call?"""
+    MARK_BUDGET = enum.auto()
+    """The same of structural calls."""
+    FORETELLING = enum.auto()
+    """Is it certain what it will do?"""
+    CLOSING = enum.auto()
+    """The same of close."""
+    LETTING_IN = enum.auto()
+    """May it be let in before it is decoded?"""
+    DECODING = enum.auto()
+    """What is it about?"""
+
+
+class Detail(enum.Enum):
+    """What else is read, or noted, of a call whose arguments are decoded."""
+
+    NUMBERS = enum.auto()
+    """Numbers of processes, as its namespace has them."""
+    MASK = enum.auto()
+    """The mask that it waits with, and the thread's own."""
+    PATH = enum.auto()
+    """Its argument `path` may be a marker."""
+    FIFO = enum.auto()
+    """It may make a FIFO: who else opens that is watched."""
+
+
+class About(enum.Enum):
+    """What tells which object a call is about."""
+
+    NOTHING = enum.auto()
+    DESCRIPTOR = enum.auto()
+    """Its argument `fd`."""
+    ADDRESS = enum.auto()
+    """Its first argument, an address."""
+    PATH = enum.auto()
+    """Its argument `path`."""
+    SET = enum.auto()
+    """Its argument `id`, a System V semaphore set's."""
+    QUEUE = enum.auto()
+    """The same, a System V message queue's."""
+    SEMAPHORE = enum.auto()
+    """The POSIX semaphore that its thread waits for (futex)."""
+
+
+class Plan(NamedTuple):
     """What the stops at a call need.
 
     Attributes:
         name: The call.
-        known: Whether it is looked at for itself; else only for markers.
-        data: It counts against the budget.
+        asks: What is asked at its entry, in this order.
+        details: What else is read of its arguments.
+        about: What tells which object it is about.
         marker: Which argument is a path that may be a marker; -1 if none is.
-        sometimes: Only some uses of it are looked at.
-        asks: Which of them depends on more than its arguments.
-        makes: It makes processes, and could hide them.
-        path: Its argument `path` may be a marker.
-        by_descriptor: It is about the object behind its argument `fd`.
         sends: It has bytes to show at its entry.
         removes: It is one of `REMOVALS`.
         plain: It is one of `PLAIN`.
         moves: It moves bytes through channels, and the ledger is kept of those.
-        numbered: Some of its arguments are numbers of processes.
-        foretold: What it will do may be known at its entry.
         loads: It is one of `LOADS`.
-        quick: It is one of `QUICK`.
     """
 
     name: str
-    known: bool
-    data: bool
-    marker: int
-    sometimes: bool
-    asks: bool
-    makes: bool
-    path: bool
-    by_descriptor: bool
-    sends: bool
-    removes: bool
-    plain: bool
-    moves: bool
-    numbered: bool
-    foretold: bool
-    loads: bool
-    quick: bool
+    asks: tuple[Ask, ...] = ()
+    details: tuple[Detail, ...] = ()
+    about: About = About.NOTHING
+    marker: int = -1
+    sends: bool = False
+    removes: bool = False
+    plain: bool = False
+    moves: bool = False
+    loads: bool = False
 
 
-def _plan(name: str, ledger: bool) -> Plan:
+def make_plan(name: str, *, from_start: bool, may_touch: bool) -> Plan:
+    """The plan of a call.
+
+    Args:
+        name: The call.
+        from_start: Its process was seen from its start on: then the ledger can be kept, and a
+            thread be let in before its call is looked at.
+        may_touch: Something may be changed, or watched, for the call's sake.
+    """
     arguments = dict(KNOWN[name].arguments) if name in KNOWN else {}
     return Plan(
         name=name,
-        known=name in KNOWN,
-        data=name in DATA,
+        asks=tuple(_asks(name, first=from_start)),
+        details=tuple(_details(name, arguments, may_touch=may_touch)),
+        about=_about(name, arguments),
         marker=MARKER_PATH.get(name, -1),
-        sometimes=name in ADDRESSED or name in CONDITIONS,
-        asks=name in ADDRESSED or name == "mmap",
-        makes=name in STRUCTURAL and name in BIRTHS,
-        path="path" in arguments,
-        by_descriptor="fd" in arguments and name not in ADDRESSED and name not in QUEUE_CALLS,
         sends=name in OUTGOING or name in OUTGOING_VECTORS or name in SENDS,
         removes=name in REMOVALS,
         plain=name in PLAIN,
-        moves=ledger and name in directions.CHANNEL_CALLS,
-        numbered=name in NUMBERED,
-        foretold=name in FORETOLD,
+        moves=from_start and name in directions.CHANNEL_CALLS,
         loads=name in LOADS,
-        quick=name in QUICK,
     )
 
 
-def plans(names: dict[int, str], *, ledger: bool) -> dict[int, Plan]:
+def _asks(name: str, *, first: bool) -> Iterator[Ask]:
+    if name in MARKER_PATH:
+        yield Ask.MARKER
+    if name not in KNOWN:
+        return
+    if name in ADDRESSED or (name == "mmap" and name in CONDITIONS):
+        yield Ask.MAPPING
+    elif name in CONDITIONS:
+        yield Ask.CONDITION
+    if name in STRUCTURAL and name in BIRTHS:
+        yield Ask.ESCAPE
+        return
+    if name == "sigaltstack":
+        yield Ask.STACK
+        return
+    if name in DATA:
+        yield Ask.DATA_BUDGET
+    elif name not in UNCOUNTED:
+        yield Ask.MARK_BUDGET
+    if name in FORETOLD:
+        yield Ask.FORETELLING
+    elif name == "close":
+        yield Ask.CLOSING
+    if name in QUICK and first:
+        yield Ask.LETTING_IN
+    yield Ask.DECODING
+
+
+def _details(name: str, arguments: Container[str], *, may_touch: bool) -> Iterator[Detail]:
+    if name in NUMBERED:
+        yield Detail.NUMBERS
+    if name in MASKED:
+        yield Detail.MASK
+    if "path" in arguments:
+        yield Detail.PATH
+    if name in MAKES and may_touch:
+        yield Detail.FIFO
+
+
+def _about(name: str, arguments: Container[str]) -> About:
+    if name == "futex":
+        return About.SEMAPHORE
+    if name in QUEUE_CALLS:
+        return About.QUEUE
+    if name in ADDRESSED:
+        return About.ADDRESS
+    if "fd" in arguments:
+        return About.DESCRIPTOR
+    if name == "truncate":
+        return About.PATH
+    return About.SET if name in SETS else About.NOTHING
+
+
+def make_plans(names: Mapping[int, str], *, from_start: bool, may_touch: bool) -> dict[int, Plan]:
     """The plans of the calls that are looked at, by number.
 
     Args:
         names: An architecture's call names by number.
-        ledger: Whether all calls of all that is watched are stopped at from the start, so that the
-            ledger can be kept.
+        from_start: See `make_plan`.
+        may_touch: See there.
     """
     return {
-        number: _plan(name, ledger)
+        number: make_plan(name, from_start=from_start, may_touch=may_touch)
         for number, name in names.items()
         if name in KNOWN or name in MARKER_PATH
     }

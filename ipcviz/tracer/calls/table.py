@@ -173,6 +173,17 @@ UNCOUNTED: Final = having("uncounted")
 """Structural calls that are looked at however many there are: what they do bears on how a
 process can be traced, and /proc does not tell of it. Programs make few."""
 
+NUMBERED: Final[dict[str, tuple[str, ...]]] = {
+    name: found
+    for name, call in CALLS.items()
+    if (found := tuple(argument for argument, kind in call.arguments if kind == "pid"))
+}
+"""Which arguments of which calls are numbers of processes, threads or, below zero, process groups.
+"""
+
+MAKES: Final = where(lambda call: call.names == "makes")
+"""Calls that make FIFOs."""
+
 NO_RETURN: Final = where(lambda call: call.returns == "elsewhere")
 """Calls whose return says nothing of its own."""
 

@@ -43,8 +43,7 @@ class FamilyLooks:
         """Say the same of one process at once."""
         found = self._read({pid: None})
         if found:
-            t, n = self._context.stamp()
-            self._context.emit(Sample(t=t, n=n, surroundings=found))
+            self._context.emit(Sample(surroundings=found))
 
     def _read(self, pids: dict[int, None]) -> tuple[Surroundings, ...]:
         found = []
@@ -65,8 +64,7 @@ def waited(context: Context, task: Task, entered: Entered, result: int) -> None:
     pid = context.numbers.ours(task.process.pid, pid)
     dead = context.state.processes.get(pid)
     if dead is not None and dead.fate == "zombie" and procfs.read_stat(pid) is None:
-        t, n = context.stamp()
-        context.emit(Reaped(t=t, n=n, pid=pid, by=task.process.pid))
+        context.emit(Reaped(pid=pid, by=task.process.pid))
 
 
 def orphans_of(context: Context, pid: int) -> tuple[Orphan, ...]:
@@ -76,10 +74,10 @@ def orphans_of(context: Context, pid: int) -> tuple[Orphan, ...]:
     if pid not in context.parents:
         return ()
     context.parents.discard(pid)
-    found = []
+    found, known = [], context.state.processes
     # Of all that ever were, only those that live: a build has had thousands.
     for number in context.processes:
-        child = context.state.processes.get(number)
+        child = known.get(number)
         if child is None or child.parent != pid or child.fate != "alive":
             continue
         look = procfs.read_stat(child.pid)

@@ -58,7 +58,7 @@ class LockLooks:
         first, self._looked = not self._looked, True
         if first and not self._context.holding:
             return ()
-        if began < self._next and not (self._context.attached or self._context.holding):
+        if began < self._next and self._context.policy.from_start and not self._context.holding:
             return ()
         every = self._read(state, {*state.locks, *held})
         ended = time.monotonic()
@@ -140,8 +140,7 @@ class LockLooks:
                 f"{state.objects[key].info.path} has more than {MOST} locks: so many are shown,"
                 " without the descriptors that have them."
             )
-            t, n = self._context.stamp()
-            self._context.emit(Trouble(t=t, n=n, message=message))
+            self._context.emit(Trouble(message=message))
         return self._on(state, key, found[:MOST], ())
 
     @staticmethod

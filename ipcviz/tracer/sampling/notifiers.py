@@ -159,8 +159,7 @@ class NotifierLooks:
 
     def _say(self, found: tuple[Notifier, ...]) -> None:
         if found:
-            t, n = self._context.stamp()
-            self._context.emit(Sample(t=t, n=n, notifiers=found))
+            self._context.emit(Sample(notifiers=found))
 
     def know_path(self, pid: int, fd: int, wd: int, path: str) -> None:
         """A call told the path of an inotify watch."""

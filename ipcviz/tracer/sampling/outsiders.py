@@ -23,7 +23,6 @@ from ipcviz.kernel.sockets import Listing
 from ipcviz.model.ends import Ends, open_modes
 from ipcviz.model.state import State, Thread
 from ipcviz.model.waits.outsiders import Want, wants_of
-from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.context import Context
 
 LASTS: Final = 0.5
@@ -57,9 +56,7 @@ class OutsiderLooks:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        config = context.config
-        spare = config.spare if isinstance(config, AttachConfig) else ()
-        self._spare = frozenset((os.getpid(), os.getppid(), *spare))
+        self._spare = frozenset((os.getpid(), os.getppid(), *context.config.spare))
         self._search: HolderSearch | None = None
         self._wanted: dict[str, list[tuple[str, How]]] = {}
         """What the walk that is under way looks for, by its key or link: for which watched objects,
@@ -232,8 +229,7 @@ class OutsiderLooks:
                 self._said[key] = now
                 told.append(now)
         if told:
-            t, n = self._context.stamp()
-            self._context.emit(Outsiders(t=t, n=n, found=tuple(told)))
+            self._context.emit(Outsiders(found=tuple(told)))
 
 
 def _matters(one: Holding, key: str, how: How, ends: Ends) -> bool:

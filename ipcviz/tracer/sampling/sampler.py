@@ -193,7 +193,9 @@ class Sampler:
         self._heads.next()
         due = self._may_have_changed(held)
         together = (
-            self.listing if self._context.attached else listed_together(state, due, self._together)
+            listed_together(state, due, self._together)
+            if self._context.policy.from_start
+            else self.listing
         )
         levels = tuple(self._changed_levels(state, due, together))
         self._together = together
@@ -208,11 +210,10 @@ class Sampler:
         pages, contents = self._memory.look(state, self.peek)
         rest = locks or futexes or notifiers or surroundings or facts or pages or contents
         if levels or processes or sems or rest:
-            t, n = self._context.stamp()
+            t = self._context.now()
             self._context.emit(
                 Sample(
                     t=t,
-                    n=n,
                     levels=levels,
                     processes=processes,
                     semaphores=sems,
@@ -226,7 +227,7 @@ class Sampler:
                 )
             )
             self._moving.leveled(levels, t)
-        if not self._context.attached:
+        if self._context.policy.from_start:
             self.tables.check_one(self._turn)
         self.notice_reaped()
 
@@ -244,16 +245,14 @@ class Sampler:
         found = parse(look)
         if found is not None and found != self._seen.get(look.pid):
             self._seen[look.pid] = found
-            t, n = self._context.stamp()
-            self._context.emit(Sample(t=t, n=n, processes=(found,)))
+            self._context.emit(Sample(processes=(found,)))
 
     def memory_now(self, pid: int) -> None:
         """Look at the shared memory of one process at once (before its exit)."""
         if pid in self._context.state.mappings and self._last_looks.spend():
             pages, contents = self._memory.look(self._context.state, self.peek, only=pid)
             if pages or contents:
-                t, n = self._context.stamp()
-                self._context.emit(Sample(t=t, n=n, pages=pages, memory=contents))
+                self._context.emit(Sample(pages=pages, memory=contents))
 
     def levels_now(self, keys: Iterable[str]) -> None:
         """Look at some objects at once."""
@@ -261,8 +260,8 @@ class Sampler:
         held = self._holders(state)
         levels = tuple(self._changed_levels(state, {key: held[key] for key in keys if key in held}))
         if levels:
-            t, n = self._context.stamp()
-            self._context.emit(Sample(t=t, n=n, levels=levels))
+            t = self._context.now()
+            self._context.emit(Sample(t=t, levels=levels))
             self._moving.leveled(levels, t)
 
     def sets_now(self, semid: int) -> None:
@@ -273,15 +272,13 @@ class Sampler:
             else ()
         )
         if found:
-            t, n = self._context.stamp()
-            self._context.emit(Sample(t=t, n=n, semaphores=found))
+            self._context.emit(Sample(semaphores=found))
 
     def locks_now(self, keys: Iterable[str]) -> None:
         """Look at the locks on some files at once."""
         locks = self.locks.now(keys)
         if locks:
-            t, n = self._context.stamp()
-            self._context.emit(Sample(t=t, n=n, locks=locks))
+            self._context.emit(Sample(locks=locks))
 
     # What can be passed over.
 
@@ -419,7 +416,7 @@ class Sampler:
 
     def _is_quiet(self, state: State, info: ObjectInfo, rows: tuple[Holder, ...]) -> bool:
         """Whether `Level.quiet` is true of a level that has just been read."""
-        if self._context.attached or not is_channel(info):
+        if not self._context.policy.from_start or not is_channel(info):
             return False
         others = self._holders(state).get(info.peer, ()) if info.kind == "unix socket" else ()
         pids = {row.pid for row in (*rows, *others)}
@@ -431,7 +428,7 @@ class Sampler:
         self, state: State, held: dict[str, tuple[Holder, ...]]
     ) -> dict[str, Level | None]:
         """Levels of the pipes and FIFOs among these objects."""
-        running, questions = self._context.attached, []
+        running, questions = not self._context.policy.from_start, []
         for key, rows in held.items():
             thing = state.objects.get(key)
             if thing is not None and thing.info.kind in PIPES:
@@ -451,7 +448,7 @@ class Sampler:
         if key.startswith("msg:"):
             return queues.message_queue_level(info.ino, QUEUED_MESSAGES, min(want, HEAD_BYTES))
         watched = tuple(row for row in rows if row.pid in self._processes)
-        if self._context.attached:
+        if not self._context.policy.from_start:
             return level_of_running(info, watched, self.listing)
         for row in watched:
             level = buffers.read_level(row.pid, row.fd, info, peek=want)
@@ -488,7 +485,7 @@ class Sampler:
         Attached, it is always all of them: nothing waits for the end of a look.
         """
         pids = list(self._processes)
-        if self._context.attached or len(pids) <= self._most:
+        if not self._context.policy.from_start or len(pids) <= self._most:
             return set(pids)
         start = self._next_due % len(pids)
         self._next_due = start + self._most
@@ -515,8 +512,7 @@ class Sampler:
         if call is None or not name or task.process.foreign:
             if task.sampled_call or (known is not None and known.waiting is not None):
                 task.sampled_call = ()
-                t, n = self._context.stamp()
-                self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
+                self._context.emit(Resumed(pid=pid, tid=tid))
             return
         numbers = call.args
         if task.entered is None and name in TIMED and deadlines.length(tid, name, numbers):
@@ -547,14 +543,12 @@ class Sampler:
         if task.entered is None and name in OF_SOCKETS and sleep.object.startswith("socket:"):
             self._note_sleep(task)
         if known is not None and known.semaphore and known.semaphore != sleep.semaphore:
-            t, n = self._context.stamp()
-            self._context.emit(Resumed(t=t, n=n, pid=pid, tid=tid))
+            self._context.emit(Resumed(pid=pid, tid=tid))
         left = deadlines.left(pid, moment)
-        t, n = self._context.stamp()
+        t = self._context.now()
         self._context.emit(
             Waiting(
                 t=t,
-                n=n,
                 pid=pid,
                 tid=tid,
                 call=name,
@@ -587,7 +581,7 @@ class Sampler:
             return semaphore_of(name, args) if procfs.same_namespace(pid, "ipc") else ""
         state = self._context.state
         fd = args.get("fd", args.get("fd_in"))
-        if isinstance(fd, int) and (name in _ON_DESCRIPTOR):
+        if isinstance(fd, int) and name in _ON_DESCRIPTOR:
             return state.object_key_at(pid, fd)
         return ""
 
@@ -604,8 +598,7 @@ class Sampler:
             if pid not in self._processes:
                 self._seen.pop(pid, None)
             if zombie:
-                t, n = self._context.stamp()
-                self._context.emit(Reaped(t=t, n=n, pid=pid))
+                self._context.emit(Reaped(pid=pid))
 
 
 def queue_key(pid: int, number: object) -> str:

@@ -51,8 +51,7 @@ class TableLooks:
             return
         entries = self._mappings.entries(pid, lines)
         if entries != self._context.state.mappings.get(pid, ()):
-            t, n = self._context.stamp()
-            self._context.emit(Maps(t=t, n=n, pid=pid, entries=entries))
+            self._context.emit(Maps(pid=pid, entries=entries))
 
     def check(self, pid: int, reason: str = "sample") -> None:
         """Where the computed table differs from /proc, say so and put the kernel's in its place."""
@@ -69,7 +68,7 @@ class TableLooks:
             # moment early.
             return
         # In the middle of a call the kernel may have done what the stream does not say yet.
-        if any(task.entered or (task.moving and reason == "sample") for task in tasks):
+        if any(task.entered or (task.steps.moving and reason == "sample") for task in tasks):
             return
         state = self._context.state
         computed = state.descriptors_of(pid)
@@ -91,10 +90,7 @@ class TableLooks:
             if reason not in ("launched", "attached")
             else ()
         )
-        t, n = self._context.stamp()
-        self._context.emit(
-            Table(t=t, n=n, pid=pid, entries=entries, reason=reason, differed=differed)
-        )
+        self._context.emit(Table(pid=pid, entries=entries, reason=reason, differed=differed))
         self.descriptions.said(pid)
 
 

@@ -15,6 +15,7 @@ from ipcviz.kernel import descriptors, identity, maps, procfs, semaphores
 from ipcviz.model.state import State
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.sampler import Sampler
+from ipcviz.tracer.tasks import TracedProcess
 
 EVERY = 3
 """Of so many looks, one sees how sockets have changed, and one reads a table whatever its links
@@ -83,11 +84,8 @@ class Tables:
             at: By which id its tables can be read, if that is known.
             links: What `list_links` has just found.
         """
-        t, n = self._context.stamp()
         self._context.emit(
             Forked(
-                t=t,
-                n=n,
                 pid=pid,
                 parent=parent,
                 how=how,
@@ -98,9 +96,8 @@ class Tables:
         process = self._context.processes[pid]
         for tid in sorted(process.tasks):
             if tid != pid:
-                t, n = self._context.stamp()
                 self._context.emit(
-                    ThreadCreated(t=t, n=n, pid=pid, tid=tid, name=procfs.comm(pid, tid) or "")
+                    ThreadCreated(pid=pid, tid=tid, name=procfs.comm(pid, tid) or "")
                 )
         if process.full != self._context.state.processes[pid].full:
             self._context.say_coverage(process, full=process.full, reason=process.why_sampled)
@@ -114,6 +111,17 @@ class Tables:
         self._links.pop(pid, None)
         self._run_counts.pop(pid, None)
         self._whole.pop(pid, None)
+
+    def trace_in_full(self, process: TracedProcess, reason: str) -> None:
+        """Emit that every call of a process is told from here on, after what was not told until
+        here.
+        """
+        self._sampler.process_now(process.pid)
+        if process.counting:
+            self._context.tell_counted(process)
+            self.read(process.pid)
+            self.read_maps(process.pid)
+        self._context.say_coverage(process, full=True, reason=reason)
 
     def look(self, pids: Iterable[int]) -> None:
         """Read again what changed of these processes."""
@@ -194,9 +202,8 @@ class Tables:
         self._links[pid] = links
         self._whole[pid] = (self._turn, self._run_counts.get(pid, b""))
         if not _agrees(state, pid, entries):
-            t, n = self._context.stamp()
-            reason = "attached" if self._context.attached else "sample"
-            self._context.emit(Table(t=t, n=n, pid=pid, entries=entries, reason=reason))
+            reason = "sample" if self._context.policy.from_start else "attached"
+            self._context.emit(Table(pid=pid, entries=entries, reason=reason))
             descriptions.said(pid)
 
     def read_maps(self, pid: int) -> None:
@@ -210,8 +217,7 @@ class Tables:
             self._sampler.semaphores.know(info, pid, address)
         entries = tuple(maps.shared_entries(lines))
         if entries != self._context.state.mappings.get(pid, ()):
-            t, n = self._context.stamp()
-            self._context.emit(Maps(t=t, n=n, pid=pid, entries=entries))
+            self._context.emit(Maps(pid=pid, entries=entries))
 
     def _find_sets(self) -> None:
         """Sets whose last operation, as GETPID says, was a watched process's: the kernel lists no

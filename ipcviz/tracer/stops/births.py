@@ -47,7 +47,7 @@ def made(context: Context, task: Task, tid: int, event: int) -> Made:
         event: ptrace's event.
     """
     pid = task.process.pid
-    told = not task.process.foreign and not task.process.nests and not context.attached
+    told = not task.process.foreign and not task.process.nests and context.policy.from_start
     flags = _flags(context, task.tid) if told and not context.numbers.inner(pid) else None
     if flags is not None and not flags & (CLONE_PARENT | CLONE_NEWPID):
         return Made(

@@ -101,7 +101,7 @@ def is_imposed(pid: int) -> bool:
     return seccomp.read_confinement(pid, pid).no_new_privs and not ours.no_new_privs
 
 
-def take(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
+def decide(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
     """Decide what becomes of a call at which a filter has stopped a thread: one of `CALLS`, or one
     not marked by us.
 
@@ -196,12 +196,11 @@ def _strict(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
     if _install_strict(context.arch, task, info):
         task.strict = True
         return Verdict.MADE
-    t, n = context.stamp()
     message = (
         f"{procfs.comm(task.process.pid)} asked for seccomp's strict mode and was refused it"
         " (EINVAL), which it would not be alone: watch it with --no-seccomp."
     )
-    context.emit(Trouble(t=t, n=n, pid=task.process.pid, message=message))
+    context.emit(Trouble(pid=task.process.pid, message=message))
     return Verdict.PASSES
 
 

@@ -15,17 +15,17 @@ from ipcviz.events import (
     Exited,
     Finished,
     Forked,
-    How,
     Reaped,
     Stopped,
     ThreadCreated,
     ThreadExited,
 )
+from ipcviz.events import How as ForkedHow
 from ipcviz.kernel import elf, procfs, ptrace
 from ipcviz.kernel.arch import Arch
 from ipcviz.kernel.ptrace import AT_CALL, AT_MARK, AT_TRAP
 from ipcviz.tracer.budget import Budget
-from ipcviz.tracer.config import AnyConfig, LaunchConfig
+from ipcviz.tracer.config import AnyConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.sampling.families import orphans_of
@@ -34,9 +34,21 @@ from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.sampling.untraced_tables import Tables
 from ipcviz.tracer.stops import births, breakpoints, confinement, executions, handlers, linking
 from ipcviz.tracer.stops.calls import CallStops
+from ipcviz.tracer.stops.outcomes import (
+    ENTERED,
+    LEAVE,
+    LISTEN,
+    LISTENING,
+    PASSED_BY,
+    REPLACED,
+    RESUME,
+    RESUMED,
+    Outcome,
+    resume_then,
+)
 from ipcviz.tracer.stops.semaphores import SemaphoreStops
 from ipcviz.tracer.stops.senders import killer_of
-from ipcviz.tracer.stops.signals import INVALID_ACCESS, SignalStops
+from ipcviz.tracer.stops.signals import STOPPED, SignalStops
 from ipcviz.tracer.stops.stepping import Stepping
 from ipcviz.tracer.tasks import Task, TracedProcess
 
@@ -59,6 +71,13 @@ QUIET_SECONDS: Final = 1.0
 """
 
 SIGKILL: Final = 9
+
+BIRTHS: Final[dict[int, ForkedHow]] = {
+    ptrace.EVENT_FORK: "fork",
+    ptrace.EVENT_VFORK: "vfork",
+    ptrace.EVENT_CLONE: "clone",
+}
+"""How a process was made, by ptrace's event."""
 
 ENDED_KEPT: Final = 64
 """How many processes that have ended are kept for what their orphans need."""
@@ -87,6 +106,8 @@ class Engine:
     ) -> None:
         self._context = Context(arch, config, emitter)
         self._always = always
+        self._all_marked = config.full and not always
+        """The filter marks data calls, too."""
         self._context.stops_always = always
         self._early: dict[int, tuple[int, float]] = {}
         self._ended_lately: deque[TracedProcess] = deque(maxlen=ENDED_KEPT)
@@ -99,22 +120,17 @@ class Engine:
         self._looked_at = time.monotonic()
         self._told = [0.0, 0.0]
         self._semaphores = SemaphoreStops(self._context, self.sampler)
-        self._calls = CallStops(self._context, self.sampler, self._semaphores)
-        self._signals = SignalStops(self._context, self._calls)
+        self._calls = CallStops(self._context, self.sampler, self._semaphores, self.handle_stop)
+        self._signals = SignalStops(self._context, self._calls, self._semaphores)
         self.stepping = Stepping(
             self._context,
             self._calls,
             self._signals,
             self._semaphores,
             self.sampler,
-            lambda task: self.resume(task),
-            lambda task, signo: self._signal_stop(task, signo),
+            self._tables,
+            self.carry_out,
         )
-        self.stepping.tell_again = self._tell_again
-        self._calls.take_stop = self.take
-        self._calls.go = lambda task: self.resume(task)
-        self._calls.let_in = self._let_in
-        self._signals.go = lambda task, signo: self.resume(task, signo)
 
     @property
     def processes(self) -> dict[int, TracedProcess]:
@@ -129,12 +145,9 @@ class Engine:
         process = self._context.new_process(pid)
         process.executed = False
         task = self._adopt(process, pid)
-        t, n = self._context.stamp()
         name = self._context.config.argv[0].rpartition("/")[2]
         self._context.emit(
             Forked(
-                t=t,
-                n=n,
                 pid=pid,
                 parent=os.getpid(),
                 how="launched",
@@ -142,7 +155,7 @@ class Engine:
                 argv=self._context.config.argv,
             )
         )
-        if isinstance(self._context.config, LaunchConfig) and self._context.config.hold:
+        if self._context.config.hold:
             self.stepping.begin(task)
 
     def _adopt(self, process: TracedProcess, tid: int, *, fresh: bool = False) -> Task:
@@ -168,7 +181,7 @@ class Engine:
         """Look at what can only be sampled, and at what was sampled so far."""
         self._look_at_counted()
         self.sampler.sample()
-        self._calls.fifos.check()
+        self._calls.exits.fifos.check()
         for task in list(self._context.tasks.values()):
             if task.semaphore and self.sampler.left_futex(task):
                 self._semaphores.seen_running(task)
@@ -200,88 +213,106 @@ class Engine:
 
     # Stops.
 
-    def take(self, tid: int, status: int) -> None:
+    def handle_stop(self, tid: int, status: int) -> None:
         """Handle one result of waitpid."""
-        context = self._context
-        task = context.tasks.get(tid)
-        if (
-            status == AT_TRAP
-            and task is not None
-            and task.process.linking
-            and linking.trapped(task, context.arch)
-        ):
-            self.resume(task)
-            return
-        if task is not None and context.holding and self.stepping.take(task, status):
-            return
-        if task is not None and task.process.executed and not task.process.foreign:
-            # The most frequent stops first: those at system calls.
-            if status == AT_CALL:
-                if not self._calls.at_call(task):
-                    self.resume(task)
-                return
-            if status == AT_MARK:
-                process = task.process
-                if process.counting and not context.holding and self._calls.pass_by(task):
-                    return
-                if not self._calls.at_mark(task):
-                    self.resume(task)
-                return
-            if (
-                task.process.counting
-                and not context.holding
-                and self._signals.pass_by(task, status)
-            ):
-                return
-        if os.WIFEXITED(status) or os.WIFSIGNALED(status):
-            self._ended(tid, status)
-            return
-        if not os.WIFSTOPPED(status):
-            return
-        if task is None:
+        task = self._context.tasks.get(tid)
+        if status & 0xFF != STOPPED:
+            self._end(tid, status)
+        elif task is None:
             # A child's first stop can come before its parent's fork event.
             self._early[tid] = (status, time.monotonic())
-            return
-        signo = os.WSTOPSIG(status)
-        event = status >> 16
-        if signo == ptrace.SYSCALL_TRAP or event == ptrace.EVENT_SECCOMP:
-            if task.process.executed and event == ptrace.EVENT_SECCOMP:
-                self._calls.at_foreign_mark(task)
-            self.resume(task)
-        elif event == ptrace.EVENT_STOP:
-            self._event_stop(task, signo)
-        elif event:
-            self._ptrace_event(task, event)
         else:
-            self._signal_stop(task, signo)
+            process = task.process
+            decodes = process.executed and not process.foreign and not self._context.holding
+            if decodes and status == AT_CALL:
+                outcome = self._calls.handle_call(task)
+            elif decodes and status == AT_MARK:
+                counted = self._calls.count_mark(task) if process.counting else None
+                outcome = counted if counted is not None else self._calls.handle_mark(task)
+            else:
+                outcome = self._decide(task, status)
+            self.carry_out(task, outcome)
+
+    def _decide(self, task: Task, status: int) -> Outcome:
+        """What becomes of a thread that has stopped, not at a call of a live run: those are by far
+        the most.
+        """
+        process, context = task.process, self._context
+        if status == AT_TRAP and process.linking and linking.trapped(task, context.arch):
+            return RESUME
+        if context.holding:
+            outcome = self.stepping.handle_stop(task, status)
+            if outcome is not None:
+                return outcome
+        elif process.counting and process.executed and not process.foreign:
+            outcome = self._signals.count_signal(task, status)
+            if outcome is not None:
+                return outcome
+        if status in (AT_CALL, AT_MARK):
+            if process.executed and status == AT_MARK:
+                self._calls.fail_foreign_mark(task)
+            return RESUME
+        signo, event = os.WSTOPSIG(status), status >> 16
+        if event == ptrace.EVENT_STOP:
+            return self._handle_event_stop(task, signo)
+        return (
+            self._handle_event(task, event) if event else self._signals.handle_signal(task, signo)
+        )
 
     @staticmethod
     def _decodes(process: TracedProcess) -> bool:
         """Whether a process's calls mean anything: it runs the command, on this architecture."""
         return process.executed and not process.foreign
 
-    def resume(self, task: Task, signo: int = 0) -> None:
+    # How threads go on.
+
+    def carry_out(self, task: Task, outcome: Outcome) -> None:
+        """Let a thread go on, or leave it, as was decided at its stop: all that are resumed are
+        resumed here.
+
+        What was put off until it runs is done then; just before where it may be held, since what it
+        did may be what it is held for.
+        """
+        how, value, after = outcome
+        if after is not None and not self._context.go_first:
+            after()
+            after = None
+        if how is RESUMED:
+            self._resume(task, value)
+        elif how is ENTERED:
+            task.stops = True
+            ptrace.resume(task.tid, ptrace.SYSCALL)
+        elif how is PASSED_BY:
+            task.stops = False
+            ptrace.resume(task.tid, ptrace.CONT, value)
+        elif how is LISTENING:
+            ptrace.resume(task.tid, ptrace.LISTEN)
+        elif how is REPLACED:
+            self.handle_stop(task.tid, value)
+        if after is not None:
+            after()
+
+    def _resume(self, task: Task, signo: int) -> None:
         """Let a thread go on, to the return of its call, its next call, or its next marked call."""
-        if self._context.notice is not None and self.stepping.trip(task):
+        if self._context.tripwire.points and self.stepping.trip(task):
             return
         if task.entered is not None:
-            self._calls.watch(task)
+            self._calls.entries.begin(task)
             traced = True
         elif task.interrupted is not None or task.semaphore or task.decided:
             traced = True
         else:
             process = task.process
             traced = (
-                self._stops_at_calls(process) and self._decodes(process) and not process.linking
+                (self._context.holding or not self._all_marked)
+                and self._stops_at_calls(process)
+                and process.executed
+                and not process.foreign
+                and not process.linking
             )
         task.stops = traced or self._context.config.full
         # If it was killed meanwhile, its end comes by waitpid.
         ptrace.resume(task.tid, ptrace.SYSCALL if traced else ptrace.CONT, signo)
-
-    @staticmethod
-    def _let_in(task: Task) -> None:
-        task.stops = True
-        ptrace.resume(task.tid, ptrace.SYSCALL)
 
     def _stops_at_calls(self, process: TracedProcess) -> bool:
         """Whether a process's threads stop at every call."""
@@ -292,6 +323,8 @@ class Engine:
             or (process.full and not self._context.config.full)
         )
 
+    # Calls that are only counted.
+
     def _look_at_counted(self) -> None:
         """Read the tables of processes whose calls are only counted, and say how many those
         were.
@@ -299,7 +332,7 @@ class Engine:
         counting = [process for process in self._context.processes.values() if process.counting]
         if not counting:
             return
-        if not self._context.attached:
+        if self._context.policy.from_start:
             self._tables.look(
                 [process.pid for process in counting if process.executed and not process.ending]
             )
@@ -343,42 +376,11 @@ class Engine:
                     self._trace_again(process)
 
     def _trace_again(self, process: TracedProcess) -> None:
-        self._tell_again(process, "quiet again")
+        self._tables.trace_in_full(process, "quiet again")
 
-    def _tell_again(self, process: TracedProcess, reason: str) -> None:
-        """Say that every call of a process is told from here on, after what was not told until
-        here.
-        """
-        self.sampler.process_now(process.pid)
-        if process.counting:
-            self._context.tell_counted(process)
-            self._tables.read(process.pid)
-            self._tables.read_maps(process.pid)
-        self._context.say_coverage(process, full=True, reason=reason)
+    # Processes and threads.
 
-    # Signals.
-
-    def _signal_stop(self, task: Task, signo: int) -> None:
-        if not task.process.executed:
-            self.resume(task, signo)
-            return
-        address = self._semaphores.address(task) if signo == ptrace.SIGTRAP else 0
-        if address:
-            if not self._semaphores.nested(task, address):
-                self._calls.settle(task)
-            status = self._semaphores.take(task, address)
-            if status is not None:
-                self.take(task.tid, status)
-            else:
-                self.resume(task)
-            return
-        if signo in INVALID_ACCESS:
-            self._semaphores.back(task)
-        signo = self._signals.take(task, signo)
-        if signo >= 0:
-            self.resume(task, signo)
-
-    def _event_stop(self, task: Task, signo: int) -> None:
+    def _handle_event_stop(self, task: Task, signo: int) -> Outcome:
         """PTRACE_EVENT_STOP: a group-stop, its end, or a new thread's first stop."""
         fresh, task.fresh = task.fresh, False
         state = self._context.state.processes.get(task.process.pid)
@@ -386,100 +388,68 @@ class Engine:
             if not fresh and self._decodes(task.process):
                 self._signals.undo_stop(task)
             if state is not None and state.stopped_by:
-                t, n = self._context.stamp()
-                self._context.emit(Continued(t=t, n=n, pid=task.process.pid))
-            self.resume(task)
-            return
+                self._context.emit(Continued(pid=task.process.pid))
+            return RESUME
         task.continued = 2
         if state is not None and state.stopped_by != signo:
-            t, n = self._context.stamp()
-            self._context.emit(Stopped(t=t, n=n, pid=task.process.pid, signo=signo))
-        # LISTEN leaves it stopped, as it would be alone, and tells of SIGCONT.
-        ptrace.resume(task.tid, ptrace.LISTEN)
+            self._context.emit(Stopped(pid=task.process.pid, signo=signo))
+        return LISTEN
 
-    # Processes and threads.
-
-    def _ptrace_event(self, task: Task, event: int) -> None:
+    def _handle_event(self, task: Task, event: int) -> Outcome:
         if event == ptrace.EVENT_EXIT:
             self._semaphores.ends(task)
-        self._calls.settle(task)
-        if event in (ptrace.EVENT_FORK, ptrace.EVENT_VFORK, ptrace.EVENT_CLONE, ptrace.EVENT_EXEC):
+        self._calls.entries.settle(task)
+        if event in BIRTHS or event == ptrace.EVENT_EXEC:
             message = ptrace.event_message(task.tid)
             if message is None:
-                return
+                return LEAVE
             if event == ptrace.EVENT_EXEC:
-                self._executed(task, message)
-                return
-            if not self._born(task, message, event):
-                self.resume(task)
-            return
+                return self._executed(task, message)
+            return self._born(task, message, event)
         if event == ptrace.EVENT_EXIT and task.process.executed:
-            self._calls.forget(task.tid)
-            # /proc/PID/fd shows the leader's table, which is gone with it even if other threads go
-            # on.
-            task.process.ending |= len(task.process.tasks) == 1 or task.tid == task.process.pid
-            if len(task.process.tasks) == 1:
-                self.sampler.memory_now(task.process.pid)
-                if self._last_looks.spend():
-                    last = self.sampler.look_at_process(task.process.pid)
-                    self.resume(task)
-                    self.sampler.say_process(last)
-                    return
-        self.resume(task)
+            return self._exits(task)
+        return RESUME
 
-    def _born(self, task: Task, tid: int, event: int) -> bool:
-        """A thread has made process or thread `tid`. Returns whether it goes on already."""
+    def _exits(self, task: Task) -> Outcome:
+        """A thread is about to end: what its process has can be read for the last time."""
+        process = task.process
+        self._calls.forget(task.tid)
+        # /proc/PID/fd shows the leader's table, which is gone with it even if other threads go on.
+        process.ending |= len(process.tasks) == 1 or task.tid == process.pid
+        if len(process.tasks) == 1:
+            self.sampler.memory_now(process.pid)
+            if self._last_looks.spend():
+                last = self.sampler.look_at_process(process.pid)
+                return resume_then(lambda: self.sampler.say_process(last))
+        return RESUME
+
+    def _born(self, task: Task, tid: int, event: int) -> Outcome:
+        """A thread has made process or thread `tid`."""
         if tid in self._context.tasks:
-            return False
-        parent = task.process
+            return RESUME
         made = births.made(self._context, task, tid, event)
-        t, n = self._context.stamp()
-        goes = self._context.go_first
-        if goes:
-            self.resume(task)
+        t = self._context.now()
+        return resume_then(lambda: self._adopt_child(task, tid, made, BIRTHS[event], t))
+
+    def _adopt_child(
+        self, maker: Task, tid: int, made: births.Made, how: ForkedHow, t: float
+    ) -> None:
+        """Know what a thread has made, and handle its first stop if that has come already."""
+        parent = maker.process
         self._context.numbers.born(tid, parent.pid, made.inner)
         if made.thread:
             parent.alone = False
-            self._adopt(parent, tid, fresh=True).no_new_privs = task.no_new_privs
-            self._context.emit(ThreadCreated(t=t, n=n, pid=parent.pid, tid=tid, by=task.tid))
+            self._adopt(parent, tid, fresh=True).no_new_privs = maker.no_new_privs
+            self._context.emit(ThreadCreated(t=t, pid=parent.pid, tid=tid, by=maker.tid))
         else:
-            process = self._context.new_process(tid)
-            executions.born(process, parent)
-            process.shares_files = made.shares_files
-            parent.shares_files |= made.shares_files
-            if self._context.attached:
-                process.full, process.catching = parent.full, parent.catching
-            if parent.counting:
-                process.full, process.counting, process.counted_at = False, True, time.monotonic()
-            process.actions_unseen, process.actions_stale = (
-                parent.actions_unseen,
-                parent.actions_stale,
-            )
-            hows: dict[int, How] = {
-                ptrace.EVENT_FORK: "fork",
-                ptrace.EVENT_VFORK: "vfork",
-                ptrace.EVENT_CLONE: "clone",
-            }
-            process.inherit_breakpoints(parent, shared=made.shares_memory)
-            if not made.shares_memory:
-                process.copy_memory(parent, task.tid)
-            child = self._adopt(process, tid, fresh=True)
-            child.no_new_privs = task.no_new_privs
-            handlers.inherit(child, task)
-            process.loader, process.linking, process.linked = (
-                parent.loader,
-                dict(parent.linking),
-                parent.linked,
-            )
-            self.sampler.semaphores.inherit(parent.pid, tid)
+            process = self._adopt_process(maker, tid, made)
             self._context.emit(
                 Forked(
                     t=t,
-                    n=n,
                     pid=tid,
                     parent=made.parent,
-                    by=task.tid,
-                    how=hows[event],
+                    by=maker.tid,
+                    how=how,
                     shares_files=made.shares_files,
                     shares_memory=made.shares_memory,
                 )
@@ -490,8 +460,30 @@ class Engine:
                 self._context.say_coverage(process, full=True, reason="it has a budget of its own")
         early = self._early.pop(tid, None)
         if early is not None:
-            self.take(tid, early[0])
-        return goes
+            self.handle_stop(tid, early[0])
+
+    def _adopt_process(self, maker: Task, tid: int, made: births.Made) -> TracedProcess:
+        """Know a new process, which has what it inherits from its maker."""
+        parent, process = maker.process, self._context.new_process(tid)
+        executions.born(process, parent)
+        process.shares_files = made.shares_files
+        parent.shares_files |= made.shares_files
+        if not self._context.policy.from_start:
+            process.full, process.catching = parent.full, parent.catching
+        if parent.counting:
+            process.full, process.counting, process.counted_at = False, True, time.monotonic()
+        process.actions_unseen = parent.actions_unseen
+        process.actions_stale = parent.actions_stale
+        process.inherit_breakpoints(parent, shared=made.shares_memory)
+        if not made.shares_memory:
+            process.copy_memory(parent, maker.tid)
+        child = self._adopt(process, tid, fresh=True)
+        child.no_new_privs = maker.no_new_privs
+        handlers.inherit(child, maker)
+        process.loader, process.linked = parent.loader, parent.linked
+        process.linking = dict(parent.linking)
+        self.sampler.semaphores.inherit(parent.pid, tid)
+        return process
 
     def _adopt_orphans(self) -> None:
         """Know children whose makers were killed before they could tell of them: nobody else would
@@ -517,17 +509,14 @@ class Engine:
                     process.foreign = other.foreign
                     break
             self._adopt(process, tid, fresh=True)
-            t, n = self._context.stamp()
-            self._context.emit(
-                Forked(t=t, n=n, pid=tid, parent=status.ppid, how="fork", name=status.name)
-            )
+            self._context.emit(Forked(pid=tid, parent=status.ppid, how="fork", name=status.name))
             self.sampler.tables.check(tid, "attached")
             self.sampler.process_now(tid)
-            self.take(tid, first_stop)
+            self.handle_stop(tid, first_stop)
 
-    def _executed(self, task: Task, former: int) -> None:
+    def _executed(self, task: Task, former: int) -> Outcome:
         process = task.process
-        moving = any(other.moving for other in process.tasks.values())
+        moving = any(other.steps.moving for other in process.tasks.values())
         for tid in list(process.tasks):
             if tid != process.pid:
                 del process.tasks[tid]
@@ -536,7 +525,7 @@ class Engine:
         leader = self._context.tasks.get(process.pid) or self._adopt(process, process.pid)
         leader.forget_program()
         leader.no_new_privs |= task.no_new_privs
-        leader.moving = moving
+        leader.steps.moving = moving
         self._calls.forget(process.pid)
         process.forget_program()
         self.sampler.forget_memory(process.pid)
@@ -544,25 +533,38 @@ class Engine:
         first = not process.executed
         process.executed = True
         path = procfs.exe(process.pid) or ""
-        t, n = self._context.stamp()
-        kind = elf.machine_class(program := f"/proc/{process.pid}/exe")
+        t = self._context.now()
+        kind = elf.machine_class(f"/proc/{process.pid}/exe")
         # Where all calls are marked its linker stops at some, before libraries need breakpoints or
         # it renames itself.
         decodes = elf.runs_on(kind, self._context.arch.elf_machine) and not (
             first or process.foreign or process.doubted
         )
-        goes = (
-            self._context.config.full
-            and decodes
-            and self._context.go_first
-            and self._semaphores.come_later(kind)
-        )
-        if goes:
-            self.resume(leader)
+        goes = self._context.config.full and decodes and self._semaphores.come_later(kind)
+
+        def tell() -> None:
+            self._introduce_program(leader, path, kind, former, t, first=first)
+
+        if not goes:
+            tell()
+        self.carry_out(leader, resume_then(tell) if goes else RESUME)
+        return LEAVE
+
+    def _introduce_program(
+        self,
+        leader: Task,
+        path: str,
+        kind: elf.ElfClass | None,
+        former: int,
+        t: float,
+        *,
+        first: bool,
+    ) -> None:
+        """Emit that a process has executed a program, and put into that what is needed there."""
+        process = leader.process
         self._context.emit(
             Executed(
                 t=t,
-                n=n,
                 pid=process.pid,
                 path=path,
                 argv=tuple(procfs.cmdline(process.pid) or ()),
@@ -570,7 +572,7 @@ class Engine:
                 former=former if former != process.pid else 0,
             )
         )
-        executions.take(self._context, process, path, kind, first=first)
+        executions.introduce(self._context, process, path, kind, first=first)
         if first and not self._always:
             self._context.imposes_no_new_privs = confinement.is_imposed(process.pid)
         if process.counting:
@@ -582,11 +584,9 @@ class Engine:
         if not process.foreign:
             harmless = not self._always and self._semaphores.may_break(process.pid)
             linking.executed(self._context, leader, kind, harmless=harmless)
-            self._semaphores.executed(leader, program, kind)
-        if not goes:
-            self.resume(leader)
+            self._semaphores.executed(leader, f"/proc/{process.pid}/exe", kind)
 
-    def _ended(self, tid: int, status: int) -> None:
+    def _end(self, tid: int, status: int) -> None:
         task = self._context.tasks.pop(tid, None)
         self._early.pop(tid, None)
         if task is None:
@@ -596,11 +596,10 @@ class Engine:
         self._calls.forget(tid)
         if tid == process.pid:
             self._context.tell_counted(process)
-        t, n = self._context.stamp()
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         if tid != process.pid:
             if process.executed:
-                self._context.emit(ThreadExited(t=t, n=n, pid=process.pid, tid=tid, code=code))
+                self._context.emit(ThreadExited(pid=process.pid, tid=tid, code=code))
             return
         self._context.processes.pop(tid, None)
         self._tables.forget(tid)
@@ -612,8 +611,6 @@ class Engine:
         orphans = orphans_of(self._context, tid)
         self._context.emit(
             Exited(
-                t=t,
-                n=n,
                 pid=tid,
                 code=code,
                 signo=signo,
@@ -624,8 +621,7 @@ class Engine:
             )
         )
         if tid == self._root:
-            t, n = self._context.stamp()
-            self._context.emit(Reaped(t=t, n=n, pid=tid, by=os.getpid()))
+            self._context.emit(Reaped(pid=tid, by=os.getpid()))
             self._ended_with = (128 + signo if signo else code, signo)
             if self._context.processes:
                 self._finish()
@@ -633,10 +629,7 @@ class Engine:
     def _finish(self) -> None:
         if self._ended_with is not None:
             code, signo = self._ended_with
-            t, n = self._context.stamp()
-            self._context.emit(
-                Finished(t=t, n=n, code=code, signo=signo, left=len(self._context.processes))
-            )
+            self._context.emit(Finished(code=code, signo=signo, left=len(self._context.processes)))
 
     @property
     def ended(self) -> bool:
@@ -647,9 +640,8 @@ class Engine:
         """Say that what the command left running runs on without being watched."""
         if self._ended_with is not None:
             code, signo = self._ended_with
-            t, n = self._context.stamp()
             detached = len(self._context.processes)
-            self._context.emit(Finished(t=t, n=n, code=code, signo=signo, detached=detached))
+            self._context.emit(Finished(code=code, signo=signo, detached=detached))
 
     def all_gone(self) -> None:
         """Nothing is traced any more: say so, if the command's own end did not."""

@@ -22,7 +22,7 @@ halves).
 """
 
 
-def take(
+def introduce(
     context: Context, process: TracedProcess, path: str, kind: elf.ElfClass | None, *, first: bool
 ) -> None:
     """A process has executed a program.
@@ -48,9 +48,9 @@ def take(
         _say(context, process, f"{message}; it runs on and is only sampled.")
         if process.full:
             context.say_coverage(process, full=False, reason="its calls can't be decoded")
-    elif before and not process.full and not context.attached:
+    elif before and not process.full and context.policy.from_start:
         context.say_coverage(process, full=True, reason="its calls can be decoded again")
-    rights = lost_rights(process.pid) if os.geteuid() != 0 and not context.attached else ""
+    rights = lost_rights(process.pid) if os.geteuid() != 0 and context.policy.from_start else ""
     if rights:
         words = (
             f"{name} runs without {rights}, which Linux withholds from what an ordinary user"
@@ -127,5 +127,4 @@ def _credentials(pid: int) -> dict[str, list[int]]:
 
 
 def _say(context: Context, process: TracedProcess, message: str) -> None:
-    t, n = context.stamp()
-    context.emit(Trouble(t=t, n=n, pid=process.pid, message=message))
+    context.emit(Trouble(pid=process.pid, message=message))

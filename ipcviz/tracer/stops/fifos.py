@@ -20,15 +20,15 @@ import msgspec
 
 from ipcviz.events import AnyEffect, NameCreated, Opened, OpenedOutside
 from ipcviz.events.arguments import text_in
-from ipcviz.events.calls import OPENS, where
+from ipcviz.events.calls import OPENS
 from ipcviz.kernel import procfs, ptrace
 from ipcviz.kernel.names import AT_FDCWD, fifo_of, folder_of, whereabouts
 from ipcviz.kernel.openings import Openings
 from ipcviz.tracer.calls.flags import Word
+from ipcviz.tracer.calls.table import MAKES
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.tasks import Entered, Task
 
-MAKES: Final = where(lambda call: call.names == "makes")
 PARTNERS_SECONDS: Final = 0.005
 """How long the returns of opens that have succeeded are waited for: others, that stand at a stop,
 don't come.
@@ -145,9 +145,8 @@ class Fifos:
             if stranger or fifo.untold > (len(opening(self._context, key)) if fifo.untold else 0):
                 self._forget(key)
                 found = procfs.read_stat(stranger) if stranger else None
-                t, n = self._context.stamp()
                 name = found.name if found is not None else ""
-                self._context.emit(OpenedOutside(t=t, n=n, object=key, pid=stranger, name=name))
+                self._context.emit(OpenedOutside(object=key, pid=stranger, name=name))
 
     def __bool__(self) -> bool:
         """Whether there is anything to check."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ipcviz.events import AnyEffect, Closed, Disposition, Mask
+from ipcviz.events import AnyEffect, Closed, Mask
 from ipcviz.kernel import identity, ptrace
 from ipcviz.model.state import State
-from ipcviz.tracer.calls.decode import decode_arguments, read_mask, read_sigaction
+from ipcviz.tracer.calls.decode import decode_arguments, read_disposition, read_mask
 from ipcviz.tracer.calls.flags import Word
 from ipcviz.tracer.tasks import TracedProcess
 
@@ -72,22 +72,10 @@ def foretell(tid: int, name: str, info: ptrace.SyscallInfo) -> Foretold | None:
             {**decode_arguments(0, name, info.args), "set": mask},
         )
     signo = first & 0xFFFFFFFF
-    found = disposition(tid, signo, new) if 0 < signo <= LAST and signo not in NOT_TAKEN else None
-    return None if found is None else Foretold(found, decode_arguments(tid, name, info.args))
-
-
-def disposition(tid: int, signo: int, address: int) -> Disposition | None:
-    """What a struct sigaction at an address in a thread's memory says; None if it can't be read."""
-    found = read_sigaction(tid, address)
-    if found is None or found[0] not in ("default", "ignore", "catch"):
-        return None
-    action, flags, mask = found
-    return Disposition(
-        signo=signo,
-        action="default" if action == "default" else "ignore" if action == "ignore" else "catch",
-        flags=flags,
-        mask=mask,
+    found = (
+        read_disposition(tid, signo, new) if 0 < signo <= LAST and signo not in NOT_TAKEN else None
     )
+    return None if found is None else Foretold(found, decode_arguments(tid, name, info.args))
 
 
 def close(state: State, process: TracedProcess, number: int) -> Closed | None:

@@ -46,14 +46,14 @@ def inherit(task: Task, maker: Task) -> None:
     task.frames, task.alternate = list(maker.frames), maker.alternate
 
 
-def enter(task: Task, flags: tuple[str, ...], *, attached: bool) -> None:
+def enter(task: Task, flags: tuple[str, ...], *, from_start: bool) -> None:
     """A thread at a signal's delivery is about to run the handler, which has these flags.
 
     Of processes that were attached to, flags and stacks of before are not known.
     """
     at = ptrace.syscall_info(task.tid)
     low, high = task.alternate
-    if at is None or (attached and (not flags or ("SA_ONSTACK" in flags and not high))):
+    if at is None or (not from_start and (not flags or ("SA_ONSTACK" in flags and not high))):
         task.frames.append(_ANYWHERE)
     elif "SA_ONSTACK" in flags and high and not low <= at.sp < high:
         task.frames.append((low, high))
@@ -61,25 +61,18 @@ def enter(task: Task, flags: tuple[str, ...], *, attached: bool) -> None:
         task.frames.append((low if low <= at.sp < high else 0, at.sp - LEAST_FRAME))
 
 
-def leave(
-    context: Context, task: Task, *, jumped: bool = False, go: Callable[[Task], None] | None = None
-) -> bool:
+def leave(context: Context, task: Task, *, jumped: bool = False) -> Callable[[], None]:
     """A thread has left the innermost of its handlers.
 
-    Returns whether it goes on already, by `go`.
+    Returns what emits that.
     """
     if task.frames:
         task.frames.pop()
     mask = ptrace.get_mask(task.tid)
-    t, n = context.stamp()
-    if go is not None:
-        go(task)
-    context.emit(
-        HandlerReturned(
-            t=t, n=n, pid=task.process.pid, tid=task.tid, blocked=mask or 0, jumped=jumped
-        )
+    event = HandlerReturned(
+        t=context.now(), pid=task.process.pid, tid=task.tid, blocked=mask or 0, jumped=jumped
     )
-    return go is not None
+    return lambda: context.emit(event)
 
 
 def look_for_jump(context: Context, task: Task, sp: int) -> None:
@@ -87,4 +80,4 @@ def look_for_jump(context: Context, task: Task, sp: int) -> None:
     by a jump.
     """
     while task.frames and not task.frames[-1][0] <= sp < task.frames[-1][1]:
-        leave(context, task, jumped=True)
+        leave(context, task, jumped=True)()

@@ -37,7 +37,8 @@ def executed(context: Context, task: Task, kind: elf.ElfClass | None, *, harmles
     if (
         harmless
         and process.full
-        and not (context.attached or context.holding or context.config.full or blocked)
+        and context.policy.may_touch
+        and not (context.holding or context.config.full or blocked)
     ):
         _begin(task, context.arch, loader)
 

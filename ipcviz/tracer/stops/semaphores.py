@@ -14,6 +14,7 @@ from ipcviz.tracer import returns
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.stops import breakpoints
+from ipcviz.tracer.stops.outcomes import RESUME, Outcome, handle_instead
 from ipcviz.tracer.tasks import Entered, SemaphoreWait, Task
 
 WAITS: Final = frozenset({"wait", "timedwait", "clockwait"})
@@ -93,13 +94,15 @@ class SemaphoreStops:
             ptrace.set_registers(task.tid, self._context.arch, registers)
             task.step_over = place
 
-    def take(self, task: Task, address: int) -> int | None:
-        """Say what the thread is about to do, and bring it past the breakpoint.
-
-        Returns:
-            None if it stands behind it now; else a wait status that came instead, to be handled as
-            any other.
+    def pass_breakpoint(self, task: Task, address: int) -> Outcome:
+        """Emit what a thread is about to do, and bring it past the breakpoint, if no other stop
+        comes instead.
         """
+        status = self._pass_breakpoint(task, address)
+        return RESUME if status is None else handle_instead(status)
+
+    def _pass_breakpoint(self, task: Task, address: int) -> int | None:
+        """The same: a wait status that came instead, or None."""
         registers = ptrace.get_registers(task.tid, self._context.arch)
         if registers is None:
             return None
@@ -168,7 +171,7 @@ class SemaphoreStops:
         Attached, there are none: if we were killed, they would stay behind in the program and end
         it.
         """
-        if self._context.attached:
+        if not self._context.policy.may_touch:
             return False
         process = self._context.state.processes.get(pid)
         return process is None or ptrace.SIGTRAP not in process.handling
@@ -181,7 +184,7 @@ class SemaphoreStops:
         process = task.process
         path = (
             procfs.fd_link(process.pid, info.args[4] & 0x7FFFFFFF)
-            if not self._context.attached
+            if self._context.policy.may_touch
             else None
         )
         if not path or not self._wants(task, path):
@@ -232,7 +235,7 @@ class SemaphoreStops:
         The kernel itself has mapped a static one, and musl's loader.
         """
         process = task.process
-        if kind is None or self._context.attached:
+        if kind is None or not self._context.policy.may_touch:
             return
         process.calls_semaphores = kind.static or elf.may_call(program, breakpoints.FUNCTIONS)
         if kind.static:
@@ -337,11 +340,8 @@ class SemaphoreStops:
         address, second, third = (registers[i] for i in self._context.arch.arguments[:3])
         info, value = self._locate(pid, op, address)
         self._sampler.semaphores.know(info, pid, address)
-        t, n = self._context.stamp()
         self._context.emit(
             SemaphoreOp(
-                t=t,
-                n=n,
                 pid=pid,
                 tid=task.tid,
                 op=op,
@@ -475,11 +475,8 @@ class SemaphoreStops:
         initial: int | None = None,
         error: str = "",
     ) -> None:
-        t, n = self._context.stamp()
         self._context.emit(
             SemaphoreOp(
-                t=t,
-                n=n,
                 pid=task.process.pid,
                 tid=task.tid,
                 op=op,
@@ -495,7 +492,9 @@ class SemaphoreStops:
         for each program.
         """
         process = task.process
-        if process.breakpoints or process.retired or process.blind or self._context.attached:
+        if process.breakpoints or process.retired or process.blind:
+            return
+        if not self._context.policy.may_touch:
             return
         process.blind = True
         reason = "libc's functions were not found in it, as in a static program without symbols"
@@ -557,7 +556,9 @@ class SemaphoreStops:
                 self.set_again(task)
         thing = self._context.state.objects.get(entered.object)
         path = (
-            thing.info.path if thing is not None and prot & 4 and not self._context.attached else ""
+            thing.info.path
+            if thing is not None and prot & 4 and self._context.policy.may_touch
+            else ""
         )
         if path and self._wants(task, path):
             self.loaded(task, path, result, offset)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from ipcviz.events import SignalDelivered
 from ipcviz.events.signals import code_name, default_action
@@ -12,8 +11,11 @@ from ipcviz.model.mechanisms.signals import FIRST_REAL_TIME
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.mappings import look_at_fault
 from ipcviz.tracer.stops import handlers
-from ipcviz.tracer.stops.calls import EINTR, CallStops
+from ipcviz.tracer.stops.calls import CallStops
+from ipcviz.tracer.stops.exits import EINTR
 from ipcviz.tracer.stops.mend import RESTART_CODES, SIGCONT
+from ipcviz.tracer.stops.outcomes import RESUME, Outcome, pass_by_with, resume_with
+from ipcviz.tracer.stops.semaphores import SemaphoreStops
 from ipcviz.tracer.stops.senders import QUEUED, SI_TIMER, sender_of
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 
@@ -50,27 +52,61 @@ TO_PROCESS: Final = (0, 0x80, 1, 2, 3, 4, 5, 6)
 its threads. The small numbers are also those of faults, which are left out by their own signals."""
 
 
+Fate = Literal["", "EINTR", "part", "again"]
+"""What becomes of a call that a signal cut short: see `_fate`."""
+
+
+class Delivery(NamedTuple):
+    """A signal that a thread is delivered.
+
+    Attributes:
+        task: The thread.
+        signo: The signal.
+        info: What siginfo says of it.
+        action: What it does to the process.
+        cut: The call that it cut short.
+        fate: What becomes of that.
+    """
+
+    task: Task
+    signo: int
+    info: ptrace.SigInfo | None
+    action: str
+    cut: str
+    fate: Fate
+
+
 class SignalStops:
-    """Says which signals reach which threads.
+    """Handles stops at which signals are about to be delivered: which signals reach which threads.
 
     Args:
         context: The session's.
         calls: Is told what becomes of calls that a signal cut short.
+        semaphores: Knows the breakpoints, whose traps are signals, too.
     """
 
-    def __init__(self, context: Context, calls: CallStops) -> None:
+    def __init__(self, context: Context, calls: CallStops, semaphores: SemaphoreStops) -> None:
         self._context = context
         self._calls = calls
-        self.go: Callable[[Task, int], None] = lambda task, signo: None
-        """Lets a thread go on with a signal before that is said, once nothing more is asked of it.
-        """
+        self._semaphores = semaphores
 
-    def take(self, task: Task, signo: int) -> int:
+    def handle_signal(self, task: Task, signo: int) -> Outcome:
+        """A thread stands before a signal's delivery, or at a breakpoint."""
+        if not task.process.executed:
+            return resume_with(signo)
+        address = self._semaphores.address(task) if signo == ptrace.SIGTRAP else 0
+        if address:
+            if not self._semaphores.nested(task, address):
+                self._calls.entries.settle(task)
+            return self._semaphores.pass_breakpoint(task, address)
+        if signo in INVALID_ACCESS:
+            self._semaphores.back(task)
+        return self.deliver(task, signo)
+
+    def deliver(self, task: Task, signo: int) -> Outcome:
         """A signal is about to be delivered.
 
-        Returns:
-            The signal to resume the thread with: this one, or 0 if another thread is to have it; -1
-            if it goes on already (see `go`).
+        The thread is resumed with it, or with none if another thread is to have it.
         """
         process = task.process
         if process.actions_stale:
@@ -78,7 +114,7 @@ class SignalStops:
             self._calls.look_at_actions(process)
         if self._is_counted(task, signo):
             self._count(process, signo)
-            return signo
+            return resume_with(signo)
         original = task.redirected.pop(signo, None)
         if original is not None:
             ptrace.set_signal_info(task.tid, original)
@@ -91,7 +127,48 @@ class SignalStops:
             and self._belongs_to_leader(task, signo, info, action)
             and self._redirect(task, signo)
         )
-        # Alone, the signal would never have reached this thread, nor cut its call short.
+        unfelt = self._undo_unfelt(task, signo, action, redirected=redirected)
+        deferred, task.deferred = task.deferred, None
+        held = deferred or task.interrupted
+        interrupted = held[0] if held is not None and held[0].told and not unfelt else None
+        if held is not None and held[0].back and action in ("handler", "stop"):
+            held = self._cut_short(task, held[0])
+            deferred = held if task.interrupted is None else deferred
+        if action == "stop":
+            # Of all that comes with SIGCONT, nothing finds it asleep in that call any more.
+            task.decided = self._calls.mending.has_returned(task)
+        if redirected:
+            if deferred is not None:
+                self._calls.exits.emit_held_back(task, deferred)
+            return RESUME
+        if action == "ignore" and deferred is None and self._over_budget(process):
+            self._count(process, signo)
+            return resume_with(signo)
+        # A handler that was set before we came may have SA_RESTART: /proc does not say.
+        known = (self._context.policy.from_start and not process.actions_unseen) or bool(flags)
+        fate = _fate(held if interrupted is not None else None, action, flags, known=known)
+        if action in ("handler", "stop") and task.interrupted is not None:
+            # It is begun again as if it had just been made, now and alone.
+            task.interrupted[0].begin_again(self._context.now())
+            if interrupted is None:
+                task.interrupted = None
+        if action == "handler":
+            handlers.enter(task, flags, from_start=self._context.policy.from_start)
+        cut = interrupted.name if interrupted and action != "ignore" else ""
+        t = self._context.now()
+        delivery = Delivery(task, signo, info, action, cut, fate)
+        if held is None and signo not in INVALID_ACCESS:
+            return resume_with(signo, lambda: self._emit(delivery, t))
+        # Of a call that it cut short the return is still to be emitted, and perhaps to be changed;
+        # a fault is looked at.
+        self._emit(delivery, t)
+        self._conclude_call(task, deferred, action, fate)
+        return resume_with(signo)
+
+    def _undo_unfelt(self, task: Task, signo: int, action: str, *, redirected: bool) -> bool:
+        """Whether a signal is not to be felt: alone, it would never have reached this thread, nor
+        cut its call short. What it cut short is then made again.
+        """
         unfelt = action in ("ignore", "continue") or redirected
         if signo == SIGCONT:
             # It continues what was stopped, and alone that is felt; to what runs it is as if
@@ -99,81 +176,63 @@ class SignalStops:
             unfelt, task.continued = unfelt and not task.continued, 0
         if unfelt:
             self._undo(task)
-        deferred, task.deferred = task.deferred, None
-        held = deferred or task.interrupted
-        back = held is not None and held[0].back
-        interrupted = held[0] if held is not None and held[0].told and not unfelt else None
-        if back and held is not None and action in ("handler", "stop"):
-            # Alone, this one would have found it asleep in its call.
-            entered, task.interrupted = held[0], None
-            result = self._calls.mending.cut(task, entered)
-            if -result in RESTART_CODES:
-                task.interrupted = held = (entered, -result)
-            else:
-                deferred = held = (entered, result)
-        if action == "stop":
-            # Of all that comes with SIGCONT, nothing finds it asleep in that call any more.
-            task.decided = self._calls.mending.has_returned(task)
-        if redirected:
-            if deferred is not None:
-                self._calls.returned_early(task, deferred)
-            return 0
-        if action == "ignore" and deferred is None and self._over_budget(process):
-            self._count(process, signo)
-            return signo
+        return unfelt
+
+    def _cut_short(self, task: Task, entered: Entered) -> tuple[Entered, int]:
+        """A thread is about to make a call again, and is delivered a signal that, alone, would have
+        found it asleep there: the call, and what the kernel would have returned.
+        """
+        task.interrupted = None
+        result = self._calls.mending.cut(task, entered)
+        if -result in RESTART_CODES:
+            task.interrupted = (entered, -result)
+            return task.interrupted
+        return entered, result
+
+    def _emit(self, delivery: Delivery, t: float) -> None:
+        task, signo, info, action, cut, fate = delivery
+        pid = task.process.pid
+        sender, sender_name = sender_of(self._context, pid, info, signo)
         # Of a timer's signal, siginfo has the timer's number where others have their sender.
         timed = info is not None and info.code == SI_TIMER
-        # A handler that was set before we came may have SA_RESTART: /proc does not say.
-        known = not (self._context.attached or process.actions_unseen) or bool(flags)
-        outcome = _outcome(held if interrupted is not None else None, action, flags, known=known)
-        if action in ("handler", "stop") and task.interrupted is not None:
-            # It is begun again as if it had just been made, now and alone.
-            task.interrupted[0].begin_again(self._context.emitter.now())
-            if interrupted is None:
-                task.interrupted = None
-        if action == "handler":
-            handlers.enter(task, flags, attached=self._context.attached)
-        t, n = self._context.stamp()
-        # Of a call that it cut short the return is still to be said, and perhaps to be changed; a
-        # fault is looked at.
-        goes = held is None and signo not in INVALID_ACCESS and self._context.go_first
-        if goes:
-            self.go(task, signo)
-        sender, sender_name = sender_of(self._context, process.pid, info, signo)
-        event = SignalDelivered(
-            t=t,
-            n=n,
-            pid=process.pid,
-            tid=task.tid,
-            signo=signo,
-            code=code_name(signo, info.code) if info else "",
-            sender=sender,
-            sender_name=sender_name,
-            action=action,
-            address=info.address if info and signo in FAULTS and info.code > 0 else 0,
-            interrupted=interrupted.name if interrupted and action != "ignore" else "",
-            outcome=outcome,
-            value=info.value if info and info.code in QUEUED else 0,
-            timer=info.pid if info and timed else -1,
-            overrun=info.uid if info and timed else 0,
-            fault=(
-                look_at_fault(self._context, process.pid, task.tid, info.address)
-                if info and signo in INVALID_ACCESS and 0 < info.code < SI_KERNEL
-                else None
-            ),
+        self._context.emit(
+            SignalDelivered(
+                t=t,
+                pid=pid,
+                tid=task.tid,
+                signo=signo,
+                code=code_name(signo, info.code) if info else "",
+                sender=sender,
+                sender_name=sender_name,
+                action=action,
+                address=info.address if info and signo in FAULTS and info.code > 0 else 0,
+                interrupted=cut,
+                outcome=fate,
+                value=info.value if info and info.code in QUEUED else 0,
+                timer=info.pid if info and timed else -1,
+                overrun=info.uid if info and timed else 0,
+                fault=(
+                    look_at_fault(self._context, pid, task.tid, info.address)
+                    if info and signo in INVALID_ACCESS and 0 < info.code < SI_KERNEL
+                    else None
+                ),
+            )
         )
-        self._context.emit(event)
+
+    def _conclude_call(
+        self, task: Task, deferred: tuple[Entered, int] | None, action: str, fate: Fate
+    ) -> None:
+        """What becomes of the call that a delivered signal cut short."""
         if deferred is not None:
-            self._calls.returned_early(task, deferred)
+            self._calls.exits.emit_held_back(task, deferred)
         elif task.interrupted is not None and action == "handler":
             entered, _ = task.interrupted
-            if outcome == "EINTR":
+            if fate == "EINTR":
                 task.interrupted = None
-                self._calls.returned(task, entered, -1, EINTR)
-            elif outcome == "again":
+                self._calls.exits.emit_return(task, entered, -1, EINTR)
+            elif fate == "again":
                 # Whatever further handlers run first: the kernel has decided.
                 task.interrupted = (entered, ERESTARTNOINTR)
-        return -1 if goes else signo
 
     def _undo(self, task: Task) -> bool:
         """Something comes to a thread that is not to be felt.
@@ -205,32 +264,27 @@ class SignalStops:
         again = self._undo(task)
         if not again and task.deferred is not None and task.deferred[0].mended:
             deferred, task.deferred = task.deferred, None
-            self._calls.returned_early(task, deferred)
+            self._calls.exits.emit_held_back(task, deferred)
         return again
 
-    def pass_by(self, task: Task, status: int) -> bool:
+    def count_signal(self, task: Task, status: int) -> Outcome | None:
         """Count the signal that a thread is about to be delivered, of a process that is over its
-        budget.
+        budget; None if the stop is to be looked at.
 
-        It is what `take` does with such a signal, for the many of a storm: `status` is that of
+        It is what `deliver` does with such a signal, for the many of a storm: `status` is that of
         waitpid.
-
-        Returns:
-            Whether it goes on already; else the stop is to be looked at.
         """
         signo, process = status >> 8, task.process
         if status & 0xFF != STOPPED or signo > LAST_REAL_TIME:
-            return False
+            return None
         if (
             process.actions_stale
-            or self._context.notice is not None
+            or self._context.tripwire.points
             or not self._is_counted(task, signo)
         ):
-            return False
+            return None
         self._count(process, signo)
-        task.stops = False
-        ptrace.resume(task.tid, ptrace.CONT, signo)
-        return True
+        return pass_by_with(signo)
 
     def _is_counted(self, task: Task, signo: int) -> bool:
         """Whether a signal is only counted: its process is over its budget, and just runs a handler
@@ -323,9 +377,9 @@ def _forced(pid: int, signo: int, action: str) -> str:
     return action if caught and action == "handler" else default_action(signo)
 
 
-def _outcome(
+def _fate(
     held: tuple[Entered, int] | None, action: str, flags: tuple[str, ...], *, known: bool
-) -> Literal["", "EINTR", "part", "again"]:
+) -> Fate:
     """What becomes of a call that a signal cut short (signal(7), and handle_signal in the kernel).
 
     Args:

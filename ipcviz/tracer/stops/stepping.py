@@ -21,21 +21,24 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from ipcviz.events import Breakpoint, Continued, Event, Held, Poised, Released, Settled, Stepped
+from ipcviz import events
+from ipcviz.events import Breakpoint, Continued, Poised, Released, Settled, Stepped
 from ipcviz.events.calls import having
 from ipcviz.events.stepping import At
 from ipcviz.kernel import procfs, ptrace
 from ipcviz.kernel.ptrace import AT_CALL, AT_MARK
-from ipcviz.model.steps.breakpoints import in_words, reached
+from ipcviz.model.steps.breakpoints import in_words
 from ipcviz.model.steps.visible import SHORT_WAIT_SECONDS, is_visible_semaphore
 from ipcviz.tracer.calls import deadlines
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.sampler import Sampler
+from ipcviz.tracer.sampling.untraced_tables import Tables
 from ipcviz.tracer.stops.calls import CallStops
+from ipcviz.tracer.stops.outcomes import LEAVE, RESUME, Outcome
 from ipcviz.tracer.stops.semaphores import QUIET, SemaphoreStops
 from ipcviz.tracer.stops.senders import sender_of
 from ipcviz.tracer.stops.signals import SignalStops
-from ipcviz.tracer.tasks import Task, TracedProcess
+from ipcviz.tracer.tasks import Held, Task
 
 ASLEEP_SECONDS: Final = 0.005
 """How long a moving thread must sleep, at every look, to count as blocked in a call that is not
@@ -63,8 +66,8 @@ class Stepping:
         signals: Takes signals in.
         semaphores: Knows the breakpoints.
         sampler: Looks at everything when all is at rest.
-        go: Lets a stopped thread go on, delivering a signal or none.
-        take: Handles a stop at a signal or breakpoint as in a live run.
+        tables: Traces sampled processes in full again.
+        carry_out: Has the engine let a thread go on as was decided.
     """
 
     def __init__(
@@ -74,23 +77,19 @@ class Stepping:
         signals: SignalStops,
         semaphores: SemaphoreStops,
         sampler: Sampler,
-        go: Callable[[Task], None],
-        take: Callable[[Task, int], None],
+        tables: Tables,
+        carry_out: Callable[[Task, Outcome], None],
     ) -> None:
         self._context = context
         self._calls = calls
         self._signals = signals
         self._semaphores = semaphores
         self._sampler = sampler
-        self._go = go
-        self._take_signal = take
-        self.tell_again: Callable[[TracedProcess, str], None] = lambda process, reason: None
-        """Has every call of a process told again, and says why."""
+        self._tables = tables
+        self._carry_out = carry_out
         self._step = 0
         self._settled = True
         self._queue: deque[int] = deque()
-        self._until: tuple[Breakpoint, ...] = ()
-        self._tripped: Breakpoint | None = None
 
     # Commands.
 
@@ -111,9 +110,9 @@ class Stepping:
         self._say_held(reason)
         for process in list(self._context.processes.values()):
             if not process.full:
-                self.tell_again(process, "held: every call is seen")
+                self._tables.trace_in_full(process, "held: every call is seen")
             for task in process.tasks.values():
-                task.moving = False
+                task.steps.moving = False
                 if task is not at and process.executed:
                     self._ask(task)
         if at is not None:
@@ -121,24 +120,22 @@ class Stepping:
 
     def release(self, until: tuple[Breakpoint, ...] = ()) -> None:
         """Let everything go on by itself, until a breakpoint is reached."""
-        self._until, self._tripped = until, None
-        self._context.notice = self._notice if until else None
+        self._context.wait_for(until)
         if not self._context.holding:
             return
-        self._context.holding = False
+        self._context.hold(holding=False)
         self._settled = True
         self._queue.clear()
-        t, n = self._context.stamp()
-        self._context.emit(Released(t=t, n=n))
+        self._context.emit(Released())
         for task in list(self._context.tasks.values()):
-            if task.held is not None:
-                self._let_go(task)
-            task.moving = False
+            if task.steps.held is not None:
+                self._carry_out(task, self._let_go(task))
+            task.steps.moving = False
 
     def abandon(self) -> None:
         """Hold nothing any more: all that is held is about to be killed."""
-        self._context.holding = False
-        self._context.notice = None
+        self._context.hold(holding=False)
+        self._context.wait_for(())
 
     def let(self, tid: int) -> None:
         """Let a held thread go on."""
@@ -148,35 +145,29 @@ class Stepping:
             self._queue.append(tid)
             return
         task = self._context.tasks.get(tid)
-        if task is None or task.held is None:
+        if task is None or task.steps.held is None:
             return
         self._step += 1
         self._say_stepped(task)
-        self._let_go(task)
+        self._carry_out(task, self._let_go(task))
 
     def _say_held(self, reason: str) -> None:
-        self._context.holding = True
-        self._context.notice, self._tripped = None, None
+        self._context.hold(holding=True)
+        self._context.wait_for(())
         self._settled = False
-        t, n = self._context.stamp()
-        self._context.emit(Held(t=t, n=n, reason=reason))
+        self._context.emit(events.Held(reason=reason))
 
     def _say_stepped(self, task: Task) -> None:
         self._settled = False
-        task.moving, task.used = True, -1
-        task.short_waits.begin_step()
-        t, n = self._context.stamp()
-        self._context.emit(Stepped(t=t, n=n, step=self._step, pid=task.process.pid, tid=task.tid))
+        task.steps.moving, task.steps.used = True, -1
+        task.steps.short_waits.begin_step()
+        self._context.emit(Stepped(step=self._step, pid=task.process.pid, tid=task.tid))
 
     # Breakpoints of a live run.
 
-    def _notice(self, event: Event) -> None:
-        if self._tripped is None:
-            self._tripped = reached(self._until, event, self._context.state)
-
     def trip(self, at: Task | None = None) -> bool:
         """Hold everything if a breakpoint was reached. Returns whether it was."""
-        point = self._tripped
+        point = self._context.tripwire.reached
         if point is None or self._context.holding:
             return False
         self.hold(in_words(point, self._context.state), at)
@@ -184,159 +175,139 @@ class Stepping:
 
     # Stops.
 
-    def take(self, task: Task, status: int) -> bool:
-        """Handle a stop of a thread. Returns False for what is handled as in a live run."""
+    def handle_stop(self, task: Task, status: int) -> Outcome | None:
+        """What becomes of a thread that has stopped; None for what is handled as in a live run."""
         if not self._context.holding or not task.process.executed or not os.WIFSTOPPED(status):
-            return False
+            return None
         if status in (AT_CALL, AT_MARK):
-            if task.process.foreign:
-                return False
-            self._call_stop(task, status)
-            return True
+            return None if task.process.foreign else self._handle_call(task, status)
         signo, event = os.WSTOPSIG(status), status >> 16
         if event == ptrace.EVENT_STOP:
             if signo == ptrace.SIGTRAP:
-                return self._trap(task, status)
-            task.moving, task.continued = False, 2
-            return False
+                return self._handle_trap(task, status)
+            task.steps.moving, task.continued = False, 2
+            return None
         if event:
-            task.held = None  # a thread that is held gets here only if it is killed
-            return False
-        return self._signal_stop(task, signo, status)
+            task.steps.held = None  # a thread that is held gets here only if it is killed
+            return None
+        return self._handle_signal(task, signo, status)
 
-    def _call_stop(self, task: Task, status: int) -> None:
+    def _handle_call(self, task: Task, status: int) -> Outcome:
         info = ptrace.syscall_info(task.tid)
         if info is None:
-            return
-        if task.backing >= 0:
-            self._brought_back(task, info)
-        elif info.op == ptrace.SYSCALL_INFO_EXIT:
-            self._came_back(task)
-        else:
-            self._entry(task, info, status)
+            return LEAVE
+        if task.steps.backing >= 0:
+            return self._brought_back(task, info)
+        if info.op == ptrace.SYSCALL_INFO_EXIT:
+            return self._came_back(task)
+        return self._enter(task, info, status)
 
-    def _came_back(self, task: Task) -> None:
-        name = self._context.names.get(task.passed, "")
-        task.passed = -1
-        self._calls.at_call(task)
-        if task.moving or task.deferred is not None or task.interrupted is not None:
+    def _came_back(self, task: Task) -> Outcome:
+        name = self._context.names.get(task.steps.passed, "")
+        task.steps.passed = -1
+        self._calls.handle_call(task).finish()
+        if task.steps.moving or task.deferred is not None or task.interrupted is not None:
             # Of the latter two what becomes is known at the signal's delivery, before the thread
             # runs any code.
-            self._go(task)
-        else:
-            self._poise(task, "return", AT_CALL, call=name)
+            return RESUME
+        return self._poise(task, "return", AT_CALL, call=name)
 
-    def _entry(self, task: Task, info: ptrace.SyscallInfo, status: int) -> None:
+    def _enter(self, task: Task, info: ptrace.SyscallInfo, status: int) -> Outcome:
         if task.asked:
             # This stop came in place of the one that it was asked for, whose mark would cut the
             # call short.
-            task.asked, task.passed = False, info.number
-            self._bring_back(task)
-            return
-        if status == AT_MARK and task.passed == info.number:
-            self._let_in(task, status)
-            return
-        again = task.rejoins or self._calls.makes_again(task, info.number)
+            task.asked, task.steps.passed = False, info.number
+            return self._bring_back(task)
+        if status == AT_MARK and task.steps.passed == info.number:
+            return self._let_in(task, status)
+        again = task.steps.rejoins or self._calls.entries.makes_again(task, info.number)
         if not again:
-            self._calls.settle(task, info)
+            self._calls.entries.settle(task, info)
         poised = self._about(task, info) if not again else None
-        task.passed = task.inside[0] if task.rejoins else info.number
-        task.rejoins = False
+        task.steps.passed = task.inside[0] if task.steps.rejoins else info.number
+        task.steps.rejoins = False
         if poised is not None:
-            self._park(task, poised, status)
-        else:
-            self._let_in(task, status)
+            return self._park(task, poised, status)
+        return self._let_in(task, status)
 
     def _about(self, task: Task, info: ptrace.SyscallInfo) -> Poised | None:
         """What a thread that enters a call is held before; None if that is no turn of its own."""
         name = self._context.names.get(info.number, "")
         if not deadlines.is_short(task.process.pid, task.tid, name, info.args, SHORT_WAIT_SECONDS):
-            poised = self._calls.about(task, info)
+            poised = self._calls.entries.about(task, info)
             if poised is not None:
-                task.short_waits.clear()
+                task.steps.short_waits.clear()
             return poised
-        if task.short_waits.passes(info.number, info.pc):
+        if task.steps.short_waits.passes(info.number, info.pc):
             return None
-        return self._calls.about(task, info, repeated=task.short_waits.repeated)
+        return self._calls.entries.about(task, info, repeated=task.steps.short_waits.repeated)
 
-    def _let_in(self, task: Task, status: int) -> None:
-        goes = self._calls.at_mark(task) if status == AT_MARK else self._calls.at_call(task)
-        if not goes:
-            self._go(task)
+    def _let_in(self, task: Task, status: int) -> Outcome:
+        calls = self._calls
+        return calls.handle_mark(task) if status == AT_MARK else calls.handle_call(task)
 
-    def _trap(self, task: Task, status: int) -> bool:
+    def _handle_trap(self, task: Task, status: int) -> Outcome:
         """PTRACE_EVENT_STOP: a new thread's first stop, one that was asked for, or the end of a
         group-stop.
         """
         if task.fresh:
             task.fresh = False
-            self._poise(task, "start", status)
-            return True
+            return self._poise(task, "start", status)
         if task.asked:
             task.asked = False
             asleep = task.inside[0] >= 0
             self._signals.undo_stop(task)
-            if asleep or task.moving or task.entered is not None:
-                task.rejoins = asleep
-                self._go(task)
-            else:
-                self._poise(task, "running", status)
-            return True
+            if asleep or task.steps.moving or task.entered is not None:
+                task.steps.rejoins = asleep
+                return RESUME
+            return self._poise(task, "running", status)
         again = self._signals.undo_stop(task)
         state = self._context.state.processes.get(task.process.pid)
         if state is not None and state.stopped_by:
-            t, n = self._context.stamp()
-            self._context.emit(Continued(t=t, n=n, pid=task.process.pid))
-        if task.moving or again:
-            self._go(task)
-        else:
-            self._poise(task, "running", status)
-        return True
+            self._context.emit(Continued(pid=task.process.pid))
+        if task.steps.moving or again:
+            return RESUME
+        return self._poise(task, "running", status)
 
     def _action_of(self, pid: int) -> Callable[[int], str]:
         return lambda signo: self._signals.action(pid, signo)[0]
 
-    def _signal_stop(self, task: Task, signo: int, status: int) -> bool:
+    def _handle_signal(self, task: Task, signo: int, status: int) -> Outcome | None:
         address = self._semaphores.address(task) if signo == ptrace.SIGTRAP else 0
         if address:
             if not self._semaphores.nested(task, address):
-                self._calls.settle(task)
+                self._calls.entries.settle(task)
             found = self._semaphores.about(task, address)
             if found is None or found[0] in QUIET or not is_visible_semaphore(found[1]):
-                return False
+                return None
             op, semaphore, value = found
-            self._park(
-                task,
-                self._poised(task, "semaphore", op=op, semaphore=semaphore, value=value),
-                status,
-            )
-            return True
+            poised = self._poised(task, "semaphore", op=op, semaphore=semaphore, value=value)
+            return self._park(task, poised, status)
         if self._signals.passes(task, signo):
-            return False
+            return None
         info = ptrace.signal_info(task.tid)
         action, _ = self._signals.action(task.process.pid, signo)
         sender, _ = sender_of(self._context, task.process.pid, info, signo)
-        self._park(
-            task, self._poised(task, "signal", signo=signo, action=action, sender=sender), status
-        )
-        return True
+        poised = self._poised(task, "signal", signo=signo, action=action, sender=sender)
+        return self._park(task, poised, status)
 
     # Holding.
 
     def _poised(self, task: Task, at: At, **what: Any) -> Poised:
-        t, n = self._context.stamp()
-        return Poised(t=t, n=n, pid=task.process.pid, tid=task.tid, at=at, **what)
+        return Poised(pid=task.process.pid, tid=task.tid, at=at, **what)
 
-    def _poise(self, task: Task, at: At, status: int, call: str = "") -> None:
-        self._park(task, self._poised(task, at, call=call), status)
+    def _poise(self, task: Task, at: At, status: int, call: str = "") -> Outcome:
+        return self._park(task, self._poised(task, at, call=call), status)
 
-    def _park(self, task: Task, poised: Poised, status: int) -> None:
-        task.held = (poised, status)
-        task.moving, task.used = False, -1
-        task.asleep_since = 0.0
+    def _park(self, task: Task, poised: Poised, status: int) -> Outcome:
+        """Hold a thread where it is."""
+        task.steps.held = Held(poised, status)
+        task.steps.moving, task.steps.used = False, -1
+        task.steps.asleep_since = 0.0
         if poised.at != "entry":
-            task.short_waits.clear()
+            task.steps.short_waits.clear()
         self._context.emit(poised)
+        return LEAVE
 
     def _hold_here(self, task: Task) -> None:
         """Hold a thread that a breakpoint has stopped behind an operation."""
@@ -374,18 +345,17 @@ class Stepping:
 
     # Letting go.
 
-    def _let_go(self, task: Task) -> None:
-        assert task.held is not None
-        (poised, status), task.held = task.held, None
+    def _let_go(self, task: Task) -> Outcome:
+        """Hold a thread no more."""
+        assert task.steps.held is not None
+        (poised, status), task.steps.held = task.steps.held, None
         if poised.at == "entry":
             if self._signal_comes_first(task):
-                self._bring_back(task)
-            else:
-                self._let_in(task, status)
-        elif poised.at in ("signal", "semaphore"):
-            self._take_signal(task, os.WSTOPSIG(status))
-        else:
-            self._go(task)
+                return self._bring_back(task)
+            return self._let_in(task, status)
+        if poised.at in ("signal", "semaphore"):
+            return self._signals.handle_signal(task, os.WSTOPSIG(status))
+        return RESUME
 
     def _signal_comes_first(self, task: Task) -> bool:
         """Whether a signal waits that would be delivered before the call if the thread had not been
@@ -398,29 +368,29 @@ class Stepping:
         action = self._action_of(task.process.pid)
         return any(bits >> (signo - 1) & 1 and action(signo) != "ignore" for signo in range(1, 65))
 
-    def _bring_back(self, task: Task) -> None:
+    def _bring_back(self, task: Task) -> Outcome:
         """Leave a call before it begins: its number becomes none, so that the kernel returns at
         once.
         """
         arch = self._context.arch
         registers = ptrace.get_registers(task.tid, arch)
         if registers is None:
-            return
-        task.backing, task.passed = task.passed, -1
+            return LEAVE
+        task.steps.backing, task.steps.passed = task.steps.passed, -1
         registers[arch.original] = ptrace.NO_CALL
         ptrace.set_registers(task.tid, arch, registers)
-        self._go(task)
+        return RESUME
 
-    def _brought_back(self, task: Task, info: ptrace.SyscallInfo) -> None:
+    def _brought_back(self, task: Task, info: ptrace.SyscallInfo) -> Outcome:
         if info.op == ptrace.SYSCALL_INFO_EXIT:
             arch = self._context.arch
             registers = ptrace.get_registers(task.tid, arch)
             if registers is not None:
-                registers[arch.number] = task.backing
+                registers[arch.number] = task.steps.backing
                 registers[arch.pc] -= arch.syscall_length
                 ptrace.set_registers(task.tid, arch, registers)
-            task.backing = -1
-        self._go(task)
+            task.steps.backing = -1
+        return RESUME
 
     # Coming to rest.
 
@@ -440,15 +410,14 @@ class Stepping:
             return
         resting = True
         for task in self._context.tasks.values():
-            if task.held is None:
+            if task.steps.held is None:
                 resting &= task.process.executed and self._at_rest(task)
         if not resting:
             return
         self._sampler.look_again()
         self._sampler.sample()
         self._settled = True
-        t, n = self._context.stamp()
-        self._context.emit(Settled(t=t, n=n, step=self._step))
+        self._context.emit(Settled(step=self._step))
         self._context.emitter.flush()
         while self._queue and self._settled:
             self.let(self._queue.popleft())
@@ -466,18 +435,18 @@ class Stepping:
             # Its end is still to come by waitpid, unless it is a leader whose other threads go on.
             return len(task.process.tasks) > 1
         if look.state in "SD":
-            if task.moving and (task.entered is None or not task.entered.announced):
-                task.asleep_since = task.asleep_since or now
-                if task.entered is not None or now - task.asleep_since < ASLEEP_SECONDS:
+            if task.steps.moving and (task.entered is None or not task.entered.announced):
+                task.steps.asleep_since = task.steps.asleep_since or now
+                if task.entered is not None or now - task.steps.asleep_since < ASLEEP_SECONDS:
                     return False
-            task.moving = False
+            task.steps.moving = False
             return True
-        task.asleep_since = 0.0
+        task.steps.asleep_since = 0.0
         used = look.utime + look.stime
-        if task.used < 0:
-            task.used = used
+        if task.steps.used < 0:
+            task.steps.used = used
         limit = COMPUTING_TICKS if self._step else STARTING_TICKS
-        if look.state == "R" and used - task.used > limit and not task.asked:
-            task.moving = False
+        if look.state == "R" and used - task.steps.used > limit and not task.asked:
+            task.steps.moving = False
             self._ask(task)
         return False

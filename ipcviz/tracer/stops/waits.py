@@ -89,11 +89,8 @@ class Waits:
                 continue
             entered.announced = True
             del self._entered[tid]
-            t, n = self._context.stamp()
             self._context.emit(
                 Waiting(
-                    t=t,
-                    n=n,
                     pid=task.process.pid,
                     tid=tid,
                     call=entered.name,
@@ -120,7 +117,7 @@ class Waits:
             seconds is None
             and thing is not None
             and thing.info.kind in SOCKETS
-            and not self._context.attached
+            and self._context.policy.may_touch
         ):
             seconds = deadlines.of_socket(pid, entered.args.get("fd"), name)
         if seconds is not None:
