@@ -202,6 +202,8 @@ def _step(
     """
     poised = thread.poised
     if poised is None:
+        if line.kind == "until blocked" and thread.waiting is not None:
+            return None
         waits = f"{line.who} {_wish(line)}, but it {_stands(state, thread)}"
         return Move(place=place, steps=steps, waits=waits, wait=wait_of(state, thread.tid))
     let_go = Let(tid=thread.tid)
