@@ -190,7 +190,7 @@ def _show_past(terminal: Terminal) -> None:
     terminal.until(r"P1 full")
     for _ in range(60):
         terminal.press("p")
-        if re.search(r"(?s)PAST.*64K/64K.*Whose: seq", "\n".join(texts_of(terminal.grid()))):
+        if re.search(r"(?s)PAST.*K/64K.*Whose: seq", "\n".join(texts_of(terminal.grid()))):
             return
     raise SystemExit("The pipe never was full in the past.")
 
@@ -294,7 +294,7 @@ PICTURES: Final = {
         (
             r"circle: \d+, \d+",
             r"B  flock\(4\) book-b",
-            r"│ +(?P<at>python3\[\d+\]) +│",
+            r"(?:│|by) *(?P<at>python3\[\d+\]) *│",
             r"wait for(?: each)?(?: other)?",
         ),
     ),
@@ -319,7 +319,7 @@ PICTURES: Final = {
         (
             r"(?P<at>\|< <.*> >\|)",
             r"PAST +[\d,]+ of [\d,]+",
-            r"64K/64K",
+            r"\d+K/64K",
             r"Whose: .*?\d+ B",
             r"End Now",
         ),
@@ -392,7 +392,7 @@ def _find_marks(
         grid = terminal.grid()
         try:
             marks = [find_place(grid, pattern) for pattern in patterns]
-            if not changes:
+            if not changes or time.monotonic() > end:
                 return grid, marks
         except LookupError as error:
             if time.monotonic() > end:

@@ -19,14 +19,15 @@ from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.sampling.sampler import Sampler
+from ipcviz.tracer.service import spare_collections
 from ipcviz.tracer.tasks import Task
 
-PROMISED: Final = 100
-"""Processes of the largest tree that a promise is made for."""
-
 TREE: Final = """
-import os, signal, sys
+import os, resource, signal, sys
 processes, descriptors = map(int, sys.argv[1:])
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+descriptors = min(descriptors, most - 10)
 pids = []
 for _ in range(processes):
     fds = [end for _ in range((descriptors - 3) // 2) for end in os.pipe()]
@@ -73,10 +74,14 @@ class _Watcher:
             context.processes[pid] = process
             context.emit(Forked(pid=pid, parent=os.getpid(), how="attached"))
 
-    def first(self) -> None:
-        """Everything, read for the first time."""
+    def read_tables(self) -> None:
+        """The descriptor tables alone: what lsfd and lsof list, too."""
         for pid in self.context.processes:
             self.sampler.tables.check(pid, "attached")
+
+    def first(self) -> None:
+        """Everything, read for the first time."""
+        self.read_tables()
         self.sampler.sample()
 
     def close(self) -> None:
@@ -88,15 +93,24 @@ class _Watcher:
 def sample(rounds: int, processes: int, each: int) -> tuple[Measurement, ...]:
     """The first look at a tree and the following ones, against lsfd and lsof on the same
     processes.
+
+    Both tools list descriptor tables. A look also reads how full each pipe is and what waits in it,
+    each process's state, memory, times and signals, and what each thread sleeps in.
     """
     arch = native()
     if arch is None:
         return (Measurement(name="one sample", skipped="not on this architecture"),)
     found = []
+    spare_collections()  # as the tracer process does
     with tree(processes, each) as pids:
         total = sum(len(procfs.read_fd_numbers(pid) or ()) for pid in pids)
         facts = {"processes": len(pids), "descriptors": total}
         listed = ",".join(map(str, pids))
+
+        def tables() -> float:
+            watcher = _Watcher(arch, pids)
+            with contextlib.closing(watcher):
+                return timed(watcher.read_tables) * 1e3
 
         def first() -> float:
             watcher = _Watcher(arch, pids)
@@ -109,8 +123,13 @@ def sample(rounds: int, processes: int, each: int) -> tuple[Measurement, ...]:
         def following() -> float:
             return timed(steady.sampler.sample) * 1e3
 
-        tree_name = f"{processes} processes, {total:,} descriptors"
-        for name, ours in (("first look", first), ("one sample", following)):
+        noun = "process" if processes == 1 else "processes"
+        tree_name = f"{processes:,} {noun}, {total:,} descriptors"
+        for name, ours in (
+            ("descriptor tables", tables),
+            ("first look", first),
+            ("one sample", following),
+        ):
             for tool in ("lsfd", "lsof"):
                 title = f"{name} of {tree_name}"
                 missing = skipped(title, tool)
@@ -121,7 +140,7 @@ def sample(rounds: int, processes: int, each: int) -> tuple[Measurement, ...]:
                 def theirs(tool: str = tool) -> float:
                     return run_quietly((tool, "-p", listed)) * 1e3
 
-                promise = 1.0 if tool == "lsfd" and processes <= PROMISED else 0.0
+                promise = 1.0 if tool == "lsfd" and processes > 1 else 0.0
                 found.append(
                     compared(
                         title,

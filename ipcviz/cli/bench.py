@@ -118,6 +118,7 @@ def _measure(what: tuple[str, ...], pairs: int, part: int) -> Iterator[Measureme
     if "sample" in what:
         yield from sampling.sample(pairs, 100, 11)
         yield from sampling.sample(pairs, 1000 // part, 11)
+        yield from sampling.sample(pairs, 1, 10_000 // part)
     if "semaphores" in what:
         yield watching.semaphores(pairs, 2000 // part)
     if "startup" in what:

@@ -231,7 +231,7 @@ def read_table(
         return None
     known = Known() if known is None else known
     entries = []
-    with procfs.directory(f"/proc/{pid}/fdinfo") as place:
+    with procfs.open_directory(f"/proc/{pid}/fdinfo") as place:
         if place is None:
             return None
         for fd, link in here.items():
@@ -241,7 +241,7 @@ def read_table(
                 continue
 
             def refers(other: Place, link: str = link) -> bool:
-                return (here.get(other[1]) if other[0] == pid else procfs.fd_link(*other)) == link
+                return (here.get(other[1]) if other[0] == pid else procfs.read_link(*other)) == link
 
             mode, flags, cloexec = decode_flags(info[1])
             ofd = known.take(group_of(thing, mode), (pid, fd), compare, refers, next_ofd)

@@ -76,7 +76,7 @@ class HolderSearch:
         return all(time.monotonic() < until for _ in self._walk)
 
     def _walking(self) -> Iterator[None]:
-        for pid in procfs.pids():
+        for pid in procfs.list_processes():
             if pid not in self._spare:
                 yield from self._ask(pid)
                 yield
@@ -86,7 +86,7 @@ class HolderSearch:
         at = f"/proc/{pid}"
         try:
             numbers = os.listdir(f"{at}/fd")
-            if not numbers and (living := procfs.living_thread(pid)) != pid:
+            if not numbers and (living := procfs.find_living_thread(pid)) != pid:
                 at = f"/proc/{pid}/task/{living}"
                 numbers = os.listdir(f"{at}/fd")
         except PermissionError:
@@ -122,7 +122,7 @@ class HolderSearch:
     def _take(self, pid: int, at: str, number: int, key: str) -> None:
         raw = procfs.read_bytes(f"{at}/fdinfo/{number}")
         info = procfs.parse_fdinfo(raw) if raw else None
-        name = procfs.comm(pid)
+        name = procfs.read_comm(pid)
         if info is None or name is None:
             return
         mode, _, _ = decode_flags(info.flags)
@@ -139,7 +139,7 @@ def still_holds(one: Holding) -> bool:
     """Whether a process still has an object by the same descriptor, as far as that can be seen at a
     glance.
     """
-    link = procfs.fd_link(one.pid, one.fd)
+    link = procfs.read_link(one.pid, one.fd)
     if link is None or ":[" in one.key:
         return link == one.key
     info = procfs.read_fdinfo(one.pid, one.fd)

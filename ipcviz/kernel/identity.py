@@ -99,7 +99,7 @@ def identify(pid: int, fd: int, ofd: int = 0) -> ObjectInfo | None:
         Its identity; None if the descriptor, or the process, is gone or not ours to look at. For a
         TCP or UDP socket its descriptor is borrowed for a moment, see `ipcviz.kernel.borrow`.
     """
-    link = procfs.fd_link(pid, fd)
+    link = procfs.read_link(pid, fd)
     return None if link is None else identify_link(pid, fd, link, ofd)
 
 
@@ -230,7 +230,7 @@ def _identify_socket(
         )
     except OSError:
         protocol = ""
-    if not protocol and procfs.fd_link(pid, fd) != link:
+    if not protocol and procfs.read_link(pid, fd) != link:
         return None
     if protocol.startswith("UNIX") or not protocol:
         one = sockets.unix_socket(ino, pid)
@@ -272,7 +272,7 @@ def _with_whom(pid: int, fd: int) -> str:
             return ""
         finally:
             one.detach()
-    name = procfs.comm(other) if other > 0 else None
+    name = procfs.read_comm(other) if other > 0 else None
     return f"{name}[{other}]" if name else ""
 
 

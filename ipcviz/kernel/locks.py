@@ -72,8 +72,8 @@ def parse_locks(
             Lock(
                 number=int(words[0].rstrip(b":")),
                 waits=waits,
-                kind=procfs.text(words[1]),
-                mode=procfs.text(words[3]),
+                kind=procfs.decode_text(words[1]),
+                mode=procfs.decode_text(words[3]),
                 pid=int(words[4]),
                 dev=os.makedev(int(place[0], 16), int(place[1], 16)),
                 ino=int(place[2]),
@@ -92,11 +92,6 @@ def _place_of(dev: int, ino: int) -> bytes:
 def read_raw() -> bytes:
     """/proc/locks as it is; empty if it can't be read."""
     return procfs.read_bytes("/proc/locks", whole=True) or b""
-
-
-def read_locks() -> tuple[Lock, ...]:
-    """All file locks that the kernel shows: held ones and those waited for."""
-    return parse_locks(read_raw())
 
 
 _KINDS: Final[dict[str, Literal["flock", "posix", "ofd", "lease"]]] = {

@@ -52,7 +52,7 @@ def _read_link(path: str) -> str | None:
         return None
 
 
-def text(raw: bytes) -> str:
+def decode_text(raw: bytes) -> str:
     """Bytes of /proc as text; what is not UTF-8 stays visible as escapes."""
     return raw.decode("utf-8", "surrogateescape")
 
@@ -114,7 +114,7 @@ def parse_stat(raw: bytes) -> Stat | None:
         return None
     return Stat(
         pid=int(raw[:opening]),
-        name=text(raw[opening + 1 : closing]),
+        name=decode_text(raw[opening + 1 : closing]),
         state=f[0].decode("ascii"),
         ppid=int(f[1]),
         pgrp=int(f[2]),
@@ -140,7 +140,7 @@ def read_stat(pid: int, tid: int = 0) -> Stat | None:
     return parse_stat(raw) if raw else None
 
 
-def run_count(pid: int) -> bytes:
+def read_run_count(pid: int) -> bytes:
     """What changes whenever a process's first thread runs: its time on a CPU and off it, in
     nanoseconds, and its turns.
 
@@ -217,7 +217,7 @@ def parse_status(raw: bytes) -> Status | None:
     if not tgid or not lines.endswith(b"\n"):
         return None
     return Status(
-        name=text(get(b"\nName:\t", b"")),
+        name=decode_text(get(b"\nName:\t", b"")),
         tgid=int(tgid),
         pid=int(get(b"\nPid:\t")),
         ppid=int(get(b"\nPPid:\t")),
@@ -250,7 +250,7 @@ def read_status(pid: int, tid: int = 0) -> Status | None:
     return parse_status(raw) if raw else None
 
 
-def capabilities(pid: int) -> int:
+def read_capabilities(pid: int) -> int:
     """What a process is allowed to do, as bits (CapPrm in /proc/PID/status, see the manual page); 0
     if it is gone.
     """
@@ -279,14 +279,6 @@ def parse_io(raw: bytes) -> Io | None:
     if len(words) < 12:
         return None
     return Io(*(int(word) for word in words[1:12:2]))
-
-
-def read_io(pid: int) -> Io | None:
-    """A process's I/O counters, summed over its threads, ended ones too; needs the rights of
-    ptrace(2) to read.
-    """
-    raw = read_bytes(f"/proc/{pid}/io")
-    return parse_io(raw) if raw else None
 
 
 class SyscallLine(NamedTuple):
@@ -331,12 +323,12 @@ def read_syscall(pid: int, tid: int = 0) -> SyscallLine | None:
     return parse_syscall(raw) if raw else None
 
 
-def wchan(pid: int, tid: int = 0) -> str | None:
+def read_wchan(pid: int, tid: int = 0) -> str | None:
     """The kernel function that a thread sleeps in; empty if it sleeps in none."""
     raw = read_bytes(f"/proc/{pid}/task/{tid or pid}/wchan")
     if raw is None:
         return None
-    return "" if raw == b"0" else text(raw)
+    return "" if raw == b"0" else decode_text(raw)
 
 
 def _numbers(path: str) -> tuple[int, ...]:
@@ -346,7 +338,7 @@ def _numbers(path: str) -> tuple[int, ...]:
         return ()
 
 
-def pids() -> tuple[int, ...]:
+def list_processes() -> tuple[int, ...]:
     """All processes that /proc shows."""
     try:
         return tuple(sorted(int(name) for name in os.listdir("/proc") if name.isdecimal()))
@@ -354,24 +346,24 @@ def pids() -> tuple[int, ...]:
         return ()
 
 
-def tasks(pid: int) -> tuple[int, ...]:
+def list_threads(pid: int) -> tuple[int, ...]:
     """Ids of a process's threads; nothing if it is gone."""
     return _numbers(f"/proc/{pid}/task")
 
 
-def threads_of(pid: int, stat: Stat | None) -> tuple[int, ...]:
+def find_threads(pid: int, stat: Stat | None) -> tuple[int, ...]:
     """Ids of a process's threads, by what its stat just said: that tells of most that they have
     but one.
     """
-    return (pid,) if stat is not None and stat.num_threads == 1 else tasks(pid)
+    return (pid,) if stat is not None and stat.num_threads == 1 else list_threads(pid)
 
 
-def children(pid: int) -> tuple[int, ...]:
+def read_children(pid: int) -> tuple[int, ...]:
     """Children of all threads of a process (CONFIG_PROC_CHILDREN; exact only while they don't
     change).
     """
     found: list[int] = []
-    for tid in tasks(pid):
+    for tid in list_threads(pid):
         found.extend(map(int, (read_bytes(f"/proc/{pid}/task/{tid}/children") or b"").split()))
     return tuple(sorted(found))
 
@@ -385,7 +377,7 @@ def read_fd_numbers(pid: int) -> tuple[int, ...] | None:
 
 
 @contextmanager
-def directory(path: str) -> Iterator[int | None]:
+def open_directory(path: str) -> Iterator[int | None]:
     """A descriptor of a directory, from which many short paths are found sooner than whole ones;
     None if it is gone.
     """
@@ -401,12 +393,12 @@ def directory(path: str) -> Iterator[int | None]:
 
 
 def read_links(pid: int, numbers: Iterable[int] | None = None) -> dict[int, str] | None:
-    """What each descriptor of a process refers to, as `fd_link` says it, by number; None if they
+    """What each descriptor of a process refers to, as `read_link` says it, by number; None if they
     can't be read.
 
     `numbers` are theirs if they have just been read.
     """
-    with directory(f"/proc/{pid}/fd") as place:
+    with open_directory(f"/proc/{pid}/fd") as place:
         if place is None:
             return None
         try:
@@ -422,21 +414,21 @@ def read_links(pid: int, numbers: Iterable[int] | None = None) -> dict[int, str]
         return found
 
 
-def living_thread(pid: int) -> int:
+def find_living_thread(pid: int) -> int:
     """The id by which a process's tables can be read: its own, or a living thread's if its first
     has ended.
     """
     stat = read_stat(pid)
     if stat is None or stat.state not in "ZX":
         return pid
-    for tid in tasks(pid):
+    for tid in list_threads(pid):
         other = read_stat(pid, tid) if tid != pid else None
         if other is not None and other.state not in "ZX":
             return tid
     return pid
 
 
-def fd_link(pid: int, fd: int) -> str | None:
+def read_link(pid: int, fd: int) -> str | None:
     """The text of /proc/PID/fd/FD: a path, `pipe:[INO]`, `socket:[INO]`, `anon_inode:[eventpoll]`,
     ...
     """
@@ -488,7 +480,7 @@ def parse_fdinfo(raw: bytes) -> FdInfo | None:
             if key.startswith(b"inotify"):
                 # The one kind whose lines have no colon after their name.
                 key, value = b"inotify", line[len(b"inotify") :]
-            extra.setdefault(text(key.strip()), []).append(text(value.strip()))
+            extra.setdefault(decode_text(key.strip()), []).append(decode_text(value.strip()))
     if flags < 0:
         return None
     return FdInfo(
@@ -528,21 +520,21 @@ def read_offset_and_flags(directory: int, fd: int) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2], 8)) if found is not None else None
 
 
-def comm(pid: int, tid: int = 0) -> str | None:
+def read_comm(pid: int, tid: int = 0) -> str | None:
     """The command name of a process or thread."""
     raw = read_bytes(f"/proc/{pid}/task/{tid}/comm" if tid else f"/proc/{pid}/comm")
-    return None if raw is None else text(raw.removesuffix(b"\n"))
+    return None if raw is None else decode_text(raw.removesuffix(b"\n"))
 
 
-def cmdline(pid: int) -> tuple[str, ...] | None:
+def read_cmdline(pid: int) -> tuple[str, ...] | None:
     """The argument vector; empty for a zombie or a kernel thread."""
     raw = read_bytes(f"/proc/{pid}/cmdline")
     if raw is None:
         return None
-    return tuple(text(part) for part in raw.removesuffix(b"\0").split(b"\0")) if raw else ()
+    return tuple(decode_text(part) for part in raw.removesuffix(b"\0").split(b"\0")) if raw else ()
 
 
-def cwd(pid: int) -> str | None:
+def read_cwd(pid: int) -> str | None:
     """The working directory."""
     return _read_link(f"/proc/{pid}/cwd")
 
@@ -558,6 +550,6 @@ def same_namespace(pid: int, kind: str) -> bool:
     return theirs is not None and theirs == _read_link(f"/proc/self/ns/{kind}")
 
 
-def exe(pid: int) -> str | None:
+def read_exe(pid: int) -> str | None:
     """The program's path; ends in ` (deleted)` if it was removed."""
     return _read_link(f"/proc/{pid}/exe")

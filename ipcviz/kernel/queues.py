@@ -7,7 +7,6 @@ What is listed is what our own IPC namespace has.
 from __future__ import annotations
 
 import ctypes
-import os
 import struct
 from typing import Final, NamedTuple
 
@@ -185,58 +184,6 @@ def message_queue_level(msqid: int, count: int = 0, limit: int = 0) -> Level | N
     )
 
 
-class PosixQueue(NamedTuple):
-    """A POSIX queue with a name, in a mounted mqueue file system.
-
-    Attributes:
-        name: `/NAME`.
-        dev: Device of the file system: with `ino` the key of its descriptors.
-        ino: Inode.
-        size: Bytes in it; -1 if it is not ours to read.
-        notify_pid: The process that asked to be told of a message (mq_notify(3)), 0 if none.
-    """
-
-    name: str
-    dev: int
-    ino: int
-    size: int
-    notify_pid: int
-
-
-def posix_queues() -> tuple[PosixQueue, ...]:
-    """The POSIX queues with a name, if an mqueue file system is mounted; without one, only
-    descriptors show them.
-    """
-    found = []
-    for mount in _queue_mounts():
-        try:
-            with os.scandir(mount) as entries:
-                for entry in entries:
-                    status = entry.stat(follow_symlinks=False)
-                    fields = _queue_fields(procfs.read_bytes(entry.path) or b"")
-                    size, notify = fields.get("QSIZE", -1), fields.get("NOTIFY_PID", 0)
-                    found.append(
-                        PosixQueue("/" + entry.name, status.st_dev, status.st_ino, size, notify)
-                    )
-        except OSError:
-            continue
-    return tuple(found)
-
-
-def _queue_mounts() -> list[str]:
-    raw = procfs.read_bytes("/proc/self/mountinfo", whole=True) or b""
-    mounts: dict[bytes, str] = {}
-    for line in raw.splitlines():
-        words = line.split()
-        if b"-" in words and words[words.index(b"-") + 1] == b"mqueue":
-            # The kernel writes blanks in paths as octal escapes.
-            path = (
-                words[4].replace(b"\\040", b" ").replace(b"\\011", b"\t").replace(b"\\134", b"\\")
-            )
-            mounts.setdefault(words[2], os.fsdecode(path))
-    return list(mounts.values())
-
-
 def queue_file(pid: int, fd: int) -> tuple[int, int]:
     """Bytes of all messages of a POSIX queue (-1 if not known), and the process to be told of the
     next (0 if none).
@@ -254,5 +201,5 @@ def _queue_fields(raw: bytes) -> dict[str, int]:
     for word in raw.split():
         name, _, value = word.partition(b":")
         if value.lstrip(b"-").isdigit():
-            fields[procfs.text(name)] = int(value)
+            fields[procfs.decode_text(name)] = int(value)
     return fields

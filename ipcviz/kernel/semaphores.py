@@ -17,8 +17,6 @@ from ipcviz.events import SemaphoreInfo, SemaphoreLevel
 from ipcviz.kernel import memory, procfs
 from ipcviz.kernel.maps import DELETED, SHM, MapLine, identify_mapping, line_at
 
-SEM_SIZE: Final = 32
-"""sizeof(sem_t) with 64-bit words (bits/semaphore.h)."""
 _PREFIX: Final = "sem."
 
 # glibc, sysdeps/nptl/internaltypes.h, struct new_sem with __HAVE_64B_ATOMICS: uint64_t data
@@ -103,32 +101,6 @@ def named_semaphores() -> dict[tuple[int, int], str]:
     except OSError:
         pass
     return found
-
-
-def read_named(name: str) -> SemaphoreLevel | None:
-    """Value and waiters of a named semaphore, from its file; None if it is not there or not ours to
-    read.
-    """
-    path = f"{SHM}{_PREFIX}{name.removeprefix('/')}"
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    try:
-        status = os.fstat(fd)
-        raw = os.pread(fd, 16, 0)
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
-    if len(raw) < 16:
-        return None
-    value, waiters, _ = decode(raw)
-    key = f"{status.st_dev}:{status.st_ino}"
-    info = SemaphoreInfo(
-        key=f"sem:{key}:0", kind="named", name="/" + name.removeprefix("/"), object=key
-    )
-    return SemaphoreLevel(info=info, value=value, waiters=waiters)
 
 
 def find_named(

@@ -214,7 +214,7 @@ def unix_name(raw: bytes) -> str:
         # An abstract name is as long as its caller said: NULs at its end make it another one.
         name = raw[1:].rstrip(b"\0")
         more = len(raw) - 1 - len(name)
-        return f"@{procfs.text(name)}" + (f"\\0×{more}" if more else "")
+        return f"@{procfs.decode_text(name)}" + (f"\\0×{more}" if more else "")
     return os.fsdecode(raw.partition(b"\0")[0])
 
 
@@ -348,11 +348,6 @@ def inet_socket(
         if plain(one.local) == plain(local) and one.remote[1] == remote[1]:
             return one
     return None
-
-
-def inet_sockets() -> dict[int, InetSocket]:
-    """All TCP and UDP sockets that have an inode, by it."""
-    return {one.ino: one for one in _all_inet({}, {}) if one.ino}
 
 
 def _all_inet(

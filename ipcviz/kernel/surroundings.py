@@ -49,7 +49,9 @@ def read_timers(pid: int) -> tuple[PosixTimer, ...]:
     """The timers that a process has made (timer_create(2)); the file is there with
     CONFIG_CHECKPOINT_RESTORE only.
     """
-    return parse_timers(procfs.text(procfs.read_bytes(f"/proc/{pid}/timers", whole=True) or b""))
+    return parse_timers(
+        procfs.decode_text(procfs.read_bytes(f"/proc/{pid}/timers", whole=True) or b"")
+    )
 
 
 def parse_timers(text: str) -> tuple[PosixTimer, ...]:

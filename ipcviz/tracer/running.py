@@ -133,7 +133,7 @@ def _describe_sleep(stat: procfs.Stat, names: dict[int, str]) -> str:
 
 def _describe_use(pid: int, name: str, fd: int) -> str:
     """A call that sleeps on a descriptor: `read(0) on a pipe`."""
-    link = procfs.fd_link(pid, fd) or ""
+    link = procfs.read_link(pid, fd) or ""
     thing = next(
         (words for start, words in _THINGS.items() if link.startswith(start)),
         link.rpartition("/")[2],

@@ -170,7 +170,7 @@ class Service:
         emitter.emit(
             Started(
                 version=__version__,
-                argv=procfs.cmdline(config.pids[0]) or config.argv,
+                argv=procfs.read_cmdline(config.pids[0]) or config.argv,
                 mode="attached",
                 kernel=os.uname().release,
                 machine=arch.machine,
@@ -624,7 +624,7 @@ def _what_failed(error: OSError | MemoryError) -> str:
     return f"The tracer can't go on: {error.strerror or error} ({place})."
 
 
-def _spare_collections() -> None:
+def spare_collections() -> None:
     """Look for cycles of garbage rarely: events and states have none, and each look goes through
     all that is known.
     """
@@ -638,7 +638,7 @@ def main(fd: int) -> None:
     os.set_inheritable(fd, False)
     streams.occupy()
     launch.shield()
-    _spare_collections()
+    spare_collections()
     channel = socket.socket(fileno=fd)
     service = Service(channel)
     for signo in (signal.SIGTERM, signal.SIGHUP):

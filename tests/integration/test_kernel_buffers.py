@@ -17,6 +17,7 @@ import pytest
 
 from ipcviz.kernel import buffers, descriptors, procfs, sockets
 from ipcviz.kernel.arch import call_numbers, native
+from tests.integration import readers
 from tests.integration.puppet import Puppet, until
 
 pytestmark = pytest.mark.kernel
@@ -414,7 +415,7 @@ def test_a_listing_of_many_says_what_looks_at_each_say():
             for i, one in enumerate((server, a, b, c))
         ]
         listing = sockets.Listing()
-        until(lambda: sockets.inet_sockets()[infos[1].ino].send_queue == 0)
+        until(lambda: readers.inet_sockets()[infos[1].ino].send_queue == 0)
         assert [buffers.read_listed_level(info, listing) for info in infos] == [
             msgspec.structs.replace(level, passed=-1) for level in looked
         ]

@@ -12,6 +12,7 @@ import pytest
 
 from ipcviz.kernel import descriptors, maps, sockets
 from ipcviz.kernel.known import Known, group_of
+from tests.integration import readers
 from tests.integration.puppet import Puppet, until
 
 pytestmark = pytest.mark.kernel
@@ -172,7 +173,7 @@ def test_the_peer_of_a_tcp_connection(puppet, family, host):
             assert (ours.kind, ours.peer, theirs.peer) == ("tcp socket", theirs.key, ours.key)
             assert "established" in ours.detail
             assert str(port) in ours.detail
-            one = sockets.inet_sockets()[ours.ino]
+            one = readers.inet_sockets()[ours.ino]
             assert one.local == accepted.getsockname()[:2]
 
 
@@ -207,8 +208,8 @@ def test_sock_diag_agrees_with_proc(puppet):
                 s.ino: s
                 for s in sockets.parse_proc_inet(file.read(), socket.IPPROTO_TCP, socket.AF_INET)
             }
-        assert found[ino].local == sockets.inet_sockets()[ino].local == server.getsockname()
-        assert found[ino].state == sockets.inet_sockets()[ino].state == sockets.LISTENING
+        assert found[ino].local == readers.inet_sockets()[ino].local == server.getsockname()
+        assert found[ino].state == readers.inet_sockets()[ino].state == sockets.LISTENING
 
 
 def test_flags_of_the_description_and_of_the_descriptor(puppet, tmp_path):

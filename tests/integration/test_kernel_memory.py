@@ -13,6 +13,7 @@ import posix_ipc
 import pytest
 
 from ipcviz.kernel import elf, identity, maps, memory, queues
+from tests.integration import readers
 from tests.integration.puppet import Puppet, until
 
 pytestmark = pytest.mark.kernel
@@ -168,14 +169,14 @@ def test_system_v_message_queues(puppet):
 
 
 def test_posix_queues_with_a_name():
-    if not queues._queue_mounts():
-        assert queues.posix_queues() == ()
+    if not readers.list_queue_mounts():
+        assert readers.posix_queues() == ()
         pytest.skip("no mqueue file system is mounted")
     name = f"/ipcviz-test-{os.getpid()}"
     queue = posix_ipc.MessageQueue(name, posix_ipc.O_CREX)
     try:
         queue.send(b"hello")
-        one = next(found for found in queues.posix_queues() if found.name == name)
+        one = next(found for found in readers.posix_queues() if found.name == name)
         assert f"{one.dev}:{one.ino}" == identity.identify(os.getpid(), queue.mqd).key
         assert one.size == 5
     finally:

@@ -12,7 +12,8 @@ import sys
 import psutil
 import pytest
 
-from ipcviz.kernel import locks, maps, procfs
+from ipcviz.kernel import maps, procfs
+from tests.integration import readers
 from tests.integration.puppet import Puppet, until
 
 pytestmark = pytest.mark.kernel
@@ -42,7 +43,7 @@ def test_a_name_with_parentheses_and_blanks(puppet):
     stat = procfs.read_stat(puppet.pid)
     assert stat.name == ") R 1 (x"
     assert stat.ppid == os.getpid()
-    assert procfs.comm(puppet.pid) == ") R 1 (x"
+    assert procfs.read_comm(puppet.pid) == ") R 1 (x"
     assert procfs.read_status(puppet.pid).name == ") R 1 (x"
 
 
@@ -90,9 +91,9 @@ def test_switches_and_ids_agree_with_psutil(puppet):
 
 def test_io_counts_what_was_written(puppet):
     puppet.do("r, w = os.pipe()")
-    before = procfs.read_io(puppet.pid)
+    before = readers.read_io(puppet.pid)
     puppet.do("(os.write(w, b'x' * 1000), len(os.read(r, 600)))")
-    after = procfs.read_io(puppet.pid)
+    after = readers.read_io(puppet.pid)
     # The command itself, and its answer, go through read and write too.
     assert 1000 <= after.wchar - before.wchar < 1100
     assert 600 <= after.rchar - before.rchar < 700
@@ -116,9 +117,9 @@ def test_the_call_that_a_thread_sleeps_in(puppet):
     assert call.args[2] == 77
     assert call.sp
     assert call.pc
-    assert set(procfs.tasks(puppet.pid)) == {puppet.pid, tid}
+    assert set(procfs.list_threads(puppet.pid)) == {puppet.pid, tid}
     assert procfs.read_status(tid).tgid == puppet.pid
-    assert procfs.wchan(puppet.pid, tid) is not None
+    assert procfs.read_wchan(puppet.pid, tid) is not None
     assert procfs.read_stat(puppet.pid, tid).state == "S"
 
 
@@ -143,7 +144,7 @@ def test_descriptors_and_their_facts(puppet, tmp_path):
     assert info.flags & os.O_ACCMODE == os.O_RDWR
     assert info.flags & os.O_CLOEXEC
     assert info.ino in (0, file.stat().st_ino)
-    assert procfs.fd_link(puppet.pid, fd) == str(file)
+    assert procfs.read_link(puppet.pid, fd) == str(file)
     listed = sorted(int(name) for name in os.listdir(f"/proc/{puppet.pid}/fd"))
     assert list(procfs.read_fd_numbers(puppet.pid)) == listed
 
@@ -161,11 +162,11 @@ def test_facts_that_only_some_kinds_have(puppet):
 
 def test_what_it_runs_and_where(puppet, tmp_path):
     puppet.do(f"os.chdir({str(tmp_path)!r})")
-    assert procfs.cwd(puppet.pid) == str(tmp_path)
-    assert procfs.exe(puppet.pid) == os.path.realpath(sys.executable)
-    assert procfs.cmdline(puppet.pid)[:2] == (sys.executable, "-c")
-    assert puppet.pid in procfs.pids()
-    assert puppet.pid in procfs.children(os.getpid())
+    assert procfs.read_cwd(puppet.pid) == str(tmp_path)
+    assert procfs.read_exe(puppet.pid) == os.path.realpath(sys.executable)
+    assert procfs.read_cmdline(puppet.pid)[:2] == (sys.executable, "-c")
+    assert puppet.pid in procfs.list_processes()
+    assert puppet.pid in procfs.read_children(os.getpid())
 
 
 def test_mappings(puppet, tmp_path):
@@ -209,7 +210,7 @@ def test_locks_and_who_waits_for_them(puppet, tmp_path):
         puppet.start("fcntl.lockf(f, fcntl.LOCK_EX, 1, 7)")
 
         def found():
-            mine = [lock for lock in locks.read_locks() if lock.ino == file.stat().st_ino]
+            mine = [lock for lock in readers.read_locks() if lock.ino == file.stat().st_ino]
             return mine if len(mine) == 2 else None
 
         held, waits = sorted(until(found), key=lambda lock: lock.waits)

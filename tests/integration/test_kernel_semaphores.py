@@ -13,6 +13,7 @@ import posix_ipc
 import pytest
 
 from ipcviz.kernel import maps, memory, semaphores
+from tests.integration import readers
 from tests.integration.puppet import Puppet, until
 
 pytestmark = pytest.mark.kernel
@@ -57,9 +58,9 @@ def put_semaphore(puppet, where, shared, value):
 
 def test_a_named_one_has_the_value_that_sem_getvalue_gives(named):
     for _ in range(3):
-        assert semaphores.read_named(NAME).value == named.value
+        assert readers.read_named(NAME).value == named.value
         named.acquire()
-    level = semaphores.read_named(NAME)
+    level = readers.read_named(NAME)
     assert (level.value, level.waiters) == (named.value, 0) == (0, 0)
 
 
@@ -99,14 +100,14 @@ def test_who_waits_is_counted(puppet, named):
         named.acquire()
     puppet.do(f"import posix_ipc; s = posix_ipc.Semaphore({NAME!r})")
     puppet.start("s.acquire()")
-    until(lambda: semaphores.read_named(NAME).waiters == 1)
+    until(lambda: readers.read_named(NAME).waiters == 1)
     other = Puppet()
     try:
         other.do(f"import posix_ipc; s = posix_ipc.Semaphore({NAME!r})")
         other.start("s.acquire()")
-        until(lambda: semaphores.read_named(NAME).waiters == 2)
+        until(lambda: readers.read_named(NAME).waiters == 2)
         named.release()
-        level = until(lambda: (found := semaphores.read_named(NAME)).waiters == 1 and found)
+        level = until(lambda: (found := readers.read_named(NAME)).waiters == 1 and found)
         assert level.value == 0
     finally:
         other.close()

@@ -10,6 +10,7 @@ import pytest
 
 from ipcviz.events import ObjectInfo, SemaphoreInfo
 from ipcviz.kernel import buffers, descriptors, maps, memory, procfs, semaphores
+from tests.integration import readers
 from tests.integration.puppet import Puppet, gone_pid, until
 
 pytestmark = pytest.mark.kernel
@@ -33,18 +34,18 @@ def readings(pid):
         "stat of a thread": procfs.read_stat(pid, pid),
         "status": procfs.read_status(pid),
         "status of a thread": procfs.read_status(pid, pid),
-        "io": procfs.read_io(pid),
+        "io": readers.read_io(pid),
         "syscall": procfs.read_syscall(pid),
-        "wchan": procfs.wchan(pid),
-        "tasks": procfs.tasks(pid),
-        "children": procfs.children(pid),
+        "wchan": procfs.read_wchan(pid),
+        "tasks": procfs.list_threads(pid),
+        "children": procfs.read_children(pid),
         "numbers": procfs.read_fd_numbers(pid),
-        "link": procfs.fd_link(pid, 0),
+        "link": procfs.read_link(pid, 0),
         "fdinfo": procfs.read_fdinfo(pid, 0),
-        "comm": procfs.comm(pid),
-        "cmdline": procfs.cmdline(pid),
-        "cwd": procfs.cwd(pid),
-        "exe": procfs.exe(pid),
+        "comm": procfs.read_comm(pid),
+        "cmdline": procfs.read_cmdline(pid),
+        "cwd": procfs.read_cwd(pid),
+        "exe": procfs.read_exe(pid),
         "maps": maps.read_maps(pid),
         "identity": descriptors.identify(pid, 0),
         "entry": descriptors.read_entry(pid, 0, 1),

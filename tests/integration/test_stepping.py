@@ -278,12 +278,12 @@ def test_a_live_run_is_held_at_once_and_goes_on_where_it_was() -> None:
         stepper.until(lambda: stepper.resting)
         _check_rest(stepper)
         before = {
-            pid: procfs.run_count(pid)
+            pid: procfs.read_run_count(pid)
             for pid, p in stepper.state.processes.items()
             if p.fate == "alive"
         }
         count = len(_kinds(stepper.events, ev.Call))
-        assert {pid: procfs.run_count(pid) for pid in before} == before
+        assert {pid: procfs.read_run_count(pid) for pid in before} == before
         assert len(_kinds(stepper.events, ev.Call)) == count
         stepper.send(ev.Run())
         stepper.until(lambda: stepper.session.finished)

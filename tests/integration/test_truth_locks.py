@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
-from ipcviz.kernel.locks import read_locks
 from ipcviz.model.mechanisms.locks import lock_holders
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
@@ -18,6 +17,7 @@ from ipcviz.model.waits.rules import find_wait, wait_of
 from ipcviz.narrate import narrate
 from ipcviz.narrate.waits import describe_wait, explain_wait
 from tests.integration.harness import Bench, Programs
+from tests.integration.readers import read_locks
 from tests.integration.watched import Watched
 
 MODES = pytest.mark.parametrize("options", [(), ("--full",)], ids=["live", "full"])

@@ -89,7 +89,7 @@ def test_the_parent_that_is_not_watched_is_found(bench: Bench) -> None:
                     if wait is not None
                 }
 
-            name = f"{procfs.comm(target.pid)}[{target.pid}]"
+            name = f"{procfs.read_comm(target.pid)}[{target.pid}]"
             state = run.until(
                 lambda s: sum(name in told for told in words(s).values()) == len(pids)
             )
@@ -105,7 +105,7 @@ def test_the_parent_that_is_not_watched_is_found(bench: Bench) -> None:
             ]
             for key, outside in state.outsiders.items():
                 for one in (*outsiders_of(state, key), *outsiders_of(state, key, "lock")):
-                    link = procfs.fd_link(one.pid, one.fd)
+                    link = procfs.read_link(one.pid, one.fd)
                     assert link is not None, outside
                     assert (
                         ":[" not in key
@@ -194,8 +194,10 @@ def test_a_search_in_slices_finds_all_and_each_ends_soon(tmp_path) -> None:
         slices = 1
         while not search.go_on(0.0):
             slices += 1
-        assert slices > len(procfs.pids()) // 2, "each process ends a slice that has no time left"
-        name = procfs.comm(child.pid)
+        assert slices > len(procfs.list_processes()) // 2, (
+            "each process ends a slice that has no time left"
+        )
+        name = procfs.read_comm(child.pid)
         assert sorted(one for one in search.found if one.pid == child.pid) == sorted(
             [
                 Holding(child.pid, name, f"pipe:[{os.fstat(w).st_ino}]", w, "w"),

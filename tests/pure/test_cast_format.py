@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from ipcviz.export import CastError, CastReader, CastWriter, Look, check_cast, read_cast
+from ipcviz.export import CastError, CastReader, CastWriter, Look, check_cast, read_cast, reading
 
 HEADER = {"version": 2, "width": 80, "height": 24}
 HEADER_3 = {"version": 3, "term": {"cols": 80, "rows": 24}}
@@ -300,3 +300,56 @@ def test_it_is_read_in_pieces(tmp_path):
     assert max(sizes) < 700
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+def test_bounds_are_what_they_say(tmp_path, monkeypatch):
+    """What is just within is read, one more is not."""
+    line = b'[1.0, "o", "x"]'
+    path = kept(tmp_path, HEADER, line, line)
+    size = path.stat().st_size
+    for name, most in (
+        ("LONGEST_LINE", len(json.dumps(HEADER)) + 1),
+        ("MOST_BYTES", size),
+        ("MOST_EVENTS", 2),
+    ):
+        monkeypatch.setattr(reading, name, most)
+        with CastReader(path) as reader:
+            assert len(reader.read()) == 2, name
+            assert reader.trouble == ""
+        monkeypatch.undo()
+    for name, most, words in (
+        (
+            "MOST_BYTES",
+            size - 1,
+            "line 3: the file is larger than 0 MiB; what follows is not shown",
+        ),
+        ("MOST_EVENTS", 1, "line 3: there are more than 1 events; what follows is not shown"),
+    ):
+        monkeypatch.setattr(reading, name, most)
+        with CastReader(path) as reader:
+            assert len(reader.read()) == 1, name
+            assert reader.trouble == words
+        monkeypatch.undo()
+
+
+def test_how_much_is_wrong_and_how_much_was_read(tmp_path):
+    path = kept(tmp_path, HEADER, b"no", [1.0, "o", "x"], b"neither", b"")
+    with CastReader(path) as reader:
+        assert (reader.seekable, reader.complete) == (True, False)
+        assert 0 < reader.share < 1
+        assert len(reader.read()) == 1
+        assert (reader.complete, reader.share) == (True, 1.0)
+        assert reader.trouble.startswith("line 2: ")
+        assert reader.trouble.endswith("; 2 more of its lines are not as they should be")
+
+
+def test_a_trace_and_a_byte_order_mark_are_no_cast(tmp_path):
+    for data, words in (
+        (b"SQLite format 3\0...", "it is a trace and no cast"),
+        (b"\xef\xbb\xbf{}\n", "line 1: it begins with a byte order mark"),
+    ):
+        path = tmp_path / "x"
+        path.write_bytes(data)
+        with pytest.raises(CastError) as caught:
+            CastReader(path)
+        assert str(caught.value).startswith(words) or words in f"line 1: {caught.value}"

@@ -319,3 +319,41 @@ def test_a_timer_that_comes_first_is_told_of() -> None:
     wait = wait_of(state, 10)
     assert wait is not None
     assert limit_words(state, wait) == "SIGALRM in 5 s"
+
+
+def chain_through(count: int) -> State:
+    """A row of processes of which each waits for the next one's mutex; the last one runs."""
+    born = [
+        Forked(t=0.0, pid=100 + k, parent=1, how="attached", name=f"p{k}") for k in range(count)
+    ]
+    return reduce_all(
+        [
+            Started(t=0.0, mode="attached"),
+            *born,
+            *(locks(100 + k, 101 + k) for k in range(count - 1)),
+        ]
+    )
+
+
+def test_of_a_long_chain_the_first_and_the_last_are_named() -> None:
+    six = words(chain_through(7), 100)
+    assert six == (
+        "for p1[101], that for p2[102], that for p3[103], that for p4[104], that for p5[105], that"
+        " for p6[106], which goes on"
+    )
+    eight = words(chain_through(9), 100)
+    assert "that for 2 others one after the other, that for p8[108], which goes on" in eight
+    assert "p5[105], that for 2" in eight
+    assert "p6" not in eight
+
+
+def test_of_many_who_could_end_a_wait_three_are_named() -> None:
+    thing = pipe(1)
+    born = [Forked(t=0.0, pid=20, parent=1, how="attached", name="e")]
+    writers = [holds(pid, 3, "w", thing) for pid in (11, 12, 13)]
+    three = state_of(*born, holds(10, 3, "r", thing), *writers, reads(10, 3, thing))
+    assert words(three, 10) == "for b[11] or c[12] or d[13]"
+    four = state_of(
+        *born, holds(10, 3, "r", thing), *writers, holds(20, 3, "w", thing), reads(10, 3, thing)
+    )
+    assert words(four, 10) == "for b[11] or c[12] or d[13] or 1 more"

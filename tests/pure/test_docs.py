@@ -110,6 +110,32 @@ def test_files_that_are_named_exist(document):
     ]
 
 
+FLOORS = "cli|app|narrate|export|session|scenario|tracer|trace|model|kernel|events"
+
+
+def is_in_code(name):
+    """Whether a dotted name is a module of ours, or something that is named in one."""
+    path = TOP / "ipcviz"
+    parts = name.split(".")
+    while parts and (path / parts[0]).is_dir():
+        path /= parts.pop(0)
+    if parts and (path / f"{parts[0]}.py").exists():
+        path /= f"{parts.pop(0)}.py"
+    files = [path] if path.is_file() else path.glob("*.py")
+    text = "\n".join(file.read_text() for file in files)
+    defined = r"(?:def|class) {0}\b|^\s*(?:self\.)?{0}\s*[:=]"
+    return all(re.search(defined.format(part), text, flags=re.M) for part in parts)
+
+
+def test_names_that_are_given_are_in_the_code(document):
+    """`model.reduce`, `Effects.of` in `ipcviz/tracer/calls/effects.py`."""
+    text = document.read_text()
+    dotted = re.findall(rf"`((?:{FLOORS})\.(?!py\b|toml\b)[\w.]*\w)(?:\(\))?`", text)
+    placed = re.findall(r"`([\w.]+)` in\s+`(ipcviz/[\w/]+)\.py`", text)
+    names = [*dotted, *(f"{file[7:].replace('/', '.')}.{name}" for name, file in placed)]
+    assert not [name for name in names if not is_in_code(name)]
+
+
 def test_pictures_are_used_and_numbered():
     """Each picture is shown, and the tour has as many items below it as it has numbers."""
     tour = (TOP / "docs/tour.md").read_text()

@@ -127,3 +127,18 @@ def test_a_child_has_a_name_before_its_program():
     told.say(Forked, pid=11, parent=10, by=10)
     told.write(11, 2)
     assert told.whose == "sh[11] 2 B"
+
+
+def test_of_many_who_wrote_three_are_named():
+    told = Told(11, 12, 13)
+    for pid in (10, 11, 13):
+        told.write(pid, 2)
+    told.read(12, 6)
+    assert told.text.endswith(
+        ": 2 bytes that sh[10] wrote, then 2 bytes that p11[11] wrote, then 2 bytes that p13[13]"
+        " wrote"
+    )
+    for pid in (10, 11, 13, 10):
+        told.write(pid, 2)
+    told.read(12, 8)
+    assert told.text.endswith("then 2 bytes that p13[13] wrote and 1 more")

@@ -36,14 +36,17 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.model import query
+from ipcviz.model.addresses import plain
 from ipcviz.model.mechanisms import memory, notifiers, queues
 from ipcviz.model.mechanisms.futexes import asleep_on
 from ipcviz.model.mechanisms.semaphores import UNSEEN
 from ipcviz.model.parts import MemoryPart
 from ipcviz.model.reduce import reduce, reduce_all
-from ipcviz.model.state import State
+from ipcviz.model.state import CallInProgress, State
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.visible import is_visible
+from ipcviz.model.waits.rules import explain
+from ipcviz.narrate.waits import detail_words
 from tests import fakes
 from tests import picture_states as systems
 from tests.told import did
@@ -468,3 +471,26 @@ def test_a_child_of_a_process_that_shares_its_table():
 def test_reduce_all_is_reduce_one_after_the_other():
     events = fakes.pipeline()
     assert reduce_all(events) == after(State(), *events)
+
+
+def test_an_address_as_the_other_end_may_know_it():
+    assert plain("[::ffff:127.0.0.1]:80") == "127.0.0.1:80"
+    assert plain("[::1]:80") == "[::1]:80"
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, ""),
+        (1, "c0[20]"),
+        (3, "c0[20], c1[21] or c2[22]"),
+        (4, "one of c0[20], c1[21] and 2 more"),
+    ],
+)
+def test_which_children_are_waited_for(count, words):
+    born = [
+        Forked(t=9.0 + k / 100, pid=20 + k, parent=13, by=13, name=f"c{k}") for k in range(count)
+    ]
+    state = after(shell(), *born)
+    wait = explain(state, state.threads[13], CallInProgress("wait4", args={"pid": -1}))
+    assert detail_words(state, wait) == words

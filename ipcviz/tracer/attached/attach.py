@@ -45,7 +45,7 @@ def _check_one(pid: int, *, trace: bool, spare: Collection[int]) -> str:
         raise AttachError(f"There is no process {pid}: 'ps -e' lists those that there are.")
     name = f"{status.name}[{pid}]"
     if status.tgid != pid:
-        whose = f"{procfs.comm(status.tgid) or 'process'}[{status.tgid}]"
+        whose = f"{procfs.read_comm(status.tgid) or 'process'}[{status.tgid}]"
         raise AttachError(f"{pid} is a thread of {whose}: attach to {status.tgid}.")
     if pid in spare:
         raise AttachError(
@@ -55,9 +55,9 @@ def _check_one(pid: int, *, trace: bool, spare: Collection[int]) -> str:
         raise AttachError(
             f"{name} is a thread of the kernel and has no descriptors: name a program's process."
         )
-    living = procfs.living_thread(pid)
+    living = procfs.find_living_thread(pid)
     if stat.state in "ZX" and living == pid:
-        parent = f"{procfs.comm(stat.ppid) or 'process'}[{stat.ppid}]"
+        parent = f"{procfs.read_comm(stat.ppid) or 'process'}[{stat.ppid}]"
         raise AttachError(
             f"{name} has ended, and of a zombie there is nothing to see; its parent, {parent}, has"
             " yet to wait for it: name a process that lives."
@@ -65,7 +65,7 @@ def _check_one(pid: int, *, trace: bool, spare: Collection[int]) -> str:
     if procfs.read_fd_numbers(living) is None:
         raise AttachError(_hidden(pid, name, status))
     refused = _refusal(living)
-    lacks = procfs.capabilities(pid) & ~procfs.capabilities(os.getpid()) if refused else 0
+    lacks = procfs.read_capabilities(pid) & ~procfs.read_capabilities(os.getpid()) if refused else 0
     if lacks and os.geteuid() == 0:
         raise AttachError(
             f"{name} can't be watched: it has rights that ipcviz lacks here: run ipcviz outside of"
@@ -74,7 +74,7 @@ def _check_one(pid: int, *, trace: bool, spare: Collection[int]) -> str:
     if refused:
         raise AttachError(ptrace.explain(OSError(refused, os.strerror(refused)), name))
     if trace and status.tracer:
-        tracer = f"{procfs.comm(status.tracer) or 'process'}[{status.tracer}]"
+        tracer = f"{procfs.read_comm(status.tracer) or 'process'}[{status.tracer}]"
         raise AttachError(
             f"{name} is traced already by {tracer}: end that first, or attach without --trace."
         )
@@ -120,7 +120,7 @@ def family(pids: Iterable[int], spare: Collection[int] = ()) -> tuple[int, ...]:
     and theirs.
     """
     children: dict[int, list[int]] = defaultdict(list)
-    for pid in procfs.pids():
+    for pid in procfs.list_processes():
         stat = procfs.read_stat(pid)
         if stat is not None and stat.state not in "ZX":
             children[stat.ppid].append(pid)

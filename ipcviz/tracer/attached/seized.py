@@ -125,7 +125,7 @@ class SeizedEngine(Engine):
         process = self._context.new_process(pid)
         process.full, process.why_sampled = False, WHY
         tried: set[int] = set()
-        while new := [tid for tid in procfs.tasks(pid) if tid not in tried]:
+        while new := [tid for tid in procfs.list_threads(pid) if tid not in tried]:
             tried.update(new)
             for tid in new:
                 try:
@@ -166,7 +166,7 @@ class SeizedEngine(Engine):
     def _why_not(error: OSError, pid: int, status: procfs.Status) -> str:
         name = f"{status.name}[{pid}]"
         if status.tracer:
-            tracer = f"{procfs.comm(status.tracer) or 'process'}[{status.tracer}]"
+            tracer = f"{procfs.read_comm(status.tracer) or 'process'}[{status.tracer}]"
             return (
                 f"{name} is traced already by {tracer}: end that first, or attach without --trace."
             )

@@ -74,7 +74,7 @@ class Watcher:
             if self._config.tree
             else self._config.pids
         )
-        self._others = set(procfs.pids()) - set(pids)
+        self._others = set(procfs.list_processes()) - set(pids)
         for pid in pids:
             self._take_in(pid, first=True)
         if not self._context.processes:
@@ -83,10 +83,10 @@ class Watcher:
 
     def _take_in(self, pid: int, *, first: bool = False) -> None:
         stat = procfs.read_stat(pid)
-        tids = procfs.threads_of(pid, stat)
+        tids = procfs.find_threads(pid, stat)
         if stat is None or not tids:
             return
-        living = procfs.living_thread(pid) if stat.state in "ZX" else pid
+        living = procfs.find_living_thread(pid) if stat.state in "ZX" else pid
         if stat.state in "ZX" and living == pid:
             return
         links = self._tables.list_links(pid, living)
@@ -98,7 +98,7 @@ class Watcher:
         process.full, process.why_sampled, process.foreign = False, WHY, self._is_foreign(pid)
         process.tasks = {tid: Task(tid, process) for tid in tids}
         self._context.processes[pid] = process
-        self._programs[pid] = (stat.starttime, procfs.exe(pid))
+        self._programs[pid] = (stat.starttime, procfs.read_exe(pid))
         how: How = "attached" if first or stat.ppid not in self._context.processes else "fork"
         self._tables.introduce(pid, how, stat.ppid, stat.name, living, links)
 
@@ -159,12 +159,12 @@ class Watcher:
             if stat is None or stat.starttime != started:
                 self._ended(pid, None)
                 continue
-            tids = procfs.threads_of(pid, stat)
+            tids = procfs.find_threads(pid, stat)
             if stat.state in "ZX" and len(tids) <= 1:
                 self._ended(pid, stat)
                 continue
             self._look_at_threads(process, tids)
-            now = procfs.exe(pid)
+            now = procfs.read_exe(pid)
             if now is not None and now != program:
                 self._programs[pid] = (started, now)
                 self._executed(process, now)
@@ -178,7 +178,7 @@ class Watcher:
         for tid in tids:
             if tid not in process.tasks:
                 process.tasks[tid] = Task(tid, process)
-                name = procfs.comm(pid, tid) or ""
+                name = procfs.read_comm(pid, tid) or ""
                 self._context.emit(ThreadCreated(pid=pid, tid=tid, name=name))
 
     def _executed(self, process: TracedProcess, path: str) -> None:
@@ -188,8 +188,10 @@ class Watcher:
             task.sampled_call = ()
         self.sampler.forget_memory(pid)
         self._tables.forget(pid)
-        argv = tuple(procfs.cmdline(pid) or ())
-        self._context.emit(Executed(pid=pid, path=path, argv=argv, name=procfs.comm(pid) or ""))
+        argv = tuple(procfs.read_cmdline(pid) or ())
+        self._context.emit(
+            Executed(pid=pid, path=path, argv=argv, name=procfs.read_comm(pid) or "")
+        )
         self._tables.read(pid)
         self._tables.read_maps(pid)
 
@@ -214,7 +216,7 @@ class Watcher:
         ids are given anew.
         """
         self._turn += 1
-        there = set(procfs.pids())
+        there = set(procfs.list_processes())
         known = self._others if self._turn % RESCAN else set()
         new = {pid: stat for pid in there - known if (stat := procfs.read_stat(pid)) is not None}
         watched = self._context.processes

@@ -437,7 +437,7 @@ class Effects:
         yield Timer(signo=0, seconds=0.0, id=call.raw[0] & 0xFFFFFFFF, change="removed")
 
     def _chdir(self, call: Returned) -> Iterator[AnyEffect]:
-        yield WorkingDirectory(path=procfs.cwd(call.pid) or text_in(call.args, "path"))
+        yield WorkingDirectory(path=procfs.read_cwd(call.pid) or text_in(call.args, "path"))
 
 
 def _number(call: Returned, name: str) -> int:

@@ -82,5 +82,7 @@ def orphans_of(context: Context, pid: int) -> tuple[Orphan, ...]:
             continue
         look = procfs.read_stat(child.pid)
         if look is not None and look.ppid not in (0, pid):
-            found.append(Orphan(pid=child.pid, reaper=look.ppid, name=procfs.comm(look.ppid) or ""))
+            found.append(
+                Orphan(pid=child.pid, reaper=look.ppid, name=procfs.read_comm(look.ppid) or "")
+            )
     return tuple(found)

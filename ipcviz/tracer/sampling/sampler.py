@@ -289,8 +289,8 @@ class Sampler:
         self._look_again = True
 
     def read_run_count(self, pid: int) -> bytes:
-        """How much a process has run (`procfs.run_count`), for the next sample, too."""
-        count = self._counts_read[pid] = procfs.run_count(pid)
+        """How much a process has run (`procfs.read_run_count`), for the next sample, too."""
+        count = self._counts_read[pid] = procfs.read_run_count(pid)
         return count
 
     def _find_idle(self, state: State) -> None:
@@ -308,7 +308,7 @@ class Sampler:
             process = state.processes.get(pid)
             if process is None or len(process.threads) > 1:
                 continue
-            count = counts[pid] = self._counts_read.pop(pid, b"") or procfs.run_count(pid)
+            count = counts[pid] = self._counts_read.pop(pid, b"") or procfs.read_run_count(pid)
             if count and count == self._run_counts.get(pid) and pid in self._seen and not again:
                 idle.add(pid)
         if len(self._due) == len(self._processes):
@@ -525,7 +525,7 @@ class Sampler:
             # still.
             same = known.waiting.name if known is not None and known.waiting is not None else ""
             same = same if task.sampled_call[1:2] == (numbers,) else ""
-            name = same or restarted(procfs.wchan(pid, tid) or "", numbers) or name
+            name = same or restarted(procfs.read_wchan(pid, tid) or "", numbers) or name
         # When a call that has a length of time has begun is not known, but moments are what they
         # are: with another one it is another call, from the same place.
         moment = deadlines.moment(tid, name, numbers)

@@ -111,6 +111,6 @@ def describe_sleep(
         args=args,
         object=key,
         semaphore=semaphore,
-        wchan=procfs.wchan(pid, tid) or "",
+        wchan=procfs.read_wchan(pid, tid) or "",
         futex=looks.futexes.of(pid, tid, call.raw) if name == "futex" else None,
     )

@@ -58,7 +58,7 @@ class Tables:
         """What the descriptors of a process refer to that is about to be introduced; None if that
         can't be read.
         """
-        self._run_counts[pid] = procfs.run_count(pid)
+        self._run_counts[pid] = procfs.read_run_count(pid)
         links = procfs.read_links(at)
         if links is None:
             del self._run_counts[pid]
@@ -89,20 +89,20 @@ class Tables:
                 pid=pid,
                 parent=parent,
                 how=how,
-                name=name or procfs.comm(pid) or "",
-                argv=tuple(procfs.cmdline(pid) or ()),
+                name=name or procfs.read_comm(pid) or "",
+                argv=tuple(procfs.read_cmdline(pid) or ()),
             )
         )
         process = self._context.processes[pid]
         for tid in sorted(process.tasks):
             if tid != pid:
                 self._context.emit(
-                    ThreadCreated(pid=pid, tid=tid, name=procfs.comm(pid, tid) or "")
+                    ThreadCreated(pid=pid, tid=tid, name=procfs.read_comm(pid, tid) or "")
                 )
         if process.full != self._context.state.processes[pid].full:
             self._context.say_coverage(process, full=process.full, reason=process.why_sampled)
         if links is None:
-            self._run_counts[pid] = procfs.run_count(pid)
+            self._run_counts[pid] = procfs.read_run_count(pid)
         self.read(pid, at, links)
         self.read_maps(pid)
 
@@ -209,7 +209,7 @@ class Tables:
     def read_maps(self, pid: int) -> None:
         """Read the shared mappings, and know the named semaphores among them."""
         lines = maps.read_maps(pid, shared_only=True) or maps.read_maps(
-            procfs.living_thread(pid), shared_only=True
+            procfs.find_living_thread(pid), shared_only=True
         )
         if lines is None:
             return
@@ -235,7 +235,7 @@ def _links(pid: int) -> tuple[int, dict[int, str] | None]:
     have ended.
     """
     links = procfs.read_links(pid)
-    at = pid if links else procfs.living_thread(pid)
+    at = pid if links else procfs.find_living_thread(pid)
     return at, links if at == pid else procfs.read_links(at)
 
 

@@ -197,7 +197,7 @@ def _strict(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
         task.strict = True
         return Verdict.MADE
     message = (
-        f"{procfs.comm(task.process.pid)} asked for seccomp's strict mode and was refused it"
+        f"{procfs.read_comm(task.process.pid)} asked for seccomp's strict mode and was refused it"
         " (EINVAL), which it would not be alone: watch it with --no-seccomp."
     )
     context.emit(Trouble(pid=task.process.pid, message=message))

@@ -532,7 +532,7 @@ class Engine:
         self._semaphores.forget_places(process.pid)
         first = not process.executed
         process.executed = True
-        path = procfs.exe(process.pid) or ""
+        path = procfs.read_exe(process.pid) or ""
         t = self._context.now()
         kind = elf.machine_class(f"/proc/{process.pid}/exe")
         # Where all calls are marked its linker stops at some, before libraries need breakpoints or
@@ -567,8 +567,8 @@ class Engine:
                 t=t,
                 pid=process.pid,
                 path=path,
-                argv=tuple(procfs.cmdline(process.pid) or ()),
-                name=procfs.comm(process.pid) or path.rpartition("/")[2],
+                argv=tuple(procfs.read_cmdline(process.pid) or ()),
+                name=procfs.read_comm(process.pid) or path.rpartition("/")[2],
                 former=former if former != process.pid else 0,
             )
         )

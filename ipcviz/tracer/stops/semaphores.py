@@ -183,7 +183,7 @@ class SemaphoreStops:
         """
         process = task.process
         path = (
-            procfs.fd_link(process.pid, info.args[4] & 0x7FFFFFFF)
+            procfs.read_link(process.pid, info.args[4] & 0x7FFFFFFF)
             if self._context.policy.may_touch
             else None
         )

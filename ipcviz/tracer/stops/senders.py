@@ -48,7 +48,7 @@ def sender_of(context: Context, pid: int, info: SigInfo | None, signo: int) -> t
     sender = context.numbers.ours(pid, info.pid)
     if not sender or sender in context.state.processes:
         return sender, ""
-    return sender, procfs.comm(sender) or ""
+    return sender, procfs.read_comm(sender) or ""
 
 
 def killer_of(context: Context, pid: int) -> int:
