@@ -15,6 +15,7 @@ from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import Names, Recorder, Schedule
 from ipcviz.model.steps.scheduler import Move, Scheduler
 from ipcviz.narrate import Outcomes, narrate
+from ipcviz.narrate.steps import awaited_words
 
 _MOST_WANTED: Final = 8
 """Steps that can be asked for while one is still under way."""
@@ -200,7 +201,8 @@ class Steps:
             self._leave(departed if move.departed else done)
             self.rate = 0.0
             return True
-        self.said = f"The schedule waits for {move.waits}." if move.waits else ""
+        awaited = awaited_words(self._state, move)
+        self.said = f"The schedule waits for {awaited}." if awaited else ""
         if isinstance(move.command, SendSignal):
             self.send_signal(move.command.pid, move.command.signo)
         elif move.command is not None:

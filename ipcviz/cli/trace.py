@@ -25,6 +25,7 @@ from ipcviz.cli.completing import (
     complete_files,
     complete_scenarios,
 )
+from ipcviz.cli.driver import PATIENCE, TURNS, Driver
 from ipcviz.cli.lines import LinesSink
 from ipcviz.cli.options import (
     full_option,
@@ -53,7 +54,6 @@ from ipcviz.model.steps.schedule import Schedule
 from ipcviz.outputs import write_file
 from ipcviz.scenario import Story, prepare, read_schedule, read_settings
 from ipcviz.scenario.kept import meta_of, sources_of
-from ipcviz.session.driver import PATIENCE, TURNS, Driver
 from ipcviz.session.live import LiveSession, start_thread
 from ipcviz.sizes import terminal_size
 from ipcviz.trace import TraceWriter

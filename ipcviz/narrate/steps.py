@@ -30,9 +30,11 @@ from ipcviz.events.calls import OPENS, READS, WRITES, where
 from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.state import State
+from ipcviz.model.steps.scheduler import Move
 from ipcviz.model.steps.stepping import find_pending_signals, find_value
 from ipcviz.model.steps.visible import is_visible, is_visible_semaphore
 from ipcviz.narrate.sentence import NOISE, STEP, TURN, Sentence
+from ipcviz.narrate.waits import explain_wait
 from ipcviz.narrate.words import count_bytes, end_of, quoted, signal_names, who
 
 Args = Mapping[str, int | str]
@@ -47,6 +49,14 @@ _ACTIONS: Final = {
     "continue": "to be continued by {}",
     "ignore": "to ignore {}",
 }
+
+
+def awaited_words(state: State, move: Move) -> str:
+    """What only time can bring that a schedule waits for: `a to write, but it is blocked in read:
+    empty`; empty if nothing.
+    """
+    reason = explain_wait(state, move.wait) if move.wait is not None else ""
+    return f"{move.waits}: {reason}" if move.waits and reason else move.waits
 
 
 def intention(state: State, poised: Poised) -> str:

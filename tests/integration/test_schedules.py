@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from ipcviz.cli.driver import TURNS, Driver
 from ipcviz.events import Output, Settled, Stepped
 from ipcviz.model.steps.schedule import parse_schedule
 from ipcviz.scenario import Story, find, missing, prepare, read_schedule
-from ipcviz.session.driver import TURNS, Driver
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ipcviz.cli.driver import Driver
 from ipcviz.events import Finished, Opened
 from ipcviz.model.steps.schedule import parse_schedule
-from ipcviz.session.driver import Driver
 from tests import fakes, stepped
 from tests.stepped import Op
 

@@ -15,6 +15,7 @@ from ipcviz.model.steps.schedule import (
     parse_schedule,
 )
 from ipcviz.model.steps.scheduler import Scheduler
+from ipcviz.narrate.steps import awaited_words
 from tests import stepped
 
 
@@ -144,7 +145,8 @@ def test_where_a_run_departs_is_said(text, words):
 def test_one_that_is_blocked_is_waited_for_and_that_is_said():
     run = Run_(stepped.pair(), "1 to write\n1.1 until blocked\n1.1 exit_group")
     move = run.go()
-    assert move.waits == "1.1 to exit_group, but it is blocked in read: empty"
+    assert move.waits == "1.1 to exit_group, but it is blocked in read"
+    assert awaited_words(run.state, move) == f"{move.waits}: empty"
     assert not move.done
     assert not move.departed
 

@@ -45,7 +45,8 @@ from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import CallInProgress, State
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.visible import is_visible
-from ipcviz.model.waits.awaited import children, children_words
+from ipcviz.model.waits.rules import explain
+from ipcviz.narrate.waits import detail_words
 from tests import fakes
 from tests import picture_states as systems
 from tests.told import did
@@ -503,5 +504,5 @@ def test_which_children_are_waited_for(count, words):
         Forked(t=9.0 + k / 100, pid=20 + k, parent=13, by=13, name=f"c{k}") for k in range(count)
     ]
     state = after(shell(), *born)
-    found = children(state, state.threads[13], CallInProgress("wait4", args={"pid": -1}))
-    assert children_words(found) == words
+    wait = explain(state, state.threads[13], CallInProgress("wait4", args={"pid": -1}))
+    assert detail_words(state, wait) == words

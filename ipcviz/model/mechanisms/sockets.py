@@ -15,7 +15,7 @@ import msgspec
 from ipcviz.events import Call, Level, ObjectInfo, Opened, Passed
 from ipcviz.events.arguments import Arguments, text_in
 from ipcviz.events.calls import COUNTS_MESSAGES, where
-from ipcviz.events.kinds import PIPES, SOCKETS
+from ipcviz.events.kinds import SOCKETS
 from ipcviz.model.addresses import ANYWHERE, PREFIX, listens, name_of, plain, takes_datagrams
 from ipcviz.model.draft import Draft
 from ipcviz.model.ledger.directions import CHANNEL_WRITES
@@ -223,120 +223,6 @@ def listener_at(state: State, info: ObjectInfo) -> Object | None:
     """
     found = bound_to(state, info.kind, info.local)
     return found if found is not None and listens(found.info) else None
-
-
-def full_words(state: State, call: CallInProgress, thing: Object) -> str:
-    """Why a thread sleeps in a write to a socket."""
-    target = target_of(state, thing, call.args)
-    level = target.level if target is not None else None
-    parts = []
-    if thing.level is not None and thing.level.unsent > 0:
-        parts.append(f"{thing.level.unsent:,} B are not acknowledged")
-    if target is None:
-        return f"full: {parts[0]}" if parts else "full"
-    if takes_datagrams(thing.info):
-        return f"full: datagrams wait to be read from {target.label}"
-    if level is not None and level.queued:
-        parts.append(f"{level.queued:,} B wait to be read from {target.label}")
-    return f"full: {', '.join(parts)}" if parts else f"for room in {target.label}"
-
-
-def unseen_end(state: State, thing: Object) -> str:
-    """Who has the other end, if no descriptor of a watched process shows it; empty if one does.
-
-    Of a pipe those are ends under way (SCM_RIGHTS), of a socket the other end's holder, or who has
-    yet to accept it.
-    """
-    info = thing.info
-    if info.kind in PIPES and state.flights:
-        waiting = [
-            state.objects[key].label
-            for key, _ in under_way(state, info.key)
-            if key in state.objects
-        ]
-        return f"a descriptor of it is under way in {waiting[0]}" if waiting else ""
-    if info.kind not in SOCKETS or info.peer in state.objects:
-        return ""
-    listener = leads_to(state, thing, backlogs(state)) if not takes_datagrams(info) else None
-    if listener is not None:
-        return not_accepted_words(state, thing, listener)
-    whom = info.with_whom or info.remote
-    return (
-        f"the other end, {whom}, is not watched"
-        if whom and not _names_watched(state, info.with_whom)
-        else ""
-    )
-
-
-def _names_watched(state: State, whom: str) -> bool:
-    """Whether a `NAME[PID]` is that of a watched process: of a socket it can be who had the other
-    end once.
-    """
-    number = whom.rpartition("[")[2].removesuffix("]")
-    process = state.processes.get(int(number)) if number.isdecimal() else None
-    return process is not None and process.fate == "alive"
-
-
-def not_accepted_words(state: State, thing: Object, listener: Object) -> str:
-    """Who has not accepted a connection, and where it stands: `httpd[12] has not accepted it yet:
-    2nd of 3 in S1`.
-
-    The kernel lists a UNIX socket's backlog in its order, of a TCP one it only says how many wait.
-    """
-    level = listener.level
-    count = level.queued if level is not None and level.unit == "connections" else 0
-    place = ""
-    if level is not None and level.connecting == (thing.info.key,):
-        place = "the only one in "
-    elif level is not None and thing.info.key in level.connecting:
-        place = (
-            f"{_ordinal(level.connecting.index(thing.info.key) + 1)} of"
-            f" {len(level.connecting):,} in "
-        )
-    elif count:
-        place = f"one of {count:,} in " if count > 1 else "the only one in "
-    who = _accepter(state, listener)
-    return (
-        f"{who} has not accepted it yet: {place or 'it waits in '}the backlog of {listener.label}"
-    )
-
-
-def _accepter(state: State, listener: Object) -> str:
-    """Whose turn it is to accept: who was first seen to have the listening socket, if that is so
-    still.
-    """
-    process = state.processes.get(listener.first_seen_by)
-    if (
-        process is None
-        or process.fate != "alive"
-        or listener.info.key not in state.object_keys_of(process.pid)
-    ):
-        return listener.label
-    return f"{process.name or 'process'}[{process.pid}]"
-
-
-def _ordinal(number: int) -> str:
-    """`1st`, `2nd`, `11th`."""
-    ending = (
-        "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    )
-    return f"{number:,}{ending}"
-
-
-def connect_words(state: State, call: CallInProgress) -> str:
-    """Why a thread sleeps in connect."""
-    thing = state.objects.get(call.object)
-    address = call.text("address")
-    target = bound_to(state, thing.info.kind, address) if thing is not None else None
-    if target is None:
-        return f"for an answer from {address}" if address else "for the listener"
-    level = target.level
-    if level is not None and level.unit == "connections" and level.writable is False:
-        verb = "waits" if level.queued == 1 else "wait"
-        return (
-            f"backlog full: {level.queued:,} {verb} in {target.label}, {level.capacity:,} asked for"
-        )
-    return f"for {target.label}, which listens at {address}"
 
 
 # Descriptors under way (SCM_RIGHTS).

@@ -23,10 +23,11 @@ from ipcviz.events import (
     Stepped,
 )
 from ipcviz.events.signals import bit_of, signal_name, signal_number
-from ipcviz.model.query import wait_of
 from ipcviz.model.state import Process, State, Thread
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import NO_NAMES, Line, Names, Schedule, name_object, name_target
+from ipcviz.model.waits.rules import wait_of
+from ipcviz.model.waits.values import Wait
 
 MOST_STEPS: Final = 10_000
 """Operations after which a goal that was not reached is given up."""
@@ -45,6 +46,8 @@ class Move(msgspec.Struct, frozen=True):
         tid: The thread that it lets go; 0 if none.
         waits: What only time can bring, in words; empty if nothing is waited for.
         departed: How the run has departed from the schedule, in a sentence; empty if it has not.
+        wait: What the thread sleeps in that `waits` is about; None if it is about none that does.
+            `ipcviz.narrate.steps.awaited_words` says why.
         done: Nothing is left to do.
     """
 
@@ -55,6 +58,7 @@ class Move(msgspec.Struct, frozen=True):
     tid: int = 0
     waits: str = ""
     departed: str = ""
+    wait: Wait | None = None
     done: bool = False
 
 
@@ -200,9 +204,8 @@ def _decide_step(
     if poised is None:
         if line.kind == "until blocked" and thread.waiting is not None:
             return None
-        stands = _describe_stand(state, thread)
-        waits = f"{line.who} {_describe_wish(line)}, but it {stands}"
-        return Move(place=place, steps=steps, waits=waits)
+        waits = f"{line.who} {_describe_wish(line)}, but it {_describe_stand(state, thread)}"
+        return Move(place=place, steps=steps, waits=waits, wait=wait_of(state, thread.tid))
     let_go = Let(tid=thread.tid)
     if line.kind in ("step", "to") and _is_operation(line, poised, state, names):
         if line.kind == "to":
@@ -337,6 +340,4 @@ def _describe_stand(state: State, thread: Thread) -> str:
             at, f"stands before {name}"
         )
     wait = wait_of(state, thread.tid)
-    if wait is not None:
-        return f"is blocked in {wait.call}" + (f": {wait.reason}" if wait.reason else "")
-    return "runs"
+    return f"is blocked in {wait.call}" if wait is not None else "runs"
