@@ -415,7 +415,8 @@ def _show_session(
             session.close()
             if save_steps:
                 write_file(
-                    save_steps, app.feed.steps.recorder.text(title).encode(errors="surrogateescape")
+                    save_steps,
+                    app.feed.steps.recorder.format_schedule(title).encode(errors="surrogateescape"),
                 )
             if recorder is not None:
                 recorder.add(session.drain())

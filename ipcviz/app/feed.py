@@ -220,7 +220,7 @@ class Feed:
         after = self.state = self._reduce(event, before)
         self.steps.add_event(event, before, after, self._names())
         if isinstance(event, TOLD):
-            self._ending.take(event)
+            self._ending.note_event(event)
         moment = self.past.add_event(event, before, after)
         if self.recorder is not None:
             roles = self._story.progress.cast.roles if self._story is not None else None

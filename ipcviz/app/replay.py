@@ -82,7 +82,7 @@ class Replay:
         reader, watch = self._reader, EndWatch(self.state.root)
         for n in reader.numbers_of(_DECIDING, _TAIL, _MOST_DECIDING):
             for event in reader.events(n, n):
-                watch.take(event)
+                watch.note_event(event)
         return watch.found
 
     def _scanning(self, after: int) -> Iterator[None]:

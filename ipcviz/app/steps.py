@@ -15,6 +15,7 @@ from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import Names, Recorder, Schedule
 from ipcviz.model.steps.scheduler import Move, Scheduler
 from ipcviz.narrate import Outcomes, narrate
+from ipcviz.narrate.steps import awaited_words
 
 _MOST_WANTED: Final = 8
 """Steps that can be asked for while one is still under way."""
@@ -69,10 +70,10 @@ class Steps:
         self._state, self._names = after, names
         if not (before.stepping or after.stepping):
             if isinstance(event, Call):
-                self.recorder.feed(event, before, names)
+                self.recorder.record_event(event, before, names)
             return
-        self.recorder.feed(event, before, names)
-        self._scheduler.feed(event)
+        self.recorder.record_event(event, before, names)
+        self._scheduler.apply_event(event)
         self.outcomes.feed(event, before, after)
         if isinstance(event, Held):
             self.reason = event.reason
@@ -83,7 +84,7 @@ class Steps:
         Returns whether it did.
         """
         state = self._state
-        if not state.stepping or self._scheduler.busy(state):
+        if not state.stepping or self._scheduler.is_busy(state):
             return False
         if self._wanted:
             self._go(self._wanted.popleft())
@@ -99,7 +100,7 @@ class Steps:
     @property
     def busy(self) -> bool:
         """Whether what was asked for last has not come to rest yet."""
-        return self._scheduler.busy(self._state)
+        return self._scheduler.is_busy(self._state)
 
     @property
     def following(self) -> bool:
@@ -109,7 +110,7 @@ class Steps:
     def schedule_line(self, state: State) -> tuple[int, int, str]:
         """Which line of the schedule is next, from 1, how many there are, and what it says."""
         lines = self._scheduler.schedule.lines
-        place = self._scheduler.peek(state, self._names).line
+        place = self._scheduler.peek_move(state, self._names).line
         return (
             min(place + 1, len(lines)),
             len(lines),
@@ -119,10 +120,10 @@ class Steps:
     def next_tid(self, state: State) -> int:
         """Who is next, by the schedule or by turns; 0 if nobody can go on."""
         if self._following:
-            move = self._scheduler.peek(state, self._names)
+            move = self._scheduler.peek_move(state, self._names)
             if move.tid or not (move.done or move.departed):
                 return move.tid
-        return stepping.next_in_turn(state, self.outcomes.tid)
+        return stepping.find_next_in_turn(state, self.outcomes.tid)
 
     def let_next(self) -> None:
         """Let the next one go."""
@@ -143,7 +144,7 @@ class Steps:
         self.rate = 0.0
         self._wanted.clear()
         if self._state.stepping:
-            self.recorder.ran(words)
+            self.recorder.record_run(words)
         self._send(Run(until=until))
 
     def set_rate(self, rate: float) -> None:
@@ -154,11 +155,11 @@ class Steps:
     def send_signal(self, pid: int, signo: int) -> None:
         """The viewer sends a signal."""
         if self._state.stepping:
-            self.recorder.sent(self._state, pid, signo, self._names)
+            self.recorder.record_signal(self._state, pid, signo, self._names)
         self._send(SendSignal(pid=pid, signo=signo))
 
     def _ask(self, tid: int) -> None:
-        if self._scheduler.busy(self._state):
+        if self._scheduler.is_busy(self._state):
             if len(self._wanted) < _MOST_WANTED:
                 self._wanted.append(tid)
         else:
@@ -171,20 +172,22 @@ class Steps:
             if thread is None or thread.poised is None:
                 return
             if self._following:
-                self._scheduler.by_hand(tid, self._state, self._names)
+                self._scheduler.step_by_hand(tid, self._state, self._names)
             self._let(tid)
             self._leave(self._scheduler.left)
             return
-        if self._following and self._by_schedule(self._scheduler.take(self._state, self._names)):
+        if self._following and self._by_schedule(
+            self._scheduler.take_move(self._state, self._names)
+        ):
             return
-        tid = stepping.next_in_turn(self._state, self.outcomes.tid)
+        tid = stepping.find_next_in_turn(self._state, self.outcomes.tid)
         if tid:
             self._let(tid)
         elif self.rate and self._state.finished:
             self.rate = 0.0
 
     def _let(self, tid: int) -> None:
-        self._scheduler.asked(tid)
+        self._scheduler.note_let_go(tid)
         self.said = ""
         self._send(Let(tid=tid))
 
@@ -198,7 +201,8 @@ class Steps:
             self._leave(departed if move.departed else done)
             self.rate = 0.0
             return True
-        self.said = f"The schedule waits for {move.waits}." if move.waits else ""
+        awaited = awaited_words(self._state, move)
+        self.said = f"The schedule waits for {awaited}." if awaited else ""
         if isinstance(move.command, SendSignal):
             self.send_signal(move.command.pid, move.command.signo)
         elif move.command is not None:

@@ -11,15 +11,15 @@ from textual import events
 
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, Target
-from ipcviz.app.picture.words import wait_words
+from ipcviz.app.picture.words import shorten, wait_words
 from ipcviz.app.questions import Questions
 from ipcviz.app.steps import Steps
 from ipcviz.app.text import fit, visible
 from ipcviz.app.view import View
 from ipcviz.events.signals import signal_name
-from ipcviz.model.query import wait_of
 from ipcviz.model.state import State, Thread
 from ipcviz.model.steps import stepping
+from ipcviz.model.waits.rules import wait_of
 from ipcviz.narrate import intention
 
 _LONGEST_NAME: Final = 16
@@ -126,7 +126,7 @@ def find_living(state: State) -> list[Thread]:
         for t in state.threads.values()
         if t.poised is not None or t.waiting is not None or t.tid == state.moving
     ]
-    return sorted(threads, key=lambda thread: stepping.age(state, thread))
+    return sorted(threads, key=lambda thread: stepping.birth_order(state, thread))
 
 
 def choose_threads(threads: list[Thread], following: int, room: int) -> list[Thread]:
@@ -191,10 +191,9 @@ def _make_thread_row(
         if signo:
             words = f"{signal_name(signo)}, pending, comes first; then {words}"
     elif wait is not None:
-        blocked = wait.kind == "blocked" and wait.reason != "for a child"
-        letter, style = ("B", "blocked") if blocked else ("S", "asleep")
+        letter, style = ("B", "blocked") if wait.blocked else ("S", "asleep")
         words = wait_words(state, wait)
-        words = words if words.startswith(("waits", "sleeps")) else f"in {words}"
+        words = words if shorten(state, wait).is_verb else f"in {words}"
     else:
         letter, style, words = "R", "running", "moves"
     lead = f"{'>' if following else ' '}{digit} "

@@ -14,8 +14,12 @@ from ipcviz.events import Outsider
 from ipcviz.model import query
 from ipcviz.model.parts import Part
 from ipcviz.model.state import Process, State
-from ipcviz.model.waits.chains import chain_of, chain_words, halted
+from ipcviz.model.waits.chains import chain_of, halted
 from ipcviz.model.waits.circles import Circle, circles, long_asleep
+from ipcviz.model.waits.lookup import Lookup
+from ipcviz.model.waits.rules import find_wait, wait_of
+from ipcviz.model.waits.values import Wait
+from ipcviz.narrate.circles import chain_words
 from ipcviz.scenario import Progress, Scenario
 
 T = TypeVar("T")
@@ -173,8 +177,8 @@ class View:
     held: Holders
     pid: int = 0
     object: str = ""
-    _waits: dict[int, query.Wait | None] = field(default_factory=dict, init=False, repr=False)
-    _long_waits: dict[int, query.Wait | None] = field(default_factory=dict, init=False, repr=False)
+    _waits: dict[int, Wait | None] = field(default_factory=dict, init=False, repr=False)
+    _long_waits: dict[int, Wait | None] = field(default_factory=dict, init=False, repr=False)
 
     def select(self, pid: int, key: str) -> View:
         """The same moment with another selection."""
@@ -294,10 +298,10 @@ class View:
             )
         )
 
-    def wait(self, tid: int) -> query.Wait | None:
+    def wait(self, tid: int) -> Wait | None:
         """What a thread waits for; None if it runs."""
         if tid not in self._waits:
-            self._waits[tid] = query.wait_of(self.state, tid, now=self.now)
+            self._waits[tid] = wait_of(self.state, tid)
         return self._waits[tid]
 
     def why(self, tid: int) -> str:
@@ -319,6 +323,10 @@ class View:
         return circles(self.state, self.holders, self.now)
 
     @cached_property
+    def _lookup(self) -> Lookup:
+        return Lookup(self.state, self.holders)
+
+    @cached_property
     def halted(self) -> dict[int, frozenset[int]]:
         """Stopped processes because of whom others have waited for long, and which ones because of
         each.
@@ -335,17 +343,17 @@ class View:
         if self.state.outsiders:
             for tid, thread in self.state.threads.items():
                 wait = self._long_wait(tid) if thread.waiting is not None else None
-                if wait is not None and not wait.enders:
+                if wait is not None and not wait.waker_pids:
                     found |= {one.pid: one for one in wait.outsiders}
         return tuple(found[pid] for pid in sorted(found))
 
-    def _long_wait(self, tid: int) -> query.Wait | None:
+    def _long_wait(self, tid: int) -> Wait | None:
         """What a thread has waited for without a break.
 
         One that is only sampled may have been out of it in between.
         """
         if tid not in self._long_waits:
-            wait = query.wait_of(self.state, tid, self.holders, self.now)
+            wait = find_wait(self._lookup, tid)
             lasts = wait is not None and long_asleep(
                 self.state, self.state.threads[tid], wait.since, self.now
             )

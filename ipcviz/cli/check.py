@@ -12,6 +12,7 @@ from ipcviz.export import CastError, check_cast
 from ipcviz.export.unshown import find_unshown
 from ipcviz.messages import refuse, write_line
 from ipcviz.scenario import load, missing
+from ipcviz.scenario.reasons import find_phrases
 
 
 @click.command()
@@ -64,6 +65,11 @@ def _check_scenario(path: str) -> None:
         reason = missing(scenario, name)
         if reason:
             write_line(f"Variant {name!r} can't run on this machine: {reason}.")
+    for step, words, names in find_phrases(scenario):
+        instead = " or ".join(repr(name) for name in names)
+        write_line(
+            f"Step {step}: because = {words!r} is how the screen once put it; write {instead}."
+        )
 
 
 def _count(things: object, what: str) -> str:

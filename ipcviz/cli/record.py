@@ -235,7 +235,7 @@ def _is_file(source: str) -> bool:
 
 def _run(fresh: Fresh, path: str) -> None:
     """Run a scenario without a screen, and keep all that it does."""
-    from ipcviz.session.driver import TURNS, Driver
+    from ipcviz.cli.driver import TURNS, Driver
     from ipcviz.session.live import LiveSession
     from ipcviz.tracer.config import LaunchConfig
 

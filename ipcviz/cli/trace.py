@@ -25,6 +25,7 @@ from ipcviz.cli.completing import (
     complete_files,
     complete_scenarios,
 )
+from ipcviz.cli.driver import PATIENCE, TURNS, Driver
 from ipcviz.cli.lines import LinesSink
 from ipcviz.cli.options import (
     full_option,
@@ -55,7 +56,6 @@ from ipcviz.model.steps.schedule import Schedule
 from ipcviz.outputs import write_file
 from ipcviz.scenario import Story, prepare, read_schedule, read_settings
 from ipcviz.scenario.kept import meta_of, sources_of
-from ipcviz.session.driver import PATIENCE, TURNS, Driver
 from ipcviz.session.live import LiveSession, start_thread
 from ipcviz.sizes import terminal_size
 from ipcviz.trace import TraceWriter
@@ -273,7 +273,10 @@ def _stepped(driver: Driver, steps: StepOptions, status: int) -> int:
         write_error("The schedule ends here; what still ran was ended with it.")
         status = 0
     if steps.save:
-        write_file(steps.save, driver.recorder.text(steps.title).encode(errors="surrogateescape"))
+        write_file(
+            steps.save,
+            driver.recorder.format_schedule(steps.title).encode(errors="surrogateescape"),
+        )
     return status
 
 

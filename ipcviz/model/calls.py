@@ -43,13 +43,24 @@ from ipcviz.model.draft import Draft
 from ipcviz.model.ledger import knowledge, ledger
 from ipcviz.model.ledger.directions import CHANNEL_CALLS, EITHER_WAY, takes_out
 from ipcviz.model.mechanisms import datagrams, semaphores, sockets
-from ipcviz.model.mechanisms.families import take_group
-from ipcviz.model.mechanisms.folders import forget_reused, take_filed, take_listing, take_opening
-from ipcviz.model.mechanisms.locks import take_locks
-from ipcviz.model.mechanisms.memory import forget_range, joined, protected, put
-from ipcviz.model.mechanisms.offsets import MOVES_OFFSET, take_offset
-from ipcviz.model.mechanisms.queues import RECEIVES, SENDS, forget_queue, message_bytes, take_use
-from ipcviz.model.mechanisms.signals import back_to_own_mask, take_sent, take_taken
+from ipcviz.model.mechanisms.families import apply_group
+from ipcviz.model.mechanisms.folders import apply_filed, apply_listing, apply_opening, forget_reused
+from ipcviz.model.mechanisms.locks import apply_locks
+from ipcviz.model.mechanisms.memory import (
+    forget_range,
+    join_mappings,
+    protect_range,
+    replace_mappings,
+)
+from ipcviz.model.mechanisms.offsets import MOVES_OFFSET, apply_offset
+from ipcviz.model.mechanisms.queues import (
+    RECEIVES,
+    SENDS,
+    count_message_bytes,
+    forget_queue,
+    note_use,
+)
+from ipcviz.model.mechanisms.signals import apply_sent, apply_taken, restore_own_mask
 from ipcviz.model.parts import DescriptorPart, ObjectPart, SignalPart
 from ipcviz.model.state import (
     POSIX,
@@ -66,7 +77,7 @@ replace = msgspec.structs.replace
 _RECEIVE_DESCRIPTORS: Final = where(lambda call: call.descriptors == "received")
 
 
-def take_call(draft: Draft, event: Call) -> None:
+def apply_call(draft: Draft, event: Call) -> None:
     """A call returned: its thread runs, its bytes moved, its effects happened.
 
     Descriptors and counts are those that the call found: what it moved comes before its effects.
@@ -75,18 +86,18 @@ def take_call(draft: Draft, event: Call) -> None:
     for apply in _MOVING.get(event.name, ()):
         apply(draft, event)
     for effect in event.effects:
-        _TAKE[type(effect)](draft, event, effect)
+        _APPLY[type(effect)](draft, event, effect)
     if event.object in draft.flights:
-        sockets.take_received(draft, event)
+        sockets.apply_received(draft, event)
     for apply in _FOLLOWING.get(event.name, ()):
         apply(draft, event)
 
 
 def _return_thread(draft: Draft, event: Call) -> None:
     """A thread is back from a call."""
-    process = draft.process(event.pid)
-    draft.put_process(replace(process, calls=process.calls + 1))
-    thread = draft.thread(event.tid, event.pid)
+    process = draft.ensure_process(event.pid)
+    draft.store_process(replace(process, calls=process.calls + 1))
+    thread = draft.ensure_thread(event.tid, event.pid)
     if (
         thread.waiting is not None
         or thread.state != "R"
@@ -95,35 +106,35 @@ def _return_thread(draft: Draft, event: Call) -> None:
         # A futex call that returned may be followed by another: sem_wait is over when the tracer
         # says so.
         semaphore = thread.semaphore if event.name == "futex" else ""
-        thread = back_to_own_mask(thread)
-        draft.put_thread(replace(thread, state="R", waiting=None, semaphore=semaphore, wchan=""))
+        thread = restore_own_mask(thread)
+        draft.store_thread(replace(thread, state="R", waiting=None, semaphore=semaphore, wchan=""))
 
 
 def _mark_used(draft: Draft, event: Call) -> None:
     """The descriptor of a call that reads or writes was used."""
     fd = event.fd
     if fd is not None:
-        table = draft.process(event.pid).table
+        table = draft.ensure_process(event.pid).table
         out = takes_out(draft, event.pid, event.name, event.args)
-        _use(draft, table, fd, moved=event.ret > 0, out=out)
+        _note_use(draft, table, fd, moved=event.ret > 0, out=out)
 
 
-def _took_or_put(event: Call) -> bool:
+def _has_moved(event: Call) -> bool:
     """Whether a call that returns a number of bytes moved any; MSG_PEEK only looks at them."""
     return event.ret > 0 and not event.error and not event.has_flag("MSG_PEEK")
 
 
 def _count_read(draft: Draft, event: Call) -> None:
-    if _took_or_put(event):
-        _moved(draft, event.object, event.pid, event.ret, out=True)
+    if _has_moved(event):
+        _count_bytes(draft, event.object, event.pid, event.ret, out=True)
         if event.object in draft.datagrams:
-            datagrams.take_received(draft, event)
+            datagrams.apply_received(draft, event)
 
 
 def _count_written(draft: Draft, event: Call) -> None:
-    if _took_or_put(event):
-        _moved(draft, event.object, event.pid, event.ret, out=False)
-        sockets.take_sent(draft, event, event.ret)
+    if _has_moved(event):
+        _count_bytes(draft, event.object, event.pid, event.ret, out=False)
+        sockets.apply_sent(draft, event, event.ret)
 
 
 def _count_either_way(draft: Draft, event: Call) -> None:
@@ -135,40 +146,42 @@ def _count_either_way(draft: Draft, event: Call) -> None:
 
 def _count_transferred(draft: Draft, event: Call) -> None:
     """Bytes went from one descriptor to another; tee(2) copies them, and takes none out."""
-    if not _took_or_put(event):
+    if not _has_moved(event):
         return
-    table = draft.process(event.pid).table
+    table = draft.ensure_process(event.pid).table
     for name, out in (("fd_in", True), ("fd_out", False)):
         fd = event.number(name)
         if fd is not None:
-            _use(draft, table, fd, moved=True, out=out)
+            _note_use(draft, table, fd, moved=True, out=out)
             if not out or event.name != "tee":
                 key = draft.object_key_at(event.pid, fd)
-                _moved(draft, key, event.pid, event.ret, out=out)
+                _count_bytes(draft, key, event.pid, event.ret, out=out)
 
 
 def _count_message(draft: Draft, event: Call) -> None:
     """A message was put into a queue, or taken out of it."""
-    take_use(draft, event.pid, event.object)
-    _moved(draft, event.object, event.pid, message_bytes(event), out=event.name in RECEIVES)
+    note_use(draft, event.pid, event.object)
+    _count_bytes(
+        draft, event.object, event.pid, count_message_bytes(event), out=event.name in RECEIVES
+    )
 
 
 def _count_messages(draft: Draft, event: Call) -> None:
-    """Sendmmsg and recvmmsg return how many messages they moved: `bytes` says how many bytes."""
+    """How many bytes sendmmsg or recvmmsg moved: they return how many messages these were."""
     fd, moved = event.fd, event.number("bytes")
     if event.error or fd is None or moved is None:
         return
     out = event.name == "recvmmsg"
     peeked = event.has_flag("MSG_PEEK")
-    _use(draft, draft.process(event.pid).table, fd, moved=bool(moved), out=out)
-    _moved(draft, event.object, event.pid, 0 if peeked else moved, out=out)
+    _note_use(draft, draft.ensure_process(event.pid).table, fd, moved=bool(moved), out=out)
+    _count_bytes(draft, event.object, event.pid, 0 if peeked else moved, out=out)
     if not out:
-        sockets.take_sent(draft, event, moved)
+        sockets.apply_sent(draft, event, moved)
 
 
 def _set_up_ring(draft: Draft, event: Call) -> None:
     if not event.error:
-        knowledge.take_ring(draft, event.pid)
+        knowledge.apply_ring(draft, event.pid)
 
 
 def _by_name(*rows: tuple[frozenset[str], Callable[[Draft, Call], None]]) -> Appliers:
@@ -177,27 +190,28 @@ def _by_name(*rows: tuple[frozenset[str], Callable[[Draft, Call], None]]) -> App
     return {name: tuple(apply for calls, apply in rows if name in calls) for name in names}
 
 
-def _use(draft: Draft, table: int, fd: int, *, moved: bool, out: bool) -> None:
+def _note_use(draft: Draft, table: int, fd: int, *, moved: bool, out: bool) -> None:
     rows = draft.tables.get(table)
     descriptor = rows.get(fd) if rows is not None else None
     if descriptor is None:
         return
-    took, put = descriptor.took or (moved and out), descriptor.put or (moved and not out)
-    if not descriptor.used or took != descriptor.took or put != descriptor.put:
-        draft.put_descriptor(table, replace(descriptor, used=True, took=took, put=put))
+    drained = descriptor.took or (moved and out)
+    filled = descriptor.put or (moved and not out)
+    if not descriptor.used or drained != descriptor.took or filled != descriptor.put:
+        draft.store_descriptor(table, replace(descriptor, used=True, took=drained, put=filled))
 
 
-def _moved(draft: Draft, key: str, pid: int, count: int, *, out: bool) -> None:
+def _count_bytes(draft: Draft, key: str, pid: int, count: int, *, out: bool) -> None:
     found = draft.objects.get(key)
     if found is None:
         return
     if out:
-        draft.put_object(replace(found, bytes_out=found.bytes_out + count, last_reader=pid))
+        draft.store_object(replace(found, bytes_out=found.bytes_out + count, last_reader=pid))
     else:
-        draft.put_object(replace(found, bytes_in=found.bytes_in + count, last_writer=pid))
+        draft.store_object(replace(found, bytes_in=found.bytes_in + count, last_writer=pid))
 
 
-def take_sampled_bytes(draft: Draft, process: Process, now: ProcessSample) -> None:
+def apply_sampled_bytes(draft: Draft, process: Process, now: ProcessSample) -> None:
     """Bytes that a process moved while its calls were not traced, from rchar and wchar of
     /proc/PID/io.
 
@@ -215,7 +229,7 @@ def take_sampled_bytes(draft: Draft, process: Process, now: ProcessSample) -> No
         if count > 0:
             keys = _used_objects(draft, process, out=out)
             if len(keys) == 1:
-                _moved(draft, keys.pop(), process.pid, count, out=out)
+                _count_bytes(draft, keys.pop(), process.pid, count, out=out)
 
 
 def _used_objects(draft: Draft, process: Process, *, out: bool) -> set[str]:
@@ -227,13 +241,13 @@ def _used_objects(draft: Draft, process: Process, *, out: bool) -> set[str]:
     }
 
 
-def _opened(draft: Draft, event: Call, effect: Opened) -> None:
+def _apply_opened(draft: Draft, event: Call, effect: Opened) -> None:
     forget_reused(draft, effect)
-    draft.object(effect.object, event.pid)
+    draft.ensure_object(effect.object, event.pid)
     known = draft.open_files.get(effect.ofd)
     received = event.name in _RECEIVE_DESCRIPTORS
     if known is None:
-        draft.put_open_file(
+        draft.store_description(
             OpenFile(
                 ofd=effect.ofd,
                 object=effect.object.key,
@@ -247,32 +261,32 @@ def _opened(draft: Draft, event: Call, effect: Opened) -> None:
     if received:
         through = draft.objects.get(event.object)
         how = f"received over {through.label}" if through is not None else "received"
-        flight = sockets.sender_of(draft, event, effect.ofd)
+        flight = sockets.find_sender(draft, event, effect.ofd)
         sender = draft.processes.get(flight.pid) if flight is not None else None
         if sender is not None:
             how += f" from {sender.name}[{sender.pid}]"
-    draft.place(
-        draft.process(event.pid).table,
+    draft.place_descriptor(
+        draft.ensure_process(event.pid).table,
         Descriptor(fd=effect.fd, ofd=effect.ofd, cloexec=effect.cloexec, how=how, since=event.t),
     )
-    knowledge.take_opened(draft, event, effect)
-    take_opening(draft, event, effect)
+    knowledge.apply_opened(draft, event, effect)
+    apply_opening(draft, event, effect)
 
 
-def _passed(draft: Draft, event: Call, effect: Passed) -> None:
-    sockets.take_passed(draft, event, effect)
+def _apply_passed(draft: Draft, event: Call, effect: Passed) -> None:
+    sockets.apply_passed(draft, event, effect)
 
 
-def _identified(draft: Draft, event: Call, effect: Identified) -> None:
-    draft.object(effect.object, event.pid)
+def _apply_identified(draft: Draft, event: Call, effect: Identified) -> None:
+    draft.ensure_object(effect.object, event.pid)
 
 
-def _duplicated(draft: Draft, event: Call, effect: Duplicated) -> None:
+def _apply_duplicated(draft: Draft, event: Call, effect: Duplicated) -> None:
     source = draft.descriptor(event.pid, effect.source)
     if source is None or effect.fd == effect.source:
         return
-    draft.place(
-        draft.process(event.pid).table,
+    draft.place_descriptor(
+        draft.ensure_process(event.pid).table,
         Descriptor(
             fd=effect.fd,
             ofd=source.ofd,
@@ -283,34 +297,34 @@ def _duplicated(draft: Draft, event: Call, effect: Duplicated) -> None:
     )
 
 
-def _closed(draft: Draft, event: Call, effect: Closed) -> None:
-    draft.remove(draft.process(event.pid).table, effect.fd)
+def _apply_closed(draft: Draft, event: Call, effect: Closed) -> None:
+    draft.close_descriptor(draft.ensure_process(event.pid).table, effect.fd)
 
 
-def _close_on_exec(draft: Draft, event: Call, effect: CloseOnExec) -> None:
+def _apply_close_on_exec(draft: Draft, event: Call, effect: CloseOnExec) -> None:
     descriptor = draft.descriptor(event.pid, effect.fd)
     if descriptor is not None:
-        table = draft.process(event.pid).table
-        draft.put_descriptor(table, replace(descriptor, cloexec=effect.cloexec))
-        draft.note(DescriptorPart(table, effect.fd))
+        table = draft.ensure_process(event.pid).table
+        draft.store_descriptor(table, replace(descriptor, cloexec=effect.cloexec))
+        draft.note_change(DescriptorPart(table, effect.fd))
 
 
-def _status_flags(draft: Draft, event: Call, effect: StatusFlags) -> None:
+def _apply_status_flags(draft: Draft, event: Call, effect: StatusFlags) -> None:
     found = draft.description(event.pid, effect.fd)
     if found is not None:
-        draft.put_open_file(replace(found, flags=effect.flags))
-        draft.note(DescriptorPart(draft.process(event.pid).table, effect.fd))
-        knowledge.take_flags(draft, found.object, effect.flags)
+        draft.store_description(replace(found, flags=effect.flags))
+        draft.note_change(DescriptorPart(draft.ensure_process(event.pid).table, effect.fd))
+        knowledge.apply_flags(draft, found.object, effect.flags)
 
 
-def _capacity(draft: Draft, event: Call, effect: Capacity) -> None:
+def _apply_capacity(draft: Draft, event: Call, effect: Capacity) -> None:
     found = draft.objects.get(effect.object)
     if found is not None:
-        draft.put_object(replace(found, info=replace(found.info, capacity=effect.capacity)))
+        draft.store_object(replace(found, info=replace(found.info, capacity=effect.capacity)))
 
 
-def _mapped(draft: Draft, event: Call, effect: Mapped) -> None:
-    draft.object(effect.object, event.pid)
+def _apply_mapped(draft: Draft, event: Call, effect: Mapped) -> None:
+    draft.ensure_object(effect.object, event.pid)
     entry = MapEntry(
         start=effect.start,
         length=effect.length,
@@ -322,24 +336,30 @@ def _mapped(draft: Draft, event: Call, effect: Mapped) -> None:
     # What was there before is replaced (MAP_FIXED); /proc lists mappings by address.
     entries = draft.mappings.get(event.pid, ())
     forget_range(draft, event.pid, effect.start, effect.length)
-    draft.mappings = draft.mappings.set(event.pid, put(entries, entry.start, entry.length, entry))
-    draft.note(ObjectPart(effect.object.key))
+    draft.mappings = draft.mappings.set(
+        event.pid, replace_mappings(entries, entry.start, entry.length, entry)
+    )
+    draft.note_change(ObjectPart(effect.object.key))
 
 
-def _unmapped(draft: Draft, event: Call, effect: Unmapped) -> None:
+def _apply_unmapped(draft: Draft, event: Call, effect: Unmapped) -> None:
     entries = draft.mappings.get(event.pid, ())
     forget_range(draft, event.pid, effect.start, effect.length)
-    draft.mappings = draft.mappings.set(event.pid, put(entries, effect.start, effect.length))
+    draft.mappings = draft.mappings.set(
+        event.pid, replace_mappings(entries, effect.start, effect.length)
+    )
 
 
-def _protected(draft: Draft, event: Call, effect: Protected) -> None:
-    entries = protected(draft.mappings.get(event.pid, ()), effect.start, effect.length, effect.prot)
+def _apply_protected(draft: Draft, event: Call, effect: Protected) -> None:
+    entries = protect_range(
+        draft.mappings.get(event.pid, ()), effect.start, effect.length, effect.prot
+    )
     forget_range(draft, event.pid, effect.start, effect.length)
-    draft.mappings = draft.mappings.set(event.pid, joined(entries))
+    draft.mappings = draft.mappings.set(event.pid, join_mappings(entries))
 
 
-def _disposition(draft: Draft, event: Call, effect: Disposition) -> None:
-    process = draft.process(event.pid)
+def _apply_disposition(draft: Draft, event: Call, effect: Disposition) -> None:
+    process = draft.ensure_process(event.pid)
     handling = process.handling
     if effect.action == "default":
         if effect.signo in handling:
@@ -348,19 +368,19 @@ def _disposition(draft: Draft, event: Call, effect: Disposition) -> None:
         handling = handling.set(
             effect.signo, Handling(action=effect.action, flags=effect.flags, mask=effect.mask)
         )
-    draft.put_process(replace(process, handling=handling))
-    draft.note(SignalPart(event.pid, effect.signo))
+    draft.store_process(replace(process, handling=handling))
+    draft.note_change(SignalPart(event.pid, effect.signo))
 
 
-def _mask(draft: Draft, event: Call, effect: Mask) -> None:
-    draft.put_thread(replace(draft.thread(event.tid, event.pid), blocked=effect.blocked))
+def _apply_mask(draft: Draft, event: Call, effect: Mask) -> None:
+    draft.store_thread(replace(draft.ensure_thread(event.tid, event.pid), blocked=effect.blocked))
 
 
-def _sent(draft: Draft, event: Call, effect: Sent) -> None:
-    take_sent(draft, event.pid, effect, event.began)
+def _apply_sent(draft: Draft, event: Call, effect: Sent) -> None:
+    apply_sent(draft, event.pid, effect, event.began)
 
 
-def _name_created(draft: Draft, event: Call, effect: NameCreated) -> None:
+def _apply_name_created(draft: Draft, event: Call, effect: NameCreated) -> None:
     """A name for the viewer; the object itself becomes known when somebody opens it.
 
     What was known by the inode of a FIFO that was just made is gone, and its name was removed
@@ -371,14 +391,14 @@ def _name_created(draft: Draft, event: Call, effect: NameCreated) -> None:
         draft.objects = draft.objects.delete(effect.object)
 
 
-def _name_removed(draft: Draft, event: Call, effect: NameRemoved) -> None:
+def _apply_name_removed(draft: Draft, event: Call, effect: NameRemoved) -> None:
     found = draft.objects.get(effect.object)
     if found is not None:
-        draft.put_object(replace(found, unlinked=True))
+        draft.store_object(replace(found, unlinked=True))
         forget_queue(draft, effect.object)
 
 
-def _timer(draft: Draft, event: Call, effect: Timer) -> None:
+def _apply_timer(draft: Draft, event: Call, effect: Timer) -> None:
     key = (event.pid, POSIX + effect.id if effect.id >= 0 else effect.signo)
     known = draft.timers.get(key)
     signo = effect.signo or (known.signo if known is not None else 0)
@@ -398,31 +418,31 @@ def _timer(draft: Draft, event: Call, effect: Timer) -> None:
             armed=effect.seconds > 0,
         )
         draft.timers = draft.timers.set(key, timer)
-    draft.note(SignalPart(event.pid, signo))
+    draft.note_change(SignalPart(event.pid, signo))
 
 
-def _grouped(draft: Draft, event: Call, effect: Grouped) -> None:
-    take_group(draft, effect)
+def _apply_grouped(draft: Draft, event: Call, effect: Grouped) -> None:
+    apply_group(draft, effect)
 
 
-def _subreaper(draft: Draft, event: Call, effect: Subreaper) -> None:
-    draft.put_process(replace(draft.process(event.pid), subreaper=effect.enabled))
+def _apply_subreaper(draft: Draft, event: Call, effect: Subreaper) -> None:
+    draft.store_process(replace(draft.ensure_process(event.pid), subreaper=effect.enabled))
 
 
-def _death_signal(draft: Draft, event: Call, effect: DeathSignal) -> None:
-    draft.put_process(replace(draft.process(event.pid), death_signal=effect.signo))
+def _apply_death_signal(draft: Draft, event: Call, effect: DeathSignal) -> None:
+    draft.store_process(replace(draft.ensure_process(event.pid), death_signal=effect.signo))
 
 
-def _uses(draft: Draft, event: Call, effect: Uses) -> None:
-    draft.object(effect.object, event.pid)
-    take_use(draft, event.pid, effect.object.key)
+def _apply_uses(draft: Draft, event: Call, effect: Uses) -> None:
+    draft.ensure_object(effect.object, event.pid)
+    note_use(draft, event.pid, effect.object.key)
 
 
-def _locks(draft: Draft, event: Call, effect: Locks) -> None:
-    take_locks(draft, ObjectLocks(object=effect.object, locks=effect.locks))
+def _apply_locks(draft: Draft, event: Call, effect: Locks) -> None:
+    apply_locks(draft, ObjectLocks(object=effect.object, locks=effect.locks))
 
 
-def _working_directory(draft: Draft, event: Call, effect: WorkingDirectory) -> None:
+def _apply_working_directory(draft: Draft, event: Call, effect: WorkingDirectory) -> None:
     """Said in the log; no part of the state depends on it."""
 
 
@@ -430,50 +450,50 @@ Appliers = dict[str, tuple[Callable[[Draft, Call], None], ...]]
 
 _MOVING: Final = _by_name(
     (READS | WRITES, _mark_used),
-    (CHANNEL_CALLS, ledger.take_call),
+    (CHANNEL_CALLS, ledger.apply_call),
     (READS, _count_read),
     (WRITES - EITHER_WAY, _count_written),
     (EITHER_WAY, _count_either_way),
     (MOVES, _count_transferred),
     (SENDS | (RECEIVES - READS), _count_message),
     (COUNTS_MESSAGES, _count_messages),
-    (frozenset({"getdents64"}), take_listing),
+    (frozenset({"getdents64"}), apply_listing),
 )
 """What calls that return have moved, by their names."""
 
 _FOLLOWING: Final = _by_name(
-    (frozenset({"shutdown"}), sockets.take_shutdown),
-    (frozenset({"setsockopt"}), sockets.take_option),
-    (CHANGES_SEMAPHORES | {"semctl"}, semaphores.take_call),
-    (MOVES_OFFSET, take_offset),
+    (frozenset({"shutdown"}), sockets.apply_shutdown),
+    (frozenset({"setsockopt"}), sockets.apply_option),
+    (CHANGES_SEMAPHORES | {"semctl"}, semaphores.apply_call),
+    (MOVES_OFFSET, apply_offset),
     (frozenset({"io_uring_setup"}), _set_up_ring),
 )
 """What calls have changed besides their effects, by their names."""
 
-_TAKE: Final[dict[type, Callable[[Draft, Call, Any], None]]] = {
-    Opened: _opened,
-    Passed: _passed,
-    Identified: _identified,
-    Duplicated: _duplicated,
-    Closed: _closed,
-    CloseOnExec: _close_on_exec,
-    StatusFlags: _status_flags,
-    Capacity: _capacity,
-    Mapped: _mapped,
-    Unmapped: _unmapped,
-    Protected: _protected,
-    Disposition: _disposition,
-    Mask: _mask,
-    Sent: _sent,
-    NameCreated: _name_created,
-    NameRemoved: _name_removed,
-    Filed: take_filed,
-    Grouped: _grouped,
-    Subreaper: _subreaper,
-    DeathSignal: _death_signal,
-    Taken: take_taken,
-    Timer: _timer,
-    Locks: _locks,
-    Uses: _uses,
-    WorkingDirectory: _working_directory,
+_APPLY: Final[dict[type, Callable[[Draft, Call, Any], None]]] = {
+    Opened: _apply_opened,
+    Passed: _apply_passed,
+    Identified: _apply_identified,
+    Duplicated: _apply_duplicated,
+    Closed: _apply_closed,
+    CloseOnExec: _apply_close_on_exec,
+    StatusFlags: _apply_status_flags,
+    Capacity: _apply_capacity,
+    Mapped: _apply_mapped,
+    Unmapped: _apply_unmapped,
+    Protected: _apply_protected,
+    Disposition: _apply_disposition,
+    Mask: _apply_mask,
+    Sent: _apply_sent,
+    NameCreated: _apply_name_created,
+    NameRemoved: _apply_name_removed,
+    Filed: apply_filed,
+    Grouped: _apply_grouped,
+    Subreaper: _apply_subreaper,
+    DeathSignal: _apply_death_signal,
+    Taken: apply_taken,
+    Timer: _apply_timer,
+    Locks: _apply_locks,
+    Uses: _apply_uses,
+    WorkingDirectory: _apply_working_directory,
 }

@@ -70,7 +70,7 @@ class Draft(StateFields, eq=False, kw_only=True):
 
     # Processes and threads.
 
-    def process(self, pid: int) -> Process:
+    def ensure_process(self, pid: int) -> Process:
         """The process, made up with what little is known if no event told of it before."""
         found = self.processes.get(pid)
         if found is None:
@@ -79,28 +79,28 @@ class Draft(StateFields, eq=False, kw_only=True):
             self.grown = True
         return found
 
-    def thread(self, tid: int, pid: int) -> Thread:
+    def ensure_thread(self, tid: int, pid: int) -> Thread:
         """The thread, made up if no event told of it before."""
         found = self.threads.get(tid)
         if found is None:
             found = Thread(tid=tid, pid=pid)
             self.threads = self.threads.set(tid, found)
-            process = self.process(pid)
+            process = self.ensure_process(pid)
             if process.fate == "alive" and tid not in process.threads:
-                self.put_process(replace(process, threads=(*process.threads, tid)))
+                self.store_process(replace(process, threads=(*process.threads, tid)))
         return found
 
-    def put_process(self, process: Process) -> None:
+    def store_process(self, process: Process) -> None:
         """Store a process, and note that it changed."""
         self.processes = self.processes.set(process.pid, process)
         self.noted[ProcessPart(process.pid)] = None
 
     def add_process(self, process: Process) -> None:
         """Store a process that has just come to be."""
-        self.put_process(process)
+        self.store_process(process)
         self.grown = True
 
-    def put_thread(self, thread: Thread) -> None:
+    def store_thread(self, thread: Thread) -> None:
         """Store a thread, and note that it changed."""
         self.threads = self.threads.set(thread.tid, thread)
         self.noted[ThreadPart(thread.tid)] = None
@@ -111,19 +111,19 @@ class Draft(StateFields, eq=False, kw_only=True):
             if tid in self.threads:
                 self.threads = self.threads.delete(tid)
 
-    def note(self, part: Part) -> None:
+    def note_change(self, part: Part) -> None:
         """Remember that the event changed this."""
         self.noted[part] = None
 
     # Objects and semaphores.
 
-    def label(self, letter: str) -> str:
+    def number_label(self, letter: str) -> str:
         """The next free label of a letter: P1, P2, ..."""
         number = self.labels.get(letter, 0) + 1
         self.labels = self.labels.set(letter, number)
         return f"{letter}{number}"
 
-    def object(self, info: ObjectInfo, pid: int = 0) -> Object:
+    def ensure_object(self, info: ObjectInfo, pid: int = 0) -> Object:
         """The object of that key, known from now on if it was not; newer facts replace older
         ones.
         """
@@ -131,9 +131,9 @@ class Draft(StateFields, eq=False, kw_only=True):
         before = found.info if found is not None else None
         if found is None:
             letter = object_label_letter(info.kind)
-            label = self.label(letter) if letter else path_label(info)
+            label = self.number_label(letter) if letter else path_label(info)
             found = Object(info=info, label=label, opened_at=self.t, first_seen_by=pid)
-            self.put_object(found)
+            self.store_object(found)
             self.grown = True
         elif found.info != info:
             if not info.peer and found.info.peer:
@@ -141,16 +141,16 @@ class Draft(StateFields, eq=False, kw_only=True):
                 # who it was.
                 info = replace(info, peer=found.info.peer)
             found = replace(found, info=info)
-            self.put_object(found)
+            self.store_object(found)
         if info.kind in SOCKETS:
             if found.shut == "closed":
                 # It came back from somebody who is not watched.
                 found = replace(found, shut="")
-                self.put_object(found)
-            self._take_socket(info, before)
+                self.store_object(found)
+            self._bind_socket(info, before)
         return found
 
-    def _take_socket(self, info: ObjectInfo, before: ObjectInfo | None) -> None:
+    def _bind_socket(self, info: ObjectInfo, before: ObjectInfo | None) -> None:
         """Remember where a socket is bound, and tell its peer of it."""
         name = name_of(info)
         old = name_of(before) if before is not None else ""
@@ -168,19 +168,21 @@ class Draft(StateFields, eq=False, kw_only=True):
             return
         # A connection has two ends: the one that connected learns of its peer when that is
         # accepted.
-        self.put_object(replace(other, info=replace(other.info, peer=info.key)))
+        self.store_object(replace(other, info=replace(other.info, peer=info.key)))
 
-    def put_object(self, value: Object) -> None:
+    def store_object(self, value: Object) -> None:
         """Store an object, and note that it changed."""
         self.objects = self.objects.set(value.info.key, value)
         self.noted[ObjectPart(value.info.key)] = None
 
-    def semaphore(self, info: SemaphoreInfo) -> Semaphore:
+    def ensure_semaphore(self, info: SemaphoreInfo) -> Semaphore:
         """The semaphore of that key, known from now on if it was not."""
         found = self.semaphores.get(info.key)
         if found is None:
             found = Semaphore(
-                info=info, label=info.name or self.label("m" if info.heap else "M"), at=self.t
+                info=info,
+                label=info.name or self.number_label("m" if info.heap else "M"),
+                at=self.t,
             )
             self.semaphores = self.semaphores.set(info.key, found)
         elif info.name and found.info.name != info.name:
@@ -188,14 +190,14 @@ class Draft(StateFields, eq=False, kw_only=True):
             self.semaphores = self.semaphores.set(info.key, found)
         return found
 
-    def put_semaphore(self, value: Semaphore) -> None:
+    def store_semaphore(self, value: Semaphore) -> None:
         """Store a semaphore, and note that it changed."""
         self.semaphores = self.semaphores.set(value.info.key, value)
-        self.note(SemaphorePart(value.info.key))
+        self.note_change(SemaphorePart(value.info.key))
 
     # Descriptor tables and the open file descriptions behind them.
 
-    def refer(self, ofd: int, by: int) -> None:
+    def count_reference(self, ofd: int, by: int) -> None:
         """One descriptor more (+1) or fewer (-1) refers to an open file description; at none it is
         gone.
         """
@@ -205,34 +207,34 @@ class Draft(StateFields, eq=False, kw_only=True):
         references = found.references + by
         if references <= 0:
             self.open_files = self.open_files.delete(ofd)
-            self._count(found, -1)
+            self._count_way(found, -1)
             self.freed.append(found)
         else:
             self.open_files = self.open_files.set(ofd, replace(found, references=references))
 
-    def place(self, table: int, descriptor: Descriptor) -> None:
+    def place_descriptor(self, table: int, descriptor: Descriptor) -> None:
         """Put a descriptor into a table; one that was there under that number is closed."""
         rows = self.tables.get(table, NO_DESCRIPTORS)
         old = rows.get(descriptor.fd)
-        self.refer(descriptor.ofd, +1)
+        self.count_reference(descriptor.ofd, +1)
         if old is not None:
-            self.refer(old.ofd, -1)
+            self.count_reference(old.ofd, -1)
         self.tables = self.tables.set(table, rows.set(descriptor.fd, descriptor))
-        self.note(DescriptorPart(table, descriptor.fd))
+        self.note_change(DescriptorPart(table, descriptor.fd))
 
-    def put_descriptor(self, table: int, descriptor: Descriptor) -> None:
+    def store_descriptor(self, table: int, descriptor: Descriptor) -> None:
         """Store a row of a table, which refers to the same description as before."""
         rows = self.tables.get(table, NO_DESCRIPTORS)
         self.tables = self.tables.set(table, rows.set(descriptor.fd, descriptor))
 
-    def remove(self, table: int, fd: int) -> None:
+    def close_descriptor(self, table: int, fd: int) -> None:
         """Close a descriptor."""
         rows = self.tables.get(table)
         if rows is None or fd not in rows:
             return
-        self.refer(rows[fd].ofd, -1)
+        self.count_reference(rows[fd].ofd, -1)
         self.tables = self.tables.set(table, rows.delete(fd))
-        self.note(DescriptorPart(table, fd))
+        self.note_change(DescriptorPart(table, fd))
 
     def copy_table(self, source: int, target: int, how: str) -> None:
         """Fork's copy: every descriptor of `source` refers to the same description from `target`
@@ -246,7 +248,7 @@ class Draft(StateFields, eq=False, kw_only=True):
                 copy[fd] = replace(
                     descriptor, how=how, since=self.t, used=False, took=False, put=False
                 )
-                self.refer(descriptor.ofd, +1)
+                self.count_reference(descriptor.ofd, +1)
             self.tables = self.tables.set(target, copy.finish())
 
     def drop_table(self, table: int) -> None:
@@ -255,19 +257,19 @@ class Draft(StateFields, eq=False, kw_only=True):
         if rows is None:
             return
         for descriptor in rows.values():
-            self.refer(descriptor.ofd, -1)
+            self.count_reference(descriptor.ofd, -1)
         self.tables = self.tables.delete(table)
 
-    def put_open_file(self, ofd: OpenFile) -> None:
+    def store_description(self, ofd: OpenFile) -> None:
         """Store an open file description."""
         before = self.open_files.get(ofd.ofd)
         if before is None or before.object != ofd.object or before.mode != ofd.mode:
             if before is not None:
-                self._count(before, -1)
-            self._count(ofd, +1)
+                self._count_way(before, -1)
+            self._count_way(ofd, +1)
         self.open_files = self.open_files.set(ofd.ofd, ofd)
 
-    def _count(self, file: OpenFile, by: int) -> None:
+    def _count_way(self, file: OpenFile, by: int) -> None:
         """One way more (+1) or fewer (-1) in which an object is open."""
         counts = list(self.ends.get(file.object, NOT_OPEN))
         counts[MODES.index(file.mode)] += by

@@ -51,7 +51,7 @@ class EndWatch:
         self._root = root
         self._first: ForcedEnd | None = None
 
-    def take(self, event: Event) -> None:
+    def note_event(self, event: Event) -> None:
         """One event more. What comes after the end was forced changes nothing."""
         if self.found is not None:
             return
@@ -59,18 +59,20 @@ class EndWatch:
             if event.how in ("launched", "attached") and not self._root:
                 self._root = event.pid
         elif isinstance(event, EndForced):
-            self.found = self._recent(event.t) or ForcedEnd(event.n - 1, event.t, "leaving ipcviz")
+            self.found = self._find_recent(event.t) or ForcedEnd(
+                event.n - 1, event.t, "leaving ipcviz"
+            )
         elif isinstance(event, SignalDelivered):
             by = _who_forces(event)
-            if by and self._recent(event.t) is None:
+            if by and self._find_recent(event.t) is None:
                 self._first = ForcedEnd(event.n - 1, event.t, by)
         elif isinstance(event, Exited) and event.pid == self._root:
             killed = event.signo == _SIGKILL and not event.sender
-            self.found = self._recent(event.t) or (
+            self.found = self._find_recent(event.t) or (
                 ForcedEnd(event.n - 1, event.t, "SIGKILL") if killed else None
             )
 
-    def _recent(self, t: float) -> ForcedEnd | None:
+    def _find_recent(self, t: float) -> ForcedEnd | None:
         """The first of the signals that came just before."""
         return self._first if self._first is not None and t - self._first.t <= TOGETHER else None
 

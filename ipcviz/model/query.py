@@ -1,37 +1,16 @@
-"""Questions to a state: who holds what, who waits for what, what is connected to what. Pure."""
+"""Questions to a state: who has what open, who sleeps on what, what is connected to what. Pure."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from typing import Final, Literal
 
-from ipcviz.events import MapEntry, Outsider
-from ipcviz.events.calls import (
-    CHANGES_SEMAPHORES,
-    FOR_CHILD,
-    FOR_READY,
-    FOR_SIGNAL,
-    FOR_TIME,
-    LOCKS,
-    OPENS,
-    READS,
-    WRITES,
-)
-from ipcviz.events.kinds import NOTIFIERS, PIPES, SOCKETS, having
+from ipcviz.events import MapEntry
+from ipcviz.events.calls import READS, WRITES
+from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.model.addresses import takes_datagrams
-from ipcviz.model.mechanisms.notifiers import read_words, ready_words
-from ipcviz.model.mechanisms.queues import RECEIVES, SENDS, room_words, wanted_words
-from ipcviz.model.mechanisms.sockets import (
-    backlogs,
-    connect_words,
-    leads_to,
-    not_accepted_words,
-    target_of,
-    unseen_end,
-)
-from ipcviz.model.mechanisms.sockets import full_words as socket_full_words
-from ipcviz.model.mechanisms.system_v import wanted_change
+from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
+from ipcviz.model.mechanisms.sockets import target_of
 from ipcviz.model.state import (
     CallInProgress,
     Object,
@@ -40,16 +19,6 @@ from ipcviz.model.state import (
     State,
     Thread,
     Value,
-)
-from ipcviz.model.waits.awaited import OTHER, awaited_signals, children, children_words, lock_words
-from ipcviz.model.waits.enders import enders_of
-from ipcviz.model.waits.holding import copy_words, futex_words, holder_words
-from ipcviz.model.waits.limits import let_in, limit_words, time_words
-from ipcviz.model.waits.outsiders import (
-    few_things,
-    names_words,
-    outside_words,
-    outsiders_waited_for,
 )
 
 
@@ -95,47 +64,6 @@ class Link(Value, frozen=True):
     writes: bool
     fds: tuple[int, ...] = ()
     mapped: bool = False
-
-
-class Wait(Value, frozen=True):
-    """What a thread sleeps in, and what would end it.
-
-    Attributes:
-        tid: The thread.
-        pid: Its process.
-        call: The call's name, or `sem_wait` where the semaphore is known.
-        fd: Its descriptor argument; -1 if it has none.
-        object: Key of the object that it waits on; empty if there is none.
-        semaphore: Key of the semaphore that it waits on; empty if there is none.
-        reason: Why, in the field's terms: `empty`, `full`, `no writer has it open`, `for a child`,
-            ...
-        since: When the call was entered, in session seconds.
-        kind: `blocked` if another process or thread must act; `idle` for waits on time, signals or
-            readiness.
-        detail: Which child, which signals, how long; empty if that is not known.
-        limit: For how long at most it goes on; empty if it has no such limit, or if that is not
-            known.
-        deadline: When it ends by itself at the latest, in session seconds; None if never, or if
-            that is not known.
-        enders: Processes that could end it, ascending, as far as the state shows.
-        outsiders: Those who are not watched and could end it, by pid, as far as they were looked
-            for.
-    """
-
-    tid: int
-    pid: int
-    call: str
-    fd: int = -1
-    object: str = ""
-    semaphore: str = ""
-    reason: str = ""
-    since: float = 0.0
-    kind: Literal["blocked", "idle"] = "blocked"
-    enders: tuple[int, ...] = ()
-    detail: str = ""
-    limit: str = ""
-    deadline: float | None = None
-    outsiders: tuple[Outsider, ...] = ()
 
 
 def living(state: State) -> tuple[Process, ...]:
@@ -214,57 +142,6 @@ def waiters(state: State, semaphore: str) -> tuple[Thread, ...]:
     )
 
 
-def wait_of(
-    state: State,
-    tid: int,
-    held: dict[str, tuple[Holder, ...]] | None = None,
-    now: float | None = None,
-) -> Wait | None:
-    """What a thread waits for, or None if it runs.
-
-    Args:
-        state: The moment.
-        tid: The thread.
-        held: The result of `holders(state)`, if the caller has it already; without it `enders` stay
-            empty for objects.
-        now: The moment for what is left of timers, in session seconds; that of the last event if it
-            is not given.
-    """
-    thread = state.threads.get(tid)
-    if thread is None or thread.waiting is None:
-        return None
-    call = thread.waiting
-    found = _wait(state, thread, call, state.t if now is None else now)
-    if found.enders or held is None or found.reason == _DISK:
-        return found
-    enders = enders_of(state, thread, call, found.reason, held)
-    if not enders:
-        return found
-    return Wait(
-        **{name: getattr(found, name) for name in found.__struct_fields__ if name != "enders"},
-        enders=tuple(sorted(enders)),
-    )
-
-
-def describe_wait(state: State, wait: Wait) -> str:
-    """A wait in a few words: `read(0) on P1, empty`."""
-    words = wait.call if wait.fd < 0 else f"{wait.call}({wait.fd})"
-    if wait.semaphore and wait.semaphore in state.semaphores:
-        words += f" on {state.semaphores[wait.semaphore].label}"
-    elif wait.object and wait.object in state.objects:
-        words += f" on {state.objects[wait.object].label}"
-    return ", ".join(filter(None, (words, reason_words(wait))))
-
-
-def reason_words(wait: Wait) -> str:
-    """Why, which, and for how long at most: `for a child: sleep[12]`, `empty, at most 1.5 s
-    more`.
-    """
-    return ", ".join(
-        filter(None, (f"{wait.reason}: {wait.detail}" if wait.detail else wait.reason, wait.limit))
-    )
-
-
 def went_in(state: State, thing: Object) -> tuple[int, bool]:
     """Bytes that were written into an object, and whether that is exact or a lower bound.
 
@@ -283,26 +160,6 @@ def went_in(state: State, thing: Object) -> tuple[int, bool]:
         return thing.bytes_in, thing.exact
     least = max(thing.bytes_in, thing.bytes_out, thing.written)
     return least, thing.exact and least == thing.bytes_in
-
-
-def full_words(thing: Object) -> str:
-    """Why a writer sleeps: `full: 62,029 B in 16 of 16 pages`, or `for room` if the last look still
-    found some.
-    """
-    level = thing.level
-    if level is None:
-        return "full"
-    if level.unit == "messages":
-        return f"full: {level.queued:,} of {level.capacity:,} messages"
-    if level.writable:
-        return f"for room: {level.queued:,} B waiting"
-    if level.slots_total and level.writable is False:
-        return f"full: {level.queued:,} B in {level.slots_total} of {level.slots_total} pages"
-    return (
-        f"full: {level.queued:,} B of {level.capacity:,} B"
-        if level.capacity
-        else f"full: {level.queued:,} B"
-    )
 
 
 def _written_to(state: State, call: CallInProgress) -> str:
@@ -371,141 +228,6 @@ def semaphores_of(state: State, key: str) -> tuple[Semaphore, ...]:
             key=lambda s: s.info.offset,
         )
     )
-
-
-_DISK: Final = "for the disk"
-_ON_DISK: Final = having("disk")
-
-
-def _wait(state: State, thread: Thread, call: CallInProgress, now: float) -> Wait:
-    """The wait without its enders, by call and object."""
-    number = call.fd
-    fd = number if number is not None else -1
-    thing = state.objects.get(call.object)
-
-    def made(
-        reason: str,
-        kind: Literal["blocked", "idle"] = "blocked",
-        *,
-        name: str = call.name,
-        semaphore: str = "",
-        enders: tuple[int, ...] = (),
-        detail: str = "",
-    ) -> Wait:
-        return Wait(
-            tid=thread.tid,
-            pid=thread.pid,
-            call=name,
-            fd=fd,
-            object=call.object,
-            semaphore=semaphore,
-            reason=reason,
-            since=call.began,
-            kind=kind,
-            enders=enders,
-            detail=detail,
-            limit="" if call.name in FOR_TIME else limit_words(state, thread, call, now),
-            deadline=call.deadline,
-            outsiders=outsiders_waited_for(state, thread, call),
-        )
-
-    if thread.semaphore and call.name == "futex":
-        reason, enders = holder_words(state, thread, "0")
-        if call.futex is not None and call.futex.copied:
-            reason, enders = f"0, {copy_words(state, call.futex, 'a semaphore')}", ()
-        return made(reason, name="sem_wait", semaphore=thread.semaphore, enders=enders)
-    if call.name in CHANGES_SEMAPHORES:
-        reason, enders = holder_words(
-            state, thread, wanted_change(state, thread.semaphore, call.args)
-        )
-        return made(reason, semaphore=thread.semaphore, enders=enders)
-    if call.futex is not None and call.name == "futex":
-        name, reason, enders = futex_words(state, thread, call.futex)
-        return made(reason, name=name, enders=enders)
-    if call.name in LOCKS:
-        reason, enders = lock_words(state, thread, call, fd)
-        return made(reason, enders=enders)
-    if call.name == "msgrcv":
-        return made(wanted_words(thing, call.args.get("type"), call.args.get("flags")))
-    if call.name == "msgsnd":
-        return made(room_words(thing, call.number("count")))
-    if call.name in SENDS:
-        return made(full_words(thing) if thing is not None else "full")
-    if call.name in READS:
-        if thing is not None and thing.info.kind == "terminal":
-            return made("for input", "idle")
-        if thing is not None and thing.info.kind in _ON_DISK:
-            return made(_DISK)
-        if thing is not None and thing.info.kind in NOTIFIERS:
-            kind: Literal["blocked", "idle"] = "blocked" if thing.info.kind == "eventfd" else "idle"
-            return made(read_words(state, thing, now) or "empty", kind)
-        return made("empty", detail=_unseen(state, thing, "w") if thing is not None else "")
-    if call.name in WRITES:
-        if thing is not None and thing.info.kind in _ON_DISK:
-            return made(_DISK)
-        if thing is not None and thing.info.kind == "eventfd":
-            return made("its counter can't hold that much more")
-        if thing is not None and thing.info.kind in SOCKETS:
-            return made(socket_full_words(state, call, thing), detail=_unseen(state, thing, "r"))
-        return made(
-            full_words(thing) if thing is not None else "full", detail=_unseen(state, thing, "r")
-        )
-    if call.name == "connect":
-        return made(connect_words(state, call))
-    if call.name in OPENS:
-        if thing is not None and thing.info.kind == "fifo":
-            writes = call.has_flag("O_WRONLY")
-            return made("no reader has it open" if writes else "no writer has it open")
-        return made("opening")
-    if call.name in FOR_CHILD:
-        found = children(state, thread, call)
-        return made(
-            "for a child", enders=tuple(sorted(p.pid for p in found)), detail=children_words(found)
-        )
-    if call.name in FOR_SIGNAL:
-        return made("for a signal", "idle", detail=awaited_signals(state, thread, call))
-    if call.name in FOR_TIME:
-        return made("for time to pass", "idle", detail=time_words(call, now))
-    if call.name in FOR_READY:
-        others = outsiders_waited_for(state, thread, call)
-        detail = _first_unaccepted(state, thread, call)
-        if others:
-            detail = f"{names_words(others)}, not watched, could make one so"
-        words = ready_words(state, thread.pid, call, now) + let_in(thread, call)
-        return made(words, "idle", detail=detail)
-    reason, kind = OTHER.get(call.name, ("", "blocked"))
-    return made(reason, kind)
-
-
-def _first_unaccepted(state: State, thread: Thread, call: CallInProgress) -> str:
-    """Of the first connection that a call waits for and that nobody has accepted: who has not;
-    empty if all were.
-    """
-    for thing, _ in few_things(state, thread, call):
-        if (
-            thing is not None
-            and thing.info.kind in SOCKETS
-            and thing.info.peer not in state.objects
-        ):
-            listener = (
-                leads_to(state, thing, backlogs(state)) if not takes_datagrams(thing.info) else None
-            )
-            if listener is not None:
-                return not_accepted_words(state, thing, listener)
-    return ""
-
-
-def _unseen(state: State, thing: Object | None, side: Literal["r", "w"]) -> str:
-    """Who of those that are not watched could write into what is empty, or read from what is full;
-    empty if nobody.
-    """
-    if thing is None:
-        return ""
-    if thing.info.kind in PIPES:
-        words = outside_words(state, thing.info.key, side)
-    else:
-        words = outside_words(state, thing.info.key, "both")
-    return words or (unseen_end(state, thing) if side == "w" or thing.info.kind in SOCKETS else "")
 
 
 class Mapper(Value, frozen=True):

@@ -51,33 +51,33 @@ from ipcviz.events import (
 )
 from ipcviz.events.calls import OPENS
 from ipcviz.events.kinds import PIPES, SOCKETS
-from ipcviz.model.calls import take_call, take_sampled_bytes
+from ipcviz.model.calls import apply_call, apply_sampled_bytes
 from ipcviz.model.draft import Draft
 from ipcviz.model.forgetting import forget
 from ipcviz.model.ledger import knowledge, ledger
 from ipcviz.model.mechanisms import semaphores, sockets, variables
-from ipcviz.model.mechanisms.futexes import take_futex
-from ipcviz.model.mechanisms.locks import drop_locks, take_locks
-from ipcviz.model.mechanisms.memory import forget_pages, take_memory
-from ipcviz.model.mechanisms.notifiers import take_notifier
-from ipcviz.model.mechanisms.outsiders import forget_outsiders, take_outsiders
-from ipcviz.model.mechanisms.queues import drop_uses, take_use
+from ipcviz.model.mechanisms.futexes import apply_futex
+from ipcviz.model.mechanisms.locks import apply_locks, drop_locks
+from ipcviz.model.mechanisms.memory import apply_memory, forget_pages
+from ipcviz.model.mechanisms.notifiers import apply_notifier
+from ipcviz.model.mechanisms.outsiders import apply_outsiders, forget_outsiders
+from ipcviz.model.mechanisms.queues import drop_uses, note_use
 from ipcviz.model.mechanisms.signals import (
-    back_to_own_mask,
-    seen_handling,
-    take_delivery,
-    take_end,
-    take_handler_return,
-    take_pending,
-    targets,
-    with_mask_of,
+    apply_delivery,
+    apply_end,
+    apply_handler_return,
+    apply_pending,
+    borrow_mask,
+    find_targets,
+    restore_own_mask,
+    update_handling,
 )
 from ipcviz.model.mechanisms.step_mode import (
-    take_held,
-    take_poised,
-    take_released,
-    take_settled,
-    take_stepped,
+    apply_held,
+    apply_poised,
+    apply_released,
+    apply_settled,
+    apply_stepped,
 )
 from ipcviz.model.parts import DescriptorPart, ProcessPart
 from ipcviz.model.state import (
@@ -107,10 +107,10 @@ def reduce(state: State, event: Event) -> State:
         A new state, whose `changed` names what this event changed.
     """
     draft = Draft.begin(state, event.t)
-    _TAKE[type(event)](draft, event)
+    _APPLY[type(event)](draft, event)
     if draft.freed:
         sockets.forget_closed(draft)
-        knowledge.take_closed(draft, getattr(event, "pid", 0))
+        knowledge.apply_closed(draft, getattr(event, "pid", 0))
         forget_outsiders(draft, {file.object for file in draft.freed} if draft.outsiders else ())
     if draft.grown:
         forget(draft)
@@ -125,7 +125,7 @@ def reduce_all(events: Iterable[Event], state: State | None = None) -> State:
     return state
 
 
-def _started(draft: Draft, event: Started) -> None:
+def _apply_started(draft: Draft, event: Started) -> None:
     draft.started = event
 
 
@@ -143,7 +143,7 @@ def _inherit_tables(draft: Draft, event: Forked, parent: Process) -> int:
     return event.pid
 
 
-def _forked(draft: Draft, event: Forked) -> None:
+def _apply_forked(draft: Draft, event: Forked) -> None:
     parent = draft.processes.get(event.parent)
     base, table, lineage = _UNKNOWN, event.pid, "1"
     if parent is not None:
@@ -152,7 +152,7 @@ def _forked(draft: Draft, event: Forked) -> None:
             base = parent
             table = _inherit_tables(draft, event, parent)
         shares = parent.shares or (base is parent and event.shares_files)
-        draft.put_process(replace(parent, children=parent.children + 1, shares=shares))
+        draft.store_process(replace(parent, children=parent.children + 1, shares=shares))
     maker = draft.threads.get(event.by)
     draft.add_process(
         Process(
@@ -175,7 +175,7 @@ def _forked(draft: Draft, event: Forked) -> None:
             ring=base.ring,
         )
     )
-    draft.put_thread(
+    draft.store_thread(
         Thread(
             tid=event.pid,
             pid=event.pid,
@@ -188,13 +188,13 @@ def _forked(draft: Draft, event: Forked) -> None:
         draft.root = event.pid
 
 
-def _thread_created(draft: Draft, event: ThreadCreated) -> None:
-    process = draft.process(event.pid)
+def _apply_thread_created(draft: Draft, event: ThreadCreated) -> None:
+    process = draft.ensure_process(event.pid)
     maker = draft.threads.get(event.by)
     number = process.made_threads + 1
     threads = process.threads if event.tid in process.threads else (*process.threads, event.tid)
-    draft.put_process(replace(process, threads=threads, made_threads=number))
-    draft.put_thread(
+    draft.store_process(replace(process, threads=threads, made_threads=number))
+    draft.store_thread(
         Thread(
             tid=event.tid,
             pid=event.pid,
@@ -206,10 +206,10 @@ def _thread_created(draft: Draft, event: ThreadCreated) -> None:
     )
 
 
-def _executed(draft: Draft, event: Executed) -> None:
-    process = draft.process(event.pid)
+def _apply_executed(draft: Draft, event: Executed) -> None:
+    process = draft.ensure_process(event.pid)
     others = tuple(tid for tid in process.threads if tid != (event.former or event.pid))
-    ledger.take_end(draft, event.pid, others, event.t)
+    ledger.apply_end(draft, event.pid, others, event.t)
     caller = draft.threads.get(event.former or event.pid)
     draft.drop_threads(tuple(tid for tid in process.threads if tid != event.pid))
     if process.table != event.pid:
@@ -217,9 +217,11 @@ def _executed(draft: Draft, event: Executed) -> None:
         draft.copy_table(process.table, event.pid, f"inherited from {process.table}")
     for fd, descriptor in draft.tables.get(event.pid, NO_DESCRIPTORS).items():
         if descriptor.cloexec:
-            draft.remove(event.pid, fd)
+            draft.close_descriptor(event.pid, fd)
         elif descriptor.used:
-            draft.put_descriptor(event.pid, replace(descriptor, used=False, took=False, put=False))
+            draft.store_descriptor(
+                event.pid, replace(descriptor, used=False, took=False, put=False)
+            )
     handling = process.handling
     for signo, how in process.handling.items():
         if how.action == "catch":
@@ -227,7 +229,7 @@ def _executed(draft: Draft, event: Executed) -> None:
     if event.pid in draft.mappings:
         draft.mappings = draft.mappings.delete(event.pid)
         forget_pages(draft, event.pid)
-    draft.put_process(
+    draft.store_process(
         replace(
             process,
             name=event.name or process.name,
@@ -239,7 +241,7 @@ def _executed(draft: Draft, event: Executed) -> None:
             handling=handling,
         )
     )
-    draft.put_thread(
+    draft.store_thread(
         Thread(
             tid=event.pid,
             pid=event.pid,
@@ -250,24 +252,24 @@ def _executed(draft: Draft, event: Executed) -> None:
     )
 
 
-def _thread_exited(draft: Draft, event: ThreadExited) -> None:
-    process = draft.process(event.pid)
-    ledger.take_end(draft, event.pid, (event.tid,), event.t)
-    semaphores.take_end(draft, event.pid, event.tid)
+def _apply_thread_exited(draft: Draft, event: ThreadExited) -> None:
+    process = draft.ensure_process(event.pid)
+    ledger.apply_end(draft, event.pid, (event.tid,), event.t)
+    semaphores.apply_end(draft, event.pid, event.tid)
     variables.forget_end(draft, event.pid, (event.tid,))
     draft.drop_threads((event.tid,))
-    draft.put_process(
+    draft.store_process(
         replace(process, threads=tuple(tid for tid in process.threads if tid != event.tid))
     )
 
 
-def _exited(draft: Draft, event: Exited) -> None:
-    process = draft.process(event.pid)
-    ledger.take_end(draft, event.pid, process.threads, event.t)
-    semaphores.take_end(draft, event.pid)
+def _apply_exited(draft: Draft, event: Exited) -> None:
+    process = draft.ensure_process(event.pid)
+    ledger.apply_end(draft, event.pid, process.threads, event.t)
+    semaphores.apply_end(draft, event.pid)
     variables.forget_end(draft, event.pid, process.threads)
     draft.drop_threads(process.threads)
-    take_end(draft, event)
+    apply_end(draft, event)
     shared = process.shares and any(
         other.table == process.table and other.pid != process.pid and other.fate == "alive"
         for other in draft.processes.values()
@@ -285,8 +287,8 @@ def _exited(draft: Draft, event: Exited) -> None:
     for orphan in event.orphans:
         child = draft.processes.get(orphan.pid)
         if child is not None:
-            draft.put_process(replace(child, parent=orphan.reaper))
-    draft.put_process(
+            draft.store_process(replace(child, parent=orphan.reaper))
+    draft.store_process(
         replace(
             process,
             died=event.t,
@@ -300,33 +302,33 @@ def _exited(draft: Draft, event: Exited) -> None:
     )
 
 
-def _reaped(draft: Draft, event: Reaped) -> None:
-    draft.put_process(replace(draft.process(event.pid), fate="gone"))
+def _apply_reaped(draft: Draft, event: Reaped) -> None:
+    draft.store_process(replace(draft.ensure_process(event.pid), fate="gone"))
 
 
 _CORRECTED = "the descriptor table of one of its users had to be corrected"
 
 
-def _table(draft: Draft, event: Table) -> None:
-    process = draft.process(event.pid)
+def _apply_table(draft: Draft, event: Table) -> None:
+    process = draft.ensure_process(event.pid)
     old = draft.tables.get(process.table, NO_DESCRIPTORS)
     for fd in event.differed:
         if fd in old:
-            knowledge.lose_behind(draft, old[fd].ofd, _CORRECTED)
+            knowledge.distrust_behind(draft, old[fd].ofd, _CORRECTED)
     # Tables are long: one new map for all rows, and each description is put once.
     rows = old.mutate()
     for entry in event.entries:
         unseen = entry.object.kind in MOVES_BYTES and entry.object.key not in draft.objects
-        draft.object(entry.object, event.pid)
-        knowledge.take_found(draft, entry.object, event.reason)
+        draft.ensure_object(entry.object, event.pid)
+        knowledge.apply_found(draft, entry.object, event.reason)
         if unseen:
             knowledge.doubt_counts(draft, entry.object.key)
         if entry.fd in event.differed:
-            knowledge.lose(draft, entry.object.key, _CORRECTED)
+            knowledge.distrust_channel(draft, entry.object.key, _CORRECTED)
         before = old.get(entry.fd)
         known = draft.open_files.get(entry.ofd)
         same = before is not None and before.ofd == entry.ofd
-        draft.put_open_file(
+        draft.store_description(
             OpenFile(
                 ofd=entry.ofd,
                 object=entry.object.key,
@@ -344,41 +346,41 @@ def _table(draft: Draft, event: Table) -> None:
                 fd=entry.fd, ofd=entry.ofd, cloexec=entry.cloexec, how=how, since=event.t
             )
             if before is not None:
-                draft.refer(before.ofd, -1)
+                draft.count_reference(before.ofd, -1)
         elif before.cloexec != entry.cloexec:
             row = replace(before, cloexec=entry.cloexec)
         else:
             continue
         rows[entry.fd] = row
-        draft.note(DescriptorPart(process.table, entry.fd))
+        draft.note_change(DescriptorPart(process.table, entry.fd))
     if event.entries:
         draft.tables = draft.tables.set(process.table, rows.finish())
     kept = {entry.fd for entry in event.entries}
     for fd in list(old):
         if fd not in kept:
-            draft.remove(process.table, fd)
+            draft.close_descriptor(process.table, fd)
 
 
-def _maps(draft: Draft, event: Maps) -> None:
+def _apply_maps(draft: Draft, event: Maps) -> None:
     for entry in event.entries:
-        draft.object(entry.object, event.pid)
+        draft.ensure_object(entry.object, event.pid)
     draft.mappings = draft.mappings.set(event.pid, event.entries)
-    draft.note(ProcessPart(event.pid))
+    draft.note_change(ProcessPart(event.pid))
 
 
-def _waiting(draft: Draft, event: Waiting) -> None:
-    thread = draft.thread(event.tid, event.pid)
+def _apply_waiting(draft: Draft, event: Waiting) -> None:
+    thread = draft.ensure_thread(event.tid, event.pid)
     if event.call in OPENS and event.object and event.object not in draft.objects:
         # A FIFO that nobody has open yet: the tracer names no other object for a call that opens.
-        draft.object(
+        draft.ensure_object(
             ObjectInfo(key=event.object, kind="fifo", path=event.text("path")),
             event.pid,
         )
-    take_use(draft, event.pid, event.object)
-    ledger.take_waiting(draft, event)
-    draft.put_thread(
+    note_use(draft, event.pid, event.object)
+    ledger.apply_waiting(draft, event)
+    draft.store_thread(
         replace(
-            with_mask_of(event, thread),
+            borrow_mask(event, thread),
             state=event.state,
             wchan=event.wchan,
             semaphore=event.semaphore or thread.semaphore,
@@ -394,48 +396,48 @@ def _waiting(draft: Draft, event: Waiting) -> None:
     )
 
 
-def _resumed(draft: Draft, event: Resumed) -> None:
-    thread = draft.thread(event.tid, event.pid)
-    draft.put_thread(
-        replace(back_to_own_mask(thread), state="R", waiting=None, semaphore="", wchan="")
+def _apply_resumed(draft: Draft, event: Resumed) -> None:
+    thread = draft.ensure_thread(event.tid, event.pid)
+    draft.store_thread(
+        replace(restore_own_mask(thread), state="R", waiting=None, semaphore="", wchan="")
     )
 
 
-def _stopped(draft: Draft, event: Stopped) -> None:
-    draft.put_process(replace(draft.process(event.pid), stopped_by=event.signo))
+def _apply_stopped(draft: Draft, event: Stopped) -> None:
+    draft.store_process(replace(draft.ensure_process(event.pid), stopped_by=event.signo))
 
 
-def _continued(draft: Draft, event: Continued) -> None:
-    draft.put_process(replace(draft.process(event.pid), stopped_by=0))
+def _apply_continued(draft: Draft, event: Continued) -> None:
+    draft.store_process(replace(draft.ensure_process(event.pid), stopped_by=0))
 
 
-def _sample(draft: Draft, event: Sample) -> None:
-    take_memory(draft, event)
+def _apply_sample(draft: Draft, event: Sample) -> None:
+    apply_memory(draft, event)
     for level in event.levels:
         _apply_level(draft, level, event.t)
     for seen in event.semaphores:
-        semaphores.take_level(draft, seen, event.t)
+        semaphores.apply_level(draft, seen, event.t)
     for notifier in event.notifiers:
-        take_notifier(draft, notifier)
+        apply_notifier(draft, notifier)
     for surroundings in event.surroundings:
         found = draft.processes.get(surroundings.pid)
         if found is not None and found.fate == "alive":
-            draft.put_process(replace(found, surroundings=surroundings))
+            draft.store_process(replace(found, surroundings=surroundings))
     for facts in event.facts:
         found = draft.processes.get(facts.pid)
         if found is not None and found.fate == "alive":
-            draft.put_process(replace(found, facts=facts))
+            draft.store_process(replace(found, facts=facts))
     for locks in event.locks:
-        take_locks(draft, locks)
+        apply_locks(draft, locks)
     for futex in event.futexes:
-        take_futex(draft, futex)
-    sent_to = targets(draft) if event.processes else set()
+        apply_futex(draft, futex)
+    sent_to = find_targets(draft) if event.processes else set()
     for sampled in event.processes:
         process = draft.processes.get(sampled.pid)
         if process is not None and process.fate != "gone":
             _apply_process_sample(draft, process, sampled, event.t)
             if sampled.pid in sent_to:
-                take_pending(draft, sampled)
+                apply_pending(draft, sampled)
 
 
 def _apply_level(draft: Draft, level: Level, t: float) -> None:
@@ -446,24 +448,24 @@ def _apply_level(draft: Draft, level: Level, t: float) -> None:
     written = found.written
     if found.info.kind in PIPES:
         written = max(written, found.bytes_out + level.queued)
-    draft.put_object(replace(found, level=level, level_at=t, written=written))
+    draft.store_object(replace(found, level=level, level_at=t, written=written))
     if found.info.kind in SOCKETS:
-        sockets.take_level(draft, level)
-    ledger.take_level(draft, level)
+        sockets.apply_level(draft, level)
+    ledger.apply_level(draft, level)
 
 
 def _apply_process_sample(draft: Draft, process: Process, sampled: ProcessSample, t: float) -> None:
     """What /proc shows of a process and its threads."""
-    take_sampled_bytes(draft, process, sampled)
+    apply_sampled_bytes(draft, process, sampled)
     # /proc shows who the parent is now: an orphan's changes.
-    draft.put_process(
+    draft.store_process(
         replace(
             process,
             sample=sampled,
             stirred=t,
             parent=sampled.ppid or process.parent,
             name=sampled.name or process.name,
-            handling=seen_handling(process.handling, sampled),
+            handling=update_handling(process.handling, sampled),
             pgrp=sampled.pgrp or process.pgrp,
             session=sampled.session or process.session,
             tty=sampled.tty,
@@ -473,86 +475,86 @@ def _apply_process_sample(draft: Draft, process: Process, sampled: ProcessSample
     for line in sampled.threads:
         thread = draft.threads.get(line.tid)
         if thread is not None:
-            draft.put_thread(
+            draft.store_thread(
                 replace(thread, state=line.state, blocked=line.blocked, pending=line.pending)
             )
 
 
-def _coverage(draft: Draft, event: Coverage) -> None:
-    process = draft.process(event.pid)
-    draft.put_process(replace(process, full=event.full))
-    semaphores.take_coverage(draft, event)
+def _apply_coverage(draft: Draft, event: Coverage) -> None:
+    process = draft.ensure_process(event.pid)
+    draft.store_process(replace(process, full=event.full))
+    semaphores.apply_coverage(draft, event)
     if event.calls is False:
         # When handlers are left is not told any more.
         for tid in process.threads:
             thread = draft.threads.get(tid)
             if thread is not None and thread.handlers:
-                draft.put_thread(replace(thread, handlers=()))
+                draft.store_thread(replace(thread, handlers=()))
     if event.full:
         return
-    knowledge.lose_held(draft, event.pid, knowledge.not_traced(process))
+    knowledge.distrust_held(draft, event.pid, knowledge.explain_untraced(process))
     knowledge.doubt_held(draft, event.pid)
 
 
-def _counted(draft: Draft, event: Counted) -> None:
-    process = draft.process(event.pid)
-    draft.put_process(replace(process, calls=process.calls + sum(event.calls.values())))
+def _apply_counted(draft: Draft, event: Counted) -> None:
+    process = draft.ensure_process(event.pid)
+    draft.store_process(replace(process, calls=process.calls + sum(event.calls.values())))
 
 
-def _dropped(draft: Draft, event: Dropped) -> None:
+def _apply_dropped(draft: Draft, event: Dropped) -> None:
     draft.dropped += event.events
-    knowledge.lose_all(draft, f"{event.events:,} events were left out of the stream")
+    knowledge.distrust_all(draft, f"{event.events:,} events were left out of the stream")
 
 
-def _entered(draft: Draft, event: Entered) -> None:
-    ledger.take_entered(draft, event)
+def _apply_entered(draft: Draft, event: Entered) -> None:
+    ledger.apply_entered(draft, event)
 
 
-def _finished(draft: Draft, event: Finished) -> None:
+def _apply_finished(draft: Draft, event: Finished) -> None:
     draft.command_code = event.code
     draft.command_signal = event.signo
     draft.finished = event.left == 0
 
 
-def _nothing(draft: Draft, event: Event) -> None:
+def _change_nothing(draft: Draft, event: Event) -> None:
     """Events that say something to the viewer and change no state."""
 
 
-_TAKE: dict[type, Callable[[Draft, Any], None]] = {
-    Started: _started,
-    Forked: _forked,
-    ThreadCreated: _thread_created,
-    Executed: _executed,
-    ThreadExited: _thread_exited,
-    Exited: _exited,
-    Reaped: _reaped,
-    Table: _table,
-    Maps: _maps,
-    Call: take_call,
-    Entered: _entered,
-    Waiting: _waiting,
-    Resumed: _resumed,
-    SignalDelivered: take_delivery,
-    HandlerReturned: take_handler_return,
-    Stopped: _stopped,
-    Continued: _continued,
-    SemaphoreOp: semaphores.take_operation,
+_APPLY: dict[type, Callable[[Draft, Any], None]] = {
+    Started: _apply_started,
+    Forked: _apply_forked,
+    ThreadCreated: _apply_thread_created,
+    Executed: _apply_executed,
+    ThreadExited: _apply_thread_exited,
+    Exited: _apply_exited,
+    Reaped: _apply_reaped,
+    Table: _apply_table,
+    Maps: _apply_maps,
+    Call: apply_call,
+    Entered: _apply_entered,
+    Waiting: _apply_waiting,
+    Resumed: _apply_resumed,
+    SignalDelivered: apply_delivery,
+    HandlerReturned: apply_handler_return,
+    Stopped: _apply_stopped,
+    Continued: _apply_continued,
+    SemaphoreOp: semaphores.apply_operation,
     VariableFound: variables.apply_found,
     Accessed: variables.apply_access,
-    Sample: _sample,
-    Coverage: _coverage,
-    Counted: _counted,
-    OpenedOutside: knowledge.take_stranger,
-    Outsiders: take_outsiders,
-    Dropped: _dropped,
-    Finished: _finished,
-    Held: take_held,
-    Released: take_released,
-    Poised: take_poised,
-    Stepped: take_stepped,
-    Settled: take_settled,
-    EndForced: _nothing,
-    Marker: _nothing,
-    Output: _nothing,
-    Trouble: _nothing,
+    Sample: _apply_sample,
+    Coverage: _apply_coverage,
+    Counted: _apply_counted,
+    OpenedOutside: knowledge.apply_opened_outside,
+    Outsiders: apply_outsiders,
+    Dropped: _apply_dropped,
+    Finished: _apply_finished,
+    Held: apply_held,
+    Released: apply_released,
+    Poised: apply_poised,
+    Stepped: apply_stepped,
+    Settled: apply_settled,
+    EndForced: _change_nothing,
+    Marker: _change_nothing,
+    Output: _change_nothing,
+    Trouble: _change_nothing,
 }

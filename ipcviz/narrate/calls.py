@@ -204,7 +204,8 @@ def _data(event: Call, before: State, after: State) -> Clause:
         )
     end = end_words(event, thing, after) if reads and event.ret == 0 and thing is not None else None
     if end is not None:
-        return Clause(end[0], end[1], "data", keys)
+        words, weight = end
+        return Clause(words, weight, "data", keys)
     travels, more = (
         travelled(event, after) if thing is not None and thing.info.kind in SOCKETS else ("", 0)
     )
@@ -387,7 +388,7 @@ def _effects(event: Call, before: State, after: State) -> Clause | None:
 
 
 def _with_ends(event: Call, found: Clause, before: State, after: State) -> Clause:
-    """The same, with the last ends of pipes that a call closed besides: close_range(2) many,
+    """A clause with the last ends of pipes that a call closed besides: close_range(2) many,
     dup2(2) perhaps one.
     """
     gone = [e.fd for e in event.effects if isinstance(e, Closed | Duplicated)]
@@ -406,7 +407,7 @@ def _with_ends(event: Call, found: Clause, before: State, after: State) -> Claus
 
 
 def _with_locks(event: Call, effect: object, found: Clause, before: State, after: State) -> Clause:
-    """The same, with what a close meant for locks on the file."""
+    """A clause with what a close meant for locks on the file."""
     if not isinstance(effect, Closed | Duplicated):
         return found
     words = lost_by_close(event.pid, effect.fd, before, after)

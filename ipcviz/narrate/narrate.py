@@ -43,13 +43,13 @@ from ipcviz.events import (
 )
 from ipcviz.events.calls import CHANGES_SEMAPHORES, WRITES
 from ipcviz.events.signals import signal_name
-from ipcviz.model import query
 from ipcviz.model.mechanisms.programs import is_named_otherwise
 from ipcviz.model.mechanisms.queues import SENDS
 from ipcviz.model.state import State
-from ipcviz.model.waits.circles import circle, circle_words
-from ipcviz.model.waits.ending import has_limit
+from ipcviz.model.waits.circles import circle
+from ipcviz.model.waits.rules import wait_of
 from ipcviz.narrate.calls import narrate_call
+from ipcviz.narrate.circles import circle_words
 from ipcviz.narrate.families import adopted, waits_for_nobody
 from ipcviz.narrate.locks import released_by_exit
 from ipcviz.narrate.memory import fault_words
@@ -61,6 +61,7 @@ from ipcviz.narrate.signals import delivered, handler_returned, kept_across_exec
 from ipcviz.narrate.sockets import closed_words
 from ipcviz.narrate.steps import narrate_held, narrate_poised, narrate_released
 from ipcviz.narrate.variables import tell_access, tell_variable
+from ipcviz.narrate.waits import because_words, call_words
 from ipcviz.narrate.words import count_bytes, label_of, named, who
 
 COUNTED_NAMED: Final = 3
@@ -227,11 +228,11 @@ def _entered(event: Entered, before: State, after: State) -> Sentence | None:
 
 
 def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
-    wait = query.wait_of(after, event.tid)
+    wait = wait_of(after, event.tid)
     if wait is None:
         return None
     subject = who(after, event.pid, event.tid)
-    call = wait.call if wait.fd < 0 else f"{wait.call}({wait.fd})"
+    call = call_words(wait)
     target, keys = "", tuple(dict.fromkeys(key for key in (wait.object, wait.semaphore) if key))
     if wait.semaphore and wait.semaphore in after.semaphores:
         target = f" on {after.semaphores[wait.semaphore].label}"
@@ -240,28 +241,17 @@ def _waiting(event: Waiting, before: State, after: State) -> Sentence | None:
     else:
         path = event.args.get("pathname", event.args.get("path", ""))
         target = f" of {path}" if path else ""
-    reason = query.reason_words(wait)
-    if wait.semaphore and reason[:1].isdigit():
-        reason = f"its value is {reason}"
-    if reason.startswith(("full", "empty")):
-        reason = f"it is {reason}"
     forgotten = still_open(wait, after)
-    reason += forgotten
-    # Waiting for one's child is what a shell does all day: no block.
-    blocked = wait.kind == "blocked" and wait.reason != "for a child"
-    text = f"{subject} {'is blocked' if blocked else 'waits'} in {call}{target}"
-    if reason.startswith(("for ", "until ")):
-        text += f", {reason}"
-    elif reason:
-        text += f": {reason}"
+    verb = "is blocked" if wait.blocked else "waits"
+    text = f"{subject} {verb} in {call}{target}{because_words(after, wait, forgotten)}"
     around = circle(after, event.tid)
     if around is not None and not (forgotten and len(around.tids) == 1):
         text += f"; {circle_words(after, around)}"
-    weight = DETAIL if wait.kind == "idle" and not wait.object else TURN
+    weight = DETAIL if wait.idle and not wait.object else TURN
     group = f"wait {event.tid} {call} {wait.object or wait.semaphore}"
-    entered = after.threads[event.tid].waiting
-    recurs = entered is not None and has_limit(entered)
-    return Sentence(event.n, event.t, event.pid, text, weight, "wait", keys, group, recurs=recurs)
+    return Sentence(
+        event.n, event.t, event.pid, text, weight, "wait", keys, group, recurs=wait.limited
+    )
 
 
 def _stopped(event: Stopped, before: State, after: State) -> Sentence:

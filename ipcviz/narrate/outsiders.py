@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
-from ipcviz.events import Outside, Outsiders
+from ipcviz.events import Outside, Outsider, Outsiders
+from ipcviz.model.ends import open_modes
 from ipcviz.model.state import State
-from ipcviz.model.waits.outsiders import Side, is_watched, names_words, outside_words, wants_of
+from ipcviz.model.waits.outsiders import CAN, Side, is_watched, outsiders_of, wants_of
 from ipcviz.narrate.sentence import STEP, TURN, Sentence
 from ipcviz.narrate.words import label_of
 
 _TOLD: Final = 3
 """Objects that one sentence is about; the panels have the rest."""
 _MODES: Final = {"r": "for reading", "w": "for writing", "rw": "for reading and writing"}
+_NAMED: Final = 3
+_ENDS: Final[dict[Side, str]] = {
+    "r": "its read end",
+    "w": "its write end",
+    "both": "the other end",
+    "lock": "the lock",
+}
 
 
 def outsiders_found(event: Outsiders, before: State, after: State) -> Sentence | None:
@@ -81,3 +90,49 @@ def _words(outside: Outside, before: State, after: State, side: Side | None) -> 
         return ""
     words = outside_words(after, outside.object, side)
     return f"{label}: {words}" if words else ""
+
+
+def names_words(found: Iterable[Outsider], more: int = 0) -> str:
+    """`sleep[12]`, `sleep[12] and cat[13]`, `sleep[12], cat[13], tee[14] and 2 more`."""
+    names = [f"{one.name or 'process'}[{one.pid}]" for one in found]
+    more += max(0, len(names) - _NAMED)
+    last = [f"{more} more"] if more else []
+    names = [*names[:_NAMED], *last]
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def outside_words(state: State, key: str, side: Side) -> str:
+    """Who of those that are not watched has an end of an object, or why that is not known; empty if
+    nobody asked.
+
+    It is said of an end that no watched process has, or that one found outside has too.
+    """
+    outside = state.outsiders.get(key)
+    if outside is None:
+        return ""
+    found = outsiders_of(state, key, side)
+    end = _ENDS[side]
+    have = "has" if len(found) + outside.more == 1 else "have"
+    if any(one.how == "listens" for one in found):
+        return (
+            f"{names_words(found, outside.more)}, not watched, {have} not accepted the"
+            " connection yet"
+        )
+    watched = side in ("r", "w") and bool(open_modes(state.ends, key) & CAN[side])
+    if found:
+        return (
+            f"{names_words(found, outside.more)}, not watched, {have}"
+            f" {end}{' too' if watched else ''}"
+        )
+    if watched:
+        return ""
+    if outside.hidden:
+        return f"who has {end} can't be seen: {hidden_words(outside)}"
+    return f"no process that /proc shows has {end}"
+
+
+def hidden_words(outside: Outside) -> str:
+    """`3 processes of other users could not be looked at`."""
+    one = outside.hidden == 1
+    which = "1 process of another user" if one else f"{outside.hidden:,} processes of other users"
+    return f"{which} could not be looked at"

@@ -15,6 +15,7 @@ from ipcviz.model.ends import open_modes
 from ipcviz.model.ledger.provenance import waiting_ranges
 from ipcviz.model.state import Object, State
 from ipcviz.model.waits.future import find_ends, find_newcomers
+from ipcviz.model.waits.values import Wait
 from ipcviz.narrate.future import lasting_words, unless_reopened
 from ipcviz.narrate.sentence import STEP, Clause
 from ipcviz.narrate.words import count_bytes, label_of, who
@@ -132,7 +133,7 @@ def _last(pid: int, own: int, state: State, end: str) -> str:
     )
 
 
-def still_open(wait: query.Wait, state: State) -> str:
+def still_open(wait: Wait, state: State) -> str:
     """Behind a wait on a pipe: who keeps it from ending although nobody who uses it is left; empty
     in ordinary cases.
 

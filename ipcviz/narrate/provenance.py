@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from ipcviz.events import Call
-from ipcviz.model.ledger.directions import directions
+from ipcviz.model.ledger.directions import find_directions
 from ipcviz.model.ledger.provenance import interleavings, latest_read, sources_of, waiting_ranges
 from ipcviz.model.state import State
 from ipcviz.narrate.words import count_bytes, who
@@ -142,7 +142,7 @@ def proved_words(event: Call, after: State) -> str:
     """Behind `wrote 90,000 bytes to P1`: whose bytes came in between for certain; empty if none are
     known to.
     """
-    key = directions(after, event.pid, event.name, event.args, event.object).target
+    key = find_directions(after, event.pid, event.name, event.args, event.object).target
     others = [found.other_pid for found in interleavings(after, key) if found.n == event.n]
     return f"; bytes of {_names(after, event.pid, others)} came in between" if others else ""
 

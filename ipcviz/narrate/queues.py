@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Call
-from ipcviz.model.mechanisms.queues import RECEIVES, message_bytes
+from ipcviz.model.mechanisms.queues import RECEIVES, count_message_bytes
 from ipcviz.model.mechanisms.system_v_keys import key_words, warning_of
 from ipcviz.model.state import State
 from ipcviz.narrate.sentence import STEP, TURN, Clause
@@ -35,7 +35,7 @@ def message(event: Call, before: State, after: State) -> Clause | None:
             why = _why_too_long(event)
         text = f"got {event.error} from {event.name} on {label}" + (f": {why}" if why else "")
         return Clause(text, TURN if event.error == "EIDRM" else STEP, "data", keys)
-    size = message_bytes(event)
+    size = count_message_bytes(event)
     takes = event.name in RECEIVES
     rank = ""
     if event.name.startswith("mq_"):

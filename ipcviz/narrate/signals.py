@@ -18,7 +18,7 @@ from ipcviz.events import (
 )
 from ipcviz.events.calls import having
 from ipcviz.events.signals import LIBRARY_SIGNALS, bit_of, signal_name
-from ipcviz.model.mechanisms.families import members, tty_name
+from ipcviz.model.mechanisms.families import list_members, tty_name
 from ipcviz.model.state import Process, SignalSent, State
 from ipcviz.narrate.memory import fault_words
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Clause, Sentence
@@ -265,7 +265,7 @@ def _whom(event: Call, target: int, tid: int, after: State) -> str:
     process = after.processes.get(event.pid)
     group = -target or (process.pgrp if process is not None else 0)
     words = "the process group" if target else "its own process group"
-    count = len(members(after, group))
+    count = len(list_members(after, group))
     if not group:
         return words
     return f"{words} {group}" + (f" ({count} process{'es' if count > 1 else ''})" if count else "")

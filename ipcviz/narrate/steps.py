@@ -31,9 +31,11 @@ from ipcviz.events.calls import OPENS, READS, WRITES, where
 from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.state import State
-from ipcviz.model.steps.stepping import pending, value_now
+from ipcviz.model.steps.scheduler import Move
+from ipcviz.model.steps.stepping import find_pending_signals, find_value
 from ipcviz.model.steps.visible import is_visible, is_visible_semaphore
 from ipcviz.narrate.sentence import NOISE, STEP, TURN, Sentence
+from ipcviz.narrate.waits import explain_wait
 from ipcviz.narrate.words import count_bytes, end_of, quoted, signal_names, who
 
 Args = Mapping[str, int | str]
@@ -48,6 +50,14 @@ _ACTIONS: Final = {
     "continue": "to be continued by {}",
     "ignore": "to ignore {}",
 }
+
+
+def awaited_words(state: State, move: Move) -> str:
+    """What only time can bring that a schedule waits for: `a to write, but it is blocked in read:
+    empty`; empty if nothing.
+    """
+    reason = explain_wait(state, move.wait) if move.wait is not None else ""
+    return f"{move.waits}: {reason}" if move.waits and reason else move.waits
 
 
 def intention(state: State, poised: Poised) -> str:
@@ -108,7 +118,7 @@ def _semaphore(state: State, poised: Poised) -> str:
         if found is not None
         else (info.name or "a semaphore" if info is not None else "a semaphore")
     )
-    now = value_now(state, poised)
+    now = find_value(state, poised)
     value = "" if now is None else f" (it is {now})"
     if poised.op in _TAKES:
         verb = "take" if now is None or now else "wait for"
@@ -467,7 +477,9 @@ class Outcomes:
         if isinstance(event, Stepped):
             self.step, self.tid, self.pid, self.text = event.step, event.tid, event.pid, ""
             self._did, self._others = [], []
-            self._pending = {tid: pending(before, thread) for tid, thread in before.threads.items()}
+            self._pending = {
+                tid: find_pending_signals(before, thread) for tid, thread in before.threads.items()
+            }
         elif isinstance(event, Settled):
             self._settled(event, after)
         elif isinstance(event, Held):
@@ -500,7 +512,7 @@ class Outcomes:
             return
         new = []
         for tid, thread in after.threads.items():
-            more = pending(after, thread) & ~self._pending.get(tid, 0)
+            more = find_pending_signals(after, thread) & ~self._pending.get(tid, 0)
             new += [
                 f"{signal_name(signo)} is pending for {who(after, thread.pid, tid)}"
                 for signo in signals_in(more)

@@ -16,6 +16,8 @@ from ipcviz.scenario.lines import Path as KeyPath
 from ipcviz.scenario.operations import SEMAPHORE_OPS, calls
 from ipcviz.scenario.parameters import problem_of_value, type_of
 from ipcviz.scenario.plans import problems_of_schedule
+from ipcviz.scenario.reasons import NAMES as NAMES_OF_REASONS
+from ipcviz.scenario.reasons import reasons_of
 from ipcviz.scenario.shape import Problem, suggestion
 from ipcviz.scenario.words import FIXED, names_in
 
@@ -274,6 +276,12 @@ def _when(sheet: Document, when: When, path: KeyPath) -> Iterator[Problem]:
                 yield Problem(
                     (*path, key), f"{word!r} is not a call that is watched{_near(word, calls())}"
                 )
+    for word in texts(when.because):
+        if not reasons_of(word):
+            yield Problem(
+                (*path, "because"),
+                f"{word!r} is no reason to wait{suggestion(word, sorted(NAMES_OF_REASONS))}",
+            )
     for word in texts(when.signal):
         number = signal_number(word)
         if number is None or signal_name(number) != word:

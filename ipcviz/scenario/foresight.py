@@ -11,7 +11,7 @@ from ipcviz.events import Poised
 from ipcviz.events.calls import BIRTHS, FOR_CHILD, where
 from ipcviz.events.signals import signal_name
 from ipcviz.model.state import State
-from ipcviz.model.steps.stepping import value_now
+from ipcviz.model.steps.stepping import find_value
 from ipcviz.scenario.format import Question, Scenario, Texts, When
 from ipcviz.scenario.recognise import Cast, named_by_path
 
@@ -30,7 +30,7 @@ def may_answer(
         poised: What the thread is about to do.
         state: The moment.
     """
-    poised = replace(poised, value=value_now(state, poised))
+    poised = replace(poised, value=find_value(state, poised))
     step = next((step for step in scenario.story if step.id == question.before), None)
     return step is not None and may_meet(step.when, scenario, cast, poised)
 

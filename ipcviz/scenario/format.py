@@ -182,8 +182,8 @@ class When(Sheet, frozen=True):
         result: What the call returned.
         args: Its arguments by the manual page's names.
         blocked: The thread sleeps in the call (event `waiting`), it did not return from it.
-        because: For `waiting`: why, as the model says it: `empty`, `full`, `for a child`, `for a
-            signal`, ...
+        because: For `waiting`: why, by a name of `ipcviz.model.waits.values.Why`: `empty`, `full`,
+            `child`, `signal`, ...
         signal: Name of the signal delivered or sent, or that ended or stopped a process.
         action: For `signal-delivered`: handler, ignore, terminate, core, stop, continue.
         interrupted: For `signal-delivered`: the call that it cut short.

@@ -30,9 +30,10 @@ from ipcviz.events import (
 )
 from ipcviz.events.arguments import Arguments
 from ipcviz.events.signals import signal_name
-from ipcviz.model.query import wait_of
 from ipcviz.model.state import State
+from ipcviz.model.waits.rules import wait_of
 from ipcviz.scenario.format import Scenario, Texts, When
+from ipcviz.scenario.reasons import is_because
 from ipcviz.scenario.recognise import Cast, named_by_path
 
 
@@ -130,7 +131,7 @@ def _meets_waiting(
     wait = wait_of(after, event.tid)
     if not _like(when.call, event.call, wait.call if wait else ""):
         return False
-    if when.because and (wait is None or not _like(when.because, wait.reason)):
+    if when.because and (wait is None or not is_because(_texts(when.because), wait.why)):
         return False
     if when.fd is not None and event.args.get("fd") != when.fd:
         return False

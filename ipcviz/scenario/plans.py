@@ -10,7 +10,7 @@ from typing import Final
 
 from ipcviz.events.signals import signal_number
 from ipcviz.inputs import read_input
-from ipcviz.model.steps.schedule import ACCESSES, Line, Schedule, ScheduleError, parse
+from ipcviz.model.steps.schedule import ACCESSES, Line, Schedule, ScheduleError, parse_schedule
 from ipcviz.model.steps.visible import ENDS
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Document, Scenario, SchedulePlan
@@ -39,7 +39,7 @@ def problems_of_schedule(sheet: Document, name: str, plan: SchedulePlan) -> Iter
         elif wrong := problem_of_value(key, parameter, value):
             yield Problem((*path, "settings", key), wrong)
     try:
-        schedule = parse(plan.steps)
+        schedule = parse_schedule(plan.steps)
     except ScheduleError as error:
         yield Problem((*path, "steps"), f"In line {error.line} of the steps {error.message}.")
         return
@@ -109,7 +109,7 @@ def read_schedule(
     """
     plan = plan_named(scenario, name) if scenario is not None else None
     if plan is not None:
-        return parse(plan.steps), plan
+        return parse_schedule(plan.steps), plan
     try:
         data = read_input(name, _LARGEST + 1)
         text = data.decode()
@@ -122,7 +122,7 @@ def read_schedule(
     if len(data) > _LARGEST:
         raise ScenarioError(f"{name} is larger than {_LARGEST:,} bytes; that is no schedule.")
     try:
-        return parse(text), None
+        return parse_schedule(text), None
     except ScheduleError as error:
         raise ScenarioError(f"{name}:{error.line}: {error.message}.") from None
 

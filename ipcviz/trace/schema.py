@@ -33,7 +33,7 @@ from ipcviz.events import (
 )
 from ipcviz.events.signals import signal_name
 from ipcviz.model.state import Process
-from ipcviz.model.steps.stepping import operation
+from ipcviz.model.steps.stepping import name_operation
 
 APPLICATION_ID: Final = 0x69706376
 """`ipcv`: what `file` and we know a trace by (PRAGMA application_id)."""
@@ -114,7 +114,12 @@ _COLUMNS: Final[dict[type, Callable[[Any], Columns]]] = {
     Accessed: lambda e: (e.variable, e.op, _number_of(e.after), ""),
     Executed: lambda e: ("", e.name, None, ""),
     Output: lambda e: ("", "", len(e.data) + e.dropped, ""),
-    Poised: lambda e: (e.semaphore.key if e.semaphore else e.object, operation(e), e.value, ""),
+    Poised: lambda e: (
+        e.semaphore.key if e.semaphore else e.object,
+        name_operation(e),
+        e.value,
+        "",
+    ),
     Stepped: lambda e: ("", "", e.step, ""),
     Forked: lambda e: ("", e.how, e.parent, ""),
     ThreadExited: lambda e: ("", "", e.code, ""),

@@ -26,7 +26,7 @@ from ipcviz.events import Event, Marker, Sample, Started, Stepped
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import Object, Semaphore, State, Variable
 from ipcviz.model.steps.moments import has_begun, is_moment
-from ipcviz.model.steps.stepping import name_of, operation
+from ipcviz.model.steps.stepping import name_operation, name_thread
 from ipcviz.outputs import OutputError, OutputFile
 from ipcviz.own_signals import block_all
 from ipcviz.trace import file
@@ -178,9 +178,9 @@ class TraceWriter:
         if isinstance(event, Stepped):
             thread = before.threads.get(event.tid)
             poised = thread.poised if thread is not None else None
-            who, what = name_of(before, event.tid, roles), "" if event.step else "start"
+            who, what = name_thread(before, event.tid, roles), "" if event.step else "start"
             if poised is not None:
-                what = operation(poised)
+                what = name_operation(poised)
             self._schedule.append((event.step, after.n, event.pid, event.tid, who, what))
 
     def flush(self, timeout: float) -> bool:

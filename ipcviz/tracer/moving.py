@@ -22,7 +22,7 @@ from ipcviz.model.ledger.directions import (
     CHANNEL_WRITES,
     NOWHERE,
     Directions,
-    directions,
+    find_directions,
     untouched_asleep,
 )
 from ipcviz.model.state import State
@@ -123,13 +123,13 @@ class Moving:
         """From and into which channels a call that is about to be let in moves bytes."""
         state = self._state()
         if name not in _BY_OBJECT:
-            return directions(state, pid, name, args, key)
+            return find_directions(state, pid, name, args, key)
         if state is not self._asked_of:
             self._asked_of = state
             self._answers.clear()
         ends = self._answers.get((name, key))
         if ends is None:
-            ends = self._answers[name, key] = directions(state, pid, name, args, key)
+            ends = self._answers[name, key] = find_directions(state, pid, name, args, key)
         return ends
 
     def siblings(self, ends: Directions) -> list[int]:

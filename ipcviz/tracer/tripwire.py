@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipcviz.events import Breakpoint, Event
 from ipcviz.model.state import State
-from ipcviz.model.steps.breakpoints import reached
+from ipcviz.model.steps.breakpoints import find_reached
 
 
 class Tripwire:
@@ -23,4 +23,4 @@ class Tripwire:
     def check(self, event: Event, state: State) -> None:
         """Note whether an event reaches one, in the state after it."""
         if self.reached is None:
-            self.reached = reached(self.points, event, state)
+            self.reached = find_reached(self.points, event, state)

@@ -16,7 +16,7 @@ from ipcviz.app.screens.running import RunScreen, SlowScreen
 from ipcviz.app.screens.save import SaveScreen
 from ipcviz.app.strip import StepStrip
 from ipcviz.events import Breakpoint, Hold, Let, Run, SendSignal
-from ipcviz.model.steps.schedule import parse
+from ipcviz.model.steps.schedule import parse_schedule
 from ipcviz.scenario import find
 from tests import fakes, stepped
 from tests.app.test_live import Stage
@@ -168,7 +168,7 @@ async def test_slow_motion_takes_steps_by_itself_until_it_is_ended():
 
 
 async def test_a_schedule_says_who_is_next_and_where_it_was_departed_from():
-    order = (parse("1 to write\n1.1 until blocked\n1 write\nturns"), "it blocks")
+    order = (parse_schedule("1 to write\n1.1 until blocked\n1 write\nturns"), "it blocks")
     async with stage(stepped.pair(), order) as s:
         assert "it blocks, 1 of 4: 1 to write" in strip(s)
         await steps(s, "n", "n", "n", "n")
@@ -180,7 +180,7 @@ async def test_a_schedule_says_who_is_next_and_where_it_was_departed_from():
         await s.frame(0.1)
         assert lets(s)[-1] == 60
         assert "all take turns" in strip(s)
-    async with stage(stepped.pair(), (parse("1 pipe2\n1 write"), "wrong")) as s:
+    async with stage(stepped.pair(), (parse_schedule("1 pipe2\n1 write"), "wrong")) as s:
         await steps(s, "n", "n")
         assert lets(s) == [60]
         assert "Line 2 wants 1 to write, but it stands before fork: all take turns." in strip(s)
@@ -225,7 +225,7 @@ async def test_a_signal_from_the_screen_is_a_step_of_the_schedule(tmp_path, monk
             "until SIGTERM pending on 1",
             "1 pause",
         ]
-        parse(text)
+        parse_schedule(text)
 
 
 async def test_more_than_there_is_room_for_are_counted():

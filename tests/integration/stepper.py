@@ -85,20 +85,20 @@ class Stepper:
 
     @property
     def held(self) -> tuple[Thread, ...]:
-        return stepping.held(self.state)
+        return stepping.list_held(self.state)
 
     @property
     def poised(self) -> dict[str, str]:
         """What each held thread will do, by its name."""
         return {
-            stepping.name_of(self.state, t.tid): stepping.operation(t.poised)
+            stepping.name_thread(self.state, t.tid): stepping.name_operation(t.poised)
             for t in self.held
             if t.poised
         }
 
     def let(self, name: str) -> list[ev.Event]:
         """Let a thread go by its name; what came of it."""
-        tid = stepping.thread_named(self.state, name)
+        tid = stepping.find_thread(self.state, name)
         thread = self.state.threads[tid]
         assert thread.poised is not None, f"{name} is not held: {thread}"
         begin = len(self.events)
@@ -111,8 +111,8 @@ class Stepper:
 
     def next(self) -> list[ev.Event]:
         """Let the thread go whose turn it is."""
-        self._turn = stepping.next_in_turn(self.state, self._turn)
-        return self.let(stepping.name_of(self.state, self._turn))
+        self._turn = stepping.find_next_in_turn(self.state, self._turn)
+        return self.let(stepping.name_thread(self.state, self._turn))
 
     def to(self, name: str, operation: str) -> None:
         """Let a thread go until it stands before an operation."""

@@ -9,13 +9,13 @@ from collections import Counter
 
 import pytest
 
+from ipcviz.cli.driver import Driver
 from ipcviz.events import Accessed, Output, Trouble, VariableFound
 from ipcviz.events.accesses import format_value, parse_variable
 from ipcviz.kernel import instructions
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.scenario import Story, find, missing, prepare, read_schedule
-from ipcviz.session.driver import Driver
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
 from tests.integration.harness import SOURCES
@@ -199,7 +199,7 @@ def test_with_a_lock_nothing_is_lost_in_turns(variant):
     if reason := missing(scenario, variant):
         pytest.skip(reason)
     with prepare(scenario, variant, {"times": 3}) as launch:
-        from ipcviz.session.driver import TURNS
+        from ipcviz.cli.driver import TURNS
 
         config = LaunchConfig(
             argv=launch.argv, cwd=launch.cwd, terminal=True, hold=True, variables=launch.variables

@@ -19,9 +19,12 @@ import pytest
 from ipcviz import events as ev
 from ipcviz.kernel import descriptors, procfs
 from ipcviz.kernel.arch import native
-from ipcviz.model.query import blocked_writers, holders, wait_of
+from ipcviz.model.query import blocked_writers, holders
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
+from ipcviz.model.waits.rules import wait_of
+from ipcviz.model.waits.values import Why
+from ipcviz.narrate.waits import reason_words
 from ipcviz.tracer.attached.watcher import Watcher
 from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.emitter import Emitter
@@ -74,7 +77,7 @@ def test_a_pipeline(bench: Bench, mode: str) -> None:
             for reader in pids[1:]:
                 wait = wait_of(state, reader, held)
                 assert wait is not None
-                assert (wait.call, wait.fd, wait.reason) == ("read", 0, "empty")
+                assert (wait.call, wait.fd, wait.why) == ("read", 0, Why.EMPTY)
                 assert wait.object == os.readlink(f"/proc/{reader}/fd/0")
             shell = wait_of(state, target.pid)
             assert shell is not None
@@ -119,7 +122,7 @@ def test_a_blocked_writer(bench: Bench, programs: Programs, mode: str) -> None:
             wait = wait_of(state, facts["writer"], holders(state))
             assert wait is not None
             assert (wait.call, wait.fd, wait.object) == ("write", facts["write"], key)
-            assert wait.enders == (facts["pid"],)
+            assert wait.waker_pids == (facts["pid"],)
             assert re.match(r"\d+", before[f"{facts['writer']} call"])
             assert (
                 felt(facts["writer"])[f"{facts['writer']} call"]
@@ -437,12 +440,9 @@ def test_waits_that_began_before_the_watch(bench: Bench) -> None:
             for event in run.events:
                 state = reduce(state, event)
                 if isinstance(event, ev.Waiting):
-                    first.setdefault(event.pid, wait_of(state, event.pid))
-            told = {
-                wait.call: f"{wait.reason} {wait.detail}".strip()
-                for pid in pids
-                if (wait := first[pid])
-            }
+                    wait = wait_of(state, event.pid)
+                    first.setdefault(event.pid, (wait.call, reason_words(state, wait)))
+            told = dict(first[pid] for pid in pids)
             assert list(told) == list(lines)
             assert told["openat"] == "no reader has it open"
             assert "has not accepted it yet: the only one in the backlog of S1" in told["recvfrom"]

@@ -20,8 +20,9 @@ from pathlib import Path
 import pytest
 
 from ipcviz.kernel import sockets
-from ipcviz.model.query import holders, wait_of
+from ipcviz.model.query import holders
 from ipcviz.model.state import State
+from ipcviz.model.waits.rules import wait_of
 from tests.integration.attached import Attached, felt, settled
 from tests.integration.harness import Actor, Bench
 from tests.integration.puppet import until
@@ -214,7 +215,7 @@ def test_postgresql_with_fifty_connections(ours: Bench, postgres: Postgres, mode
                 assert "established" in info.detail
             wait = wait_of(state, backend)
             assert wait is not None
-            assert (wait.call, wait.kind) == ("epoll_wait", "idle")
+            assert (wait.call, wait.idle) == ("epoll_wait", True)
         listeners = {
             (info.kind, info.path or info.detail.split()[0])
             for info in (thing.info for thing in state.objects.values())

@@ -31,7 +31,7 @@ for needed in (
     "app.casting",
     "app.replay",
     "cli.player",
-    "session.driver",
+    "cli.driver",
     "session.live",
     "trace",
 ):

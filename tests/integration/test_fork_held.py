@@ -9,8 +9,10 @@ import sys
 
 import pytest
 
-from ipcviz.model.query import Wait, wait_of
 from ipcviz.model.state import State
+from ipcviz.model.waits.rules import wait_of
+from ipcviz.model.waits.values import Wait
+from ipcviz.narrate.waits import explain_wait
 from tests.integration.harness import Bench, Programs, by_turns, ordinary
 from tests.integration.watched import Watched
 
@@ -54,7 +56,7 @@ def test_in_c(bench: Bench, programs: Programs, lock: str, options: tuple[str, .
             "own": "probably a lock, whose owner is not known",
             "shared": f"a mutex held by fork_held[{parent}/{holder}]",
         }
-        assert wait.reason == words[lock]
+        assert explain_wait(state, wait) == words[lock]
 
 
 def test_of_musl(bench: Bench, programs: Programs) -> None:
@@ -66,7 +68,7 @@ def test_of_musl(bench: Bench, programs: Programs) -> None:
             f"probably a copy, made by fork, of a lock that {where} held; no other thread is here"
             " to release it"
         )
-        assert wait.reason == words
+        assert explain_wait(state, wait) == words
 
 
 PYTHON = """
@@ -92,9 +94,11 @@ def test_a_lock_of_python(bench: Bench, options: tuple[str, ...]) -> None:
     with Watched(bench, [sys.executable, "-c", PYTHON], (), *options) as run:
         state, wait = waits_in(run)
         parent, _ = family(state)
-        assert "probably a copy, made by fork, of a semaphore" in wait.reason
-        assert wait.reason.endswith("held; no other thread is here to release it")
-        assert f"another thread of {state.processes[parent].name}[{parent}]" in wait.reason
+        assert "probably a copy, made by fork, of a semaphore" in explain_wait(state, wait)
+        assert explain_wait(state, wait).endswith("held; no other thread is here to release it")
+        assert f"another thread of {state.processes[parent].name}[{parent}]" in explain_wait(
+            state, wait
+        )
 
 
 def test_a_deadlock_in_steps(bench: Bench, programs: Programs) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from ipcviz.cli.driver import TURNS, Driver
 from ipcviz.events import Output, Settled, Stepped
-from ipcviz.model.steps.schedule import parse
+from ipcviz.model.steps.schedule import parse_schedule
 from ipcviz.scenario import Story, find, missing, prepare, read_schedule
-from ipcviz.session.driver import TURNS, Driver
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
 
@@ -87,8 +87,8 @@ def test_what_was_stepped_can_be_repeated_and_exactly_one_moves(tmp_path):
     assert [type(e) for e in steps] == [Stepped, Settled] * (len(steps) // 2), (
         "no two were let go at once"
     )
-    text = first.recorder.text("a shell")
-    again, _ = stepped(config, parse(text))
+    text = first.recorder.format_schedule("a shell")
+    again, _ = stepped(config, parse_schedule(text))
     assert again.departed == ""
     assert [without_number(line) for line in again.recorder.lines] == [
         without_number(line) for line in first.recorder.lines

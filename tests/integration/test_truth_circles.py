@@ -13,7 +13,8 @@ import pytest
 
 from ipcviz.model.query import holders
 from ipcviz.model.state import State
-from ipcviz.model.waits.circles import circle_words, circles
+from ipcviz.model.waits.circles import circles
+from ipcviz.narrate.circles import circle_words
 from tests.integration.attached import Attached, Target
 from tests.integration.harness import Bench, Programs
 from tests.integration.watched import Watched

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from ipcviz.app.panels.signals import masks_of_calls
-from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.state import State
+from ipcviz.model.waits.rules import wait_of
+from ipcviz.narrate.waits import describe_wait
 from tests.integration.attached import Attached, Target
 from tests.integration.harness import Bench, Programs
 from tests.integration.test_truth_signals import bits

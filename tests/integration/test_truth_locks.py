@@ -10,10 +10,12 @@ import pytest
 
 from ipcviz import events as ev
 from ipcviz.model.mechanisms.locks import lock_holders
-from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
+from ipcviz.model.waits.lookup import Lookup
+from ipcviz.model.waits.rules import find_wait, wait_of
 from ipcviz.narrate import narrate
+from ipcviz.narrate.waits import describe_wait, explain_wait
 from tests.integration.harness import Bench, Programs
 from tests.integration.readers import read_locks
 from tests.integration.watched import Watched
@@ -42,8 +44,8 @@ def test_file_locks(bench: Bench, programs: Programs, options: tuple[str, ...]) 
         ), "what F_GETLK and F_OFD_GETLK say"
 
         def enders(state: State, waiter: str) -> tuple[int, ...]:
-            wait = wait_of(state, facts[waiter])
-            return wait.enders if wait is not None else ()
+            wait = find_wait(Lookup(state), facts[waiter])
+            return wait.waker_pids if wait is not None else ()
 
         def settled(state: State) -> bool:
             return all(enders(state, w) == (facts["pid"],) for w in "abc") and all(
@@ -55,9 +57,13 @@ def test_file_locks(bench: Bench, programs: Programs, options: tuple[str, ...]) 
         for waiter, file, call in (("a", "f", "flock"), ("b", "g", "fcntl"), ("c", "h", "fcntl")):
             thing = state.object_at(facts["pid"], facts[file])
             assert thing is not None
-            wait = wait_of(state, facts[waiter])
+            wait = find_wait(Lookup(state), facts[waiter])
             assert wait is not None
-            assert (wait.call, wait.object, wait.enders) == (call, thing.info.key, (facts["pid"],))
+            assert (wait.call, wait.object, wait.waker_pids) == (
+                call,
+                thing.info.key,
+                (facts["pid"],),
+            )
             locks = state.locks[thing.info.key]
             kernel = [
                 lock
@@ -159,9 +165,9 @@ def test_futexes(
                     if thread is not None and thread.waiting is not None
                     else None
                 )
-                wait = wait_of(state, facts[name])
+                wait = find_wait(Lookup(state), facts[name])
                 if futex is not None and wait is not None:
-                    found[name] = (wait.call, futex.kind, futex.owner, wait.enders)
+                    found[name] = (wait.call, futex.kind, futex.owner, wait.waker_pids)
             return found
 
         assert facts["owner"] == pid
@@ -206,7 +212,9 @@ def test_locks_of_threads(bench: Bench, programs: Programs, options: tuple[str, 
             found = {}
             for which in truth:
                 wait = wait_of(state, facts[which])
-                found[which] = f"{wait.call}: {wait.reason}" if wait is not None else ""
+                found[which] = (
+                    f"{wait.call}: {explain_wait(state, wait)}" if wait is not None else ""
+                )
             return found
 
         reading = "pthread_rwlock_rdlock: probably a read-write lock"

@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 
 from ipcviz.events import Notifier
-from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.state import State
+from ipcviz.model.waits.rules import wait_of
+from ipcviz.narrate.waits import describe_wait
 from tests.integration.attached import Attached, Target
 from tests.integration.harness import Bench, Programs
 from tests.integration.test_truth_locks import MODES, sentences

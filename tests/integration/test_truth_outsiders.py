@@ -13,10 +13,11 @@ import pytest
 from ipcviz import events as ev
 from ipcviz.kernel import procfs
 from ipcviz.kernel.holders import HolderSearch, Holding, still_holds
-from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.waits.outsiders import outsiders_of
+from ipcviz.model.waits.rules import wait_of
+from ipcviz.narrate.waits import describe_wait
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import AttachConfig, LaunchConfig
 from tests.integration.attached import Attached, Target

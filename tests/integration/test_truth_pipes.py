@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
-from ipcviz.model.query import blocked_writers, holders, wait_of, went_in
+from ipcviz.model.query import blocked_writers, holders, went_in
 from ipcviz.model.state import Object, State
+from ipcviz.model.waits.rules import wait_of
 from tests.integration.harness import Bench, Programs
 from tests.integration.test_truth_locks import sentences
 from tests.integration.watched import Watched
@@ -81,13 +82,13 @@ def test_a_writer_blocked_short_of_the_capacity(bench: Bench, programs: Programs
         assert [thread.tid for thread in blocked_writers(state, key)] == [facts["writer"]]
         wait = wait_of(state, facts["writer"], holders(state))
         assert wait is not None
-        assert (wait.call, wait.fd, wait.object, wait.kind) == (
+        assert (wait.call, wait.fd, wait.object, wait.blocked) == (
             "write",
             facts["write"],
             key,
-            "blocked",
+            True,
         )
-        assert wait.enders == (facts["pid"],)
+        assert wait.waker_pids == (facts["pid"],)
         run.release("blocked")
         assert run.finish() == 0
         ends = [

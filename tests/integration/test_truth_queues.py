@@ -7,8 +7,10 @@ from __future__ import annotations
 import os
 
 from ipcviz import events as ev
-from ipcviz.model.query import describe_wait, holders, wait_of
+from ipcviz.model.query import holders
 from ipcviz.model.state import State
+from ipcviz.model.waits.rules import wait_of
+from ipcviz.narrate.waits import describe_wait, explain_wait
 from tests.integration.harness import Bench, Programs
 from tests.integration.test_truth_locks import MODES, sentences
 from tests.integration.watched import Watched
@@ -27,7 +29,7 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
             levels = [
                 found.level for found in (*queues, state.objects.get(key)) if found is not None
             ]
-            reason = blocked[0].reason if blocked[0] else ""
+            reason = explain_wait(state, blocked[0]) if blocked[0] else ""
             return all(blocked) and "other" in reason and len(levels) == 3 and None not in levels
 
         state = run.until(complete)
@@ -47,7 +49,7 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
         held = holders(state)
         wait = wait_of(state, facts["receiver"], held)
         assert wait is not None
-        assert (wait.call, wait.object, wait.enders) == ("msgrcv", key, (facts["pid"],))
+        assert (wait.call, wait.object, wait.waker_pids) == ("msgrcv", key, (facts["pid"],))
         assert (
             describe_wait(state, wait)
             == f"msgrcv on msg {facts['id']}, no message of type 9: 3 others wait"
@@ -66,7 +68,7 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
         assert (told.level.notify, told.level.payload) == (facts["pid"], 0)
         wait = wait_of(state, facts["sender"], held)
         assert wait is not None
-        assert (wait.call, wait.object, wait.reason) == (
+        assert (wait.call, wait.object, explain_wait(state, wait)) == (
             "mq_timedsend",
             full.info.key,
             "full: 3 of 3 messages",

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from ipcviz.model.query import wait_of
 from ipcviz.model.state import State
+from ipcviz.model.waits.rules import wait_of
+from ipcviz.narrate.waits import explain_wait
 from tests.integration.harness import Bench
 from tests.integration.test_truth_locks import MODES
 from tests.integration.watched import Watched
@@ -43,7 +44,7 @@ def test_what_is_waited_for(bench: Bench, name: str, options: tuple[str, ...]) -
 
         def told(state: State) -> str:
             wait = wait_of(state, facts["child"])
-            return wait.reason if wait is not None else ""
+            return explain_wait(state, wait) if wait is not None else ""
 
         def labels(state: State) -> list[str]:
             return [

@@ -10,9 +10,10 @@ import pytest
 
 from ipcviz import events as ev
 from ipcviz.kernel import libc
-from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.state import Semaphore, State
-from ipcviz.model.waits.holding import name_of
+from ipcviz.model.waits.rules import wait_of
+from ipcviz.narrate.waits import describe_wait
+from ipcviz.narrate.words import who
 from tests.integration.harness import Bench, Programs
 from tests.integration.test_truth_locks import sentences
 from tests.integration.watched import Watched
@@ -74,7 +75,7 @@ def test_values_and_waiters(bench: Bench, programs: Programs) -> None:
         assert (
             describe_wait(state, wait)
             == f"{wait.call} on sem {facts['sysv']}[1], 0, and it wants -1, last changed by"
-            f" {name_of(state, pid)}"
+            f" {who(state, pid)}"
         )
         run.release("semaphores")
         assert run.finish() == 0

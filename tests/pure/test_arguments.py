@@ -1,5 +1,8 @@
 """What a call's arguments are asked for. Plain data, no kernel."""
 
+import re
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -63,3 +66,24 @@ def test_the_bytes_of_a_call_are_those_of_its_fields_alone():
         "args": ARGS,
         "ret": 0,
     }
+
+
+ROOT = Path(__file__).parents[2] / "ipcviz"
+BY_HAND = {
+    "a flag inside a text, which finds O_EXCL in O_EXCLUSIVE": r'" in str\([\w.]*args\b',
+    "whether a descriptor is a number": r'isinstance\([\w.]*args(\.get\(|\[)"fd',
+    "a description by a row of a table": r"open_files\.get\(\w+\.ofd\) if ",
+    "a description of a row that is there": r"open_files\[[^\]]*\]?\.ofd\]",
+}
+
+
+@pytest.mark.parametrize("pattern", BY_HAND.values(), ids=BY_HAND)
+def test_nobody_asks_by_hand(pattern):
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sorted(ROOT.rglob("*.py"))
+        if path.name != "state.py"
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if re.search(pattern, line)
+    ]
+    assert not found

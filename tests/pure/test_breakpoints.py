@@ -18,7 +18,7 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.model.reduce import reduce, reduce_all
-from ipcviz.model.steps.breakpoints import in_words, reached
+from ipcviz.model.steps.breakpoints import describe_breakpoint, find_reached
 from tests import fakes
 
 PIPE = fakes.PIPE.key
@@ -125,18 +125,18 @@ PASSED = {
 
 @pytest.mark.parametrize(("point", "event"), REACHED.values(), ids=REACHED)
 def test_reached(point, event):
-    assert reached((Breakpoint(event="forked"), point), event, reduce(STATE, event)) == point
+    assert find_reached((Breakpoint(event="forked"), point), event, reduce(STATE, event)) == point
 
 
 @pytest.mark.parametrize(("point", "event"), PASSED.values(), ids=PASSED)
 def test_passed(point, event):
-    assert reached((point,), event, reduce(STATE, event)) is None
+    assert find_reached((point,), event, reduce(STATE, event)) is None
 
 
 def test_a_blocked_writer_makes_it_full_whatever_the_figures():
     state = reduce(STATE, waits("write", 1, 12))
     point = Breakpoint(object=PIPE, condition="full")
-    assert reached((point,), level(60000), reduce(state, level(60000))) == point
+    assert find_reached((point,), level(60000), reduce(state, level(60000))) == point
 
 
 @pytest.mark.parametrize(
@@ -157,4 +157,4 @@ def test_a_blocked_writer_makes_it_full_whatever_the_figures():
     ],
 )
 def test_in_words(point, words):
-    assert in_words(point, reduce(STATE, semaphore())) == words
+    assert describe_breakpoint(point, reduce(STATE, semaphore())) == words

@@ -24,13 +24,16 @@ from ipcviz.events import (
     Timer,
     Waiting,
 )
-from ipcviz.model.query import Wait, describe_wait, holders, wait_of
+from ipcviz.model.query import holders
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
-from ipcviz.model.waits.chains import chain_of, chain_words, halted
-from ipcviz.model.waits.circles import Circle, circle_words, circles
-from ipcviz.model.waits.ending import TIMEOUT
+from ipcviz.model.waits.chains import chain_of, halted
+from ipcviz.model.waits.circles import Circle, circles
+from ipcviz.model.waits.rules import wait_of
 from ipcviz.model.waits.stuck import all_wait
+from ipcviz.model.waits.values import Doubt, Doubted, Wait
+from ipcviz.narrate.circles import chain_words, circle_words
+from ipcviz.narrate.waits import describe_wait, limit_words
 
 NAMES = {10: "a", 11: "b", 12: "c", 13: "d"}
 
@@ -176,7 +179,7 @@ def pair(ino: int) -> tuple[ObjectInfo, ObjectInfo]:
 def enders(state: State, tid: int) -> tuple[int, ...]:
     wait = wait_of(state, tid, holders(state))
     assert wait is not None
-    return wait.enders
+    return wait.waker_pids
 
 
 def looked_at(pid: int, *letters: str) -> Sample:
@@ -298,7 +301,7 @@ def test_a_circle_in_which_one_gives_up_says_when() -> None:
     assert wait.deadline == 62.0
     assert describe_wait(state, wait).endswith("held by b[11], at most 60 s more")
     (one,) = circles(state, holders(state), now=9.0)
-    assert one.doubts == (TIMEOUT,)
+    assert one.doubts == (Doubted(Doubt.TIMEOUT),)
     told = "(one has a timeout), but a[10] waits at most 60 s more"
     assert words(state, 11) == f"for a[10], that for b[11] again: probably a circle {told}"
     assert circle_words(state, one) == f"a[10] and b[11] probably wait for each other {told}"
@@ -315,7 +318,7 @@ def test_a_timer_that_comes_first_is_told_of() -> None:
     )
     wait = wait_of(state, 10)
     assert wait is not None
-    assert wait.limit == "SIGALRM in 5 s"
+    assert limit_words(state, wait) == "SIGALRM in 5 s"
 
 
 def chain_through(count: int) -> State:

@@ -11,7 +11,9 @@ from ipcviz import events as ev
 from ipcviz.model.query import holders
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
-from ipcviz.model.waits.circles import Circle, circle, circle_words, circles
+from ipcviz.model.waits.circles import Circle, circle, circles
+from ipcviz.model.waits.values import Doubt, Doubted
+from ipcviz.narrate.circles import circle_words, doubt_words
 
 ONE = ev.ObjectInfo(key="pipe:[1]", kind="pipe", ino=1)
 TWO = ev.ObjectInfo(key="pipe:[2]", kind="pipe", ino=2)
@@ -71,11 +73,17 @@ def found(*events: ev.Event, now: float = 2.0, mode: str = "live") -> tuple[Circ
     return told
 
 
+def doubts_of(one: Circle, *events: ev.Event, mode: str = "live") -> tuple[str, ...]:
+    """A circle's doubts in words."""
+    state = reduce_all([*born(mode), *events])
+    return tuple(dict.fromkeys(doubt_words(state, doubted) for doubted in one.doubts))
+
+
 def only(*events: ev.Event, now: float = 2.0, mode: str = "live") -> tuple[str, ...]:
     """The doubts of the one circle, which is that of a and b."""
     (one,) = found(*events, now=now, mode=mode)
     assert one.pids == (10, 11)
-    return one.doubts
+    return doubts_of(one, *events, mode=mode)
 
 
 BOTH_READ = (
@@ -163,7 +171,7 @@ def test_what_was_there_before_the_command_others_may_have() -> None:
         "such as the tokens of make"
     )
     (one,) = found(table, asleep(10, "read", ONE.key, fd=3), now=9.0, mode="attached")
-    assert (one.tids, one.doubts) == ((10,), ("others may have P1",))
+    assert (one.tids, one.doubts) == ((10,), (Doubted(Doubt.OTHERS_HAVE, ONE.key),))
 
 
 def test_who_is_only_sampled_must_have_slept_for_long() -> None:
@@ -200,9 +208,7 @@ def test_who_writes_to_its_own_pipe_in_a_handler() -> None:
     )
     waits = asleep(10, "read", ONE.key, fd=3)
     assert [one.doubts for one in found(*own, waits)] == [()]
-    assert [one.doubts for one in found(*own, catches, waits)] == [
-        ("a handler of its own may end it",)
-    ]
+    assert [one.doubts for one in found(*own, catches, waits)] == [(Doubted(Doubt.HANDLER),)]
 
 
 def test_a_parent_and_its_child() -> None:
@@ -260,7 +266,7 @@ def test_of_many_that_hang_on_each_other_the_shortest_circle_is_told() -> None:
     )
     state = reduce_all([*born(), *parents, *ends, *waits])
     (one,) = circles(state, holders(state), 9.0)
-    assert (one.tids, one.doubts) == ((11, 12), ("others could open q",))
+    assert (one.tids, one.doubts) == ((11, 12), (Doubted(Doubt.OTHERS_OPEN, "0:9"),))
     assert (
         circle_words(state, one)
         == "b[11] and c[12] probably wait for each other (others could open q)"
@@ -289,7 +295,9 @@ def test_a_timeout_of_a_socket_is_a_doubt() -> None:
 def test_the_words_say_what_is_not_certain() -> None:
     state: State = reduce_all(born())
     assert circle_words(state, Circle((10, 11), (10, 11))) == "a[10] and b[11] wait for each other"
-    unsure = Circle((10,), (10,), ("only sampled", "one has a timeout", "others may have P1"))
+    unsure = Circle(
+        (10,), (10,), tuple(map(Doubted, (Doubt.SAMPLED, Doubt.TIMEOUT, Doubt.OTHERS_HAVE)))
+    )
     assert (
         circle_words(state, unsure)
         == "a[10] probably waits for what it has itself (only sampled, one has a timeout, ...)"
@@ -312,7 +320,7 @@ JOINS = asleep(10, "futex", futex=ev.Futex(key="futex:vm:10:1", offset=1, kind="
 @pytest.mark.parametrize("kind", ["semaphore", "condition"])
 def test_threads_that_only_each_other_could_wake(kind: str) -> None:
     (one,) = found(*SEATED, JOINS, *(unowned(tid, kind) for tid in TABLE), now=9.0)
-    assert (one.tids, one.doubts) == (TABLE, ("a lock known by its memory alone",))
+    assert (one.tids, one.doubts) == (TABLE, (Doubted(Doubt.MEMORY),))
     assert (
         circle_words(
             reduce_all([*born(), *SEATED, JOINS, *(unowned(tid, kind) for tid in TABLE)]), one
@@ -349,7 +357,7 @@ def test_a_handler_could_post() -> None:
         effects=(ev.Disposition(signo=10, action="catch"),),
     )
     (one,) = found(*SEATED, caught, JOINS, *(unowned(tid) for tid in TABLE), now=9.0)
-    assert one.doubts == ("a lock known by its memory alone", "a handler of its own may end it")
+    assert one.doubts == (Doubted(Doubt.MEMORY), Doubted(Doubt.HANDLER))
 
 
 def test_one_thread_alone_waits_for_nobody_that_is_known() -> None:

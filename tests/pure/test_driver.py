@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ipcviz.cli.driver import Driver
 from ipcviz.events import Finished, Opened
-from ipcviz.model.steps.schedule import parse
-from ipcviz.session.driver import Driver
+from ipcviz.model.steps.schedule import parse_schedule
 from tests import fakes, stepped
 from tests.stepped import Op
 
@@ -23,7 +23,7 @@ def test_all_take_turns_until_the_end():
 
 
 def test_a_schedule_ends_where_it_ends():
-    driver = Driver(stepped.pair(), parse("1 to write\n1.1 until blocked"))
+    driver = Driver(stepped.pair(), parse_schedule("1 to write\n1.1 until blocked"))
     list(driver.events())
     assert driver.departed == ""
     assert not driver.state.finished
@@ -31,7 +31,7 @@ def test_a_schedule_ends_where_it_ends():
 
 
 def test_a_departure_is_a_sentence():
-    driver = Driver(stepped.pair(), parse("1 pipe2\n1 write"))
+    driver = Driver(stepped.pair(), parse_schedule("1 pipe2\n1 write"))
     list(driver.events())
     assert driver.departed == "Line 2 wants 1 to write, but it stands before fork."
 
@@ -40,7 +40,10 @@ def test_what_does_not_come_is_given_up_with_what_was_waited_for():
     clock = fakes.FrozenClock()
     session = stepped.pair()
     driver = Driver(
-        session, parse("1 to write\n1.1 until blocked\n1.1 exit_group"), patience=5, clock=clock
+        session,
+        parse_schedule("1 to write\n1.1 until blocked\n1.1 exit_group"),
+        patience=5,
+        clock=clock,
     )
     session.wait = lambda timeout: setattr(clock, "now", clock.now + 1)
     list(driver.events())
@@ -55,7 +58,9 @@ def test_what_does_not_come_is_given_up_with_what_was_waited_for():
 def test_time_that_will_come_is_waited_for():
     clock = fakes.FrozenClock()
     session = stepped.sleeper()
-    driver = Driver(session, parse("1 alarm\n1 until blocked\n1 SIGALRM"), patience=5, clock=clock)
+    driver = Driver(
+        session, parse_schedule("1 alarm\n1 until blocked\n1 SIGALRM"), patience=5, clock=clock
+    )
 
     def wait(timeout):
         clock.now += 1

@@ -25,11 +25,12 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.kernel.surroundings import parse_timers
-from ipcviz.model import query
 from ipcviz.model.mechanisms.families import group_words, namespace_words, orphan_words, tty_name
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import POSIX, State
+from ipcviz.model.waits.rules import wait_of
 from ipcviz.narrate import narrate
+from ipcviz.narrate.waits import describe_wait
 
 PTS3 = 136 << 8 | 3
 
@@ -206,9 +207,9 @@ def test_lines_of_timers() -> None:
 
 def waiting(state: State, call_name: str, **args: int | str) -> str:
     state = reduce(state, Waiting(t=2.0, pid=10, tid=10, call=call_name, args=args))
-    wait = query.wait_of(state, 10)
+    wait = wait_of(state, 10)
     assert wait is not None
-    return query.describe_wait(state, wait)
+    return describe_wait(state, wait)
 
 
 def test_which_child_is_waited_for() -> None:

@@ -16,7 +16,7 @@ INTERRUPT = SignalDelivered(t=5.0, pid=12, tid=12, signo=2, code="SI_KERNEL", ac
 def watched(*events) -> ForcedEnd | None:
     watch = EndWatch()
     for event in fakes.numbered(events):
-        watch.take(event)
+        watch.note_event(event)
     return watch.found
 
 

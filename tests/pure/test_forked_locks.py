@@ -3,9 +3,11 @@
 import pytest
 
 from ipcviz.events import Forked, Futex, ThreadCreated, Waiting
-from ipcviz.model.query import wait_of
 from ipcviz.model.reduce import reduce_all
+from ipcviz.model.waits.lookup import Lookup
+from ipcviz.model.waits.rules import find_wait
 from ipcviz.model.waits.stuck import nobody_else
+from ipcviz.narrate.waits import explain_wait
 from tests import fakes
 
 PARENT, HOLDER, CHILD = 10, 11, 12
@@ -83,7 +85,7 @@ def lock(kind, **more):
 )
 def test_words(futex, semaphore, words):
     state = waiting(futex, semaphore)
-    wait = wait_of(state, CHILD)
-    assert wait.reason == words
-    assert wait.enders == ()
-    assert nobody_else(state, wait)
+    wait = find_wait(Lookup(state), CHILD)
+    assert explain_wait(state, wait) == words
+    assert wait.waker_pids == ()
+    assert nobody_else(wait)

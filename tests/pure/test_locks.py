@@ -30,10 +30,12 @@ from ipcviz.kernel import futexes, locks, procfs
 from ipcviz.kernel.arch import X86_64
 from ipcviz.kernel.futexes import decode_barrier, decode_rwlock
 from ipcviz.kernel.libc import Libc
-from ipcviz.model.query import describe_wait, holders, wait_of
+from ipcviz.model.query import holders
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
+from ipcviz.model.waits.rules import wait_of
 from ipcviz.narrate import narrate
+from ipcviz.narrate.waits import describe_wait
 from ipcviz.tracer.calls.plans import errno_name
 from ipcviz.tracer.calls.table import F_SETLK
 from ipcviz.tracer.config import LaunchConfig

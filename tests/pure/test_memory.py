@@ -22,7 +22,7 @@ from ipcviz.events import (
     Unmapped,
 )
 from ipcviz.kernel import pagemap
-from ipcviz.model.mechanisms.memory import joined, protected, put, without
+from ipcviz.model.mechanisms.memory import cut_range, join_mappings, protect_range, replace_mappings
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
@@ -113,7 +113,7 @@ def test_more_differences_than_are_kept() -> None:
 def test_what_is_left_of_a_mapping(
     start: int, length: int, left: list[tuple[int, int, int]]
 ) -> None:
-    kept = without((entry(0x10000, 0x4000),), start, length)
+    kept = cut_range((entry(0x10000, 0x4000),), start, length)
     assert [(m.start, m.length, m.offset) for m in kept] == left
 
 
@@ -143,18 +143,18 @@ def test_mappings_are_as_if_each_page_were_told(
             if not unmap:
                 pages[page] = (page * 0x1000 + shift * 0x100000, prot)
         new = None if unmap else entry(begin, length, prot, begin + shift * 0x100000)
-        entries = put(entries, begin, length, new)
+        entries = replace_mappings(entries, begin, length, new)
     assert {
         at // 0x1000: (m.offset + at - m.start, m.prot)
         for m in entries
         for at in range(m.start, m.start + m.length, 0x1000)
     } == pages
     assert all(a.start + a.length <= b.start for a, b in pairwise(entries))
-    assert entries == joined(entries)
+    assert entries == join_mappings(entries)
 
 
 def test_a_protection_cuts_a_mapping() -> None:
-    parts = protected((entry(0x10000, 0x4000),), 0x11000, 0x1000, "r--")
+    parts = protect_range((entry(0x10000, 0x4000),), 0x11000, 0x1000, "r--")
     assert [(m.start, m.length, m.prot) for m in parts] == [
         (0x10000, 0x1000, "rw-"),
         (0x11000, 0x1000, "r--"),

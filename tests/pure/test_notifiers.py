@@ -28,10 +28,11 @@ from ipcviz.events import (
 )
 from ipcviz.kernel.notifiers import parse_notifier
 from ipcviz.model.mechanisms.notifiers import due_words, holds, ready
-from ipcviz.model.query import describe_wait, wait_of
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
+from ipcviz.model.waits.rules import wait_of
 from ipcviz.narrate import narrate
+from ipcviz.narrate.waits import describe_wait
 from ipcviz.tracer.sampling.notifiers import happened
 
 KINDS = ("eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll")
@@ -101,9 +102,9 @@ def reason(state: State, call: str, **args: int | str) -> str:
     key = {fd: kind for kind, fd in FDS.items()}.get(int(args.get("fd", -1)))
     thing = THINGS[key].key if key in THINGS else ""
     state = reduce(state, Waiting(t=2.0, pid=10, tid=10, call=call, args=args, object=thing))
-    wait = wait_of(state, 10, now=2.0)
+    wait = wait_of(state, 10)
     assert wait is not None
-    return describe_wait(state, wait)
+    return describe_wait(state, wait, 2.0)
 
 
 HELD = (

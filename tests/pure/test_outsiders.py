@@ -29,12 +29,15 @@ from ipcviz.export.names import Names
 from ipcviz.model import query
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
-from ipcviz.model.waits.chains import chain_of, chain_words
+from ipcviz.model.waits.chains import chain_of
 from ipcviz.model.waits.circles import circles
-from ipcviz.model.waits.ending import Endings
+from ipcviz.model.waits.lookup import Lookup
 from ipcviz.model.waits.outsiders import nobody_else_has, outsiders_of
+from ipcviz.model.waits.rules import find_wakers, wait_of
 from ipcviz.model.waits.stuck import nobody_else
 from ipcviz.narrate import narrate
+from ipcviz.narrate.circles import chain_words
+from ipcviz.narrate.waits import describe_wait
 from ipcviz.trace.keyframes import pack_state, unpack_state
 from tests import fakes
 
@@ -72,9 +75,9 @@ def found(
 
 
 def described(state: State) -> str:
-    wait = query.wait_of(state, CAT, query.holders(state))
+    wait = wait_of(state, CAT, query.holders(state))
     assert wait is not None
-    return query.describe_wait(state, wait)
+    return describe_wait(state, wait)
 
 
 def test_who_is_not_watched_is_named_and_not_nobody():
@@ -84,11 +87,11 @@ def test_who_is_not_watched_is_named_and_not_nobody():
     assert told == "sleep[77], which is not watched, has P1 open for writing"
     assert described(state) == "read(0) on P1, empty: sleep[77], not watched, has its write end"
     held = query.holders(state)
-    wait = query.wait_of(state, CAT, held)
+    wait = wait_of(state, CAT, held)
     assert wait.outsiders == (SLEEP,)
-    chain = chain_of(state, CAT, lambda tid: query.wait_of(state, tid, held))
+    chain = chain_of(state, CAT, lambda tid: wait_of(state, tid, held))
     assert (chain.end, chain_words(state, wait, chain)) == ("outside", "for sleep[77], not watched")
-    assert not nobody_else(state, wait)
+    assert not nobody_else(wait)
     assert not nobody_else_has(state, KEY)
 
 
@@ -141,9 +144,9 @@ def test_a_full_pipe_names_its_reader_and_a_ready_wait_who_could_make_it_ready()
 
 def test_who_has_an_end_outside_opens_a_circle():
     both = attached("rw", fakes.FIFO)
-    assert Endings(both).of(both.threads[CAT]) is not None
+    assert find_wakers(Lookup(both), both.threads[CAT]).complete
     state, _ = found(both, Outsider(pid=77, name="sleep", fd=3, mode="rw"), key=fakes.FIFO.key)
-    assert Endings(state).of(state.threads[CAT]) is None
+    assert not find_wakers(Lookup(state), state.threads[CAT]).complete
     assert not circles(state, query.holders(state), 60.0)
     assert (
         described(state) == "read(0) on fifo, empty: sleep[77], not watched, has its write end too"

@@ -45,6 +45,8 @@ from ipcviz.model.mechanisms.signals import sent_and_pending
 from ipcviz.model.parts import DescriptorPart, ObjectPart, ProcessPart, ThreadPart
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State, StateFields
+from ipcviz.model.waits.rules import wait_of
+from ipcviz.narrate.waits import describe_wait, explain_wait
 
 PIPE = ObjectInfo(key="pipe:[1]", kind="pipe", ino=1)
 FIFO = ObjectInfo(key="5:9", kind="fifo", path="/tmp/meet")
@@ -280,12 +282,12 @@ def test_waiting_until_the_call_returns():
             ),
         ]
     )
-    wait = query.wait_of(state, 10, query.holders(state))
+    wait = wait_of(state, 10, query.holders(state))
     assert wait is not None
-    assert query.describe_wait(state, wait) == "read(3) on P1, empty"
-    assert wait.enders == (10,)
+    assert describe_wait(state, wait) == "read(3) on P1, empty"
+    assert wait.waker_pids == (10,)
     state = reduce(state, call("read", ret=1, object="pipe:[1]", args={"fd": 3}))
-    assert query.wait_of(state, 10) is None
+    assert wait_of(state, 10) is None
 
 
 def test_full_is_said_with_pages_when_the_pipe_is_short_of_its_capacity():
@@ -299,9 +301,9 @@ def test_full_is_said_with_pages_when_the_pipe_is_short_of_its_capacity():
             Sample(t=2.0, levels=(level,)),
         ]
     )
-    wait = query.wait_of(state, 10, query.holders(state))
+    wait = wait_of(state, 10, query.holders(state))
     assert wait is not None
-    assert wait.reason == "full: 62,029 B in 16 of 16 pages"
+    assert explain_wait(state, wait) == "full: 62,029 B in 16 of 16 pages"
     assert [t.tid for t in query.blocked_writers(state, "pipe:[1]")] == [10]
 
 
@@ -319,9 +321,9 @@ def test_open_of_a_fifo_waits_for_the_end_that_is_missing():
             ),
         ]
     )
-    wait = query.wait_of(state, 10)
+    wait = wait_of(state, 10)
     assert wait is not None
-    assert wait.reason == "no reader has it open"
+    assert explain_wait(state, wait) == "no reader has it open"
     assert state.objects["5:9"].label == "meet"
 
 
@@ -452,9 +454,9 @@ def test_semaphore_value_and_waiters_over_operations():
         "wait",
     )
     assert [t.tid for t in query.waiters(state, "sem:1:2:0")] == [11]
-    wait = query.wait_of(state, 11)
+    wait = wait_of(state, 11)
     assert wait is not None
-    assert query.describe_wait(state, wait) == "sem_wait on M1, 0, taken by sh[10]"
+    assert describe_wait(state, wait) == "sem_wait on M1, 0, taken by sh[10]"
     state = reduce_all([op("post", 0, 10, 4.0), op("acquired", None, 11, 4.1)], state)
     assert state.semaphores["sem:1:2:0"].last_pid == 11
     assert not query.waiters(state, "sem:1:2:0")

@@ -10,12 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipcviz.cli.check import check
 from ipcviz.scenario import ScenarioError, find, load, load_all
 from ipcviz.scenario.lines import key_lines, line_of
 from ipcviz.scenario.loader import TOPICS, shipped_folder
+from ipcviz.scenario.reasons import find_phrases
 
 GOOD = """\
 title = "Two and a pipe"
@@ -168,6 +171,12 @@ def test_a_good_one_is_read_whole(folder):
             "'pip' is not a value of 'kind'; did you mean 'pipe'?",
         ),
         ('"pipe2"] }', '"pip2"] }', 32, "'pip2' is not a call that is watched; did you mean"),
+        (
+            "result = 0 }",
+            'because = "emty" }',
+            37,
+            "'emty' is no reason to wait; did you mean 'empty'?",
+        ),
         ('role = "cat"', 'role = "dog"', 37, "'dog' is not a role. Allowed: shell, cat."),
         (
             'role = "cat"',
@@ -426,3 +435,15 @@ def test_what_is_wrong_with_a_schedule(folder, old, new, words):
         load(folder)
     assert words in caught.value.message
     assert "scenario.toml:" in caught.value.message
+
+
+def test_words_of_the_screen_are_taken_for_names_and_said_to_be_old(folder):
+    file = folder / "scenario.toml"
+    file.write_text(GOOD.replace("result = 0 }", 'because = ["no writer*", "empty"] }'))
+    assert find_phrases(load(folder)) == (("'eof'", "no writer*", ("no-writer",)),)
+    done = CliRunner().invoke(check, [str(folder)])
+    assert done.exit_code == 0
+    assert (
+        "Step 'eof': because = 'no writer*' is how the screen once put it; write 'no-writer'.\n"
+        in done.output
+    )

@@ -32,8 +32,10 @@ from ipcviz.events import (
 from ipcviz.model.maps import Map
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import Object, Semaphore, State
+from ipcviz.model.waits.values import Why
 from ipcviz.scenario import Label, Question, Role, Scenario, Step, Story, Variant, When, find
 from ipcviz.scenario.matching import meets
+from ipcviz.scenario.reasons import is_because, is_phrase, reasons_of
 from ipcviz.scenario.recognise import Cast
 
 SHELL, CAT, GZIP = 10, 11, 12
@@ -391,3 +393,44 @@ def test_the_shipped_sleep_race_tells_both_ways():
     ]  # fmt: skip
     (move,) = too_late(Exited(t=0, pid=SHELL, signo=signal.SIGKILL))
     assert [ids[skip.step] for skip in move.skipped] == ["awake"]
+
+
+@pytest.mark.parametrize(
+    ("because", "found"),
+    [
+        ("empty", True),
+        ("emp*", True),
+        (("full", "empty"), True),
+        ("full", False),
+        ("no-writer", False),
+        ("empt?, and it wants *", True),
+    ],
+)
+def test_a_reason_is_matched_by_its_name(because, found):
+    assert is_because((because,) if isinstance(because, str) else because, Why.EMPTY) is found
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("for a child", "child"),
+        ("full: 62,029 B in 16 of 16 pages", "full"),
+        ("full: *", "full"),
+        ("no reader has it open", "no-reader"),
+        ("for time to pass", "time"),
+        ("held exclusively by *", "lock"),
+        ("a mutex held by *", "mutex"),
+        ("for S1, which listens at *", "answer"),
+        ("0, taken by *", "semaphore"),
+        ("its counter is 0", "empty"),
+    ],
+)
+def test_the_screens_words_mean_the_names_still(words, name):
+    assert reasons_of(words) == {name}
+    assert is_phrase(words)
+    assert not is_phrase(name)
+
+
+def test_a_reason_that_is_none_means_nothing():
+    assert not reasons_of("because it is tired")
+    assert not is_phrase("because it is tired")

@@ -7,8 +7,15 @@ import pytest
 from ipcviz.events import Breakpoint, Let, Run, SendSignal
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
-from ipcviz.model.steps.schedule import Names, Recorder, ScheduleError, breakpoint_words, parse
+from ipcviz.model.steps.schedule import (
+    Names,
+    Recorder,
+    ScheduleError,
+    breakpoint_words,
+    parse_schedule,
+)
 from ipcviz.model.steps.scheduler import Scheduler
+from ipcviz.narrate.steps import awaited_words
 from tests import stepped
 
 
@@ -17,20 +24,20 @@ class Run_:
 
     def __init__(self, session, text, names=None):
         self.session, self.state, self.names = session, State(), names or Names()
-        self.scheduler, self.recorder = Scheduler(parse(text)), Recorder()
+        self.scheduler, self.recorder = Scheduler(parse_schedule(text)), Recorder()
         self.drain()
 
     def drain(self):
         for event in self.session.drain():
-            self.recorder.feed(event, self.state, self.names)
-            self.scheduler.feed(event)
+            self.recorder.record_event(event, self.state, self.names)
+            self.scheduler.apply_event(event)
             self.state = reduce(self.state, event)
 
     def go(self, most=50):
         """Do what the schedule wants until it only waits, is done or has been departed from."""
         for _ in range(most):
-            assert not self.scheduler.busy(self.state)
-            move = self.scheduler.take(self.state, self.names)
+            assert not self.scheduler.is_busy(self.state)
+            move = self.scheduler.take_move(self.state, self.names)
             if move.command is None:
                 return move
             self.session.send(move.command)
@@ -54,14 +61,14 @@ class Run_:
 )
 def test_what_is_no_schedule_is_said_with_its_line(text, line, words):
     with pytest.raises(ScheduleError, match=words) as caught:
-        parse(text)
+        parse_schedule(text)
     assert caught.value.line == line
     assert str(caught.value).startswith(f"line {line}: ")
     assert not caught.value.message.endswith(".")
 
 
 def test_lines_and_goals_are_read():
-    lines = parse(
+    lines = parse_schedule(
         "# comment\nconsumer read on the pipe  # why\n1.2/3 SIGRTMIN+3\nsleeper to pause\nprint"
         " server until blocked\nsleeper to end\nuntil SIGALRM pending on sleeper\nsignal SIGUSR1 to"
         " 1.2\nrun until call=write on=P1 or is=full\n"
@@ -100,7 +107,7 @@ def test_steps_are_made_in_the_order_of_the_schedule():
 def test_what_was_recorded_can_be_repeated():
     first = Run_(stepped.pair(), "turns")
     assert first.go().done
-    text = first.recorder.text("a pair")
+    text = first.recorder.format_schedule("a pair")
     assert "1.1 read" in text
     assert "# P1" in text
     again = Run_(stepped.pair(), text)
@@ -138,7 +145,8 @@ def test_where_a_run_departs_is_said(text, words):
 def test_one_that_is_blocked_is_waited_for_and_that_is_said():
     run = Run_(stepped.pair(), "1 to write\n1.1 until blocked\n1.1 exit_group")
     move = run.go()
-    assert move.waits == "1.1 to exit_group, but it is blocked in read: empty"
+    assert move.waits == "1.1 to exit_group, but it is blocked in read"
+    assert awaited_words(run.state, move) == f"{move.waits}: empty"
     assert not move.done
     assert not move.departed
 
@@ -174,7 +182,7 @@ def test_a_signal_that_came_first_is_recorded_so_that_it_does_again():
 
 def test_signals_are_sent_and_recorded():
     run = Run_(stepped.sleeper(), "signal SIGTERM to 1\n1 alarm\n1 SIGTERM")
-    run.recorder.sent(run.state, 70, 15)
+    run.recorder.record_signal(run.state, 70, 15)
     assert run.go().done
     assert run.session.commands[0] == SendSignal(pid=70, signo=15)
     assert run.state.finished
@@ -204,19 +212,19 @@ def test_what_followed_a_time_of_running_is_only_a_comment():
         or run.recorder.lines[0] == "1 pipe2"
     )
     assert all(line.startswith("#") for line in run.recorder.lines[2:])
-    assert parse(run.recorder.text())
+    assert parse_schedule(run.recorder.format_schedule())
 
 
 def test_a_step_by_hand_follows_the_schedule_or_leaves_it():
     run = Run_(stepped.pair(), "1 pipe2\n1 fork\n1 write")
-    run.scheduler.by_hand(60, run.state)
+    run.scheduler.step_by_hand(60, run.state)
     run.session.send(Let(tid=60))
     run.drain()
     assert run.scheduler.place == 1
     assert run.scheduler.left == ""
-    run.session.send(run.scheduler.take(run.state).command)
+    run.session.send(run.scheduler.take_move(run.state).command)
     run.drain()
-    run.scheduler.by_hand(61, run.state)
+    run.scheduler.step_by_hand(61, run.state)
     assert "take turns" in run.scheduler.left
 
 
@@ -227,5 +235,5 @@ def test_a_breakpoint_is_written_as_it_is_read():
     point = Breakpoint(call="write", object=key, pid=60, condition="full")
     words = breakpoint_words(point, run.state, run.names)
     assert words == "call=write on=P1 of='the writer' is=full"
-    run.scheduler = Scheduler(parse(f"run until {words}"))
-    assert run.scheduler.take(run.state, run.names).command == Run(until=(point,))
+    run.scheduler = Scheduler(parse_schedule(f"run until {words}"))
+    assert run.scheduler.take_move(run.state, run.names).command == Run(until=(point,))

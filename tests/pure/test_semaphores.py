@@ -11,13 +11,15 @@ import pytest
 from ipcviz import events as ev
 from ipcviz.events import Sample, SemaphoreInfo, SemaphoreLevel
 from ipcviz.kernel.semaphores import is_semaphore
-from ipcviz.model import query
 from ipcviz.model.mechanisms.semaphores import OLDER, SAMPLED, UNSEEN
 from ipcviz.model.mechanisms.system_v import first_blocked, parse_operations
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import Hold, Semaphore, State
 from ipcviz.model.waits.circles import circle, circles
+from ipcviz.model.waits.lookup import Lookup
+from ipcviz.model.waits.rules import find_wait
 from ipcviz.narrate import holding_words, narrate
+from ipcviz.narrate.waits import explain_wait
 
 LOCK = ev.SemaphoreInfo(key="sem:1:2:0", kind="unnamed", object="1:2")
 
@@ -124,9 +126,12 @@ def test_a_holder_that_has_ended_is_told() -> None:
         ev.Waiting(t=0.5, n=50, pid=12, tid=12, call="futex"),
     )
     assert holding_words(state, state.semaphores[LOCK.key]) == "p[11] (has ended)"
-    wait = query.wait_of(state, 12)
+    wait = find_wait(Lookup(state), 12)
     assert wait is not None
-    assert (wait.reason, wait.enders) == ("0, taken by p[11], which has ended", ())
+    assert (explain_wait(state, wait), wait.waker_pids) == (
+        "0, taken by p[11], which has ended",
+        (),
+    )
 
 
 def test_what_is_not_known_of_holders_is_marked() -> None:
@@ -238,9 +243,9 @@ def test_who_takes_a_semaphore_twice_waits_for_anybody() -> None:
         op(0.3, "wait", 10, 0),
         asleep(0.4, 10),
     )
-    wait = query.wait_of(state, 10)
+    wait = find_wait(Lookup(state), 10)
     assert wait is not None
-    assert (wait.reason, wait.enders) == ("0, taken by itself", ())
+    assert (explain_wait(state, wait), wait.waker_pids) == ("0, taken by itself", ())
     assert circles(state) == ()
 
 

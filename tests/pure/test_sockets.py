@@ -27,7 +27,9 @@ from ipcviz.model.mechanisms.sockets import CLOSED, others_of, under_way
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.waits.circles import circle
+from ipcviz.model.waits.rules import wait_of
 from ipcviz.narrate import TURN, narrate
+from ipcviz.narrate.waits import reason_words
 from ipcviz.tracer.calls.messages import show_address
 
 replace = msgspec.structs.replace
@@ -95,9 +97,9 @@ class Story:
                 t=self.n / 10, pid=pid, tid=pid, call=call, began=self.n / 10, args=args, object=key
             )
         )
-        found = query.wait_of(self.state, pid, query.holders(self.state))
+        found = wait_of(self.state, pid, query.holders(self.state))
         assert found is not None
-        return query.reason_words(found), found.enders
+        return reason_words(self.state, found), found.waker_pids
 
 
 def unix(ino, detail="stream unconnected", path="", peer=0):

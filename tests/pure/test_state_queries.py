@@ -45,7 +45,8 @@ from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import CallInProgress, State
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.visible import is_visible
-from ipcviz.model.waits.awaited import children, children_words
+from ipcviz.model.waits.rules import explain
+from ipcviz.narrate.waits import detail_words
 from tests import fakes
 from tests import picture_states as systems
 from tests.told import did
@@ -141,29 +142,39 @@ def entry(start: int, length: int, offset: int = 0, prot: str = "rw-") -> MapEnt
 
 def test_a_range_cuts_mappings():
     whole = (entry(0x1000, 0x3000),)
-    assert memory.without(whole, 0x2000, 0x1000) == (
+    assert memory.cut_range(whole, 0x2000, 0x1000) == (
         entry(0x1000, 0x1000),
         entry(0x3000, 0x1000, 0x2000),
     )
-    assert memory.without(whole, 0x4000, 0x1000) == whole
-    assert memory.without(whole, 0x0, 0x1000) == whole
-    assert memory.without(whole, 0x0, 0x9000) == ()
-    assert memory.protected(whole, 0x3000, 0x1000, "r--") == (
+    assert memory.cut_range(whole, 0x4000, 0x1000) == whole
+    assert memory.cut_range(whole, 0x0, 0x1000) == whole
+    assert memory.cut_range(whole, 0x0, 0x9000) == ()
+    assert memory.protect_range(whole, 0x3000, 0x1000, "r--") == (
         entry(0x1000, 0x2000),
         entry(0x3000, 0x1000, 0x2000, "r--"),
     )
-    assert memory.protected(whole, 0x3000, 0x9000, "r--")[1].length == 0x1000
+    assert memory.protect_range(whole, 0x3000, 0x9000, "r--")[1].length == 0x1000
 
 
 def test_a_mapping_that_continues_another_is_one_with_it():
     before = (entry(0x1000, 0x1000), entry(0x8000, 0x1000))
     after_it = entry(0x2000, 0x1000, 0x1000)
-    assert memory.put(before, 0x2000, 0x1000, after_it) == (entry(0x1000, 0x2000), before[1])
+    assert memory.replace_mappings(before, 0x2000, 0x1000, after_it) == (
+        entry(0x1000, 0x2000),
+        before[1],
+    )
     elsewhere = entry(0x2000, 0x1000, 0x5000)
-    assert memory.put(before, 0x2000, 0x1000, elsewhere) == (before[0], elsewhere, before[1])
-    assert memory.put(before, 0x1800, 0x6000, None) == (entry(0x1000, 0x800), before[1])
+    assert memory.replace_mappings(before, 0x2000, 0x1000, elsewhere) == (
+        before[0],
+        elsewhere,
+        before[1],
+    )
+    assert memory.replace_mappings(before, 0x1800, 0x6000, None) == (
+        entry(0x1000, 0x800),
+        before[1],
+    )
     other = entry(0x2000, 0x1000, 0x1000, "r--")
-    assert memory.put(before, 0x2000, 0x1000, other) == (before[0], other, before[1])
+    assert memory.replace_mappings(before, 0x2000, 0x1000, other) == (before[0], other, before[1])
 
 
 def test_pages_and_bytes_go_with_their_mapping():
@@ -415,16 +426,18 @@ def held(*tids: int) -> State:
 
 
 def test_whose_turn_it_is():
-    assert stepping.next_in_turn(held(), 12) == 0
-    assert [stepping.next_in_turn(held(12, 13, 14), last) for last in (0, 12, 13, 14)] == [
+    assert stepping.find_next_in_turn(held(), 12) == 0
+    assert [stepping.find_next_in_turn(held(12, 13, 14), last) for last in (0, 12, 13, 14)] == [
         12,
         13,
         14,
         12,
     ]
-    assert stepping.next_in_turn(held(12, 14), 13) == 14, "the next in age of one that blocks"
-    assert stepping.next_in_turn(held(12, 13), 14) == 12, "behind the youngest comes the eldest"
-    assert stepping.next_in_turn(held(13, 14), 99) == 13
+    assert stepping.find_next_in_turn(held(12, 14), 13) == 14, "the next in age of one that blocks"
+    assert stepping.find_next_in_turn(held(12, 13), 14) == 12, (
+        "behind the youngest comes the eldest"
+    )
+    assert stepping.find_next_in_turn(held(13, 14), 99) == 13
 
 
 @pytest.mark.parametrize(
@@ -491,5 +504,5 @@ def test_which_children_are_waited_for(count, words):
         Forked(t=9.0 + k / 100, pid=20 + k, parent=13, by=13, name=f"c{k}") for k in range(count)
     ]
     state = after(shell(), *born)
-    found = children(state, state.threads[13], CallInProgress("wait4", args={"pid": -1}))
-    assert children_words(found) == words
+    wait = explain(state, state.threads[13], CallInProgress("wait4", args={"pid": -1}))
+    assert detail_words(state, wait) == words

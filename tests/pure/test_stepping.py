@@ -49,45 +49,45 @@ def _poise(state: State, *tids: int, at: str = "entry", call: str = "read") -> S
 
 def test_names_follow_the_family_and_not_the_numbers() -> None:
     state = _family()
-    assert [stepping.name_of(state, tid) for tid in (90, 40, 50, 30, 51)] == [
+    assert [stepping.name_thread(state, tid) for tid in (90, 40, 50, 30, 51)] == [
         "1",
         "1.1",
         "1.2",
         "1.1.1",
         "1.2/2",
     ]
-    assert stepping.thread_named(state, "1.2/2") == 51
-    assert stepping.name_of(state, 51, {50: "consumer"}) == "consumer/2"
-    assert stepping.thread_named(state, "consumer", {50: "consumer"}) == 50
-    assert stepping.thread_named(state, "1.7") == 0
+    assert stepping.find_thread(state, "1.2/2") == 51
+    assert stepping.name_thread(state, 51, {50: "consumer"}) == "consumer/2"
+    assert stepping.find_thread(state, "consumer", {50: "consumer"}) == 50
+    assert stepping.find_thread(state, "1.7") == 0
 
 
 def test_all_take_turns_elders_first() -> None:
     state = _poise(_family(), 90, 30, 51, 50)
-    assert [thread.tid for thread in stepping.held(state)] == [90, 30, 50, 51]
+    assert [thread.tid for thread in stepping.list_held(state)] == [90, 30, 50, 51]
     order, last = [], 0
     for _ in range(5):
-        last = stepping.next_in_turn(state, last)
+        last = stepping.find_next_in_turn(state, last)
         order.append(last)
     assert order == [90, 30, 50, 51, 90]
 
 
 def test_the_turn_passes_on_from_one_that_is_blocked_now() -> None:
     state = _poise(_family(), 90, 51)
-    assert stepping.next_in_turn(state, 40) == 51
-    assert stepping.next_in_turn(state, 4711) == 90
+    assert stepping.find_next_in_turn(state, 40) == 51
+    assert stepping.find_next_in_turn(state, 4711) == 90
 
 
 def test_one_that_is_let_go_is_no_longer_held_until_it_is_again() -> None:
     state = _poise(_family(), 40)
     state = reduce(state, Stepped(t=7, step=1, pid=40, tid=40))
-    assert (state.step, state.moving, stepping.held(state)) == (1, 40, ())
+    assert (state.step, state.moving, stepping.list_held(state)) == (1, 40, ())
     state = reduce(_poise(state, 40), Settled(t=8, step=1))
     assert state.moving == 0
-    assert len(stepping.held(state)) == 1
+    assert len(stepping.list_held(state)) == 1
     state = reduce(state, Released(t=9))
     assert not state.stepping
-    assert not stepping.held(state)
+    assert not stepping.list_held(state)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import socket
 from collections.abc import Iterable
 from typing import Any
 
-import immutables
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from ipcviz import events as ev
 from ipcviz.events.calls import CALLS, SystemCall, where
+from ipcviz.model.maps import Map
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.tracer.emitter import Emitter
@@ -145,7 +145,7 @@ def same(one: Any, other: Any) -> bool:
         return type(one) is type(other) and all(
             same(getattr(one, name), getattr(other, name)) for name in names
         )
-    if isinstance(one, immutables.Map):
+    if isinstance(one, Map):
         return set(one) == set(other) and all(same(one[key], other[key]) for key in one)
     return False
 

@@ -10,7 +10,7 @@ from ipcviz.events import Accessed, Exited, Forked, VariableFound, VariableInfo,
 from ipcviz.events.accesses import format_value, parse_variable
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
-from ipcviz.model.steps.schedule import ScheduleError, parse
+from ipcviz.model.steps.schedule import ScheduleError, parse_schedule
 from ipcviz.narrate import narrate
 
 A, B = 10, 11
@@ -164,9 +164,11 @@ def test_a_value_as_a_person_writes_it(encoding, raw, shown):
 
 
 def test_a_schedule_says_whose_load_or_store_is_meant():
-    (one, two, three) = parse("a to load counter\nb to store on the counter\na to update").lines
+    (one, two, three) = parse_schedule(
+        "a to load counter\nb to store on the counter\na to update"
+    ).lines
     assert (one.kind, one.who, one.operation, one.on) == ("to", "a", "load", "counter")
     assert (two.operation, two.on) == ("store", "the counter")
     assert (three.operation, three.on) == ("update", "")
     with pytest.raises(ScheduleError, match="write 'a to store counter'"):
-        parse("a store on counter")
+        parse_schedule("a store on counter")

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, NamedTuple
 
-import msgspec
-
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
 from ipcviz.app.text import Shown, bytes_text
 from ipcviz.app.view import View
 from ipcviz.events.signals import signal_name
 from ipcviz.model.mechanisms.families import group_words, namespace_words, orphan_words
-from ipcviz.model.query import describe_wait
 from ipcviz.model.state import Process, Thread
 from ipcviz.narrate import intention, who
 from ipcviz.narrate.facts import describe_facts, describe_machine
+from ipcviz.narrate.waits import remaining_words, what_words
 
 _THREADS_SHOWN = 8
 
@@ -306,7 +304,5 @@ def _doing_words(view: View, thread: Thread | None, process: Process) -> tuple[s
         return _STATES.get(thread.state, f"state {thread.state}"), ""
     seconds = max(0.0, view.now - wait.since)
     since = f", {seconds:.1f} s" if wait.since and seconds >= 0.1 else ""
-    limit = f", {wait.limit}" if wait.limit else ""
-    if wait.deadline is not None:
-        limit = limit.replace("at most ", "").replace(" more", " left")
-    return describe_wait(view.state, msgspec.structs.replace(wait, limit="")), since + limit
+    limit = remaining_words(view.state, wait, view.now)
+    return what_words(view.state, wait, view.now), since + (f", {limit}" if limit else "")

@@ -14,8 +14,8 @@ from ipcviz.model.mechanisms.system_v_keys import FAILED_WORDS, warning_of
 from ipcviz.model.parts import SemaphorePart
 from ipcviz.model.query import waiters
 from ipcviz.model.state import Semaphore
-from ipcviz.model.waits.circles import circle_words
 from ipcviz.narrate import holding_words, who
+from ipcviz.narrate.circles import circle_words
 
 
 class Semaphores(Panel):

@@ -9,8 +9,9 @@ from ipcviz.events.kinds import SOCKETS
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.mechanisms.sockets import CLOSED, under_way_words
 from ipcviz.model.state import Object
-from ipcviz.model.waits.outsiders import names_words, outsiders_of
+from ipcviz.model.waits.outsiders import outsiders_of
 from ipcviz.narrate import who
+from ipcviz.narrate.outsiders import names_words
 
 _NAMED = 6
 

@@ -13,6 +13,7 @@ from ipcviz.model import query
 from ipcviz.model.mechanisms.sockets import under_way
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object
+from ipcviz.model.waits.values import Why
 
 CHANNELS: Final[Mapping[str, NodeKind]] = {
     kind.name: kind.drawn for kind in KINDS.values() if kind.drawn and kind.shape == "tube"
@@ -121,13 +122,13 @@ def opening(d: SceneDraft) -> None:
                 thing is None
                 or thing.info.kind != "fifo"
                 or wait.fd >= 0
-                or "open" not in wait.call
+                or wait.why not in (Why.NO_READER, Why.NO_WRITER)
             ):
                 continue
             node = f"o:{thing.info.key}"
             if node not in d.nodes:
                 channel(d, thing, [])
-            writes = "no reader" in wait.reason
+            writes = wait.why is Why.NO_READER
             d.strong.add(pid)
             d.join(*((f"p:{pid}", node) if writes else (node, f"p:{pid}")), "flow", thing, pid)
 

@@ -16,6 +16,7 @@ from ipcviz.model import query
 from ipcviz.model.mechanisms.sockets import backlogs
 from ipcviz.model.parts import ObjectPart, Part, ProcessPart, ThreadPart
 from ipcviz.model.state import Object, Process, State, Thread
+from ipcviz.model.waits.values import Why
 
 KEPT: Final = 3.0
 """Seconds of the session for which an ended process stays in the picture, faded; shorter if it
@@ -108,7 +109,7 @@ class SceneDraft:
         self.supervisors = {
             pid
             for pid, waits in self.waits.items()
-            if pid in parents and waits and all(w.reason == "for a child" for w in waits)
+            if pid in parents and waits and all(w.why is Why.CHILD for w in waits)
         }
         self.alone: list[str] = []
         self.strong: set[int] = set()

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from ipcviz.app.picture.scene import NodeLine
 from ipcviz.app.text import visible
 from ipcviz.events.accesses import format_value
-from ipcviz.events.calls import ACCEPTS, FOR_READY, OPENS
 from ipcviz.events.signals import signal_name, signals_in
-from ipcviz.model import query
 from ipcviz.model.mechanisms.notifiers import ready_labels
 from ipcviz.model.mechanisms.semaphores import holders
 from ipcviz.model.state import Process, State
 from ipcviz.model.steps import stepping
-from ipcviz.model.steps.schedule import label_of, target_of
-from ipcviz.model.waits.leading import is_blocked, telling_wait
+from ipcviz.model.steps.schedule import name_object, name_target
+from ipcviz.model.waits.leading import telling_wait
+from ipcviz.model.waits.rules import wait_of
+from ipcviz.model.waits.values import Wait, Why
+from ipcviz.narrate.waits import brief_words, call_words
 
-_IDLE: Final = {
-    "for a child": "waits for a child",
-    "for a signal": "waits for a signal",
-    "for time to pass": "sleeps",
-    "for input": "waits for input",
-    "for a connection": "waits for a client",
-}
 _LETTERS: Final = {
     "D": "waits for a device",
     "S": "asleep",
@@ -44,9 +38,9 @@ def fate(process: Process) -> str:
     )
 
 
-def waits_of(state: State, process: Process) -> tuple[query.Wait, ...]:
+def waits_of(state: State, process: Process) -> tuple[Wait, ...]:
     """The waits of all its threads, or nothing if one of them runs."""
-    found = [query.wait_of(state, tid) for tid in process.threads]
+    found = [wait_of(state, tid) for tid in process.threads]
     return tuple(w for w in found if w is not None) if found and all(found) else ()
 
 
@@ -58,7 +52,7 @@ def is_held(state: State, process: Process) -> bool:
     )
 
 
-def chip(state: State, process: Process, waits: tuple[query.Wait, ...]) -> tuple[str, str]:
+def chip(state: State, process: Process, waits: tuple[Wait, ...]) -> tuple[str, str]:
     """Its state as a letter and the name of the letter's style.
 
     `R` runs, `B` is blocked until another process acts, `S` waits for time, a signal, input or a
@@ -71,9 +65,9 @@ def chip(state: State, process: Process, waits: tuple[query.Wait, ...]) -> tuple
         return "T", "stopped"
     if is_held(state, process):
         return "H", "held"
-    told = telling_wait(state, process, waits)
+    told = telling_wait(process, waits)
     if told is not None:
-        return ("B", "blocked") if is_blocked(told) else ("S", "asleep")
+        return ("B", "blocked") if told.blocked else ("S", "asleep")
     # A thread's state is newer than the sample: each call that returned renews it.
     thread = state.threads.get(process.pid)
     letter = thread.state if thread else "?"
@@ -85,7 +79,7 @@ def chip(state: State, process: Process, waits: tuple[query.Wait, ...]) -> tuple
     return "R", "running"
 
 
-def doing(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
+def doing(state: State, process: Process, waits: tuple[Wait, ...]) -> str:
     """What it does or is blocked on, in a few words: `read(0) P1 empty`."""
     if process.fate == "zombie":
         return f"zombie, {fate(process)}"
@@ -95,11 +89,11 @@ def doing(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
         return f"stopped by {signal_name(process.stopped_by)}"
     held = next((t for tid in process.threads if (t := state.threads.get(tid)) and t.poised), None)
     if held is not None and held.poised is not None:
-        target = label_of(state, target_of(held.poised))
+        target = name_object(state, name_target(held.poised))
         if held.poised.at == "access":
             return visible(_describe_access(state, held.poised.object, held.tid, held.poised.op))
-        return visible(f"> {stepping.operation(held.poised)} {target}".rstrip())
-    told = telling_wait(state, process, waits)
+        return visible(f"> {stepping.name_operation(held.poised)} {target}".rstrip())
+    told = telling_wait(process, waits)
     if told is not None:
         return wait_words(state, told)
     letter, _ = chip(state, process, waits)
@@ -120,52 +114,83 @@ def _describe_access(state: State, key: str, tid: int, op: str) -> str:
     return f"{done} {variable.label}: {format_value(variable.info.encoding, value)}"
 
 
-def brief(state: State, process: Process, waits: tuple[query.Wait, ...]) -> str:
+def brief(state: State, process: Process, waits: tuple[Wait, ...]) -> str:
     """What it is blocked on in two words, for a box without room: `P1 full`; empty if `doing` has
     none to spare.
     """
     held = any(t.poised for tid in process.threads if (t := state.threads.get(tid)))
-    wait = telling_wait(state, process, waits)
+    wait = telling_wait(process, waits)
     if process.fate != "alive" or process.stopped_by or held or wait is None:
         return ""
-    said = wait_words(state, wait)
-    if said.startswith("waits "):
-        return (
-            "waits"
-            if wait.reason == "for a child" or wait.call in FOR_READY
-            else said.removeprefix("waits ")
-        )
-    return said.partition(" ")[2] if said.startswith(wait.call) else said
+    short = shorten(state, wait)
+    if short.is_verb or not short.rest:
+        return short.head
+    # Who opens has nothing open yet: without that word it would seem to read or write.
+    return f"{short.head} {short.rest}" if wait.why in _OPENING else short.rest
 
 
-def wait_words(state: State, wait: query.Wait) -> str:
-    """A wait in the fewest words that say on what and why."""
-    reason = wait.reason.partition(":")[0]
-    if wait.reason in _IDLE and wait.call != "read" and wait.call not in ACCEPTS:
-        return (
-            _IDLE[wait.reason]
-            if wait.reason != "for a signal"
-            else f"{wait.call.removeprefix('rt_')}: a signal"
-        )
+class Short(NamedTuple):
+    """A wait in the fewest words.
+
+    Attributes:
+        head: The call: `read(0)`; or what the process does, a verb: `sleeps`.
+        rest: On what and why: `P1 empty`; empty if the verb says it all.
+        is_verb: Whether `head` is what it does.
+    """
+
+    head: str
+    rest: str = ""
+    is_verb: bool = False
+
+
+def wait_words(state: State, wait: Wait) -> str:
+    """A wait in the fewest words that say on what and why: `read(0) P1 empty`, `sleeps`."""
+    short = shorten(state, wait)
+    return f"{short.head} {short.rest}" if short.rest else short.head
+
+
+def shorten(state: State, wait: Wait) -> Short:
+    """The same in two parts."""
+    if wait.why in _VERBS and (wait.why is not Why.INPUT or wait.call != "read"):
+        return _VERBS[wait.why]
+    if wait.why is Why.SIGNAL and wait.fd < 0:
+        return Short(f"{wait.call.removeprefix('rt_')}:", "a signal")
     thread = state.threads.get(wait.tid)
-    if wait.call in FOR_READY and thread is not None and thread.waiting is not None:
+    if wait.why is Why.READY and thread is not None and thread.waiting is not None:
         labels = ready_labels(state, wait.pid, thread.waiting)
-        return visible(f"{wait.call}: {labels}") if labels else "waits until ready"
-    call = wait.call if wait.fd < 0 else f"{wait.call}({wait.fd})"
-    on = ""
+        if not labels:
+            return Short("waits", "until ready", is_verb=True)
+        return Short(f"{wait.call}:", visible(labels))
+    head, on = call_words(wait), ""
     if wait.semaphore and wait.semaphore in state.semaphores:
-        found = state.semaphores[wait.semaphore]
-        on = visible(found.label)
-        reason = f"is {found.value if found.value is not None else 0}"
-        names = [f"{hold.pid} has it" for hold in holders(found)[:1]]
-        reason = ", ".join((reason, *names))
+        on = visible(state.semaphores[wait.semaphore].label)
     elif wait.object and wait.object in state.objects:
         on = visible(state.objects[wait.object].label)
-        if wait.call in OPENS:
-            call, reason = "open", reason.replace(" has it open", "")
-        elif reason == "its counter is 0":
-            reason = "is 0"
-    return " ".join(part for part in (call, on, reason) if part)
+        head = "open" if wait.why in _OPENING else head
+    rest = " ".join(part for part in (on, _short_reason(state, wait)) if part)
+    return Short(head, rest)
+
+
+_VERBS: Final = {
+    Why.CHILD: Short("waits", "for a child", is_verb=True),
+    Why.TIME: Short("sleeps", is_verb=True),
+    Why.INPUT: Short("waits", "for input", is_verb=True),
+}
+
+
+def _short_reason(state: State, wait: Wait) -> str:
+    if wait.semaphore and wait.semaphore in state.semaphores:
+        found = state.semaphores[wait.semaphore]
+        value = f"is {found.value if found.value is not None else 0}"
+        return ", ".join((value, *(f"{hold.pid} has it" for hold in holders(found)[:1])))
+    thing = state.objects.get(wait.object)
+    if wait.why is Why.EMPTY and thing is not None and thing.info.kind == "eventfd":
+        return "is 0"
+    return _SHORT.get(wait.why) or brief_words(state, wait)
+
+
+_OPENING: Final = frozenset({Why.NO_READER, Why.NO_WRITER, Why.OPEN})
+_SHORT: Final = {Why.NO_READER: "no reader", Why.NO_WRITER: "no writer"}
 
 
 def pending_lines(state: State, process: Process) -> tuple[NodeLine, ...]:

@@ -153,7 +153,7 @@ class StepControl(Controller):
         if self.report_unreachable() or self._report_end():
             return
         state = self.now
-        tids = [thread.tid for thread in stepping.held(state) if thread.pid == pid]
+        tids = [thread.tid for thread in stepping.list_held(state) if thread.pid == pid]
         if not tids:
             words = f"{visible(who(state, pid))} {_why_not_held(state, pid)}"
             self.stage.notify(words, timeout=2, markup=False)
@@ -253,7 +253,7 @@ class StepControl(Controller):
         self.stage.ask(SaveScreen(_default_name(self.stage.command), question), write)
 
     def _write_steps(self, name: str) -> None:
-        text = self.steps.recorder.text(self.stage.command)
+        text = self.steps.recorder.format_schedule(self.stage.command)
         try:
             write_file(Path(name).expanduser(), text.encode(errors="surrogateescape"))
         except (OutputError, RuntimeError) as error:

@@ -54,7 +54,9 @@ def is_channel(info: ObjectInfo) -> bool:
     return info.kind in PIPES or (info.kind == "unix socket" and info.detail.startswith("stream"))
 
 
-def directions(state: StateFields, pid: int, name: str, args: Arguments, key: str) -> Directions:
+def find_directions(
+    state: StateFields, pid: int, name: str, args: Arguments, key: str
+) -> Directions:
     """From and into which channels a call moves bytes.
 
     Args:
@@ -69,7 +71,7 @@ def directions(state: StateFields, pid: int, name: str, args: Arguments, key: st
     """
     source = target = ""
     if name in BETWEEN:
-        source, target = (key_behind(state, pid, args, end) for end in ("fd_in", "fd_out"))
+        source, target = (find_key_behind(state, pid, args, end) for end in ("fd_in", "fd_out"))
         source, target = (
             "" if name == "tee" else _into(state, source, out=True),
             _into(state, target, out=False),
@@ -85,7 +87,7 @@ def directions(state: StateFields, pid: int, name: str, args: Arguments, key: st
     return Directions(source, target) if source or target else NOWHERE
 
 
-def key_behind(state: StateFields, pid: int, args: Arguments, name: str) -> str:
+def find_key_behind(state: StateFields, pid: int, args: Arguments, name: str) -> str:
     """Key of the object behind an argument that is a descriptor; empty if that is not known."""
     fd = number_in(args, name)
     return state.object_key_at(pid, fd) if fd is not None else ""

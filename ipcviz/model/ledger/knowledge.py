@@ -20,7 +20,7 @@ replace = msgspec.structs.replace
 _PAIRS: Final = where(lambda call: call.descriptors == "pair")
 
 
-def lose(draft: Draft, key: str, reason: str, *, outside: bool = False) -> None:
+def distrust_channel(draft: Draft, key: str, reason: str, *, outside: bool = False) -> None:
     """From now on it is not known whose bytes are in a channel.
 
     Args:
@@ -33,29 +33,31 @@ def lose(draft: Draft, key: str, reason: str, *, outside: bool = False) -> None:
     if old is not None and (old.known or (outside and not old.outside)):
         outside = outside or old.outside
         kind = Channel(key=key, named=old.named, packets=old.packets)
-        put(draft, replace(kind, known=False, since=draft.t, reason=reason, outside=outside))
+        store_channel(
+            draft, replace(kind, known=False, since=draft.t, reason=reason, outside=outside)
+        )
 
 
-def lose_all(draft: Draft, reason: str) -> None:
-    """The same for all channels."""
+def distrust_all(draft: Draft, reason: str) -> None:
+    """Whose the bytes of any channel are is not known any more."""
     for key in draft.channels:
-        lose(draft, key, reason)
+        distrust_channel(draft, key, reason)
 
 
-def lose_held(draft: Draft, pid: int, reason: str, *, outside: bool = False) -> None:
-    """The same for those that a process holds an end of."""
+def distrust_held(draft: Draft, pid: int, reason: str, *, outside: bool = False) -> None:
+    """Whose the bytes are of channels that a process has an end of is not known any more."""
     process = draft.processes.get(pid)
     if process is None or not draft.channels:
         return
     for row in draft.descriptors_of(pid).values():
-        for key in channels_of(draft, row.ofd):
-            lose(draft, key, reason, outside=outside)
+        for key in find_channels(draft, row.ofd):
+            distrust_channel(draft, key, reason, outside=outside)
 
 
-def lose_behind(draft: Draft, ofd: int, reason: str) -> None:
-    """The same for what an open file description refers to."""
-    for key in channels_of(draft, ofd):
-        lose(draft, key, reason)
+def distrust_behind(draft: Draft, ofd: int, reason: str) -> None:
+    """Whose the bytes are of the channels of an open file description is not known any more."""
+    for key in find_channels(draft, ofd):
+        distrust_channel(draft, key, reason)
 
 
 def _both_ways(draft: Draft, key: str) -> tuple[str, ...]:
@@ -64,7 +66,7 @@ def _both_ways(draft: Draft, key: str) -> tuple[str, ...]:
     return (key, peer) if peer else (key,)
 
 
-def channels_of(draft: Draft, ofd: int) -> tuple[str, ...]:
+def find_channels(draft: Draft, ofd: int) -> tuple[str, ...]:
     """The channels, of those that are kept, that an open file description is an end of."""
     found = draft.open_files.get(ofd)
     return (
@@ -74,35 +76,37 @@ def channels_of(draft: Draft, ofd: int) -> tuple[str, ...]:
     )
 
 
-def take_opened(draft: Draft, event: Call, effect: Opened) -> None:
+def apply_opened(draft: Draft, event: Call, effect: Opened) -> None:
     """A descriptor was made: a channel that is made by it is known from its beginning."""
     info = effect.object
     if not draft.keep_ledger or not is_channel(info):
         return
     if info.key not in draft.channels:
-        put(draft, _begun(draft, event, info, alone=effect.alone))
+        store_channel(draft, _begin_channel(draft, event, info, alone=effect.alone))
     channel = draft.channels[info.key]
     if event.name == "pipe2" and "direct" in effect.flags:
-        put(draft, replace(channel, packets=True))
+        store_channel(draft, replace(channel, packets=True))
     elif (
         info.kind in PIPES and channel.packets != ("direct" in effect.flags) and effect.mode != "r"
     ):
-        lose(draft, info.key, "not all who write to it write packets (O_DIRECT)", outside=True)
+        distrust_channel(
+            draft, info.key, "not all who write to it write packets (O_DIRECT)", outside=True
+        )
     keys = _both_ways(draft, info.key)
     for process in draft.processes.values():
         if process.fate == "alive" and (not process.full or process.ring):
-            mine = process.table == draft.process(event.pid).table
-            if mine or (len(keys) > 1 and _holds(draft, process, keys)):
+            mine = process.table == draft.ensure_process(event.pid).table
+            if mine or (len(keys) > 1 and _has_open(draft, process, keys)):
                 for key in keys:
-                    lose(draft, key, not_traced(process), outside=process.ring)
+                    distrust_channel(draft, key, explain_untraced(process), outside=process.ring)
                     doubt_counts(draft, key)
 
 
-def _holds(draft: Draft, process: Process, keys: tuple[str, ...]) -> bool:
+def _has_open(draft: Draft, process: Process, keys: tuple[str, ...]) -> bool:
     return any(file.object in keys for _, file in draft.descriptions_of(process.pid))
 
 
-def _begun(draft: Draft, event: Call, info: ObjectInfo, *, alone: bool) -> Channel:
+def _begin_channel(draft: Draft, event: Call, info: ObjectInfo, *, alone: bool) -> Channel:
     made = Channel(key=info.key, since=event.t)
     unseen = replace(made, known=False, outside=True, reason="nobody saw it being made")
     if draft.started is not None and draft.started.mode == "attached":
@@ -117,15 +121,15 @@ def _begun(draft: Draft, event: Call, info: ObjectInfo, *, alone: bool) -> Chann
     other = draft.objects.get(info.peer)
     if event.name in ACCEPTS and other is not None:
         if not other.info.peer:
-            draft.put_object(replace(other, info=replace(other.info, peer=info.key)))
-        put(draft, Channel(key=info.peer, since=event.t))
+            draft.store_object(replace(other, info=replace(other.info, peer=info.key)))
+        store_channel(draft, Channel(key=info.peer, since=event.t))
         if other.exact and not other.bytes_in:
             return made
         return replace(made, known=False, reason="it was written to before it was accepted")
     return unseen
 
 
-def not_traced(process: Process) -> str:
+def explain_untraced(process: Process) -> str:
     """Why it is not known what a process puts into its channels and takes out of them."""
     name = f"{process.name or 'process'}[{process.pid}]"
     return (
@@ -135,7 +139,7 @@ def not_traced(process: Process) -> str:
     )
 
 
-def take_found(draft: Draft, info: ObjectInfo, reason: str) -> None:
+def apply_found(draft: Draft, info: ObjectInfo, reason: str) -> None:
     """A channel was found in a table that was read: who has put what into it, nobody has seen."""
     if draft.keep_ledger and is_channel(info) and info.key not in draft.channels:
         why = (
@@ -143,17 +147,19 @@ def take_found(draft: Draft, info: ObjectInfo, reason: str) -> None:
             if reason in ("launched", "attached")
             else "it came unseen"
         )
-        put(draft, Channel(key=info.key, known=False, since=draft.t, outside=True, reason=why))
+        store_channel(
+            draft, Channel(key=info.key, known=False, since=draft.t, outside=True, reason=why)
+        )
 
 
-def take_stranger(draft: Draft, event: OpenedOutside) -> None:
+def apply_opened_outside(draft: Draft, event: OpenedOutside) -> None:
     """Somebody that is not watched has opened a FIFO: nothing of it is certain any more."""
     channel = draft.channels.get(event.object)
     if channel is not None:
-        put(draft, replace(channel, named=True))
+        store_channel(draft, replace(channel, named=True))
 
 
-def take_flags(draft: Draft, key: str, flags: tuple[str, ...]) -> None:
+def apply_flags(draft: Draft, key: str, flags: tuple[str, ...]) -> None:
     """Status flags were set: whoever may write puts packets into a pipe from then on, or none any
     more (O_DIRECT).
     """
@@ -161,14 +167,16 @@ def take_flags(draft: Draft, key: str, flags: tuple[str, ...]) -> None:
     if thing is None or channel is None or thing.info.kind not in PIPES:
         return
     if ("direct" in flags) != channel.packets:
-        lose(draft, key, "not all who write to it write packets (O_DIRECT)", outside=True)
+        distrust_channel(
+            draft, key, "not all who write to it write packets (O_DIRECT)", outside=True
+        )
 
 
-def take_ring(draft: Draft, pid: int) -> None:
+def apply_ring(draft: Draft, pid: int) -> None:
     """A process made an io_uring: from now on it may move bytes without a call of its own."""
-    process = replace(draft.process(pid), ring=True)
-    draft.put_process(process)
-    lose_held(draft, pid, not_traced(process), outside=True)
+    process = replace(draft.ensure_process(pid), ring=True)
+    draft.store_process(process)
+    distrust_held(draft, pid, explain_untraced(process), outside=True)
     doubt_held(draft, pid)
 
 
@@ -186,10 +194,10 @@ def doubt_counts(draft: Draft, key: str) -> None:
     """
     thing = draft.objects.get(key)
     if thing is not None and thing.exact:
-        draft.put_object(replace(thing, exact=False))
+        draft.store_object(replace(thing, exact=False))
 
 
-def take_closed(draft: Draft, pid: int) -> None:
+def apply_closed(draft: Draft, pid: int) -> None:
     """Ends were closed by a process: channels that nobody has open any more are gone with their
     bytes.
     """
@@ -213,7 +221,7 @@ def take_closed(draft: Draft, pid: int) -> None:
             writer = pid if had & {"w", "rw"} and not modes & {"w", "rw"} else thing.writer_left
             reader = pid if had & {"r", "rw"} and not modes & {"r", "rw"} else thing.reader_left
             if (writer, reader) != (thing.writer_left, thing.reader_left):
-                draft.put_object(replace(thing, writer_left=writer, reader_left=reader))
+                draft.store_object(replace(thing, writer_left=writer, reader_left=reader))
 
 
 def _is_pipe(draft: Draft, key: str) -> bool:
@@ -221,6 +229,6 @@ def _is_pipe(draft: Draft, key: str) -> bool:
     return thing is not None and thing.info.kind in PIPES
 
 
-def put(draft: Draft, channel: Channel) -> None:
+def store_channel(draft: Draft, channel: Channel) -> None:
     """Store a channel."""
     draft.channels = draft.channels.set(channel.key, channel)

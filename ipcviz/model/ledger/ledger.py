@@ -41,12 +41,12 @@ from ipcviz.model.ledger.directions import (
     CHANNEL_CALLS,
     CHANNEL_READS,
     UNPACKED,
-    directions,
-    key_behind,
+    find_directions,
+    find_key_behind,
     most_bytes,
     untouched_asleep,
 )
-from ipcviz.model.ledger.knowledge import channels_of, lose, put
+from ipcviz.model.ledger.knowledge import distrust_channel, find_channels, store_channel
 
 replace = msgspec.structs.replace
 
@@ -62,11 +62,11 @@ _WRITE_BEFORE: Final = "a write was under way when it began to be known"
 _UNTOLD: Final = "a write was under way that nobody was told of"
 
 
-def take_call(draft: Draft, event: Call) -> None:
+def apply_call(draft: Draft, event: Call) -> None:
     """A call returned: what it put into channels, and took out of them."""
     if not draft.channels:
         return
-    source, target = directions(draft, event.pid, event.name, event.args, event.object)
+    source, target = find_directions(draft, event.pid, event.name, event.args, event.object)
     if not source and not target:
         return
     moved = event.ret if event.ret > 0 and not event.error else 0
@@ -74,21 +74,21 @@ def take_call(draft: Draft, event: Call) -> None:
     peeks = "MSG_PEEK" in flags
     for key in (source, target):
         if moved and event.name in COUNTS_MESSAGES:
-            lose(
+            distrust_channel(
                 draft, key, f"{event.name} says how many messages it moved, and not how many bytes"
             )
         elif moved and ("MSG_OOB" in flags or "MSG_TRUNC" in flags):
-            lose(draft, key, "bytes were moved out of their order (MSG_OOB, MSG_TRUNC)")
+            distrust_channel(draft, key, "bytes were moved out of their order (MSG_OOB, MSG_TRUNC)")
     if moved and event.name in UNPACKED:
         _mix_packets(draft, event, source, target)
     sources: tuple[Source, ...] | None = None
     dropped = 0
     if source and not peeks:
-        sources = _take_out(draft, event, source, moved)
+        sources = _lay_read(draft, event, source, moved)
         if sources and event.name in CHANNEL_READS and draft.channels[source].packets:
-            dropped = _drop(draft, event, source, moved, sources[-1])
+            dropped = _drop_rest(draft, event, source, moved, sources[-1])
     elif source:
-        _no_longer_reading(draft, source, event.tid)
+        _end_reading(draft, source, event.tid)
     if sources is not None:
         read = Read(
             event.n,
@@ -103,15 +103,17 @@ def take_call(draft: Draft, event: Call) -> None:
         )
         draft.reads = (*draft.reads[-READS_KEPT + 1 :], read)
     if target:
-        _put_in(draft, event, target, moved)
+        _lay_written(draft, event, target, moved)
 
 
 def _mix_packets(draft: Draft, event: Call, source: str, target: str) -> None:
     """Bytes are moved into or out of a pipe without its packets' bounds, or take those along."""
-    keys = (source or key_behind(draft, event.pid, event.args, "fd_in"), target)
+    keys = (source or find_key_behind(draft, event.pid, event.args, "fd_in"), target)
     if any(key in draft.channels and draft.channels[key].packets for key in keys):
         for key in keys:
-            lose(draft, key, f"{event.name} mixed packets with other bytes", outside=True)
+            distrust_channel(
+                draft, key, f"{event.name} mixed packets with other bytes", outside=True
+            )
 
 
 def _fd(event: Call | Entered, end: str) -> int:
@@ -126,22 +128,22 @@ def _earliest(event: Call | Entered, name: str) -> float:
     return event.began
 
 
-def take_entered(draft: Draft, event: Entered) -> None:
+def apply_entered(draft: Draft, event: Entered) -> None:
     """A call is under way that may have moved bytes; `cut`: and it will never return."""
     if not draft.channels:
         return
-    source, target = directions(draft, event.pid, event.call, event.args, event.object)
+    source, target = find_directions(draft, event.pid, event.call, event.args, event.object)
     earliest = _earliest(event, event.call)
     channel = draft.channels.get(source)
     if channel is not None and channel.known:
         if earliest < channel.since:
-            lose(draft, source, _READ_BEFORE)
+            distrust_channel(draft, source, _READ_BEFORE)
         else:
             reading = tuple(r for r in channel.reading if r.tid != event.tid)
             if event.cut or not (event.slept and untouched_asleep(event.call, event.args)):
                 most = most_bytes(event.call, event.args)
                 reading = (*reading, Reading(event.tid, earliest, most, event.cut))
-            put(draft, replace(channel, reading=reading))
+            store_channel(draft, replace(channel, reading=reading))
     _begin_write(draft, event, target)
 
 
@@ -156,9 +158,9 @@ def _begin_write(draft: Draft, event: Entered, key: str) -> None:
         if event.cut:
             _replace_part(draft, channel, at, old, replace(old, cut=True), event.t)
     elif earliest < channel.since:
-        lose(draft, key, _WRITE_BEFORE)
+        distrust_channel(draft, key, _WRITE_BEFORE)
     elif earliest < channel.written_until:
-        lose(draft, key, _UNTOLD)
+        distrust_channel(draft, key, _UNTOLD)
     else:
         write = Write(
             n=0,
@@ -173,12 +175,12 @@ def _begin_write(draft: Draft, event: Entered, key: str) -> None:
             head=event.data,
             step=draft.step,
         )
-        _add(
+        _add_write(
             draft, channel, Part(write, cut=event.cut), earliest, event.t if event.cut else math.inf
         )
 
 
-def take_waiting(draft: Draft, event: Waiting) -> None:
+def apply_waiting(draft: Draft, event: Waiting) -> None:
     """A thread sleeps in a call; a long write may have put in a part of its bytes by then."""
     if (
         event.began
@@ -186,7 +188,7 @@ def take_waiting(draft: Draft, event: Waiting) -> None:
         and draft.channels
         and not untouched_asleep(event.call, event.args)
     ):
-        _, target = directions(draft, event.pid, event.call, event.args, event.object)
+        _, target = find_directions(draft, event.pid, event.call, event.args, event.object)
         if target:
             t, pid, tid, call = event.t, event.pid, event.tid, event.call
             entered = Entered(
@@ -201,19 +203,19 @@ def take_waiting(draft: Draft, event: Waiting) -> None:
             _begin_write(draft, entered, target)
 
 
-def take_end(draft: Draft, pid: int, tids: tuple[int, ...], t: float) -> None:
+def apply_end(draft: Draft, pid: int, tids: tuple[int, ...], t: float) -> None:
     """Threads of a process ended: calls that they were inside will never return."""
     process = draft.processes.get(pid)
     if process is None or not draft.channels:
         return
     for key in {
-        key for row in draft.descriptors_of(pid).values() for key in channels_of(draft, row.ofd)
+        key for row in draft.descriptors_of(pid).values() for key in find_channels(draft, row.ofd)
     }:
         channel = draft.channels[key]
         if any(r.tid in tids and not r.cut for r in channel.reading):
             reading = tuple(replace(r, cut=True) if r.tid in tids else r for r in channel.reading)
             channel = replace(channel, reading=reading)
-            put(draft, channel)
+            store_channel(draft, channel)
         for tid in tids:
             at, part = _under_way(channel, tid)
             if part is not None:
@@ -221,10 +223,12 @@ def take_end(draft: Draft, pid: int, tids: tuple[int, ...], t: float) -> None:
                 channel = draft.channels[key]
 
 
-def _no_longer_reading(draft: Draft, key: str, tid: int) -> None:
+def _end_reading(draft: Draft, key: str, tid: int) -> None:
     channel = draft.channels.get(key)
     if channel is not None and any(r.tid == tid for r in channel.reading):
-        put(draft, replace(channel, reading=tuple(r for r in channel.reading if r.tid != tid)))
+        store_channel(
+            draft, replace(channel, reading=tuple(r for r in channel.reading if r.tid != tid))
+        )
 
 
 # Writes.
@@ -242,7 +246,7 @@ def _under_way(channel: Channel, tid: int) -> tuple[int, Part | None]:
     return -1, None
 
 
-def _put_in(draft: Draft, event: Call, key: str, length: int) -> None:
+def _lay_written(draft: Draft, event: Call, key: str, length: int) -> None:
     channel = draft.channels.get(key)
     if channel is None or not channel.known:
         return
@@ -251,7 +255,7 @@ def _put_in(draft: Draft, event: Call, key: str, length: int) -> None:
     if old is None and not length:
         return
     if earliest < channel.since:
-        lose(draft, key, _WRITE_BEFORE)
+        distrust_channel(draft, key, _WRITE_BEFORE)
         return
     write = Write(
         n=event.n,
@@ -268,9 +272,9 @@ def _put_in(draft: Draft, event: Call, key: str, length: int) -> None:
     )
     if old is None:
         if earliest < channel.written_until:
-            lose(draft, key, _UNTOLD)
+            distrust_channel(draft, key, _UNTOLD)
             return
-        _add(draft, channel, Part(write), earliest, event.t)
+        _add_write(draft, channel, Part(write), earliest, event.t)
     else:
         _name_sources(draft, old.write, event.n)
         _replace_part(draft, channel, at, old, replace(old, write=write), event.t)
@@ -278,10 +282,10 @@ def _put_in(draft: Draft, event: Call, key: str, length: int) -> None:
         _prove(draft, key, event)
     channel = draft.channels[key]
     if channel.next - channel.first > WRITES_KEPT:
-        lose(draft, key, f"bytes of more than {WRITES_KEPT:,} writes wait in it")
+        distrust_channel(draft, key, f"bytes of more than {WRITES_KEPT:,} writes wait in it")
 
 
-def _add(draft: Draft, channel: Channel, part: Part, earliest: float, last: float) -> None:
+def _add_write(draft: Draft, channel: Channel, part: Part, earliest: float, last: float) -> None:
     """Put a write behind those that returned before it could begin, and into one knot with the
     others.
     """
@@ -292,7 +296,7 @@ def _add(draft: Draft, channel: Channel, part: Part, earliest: float, last: floa
         parts = (*knots[at].parts, *parts)
         last = max(last, knots[at].last)
         knots = knots.delete(at)
-    put(draft, replace(channel, knots=knots.set(at, Knot(parts, last)), next=at + 1))
+    store_channel(draft, replace(channel, knots=knots.set(at, Knot(parts, last)), next=at + 1))
 
 
 def _replace_part(draft: Draft, channel: Channel, at: int, old: Part, new: Part, t: float) -> None:
@@ -310,11 +314,11 @@ def _replace_part(draft: Draft, channel: Channel, at: int, old: Part, new: Part,
             parts[i] = replace(part, taken=part.taken + more)
             excess -= more
         if excess and not any(part.open for part in parts):
-            lose(draft, channel.key, _TOO_MANY)
+            distrust_channel(draft, channel.key, _TOO_MANY)
             return
     under_way = any(part.write.n == 0 and not part.cut for part in parts)
     last = math.inf if under_way else max([t, *(part.write.t for part in parts if not part.open)])
-    put(draft, _with_knot(channel, at, Knot(tuple(parts), last)))
+    store_channel(draft, _with_knot(channel, at, Knot(tuple(parts), last)))
 
 
 def _with_knot(channel: Channel, at: int, knot: Knot) -> Channel:
@@ -374,13 +378,13 @@ def _prove(draft: Draft, key: str, event: Call) -> None:
                 channel = replace(
                     channel, interleaved=(*channel.interleaved[-INTERLEAVINGS_KEPT + 1 :], found)
                 )
-                put(draft, channel)
+                store_channel(draft, channel)
 
 
 # Reads.
 
 
-def _take_out(draft: Draft, event: Call, key: str, length: int) -> tuple[Source, ...] | None:
+def _lay_read(draft: Draft, event: Call, key: str, length: int) -> tuple[Source, ...] | None:
     """Lay the bytes that a read took to their writes; None if it took none, no sources if they are
     not known.
     """
@@ -390,27 +394,27 @@ def _take_out(draft: Draft, event: Call, key: str, length: int) -> tuple[Source,
     reading = tuple(r for r in channel.reading if r.tid != event.tid)
     if len(reading) != len(channel.reading):
         channel = replace(channel, reading=reading)
-        put(draft, channel)
+        store_channel(draft, channel)
     if not length:
         return None
     earliest = _earliest(event, event.name)
     if earliest < channel.since:
-        lose(draft, key, _READ_BEFORE)
+        distrust_channel(draft, key, _READ_BEFORE)
         return ()
     if any(r.cut for r in reading):
-        lose(draft, key, "a thread ended inside a read of it")
+        distrust_channel(draft, key, "a thread ended inside a read of it")
         return ()
     alone = not reading and earliest >= channel.read_until and not channel.named
-    drawn = _draw(channel, length, event.data, event.t, sure=alone)
+    drawn = _draw_bytes(channel, length, event.data, event.t, sure=alone)
     if isinstance(drawn, str):
-        lose(draft, key, drawn)
+        distrust_channel(draft, key, drawn)
         return ()
     channel, sources = drawn
-    put(draft, replace(channel, read_until=event.t))
+    store_channel(draft, replace(channel, read_until=event.t))
     return sources
 
 
-def _draw(
+def _draw_bytes(
     channel: Channel, length: int, data: bytes, t: float, *, sure: bool
 ) -> tuple[Channel, tuple[Source, ...]] | str:
     """Take so many bytes from the front: the channel without them and where they came from, or why
@@ -455,7 +459,7 @@ def _draw(
     return channel, tuple(sources)
 
 
-def _drop(draft: Draft, event: Call, key: str, length: int, last: Source) -> int:
+def _drop_rest(draft: Draft, event: Call, key: str, length: int, last: Source) -> int:
     """Throw away what a read has left of the packet that it took its bytes from: how many bytes
     that is.
     """
@@ -465,7 +469,7 @@ def _drop(draft: Draft, event: Call, key: str, length: int, last: Source) -> int
     knot = channel.knots.get(channel.first)
     inside = (last.offset + last.length) % PACKET
     if not last.sure:
-        lose(
+        distrust_channel(
             draft,
             key,
             "the rest of a packet was thrown away, and which one that was is not certain",
@@ -477,11 +481,13 @@ def _drop(draft: Draft, event: Call, key: str, length: int, last: Source) -> int
     ):
         part = knot.parts[0]
         if part.open:
-            lose(draft, key, "a packet was read in part while it was being written")
+            distrust_channel(draft, key, "a packet was read in part while it was being written")
             return 0
         count = min(PACKET - inside, part.left)
         part = replace(part, taken=part.taken + count)
-        put(draft, _with_knot(channel, channel.first, Knot((part, *knot.parts[1:]), knot.last)))
+        store_channel(
+            draft, _with_knot(channel, channel.first, Knot((part, *knot.parts[1:]), knot.last))
+        )
         return count
     return 0
 
@@ -519,7 +525,7 @@ def _likeliest(knot: Knot, data: bytes) -> Part | None:
 # Levels.
 
 
-def take_level(draft: Draft, level: Level) -> None:
+def apply_level(draft: Draft, level: Level) -> None:
     """A level that was read while no call was under way: it must be what the ledger has, and 0
     makes it known again.
     """
@@ -528,7 +534,7 @@ def take_level(draft: Draft, level: Level) -> None:
         return
     if not channel.known:
         if not level.queued and not channel.outside:
-            put(
+            store_channel(
                 draft,
                 Channel(
                     key=channel.key, since=draft.t, named=channel.named, packets=channel.packets
@@ -551,15 +557,15 @@ def take_level(draft: Draft, level: Level) -> None:
     elif len(cut_reads) == 1 and not open_parts and difference <= 0:
         most = cut_reads[0].most
         if most < 0 or -difference <= most:
-            drawn = _draw(channel, -difference, b"", draft.t, sure=True)
+            drawn = _draw_bytes(channel, -difference, b"", draft.t, sure=True)
             if not isinstance(drawn, str):
-                put(
+                store_channel(
                     draft, replace(drawn[0], reading=tuple(r for r in channel.reading if not r.cut))
                 )
                 return
     elif not open_parts and not cut_reads and not difference:
         return
     words = f"{level.queued:,} bytes wait in it, and {expected:,} were expected"
-    lose(
+    distrust_channel(
         draft, level.object, words if not level.queued else f"{words}; nobody knows whose they are"
     )

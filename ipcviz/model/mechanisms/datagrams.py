@@ -37,14 +37,14 @@ def is_lossy(info: ObjectInfo) -> bool:
     return info.kind == "udp socket"
 
 
-def take_sent(draft: Draft, event: Call, key: str) -> None:
+def apply_sent(draft: Draft, event: Call, key: str) -> None:
     """A datagram was sent to a socket, by its key."""
     if draft.keep_ledger:
         sent = Datagram(event.ret, event.data)
         draft.datagrams = draft.datagrams.set(key, (*draft.datagrams.get(key, ()), sent)[-KEPT:])
 
 
-def take_received(draft: Draft, event: Call) -> None:
+def apply_received(draft: Draft, event: Call) -> None:
     """A socket has received: that datagram is under way no more, nor is any that was sent before
     it.
     """

@@ -13,11 +13,11 @@ from ipcviz.model.state import Process, State
 replace = msgspec.structs.replace
 
 
-def take_group(draft: Draft, effect: Grouped) -> None:
+def apply_group(draft: Draft, effect: Grouped) -> None:
     """A process is in another group or session, or its terminal has another foreground group."""
     process = draft.processes.get(effect.pid)
     if process is not None:
-        draft.put_process(
+        draft.store_process(
             replace(
                 process,
                 pgrp=effect.pgrp,
@@ -34,7 +34,7 @@ def take_group(draft: Draft, effect: Grouped) -> None:
             and other.tty == effect.tty
             and other.foreground != effect.foreground
         ):
-            draft.put_process(replace(other, foreground=effect.foreground))
+            draft.store_process(replace(other, foreground=effect.foreground))
 
 
 def tty_name(number: int) -> str:
@@ -51,7 +51,7 @@ def tty_name(number: int) -> str:
     return f"terminal {major}:{minor}"
 
 
-def members(state: State, pgrp: int) -> tuple[Process, ...]:
+def list_members(state: State, pgrp: int) -> tuple[Process, ...]:
     """The living processes of a group that are watched, its leader first."""
     found = [p for p in state.processes.values() if p.fate == "alive" and p.pgrp == pgrp]
     return tuple(sorted(found, key=lambda p: (p.pid != pgrp, p.born, p.pid)))
@@ -87,7 +87,7 @@ def group_words(state: State, process: Process) -> str:
     if not process.pgrp:
         return ""
     others = [
-        p.pid for p in members(state, process.pgrp) if p.pid not in (process.pid, process.pgrp)
+        p.pid for p in list_members(state, process.pgrp) if p.pid not in (process.pid, process.pgrp)
     ]
     words = [_who(state, pid) for pid in others[:2]] + (
         [f"{len(others) - 2} more"] if len(others) > 2 else []

@@ -24,7 +24,7 @@ ORDER: Final[tuple[Did, ...]] = ("watches", "lists", "reads", "takes", "puts")
 _READ_BY_ALL: Final = ("/usr/", "/bin/", "/sbin/", "/lib", "/etc/", "/proc/", "/sys/", "/dev/")
 
 
-def use(draft: Draft, path: str, pid: int, did: Did, name: str = "") -> None:
+def note_use(draft: Draft, path: str, pid: int, did: Did, name: str = "") -> None:
     """A process has used a directory."""
     if not path.startswith("/"):
         return
@@ -49,7 +49,7 @@ def use(draft: Draft, path: str, pid: int, did: Did, name: str = "") -> None:
         uses = folder.uses
     now = replace(folder, uses=uses, last=did, last_pid=pid, last_name=name, last_at=draft.t)
     draft.folders = draft.folders.set(path, now)
-    draft.note(FolderPart(path))
+    draft.note_change(FolderPart(path))
 
 
 def _forget(draft: Draft) -> None:
@@ -60,7 +60,7 @@ def _forget(draft: Draft) -> None:
     draft.folders = Map(kept)
 
 
-def take_opening(draft: Draft, event: Call, effect: Opened) -> None:
+def apply_opening(draft: Draft, event: Call, effect: Opened) -> None:
     """A file was opened by its name: that uses the directory."""
     path = effect.object.path.removesuffix(" (deleted)")
     if effect.object.kind not in ("file", "fifo") or not event.name.startswith(("open", "creat")):
@@ -68,35 +68,37 @@ def take_opening(draft: Draft, event: Call, effect: Opened) -> None:
     above, _, name = path.rpartition("/")
     if effect.mode in ("r", "path") and (path.startswith(_READ_BY_ALL) or is_noise(path)):
         return
-    use(draft, above or "/", event.pid, "reads" if effect.mode in ("r", "path") else "puts", name)
+    note_use(
+        draft, above or "/", event.pid, "reads" if effect.mode in ("r", "path") else "puts", name
+    )
 
 
-def take_listing(draft: Draft, event: Call) -> None:
+def apply_listing(draft: Draft, event: Call) -> None:
     """getdents64(2) gave names of a directory."""
     thing = draft.objects.get(event.object)
     if thing is not None and not event.error and not is_noise(thing.info.path):
-        use(draft, thing.info.path, event.pid, "lists")
+        note_use(draft, thing.info.path, event.pid, "lists")
 
 
-def take_filed(draft: Draft, event: Call, effect: Filed) -> None:
+def apply_filed(draft: Draft, event: Call, effect: Filed) -> None:
     """A name came, went or moved."""
     if effect.action == "watched":
-        use(draft, effect.folder, event.pid, "watches")
+        note_use(draft, effect.folder, event.pid, "watches")
         return
     if effect.action == "removed":
-        use(draft, effect.folder, event.pid, "takes", effect.name)
+        note_use(draft, effect.folder, event.pid, "takes", effect.name)
         return
     if effect.source and effect.source != effect.folder and effect.action != "linked":
-        use(draft, effect.source, event.pid, "takes", effect.source_name)
-    use(draft, effect.folder, event.pid, "puts", effect.name)
+        note_use(draft, effect.source, event.pid, "takes", effect.source_name)
+    note_use(draft, effect.folder, event.pid, "puts", effect.name)
     replaced = draft.objects.get(effect.replaced)
     if replaced is not None and effect.action == "moved" and effect.replaced != effect.object:
-        draft.put_object(replace(replaced, unlinked=True))
+        draft.store_object(replace(replaced, unlinked=True))
     moved = draft.objects.get(effect.object)
     if moved is not None and effect.action != "linked" and moved.info.path:
         info = replace(moved.info, path=f"{effect.folder.rstrip('/')}/{effect.name}")
         label = path_label(info) if moved.label == path_label(moved.info) else moved.label
-        draft.put_object(replace(moved, info=info, label=label))
+        draft.store_object(replace(moved, info=info, label=label))
 
 
 def forget_reused(draft: Draft, effect: Opened) -> None:

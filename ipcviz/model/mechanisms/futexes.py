@@ -11,7 +11,7 @@ from ipcviz.model.state import State, Thread
 replace = msgspec.structs.replace
 
 
-def take_futex(draft: Draft, seen: Futex) -> None:
+def apply_futex(draft: Draft, seen: Futex) -> None:
     """A futex that threads sleep on is held by another thread, or by others too."""
     for thread in draft.threads.values():
         call = thread.waiting
@@ -23,7 +23,7 @@ def take_futex(draft: Draft, seen: Futex) -> None:
                 readers=seen.readers,
                 arrived=seen.arrived,
             )
-            draft.put_thread(replace(thread, waiting=replace(call, futex=now)))
+            draft.store_thread(replace(thread, waiting=replace(call, futex=now)))
 
 
 def asleep_on(state: State) -> dict[str, tuple[Thread, ...]]:

@@ -16,13 +16,13 @@ from ipcviz.model.state import State
 _TO_THE_END: Final = 1 << 63
 
 
-def take_locks(draft: Draft, seen: ObjectLocks) -> None:
+def apply_locks(draft: Draft, seen: ObjectLocks) -> None:
     """The locks on a file are these now."""
     if seen.locks:
         draft.locks = draft.locks.set(seen.object, seen.locks)
     elif seen.object in draft.locks:
         draft.locks = draft.locks.delete(seen.object)
-    draft.note(LocksPart(seen.object))
+    draft.note_change(LocksPart(seen.object))
 
 
 def drop_locks(draft: Draft, pid: int) -> None:
@@ -38,7 +38,7 @@ def drop_locks(draft: Draft, pid: int) -> None:
             and not (lock.ofd and lock.ofd not in draft.open_files)
         )
         if left != found:
-            take_locks(draft, ObjectLocks(object=key, locks=left))
+            apply_locks(draft, ObjectLocks(object=key, locks=left))
 
 
 def lock_holders(state: State, lock: FileLock) -> tuple[int, ...]:

@@ -16,11 +16,11 @@ from ipcviz.model.state import Memory
 replace = msgspec.structs.replace
 
 
-def take_memory(draft: Draft, event: Sample) -> None:
+def apply_memory(draft: Draft, event: Sample) -> None:
     """Pages and bytes of mapped objects as they were at one moment."""
     for pages in event.pages:
         draft.pages = draft.pages.set((pages.pid, pages.start), pages)
-        draft.note(PagesPart(pages.pid, pages.start))
+        draft.note_change(PagesPart(pages.pid, pages.start))
     for sample in event.memory:
         key = (sample.object, sample.pid)
         old = draft.memory.get(key)
@@ -29,7 +29,7 @@ def take_memory(draft: Draft, event: Sample) -> None:
             key, Memory(sample=sample, at=event.t, changed_at=changed_at)
         )
         if sample.changed:
-            draft.note(MemoryPart(sample.object))
+            draft.note_change(MemoryPart(sample.object))
 
 
 def forget_pages(draft: Draft, pid: int) -> None:
@@ -58,7 +58,7 @@ def forget_range(draft: Draft, pid: int, start: int, length: int) -> None:
             draft.pages = draft.pages.delete(key)
 
 
-def without(entries: tuple[MapEntry, ...], start: int, length: int) -> tuple[MapEntry, ...]:
+def cut_range(entries: tuple[MapEntry, ...], start: int, length: int) -> tuple[MapEntry, ...]:
     """The mappings when a range is unmapped: one that it cuts leaves its ends."""
     return tuple(
         part
@@ -68,7 +68,7 @@ def without(entries: tuple[MapEntry, ...], start: int, length: int) -> tuple[Map
     )
 
 
-def put(
+def replace_mappings(
     entries: tuple[MapEntry, ...], start: int, length: int, entry: MapEntry | None = None
 ) -> tuple[MapEntry, ...]:
     """The mappings when something else lies in a range: `entry`, or nothing.
@@ -84,13 +84,13 @@ def put(
     if low and entries[low - 1].start + entries[low - 1].length > start:
         low -= 1
     high = bisect_left(entries, start + length, key=_start)
-    kept = without(entries[low:high], start, length)
+    kept = cut_range(entries[low:high], start, length)
     if entry is None:
         return (*entries[:low], *kept, *entries[high:])
     before, after = max(0, low - 1), high + 1
     return (
         *entries[:before],
-        *joined((*entries[before:low], *kept, entry, *entries[high:after])),
+        *join_mappings((*entries[before:low], *kept, entry, *entries[high:after])),
         *entries[after:],
     )
 
@@ -99,19 +99,19 @@ def _start(entry: MapEntry) -> int:
     return entry.start
 
 
-def joined(entries: tuple[MapEntry, ...]) -> tuple[MapEntry, ...]:
+def join_mappings(entries: tuple[MapEntry, ...]) -> tuple[MapEntry, ...]:
     """Mappings by address, where those that continue each other are one, as in /proc/PID/maps."""
     found: list[MapEntry] = []
     for entry in sorted(entries, key=lambda m: m.start):
         last = found[-1] if found else None
-        if last is not None and _continues(last, entry):
+        if last is not None and _is_continued(last, entry):
             found[-1] = replace(last, length=last.length + entry.length)
         else:
             found.append(entry)
     return tuple(found)
 
 
-def _continues(entry: MapEntry, following: MapEntry) -> bool:
+def _is_continued(entry: MapEntry, following: MapEntry) -> bool:
     return (
         entry.start + entry.length == following.start
         and entry.offset + entry.length == following.offset
@@ -120,7 +120,7 @@ def _continues(entry: MapEntry, following: MapEntry) -> bool:
     )
 
 
-def protected(
+def protect_range(
     entries: tuple[MapEntry, ...], start: int, length: int, prot: str
 ) -> tuple[MapEntry, ...]:
     """The mappings when a range has another protection: one that it cuts becomes several, as in the

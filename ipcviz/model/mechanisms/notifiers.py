@@ -1,6 +1,4 @@
-"""Descriptors that tell of events: what they hold, whether they are ready, and waits for them in
-words. Pure.
-"""
+"""Descriptors that tell of events: what they hold, and whether they are ready. Pure."""
 
 from __future__ import annotations
 
@@ -19,11 +17,11 @@ replace = msgspec.structs.replace
 _TICKS: Final = having("ticks")
 
 
-def take_notifier(draft: Draft, seen: Notifier) -> None:
+def apply_notifier(draft: Draft, seen: Notifier) -> None:
     """A look at fdinfo found this."""
     found = draft.objects.get(seen.object)
     if found is not None:
-        draft.put_object(replace(found, notifier=seen))
+        draft.store_object(replace(found, notifier=seen))
 
 
 def _process(state: State, pid: int) -> str:
@@ -140,60 +138,19 @@ def ready(state: State, pid: int, thing: Object, events: str) -> bool | None:
     return True if level.queued > 0 else None if thing.info.kind.endswith("socket") else False
 
 
-_CONDITIONS: Final = (("r", "readable"), ("w", "writable"), ("x", "in an exceptional condition"))
-
-
 _PRIVATE: Final = {"EPOLLONESHOT", "EPOLLET", "EPOLLWAKEUP", "EPOLLEXCLUSIVE"}
 """What an entry keeps that EPOLLONESHOT has switched off (fs/eventpoll.c)."""
+SWITCHED_OFF: Final = "o"
+"""The events of an entry that has told once, and tells no more until it is set anew (EPOLLONESHOT).
+"""
 _LETTERS: Final = (("EPOLLIN", "r"), ("EPOLLOUT", "w"), ("EPOLLPRI", "x"), ("EPOLLET", "e"))
 
 
-def _told(state: State, thing: Object, events: str, now: float) -> str:
-    """One thing that is waited for: `S2 (readable)`, `T1 (a timer, 1.5 s left)`."""
-    if events == "o":
-        return f"{thing.label} (has told once, EPOLLONESHOT, and is switched off)"
-    words = _awaited(state, thing, events, now)
-    return f"{words.removesuffix(')')}, edge-triggered)" if "e" in events else words
-
-
-def _awaited(state: State, thing: Object, events: str, now: float) -> str:
-    notifier, kind = thing.notifier, thing.info.kind
-    if kind == "timerfd" and notifier is not None:
-        return f"{thing.label} (a timer, {due_words(notifier, now)})"
-    if kind == "signalfd" and notifier is not None:
-        return f"{thing.label} ({signal_words(notifier.mask)})"
-    if kind == "pidfd" and notifier is not None and notifier.pid > 0:
-        return f"{thing.label} (the end of {_process(state, notifier.pid)})"
-    if kind == "inotify" and notifier is not None and notifier.watches:
-        return f"{thing.label} (a change in {place_words(state, notifier)})"
-    if kind == "eventfd" and notifier is not None and "w" not in events:
-        return f"{thing.label} (an eventfd at {notifier.count:,})"
-    words = " or ".join(word for letter, word in _CONDITIONS if letter in events)
-    return f"{thing.label} ({words or 'an error'})"
-
-
-def ready_words(state: State, pid: int, call: CallInProgress, now: float) -> str:
-    """What poll, select or epoll waits for: `for S2 (readable) or T1 (a timer, 1.5 s left)`."""
-    told: list[str] = []
-    for thing, number, events in _watched(state, pid, call):
-        words = (
-            _told(state, thing, events, now)
-            if thing is not None
-            else f"descriptor {number}, not known any more"
-        )
-        if words not in told:
-            told.append(words)
-    if not told:
-        return f"until {'time is up' if 'limit' in call.args else 'a descriptor is ready'}"
-    if len(told) > 6:
-        return f"for one of {', '.join(told[:5])} and {len(told) - 5} more"
-    return f"for {' or '.join(filter(None, (', '.join(told[:-1]), told[-1])))}"
-
-
 def ready_labels(state: State, pid: int, call: CallInProgress) -> str:
-    """The same by labels alone: `S2 or T1`; empty if none is known."""
+    """What poll, select or epoll waits for, by labels alone: `S2 or T1`; empty if none is known."""
     told = dict.fromkeys(
-        thing.label if thing else str(number) for thing, number, _ in _watched(state, pid, call)
+        thing.label if thing else str(number)
+        for thing, number, _ in watched_descriptors(state, pid, call)
     )
     names = list(told) if len(told) <= 4 else [*list(told)[:3], f"{len(told) - 3} more"]
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
@@ -201,7 +158,9 @@ def ready_labels(state: State, pid: int, call: CallInProgress) -> str:
 
 def watched_keys(state: State, pid: int, call: CallInProgress) -> frozenset[str]:
     """Keys of the objects that poll, select or epoll waits for, the epoll set itself among them."""
-    keys = {thing.info.key for thing, _, _ in _watched(state, pid, call) if thing is not None}
+    keys = {
+        thing.info.key for thing, _, _ in watched_descriptors(state, pid, call) if thing is not None
+    }
     return frozenset(keys | {call.object} if call.object else keys)
 
 
@@ -211,10 +170,16 @@ def watched_things(state: State, pid: int, call: CallInProgress) -> list[tuple[O
 
     Entries of an epoll set that are switched off (EPOLLONESHOT) end no wait, and are left out.
     """
-    return [(thing, events) for thing, _, events in _watched(state, pid, call) if events != "o"]
+    return [
+        (thing, events)
+        for thing, _, events in watched_descriptors(state, pid, call)
+        if events != SWITCHED_OFF
+    ]
 
 
-def _watched(state: State, pid: int, call: CallInProgress) -> list[tuple[Object | None, int, str]]:
+def watched_descriptors(
+    state: State, pid: int, call: CallInProgress
+) -> list[tuple[Object | None, int, str]]:
     """(object, number, `r`, `w` or both) of each descriptor that a call watches."""
     asked = state.objects.get(call.object)
     if asked is not None and asked.notifier is not None and asked.notifier.listed:
@@ -236,32 +201,5 @@ def letters(events: tuple[str, ...]) -> str:
     `o` alone: it has told once, and tells no more until it is set anew (EPOLLONESHOT).
     """
     if "EPOLLONESHOT" in events and not set(events) - _PRIVATE:
-        return "o"
+        return SWITCHED_OFF
     return "".join(letter for name, letter in _LETTERS if name in events)
-
-
-def read_words(state: State, thing: Object, now: float) -> str:
-    """Why a read of such a descriptor sleeps; empty for other objects."""
-    notifier, kind = thing.notifier, thing.info.kind
-    if kind == "eventfd":
-        return "its counter is 0"
-    if kind == "timerfd":
-        return (
-            f"until it expires ({due_words(notifier, now)})"
-            if notifier is not None
-            else "until it expires"
-        )
-    if kind == "signalfd":
-        return (
-            f"until {signal_words(notifier.mask)} comes"
-            if notifier is not None
-            else "until a signal comes"
-        )
-    if kind == "inotify":
-        where = place_words(state, notifier) if notifier is not None else ""
-        return (
-            f"until something happens in {where}"
-            if where
-            else "until something happens to what it watches"
-        )
-    return ""

@@ -21,7 +21,7 @@ MOVES_OFFSET: Final = where(
 """Calls after which the offset is another one; pread and pwrite have their own."""
 
 
-def take_offset(draft: Draft, event: Call) -> None:
+def apply_offset(draft: Draft, event: Call) -> None:
     """A call that returned has moved the offset of a file, a memfd or shared memory."""
     fd = event.fd
     if event.error or fd is None:
@@ -40,4 +40,4 @@ def take_offset(draft: Draft, event: Call) -> None:
         draft.open_files = draft.open_files.set(
             found.ofd, msgspec.structs.replace(found, offset=now)
         )
-        draft.note(ObjectPart(found.object))
+        draft.note_change(ObjectPart(found.object))

@@ -9,13 +9,13 @@ from ipcviz.model.draft import Draft
 from ipcviz.model.parts import ObjectPart
 
 
-def take_outsiders(draft: Draft, event: Outsiders) -> None:
+def apply_outsiders(draft: Draft, event: Outsiders) -> None:
     """A look through all processes found these."""
     for outside in event.found:
         thing = draft.objects.get(outside.object)
         if thing is not None:
             draft.outsiders = draft.outsiders.set(outside.object, outside)
-            draft.note(ObjectPart(outside.object))
+            draft.note_change(ObjectPart(outside.object))
 
 
 def forget_outsiders(draft: Draft, keys: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from ipcviz.events import Call, ObjectInfo
 from ipcviz.events.calls import where
 from ipcviz.model.draft import Draft
 from ipcviz.model.parts import ObjectPart
-from ipcviz.model.state import Object, State
+from ipcviz.model.state import State
 
 PREFIX: Final = "msg:"
 """What the key of a System V queue begins with, before its id."""
@@ -18,14 +18,14 @@ SENDS: Final = where(lambda call: call.on == "queue" and call.flow == "puts")
 RECEIVES: Final = where(lambda call: call.on == "queue" and call.flow == "takes")
 
 
-def take_use(draft: Draft, pid: int, key: str) -> None:
+def note_use(draft: Draft, pid: int, key: str) -> None:
     """A process uses a System V queue."""
     if not key.startswith(PREFIX) or key in draft.uses.get(pid, ()):
         return
     known = draft.objects.get(key)
     if known is None:
         number = key.removeprefix(PREFIX)
-        draft.object(
+        draft.ensure_object(
             ObjectInfo(
                 key=key,
                 kind="message queue",
@@ -37,7 +37,7 @@ def take_use(draft: Draft, pid: int, key: str) -> None:
         )
     if known is None or not known.unlinked:
         draft.uses = draft.uses.set(pid, (*draft.uses.get(pid, ()), key))
-        draft.note(ObjectPart(key))
+        draft.note_change(ObjectPart(key))
 
 
 def forget_queue(draft: Draft, key: str) -> None:
@@ -53,7 +53,7 @@ def drop_uses(draft: Draft, pid: int) -> None:
         draft.uses = draft.uses.delete(pid)
 
 
-def message_bytes(event: Call) -> int:
+def count_message_bytes(event: Call) -> int:
     """The size of the message that a call put into a queue or took out of it; 0 if it did not."""
     if event.error:
         return 0
@@ -61,39 +61,6 @@ def message_bytes(event: Call) -> int:
         return max(event.ret, 0)
     count = event.number("count")
     return count if event.name in SENDS and count is not None else 0
-
-
-def wanted_words(thing: Object | None, kind: object, flags: object) -> str:
-    """Why msgrcv waits (msgop(2)): `no message of type 9: 3 others wait`, `empty`."""
-    level = thing.level if thing is not None else None
-    if level is not None and level.messages == 0:
-        return "empty" if kind == 0 else f"empty, and it wants {_wish(kind, flags)}"
-    if not isinstance(kind, int) or kind == 0:
-        return "empty"
-    rest = (
-        f": {level.messages:,} other{' waits' if level.messages == 1 else 's wait'}"
-        if level is not None
-        else ""
-    )
-    return f"no {_wish(kind, flags)}{rest}"
-
-
-def room_words(thing: Object | None, count: int | None) -> str:
-    """Why msgsnd waits (msgop(2)): `no room for 30 B: 40 of 64 B are taken`."""
-    level = thing.level if thing is not None else None
-    if level is None or count is None:
-        return "full"
-    if level.queued + count > level.capacity:
-        return f"no room for {count:,} B: {level.queued:,} of {level.capacity:,} B are taken"
-    return f"full: {level.messages:,} messages" if level.writable is False else "for room"
-
-
-def _wish(kind: object, flags: object) -> str:
-    if "MSG_EXCEPT" in str(flags):
-        return f"message of another type than {kind}"
-    if isinstance(kind, int) and kind < 0:
-        return f"message of a type up to {-kind}"
-    return f"message of type {kind}"
 
 
 def uses(state: State, key: str) -> tuple[int, ...]:

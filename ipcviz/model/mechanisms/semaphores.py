@@ -33,18 +33,18 @@ by others.
 """
 
 
-def take_operation(draft: Draft, event: SemaphoreOp) -> None:
+def apply_operation(draft: Draft, event: SemaphoreOp) -> None:
     """A thread does something with a POSIX semaphore."""
     key = event.semaphore.key
     if event.op == "destroy":
         # Its memory may hold anything from now on.
         if key in draft.semaphores:
             draft.semaphores = draft.semaphores.delete(key)
-        draft.note(SemaphorePart(key))
+        draft.note_change(SemaphorePart(key))
         return
     new = key not in draft.semaphores
-    found = draft.semaphore(event.semaphore)
-    thread = draft.thread(event.tid, event.pid)
+    found = draft.ensure_semaphore(event.semaphore)
+    thread = draft.ensure_thread(event.tid, event.pid)
     value = event.value
     if new:
         found = replace(found, unsure=OLDER)
@@ -53,30 +53,30 @@ def take_operation(draft: Draft, event: SemaphoreOp) -> None:
         found = replace(found, initial=value, holds=(), signals=False, unsure="")
     elif event.op == "post":
         value = value + 1 if value is not None else None
-        found = given(found, event.pid, event.tid)
+        found = remove_hold(found, event.pid, event.tid)
     elif event.op in WAITS and value:
         value -= 1
-        found = taken(found, event.pid, event.tid)
+        found = add_hold(found, event.pid, event.tid)
     elif event.op in WAITS and value == 0 and event.op != "trywait":
-        draft.put_thread(replace(thread, semaphore=key))
+        draft.store_thread(replace(thread, semaphore=key))
     elif event.op == "acquired":
-        draft.put_thread(replace(thread, semaphore="", waiting=None))
-        found = taken(found, event.pid, event.tid)
+        draft.store_thread(replace(thread, semaphore="", waiting=None))
+        found = add_hold(found, event.pid, event.tid)
     elif event.op == "gave-up":
-        draft.put_thread(replace(thread, semaphore="", waiting=None))
+        draft.store_thread(replace(thread, semaphore="", waiting=None))
     elif event.op == "missed":
-        found = given(found, event.pid, event.tid)
+        found = remove_hold(found, event.pid, event.tid)
     elif event.op == "gained":
-        found = taken(found, event.pid, event.tid)
+        found = add_hold(found, event.pid, event.tid)
     elif event.op == "overtaken":
-        draft.put_thread(replace(thread, semaphore=key))
-        found = given(found, event.pid, event.tid)
+        draft.store_thread(replace(thread, semaphore=key))
+        found = remove_hold(found, event.pid, event.tid)
     thing = draft.objects.get(event.semaphore.object) if event.op == "open" else None
     if thing is not None and event.semaphore.name:
         # Its path is that of the temporary file that sem_open has made.
-        draft.put_object(replace(thing, label="sem." + event.semaphore.name.removeprefix("/")))
+        draft.store_object(replace(thing, label="sem." + event.semaphore.name.removeprefix("/")))
     touched = event.op in ("init", "post", "acquired") or (event.op in WAITS and event.value != 0)
-    draft.put_semaphore(
+    draft.store_semaphore(
         replace(
             found,
             value=value if value is not None else found.value,
@@ -89,7 +89,7 @@ def take_operation(draft: Draft, event: SemaphoreOp) -> None:
     )
 
 
-def taken(
+def add_hold(
     semaphore: Semaphore, pid: int, tid: int, count: int = 1, undo: bool = False
 ) -> Semaphore:
     """It with what a thread has taken of it."""
@@ -103,7 +103,7 @@ def taken(
     return replace(semaphore, holds=(*(hold for hold in semaphore.holds if hold is not mine), more))
 
 
-def given(
+def remove_hold(
     semaphore: Semaphore, pid: int, tid: int, count: int = 1, undo: bool = False
 ) -> Semaphore:
     """It without what a thread gives back; by whoever has not taken it, that is a signal to
@@ -129,15 +129,15 @@ def _hold(semaphore: Semaphore, pid: int, tid: int) -> Hold | None:
     return next((hold for hold in semaphore.holds if hold.pid == pid and hold.tid == tid), None)
 
 
-def take_level(draft: Draft, seen: SemaphoreLevel, t: float) -> None:
+def apply_level(draft: Draft, seen: SemaphoreLevel, t: float) -> None:
     """A value that was read."""
     if seen.value < 0:
         if seen.info.key in draft.semaphores:
             draft.semaphores = draft.semaphores.delete(seen.info.key)
-        draft.note(SemaphorePart(seen.info.key))
+        draft.note_change(SemaphorePart(seen.info.key))
         return
     new = seen.info.key not in draft.semaphores
-    semaphore = draft.semaphore(seen.info)
+    semaphore = draft.ensure_semaphore(seen.info)
     if new:
         # Of a System V set that nobody has used yet, nobody has anything.
         fresh = seen.info.kind == "system v" and not seen.last_pid
@@ -153,7 +153,7 @@ def take_level(draft: Draft, seen: SemaphoreLevel, t: float) -> None:
         if not semaphore.signals and seen.value != expected:
             semaphore = replace(semaphore, unsure=UNSEEN)
     last = seen.last_pid or semaphore.last_pid
-    draft.put_semaphore(
+    draft.store_semaphore(
         replace(
             semaphore,
             value=seen.value,
@@ -170,26 +170,26 @@ def take_level(draft: Draft, seen: SemaphoreLevel, t: float) -> None:
     )
 
 
-def take_call(draft: Draft, event: Call) -> None:
+def apply_call(draft: Draft, event: Call) -> None:
     """A call on a System V set has returned."""
     if event.error:
         return
     prefix = f"sysv:{event.args.get('id')}:"
     if event.name == "semctl":
-        _control(draft, event, prefix)
+        _apply_control(draft, event, prefix)
         return
     for index, change, undo, _ in parse_operations(event.text("ops")):
         found = draft.semaphores.get(f"{prefix}{index}")
         if found is None or not change:
             continue
-        step = taken if change < 0 else given
+        step = add_hold if change < 0 else remove_hold
         found = step(found, event.pid, 0, abs(change), undo)
-        draft.put_semaphore(
+        draft.store_semaphore(
             replace(found, last_pid=event.pid, last_op="semop", operated_at=event.t)
         )
 
 
-def _control(draft: Draft, event: Call, prefix: str) -> None:
+def _apply_control(draft: Draft, event: Call, prefix: str) -> None:
     command = event.args.get("cmd")
     if command not in ("IPC_RMID", "SETVAL", "SETALL"):
         return
@@ -199,10 +199,10 @@ def _control(draft: Draft, event: Call, prefix: str) -> None:
             continue
         if command == "IPC_RMID":
             draft.semaphores = draft.semaphores.delete(key)
-            draft.note(SemaphorePart(key))
+            draft.note_change(SemaphorePart(key))
         else:
             value = _set_to(event, key)
-            draft.put_semaphore(
+            draft.store_semaphore(
                 replace(
                     found, initial=value, holds=(), signals=False, unsure="", operated_at=event.t
                 )
@@ -219,7 +219,7 @@ def _set_to(event: Call, key: str) -> int | None:
     return int(values[index]) if index < len(values) and values[index].isdecimal() else None
 
 
-def take_coverage(draft: Draft, event: Coverage) -> None:
+def apply_coverage(draft: Draft, event: Coverage) -> None:
     """What a process does with POSIX semaphores is not seen from here on."""
     if event.semaphores is not False:
         return
@@ -229,10 +229,10 @@ def take_coverage(draft: Draft, event: Coverage) -> None:
             continue
         own = found.info.key.startswith(f"{PRIVATE}{event.pid}:")
         if own or found.info.object in mapped or any(hold.pid == event.pid for hold in found.holds):
-            draft.put_semaphore(replace(found, holds=(), unsure=SAMPLED))
+            draft.store_semaphore(replace(found, holds=(), unsure=SAMPLED))
 
 
-def take_end(draft: Draft, pid: int, tid: int = 0) -> None:
+def apply_end(draft: Draft, pid: int, tid: int = 0) -> None:
     """A process, or one of its threads, ended: what it holds it keeps, except where the kernel
     undoes it.
     """
@@ -245,7 +245,7 @@ def take_end(draft: Draft, pid: int, tid: int = 0) -> None:
                 holds.append(hold)
             elif hold.count > hold.undo:
                 holds.append(replace(hold, count=hold.count - hold.undo, undo=0, ended=True))
-        draft.put_semaphore(replace(found, holds=tuple(holds)))
+        draft.store_semaphore(replace(found, holds=tuple(holds)))
 
 
 def holders(semaphore: Semaphore) -> tuple[Hold, ...]:
@@ -256,6 +256,6 @@ def holders(semaphore: Semaphore) -> tuple[Hold, ...]:
 
 
 def waited_on(state: State, key: str) -> tuple[Hold, ...]:
-    """The same by its key."""
+    """Who holds the semaphore of that key, as far as that is known."""
     found = state.semaphores.get(key)
     return holders(found) if found is not None else ()

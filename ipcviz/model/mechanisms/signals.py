@@ -63,7 +63,7 @@ def let_in_handlers(state: State, thread: Thread) -> set[int]:
     return {signo for signo in caught.difference(LIBRARY_SIGNALS) if reaches(state, thread, signo)}
 
 
-def take_sent(draft: Draft, sender: int, effect: Sent, began: float) -> None:
+def apply_sent(draft: Draft, sender: int, effect: Sent, began: float) -> None:
     """A signal was sent.
 
     A standard one that is already on its way to the same target merges with that one.
@@ -110,12 +110,12 @@ def take_sent(draft: Draft, sender: int, effect: Sent, began: float) -> None:
         coalesced=pending and arrived is None and effect.signo < FIRST_REAL_TIME,
     )
     draft.sent = (*draft.sent, record)[-SENT_KEPT:]
-    draft.note(SignalPart(effect.target, effect.signo))
+    draft.note_change(SignalPart(effect.target, effect.signo))
 
 
-def take_taken(draft: Draft, call: Call, effect: Taken) -> None:
+def apply_taken(draft: Draft, call: Call, effect: Taken) -> None:
     """A call took a pending signal: it is not delivered any more."""
-    _arrive(
+    _note_arrival(
         draft,
         SignalDelivered(
             t=call.t,
@@ -132,15 +132,15 @@ def take_taken(draft: Draft, call: Call, effect: Taken) -> None:
             overrun=effect.overrun,
         ),
     )
-    draft.note(SignalPart(call.pid, effect.signo))
+    draft.note_change(SignalPart(call.pid, effect.signo))
 
 
-def targets(draft: Draft) -> set[int]:
+def find_targets(draft: Draft) -> set[int]:
     """The processes that were sent what has not arrived yet."""
     return {s.target for s in draft.sent if s.delivered is None and not s.coalesced and not s.lost}
 
 
-def take_pending(draft: Draft, seen: ProcessSample) -> None:
+def apply_pending(draft: Draft, seen: ProcessSample) -> None:
     """A look at one of the `targets`: what was sent to it and is pending for none of its threads
     has gone somewhere.
     """
@@ -160,7 +160,7 @@ def take_pending(draft: Draft, seen: ProcessSample) -> None:
     )
 
 
-def take_end(draft: Draft, event: Exited) -> None:
+def apply_end(draft: Draft, event: Exited) -> None:
     """A process ended: by a signal that was sent to it, if that is the one.
 
     SIGKILL has no delivery of its own.
@@ -180,7 +180,7 @@ def take_end(draft: Draft, event: Exited) -> None:
             return
 
 
-def _arrive(draft: Draft, event: SignalDelivered) -> None:
+def _note_arrival(draft: Draft, event: SignalDelivered) -> None:
     """A signal is pending no more: mark the oldest sending that it can be, and the timer that it
     can come from.
     """
@@ -199,25 +199,25 @@ def _arrive(draft: Draft, event: SignalDelivered) -> None:
     _expired(draft, event)
 
 
-def take_delivery(draft: Draft, event: SignalDelivered) -> None:
+def apply_delivery(draft: Draft, event: SignalDelivered) -> None:
     """A signal reached a thread: it enters the handler, which ends its wait."""
-    _arrive(draft, event)
+    _note_arrival(draft, event)
     if event.fault is not None:
-        draft.put_process(replace(draft.process(event.pid), fault=event))
-    thread = draft.thread(event.tid, event.pid)
+        draft.store_process(replace(draft.ensure_process(event.pid), fault=event))
+    thread = draft.ensure_thread(event.tid, event.pid)
     bit = bit_of(event.signo)
     thread = replace(thread, pending=thread.pending & ~bit)
     if event.action == "handler":
-        handling = draft.process(event.pid).handling.get(event.signo)
+        handling = draft.ensure_process(event.pid).handling.get(event.signo)
         blocked = thread.blocked
         if handling is not None:
             blocked |= handling.mask | (0 if "SA_NODEFER" in handling.flags else bit)
             if "SA_RESETHAND" in handling.flags:
-                process = draft.process(event.pid)
+                process = draft.ensure_process(event.pid)
                 reset = process.handling.set(
                     event.signo, Handling(action="default", flags=handling.flags)
                 )
-                draft.put_process(replace(process, handling=reset))
+                draft.store_process(replace(process, handling=reset))
         thread = replace(
             thread,
             handlers=(*thread.handlers, event.signo),
@@ -227,8 +227,8 @@ def take_delivery(draft: Draft, event: SignalDelivered) -> None:
             state="R",
             semaphore="",
         )
-    draft.put_thread(thread)
-    draft.note(SignalPart(event.pid, event.signo))
+    draft.store_thread(thread)
+    draft.note_change(SignalPart(event.pid, event.signo))
 
 
 def _expired(draft: Draft, event: SignalDelivered) -> None:
@@ -246,7 +246,7 @@ def _expired(draft: Draft, event: SignalDelivered) -> None:
         draft.timers = draft.timers.delete(key)
 
 
-def seen_handling(known: Dispositions, sampled: ProcessSample) -> Dispositions:
+def update_handling(known: Dispositions, sampled: ProcessSample) -> Dispositions:
     """Dispositions as SigIgn and SigCgt of /proc/PID/status say; flags and masks stay where the
     action agrees.
 
@@ -270,7 +270,7 @@ def seen_handling(known: Dispositions, sampled: ProcessSample) -> Dispositions:
     return known
 
 
-def with_mask_of(event: Waiting, thread: Thread) -> Thread:
+def borrow_mask(event: Waiting, thread: Thread) -> Thread:
     """A thread that sleeps in a call: the mask that it was given with holds for as long as that
     lasts (sigsuspend(2)).
 
@@ -282,7 +282,7 @@ def with_mask_of(event: Waiting, thread: Thread) -> Thread:
     return replace(thread, blocked=mask & ALL & ~UNBLOCKABLE, own_mask=event.number("own_mask"))
 
 
-def back_to_own_mask(thread: Thread) -> Thread:
+def restore_own_mask(thread: Thread) -> Thread:
     """A thread whose call is over."""
     return (
         replace(thread, blocked=thread.own_mask, own_mask=None)
@@ -291,10 +291,10 @@ def back_to_own_mask(thread: Thread) -> Thread:
     )
 
 
-def take_handler_return(draft: Draft, event: HandlerReturned) -> None:
+def apply_handler_return(draft: Draft, event: HandlerReturned) -> None:
     """A handler is left: the mask is what it was before."""
-    thread = draft.thread(event.tid, event.pid)
-    draft.put_thread(replace(thread, handlers=thread.handlers[:-1], blocked=event.blocked))
+    thread = draft.ensure_thread(event.tid, event.pid)
+    draft.store_thread(replace(thread, handlers=thread.handlers[:-1], blocked=event.blocked))
 
 
 def sent_and_pending(state: State, pid: int, signo: int) -> int:

@@ -15,7 +15,7 @@ import msgspec
 from ipcviz.events import Call, Level, ObjectInfo, Opened, Passed
 from ipcviz.events.arguments import Arguments, text_in
 from ipcviz.events.calls import COUNTS_MESSAGES, where
-from ipcviz.events.kinds import PIPES, SOCKETS
+from ipcviz.events.kinds import SOCKETS
 from ipcviz.model.addresses import ANYWHERE, PREFIX, listens, name_of, plain, takes_datagrams
 from ipcviz.model.draft import Draft
 from ipcviz.model.ledger.directions import CHANNEL_WRITES
@@ -62,8 +62,8 @@ def forget_closed(draft: Draft) -> None:
         if name and draft.bound.get(name) == key:
             draft.bound = draft.bound.delete(name)
         if key in draft.flights:
-            _land(draft, key, draft.flights[key])
-        draft.put_object(replace(thing, shut=CLOSED))
+            _land_flight(draft, key, draft.flights[key])
+        draft.store_object(replace(thing, shut=CLOSED))
         if key in draft.datagrams:
             draft.datagrams = draft.datagrams.delete(key)
 
@@ -113,7 +113,7 @@ def awaited(state: State, call: CallInProgress, *, writes: bool) -> Object | Non
     )
 
 
-def take_sent(draft: Draft, event: Call, count: int) -> None:
+def apply_sent(draft: Draft, event: Call, count: int) -> None:
     """Bytes were written to a socket for datagrams: what arrives where is remembered there."""
     thing = draft.objects.get(event.object)
     if thing is None or not datagrams.keeps_bounds(thing.info):
@@ -122,16 +122,16 @@ def take_sent(draft: Draft, event: Call, count: int) -> None:
     if target is None:
         return
     if event.name not in COUNTS_MESSAGES:
-        datagrams.take_sent(draft, event, target.info.key)
+        datagrams.apply_sent(draft, event, target.info.key)
     if not takes_datagrams(thing.info):
         return
-    draft.put_object(replace(target, written=target.written + count))
+    draft.store_object(replace(target, written=target.written + count))
     if (
         target.info.key != thing.info.peer
         and thing.sent_to != target.info.key
         and target is not thing
     ):
-        draft.put_object(replace(draft.objects[event.object], sent_to=target.info.key))
+        draft.store_object(replace(draft.objects[event.object], sent_to=target.info.key))
 
 
 def backlogs(state: State) -> dict[str, str]:
@@ -225,124 +225,10 @@ def listener_at(state: State, info: ObjectInfo) -> Object | None:
     return found if found is not None and listens(found.info) else None
 
 
-def full_words(state: State, call: CallInProgress, thing: Object) -> str:
-    """Why a thread sleeps in a write to a socket."""
-    target = target_of(state, thing, call.args)
-    level = target.level if target is not None else None
-    parts = []
-    if thing.level is not None and thing.level.unsent > 0:
-        parts.append(f"{thing.level.unsent:,} B are not acknowledged")
-    if target is None:
-        return f"full: {parts[0]}" if parts else "full"
-    if takes_datagrams(thing.info):
-        return f"full: datagrams wait to be read from {target.label}"
-    if level is not None and level.queued:
-        parts.append(f"{level.queued:,} B wait to be read from {target.label}")
-    return f"full: {', '.join(parts)}" if parts else f"for room in {target.label}"
-
-
-def unseen_end(state: State, thing: Object) -> str:
-    """Who has the other end, if no descriptor of a watched process shows it; empty if one does.
-
-    Of a pipe those are ends under way (SCM_RIGHTS), of a socket the other end's holder, or who has
-    yet to accept it.
-    """
-    info = thing.info
-    if info.kind in PIPES and state.flights:
-        waiting = [
-            state.objects[key].label
-            for key, _ in under_way(state, info.key)
-            if key in state.objects
-        ]
-        return f"a descriptor of it is under way in {waiting[0]}" if waiting else ""
-    if info.kind not in SOCKETS or info.peer in state.objects:
-        return ""
-    listener = leads_to(state, thing, backlogs(state)) if not takes_datagrams(info) else None
-    if listener is not None:
-        return not_accepted_words(state, thing, listener)
-    whom = info.with_whom or info.remote
-    return (
-        f"the other end, {whom}, is not watched"
-        if whom and not _names_watched(state, info.with_whom)
-        else ""
-    )
-
-
-def _names_watched(state: State, whom: str) -> bool:
-    """Whether a `NAME[PID]` is that of a watched process: of a socket it can be who had the other
-    end once.
-    """
-    number = whom.rpartition("[")[2].removesuffix("]")
-    process = state.processes.get(int(number)) if number.isdecimal() else None
-    return process is not None and process.fate == "alive"
-
-
-def not_accepted_words(state: State, thing: Object, listener: Object) -> str:
-    """Who has not accepted a connection, and where it stands: `httpd[12] has not accepted it yet:
-    2nd of 3 in S1`.
-
-    The kernel lists a UNIX socket's backlog in its order, of a TCP one it only says how many wait.
-    """
-    level = listener.level
-    count = level.queued if level is not None and level.unit == "connections" else 0
-    place = ""
-    if level is not None and level.connecting == (thing.info.key,):
-        place = "the only one in "
-    elif level is not None and thing.info.key in level.connecting:
-        place = (
-            f"{_ordinal(level.connecting.index(thing.info.key) + 1)} of"
-            f" {len(level.connecting):,} in "
-        )
-    elif count:
-        place = f"one of {count:,} in " if count > 1 else "the only one in "
-    who = _accepter(state, listener)
-    return (
-        f"{who} has not accepted it yet: {place or 'it waits in '}the backlog of {listener.label}"
-    )
-
-
-def _accepter(state: State, listener: Object) -> str:
-    """Whose turn it is to accept: who was first seen to have the listening socket, if that is so
-    still.
-    """
-    process = state.processes.get(listener.first_seen_by)
-    if (
-        process is None
-        or process.fate != "alive"
-        or listener.info.key not in state.object_keys_of(process.pid)
-    ):
-        return listener.label
-    return f"{process.name or 'process'}[{process.pid}]"
-
-
-def _ordinal(number: int) -> str:
-    """`1st`, `2nd`, `11th`."""
-    ending = (
-        "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    )
-    return f"{number:,}{ending}"
-
-
-def connect_words(state: State, call: CallInProgress) -> str:
-    """Why a thread sleeps in connect."""
-    thing = state.objects.get(call.object)
-    address = call.text("address")
-    target = bound_to(state, thing.info.kind, address) if thing is not None else None
-    if target is None:
-        return f"for an answer from {address}" if address else "for the listener"
-    level = target.level
-    if level is not None and level.unit == "connections" and level.writable is False:
-        verb = "waits" if level.queued == 1 else "wait"
-        return (
-            f"backlog full: {level.queued:,} {verb} in {target.label}, {level.capacity:,} asked for"
-        )
-    return f"for {target.label}, which listens at {address}"
-
-
 # Descriptors under way (SCM_RIGHTS).
 
 
-def take_passed(draft: Draft, event: Call, effect: Passed) -> None:
+def apply_passed(draft: Draft, event: Call, effect: Passed) -> None:
     """Descriptors were sent: their descriptions stay open until they are received, or nobody can
     receive them.
     """
@@ -354,25 +240,25 @@ def take_passed(draft: Draft, event: Call, effect: Passed) -> None:
         # It goes to somebody who is not watched, as far as is known.
         for ofd in ofds:
             if ofd in draft.open_files:
-                draft.put_open_file(replace(draft.open_files[ofd], outside=True))
+                draft.store_description(replace(draft.open_files[ofd], outside=True))
     if target is None:
         return
     for ofd in ofds:
-        draft.refer(ofd, +1)
+        draft.count_reference(ofd, +1)
     key = target.info.key
     flight = Flight(n=event.n, t=event.t, pid=event.pid, fds=effect.fds, ofds=ofds)
     draft.flights = draft.flights.set(key, (*draft.flights.get(key, ()), flight))
-    draft.note(ObjectPart(key))
+    draft.note_change(ObjectPart(key))
 
 
-def sender_of(draft: Draft, event: Call, ofd: int) -> Flight | None:
+def find_sender(draft: Draft, event: Call, ofd: int) -> Flight | None:
     """The message that a descriptor came with which a call has just received; None if nobody saw it
     being sent.
     """
     return next((f for f in draft.flights.get(event.object, ()) if ofd in f.ofds), None)
 
 
-def take_received(draft: Draft, event: Call) -> None:
+def apply_received(draft: Draft, event: Call) -> None:
     """A call received: the message whose descriptors it got is under way no more, nor is any that
     came before it.
     """
@@ -384,10 +270,10 @@ def take_received(draft: Draft, event: Call) -> None:
     if event.name == "recvmsg":
         # It takes the descriptors of one message at most, and one description can be in several.
         last = next((i for i, flight in enumerate(flights) if got & set(flight.ofds)), -1)
-    _land(draft, event.object, flights[: last + 1])
+    _land_flight(draft, event.object, flights[: last + 1])
 
 
-def take_level(draft: Draft, level: Level) -> None:
+def apply_level(draft: Draft, level: Level) -> None:
     """What the kernel counts as under way in a socket: what is more has been dropped, the oldest
     first.
 
@@ -400,7 +286,7 @@ def take_level(draft: Draft, level: Level) -> None:
         while more > 0 and len(gone) < len(flights):
             gone.append(flights[len(gone)])
             more -= len(gone[-1].fds)
-        _land(draft, level.object, tuple(gone))
+        _land_flight(draft, level.object, tuple(gone))
     thing = draft.objects.get(level.object)
     if level.state and thing is not None and thing.info.kind == "tcp socket":
         ends = (
@@ -408,27 +294,27 @@ def take_level(draft: Draft, level: Level) -> None:
         )
         detail = f"{ends} {level.state}".strip()
         if detail != thing.info.detail:
-            draft.put_object(replace(thing, info=replace(thing.info, detail=detail)))
+            draft.store_object(replace(thing, info=replace(thing.info, detail=detail)))
 
 
-def take_shutdown(draft: Draft, event: Call) -> None:
+def apply_shutdown(draft: Draft, event: Call) -> None:
     """A socket was shut down, in one direction or both."""
     thing = draft.objects.get(event.object)
     how = _SHUT.get(str(event.args.get("how")), "")
     if thing is not None and not event.error:
         shut = "".join(letter for letter in "rw" if letter in thing.shut + how)
-        draft.put_object(replace(thing, shut=shut))
+        draft.store_object(replace(thing, shut=shut))
 
 
-def take_option(draft: Draft, event: Call) -> None:
+def apply_option(draft: Draft, event: Call) -> None:
     """An option of a socket was set. Which time it is does not matter, and 0 for none is rare."""
     thing = draft.objects.get(event.object)
     timeout = event.args.get("level") == _SOL_SOCKET and event.args.get("option") in _TIMEOUTS
     if thing is not None and timeout and not event.error and not thing.limited:
-        draft.put_object(replace(thing, limited=True))
+        draft.store_object(replace(thing, limited=True))
 
 
-def _land(draft: Draft, key: str, flights: tuple[Flight, ...]) -> None:
+def _land_flight(draft: Draft, key: str, flights: tuple[Flight, ...]) -> None:
     """Messages are under way no more."""
     if not flights:
         return
@@ -436,8 +322,8 @@ def _land(draft: Draft, key: str, flights: tuple[Flight, ...]) -> None:
     draft.flights = draft.flights.set(key, left) if left else draft.flights.delete(key)
     for flight in flights:
         for ofd in flight.ofds:
-            draft.refer(ofd, -1)
-    draft.note(ObjectPart(key))
+            draft.count_reference(ofd, -1)
+    draft.note_change(ObjectPart(key))
 
 
 def under_way(state: State, key: str) -> tuple[tuple[str, Flight], ...]:

@@ -10,35 +10,35 @@ from ipcviz.model.draft import Draft
 replace = msgspec.structs.replace
 
 
-def take_held(draft: Draft, event: Held) -> None:
+def apply_held(draft: Draft, event: Held) -> None:
     """Everything is held from here on."""
     draft.stepping = True
 
 
-def take_released(draft: Draft, event: Released) -> None:
+def apply_released(draft: Draft, event: Released) -> None:
     """Everything runs by itself from here on."""
     draft.stepping = False
     draft.moving = 0
     for thread in draft.threads.values():
         if thread.poised is not None:
-            draft.put_thread(replace(thread, poised=None, state="R"))
+            draft.store_thread(replace(thread, poised=None, state="R"))
 
 
-def take_poised(draft: Draft, event: Poised) -> None:
+def apply_poised(draft: Draft, event: Poised) -> None:
     """A thread is held, and this is what it will do."""
-    thread = draft.thread(event.tid, event.pid)
-    draft.put_thread(replace(thread, poised=event, state="t", waiting=None, wchan=""))
+    thread = draft.ensure_thread(event.tid, event.pid)
+    draft.store_thread(replace(thread, poised=event, state="t", waiting=None, wchan=""))
 
 
-def take_stepped(draft: Draft, event: Stepped) -> None:
+def apply_stepped(draft: Draft, event: Stepped) -> None:
     """A thread was let go."""
     draft.step = event.step
     draft.moving = event.tid
     thread = draft.threads.get(event.tid)
     if thread is not None:
-        draft.put_thread(replace(thread, poised=None, state="R"))
+        draft.store_thread(replace(thread, poised=None, state="R"))
 
 
-def take_settled(draft: Draft, event: Settled) -> None:
+def apply_settled(draft: Draft, event: Settled) -> None:
     """All is at rest."""
     draft.moving = 0

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from ipcviz.events.arguments import Arguments, number_in, text_in
-from ipcviz.model.state import State
 
 _OPERATION: Final = re.compile(r"\[(\d+)\] ([+-]?\d+)([ |A-Z_]*)")
 
@@ -64,22 +63,3 @@ def first_blocked(operations: Iterable[Operation], values: Sequence[int]) -> int
             return number
         now[number] += change
     return None
-
-
-def wanted_change(state: State, key: str, args: Arguments) -> str:
-    """Why a semop sleeps on a semaphore of a System V set: `0, and it wants -1`, `2, and it waits
-    for 0`.
-    """
-    operations = parse_operations(text_in(args, "ops"))
-    found = state.semaphores.get(key)
-    number = key.rpartition(":")[2]
-    mine = [operation for operation in operations if str(operation.number) == number]
-    if found is None or found.value is None or not mine:
-        return f"System V semaphores: {args.get('ops', '')}".rstrip(": ")
-    wish = (
-        "waits for 0"
-        if all(operation.change == 0 for operation in mine)
-        else f"wants {mine[-1].change:+d}"
-    )
-    others = f", in one with {len(operations) - 1} more" if len(operations) > 1 else ""
-    return f"{found.value}, and it {wish}{others}"

@@ -95,4 +95,4 @@ def forget_end(draft: Draft, pid: int, tids: tuple[int, ...]) -> None:
 
 def _put(draft: Draft, variable: Variable) -> None:
     draft.variables = draft.variables.set(variable.info.key, variable)
-    draft.note(VariablePart(variable.info.key))
+    draft.note_change(VariablePart(variable.info.key))

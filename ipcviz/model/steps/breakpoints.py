@@ -13,7 +13,9 @@ from ipcviz.model.state import State
 _ABOUT_ANY: Final = ("", "sample")
 
 
-def reached(breakpoints: tuple[Breakpoint, ...], event: Event, state: State) -> Breakpoint | None:
+def find_reached(
+    breakpoints: tuple[Breakpoint, ...], event: Event, state: State
+) -> Breakpoint | None:
     """The first breakpoint that an event reaches; None if it reaches none.
 
     Args:
@@ -31,14 +33,14 @@ def _reaches(point: Breakpoint, event: Event, state: State) -> bool:
         return False
     if point.signo and getattr(event, "signo", 0) != point.signo:
         return False
-    if point.call and point.call != _name(event):
+    if point.call and point.call != _name_event(event):
         return False
     if point.condition:
-        return _holds(point, event, state)
-    return not point.object or point.object in _objects(event)
+        return _is_condition_met(point, event, state)
+    return not point.object or point.object in _list_objects(event)
 
 
-def _name(event: Event) -> str:
+def _name_event(event: Event) -> str:
     if isinstance(event, Call):
         return event.name
     if isinstance(event, Waiting):
@@ -46,7 +48,7 @@ def _name(event: Event) -> str:
     return event.op if isinstance(event, SemaphoreOp | Accessed) else ""
 
 
-def _objects(event: Event) -> tuple[str, ...]:
+def _list_objects(event: Event) -> tuple[str, ...]:
     if isinstance(event, Call | Waiting):
         return (event.object,)
     if isinstance(event, SemaphoreOp):
@@ -61,9 +63,9 @@ def _objects(event: Event) -> tuple[str, ...]:
     return ()
 
 
-def _holds(point: Breakpoint, event: Event, state: State) -> bool:
+def _is_condition_met(point: Breakpoint, event: Event, state: State) -> bool:
     """Whether the condition has become true of the object with this very event."""
-    keys = [key for key in _objects(event) if key and point.object in ("", key)]
+    keys = [key for key in _list_objects(event) if key and point.object in ("", key)]
     return any(_is_so(point.condition, key, event, state) for key in keys)
 
 
@@ -89,7 +91,7 @@ def _is_so(condition: str, key: str, event: Event, state: State) -> bool:
     )
 
 
-def in_words(point: Breakpoint, state: State) -> str:
+def describe_breakpoint(point: Breakpoint, state: State) -> str:
     """A breakpoint in a few words, for who reads why all is held."""
     thing, semaphore = state.objects.get(point.object), state.semaphores.get(point.object)
     label = (

@@ -99,7 +99,7 @@ _KEYS: Final = ("call", "on", "of", "event", "signal", "is")
 _CONDITIONS: Final = ("full", "empty", "end", "blocked", "zero")
 
 
-def parse(text: str) -> Schedule:
+def parse_schedule(text: str) -> Schedule:
     """Read a schedule.
 
     Raises:
@@ -115,20 +115,24 @@ def parse(text: str) -> Schedule:
             raise ScheduleError(
                 number, f"nothing can follow {last.kind!r}, which goes on to the end"
             )
-        last = msgspec.structs.replace(_line(number, words), text=words)
+        last = msgspec.structs.replace(_parse_line(number, words), text=words)
         lines.append(last)
     return Schedule(tuple(lines))
 
 
-def _line(number: int, words: str) -> Line:
+def _parse_line(number: int, words: str) -> Line:
     if words == "turns":
         return Line(number, "turns")
     if words == "run" or words.startswith("run until "):
-        return Line(number, "run", until=_breakpoints(number, words[len("run until ") :]))
+        return Line(number, "run", until=_parse_breakpoints(number, words[len("run until ") :]))
     if found := _PENDING.match(words):
-        return Line(number, "pending", who=found["who"], signo=_signal(number, found["signal"]))
+        return Line(
+            number, "pending", who=found["who"], signo=_parse_signal(number, found["signal"])
+        )
     if found := _SIGNAL.match(words):
-        return Line(number, "signal", who=found["who"], signo=_signal(number, found["signal"]))
+        return Line(
+            number, "signal", who=found["who"], signo=_parse_signal(number, found["signal"])
+        )
     if found := _END.match(words):
         return Line(number, "to end", who=found["who"])
     if found := _BLOCKED.match(words):
@@ -150,7 +154,7 @@ def _line(number: int, words: str) -> Line:
     return Line(number, kind, who=found["who"], operation=found["operation"], on=found["on"] or "")
 
 
-def _signal(number: int, name: str) -> int:
+def _parse_signal(number: int, name: str) -> int:
     signo = signal_number(name)
     if signo is None or not name.startswith("SIG"):
         raise ScheduleError(
@@ -159,7 +163,7 @@ def _signal(number: int, name: str) -> int:
     return signo
 
 
-def _breakpoints(number: int, words: str) -> tuple[dict[str, str], ...]:
+def _parse_breakpoints(number: int, words: str) -> tuple[dict[str, str], ...]:
     try:
         parts = shlex.split(words)
     except ValueError:
@@ -182,7 +186,7 @@ def _breakpoints(number: int, words: str) -> tuple[dict[str, str], ...]:
         else:
             wanted[key] = value
             if key == "signal":
-                _signal(number, value)
+                _parse_signal(number, value)
     return tuple(found)
 
 
@@ -197,14 +201,14 @@ NO_NAMES: Final = Names()
 """For runs of no scenario."""
 
 
-def target_of(poised: Poised) -> str:
+def name_target(poised: Poised) -> str:
     """Key of the object or semaphore that a held thread's operation is about; empty if there is
     none.
     """
     return poised.semaphore.key if poised.semaphore is not None else poised.object
 
 
-def label_of(state: State, key: str, names: Names = NO_NAMES) -> str:
+def name_object(state: State, key: str, names: Names = NO_NAMES) -> str:
     """The name of an object or a semaphore; empty if there is none."""
     found = state.objects.get(key) or state.semaphores.get(key) or state.variables.get(key)
     return names.labels.get(key, "") or (found.label if found else "")
@@ -212,11 +216,11 @@ def label_of(state: State, key: str, names: Names = NO_NAMES) -> str:
 
 def breakpoint_words(point: Breakpoint, state: State, names: Names = NO_NAMES) -> str:
     """A breakpoint as a schedule has it: `call=write on=P1`."""
-    who = stepping.name_of(state, point.pid, names.roles) if point.pid else ""
+    who = stepping.name_thread(state, point.pid, names.roles) if point.pid else ""
     found = {
         "event": point.event,
         "call": point.call,
-        "on": label_of(state, point.object, names) if point.object else "",
+        "on": name_object(state, point.object, names) if point.object else "",
         "of": who,
         "signal": signal_name(point.signo) if point.signo else "",
         "is": point.condition,
@@ -241,7 +245,7 @@ class Recorder:
         self._ran = False
         """Whether it has run by itself for a time that a schedule can't say."""
 
-    def feed(self, event: Event, before: State, names: Names = NO_NAMES) -> None:
+    def record_event(self, event: Event, before: State, names: Names = NO_NAMES) -> None:
         """Take an event, with the state before it."""
         if isinstance(event, Stepped):
             self._stepped(event.tid, before, names)
@@ -257,17 +261,17 @@ class Recorder:
         elif isinstance(event, Held):
             self._held(event)
 
-    def sent(self, state: State, pid: int, signo: int, names: Names = NO_NAMES) -> None:
+    def record_signal(self, state: State, pid: int, signo: int, names: Names = NO_NAMES) -> None:
         """The viewer sent a signal."""
-        who = stepping.name_of(state, pid, names.roles)
+        who = stepping.name_thread(state, pid, names.roles)
         if who:
             self._add(f"signal {signal_name(signo)} to {who}")
 
-    def ran(self, until: str = "") -> None:
+    def record_run(self, until: str = "") -> None:
         """The viewer let everything run, until a breakpoint that is given as `KEY=VALUE` words."""
         self._add(f"run until {until}" if until else "run")
 
-    def text(self, title: str = "") -> str:
+    def format_schedule(self, title: str = "") -> str:
         """The schedule so far, as a file."""
         head = [f"# {title}", ""] if title else []
         return "\n".join([*head, *self.lines, ""])
@@ -283,21 +287,21 @@ class Recorder:
 
     def _stepped(self, tid: int, before: State, names: Names) -> None:
         thread = before.threads.get(tid)
-        who = stepping.name_of(before, tid, names.roles)
+        who = stepping.name_thread(before, tid, names.roles)
         if thread is None or thread.poised is None or not who:
             return
-        line = f"{who} {stepping.operation(thread.poised)}"
-        label = label_of(before, target_of(thread.poised), names)
+        line = f"{who} {stepping.name_operation(thread.poised)}"
+        label = name_object(before, name_target(thread.poised), names)
         self._add(f"{line:<28} # {label}" if label else line)
         self._made = (tid, who) if thread.poised.at == "entry" else None
-        own_code = stepping.operation(thread.poised) in ("run", "start", "return")
+        own_code = stepping.name_operation(thread.poised) in ("run", "start", "return")
         self._running = (tid, who) if own_code else (0, "")
 
     def _came_to_access(self, poised: Poised, before: State, names: Names) -> None:
         """A step from the thread's own code led to a load or a store: the line says to which."""
         tid, who = self._running
         if poised.at == "access" and poised.tid == tid and self.lines and not self._ran:
-            label = label_of(before, poised.object, names)
+            label = name_object(before, poised.object, names)
             self.lines[-1] = f"{who} to {poised.op} {label}".rstrip()
         if poised.tid == tid:
             self._running = (0, "")

@@ -23,7 +23,6 @@ from ipcviz.events import (
     Stepped,
 )
 from ipcviz.events.signals import bit_of, signal_name, signal_number
-from ipcviz.model.query import wait_of
 from ipcviz.model.state import Process, State, Thread
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import (
@@ -32,9 +31,11 @@ from ipcviz.model.steps.schedule import (
     Line,
     Names,
     Schedule,
-    label_of,
-    target_of,
+    name_object,
+    name_target,
 )
+from ipcviz.model.waits.rules import wait_of
+from ipcviz.model.waits.values import Wait
 
 MOST_STEPS: Final = 10_000
 """Operations after which a goal that was not reached is given up."""
@@ -53,6 +54,8 @@ class Move(msgspec.Struct, frozen=True):
         tid: The thread that it lets go; 0 if none.
         waits: What only time can bring, in words; empty if nothing is waited for.
         departed: How the run has departed from the schedule, in a sentence; empty if it has not.
+        wait: What the thread sleeps in that `waits` is about; None if it is about none that does.
+            `ipcviz.narrate.steps.awaited_words` says why.
         done: Nothing is left to do.
     """
 
@@ -63,6 +66,7 @@ class Move(msgspec.Struct, frozen=True):
     tid: int = 0
     waits: str = ""
     departed: str = ""
+    wait: Wait | None = None
     done: bool = False
 
 
@@ -86,14 +90,14 @@ class Scheduler:
         self._last = 0
         self._asked = 0
 
-    def feed(self, event: Event) -> None:
+    def apply_event(self, event: Event) -> None:
         """Take an event: what was asked for has begun, or come to rest."""
         if isinstance(event, Stepped | Released | Settled):
             self._asked = 0
         elif isinstance(event, Held):
             self._asked = _ALL
 
-    def busy(self, state: State) -> bool:
+    def is_busy(self, state: State) -> bool:
         """Whether the last command is still under way: all is not at rest, or has not begun to
         move.
         """
@@ -101,25 +105,25 @@ class Scheduler:
         waiting = self._asked == _ALL or (thread is not None and thread.poised is not None)
         return not state.finished and (bool(state.moving) or waiting)
 
-    def peek(self, state: State, names: Names = NO_NAMES) -> Move:
+    def peek_move(self, state: State, names: Names = NO_NAMES) -> Move:
         """What comes next in a state that is at rest; the schedule stays where it is."""
         return decide(self.schedule, state, (self.place, self._steps), names, self._last)
 
-    def take(self, state: State, names: Names = NO_NAMES) -> Move:
+    def take_move(self, state: State, names: Names = NO_NAMES) -> Move:
         """What comes next in a state that is at rest; the caller sends its command."""
-        move = self.peek(state, names)
+        move = self.peek_move(state, names)
         self._follow(move)
         return move
 
-    def asked(self, tid: int) -> None:
+    def note_let_go(self, tid: int) -> None:
         """A thread was let go by others than the schedule: until it moves, all is not at rest."""
         self._asked = tid
 
-    def by_hand(self, tid: int, state: State, names: Names = NO_NAMES) -> None:
+    def step_by_hand(self, tid: int, state: State, names: Names = NO_NAMES) -> None:
         """The viewer lets a thread go: as the schedule wants it, or instead."""
         if self.left:
             return
-        move = self.peek(state, names)
+        move = self.peek_move(state, names)
         if move.tid == tid:
             self._follow(move)
         elif not move.done:
@@ -165,27 +169,27 @@ def _decide(
 ) -> Move | None:
     """What a line wants; None if there is nothing left to do for it."""
     if line.kind == "turns":
-        return _turn(place, state, last)
+        return _decide_turn(place, state, last)
     if line.kind == "run":
-        return _await_run(line, place, state) if steps else _run(line, place, state, names)
-    process, thread = _find(state, line.who, names)
+        return _await_run(line, place, state) if steps else _decide_run(line, place, state, names)
+    process, thread = _find_thread(state, line.who, names)
     if process is None:
-        known = ", ".join(sorted(_known(state, names))) or "nobody"
+        known = ", ".join(sorted(_list_known(state, names))) or "nobody"
         return Move(
             place=place,
             departed=f"line {line.number} is about {line.who}, but there is only {known}",
         )
     if thread is None:
-        return None if line.kind == "to end" else _depart(line, place, f"{line.who} has ended")
+        return None if line.kind == "to end" else _depart_from(line, place, f"{line.who} has ended")
     if line.kind == "pending":
-        if stepping.pending(state, thread) & bit_of(line.signo):
+        if stepping.find_pending_signals(state, thread) & bit_of(line.signo):
             return None
         return Move(place=place, waits=f"{signal_name(line.signo)} to be pending on {line.who}")
     if line.kind == "signal":
         if steps:
             return None
         return Move(place=place, steps=1, command=SendSignal(pid=process.pid, signo=line.signo))
-    return _step(line, place, steps, state, names, thread)
+    return _decide_step(line, place, steps, state, names, thread)
 
 
 def _await_run(line: Line, place: int, state: State) -> Move | None:
@@ -198,7 +202,7 @@ def _await_run(line: Line, place: int, state: State) -> Move | None:
     return Move(place=place, steps=1, waits="a breakpoint")
 
 
-def _step(
+def _decide_step(
     line: Line, place: int, steps: int, state: State, names: Names, thread: Thread
 ) -> Move | None:
     """What a line wants of a thread that is to make one operation or several; None if it is where
@@ -208,44 +212,43 @@ def _step(
     if poised is None:
         if line.kind == "until blocked" and thread.waiting is not None:
             return None
-        stands = _stands(state, thread)
-        waits = f"{line.who} {_wish(line)}, but it {stands}"
-        return Move(place=place, steps=steps, waits=waits)
+        waits = f"{line.who} {_describe_wish(line)}, but it {_describe_stand(state, thread)}"
+        return Move(place=place, steps=steps, waits=waits, wait=wait_of(state, thread.tid))
     let_go = Let(tid=thread.tid)
     # A thread is held behind its loads and stores: one that it has made before is not meant.
     made_before = poised.at == "access" and not steps
-    if line.kind == "to" and not made_before and _reaches(line, poised, state, names):
+    if line.kind == "to" and not made_before and _stands_there(line, poised, state, names):
         return None
-    if line.kind == "step" and _matches(line, poised, state, names):
+    if line.kind == "step" and _is_operation(line, poised, state, names):
         return Move(place=place + 1, command=let_go, tid=thread.tid)
     if line.kind == "step":
-        return _depart(line, place, f"it {_stands(state, thread)}")
+        return _depart_from(line, place, f"it {_describe_stand(state, thread)}")
     if steps >= MOST_STEPS:
-        return _depart(line, place, f"{steps:,} operations did not bring it there")
+        return _depart_from(line, place, f"{steps:,} operations did not bring it there")
     return Move(place=place, steps=steps + 1, command=let_go, tid=thread.tid)
 
 
-def _depart(line: Line, place: int, instead: str) -> Move:
+def _depart_from(line: Line, place: int, instead: str) -> Move:
     """The run is not what the schedule wants, and can't be any more."""
-    wish = f"line {line.number} wants {line.who} {_wish(line)}"
+    wish = f"line {line.number} wants {line.who} {_describe_wish(line)}"
     return Move(place=place, departed=f"{wish}, but {instead}")
 
 
-def _turn(place: int, state: State, last: int) -> Move:
+def _decide_turn(place: int, state: State, last: int) -> Move:
     if state.finished:
         return Move(place=place, done=True)
-    tid = stepping.next_in_turn(state, last)
+    tid = stepping.find_next_in_turn(state, last)
     if tid:
         return Move(place=place, command=Let(tid=tid), tid=tid)
     return Move(place=place, waits="someone who can go on")
 
 
-def _run(line: Line, place: int, state: State, names: Names) -> Move:
+def _decide_run(line: Line, place: int, state: State, names: Names) -> Move:
     until = []
     for wanted in line.until:
         key = ""
         if "on" in wanted:
-            key = _key_of(state, wanted["on"], names)
+            key = _find_key(state, wanted["on"], names)
             if not key:
                 return Move(
                     place=place,
@@ -253,7 +256,7 @@ def _run(line: Line, place: int, state: State, names: Names) -> Move:
                 )
         pid = 0
         if "of" in wanted:
-            process, _ = _find(state, wanted["of"], names)
+            process, _ = _find_thread(state, wanted["of"], names)
             if process is None:
                 return Move(
                     place=place,
@@ -273,11 +276,11 @@ def _run(line: Line, place: int, state: State, names: Names) -> Move:
     return Move(place=place, steps=1, command=Run(until=tuple(until)))
 
 
-def _find(state: State, who: str, names: Names) -> tuple[Process | None, Thread | None]:
+def _find_thread(state: State, who: str, names: Names) -> tuple[Process | None, Thread | None]:
     """Whom a name means: the process (None if there was none), and its thread (None if that has
     ended).
     """
-    tid = stepping.thread_named(state, who, names.roles)
+    tid = stepping.find_thread(state, who, names.roles)
     if tid:
         thread = state.threads[tid]
         return state.processes.get(thread.pid), thread
@@ -290,11 +293,11 @@ def _find(state: State, who: str, names: Names) -> tuple[Process | None, Thread 
     return None, None
 
 
-def _known(state: State, names: Names) -> list[str]:
-    return [stepping.name_of(state, tid, names.roles) for tid in state.threads]
+def _list_known(state: State, names: Names) -> list[str]:
+    return [stepping.name_thread(state, tid, names.roles) for tid in state.threads]
 
 
-def _key_of(state: State, label: str, names: Names) -> str:
+def _find_key(state: State, label: str, names: Names) -> str:
     """The object or semaphore of that name; empty if there is none."""
     for key, name in names.labels.items():
         if name == label:
@@ -310,22 +313,22 @@ def _key_of(state: State, label: str, names: Names) -> str:
     )
 
 
-def _matches(line: Line, poised: Poised, state: State, names: Names) -> bool:
-    if stepping.operation(poised) != line.operation:
+def _is_operation(line: Line, poised: Poised, state: State, names: Names) -> bool:
+    if stepping.name_operation(poised) != line.operation:
         return False
-    return not line.on or label_of(state, target_of(poised), names) == line.on
+    return not line.on or name_object(state, name_target(poised), names) == line.on
 
 
-def _reaches(line: Line, poised: Poised, state: State, names: Names) -> bool:
-    if stepping.place_reached(poised) != line.operation:
+def _stands_there(line: Line, poised: Poised, state: State, names: Names) -> bool:
+    if stepping.name_place(poised) != line.operation:
         return False
-    return not line.on or label_of(state, target_of(poised), names) == line.on
+    return not line.on or name_object(state, name_target(poised), names) == line.on
 
 
 _MEANT: Final = {"return": "to return", "start": "to start", "run": "to run in its own code"}
 
 
-def _wish(line: Line) -> str:
+def _describe_wish(line: Line) -> str:
     """What a line wants of its process: `to read`, `to come to pause`."""
     on = f" on {line.on}" if line.on else ""
     if line.kind == "to" and line.operation in ACCESSES:
@@ -346,10 +349,10 @@ def _wish(line: Line) -> str:
     }.get(line.kind, "to be there")
 
 
-def _stands(state: State, thread: Thread) -> str:
+def _describe_stand(state: State, thread: Thread) -> str:
     """Where a thread is, in words: `stands before write`, `is blocked in read`."""
     if thread.poised is not None:
-        at, name = thread.poised.at, stepping.operation(thread.poised)
+        at, name = thread.poised.at, stepping.name_operation(thread.poised)
         if at == "signal":
             return f"is about to take {name}"
         if at == "return":
@@ -360,6 +363,4 @@ def _stands(state: State, thread: Thread) -> str:
             at, f"stands before {name}"
         )
     wait = wait_of(state, thread.tid)
-    if wait is not None:
-        return f"is blocked in {wait.call}" + (f": {wait.reason}" if wait.reason else "")
-    return "runs"
+    return f"is blocked in {wait.call}" if wait is not None else "runs"

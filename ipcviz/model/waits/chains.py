@@ -5,20 +5,11 @@ waits for in turn.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final, Literal
+from typing import Literal
 
-from ipcviz.events.calls import FOR_READY
-from ipcviz.model.query import Wait, describe_wait
 from ipcviz.model.state import State, Value
-from ipcviz.model.waits.circles import Circle, doubt_words, limit_of
-from ipcviz.model.waits.outsiders import names_words
-
-CHILD: Final = "for a child"
-NAMED: Final = 3
-"""How many of several are named."""
-
-LONGEST: Final = 6
-"""How many of a chain are."""
+from ipcviz.model.waits.circles import Circle
+from ipcviz.model.waits.values import Wait, Why
 
 End = Literal[
     "circle", "again", "runs", "stopped", "idle", "busy", "asleep", "several", "outside", "unknown"
@@ -54,7 +45,7 @@ def chain_of(
     Args:
         state: The moment.
         tid: The thread.
-        wait_of: What a thread waits for, with its `enders`.
+        wait_of: What a thread waits for, with its wakers.
         circles: Those of the state.
     """
     pids: list[int] = []
@@ -67,14 +58,15 @@ def chain_of(
             pids.extend(state.threads[other].pid for other in (*others[1:], tid))
             return Chain(tuple(pids), "circle", wait, around)
         tids.append(tid)
-        pid, next_tid = _ender(state, wait)
-        if not wait.enders and wait.outsiders and (wait.kind != "idle" or wait.call in FOR_READY):
+        pid, next_tid = _only_waker(state, wait)
+        ready = wait.why is Why.READY
+        if not wait.waker_pids and wait.outsiders and (ready or not wait.idle):
             return Chain(tuple(pids), "outside", wait)
-        if wait.kind == "idle" and not (pid and wait.call in FOR_READY):
+        if wait.idle and not (pid and ready):
             return Chain(tuple(pids), "idle", wait)
         tid = next_tid
         if not pid:
-            end: End = "several" if wait.enders else "unknown"
+            end: End = "several" if wait.waker_pids else "unknown"
             return Chain(tuple(pids), end, wait)
         pids.append(pid)
         if tid in tids:
@@ -94,18 +86,11 @@ def _end_at(state: State, pid: int, tid: int, wait_of: Callable[[int], Wait | No
     if tid:
         return "runs"
     threads = state.processes[pid].threads if pid in state.processes else ()
-    if _running(state, pid):
+    if running_threads(state, pid):
         return "busy"
     return (
         "asleep" if threads and all(wait_of(other) is not None for other in threads) else "unknown"
     )
-
-
-def _running(state: State, pid: int) -> int:
-    """How many threads of a process ran when they were looked at last."""
-    process = state.processes.get(pid)
-    threads = process.threads if process is not None else ()
-    return sum(1 for tid in threads if tid in state.threads and state.threads[tid].state == "R")
 
 
 def is_stopped(state: State, pid: int) -> bool:
@@ -135,78 +120,21 @@ def halted(
     return {pid: frozenset(kept) for pid, kept in sorted(found.items())}
 
 
-def _ender(state: State, wait: Wait) -> tuple[int, int]:
+def running_threads(state: State, pid: int) -> int:
+    """How many threads of a process ran when they were looked at last."""
+    process = state.processes.get(pid)
+    threads = process.threads if process is not None else ()
+    return sum(1 for tid in threads if tid in state.threads and state.threads[tid].state == "R")
+
+
+def _only_waker(state: State, wait: Wait) -> tuple[int, int]:
     """The one process that could end a wait, and the one thread of it; 0 for what is not known."""
-    thread = state.threads.get(wait.tid)
-    futex = thread.waiting.futex if thread is not None and thread.waiting is not None else None
-    owner = state.threads.get(futex.owner) if futex is not None else None
-    if owner is not None:
-        return owner.pid, owner.tid
-    if len(wait.enders) != 1 or wait.outsiders:
+    pids = wait.waker_pids
+    process = state.processes.get(pids[0]) if len(pids) == 1 else None
+    if process is None or process.fate != "alive" or wait.outsiders or wait.wakers is None:
         return 0, 0
-    process = state.processes.get(wait.enders[0])
-    if process is None or process.fate != "alive":
-        return 0, 0
+    known = [one for one in wait.wakers.known if one.pid == process.pid]
+    if len(known) == 1 and known[0].tid in state.threads:
+        return process.pid, known[0].tid
     threads = [tid for tid in process.threads if tid in state.threads]
     return process.pid, threads[0] if len(threads) == 1 else 0
-
-
-def chain_words(state: State, wait: Wait, chain: Chain, now: float | None = None) -> str:
-    """Because of whom somebody waits: `for b[2], that for c[3], which goes on`; empty if the wait
-    says it all.
-
-    Args:
-        state: The moment.
-        wait: What somebody waits for.
-        chain: What that leads to.
-        now: The moment in session seconds, for what is left of limits; that of the last event if it
-            is not given.
-    """
-    if chain.end not in ("circle", "outside") and (
-        wait.reason == CHILD or (wait.kind == "idle" and not chain.pids)
-    ):
-        return ""
-    names = [_name(state, pid) for pid in chain.pids]
-    if len(names) > LONGEST:
-        names[LONGEST - 1 : -1] = [f"{len(names) - LONGEST} others one after the other"]
-    words = ", that ".join(f"for {name}" for name in names)
-    if chain.end in ("circle", "again"):
-        again = "itself" if len(names) == 1 else f"{names[-1]} again"
-        head = ", that ".join(f"for {name}" for name in names[:-1])
-        words = f"{head}, that for {again}" if head else "for itself"
-        if chain.circle is None:
-            return words
-        probably = "probably " if chain.circle.doubts else ""
-        what = "a circle" if head else "nobody else of those watched could end it"
-        return (
-            f"{words}:"
-            f" {probably}{what}{doubt_words(chain.circle)}{limit_of(state, chain.circle, now)}"
-        )
-    if chain.end == "several" and chain.last is not None:
-        enders = chain.last.enders
-        some = " or ".join(_name(state, pid) for pid in enders[:NAMED])
-        if chain.last.outsiders:
-            some += f" or {names_words(chain.last.outsiders)}, not watched"
-        more = f" or {len(enders) - NAMED} more" if len(enders) > NAMED else ""
-        return f"{words}, that for {some}{more}" if words else f"for {some}{more}"
-    if chain.end == "outside" and chain.last is not None:
-        whom = f"for {names_words(chain.last.outsiders)}, not watched"
-        return f"{words}, that {whom}" if words else whom
-    if not words or (len(names) == 1 and chain.end == "unknown" and names[0] in wait.reason):
-        return ""
-    if chain.end == "idle" and chain.last is not None:
-        return f"{words}, which is in {describe_wait(state, chain.last)}"
-    ends = {"runs": "which goes on", "stopped": "which is stopped"}
-    if chain.end in ("busy", "asleep"):
-        count, running = (
-            len(state.processes[chain.pids[-1]].threads),
-            _running(state, chain.pids[-1]),
-        )
-        ends["busy"] = f"{running} of whose {count} threads run{'s' if running == 1 else ''}"
-        ends["asleep"] = f"all of whose {count} threads wait"
-    return f"{words}, {ends[chain.end]}" if chain.end in ends else words
-
-
-def _name(state: State, pid: int) -> str:
-    process = state.processes.get(pid)
-    return f"{process.name or 'process'}[{pid}]" if process is not None else f"process {pid}"

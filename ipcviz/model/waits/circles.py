@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from ipcviz.events.calls import FOR_CHILD
 from ipcviz.events.signals import SIGCHLD
 from ipcviz.model.mechanisms.signals import let_in_handlers
 from ipcviz.model.state import State, Thread, Value
-from ipcviz.model.waits.ending import SAMPLED, TIMEOUT, Ending, Endings
 from ipcviz.model.waits.future import armed_timers
-from ipcviz.model.waits.holding import name_of
-from ipcviz.model.waits.limits import given_up
+from ipcviz.model.waits.lookup import Lookup
+from ipcviz.model.waits.rules import find_all_wakers
+from ipcviz.model.waits.values import Doubt, Doubted, Grade, Wakers
 
 if TYPE_CHECKING:
     from ipcviz.model.query import Holder
 
 LONG_SECONDS: Final = 0.5
 """How long a wait has to last before something is made of it that calls alone do not tell."""
-_DOUBTS_TOLD: Final = 2
 
 
 class Circle(Value, frozen=True):
@@ -40,7 +40,7 @@ class Circle(Value, frozen=True):
 
     tids: tuple[int, ...]
     pids: tuple[int, ...]
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Doubted, ...] = ()
 
     def beginning_with(self, tid: int) -> Circle:
         """The same one, told from one of its threads on."""
@@ -73,7 +73,7 @@ def circle(
     For the arguments see `circles`.
     """
     graph = _Graph(state, (tid,), held, now, only=True)
-    tied = graph.tied(tid) if tid in graph.endings else set()
+    tied = graph.tied(tid) if tid in graph.wakers else set()
     found = _circle(state, graph, tied) if tied else None
     return found.beginning_with(tid) if found is not None and tid in found.tids else found
 
@@ -85,15 +85,15 @@ def circles(
     shortest.
 
     Args:
-        state: The moment.
+        state: The lookup.
         held: The result of `query.holders(state)`, if the caller has it already.
-        now: The moment, in session seconds; that of the last event if it is not given.
+        now: The lookup, in session seconds; that of the last event if it is not given.
     """
     waiting = sorted(tid for tid, thread in state.threads.items() if thread.waiting is not None)
     graph = _Graph(state, waiting, held, now)
     found = []
     done: set[int] = set()
-    for tid in sorted(graph.endings):
+    for tid in sorted(graph.wakers):
         tied = graph.tied(tid, done) if tid not in done else set()
         if tied:
             found.append(_circle(state, graph, tied))
@@ -115,14 +115,15 @@ class _Graph:
     among them.
 
     Args:
-        state: The moment.
+        state: The lookup.
         tids: Where to begin.
         held: See `circles`.
         now: See `circles`.
         only: Nothing is wanted unless it is about all of `tids`.
 
     Attributes:
-        endings: Who could end each one's wait.
+        wakers: Who could end each one's wait.
+        parents: Those of them that wait for a child, as whoever has started what hangs does.
     """
 
     def __init__(
@@ -134,11 +135,13 @@ class _Graph:
         *,
         only: bool = False,
     ) -> None:
-        self.endings: dict[int, Ending] = {}
-        self._groups: dict[int, _Group] = {}
+        self.wakers: dict[int, Wakers] = {}
+        self.parents: set[int] = set()
+        self._group: dict[int, _Group] = {}
         self._of: dict[int, list[_Group]] = {}
-        endings = Endings(state, held)
-        moment = state.t if now is None else now
+        groups: dict[int, _Group] = {}
+        asked = Lookup(state, held)
+        at = state.t if now is None else now
         at_rest = state.stepping and not state.moving
         free: list[int] = []
         todo = list(tids)
@@ -146,31 +149,36 @@ class _Graph:
         while todo:
             tid = todo.pop()
             thread = state.threads.get(tid)
-            ending = endings.of(thread) if thread is not None else None
+            wakers = find_all_wakers(asked, thread) if thread is not None else None
+            threads = asked.find_threads(wakers) if wakers is not None else ()
             if (
                 thread is None
-                or ending is None
-                or not (at_rest or _holds(state, thread, ending, moment))
+                or wakers is None
+                or not threads
+                or not (at_rest or _is_known(state, thread, wakers, at))
             ):
                 free.append(tid)
                 if only:
                     break
                 continue
-            self.endings[tid] = ending
-            group = self._groups.get(id(ending.tids))
+            self.wakers[tid] = wakers
+            if thread.waiting is not None and thread.waiting.name in FOR_CHILD:
+                self.parents.add(tid)
+            group = groups.get(id(threads))
             if group is None:
-                group = self._groups[id(ending.tids)] = _Group(ending.tids)
-                for other in ending.tids:
+                group = groups[id(threads)] = _Group(threads)
+                for other in threads:
                     self._of.setdefault(other, []).append(group)
                 todo.extend(group.having - seen)
                 seen |= group.having
+            self._group[tid] = group
             group.waiting.append(tid)
         if only and free:
-            self.endings.clear()
+            self.wakers.clear()
             return
         while free:
             for group in self._of.pop(free.pop(), ()):
-                free.extend(tid for tid in group.waiting if self.endings.pop(tid, None) is not None)
+                free.extend(tid for tid in group.waiting if self.wakers.pop(tid, None) is not None)
 
     def around(self, tid: int, without: Collection[int] = ()) -> tuple[int, ...]:
         """The shortest way from a thread through others back to it; itself alone if there is none;
@@ -183,8 +191,8 @@ class _Graph:
         layer = [tid]
         while layer:
             following = []
-            for one in sorted(layer, key=lambda one: self.endings[one].child):
-                group = self._groups[id(self.endings[one].tids)]
+            for one in sorted(layer, key=lambda one: one in self.parents):
+                group = self._group[one]
                 if one != tid and tid in group.having:
                     path = [one]
                     while path[-1] != tid:
@@ -198,7 +206,7 @@ class _Graph:
                         came_from[other] = one
                         following.append(other)
             layer = following
-        return (tid,) if tid in self._groups[id(self.endings[tid].tids)].having else ()
+        return (tid,) if tid in self._group[tid].having else ()
 
     def tied(self, tid: int, without: Collection[int] = ()) -> set[int]:
         """The threads that can't go on before a thread does, and it not before them; empty if it is
@@ -212,7 +220,7 @@ class _Graph:
                 if id(group) not in seen:
                     seen.add(id(group))
                     more = [
-                        one for one in group.waiting if one in self.endings and one not in behind
+                        one for one in group.waiting if one in self.wakers and one not in behind
                     ]
                     behind.update(more)
                     todo.extend(more)
@@ -222,7 +230,7 @@ class _Graph:
         """All whose waits a thread's wait hangs on, itself among them."""
         found, todo, seen = {tid}, [tid], set()
         while todo:
-            group = self._groups[id(self.endings[todo.pop()].tids)]
+            group = self._group[todo.pop()]
             if id(group) not in seen:
                 seen.add(id(group))
                 todo.extend(group.having - found)
@@ -230,36 +238,45 @@ class _Graph:
         return found
 
 
-def _holds(state: State, thread: Thread, ending: Ending, now: float) -> bool:
+def _is_known(state: State, thread: Thread, wakers: Wakers, now: float) -> bool:
     """Whether what would end a wait is known by now."""
-    return ending.at_once or long_asleep(state, thread, ending.since, now)
+    return wakers.at_once or long_asleep(state, thread, wakers.since, now)
 
 
 def _circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
     """The one to be told of threads that hang on each other, with the doubts of all waits that it
     hangs on.
     """
-    path = graph.around(min(tied, key=lambda tid: (graph.endings[tid].child, tid)))
-    if any(graph.endings[tid].any_of for tid in path):
+    path = graph.around(min(tied, key=lambda tid: (tid in graph.parents, tid)))
+    if any(graph.wakers[tid].any_of for tid in path):
         # No thread waits for a certain other one: all of them together wait for one of themselves.
-        path = tuple(sorted(tid for tid in tied if graph.endings[tid].any_of))
+        path = tuple(sorted(tid for tid in tied if graph.wakers[tid].any_of))
     every = graph.reached(path[0])
-    doubts = dict.fromkeys(doubt for tid in sorted(every) for doubt in graph.endings[tid].doubts)
+    doubts = dict.fromkeys(
+        doubted
+        for tid in sorted(every)
+        for doubted in graph.wakers[tid].doubts
+        if doubted.doubt.grade is not Grade.NOTE
+    )
     pids = {state.threads[tid].pid for tid in every}
     if any(armed_timers(state, pid) for pid in pids):
-        doubts["a timer is armed"] = None
+        doubts[Doubted(Doubt.TIMER)] = None
     if any(_may_be_told_of_a_child(state, pid, every) for pid in pids):
-        doubts["a child may end and send SIGCHLD"] = None
+        doubts[Doubted(Doubt.CHILD)] = None
     if len(path) == 1 and let_in_handlers(state, state.threads[path[0]]):
         # As who writes to its own pipe in a handler, and waits at the other end.
-        doubts["a handler of its own may end it"] = None
-    first = [doubt for doubt in (SAMPLED, TIMEOUT) if doubt in doubts]
-    rest = [doubt for doubt in doubts if doubt not in first]
+        doubts[Doubted(Doubt.HANDLER)] = None
+    first = [doubted for doubted in _FIRST if doubted in doubts]
+    rest = [doubted for doubted in doubts if doubted not in first]
     at = path.index(min(path))
     path = (*path[at:], *path[:at])
     return Circle(
         path, tuple(dict.fromkeys(state.threads[tid].pid for tid in path)), (*first, *rest)
     )
+
+
+_FIRST: Final = (Doubted(Doubt.SAMPLED), Doubted(Doubt.TIMEOUT))
+"""The doubts that are told first."""
 
 
 def _may_be_told_of_a_child(state: State, pid: int, stuck: set[int]) -> bool:
@@ -269,35 +286,3 @@ def _may_be_told_of_a_child(state: State, pid: int, stuck: set[int]) -> bool:
         return False
     children = (p for p in state.processes.values() if p.parent == pid and p.fate == "alive")
     return any(not stuck.issuperset(child.threads) for child in children)
-
-
-def circle_words(state: State, found: Circle, now: float | None = None) -> str:
-    """`a[1] and b[2] wait for each other`; `a[1] probably waits for what it has itself (only
-    sampled)`.
-
-    `now` is for what is left of limits: see `limit_of`.
-    """
-    names = [
-        name_of(state, state.threads[tid].pid, tid) for tid in found.tids if tid in state.threads
-    ]
-    probably = "probably " if found.doubts else ""
-    why = doubt_words(found) + limit_of(state, found, now)
-    if len(names) == 1:
-        return f"{names[0]} {probably}waits for what it has itself{why}"
-    return f"{', '.join(names[:-1])} and {names[-1]} {probably}wait for each other{why}"
-
-
-def limit_of(state: State, found: Circle, now: float | None = None) -> str:
-    """`, but a[1] waits at most 1.5 s more`, if a wait in it ends by itself, and that is known;
-    empty if not.
-
-    `now` is the moment, in session seconds; that of the last event if it is not given.
-    """
-    words = given_up(state, found.tids, state.t if now is None else now)
-    return f", but {words}" if words else ""
-
-
-def doubt_words(found: Circle) -> str:
-    """Why it is not certain, in brackets after a blank; empty if it is."""
-    more = ", ..." if len(found.doubts) > _DOUBTS_TOLD else ""
-    return f" ({', '.join(found.doubts[:_DOUBTS_TOLD])}{more})" if found.doubts else ""

@@ -14,9 +14,9 @@ from typing import Literal
 from ipcviz.events.kinds import KINDS
 from ipcviz.model.mechanisms.signals import let_in_handlers, reaches
 from ipcviz.model.mechanisms.sockets import under_way
-from ipcviz.model.query import Wait
 from ipcviz.model.state import OpenFile, State, Thread, Value
-from ipcviz.model.waits.ending import has_limit
+from ipcviz.model.waits.limits import has_limit
+from ipcviz.model.waits.values import Wait
 
 By = Literal["handler", "timer", "limit", "parent", "ring", "name", "outside", "flight", "sample"]
 """How something could come: by a signal handler of the one that waits, a timer of it, the end of

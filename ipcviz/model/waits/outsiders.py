@@ -1,6 +1,4 @@
-"""Processes that are not watched, in the state: who of them could end a wait, and that in words.
-
-Pure.
+"""Processes that are not watched, in the state: who of them could end a wait. Pure.
 
 A look through all of /proc finds them (`ipcviz.tracer.sampling.outsiders`). What a thread waits for
 can be theirs to give, so where one was found, "nobody" is never said.
@@ -8,14 +6,12 @@ can be theirs to give, so where one was found, "nobody" is never said.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final, Literal
 
-from ipcviz.events import Outside, Outsider
+from ipcviz.events import Outsider
 from ipcviz.events.calls import FOR_READY, LOCKS, READS, WRITES
 from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.model.addresses import listens, takes_datagrams
-from ipcviz.model.ends import open_modes
 from ipcviz.model.mechanisms.locks import blocking, lock_holders, wanted
 from ipcviz.model.mechanisms.notifiers import watched_things
 from ipcviz.model.mechanisms.sockets import backlogs, leads_to
@@ -26,19 +22,13 @@ Side = Literal["r", "w", "both", "lock"]
 MOST: Final = 8
 """Whoever waits for more things than so many serves whoever comes: who else has those is not asked.
 """
-_NAMED: Final = 3
-_CAN: Final[dict[Side, frozenset[str]]] = {
+CAN: Final[dict[Side, frozenset[str]]] = {
     "r": frozenset({"r", "rw"}),
     "w": frozenset({"w", "rw"}),
     "both": frozenset({"r", "w", "rw"}),
     "lock": frozenset({"r", "w", "rw"}),
 }
-_ENDS: Final[dict[Side, str]] = {
-    "r": "its read end",
-    "w": "its write end",
-    "both": "the other end",
-    "lock": "the lock",
-}
+"""How one has an object open who has a side of it."""
 
 
 class Want(Value, frozen=True):
@@ -57,7 +47,7 @@ def outsiders_of(state: State, key: str, side: Side = "both") -> tuple[Outsider,
         one
         for one in outside.holders
         if (one.how == "lock") == (side == "lock")
-        and one.mode in _CAN[side]
+        and one.mode in CAN[side]
         and not is_watched(state, one.pid)
     )
 
@@ -163,49 +153,3 @@ def nobody_else_has(state: State, key: str) -> bool:
         return not outside.holders and not outside.hidden
     channel = state.channels.get(key)
     return channel is not None and not channel.outside and not channel.named
-
-
-def names_words(found: Iterable[Outsider], more: int = 0) -> str:
-    """`sleep[12]`, `sleep[12] and cat[13]`, `sleep[12], cat[13], tee[14] and 2 more`."""
-    names = [f"{one.name or 'process'}[{one.pid}]" for one in found]
-    more += max(0, len(names) - _NAMED)
-    last = [f"{more} more"] if more else []
-    names = [*names[:_NAMED], *last]
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
-
-
-def outside_words(state: State, key: str, side: Side) -> str:
-    """Who of those that are not watched has an end of an object, or why that is not known; empty if
-    nobody asked.
-
-    It is said of an end that no watched process has, or that one found outside has too.
-    """
-    outside = state.outsiders.get(key)
-    if outside is None:
-        return ""
-    found = outsiders_of(state, key, side)
-    end = _ENDS[side]
-    have = "has" if len(found) + outside.more == 1 else "have"
-    if any(one.how == "listens" for one in found):
-        return (
-            f"{names_words(found, outside.more)}, not watched, {have} not accepted the"
-            " connection yet"
-        )
-    watched = side in ("r", "w") and bool(open_modes(state.ends, key) & _CAN[side])
-    if found:
-        return (
-            f"{names_words(found, outside.more)}, not watched, {have}"
-            f" {end}{' too' if watched else ''}"
-        )
-    if watched:
-        return ""
-    if outside.hidden:
-        return f"who has {end} can't be seen: {hidden_words(outside)}"
-    return f"no process that /proc shows has {end}"
-
-
-def hidden_words(outside: Outside) -> str:
-    """`3 processes of other users could not be looked at`."""
-    one = outside.hidden == 1
-    which = "1 process of another user" if one else f"{outside.hidden:,} processes of other users"
-    return f"{which} could not be looked at"

@@ -24,13 +24,10 @@ from ipcviz.events import (
     Sample,
     Waiting,
 )
-from ipcviz.events.arguments import text_in
-from ipcviz.events.calls import CHANGES_SEMAPHORES, LOCKS, OPENS, READS, where
+from ipcviz.events.calls import CHANGES_SEMAPHORES, READS, where
 from ipcviz.events.kinds import PIPES, having
 from ipcviz.kernel import buffers, procfs, queues, sockets
-from ipcviz.kernel.names import AT_FDCWD, fifo_of
 from ipcviz.model.ledger.directions import is_channel
-from ipcviz.model.mechanisms.sockets import others_of
 from ipcviz.model.mechanisms.system_v import semaphore_of
 from ipcviz.model.query import Holder, holders
 from ipcviz.model.state import State
@@ -41,7 +38,7 @@ from ipcviz.tracer.calls.flags import Word
 from ipcviz.tracer.calls.limits import OF_SOCKETS, TIMED
 from ipcviz.tracer.calls.plans import QUEUE_CALLS
 from ipcviz.tracer.calls.table import KNOWN
-from ipcviz.tracer.calls.watched import restarted, watched
+from ipcviz.tracer.calls.watched import restarted
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.facts import FactLooks
 from ipcviz.tracer.sampling.families import FamilyLooks
@@ -60,6 +57,7 @@ from ipcviz.tracer.sampling.memory import MemoryLooks
 from ipcviz.tracer.sampling.notifiers import NotifierLooks
 from ipcviz.tracer.sampling.processes import RawLook, parse, read_raw
 from ipcviz.tracer.sampling.semaphores import SemaphoreLooks
+from ipcviz.tracer.sampling.sleeps import Inside, describe_sleep
 from ipcviz.tracer.sampling.traced_tables import TableLooks
 from ipcviz.tracer.tasks import Task, TracedProcess
 
@@ -535,30 +533,17 @@ class Sampler:
         if mark == task.sampled_call and known is not None and known.waiting is not None:
             return
         args = decode_arguments(tid, name, numbers) if name in KNOWN else {}
-        key = self.waited_object(pid, name, args)
-        if key:
-            # The level first, for the reason that the wait is given; then it must still be one.
-            self.levels_now((key, *others_of(self._context.state, name, args, key)))
-            if procfs.read_syscall(pid, tid) != call:
-                return
+        inside = Inside(pid, tid, name, numbers, args, self.waited_object(pid, name, args))
+        sleep = describe_sleep(
+            self, self._context.state, inside, lambda: procfs.read_syscall(pid, tid) == call
+        )
+        if sleep is None:
+            return
         task.sampled_call = mark
-        if task.entered is None and name in OF_SOCKETS and key.startswith("socket:"):
+        if task.entered is None and name in OF_SOCKETS and sleep.object.startswith("socket:"):
             self._note_sleep(task)
-        args.update(watched(tid, name, numbers))
-        semaphore = self.semaphores.at(pid, numbers[0]) if name == "futex" and numbers else ""
-        key = semaphore or key
-        if name in CHANGES_SEMAPHORES and isinstance(args.get("id"), int):
-            self.semaphores.use_system_v(pid, int(args["id"]))
-            self.sets_now(int(args["id"]))
-            semaphore = self.semaphores.blocking(args)
-            key = semaphore or (
-                semaphore_of(name, args) if procfs.same_namespace(pid, "ipc") else ""
-            )
-        if known is not None and known.semaphore and known.semaphore != semaphore:
+        if known is not None and known.semaphore and known.semaphore != sleep.semaphore:
             self._context.emit(Resumed(pid=pid, tid=tid))
-        if key and name in LOCKS:
-            self.locks_now((key,))
-        self.notifiers.of_wait(pid, name, key, text_in(args, "watched"))
         left = deadlines.left(pid, moment)
         t = self._context.now()
         self._context.emit(
@@ -568,12 +553,12 @@ class Sampler:
                 tid=tid,
                 call=name,
                 began=t,
-                args=args,
-                semaphore=semaphore,
-                object=key,
+                args=sleep.args,
+                semaphore=sleep.semaphore,
+                object=sleep.object,
                 state=state,
-                wchan=procfs.read_wchan(pid, tid) or "",
-                futex=self.futexes.of(pid, tid, numbers) if name == "futex" else None,
+                wchan=sleep.wchan,
+                futex=sleep.futex,
                 deadline=t + left if left is not None else None,
             )
         )
@@ -587,13 +572,13 @@ class Sampler:
             task.asleep = (status.voluntary, self._context.emitter.now())
 
     def waited_object(self, pid: int, name: str, args: dict[str, Word]) -> str:
-        """Key of the object that a call waits on: behind its descriptor, or the FIFO that it
-        opens.
+        """Key of the object that a call waits on: behind its descriptor, or by a System V
+        number.
         """
         if name in QUEUE_CALLS:
             return queue_key(pid, args.get("id"))
-        if name in OPENS:
-            return fifo_of(pid, text_in(args, "path"), args.get("dirfd", AT_FDCWD))
+        if name in CHANGES_SEMAPHORES:
+            return semaphore_of(name, args) if procfs.same_namespace(pid, "ipc") else ""
         state = self._context.state
         fd = args.get("fd", args.get("fd_in"))
         if isinstance(fd, int) and name in _ON_DESCRIPTOR:

@@ -27,7 +27,7 @@ from ipcviz.events.calls import having
 from ipcviz.events.stepping import At
 from ipcviz.kernel import procfs, ptrace
 from ipcviz.kernel.ptrace import AT_CALL, AT_MARK
-from ipcviz.model.steps.breakpoints import in_words
+from ipcviz.model.steps.breakpoints import describe_breakpoint
 from ipcviz.model.steps.visible import SHORT_WAIT_SECONDS, is_visible_semaphore
 from ipcviz.tracer.calls import deadlines
 from ipcviz.tracer.context import Context
@@ -174,7 +174,7 @@ class Stepping:
         point = self._context.tripwire.reached
         if point is None or self._context.holding:
             return False
-        self.hold(in_words(point, self._context.state), at)
+        self.hold(describe_breakpoint(point, self._context.state), at)
         return True
 
     # Stops.

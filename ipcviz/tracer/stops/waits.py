@@ -5,20 +5,17 @@ inside for a moment.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Final
 
 from ipcviz.events import Waiting
-from ipcviz.events.arguments import text_in
-from ipcviz.events.calls import CHANGES_SEMAPHORES, LOCKS, OPENS
 from ipcviz.events.kinds import SOCKETS
 from ipcviz.kernel import procfs
-from ipcviz.kernel.names import AT_FDCWD, fifo_of
-from ipcviz.model.mechanisms.sockets import others_of
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.calls import deadlines
-from ipcviz.tracer.calls.watched import watched
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.sampler import Sampler
+from ipcviz.tracer.sampling.sleeps import Inside, describe_sleep
 from ipcviz.tracer.stops.semaphores import SemaphoreStops
 from ipcviz.tracer.tasks import Entered, Task
 
@@ -74,54 +71,40 @@ class Waits:
             if not self._looks.spend() or time.thread_time() > until:
                 break
             look = procfs.read_stat(task.process.pid, tid)
-            if look is None or look.state not in "SD":
+            if look is None or look.state not in _ASLEEP:
                 continue
-            name, key = entered.name, entered.object
-            args = {**entered.args, **watched(tid, name, entered.raw)}
-            semaphore = ""
-            if name in CHANGES_SEMAPHORES:
-                self._sampler.semaphores.use_system_v(task.process.pid, entered.raw[0])
-                self._sampler.sets_now(entered.raw[0])
-                semaphore = self._sampler.semaphores.blocking(args)
-                key = semaphore or key
-            elif name == "futex":
-                semaphore = task.semaphore or self._sampler.semaphores.at(
-                    task.process.pid, entered.raw[0]
-                )
-                key = semaphore
-            if name in OPENS:
-                key = fifo_of(task.process.pid, text_in(args, "path"), args.get("dirfd", AT_FDCWD))
-            if key and not semaphore:
-                # The level first, for the reason that the wait is given; then it must still be one.
-                self._sampler.levels_now((key, *others_of(self._context.state, name, args, key)))
-                if name in LOCKS:
-                    self._sampler.locks_now((key,))
-                look = procfs.read_stat(task.process.pid, tid)
-                if look is None or look.state not in "SD":
-                    continue
+            inside = Inside(
+                task.process.pid,
+                tid,
+                entered.name,
+                entered.raw,
+                entered.args,
+                entered.object,
+                task.semaphore,
+            )
+            sleep = describe_sleep(
+                self._sampler, self._context.state, inside, partial(_is_asleep, task)
+            )
+            if sleep is None:
+                continue
             entered.announced = True
             del self._entered[tid]
-            self._sampler.notifiers.of_wait(task.process.pid, name, key, text_in(args, "watched"))
-            futex = (
-                self._sampler.futexes.of(task.process.pid, tid, entered.raw)
-                if name == "futex"
-                else None
-            )
             self._context.emit(
                 Waiting(
                     pid=task.process.pid,
                     tid=tid,
-                    call=name,
+                    call=entered.name,
                     began=entered.began,
-                    args=args,
-                    semaphore=semaphore,
-                    object=key,
+                    args=sleep.args,
+                    semaphore=sleep.semaphore,
+                    object=sleep.object,
                     state=look.state,
-                    wchan=procfs.read_wchan(task.process.pid, tid) or "",
-                    futex=futex,
-                    deadline=self._deadline(task, entered, key),
+                    wchan=sleep.wchan,
+                    futex=sleep.futex,
+                    deadline=self._deadline(task, entered, sleep.object),
                 )
             )
+            futex, semaphore = sleep.futex, sleep.semaphore
             if futex is not None and (semaphore or futex.kind == "semaphore"):
                 self._semaphores.waits_unseen(task)
 
@@ -146,3 +129,13 @@ class Waits:
     def pending(self) -> bool:
         """Whether some thread's call is still to be looked at by `announce`."""
         return bool(self._entered)
+
+
+_ASLEEP: Final = "SD"
+"""State letters of /proc/PID/stat."""
+
+
+def _is_asleep(task: Task) -> bool:
+    """Whether a thread sleeps, as /proc says now."""
+    look = procfs.read_stat(task.process.pid, task.tid)
+    return look is not None and look.state in _ASLEEP

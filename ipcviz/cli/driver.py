@@ -9,15 +9,19 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 from ipcviz.events import Event, Sample, Stepped
-from ipcviz.model.query import living, wait_of
+from ipcviz.model.query import living
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
-from ipcviz.model.steps.schedule import NO_NAMES, Names, Recorder, Schedule, parse
+from ipcviz.model.steps.schedule import NO_NAMES, Names, Recorder, Schedule, parse_schedule
 from ipcviz.model.steps.scheduler import Scheduler
-from ipcviz.model.waits.stuck import all_wait, nobody_else, stuck_words
+from ipcviz.model.waits.rules import wait_of
+from ipcviz.model.waits.stuck import all_wait, nobody_else
+from ipcviz.model.waits.values import Why
+from ipcviz.narrate.circles import stuck_words
+from ipcviz.narrate.steps import awaited_words
 from ipcviz.session.base import Session
 
-TURNS: Final = parse("turns")
+TURNS: Final = parse_schedule("turns")
 """The schedule in which all take turns until the end."""
 PATIENCE: Final = 30.0
 """Seconds without any news after which what is waited for is given up."""
@@ -91,8 +95,8 @@ class Driver:
         for event in events:
             if isinstance(event, Stepped):
                 self._names = self._named()
-            self.recorder.feed(event, self.state, self._names)
-            self.scheduler.feed(event)
+            self.recorder.record_event(event, self.state, self._names)
+            self.scheduler.apply_event(event)
             before, self.state = self.state, reduce(self.state, event)
             if self._cast is not None:
                 self._cast.feed(event, before, self.state)
@@ -112,15 +116,15 @@ class Driver:
 
     def _go_on(self) -> None:
         self._names = self._named()
-        while not self.over and not self.scheduler.busy(self.state):
-            move = self.scheduler.take(self.state, self._names)
+        while not self.over and not self.scheduler.is_busy(self.state):
+            move = self.scheduler.take_move(self.state, self._names)
             self.over = move.done or bool(move.departed)
             self.departed = _sentence(move.departed)
             if move.command is not None:
                 self.session.send(move.command)
                 self._news = self._clock()
             elif not self.over:
-                self._wait(move.waits)
+                self._wait(awaited_words(self.state, move))
                 return
         if not self.over:
             self._wait("all to come to rest")
@@ -147,7 +151,7 @@ class Driver:
         if waits is None:
             return
         words = stuck_words(self.state, waits)
-        if all(nobody_else(self.state, wait) for wait in waits):
+        if all(nobody_else(wait) for wait in waits):
             self.over = True
             self.departed = f"All wait, and none of them can wake another: {words}."
         else:
@@ -156,9 +160,7 @@ class Driver:
     def _time_is_due(self) -> bool:
         """Whether a timer is armed, or a thread sleeps for a time: it will come."""
         waits = (wait_of(self.state, tid) for tid in self.state.threads)
-        return bool(self.state.timers) or any(
-            w is not None and w.reason == "for time to pass" for w in waits
-        )
+        return bool(self.state.timers) or any(w is not None and w.why is Why.TIME for w in waits)
 
     def events(self) -> Iterator[Event]:
         """Everything that the session tells, until the schedule is over or the session has

@@ -1,0 +1,785 @@
+"""A wait in words: what a thread is in, on what, why, which, and for how long at most.
+
+All that is said of why a thread waits comes from here; what is so is decided by
+`ipcviz.model.waits.rules`, and no code asks the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from typing import Final, NamedTuple
+
+from ipcviz.events import Futex
+from ipcviz.events.calls import CHANGES_SEMAPHORES
+from ipcviz.events.kinds import PIPES, SOCKETS, having
+from ipcviz.events.signals import names_of, signal_name
+from ipcviz.model.addresses import takes_datagrams
+from ipcviz.model.mechanisms.notifiers import (
+    SWITCHED_OFF,
+    due_words,
+    place_words,
+    seconds_text,
+    signal_words,
+)
+from ipcviz.model.mechanisms.signals import MASKED, reaches
+from ipcviz.model.mechanisms.sockets import backlogs, leads_to, target_of, under_way
+from ipcviz.model.state import Object, State
+from ipcviz.model.waits.outsiders import MOST, is_watched, outsiders_of
+from ipcviz.model.waits.rules import is_own
+from ipcviz.model.waits.values import (
+    Asleep,
+    Children,
+    Connecting,
+    Locks,
+    Message,
+    Ready,
+    Signals,
+    Taken,
+    Wait,
+    Watched,
+    Why,
+)
+from ipcviz.narrate.outsiders import names_words, outside_words
+from ipcviz.narrate.words import who
+
+_NAMED: Final = 3
+_THINGS: Final = 6
+"""How many descriptors are named that poll, select or epoll waits for."""
+
+
+class Form(Enum):
+    """How a reason goes on after `a[1] is blocked in read(0) on P1`."""
+
+    CLAUSE = ", "
+    """`, for a child`, `, until it expires`"""
+    STATE = ": it is "
+    """`: it is full`"""
+    VALUE = ": its value is "
+    """`: its value is 0`"""
+    NOTE = ": "
+    """`: the lock is held`"""
+
+
+class Reason(NamedTuple):
+    """Why a thread waits, in words.
+
+    Attributes:
+        form: How it goes on.
+        words: Why, in the fewest words; empty if it is not known.
+        more: How much of what; empty if that says it all.
+    """
+
+    form: Form
+    words: str
+    more: str = ""
+
+
+def describe_wait(state: State, wait: Wait, now: float | None = None) -> str:
+    """A wait in a few words: `read(0) on P1, empty, at most 1.5 s more`.
+
+    `now` is the moment for what is left of timers, in session seconds; that of the last event if it
+    is not given. So it is in all functions here.
+    """
+    return ", ".join(filter(None, (what_words(state, wait, now), limit_words(state, wait, now))))
+
+
+def what_words(state: State, wait: Wait, now: float | None = None) -> str:
+    """The same without for how long at most: `read(0) on P1, empty`."""
+    words = call_words(wait)
+    if wait.semaphore and wait.semaphore in state.semaphores:
+        words += f" on {state.semaphores[wait.semaphore].label}"
+    elif wait.object and wait.object in state.objects:
+        words += f" on {state.objects[wait.object].label}"
+    return ", ".join(filter(None, (words, _reason_and_detail(state, wait, now))))
+
+
+def call_words(wait: Wait) -> str:
+    """What a thread is in: `read(0)`, `sem_wait`."""
+    return wait.call if wait.fd < 0 else f"{wait.call}({wait.fd})"
+
+
+def reason_words(state: State, wait: Wait, now: float | None = None) -> str:
+    """Why, which, and for how long at most: `for a child: sleep[12]`, `empty, at most 1.5 s
+    more`.
+    """
+    parts = (_reason_and_detail(state, wait, now), limit_words(state, wait, now))
+    return ", ".join(filter(None, parts))
+
+
+def because_words(state: State, wait: Wait, more: str = "", now: float | None = None) -> str:
+    """Why, as it goes on after what a thread is in: `: it is full`, `, for a child: sleep[12]`;
+    empty if nothing is known.
+
+    `more`: What is added to it.
+    """
+    words = reason_words(state, wait, now) + more
+    return f"{_explain(state, wait, now).form.value}{words}" if words else ""
+
+
+def _reason_and_detail(state: State, wait: Wait, now: float | None) -> str:
+    reason, detail = explain_wait(state, wait, now), detail_words(state, wait, now)
+    return f"{reason}: {detail}" if detail else reason
+
+
+def explain_wait(state: State, wait: Wait, now: float | None = None) -> str:
+    """Why, alone: `empty`, `full: 62,029 B in 16 of 16 pages`, `for a child`; empty if that is not
+    known.
+    """
+    reason = _explain(state, wait, now)
+    return f"{reason.words}: {reason.more}" if reason.more else reason.words
+
+
+def brief_words(state: State, wait: Wait, now: float | None = None) -> str:
+    """The same in the fewest words: `empty`, `full`."""
+    return _explain(state, wait, now).words
+
+
+def _explain(state: State, wait: Wait, now: float | None) -> Reason:
+    explain = _REASONS.get(wait.why)
+    if explain is None:
+        return _PLAIN.get(wait.why, Reason(Form.NOTE, ""))
+    return explain(state, wait, state.t if now is None else now)
+
+
+_PLAIN: Final[Mapping[Why, Reason]] = {
+    Why.NO_READER: Reason(Form.NOTE, "no reader has it open"),
+    Why.NO_WRITER: Reason(Form.NOTE, "no writer has it open"),
+    Why.OPEN: Reason(Form.NOTE, "opening"),
+    Why.CONNECTION: Reason(Form.CLAUSE, "for a connection"),
+    Why.INPUT: Reason(Form.CLAUSE, "for input"),
+    Why.DISK: Reason(Form.CLAUSE, "for the disk"),
+    Why.CHILD: Reason(Form.CLAUSE, "for a child"),
+    Why.VFORK: Reason(Form.CLAUSE, "until its child executes or exits"),
+    Why.TIME: Reason(Form.CLAUSE, "for time to pass"),
+}
+
+
+# Bytes and room.
+
+
+def _empty(state: State, wait: Wait, now: float) -> Reason:
+    thing = state.objects.get(wait.object)
+    if thing is not None and thing.info.kind == "eventfd":
+        return Reason(Form.NOTE, "its counter is 0")
+    if isinstance(wait.facts, Message) and wait.facts.type:
+        return Reason(Form.STATE, f"empty, and it wants {_wish(wait.facts)}")
+    return Reason(Form.STATE, "empty")
+
+
+def _no_message(state: State, wait: Wait, now: float) -> Reason:
+    """`no message of type 9: 3 others wait` (msgop(2))."""
+    thing = state.objects.get(wait.object)
+    wish = _wish(wait.facts) if isinstance(wait.facts, Message) else "message"
+    level = thing.level if thing is not None else None
+    if level is None:
+        return Reason(Form.NOTE, f"no {wish}")
+    wait_s = "other waits" if level.messages == 1 else "others wait"
+    return Reason(Form.NOTE, f"no {wish}", f"{level.messages:,} {wait_s}")
+
+
+def _wish(message: Message) -> str:
+    kind = message.type or 0
+    if message.excepted:
+        return f"message of another type than {kind}"
+    return f"message of a type up to {-kind}" if kind < 0 else f"message of type {kind}"
+
+
+def _full(state: State, wait: Wait, now: float) -> Reason:
+    thing = state.objects.get(wait.object)
+    if isinstance(wait.facts, Message):
+        return _full_queue(thing, wait.facts)
+    if thing is None:
+        return Reason(Form.STATE, "full")
+    if thing.info.kind == "eventfd":
+        return Reason(Form.NOTE, "its counter can't hold that much more")
+    if thing.info.kind in SOCKETS:
+        return _full_socket(state, wait, thing)
+    level = thing.level
+    if level is None:
+        return Reason(Form.STATE, "full")
+    if level.unit == "messages":
+        return Reason(Form.STATE, "full", f"{level.queued:,} of {level.capacity:,} messages")
+    if level.writable:
+        # The last sample still found some.
+        return Reason(Form.CLAUSE, "for room", f"{level.queued:,} B waiting")
+    if level.slots_total and level.writable is False:
+        pages = f"{level.slots_total} of {level.slots_total} pages"
+        return Reason(Form.STATE, "full", f"{level.queued:,} B in {pages}")
+    capacity = f" of {level.capacity:,} B" if level.capacity else ""
+    return Reason(Form.STATE, "full", f"{level.queued:,} B{capacity}")
+
+
+def _full_queue(thing: Object | None, message: Message) -> Reason:
+    """`no room for 30 B: 40 of 64 B are taken` (msgop(2))."""
+    level = thing.level if thing is not None else None
+    if level is None or message.size is None:
+        return Reason(Form.STATE, "full")
+    if level.queued + message.size > level.capacity:
+        taken = f"{level.queued:,} of {level.capacity:,} B are taken"
+        return Reason(Form.NOTE, f"no room for {message.size:,} B", taken)
+    if level.writable is False:
+        return Reason(Form.STATE, "full", f"{level.messages:,} messages")
+    return Reason(Form.CLAUSE, "for room")
+
+
+def _full_socket(state: State, wait: Wait, thing: Object) -> Reason:
+    call = state.threads[wait.tid].waiting if wait.tid in state.threads else None
+    target = target_of(state, thing, call.args) if call is not None else None
+    level = target.level if target is not None else None
+    parts = []
+    if thing.level is not None and thing.level.unsent > 0:
+        parts.append(f"{thing.level.unsent:,} B are not acknowledged")
+    if target is None:
+        return Reason(Form.STATE, "full", *parts)
+    if takes_datagrams(thing.info):
+        return Reason(Form.STATE, "full", f"datagrams wait to be read from {target.label}")
+    if level is not None and level.queued:
+        parts.append(f"{level.queued:,} B wait to be read from {target.label}")
+    if parts:
+        return Reason(Form.STATE, "full", ", ".join(parts))
+    return Reason(Form.CLAUSE, f"for room in {target.label}")
+
+
+def _connecting(state: State, wait: Wait, now: float) -> Reason:
+    facts = wait.facts if isinstance(wait.facts, Connecting) else Connecting("")
+    target = state.objects.get(facts.listener)
+    if target is None:
+        whom = f"for an answer from {facts.address}" if facts.address else "for the listener"
+        return Reason(Form.CLAUSE, whom)
+    level = target.level
+    if wait.why is Why.BACKLOG and level is not None:
+        verb = "waits" if level.queued == 1 else "wait"
+        asked = f"{level.queued:,} {verb} in {target.label}, {level.capacity:,} asked for"
+        return Reason(Form.NOTE, "backlog full", asked)
+    return Reason(Form.CLAUSE, f"for {target.label}, which listens at {facts.address}")
+
+
+# Descriptors that tell of events.
+
+
+def _timer(state: State, wait: Wait, now: float) -> Reason:
+    thing = state.objects.get(wait.object)
+    notifier = thing.notifier if thing is not None else None
+    due = f" ({due_words(notifier, now)})" if notifier is not None else ""
+    return Reason(Form.CLAUSE, f"until it expires{due}")
+
+
+def _change(state: State, wait: Wait, now: float) -> Reason:
+    thing = state.objects.get(wait.object)
+    notifier = thing.notifier if thing is not None else None
+    where = place_words(state, notifier) if notifier is not None else ""
+    if where:
+        return Reason(Form.CLAUSE, f"until something happens in {where}")
+    return Reason(Form.CLAUSE, "until something happens to what it watches")
+
+
+def _signal(state: State, wait: Wait, now: float) -> Reason:
+    if wait.fd < 0:
+        return Reason(Form.CLAUSE, "for a signal")
+    # A read of a signalfd.
+    wanted = wait.facts.wanted if isinstance(wait.facts, Signals) else None
+    which = signal_words(wanted) if wanted is not None else "a signal"
+    return Reason(Form.CLAUSE, f"until {which} comes")
+
+
+def _ready(state: State, wait: Wait, now: float) -> Reason:
+    """`for S2 (readable) or T1 (a timer, 1.5 s left)`."""
+    things = wait.facts.things if isinstance(wait.facts, Ready) else ()
+    told = list(dict.fromkeys(_thing_words(state, one, now) for one in things))
+    own = _own_mask_words(state, wait)
+    if not told:
+        until = "time is up" if wait.length is not None else "a descriptor is ready"
+        return Reason(Form.CLAUSE, f"until {until}{own}")
+    if len(told) > _THINGS:
+        some = ", ".join(told[: _THINGS - 1])
+        return Reason(Form.CLAUSE, f"for one of {some} and {len(told) - _THINGS + 1} more{own}")
+    return Reason(Form.CLAUSE, f"for {_joined(told, ' or ')}{own}")
+
+
+def _thing_words(state: State, one: Watched, now: float) -> str:
+    """One thing that is waited for: `S2 (readable)`, `T1 (a timer, 1.5 s left)`."""
+    thing = state.objects.get(one.key)
+    if thing is None:
+        return f"descriptor {one.fd}, not known any more"
+    if one.events == SWITCHED_OFF:
+        return f"{thing.label} (has told once, EPOLLONESHOT, and is switched off)"
+    edge = ", edge-triggered" if "e" in one.events else ""
+    return f"{thing.label} ({_condition(state, thing, one.events, now)}{edge})"
+
+
+def _condition(state: State, thing: Object, events: str, now: float) -> str:
+    notifier, kind = thing.notifier, thing.info.kind
+    if notifier is not None:
+        if kind == "timerfd":
+            return f"a timer, {due_words(notifier, now)}"
+        if kind == "signalfd":
+            return signal_words(notifier.mask)
+        if kind == "pidfd" and notifier.pid > 0:
+            process = state.processes.get(notifier.pid)
+            name = f"{process.name or 'process'}[{process.pid}]" if process is not None else ""
+            return f"the end of {name or f'process {notifier.pid}'}"
+        if kind == "inotify" and notifier.watches:
+            return f"a change in {place_words(state, notifier)}"
+        if kind == "eventfd" and "w" not in events:
+            return f"an eventfd at {notifier.count:,}"
+    return " or ".join(word for letter, word in _CONDITIONS if letter in events) or "an error"
+
+
+_CONDITIONS: Final = (("r", "readable"), ("w", "writable"), ("x", "in an exceptional condition"))
+
+
+def _own_mask_words(state: State, wait: Wait) -> str:
+    """What the signal mask of a call lets in that is blocked otherwise: ` (lets SIGALRM in)`; empty
+    if nothing.
+
+    Where the thread's own mask is not known, only that the call has one.
+    """
+    thread = state.threads.get(wait.tid)
+    call = thread.waiting if thread is not None else None
+    if thread is None or call is None or call.name not in MASKED:
+        return ""
+    if call.number("mask") is None:
+        return ""
+    if thread.own_mask is None:
+        return " (under a signal mask of its own)"
+    names = names_of(thread.own_mask & ~thread.blocked)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f" (lets {', '.join(names[:_NAMED])}{more} in)" if names else ""
+
+
+# Semaphores, futexes, locks.
+
+
+def _semaphore(state: State, wait: Wait, now: float) -> Reason:
+    if isinstance(wait.facts, Asleep):
+        return _futex(state, wait, now)
+    taken = wait.facts if isinstance(wait.facts, Taken) else Taken()
+    if wait.call in CHANGES_SEMAPHORES:
+        reason = _wanted_change(state, wait, taken)
+    elif taken.copied is not None:
+        return Reason(Form.VALUE, f"0, {_copy_words(state, taken.copied, 'a semaphore')}")
+    else:
+        reason = Reason(Form.VALUE, "0")
+    owners = _owners_words(state, wait)
+    if reason.more:
+        return reason._replace(more=reason.more + owners)
+    return reason._replace(words=reason.words + owners)
+
+
+def _wanted_change(state: State, wait: Wait, taken: Taken) -> Reason:
+    """Of a semop on a set of System V: `0, and it wants -1`, `2, and it waits for 0`."""
+    found = state.semaphores.get(wait.semaphore)
+    number = wait.semaphore.rpartition(":")[2]
+    mine = [one for one in taken.operations if str(one.number) == number]
+    thread = state.threads.get(wait.tid)
+    args = thread.waiting.args if thread is not None and thread.waiting is not None else {}
+    if found is None or found.value is None or not mine:
+        return Reason(Form.NOTE, "System V semaphores", str(args.get("ops", "")))
+    zero = all(one.change == 0 for one in mine)
+    wish = "waits for 0" if zero else f"wants {mine[-1].change:+d}"
+    more = len(taken.operations) - 1
+    others = f", in one with {more} more" if more else ""
+    return Reason(Form.VALUE, f"{found.value}, and it {wish}{others}")
+
+
+def _owners_words(state: State, wait: Wait) -> str:
+    """Who has taken a semaphore, as far as it is known: `, taken by b[12] and c[13]`."""
+    found = state.semaphores.get(wait.semaphore)
+    if found is None:
+        return ""
+    if not found.holds and found.info.kind == "system v" and found.last_pid:
+        return f", last changed by {who(state, found.last_pid)}"
+    thread = state.threads.get(wait.tid)
+    if found.signals or not found.holds or thread is None:
+        return ""
+    mine = [hold for hold in found.holds if is_own(hold, thread)]
+    others = [hold for hold in found.holds if hold not in mine]
+    names = ["itself"] if mine else []
+    names += [
+        who(state, one.pid, one.tid) + (", which has ended" if one.ended else "")
+        for one in others[:_NAMED]
+    ]
+    if len(others) > _NAMED:
+        names.append(f"{len(others) - _NAMED} more")
+    return f", taken by {' and '.join(names)}"
+
+
+def _futex(state: State, wait: Wait, now: float) -> Reason:
+    if not isinstance(wait.facts, Asleep):
+        return Reason(Form.NOTE, "a futex")
+    futex = wait.facts.futex
+    if futex.copied:
+        return _copied(state, futex)
+    if futex.kind == "thread":
+        return Reason(Form.CLAUSE, f"until thread {futex.owner} ends")
+    if futex.kind == "rwlock":
+        return Reason(Form.NOTE, f"probably a read-write lock {_rwlock_words(state, futex)}")
+    if futex.kind == "barrier":
+        return Reason(
+            Form.NOTE, "probably a barrier", f"{futex.arrived} of {futex.parties} have come"
+        )
+    if futex.kind == "mutex":
+        if futex.former:
+            return Reason(Form.NOTE, f"a mutex whose owner, {_ended_words(state, futex)}")
+        owner = _owner_words(state, futex)
+        if not owner:
+            return Reason(Form.NOTE, "probably a lock, whose owner is not known")
+        return Reason(Form.NOTE, f"a mutex held by {owner}")
+    named = _FUTEXES.get(futex.kind)
+    word = wait.facts.word
+    return Reason(
+        Form.NOTE, named or "a futex" + (f" whose word was {word}" if word is not None else "")
+    )
+
+
+_FUTEXES: Final = {
+    "semaphore": "probably a semaphore at 0",
+    "condition": "probably a condition variable",
+    "go": "Go's runtime (goroutines are not seen)",
+}
+
+
+def _owner_words(state: State, futex: Futex) -> str:
+    owner = state.threads.get(futex.owner)
+    if owner is not None:
+        return who(state, owner.pid, owner.tid)
+    return f"thread {futex.owner}" if futex.owner else ""
+
+
+def _ended_words(state: State, futex: Futex) -> str:
+    watched = futex.former in state.processes
+    return f"{who(state, futex.former) if watched else f'thread {futex.former}'}, has ended"
+
+
+def _rwlock_words(state: State, futex: Futex) -> str:
+    owner = _owner_words(state, futex)
+    if owner:
+        return f"that {owner} has for writing"
+    if futex.former:
+        return f"whose writer, {_ended_words(state, futex)}"
+    if not futex.readers:
+        return "that others have"
+    return f"that {futex.readers} reader{'s have' if futex.readers > 1 else ' has'}"
+
+
+def _copied(state: State, futex: Futex) -> Reason:
+    """A wait for what lies in copied memory."""
+    if futex.kind == "thread":
+        where = f"which stayed in {who(state, futex.copied)} at a fork"
+        return Reason(
+            Form.CLAUSE, f"until thread {futex.holder} ends, {where}", "only there its end is told"
+        )
+    what = "a mutex" if futex.holder else "a lock"
+    if futex.kind == "rwlock":
+        what = "what is probably a read-write lock"
+    elif futex.kind == "semaphore":
+        what = "a semaphore at 0, or a lock made of one,"
+    return Reason(Form.NOTE, _copy_words(state, futex, what))
+
+
+def _copy_words(state: State, futex: Futex, what: str) -> str:
+    """`a copy, made by fork, of a mutex that b[12/13] held; nobody here can release it`.
+
+    Nobody who has the copy holds it: the thread that did has stayed where the original is.
+    """
+    holder = state.threads.get(futex.holder)
+    where = who(state, futex.copied)
+    if not futex.holder:
+        # A handler of a signal could: of semaphores that is even allowed.
+        end = "held; no other thread is here to release it"
+        return f"probably a copy, made by fork, of {what} that another thread of {where} {end}"
+    owner = (
+        who(state, holder.pid, holder.tid)
+        if holder is not None
+        else f"thread {futex.holder} of {where}"
+    )
+    return f"a copy, made by fork, of {what} that {owner} held; nobody here can release it"
+
+
+def _lock(state: State, wait: Wait, now: float) -> Reason:
+    """`held exclusively by b[12], not watched`."""
+    facts = wait.facts if isinstance(wait.facts, Locks) else Locks(())
+    outsiders = outsiders_of(state, wait.object, "lock")
+    if not outsiders and not facts.owners:
+        return Reason(Form.NOTE, "the lock is held")
+    shared = facts.found and all(lock.mode == "r" for lock in facts.found)
+    words = [_locker_words(state, wait, pid) for pid in facts.owners[:_NAMED]]
+    more = f" and {len(facts.owners) - _NAMED} more" if len(facts.owners) > _NAMED else ""
+    if outsiders:
+        words.append(f"{names_words(outsiders)}, not watched")
+    how = "shared" if shared else "exclusively"
+    return Reason(Form.NOTE, f"held {how} by {', '.join(words)}{more}")
+
+
+def _locker_words(state: State, wait: Wait, pid: int) -> str:
+    name = who(state, pid) + ("" if is_watched(state, pid) else ", not watched")
+    return f"{name} itself, by another open file description" if pid == wait.pid else name
+
+
+_REASONS: Final[Mapping[Why, Callable[[State, Wait, float], Reason]]] = {
+    Why.EMPTY: _empty,
+    Why.NO_MESSAGE: _no_message,
+    Why.FULL: _full,
+    Why.ANSWER: _connecting,
+    Why.BACKLOG: _connecting,
+    Why.TIMER: _timer,
+    Why.CHANGE: _change,
+    Why.SIGNAL: _signal,
+    Why.READY: _ready,
+    Why.SEMAPHORE: _semaphore,
+    Why.LOCK: _lock,
+    **dict.fromkeys(
+        (Why.MUTEX, Why.RWLOCK, Why.BARRIER, Why.CONDITION, Why.JOIN, Why.RUNTIME, Why.FUTEX),
+        _futex,
+    ),
+}
+
+
+# Which child, which signals, who else.
+
+
+def detail_words(state: State, wait: Wait, now: float | None = None) -> str:
+    """Which child, which signals, how long, who has the other end; empty if that is not known."""
+    facts = wait.facts
+    if wait.why is Why.CHILD and isinstance(facts, Children):
+        return _children_words(state, facts.pids)
+    if wait.why is Why.SIGNAL and wait.fd < 0 and isinstance(facts, Signals):
+        return _signals_words(facts)
+    if wait.why is Why.TIME:
+        return _time_words(wait, state.t if now is None else now)
+    if wait.why is Why.READY and isinstance(facts, Ready):
+        if wait.outsiders:
+            return f"{names_words(wait.outsiders)}, not watched, could make one so"
+        return _first_unaccepted(state, facts)
+    thing = state.objects.get(wait.object)
+    if thing is None or thing.info.kind in _POOLS:
+        return ""
+    if wait.why is Why.EMPTY:
+        return _unseen_words(state, thing, reads=True)
+    if wait.why is Why.FULL:
+        return _unseen_words(state, thing, reads=False)
+    return ""
+
+
+_POOLS: Final = having("pooled") - PIPES
+"""Kinds of objects that are all one: who has them is told by the panels."""
+
+
+def _children_words(state: State, pids: tuple[int, ...]) -> str:
+    """`sleep[12]`, `sleep[12] or cat[13]`, `one of sleep[12], cat[13] and 3 more`."""
+    names = [who(state, pid) for pid in pids]
+    if len(names) > _NAMED:
+        return f"one of {', '.join(names[:2])} and {len(names) - 2} more"
+    return _joined(names, " or ")
+
+
+def _signals_words(signals: Signals) -> str:
+    """Which signals would end a wait for one: those of sigwait's set, or those that are caught and
+    not blocked.
+
+    Pending ones that its mask keeps away are named too: they are why such a wait can last for ever.
+    """
+    if signals.wanted is None:
+        return ""
+    words = signal_words(signals.wanted)
+    if signals.caught is not None and not signals.wanted:
+        none = "it catches none, so only one that ends it"
+        words = "what it catches is blocked" if signals.caught else none
+    if kept := names_of(signals.kept):
+        are = "is" if len(kept) == 1 else "are"
+        words += f"; {', '.join(kept[:_NAMED])} {are} pending, but blocked"
+    return words
+
+
+def _first_unaccepted(state: State, facts: Ready) -> str:
+    """Of the first connection that is waited for and that nobody has accepted: who has not; empty
+    if all were.
+    """
+    if len(facts.things) > MOST:
+        return ""
+    waiting = None
+    for one in facts.things:
+        thing = state.objects.get(one.key)
+        if thing is None or one.events == SWITCHED_OFF or thing.info.kind not in SOCKETS:
+            continue
+        if thing.info.peer in state.objects or takes_datagrams(thing.info):
+            continue
+        waiting = backlogs(state) if waiting is None else waiting
+        listener = leads_to(state, thing, waiting)
+        if listener is not None:
+            return not_accepted_words(state, thing, listener)
+    return ""
+
+
+def _unseen_words(state: State, thing: Object, *, reads: bool) -> str:
+    """Who of those that are not watched could write into what is empty, or read from what is full;
+    empty if nobody.
+    """
+    pipe = thing.info.kind in PIPES
+    if pipe:
+        words = outside_words(state, thing.info.key, "w" if reads else "r")
+    else:
+        words = outside_words(state, thing.info.key, "both")
+    if words or not (reads or thing.info.kind in SOCKETS):
+        return words
+    return unseen_end_words(state, thing)
+
+
+def unseen_end_words(state: State, thing: Object) -> str:
+    """Who has the other end, if no descriptor of a watched process shows it; empty if one does.
+
+    Of a pipe those are ends under way (SCM_RIGHTS), of a socket the other end's holder, or who has
+    yet to accept it.
+    """
+    info = thing.info
+    if info.kind in PIPES and state.flights:
+        waiting = [
+            state.objects[key].label
+            for key, _ in under_way(state, info.key)
+            if key in state.objects
+        ]
+        return f"a descriptor of it is under way in {waiting[0]}" if waiting else ""
+    if info.kind not in SOCKETS or info.peer in state.objects:
+        return ""
+    listener = leads_to(state, thing, backlogs(state)) if not takes_datagrams(info) else None
+    if listener is not None:
+        return not_accepted_words(state, thing, listener)
+    whom = info.with_whom or info.remote
+    if not whom or _names_watched(state, info.with_whom):
+        return ""
+    return f"the other end, {whom}, is not watched"
+
+
+def _names_watched(state: State, whom: str) -> bool:
+    """Whether a `NAME[PID]` is that of a watched process: of a socket it can be who had the other
+    end once.
+    """
+    number = whom.rpartition("[")[2].removesuffix("]")
+    process = state.processes.get(int(number)) if number.isdecimal() else None
+    return process is not None and process.fate == "alive"
+
+
+def not_accepted_words(state: State, thing: Object, listener: Object) -> str:
+    """Who has not accepted a connection, and where it stands: `httpd[12] has not accepted it yet:
+    2nd of 3 in the backlog of S1`.
+
+    The kernel lists a UNIX socket's backlog in its order, of a TCP one it only says how many wait.
+    """
+    level = listener.level
+    count = level.queued if level is not None and level.unit == "connections" else 0
+    place = ""
+    if level is not None and level.connecting == (thing.info.key,):
+        place = "the only one in "
+    elif level is not None and thing.info.key in level.connecting:
+        at = level.connecting.index(thing.info.key) + 1
+        place = f"{_ordinal(at)} of {len(level.connecting):,} in "
+    elif count:
+        place = f"one of {count:,} in " if count > 1 else "the only one in "
+    where = f"{place or 'it waits in '}the backlog of {listener.label}"
+    return f"{_accepter(state, listener)} has not accepted it yet: {where}"
+
+
+def _accepter(state: State, listener: Object) -> str:
+    """Whose turn it is to accept: who was first seen to have the listening socket, if that is so
+    still.
+    """
+    process = state.processes.get(listener.first_seen_by)
+    if process is None or process.fate != "alive":
+        return listener.label
+    has = listener.info.key in state.object_keys_of(process.pid)
+    return who(state, process.pid) if has else listener.label
+
+
+def _ordinal(number: int) -> str:
+    """`1st`, `2nd`, `11th`."""
+    ending = (
+        "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    )
+    return f"{number:,}{ending}"
+
+
+def _joined(names: list[str], last: str) -> str:
+    return last.join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+# For how long at most.
+
+
+def limit_words(state: State, wait: Wait, now: float | None = None) -> str:
+    """`at most 1.5 s more`, `its time is up`; where its beginning is not known, of all it lasts: `5
+    s at most`; empty if it has no limit, or if the reason has told it.
+
+    A signal of a timer of its process that comes first may end it, too: `SIGALRM in 1.5 s`.
+    """
+    if wait.why is Why.TIME:
+        return ""
+    now = state.t if now is None else now
+    words = f"{wait.length} s at most" if wait.length is not None else ""
+    if wait.deadline is not None:
+        words = _left_words(wait.deadline - now, "at most ")
+    return ", ".join(filter(None, (words, _timer_words(state, wait, now))))
+
+
+def remaining_words(state: State, wait: Wait, now: float) -> str:
+    """The same beside how long it has lasted: `1.5 s left`."""
+    if wait.deadline is None or wait.why is Why.TIME:
+        return limit_words(state, wait, now)
+    words = _left_words(wait.deadline - now, "", " left")
+    return ", ".join(filter(None, (words, _timer_words(state, wait, now))))
+
+
+def _left_words(left: float, before: str = "", after: str = " more") -> str:
+    return f"{before}{seconds_text(left)}{after}" if left > 0 else "its time is up"
+
+
+def _time_words(wait: Wait, now: float) -> str:
+    """What is left of a sleep: `1.5 s more`; of one whose beginning is not known, all of it: `5
+    s`.
+    """
+    if wait.deadline is not None:
+        return _left_words(wait.deadline - now)
+    return f"{wait.length} s" if wait.length is not None else ""
+
+
+def _timer_words(state: State, wait: Wait, now: float) -> str:
+    """The signal of a timer that comes before a wait's time is up: `SIGALRM in 1.5 s`."""
+    if not state.timers:
+        return ""
+    thread = state.threads.get(wait.tid)
+    dues = [
+        timer
+        for (pid, _), timer in state.timers.items()
+        # One that comes again and again is there for something else.
+        if pid == wait.pid
+        and timer.armed
+        and not timer.clock
+        and not timer.interval
+        and timer.due > now
+        and thread is not None
+        and reaches(state, thread, timer.signo)
+    ]
+    first = min(dues, key=lambda timer: timer.due, default=None)
+    if first is None or (wait.deadline is not None and first.due >= wait.deadline):
+        return ""
+    return f"{signal_name(first.signo)} in {seconds_text(first.due - now)}"
+
+
+def gives_up_words(state: State, tids: Iterable[int], now: float | None = None) -> str:
+    """Which of some waits ends first by itself, and when: `a[1] waits at most 1.5 s more`; empty if
+    none does.
+    """
+    calls = {tid: state.threads[tid].waiting for tid in tids if tid in state.threads}
+    ends = {
+        tid: call.deadline
+        for tid, call in calls.items()
+        if call is not None and call.deadline is not None
+    }
+    if not ends:
+        return ""
+    tid = min(ends, key=lambda one: ends[one])
+    left = ends[tid] - (state.t if now is None else now)
+    name = who(state, state.threads[tid].pid, tid)
+    if left > 0:
+        return f"{name} waits at most {seconds_text(left)} more"
+    return f"the time of {name} is up"
