@@ -48,7 +48,7 @@ class OutputError(UserError):
     """A file can't be written."""
 
 
-class Place(NamedTuple):
+class OutputPlace(NamedTuple):
     """Where an output goes, once symbolic links are followed.
 
     Attributes:
@@ -74,7 +74,7 @@ def kind_of(mode: int) -> str:
     return next((words for matches, words in _KINDS if matches(mode)), "no regular file")
 
 
-def find_place(path: str | os.PathLike[str], *, streams: bool = False) -> Place:
+def find_place(path: str | os.PathLike[str], *, streams: bool = False) -> OutputPlace:
     """Where a file of this name would be written; nothing is opened.
 
     Args:
@@ -131,7 +131,7 @@ def _kind_at(path: str) -> str:
         return ""
 
 
-def _follow_links(path: str) -> Place | None:
+def _follow_links(path: str) -> OutputPlace | None:
     """Follow the links that a path ends with, also those that lead to nothing; None if it leads
     through /proc.
 
@@ -144,7 +144,7 @@ def _follow_links(path: str) -> Place | None:
         folder = os.path.realpath(head or ".", strict=True)
         if folder == "/proc" or folder.startswith("/proc/"):
             return None
-        place = Place(folder, name)
+        place = OutputPlace(folder, name)
         try:
             path = os.path.join(folder, os.readlink(place.path))
         except FileNotFoundError:
@@ -156,7 +156,7 @@ def _follow_links(path: str) -> Place | None:
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
 
 
-def _check_rights(place: Place) -> None:
+def _check_rights(place: OutputPlace) -> None:
     """Raise OSError unless a file can be put there, and the one that is there may be written."""
     with contextlib.suppress(FileNotFoundError):
         kind = kind_of(os.lstat(place.path).st_mode)

@@ -53,7 +53,7 @@ class Came(NamedTuple):
     resized: bool
 
 
-class Signals:
+class SignalPipe:
     """The signals of a full-screen program as a pipe to wait for: a context manager, for the main
     thread.
 
@@ -71,7 +71,7 @@ class Signals:
         self._wakeup_before = -1
         self._unread = bytearray()
 
-    def __enter__(self) -> Signals:
+    def __enter__(self) -> SignalPipe:
         self._pipe = os.pipe()
         for fd in self._pipe:
             os.set_blocking(fd, False)
@@ -188,7 +188,7 @@ def _is_foreground(fd: int) -> bool:
         return True  # not our controlling terminal: nobody stops us there
 
 
-class Output:
+class TerminalOutput:
     """What is written to a terminal, without ever waiting for it.
 
     A terminal that nobody reads (a connection that hangs) holds up whoever writes to it, and with

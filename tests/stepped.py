@@ -18,12 +18,12 @@ from ipcviz.events import (
     Forked,
     HandlerReturned,
     Held,
-    Hold,
+    HoldAll,
     Let,
     Poised,
     ProcessSample,
     Released,
-    Run,
+    RunUntil,
     Sample,
     SemaphoreOp,
     SendSignal,
@@ -103,13 +103,13 @@ class SteppedSession(fakes.FakeSession):
         super().send(command)
         if isinstance(command, Let) and self.held and command.tid in self.stands:
             self._let(command.tid)
-        elif isinstance(command, Hold) and not self.held:
+        elif isinstance(command, HoldAll) and not self.held:
             self.held = True
             self._say(Held(t=0))
             for pid in self.at:
                 self._poise(pid)
             self._say(Settled(t=0, step=self.step))
-        elif isinstance(command, Run) and self.held:
+        elif isinstance(command, RunUntil) and self.held:
             self.held = False
             self.stands.clear()
             self._say(Released(t=0))

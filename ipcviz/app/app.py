@@ -381,9 +381,9 @@ def run_app(
         app, ended_by = show(IpcvizApp.run), 0
     else:
         from ipcviz.app.driver import run_on_terminal
-        from ipcviz.terminals import Signals
+        from ipcviz.terminals import SignalPipe
 
-        with Signals() as signals:
+        with SignalPipe() as signals:
             app = show(partial(run_on_terminal, signals=signals))
             # One that came while the session was being closed ends us, too.
             ended_by = signals.ended_by or signals.read().ending

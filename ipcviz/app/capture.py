@@ -10,7 +10,7 @@ from textual.app import App
 from textual.theme import Theme
 
 from ipcviz.app.textual_internals import compose_strips
-from ipcviz.export import Look
+from ipcviz.export import CastTheme
 
 _ANSI = (
     *("#1C232B", "#E8793A", "#29B98A", "#E69F00", "#56B4E9", "#CC79A7", "#7CC7F2", "#E4E4E4"),
@@ -37,6 +37,8 @@ def frame_of(app: App[Any]) -> list[str]:
     return [strip.simplify().discard_meta().render(console) for strip in compose_strips(app)]
 
 
-def make_look(theme: Theme) -> Look:
+def make_look(theme: Theme) -> CastTheme:
     """The colours of the terminal around a theme."""
-    return Look(fg=theme.foreground or "#E4E4E4", bg=theme.background or "#101418", palette=_ANSI)
+    return CastTheme(
+        fg=theme.foreground or "#E4E4E4", bg=theme.background or "#101418", palette=_ANSI
+    )

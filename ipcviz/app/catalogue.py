@@ -17,7 +17,7 @@ from ipcviz.app.driver import run_on_terminal
 from ipcviz.app.text import visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.scenario import Scenario, missing
-from ipcviz.terminals import Signals
+from ipcviz.terminals import SignalPipe
 
 
 class Choice(NamedTuple):
@@ -285,6 +285,6 @@ def choose_scenario(scenarios: Sequence[Scenario], message: str = "") -> tuple[C
     Returns:
         The choice, or None if the viewer left; and the signal that ended it, 0 if none did.
     """
-    with Signals() as signals:
+    with SignalPipe() as signals:
         choice = run_on_terminal(Catalogue(scenarios, message), signals)
         return choice, signals.ended_by

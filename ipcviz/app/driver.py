@@ -28,7 +28,7 @@ from ipcviz.app.textual_internals import (
     read_size,
     reports_its_size,
 )
-from ipcviz.terminals import HANG_UP, Output, Signals, get_terminal, set_terminal
+from ipcviz.terminals import HANG_UP, SignalPipe, TerminalOutput, get_terminal, set_terminal
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class TerminalDriver(BoundedSize, LinuxDriver):
         signals: Where signals arrive; a subclass made by `run_on_terminal` sets it.
     """
 
-    signals: Signals
+    signals: SignalPipe
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class TerminalDriver(BoundedSize, LinuxDriver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self.signals.install()  # in place of the handlers that the line above has set
         self._screen_fd = next((fd for fd in (1, 2, 0) if os.isatty(fd)), 1)
-        self._output: Output | None = None
+        self._output: TerminalOutput | None = None
         self._asked_keyboard = False
         self._active = False
         self._event_loop, self._host, self._verbose = asyncio.get_running_loop(), app, debug
@@ -127,7 +127,7 @@ class TerminalDriver(BoundedSize, LinuxDriver):
     def _claim_terminal(self) -> None:
         """Set the terminal to what the screens need; also if it is so already."""
         if self._output is None:
-            self._output = Output(self._screen_fd)
+            self._output = TerminalOutput(self._screen_fd)
         if self.attrs_before is not None:
             attributes = [*self.attrs_before[:6], [*self.attrs_before[6]]]
             attributes[tty.LFLAG] &= ~_COOKED
@@ -247,7 +247,7 @@ class TerminalDriver(BoundedSize, LinuxDriver):
         self.send_message(events.Resize(size, size))
 
 
-def run_on_terminal(app: App[T], signals: Signals) -> T | None:
+def run_on_terminal(app: App[T], signals: SignalPipe) -> T | None:
     """Run an app on our terminal; `signals.ended_by` says afterwards whether a signal ended it.
 
     Returns:

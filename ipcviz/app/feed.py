@@ -23,7 +23,7 @@ from ipcviz.model.forced import TOLD, EndWatch, ForcedEnd
 from ipcviz.model.parts import ProcessPart
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
-from ipcviz.model.steps.schedule import NO_NAMES, Names
+from ipcviz.model.steps.schedule import NO_NAMES, GivenNames
 from ipcviz.narrate import narrate
 from ipcviz.scenario import Scenario, Story
 from ipcviz.session.base import Session
@@ -246,12 +246,12 @@ class Feed:
         after = self._own = named(after, self.past.set_progress(after.n, self._story.progress))
         return called_by_role(after, self._story.progress.cast.roles) if self.by_role else after
 
-    def _names(self) -> Names:
+    def _names(self) -> GivenNames:
         """The scenario's names for processes and objects."""
         if self._story is None:
             return NO_NAMES
         cast = self._story.progress.cast
-        return Names(roles=cast.roles, labels=cast.labels)
+        return GivenNames(roles=cast.roles, labels=cast.labels)
 
     def _mark(self, event: Event, *, moment: bool) -> None:
         """Note since when something is new: what is lit is what this step changed, however long the

@@ -9,10 +9,20 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from ipcviz.events import AnyCommand, Breakpoint, Call, Event, Held, Hold, Let, Run, SendSignal
+from ipcviz.events import (
+    AnyCommand,
+    Breakpoint,
+    Call,
+    Event,
+    Held,
+    HoldAll,
+    Let,
+    RunUntil,
+    SendSignal,
+)
 from ipcviz.model.state import State
 from ipcviz.model.steps import stepping
-from ipcviz.model.steps.schedule import Names, Recorder, Schedule
+from ipcviz.model.steps.schedule import GivenNames, Recorder, Schedule
 from ipcviz.model.steps.scheduler import Move, Scheduler
 from ipcviz.narrate import Outcomes, narrate
 from ipcviz.narrate.steps import awaited_words
@@ -55,7 +65,7 @@ class Steps:
         self._following = False
         self._clock = clock
         self._state = State()
-        self._names = Names()
+        self._names = GivenNames()
         self._wanted: deque[int] = deque()
         self._due = 0.0
 
@@ -65,7 +75,7 @@ class Steps:
 
     # Taking in.
 
-    def add_event(self, event: Event, before: State, after: State, names: Names) -> None:
+    def add_event(self, event: Event, before: State, after: State, names: GivenNames) -> None:
         """Add an event that came, with the states around it and the scenario's names."""
         self._state, self._names = after, names
         if not (before.stepping or after.stepping):
@@ -135,7 +145,7 @@ class Steps:
 
     def hold_all(self) -> None:
         """Hold everything."""
-        self._send(Hold())
+        self._send(HoldAll())
 
     def run_until(self, until: tuple[Breakpoint, ...] = (), words: str = "") -> None:
         """Let everything run, until a breakpoint if there is any; `words` are those of a
@@ -145,7 +155,7 @@ class Steps:
         self._wanted.clear()
         if self._state.stepping:
             self.recorder.record_run(words)
-        self._send(Run(until=until))
+        self._send(RunUntil(until=until))
 
     def set_rate(self, rate: float) -> None:
         """Take steps by itself, so many a second; 0 ends that."""

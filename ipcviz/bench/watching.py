@@ -33,7 +33,7 @@ def pipeline(count: int) -> tuple[str, ...]:
     return ("sh", "-c", f"dd if=/dev/zero bs={BLOCK} count={count} 2>/dev/null | cat >/dev/null")
 
 
-class Watched(NamedTuple):
+class WatchedCommand(NamedTuple):
     """A command that was watched to its end.
 
     Attributes:
@@ -47,7 +47,7 @@ class Watched(NamedTuple):
     events: list[Event]
 
 
-def watch(argv: Sequence[str], *, full: bool = False) -> Watched:
+def watch(argv: Sequence[str], *, full: bool = False) -> WatchedCommand:
     """Watch a command as the app does, its events drained as they come."""
     session = LiveSession(LaunchConfig(argv=tuple(argv), full=full))
     events: list[Event] = []
@@ -63,7 +63,7 @@ def watch(argv: Sequence[str], *, full: bool = False) -> Watched:
     executed = next((e for e in events if isinstance(e, Executed)), None)
     root = executed.pid if executed is not None else 0
     ended = next((e for e in events if isinstance(e, Exited) and e.pid == root), None)
-    return Watched(
+    return WatchedCommand(
         whole, ended.t - executed.t if executed is not None and ended is not None else whole, events
     )
 
@@ -83,7 +83,7 @@ def live(rounds: int, count: int) -> Measurement:
     return compared(f"live mode, dd | cat, {count:,} blocks", "alone", found, promise=1.5, **facts)
 
 
-def _what_was_seen(seen: Watched, wanted: int) -> dict[str, Any]:
+def _what_was_seen(seen: WatchedCommand, wanted: int) -> dict[str, Any]:
     """Byte counts of the pipe; how often its level was read, and how often it had changed and was
     told.
 

@@ -157,7 +157,7 @@ def _let_choose(search: str, *, trace: bool, tree: bool) -> Picked | None:
     """Show the table of the user's processes; None if the viewer left without a choice."""
     from ipcviz.app.driver import run_on_terminal
     from ipcviz.app.picker import Picker
-    from ipcviz.terminals import Signals
+    from ipcviz.terminals import SignalPipe
 
     spare = (os.getpid(),)
 
@@ -169,7 +169,7 @@ def _let_choose(search: str, *, trace: bool, tree: bool) -> Picked | None:
         return ""
 
     picker = Picker(partial(list_running, spare), explain_refusal, search, trace=trace, tree=tree)
-    with Signals() as signals:
+    with SignalPipe() as signals:
         picked = run_on_terminal(picker, signals)
     if signals.ended_by:
         sys.exit(128 + signals.ended_by)

@@ -12,7 +12,7 @@ from ipcviz.events import Event, Sample, Stepped
 from ipcviz.model.query import living
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
-from ipcviz.model.steps.schedule import NO_NAMES, Names, Recorder, Schedule, parse_schedule
+from ipcviz.model.steps.schedule import NO_NAMES, GivenNames, Recorder, Schedule, parse_schedule
 from ipcviz.model.steps.scheduler import Scheduler
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.model.waits.stuck import all_wait, nobody_else
@@ -31,7 +31,7 @@ _LONGER: Final = 20
 """How many times as long while a timer is armed or somebody sleeps for a time."""
 
 
-class Cast(Protocol):
+class StoryNames(Protocol):
     """Who knows the scenario's names: `ipcviz.scenario.Story` does."""
 
     @property
@@ -71,7 +71,7 @@ class Driver:
         self,
         session: Session,
         schedule: Schedule = TURNS,
-        cast: Cast | None = None,
+        cast: StoryNames | None = None,
         *,
         patience: float | None = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
@@ -84,7 +84,7 @@ class Driver:
         self.departed = ""
         self.notice = ""
         self._cast = cast
-        self._names = Names()
+        self._names = GivenNames()
         self._patience = patience
         self._clock = clock
         self._news = clock()
@@ -107,9 +107,9 @@ class Driver:
             self._go_on()
         self.over |= self.state.finished
 
-    def _named(self) -> Names:
+    def _named(self) -> GivenNames:
         return (
-            Names(roles=self._cast.roles, labels=self._cast.labels)
+            GivenNames(roles=self._cast.roles, labels=self._cast.labels)
             if self._cast is not None
             else NO_NAMES
         )

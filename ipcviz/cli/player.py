@@ -13,7 +13,7 @@ import tty
 from typing import Final
 
 from ipcviz.export.playing import HELP, Tape, keys_of
-from ipcviz.terminals import HANG_UP, Output, Signals, get_terminal, set_terminal
+from ipcviz.terminals import HANG_UP, SignalPipe, TerminalOutput, get_terminal, set_terminal
 
 _ENTER: Final = "\x1b[?1049h\x1b[?25l\x1b[?7l"
 _LEAVE: Final = "\x1b[?2026l\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
@@ -50,7 +50,7 @@ class Player:
         self._stale = True
         """Whether something else is to be painted."""
         self._before = get_terminal(0)
-        self._output: Output | None = None
+        self._output: TerminalOutput | None = None
 
     def run(self) -> int:
         """Play until the viewer leaves.
@@ -59,7 +59,7 @@ class Player:
             The exit status: 0; 130 after ctrl+c; 128 + n if a signal ended it, or 129 if the
                 terminal went away.
         """
-        with Signals() as signals:
+        with SignalPipe() as signals:
             try:
                 self._take_terminal()
                 while self._status is None:
@@ -72,7 +72,7 @@ class Player:
 
     def _take_terminal(self) -> None:
         if self._output is None:
-            self._output = Output(1)
+            self._output = TerminalOutput(1)
         if self._before is not None:
             # Raw, as cfmakeraw(3) has it; from what it was before, not from what it may be now.
             raw = [*self._before[:6], [*self._before[6]]]
@@ -103,14 +103,14 @@ class Player:
         """Paint all anew: something else may be on the screen."""
         self._painted, self._stale = [], True
 
-    def _stop(self, signals: Signals) -> None:
+    def _stop(self, signals: SignalPipe) -> None:
         """Stop as any program does at SIGTSTP, with the terminal as it was; go on when we are
         continued.
         """
         signals.stop(self._give_terminal)
         self._go_on(signals)
 
-    def _go_on(self, signals: Signals) -> None:
+    def _go_on(self, signals: SignalPipe) -> None:
         """We were continued: whoever had the terminal meanwhile may have left it in another
         mode.
         """
@@ -122,7 +122,7 @@ class Player:
 
     # What happens.
 
-    def _wait(self, signals: Signals) -> None:
+    def _wait(self, signals: SignalPipe) -> None:
         """Wait for a key, a signal, or the next event's time, and do what is to be done; if nothing
         is, work ahead.
         """
@@ -158,7 +158,7 @@ class Player:
             return None
         return max(0.0, self._began + self._tape.next_time - time.monotonic())
 
-    def _answer(self, ready: list[int], signals: Signals) -> None:
+    def _answer(self, ready: list[int], signals: SignalPipe) -> None:
         if signals.fileno() in ready:
             came = signals.read()
             if came.ending:
@@ -253,7 +253,7 @@ class Player:
 
     # What is shown.
 
-    def _paint(self, output: Output) -> None:
+    def _paint(self, output: TerminalOutput) -> None:
         """Paint the rows that are not as they were, and put the cursor where the cast has it."""
         columns, rows = _terminal_size()
         screen = self._tape.screen

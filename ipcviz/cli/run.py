@@ -93,7 +93,7 @@ def run(
     check_outputs(save, save_schedule)
     if not context.meta[AFTER_DASHES]:
         scenario = _one_scenario(command)
-        how = How(
+        how = RunOptions(
             full=full,
             seccomp=not no_seccomp,
             hold=step is not False,
@@ -111,7 +111,7 @@ def run(
         raise click.UsageError(
             "--watch stops at each load and store, so it goes with --full, --step or a schedule."
         )
-    how = How(pty, full, not no_seccomp, hold, save, save_schedule, order, watched)
+    how = RunOptions(pty, full, not no_seccomp, hold, save, save_schedule, order, watched)
     sys.exit(_show(command, shlex.join(command), how))
 
 
@@ -140,7 +140,7 @@ BEGIN: Final = "begin"
 """Name of the schedule that a scenario is begun with if none is asked for."""
 
 
-class How(NamedTuple):
+class RunOptions(NamedTuple):
     """How a command is run and shown.
 
     Attributes:
@@ -165,7 +165,11 @@ class How(NamedTuple):
 
 
 def _show(
-    argv: tuple[str, ...], title: str, how: How, cwd: str = "", scenario: Scenario | None = None
+    argv: tuple[str, ...],
+    title: str,
+    how: RunOptions,
+    cwd: str = "",
+    scenario: Scenario | None = None,
 ) -> int:
     """Show one session until the viewer leaves it."""
     size = terminal_size()
@@ -193,7 +197,7 @@ def _run_scenario(
     scenario: Scenario,
     variant: str | None,
     settings: Mapping[str, Value],
-    how: How,
+    how: RunOptions,
     schedule: str | None = None,
 ) -> int:
     """Make a scenario ready, and show it; what was made for it is removed afterwards."""
@@ -221,7 +225,7 @@ def catalogue() -> int:
             return 128 + signo if signo else 0
         message = ""
         try:
-            how = How(hold=not choice.live)
+            how = RunOptions(hold=not choice.live)
             status = _run_scenario(
                 choice.scenario, choice.variant, {}, how, choice.schedule or None
             )

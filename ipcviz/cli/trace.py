@@ -342,7 +342,7 @@ def _copy(
     failed = False
     stdin_open = pty
     screen = Screen(session)
-    rest = Rest()
+    rest = LeftRunning()
     while not session.finished:
         if stdin_open:
             stdin_open = _type(session)
@@ -368,7 +368,9 @@ def _copy(
                 failed |= event.fatal
             if isinstance(event, Finished):
                 status = event.code
-    return 128 + session.killed_by if session.killed_by else 2 if failed else status
+    if session.killed_by:
+        return 128 + session.killed_by
+    return 2 if failed else status
 
 
 class Screen:
@@ -397,7 +399,7 @@ class Screen:
             write_error(f"Standard output can't be written: {error.strerror}; the command runs on.")
 
 
-class Rest:
+class LeftRunning:
     """Those that the command has left running, while we wait for their end."""
 
     def __init__(self) -> None:

@@ -51,7 +51,7 @@ class Inspect(Command, tag="inspect", frozen=True):
     pid: int
 
 
-class Hold(Command, tag="hold", frozen=True):
+class HoldAll(Command, tag="hold", frozen=True):
     """Step mode: hold every thread at its next stop, and those that run in their own code at
     once.
     """
@@ -89,7 +89,7 @@ class Breakpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     condition: Literal["", "full", "empty", "end", "blocked", "zero"] = ""
 
 
-class Run(Command, tag="run", frozen=True):
+class RunUntil(Command, tag="run", frozen=True):
     """Let everything go on by itself, until one of these breakpoints is reached; then all are held
     again.
     """
@@ -109,4 +109,4 @@ class Quit(Command, tag="quit", frozen=True):
     """End the session: kill what was launched, and leave nothing behind."""
 
 
-AnyCommand = Input | Resize | SendSignal | Peek | Inspect | Hold | Let | Run | Watch | Quit
+AnyCommand = Input | Resize | SendSignal | Peek | Inspect | HoldAll | Let | RunUntil | Watch | Quit

@@ -3,7 +3,7 @@
 Pure: text in, text out; drawing is the app's part.
 """
 
-from ipcviz.export.cast import Cast, CastError, CastEvent, CastWriter, Chapter, Look
+from ipcviz.export.cast import Cast, CastError, CastEvent, CastTheme, CastWriter, Chapter
 from ipcviz.export.reading import CastReader, check_cast, read_cast
 
 __all__ = [
@@ -11,9 +11,9 @@ __all__ = [
     "CastError",
     "CastEvent",
     "CastReader",
+    "CastTheme",
     "CastWriter",
     "Chapter",
-    "Look",
     "check_cast",
     "read_cast",
 ]

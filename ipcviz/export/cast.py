@@ -71,7 +71,7 @@ class Chapter(msgspec.Struct, frozen=True):
     end: int
 
 
-class Look(msgspec.Struct, frozen=True):
+class CastTheme(msgspec.Struct, frozen=True):
     """Colours of the terminal that it is shown in, `#rrggbb` each; `palette` has 8 or 16."""
 
     fg: str
@@ -123,7 +123,7 @@ class CastWriter:
         height: int,
         *,
         title: str = "",
-        look: Look | None = None,
+        look: CastTheme | None = None,
         about: Mapping[str, str] | None = None,
     ) -> None:
         self._file = file

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 from ipcviz.export.cast import MOST_COLUMNS, MOST_ROWS, Cast, CastEvent, Chapter
 from ipcviz.export.escapes import keep_colours
-from ipcviz.export.screen import CastScreen, State
+from ipcviz.export.screen import CastScreen, ScreenState
 
 WITHOUT_MARKERS: Final = 5.0
 """Seconds of a chapter in a cast that has no markers."""
@@ -142,7 +142,7 @@ class _Contents:
         return bool(self._markers)
 
 
-class Source(Protocol):
+class EventSource(Protocol):
     """Where a tape's events come from."""
 
     width: int
@@ -171,7 +171,7 @@ class Tape:
         place: The event that would be played next.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: EventSource) -> None:
         self._source = source
         self._events: list[CastEvent] = []
         self._times = array("d")
@@ -183,7 +183,7 @@ class Tape:
         self._scout = CastScreen(source.width, source.height)
         """Goes ahead of the viewer, and keeps states."""
         self._scout_at = 0
-        self._states: list[tuple[int, State]] = [(0, self.screen.state())]
+        self._states: list[tuple[int, ScreenState]] = [(0, self.screen.state())]
         self._spacing = SPACING
         self._wanted: int | None = 0
         """The event before which one wants to be; None for the end of the cast."""
@@ -382,7 +382,7 @@ def _split(event: CastEvent) -> Iterator[CastEvent]:
         yield CastEvent(event.t, "o", event.data[at : at + _LARGE], event.line)
 
 
-def _place_of(kept: tuple[int, State]) -> int:
+def _place_of(kept: tuple[int, ScreenState]) -> int:
     return kept[0]
 
 

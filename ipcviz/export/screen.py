@@ -59,7 +59,7 @@ class _Rows(NamedTuple):
     rows: tuple[tuple[Char, tuple[Char, ...]], ...]
 
 
-class State(NamedTuple):
+class ScreenState(NamedTuple):
     """All that a screen is at one moment; lines that are as they were in the state before are
     shared with it.
     """
@@ -622,14 +622,14 @@ class CastScreen(pyte.Screen):
 
     # States.
 
-    def state(self, before: State | None = None) -> State:
+    def state(self, before: ScreenState | None = None) -> ScreenState:
         """All that it is now.
 
         Args:
             before: An earlier state, with which equal lines are shared.
         """
         cursor = self.cursor
-        return State(
+        return ScreenState(
             size=(self.columns, self.lines),
             front=_kept(self.buffer, self.lines, before.front if before else None),
             back=(
@@ -648,7 +648,7 @@ class CastScreen(pyte.Screen):
             parser=self._parser.state,
         )
 
-    def go_to(self, state: State) -> None:
+    def go_to(self, state: ScreenState) -> None:
         """Become what it was."""
         self.columns, self.lines = state.size
         self.buffer.clear()

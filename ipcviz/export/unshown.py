@@ -49,7 +49,7 @@ class Unshown(NamedTuple):
 
 def find_unshown(events: Iterable[CastEvent]) -> list[Unshown]:
     """What of a cast's output can't be shown, by its first line."""
-    finder = _Finder()
+    finder = _UnshownCounter()
     parser = Parser(finder)
     for event in events:
         if event.code == "o":
@@ -59,7 +59,7 @@ def find_unshown(events: Iterable[CastEvent]) -> list[Unshown]:
     return sorted(found, key=lambda unshown: unshown.line)
 
 
-class _Finder:
+class _UnshownCounter:
     """Hears of all parts of the output, and counts."""
 
     def __init__(self) -> None:

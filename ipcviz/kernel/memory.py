@@ -36,7 +36,9 @@ _THERE: Final = 3 << 62
 """
 
 
-class _IoVec(ctypes.Structure):
+class IoVec(ctypes.Structure):
+    """Where bytes lie, and how many: struct iovec (iovec(3type))."""
+
     _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
 
 
@@ -73,9 +75,9 @@ class _Room:
         self.size = size
         self.buffer = (ctypes.c_char * size)()
         self.address = ctypes.addressof(self.buffer)
-        self.local = _IoVec(self.address, size)
+        self.local = IoVec(self.address, size)
         self.local_address = ctypes.addressof(self.local)
-        self.remote = (_IoVec * IOV_MAX)()
+        self.remote = (IoVec * IOV_MAX)()
         self.remote_address = ctypes.addressof(self.remote)
         self.view = memoryview(self.buffer).cast("B")
 
@@ -118,7 +120,7 @@ def _look_and_read(pid: int, parts: list[tuple[int, int]]) -> bytes | None:
         for address, length in parts:
             there = min(length, _present_from(pages, address, length))
             room = ctypes.create_string_buffer(max(there, 1))
-            local, remote = _IoVec(ctypes.addressof(room), there), _IoVec(address, there)
+            local, remote = IoVec(ctypes.addressof(room), there), IoVec(address, there)
             got = (
                 _readv(pid, ctypes.addressof(local), 1, ctypes.addressof(remote), 1, 0)
                 if there

@@ -126,10 +126,6 @@ class SigInfo(NamedTuple):
     value: int
 
 
-class _IoVec(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
-
-
 _INFO_SIZE: Final = 88
 _info = ctypes.create_string_buffer(_INFO_SIZE)
 _info_pointer: Final = ctypes.c_void_p(ctypes.addressof(_info))
@@ -145,7 +141,7 @@ _HEAD: Final = struct.Struct("=B3xIQQ")
 _ROOM: Final = 512
 """More than the general registers of any architecture take."""
 _registers = ctypes.create_string_buffer(_ROOM)
-_registers_place = _IoVec(ctypes.addressof(_registers), _ROOM)
+_registers_place = memory.IoVec(ctypes.addressof(_registers), _ROOM)
 _registers_pointer: Final = ctypes.c_void_p(ctypes.addressof(_registers_place))
 _siginfo = ctypes.create_string_buffer(128)
 _siginfo_pointer: Final = ctypes.c_void_p(ctypes.addressof(_siginfo))
@@ -285,7 +281,7 @@ def set_registers(tid: int, arch: Arch, registers: list[int]) -> bool:
     """Set the general registers, in the order of `Arch.registers`."""
     data = struct.pack(arch.registers, *registers)
     buffer = ctypes.create_string_buffer(data, len(data))
-    iovec = _IoVec(ctypes.addressof(buffer), len(data))
+    iovec = memory.IoVec(ctypes.addressof(buffer), len(data))
     return _ptrace(SETREGSET, tid, NT_PRSTATUS, ctypes.addressof(iovec)) != -1
 
 

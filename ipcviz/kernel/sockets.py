@@ -68,7 +68,7 @@ has either.
 """
 
 
-class Memory(NamedTuple):
+class SocketMemory(NamedTuple):
     """A socket's memory in bytes, bookkeeping included (SK_MEMINFO_* of linux/sock_diag.h)."""
 
     received: int
@@ -105,7 +105,7 @@ class UnixSocket(NamedTuple):
     peer: int = 0
     receive_queue: int = -1
     send_queue: int = -1
-    memory: Memory | None = None
+    memory: SocketMemory | None = None
     shut: int = 0
     connecting: tuple[int, ...] = ()
 
@@ -134,7 +134,7 @@ class InetSocket(NamedTuple):
     state: int
     receive_queue: int = 0
     send_queue: int = 0
-    memory: Memory | None = None
+    memory: SocketMemory | None = None
 
 
 def _link(pid: int) -> socket.socket | None:
@@ -202,8 +202,12 @@ def _attributes(body: bytes, offset: int) -> dict[int, bytes]:
     return found
 
 
-def _memory(raw: bytes | None) -> Memory | None:
-    return Memory(*struct.unpack_from("=IIII", raw)) if raw is not None and len(raw) >= 16 else None
+def _memory(raw: bytes | None) -> SocketMemory | None:
+    return (
+        SocketMemory(*struct.unpack_from("=IIII", raw))
+        if raw is not None and len(raw) >= 16
+        else None
+    )
 
 
 def unix_name(raw: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -17,7 +17,6 @@ from ipcviz.events import (
     Duplicated,
     Filed,
     Grouped,
-    Locks,
     Mapped,
     Mask,
     NameCreated,
@@ -29,7 +28,6 @@ from ipcviz.events import (
     Subreaper,
     Timer,
     Unmapped,
-    Uses,
     WorkingDirectory,
     calls,
 )
@@ -380,7 +378,8 @@ def _effects(event: Call, before: State, after: State) -> Clause | None:
     details.
     """
     for effect in event.effects:
-        found = _effect(event, effect, before, after)
+        report = _EFFECTS.get(type(effect))
+        found = report(event, effect, before, after) if report is not None else None
         if found is not None:
             found = _with_ends(event, found, before, after)
             return _with_locks(event, effect, found, before, after)
@@ -416,82 +415,39 @@ def _with_locks(event: Call, effect: object, found: Clause, before: State, after
     return replace(found, words=f"{found.words}: {words}", weight=TURN)
 
 
-def _effect(event: Call, effect: object, before: State, after: State) -> Clause | None:
-    match effect:
-        case Opened():
-            return _opened(event, effect, before, after)
-        case Duplicated():
-            thing = after.object_at(event.pid, effect.fd)
-            behind = f" ({_end(after, event.pid, effect.fd)})" if thing else ""
-            replaced = before.object_at(event.pid, effect.fd)
-            instead = (
-                f", and no longer {replaced.label}"
-                if replaced and thing and replaced is not thing
-                else ""
-            )
-            weight = (
-                STEP
-                if thing is None or thing.info.kind in _SEEN_BY_OTHERS
-                else max(_weight(thing), DETAIL)
-            )
-            text = f"made descriptor {effect.fd} a duplicate of {effect.source}{behind}{instead}"
-            return Clause(text, weight, "descriptor", (thing.info.key,) if thing else ())
-        case Closed():
-            return _closed(event, effect, before, after)
-        case CloseOnExec():
-            what = "be closed" if effect.cloexec else "stay open"
-            return Clause(f"set descriptor {effect.fd} to {what} at exec", DETAIL, "descriptor")
-        case StatusFlags():
-            label = _end(after, event.pid, effect.fd)
-            flags = ", ".join(effect.flags) or "none"
-            return Clause(
-                f"set the status flags behind descriptor {effect.fd} ({label}): {flags}",
-                STEP,
-                "descriptor",
-                (),
-            )
-        case Capacity():
-            text = (
-                f"set the capacity of {label_of(after, effect.object)} to"
-                f" {count_bytes(effect.capacity)}"
-            )
-            return Clause(text, STEP, "data", (effect.object,))
-        case Mapped():
-            return mapped(event, effect, after)
-        case Protected():
-            return reprotected(event, effect, after)
-        case Unmapped():
-            return unmapped(event, effect, before)
-        case Disposition():
-            return disposition(event, effect, before)
-        case Mask():
-            return mask(event, effect, before)
-        case Sent():
-            return sent(event, effect, after)
-        case NameCreated():
-            return _name_created(event, effect)
-        case Filed():
-            return filed(event, effect, after)
-        case NameRemoved():
-            return Clause(
-                f"removed the name {effect.path}",
-                STEP,
-                "name",
-                (effect.object,) if effect.object else (),
-            )
-        case Timer():
-            return timer(event, effect, before, after)
-        case Grouped():
-            return grouped(event, effect, before, after)
-        case Subreaper():
-            return subreaper(effect)
-        case DeathSignal():
-            return death_signal(effect)
-        case Locks() | Uses():
-            return None
-        case WorkingDirectory():
-            return Clause(f"changed its directory to {effect.path}", DETAIL, "process")
-    return None
+def _duplicated(event: Call, effect: Duplicated, before: State, after: State) -> Clause:
+    thing = after.object_at(event.pid, effect.fd)
+    text = f"made descriptor {effect.fd} a duplicate of {effect.source}"
+    if thing is None:
+        return Clause(text, STEP, "descriptor", ())
+    text += f" ({_end(after, event.pid, effect.fd)})"
+    replaced = before.object_at(event.pid, effect.fd)
+    if replaced is not None and replaced is not thing:
+        text += f", and no longer {replaced.label}"
+    weight = STEP if thing.info.kind in _SEEN_BY_OTHERS else max(_weight(thing), DETAIL)
+    return Clause(text, weight, "descriptor", (thing.info.key,))
+
+
+def _close_on_exec(event: Call, effect: CloseOnExec, before: State, after: State) -> Clause:
+    what = "be closed" if effect.cloexec else "stay open"
+    return Clause(f"set descriptor {effect.fd} to {what} at exec", DETAIL, "descriptor")
+
+
+def _status_flags(event: Call, effect: StatusFlags, before: State, after: State) -> Clause:
+    label = _end(after, event.pid, effect.fd)
+    text = f"set the status flags behind descriptor {effect.fd} ({label})"
+    return Clause(f"{text}: {', '.join(effect.flags) or 'none'}", STEP, "descriptor")
+
+
+def _capacity(event: Call, effect: Capacity, before: State, after: State) -> Clause:
+    label = label_of(after, effect.object)
+    text = f"set the capacity of {label} to {count_bytes(effect.capacity)}"
+    return Clause(text, STEP, "data", (effect.object,))
+
+
+def _name_removed(event: Call, effect: NameRemoved, before: State, after: State) -> Clause:
+    keys = (effect.object,) if effect.object else ()
+    return Clause(f"removed the name {effect.path}", STEP, "name", keys)
 
 
 def _end(state: State, pid: int, fd: int) -> str:
@@ -525,13 +481,10 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Clause:
         return Clause(f"made {what}: descriptor {effect.fd}", STEP, "descriptor", key)
     if effect.object.kind == "file" and effect.object.path:
         what = effect.object.path
-    weight = (
-        STEP
-        if effect.object.kind in _SEEN_BY_OTHERS
-        else NOISE
-        if is_noise(effect.object.path)
-        else DETAIL
-    )
+    if effect.object.kind in _SEEN_BY_OTHERS:
+        weight = STEP
+    else:
+        weight = NOISE if is_noise(effect.object.path) else DETAIL
     if effect.object.kind == "file" and effect.mode != "r" and weight:
         weight = STEP
     verb = "opened" if event.name.startswith(("open", "creat", "mq_open")) else "made"
@@ -580,3 +533,30 @@ def _name_created(event: Call, effect: NameCreated) -> Clause:
     if event.name.startswith("rename"):
         return Clause(f"renamed it to {effect.path}", STEP, "name", key)
     return Clause(f"made the name {effect.path}", STEP, "name", key)
+
+
+_EFFECTS: Final[dict[type, Callable[[Call, Any, State, State], Clause | None]]] = {
+    Opened: _opened,
+    Duplicated: _duplicated,
+    Closed: _closed,
+    CloseOnExec: _close_on_exec,
+    StatusFlags: _status_flags,
+    Capacity: _capacity,
+    Mapped: lambda event, effect, _, after: mapped(event, effect, after),
+    Protected: lambda event, effect, _, after: reprotected(event, effect, after),
+    Unmapped: lambda event, effect, before, _: unmapped(event, effect, before),
+    Disposition: lambda event, effect, before, _: disposition(event, effect, before),
+    Mask: lambda event, effect, before, _: mask(event, effect, before),
+    Sent: lambda event, effect, _, after: sent(event, effect, after),
+    NameCreated: lambda event, effect, *_: _name_created(event, effect),
+    Filed: lambda event, effect, _, after: filed(event, effect, after),
+    NameRemoved: _name_removed,
+    Timer: timer,
+    Grouped: grouped,
+    Subreaper: lambda _, effect, *__: subreaper(effect),
+    DeathSignal: lambda _, effect, *__: death_signal(effect),
+    WorkingDirectory: lambda _, effect, *__: Clause(
+        f"changed its directory to {effect.path}", DETAIL, "process"
+    ),
+}
+"""What an effect is in words; one that is not here has no words of its own."""

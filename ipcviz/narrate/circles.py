@@ -10,7 +10,15 @@ from ipcviz.model.query import holders
 from ipcviz.model.state import State
 from ipcviz.model.waits.chains import Chain, running_threads
 from ipcviz.model.waits.circles import Circle, circles
-from ipcviz.model.waits.values import Asleep, Doubt, Doubted, Locks, Taken, Wait, Why
+from ipcviz.model.waits.values import (
+    Asleep,
+    ConflictingLocks,
+    Doubt,
+    Doubted,
+    SemaphoreTaken,
+    Wait,
+    Why,
+)
 from ipcviz.narrate.outsiders import names_words
 from ipcviz.narrate.waits import describe_wait, gives_up_words
 from ipcviz.narrate.words import who
@@ -130,9 +138,9 @@ def chain_words(state: State, wait: Wait, chain: Chain, now: float | None = None
 def _names_owner(wait: Wait) -> bool:
     """Whether the words of a wait name who has what is waited for."""
     match wait.facts:
-        case Locks():
+        case ConflictingLocks():
             return bool(wait.facts.owners)
-        case Taken():
+        case SemaphoreTaken():
             return bool(wait.facts.owners)
         case Asleep():
             return wait.why in (Why.MUTEX, Why.RWLOCK) and bool(wait.facts.futex.owner)

@@ -142,13 +142,11 @@ def _debugs(event: Call, before: State, after: State) -> Clause | None:
     if not asks and request not in ("PTRACE_ATTACH", "PTRACE_SEIZE"):
         return None
     watched = asks or pid in after.processes
-    whom = (
-        "its parent"
-        if asks
-        else who(after, pid)
-        if isinstance(pid, int) and watched
-        else f"process {pid}"
-    )
+    whom = f"process {pid}"
+    if asks:
+        whom = "its parent"
+    elif isinstance(pid, int) and watched:
+        whom = who(after, pid)
     if event.error:
         why = f": ipcviz traces {'it' if asks else whom} already, and a process has one tracer"
         text = f"got {event.error} from ptrace ({request})"

@@ -56,7 +56,9 @@ def _more(count: int) -> str:
 
 
 def _weight(alive: bool, *paths: str) -> int:
-    return NOISE if any(is_noise(path) for path in paths) else TURN if alive else STEP
+    if any(is_noise(path) for path in paths):
+        return NOISE
+    return TURN if alive else STEP
 
 
 def filed(event: Call, effect: Filed, after: State) -> Clause | None:
@@ -137,7 +139,9 @@ def listed(event: Call, before: State, after: State) -> Clause | None:
         if putters
         else ""
     )
-    weight = NOISE if is_noise(thing.info.path) else STEP if putters and alive else DETAIL
+    weight = STEP if putters and alive else DETAIL
+    if is_noise(thing.info.path):
+        weight = NOISE
     return Clause(f"listed {folder_label(thing.info.path)}{where}", weight, "name", (event.object,))
 
 

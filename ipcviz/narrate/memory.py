@@ -35,7 +35,9 @@ def mapped(event: Call, effect: Mapped, after: State) -> Clause:
         text = (
             f"attached {count_bytes(effect.length)} of {label}, {effect.prot}, at {effect.start:#x}"
         )
-    weight = NOISE if is_noise(effect.object.path) else STEP if effect.shared else DETAIL
+    weight = STEP if effect.shared else DETAIL
+    if is_noise(effect.object.path):
+        weight = NOISE
     if effect.size >= 0 and effect.offset + effect.length > _whole_pages(after, effect.size):
         text += (
             f"; it has only {count_bytes(effect.size)}: touching a page beyond its end raises"

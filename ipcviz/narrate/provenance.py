@@ -16,7 +16,7 @@ from ipcviz.narrate.words import count_bytes, who
 _GOING_ON: Final = "a write that goes on"
 
 
-class Run(NamedTuple):
+class Stretch(NamedTuple):
     """Bytes one behind the other that one process wrote: how many, and whether their place is
     certain.
 
@@ -29,9 +29,9 @@ class Run(NamedTuple):
     step: int = 0
 
 
-def _runs(parts: Iterable[tuple[int, int, bool, int]]) -> list[Run]:
+def _runs(parts: Iterable[tuple[int, int, bool, int]]) -> list[Stretch]:
     """Neighbours of the same process and step, as certain as each other, made one."""
-    runs: list[Run] = []
+    runs: list[Stretch] = []
     for pid, length, sure, step in parts:
         last = runs[-1] if runs else None
         if (
@@ -39,9 +39,9 @@ def _runs(parts: Iterable[tuple[int, int, bool, int]]) -> list[Run]:
             and (last.pid, last.sure, last.step) == (pid, sure, step)
             and min(last.length, length) >= 0
         ):
-            runs[-1] = Run(pid, last.length + length, sure, step)
+            runs[-1] = Stretch(pid, last.length + length, sure, step)
         else:
-            runs.append(Run(pid, length, sure, step))
+            runs.append(Stretch(pid, length, sure, step))
     return runs
 
 
@@ -68,7 +68,7 @@ def read_words(event: Call, after: State) -> str:
     return f": {probably}{', then '.join(shown)}{more}"
 
 
-def _writer(state: State, run: Run, reader: int) -> str:
+def _writer(state: State, run: Stretch, reader: int) -> str:
     subject = "it" if run.pid == reader else who(state, run.pid)
     wrote = "wrote itself" if run.pid == reader else "wrote"
     return f"{subject} {wrote}" + (f" in step {run.step}" if run.step else "")
@@ -97,7 +97,7 @@ def waiting_words(state: State, key: str) -> str:
     doubt: list[str] = []
     for run in [
         *_runs((w.write.pid, w.length, w.sure, 0) for w in waiting_ranges(state, key)),
-        Run(0, 0, True),
+        Stretch(0, 0, True),
     ]:
         if run.sure and doubt:
             in_order = len(doubt) == 1 or channel.named

@@ -45,67 +45,70 @@ def operated(event: SemaphoreOp, before: State, after: State) -> Sentence:
     # A destroyed one is known before it alone.
     found = after.semaphores.get(key) or before.semaphores.get(key)
     label = found.label if found else event.semaphore.name or key
-    subject = who(after, event.pid, event.tid)
-    value = event.value
-    weight, group = STEP, f"sem {event.tid} {event.op} {key}"
-    if event.op == "init":
-        reach = "shared between processes" if event.shared else "for its own threads only"
-        text = f"{subject} initialised the semaphore {label} to {event.initial} ({reach})"
-    elif event.op == "post":
-        change = f": {value} to {value + 1}" if value is not None else ""
-        text = f"{subject} posted {label}{change}"
-    elif event.op == "trywait" and value == 0:
-        text = f"{subject} finds {label} at 0 and goes on without it{_taken(before, key)}"
-    elif event.op in WAITS and value == 0:
-        text, weight = f"{subject} finds {label} at 0 and must wait{_taken(before, key)}", TURN
-    elif event.op in WAITS:
-        text = f"{subject} took {label}" + (
-            f": {value} to {value - 1}" if value is not None else ""
-        )
-    elif event.op == "acquired":
-        text, weight = f"{subject} got {label} after its wait", TURN
-    elif event.op == "gave-up":
-        why = _GAVE_UP.get(event.error, "")
-        text, weight = (
-            f"{subject} did not get {label}: {event.error}" + (f", {why}" if why else ""),
-            TURN,
-        )
-    elif event.op == "overtaken":
-        text, weight = (
-            f"{subject} was overtaken at {label}: another thread took it first, and it must wait",
-            TURN,
-        )
-    elif event.op == "missed":
-        text, weight = (
-            (
-                f"{subject} was overtaken at {label}: another thread took it first, and it did not"
-                " get it"
-            ),
-            TURN,
-        )
-    elif event.op == "gained":
-        text = f"{subject} got {label} after all: another thread gave it in that moment"
-    elif event.op == "getvalue":
-        text, weight = (
-            f"{subject} read the value of {label}" + (f": {value}" if value is not None else ""),
-            DETAIL,
-        )
-    elif event.op == "open":
-        verb = "made" if event.initial is not None else "opened"
-        text = f"{subject} {verb} the semaphore {label}" + (
-            f" (value {value})" if value is not None else ""
-        )
-    elif event.op == "close":
-        text, weight = f"{subject} closed the semaphore {label}", DETAIL
-    elif event.op == "destroy":
-        text = f"{subject} destroyed the semaphore {label}"
+    if event.op in WAITS:
+        words, weight = _wait_words(event, label, before)
     else:
-        text = f"{subject} called sem_{event.op} on {label}"
+        words, weight = _operation_words(event, label)
     if event.semaphore.kind == "unnamed" and not event.semaphore.object:
         # In private memory: an interpreter's or a library's own lock, which no other process can
         # see.
         weight = NOISE
+    text = f"{who(after, event.pid, event.tid)} {words}"
+    group = f"sem {event.tid} {event.op} {key}"
     return Sentence(event.n, event.t, event.pid, text, weight, "semaphore", (key,), group)
+
+
+def _wait_words(event: SemaphoreOp, label: str, before: State) -> tuple[str, int]:
+    """An operation that takes one, or finds that there is none: words and weight."""
+    if event.value != 0:
+        return f"took {label}{_change(event, -1)}", STEP
+    if event.op == "trywait":
+        return (
+            f"finds {label} at 0 and goes on without it{_taken(before, event.semaphore.key)}",
+            STEP,
+        )
+    return f"finds {label} at 0 and must wait{_taken(before, event.semaphore.key)}", TURN
+
+
+def _operation_words(event: SemaphoreOp, label: str) -> tuple[str, int]:
+    """Any other operation: words and weight."""
+    value = event.value
+    overtaken = f"was overtaken at {label}: another thread took it first, and it"
+    match event.op:
+        case "init":
+            reach = "shared between processes" if event.shared else "for its own threads only"
+            return f"initialised the semaphore {label} to {event.initial} ({reach})", STEP
+        case "post":
+            return f"posted {label}{_change(event, 1)}", STEP
+        case "acquired":
+            return f"got {label} after its wait", TURN
+        case "gave-up":
+            why = _GAVE_UP.get(event.error, "")
+            return f"did not get {label}: {event.error}" + (f", {why}" if why else ""), TURN
+        case "overtaken":
+            return f"{overtaken} must wait", TURN
+        case "missed":
+            return f"{overtaken} did not get it", TURN
+        case "gained":
+            return f"got {label} after all: another thread gave it in that moment", STEP
+        case "getvalue":
+            return f"read the value of {label}" + (
+                f": {value}" if value is not None else ""
+            ), DETAIL
+        case "open":
+            verb = "made" if event.initial is not None else "opened"
+            shown = f" (value {value})" if value is not None else ""
+            return f"{verb} the semaphore {label}{shown}", STEP
+        case "close":
+            return f"closed the semaphore {label}", DETAIL
+        case "destroy":
+            return f"destroyed the semaphore {label}", STEP
+    return f"called sem_{event.op} on {label}", STEP
+
+
+def _change(event: SemaphoreOp, by: int) -> str:
+    """`: 2 to 1`; empty if its value is not known."""
+    return f": {event.value} to {event.value + by}" if event.value is not None else ""
 
 
 def _taken(state: State, key: str) -> str:

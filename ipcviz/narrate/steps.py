@@ -111,13 +111,10 @@ _TAKES: Final = ("wait", "trywait", "timedwait", "clockwait")
 
 
 def _semaphore(state: State, poised: Poised) -> str:
-    info = poised.semaphore
-    found = state.semaphores.get(info.key) if info is not None else None
-    label = (
-        found.label
-        if found is not None
-        else (info.name or "a semaphore" if info is not None else "a semaphore")
-    )
+    info, label = poised.semaphore, "a semaphore"
+    if info is not None:
+        found = state.semaphores.get(info.key)
+        label = found.label if found is not None else info.name or label
     now = find_value(state, poised)
     value = "" if now is None else f" (it is {now})"
     if poised.op in _TAKES:
@@ -204,15 +201,11 @@ def _open(args: Args) -> str:
 
 def _target(state: State, args: Args) -> str:
     target = args.get("pid", args.get("tid", "?"))
-    if isinstance(target, int) and target > 0:
+    if not isinstance(target, int):
+        return target
+    if target > 0:
         return who(state, target)
-    return (
-        "its process group"
-        if target == 0
-        else f"the process group {-target}"
-        if isinstance(target, int)
-        else target
-    )
+    return f"the process group {-target}" if target else "its process group"
 
 
 def _kill(state: State, pid: int, args: Args, on: str) -> str:

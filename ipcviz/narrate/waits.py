@@ -30,14 +30,14 @@ from ipcviz.model.waits.rules import is_own
 from ipcviz.model.waits.values import (
     Asleep,
     Children,
+    ConflictingLocks,
     Connecting,
-    Locks,
-    Message,
     Ready,
-    Signals,
-    Taken,
+    SemaphoreTaken,
     Wait,
-    Watched,
+    WantedMessage,
+    WantedSignals,
+    WatchedDescriptor,
     Why,
 )
 from ipcviz.narrate.outsiders import names_words, outside_words
@@ -61,7 +61,7 @@ class Form(Enum):
     """`: the lock is held`"""
 
 
-class Reason(NamedTuple):
+class WaitWords(NamedTuple):
     """Why a thread waits, in words.
 
     Attributes:
@@ -135,95 +135,95 @@ def brief_words(state: State, wait: Wait, now: float | None = None) -> str:
     return _explain(state, wait, now).words
 
 
-def _explain(state: State, wait: Wait, now: float | None) -> Reason:
+def _explain(state: State, wait: Wait, now: float | None) -> WaitWords:
     explain = _REASONS.get(wait.why)
     if explain is None:
-        return _PLAIN.get(wait.why, Reason(Form.NOTE, ""))
+        return _PLAIN.get(wait.why, WaitWords(Form.NOTE, ""))
     return explain(state, wait, state.t if now is None else now)
 
 
-_PLAIN: Final[Mapping[Why, Reason]] = {
-    Why.NO_READER: Reason(Form.NOTE, "no reader has it open"),
-    Why.NO_WRITER: Reason(Form.NOTE, "no writer has it open"),
-    Why.OPEN: Reason(Form.NOTE, "opening"),
-    Why.CONNECTION: Reason(Form.CLAUSE, "for a connection"),
-    Why.INPUT: Reason(Form.CLAUSE, "for input"),
-    Why.DISK: Reason(Form.CLAUSE, "for the disk"),
-    Why.CHILD: Reason(Form.CLAUSE, "for a child"),
-    Why.VFORK: Reason(Form.CLAUSE, "until its child executes or exits"),
-    Why.TIME: Reason(Form.CLAUSE, "for time to pass"),
+_PLAIN: Final[Mapping[Why, WaitWords]] = {
+    Why.NO_READER: WaitWords(Form.NOTE, "no reader has it open"),
+    Why.NO_WRITER: WaitWords(Form.NOTE, "no writer has it open"),
+    Why.OPEN: WaitWords(Form.NOTE, "opening"),
+    Why.CONNECTION: WaitWords(Form.CLAUSE, "for a connection"),
+    Why.INPUT: WaitWords(Form.CLAUSE, "for input"),
+    Why.DISK: WaitWords(Form.CLAUSE, "for the disk"),
+    Why.CHILD: WaitWords(Form.CLAUSE, "for a child"),
+    Why.VFORK: WaitWords(Form.CLAUSE, "until its child executes or exits"),
+    Why.TIME: WaitWords(Form.CLAUSE, "for time to pass"),
 }
 
 
 # Bytes and room.
 
 
-def _empty(state: State, wait: Wait, now: float) -> Reason:
+def _empty(state: State, wait: Wait, now: float) -> WaitWords:
     thing = state.objects.get(wait.object)
     if thing is not None and thing.info.kind == "eventfd":
-        return Reason(Form.NOTE, "its counter is 0")
-    if isinstance(wait.facts, Message) and wait.facts.type:
-        return Reason(Form.STATE, f"empty, and it wants {_wish(wait.facts)}")
-    return Reason(Form.STATE, "empty")
+        return WaitWords(Form.NOTE, "its counter is 0")
+    if isinstance(wait.facts, WantedMessage) and wait.facts.type:
+        return WaitWords(Form.STATE, f"empty, and it wants {_wish(wait.facts)}")
+    return WaitWords(Form.STATE, "empty")
 
 
-def _no_message(state: State, wait: Wait, now: float) -> Reason:
+def _no_message(state: State, wait: Wait, now: float) -> WaitWords:
     """`no message of type 9: 3 others wait` (msgop(2))."""
     thing = state.objects.get(wait.object)
-    wish = _wish(wait.facts) if isinstance(wait.facts, Message) else "message"
+    wish = _wish(wait.facts) if isinstance(wait.facts, WantedMessage) else "message"
     level = thing.level if thing is not None else None
     if level is None:
-        return Reason(Form.NOTE, f"no {wish}")
+        return WaitWords(Form.NOTE, f"no {wish}")
     wait_s = "other waits" if level.messages == 1 else "others wait"
-    return Reason(Form.NOTE, f"no {wish}", f"{level.messages:,} {wait_s}")
+    return WaitWords(Form.NOTE, f"no {wish}", f"{level.messages:,} {wait_s}")
 
 
-def _wish(message: Message) -> str:
+def _wish(message: WantedMessage) -> str:
     kind = message.type or 0
     if message.excepted:
         return f"message of another type than {kind}"
     return f"message of a type up to {-kind}" if kind < 0 else f"message of type {kind}"
 
 
-def _full(state: State, wait: Wait, now: float) -> Reason:
+def _full(state: State, wait: Wait, now: float) -> WaitWords:
     thing = state.objects.get(wait.object)
-    if isinstance(wait.facts, Message):
+    if isinstance(wait.facts, WantedMessage):
         return _full_queue(thing, wait.facts)
     if thing is None:
-        return Reason(Form.STATE, "full")
+        return WaitWords(Form.STATE, "full")
     if thing.info.kind == "eventfd":
-        return Reason(Form.NOTE, "its counter can't hold that much more")
+        return WaitWords(Form.NOTE, "its counter can't hold that much more")
     if thing.info.kind in SOCKETS:
         return _full_socket(state, wait, thing)
     level = thing.level
     if level is None:
-        return Reason(Form.STATE, "full")
+        return WaitWords(Form.STATE, "full")
     if level.unit == "messages":
-        return Reason(Form.STATE, "full", f"{level.queued:,} of {level.capacity:,} messages")
+        return WaitWords(Form.STATE, "full", f"{level.queued:,} of {level.capacity:,} messages")
     if level.writable:
         # The last sample still found some.
-        return Reason(Form.CLAUSE, "for room", f"{level.queued:,} B waiting")
+        return WaitWords(Form.CLAUSE, "for room", f"{level.queued:,} B waiting")
     if level.slots_total and level.writable is False:
         pages = f"{level.slots_total} of {level.slots_total} pages"
-        return Reason(Form.STATE, "full", f"{level.queued:,} B in {pages}")
+        return WaitWords(Form.STATE, "full", f"{level.queued:,} B in {pages}")
     capacity = f" of {level.capacity:,} B" if level.capacity else ""
-    return Reason(Form.STATE, "full", f"{level.queued:,} B{capacity}")
+    return WaitWords(Form.STATE, "full", f"{level.queued:,} B{capacity}")
 
 
-def _full_queue(thing: Object | None, message: Message) -> Reason:
+def _full_queue(thing: Object | None, message: WantedMessage) -> WaitWords:
     """`no room for 30 B: 40 of 64 B are taken` (msgop(2))."""
     level = thing.level if thing is not None else None
     if level is None or message.size is None:
-        return Reason(Form.STATE, "full")
+        return WaitWords(Form.STATE, "full")
     if level.queued + message.size > level.capacity:
         taken = f"{level.queued:,} of {level.capacity:,} B are taken"
-        return Reason(Form.NOTE, f"no room for {message.size:,} B", taken)
+        return WaitWords(Form.NOTE, f"no room for {message.size:,} B", taken)
     if level.writable is False:
-        return Reason(Form.STATE, "full", f"{level.messages:,} messages")
-    return Reason(Form.CLAUSE, "for room")
+        return WaitWords(Form.STATE, "full", f"{level.messages:,} messages")
+    return WaitWords(Form.CLAUSE, "for room")
 
 
-def _full_socket(state: State, wait: Wait, thing: Object) -> Reason:
+def _full_socket(state: State, wait: Wait, thing: Object) -> WaitWords:
     call = state.threads[wait.tid].waiting if wait.tid in state.threads else None
     target = target_of(state, thing, call.args) if call is not None else None
     level = target.level if target is not None else None
@@ -231,73 +231,73 @@ def _full_socket(state: State, wait: Wait, thing: Object) -> Reason:
     if thing.level is not None and thing.level.unsent > 0:
         parts.append(f"{thing.level.unsent:,} B are not acknowledged")
     if target is None:
-        return Reason(Form.STATE, "full", *parts)
+        return WaitWords(Form.STATE, "full", *parts)
     if takes_datagrams(thing.info):
-        return Reason(Form.STATE, "full", f"datagrams wait to be read from {target.label}")
+        return WaitWords(Form.STATE, "full", f"datagrams wait to be read from {target.label}")
     if level is not None and level.queued:
         parts.append(f"{level.queued:,} B wait to be read from {target.label}")
     if parts:
-        return Reason(Form.STATE, "full", ", ".join(parts))
-    return Reason(Form.CLAUSE, f"for room in {target.label}")
+        return WaitWords(Form.STATE, "full", ", ".join(parts))
+    return WaitWords(Form.CLAUSE, f"for room in {target.label}")
 
 
-def _connecting(state: State, wait: Wait, now: float) -> Reason:
+def _connecting(state: State, wait: Wait, now: float) -> WaitWords:
     facts = wait.facts if isinstance(wait.facts, Connecting) else Connecting("")
     target = state.objects.get(facts.listener)
     if target is None:
         whom = f"for an answer from {facts.address}" if facts.address else "for the listener"
-        return Reason(Form.CLAUSE, whom)
+        return WaitWords(Form.CLAUSE, whom)
     level = target.level
     if wait.why is Why.BACKLOG and level is not None:
         verb = "waits" if level.queued == 1 else "wait"
         asked = f"{level.queued:,} {verb} in {target.label}, {level.capacity:,} asked for"
-        return Reason(Form.NOTE, "backlog full", asked)
-    return Reason(Form.CLAUSE, f"for {target.label}, which listens at {facts.address}")
+        return WaitWords(Form.NOTE, "backlog full", asked)
+    return WaitWords(Form.CLAUSE, f"for {target.label}, which listens at {facts.address}")
 
 
 # Descriptors that tell of events.
 
 
-def _timer(state: State, wait: Wait, now: float) -> Reason:
+def _timer(state: State, wait: Wait, now: float) -> WaitWords:
     thing = state.objects.get(wait.object)
     notifier = thing.notifier if thing is not None else None
     due = f" ({due_words(notifier, now)})" if notifier is not None else ""
-    return Reason(Form.CLAUSE, f"until it expires{due}")
+    return WaitWords(Form.CLAUSE, f"until it expires{due}")
 
 
-def _change(state: State, wait: Wait, now: float) -> Reason:
+def _change(state: State, wait: Wait, now: float) -> WaitWords:
     thing = state.objects.get(wait.object)
     notifier = thing.notifier if thing is not None else None
     where = place_words(state, notifier) if notifier is not None else ""
     if where:
-        return Reason(Form.CLAUSE, f"until something happens in {where}")
-    return Reason(Form.CLAUSE, "until something happens to what it watches")
+        return WaitWords(Form.CLAUSE, f"until something happens in {where}")
+    return WaitWords(Form.CLAUSE, "until something happens to what it watches")
 
 
-def _signal(state: State, wait: Wait, now: float) -> Reason:
+def _signal(state: State, wait: Wait, now: float) -> WaitWords:
     if wait.fd < 0:
-        return Reason(Form.CLAUSE, "for a signal")
+        return WaitWords(Form.CLAUSE, "for a signal")
     # A read of a signalfd.
-    wanted = wait.facts.wanted if isinstance(wait.facts, Signals) else None
+    wanted = wait.facts.wanted if isinstance(wait.facts, WantedSignals) else None
     which = signal_words(wanted) if wanted is not None else "a signal"
-    return Reason(Form.CLAUSE, f"until {which} comes")
+    return WaitWords(Form.CLAUSE, f"until {which} comes")
 
 
-def _ready(state: State, wait: Wait, now: float) -> Reason:
+def _ready(state: State, wait: Wait, now: float) -> WaitWords:
     """`for S2 (readable) or T1 (a timer, 1.5 s left)`."""
     things = wait.facts.things if isinstance(wait.facts, Ready) else ()
     told = list(dict.fromkeys(_thing_words(state, one, now) for one in things))
     own = _own_mask_words(state, wait)
     if not told:
         until = "time is up" if wait.length is not None else "a descriptor is ready"
-        return Reason(Form.CLAUSE, f"until {until}{own}")
+        return WaitWords(Form.CLAUSE, f"until {until}{own}")
     if len(told) > _THINGS:
         some = ", ".join(told[: _THINGS - 1])
-        return Reason(Form.CLAUSE, f"for one of {some} and {len(told) - _THINGS + 1} more{own}")
-    return Reason(Form.CLAUSE, f"for {_joined(told, ' or ')}{own}")
+        return WaitWords(Form.CLAUSE, f"for one of {some} and {len(told) - _THINGS + 1} more{own}")
+    return WaitWords(Form.CLAUSE, f"for {_joined(told, ' or ')}{own}")
 
 
-def _thing_words(state: State, one: Watched, now: float) -> str:
+def _thing_words(state: State, one: WatchedDescriptor, now: float) -> str:
     """One thing that is waited for: `S2 (readable)`, `T1 (a timer, 1.5 s left)`."""
     thing = state.objects.get(one.key)
     if thing is None:
@@ -351,23 +351,23 @@ def _own_mask_words(state: State, wait: Wait) -> str:
 # Semaphores, futexes, locks.
 
 
-def _semaphore(state: State, wait: Wait, now: float) -> Reason:
+def _semaphore(state: State, wait: Wait, now: float) -> WaitWords:
     if isinstance(wait.facts, Asleep):
         return _futex(state, wait, now)
-    taken = wait.facts if isinstance(wait.facts, Taken) else Taken()
+    taken = wait.facts if isinstance(wait.facts, SemaphoreTaken) else SemaphoreTaken()
     if wait.call in CHANGES_SEMAPHORES:
         reason = _wanted_change(state, wait, taken)
     elif taken.copied is not None:
-        return Reason(Form.VALUE, f"0, {_copy_words(state, taken.copied, 'a semaphore')}")
+        return WaitWords(Form.VALUE, f"0, {_copy_words(state, taken.copied, 'a semaphore')}")
     else:
-        reason = Reason(Form.VALUE, "0")
+        reason = WaitWords(Form.VALUE, "0")
     owners = _owners_words(state, wait)
     if reason.more:
         return reason._replace(more=reason.more + owners)
     return reason._replace(words=reason.words + owners)
 
 
-def _wanted_change(state: State, wait: Wait, taken: Taken) -> Reason:
+def _wanted_change(state: State, wait: Wait, taken: SemaphoreTaken) -> WaitWords:
     """Of a semop on a set of System V: `0, and it wants -1`, `2, and it waits for 0`."""
     found = state.semaphores.get(wait.semaphore)
     number = wait.semaphore.rpartition(":")[2]
@@ -375,12 +375,12 @@ def _wanted_change(state: State, wait: Wait, taken: Taken) -> Reason:
     thread = state.threads.get(wait.tid)
     args = thread.waiting.args if thread is not None and thread.waiting is not None else {}
     if found is None or found.value is None or not mine:
-        return Reason(Form.NOTE, "System V semaphores", str(args.get("ops", "")))
+        return WaitWords(Form.NOTE, "System V semaphores", str(args.get("ops", "")))
     zero = all(one.change == 0 for one in mine)
     wish = "waits for 0" if zero else f"wants {mine[-1].change:+d}"
     more = len(taken.operations) - 1
     others = f", in one with {more} more" if more else ""
-    return Reason(Form.VALUE, f"{found.value}, and it {wish}{others}")
+    return WaitWords(Form.VALUE, f"{found.value}, and it {wish}{others}")
 
 
 def _owners_words(state: State, wait: Wait) -> str:
@@ -405,30 +405,30 @@ def _owners_words(state: State, wait: Wait) -> str:
     return f", taken by {' and '.join(names)}"
 
 
-def _futex(state: State, wait: Wait, now: float) -> Reason:
+def _futex(state: State, wait: Wait, now: float) -> WaitWords:
     if not isinstance(wait.facts, Asleep):
-        return Reason(Form.NOTE, "a futex")
+        return WaitWords(Form.NOTE, "a futex")
     futex = wait.facts.futex
     if futex.copied:
         return _copied(state, futex)
     if futex.kind == "thread":
-        return Reason(Form.CLAUSE, f"until thread {futex.owner} ends")
+        return WaitWords(Form.CLAUSE, f"until thread {futex.owner} ends")
     if futex.kind == "rwlock":
-        return Reason(Form.NOTE, f"probably a read-write lock {_rwlock_words(state, futex)}")
+        return WaitWords(Form.NOTE, f"probably a read-write lock {_rwlock_words(state, futex)}")
     if futex.kind == "barrier":
-        return Reason(
+        return WaitWords(
             Form.NOTE, "probably a barrier", f"{futex.arrived} of {futex.parties} have come"
         )
     if futex.kind == "mutex":
         if futex.former:
-            return Reason(Form.NOTE, f"a mutex whose owner, {_ended_words(state, futex)}")
+            return WaitWords(Form.NOTE, f"a mutex whose owner, {_ended_words(state, futex)}")
         owner = _owner_words(state, futex)
         if not owner:
-            return Reason(Form.NOTE, "probably a lock, whose owner is not known")
-        return Reason(Form.NOTE, f"a mutex held by {owner}")
+            return WaitWords(Form.NOTE, "probably a lock, whose owner is not known")
+        return WaitWords(Form.NOTE, f"a mutex held by {owner}")
     named = _FUTEXES.get(futex.kind)
     word = wait.facts.word
-    return Reason(
+    return WaitWords(
         Form.NOTE, named or "a futex" + (f" whose word was {word}" if word is not None else "")
     )
 
@@ -463,11 +463,11 @@ def _rwlock_words(state: State, futex: Futex) -> str:
     return f"that {futex.readers} reader{'s have' if futex.readers > 1 else ' has'}"
 
 
-def _copied(state: State, futex: Futex) -> Reason:
+def _copied(state: State, futex: Futex) -> WaitWords:
     """A wait for what lies in copied memory."""
     if futex.kind == "thread":
         where = f"which stayed in {who(state, futex.copied)} at a fork"
-        return Reason(
+        return WaitWords(
             Form.CLAUSE, f"until thread {futex.holder} ends, {where}", "only there its end is told"
         )
     what = "a mutex" if futex.holder else "a lock"
@@ -475,7 +475,7 @@ def _copied(state: State, futex: Futex) -> Reason:
         what = "what is probably a read-write lock"
     elif futex.kind == "semaphore":
         what = "a semaphore at 0, or a lock made of one,"
-    return Reason(Form.NOTE, _copy_words(state, futex, what))
+    return WaitWords(Form.NOTE, _copy_words(state, futex, what))
 
 
 def _copy_words(state: State, futex: Futex, what: str) -> str:
@@ -497,19 +497,19 @@ def _copy_words(state: State, futex: Futex, what: str) -> str:
     return f"a copy, made by fork, of {what} that {owner} held; nobody here can release it"
 
 
-def _lock(state: State, wait: Wait, now: float) -> Reason:
+def _lock(state: State, wait: Wait, now: float) -> WaitWords:
     """`held exclusively by b[12], not watched`."""
-    facts = wait.facts if isinstance(wait.facts, Locks) else Locks(())
+    facts = wait.facts if isinstance(wait.facts, ConflictingLocks) else ConflictingLocks(())
     outsiders = outsiders_of(state, wait.object, "lock")
     if not outsiders and not facts.owners:
-        return Reason(Form.NOTE, "the lock is held")
+        return WaitWords(Form.NOTE, "the lock is held")
     shared = facts.found and all(lock.mode == "r" for lock in facts.found)
     words = [_locker_words(state, wait, pid) for pid in facts.owners[:_NAMED]]
     more = f" and {len(facts.owners) - _NAMED} more" if len(facts.owners) > _NAMED else ""
     if outsiders:
         words.append(f"{names_words(outsiders)}, not watched")
     how = "shared" if shared else "exclusively"
-    return Reason(Form.NOTE, f"held {how} by {', '.join(words)}{more}")
+    return WaitWords(Form.NOTE, f"held {how} by {', '.join(words)}{more}")
 
 
 def _locker_words(state: State, wait: Wait, pid: int) -> str:
@@ -517,7 +517,7 @@ def _locker_words(state: State, wait: Wait, pid: int) -> str:
     return f"{name} itself, by another open file description" if pid == wait.pid else name
 
 
-_REASONS: Final[Mapping[Why, Callable[[State, Wait, float], Reason]]] = {
+_REASONS: Final[Mapping[Why, Callable[[State, Wait, float], WaitWords]]] = {
     Why.EMPTY: _empty,
     Why.NO_MESSAGE: _no_message,
     Why.FULL: _full,
@@ -544,7 +544,7 @@ def detail_words(state: State, wait: Wait, now: float | None = None) -> str:
     facts = wait.facts
     if wait.why is Why.CHILD and isinstance(facts, Children):
         return _children_words(state, facts.pids)
-    if wait.why is Why.SIGNAL and wait.fd < 0 and isinstance(facts, Signals):
+    if wait.why is Why.SIGNAL and wait.fd < 0 and isinstance(facts, WantedSignals):
         return _signals_words(facts)
     if wait.why is Why.TIME:
         return _time_words(wait, state.t if now is None else now)
@@ -574,7 +574,7 @@ def _children_words(state: State, pids: tuple[int, ...]) -> str:
     return _joined(names, " or ")
 
 
-def _signals_words(signals: Signals) -> str:
+def _signals_words(signals: WantedSignals) -> str:
     """Which signals would end a wait for one: those of sigwait's set, or those that are caught and
     not blocked.
 

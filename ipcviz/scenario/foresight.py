@@ -13,13 +13,13 @@ from ipcviz.events.signals import signal_name
 from ipcviz.model.state import State
 from ipcviz.model.steps.stepping import find_value
 from ipcviz.scenario.format import Question, Scenario, Texts, When
-from ipcviz.scenario.recognise import Cast, named_by_path
+from ipcviz.scenario.recognise import Recognised, named_by_path
 
 _EXECUTES: Final = where(lambda call: call.family == "program")
 
 
 def may_answer(
-    question: Question, scenario: Scenario, cast: Cast, poised: Poised, state: State
+    question: Question, scenario: Scenario, cast: Recognised, poised: Poised, state: State
 ) -> bool:
     """Whether letting this thread go may show the answer to a question.
 
@@ -35,7 +35,7 @@ def may_answer(
     return step is not None and may_meet(step.when, scenario, cast, poised)
 
 
-def may_meet(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool:
+def may_meet(when: When, scenario: Scenario, cast: Recognised, poised: Poised) -> bool:
     """Whether what a thread is about to do may bring an event that meets a condition.
 
     What the result will be is not known yet: conditions on it count as met.
@@ -71,7 +71,7 @@ def may_meet(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool
     return kind != "marker" or _like(when.marker, poised.text("text"))
 
 
-def _call(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool:
+def _call(when: When, scenario: Scenario, cast: Recognised, poised: Poised) -> bool:
     if poised.at == "semaphore":
         return (
             when.kind == "waiting"
@@ -92,7 +92,7 @@ def _call(when: When, scenario: Scenario, cast: Cast, poised: Poised) -> bool:
     return True
 
 
-def _label(cast: Cast, poised: Poised) -> str:
+def _label(cast: Recognised, poised: Poised) -> str:
     key = poised.semaphore.key if poised.semaphore is not None else poised.object
     return cast.labels.get(key, "")
 

@@ -34,7 +34,7 @@ from ipcviz.model.state import State
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.scenario.format import Scenario, Texts, When
 from ipcviz.scenario.reasons import is_because
-from ipcviz.scenario.recognise import Cast, named_by_path
+from ipcviz.scenario.recognise import Recognised, named_by_path
 
 
 def kind_of(event: Event) -> str:
@@ -42,7 +42,7 @@ def kind_of(event: Event) -> str:
     return str(event.__struct_config__.tag)
 
 
-def meets(when: When, scenario: Scenario, cast: Cast, event: Event, after: State) -> bool:
+def meets(when: When, scenario: Scenario, cast: Recognised, event: Event, after: State) -> bool:
     """Whether an event meets a condition.
 
     Args:
@@ -109,7 +109,7 @@ def _people(event: Event) -> tuple[int, int]:
     return (pid if isinstance(pid, int) else 0), 0
 
 
-def _meets_call(when: When, scenario: Scenario, cast: Cast, event: Call) -> bool:
+def _meets_call(when: When, scenario: Scenario, cast: Recognised, event: Call) -> bool:
     return (
         _like(when.call, event.name)
         and (when.result is None or (when.result == event.ret and not event.error))
@@ -126,7 +126,7 @@ def _meets_call(when: When, scenario: Scenario, cast: Cast, event: Call) -> bool
 
 
 def _meets_waiting(
-    when: When, scenario: Scenario, cast: Cast, event: Waiting, after: State
+    when: When, scenario: Scenario, cast: Recognised, event: Waiting, after: State
 ) -> bool:
     wait = wait_of(after, event.tid)
     if not _like(when.call, event.call, wait.call if wait else ""):
@@ -155,7 +155,7 @@ def _descriptors(event: Call) -> set[int]:
     return {fd for fd in found if fd is not None}
 
 
-def _objects_of_call(scenario: Scenario, cast: Cast, event: Call) -> frozenset[str]:
+def _objects_of_call(scenario: Scenario, cast: Recognised, event: Call) -> frozenset[str]:
     """Labels of what a call was about: behind its descriptor, what it opened or mapped, the name it
     made or removed.
     """

@@ -23,7 +23,7 @@ class Birth(msgspec.Struct, frozen=True):
     child: int
 
 
-class Cast(msgspec.Struct, frozen=True):
+class Recognised(msgspec.Struct, frozen=True):
     """Who is who, so far.
 
     Attributes:
@@ -47,7 +47,7 @@ _replace = msgspec.structs.replace
 _NO_BIRTH: Final = Birth(order=0, parent=0, child=0)
 
 
-def recognise(scenario: Scenario, cast: Cast, event: Event, after: State) -> Cast:
+def recognise(scenario: Scenario, cast: Recognised, event: Event, after: State) -> Recognised:
     """The cast after an event; the same one if nothing new is known."""
     if isinstance(event, Forked):
         count = cast.children.get(event.parent, 0) + 1
@@ -75,8 +75,8 @@ def recognise(scenario: Scenario, cast: Cast, event: Event, after: State) -> Cas
 
 
 def _give_role(
-    scenario: Scenario, cast: Cast, pid: int, argv: tuple[str, ...], programs: tuple[str, ...]
-) -> Cast:
+    scenario: Scenario, cast: Recognised, pid: int, argv: tuple[str, ...], programs: tuple[str, ...]
+) -> Recognised:
     for role in scenario.roles:
         if _plays(role, cast, pid, argv, programs):
             return _replace(cast, roles=cast.roles.set(pid, role.name))
@@ -84,7 +84,7 @@ def _give_role(
 
 
 def _plays(
-    role: Role, cast: Cast, pid: int, argv: tuple[str, ...], programs: tuple[str, ...]
+    role: Role, cast: Recognised, pid: int, argv: tuple[str, ...], programs: tuple[str, ...]
 ) -> bool:
     birth = cast.births.get(pid, _NO_BIRTH)
     return not (
@@ -96,7 +96,7 @@ def _plays(
     )
 
 
-def _give_labels(scenario: Scenario, cast: Cast, after: State) -> Cast:
+def _give_labels(scenario: Scenario, cast: Recognised, after: State) -> Recognised:
     labels, counted = cast.labels, cast.counted
     objects = sorted(
         (thing for key, thing in after.objects.items() if key not in cast.looked_at),

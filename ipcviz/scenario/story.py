@@ -16,7 +16,7 @@ from ipcviz.events import Event, Exited, Finished
 from ipcviz.model.state import State
 from ipcviz.scenario.format import Question, Role, Scenario, Step, When
 from ipcviz.scenario.matching import kind_of, meets
-from ipcviz.scenario.recognise import Cast, recognise
+from ipcviz.scenario.recognise import Recognised, recognise
 
 
 class Skip(NamedTuple):
@@ -35,7 +35,7 @@ class Progress(msgspec.Struct, frozen=True):
         skipped: Steps that can't be reached any more.
     """
 
-    cast: Cast = Cast()
+    cast: Recognised = Recognised()
     reached: tuple[int, ...] = ()
     skipped: tuple[Skip, ...] = ()
 

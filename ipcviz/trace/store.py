@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -49,6 +49,20 @@ _MOST_UNREDUCED: Final = 50_000
 """Events without keyframes from which on these are made at once, and not when there is time."""
 _CLOSE_SECONDS: Final = 5.0
 """How long the last keyframes may take when the trace is closed; a reader can do without them."""
+
+
+class _Work(NamedTuple):
+    """What the thread does at once.
+
+    Attributes:
+        events: What it writes.
+        tasks: What it runs after that.
+        last: Whether it ends with this.
+    """
+
+    events: list[Event]
+    tasks: list[Callable[[], None]]
+    last: bool
 
 
 class TraceWriter:
@@ -93,6 +107,10 @@ class TraceWriter:
         self._tasks: deque[Callable[[], None]] = deque()
         self._changed = threading.Condition()
         self._closing = False
+        self._due = 0.0
+        """When the events that wait are written at the latest, by the monotonic clock; 0 if none
+        wait.
+        """
         self._thread: threading.Thread | None = None
         self._names: dict[str, int] = {}
         self._objects: dict[str, int] = {}
@@ -294,49 +312,53 @@ class TraceWriter:
 
     def _run(self) -> None:
         block_all()
-        due = 0.0
         while True:
-            with self._changed:
-                while not self._closing and not self._tasks and len(self._waiting) < _ROUND:
-                    now = time.monotonic()
-                    if self._waiting and not due:
-                        due = now + COMMIT_SECONDS
-                    if due and now >= due:
-                        break
-                    if self._unreduced:
-                        break
-                    self._changed.wait(due - now if due else None)
-                closing, ripe = (
-                    self._closing,
-                    bool(self._tasks) or (due and time.monotonic() >= due),
-                )
-                events: list[Event] = []
-                if closing or ripe or len(self._waiting) >= _ROUND:
-                    due = 0.0
-                    while self._waiting and len(events) < _ROUND:
-                        events.append(self._waiting.popleft())
-                    self._changed.notify_all()
-                more = bool(self._waiting)
-                tasks = list(self._tasks) if not more else []
-                if tasks:
-                    self._tasks.clear()
+            work = self._await_work()
             try:
                 if not self.trouble:
-                    if not self._output.placed and any(map(has_begun, events)):
-                        self._place()
-                    self._write(events)
-                    if not events:
-                        self._reduce(256)
-                    elif len(self._unreduced) > _MOST_UNREDUCED:
-                        self._reduce(2 * _ROUND)
-                    if closing and not more:
-                        self._finish()
+                    self._do_work(work)
             except (sqlite3.Error, OSError, TraceError) as error:
                 self._give_up(error)
-            for task in tasks:
+            for task in work.tasks:
                 task()
-            if closing and not more:
+            if work.last:
                 return
+
+    def _await_work(self) -> _Work:
+        """Sleep until a round of events is full, or its first event has waited for
+        `COMMIT_SECONDS`, or there is a task, a state to make, or the end.
+        """
+        with self._changed:
+            while not self._closing and not self._tasks and len(self._waiting) < _ROUND:
+                now = time.monotonic()
+                if self._waiting and not self._due:
+                    self._due = now + COMMIT_SECONDS
+                if self._unreduced or (self._due and now >= self._due):
+                    break
+                self._changed.wait(self._due - now if self._due else None)
+            ripe = self._due and time.monotonic() >= self._due
+            events: list[Event] = []
+            if self._closing or self._tasks or ripe or len(self._waiting) >= _ROUND:
+                self._due = 0.0
+                while self._waiting and len(events) < _ROUND:
+                    events.append(self._waiting.popleft())
+                self._changed.notify_all()
+            tasks: list[Callable[[], None]] = []
+            if not self._waiting:
+                tasks = list(self._tasks)
+                self._tasks.clear()
+            return _Work(events, tasks, self._closing and not self._waiting)
+
+    def _do_work(self, work: _Work) -> None:
+        if not self._output.placed and any(map(has_begun, work.events)):
+            self._place()
+        self._write(work.events)
+        if not work.events:
+            self._reduce(256)
+        elif len(self._unreduced) > _MOST_UNREDUCED:
+            self._reduce(2 * _ROUND)
+        if work.last:
+            self._finish()
 
     def _give_up(self, error: Exception) -> None:
         """Nothing more can be written; what was committed stays."""

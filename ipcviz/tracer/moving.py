@@ -40,7 +40,7 @@ _BY_OBJECT: Final = (CHANNEL_READS | CHANNEL_WRITES) - {"vmsplice"}
 
 
 @dataclass(slots=True, eq=False)
-class Move(WithArguments):
+class MovingCall(WithArguments):
     """A call that is under way, and the channels that it moves bytes from and to.
 
     Attributes:
@@ -105,9 +105,9 @@ class Moving:
         self._now = now
         self._asleep = asleep
         self._say = say
-        self._moves: dict[int, Move] = {}
-        self._readers: dict[str, dict[int, Move]] = {}
-        self._writers: dict[str, dict[int, Move]] = {}
+        self._moves: dict[int, MovingCall] = {}
+        self._readers: dict[str, dict[int, MovingCall]] = {}
+        self._writers: dict[str, dict[int, MovingCall]] = {}
         self._balance: dict[str, int] = {}
         self._written: dict[str, float] = {}
         self._touched: set[str] = set()
@@ -146,7 +146,7 @@ class Moving:
             else []
         )
 
-    def begin(self, move: Move) -> None:
+    def begin(self, move: MovingCall) -> None:
         """A call is let in."""
         self.drop(move.tid)
         self._moves[move.tid] = move
@@ -154,7 +154,7 @@ class Moving:
             if key:
                 moves.setdefault(key, {})[move.tid] = move
 
-    def drop(self, tid: int) -> Move | None:
+    def drop(self, tid: int) -> MovingCall | None:
         """A call is no longer under way."""
         move = self._moves.pop(tid, None)
         if move is not None:
@@ -217,7 +217,7 @@ class Moving:
             other.said = True
             self._tell(other, t)
 
-    def _in_doubt(self, key: str, moved: int) -> list[Move]:
+    def _in_doubt(self, key: str, moved: int) -> list[MovingCall]:
         """Writes under way, not said yet, that the bytes that a read of a channel took may have
         come from.
         """
@@ -230,13 +230,13 @@ class Moving:
             move for move in writers.values() if not move.said and (short or move.earliest < last)
         ]
 
-    def _look(self, moves: Iterable[Move]) -> None:
+    def _look(self, moves: Iterable[MovingCall]) -> None:
         """Note which of these threads sleep."""
         for move in list(moves)[:LOOKS]:
             if move.on_pipe and self._asleep(move.pid, move.tid):
                 move.slept = self._now()
 
-    def _tell(self, move: Move, t: float, *, cut: bool = False) -> None:
+    def _tell(self, move: MovingCall, t: float, *, cut: bool = False) -> None:
         self._say(
             Entered(
                 t=t,

@@ -22,7 +22,7 @@ from ipcviz.events import (
     AnyCommand,
     EndForced,
     Finished,
-    Hold,
+    HoldAll,
     Input,
     Inspect,
     Let,
@@ -30,7 +30,7 @@ from ipcviz.events import (
     Peek,
     Quit,
     Resize,
-    Run,
+    RunUntil,
     SendSignal,
     Started,
     Trouble,
@@ -446,7 +446,7 @@ class Service:
         elif isinstance(command, SendSignal) and command.pid in engine.processes:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(command.pid, command.signo)
-        elif isinstance(command, Hold | Let | Run):
+        elif isinstance(command, HoldAll | Let | RunUntil):
             self._obey_in_steps(engine, command)
         elif isinstance(command, Watch):
             self._watch_too(engine, command.pid)
@@ -455,11 +455,11 @@ class Service:
         elif isinstance(command, Inspect):
             engine.sampler.facts.choose_process(command.pid)
 
-    def _obey_in_steps(self, engine: Engine | Watcher, command: Hold | Let | Run) -> None:
+    def _obey_in_steps(self, engine: Engine | Watcher, command: HoldAll | Let | RunUntil) -> None:
         if not isinstance(engine, Engine) or isinstance(engine, SeizedEngine):
             message = "Only what ipcviz has launched can be held and stepped: use 'ipcviz run'."
             self._emitter.emit(Trouble(message=message))
-        elif isinstance(command, Hold):
+        elif isinstance(command, HoldAll):
             engine.stepping.hold()
         elif isinstance(command, Let):
             engine.stepping.let(command.tid)

@@ -114,7 +114,7 @@ class SemaphoreWait:
     refused: bool = False
 
 
-class Held(NamedTuple):
+class HeldAt(NamedTuple):
     """Where a thread is held.
 
     Attributes:
@@ -145,7 +145,7 @@ class StepState:
         asleep_since: Since when it has been seen asleep, by CLOCK_MONOTONIC; 0 if it was not.
     """
 
-    held: Held | None = None
+    held: HeldAt | None = None
     moving: bool = False
     passed: int = -1
     backing: int = -1

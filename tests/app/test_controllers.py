@@ -19,7 +19,7 @@ from ipcviz.app.screens.question import QuestionScreen
 from ipcviz.app.screens.selection import Selection
 from ipcviz.app.screens.stepping import StepControl
 from ipcviz.app.screens.timeline import Timeline
-from ipcviz.events import Hold, Inspect, Let, Peek
+from ipcviz.events import HoldAll, Inspect, Let, Peek
 from ipcviz.events import Input as TypedInput
 from ipcviz.scenario import find
 from tests import fakes, stepped
@@ -169,7 +169,7 @@ def test_a_live_run_is_held_first():
     assert steps.check_action("hold", ())
     assert not steps.check_action("run_on", ())
     steps.action_hold_or_next()
-    assert stage.sent == [Hold()]
+    assert stage.sent == [HoldAll()]
 
 
 def test_the_past_and_a_trace_are_not_held():

@@ -19,7 +19,7 @@ from ipcviz.app.past import tape as tape_module
 from ipcviz.app.replay import Replay
 from ipcviz.app.slots import Slots
 from ipcviz.app.strip import StepStrip
-from ipcviz.events import Exited, Finished, Forked, Hold, Level, Output, ProcessSample, Sample
+from ipcviz.events import Exited, Finished, Forked, HoldAll, Level, Output, ProcessSample, Sample
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
@@ -254,7 +254,7 @@ async def test_back_and_forward_to_now(keys):
         assert " PAST " not in s.status
         await s.press(forward)
         assert s.app.live.at == 0
-        assert s.session.commands == ([Hold()] if forward == "space" else [])
+        assert s.session.commands == ([HoldAll()] if forward == "space" else [])
 
 
 async def test_the_past_stands_still_while_the_run_goes_on():

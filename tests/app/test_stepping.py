@@ -15,7 +15,7 @@ from ipcviz.app.screens.question import QuestionScreen
 from ipcviz.app.screens.running import RunScreen, SlowScreen
 from ipcviz.app.screens.save import SaveScreen
 from ipcviz.app.strip import StepStrip
-from ipcviz.events import Breakpoint, Hold, Let, Run, SendSignal
+from ipcviz.events import Breakpoint, HoldAll, Let, RunUntil, SendSignal
 from ipcviz.model.steps.schedule import parse_schedule
 from ipcviz.scenario import find
 from tests import fakes, stepped
@@ -125,14 +125,14 @@ async def test_a_live_run_is_held_by_space_and_goes_on_by_c():
     async with stage(session) as s:
         assert not s.panel(StepStrip).display
         await steps(s, "n")
-        assert not s.session.commands or not isinstance(s.session.commands[-1], Let | Hold)
+        assert not s.session.commands or not isinstance(s.session.commands[-1], Let | HoldAll)
         await steps(s, "space")
-        assert isinstance(s.session.commands[-1], Hold)
+        assert isinstance(s.session.commands[-1], HoldAll)
         assert s.panel(StepStrip).display
         await steps(s, "c")
         assert isinstance(s.app.screen, RunScreen)
         await steps(s, "enter")
-        assert s.session.commands[-1] == Run()
+        assert s.session.commands[-1] == RunUntil()
         assert not s.panel(StepStrip).display
 
 
@@ -148,7 +148,7 @@ async def test_a_breakpoint_is_chosen_by_its_words():
         await s.frame(0.1)
         key = fakes.PIPE.key
         until = (Breakpoint(object=key, condition="full"), Breakpoint(object=key, condition="end"))
-        assert s.session.commands[-1] == Run(until=until)
+        assert s.session.commands[-1] == RunUntil(until=until)
         assert s.app.feed.steps.recorder.lines[-1] == "run until on=P1 is=full or on=P1 is=end"
 
 

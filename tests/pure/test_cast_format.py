@@ -7,7 +7,15 @@ import json
 
 import pytest
 
-from ipcviz.export import CastError, CastReader, CastWriter, Look, check_cast, read_cast, reading
+from ipcviz.export import (
+    CastError,
+    CastReader,
+    CastTheme,
+    CastWriter,
+    check_cast,
+    read_cast,
+    reading,
+)
 
 HEADER = {"version": 2, "width": 80, "height": 24}
 HEADER_3 = {"version": 3, "term": {"cols": 80, "rows": 24}}
@@ -33,7 +41,9 @@ def kept(tmp_path, *lines, end="\n"):
 
 def test_a_chapter_is_its_marker_and_then_its_frame():
     writer, file = written(
-        title="a\nb", look=Look("#ffffff", "#000000", ("#000000",) * 8), about={"theme": "dark"}
+        title="a\nb",
+        look=CastTheme("#ffffff", "#000000", ("#000000",) * 8),
+        about={"theme": "dark"},
     )
     assert writer.frame(0, ["ab", "cd"])
     writer.marker(2, "x\x1b[31m wrote\t1 byte")
@@ -81,7 +91,7 @@ def test_times_never_decrease():
 
 
 def test_what_is_written_is_good(tmp_path):
-    writer, file = written(look=Look("#ffffff", "#000000", ("#000000",) * 16))
+    writer, file = written(look=CastTheme("#ffffff", "#000000", ("#000000",) * 16))
     writer.frame(0, ["\N{WATCH}"])
     writer.end(1)
     path = tmp_path / "x"

@@ -11,10 +11,10 @@ from ipcviz.model.state import State
 from ipcviz.narrate import intention
 from ipcviz.scenario import When, find
 from ipcviz.scenario.foresight import may_answer, may_meet
-from ipcviz.scenario.recognise import Cast
+from ipcviz.scenario.recognise import Recognised
 from tests import fakes
 
-CAST = Cast(
+CAST = Recognised(
     roles=Map({5: "producer", 6: "consumer"}),
     labels=Map({fakes.EMPTY.key: "_empty", fakes.QUEUE.key: "shared.dat"}),
 )

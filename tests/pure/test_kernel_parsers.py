@@ -264,7 +264,7 @@ def test_a_unix_socket_of_sock_diag():
     body += attribute(5, struct.pack("=9I", 1, 2, 3, 4, 0, 0, 0, 0, 0))
     one = sockets.parse_unix(body)
     assert one == sockets.UnixSocket(
-        4711, 1, 1, "@abstract", 4712, 5, 9, sockets.Memory(1, 2, 3, 4)
+        4711, 1, 1, "@abstract", 4712, 5, 9, sockets.SocketMemory(1, 2, 3, 4)
     )
     bare = sockets.parse_unix(body[:16])
     assert (bare.path, bare.peer, bare.receive_queue, bare.memory) == ("", 0, -1, None)

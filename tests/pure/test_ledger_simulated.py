@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ipcviz.events import Call, Coverage, Exited, Forked, Level, Sample
 from ipcviz.model.ledger.provenance import sources_of, waiting_bytes, waiting_ranges
 from ipcviz.model.reduce import reduce
-from ipcviz.tracer.moving import Move, Moving
+from ipcviz.tracer.moving import Moving, MovingCall
 from tests.pure.test_ledger import KEY, Story
 
 CAPACITY = 20_000
@@ -90,7 +90,7 @@ class Simulation:
                 self.give_back(other)
         self.made += 1
         op = self.ops[tid] = Op(tid, writes, count, self.now(), self.made)
-        self.moving.begin(Move(tid, tid, name, args, KEY, op.head, op.began, ends))
+        self.moving.begin(MovingCall(tid, tid, name, args, KEY, op.head, op.began, ends))
 
     def work(self, op: Op) -> None:
         if op.writes:

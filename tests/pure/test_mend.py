@@ -15,7 +15,7 @@ from ipcviz.tracer.calls.remainders import Leg
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
-from ipcviz.tracer.stops.mend import Mending, Outcome
+from ipcviz.tracer.stops.mend import CutCall, Mending
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 
 NUMBERS = call_numbers(X86_64.table)
@@ -129,7 +129,7 @@ def test_a_call_with_a_limit_is_made_again_until_that_is_up(
     now = mending._context.emitter.now()
     entered = Entered("epoll_wait", EPOLL_WAIT, WAIT, {}, now - 0.2)
     task.deferred = (entered, -errno.EINTR)
-    assert mending.undo(task, lambda signo: "ignore") == Outcome(True)
+    assert mending.undo(task, lambda signo: "ignore") == CutCall(True)
     assert (machine.args, machine.registers[X86_64.pc]) == (WAIT, 0x400000 - 2)
     assert (machine.result, machine.registers[X86_64.original]) == (EPOLL_WAIT, NONE)
     assert entered.until == pytest.approx(now + 0.3)  # it began 0.2 s ago, and lasts 0.5 s

@@ -36,7 +36,7 @@ from ipcviz.model.waits.values import Why
 from ipcviz.scenario import Label, Question, Role, Scenario, Step, Story, Variant, When, find
 from ipcviz.scenario.matching import meets
 from ipcviz.scenario.reasons import is_because, is_phrase, reasons_of
-from ipcviz.scenario.recognise import Cast
+from ipcviz.scenario.recognise import Recognised
 
 SHELL, CAT, GZIP = 10, 11, 12
 PIPE = ObjectInfo(key="pipe:[1]", kind="pipe")
@@ -278,7 +278,7 @@ def test_semaphores_are_named_by_file_and_offset_by_order_and_by_name():
     assert story.labels == {"sem:1:5:64": "_full", "sem:1:9:0": "go", "sem:1:5:32": "second"}
 
 
-CAST = Cast(
+CAST = Recognised(
     roles=Map({CAT: "cat", SHELL: "shell"}),
     labels=Map({"pipe:[1]": "the pipe", "s": "_full"}),
 )

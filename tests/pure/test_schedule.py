@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ipcviz.events import Breakpoint, Let, Run, SendSignal
+from ipcviz.events import Breakpoint, Let, RunUntil, SendSignal
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.steps.schedule import (
-    Names,
+    GivenNames,
     Recorder,
     ScheduleError,
     breakpoint_words,
@@ -23,7 +23,7 @@ class Run_:
     """A scripted session, its state, a scheduler and a recorder."""
 
     def __init__(self, session, text, names=None):
-        self.session, self.state, self.names = session, State(), names or Names()
+        self.session, self.state, self.names = session, State(), names or GivenNames()
         self.scheduler, self.recorder = Scheduler(parse_schedule(text)), Recorder()
         self.drain()
 
@@ -117,7 +117,7 @@ def test_what_was_recorded_can_be_repeated():
 
 def test_goals_go_on_until_they_are_reached():
     text = "writer to write\nreader until blocked\nwriter write on P1\nreader to end\nwriter to end"
-    run = Run_(stepped.pair(), text, Names(roles={60: "writer", 61: "reader"}))
+    run = Run_(stepped.pair(), text, GivenNames(roles={60: "writer", 61: "reader"}))
     assert run.go().done
     assert run.state.finished
 
@@ -195,16 +195,16 @@ def test_run_lets_go_until_a_breakpoint():
     assert move.waits == "a breakpoint"
     key = run.session.programs[60][2].on
     points = (Breakpoint(call="write", object=key, pid=60), Breakpoint(event="exited"))
-    assert run.session.commands[-1] == Run(until=points)
+    assert run.session.commands[-1] == RunUntil(until=points)
     assert run.recorder.lines[-1] == "run"
 
 
 def test_what_followed_a_time_of_running_is_only_a_comment():
-    from ipcviz.events import Hold
+    from ipcviz.events import HoldAll
 
     run = Run_(stepped.pair(), "1 pipe2\nrun")
     run.go()
-    run.session.send(Hold())
+    run.session.send(HoldAll())
     run.session.send(Let(tid=60))
     run.drain()
     assert (
@@ -229,11 +229,11 @@ def test_a_step_by_hand_follows_the_schedule_or_leaves_it():
 
 
 def test_a_breakpoint_is_written_as_it_is_read():
-    run = Run_(stepped.pair(), "1 pipe2\n1 fork", Names(roles={60: "the writer"}))
+    run = Run_(stepped.pair(), "1 pipe2\n1 fork", GivenNames(roles={60: "the writer"}))
     run.go()
     key = run.session.programs[60][2].on
     point = Breakpoint(call="write", object=key, pid=60, condition="full")
     words = breakpoint_words(point, run.state, run.names)
     assert words == "call=write on=P1 of='the writer' is=full"
     run.scheduler = Scheduler(parse_schedule(f"run until {words}"))
-    assert run.scheduler.take_move(run.state, run.names).command == Run(until=(point,))
+    assert run.scheduler.take_move(run.state, run.names).command == RunUntil(until=(point,))

@@ -10,7 +10,7 @@ import signal
 import pytest
 
 from ipcviz import terminals
-from ipcviz.terminals import Came, Output, Signals
+from ipcviz.terminals import Came, SignalPipe, TerminalOutput
 
 TERM, INT, TSTP, CONT, WINCH = (
     signal.SIGTERM,
@@ -34,7 +34,7 @@ TERM, INT, TSTP, CONT, WINCH = (
 )
 def test_signals_are_told_in_their_order(sent, came):
     before = [signal.getsignal(signo) for signo in (TERM, INT, TSTP, CONT)]
-    with Signals() as signals:
+    with SignalPipe() as signals:
         for signo in sent:
             signal.raise_signal(signo)
         assert bool(select.select([signals.fileno()], [], [], 0)[0]) == bool(sent)
@@ -46,7 +46,7 @@ def test_signals_are_told_in_their_order(sent, came):
 def test_what_was_ignored_stays_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with Signals() as signals:
+        with SignalPipe() as signals:
             signal.raise_signal(signal.SIGHUP)
             assert signals.read().ending == 0
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
@@ -58,7 +58,7 @@ def test_who_was_continued_does_not_stop():
     """SIGCONT is there before the process comes to stop itself: it goes on, and the terminal stays
     as it is.
     """
-    with Signals() as signals:
+    with SignalPipe() as signals:
         signal.raise_signal(TSTP)
         assert signals.read().stop
         signal.raise_signal(CONT)
@@ -80,7 +80,7 @@ def pty():
 
 def test_output_waits_for_nobody(pty):
     master, slave = pty
-    output = Output(slave)
+    output = TerminalOutput(slave)
     output.write("x" * 1_000_000)
     assert output.pending
     assert not fcntl.fcntl(slave, fcntl.F_GETFL) & os.O_NONBLOCK, (
@@ -101,7 +101,7 @@ def test_output_waits_for_nobody(pty):
 
 def test_too_much_output_is_dropped_and_that_is_told(pty, monkeypatch):
     monkeypatch.setattr(terminals, "MOST_PENDING", 100_000)
-    output = Output(pty[1])
+    output = TerminalOutput(pty[1])
     output.write("x" * 200_000)
     assert not output.lost, "a part that is larger than all is written all the same"
     output.write("y" * 50_000)
@@ -114,7 +114,7 @@ def test_too_much_output_is_dropped_and_that_is_told(pty, monkeypatch):
 
 def test_a_terminal_that_is_gone_takes_anything(pty):
     master, slave = pty
-    output = Output(slave)
+    output = TerminalOutput(slave)
     os.close(master)
     output.write("x")
     assert output.gone

@@ -6,14 +6,14 @@ import sys
 
 from ipcviz import events as ev
 from ipcviz.cli import trace
-from ipcviz.cli.trace import Rest
+from ipcviz.cli.trace import LeftRunning
 
 
 def test_it_is_said_once_and_after_a_moment(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(trace.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    rest = Rest()
+    rest = LeftRunning()
     born = [ev.Forked(t=0.0, pid=pid, parent=1) for pid in range(2, 8)]
     rest.take([ev.Forked(t=0.0, pid=1, parent=0, how="launched", name="sh"), *born])
     rest.take([ev.Executed(t=0.0, pid=2, path="/bin/sleep", argv=("sleep", "9"), name="sleep")])

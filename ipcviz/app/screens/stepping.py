@@ -19,7 +19,7 @@ from ipcviz.app.text import visible
 from ipcviz.events import Breakpoint
 from ipcviz.model.state import State
 from ipcviz.model.steps import stepping
-from ipcviz.model.steps.schedule import Names, breakpoint_words
+from ipcviz.model.steps.schedule import GivenNames, breakpoint_words
 from ipcviz.narrate import who
 from ipcviz.outputs import OutputError, write_file
 
@@ -211,7 +211,7 @@ class StepControl(Controller):
 
         def run(until: tuple[Breakpoint, ...] | None) -> None:
             if until is not None and not self.now.finished:
-                names = Names(roles=view.roles)
+                names = GivenNames(roles=view.roles)
                 words = " or ".join(breakpoint_words(point, self.now, names) for point in until)
                 self.steps.run_until(until, words)
 

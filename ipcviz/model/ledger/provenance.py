@@ -11,7 +11,7 @@ from ipcviz.model.channels import Interleaving, Read, Write
 from ipcviz.model.state import State
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class QueuedBytes(msgspec.Struct, frozen=True):
     """Bytes that wait in a channel, all of one write.
 
     Attributes:
@@ -27,7 +27,7 @@ class Waiting(msgspec.Struct, frozen=True):
     sure: bool = True
 
 
-def waiting_ranges(state: State, key: str) -> tuple[Waiting, ...]:
+def waiting_ranges(state: State, key: str) -> tuple[QueuedBytes, ...]:
     """Whose bytes wait in a channel, first those that are read next; empty if none do, or that is
     not known.
     """
@@ -42,7 +42,7 @@ def waiting_ranges(state: State, key: str) -> tuple[Waiting, ...]:
             if part.open or part.left:
                 length = -1 if part.open else part.left
                 found.append(
-                    Waiting(part.write, part.taken, length, sure=alone and len(parts) == 1)
+                    QueuedBytes(part.write, part.taken, length, sure=alone and len(parts) == 1)
                 )
     return tuple(found)
 

@@ -63,12 +63,11 @@ def wanted(args: Arguments, pid: int = 0, ofd: int = 0) -> FileLock | None:
     """
     operation = args.get("operation")
     if isinstance(operation, str):
-        mode = "w" if "LOCK_EX" in operation else "r" if "LOCK_SH" in operation else ""
-        return (
-            FileLock(kind="flock", mode="w" if mode == "w" else "r", pid=pid, ofd=ofd, waits=True)
-            if mode
-            else None
-        )
+        if "LOCK_EX" in operation:
+            return FileLock(kind="flock", mode="w", pid=pid, ofd=ofd, waits=True)
+        if "LOCK_SH" in operation:
+            return FileLock(kind="flock", mode="r", pid=pid, ofd=ofd, waits=True)
+        return None
     kind = args.get("lock")
     if kind not in ("F_RDLCK", "F_WRLCK"):
         return None
@@ -91,9 +90,9 @@ def _range(args: Arguments) -> tuple[int, int]:
     # Relative to an offset that is not known here, it is taken for the whole file.
     if start is None or length is None or args.get("whence") != "SEEK_SET":
         return 0, -1
-    return start + min(length, 0), (
-        start + length - 1 if length > 0 else start - 1 if length < 0 else -1
-    )
+    if length < 0:
+        return start + length, start - 1
+    return start, start + length - 1 if length else -1
 
 
 def unlocked(args: Arguments) -> FileLock:

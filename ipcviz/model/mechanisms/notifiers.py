@@ -37,13 +37,9 @@ def seconds_text(seconds: float) -> str:
         return f"{seconds / 3600:.0f} h"
     if seconds >= 120:
         return f"{seconds / 60:.0f} min"
-    number = (
-        f"{seconds:.0f}"
-        if seconds >= 10
-        else f"{seconds:.1f}"
-        if seconds >= 1
-        else f"{seconds:.2f}"
-    )
+    if seconds >= 10:
+        return f"{seconds:.0f} s"
+    number = f"{seconds:.1f}" if seconds >= 1 else f"{seconds:.2f}"
     return f"{number.removesuffix('.0')} s"
 
 
@@ -135,7 +131,9 @@ def ready(state: State, pid: int, thing: Object, events: str) -> bool | None:
         return process.fate != "alive" if process is not None else notifier.pid <= 0 or None
     if thing.info.kind == "epoll" or level is None:
         return None
-    return True if level.queued > 0 else None if thing.info.kind.endswith("socket") else False
+    if level.queued > 0:
+        return True
+    return None if thing.info.kind.endswith("socket") else False
 
 
 _PRIVATE: Final = {"EPOLLONESHOT", "EPOLLET", "EPOLLWAKEUP", "EPOLLEXCLUSIVE"}

@@ -93,14 +93,8 @@ def _is_so(condition: str, key: str, event: Event, state: State) -> bool:
 
 def describe_breakpoint(point: Breakpoint, state: State) -> str:
     """A breakpoint in a few words, for who reads why all is held."""
-    thing, semaphore = state.objects.get(point.object), state.semaphores.get(point.object)
-    label = (
-        thing.label
-        if thing is not None
-        else semaphore.label
-        if semaphore is not None
-        else point.object
-    )
+    found = state.objects.get(point.object) or state.semaphores.get(point.object)
+    label = found.label if found is not None else point.object
     process = state.processes.get(point.pid)
     what = (
         point.call

@@ -190,14 +190,14 @@ def _parse_breakpoints(number: int, words: str) -> tuple[dict[str, str], ...]:
     return tuple(found)
 
 
-class Names(msgspec.Struct, frozen=True):
+class GivenNames(msgspec.Struct, frozen=True):
     """The scenario's names: roles by pid, names of objects and semaphores by key."""
 
     roles: Mapping[int, str] = {}
     labels: Mapping[str, str] = {}
 
 
-NO_NAMES: Final = Names()
+NO_NAMES: Final = GivenNames()
 """For runs of no scenario."""
 
 
@@ -208,13 +208,13 @@ def name_target(poised: Poised) -> str:
     return poised.semaphore.key if poised.semaphore is not None else poised.object
 
 
-def name_object(state: State, key: str, names: Names = NO_NAMES) -> str:
+def name_object(state: State, key: str, names: GivenNames = NO_NAMES) -> str:
     """The name of an object or a semaphore; empty if there is none."""
     found = state.objects.get(key) or state.semaphores.get(key) or state.variables.get(key)
     return names.labels.get(key, "") or (found.label if found else "")
 
 
-def breakpoint_words(point: Breakpoint, state: State, names: Names = NO_NAMES) -> str:
+def breakpoint_words(point: Breakpoint, state: State, names: GivenNames = NO_NAMES) -> str:
     """A breakpoint as a schedule has it: `call=write on=P1`."""
     who = stepping.name_thread(state, point.pid, names.roles) if point.pid else ""
     found = {
@@ -245,7 +245,7 @@ class Recorder:
         self._ran = False
         """Whether it has run by itself for a time that a schedule can't say."""
 
-    def record_event(self, event: Event, before: State, names: Names = NO_NAMES) -> None:
+    def record_event(self, event: Event, before: State, names: GivenNames = NO_NAMES) -> None:
         """Take an event, with the state before it."""
         if isinstance(event, Stepped):
             self._stepped(event.tid, before, names)
@@ -261,7 +261,9 @@ class Recorder:
         elif isinstance(event, Held):
             self._held(event)
 
-    def record_signal(self, state: State, pid: int, signo: int, names: Names = NO_NAMES) -> None:
+    def record_signal(
+        self, state: State, pid: int, signo: int, names: GivenNames = NO_NAMES
+    ) -> None:
         """The viewer sent a signal."""
         who = stepping.name_thread(state, pid, names.roles)
         if who:
@@ -285,7 +287,7 @@ class Recorder:
             self._ran = True
             self._add("It was held by hand here, and what follows depends on that moment:")
 
-    def _stepped(self, tid: int, before: State, names: Names) -> None:
+    def _stepped(self, tid: int, before: State, names: GivenNames) -> None:
         thread = before.threads.get(tid)
         who = stepping.name_thread(before, tid, names.roles)
         if thread is None or thread.poised is None or not who:
@@ -297,7 +299,7 @@ class Recorder:
         own_code = stepping.name_operation(thread.poised) in ("run", "start", "return")
         self._running = (tid, who) if own_code else (0, "")
 
-    def _came_to_access(self, poised: Poised, before: State, names: Names) -> None:
+    def _came_to_access(self, poised: Poised, before: State, names: GivenNames) -> None:
         """A step from the thread's own code led to a load or a store: the line says to which."""
         tid, who = self._running
         if poised.at == "access" and poised.tid == tid and self.lines and not self._ran:

@@ -17,7 +17,7 @@ from ipcviz.events import (
     Let,
     Poised,
     Released,
-    Run,
+    RunUntil,
     SendSignal,
     Settled,
     Stepped,
@@ -28,8 +28,8 @@ from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import (
     ACCESSES,
     NO_NAMES,
+    GivenNames,
     Line,
-    Names,
     Schedule,
     name_object,
     name_target,
@@ -105,11 +105,11 @@ class Scheduler:
         waiting = self._asked == _ALL or (thread is not None and thread.poised is not None)
         return not state.finished and (bool(state.moving) or waiting)
 
-    def peek_move(self, state: State, names: Names = NO_NAMES) -> Move:
+    def peek_move(self, state: State, names: GivenNames = NO_NAMES) -> Move:
         """What comes next in a state that is at rest; the schedule stays where it is."""
         return decide(self.schedule, state, (self.place, self._steps), names, self._last)
 
-    def take_move(self, state: State, names: Names = NO_NAMES) -> Move:
+    def take_move(self, state: State, names: GivenNames = NO_NAMES) -> Move:
         """What comes next in a state that is at rest; the caller sends its command."""
         move = self.peek_move(state, names)
         self._follow(move)
@@ -119,7 +119,7 @@ class Scheduler:
         """A thread was let go by others than the schedule: until it moves, all is not at rest."""
         self._asked = tid
 
-    def step_by_hand(self, tid: int, state: State, names: Names = NO_NAMES) -> None:
+    def step_by_hand(self, tid: int, state: State, names: GivenNames = NO_NAMES) -> None:
         """The viewer lets a thread go: as the schedule wants it, or instead."""
         if self.left:
             return
@@ -134,7 +134,7 @@ class Scheduler:
             self.left = move.departed
             return
         self.place, self._steps = move.place, move.steps
-        self._asked = _ALL if isinstance(move.command, Run) else move.tid
+        self._asked = _ALL if isinstance(move.command, RunUntil) else move.tid
         self._last = move.tid or self._last
 
 
@@ -142,7 +142,7 @@ def decide(
     schedule: Schedule,
     state: State,
     at: tuple[int, int] = (0, 0),
-    names: Names = NO_NAMES,
+    names: GivenNames = NO_NAMES,
     last: int = 0,
 ) -> Move:
     """What is to be done next in a state that is at rest.
@@ -165,7 +165,7 @@ def decide(
 
 
 def _decide(
-    line: Line, place: int, steps: int, state: State, names: Names, last: int
+    line: Line, place: int, steps: int, state: State, names: GivenNames, last: int
 ) -> Move | None:
     """What a line wants; None if there is nothing left to do for it."""
     if line.kind == "turns":
@@ -203,7 +203,7 @@ def _await_run(line: Line, place: int, state: State) -> Move | None:
 
 
 def _decide_step(
-    line: Line, place: int, steps: int, state: State, names: Names, thread: Thread
+    line: Line, place: int, steps: int, state: State, names: GivenNames, thread: Thread
 ) -> Move | None:
     """What a line wants of a thread that is to make one operation or several; None if it is where
     the line wants it.
@@ -243,7 +243,7 @@ def _decide_turn(place: int, state: State, last: int) -> Move:
     return Move(place=place, waits="someone who can go on")
 
 
-def _decide_run(line: Line, place: int, state: State, names: Names) -> Move:
+def _decide_run(line: Line, place: int, state: State, names: GivenNames) -> Move:
     until = []
     for wanted in line.until:
         key = ""
@@ -273,10 +273,10 @@ def _decide_run(line: Line, place: int, state: State, names: Names) -> Move:
                 condition=wanted.get("is", ""),  # type: ignore[arg-type]
             )
         )
-    return Move(place=place, steps=1, command=Run(until=tuple(until)))
+    return Move(place=place, steps=1, command=RunUntil(until=tuple(until)))
 
 
-def _find_thread(state: State, who: str, names: Names) -> tuple[Process | None, Thread | None]:
+def _find_thread(state: State, who: str, names: GivenNames) -> tuple[Process | None, Thread | None]:
     """Whom a name means: the process (None if there was none), and its thread (None if that has
     ended).
     """
@@ -293,11 +293,11 @@ def _find_thread(state: State, who: str, names: Names) -> tuple[Process | None, 
     return None, None
 
 
-def _list_known(state: State, names: Names) -> list[str]:
+def _list_known(state: State, names: GivenNames) -> list[str]:
     return [stepping.name_thread(state, tid, names.roles) for tid in state.threads]
 
 
-def _find_key(state: State, label: str, names: Names) -> str:
+def _find_key(state: State, label: str, names: GivenNames) -> str:
     """The object or semaphore of that name; empty if there is none."""
     for key, name in names.labels.items():
         if name == label:
@@ -313,13 +313,13 @@ def _find_key(state: State, label: str, names: Names) -> str:
     )
 
 
-def _is_operation(line: Line, poised: Poised, state: State, names: Names) -> bool:
+def _is_operation(line: Line, poised: Poised, state: State, names: GivenNames) -> bool:
     if stepping.name_operation(poised) != line.operation:
         return False
     return not line.on or name_object(state, name_target(poised), names) == line.on
 
 
-def _stands_there(line: Line, poised: Poised, state: State, names: Names) -> bool:
+def _stands_there(line: Line, poised: Poised, state: State, names: GivenNames) -> bool:
     if stepping.name_place(poised) != line.operation:
         return False
     return not line.on or name_object(state, name_target(poised), names) == line.on

@@ -148,8 +148,8 @@ def _sigprocmask(state: State, tid: int, args: Arguments) -> bool:
     if thread is None or not isinstance(given, int):
         return False
     how, now = args.get("how"), thread.blocked
-    mask = now | given if how == "SIG_BLOCK" else now & ~given if how == "SIG_UNBLOCK" else given
-    return 0 < ((now ^ mask) & ~_LIBC_BITS).bit_count() <= _MOST_SIGNALS
+    changed = {"SIG_BLOCK": given & ~now, "SIG_UNBLOCK": given & now}.get(str(how), now ^ given)
+    return 0 < (changed & ~_LIBC_BITS).bit_count() <= _MOST_SIGNALS
 
 
 def _mmap(state: State, pid: int, args: Arguments) -> bool:

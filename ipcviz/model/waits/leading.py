@@ -12,7 +12,7 @@ from typing import Final
 
 from ipcviz.model.mechanisms.semaphores import PRIVATE
 from ipcviz.model.state import Process
-from ipcviz.model.waits.values import Asleep, Taken, Wait, Why
+from ipcviz.model.waits.values import Asleep, SemaphoreTaken, Wait, Why
 
 _RESTING: Final = frozenset({"condition", "semaphore", "go", ""})
 """What a worker without work sleeps on, as far as a futex tells; a mutex is somebody's to give
@@ -29,7 +29,7 @@ def rests_in_pool(wait: Wait) -> bool:
     runtime (Go, the JVM, the interpreter of Python).
     """
     if wait.semaphore:
-        taken = isinstance(wait.facts, Taken) and wait.facts.owners
+        taken = isinstance(wait.facts, SemaphoreTaken) and wait.facts.owners
         return not taken and wait.semaphore.startswith(PRIVATE)
     if not isinstance(wait.facts, Asleep):
         return wait.why is Why.FUTEX

@@ -30,19 +30,19 @@ from ipcviz.model.waits.values import (
     Asleep,
     Buffer,
     Children,
+    ConflictingLocks,
     Connecting,
     Doubt,
     Doubted,
     Facts,
-    Locks,
-    Message,
     Ready,
-    Signals,
-    Taken,
+    SemaphoreTaken,
     Wait,
     Waker,
     Wakers,
-    Watched,
+    WantedMessage,
+    WantedSignals,
+    WatchedDescriptor,
     Why,
 )
 
@@ -370,8 +370,8 @@ def _explain_queue(
 ) -> Reason:
     """System V (msgop(2)): a message of a type is wanted, or room for one."""
     if call.name == "msgsnd":
-        return Reason(Why.FULL, Message(size=call.number("count")))
-    wish = Message(call.number("type"), call.has_flag("MSG_EXCEPT"))
+        return Reason(Why.FULL, WantedMessage(size=call.number("count")))
+    wish = WantedMessage(call.number("type"), call.has_flag("MSG_EXCEPT"))
     if wish.type is None or wish.type == 0:
         return Reason(Why.EMPTY, wish)
     level = thing.level if thing is not None else None
@@ -418,7 +418,7 @@ def _explain_signalfd(
     state: State, thread: Thread, call: CallInProgress, thing: Object | None
 ) -> Reason:
     mask = thing.notifier.mask if thing is not None and thing.notifier is not None else None
-    return Reason(Why.SIGNAL, Signals(mask))
+    return Reason(Why.SIGNAL, WantedSignals(mask))
 
 
 def _explain_open(
@@ -475,23 +475,25 @@ def _find_listeners(lookup: Lookup, thread: Thread, call: CallInProgress, reason
 # Semaphores, futexes, locks.
 
 
-def _find_taken(state: State, thread: Thread) -> Taken:
+def _find_taken(state: State, thread: Thread) -> SemaphoreTaken:
     """Who has taken the semaphore that a thread waits on, and can give it back."""
     found = state.semaphores.get(thread.semaphore)
     if found is None or found.signals:
-        return Taken()
+        return SemaphoreTaken()
     if any(is_own(hold, thread) for hold in found.holds):
         # Who takes it twice waits for somebody to give it, as one does for a message: that can be
         # anybody.
-        return Taken()
-    return Taken(tuple(sorted((hold.pid, hold.tid) for hold in found.holds if not hold.ended)))
+        return SemaphoreTaken()
+    return SemaphoreTaken(
+        tuple(sorted((hold.pid, hold.tid) for hold in found.holds if not hold.ended))
+    )
 
 
 def _explain_semaphore(
     state: State, thread: Thread, call: CallInProgress, thing: Object | None
 ) -> Reason:
     if call.futex is not None and call.futex.copied:
-        facts = Taken(copied=call.futex)
+        facts = SemaphoreTaken(copied=call.futex)
     else:
         facts = _find_taken(state, thread)
     return Reason(Why.SEMAPHORE, facts, "sem_wait", thread.semaphore)
@@ -502,7 +504,9 @@ def _explain_set(
 ) -> Reason:
     taken = _find_taken(state, thread)
     operations = system_v.parse_operations(call.text("ops"))
-    return Reason(Why.SEMAPHORE, Taken(taken.owners, operations), semaphore=thread.semaphore)
+    return Reason(
+        Why.SEMAPHORE, SemaphoreTaken(taken.owners, operations), semaphore=thread.semaphore
+    )
 
 
 def _find_posters(lookup: Lookup, thread: Thread, call: CallInProgress, reason: Reason) -> Wakers:
@@ -514,7 +518,7 @@ def _find_posters(lookup: Lookup, thread: Thread, call: CallInProgress, reason: 
     taken = waited_on(lookup.state, key)
     private = key.startswith(PRIVATE)
     note = () if private else (Doubted(Doubt.POSTERS, key),)
-    owners = facts.owners if isinstance(facts, Taken) else ()
+    owners = facts.owners if isinstance(facts, SemaphoreTaken) else ()
     known = tuple(Waker(pid, tid) for pid, tid in owners)
     if not taken and key.startswith(f"{PRIVATE}{thread.pid}:") and not known:
         return lookup.find_own_threads(thread, Doubt.POSTER)
@@ -595,13 +599,13 @@ def _explain_lock(
     if outsiders_of(state, call.object, "lock"):
         # Whom the kernel names took it, and may have ended since: those have it.
         owners = {pid for pid in owners if is_watched(state, pid)}
-    return Reason(Why.LOCK, Locks(found, tuple(sorted(owners))))
+    return Reason(Why.LOCK, ConflictingLocks(found, tuple(sorted(owners))))
 
 
 def _find_lockers(lookup: Lookup, thread: Thread, call: CallInProgress, reason: Reason) -> Wakers:
     """Of a lock: those that have one in its way; if they are not known, whoever has the file."""
     facts = reason.facts
-    if not isinstance(facts, Locks):
+    if not isinstance(facts, ConflictingLocks):
         return _UNKNOWN
     if not facts.owners:
         outside = outsiders_waited_for(lookup.state, thread, call)
@@ -696,7 +700,7 @@ def _explain_signal(
     """
     if call.name == "rt_sigtimedwait":
         asked = call.number("set")
-        return Reason(Why.SIGNAL, Signals(asked & _ALL if asked is not None else None))
+        return Reason(Why.SIGNAL, WantedSignals(asked & _ALL if asked is not None else None))
     process = state.processes.get(thread.pid)
     asked = call.number("mask")
     mask = asked & _ALL if asked is not None else thread.blocked
@@ -705,7 +709,7 @@ def _explain_signal(
     pending = thread.pending
     if process is not None and process.sample is not None:
         pending |= process.sample.pending
-    return Reason(Why.SIGNAL, Signals(caught & ~mask, bool(caught), pending & mask))
+    return Reason(Why.SIGNAL, WantedSignals(caught & ~mask, bool(caught), pending & mask))
 
 
 def _find_senders(lookup: Lookup, thread: Thread, call: CallInProgress, reason: Reason) -> Wakers:
@@ -725,7 +729,7 @@ def _explain_ready(
         Why.READY,
         Ready(
             tuple(
-                Watched(one.info.key if one is not None else "", number, events)
+                WatchedDescriptor(one.info.key if one is not None else "", number, events)
                 for one, number, events in found
             )
         ),

@@ -247,7 +247,7 @@ class Buffer(Value, frozen=True):
     source: str = ""
 
 
-class Message(Value, frozen=True):
+class WantedMessage(Value, frozen=True):
     """What a call on a System V queue wants (msgop(2)).
 
     Attributes:
@@ -267,7 +267,7 @@ class Children(Value, frozen=True):
     pids: tuple[int, ...]
 
 
-class Signals(Value, frozen=True):
+class WantedSignals(Value, frozen=True):
     """The signals that would end a wait.
 
     Attributes:
@@ -281,7 +281,7 @@ class Signals(Value, frozen=True):
     kept: int = 0
 
 
-class Watched(Value, frozen=True):
+class WatchedDescriptor(Value, frozen=True):
     """One descriptor that poll, select or epoll waits for.
 
     Attributes:
@@ -298,10 +298,10 @@ class Watched(Value, frozen=True):
 class Ready(Value, frozen=True):
     """The descriptors of which one is to be ready."""
 
-    things: tuple[Watched, ...]
+    things: tuple[WatchedDescriptor, ...]
 
 
-class Locks(Value, frozen=True):
+class ConflictingLocks(Value, frozen=True):
     """The locks on a file that are in the way.
 
     Attributes:
@@ -313,7 +313,7 @@ class Locks(Value, frozen=True):
     owners: tuple[int, ...] = ()
 
 
-class Taken(Value, frozen=True):
+class SemaphoreTaken(Value, frozen=True):
     """A semaphore that is waited for.
 
     Attributes:
@@ -347,7 +347,18 @@ class Connecting(Value, frozen=True):
     listener: str = ""
 
 
-Facts = Buffer | Message | Children | Signals | Ready | Locks | Taken | Asleep | Connecting | None
+Facts = (
+    Buffer
+    | WantedMessage
+    | Children
+    | WantedSignals
+    | Ready
+    | ConflictingLocks
+    | SemaphoreTaken
+    | Asleep
+    | Connecting
+    | None
+)
 
 
 class Wait(Value, frozen=True):

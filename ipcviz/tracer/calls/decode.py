@@ -7,7 +7,7 @@ import shlex
 import struct
 from collections.abc import Callable
 from functools import cache
-from typing import Final
+from typing import Final, Literal
 
 from ipcviz.events import Disposition
 from ipcviz.events.signals import signal_name
@@ -273,7 +273,9 @@ def _call_mask(tid: int, value: int) -> Word:
     all signals in.
     """
     mask = read_mask(tid, value)
-    return mask if mask is not None else "[unreadable]" if value else "NULL"
+    if mask is not None:
+        return mask
+    return "[unreadable]" if value else "NULL"
 
 
 def _pselect_mask(tid: int, value: int) -> Word:
@@ -356,7 +358,11 @@ _SA_FLAGS: Final = (
 )
 
 
-def read_sigaction(tid: int, address: int) -> tuple[str, tuple[str, ...], int] | None:
+_Action = Literal["default", "ignore", "catch"]
+_ACTIONS: Final[dict[int, _Action]] = {0: "default", 1: "ignore"}
+
+
+def read_sigaction(tid: int, address: int) -> tuple[_Action, tuple[str, ...], int] | None:
     """(action, flags, mask) of a kernel struct sigaction: handler, flags, restorer, mask (x86-64
     and aarch64).
     """
@@ -364,7 +370,7 @@ def read_sigaction(tid: int, address: int) -> tuple[str, tuple[str, ...], int] |
     if raw is None or len(raw) < 32:
         return None
     handler, flags, _, mask = struct.unpack("=QQQQ", raw)
-    action = {0: "default", 1: "ignore"}.get(handler, "catch")
+    action = _ACTIONS.get(handler, "catch")
     return action, tuple(name for bit, name in _SA_FLAGS if flags & bit), mask
 
 
@@ -375,15 +381,10 @@ _WHENCE: Final = {0: "SEEK_SET", 1: "SEEK_CUR", 2: "SEEK_END"}
 def read_disposition(tid: int, signo: int, address: int) -> Disposition | None:
     """What a struct sigaction at an address in a thread's memory says; None if it can't be read."""
     found = read_sigaction(tid, address)
-    if found is None or found[0] not in ("default", "ignore", "catch"):
+    if found is None:
         return None
     action, flags, mask = found
-    return Disposition(
-        signo=signo,
-        action="default" if action == "default" else "ignore" if action == "ignore" else "catch",
-        flags=flags,
-        mask=mask,
-    )
+    return Disposition(signo=signo, action=action, flags=flags, mask=mask)
 
 
 def _lock(tid: int, address: int) -> dict[str, Word]:

@@ -46,7 +46,7 @@ from ipcviz.kernel.surroundings import read_timers
 from ipcviz.tracer.calls import table as calls
 from ipcviz.tracer.calls.decode import read_disposition, read_itimer
 from ipcviz.tracer.calls.flags import Word
-from ipcviz.tracer.calls.messages import Message, facts_of, taken_from
+from ipcviz.tracer.calls.messages import MessageHeader, facts_of, taken_from
 
 SIGALRM: Final = 14
 _ITIMER_SIGNALS: Final = {0: 14, 1: 26, 2: 27}
@@ -88,7 +88,7 @@ class Returned(NamedTuple):
     args: dict[str, Word]
     result: int
     object: str = ""
-    messages: tuple[Message, ...] = ()
+    messages: tuple[MessageHeader, ...] = ()
 
 
 class Effects:

@@ -47,8 +47,10 @@ def with_mode(table: tuple[tuple[int, str], ...]) -> Callable[[int], Word]:
 
     def with_permissions(value: int) -> Word:
         value &= 0xFFFFFFFF
-        mode = f"{value & 0o777:04o}" if value & 0o777 else ""
         rest = str(decode(value & ~0o777))
-        return mode if mode and rest == "0" else f"{rest}|{mode}" if mode else rest
+        if not value & 0o777:
+            return rest
+        mode = f"{value & 0o777:04o}"
+        return mode if rest == "0" else f"{rest}|{mode}"
 
     return with_permissions

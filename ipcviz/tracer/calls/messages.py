@@ -63,7 +63,7 @@ def read_address(tid: int, address: int, length: int) -> str:
     return show_address(raw) if raw else ""
 
 
-class Message(NamedTuple):
+class MessageHeader(NamedTuple):
     """What a struct msghdr says beside its bytes.
 
     Attributes:
@@ -85,7 +85,9 @@ class Message(NamedTuple):
     moved: int = 0
 
 
-def read_messages(tid: int, name: str, raw: tuple[int, ...], result: int) -> Iterator[Message]:
+def read_messages(
+    tid: int, name: str, raw: tuple[int, ...], result: int
+) -> Iterator[MessageHeader]:
     """The messages of a sendmsg, recvmsg, sendmmsg or recvmmsg that has returned."""
     if name not in COUNTS_MESSAGES:
         header = memory.read(tid, raw[1], _HEADER)
@@ -98,7 +100,7 @@ def read_messages(tid: int, name: str, raw: tuple[int, ...], result: int) -> Ite
         yield _message(tid, block[start : start + _HEADER], moved)
 
 
-def _message(tid: int, header: bytes, moved: int) -> Message:
+def _message(tid: int, header: bytes, moved: int) -> MessageHeader:
     name, length = struct.unpack_from("=QI", header)
     control, room, flags = struct.unpack_from("=QQi", header, 32)
     descriptors: list[int] = []
@@ -117,7 +119,7 @@ def _message(tid: int, header: bytes, moved: int) -> Message:
         offset += (size + 7) & ~7
     address = read_address(tid, name, length) if name and length else ""
     lost = bool(flags & MSG_CTRUNC), bool(flags & MSG_TRUNC)
-    return Message(address, tuple(descriptors), credentials, *lost, moved)
+    return MessageHeader(address, tuple(descriptors), credentials, *lost, moved)
 
 
 def credentials_words(credentials: tuple[int, int, int]) -> str:
@@ -140,7 +142,7 @@ def told_by_option(tid: int, raw: tuple[int, ...]) -> dict[str, int | str]:
 
 
 def facts_of(
-    tid: int, name: str, raw: tuple[int, ...], messages: tuple[Message, ...] = ()
+    tid: int, name: str, raw: tuple[int, ...], messages: tuple[MessageHeader, ...] = ()
 ) -> dict[str, int | str]:
     """What to say of a returned call beside its arguments.
 

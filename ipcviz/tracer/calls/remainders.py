@@ -68,7 +68,7 @@ class File(NamedTuple):
     least: int = 1
 
 
-class Look(Protocol):
+class ThreadFacts(Protocol):
     """What else has to be known of the thread whose call it is."""
 
     def file(self, fd: int) -> File:
@@ -113,7 +113,7 @@ def _six(*args: int) -> Raw:
     return (*args, *([0] * (6 - len(args))))
 
 
-def _pieces(look: Look, address: int, count: int) -> list[tuple[int, int]]:
+def _pieces(look: ThreadFacts, address: int, count: int) -> list[tuple[int, int]]:
     """A struct iovec array's pieces: where, and how long."""
     words = look.words(address, 2 * min(count, MOST_PIECES))
     return list(zip(words[::2], words[1::2], strict=False))
@@ -130,13 +130,13 @@ def _behind(pieces: list[tuple[int, int]], done: int) -> tuple[int, int, list[tu
     return len(pieces), 0, []
 
 
-def _sends(look: Look, fd: int, flags: int = 0) -> bool:
+def _sends(look: ThreadFacts, fd: int, flags: int = 0) -> bool:
     """Whether a call that sends moves all or waits."""
     found = look.file(fd)
     return found.blocks and not flags & MSG_DONTWAIT and found.kind not in ("datagram", "other")
 
 
-def _least(look: Look, fd: int, count: int, flags: int = 0) -> int:
+def _least(look: ThreadFacts, fd: int, count: int, flags: int = 0) -> int:
     """How many of `count` bytes a call that reads waits for, once the first has come."""
     found = look.file(fd)
     if not found.blocks or flags & MSG_DONTWAIT:
@@ -152,14 +152,14 @@ def _least(look: Look, fd: int, count: int, flags: int = 0) -> int:
     return count if flags & MSG_WAITALL else min(count, found.least)
 
 
-def _write(raw: Raw, done: int, look: Look) -> Rest | None:
+def _write(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     if not _sends(look, raw[0]):
         return None
     rest = raw[2] - done
     return Rest(done, (Leg("write", _six(raw[0], raw[1] + done, rest), rest),))
 
 
-def _writev(raw: Raw, done: int, look: Look) -> Rest | None:
+def _writev(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     if not _sends(look, raw[0]):
         return None
     pieces = _pieces(look, raw[1], raw[2])
@@ -181,7 +181,7 @@ def _writev(raw: Raw, done: int, look: Look) -> Rest | None:
     return Rest(done, tuple(legs))
 
 
-def _sendto(raw: Raw, done: int, look: Look) -> Rest | None:
+def _sendto(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     if not _sends(look, raw[0], raw[3]):
         return None
     rest = raw[2] - done
@@ -189,7 +189,7 @@ def _sendto(raw: Raw, done: int, look: Look) -> Rest | None:
 
 
 def _message_legs(
-    look: Look, fd: int, header: int, flags: int, done: int, into: int = 0
+    look: ThreadFacts, fd: int, header: int, flags: int, done: int, into: int = 0
 ) -> tuple[Leg, ...]:
     """The rest of one message to a stream, piece by piece; its control data has gone already."""
     words = look.words(header, 4)
@@ -204,13 +204,13 @@ def _message_legs(
     )
 
 
-def _sendmsg(raw: Raw, done: int, look: Look) -> Rest | None:
+def _sendmsg(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     if not _sends(look, raw[0], raw[2]):
         return None
     return Rest(done, _message_legs(look, raw[0], raw[1], raw[2], done))
 
 
-def _sendmmsg(raw: Raw, done: int, look: Look) -> Rest | None:
+def _sendmmsg(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     found = look.file(raw[0])
     if not found.blocks or raw[3] & MSG_DONTWAIT or found.kind == "other":
         return None
@@ -227,14 +227,14 @@ def _sendmmsg(raw: Raw, done: int, look: Look) -> Rest | None:
     return Rest(done, legs)
 
 
-def _sendfile(raw: Raw, done: int, look: Look) -> Rest | None:
+def _sendfile(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     if look.file(raw[0]).kind == "pipe" or not _sends(look, raw[0]):
         return None  # into a pipe it moves what has room, and is done
     rest = raw[3] - done
     return Rest(done, (Leg("sendfile", _six(*raw[:3], rest), rest),))
 
 
-def _splice(raw: Raw, done: int, look: Look) -> Rest | None:
+def _splice(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     if look.file(raw[2]).kind == "pipe" or not _sends(look, raw[2]):
         return None
     rest = raw[4] - done
@@ -242,12 +242,12 @@ def _splice(raw: Raw, done: int, look: Look) -> Rest | None:
     return Rest(done, (Leg("splice", (*raw[:4], rest, raw[5] | SPLICE_F_NONBLOCK), rest),))
 
 
-def _read(raw: Raw, done: int, look: Look) -> Rest | None:
+def _read(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     rest = _least(look, raw[0], raw[2]) - done
     return Rest(done, (Leg("read", _six(raw[0], raw[1] + done, rest), rest),))
 
 
-def _readv(raw: Raw, done: int, look: Look) -> Rest | None:
+def _readv(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     pieces = _pieces(look, raw[1], raw[2])
     left = _least(look, raw[0], sum(length for _, length in pieces)) - done
     legs = []
@@ -259,7 +259,7 @@ def _readv(raw: Raw, done: int, look: Look) -> Rest | None:
     return Rest(done, tuple(legs))
 
 
-def _recvfrom(raw: Raw, done: int, look: Look) -> Rest | None:
+def _recvfrom(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     least = _least(look, raw[0], raw[2], raw[3])
     if raw[3] & MSG_PEEK:
         return Rest(0, (Leg("recvfrom", raw, least),)) if done < least else None
@@ -267,7 +267,7 @@ def _recvfrom(raw: Raw, done: int, look: Look) -> Rest | None:
     return Rest(done, (Leg("recvfrom", _six(raw[0], raw[1] + done, rest, raw[3]), rest),))
 
 
-def _recvmsg(raw: Raw, done: int, look: Look) -> Rest | None:
+def _recvmsg(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     words = look.words(raw[1], 6)
     if (
         len(words) < 6
@@ -287,7 +287,7 @@ def _recvmsg(raw: Raw, done: int, look: Look) -> Rest | None:
     return Rest(done, tuple(legs))
 
 
-def _recvmmsg(raw: Raw, done: int, look: Look) -> Rest | None:
+def _recvmmsg(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     if raw[3] & MSG_DONTWAIT or (done and raw[3] & MSG_WAITFORONE) or not look.file(raw[0]).blocks:
         return None
     if done:
@@ -315,13 +315,13 @@ def messages_one_by_one(raw: Raw, done: int) -> tuple[Leg, ...]:
     return tuple(leg(place, 1, raw[3]) for place in range(done, raw[2]))
 
 
-def _getrandom(raw: Raw, done: int, look: Look) -> Rest | None:
+def _getrandom(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     rest = raw[1] - done
     return Rest(done, (Leg("getrandom", _six(raw[0] + done, rest, raw[2]), rest),))
 
 
 def _getevents(name: str) -> Row:
-    def rest(raw: Raw, done: int, look: Look) -> Rest | None:
+    def rest(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
         least = raw[1] - done
         args = (raw[0], least, raw[2] - done, raw[3] + EVENT * done, *raw[4:6])
         return Rest(done, (Leg(name, args, least),)) if least > 0 else None
@@ -329,7 +329,7 @@ def _getevents(name: str) -> Row:
     return rest
 
 
-def _uring(raw: Raw, done: int, look: Look) -> Rest | None:
+def _uring(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     if not raw[3] & IORING_ENTER_GETEVENTS or not raw[2]:
         return None
     # What was to be submitted is; how many it still waits for the kernel counts itself.
@@ -346,7 +346,7 @@ SENDS: Final = where(
 """Those that put bytes into what their first argument is a descriptor of."""
 
 
-Row = Callable[[Raw, int, Look], Rest | None]
+Row = Callable[[Raw, int, ThreadFacts], Rest | None]
 
 ROWS: Final[dict[str, tuple[int, Row]]] = {
     "write": (2, _write),
@@ -378,7 +378,7 @@ def may_be_cut(name: str, raw: Raw, result: int) -> bool:
     return row is not None and result > 0 and (row[0] < 0 or result < raw[row[0]])
 
 
-def rest_of(name: str, raw: Raw, result: int, look: Look) -> Rest | None:
+def rest_of(name: str, raw: Raw, result: int, look: ThreadFacts) -> Rest | None:
     """What is left of a call that a signal has cut short; None if it has done all that it would
     have done alone.
     """

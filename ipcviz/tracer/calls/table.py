@@ -190,6 +190,5 @@ NO_RETURN: Final = where(lambda call: call.returns == "elsewhere")
 
 def opening(name: str, raw: tuple[int, ...]) -> int:
     """The flags that a call opens a file with; -1 if it is none of those that open by a name."""
-    return (
-        raw[1] & 0xFFFFFFFF if name == "open" else raw[2] & 0xFFFFFFFF if name == "openat" else -1
-    )
+    at = {"open": 1, "openat": 2}.get(name)
+    return raw[at] & 0xFFFFFFFF if at is not None else -1

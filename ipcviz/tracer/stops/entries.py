@@ -24,7 +24,7 @@ from ipcviz.tracer.calls.plans import About, Ask, Detail, Plan, make_plans
 from ipcviz.tracer.calls.table import BIRTHS_AND_ENDS, KNOWN, LOOKUPS, PROT_EXEC
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.exchanges import EXCHANGES, PUTS
-from ipcviz.tracer.moving import Move
+from ipcviz.tracer.moving import MovingCall
 from ipcviz.tracer.sampling.notifiers import tells_more
 from ipcviz.tracer.sampling.sampler import Sampler, queue_key
 from ipcviz.tracer.stops import escape, foretold, handlers, linking, payload
@@ -392,7 +392,9 @@ class Entries:
         if entered.ends is not NOWHERE:
             pid, tid, name, key = task.process.pid, task.tid, entered.name, entered.object
             self._moving.begin(
-                Move(pid, tid, name, entered.args, key, entered.data, entered.began, entered.ends)
+                MovingCall(
+                    pid, tid, name, entered.args, key, entered.data, entered.began, entered.ends
+                )
             )
         elif entered.name in PUTS or (self._exchanges.under_way and entered.name in EXCHANGES):
             self._exchanges.begin(task, entered)

@@ -15,7 +15,7 @@ from ipcviz.model.ledger.directions import NOWHERE
 from ipcviz.tracer.calls import remainders
 from ipcviz.tracer.calls.decode import taken
 from ipcviz.tracer.calls.effects import Effects, Returned
-from ipcviz.tracer.calls.messages import WITH_HEADERS, Message, facts_of, read_messages
+from ipcviz.tracer.calls.messages import WITH_HEADERS, MessageHeader, facts_of, read_messages
 from ipcviz.tracer.calls.names import with_names
 from ipcviz.tracer.calls.plans import NAMES, errno_name
 from ipcviz.tracer.calls.table import NO_RETURN
@@ -212,7 +212,7 @@ class Exits:
         """What a call changed that has returned `result`, or failed with error number `code`."""
         process = task.process
         effects: tuple[AnyEffect, ...] = ()
-        messages: tuple[Message, ...] = ()
+        messages: tuple[MessageHeader, ...] = ()
         if entered.name in WITH_HEADERS and not code:
             messages = tuple(read_messages(task.tid, entered.name, entered.raw, result))
             entered.args.update(facts_of(task.tid, entered.name, entered.raw, messages))

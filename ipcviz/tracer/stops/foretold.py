@@ -64,9 +64,9 @@ def foretell(tid: int, name: str, info: ptrace.SyscallInfo) -> Foretold | None:
         before = ptrace.get_mask(tid) if how in (SIG_BLOCK, SIG_UNBLOCK) else 0
         if mask is None or before is None or how > SIG_SETMASK:
             return None
-        after = (
-            mask if how == SIG_SETMASK else before | mask if how == SIG_BLOCK else before & ~mask
-        )
+        after = mask
+        if how != SIG_SETMASK:
+            after = before | mask if how == SIG_BLOCK else before & ~mask
         return Foretold(
             Mask(blocked=after & ~NEVER_BLOCKED),
             {**decode_arguments(0, name, info.args), "set": mask},

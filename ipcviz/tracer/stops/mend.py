@@ -81,7 +81,7 @@ NEVER: Final = having("once")
 """
 
 
-class Outcome(NamedTuple):
+class CutCall(NamedTuple):
     """What became of a call that a signal cut short.
 
     Attributes:
@@ -107,7 +107,7 @@ class Mending:
 
     # At the delivery of a signal.
 
-    def undo(self, task: Task, action: Callable[[int], str]) -> Outcome | None:
+    def undo(self, task: Task, action: Callable[[int], str]) -> CutCall | None:
         """Before something that is not to be felt, an ignored signal, say: make the call again that
         it cut short.
 
@@ -127,7 +127,9 @@ class Mending:
             entered, code = known
             if entered.back:
                 return None
-            result = entered.last if entered.mended else -code if code in RESTART_CODES else code
+            result = -code if code in RESTART_CODES else code
+            if entered.mended:
+                result = entered.last
         else:
             number = _signed(registers[arch.original])
             if number < 0 or arch.original == arch.number:
@@ -158,7 +160,7 @@ class Mending:
 
     def _make_again(
         self, task: Task, entered: Entered, leg: Leg, result: int, registers: list[int]
-    ) -> Outcome | None:
+    ) -> CutCall | None:
         context, look = self._context, _Look(task)
         now = context.emitter.now()
         by_kernel = -result in RESTART_CODES and not entered.legs
@@ -184,22 +186,22 @@ class Mending:
         if gained:
             self._add(task, entered, leg, gained)
         if entered.until and not entered.between and now >= entered.until - EARLY:
-            return Outcome(
+            return CutCall(
                 False, self._finish(task, entered, registers, self._expired(task, entered))
             )
         if not (entered.told or gained or entered.until or entered.mended):
             # Nothing about it is to be seen to at its return.
-            return Outcome(True) if self._issue(task, entered, legs[0], registers) else None
+            return CutCall(True) if self._issue(task, entered, legs[0], registers) else None
         entered.mended = True
         if by_kernel:
             task.interrupted, task.deferred = (entered, -result), None
-            return Outcome(True)
+            return CutCall(True)
         entered.legs = legs if gained or entered.legs or legs[0] != leg else ()
         if not self._issue(task, entered, legs[0], registers):
             return None
         entered.back = True
         task.interrupted, task.deferred = (entered, entered.code), None
-        return Outcome(True)
+        return CutCall(True)
 
     def _issue(self, task: Task, entered: Entered, leg: Leg, registers: list[int]) -> bool:
         """Let a thread that stands behind a call make another one there."""

@@ -409,4 +409,6 @@ def _fate(
         return "again"
     if code != ERESTARTSYS:
         return "EINTR"
-    return "again" if "SA_RESTART" in flags else "EINTR" if known else ""
+    if "SA_RESTART" in flags:
+        return "again"
+    return "EINTR" if known else ""

@@ -39,7 +39,7 @@ from ipcviz.tracer.stops.outcomes import LEAVE, RESUME, Outcome
 from ipcviz.tracer.stops.semaphores import QUIET, SemaphoreStops
 from ipcviz.tracer.stops.senders import sender_of
 from ipcviz.tracer.stops.signals import SignalStops
-from ipcviz.tracer.tasks import Held, Task
+from ipcviz.tracer.tasks import HeldAt, Task
 
 ASLEEP_SECONDS: Final = 0.005
 """How long a moving thread must sleep, at every look, to count as blocked in a call that is not
@@ -312,7 +312,7 @@ class Stepping:
 
     def _park(self, task: Task, poised: Poised, status: int) -> Outcome:
         """Hold a thread where it is."""
-        task.steps.held = Held(poised, status)
+        task.steps.held = HeldAt(poised, status)
         task.steps.moving, task.steps.used = False, -1
         task.steps.asleep_since = 0.0
         if poised.at != "entry":
