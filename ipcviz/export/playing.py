@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Final, Protocol
 
-from ipcviz.export.cast import MOST_COLUMNS, MOST_ROWS, Cast, CastEvent, Chapter
+from ipcviz.export.cast import MOST_COLUMNS, MOST_ROWS, CastEvent, Chapter
 from ipcviz.export.escapes import keep_colours
 from ipcviz.export.screen import CastScreen, ScreenState
 
@@ -76,19 +76,11 @@ def keys_of(data: bytes) -> Iterator[str]:
             yield part
 
 
-def chapters_of(cast: Cast) -> tuple[Chapter, ...]:
-    """A cast's chapters: from each marker to the next, and what comes before the first if it shows
-    anything.
-
-    A cast without markers is cut into parts of `WITHOUT_MARKERS` seconds.
-    """
-    contents = _Contents()
-    contents.add(cast.events)
-    return contents.chapters
-
-
 class _Contents:
     """The chapters of a cast that is being read.
+
+    From each marker to the next, and what comes before the first if it shows anything. A cast
+    without markers is cut into parts of `WITHOUT_MARKERS` seconds.
 
     Attributes:
         opening: Something is shown before the first marker.

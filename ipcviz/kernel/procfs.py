@@ -358,16 +358,6 @@ def find_threads(pid: int, stat: Stat | None) -> tuple[int, ...]:
     return (pid,) if stat is not None and stat.num_threads == 1 else list_threads(pid)
 
 
-def read_children(pid: int) -> tuple[int, ...]:
-    """Children of all threads of a process (CONFIG_PROC_CHILDREN; exact only while they don't
-    change).
-    """
-    found: list[int] = []
-    for tid in list_threads(pid):
-        found.extend(map(int, (read_bytes(f"/proc/{pid}/task/{tid}/children") or b"").split()))
-    return tuple(sorted(found))
-
-
 def read_fd_numbers(pid: int) -> tuple[int, ...] | None:
     """Numbers of a process's open descriptors; None if they can't be read. A zombie has none."""
     try:

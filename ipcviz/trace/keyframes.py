@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -19,9 +19,6 @@ from ipcviz.trace.errors import TraceError
 
 MOST_BYTES: Final = 256 << 20
 """No keyframe and no batch is larger when unpacked: what claims to be is not one of ours."""
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class Changes(msgspec.Struct, array_like=True):

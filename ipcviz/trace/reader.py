@@ -14,7 +14,6 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -132,23 +131,6 @@ class TraceReader:
     def last(self) -> int:
         """Number of the last event; 0 if there is none."""
         return self._lasts[-1] if self._lasts else 0
-
-    @cached_property
-    def numbers(self) -> array[int]:
-        """The numbers of all events, in order; some can be missing where events were dropped."""
-        return array("q", (_whole(n) for (n,) in self._rows("SELECT n FROM event ORDER BY n")))
-
-    @cached_property
-    def times(self) -> array[float]:
-        """The times of all events in session seconds, as `numbers` has them."""
-        return array(
-            "d", (_whole(us) / 1e6 for (us,) in self._rows("SELECT us FROM event ORDER BY n"))
-        )
-
-    @property
-    def count(self) -> int:
-        """How many events there are."""
-        return len(self.numbers)
 
     def sources(self) -> dict[str, str]:
         """The texts that were kept with it, by name."""
@@ -368,8 +350,6 @@ class TraceReader:
         if last:
             self._lasts.pop()
             self._events.pop(len(self._firsts), None)
-        for name in ("numbers", "times"):
-            self.__dict__.pop(name, None)
         self._read_batches(last)
         self._read_keyframes(self._keyframes[-1] if self._keyframes else -1)
 

@@ -38,7 +38,6 @@ def readings(pid):
         "syscall": procfs.read_syscall(pid),
         "wchan": procfs.read_wchan(pid),
         "tasks": procfs.list_threads(pid),
-        "children": procfs.read_children(pid),
         "numbers": procfs.read_fd_numbers(pid),
         "link": procfs.read_link(pid, 0),
         "fdinfo": procfs.read_fdinfo(pid, 0),

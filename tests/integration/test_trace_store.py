@@ -125,7 +125,6 @@ def test_killed_in_mid_stream(tmp_path: Path, seconds: float) -> None:
     must = max((int(n) for n, at in said if float(at) <= killed_at - 0.25), default=0)
     with TraceReader(path) as reader:
         numbers = [event.n for event in reader.events()]
-        assert reader.count == len(numbers)
         assert numbers == list(range(1, len(numbers) + 1))
         # 1,000 events are a tenth of a second of this stream: room for a busy machine.
         assert len(numbers) >= must - 1000

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from ipcviz.events import Forked
+from ipcviz.events import Forked, Marker
 from ipcviz.kernel.arch import X86_64
 from ipcviz.tracer import budget
 from ipcviz.tracer.config import LaunchConfig
@@ -129,7 +129,8 @@ def test_what_was_counted_is_told_once(context):
     process.counted_signals.update({10: 5})
     context.tell_counted(process)
     context.tell_counted(process)
-    assert context.emitter.emitted == 3, "a process, its coverage, and one count"
+    context.emitter.emit(marker := Marker(pid=10, tid=10, text="the next"))
+    assert marker.n == 4, "after a process, its coverage, and one count"
     assert context.state.processes[10].calls == 9
     assert not context.state.processes[10].full
     context.say_coverage(process, full=True, reason="quiet again")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ipcviz.export import Cast, CastEvent, CastWriter, playing, read_cast
-from ipcviz.export.playing import Tape, chapters_of, keys_of
+from ipcviz.export.playing import Tape, keys_of
 from ipcviz.export.screen import CastScreen
 
 
@@ -37,7 +37,7 @@ def own(tmp_path):
 
 
 def test_chapters_begin_at_markers():
-    assert [(c.label, c.first, c.end) for c in chapters_of(FOREIGN)] == [
+    assert [(c.label, c.first, c.end) for c in tape_of(FOREIGN).chapters] == [
         ("", 0, 1),
         ("one", 1, 4),
         ("two", 4, 6),
@@ -45,21 +45,20 @@ def test_chapters_begin_at_markers():
 
 
 def test_nothing_before_the_first_marker_is_no_chapter():
-    assert [c.label for c in chapters_of(cast((0, "i", "x"), (1, "m", "one"), (1, "o", "b")))] == [
-        "one"
-    ]
+    silent = cast((0, "i", "x"), (1, "m", "one"), (1, "o", "b"))
+    assert [c.label for c in tape_of(silent).chapters] == ["one"]
     assert tape_of(cast((1, "m", "one"), (1, "o", "b"))).first == 1
     assert tape_of(FOREIGN).first == 0
 
 
 def test_without_markers_there_are_parts_of_five_seconds():
-    found = chapters_of(cast(*((t, "o", str(t)) for t in (0, 1, 4.9, 5.1, 6, 20, 61.5))))
+    found = tape_of(cast(*((t, "o", str(t)) for t in (0, 1, 4.9, 5.1, 6, 20, 61.5)))).chapters
     assert [c.label for c in found] == ["from 0:00.0", "from 0:05.1", "from 0:20.0", "from 1:01.5"]
-    assert chapters_of(cast()) == ()
+    assert tape_of(cast()).chapters == ()
 
 
 def test_a_marker_can_do_no_harm():
-    found = chapters_of(cast((0, "m", "a\x1b]52;c;x\x07\x1b[2J\nb"), (0, "o", "x")))
+    found = tape_of(cast((0, "m", "a\x1b]52;c;x\x07\x1b[2J\nb"), (0, "o", "x"))).chapters
     assert found[0].label == "ab"
 
 

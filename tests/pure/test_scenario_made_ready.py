@@ -217,6 +217,7 @@ def test_a_schedule_by_its_name_its_title_or_its_file(tmp_path):
         (b"sleeper to\n", ":1: "),
         (None, "There is no schedule"),
     ],
+    ids=("not UTF-8", "too large", "no step", "not there"),
 )
 def test_a_file_that_is_no_schedule(data, words, tmp_path):
     file = tmp_path / "order"

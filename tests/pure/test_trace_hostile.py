@@ -36,7 +36,7 @@ def read_all(path) -> list[Event]:
     with TraceReader(path) as reader:
         reader.state_at(reader.last)
         reader.sources()
-        _ = reader.times
+        reader.before(1.0)
         return list(reader.events())
 
 

@@ -197,11 +197,6 @@ class Waker(Value, frozen=True):
     tid: int = 0
     doubt: Doubt | None = None
 
-    @property
-    def certain(self) -> bool:
-        """Whether it surely could."""
-        return self.doubt is None
-
 
 class Wakers(Value, frozen=True):
     """Who could end a wait.

@@ -293,11 +293,6 @@ def _sockaddr(tid: int, value: int, length: int) -> Word:
     return read_address(tid, value, length) or _hex(value)
 
 
-def _timespec(raw: bytes) -> float:
-    seconds, nanoseconds = struct.unpack("=qq", raw)
-    return float(seconds) + float(nanoseconds) / 1e9
-
-
 def _itimerval(tid: int, value: int) -> Word:
     return _times(read_itimer(tid, value, 1e6)) or _hex(value)
 
