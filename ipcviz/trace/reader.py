@@ -322,7 +322,8 @@ class TraceReader:
                 high = _whole(rows[0][0]) - 1
             else:
                 low = middle
-        return max(low, 0)
+        # Where events were dropped, the search ends among numbers that no event has.
+        return self._one("SELECT n FROM event WHERE n <= ? ORDER BY n DESC LIMIT 1", low)
 
     def _row_of(self, table: str, n: int) -> int:
         """The first row of a table for an event numbered `n` or later; its rows are in that

@@ -15,7 +15,7 @@ import pytest
 from ipcviz.events import Call, Event, Exited, Output, Sample
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
-from ipcviz.trace import TraceError, TraceReader, TraceWriter
+from ipcviz.trace import TraceError, TraceReader, TraceWriter, store
 from tests import fakes
 from tests.seen import moments_of
 from tests.traces import long_session
@@ -118,7 +118,9 @@ def test_a_trace_is_one_plain_file_after_its_end(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["t"]
 
 
-def test_it_is_small_and_never_far_from_a_keyframe(tmp_path):
+def test_it_is_small_and_never_far_from_a_keyframe(tmp_path, monkeypatch):
+    # On a busy machine the last keyframes take longer than a user is kept waiting for them.
+    monkeypatch.setattr(store, "_CLOSE_SECONDS", 600.0)
     events = long_session(20_000)
     path = written(tmp_path / "t", events)
     assert path.stat().st_size / len(events) < 80, "bytes an event"
