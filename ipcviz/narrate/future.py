@@ -12,7 +12,7 @@ from typing import Final
 
 from ipcviz.events.signals import LIBRARY_SIGNALS, signal_name
 from ipcviz.model.state import State
-from ipcviz.model.waits.future import Change
+from ipcviz.model.waits.future import PossibleChange
 from ipcviz.narrate.words import label_of
 
 _NAMED: Final = 3
@@ -26,7 +26,7 @@ _SEALS: Final = (
 )
 
 
-def lasting_words(state: State, changes: Sequence[Change]) -> str:
+def lasting_words(state: State, changes: Sequence[PossibleChange]) -> str:
     """That a wait does not end by itself, or what could end it.
 
     `: that will not change by itself`; `; its timer for SIGALRM or another process that opens F1
@@ -40,7 +40,7 @@ def lasting_words(state: State, changes: Sequence[Change]) -> str:
     return f"; {join_or(named)} could end that"
 
 
-def _word(state: State, change: Change) -> str:
+def _word(state: State, change: PossibleChange) -> str:
     label = label_of(state, change.object) if change.object else ""
     signal = (
         signal_name(change.signo) if change.signo and change.signo not in LIBRARY_SIGNALS else ""
@@ -66,7 +66,7 @@ def _word(state: State, change: Change) -> str:
             return "what it has done since the last look at it"
 
 
-def unless_reopened(state: State, changes: Iterable[Change], how: str) -> str:
+def unless_reopened(state: State, changes: Iterable[PossibleChange], how: str) -> str:
     """`, unless it is opened for writing again`, where an object can be come to by a name; empty
     where not.
     """

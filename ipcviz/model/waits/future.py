@@ -25,7 +25,7 @@ by its name, who has it and is not watched, who receives a descriptor that is on
 has come, and the last look is older."""
 
 
-class Change(Value, frozen=True):
+class PossibleChange(Value, frozen=True):
     """One thing that could change a fact.
 
     Attributes:
@@ -42,7 +42,7 @@ class Change(Value, frozen=True):
 
 def find_newcomers(
     state: State, key: str, modes: Iterable[str] = ("r", "w", "rw")
-) -> tuple[Change, ...]:
+) -> tuple[PossibleChange, ...]:
     """How somebody who is not known to have an object open, or an end of it, could have it or come
     to it.
 
@@ -53,10 +53,10 @@ def find_newcomers(
     """
     thing = state.objects.get(key)
     if thing is None:
-        return (Change("outside", object=key),)
+        return (PossibleChange("outside", object=key),)
     found = []
     if "reached" in KINDS[thing.info.kind].traits and not thing.unlinked:
-        found.append(Change("name", object=key))
+        found.append(PossibleChange("name", object=key))
     files = [
         file for file in state.open_files.values() if file.object == key and file.mode in modes
     ]
@@ -66,12 +66,12 @@ def find_newcomers(
         or _is_attached(state)
         or state.dropped
     ):
-        found.append(Change("outside", object=key))
+        found.append(PossibleChange("outside", object=key))
     ways = set(modes)
     for socket, flight in under_way(state, key) if state.flights else ():
         sent = (state.open_files.get(ofd) for ofd in flight.ofds)
         if any(file is not None and file.object == key and file.mode in ways for file in sent):
-            found.append(Change("flight", object=socket))
+            found.append(PossibleChange("flight", object=socket))
             break
     return tuple(found)
 
@@ -81,7 +81,7 @@ def is_shared_outside(file: OpenFile) -> bool:
     return file.outside or not file.opened_by
 
 
-def find_wakers(state: State, thread: Thread) -> tuple[Change, ...]:
+def find_wakers(state: State, thread: Thread) -> tuple[PossibleChange, ...]:
     """What could get a sleeping thread out of its call without anybody else's doing something to
     what it waits for.
     """
@@ -90,22 +90,24 @@ def find_wakers(state: State, thread: Thread) -> tuple[Change, ...]:
         return ()
     found = []
     if has_limit(call) or ((thing := state.objects.get(call.object)) is not None and thing.limited):
-        found.append(Change("limit"))
+        found.append(PossibleChange("limit"))
     timers = armed_timers(state, thread.pid)
-    found += [Change("timer", signo) for signo in sorted(timers) if reaches(state, thread, signo)]
+    found += [
+        PossibleChange("timer", signo) for signo in sorted(timers) if reaches(state, thread, signo)
+    ]
     caught = let_in_handlers(state, thread)
     if caught - timers:
-        found.append(Change("handler", min(caught) if len(caught) == 1 else 0))
+        found.append(PossibleChange("handler", min(caught) if len(caught) == 1 else 0))
     parent = state.processes.get(process.parent)
     orphaned = parent is not None and parent.fate != "alive"
     if process.death_signal and not orphaned and reaches(state, thread, process.death_signal):
-        found.append(Change("parent", process.death_signal))
+        found.append(PossibleChange("parent", process.death_signal))
     if process.ring:
-        found.append(Change("ring"))
+        found.append(PossibleChange("ring"))
     return tuple(found)
 
 
-def find_ends(state: State, wait: Wait, modes: Iterable[str]) -> tuple[Change, ...]:
+def find_ends(state: State, wait: Wait, modes: Iterable[str]) -> tuple[PossibleChange, ...]:
     """What could end a wait for bytes or room of an object of which only the one that waits is
     known to have the ends.
 
@@ -118,7 +120,7 @@ def find_ends(state: State, wait: Wait, modes: Iterable[str]) -> tuple[Change, .
     process = state.processes[wait.pid]
     found = [*find_wakers(state, thread), *find_newcomers(state, wait.object, modes)]
     if not process.full:
-        found.append(Change("sample"))
+        found.append(PossibleChange("sample"))
     return tuple(dict.fromkeys(found))
 
 
