@@ -159,8 +159,7 @@ def _list_asides(node: ast.AST) -> list[ast.AST]:
     if isinstance(node, ast.Assert):
         return [node]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.LShift):
-        if isinstance(node.left, ast.Constant) and isinstance(node.right, ast.Constant):
-            return [node]
+        return [node] if isinstance(node.left, ast.Constant) else []
     return [node] if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) else []
 
 

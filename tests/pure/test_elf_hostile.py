@@ -243,7 +243,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     changes=st.lists(st.tuples(st.sampled_from(FIELDS), VALUES), min_size=1, max_size=6),
     cut=st.one_of(st.none(), st.integers(0, 0x940)),

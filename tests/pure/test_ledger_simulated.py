@@ -250,7 +250,7 @@ def run(writers: int, readers: int, steps) -> Simulation:
 
 
 QUICK = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     suppress_health_check=[

@@ -66,7 +66,7 @@ def server(clients):
     return m.state
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(3, 30), st.sampled_from([CLASS, (80, 9), BESIDE, (120, 36), (40, 8)]))
 def test_a_long_pipeline_goes_on_in_the_next_row_and_reads_like_a_text(stages, size):
     scene = build(pipeline(stages).state, size=size)
@@ -121,7 +121,7 @@ def test_a_chain_is_what_no_other_process_hangs_on():
     assert not find_pipelines(build(systems.ring()))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(4, 14), st.data())
 def test_files_beside_a_pipeline_and_a_second_writer_do_not_make_it_wide(stages, data):
     m = pipeline(stages)
@@ -148,7 +148,7 @@ def test_who_only_waits_above_others_folds_to_a_line_before_any_stage_does():
     assert rects["p:12"].h == rects["p:13"].h == 5
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(2, 14), st.data())
 def test_nothing_moves_because_of_who_is_blocked_or_how_full_it_is(stages, data):
     m = pipeline(stages)

@@ -91,7 +91,7 @@ def scenes(draw):
     return Scene(tuple(nodes), tuple(edges.values()))
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(scenes(), scenes(), st.sampled_from(SIZES))
 def test_boxes_never_overlap_and_lines_go_around_them(first, second, size):
     layout = arrange(first, size)
@@ -103,7 +103,7 @@ def test_boxes_never_overlap_and_lines_go_around_them(first, second, size):
     assert all(sum(width(text) for text, _ in row) == after.extent[0] for row in rows)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(scenes(), st.sampled_from(SIZES))
 def test_the_same_scene_gives_the_same_picture(scene, size):
     assert arrange(scene, size) == arrange(scene, size)
@@ -208,7 +208,7 @@ def test_however_large_a_system_is_the_work_for_its_picture_is_bounded(processes
         opened |= {str(n.select[1]) for n in scene.nodes if n.kind == "group"}
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(scenes(), scenes(), st.integers(1, 12), st.integers(4, 20))
 def test_folding_keeps_every_process_and_joins_only_what_is_there(first, second, most, room):
     level = 0
