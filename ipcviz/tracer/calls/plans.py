@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 import errno
 from collections.abc import Container, Iterator, Mapping
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from ipcviz.events.calls import BIRTHS, where
 from ipcviz.kernel.seccomp import meets
@@ -121,7 +122,8 @@ class About(enum.Enum):
     """The POSIX semaphore that its thread waits for (futex)."""
 
 
-class Plan(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Plan:
     """What the stops at a call need.
 
     Attributes:

@@ -109,7 +109,9 @@ class Engine:
         self, arch: Arch, config: AnyConfig, emitter: Emitter, *, always: bool = False
     ) -> None:
         self._context = Context(arch, config, emitter)
+        self._tasks = self._context.tasks
         self._always = always
+        self._full = config.full
         self._all_marked = config.full and not always
         """The filter marks data calls, too."""
         self._context.stops_always = always
@@ -223,7 +225,7 @@ class Engine:
 
     def handle_stop(self, tid: int, status: int) -> None:
         """Handle one result of waitpid."""
-        task = self._context.tasks.get(tid)
+        task = self._tasks.get(tid)
         if status & 0xFF != STOPPED:
             self._end(tid, status)
         elif task is None:
@@ -282,11 +284,12 @@ class Engine:
         did may be what it is held for.
         """
         how, value, after = outcome
-        if after is not None and not self._context.go_first:
-            after()
-            after = None
-        if self._accesses.active and how in GOES_ON:
-            self._accesses.arm(task)
+        if not self._context.go_first:
+            if after is not None:
+                after()
+                after = None
+            if self._accesses.active and how in GOES_ON:
+                self._accesses.arm(task)
         if how is RESUMED:
             self._resume(task, value)
         elif how is ENTERED:
@@ -304,23 +307,25 @@ class Engine:
 
     def _resume(self, task: Task, signo: int) -> None:
         """Let a thread go on, to the return of its call, its next call, or its next marked call."""
-        if self._context.tripwire.points and self.stepping.trip(task):
+        context = self._context
+        if context.tripwire.points and self.stepping.trip(task):
             return
         if task.entered is not None:
             self._calls.entries.begin(task)
             traced = True
         elif task.interrupted is not None or task.semaphore or task.decided:
             traced = True
+        elif self._all_marked and not context.holding:
+            traced = False
         else:
             process = task.process
             traced = (
-                (self._context.holding or not self._all_marked)
-                and self._stops_at_calls(process)
+                self._stops_at_calls(process)
                 and process.executed
                 and not process.foreign
                 and not process.linking
             )
-        task.stops = traced or self._context.config.full
+        task.stops = traced or self._full
         # If it was killed meanwhile, its end comes by waitpid.
         ptrace.resume(task.tid, ptrace.SYSCALL if traced else ptrace.CONT, signo)
 
