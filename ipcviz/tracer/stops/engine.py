@@ -243,6 +243,14 @@ class Engine:
                 outcome = self._decide(task, status)
             self.carry_out(task, outcome)
 
+    def handle_and_price(self, tid: int, status: int) -> None:
+        """Handle one result of waitpid, and note what it cost if anything was told."""
+        emitter = self._context.emitter
+        emitted, began = emitter.emitted, time.thread_time()
+        self.handle_stop(tid, status)
+        if emitter.emitted > emitted:
+            self._context.price.note(time.thread_time() - began)
+
     def _decide(self, task: Task, status: int) -> Outcome:
         """What becomes of a thread that has stopped, not at a call of a live run: those are by far
         the most.
@@ -372,15 +380,16 @@ class Engine:
             for told, budget in zip(self._told, budgets, strict=True)
         ]
         for budget in budgets:
-            budget.spent = 0
+            budget.spent = 0.0
         room = [budget.rate / 2 - told for told, budget in zip(self._told, budgets, strict=True)]
         least = self._context.config.budget / 4
+        price = self._context.price.units
         for process in self._context.processes.values():
             if (process.full and not process.counting) or process.catching or process.foreign:
                 continue
             calls, marks = self.sampler.data_calls(process.pid), process.passed
-            span = max(now - process.seen_at, 1e-3)
-            rates = ((calls - process.seen_calls) / span, (marks - process.seen_passed) / span)
+            units = price / max(now - process.seen_at, 1e-3)
+            rates = ((calls - process.seen_calls) * units, (marks - process.seen_passed) * units)
             process.seen_calls, process.seen_passed, process.seen_at = calls, marks, now
             if max(rates) > least or not process.quiet_since:
                 process.quiet_since = now
