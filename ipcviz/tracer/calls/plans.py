@@ -253,8 +253,8 @@ def matters(name: str, raw: tuple[int, ...]) -> bool:
 
 def errno_name(code: int) -> str:
     """`EAGAIN`."""
-    return _ERRORS.get(code) or errno.errorcode.get(code, f"errno {code}")
+    return _ERRORS.get(code) or f"errno {code}"
 
 
 # errno(3): where one number has two names, that of the manual pages.
-_ERRORS: Final = {35: "EDEADLK", 95: "EOPNOTSUPP"}
+_ERRORS: Final = {**errno.errorcode, 35: "EDEADLK", 95: "EOPNOTSUPP"}

@@ -234,11 +234,13 @@ class Engine:
         else:
             process = task.process
             decodes = process.executed and not process.foreign and not self._context.holding
-            if decodes and status == AT_CALL:
+            if decodes and status == AT_MARK:
+                calls = self._calls
+                outcome = (calls.count_mark(task) if process.counting else None) or (
+                    calls.handle_mark(task)
+                )
+            elif decodes and status == AT_CALL:
                 outcome = self._calls.handle_call(task)
-            elif decodes and status == AT_MARK:
-                counted = self._calls.count_mark(task) if process.counting else None
-                outcome = counted if counted is not None else self._calls.handle_mark(task)
             else:
                 outcome = self._decide(task, status)
             self.carry_out(task, outcome)

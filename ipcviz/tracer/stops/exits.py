@@ -65,7 +65,6 @@ class Exits:
         self._mending = mending
         self._handle_stop = handle_stop
         self._now = context.emitter.now
-        self._emit = context.emit
         self._data_bytes = context.config.data_bytes
         self._moving = context.moving
         self._exchanges = context.exchanges
@@ -190,7 +189,7 @@ class Exits:
         follows: bool = False,
     ) -> None:
         """Emit a call, with what it returned and changed, and look at what follows from it."""
-        self._emit(
+        self._context.emit(
             Call(
                 t=t,
                 pid=task.process.pid,
