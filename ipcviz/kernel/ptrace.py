@@ -203,8 +203,8 @@ def syscall_info(tid: int) -> SyscallInfo | None:
         _, arch, pc, sp, result, is_error = _EXIT.unpack_from(_info_view)
         return _made(SyscallInfo, (op, arch, pc, sp, -1, _NO_ARGUMENTS, result, is_error != 0, 0))
     if op == SYSCALL_INFO_SECCOMP:
-        found = _MARK.unpack_from(_info_view)
-        return _made(SyscallInfo, (*found[:5], found[5:11], 0, False, found[11]))
+        _, arch, pc, sp, number, a, b, c, d, e, f, data = _MARK.unpack_from(_info_view)
+        return _made(SyscallInfo, (op, arch, pc, sp, number, (a, b, c, d, e, f), 0, False, data))
     if op == SYSCALL_INFO_ENTRY:
         found = _ENTRY.unpack_from(_info_view)
         return _made(SyscallInfo, (*found[:5], found[5:], 0, False, 0))

@@ -9,7 +9,7 @@ from ipcviz.events import Breakpoint, Counted, Coverage, Event, Exited, Forked, 
 from ipcviz.kernel import descriptors, procfs
 from ipcviz.kernel.arch import Arch, call_names
 from ipcviz.model.state import State
-from ipcviz.tracer.budget import Budget
+from ipcviz.tracer.budget import Budget, Price
 from ipcviz.tracer.calls.plans import errno_name
 from ipcviz.tracer.config import AnyConfig
 from ipcviz.tracer.emitter import Emitter
@@ -68,6 +68,8 @@ class Context:
             config.budget * SESSION_MARKS, config.budget * SESSION_MARKS * MARKS_SECONDS
         )
         """The same of structural calls and signals."""
+        self.price = Price()
+        """What each stop costs that one of the budgets pays for."""
         self.stops_always = False
         """Whether threads stop at every call, since there is no filter that marks some: then none
         can be passed by.
@@ -220,7 +222,7 @@ class Context:
 
     def breakpoints_over_budget(self, process: TracedProcess) -> bool:
         """Count a breakpoint of a process; True if it reaches too many of them to stop at each."""
-        return not (self.config.full or self.holding or process.operations.spend())
+        return not (self.config.full or self.holding or process.operations.spend(self.price.units))
 
     def calls_over_budget(self, process: TracedProcess) -> str:
         """Count a data call of a process; why there are too many of them to stop at each, empty if
@@ -228,10 +230,10 @@ class Context:
         """
         if self.config.full or self.holding:
             return ""
-        if not process.calls.spend():
+        if not process.calls.spend(self.price.units):
             return f"more than {self.config.budget:,.0f} data calls a second"
         if process.full:
-            if not self.session_calls.spend():
+            if not self.session_calls.spend(self.price.units):
                 return (
                     f"all processes together make more than {self.session_calls.rate:,.0f} data"
                     " calls a second"
@@ -255,9 +257,9 @@ class Context:
         """
         if self.config.full or self.holding or self.stops_always:
             return ""
-        if not process.marks.spend():
+        if not process.marks.spend(self.price.units):
             return f"more than {self.config.budget:,.0f} calls and signals a second"
-        if not self.session_marks.spend():
+        if not self.session_marks.spend(self.price.units):
             return (
                 f"all processes together make more than {self.session_marks.rate:,.0f} calls and"
                 " signals a second"

@@ -101,10 +101,10 @@ class Emitter:
         force_setattr(event, "n", self._number)
         if event.t == UNTIMED:
             force_setattr(event, "t", self.now())
-        if not (
-            isinstance(event, Entered)
-            or (isinstance(event, Call) and self._says_nothing_new(event))
-        ):
+        if isinstance(event, Call):
+            if not self._says_nothing_new(event):
+                self.state = reduce(self.state, event)
+        elif not isinstance(event, Entered):
             self.state = reduce(self.state, event)
         # Until that is said nothing follows that rests on what was left out.
         full = self._dropped or self._backlog_bytes > BACKLOG_LIMIT

@@ -71,25 +71,21 @@ class Exchanges:
         self._asleep = asleep
         self._say = say
         self._sends: dict[str, dict[int, tuple[tasks.Task, tasks.Entered]]] = {}
-        self._keys: dict[int, str] = {}
+        self.under_way: dict[int, str] = {}
+        """Key of the object that each thread is sending to, by the thread."""
 
     def begin(self, task: tasks.Task, call: tasks.Entered) -> None:
         """A thread is let into one of `EXCHANGES`."""
-        if task.tid in self._keys:
+        if task.tid in self.under_way:
             self.end(task.tid)
         key = inbox(self._state(), call, puts=True) if call.name in PUTS else ""
         if key:
-            self._keys[task.tid] = key
+            self.under_way[task.tid] = key
             self._sends.setdefault(key, {})[task.tid] = (task, call)
-
-    @property
-    def under_way(self) -> bool:
-        """Whether there are any."""
-        return bool(self._keys)
 
     def end(self, tid: int) -> None:
         """A thread's call has returned, or will not."""
-        key = self._keys.pop(tid, "")
+        key = self.under_way.pop(tid, "")
         if key:
             del self._sends[key][tid]
             if not self._sends[key]:
@@ -107,7 +103,7 @@ class Exchanges:
         under way.
         """
         for tid in tids:
-            key = self._keys.get(tid, "")
+            key = self.under_way.get(tid, "")
             if not key:
                 continue
             task, call = self._sends[key][tid]

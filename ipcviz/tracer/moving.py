@@ -12,8 +12,9 @@ look at its state in /proc saves the event, and the doubt.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from ipcviz.events import Entered, Level
 from ipcviz.events.arguments import Arguments, WithArguments
@@ -39,8 +40,7 @@ _BY_OBJECT: Final = (CHANNEL_READS | CHANNEL_WRITES) - {"vmsplice"}
 """Calls whose directions follow from the object behind their descriptor alone."""
 
 
-@dataclass(slots=True, eq=False)
-class MovingCall(WithArguments):
+class MovingCall(msgspec.Struct, WithArguments, eq=False):
     """A call that is under way, and the channels that it moves bytes from and to.
 
     Attributes:

@@ -62,12 +62,12 @@ class Patience:
         Args:
             quick: Do not sleep: somebody else than the threads is waited for as well.
         """
+        now = time.monotonic()
+        if now < self._crowded_until and self._sleeps and not quick:
+            return self._sleep()
         came = self.wait()
         if came is None or came[0]:
             return came
-        now = time.monotonic()
-        if self._sleeps and now < self._crowded_until and not quick:
-            return self._sleep()
         until = now + self._seconds
         while now < until:
             os.sched_yield()

@@ -69,6 +69,10 @@ through all of them.
 STOPS_AT_ONCE: Final = 500
 """Stops that are handled before the loop looks after everything else."""
 
+PRICED: Final = 15
+"""Of so many stops what one costs is measured: an odd number, since entries and returns of calls
+take turns."""
+
 OUTPUT_SECONDS: Final = 0.02
 """For how long after output more of it is expected."""
 
@@ -344,8 +348,11 @@ class Service:
         quick = time.monotonic() < self._output_until or engine.stepping.unsettled
         came, turn = patience.wait(), 0
         while came is not None and came[0]:
-            handle(*came)
             turn += 1
+            if turn % PRICED:
+                handle(*came)
+            else:
+                engine.handle_and_price(*came)
             if turn == STOPS_AT_ONCE:
                 break
             if turn % 16 == 0:

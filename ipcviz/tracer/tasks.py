@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
+
 from ipcviz.events import AnyEffect, Poised
 from ipcviz.kernel.watchpoints import Watchpoint
 from ipcviz.model.ledger.directions import NOWHERE, Directions
@@ -15,9 +17,11 @@ from ipcviz.tracer.calls.remainders import Leg
 from ipcviz.tracer.returns import NOTHING, Trying
 
 
-@dataclass(slots=True)
-class Entered:
+class Entered(msgspec.Struct):
     """A call that a thread has entered and not left.
+
+    There is one for each call that is looked at: as a struct it is made in a quarter of the time
+    that a dataclass takes.
 
     Attributes:
         name: The call.

@@ -41,3 +41,16 @@ def test_step_by_step_a_limit_is_kept(programs: Programs, row: str) -> None:
     with Stepper(programs["cut_calls"], "limits", "row", row, hold=False) as stepper:
         stepper.until(lambda: stepper.finished)
     assert b", in time" in stepper.output
+
+
+def test_attached_a_signal_that_is_ignored_since_a_moment_is_not_felt(
+    bench: Bench, programs: Programs
+) -> None:
+    """The program is only sampled by then: no call has told of what it does with the signal."""
+    with Target(bench, [programs["ignores_late"], "barrier", "go"], ("go",)) as target:
+        target.at("go")
+        with Attached(bench, [target.pid], "--trace") as watch:
+            target.release("go")
+            out, _ = target.process.communicate(timeout=30)
+            watch.process.wait(30)
+    assert out == b"0 felt otherwise than alone\n"

@@ -136,3 +136,40 @@ def test_what_was_counted_is_told_once(context):
     context.say_coverage(process, full=True, reason="quiet again")
     assert not process.counting
     assert not context.marks_over_budget(process)
+
+
+def test_a_dear_stop_counts_for_several(clock):
+    purse = budget.Budget(100.0)
+    assert sum(purse.spend(4.0) for _ in range(1000)) == 25
+    assert purse.spent == 100.0
+
+
+def test_what_is_owed_for_a_dear_stop_is_earned_before_the_next(clock):
+    purse = budget.Budget(10.0, 1.0)
+    assert purse.spend(6.0)
+    clock.now += 0.5
+    assert not purse.spend()
+    clock.now += 0.15
+    assert purse.spend()
+
+
+def test_the_price_of_a_stop_follows_the_time_that_it_takes():
+    price = budget.Price()
+    for _ in range(200):
+        price.note(budget.STOP_SECONDS / 3)
+    assert price.units == 1.0, "never cheaper: the numbers of stops hold, too"
+    for _ in range(200):
+        price.note(5 * budget.STOP_SECONDS)
+    assert 4.9 < price.units <= 5.0
+    before = price.units
+    price.note(1.0)
+    assert price.units - before < 0.2, "one program that is executed, say, does not change much"
+
+
+def test_where_stops_are_dear_fewer_are_told(context, clock):
+    for _ in range(200):
+        context.price.note(4 * budget.STOP_SECONDS)
+    process = context.new_process(10)
+    told = sum(not context.marks_over_budget(process) for _ in range(5000))
+    assert process.marks.burst / 4 <= told <= process.marks.burst / 3.9
+    assert sum(not context.calls_over_budget(process) for _ in range(5000)) <= 1000 / 3.9

@@ -2,13 +2,14 @@
 
 import signal
 import socket
+from types import SimpleNamespace
 
 import pytest
 
-from ipcviz.events import Call, Disposition, Forked, Started, ThreadCreated
-from ipcviz.kernel import ptrace
+from ipcviz.events import Call, Disposition, Forked, ProcessSample, Sample, Started, ThreadCreated
+from ipcviz.kernel import procfs, ptrace
 from ipcviz.kernel.arch import X86_64
-from ipcviz.tracer.config import LaunchConfig
+from ipcviz.tracer.config import AttachConfig, LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
 from ipcviz.tracer.stops.signals import SignalStops
@@ -48,3 +49,37 @@ def test_a_signal_that_a_busy_thread_took_is_passed_on_to_the_first(
         stops = SignalStops(context, None, None, None)  # type: ignore[arg-type]
         assert stops.passes(process.tasks[11], signo) is passes
         assert not stops.passes(process.tasks[10], signo)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_sampled_process_that_was_attached_to_may_ignore_a_signal_by_now(
+    monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    """It was stopped at no call that says so: the call that the signal cut short is made again."""
+    bit = 1 << signal.SIGUSR1 - 1
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        context = Context(X86_64, AttachConfig(pids=(10,), trace=True), Emitter(ours))
+        context.emit(Started(t=0.0, n=1))
+        context.emit(Forked(t=0.0, n=2, pid=10, parent=1, how="launched", name="a"))
+        process = context.new_process(10)
+        process.executed, process.full = True, full
+        process.tasks = {10: Task(10, process)}
+        undone = []
+
+        def look(_: object) -> None:
+            row = ProcessSample(pid=10, ppid=1, name="a", state="S", ignored=bit)
+            context.emit(Sample(processes=(row,)))
+
+        calls = SimpleNamespace(
+            look_at_actions=look,
+            mending=SimpleNamespace(undo=lambda task, action: undone.append(action(12))),
+        )
+        sent = ptrace.SigInfo(signo=10, error=0, code=0, pid=1, uid=0, address=0, value=0)
+        monkeypatch.setattr(ptrace, "signal_info", lambda tid: sent)
+        monkeypatch.setattr(
+            procfs, "read_status", lambda pid: SimpleNamespace(ignored=bit, caught=0)
+        )
+        stops = SignalStops(context, calls, None, None)  # type: ignore[arg-type]
+        stops.deliver(process.tasks[10], signal.SIGUSR1)
+        assert undone == ([] if full else ["terminate"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 import errno
 from collections.abc import Container, Iterator, Mapping
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from ipcviz.events.calls import BIRTHS, where
 from ipcviz.kernel.seccomp import meets
@@ -121,7 +122,8 @@ class About(enum.Enum):
     """The POSIX semaphore that its thread waits for (futex)."""
 
 
-class Plan(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Plan:
     """What the stops at a call need.
 
     Attributes:
@@ -251,8 +253,8 @@ def matters(name: str, raw: tuple[int, ...]) -> bool:
 
 def errno_name(code: int) -> str:
     """`EAGAIN`."""
-    return _ERRORS.get(code) or errno.errorcode.get(code, f"errno {code}")
+    return _ERRORS.get(code) or f"errno {code}"
 
 
 # errno(3): where one number has two names, that of the manual pages.
-_ERRORS: Final = {35: "EDEADLK", 95: "EOPNOTSUPP"}
+_ERRORS: Final = {**errno.errorcode, 35: "EDEADLK", 95: "EOPNOTSUPP"}

@@ -55,6 +55,7 @@ class CallStops:
         self._confining = frozenset(
             call_numbers(context.arch.table)[name] for name in confinement.CALLS
         )
+        self._sigaction = call_numbers(context.arch.table)["rt_sigaction"]
         self.mending = Mending(context)
         self.waits = Waits(context, sampler, semaphores)
         self.exits = Exits(context, sampler, semaphores, accesses, self.mending, handle_stop)
@@ -139,9 +140,14 @@ class CallStops:
         if found is None or found[2] != seccomp.MARK or found[1] in self._uncounted:
             return None
         number = found[1]
+        counted = process.counted
+        if number in counted and number != self._sigaction:
+            process.passed += 1
+            counted[number] += 1
+            return PASS_BY
         # The first of each kind since they were told last is let in so that it stops at its return:
         # see `handle_call`.
-        looks = number not in process.counted and number not in self._no_return
+        looks = number not in counted and number not in self._no_return
         self.entries.count(process, number)
         if looks:
             task.counted = number

@@ -109,7 +109,9 @@ class Engine:
         self, arch: Arch, config: AnyConfig, emitter: Emitter, *, always: bool = False
     ) -> None:
         self._context = Context(arch, config, emitter)
+        self._tasks = self._context.tasks
         self._always = always
+        self._full = config.full
         self._all_marked = config.full and not always
         """The filter marks data calls, too."""
         self._context.stops_always = always
@@ -223,7 +225,7 @@ class Engine:
 
     def handle_stop(self, tid: int, status: int) -> None:
         """Handle one result of waitpid."""
-        task = self._context.tasks.get(tid)
+        task = self._tasks.get(tid)
         if status & 0xFF != STOPPED:
             self._end(tid, status)
         elif task is None:
@@ -232,14 +234,24 @@ class Engine:
         else:
             process = task.process
             decodes = process.executed and not process.foreign and not self._context.holding
-            if decodes and status == AT_CALL:
+            if decodes and status == AT_MARK:
+                calls = self._calls
+                outcome = (calls.count_mark(task) if process.counting else None) or (
+                    calls.handle_mark(task)
+                )
+            elif decodes and status == AT_CALL:
                 outcome = self._calls.handle_call(task)
-            elif decodes and status == AT_MARK:
-                counted = self._calls.count_mark(task) if process.counting else None
-                outcome = counted if counted is not None else self._calls.handle_mark(task)
             else:
                 outcome = self._decide(task, status)
             self.carry_out(task, outcome)
+
+    def handle_and_price(self, tid: int, status: int) -> None:
+        """Handle one result of waitpid, and note what it cost if anything was told."""
+        emitter = self._context.emitter
+        emitted, began = emitter.emitted, time.thread_time()
+        self.handle_stop(tid, status)
+        if emitter.emitted > emitted:
+            self._context.price.note(time.thread_time() - began)
 
     def _decide(self, task: Task, status: int) -> Outcome:
         """What becomes of a thread that has stopped, not at a call of a live run: those are by far
@@ -282,11 +294,12 @@ class Engine:
         did may be what it is held for.
         """
         how, value, after = outcome
-        if after is not None and not self._context.go_first:
-            after()
-            after = None
-        if self._accesses.active and how in GOES_ON:
-            self._accesses.arm(task)
+        if not self._context.go_first:
+            if after is not None:
+                after()
+                after = None
+            if self._accesses.active and how in GOES_ON:
+                self._accesses.arm(task)
         if how is RESUMED:
             self._resume(task, value)
         elif how is ENTERED:
@@ -304,23 +317,25 @@ class Engine:
 
     def _resume(self, task: Task, signo: int) -> None:
         """Let a thread go on, to the return of its call, its next call, or its next marked call."""
-        if self._context.tripwire.points and self.stepping.trip(task):
+        context = self._context
+        if context.tripwire.points and self.stepping.trip(task):
             return
         if task.entered is not None:
             self._calls.entries.begin(task)
             traced = True
         elif task.interrupted is not None or task.semaphore or task.decided:
             traced = True
+        elif self._all_marked and not context.holding:
+            traced = False
         else:
             process = task.process
             traced = (
-                (self._context.holding or not self._all_marked)
-                and self._stops_at_calls(process)
+                self._stops_at_calls(process)
                 and process.executed
                 and not process.foreign
                 and not process.linking
             )
-        task.stops = traced or self._context.config.full
+        task.stops = traced or self._full
         # If it was killed meanwhile, its end comes by waitpid.
         ptrace.resume(task.tid, ptrace.SYSCALL if traced else ptrace.CONT, signo)
 
@@ -367,15 +382,16 @@ class Engine:
             for told, budget in zip(self._told, budgets, strict=True)
         ]
         for budget in budgets:
-            budget.spent = 0
+            budget.spent = 0.0
         room = [budget.rate / 2 - told for told, budget in zip(self._told, budgets, strict=True)]
         least = self._context.config.budget / 4
+        price = self._context.price.units
         for process in self._context.processes.values():
             if (process.full and not process.counting) or process.catching or process.foreign:
                 continue
             calls, marks = self.sampler.data_calls(process.pid), process.passed
-            span = max(now - process.seen_at, 1e-3)
-            rates = ((calls - process.seen_calls) / span, (marks - process.seen_passed) / span)
+            units = price / max(now - process.seen_at, 1e-3)
+            rates = ((calls - process.seen_calls) * units, (marks - process.seen_passed) * units)
             process.seen_calls, process.seen_passed, process.seen_at = calls, marks, now
             if max(rates) > least or not process.quiet_since:
                 process.quiet_since = now

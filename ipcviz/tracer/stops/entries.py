@@ -82,7 +82,10 @@ class Entries:
         self._exchanges = context.exchanges
         numbers = call_numbers(context.arch.table)
         self._restart, self._futex = numbers["restart_syscall"], numbers["futex"]
+        self._sleeps_again = frozenset((self._restart, self._futex))
         self._sigaction = numbers["rt_sigaction"]
+        self._audit = context.arch.audit
+        self._data_bytes = context.config.data_bytes
         handlers_: dict[Ask, Handler] = {
             Ask.MARKER: self._note_marker,
             Ask.CONDITION: self._ask_condition,
@@ -124,13 +127,13 @@ class Entries:
         process.foretold = process.closing = 0.0
         if task.frames:
             handlers.look_for_jump(self._context, task, info.sp)
-        if number in (self._futex, self._restart) and (task.semaphore or task.took[0]):
+        if number in self._sleeps_again and (task.semaphore or task.took[0]):
             self._semaphores.enters_futex(task, info.args)
         if task.interrupted is not None and self._makes_interrupted_call(task, number):
             return RESUME
         task.entered = None
         found = self._table.get(number)
-        if found is None or info.arch != self._context.arch.audit:
+        if found is None or info.arch != self._audit:
             return RESUME
         plan, answers = found
         if plan.loads and is_loading(process, plan.name, info):
@@ -278,18 +281,17 @@ class Entries:
         """Let a thread in before its call is decoded: it runs no code of its own until its return
         is handled, so what the arguments point to stays as it is.
         """
-        if not self._context.go_first:
+        context = self._context
+        if not context.go_first:
             return None
-        began, key, ends = self._now(), "", NOWHERE
+        key, ends = None, NOWHERE
         if plan.moves:
             fd, pid = info.args[0] & 0xFFFFFFFF, task.process.pid
-            key = self._context.object_of(pid, fd)
+            key = context.object_of(pid, fd)
             ends = self._moving.prepare(pid, plan.name, {"fd": fd}, key)
             if ends is not NOWHERE:
                 self._exits.handle_returns(self._moving.siblings(ends))
-                began = self._now()
-        known = key if plan.moves else None
-        note = partial(self._note, task, plan, info, began, known, ends, True)
+        note = partial(self._note, task, plan, info, self._now(), key, ends, True)
         return made(Outcome, (ENTERED, 0, note))
 
     def _decode(
@@ -325,11 +327,7 @@ class Entries:
         args = decode_arguments(task.tid, name, raw)
         for detail in plan.details:
             self._details[detail](task, name, args)
-        data = (
-            payload.outgoing(task.tid, name, raw, self._context.config.data_bytes)
-            if plan.sends
-            else b""
-        )
+        data = payload.outgoing(task.tid, name, raw, self._data_bytes) if plan.sends else b""
         if key is None:
             of_semaphore = plan.about is _SEMAPHORE
             key = task.semaphore if of_semaphore else self._object(pid, plan, args, raw)

@@ -65,6 +65,7 @@ class Exits:
         self._mending = mending
         self._handle_stop = handle_stop
         self._now = context.emitter.now
+        self._data_bytes = context.config.data_bytes
         self._moving = context.moving
         self._exchanges = context.exchanges
         self.fifos = Fifos(context, handle_stop)
@@ -85,27 +86,32 @@ class Exits:
         entered, task.entered = task.entered, None
         if entered is None:
             return RESUME
-        if entered.name in BIRTHS:
+        name = entered.name
+        if name in BIRTHS:
             escape.restore(task.tid, self._context.arch, entered)
             return RESUME
-        if entered.name in NO_RETURN:
+        if name in NO_RETURN:
             # What looks like its result is a register of the code that the handler had interrupted.
             return resume_then(handlers.leave(self._context, task))
         result = info.result
         code = -result if info.is_error else 0
         if entered.path:
             if not code:
-                self._semaphores.loaded(task, entered.path, info.result, entered.raw[5])
+                self._semaphores.loaded(task, entered.path, result, entered.raw[5])
             return RESUME
         if entered.mended:
             whole = self._mending.came_back(task, entered, result)
             if whole is None or not entered.told:
                 return RESUME
             result, code = whole, max(-whole, 0)
-        elif code in RESTART_CODES:
-            task.interrupted = (entered, code)
-            return RESUME
-        elif code == EINTR or (not code and _may_be_cut(task, entered, result)):
+        elif code:
+            if code in RESTART_CODES:
+                task.interrupted = (entered, code)
+                return RESUME
+            if code == EINTR:
+                task.deferred = (entered, result)
+                return RESUME
+        elif result > 0 and _may_be_cut(task, entered, result):
             task.deferred = (entered, result)
             return RESUME
         return self._conclude(task, entered, result, code)
@@ -148,11 +154,7 @@ class Exits:
                 self.handle_returns(sends)
                 self._exchanges.tell(sends, self._now())
         effects: tuple[AnyEffect, ...] = ()
-        data = (
-            payload.moved(task.tid, entered, result, self._context.config.data_bytes)
-            if not code
-            else b""
-        )
+        data = payload.moved(task.tid, entered, result, self._data_bytes) if not code else b""
         if not entered.plain:
             effects = self._effects_of(task, entered, result, code)
             effects = self.fifos.returned(task, entered, code, effects)

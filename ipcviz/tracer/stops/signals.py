@@ -8,6 +8,7 @@ from ipcviz.events import SignalDelivered
 from ipcviz.events.signals import code_name, default_action
 from ipcviz.kernel import procfs, ptrace
 from ipcviz.model.mechanisms.signals import FIRST_REAL_TIME
+from ipcviz.model.state import State
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.mappings import look_at_fault
 from ipcviz.tracer.stops import handlers
@@ -119,9 +120,7 @@ class SignalStops:
         The thread is resumed with it, or with none if another thread is to have it.
         """
         process = task.process
-        if process.actions_stale:
-            process.actions_stale = False
-            self._calls.look_at_actions(process)
+        self._learn_actions(process)
         if self._is_counted(task, signo):
             self._count(process, signo)
             return resume_with(signo)
@@ -271,6 +270,7 @@ class SignalStops:
             task.continued = 1
             return False
         task.continued = 0
+        self._learn_actions(task.process)
         again = self._undo(task)
         if not again and task.deferred is not None and task.deferred[0].mended:
             deferred, task.deferred = task.deferred, None
@@ -288,7 +288,7 @@ class SignalStops:
         if status & 0xFF != STOPPED or signo > LAST_REAL_TIME:
             return None
         if (
-            process.actions_stale
+            self._may_be_stale(process)
             or self._context.tripwire.points
             or not self._is_counted(task, signo)
         ):
@@ -327,6 +327,7 @@ class SignalStops:
         """Whether a signal that is about to be delivered is not this thread's affair: it is
         ignored, or another's.
         """
+        self._learn_actions(task.process)
         action, _ = self.action(task.process.pid, signo)
         if action in ("ignore", "continue"):
             return True
@@ -367,6 +368,25 @@ class SignalStops:
         leader.redirected[signo] = raw
         return True
 
+    def _may_be_stale(self, process: TracedProcess) -> bool:
+        """Whether a process may have set what it does with signals by a call that was not told.
+
+        Attached, a process that is sampled stops at none of its calls, rt_sigaction neither: there
+        is no filter that marks it.
+        """
+        return process.actions_stale or not (process.full or self._context.policy.from_start)
+
+    def _learn_actions(self, process: TracedProcess) -> None:
+        """Ask /proc what a process does with signals, if that may not be what is known.
+
+        A signal that it ignores must not be felt, so this can't wait for the next sample.
+        """
+        if self._may_be_stale(process) and (
+            process.actions_stale or not _are_actions_known(self._context.state, process.pid)
+        ):
+            process.actions_stale = False
+            self._calls.look_at_actions(process)
+
     def action(self, pid: int, signo: int) -> tuple[str, tuple[str, ...]]:
         """What a signal will do to a process, and the flags of its handler."""
         process = self._context.state.processes.get(pid)
@@ -374,6 +394,21 @@ class SignalStops:
         if how is not None and how.action != "default":
             return ("handler" if how.action == "catch" else "ignore"), how.flags
         return default_action(signo), ()
+
+
+def _are_actions_known(state: State, pid: int) -> bool:
+    """Whether what is known of a process's signals is what SigIgn and SigCgt of /proc/PID/status
+    say now.
+    """
+    process, status = state.processes.get(pid), procfs.read_status(pid)
+    if process is None or status is None:
+        return status is None
+    sets = {"ignore": 0, "catch": 0, "default": 0}
+    for signo, how in process.handling.items():
+        sets[how.action] |= 1 << (signo - 1)
+    # Set back by the kernel when its handler began (SA_RESETHAND): /proc may not show it yet.
+    sure = ~sets["default"]
+    return (sets["ignore"], sets["catch"]) == (status.ignored & sure, status.caught & sure)
 
 
 def _forced(pid: int, signo: int, action: str) -> str:
