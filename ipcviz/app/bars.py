@@ -139,7 +139,7 @@ class Where:
         count: How many moments there are.
         past: Whether the present is another one.
         shown: Whether the scrubber is shown.
-        stepping: Whether every thread is held.
+        preparing: Whether a schedule lets all run until the story begins.
         marks: Places at which the story went on.
         reading: Which share of a trace was read; None if all that is to be read was.
         forced: What ended all after this moment; empty at others.
@@ -149,7 +149,7 @@ class Where:
     count: int = 0
     past: bool = False
     shown: bool = False
-    stepping: bool = False
+    preparing: bool = False
     marks: tuple[int, ...] = ()
     reading: float | None = None
     forced: str = ""
@@ -230,8 +230,6 @@ class StatusLine(Bar):
             yield " TRACE ", "asleep"
         if where.shown:
             yield f" {where.place:,} of {where.count:,} ", "chosen"
-        elif where.stepping:
-            yield f" moment {where.place:,} ", "chosen"
         if where.reading is not None:
             yield f" reading {where.reading:.0%} ", "blocked"
 
@@ -248,6 +246,8 @@ class StatusLine(Bar):
             yield " starting ", "asleep"
         elif state.stepping and not self.where.past:
             yield " step mode ", "held"
+        elif self.where.preparing and not self.where.past:
+            yield " getting ready... ", "running"
         elif not self.kept and not self.where.past:
             yield " live ", "running"
 

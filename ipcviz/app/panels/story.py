@@ -109,8 +109,10 @@ class StoryPanel(Panel):
 
 
 def describe_place(scenario: Scenario, progress: Progress) -> str:
-    """How far a story is: `part 3 of 15`; what this run can't show is not counted."""
-    count = len(scenario.story) - len(progress.skipped)
+    """How far a story is: `part 3 of 15`. What a run has passed over is counted as well: a number
+    that fell would tell what is to come.
+    """
+    count = len(scenario.story)
     if not progress.reached:
         return f"{count} part{'' if count == 1 else 's'}"
     return f"part {len(progress.reached)} of {count}"

@@ -75,6 +75,7 @@ class SceneDraft:
 
     Attributes:
         state: The moment.
+        slots: The digits that choose processes, by pid, to be shown.
         roles: What a scenario calls its processes, by pid.
         lit: What is shown as changed.
         joins: Who is connected to what.
@@ -93,6 +94,7 @@ class SceneDraft:
     def __init__(self, state: State, roles: Mapping[int, str], lit: Changes, joins: Joins) -> None:
         self.state = state
         self.roles = roles
+        self.slots: Mapping[int, int] = {}
         self.lit = lit
         self.joins = joins
         joins.update(state)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from ipcviz.app.picture.canvas import Canvas, Run
 from ipcviz.app.picture.layout import Layout
 from ipcviz.app.picture.routes import Rect
@@ -206,7 +208,7 @@ def _draw_frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str
     inner = rect.w - 2
     # In a narrow box it has no room beside the words.
     chip = f" {node.letter}" if node.letter and rect.w < _NARROW else ""
-    name = min(width(node.title), 8)  # rather no PID than half a name
+    name = min(width(node.heading), 8)  # rather no PID than half a name
     taken = width(chip) + width(node.corner) + name
     close = taken + 5 > inner
     around = 3 if close else 5
@@ -216,7 +218,7 @@ def _draw_frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str
     room = inner - width(chip) - (1 if chip else 2)
     if corner:
         room -= width(corner) + (1 if close else 3)
-    title = clip(node.title, room, where="middle")
+    title = clip(node.heading, room, where="middle")
     canvas.write(rect.x, rect.y, glyphs[0] + glyphs[1] * inner + glyphs[2], style)
     canvas.write(rect.x + 1, rect.y, chip, f"chip-{node.chip}")
     after = " " if width(chip) + width(title) + 2 <= inner else ""
@@ -283,8 +285,8 @@ def _draw_process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> 
         canvas.write(rect.x + 1, rect.y, f" {node.letter} ", f"chip-{node.chip}")
     x, room = rect.x + (5 if node.letter else 2), rect.w - (6 if node.letter else 3)
     role = next((line.text for line in node.lines[1:2] if line.style == "strong"), "")
-    title = role or node.title  # a role says more than the name of an interpreter
-    title = clip(title, room, where="middle")
+    # A role says more than the name of an interpreter.
+    title = clip(replace(node, title=role or node.title).heading, room, where="middle")
     canvas.write(x, rect.y, title, "gone" if node.faded else "title")
     x, room = x + width(title) + 1, room - width(title) - 1
     if node.corner and room > width(node.corner) + _WORDS_ROOM:

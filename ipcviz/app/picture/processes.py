@@ -61,7 +61,7 @@ def completed(d: SceneDraft, node: Node) -> Node:
         lines.append(NodeLine(argv_text((_base(process.argv[0]), *process.argv[1:])), "dim"))
     if process.fate == "alive" and not process.full:
         lines.append(NodeLine("sampled", "dim"))
-    return replace(node, lines=tuple(lines))
+    return replace(node, lines=tuple(lines), digit=str(d.slots.get(process.pid, "")))
 
 
 def _base(path: str) -> str:

@@ -72,6 +72,7 @@ class Node(msgspec.Struct, frozen=True):
             `s:...` for signals.
         kind: What it is drawn as; an `outsider` is a process that is not watched.
         title: Its name.
+        digit: The key that chooses a process; empty if it has none.
         corner: A short fact beside the name: a PID, a count.
         letter: A process's state as a letter.
         chip: The style of that letter.
@@ -89,6 +90,7 @@ class Node(msgspec.Struct, frozen=True):
     id: str
     kind: NodeKind
     title: str
+    digit: str = ""
     corner: str = ""
     letter: str = ""
     chip: str = ""
@@ -100,6 +102,11 @@ class Node(msgspec.Struct, frozen=True):
     lit: bool = False
     faded: bool = False
     select: tuple[str, int | str] = ("", 0)
+
+    @property
+    def heading(self) -> str:
+        """Its name as it stands in the picture: behind its digit, if it has one."""
+        return f"{self.digit} {self.title}" if self.digit else self.title
 
 
 class Edge(msgspec.Struct, frozen=True):

@@ -183,6 +183,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.roles: Mapping[int, str] = roles or {}
+        self.slots: Mapping[int, int] | None = None
+        """The digits that choose processes, by pid, to stand in the boxes. Set it before `state`."""
         self.lit: frozenset[Part] | None = None
         """What is shown as changed; what `state.changed` says if None. Set it before `state`."""
         self.scene = Scene()
@@ -230,6 +232,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             self.state,
             opened=self._opened,
             roles=self.roles,
+            slots=self.slots,
             lit=self.lit,
             size=room,
             level=self.scene.level,

@@ -226,6 +226,7 @@ class LiveScreen(ControlledScreen):
             return
         picture.lit = view.lit
         picture.roles = view.roles
+        picture.slots = view.slots if view.state.stepping else None
         picture.state = view.state
         if view.pid != self._drawn_pid:
             self._drawn_pid = view.pid
