@@ -203,7 +203,9 @@ class Steps:
         """Do what the schedule wants. Returns whether it wanted anything."""
         if move.done or move.departed:
             departed = f"{move.departed[:1].upper()}{move.departed[1:]}: all take turns."
-            done = "The schedule is done: all take turns." if stepping.list_held(self._state) else ""
+            done = (
+                "The schedule is done: all take turns." if stepping.list_held(self._state) else ""
+            )
             self._leave(departed if move.departed else done)
             self._following = False
             self.rate = 0.0

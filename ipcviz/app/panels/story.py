@@ -157,7 +157,9 @@ def _make_rows_of_skipped(
     rows = [Row((("Not in this run:", "dim"),))]
     for title, skip in zip(titles, skipped, strict=True):
         lines = wrap(f"{title}: {skip.reason}", width - _INDENT)
-        rows.extend(Row((("- " if n == 0 else "  ", "dim"), (line, "dim"))) for n, line in enumerate(lines))
+        rows.extend(
+            Row((("- " if n == 0 else "  ", "dim"), (line, "dim"))) for n, line in enumerate(lines)
+        )
     if len(rows) <= room:
         return rows
     return [Row(((fit(f"Not in this run: {'; '.join(titles)}", width).rstrip(), "dim"),))]

@@ -76,7 +76,6 @@ class SceneDraft:
     Attributes:
         state: The moment.
         slots: The digits that choose processes, by pid, to be shown.
-        roles: What a scenario calls its processes, by pid.
         lit: What is shown as changed.
         joins: Who is connected to what.
         processes: Those that are drawn, by pid.
@@ -91,9 +90,8 @@ class SceneDraft:
         edges: By key, so far.
     """
 
-    def __init__(self, state: State, roles: Mapping[int, str], lit: Changes, joins: Joins) -> None:
+    def __init__(self, state: State, lit: Changes, joins: Joins) -> None:
         self.state = state
-        self.roles = roles
         self.slots: Mapping[int, int] = {}
         self.lit = lit
         self.joins = joins

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from msgspec.structs import replace
-
 from ipcviz.app.picture.canvas import Canvas, Run
 from ipcviz.app.picture.layout import Layout
 from ipcviz.app.picture.routes import Rect
@@ -284,9 +282,7 @@ def _draw_process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> 
     if node.letter:
         canvas.write(rect.x + 1, rect.y, f" {node.letter} ", f"chip-{node.chip}")
     x, room = rect.x + (5 if node.letter else 2), rect.w - (6 if node.letter else 3)
-    role = next((line.text for line in node.lines[1:2] if line.style == "strong"), "")
-    # A role says more than the name of an interpreter.
-    title = clip(replace(node, title=role or node.title).heading, room, where="middle")
+    title = clip(node.heading, room, where="middle")
     canvas.write(x, rect.y, title, "gone" if node.faded else "title")
     x, room = x + width(title) + 1, room - width(title) - 1
     if node.corner and room > width(node.corner) + _WORDS_ROOM:

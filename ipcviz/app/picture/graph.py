@@ -35,7 +35,6 @@ def build(
     state: State,
     *,
     opened: frozenset[str] = frozenset(),
-    roles: Mapping[int, str] | None = None,
     slots: Mapping[int, int] | None = None,
     lit: Changes | None = None,
     most: int = 14,
@@ -48,7 +47,6 @@ def build(
     Args:
         state: The moment.
         opened: Ids of groups that are shown with all their members.
-        roles: What a scenario calls its processes, by pid.
         slots: The digits that choose processes, by pid; none are shown if it is None.
         lit: What to show as changed; `state.changed` if None.
         most: Above so many processes, alike ones are folded into groups.
@@ -60,9 +58,7 @@ def build(
     Returns:
         A scene whose size is bounded, whatever the state is.
     """
-    draft = SceneDraft(
-        state, roles or {}, frozenset(state.changed) if lit is None else lit, joins or Joins()
-    )
+    draft = SceneDraft(state, frozenset(state.changed) if lit is None else lit, joins or Joins())
     draft.slots = slots or {}
     room = max(_ROOM[0], min(_ROOM[1], size[0] * size[1] // _CELLS))
     scene = folding.fold(

@@ -176,13 +176,11 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         self,
         state: State | None = None,
         *,
-        roles: Mapping[int, str] | None = None,
         name: str | None = None,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self.roles: Mapping[int, str] = roles or {}
         self.slots: Mapping[int, int] | None = None
         """The digits that choose processes, by pid, to stand in the boxes. Set it before `state`."""
         self.lit: frozenset[Part] | None = None
@@ -231,7 +229,6 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         self.scene = graph.build(
             self.state,
             opened=self._opened,
-            roles=self.roles,
             slots=self.slots,
             lit=self.lit,
             size=room,
