@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.message import Message
 
@@ -12,7 +12,8 @@ from ipcviz.app.panels.panel import Late, Panel, Row, fit, row
 from ipcviz.app.view import View
 from ipcviz.scenario import Progress, Scenario, Skip, Step
 
-_INDENT = 2
+_INDENT: Final = 2
+"""Cells before the words of a step."""
 
 
 class StoryPanel(Panel):
@@ -157,9 +158,8 @@ def _make_rows_of_skipped(
     rows = [Row((("Not in this run:", "dim"),))]
     for title, skip in zip(titles, skipped, strict=True):
         lines = wrap(f"{title}: {skip.reason}", width - _INDENT)
-        rows.extend(
-            Row((("- " if n == 0 else "  ", "dim"), (line, "dim"))) for n, line in enumerate(lines)
-        )
+        marks = ["- ", *["  "] * (len(lines) - 1)]
+        rows.extend(row((f"{mark}{line}", "dim")) for mark, line in zip(marks, lines, strict=True))
     if len(rows) <= room:
         return rows
     return [Row(((fit(f"Not in this run: {'; '.join(titles)}", width).rstrip(), "dim"),))]

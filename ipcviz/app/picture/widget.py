@@ -182,7 +182,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.slots: Mapping[int, int] | None = None
-        """The digits that choose processes, by pid, to stand in the boxes. Set it before `state`."""
+        """The digits that stand in the boxes, by pid; none if it is None. Set it before `state`."""
         self.lit: frozenset[Part] | None = None
         """What is shown as changed; what `state.changed` says if None. Set it before `state`."""
         self.scene = Scene()

@@ -188,9 +188,8 @@ def _short_reason(state: State, wait: Wait) -> str:
     if wait.semaphore and wait.semaphore in state.semaphores:
         found = state.semaphores[wait.semaphore]
         value = f"is {found.value if found.value is not None else 0}"
-        return ", ".join(
-            (value, *(f"{title_of(state, hold.pid)} has it" for hold in holders(found)[:1]))
-        )
+        owners = [f"{title_of(state, hold.pid)} has it" for hold in holders(found)[:1]]
+        return ", ".join((value, *owners))
     thing = state.objects.get(wait.object)
     if wait.why is Why.EMPTY and thing is not None and thing.info.kind == "eventfd":
         return "is 0"
