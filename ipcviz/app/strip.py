@@ -1,6 +1,4 @@
-"""Step mode in three rows: what just happened, what comes next, and what the viewer is to know of the
-schedule.
-"""
+"""Step mode in three rows: what just happened, what comes next, and how the schedule stands."""
 
 from __future__ import annotations
 

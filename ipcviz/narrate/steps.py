@@ -90,8 +90,8 @@ def intention(state: State, poised: Poised) -> str:
 
 
 def describe_next(state: State, tid: int) -> str:
-    """What a held thread does when it is let go, as a sentence without a full stop: `cat is about to
-    read from P1`; with the signal that comes first, if there is one.
+    """What a held thread does when it is let go: `cat is about to read from P1`; with the signal
+    that comes first, if there is one. A sentence without a full stop.
     """
     thread = state.threads[tid]
     assert thread.poised is not None
