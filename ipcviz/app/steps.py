@@ -125,6 +125,16 @@ class Steps:
         lines, place = self._scheduler.schedule.lines, self._scheduler.place
         return self._following and not place and bool(lines) and lines[0].kind == "run"
 
+    def describe_wish(self, state: State) -> str:
+        """What the schedule wants where it is nobody's turn; empty if it wants nothing."""
+        if not self._following:
+            return ""
+        move = self._scheduler.peek_move(state, self._names)
+        if isinstance(move.command, Run):
+            return "all run by themselves, as the schedule wants it"
+        awaited = awaited_words(state, move)
+        return f"the schedule waits for {awaited}" if awaited else ""
+
     def next_tid(self, state: State) -> int:
         """Who is next, by the schedule or by turns; 0 if nobody can go on."""
         if self._following:

@@ -223,6 +223,6 @@ def _describe_next(view: View, steps: Steps | None, following: int) -> str:
         return "nothing: the command has ended"
     if steps is None or state.moving or steps.busy:
         return "..."
-    if steps.following and steps.preparing:
+    if steps.preparing:
         return "getting ready: all run until the story begins"
-    return "all run by themselves until the schedule goes on" if steps.following else "..."
+    return steps.describe_wish(state) or "..."

@@ -198,6 +198,10 @@ def _title_style(node: Node) -> str:
     return "lit" if node.lit else "title"
 
 
+_WHOLE_NAME: Final = 18
+"""Cells of a name for which a PID makes room."""
+
+
 def _draw_frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str) -> None:
     """A box with its title in the upper border and its corner fact at the right of it."""
     plain = _DOTTED if node.kind == "outsider" else _SINGLE
@@ -206,7 +210,7 @@ def _draw_frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str
     inner = rect.w - 2
     # In a narrow box it has no room beside the words.
     chip = f" {node.letter}" if node.letter and rect.w < _NARROW else ""
-    name = min(width(node.heading), 8)  # rather no PID than half a name
+    name = min(width(node.heading), _WHOLE_NAME)  # Rather no PID than half a name.
     taken = width(chip) + width(node.corner) + name
     close = taken + 5 > inner
     around = 3 if close else 5
