@@ -179,7 +179,7 @@ def _describe_outcome(view: View, steps: Steps | None) -> str:
     if view.state.moving or (steps is not None and steps.busy):
         return "... until all is at rest"
     if steps is not None and steps.reason:
-        return f"held: {visible(steps.reason)}"
+        return f"everything is held: {visible(steps.reason)}"
     return "everything is held" if not view.state.step else ""
 
 

@@ -48,7 +48,7 @@ async def test_every_step_of_a_scenario_is_told_whole_and_moves_nothing(name, si
             assert tell_step(step) in see_story(s), step.id
             heights.add(s.app.live.query_one(Picture).size.height)
         assert len(heights) == 1
-        assert min(heights) >= size[1] * 2 // 5
+        assert min(heights) >= 9
 
 
 async def test_what_a_run_has_passed_over_is_told_at_its_end_and_not_before():
