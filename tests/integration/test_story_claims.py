@@ -78,6 +78,21 @@ def launch_of(scenario, variant, settings):
     return prepare(scenario, variant, settings)
 
 
+def await_alarm(stepper):
+    def is_pending():
+        state = stepper.state
+        found = [stepping.find_pending_signals(state, t) for t in state.threads.values()]
+        return any(mask >> (ALRM - 1) & 1 for mask in found)
+
+    stepper.until(is_pending)
+
+
+def let_go(stepper, tid):
+    begin = len(stepper.events)
+    stepper.session.send(Let(tid=tid))
+    stepper.until(lambda: stepper.finished or stepper.resting_since(begin))
+
+
 @pytest.mark.parametrize(
     ("name", "plan", "variant"),
     [
@@ -134,18 +149,6 @@ def test_what_is_told_is_so_in_any_order(name, variant, settings, seed):
                 break
             if choose.random() < 0.1 and stepper.state.timers:
                 # Somebody looks at the screen for longer than the alarm takes.
-                pending = 1 << (ALRM - 1)
-                stepper.until(lambda: _has_pending(stepper.state, pending) or not held)
-            tid = choose.choice(held).tid
-            stepper.session.send(Let(tid=tid))
-            count = len(stepper.events)
-            stepper.until(lambda: stepper.finished or _has_settled(stepper.events[count:]))
+                await_alarm(stepper)
+            let_go(stepper, choose.choice(held).tid)
     assert sum(map(bool, told)) >= 3
-
-
-def _has_pending(state, mask):
-    return any(stepping.find_pending_signals(state, t) & mask for t in state.threads.values())
-
-
-def _has_settled(events):
-    return any(type(event).__name__ in ("Settled", "Finished") for event in events)
