@@ -109,7 +109,7 @@ def test_a_child_does_not_inherit_its_parents_role(tmp_path):
     events.append(Forked(t=9.0, n=len(events) + 1, pid=pid + 7, parent=pid, by=pid))
     _, path = made(tmp_path, events, Wanted(first=len(steps_of(events))), SCENARIO)
     (label,) = [event.data for event in read_cast(path).events if event.code == "m"]
-    assert label == "sleeper forked sleep2 2"
+    assert label == "sleeper forked sleep2 3"
 
 
 def test_the_same_events_make_the_same_bytes_and_time_is_no_part_of_it(tmp_path, monkeypatch):

@@ -329,4 +329,3 @@ async def test_a_standstill_is_told_with_why_and_the_keys_that_are_of_use():
         assert "no timer is armed, and nobody is left to send one" in rows
         assert "K sends a signal, left goes back" in rows
         assert "all take turns" not in s.screen_text()
-        assert not s.app._notifications, "nothing is told beside the step line"
