@@ -75,7 +75,7 @@ def test_a_terminal_shows_at_every_marker_what_the_screen_showed(
     markers = [event for event in cast.events if event.code == "m"]
     assert [marker.t for marker in markers] == [wanted.hold * n for n in range(1, len(markers) + 1)]
     for number, (marker, frame) in enumerate(zip(markers, shown[1:], strict=True), 1):
-        assert frame[-1].startswith(f" {number}/{steps} {marker.data}"[: cast.width - 1])
+        assert frame[-1].startswith(f" {number}/{steps} {marker.data}"[: cast.width - 2])
     after = [event for event in cast.events if event.t > markers[-1].t]
     assert [event.code for event in after] == ["o"], (
         "a player stops before the last marker, and has something to end at"
