@@ -97,7 +97,7 @@ def seen(view: View) -> dict[str, Any]:
             found.setdefault(kind.__name__, []).append((panel.title_of(chosen), rows))
     entries = view.log.since(0)[: view.log_end]
     found["Log"] = [rows_of(entry, WIDTH) for entry in entries]
-    found["Picture"] = graph.build(view.state, roles=view.roles, lit=view.lit, size=(WIDTH, 20))
+    found["Picture"] = graph.build(view.state, lit=view.lit, size=(WIDTH, 20))
     found["state"] = msgspec.structs.replace(view.state, changed=())
     return found
 

@@ -336,7 +336,7 @@ class IpcvizApp(BaseApp[None]):
         if view is not None:
             for process in view.processes[:50]:
                 yield SystemCommand(
-                    f"Select {process.name}[{process.pid}]",
+                    f"Select {process.called}",
                     "Show its descriptors, signals and state",
                     lambda pid=process.pid: self.live.selection.select(pid=pid),
                 )

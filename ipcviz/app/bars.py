@@ -75,7 +75,7 @@ class ProcessBar(Bar):
         for pid, digit in sorted(view.slots.items(), key=lambda item: item[1]):
             process = view.state.processes[pid]
             letter, chip = view.chip(pid)
-            name = clip(visible(process.name or "process"), 16) + f"[{pid}]"
+            name = clip(visible(process.called), 20)
             if not process.full and process.fate == "alive":
                 name += "~"
             if process.fate != "alive":
@@ -139,7 +139,7 @@ class Where:
         count: How many moments there are.
         past: Whether the present is another one.
         shown: Whether the scrubber is shown.
-        stepping: Whether every thread is held.
+        preparing: Whether a schedule lets all run until the story begins.
         marks: Places at which the story went on.
         reading: Which share of a trace was read; None if all that is to be read was.
         forced: What ended all after this moment; empty at others.
@@ -149,13 +149,13 @@ class Where:
     count: int = 0
     past: bool = False
     shown: bool = False
-    stepping: bool = False
+    preparing: bool = False
     marks: tuple[int, ...] = ()
     reading: float | None = None
     forced: str = ""
 
 
-_CIRCLE_WIDTH: Final = 24
+_CIRCLE_WIDTH: Final = 20
 _STOPPED_WIDTH: Final = 12
 _TRACK: Final = 16
 """Cells that a scrubber takes at least; a title takes what it needs of the rest."""
@@ -230,8 +230,6 @@ class StatusLine(Bar):
             yield " TRACE ", "asleep"
         if where.shown:
             yield f" {where.place:,} of {where.count:,} ", "chosen"
-        elif where.stepping:
-            yield f" moment {where.place:,} ", "chosen"
         if where.reading is not None:
             yield f" reading {where.reading:.0%} ", "blocked"
 
@@ -248,6 +246,8 @@ class StatusLine(Bar):
             yield " starting ", "asleep"
         elif state.stepping and not self.where.past:
             yield " step mode ", "held"
+        elif self.where.preparing and not self.where.past:
+            yield " getting ready... ", "running"
         elif not self.kept and not self.where.past:
             yield " live ", "running"
 
@@ -357,22 +357,22 @@ def outsiders_chip(found: tuple[Outsider, ...]) -> str:
 
 
 def circle_chip(state: State, circles: tuple[Circle, ...]) -> str:
-    """Who waits in a circle, by name, or by number where names are the same; if there are more
-    circles, how many.
-    """
+    """Who waits for whom in a circle, by name; if there are more circles, how many."""
     if len(circles) > 1:
         unsure = sum(1 for one in circles if one.doubts)
         if not unsure:
             return f"{len(circles)} circles"
         some = f"{unsure} of " if unsure < len(circles) else ""
         return f"probably {some}{len(circles)} circles"
-    pids = sorted(circles[0].pids)
-    names = [visible(state.processes[pid].name) for pid in pids]
-    if len(set(names)) < len(names):
-        names = [str(pid) for pid in pids]
-    text = ", ".join(names)
-    what = "probably a circle" if circles[0].doubts else "circle"
-    return f"{what}: {text}" if len(text) <= _CIRCLE_WIDTH else f"{what} of {len(names)}"
+    first = circles[0]
+    names = [visible(state.processes[pid].called) for pid in sorted(first.pids)]
+    probably = "probably " if first.doubts else ""
+    if len(names) == 1:
+        return f"{names[0]} {probably}waits for itself"
+    text = f"{', '.join(names[:-1])} and {names[-1]}"
+    if len(text) > _CIRCLE_WIDTH:
+        text = f"{len(names)} processes"
+    return f"{text} {probably}wait for each other"
 
 
 def halted_chip(state: State, halted: dict[int, frozenset[int]]) -> str:
@@ -384,13 +384,5 @@ def halted_chip(state: State, halted: dict[int, frozenset[int]]) -> str:
     if len(halted) > 1:
         return f"{len(halted)} stopped: {wait}"
     pid = next(iter(halted))
-    name = visible(state.processes[pid].name)
-    same = (
-        sum(
-            1
-            for process in state.processes.values()
-            if process.fate == "alive" and process.name == name
-        )
-        > 1
-    )
-    return f"{pid if same or len(name) > _STOPPED_WIDTH else name} stopped: {wait}"
+    name = visible(state.processes[pid].called)
+    return f"{name if len(name) <= _STOPPED_WIDTH else pid} stopped: {wait}"

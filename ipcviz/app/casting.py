@@ -249,7 +249,6 @@ class _Casting:
         feed = self._app.feed
         assert isinstance(feed, Feed)
         self._feed = feed
-        feed.by_role = True
         self._app.live.pace.patient = True
 
     async def run(self, events: Iterable[Event], steps: Sequence[CastStep]) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from ipcviz.app.changes import LIT_FOR, RecentChanges
 from ipcviz.app.history import Log, Meter, Trail
-from ipcviz.app.naming import called_by_role, named
+from ipcviz.app.naming import named
 from ipcviz.app.past import EventTape, Past
 from ipcviz.app.slots import Slots
 from ipcviz.app.steps import Steps
@@ -77,10 +77,6 @@ class Feed:
         """
         self.recorder = recorder
         self.past = Past(EventTape(recorder), scenario)
-        self._own = self.state
-        """The same state with the processes' own names, which their children inherit."""
-        self.by_role = False
-        """Whether processes are called by their roles in the scenario, where they have one."""
         self.troubles: list[Trouble] = []
         """What the tracer could not do, in its own words; at most a hundred."""
         self._clock = clock
@@ -237,14 +233,13 @@ class Feed:
             self._add_to_log(event, before, after)
 
     def _reduce(self, event: Event, before: State) -> State:
-        """The state after an event, with the scenario's names."""
-        after = reduce(self._own, event)
+        """The state after an event, with the screen's names."""
+        after = reduce(before, event)
         if self._story is None:
-            self._own = after
-            return after
+            return named(after, {})
         self._story.feed(event, before, after)
-        after = self._own = named(after, self.past.set_progress(after.n, self._story.progress))
-        return called_by_role(after, self._story.progress.cast.roles) if self.by_role else after
+        progress = self._story.progress
+        return named(after, self.past.set_progress(after.n, progress), progress.cast.roles)
 
     def _names(self) -> GivenNames:
         """The scenario's names for processes and objects."""

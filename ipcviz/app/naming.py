@@ -1,16 +1,46 @@
-"""The scenario's names in a state."""
+"""What everything is called on the screen: the names of objects and processes in a state.
+
+This is the one place where a process gets the name under which it stands in sentences, boxes, rows
+and bars: its role in a scenario, else the name of its program and, from the second one of that name
+on, which one it is. Whoever shows a process asks its state (`narrate.who`, `Process.called`,
+`Process.title`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from ipcviz.model.state import State
+from ipcviz.model.parts import ProcessPart
+from ipcviz.model.state import Process, State
+
+_NO_NAMES: Mapping[int, str] = {}
 
 
-def named(state: State, labels: Mapping[str, str]) -> State:
-    """The state with the scenario's names for objects and semaphores, by key."""
+def named(
+    state: State,
+    labels: Mapping[str, str],
+    roles: Mapping[int, str] = _NO_NAMES,
+    *,
+    whole: bool = False,
+) -> State:
+    """The state with the screen's names.
+
+    Args:
+        state: A state that follows from a named one, or any with `whole`.
+        labels: The scenario's names of objects and semaphores, by key.
+        roles: The scenario's names of processes, by pid.
+        whole: Whether every process is to be named, and not only those that the last event changed
+            and those with a role.
+    """
+    state = _name_objects(state, labels) if labels else state
+    changed = (part.pid for part in state.changed if isinstance(part, ProcessPart))
+    return _name_processes(state, roles, state.processes if whole else {*changed, *roles})
+
+
+def _name_objects(state: State, labels: Mapping[str, str]) -> State:
     objects, semaphores = state.objects, state.semaphores
     for key, name in labels.items():
         thing, semaphore = objects.get(key), semaphores.get(key)
@@ -23,11 +53,33 @@ def named(state: State, labels: Mapping[str, str]) -> State:
     return replace(state, objects=objects, semaphores=semaphores)
 
 
-def called_by_role(state: State, roles: Mapping[int, str]) -> State:
-    """The state with the processes called by their roles, by pid."""
+def _name_processes(state: State, roles: Mapping[int, str], pids: Iterable[int]) -> State:
     processes = state.processes
-    for pid, role in roles.items():
+    wanted = _number_roles(roles)
+    for pid in pids:
         process = processes.get(pid)
-        if process is not None and process.name != role:
-            processes = processes.set(pid, replace(process, name=role))
+        if process is None:
+            continue
+        label = wanted.get(pid) or _name_of(process)
+        if process.label != label:
+            processes = processes.set(pid, replace(process, label=label))
     return state if processes is state.processes else replace(state, processes=processes)
+
+
+def _number_roles(roles: Mapping[int, str]) -> Mapping[int, str]:
+    """Roles by pid; where several have the same one, the second of them is `client 2`."""
+    if len(set(roles.values())) == len(roles):
+        return roles
+    seen: Counter[str] = Counter()
+    found = {}
+    for pid, role in roles.items():
+        seen[role] += 1
+        found[pid] = role if seen[role] == 1 else f"{role} {seen[role]}"
+    return found
+
+
+def _name_of(process: Process) -> str:
+    """`cat`, `cat 2`; with the PID where it is not known which one it is."""
+    if not process.name or not process.number:
+        return f"{process.name or 'process'}[{process.pid}]"
+    return process.name if process.number == 1 else f"{process.name} {process.number}"

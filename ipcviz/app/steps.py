@@ -127,6 +127,24 @@ class Steps:
             lines[place].text if place < len(lines) else "",
         )
 
+    @property
+    def preparing(self) -> bool:
+        """Whether the schedule has not come further than a run at its beginning, which is there to
+        leave out what comes before the story.
+        """
+        lines, place = self._scheduler.schedule.lines, self._scheduler.place
+        return self._following and not place and bool(lines) and lines[0].kind == "run"
+
+    def describe_wish(self, state: State) -> str:
+        """What the schedule wants where it is nobody's turn; empty if it wants nothing."""
+        if not self._following:
+            return ""
+        move = self._scheduler.peek_move(state, self._names)
+        if isinstance(move.command, Run):
+            return "all run by themselves, as the schedule wants it"
+        awaited = awaited_words(state, move)
+        return f"the schedule waits for {awaited}" if awaited else ""
+
     def next_tid(self, state: State) -> int:
         """Who is next, by the schedule or by turns; 0 if nobody can go on."""
         if self._following:
@@ -204,11 +222,12 @@ class Steps:
     def _by_schedule(self, move: Move) -> bool:
         """Do what the schedule wants. Returns whether it wanted anything."""
         if move.done or move.departed:
-            done = (
-                f"The schedule{f' {self.title!r}' if self.title else ''} is done: all take turns."
-            )
             departed = f"{move.departed[:1].upper()}{move.departed[1:]}: all take turns."
+            done = (
+                "The schedule is done: all take turns." if stepping.list_held(self._state) else ""
+            )
             self._leave(departed if move.departed else done)
+            self._following = False
             self.rate = 0.0
             return True
         awaited = awaited_words(self._state, move)

@@ -1,45 +1,43 @@
-"""What is about to happen, before it happens: a row for each held thread, and what became of the
-last step.
-"""
+"""Step mode in three rows: what just happened, what comes next, and how the schedule stands."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from textual import events
 
 from ipcviz.app.panels.cells import wrap
-from ipcviz.app.panels.panel import Late, Panel, Row, Span, Target
-from ipcviz.app.picture.words import shorten, wait_words
+from ipcviz.app.panels.panel import Late, Panel, Row, Span, Target, row
 from ipcviz.app.questions import Questions
 from ipcviz.app.steps import Steps
 from ipcviz.app.text import fit, visible
 from ipcviz.app.view import View
-from ipcviz.events.signals import signal_name
-from ipcviz.model.state import State, Thread
+from ipcviz.model.state import State
 from ipcviz.model.steps import stepping
-from ipcviz.model.waits.rules import wait_of
-from ipcviz.narrate import intention
+from ipcviz.narrate.standstill import describe_standstill
+from ipcviz.narrate.steps import describe_next
 
-_LONGEST_NAME: Final = 16
-_MOST: Final = 6
-"""Rows that it takes at most, on a screen of less than `_TALL` rows; twice as many on others."""
-_TALL: Final = 30
-_HINT: Final = "n lets the next one go (>), a digit or a click that one; c runs on"
+ROWS: Final = 3
+"""Rows that it takes, whatever there is to say: nothing below it moves."""
+_VERDICT: Final = 2
+"""Rows of the answer to a question, which come on top of that."""
+_HINT: Final = "n lets the next one go on, a digit or a click that process; c lets all run"
+_AT_THE_END: Final = "left goes back, Home to the first moment; ctrl+q leaves"
+_STANDSTILL: Final = "K sends a signal, left goes back, Home to the first moment; ctrl+q leaves"
 
 
 class StepStrip(Panel, can_focus=False):
-    """In step mode: who is held before what, who is blocked in what, who is next, and what became
-    of the last step.
+    """In step mode: what became of the last step, and who is next to do what.
 
-    A click on a row lets that one go.
+    A click on who is next lets that one go on, one on a digit the process that has it.
     """
 
     DEFAULT_CSS = """
     StepStrip {
         display: none;
-        height: 1;
+        height: 3;
         border: none;
         background: $panel;
         scrollbar-size-vertical: 0;
@@ -50,17 +48,18 @@ class StepStrip(Panel, can_focus=False):
     """
     TITLE = "Steps"
     HELP_TEXT: ClassVar[str] = (
-        "In step mode nothing runs by itself. Each thread has a row: H, held, with what it does"
-        " when it is let go; B or S, blocked or asleep in a call, with on what. `>` is who is next:"
-        " by the schedule if there is one, else by turns. The first row says what became of the"
-        " last step. Real time goes on: what it makes pending, and whom it wakes, is shown as it"
-        " comes."
+        "In step mode nothing runs by itself. The first row says what became of the last step, the"
+        " one with *next* who is next and what that one is about to do: by the schedule if there is"
+        " one, else by turns. The digits are those of the processes that can go on, as in the boxes"
+        " of the picture. Real time goes on: what it makes pending, and whom it wakes, is shown as"
+        " it comes."
     )
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.steps: Steps | None = None
         self.questions: Questions | None = None
+        self._ends: list[tuple[int, Target | None]] = []
 
     def show_view(self, view: View) -> None:
         """Take a new view; there is only something to see in step mode."""
@@ -72,137 +71,158 @@ class StepStrip(Panel, can_focus=False):
     def rebuild(self) -> None:
         """Make the rows anew, and take as many as there are."""
         super().rebuild()
-        height = max(1, len(self.rows))
+        height = max(ROWS, len(self.rows))
         if self.styles.height is None or self.styles.height.value != height:
             self.styles.height = height
 
     def build(self, view: View, width: int) -> Sequence[Late]:
-        """The last step, the schedule, and a row for each thread."""
+        """What happened, how the schedule stands, and what comes next."""
         width = width or self.app.size.width
         now = self.steps if not view.past else None
-        rows = _make_head_rows(view, now, width)
-        threads = find_living(view.state)
-        following = view.follows
-        if now is not None and not view.state.moving:
-            following = now.next_tid(view.state)
+        news = _find_news(view, now)
+        rows = _make_outcome_rows(view, now, width, 1 if news else ROWS - 1)
+        words = news or _find_information(view, now)
+        if now is not None and _stands_still(view.state, now):
+            rows = [rows[0], *_make_reason_rows(view, width)]
+            rows.append(row((fit(f" {words}", width), "dim")))
+        else:
+            if len(rows) < ROWS - 1:
+                rows.append(row((fit(f" {visible(words)}", width), "bad" if news else "dim")))
+            rows.append(self._make_next_row(view, now, width))
         if now is not None and self.questions is not None and self.questions.verdict:
             lines = wrap(visible(self.questions.verdict), width - 2)
-            rows.extend(Row(((f" {line}", "lit"),)) for line in lines[:2])
-        height = self.app.size.height
-        most = min(_MOST, height // 4) if height < _TALL else 2 * _MOST
-        room = max(most, len(rows) + 2) - len(rows)
-        shown = choose_threads(threads, following, room if len(threads) <= room else room - 1)
-        names = {thread.tid: name_of(view, thread) for thread in shown}
-        longest = min(max((len(name) for name in names.values()), default=0), _LONGEST_NAME)
-        for thread in shown:
-            rows.append(
-                _make_thread_row(
-                    view, thread, names[thread.tid], longest, thread.tid == following, width
-                )
-            )
-        if len(shown) < len(threads):
-            held = sum(1 for thread in threads if thread.poised is not None and thread not in shown)
-            rows.append(
-                Row(
-                    ((f"  +{len(threads) - len(shown)} more, {held} of them held", "dim"),),
-                    ("panel", "proc"),
-                )
-            )
+            rows.extend(row((f" {line}", "lit")) for line in lines[:_VERDICT])
         return rows
 
+    def _make_next_row(self, view: View, now: Steps | None, width: int) -> Row:
+        """Who is next and what that one is about to do, and at the right what lets whom go on."""
+        following = find_following(view, now)
+        offers = list_offers(view, following) if now is not None else []
+        right = sum(cell_len(text) for (text, _), _ in offers)
+        room = max(0, width - right - cell_len(_NEXT))
+        words = f" {visible(_describe_next(view, now, following))}"
+        target: Target | None = ("step", following) if following and now is not None else None
+        items = [((_NEXT, "held"), target), ((fit(words, room), "chosen"), target), *offers]
+        self._ends = []
+        used = 0
+        for (text, _), aim in items:
+            used += cell_len(text)
+            self._ends.append((used, aim))
+        return Row(tuple(span for span, _ in items), target)
+
     def on_click(self, event: events.Click) -> None:
-        """A click on a row lets that thread go."""
+        """A click on who is next, or on a digit, lets that one go on."""
         event.prevent_default()
         offset = event.get_content_offset(self)
         found = self.row_at(offset.y) if offset is not None else None
-        if found is not None and found.target is not None:
-            self.post_message(self.Chosen(found.target))
+        if offset is None or found is None or not found.spans or found.spans[0][0] != _NEXT:
+            return
+        target = next((aim for end, aim in self._ends if offset.x < end), None)
+        if target is not None:
+            self.post_message(self.Chosen(target))
 
 
-def find_living(state: State) -> list[Thread]:
-    """The threads to show, elders first."""
-    threads = [
-        t
-        for t in state.threads.values()
-        if t.poised is not None or t.waiting is not None or t.tid == state.moving
-    ]
-    return sorted(threads, key=lambda thread: stepping.birth_order(state, thread))
+_NEXT: Final = " next "
 
 
-def choose_threads(threads: list[Thread], following: int, room: int) -> list[Thread]:
-    """Those that there is room for: who is next and who is held go before who is blocked."""
-    if len(threads) <= room:
-        return threads
-    ranked = sorted(threads, key=lambda t: (t.tid != following, t.poised is None))
-    kept = {thread.tid for thread in ranked[: max(0, room)]}
-    return [thread for thread in threads if thread.tid in kept]
+def find_following(view: View, steps: Steps | None) -> int:
+    """The thread that is next, or that went next if this is the past; 0 if there is none."""
+    if steps is None or view.state.moving:
+        return view.follows
+    return steps.next_tid(view.state)
 
 
-def name_of(view: View, thread: Thread) -> str:
-    """A thread's role or its process's name, with its number if it is not the first one."""
-    process = view.state.processes.get(thread.pid)
-    name = (
-        view.roles.get(thread.pid)
-        or (process.name if process is not None else "")
-        or str(thread.pid)
-    )
-    return visible(name if thread.number == 1 else f"{name}/{thread.number}")
+def list_offers(view: View, following: int) -> list[tuple[Span, Target | None]]:
+    """What lets whom go on: the key for who is next, and the digits of all that are held."""
+    state = view.state
+    held = {thread.pid for thread in stepping.list_held(state)}
+    digits = sorted((digit, pid) for pid, digit in view.slots.items() if pid in held)
+    found: list[tuple[Span, Target | None]] = []
+    if following:
+        found.append(((" n", "chosen"), ("step", following)))
+    if len(digits) > 1 or not following:
+        found += [((", or", "dim"), None)] if following else []
+        found += [((f" {digit}", "chosen"), ("slot", pid)) for digit, pid in digits]
+    return [*found, ((" ", ""), None)]
 
 
-def _make_head_rows(view: View, steps: Steps | None, width: int) -> list[Row]:
-    """What became of the last step, and how the schedule stands."""
-    state, outcome = view.state, visible(view.outcome)
-    if not outcome and (state.moving or (steps is not None and steps.busy)):
-        outcome = "... until all is at rest"
-    if not outcome and steps is None:
-        return []
-    if not outcome and steps is not None and steps.reason:
-        outcome = f"held: {visible(steps.reason)}"
-    chip: Span = (f" step {state.step:,} ", "lit-chip")
-    first, *more = wrap(outcome or _HINT, width - len(chip[0]) - 1) or [""]
-    rows = [Row((chip, (" ", ""), (first, "chosen" if outcome else "dim")))]
+def _make_reason_rows(view: View, width: int) -> list[Row]:
+    """Why nobody can go on."""
+    words = visible(describe_standstill(view.state, view.circles, view.now))
+    indent = cell_len(_NEXT) + 1
+    first, *more = wrap(words, width - indent)
+    rows = [row((_NEXT, "bad"), " ", (first, "chosen"))]
     if more:
-        rest = fit(" ".join(more), width - len(chip[0]) - 1)
-        rows.append(Row(((" " * (len(chip[0]) + 1), ""), (rest, "chosen"))))
-    if steps is None:
-        return rows
-    slow = f" slow motion, {steps.rate:g} a second (S ends it)" if steps.rate else ""
-    if steps.following:
-        place, count, text = steps.schedule_line(state)
-        name = f"{steps.title}, " if steps.title else "schedule, line "
-        words = f" {name}{place} of {count}{f': {text}' if text else ''}{slow}"
-        rows.append(Row(((fit(visible(words), width), "object"),)))
-    elif steps.said or slow:
-        rows.append(
-            Row(((fit(visible(f" {steps.said}{slow}"), width), "bad" if steps.said else "object"),))
-        )
+        rest = fit(" ".join(more), width - indent)
+        rows.append(row(" " * indent, (rest, "chosen")))
     return rows
 
 
-def _make_thread_row(
-    view: View, thread: Thread, name: str, longest: int, following: bool, width: int
-) -> Row:
+def _make_outcome_rows(view: View, steps: Steps | None, width: int, most: int) -> list[Row]:
+    """What became of the last step, in at most so many rows."""
+    words = _describe_outcome(view, steps)
+    chip: Span = (f" step {view.state.step:,} ", "lit-chip")
+    indent = cell_len(chip[0]) + 1
+    first, *more = wrap(words, width - indent) or [""]
+    if more and most == 1:
+        first, more = fit(f"{first} {' '.join(more)}", width - indent), []
+    rows = [Row((chip, (" ", ""), (first, "chosen")))]
+    if more:
+        rows.append(Row(((" " * indent, ""), (fit(" ".join(more), width - indent), "chosen"))))
+    return rows
+
+
+def _describe_outcome(view: View, steps: Steps | None) -> str:
+    outcome = visible(view.outcome)
+    if outcome:
+        return outcome
+    if view.state.moving or (steps is not None and steps.busy):
+        return "... until all is at rest"
+    if steps is not None and steps.reason:
+        return f"everything is held: {visible(steps.reason)}"
+    return "everything is held" if not view.state.step else ""
+
+
+def _find_news(view: View, steps: Steps | None) -> str:
+    """What the viewer is to know at once; empty if there is nothing."""
+    if steps is None or not steps.said:
+        return ""
+    return steps.said
+
+
+def _find_information(view: View, steps: Steps | None) -> str:
+    """What else there is to know: how far the schedule is, which keys are of use."""
     state = view.state
-    digit = str(view.slots.get(thread.pid, "")) or " "
-    wait = wait_of(state, thread.tid)
-    if thread.poised is not None:
-        letter, style, words = "H", "held", visible(intention(state, thread.poised))
-        signo = stepping.comes_first(state, thread)
-        if signo:
-            words = f"{signal_name(signo)}, pending, comes first; then {words}"
-    elif wait is not None:
-        letter, style = ("B", "blocked") if wait.blocked else ("S", "asleep")
-        words = wait_words(state, wait)
-        words = words if shorten(state, wait).is_verb else f"in {words}"
-    else:
-        letter, style, words = "R", "running", "moves"
-    lead = f"{'>' if following else ' '}{digit} "
-    rest = f" {fit(name, longest)} {words}"
-    faded = "" if thread.poised is not None else "dim"
-    spans: tuple[Span, ...] = (
-        (lead, "chosen" if following else "dim"),
-        (f" {letter} ", style),
-        (fit(rest, max(0, width - len(lead) - 3)), "chosen" if following else faded),
-    )
-    target: Target = ("step", thread.tid) if thread.poised is not None else ("process", thread.pid)
-    return Row(spans, target)
+    if steps is None:
+        return ""
+    if state.finished:
+        return _AT_THE_END
+    if steps.rate:
+        return f"slow motion, {steps.rate:g} a second (S ends it)"
+    if _stands_still(state, steps):
+        return _STANDSTILL
+    if steps.following:
+        place, count, _ = steps.schedule_line(state)
+        title = f": {steps.title}" if steps.title else ""
+        return f"by the schedule{title}, line {place} of {count}"
+    return _HINT
+
+
+def _stands_still(state: State, steps: Steps) -> bool:
+    """Whether all is at rest, and nobody is held who could be let go."""
+    at_rest = not (state.moving or steps.busy or state.finished)
+    return at_rest and not stepping.list_held(state)
+
+
+def _describe_next(view: View, steps: Steps | None, following: int) -> str:
+    """What comes next, in words."""
+    state = view.state
+    if following in state.threads and state.threads[following].poised is not None:
+        return describe_next(state, following)
+    if state.finished:
+        return "nothing: the command has ended"
+    if steps is None or state.moving or steps.busy:
+        return "..."
+    if steps.preparing:
+        return "getting ready: all run until the story begins"
+    return steps.describe_wish(state) or "..."

@@ -37,6 +37,10 @@ astuple = msgspec.structs.astuple
 _FIELDS: Final = len(StateFields.__struct_fields__)
 """A draft has the fields of a state first, in the same order, and then its own."""
 
+_OF_PROCESS: Final = "process "
+"""What stands before a process's name among the labels, which else are letters."""
+_MOST_NAMES: Final = 4096
+
 
 class Draft(StateFields, eq=False, kw_only=True):
     """The next state while one event is applied: the fields of a state, to be set anew.
@@ -99,6 +103,17 @@ class Draft(StateFields, eq=False, kw_only=True):
         """Store a process that has just come to be."""
         self.store_process(process)
         self.grown = True
+
+    def number_name(self, name: str) -> int:
+        """Which one of those that have had a name the next one is; 0 if there were too many names
+        to count.
+        """
+        key = f"{_OF_PROCESS}{name}"
+        if key not in self.labels and len(self.labels) >= _MOST_NAMES:
+            return 0
+        number = self.labels.get(key, 0) + 1
+        self.labels = self.labels.set(key, number)
+        return number
 
     def store_thread(self, thread: Thread) -> None:
         """Store a thread, and note that it changed."""

@@ -154,12 +154,14 @@ def _apply_forked(draft: Draft, event: Forked) -> None:
         shares = parent.shares or (base is parent and event.shares_files)
         draft.store_process(replace(parent, children=parent.children + 1, shares=shares))
     maker = draft.threads.get(event.by)
+    name = event.name or base.name
     draft.add_process(
         Process(
             pid=event.pid,
             parent=event.parent,
             how=event.how,
-            name=event.name or base.name,
+            name=name,
+            number=draft.number_name(name) if name else 0,
             argv=event.argv or base.argv,
             threads=(event.pid,),
             table=table,
@@ -229,10 +231,12 @@ def _apply_executed(draft: Draft, event: Executed) -> None:
     if event.pid in draft.mappings:
         draft.mappings = draft.mappings.delete(event.pid)
         forget_pages(draft, event.pid)
+    name = event.name or process.name
     draft.store_process(
         replace(
             process,
-            name=event.name or process.name,
+            name=name,
+            number=draft.number_name(name) if name != process.name else process.number,
             argv=event.argv or process.argv,
             executed=True,
             threads=(event.pid,),
@@ -458,13 +462,15 @@ def _apply_process_sample(draft: Draft, process: Process, sampled: ProcessSample
     """What /proc shows of a process and its threads."""
     apply_sampled_bytes(draft, process, sampled)
     # /proc shows who the parent is now: an orphan's changes.
+    name = sampled.name or process.name
     draft.store_process(
         replace(
             process,
             sample=sampled,
             stirred=t,
             parent=sampled.ppid or process.parent,
-            name=sampled.name or process.name,
+            name=name,
+            number=draft.number_name(name) if name != process.name else process.number,
             handling=update_handling(process.handling, sampled),
             pgrp=sampled.pgrp or process.pgrp,
             session=sampled.session or process.session,

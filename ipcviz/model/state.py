@@ -146,6 +146,10 @@ class Process(Value, frozen=True):
             command, `1.2` for its second child.
         children: How many processes it has made.
         made_threads: How many threads it has had, the leader among them.
+        number: Which one it is of those that have had its name, 1 for the first; 0 if that is not
+            known.
+        label: What it is called on the screen, its role or its name and number; empty where nobody
+            has named it.
     """
 
     pid: int
@@ -182,6 +186,18 @@ class Process(Value, frozen=True):
     lineage: str = ""
     children: int = 0
     made_threads: int = 1
+    number: int = 0
+    label: str = ""
+
+    @property
+    def called(self) -> str:
+        """What sentences call it: its label, else its name and PID."""
+        return self.label or f"{self.name or 'process'}[{self.pid}]"
+
+    @property
+    def title(self) -> str:
+        """The same for where its PID stands beside it: its label, else its name."""
+        return self.label or self.name or "process"
 
 
 class Descriptor(Value, frozen=True):
@@ -576,7 +592,8 @@ class StateFields(msgspec.Struct, gc=False):
         sent: The latest sendings of signals, oldest first, at most `SENT_KEPT`.
         delivered: The latest deliveries, oldest first, at most `SENT_KEPT`.
         timers: Timers by (pid, signo); those of timer_create by (pid, `POSIX` + id).
-        labels: How many labels of each letter were given out.
+        labels: How many labels of each letter were given out, and how many processes have had
+            each name.
         command_code: The launched command's exit status, None while it runs.
         command_signal: The signal that ended it, 0 if none did.
         finished: Nothing observed is left.

@@ -32,7 +32,7 @@ from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.state import State
 from ipcviz.model.steps.scheduler import Move
-from ipcviz.model.steps.stepping import find_pending_signals, find_value
+from ipcviz.model.steps.stepping import comes_first, find_pending_signals, find_value
 from ipcviz.model.steps.visible import is_visible, is_visible_semaphore
 from ipcviz.narrate.sentence import NOISE, STEP, TURN, Sentence
 from ipcviz.narrate.waits import explain_wait
@@ -87,6 +87,19 @@ def intention(state: State, poised: Poised) -> str:
         name = variable.label if variable is not None else "a variable"
         return f"to go on behind its {poised.op} of {name}"
     return "to go on in its own code"
+
+
+def describe_next(state: State, tid: int) -> str:
+    """What a held thread does when it is let go: `cat is about to read from P1`; with the signal
+    that comes first, if there is one. A sentence without a full stop.
+    """
+    thread = state.threads[tid]
+    assert thread.poised is not None
+    name, words = who(state, thread.pid, tid), intention(state, thread.poised)
+    signo = comes_first(state, thread)
+    if not signo:
+        return f"{name} is about {words}"
+    return f"{name} is about to take {signal_name(signo)}, which is pending; then {words}"
 
 
 def stands(state: State, poised: Poised) -> str:

@@ -317,7 +317,7 @@ def _condition(state: State, thing: Object, events: str, now: float) -> str:
             return signal_words(notifier.mask)
         if kind == "pidfd" and notifier.pid > 0:
             process = state.processes.get(notifier.pid)
-            name = f"{process.name or 'process'}[{process.pid}]" if process is not None else ""
+            name = process.called if process is not None else ""
             return f"the end of {name or f'process {notifier.pid}'}"
         if kind == "inotify" and notifier.watches:
             return f"a change in {place_words(state, notifier)}"

@@ -76,14 +76,19 @@ def bytes_text(number: int) -> str:
 
 
 def who(state: State, pid: int, tid: int = 0) -> str:
-    """A process or thread by name and number: `cat[12]`, `python3[12/15]` for a thread other than
-    the leader.
+    """A process or thread by what it is called: `cat[12]`, `python3[12/15]` for a thread other than
+    the leader; where the screen has named it, `cat 2`, `worker/3` for its third thread.
     """
     if not pid:
         return "the kernel"
     process = state.processes.get(pid)
+    other = tid and tid != pid
+    if process is not None and process.label:
+        thread = state.threads.get(tid) if other else None
+        number = thread.number if thread is not None else tid
+        return f"{process.label}/{number}" if other else process.label
     name = process.name if process and process.name else "process"
-    return f"{name}[{pid}/{tid}]" if tid and tid != pid else f"{name}[{pid}]"
+    return f"{name}[{pid}/{tid}]" if other else f"{name}[{pid}]"
 
 
 def label_of(state: State, key: str) -> str:

@@ -79,10 +79,10 @@ def flow():
 async def test_log_and_bars_show_the_session():
     async with stage(flow()) as s:
         assert s.session.started
-        assert "cat[12] is blocked in write(1) on P1: it is full" in s.text(s.panel(LogPanel))
+        assert "cat is blocked in write(1) on P1: it is full" in s.text(s.panel(LogPanel))
         bar = s.text(s.panel(ProcessBar))
-        assert "1 S >sh[11]<" in bar
-        assert "3 R  gzip[13]~" in bar
+        assert "1 S >sh<" in bar
+        assert "3 R  gzip~" in bar
         assert "~1 sampled" in s.text(s.panel(StatusLine))
 
 
@@ -114,12 +114,12 @@ async def test_digits_and_clicks_select_and_every_panel_follows():
     async with stage(flow()) as s:
         await s.press("d", "2")
         panel = s.panel(Descriptors)
-        assert "cat[12]" in str(panel.border_title)
+        assert "cat" in str(panel.border_title)
         assert "dup of 4" in s.text(panel)
         await s.press("right_square_bracket")
         assert s.app.live.view.pid == 13
         bar = s.panel(ProcessBar)
-        x = s.text(bar).index("sh[11]")
+        x = s.text(bar).index("sh")
         await s.pilot.click(ProcessBar, offset=(x, 0))
         await s.pilot.pause()
         assert s.app.live.view.pid == 11
@@ -134,7 +134,7 @@ async def test_three_tables_in_a_row_and_what_just_closed():
         line = next(row for row in text.splitlines() if "dup of 4" in row)
         assert "#11 w" in line
         assert "P1 pipe" in line
-        assert "gzip[13]:0 r" in line
+        assert "gzip:0 r" in line
         closed = [row for row in text.splitlines() if row.startswith("-")]
         assert len(closed) == 1
         assert "#11 w" in closed[0]
@@ -198,8 +198,8 @@ async def test_the_end_stays_and_can_be_read():
     async with stage(fakes.pipeline()) as s:
         assert "exit 0" in s.text(s.panel(StatusLine))
         bar = s.text(s.panel(ProcessBar))
-        assert "cat[12] 0" in bar
-        assert "gzip[13] 0" in bar
+        assert "cat 0" in bar
+        assert "gzip 0" in bar
         time = s.app.feed.now
         await s.frame(100)
         assert s.app.feed.now == time
@@ -329,7 +329,7 @@ async def test_every_binding_has_an_id_and_a_tooltip():
 async def test_wide_screens_add_panels_that_follow():
     async with stage(flow(), size=(120, 36)) as s:
         side = s.app.live.query_one("#side-descriptors", Descriptors)
-        assert "sh[11]" in str(side.border_title)
+        assert "sh" in str(side.border_title)
         await s.press("2")
         assert "dup of 4" in s.text(side)
         await s.press("d")
@@ -343,7 +343,7 @@ async def test_a_tiny_terminal_gets_a_sentence(size):
         assert "ipcviz needs a terminal of".startswith(text) or text.startswith("ipcviz needs a")
         await s.pilot.resize_terminal(80, 24)
         await s.frame(1)
-        assert "gzip[13]" in s.screen_text()
+        assert "gzip" in s.screen_text()
 
 
 async def test_markup_in_names_is_only_text():
@@ -352,7 +352,7 @@ async def test_markup_in_names_is_only_text():
         await s.press("slash", *"[/foo]", "enter")
         assert "[/foo]" in s.screen_text()
         await s.press("d", "3", "K")
-        assert "cat[23]" in s.screen_text()
+        assert "cat" in s.screen_text()
 
 
 async def test_binary_and_endless_output_stays_small():
@@ -448,13 +448,13 @@ async def test_memory_shows_who_maps_what_pages_and_changed_bytes():
     async with stage(fakes.shared_memory()) as s:
         await s.press("e", "z")
         text = s.text(s.panel(MemoryPanel))
-        assert "1,228,800  queue[31], consumer[32]" in text.replace("queue[32]", "consumer[32]")
-        assert "queue[31] private rw- 0x7f0000100000, 1.2M: Rss 8K, Pss 4K, dirty 4K" in text
+        assert "1,228,800  queue, consumer" in text
+        assert "queue private rw- 0x7f0000100000, 1.2M: Rss 8K, Pss 4K, dirty 4K" in text
         assert "Oc.." in text
         assert "then 192 pages that are not there, and 44 more pages, not looked at" in text
         assert "and 44 more pages, not looked at" in text
         assert "7 changed" in text
-        assert "queue[31]'s private copy: 64 bytes from 4,096" in text
+        assert "queue's private copy: 64 bytes from 4,096" in text
         line = next(row for row in text.splitlines() if row.startswith("    20 "))
         assert line.startswith("    20 [6a]6f 62 20[32]3a 20 5b")
         assert line.endswith("job 2: [/foo] ba")
@@ -505,7 +505,7 @@ async def test_the_selected_process_is_scrolled_to():
         s.app.live.selection.select(pid=last)
         await s.frame()
         rows = (panel.row_at(panel.scroll_offset.y + y) for y in range(panel.size.height))
-        assert any(row and row.text.startswith(">") and f"[{last}]" in row.text for row in rows)
+        assert any(row and row.text.startswith(">") and f" {last}" in row.text for row in rows)
         await s.press("home")
         await s.frame(1.0)
         assert panel.scroll_offset.y == 0
@@ -529,7 +529,7 @@ async def test_the_selected_process_has_its_family_and_its_timers():
         ]
         assert timers == [
             "timer 0 SIGRTMIN in 1.5 s, then every 3 s; CLOCK_MONOTONIC",
-            "timer 1 SIGUSR1 not known; CLOCK_REALTIME; to lpd[11]",
+            "timer 1 SIGUSR1 not known; CLOCK_REALTIME; to lpd",
         ]
 
 
@@ -538,8 +538,8 @@ async def test_directories_that_processes_meet_in():
         await s.press("m")
         rows = [" ".join(row.split()) for row in s.text(s.panel(Semaphores)).splitlines()]
         place = next(row for row in rows if "/s/queue" in row)
-        assert "lpr[12] put in j1" in place
-        assert "lpd[11]: watch" in place
+        assert "lpr put in j1" in place
+        assert "lpd: watch" in place
 
 
 async def test_the_commands_terminal_changes_its_size_with_ours():

@@ -25,7 +25,7 @@ async def test_an_eventfd_that_processes_share_has_a_row_with_its_counter():
         at = next(i for i, line in enumerate(rows) if "eventfd at 7" in line)
         assert rows[at].lstrip().startswith("p E1")
         assert "waits: " in rows[at + 1]
-        assert "[81];" in rows[at + 1]
+        assert "waits: reader;" in rows[at + 1]
 
 
 async def test_how_long_a_wait_lasts_at_most_stays_where_there_is_little_room():

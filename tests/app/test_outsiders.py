@@ -58,7 +58,7 @@ async def test_who_is_not_watched_is_seen_on_a_wide_screen_at_once():
         for words in (
             "not watched: sleep[77]",
             "+ sleep",
-            "(sleep[77]:1) > cat[12]:0",
+            "(sleep[77]:1) > cat:0",
             "empty: sleep[77], not watched",
         ):
             assert words in shown
@@ -94,7 +94,7 @@ async def test_who_is_not_watched_is_named_everywhere():
         await s.press("r")
         assert "empty: sleep[77], not" in s.text(s.panel(Proc))
         await s.press("u")
-        assert "(sleep[77]:1) > cat[12]:0" in s.text(s.panel(Buffers))
+        assert "(sleep[77]:1) > cat:0" in s.text(s.panel(Buffers))
         assert "in ?, out ?" in s.text(s.panel(Buffers))
         await s.press("d")
         assert "(sleep[77]:1 w)" in s.text(s.panel(Descriptors))

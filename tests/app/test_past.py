@@ -12,6 +12,7 @@ import pytest
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.bars import StatusLine
 from ipcviz.app.feed import Feed
+from ipcviz.app.naming import named
 from ipcviz.app.panels import Buffers, Descriptors, LogPanel, Semaphores
 from ipcviz.app.panels.output import TypingLine
 from ipcviz.app.past import EventTape, NotKept, Past
@@ -40,6 +41,11 @@ SESSIONS = {
     "memory": fakes.shared_memory(),
     "step mode": fakes.stepped(),
 }
+
+
+def name_all(events):
+    """The state that events make, with the screen's names."""
+    return named(reduce_all(events), {}, whole=True)
 
 
 def kept(path, events, **options):
@@ -116,7 +122,7 @@ def test_the_state_at_any_event_is_what_the_events_make(tmp_path, kept):
     feed = Feed(fakes.FakeSession(events), fakes.FrozenClock(), None, recorder)
     feed.pump(60)
     for n in (1, 2, 127, 128, 129, 1000, 1024, 1025, 1499, 1500, 64, 700):
-        assert feed.past.view(n).state == reduce_all(events[:n])
+        assert feed.past.view(n).state == name_all(events[:n])
     feed.past.tape.close()
     if recorder is not None:
         recorder.close()
@@ -130,7 +136,7 @@ def test_what_is_not_kept_is_not_shown(monkeypatch):
     feed.pump(60)
     past = feed.past
     assert past.tape.forgotten == 700
-    assert past.view(990).state == reduce_all(events[:990])
+    assert past.view(990).state == name_all(events[:990])
     assert past.view(800).log.entries
     with pytest.raises(NotKept, match="no room"):
         past.view(500)
@@ -145,12 +151,12 @@ def test_a_trace_that_can_not_be_written_any_more_is_followed_by_memory(tmp_path
     feed = Feed(session, fakes.FrozenClock(), None, recorder)
     feed.pump(60)
     assert recorder.flush(10)
-    assert feed.past.view(300).state == reduce_all(events[:300])
+    assert feed.past.view(300).state == name_all(events[:300])
     recorder.trouble = "the disk is full"
     session.feed(*events[500:])
     feed.pump(60)
-    assert feed.past.view(200).state == reduce_all(events[:200])
-    assert feed.past.view(900).state == reduce_all(events[:900])
+    assert feed.past.view(200).state == name_all(events[:200])
+    assert feed.past.view(900).state == name_all(events[:900])
     feed.past.tape.close()
     recorder.close()
 
@@ -383,7 +389,7 @@ async def test_the_mouse_finds_the_past_from_now():
 async def test_panels_scroll_as_before_and_selections_hold():
     async with stage(apart(fakes.pipeline())) as s:
         await s.press("g", *"12", "enter", "2", "d")
-        assert "cat[12]" in str(s.app.live.query_one("#descriptors", Descriptors).border_title)
+        assert "cat" in str(s.app.live.query_one("#descriptors", Descriptors).border_title)
         await s.press("left")
         assert s.app.live.view.pid == 12
         await s.press("l", "less_than_sign", "j", "j", "ctrl+d")
@@ -411,7 +417,7 @@ async def test_a_trace_opens_at_its_end_without_being_read_through(tmp_path, mon
         assert s.n == stops[-2]
         await s.press("g", *"999", "enter")
         assert s.n == stops[998]
-        assert s.app.live.view.state == reduce_all(events[: s.n])
+        assert s.app.live.view.state == name_all(events[: s.n])
         assert len(set(read)) <= 8
         await s.press("end", "right", "space")
         assert s.n == 7_001

@@ -155,8 +155,8 @@ def test_a_scenario_is_run_for_its_cast(tmp_path):
     found = check_cast(file)
     assert (found.width, found.height) == (100, 30)
     labels = [event.data for event in found.events if event.code == "m"]
-    assert labels[0] == "sleeper[1] was launched"
-    assert labels[-1] == "sleeper[1] waits in pause, for a signal: SIGINT or SIGALRM", (
+    assert labels[0] == "sleeper was launched"
+    assert labels[-1] == "sleeper waits in pause, for a signal: SIGINT or SIGALRM", (
         "that we ended it then is no part of it"
     )
     assert found.duration == (len(labels) + 1) * 0.5

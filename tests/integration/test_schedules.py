@@ -50,7 +50,7 @@ def played(name, variant, plan_name):
 @pytest.mark.parametrize("variant", ["py", "c"])
 def test_the_wake_up_is_lost(variant):
     driver, ids, output = played("sleep-race", variant, "lost")
-    assert ids[-3:] == ["lost", "window", "for-ever"]
+    assert ids[-3:] == ["alarm", "lost", "for-ever"]
     assert output == ["sleeping", "for", "1", "s"]
     (thread,) = driver.state.threads.values()
     assert thread.waiting.name == "pause"

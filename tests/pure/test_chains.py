@@ -105,9 +105,9 @@ def test_a_circle_in_the_top_line() -> None:
         return Circle(pids, pids, doubts)
 
     unsure = around(12, 13, doubts=("only sampled",))
-    assert circle_chip(state, (around(11, 10),)) == "circle: a, b"
-    assert circle_chip(state, (around(10, 14),)) == "circle: 10, 14"
-    assert circle_chip(state, (unsure,)) == "probably a circle: c, d"
+    assert circle_chip(state, (around(11, 10),)) == "a[10] and b[11] wait for each other"
+    assert circle_chip(state, (around(10, 14),)) == "a[10] and a[14] wait for each other"
+    assert circle_chip(state, (unsure,)) == "c[12] and d[13] probably wait for each other"
     assert circle_chip(state, (around(10, 11), around(12, 13))) == "2 circles"
     assert circle_chip(state, (around(10, 11), unsure)) == "probably 1 of 2 circles"
     assert circle_chip(state, (unsure, unsure)) == "probably 2 circles"
@@ -281,7 +281,7 @@ def test_who_keeps_others_waiting_is_stopped() -> None:
     held = holders(stopped)
     found = halted(stopped, stopped.threads, lambda tid: wait_of(stopped, tid, held))
     assert found == {12: frozenset({10, 11})}
-    assert halted_chip(stopped, found) == "c stopped: 2 wait"
+    assert halted_chip(stopped, found) == "c[12] stopped: 2 wait"
     assert halted_chip(stopped, {**found, 13: frozenset({10})}) == "2 stopped: 2 wait"
     for letters in ("TS", "SS"):
         going = state_of(*opened, looked_at(12, *letters))

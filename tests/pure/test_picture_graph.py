@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from ipcviz.app.naming import named
 from ipcviz.app.picture.graph import KEPT, build
 from ipcviz.app.picture.layout import arrange
 from ipcviz.events import (
@@ -128,9 +129,9 @@ def test_roles_and_hostile_names_are_plain_text():
     state = reduce_all(
         [Forked(t=0, pid=5, parent=1, how="launched", name="[/foo]\x1b[31m", argv=("x", "[pid]\n"))]
     )
-    node = nodes(state, roles={5: "[red]"})["p:5"]
+    node = nodes(named(state, {}, {5: "[red]\x1b"}))["p:5"]
     assert node.title == "[/foo]\\x1b[31m"
-    assert "[red]" in [line.text for line in node.lines]
+    assert node.heading == "[red]\\x1b"
     assert all(line.text.isprintable() for line in node.lines)
 
 
@@ -241,7 +242,7 @@ def test_a_pipe_that_was_closed_by_the_living_just_goes():
 
 
 def test_waiters_have_the_names_of_their_roles_and_a_short_form():
-    block = nodes(systems.mmap_queue(), roles={32: "consumer"})["o:8:300"]
+    block = nodes(named(systems.mmap_queue(), {}, {32: "consumer"}))["o:8:300"]
     assert [line.text for line in block.lines][2] == "M3 = 0 ←consumer"
     assert block.lines[2].short == "M3 = 0 ←1"
 
@@ -350,7 +351,7 @@ def test_a_watched_variable_is_drawn_where_it_lies():
         Poised(t=0.2, n=10, pid=10, tid=10, at="access", op="store", object=info.key),
     )
     state = reduce_all(events)
-    found = nodes(state, roles={10: "a", 11: "b"})
+    found = nodes(named(state, {}, {10: "a", 11: "b"}))
     assert [line.text for line in found["o:1:7"].lines] == [
         "counter = 1",
         "b loaded 0",

@@ -250,9 +250,9 @@ def _others_words(view: View, descriptor: Descriptor, thing: Object) -> str:
     for holder in view.holders.get(thing.info.key, ()):
         if process is not None and holder.pid == process.pid and holder.fd == descriptor.fd:
             continue
-        name = view.state.processes[holder.pid].name or "process"
+        name = view.state.processes[holder.pid].called
         same = "=" if holder.ofd == descriptor.ofd else ""
-        own = "" if process is not None and holder.pid == process.pid else f"{name}[{holder.pid}]"
+        own = "" if process is not None and holder.pid == process.pid else name
         shown.append(f"{own}:{holder.fd} {same}{holder.mode}")
         if len(shown) > 12:
             shown.append("...")

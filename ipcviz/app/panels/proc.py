@@ -176,18 +176,24 @@ def _make_process_rows(view: View, process: Process, width: int) -> list[Row]:
     ]
 
 
+_NAME: Final = 18
+"""Cells of a name with its PID."""
+
+
 def _make_head_spans(view: View, process: Process) -> list[Span | str]:
     """A process's mark, digit, state and name."""
     letter, chip = view.chip(process.pid)
     chosen = process.pid == view.pid
-    name = f"{process.name or 'process'}[{process.pid}]{'' if process.full else '~'}"
+    name = f"{process.called}{'' if process.full else '~'}"
+    number = f" {process.pid}" if process.label and len(name) < _NAME - 6 else ""
     style = "dim" if process.fate == "gone" else "process"
     return [
         (">" if chosen else " ", "chosen"),
         (str(view.slots.get(process.pid, "")) or " ", "dim"),
         (letter, "gone-chip" if chip == "gone" else chip),
         " ",
-        (fit(name, 18), "chosen" if chosen else style),
+        (fit(name, _NAME - len(number)), "chosen" if chosen else style),
+        (number, "dim"),
     ]
 
 

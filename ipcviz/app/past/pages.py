@@ -68,7 +68,7 @@ class Pages:
             if before is not None and before.numbers and before.end.n == first - 1:
                 page = Page(before.end)
             else:
-                page = Page(self._named(self._tape.state_at(first - 1), first - 1))
+                page = Page(self._name(self._tape.state_at(first - 1), first - 1, whole=True))
             self._pages[index] = page
             if len(self._pages) > _PAGES:
                 self._pages.popitem(last=False)
@@ -101,11 +101,13 @@ class Pages:
             after = reduce(state, event)
         except Exception:  # noqa: BLE001 - an event that makes no sense can break anything, and is not ours
             raise TraceError(f"The trace is damaged: event {event.n} makes no sense.") from None
-        return self._named(after, after.n)
+        return self._name(after, after.n)
 
-    def _named(self, state: State, n: int) -> State:
-        labels = self._turns.labels(n) if self._turns is not None else None
-        return named(state, labels) if labels else state
+    def _name(self, state: State, n: int, *, whole: bool = False) -> State:
+        turns = self._turns
+        labels = turns.labels(n) if turns is not None else {}
+        roles = turns.at(n).cast.roles if turns is not None else {}
+        return named(state, labels, roles, whole=whole)
 
     def state_at(self, n: int) -> State:
         """The state after event `n`, with the scenario's names."""

@@ -75,7 +75,7 @@ class SceneDraft:
 
     Attributes:
         state: The moment.
-        roles: What a scenario calls its processes, by pid.
+        slots: The digits that choose processes, by pid, to be shown.
         lit: What is shown as changed.
         joins: Who is connected to what.
         processes: Those that are drawn, by pid.
@@ -90,9 +90,9 @@ class SceneDraft:
         edges: By key, so far.
     """
 
-    def __init__(self, state: State, roles: Mapping[int, str], lit: Changes, joins: Joins) -> None:
+    def __init__(self, state: State, lit: Changes, joins: Joins) -> None:
         self.state = state
-        self.roles = roles
+        self.slots: Mapping[int, int] = {}
         self.lit = lit
         self.joins = joins
         joins.update(state)

@@ -198,6 +198,10 @@ def _title_style(node: Node) -> str:
     return "lit" if node.lit else "title"
 
 
+_WHOLE_NAME: Final = 18
+"""Cells of a name for which a PID makes room."""
+
+
 def _draw_frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str) -> None:
     """A box with its title in the upper border and its corner fact at the right of it."""
     plain = _DOTTED if node.kind == "outsider" else _SINGLE
@@ -206,7 +210,7 @@ def _draw_frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str
     inner = rect.w - 2
     # In a narrow box it has no room beside the words.
     chip = f" {node.letter}" if node.letter and rect.w < _NARROW else ""
-    name = min(width(node.title), 8)  # rather no PID than half a name
+    name = min(width(node.heading), _WHOLE_NAME)  # Rather no PID than half a name.
     taken = width(chip) + width(node.corner) + name
     close = taken + 5 > inner
     around = 3 if close else 5
@@ -216,7 +220,7 @@ def _draw_frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str
     room = inner - width(chip) - (1 if chip else 2)
     if corner:
         room -= width(corner) + (1 if close else 3)
-    title = clip(node.title, room, where="middle")
+    title = clip(node.heading, room, where="middle")
     canvas.write(rect.x, rect.y, glyphs[0] + glyphs[1] * inner + glyphs[2], style)
     canvas.write(rect.x + 1, rect.y, chip, f"chip-{node.chip}")
     after = " " if width(chip) + width(title) + 2 <= inner else ""
@@ -282,9 +286,7 @@ def _draw_process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> 
     if node.letter:
         canvas.write(rect.x + 1, rect.y, f" {node.letter} ", f"chip-{node.chip}")
     x, room = rect.x + (5 if node.letter else 2), rect.w - (6 if node.letter else 3)
-    role = next((line.text for line in node.lines[1:2] if line.style == "strong"), "")
-    title = role or node.title  # a role says more than the name of an interpreter
-    title = clip(title, room, where="middle")
+    title = clip(node.heading, room, where="middle")
     canvas.write(x, rect.y, title, "gone" if node.faded else "title")
     x, room = x + width(title) + 1, room - width(title) - 1
     if node.corner and room > width(node.corner) + _WORDS_ROOM:

@@ -35,7 +35,7 @@ def build(
     state: State,
     *,
     opened: frozenset[str] = frozenset(),
-    roles: Mapping[int, str] | None = None,
+    slots: Mapping[int, int] | None = None,
     lit: Changes | None = None,
     most: int = 14,
     size: tuple[int, int] = (80, 24),
@@ -47,7 +47,7 @@ def build(
     Args:
         state: The moment.
         opened: Ids of groups that are shown with all their members.
-        roles: What a scenario calls its processes, by pid.
+        slots: The digits that choose processes, by pid; none are shown if it is None.
         lit: What to show as changed; `state.changed` if None.
         most: Above so many processes, alike ones are folded into groups.
         size: Columns and rows at hand: how much must be folded.
@@ -58,9 +58,8 @@ def build(
     Returns:
         A scene whose size is bounded, whatever the state is.
     """
-    draft = SceneDraft(
-        state, roles or {}, frozenset(state.changed) if lit is None else lit, joins or Joins()
-    )
+    draft = SceneDraft(state, frozenset(state.changed) if lit is None else lit, joins or Joins())
+    draft.slots = slots or {}
     room = max(_ROOM[0], min(_ROOM[1], size[0] * size[1] // _CELLS))
     scene = folding.fold(
         _without_private(draft, _scene(draft), size[1]), opened, most, room, level, size[1]

@@ -238,7 +238,7 @@ def _column_widths(scene: Scene, cells: dict[str, Cell], scale: tuple[int, int])
     for node in scene.nodes:
         column = cells[node.id][0]
         if node.id in above:
-            want = min(process, len(node.title) + len(node.corner) + _LINE_EDGES)
+            want = min(process, len(node.heading) + len(node.corner) + _LINE_EDGES)
         elif is_process(node):
             want = process
         elif node.kind in ENDS:

@@ -6,6 +6,7 @@ from typing import Final, cast
 
 from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Node, NodeKind, NodeLine
+from ipcviz.app.picture.words import title_of
 from ipcviz.app.text import count_text, visible
 from ipcviz.events.calls import FOR_READY, READS
 from ipcviz.model import query
@@ -106,7 +107,7 @@ def _line(d: SceneDraft, thing: Object, waiting: list[int]) -> NodeLine:
         text = f"counter {count_text(count) if count >= 0 else '?'}"
     short = text.removeprefix("counter ")
     if waiting:
-        names = ",".join(d.roles.get(pid) or str(pid) for pid in waiting)
+        names = ",".join(title_of(d.state, pid) for pid in waiting)
         text, short = f"{text} ←{visible(names)}", f"{short} ←{len(waiting)}"
     return NodeLine(
         text, "strong" if waiting else "text", ObjectPart(thing.info.key) in d.lit, short

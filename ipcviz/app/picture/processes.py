@@ -25,6 +25,7 @@ def process(d: SceneDraft, process: Process) -> None:
             id=f"p:{pid}",
             kind="process",
             title=visible(process.name) or "?",
+            label=visible(process.title),
             corner=str(pid),
             letter=letter,
             chip=style,
@@ -51,17 +52,16 @@ def completed(d: SceneDraft, node: Node) -> Node:
     """The box with all its lines: made only for those that are not folded away."""
     process = d.processes[int(node.select[1])]
     lines = list(node.lines)
-    role = d.roles.get(process.pid, "")
-    if role and role != process.name:
-        lines.append(NodeLine(visible(role), "strong"))
     lines.extend(words.pending_lines(d.state, process))
     if len(process.threads) > 1:
         lines.append(NodeLine(f"{len(process.threads)} threads", "dim"))
     if len(process.argv) > 1 and (process.executed or process.how == "launched"):
         lines.append(NodeLine(argv_text((_base(process.argv[0]), *process.argv[1:])), "dim"))
+    elif process.name and not process.title.startswith(process.name):
+        lines.append(NodeLine(visible(process.name), "dim"))
     if process.fate == "alive" and not process.full:
         lines.append(NodeLine("sampled", "dim"))
-    return replace(node, lines=tuple(lines))
+    return replace(node, lines=tuple(lines), digit=str(d.slots.get(process.pid, "")))
 
 
 def _base(path: str) -> str:

@@ -72,6 +72,9 @@ class Node(msgspec.Struct, frozen=True):
             `s:...` for signals.
         kind: What it is drawn as; an `outsider` is a process that is not watched.
         title: Its name.
+        label: What it is called, where that is not its title: processes of one program are alike,
+            whatever each is called.
+        digit: The key that chooses a process; empty if it has none.
         corner: A short fact beside the name: a PID, a count.
         letter: A process's state as a letter.
         chip: The style of that letter.
@@ -89,6 +92,8 @@ class Node(msgspec.Struct, frozen=True):
     id: str
     kind: NodeKind
     title: str
+    label: str = ""
+    digit: str = ""
     corner: str = ""
     letter: str = ""
     chip: str = ""
@@ -100,6 +105,12 @@ class Node(msgspec.Struct, frozen=True):
     lit: bool = False
     faded: bool = False
     select: tuple[str, int | str] = ("", 0)
+
+    @property
+    def heading(self) -> str:
+        """Its name as it stands in the picture: behind its digit, if it has one."""
+        name = self.label or self.title
+        return f"{self.digit} {name}" if self.digit else name
 
 
 class Edge(msgspec.Struct, frozen=True):

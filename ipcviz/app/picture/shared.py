@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Node, NodeLine
+from ipcviz.app.picture.words import title_of
 from ipcviz.app.text import bytes_text, count_text, visible
 from ipcviz.events.accesses import format_value
 from ipcviz.model import query
@@ -84,8 +85,7 @@ def _semaphore_lines(d: SceneDraft, key: str, *, alone: bool) -> tuple[NodeLine,
     found = d.state.semaphores[key]
     value = "?" if found.value is None else count_text(found.value)
     waiting = [
-        d.roles.get(t.pid) or str(t.pid)
-        for t in sorted(d.waiting.get(key, ()), key=lambda t: t.tid)
+        title_of(d.state, t.pid) for t in sorted(d.waiting.get(key, ()), key=lambda t: t.tid)
     ]
     short = text = f"value {value}" if alone else f"{visible(found.label)} = {value}"
     if waiting:
@@ -95,7 +95,7 @@ def _semaphore_lines(d: SceneDraft, key: str, *, alone: bool) -> tuple[NodeLine,
     style = "strong" if waiting or found.waiters > 0 else "text"
     lines = [NodeLine(text, style, SemaphorePart(key) in d.lit, short)]
     if waiting:
-        names = [d.roles.get(hold.pid) or str(hold.pid) for hold in holders(found)]
+        names = [title_of(d.state, hold.pid) for hold in holders(found)]
         if names:
             lines.append(
                 NodeLine(visible(f"{'' if alone else '  '}held by {','.join(names)}"), "text")
@@ -110,16 +110,12 @@ def _variable_lines(d: SceneDraft, variable: Variable) -> tuple[NodeLine, ...]:
     lit = VariablePart(info.key) in d.lit
     lines = [NodeLine(visible(f"{info.name} = {value}"), "strong" if lit else "text", lit)]
     stored = variable.stores[-1] if variable.stores else None
-    words = [f"stored by {_name_of(d, stored.pid)}"] if stored is not None else []
+    words = [f"stored by {title_of(d.state, stored.pid)}"] if stored is not None else []
     loaded = [
-        f"{_name_of(d, one.pid)} loaded {format_value(info.encoding, one.value)}"
+        f"{title_of(d.state, one.pid)} loaded {format_value(info.encoding, one.value)}"
         for one in sorted(variable.loads.values(), key=lambda one: one.n)
     ]
     return (*lines, *(NodeLine(visible(text), "dim") for text in (*loaded[-3:], *words)))
-
-
-def _name_of(d: SceneDraft, pid: int) -> str:
-    return d.roles.get(pid) or str(pid)
 
 
 def variables(d: SceneDraft) -> None:

@@ -176,13 +176,13 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         self,
         state: State | None = None,
         *,
-        roles: Mapping[int, str] | None = None,
         name: str | None = None,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self.roles: Mapping[int, str] = roles or {}
+        self.slots: Mapping[int, int] | None = None
+        """The digits that stand in the boxes, by pid; none if it is None. Set it before `state`."""
         self.lit: frozenset[Part] | None = None
         """What is shown as changed; what `state.changed` says if None. Set it before `state`."""
         self.scene = Scene()
@@ -229,7 +229,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         self.scene = graph.build(
             self.state,
             opened=self._opened,
-            roles=self.roles,
+            slots=self.slots,
             lit=self.lit,
             size=room,
             level=self.scene.level,

@@ -38,6 +38,12 @@ def fate(process: Process) -> str:
     )
 
 
+def title_of(state: State, pid: int) -> str:
+    """What a process is called where there is little room: its label, else its PID."""
+    process = state.processes.get(pid)
+    return process.label if process is not None and process.label else str(pid)
+
+
 def waits_of(state: State, process: Process) -> tuple[Wait, ...]:
     """The waits of all its threads, or nothing if one of them runs."""
     found = [wait_of(state, tid) for tid in process.threads]
@@ -182,7 +188,8 @@ def _short_reason(state: State, wait: Wait) -> str:
     if wait.semaphore and wait.semaphore in state.semaphores:
         found = state.semaphores[wait.semaphore]
         value = f"is {found.value if found.value is not None else 0}"
-        return ", ".join((value, *(f"{hold.pid} has it" for hold in holders(found)[:1])))
+        owners = [f"{title_of(state, hold.pid)} has it" for hold in holders(found)[:1]]
+        return ", ".join((value, *owners))
     thing = state.objects.get(wait.object)
     if wait.why is Why.EMPTY and thing is not None and thing.info.kind == "eventfd":
         return "is 0"

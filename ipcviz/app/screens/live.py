@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
 from ipcviz.app.bars import ProcessBar, StatusLine, Where
-from ipcviz.app.panels import Buffers, OutputPanel, Panel, Proc
+from ipcviz.app.panels import Buffers, OutputPanel, Panel, Proc, StoryPanel
 from ipcviz.app.picture import Picture
 from ipcviz.app.questions import Questions
 from ipcviz.app.screens.commands import Commands
@@ -97,6 +97,10 @@ class LiveScreen(ControlledScreen):
         &.-low #panels { min-height: 3; }
         &.-crowded.-low Picture { height: 55vh; }
         &.-stepping.-low Picture { height: 38vh; }
+        /* The story takes the rows that its longest part needs, whatever it tells now, and the
+           picture the rest. */
+        &.-telling.-low Picture { height: 1fr; max-height: 100%; }
+        &.-telling.-low #panels { height: 1; }
         &.-asking Footer { display: none; }
         & .-maximized { height: 1fr; width: 1fr; }
         & Footer { background: $panel; }
@@ -221,7 +225,7 @@ class LiveScreen(ControlledScreen):
         if not self.pace.may_draw(began, must=view.past or view.state.finished):
             return
         picture.lit = view.lit
-        picture.roles = view.roles
+        picture.slots = view.slots if view.state.stepping else None
         picture.state = view.state
         if view.pid != self._drawn_pid:
             self._drawn_pid = view.pid
@@ -290,6 +294,11 @@ class LiveScreen(ControlledScreen):
             self.selection.select(pid=int(what))
         else:
             self.selection.select(key=str(what))
+
+    def on_story_panel_wanted(self, event: StoryPanel.Wanted) -> None:
+        """The story needs so many rows: it gets them, and the picture the rest."""
+        event.stop()
+        self.panes.give_story_rows(event.rows)
 
     def on_picture_selected(self, event: Picture.Selected) -> None:
         """Something in the picture was selected."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -19,6 +19,11 @@ from ipcviz.app.screens.controller import Controller, Stage
 from ipcviz.app.screens.help import HelpScreen, plain_help
 from ipcviz.app.strip import StepStrip
 from ipcviz.app.view import View
+
+_LEAST: Final = 3
+"""Rows that a story's panel has at least."""
+_AROUND: Final = 11
+"""Rows that bars, keys and the picture need."""
 
 
 class Panes(Controller):
@@ -75,6 +80,7 @@ class Panes(Controller):
         super().__init__(stage)
         self.first = first
         self._screen = screen
+        self._story_rows = _LEAST
 
     # What there is.
 
@@ -126,12 +132,28 @@ class Panes(Controller):
                 self._screen.set_focus(beside)
                 return
         self._screen.query_one("#panels", ContentSwitcher).current = name
+        self._give_rows()
         bar = self._screen.query_one(PanelBar)
         bar.shown = name
         bar.rebuild()
         # At once, not with the next refresh: the key that was pressed next belongs to this panel
         # already.
         self._focus(self._screen.query_one(f"#{name}"))
+
+    def give_story_rows(self, rows: int) -> None:
+        """The story needs so many rows to be whole."""
+        self._story_rows = rows
+        self._give_rows()
+
+    def _give_rows(self) -> None:
+        """Give the story its rows where it is shown, but not all that there are; the picture has
+        the rest.
+        """
+        panels = self._screen.query_one("#panels", ContentSwitcher)
+        telling = panels.current == "story"
+        self._screen.set_class(telling, "-telling")
+        most = max(_LEAST, self._screen.app.size.height - _AROUND)
+        panels.styles.min_height = min(self._story_rows, most) if telling else None
 
     def open_typing(self) -> None:
         """Show the command's output, and move to the line that is sent to it."""

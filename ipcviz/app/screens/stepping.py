@@ -172,7 +172,7 @@ class StepControl(Controller):
 
         def go_on() -> None:
             step()
-            self.show_schedule()
+            self._refresh()
 
         self.questions.verdict = ""
         question = self.questions.find_question(self.stage.source.story, self.now, tid)
@@ -185,12 +185,6 @@ class StepControl(Controller):
             go_on()
 
         self.stage.ask(QuestionScreen(question), add_guess)
-
-    def show_schedule(self) -> None:
-        """Show what the viewer is told of the schedule."""
-        self._refresh()
-        if self.steps.said:
-            self.stage.notify(visible(self.steps.said), timeout=3, markup=False)
 
     def _report_end(self) -> bool:
         """Tell the viewer if the command has ended. Returns whether it has."""

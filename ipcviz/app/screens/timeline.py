@@ -173,7 +173,7 @@ class Timeline(Controller):
                 count=len(moments),
                 past=bool(self.stage.at) and not self.stage.kept,
                 shown=bool(self.stage.at) or self.source.is_whole,
-                stepping=view.state.stepping,
+                preparing=self.source.steps.preparing,
                 marks=tuple(moments.until(mark) for mark in marks),
                 reading=self.source.reading,
                 forced=self._find_end(),

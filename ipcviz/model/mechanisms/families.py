@@ -77,7 +77,7 @@ def reaper_of(state: State, pid: int) -> int:
 
 def _who(state: State, pid: int) -> str:
     process = state.processes.get(pid)
-    return f"{process.name or 'process'}[{pid}]" if process is not None else str(pid)
+    return process.called if process is not None else str(pid)
 
 
 def group_words(state: State, process: Process) -> str:

@@ -26,7 +26,7 @@ def apply_notifier(draft: Draft, seen: Notifier) -> None:
 
 def _process(state: State, pid: int) -> str:
     process = state.processes.get(pid)
-    return f"{process.name or 'process'}[{pid}]" if process is not None else f"process {pid}"
+    return process.called if process is not None else f"process {pid}"
 
 
 def seconds_text(seconds: float) -> str:

@@ -1,0 +1,68 @@
+"""Why nobody can be let go on in step mode, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ipcviz.events.signals import signal_name
+from ipcviz.model.state import State
+from ipcviz.model.waits.circles import Circle
+from ipcviz.model.waits.future import armed_timers
+from ipcviz.model.waits.limits import has_limit
+from ipcviz.model.waits.rules import wait_of
+from ipcviz.model.waits.values import Wait, Why
+from ipcviz.narrate.circles import circle_words
+from ipcviz.narrate.waits import describe_wait
+from ipcviz.narrate.words import who
+
+_NAMED = 2
+"""So many of those that wait are named."""
+
+
+def describe_standstill(state: State, circles: Sequence[Circle], now: float | None = None) -> str:
+    """Who waits for what, and what could end that: `nobody can go on: sleeper waits for a signal
+    (pause); no timer is armed, and nobody is left to send one`.
+
+    Args:
+        state: A moment of step mode at which no thread is held.
+        circles: Those who wait for each other.
+        now: The moment in session seconds, for what is left of limits; that of the last event if it
+            is not given.
+    """
+    if not state.threads:
+        return "nobody is left who could go on"
+    if circles:
+        return f"nobody can go on: {circle_words(state, circles[0], now)}"
+    waits = [wait for tid in state.threads if (wait := wait_of(state, tid)) is not None]
+    # Who waits for a child is only as stuck as the child is.
+    told = [wait for wait in waits if wait.why is not Why.CHILD] or waits
+    words = [_describe(state, wait, now) for wait in told[:_NAMED]]
+    if len(told) > _NAMED:
+        words.append(f"{len(told) - _NAMED} more wait")
+    return f"nobody can go on: {'; '.join([*words, *_list_ends(state, told)])}"
+
+
+def _describe(state: State, wait: Wait, now: float | None) -> str:
+    name = who(state, wait.pid, wait.tid)
+    if wait.why is Why.SIGNAL and wait.fd < 0:
+        return f"{name} waits for a signal ({wait.call.removeprefix('rt_')})"
+    return f"{name} is in {describe_wait(state, wait, now)}"
+
+
+def _list_ends(state: State, waits: Sequence[Wait]) -> list[str]:
+    """What could end the waits without anybody's being let go, or that nothing known could."""
+    timers = [
+        f"the timer of {who(state, pid)} for {signal_name(min(signals))} is armed"
+        for pid in dict.fromkeys(wait.pid for wait in waits)
+        if (signals := armed_timers(state, pid))
+    ]
+    if timers:
+        return timers[:1]
+    if not all(wait.why is Why.SIGNAL for wait in waits) or _have_limits(state, waits):
+        return []
+    return ["no timer is armed, and nobody is left to send one"]
+
+
+def _have_limits(state: State, waits: Sequence[Wait]) -> bool:
+    calls = [state.threads[wait.tid].waiting for wait in waits]
+    return any(call is not None and has_limit(call) for call in calls)
