@@ -141,6 +141,7 @@ class Emitter:
                 thread is not None
                 and thread.state == "R"
                 and thread.waiting is None
+                and thread.source is None
                 and not thread.semaphore
             )
             descriptor = state.descriptor(event.pid, fd) if isinstance(fd, int) else None

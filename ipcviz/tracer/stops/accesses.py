@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -294,7 +295,8 @@ class AccessStops:
         if mine.lines is None:
             mine.lines = maps.read_maps(pid) or []
         root = f"/proc/{pid}/root"
-        where = source.find_source(pid, arch, registers, mine.lines, root, behind=True)
+        find_mapping = partial(maps.line_at, mine.lines)
+        where = source.find_source(pid, arch, registers, find_mapping, root, behind=True)
         if where.inner is None or not instructions.can_decode():
             return where, None
         begin = unwinding.find_function(root + where.inner.path, where.inner.address)
