@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from textual import events
 
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, Target
-from ipcviz.app.picture.words import shorten, wait_words
+from ipcviz.app.picture.words import place_words, shorten, wait_words
 from ipcviz.app.questions import Questions
 from ipcviz.app.steps import Steps
 from ipcviz.app.text import fit, visible
@@ -199,10 +200,15 @@ def _make_thread_row(
     lead = f"{'>' if following else ' '}{digit} "
     rest = f" {fit(name, longest)} {words}"
     faded = "" if thread.poised is not None else "dim"
+    room = max(0, width - len(lead) - 3)
+    place = f" {place_words(thread.source)}" if thread.source is not None else ""
+    if cell_len(rest) + cell_len(place) + 1 > room:
+        place = ""
     spans: tuple[Span, ...] = (
         (lead, "chosen" if following else "dim"),
         (f" {letter} ", style),
-        (fit(rest, max(0, width - len(lead) - 3)), "chosen" if following else faded),
+        (fit(rest, room - cell_len(place)), "chosen" if following else faded),
+        (place, "dim"),
     )
     target: Target = ("step", thread.tid) if thread.poised is not None else ("process", thread.pid)
     return Row(spans, target)

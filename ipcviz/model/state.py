@@ -573,6 +573,7 @@ class StateFields(msgspec.Struct, gc=False):
         dropped: Events left out of the stream because its reader was slow.
         stepping: Every thread is held, and goes on only when it is let go.
         step: How many times one was let go.
+        moved: The thread that was let go last; 0 before the first step.
         moving: The thread that was let go and has not come to rest yet; 0 if all are at rest.
         changed: The parts that the last event changed, in the order in which it did.
     """
@@ -612,6 +613,7 @@ class StateFields(msgspec.Struct, gc=False):
     dropped: int = 0
     stepping: bool = False
     step: int = 0
+    moved: int = 0
     moving: int = 0
     changed: tuple[Part, ...] = ()
 

@@ -54,6 +54,7 @@ def completed(d: SceneDraft, node: Node) -> Node:
     role = d.roles.get(process.pid, "")
     if role and role != process.name:
         lines.append(NodeLine(visible(role), "strong"))
+    lines.extend(words.line_row(d.state, process))
     lines.extend(words.pending_lines(d.state, process))
     if len(process.threads) > 1:
         lines.append(NodeLine(f"{len(process.threads)} threads", "dim"))

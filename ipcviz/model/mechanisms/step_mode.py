@@ -35,7 +35,7 @@ def apply_poised(draft: Draft, event: Poised) -> None:
 def apply_stepped(draft: Draft, event: Stepped) -> None:
     """A thread was let go."""
     draft.step = event.step
-    draft.moving = event.tid
+    draft.moving = draft.moved = event.tid
     thread = draft.threads.get(event.tid)
     if thread is not None:
         draft.store_thread(replace(thread, poised=None, state="R", source=None))
