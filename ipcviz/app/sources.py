@@ -26,7 +26,7 @@ class SourceText(NamedTuple):
 
     Attributes:
         lines: Its lines, displayable; none if it can't be read.
-        trouble: Why it can't be read, in a sentence; empty if it can.
+        trouble: Why it can't be read, in a sentence, not escaped yet; empty if it can.
     """
 
     lines: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ class SourceTexts:
 
     def _find_text(self, path: str) -> SourceText:
         if path.startswith("<") or not path.startswith("/"):
-            return SourceText((), f"{visible(path)} is in no file.")
+            return SourceText((), f"{path} is in no file.")
         kept = self._find_kept(path)
         if kept is not None and self._kept_first:
             return SourceText(split_lines(kept))
@@ -69,7 +69,7 @@ class SourceTexts:
         except OSError as error:
             if kept is not None:
                 return SourceText(split_lines(kept))
-            return SourceText((), f"{visible(path)} can't be read: {error.strerror}.")
+            return SourceText((), f"{path} can't be read: {error.strerror}.")
 
     def _find_kept(self, path: str) -> str | None:
         """The kept text with the longest path that a path ends in."""

@@ -7,7 +7,6 @@ it needs the same rights.
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import re
@@ -42,8 +41,12 @@ class PythonLine(NamedTuple):
 
 @cache
 def can_read_frames() -> bool:
-    """Whether pystack is installed."""
-    return importlib.util.find_spec("pystack") is not None
+    """Whether pystack is installed, and can be loaded."""
+    try:
+        _load_engine()
+    except ImportError:
+        return False
+    return True
 
 
 def runs_python(pid: int, lines: Sequence[MapLine]) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Late, Panel, Row, fit
-from ipcviz.app.picture.words import find_line, place_words
+from ipcviz.app.picture.words import find_line
 from ipcviz.app.sources import SourceTexts
 from ipcviz.app.text import visible
 from ipcviz.app.view import View
@@ -72,8 +73,9 @@ class SourcePanel(Panel):
         located = find_line(view.state, process)
         if process is None or located is None:
             return self.TITLE
+        place = f"{os.path.basename(located.file) or located.file}:{located.line}"
         function = f" in {located.function}" if located.function else ""
-        return f"Source: {place_words(located)}{function}, {_name_of(view, process)}"
+        return f"Source: {place}{function}, {_name_of(view, process)}"
 
     def rebuild(self) -> None:
         """Make the rows anew; a new line is brought onto the screen."""
@@ -113,8 +115,8 @@ class SourcePanel(Panel):
         if text.trouble:
             return _sentence(text.trouble, width)
         if located.line > len(text.lines):
-            what = f"{place_words(located)} is not there: the file has {len(text.lines):,} lines."
-            return _sentence(what, width)
+            count = f"{len(text.lines):,} line{'s' if len(text.lines) != 1 else ''}"
+            return _sentence(f"{located.file} has {count}, and no line {located.line}.", width)
         others = _find_others(view, located, process)
         digits = len(str(len(text.lines)))
         rows = []
@@ -153,7 +155,7 @@ def explain_missing(view: View, process: Process | None) -> str:
 
 
 def _name_of(view: View, process: Process) -> str:
-    return visible(view.roles.get(process.pid) or who(view.state, process.pid))
+    return view.roles.get(process.pid) or who(view.state, process.pid)
 
 
 def _find_others(view: View, located: Located, process: Process) -> dict[int, str]:
@@ -165,7 +167,7 @@ def _find_others(view: View, located: Located, process: Process) -> dict[int, st
             continue
         if other.pid != process.pid and line.line != located.line:
             found.setdefault(line.line, []).append(_name_of(view, other))
-    return {number: f"  {', '.join(names[:3])}" for number, names in found.items()}
+    return {number: visible(f"  {', '.join(names[:3])}") for number, names in found.items()}
 
 
 def _sentence(text: str, width: int) -> list[Row]:
