@@ -66,6 +66,8 @@ class VariableSpec(Struct, frozen=True):
             memory without a file (MAP_SHARED|MAP_ANONYMOUS).
         offset: Where it begins there, in bytes.
         type: One of `TYPES`.
+        group: What it belongs to together with others of the same group: a message, say, whose
+            text and length have to fit each other. Empty for none.
     """
 
     name: str
@@ -73,6 +75,7 @@ class VariableSpec(Struct, frozen=True):
     memory: str = ""
     offset: int = 0
     type: str = "int"
+    group: str = ""
 
 
 def parse_variable(text: str) -> VariableSpec:
@@ -116,6 +119,7 @@ class VariableInfo(Struct, frozen=True):
         encoding: What its bytes mean.
         object: Key of the shared memory that it lies in; empty if private.
         offset: Where it begins there.
+        group: What it belongs to together with others.
     """
 
     key: str
@@ -125,6 +129,7 @@ class VariableInfo(Struct, frozen=True):
     encoding: Encoding = "int"
     object: str = ""
     offset: int = 0
+    group: str = ""
 
 
 class VariableFound(Base, tag="variable", frozen=True):

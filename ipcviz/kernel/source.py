@@ -19,10 +19,12 @@ class SourcePosition(NamedTuple):
         line: The source line; None if no function of the chain has one.
         inner: The file and the address in it of the innermost function; None if its code is in no
             file.
+        is_inner: The line is that of the innermost function, and not of a caller.
     """
 
     line: debug_info.SourceLine | None
     inner: unwinding.Frame | None
+    is_inner: bool = False
 
 
 def find_source(
@@ -55,7 +57,7 @@ def find_source(
         inner = inner or frame
         found = debug_info.find_line(root + frame.path, frame.address)
         if found is not None:
-            return SourcePosition(found, inner)
+            return SourcePosition(found, inner, frame is inner)
     return SourcePosition(None, inner)
 
 

@@ -72,8 +72,10 @@ def _found(
         key = identify_mapping(line).key
         offset = address - line.start + line.offset
         name = f"var:{key}:{offset}"
-        return Place(VariableInfo(name, spec.name, size, kind, encoding, key, offset), address)
-    return Place(VariableInfo("", spec.name, size, kind, encoding), address)
+        return Place(
+            VariableInfo(name, spec.name, size, kind, encoding, key, offset, spec.group), address
+        )
+    return Place(VariableInfo("", spec.name, size, kind, encoding, group=spec.group), address)
 
 
 def _locate_symbol(pid: int, spec: VariableSpec, lines: Sequence[MapLine], root: str) -> Place:

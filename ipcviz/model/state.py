@@ -431,6 +431,22 @@ class Access(Value, frozen=True):
     version: int
 
 
+class Change(Value, frozen=True):
+    """Stores of a thread to several variables of one group, not all of which it has stored yet.
+
+    Attributes:
+        tid: The thread.
+        group: What the variables belong to.
+        stored: Those that it has stored so far, by key.
+        readers: Threads that have loaded one of the group meanwhile.
+    """
+
+    tid: int
+    group: str
+    stored: frozenset[str]
+    readers: frozenset[int] = frozenset()
+
+
 class Variable(Value, frozen=True):
     """A variable whose loads and stores are seen.
 
@@ -544,6 +560,7 @@ class StateFields(msgspec.Struct, gc=False):
         objects: By key; the latest stay after their last descriptor is closed.
         semaphores: By key.
         variables: Those whose loads and stores are seen, by key.
+        changes: Changes of several variables of one group that are under way.
         uses: Keys of the System V message queues that each process has used, by pid.
         bound: Keys of the sockets that others reach by a name: `unix /run/x`, `tcp 127.0.0.1:80`,
             `udp ...`.
@@ -590,6 +607,7 @@ class StateFields(msgspec.Struct, gc=False):
     objects: Map[str, Object] = Map()
     semaphores: Map[str, Semaphore] = Map()
     variables: Map[str, Variable] = Map()
+    changes: tuple[Change, ...] = ()
     mappings: Map[int, tuple[MapEntry, ...]] = Map()
     uses: Map[int, tuple[str, ...]] = Map()
     bound: Map[str, str] = Map()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipcviz.events.accesses import Accessed, VariableFound, format_value
-from ipcviz.model.mechanisms.variables import find_lost_updates
+from ipcviz.model.mechanisms.variables import find_lost_updates, find_torn_readers
 from ipcviz.model.state import State, Variable
 from ipcviz.narrate.sentence import STEP, TURN, Sentence
 from ipcviz.narrate.words import who
@@ -36,7 +36,14 @@ def tell_access(event: Accessed, before: State, after: State) -> Sentence | None
             f": an update was lost. It had loaded {had} before"
             f" {who(after, last.pid)} stored {format_value(variable.info.encoding, last.value)}"
         )
-    weight = TURN if lost else STEP
+    readers = find_torn_readers(before, event)
+    if readers:
+        names = ", ".join(sorted(who(after, before.threads[tid].pid, tid) for tid in readers))
+        text += (
+            f": {names} loaded of {variable.info.group} between two stores of it, and has"
+            " parts of two states"
+        )
+    weight = TURN if lost or readers else STEP
     return Sentence(event.n, event.t, event.pid, text, weight, "memory", (event.variable,))
 
 

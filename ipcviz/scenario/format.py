@@ -148,6 +148,7 @@ class Label(Sheet, frozen=True):
         symbol: A C variable instead, or what is reached from it: `counter`, `queue->in`. The
             program's debug information says where it lies.
         type: A variable's type in that memory, e.g. `int`.
+        group: What a variable belongs to together with others, which have to fit each other.
         order: Which one of those that match otherwise, 1 for the first seen (for semaphores:
             initialised or opened).
     """
@@ -161,6 +162,7 @@ class Label(Sheet, frozen=True):
     memory: str = ""
     symbol: str = ""
     type: str = "int"
+    group: str = ""
 
 
 class When(Sheet, frozen=True):

@@ -46,7 +46,9 @@ class Launch(msgspec.Struct, frozen=True):
 def variables_of(scenario: Scenario) -> tuple[VariableSpec, ...]:
     """The variables that a scenario declares."""
     return tuple(
-        VariableSpec(label.name, label.symbol, label.memory, label.offset or 0, label.type)
+        VariableSpec(
+            label.name, label.symbol, label.memory, label.offset or 0, label.type, label.group
+        )
         for label in scenario.objects
         if label.kind == "variable"
     )

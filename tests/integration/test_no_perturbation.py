@@ -45,10 +45,28 @@ def actors_for(place: int, entry: Entry, option: str) -> list[Actor]:
     return ACTORS[:1] if entry.full or place % 2 else ACTORS[-1:]
 
 
+WATCHED = ("given_late", "robust_mutex", "sem_own", "sem_shared", "sem_waits")
+"""Fixture programs with shared memory of no file: its first word is watched, which they use."""
+OPTIONS = {
+    "--watch": ["--full", "--watch", "anonymous+0:long", "--watch", "n=anonymous+8:int"],
+}
+"""What an option of a case stands for; others for themselves."""
+
+
 CASES = [
     pytest.param(actor, entry, option, id=f"{actor.name}-{entry.name}{option}")
     for place, entry in enumerate(CORPUS)
-    for option, wanted in (("", True), ("--full", entry.full or EVERYONE), ("--pty", entry.pty))
+    for option, wanted in (
+        ("", True),
+        ("--full", entry.full or EVERYONE),
+        ("--pty", entry.pty),
+        # Those of cut calls spin on their shared memory, and each turn is a stop.
+        (
+            "--watch",
+            (EVERYONE and "cut_calls" not in entry.programs)
+            or bool({*entry.programs} & {*WATCHED}),
+        ),
+    )
     for actor in actors_for(place, entry, option)
     if wanted
 ]
@@ -67,7 +85,7 @@ def compare(bench: Bench, entry: Entry, option: str, programs: Programs | None) 
     argv = entry.argv(paths)
     expected = alone(bench, entry, tuple(argv), option == "--pty")
     assert b"time limit" not in expected.stderr
-    options = [option] if option else []
+    options = OPTIONS.get(option, [option] if option else [])
     seen = bench.run(bench.observed(argv, *options), stdin=entry.stdin, seconds=entry.seconds)
     assert dataclasses.asdict(seen) == dataclasses.asdict(expected)
     stream = read_stream(bench.stream)

@@ -172,3 +172,57 @@ def test_a_schedule_says_whose_load_or_store_is_meant():
     assert (three.operation, three.on) == ("update", "")
     with pytest.raises(ScheduleError, match="write 'a to store counter'"):
         parse_schedule("a store on counter")
+
+
+TEXT = VariableInfo("var:1:7:8", "text", 8, "long", "int", "1:7", 8, group="message")
+LENGTH = VariableInfo("var:1:7:16", "length", 4, "int", "int", "1:7", 16, group="message")
+
+
+def messages(*steps):
+    """Sentences of (who, op, variable) steps on a message of two parts."""
+    state, said = State(), []
+    events = [
+        Forked(t=0.0, n=1, pid=A, parent=1, how="launched", name="a"),
+        Forked(t=0.0, n=2, pid=B, parent=A, how="fork", name="b"),
+        VariableFound(t=0.0, n=3, pid=A, variable=TEXT, address=8, value=number(0) * 2),
+        VariableFound(t=0.0, n=4, pid=A, variable=LENGTH, address=16, value=number(0)),
+    ]
+    events += [
+        Accessed(t=0.0, n=n, pid=who, tid=who, variable=info.key, op=op, after=number(n))
+        for n, (who, op, info) in enumerate(steps, 5)
+    ]
+    for event in events:
+        after = reduce(state, event)
+        sentence = narrate(event, state, after)
+        said.append(sentence.text if sentence else "")
+        state = after
+    return said[4:], state
+
+
+def test_a_read_between_two_stores_of_one_message_is_told_at_the_second():
+    said, state = messages((A, "store", TEXT), (B, "load", LENGTH), (A, "store", LENGTH))
+    assert "b[11] loaded of message between two stores of it" in said[2]
+    assert state.changes == (), "all of it is stored: the next store begins a new change"
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        # Before and after the change.
+        ((B, "load", LENGTH), (A, "store", TEXT), (A, "store", LENGTH), (B, "load", TEXT)),
+        # Its own.
+        ((A, "store", TEXT), (A, "load", TEXT), (A, "store", LENGTH)),
+        # The same part once more: the change begins anew.
+        ((A, "store", TEXT), (B, "load", TEXT), (A, "store", TEXT), (A, "store", LENGTH)),
+    ],
+)
+def test_other_reads_of_a_message_are_whole(steps):
+    said, state = messages(*steps)
+    assert not any("between" in sentence for sentence in said)
+    assert not state.changes
+
+
+def test_who_has_ended_in_the_midst_of_a_change_changes_nothing_more():
+    _, state = messages((B, "store", TEXT))
+    assert state.changes
+    assert not reduce(state, Exited(t=1.0, n=9, pid=B)).changes

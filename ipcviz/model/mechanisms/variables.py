@@ -11,7 +11,7 @@ import msgspec
 from ipcviz.events.accesses import Accessed, VariableFound
 from ipcviz.model.draft import Draft
 from ipcviz.model.parts import VariablePart
-from ipcviz.model.state import Access, Variable
+from ipcviz.model.state import Access, Change, State, Variable
 
 replace = msgspec.structs.replace
 
@@ -59,6 +59,7 @@ def apply_access(draft: Draft, event: Accessed) -> None:
     known = draft.variables.get(event.variable)
     if known is None:
         return
+    _follow_change(draft, known, event)
     if event.op in ("load", "access"):
         access = Access(event.n, event.pid, event.tid, event.after, known.version)
         loads = known.loads.set(event.tid, access)
@@ -82,8 +83,53 @@ def apply_access(draft: Draft, event: Accessed) -> None:
     )
 
 
+def find_torn_readers(state: State | Draft, event: Accessed) -> frozenset[int]:
+    """The threads that have loaded variables of a group while another one had stored only some of
+    them: at its next store, what they have loaded is of two different states.
+
+    Args:
+        state: Before the store.
+        event: The store.
+    """
+    variable = state.variables.get(event.variable)
+    if variable is None or event.op != "store":
+        return frozenset()
+    group = variable.info.group
+    change = next((c for c in state.changes if (c.tid, c.group) == (event.tid, group)), None)
+    if not group or change is None or event.variable in change.stored:
+        return frozenset()
+    return change.readers
+
+
+def _follow_change(draft: Draft, variable: Variable, event: Accessed) -> None:
+    """Keep who has stored only some variables of a group, and who has loaded any meanwhile."""
+    group = variable.info.group
+    if not group:
+        return
+    if event.op in ("load", "access"):
+        draft.changes = tuple(
+            replace(change, readers=change.readers | {event.tid})
+            if change.group == group and change.tid != event.tid
+            else change
+            for change in draft.changes
+        )
+        return
+    mine = next((c for c in draft.changes if (c.tid, c.group) == (event.tid, group)), None)
+    others = tuple(change for change in draft.changes if change is not mine)
+    stored = frozenset({event.variable})
+    if mine is not None and event.variable not in mine.stored:
+        stored |= mine.stored
+    members = {key for key, one in draft.variables.items() if one.info.group == group}
+    if stored >= members:
+        draft.changes = others
+    else:
+        draft.changes = (*others, Change(event.tid, group, stored))
+
+
 def forget_end(draft: Draft, pid: int, tids: tuple[int, ...]) -> None:
     """Threads of a process have ended: what they loaded matters no more."""
+    if any(change.tid in tids for change in draft.changes):
+        draft.changes = tuple(change for change in draft.changes if change.tid not in tids)
     for key, known in draft.variables.items():
         gone = [tid for tid in tids if tid in known.loads]
         if gone:

@@ -40,6 +40,8 @@ from ipcviz.tracer.tasks import Task, TracedProcess
 
 SIGTRAP_BIT: Final = 1 << ptrace.SIGTRAP - 1
 _POINTER: Final = 8
+MOST_CODE: Final = 4096
+"""Instructions of one process that are remembered."""
 
 
 @dataclass
@@ -53,6 +55,8 @@ class _Watched:
         missing: Variables that can't be found in the program that runs: not looked for again.
         points: What the debug registers of its threads are to watch.
         lines: Its mappings; None if they are to be read again.
+        code: What is known of instructions, by the address behind them, as long as the mappings
+            are these: a loop makes the same accesses again and again.
     """
 
     found: dict[int, int] = field(default_factory=dict)
@@ -61,6 +65,9 @@ class _Watched:
     missing: set[int] = field(default_factory=set)
     points: tuple[Watchpoint, ...] = ()
     lines: list[MapLine] | None = None
+    code: dict[int, tuple[source.SourcePosition, instructions.Instruction | None]] = field(
+        default_factory=dict
+    )
 
 
 class AccessStops:
@@ -112,7 +119,7 @@ class AccessStops:
         pid = process.pid
         mine = self._watched.setdefault(pid, _Watched())
         lines = maps.read_maps(pid) or []
-        mine.lines = lines
+        mine.lines, mine.code = lines, {}
         root = f"/proc/{pid}/root"
         pointers: dict[int, int] = {}
         for place, spec in enumerate(self._specs):
@@ -292,17 +299,29 @@ class AccessStops:
         registers = ptrace.get_registers(task.tid, arch)
         if registers is None:
             return source.SourcePosition(None, None), None
+        pc = registers[arch.pc]
+        if pc in mine.code:
+            return mine.code[pc]
         if mine.lines is None:
             mine.lines = maps.read_maps(pid) or []
-        root = f"/proc/{pid}/root"
         find_mapping = partial(maps.line_at, mine.lines)
-        where = source.find_source(pid, arch, registers, find_mapping, root, behind=True)
+        where = source.find_source(
+            pid, arch, registers, find_mapping, f"/proc/{pid}/root", behind=True
+        )
+        instruction = self._decode(pid, pc, where)
+        # The line of a caller is that of this call alone.
+        if where.is_inner and len(mine.code) < MOST_CODE:
+            mine.code[pc] = where, instruction
+        return where, instruction
+
+    @staticmethod
+    def _decode(pid: int, pc: int, where: source.SourcePosition) -> instructions.Instruction | None:
+        """The instruction before an address, decoded from where its function begins."""
         if where.inner is None or not instructions.can_decode():
-            return where, None
-        begin = unwinding.find_function(root + where.inner.path, where.inner.address)
-        pc = registers[arch.pc]
-        length = 0 if begin is None else where.inner.address + 1 - begin
+            return None
+        path, address = f"/proc/{pid}/root{where.inner.path}", where.inner.address
+        begin = unwinding.find_function(path, address)
+        length = 0 if begin is None else address + 1 - begin
         if not 0 < length <= instructions.MAX_FUNCTION:
-            return where, None
-        code = memory.read(pid, pc - length, length)
-        return where, instructions.decode_last(code or b"", pc - length)
+            return None
+        return instructions.decode_last(memory.read(pid, pc - length, length) or b"", pc - length)
