@@ -64,6 +64,8 @@ def runs_python(pid: int, lines: Sequence[MapLine]) -> bool:
 
 @cache
 def _load_engine() -> Any:
+    # libdw, which pystack reads symbols with, would ask the network for those that are missing.
+    os.environ.pop("DEBUGINFOD_URLS", None)
     # It takes some 50 ms, and few sessions watch a Python at rest.
     import pystack.engine
 

@@ -110,6 +110,10 @@ def test_why_no_line_is_known_is_of_the_program_that_runs():
     assert again.processes[10].located is None
 
 
+def test_to_be_asked_where_it_is_is_no_change_of_a_thread():
+    assert state_after(Released(), located()).changed == ()
+
+
 def test_a_trace_has_function_and_line_in_its_columns():
     assert columns_of(located()) == ("", "put", 34, "")
 

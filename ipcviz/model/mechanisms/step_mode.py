@@ -43,12 +43,13 @@ def apply_stepped(draft: Draft, event: Stepped) -> None:
 
 def apply_located(draft: Draft, event: Located) -> None:
     """A thread is at rest on this source line, or none is known of its program."""
+    # Neither is noted as changed: the thread has done nothing, it was only asked where it is.
     process = draft.processes.get(event.pid)
     if process is not None and process.fate == "alive":
-        draft.store_process(replace(process, located=event))
+        draft.processes = draft.processes.set(event.pid, replace(process, located=event))
     thread = draft.threads.get(event.tid)
     if thread is not None and event.file:
-        draft.store_thread(replace(thread, source=event))
+        draft.threads = draft.threads.set(event.tid, replace(thread, source=event))
 
 
 def apply_settled(draft: Draft, event: Settled) -> None:
