@@ -123,7 +123,7 @@ class Commands(Controller):
             facts: Whether a panel with the selected process's facts can be seen.
             lines: Whether one with its source can be seen.
         """
-        if view.past:
+        if view.past or view.state.finished:
             return
         key = view.object if contents else ""
         if key != self._peeked:
