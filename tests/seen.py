@@ -18,6 +18,7 @@ from ipcviz.app.panels import (
     Proc,
     Semaphores,
     SignalsPanel,
+    SourcePanel,
     StoryPanel,
 )
 from ipcviz.app.panels.buffers import BUFFERED
@@ -42,6 +43,7 @@ PANELS: tuple[type[Panel], ...] = (
         Proc,
         Semaphores,
         SignalsPanel,
+        SourcePanel,
         StoryPanel,
         OutputRows,
         ProcessBar,

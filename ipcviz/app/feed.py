@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -26,6 +26,7 @@ from ipcviz.model.state import State
 from ipcviz.model.steps.schedule import NO_NAMES, GivenNames
 from ipcviz.narrate import narrate
 from ipcviz.scenario import Scenario, Story
+from ipcviz.scenario.kept import sources_of
 from ipcviz.session.base import Session
 from ipcviz.trace import TraceWriter
 
@@ -88,6 +89,7 @@ class Feed:
         self._ending = EndWatch()
         self._stopped = self._rested = 0.0
         self._holders = Holders()
+        self._scenario = scenario
         self._story = Story(scenario) if scenario is not None else None
         self.steps = Steps(session.send, clock=clock)
         """Who lets threads go in step mode."""
@@ -185,6 +187,10 @@ class Feed:
             self.recorder.add(events)
         self._backlog.extend(events)
         return bool(events)
+
+    def read_sources(self) -> Mapping[str, str]:
+        """The texts of the scenario's files."""
+        return sources_of(self._scenario) if self._scenario is not None else {}
 
     def view(self) -> View:
         """What there is to see now."""

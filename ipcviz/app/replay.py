@@ -5,7 +5,7 @@ show one.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ipcviz.app.past import EventTape, Past
@@ -176,6 +176,13 @@ class Replay:
     def over(self) -> bool:
         """Whether no further event will come: all that is to be read was."""
         return self.settled
+
+    def read_sources(self) -> Mapping[str, str]:
+        """The texts that the trace keeps."""
+        try:
+            return self._reader.sources()
+        except TraceError:
+            return {}
 
     def view(self) -> View:
         """The end of the trace, as far as it was read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from ipcviz.app.past import Past
@@ -76,6 +77,9 @@ class MomentSource(Protocol):
 
     def pump(self, budget: float = ...) -> bool:
         """Take in what has come, for about `budget` seconds. Returns whether anything changed."""
+
+    def read_sources(self) -> Mapping[str, str]:
+        """The texts of a scenario's files, by their paths in its folder."""
 
     def view(self) -> View:
         """What there is to see now, with nothing selected."""

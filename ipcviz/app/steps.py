@@ -140,7 +140,7 @@ class Steps:
         if not self._following:
             return ""
         move = self._scheduler.peek_move(state, self._names)
-        if isinstance(move.command, Run):
+        if isinstance(move.command, RunUntil):
             return "all run by themselves, as the schedule wants it"
         awaited = awaited_words(state, move)
         return f"the schedule waits for {awaited}" if awaited else ""

@@ -10,6 +10,7 @@ from textual import events
 
 from ipcviz.app.panels.cells import wrap
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, Target, row
+from ipcviz.app.picture.words import place_words
 from ipcviz.app.questions import Questions
 from ipcviz.app.steps import Steps
 from ipcviz.app.text import fit, visible
@@ -218,7 +219,9 @@ def _describe_next(view: View, steps: Steps | None, following: int) -> str:
     """What comes next, in words."""
     state = view.state
     if following in state.threads and state.threads[following].poised is not None:
-        return describe_next(state, following)
+        source = state.threads[following].source
+        place = f" ({place_words(source)})" if source is not None else ""
+        return f"{describe_next(state, following)}{place}"
     if state.finished:
         return "nothing: the command has ended"
     if steps is None or state.moving or steps.busy:

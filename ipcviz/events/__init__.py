@@ -63,6 +63,7 @@ from ipcviz.events.effects import (
     WorkingDirectory,
 )
 from ipcviz.events.facts import Limit, MachineFacts, ProcessFacts
+from ipcviz.events.lines import Located
 from ipcviz.events.locks import FileLock, Futex, ObjectLocks
 from ipcviz.events.notifiers import EpollEntry, InotifyWatch, Notifier
 from ipcviz.events.objects import How, Mode, ObjectInfo, ObjectKind, Struct
@@ -163,6 +164,7 @@ __all__ = [
     "Let",
     "Level",
     "Limit",
+    "Located",
     "Locks",
     "MachineFacts",
     "MapEntry",

@@ -46,9 +46,13 @@ class Peek(Command, tag="peek", frozen=True):
 
 
 class Inspect(Command, tag="inspect", frozen=True):
-    """Read once a second what hardly changes of this process (`ProcessFacts`); 0 ends it."""
+    """Read once a second what hardly changes of this process (`ProcessFacts`); 0 ends it.
+
+    With `lines` the source lines of its threads are read as well, while they are blocked.
+    """
 
     pid: int
+    lines: bool = False
 
 
 class HoldAll(Command, tag="hold", frozen=True):

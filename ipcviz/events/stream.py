@@ -9,6 +9,7 @@ from ipcviz.events.arguments import Arguments, WithArguments
 from ipcviz.events.base import Base, written
 from ipcviz.events.effects import AnyEffect
 from ipcviz.events.facts import MachineFacts, ProcessFacts
+from ipcviz.events.lines import Located
 from ipcviz.events.locks import Futex, ObjectLocks
 from ipcviz.events.notifiers import Notifier
 from ipcviz.events.objects import How
@@ -497,6 +498,7 @@ Event = (
     | Poised
     | Stepped
     | Settled
+    | Located
     | Output
     | Sample
     | Coverage

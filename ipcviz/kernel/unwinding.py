@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import struct
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from typing import Any, Final, NamedTuple
 
@@ -105,7 +105,7 @@ _entries: dict[tuple[elf.Identity, int], tuple[Any, ...] | None] = {}
 
 def walk_stack(
     arch: Arch,
-    registers: list[int],
+    registers: Sequence[int | None],
     read: Read,
     find_mapping: FindMapping,
     root: str = "",
@@ -116,7 +116,8 @@ def walk_stack(
 
     Args:
         arch: Its architecture.
-        registers: Its general registers, as `ptrace.get_registers` gives them.
+        registers: Its general registers, as `ptrace.get_registers` gives them; None for those that
+            are not known, which the program counter and the stack pointer must be.
         read: Reads its memory.
         find_mapping: Finds a line of its /proc/PID/maps.
         root: Where its root folder is for us (`/proc/PID/root`); empty if it is ours.
@@ -129,8 +130,14 @@ def walk_stack(
     numbers = _NUMBERS.get(arch.machine)
     if numbers is None:
         return
-    values: dict[int, int] = {n: registers[index] for n, index in enumerate(numbers.indices)}
+    values: dict[int, int] = {}
+    for number, place in enumerate(numbers.indices):
+        value = registers[place]
+        if value is not None:
+            values[number] = value
     pc = registers[arch.pc]
+    if pc is None or numbers.sp not in values:
+        return
     called = behind
     for _ in range(MAX_FRAMES):
         # A return address may be that of the next function, if the call was the last instruction.

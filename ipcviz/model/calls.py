@@ -101,13 +101,16 @@ def _return_thread(draft: Draft, event: Call) -> None:
     if (
         thread.waiting is not None
         or thread.state != "R"
+        or thread.source is not None
         or (thread.semaphore and event.name != "futex")
     ):
         # A futex call that returned may be followed by another: sem_wait is over when the tracer
         # says so.
         semaphore = thread.semaphore if event.name == "futex" else ""
         thread = restore_own_mask(thread)
-        draft.store_thread(replace(thread, state="R", waiting=None, semaphore=semaphore, wchan=""))
+        draft.store_thread(
+            replace(thread, state="R", waiting=None, semaphore=semaphore, wchan="", source=None)
+        )
 
 
 def _mark_used(draft: Draft, event: Call) -> None:

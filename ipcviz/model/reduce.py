@@ -24,6 +24,7 @@ from ipcviz.events import (
     HandlerReturned,
     Held,
     Level,
+    Located,
     Maps,
     Marker,
     ObjectInfo,
@@ -74,6 +75,7 @@ from ipcviz.model.mechanisms.signals import (
 )
 from ipcviz.model.mechanisms.step_mode import (
     apply_held,
+    apply_located,
     apply_poised,
     apply_released,
     apply_settled,
@@ -243,6 +245,7 @@ def _apply_executed(draft: Draft, event: Executed) -> None:
             table=event.pid,
             shares=False,
             handling=handling,
+            located=None,
         )
     )
     draft.store_thread(
@@ -403,7 +406,14 @@ def _apply_waiting(draft: Draft, event: Waiting) -> None:
 def _apply_resumed(draft: Draft, event: Resumed) -> None:
     thread = draft.ensure_thread(event.tid, event.pid)
     draft.store_thread(
-        replace(restore_own_mask(thread), state="R", waiting=None, semaphore="", wchan="")
+        replace(
+            restore_own_mask(thread),
+            state="R",
+            waiting=None,
+            semaphore="",
+            wchan="",
+            source=None,
+        )
     )
 
 
@@ -559,6 +569,7 @@ _APPLY: dict[type, Callable[[Draft, Any], None]] = {
     Poised: apply_poised,
     Stepped: apply_stepped,
     Settled: apply_settled,
+    Located: apply_located,
     EndForced: _change_nothing,
     Marker: _change_nothing,
     Output: _change_nothing,

@@ -16,6 +16,7 @@ from ipcviz.events import (
     FileLock,
     Futex,
     Level,
+    Located,
     MapEntry,
     MemorySample,
     Mode,
@@ -79,6 +80,8 @@ class Thread(Value, frozen=True):
         alive: False after its exit.
         number: Which thread of its process it is, in the order of their births; the leader is 1.
         poised: In step mode: where it is held, and what it will do; None if it runs or is blocked.
+        source: The source line that it is on, while it is held or blocked; None if it runs, or if
+            that was not read or is not known.
     """
 
     tid: int
@@ -95,6 +98,7 @@ class Thread(Value, frozen=True):
     alive: bool = True
     number: int = 1
     poised: Poised | None = None
+    source: Located | None = None
 
 
 class Handling(Value, frozen=True):
@@ -142,6 +146,8 @@ class Process(Value, frozen=True):
         facts: Its user, limits and the like; None if no viewer looked at it so closely.
         fault: The last invalid memory access of its threads (SIGSEGV, SIGBUS); None if there was
             none.
+        located: What was last told of the source lines of the program that runs; None if nothing
+            was.
         lineage: Its place in the family, the same in every run of the same schedule: `1` for the
             command, `1.2` for its second child.
         children: How many processes it has made.
@@ -183,6 +189,7 @@ class Process(Value, frozen=True):
     death_signal: int = 0
     surroundings: Surroundings | None = None
     facts: ProcessFacts | None = None
+    located: Located | None = None
     lineage: str = ""
     children: int = 0
     made_threads: int = 1
@@ -600,6 +607,7 @@ class StateFields(msgspec.Struct, gc=False):
         dropped: Events left out of the stream because its reader was slow.
         stepping: Every thread is held, and goes on only when it is let go.
         step: How many times one was let go.
+        moved: The thread that was let go last; 0 before the first step.
         moving: The thread that was let go and has not come to rest yet; 0 if all are at rest.
         changed: The parts that the last event changed, in the order in which it did.
     """
@@ -640,6 +648,7 @@ class StateFields(msgspec.Struct, gc=False):
     dropped: int = 0
     stepping: bool = False
     step: int = 0
+    moved: int = 0
     moving: int = 0
     changed: tuple[Part, ...] = ()
 

@@ -90,6 +90,11 @@ class Emitter:
         """Whether so much waits for the reader that nothing should be added that can wait."""
         return self._backlog_bytes > BACKLOG_LIMIT // 16
 
+    @property
+    def emitted(self) -> int:
+        """The number of the last event: how many there were."""
+        return self._number
+
     def emit(self, event: Event) -> None:
         """Number an event, give it the time if it has none, and take it into the state and the
         stream.
@@ -136,6 +141,7 @@ class Emitter:
                 thread is not None
                 and thread.state == "R"
                 and thread.waiting is None
+                and thread.source is None
                 and not thread.semaphore
             )
             descriptor = state.descriptor(event.pid, fd) if isinstance(fd, int) else None

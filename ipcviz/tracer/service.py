@@ -461,6 +461,7 @@ class Service:
             engine.sampler.peek = (command.object, command.limit)
         elif isinstance(command, Inspect):
             engine.sampler.facts.choose_process(command.pid)
+            engine.sampler.lines.choose_process(command.pid if command.lines else 0)
 
     def _obey_in_steps(self, engine: Engine | Watcher, command: HoldAll | Let | RunUntil) -> None:
         if not isinstance(engine, Engine) or isinstance(engine, SeizedEngine):

@@ -145,6 +145,8 @@ class StepState:
         rejoins: It makes the call again that it was asked out of.
         used: Its CPU time in ticks of 10 ms when it was first seen running since it was let go; or
             -1.
+        registers: Its general registers at the entry of the call that it was let into; None if
+            it is in none, or was let into it outside of step mode.
         short_waits: What it has waited for a moment alone since it was let go.
         asleep_since: Since when it has been seen asleep, by CLOCK_MONOTONIC; 0 if it was not.
     """
@@ -155,12 +157,13 @@ class StepState:
     backing: int = -1
     rejoins: bool = False
     used: int = -1
+    registers: list[int] | None = None
     short_waits: ShortWaits = field(default_factory=ShortWaits)
     asleep_since: float = 0.0
 
     def forget_program(self) -> None:
         """Its thread runs another program, and is in no call of the one before."""
-        self.held, self.passed, self.backing = None, -1, -1
+        self.held, self.passed, self.backing, self.registers = None, -1, -1, None
 
 
 @dataclass(slots=True)
@@ -234,6 +237,7 @@ class Task:
         no_new_privs: It has asked for no_new_privs itself, or whoever made it had (prctl(2)).
         strict: It is in seccomp's strict mode, for which a filter stands.
         steps: Where it is in step mode.
+        located: What it was held at or blocked in when its source line was read last.
         catching: Attached: how it is brought to stop at its calls.
     """
 
@@ -264,6 +268,7 @@ class Task:
     counted: int = -1
     no_new_privs: bool = False
     strict: bool = False
+    located: object = None
     steps: StepState = field(default_factory=StepState)
     catching: CatchState = field(default_factory=CatchState)
 

@@ -220,15 +220,17 @@ def test_what_is_looked_at_is_asked_for_and_nothing_else():
     stage = flow()
     commands = Commands(stage, open_typing=lambda: None)
     view = stage.view.select(12, fakes.PIPE.key)
-    commands.request_details(view, contents=False, facts=False)
+    commands.request_details(view, contents=False, facts=False, lines=False)
     assert not stage.sent
-    commands.request_details(view, contents=True, facts=True)
-    commands.request_details(view, contents=True, facts=True)
+    commands.request_details(view, contents=True, facts=True, lines=False)
+    commands.request_details(view, contents=True, facts=True, lines=False)
     assert stage.sent == [Peek(object=fakes.PIPE.key), Inspect(pid=12)]
-    commands.request_details(view, contents=False, facts=True)
+    commands.request_details(view, contents=False, facts=True, lines=False)
     assert stage.sent[2:] == [Peek(object="")]
+    commands.request_details(view, contents=False, facts=False, lines=True)
+    assert stage.sent[3:] == [Inspect(pid=12, lines=True)]
     commands.send_input(b"x")
-    assert stage.sent[3:] == [TypedInput(data=b"x")]
+    assert stage.sent[4:] == [TypedInput(data=b"x")]
 
 
 def test_a_signal_is_chosen_for_what_lives():

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from ipcviz.app.feed import Feed
 from ipcviz.app.panels import Buffers
 from ipcviz.app.panels.log import rows_of
-from ipcviz.events import Call, Level, Message, ObjectInfo, Sample
+from ipcviz.events import Call, Level, Located, Message, ObjectInfo, Sample
 from tests import fakes
 from tests import picture_states as systems
 from tests.seen import PANELS, seen
@@ -65,6 +65,7 @@ def feed() -> Feed:
         levels=(Level(object=QUEUE.key, queued=9, unit="bytes", messages=1, waiting=waiting),),
     )
     m.wait(11, "read", 3, P.key)
+    m.add(Located, pid=11, tid=11, file=f"/tmp/{NASTY}", line=3, function=NASTY)
     session, clock = fakes.FakeSession(), fakes.FrozenClock()
     made = Feed(session, clock, None)
     session.feed(*m.events)

@@ -9,6 +9,7 @@ from ipcviz.app.panels.panel import Panel
 from ipcviz.app.panels.proc import Proc
 from ipcviz.app.panels.semaphores import Semaphores
 from ipcviz.app.panels.signals import SignalsPanel
+from ipcviz.app.panels.source import SourcePanel
 from ipcviz.app.panels.story import StoryPanel
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "Proc",
     "Semaphores",
     "SignalsPanel",
+    "SourcePanel",
     "StoryPanel",
 ]

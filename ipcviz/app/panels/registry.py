@@ -13,6 +13,7 @@ from ipcviz.app.panels.panel import Panel
 from ipcviz.app.panels.proc import Proc
 from ipcviz.app.panels.semaphores import Semaphores
 from ipcviz.app.panels.signals import SignalsPanel
+from ipcviz.app.panels.source import SourcePanel
 from ipcviz.app.panels.story import StoryPanel
 
 
@@ -44,6 +45,7 @@ PANELS: Final[dict[str, PanelEntry]] = {
     "memory": PanelEntry("e", "Memory", "Mem", MemoryPanel),
     "signals": PanelEntry("s", "Signals", "Sig", SignalsPanel),
     "proc": PanelEntry("r", "/proc", "/proc", Proc, beside=True),
+    "source": PanelEntry("x", "Source", "Src", SourcePanel),
     "output": PanelEntry("o", "Output", "Out", OutputPanel),
 }
 """By name, in the order of the bar below the picture."""

@@ -52,6 +52,7 @@ def completed(d: SceneDraft, node: Node) -> Node:
     """The box with all its lines: made only for those that are not folded away."""
     process = d.processes[int(node.select[1])]
     lines = list(node.lines)
+    lines.extend(words.line_row(d.state, process))
     lines.extend(words.pending_lines(d.state, process))
     if len(process.threads) > 1:
         lines.append(NodeLine(f"{len(process.threads)} threads", "dim"))

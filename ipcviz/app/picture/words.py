@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final, NamedTuple
 
 from ipcviz.app.picture.scene import NodeLine
 from ipcviz.app.text import visible
+from ipcviz.events import Located
 from ipcviz.events.accesses import format_value
 from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model.mechanisms.notifiers import ready_labels
@@ -133,6 +135,36 @@ def brief(state: State, process: Process, waits: tuple[Wait, ...]) -> str:
         return short.head
     # Who opens has nothing open yet: without that word it would seem to read or write.
     return f"{short.head} {short.rest}" if wait.why in _OPENING else short.rest
+
+
+def find_line(state: State, process: Process | None) -> Located | None:
+    """The source line that a process is on: that of its thread that moved last, else of the one
+    whose line was read last, else of its eldest that has one.
+    """
+    if process is None or process.fate != "alive":
+        return None
+    last = process.located.tid if process.located is not None else 0
+    for tid in (state.moved, last, *process.threads):
+        thread = state.threads.get(tid)
+        if thread is not None and thread.pid == process.pid and thread.source is not None:
+            return thread.source
+    return None
+
+
+def place_words(located: Located) -> str:
+    """A source line in the fewest words: `queue.c:34`."""
+    return visible(f"{os.path.basename(located.file) or located.file}:{located.line}")
+
+
+def line_row(state: State, process: Process) -> tuple[NodeLine, ...]:
+    """The row of a box for its source line in step mode. While the process moves it is empty, so
+    that what is below it stays where it is.
+    """
+    known = process.located
+    if not state.stepping or known is None or not known.file or process.fate != "alive":
+        return ()
+    located = find_line(state, process)
+    return (NodeLine(place_words(located) if located is not None else "", "dim"),)
 
 
 class Short(NamedTuple):

@@ -49,7 +49,7 @@ class Commands(Controller):
         super().__init__(stage)
         self._open_typing = open_typing
         self._peeked = ""
-        self._inspected = 0
+        self._inspected = Inspect(pid=0)
 
     def send(self, command: AnyCommand) -> None:
         """Send the tracer a command."""
@@ -113,21 +113,23 @@ class Commands(Controller):
                 timeout=4,
             )
 
-    def request_details(self, view: View, *, contents: bool, facts: bool) -> None:
-        """Have the waiting bytes copied, and a process's facts read, only while somebody sees them.
+    def request_details(self, view: View, *, contents: bool, facts: bool, lines: bool) -> None:
+        """Have the waiting bytes copied, and a process's facts and source lines read, only while
+        somebody sees them.
 
         Args:
             view: What is shown.
             contents: Whether a panel with the selected object's bytes can be seen.
             facts: Whether a panel with the selected process's facts can be seen.
+            lines: Whether one with its source can be seen.
         """
-        if view.past:
+        if view.past or view.state.finished:
             return
         key = view.object if contents else ""
         if key != self._peeked:
             self._peeked = key
             self.send(Peek(object=key))
-        pid = view.pid if facts else 0
-        if pid != self._inspected:
-            self._inspected = pid
-            self.send(Inspect(pid=pid))
+        wanted = Inspect(pid=view.pid if facts or lines else 0, lines=lines)
+        if wanted != self._inspected:
+            self._inspected = wanted
+            self.send(wanted)

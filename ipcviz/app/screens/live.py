@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
 from ipcviz.app.bars import ProcessBar, StatusLine, Where
-from ipcviz.app.panels import Buffers, OutputPanel, Panel, Proc, StoryPanel
+from ipcviz.app.panels import Buffers, OutputPanel, Panel, Proc, SourcePanel, StoryPanel
 from ipcviz.app.picture import Picture
 from ipcviz.app.questions import Questions
 from ipcviz.app.screens.commands import Commands
@@ -28,6 +28,7 @@ from ipcviz.app.screens.selection import Selection
 from ipcviz.app.screens.stepping import StepControl
 from ipcviz.app.screens.timeline import Timeline
 from ipcviz.app.source import MomentSource
+from ipcviz.app.sources import SourceTexts
 from ipcviz.app.strip import StepStrip
 from ipcviz.app.view import View
 
@@ -185,6 +186,9 @@ class LiveScreen(ControlledScreen):
         """The panel below the picture has the focus; there is none where the viewer has left
         already.
         """
+        texts = SourceTexts(self.source.read_sources, kept_first=self.kept)
+        for source in self.query(SourcePanel):
+            source.texts = texts
         for panel in self.query(f"#{self.panes.first}"):
             panel.focus()
 
@@ -216,7 +220,10 @@ class LiveScreen(ControlledScreen):
             if picture.display and self.query_one("#left").display:
                 self._draw(picture, view)
         self.commands.request_details(
-            view, contents=self.panes.can_see(Buffers), facts=self.panes.can_see(Proc)
+            view,
+            contents=self.panes.can_see(Buffers),
+            facts=self.panes.can_see(Proc),
+            lines=self.panes.can_see(SourcePanel),
         )
 
     def _draw(self, picture: Picture, view: View) -> None:

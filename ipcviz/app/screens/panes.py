@@ -139,6 +139,13 @@ class Panes(Controller):
         # At once, not with the next refresh: the key that was pressed next belongs to this panel
         # already.
         self._focus(self._screen.query_one(f"#{name}"))
+        self._screen.call_after_refresh(self._show_again)
+
+    def _show_again(self) -> None:
+        """Show the view again: another panel can be seen, for which more may have to be read."""
+        view = self.stage.view
+        if view is not None:
+            self.stage.view = view
 
     def give_story_rows(self, rows: int) -> None:
         """The story needs so many rows to be whole."""

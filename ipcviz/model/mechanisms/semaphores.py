@@ -60,10 +60,10 @@ def apply_operation(draft: Draft, event: SemaphoreOp) -> None:
     elif event.op in WAITS and value == 0 and event.op != "trywait":
         draft.store_thread(replace(thread, semaphore=key))
     elif event.op == "acquired":
-        draft.store_thread(replace(thread, semaphore="", waiting=None))
+        draft.store_thread(replace(thread, semaphore="", waiting=None, source=None))
         found = add_hold(found, event.pid, event.tid)
     elif event.op == "gave-up":
-        draft.store_thread(replace(thread, semaphore="", waiting=None))
+        draft.store_thread(replace(thread, semaphore="", waiting=None, source=None))
     elif event.op == "missed":
         found = remove_hold(found, event.pid, event.tid)
     elif event.op == "gained":

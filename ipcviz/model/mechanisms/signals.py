@@ -226,6 +226,7 @@ def apply_delivery(draft: Draft, event: SignalDelivered) -> None:
             waiting=None,
             state="R",
             semaphore="",
+            source=None,
         )
     draft.store_thread(thread)
     draft.note_change(SignalPart(event.pid, event.signo))

@@ -1,10 +1,10 @@
-"""What step mode's events change: who is held, and who moves."""
+"""What step mode's events change: who is held, where in its source, and who moves."""
 
 from __future__ import annotations
 
 import msgspec
 
-from ipcviz.events import Held, Poised, Released, Settled, Stepped
+from ipcviz.events import Held, Located, Poised, Released, Settled, Stepped
 from ipcviz.model.draft import Draft
 
 replace = msgspec.structs.replace
@@ -21,22 +21,35 @@ def apply_released(draft: Draft, event: Released) -> None:
     draft.moving = 0
     for thread in draft.threads.values():
         if thread.poised is not None:
-            draft.store_thread(replace(thread, poised=None, state="R"))
+            draft.store_thread(replace(thread, poised=None, state="R", source=None))
 
 
 def apply_poised(draft: Draft, event: Poised) -> None:
     """A thread is held, and this is what it will do."""
     thread = draft.ensure_thread(event.tid, event.pid)
-    draft.store_thread(replace(thread, poised=event, state="t", waiting=None, wchan=""))
+    draft.store_thread(
+        replace(thread, poised=event, state="t", waiting=None, wchan="", source=None)
+    )
 
 
 def apply_stepped(draft: Draft, event: Stepped) -> None:
     """A thread was let go."""
     draft.step = event.step
-    draft.moving = event.tid
+    draft.moving = draft.moved = event.tid
     thread = draft.threads.get(event.tid)
     if thread is not None:
-        draft.store_thread(replace(thread, poised=None, state="R"))
+        draft.store_thread(replace(thread, poised=None, state="R", source=None))
+
+
+def apply_located(draft: Draft, event: Located) -> None:
+    """A thread is at rest on this source line, or none is known of its program."""
+    # Neither is noted as changed: the thread has done nothing, it was only asked where it is.
+    process = draft.processes.get(event.pid)
+    if process is not None and process.fate == "alive":
+        draft.processes = draft.processes.set(event.pid, replace(process, located=event))
+    thread = draft.threads.get(event.tid)
+    if thread is not None and event.file:
+        draft.threads = draft.threads.set(event.tid, replace(thread, source=event))
 
 
 def apply_settled(draft: Draft, event: Settled) -> None:

@@ -51,6 +51,7 @@ from ipcviz.tracer.sampling.levels import (
     listed_level,
     listed_together,
 )
+from ipcviz.tracer.sampling.lines import LineLooks
 from ipcviz.tracer.sampling.locks import LockLooks
 from ipcviz.tracer.sampling.mappings import Mappings
 from ipcviz.tracer.sampling.memory import MemoryLooks
@@ -136,6 +137,7 @@ class Sampler:
         self.notifiers = NotifierLooks(context)
         self.families = FamilyLooks(context)
         self.facts = FactLooks(context)
+        self.lines = LineLooks(context)
         self.peek: tuple[str, int] = ("", 0)
         self.mappings = Mappings(context)
         self.semaphores = SemaphoreLooks(context)
@@ -170,6 +172,7 @@ class Sampler:
         """An exec or exit: the process's mappings are gone."""
         self.mappings.forget(pid)
         self.semaphores.forget_memory(pid)
+        self.lines.forget(pid)
 
     def ended(self, pid: int) -> None:
         """A process has ended."""
@@ -227,6 +230,7 @@ class Sampler:
                 )
             )
             self._moving.leveled(levels, t)
+        self.lines.read_chosen()
         if self._context.policy.from_start:
             self.tables.check_one(self._turn)
         self.notice_reaped()

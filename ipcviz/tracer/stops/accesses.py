@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -303,8 +304,9 @@ class AccessStops:
             return mine.code[pc]
         if mine.lines is None:
             mine.lines = maps.read_maps(pid) or []
+        find_mapping = partial(maps.line_at, mine.lines)
         where = source.find_source(
-            pid, arch, registers, mine.lines, f"/proc/{pid}/root", behind=True
+            pid, arch, registers, find_mapping, f"/proc/{pid}/root", behind=True
         )
         instruction = self._decode(pid, pc, where)
         # The line of a caller is that of this call alone.

@@ -134,7 +134,7 @@ class Stepping:
         for task in list(self._context.tasks.values()):
             if task.steps.held is not None:
                 self._carry_out(task, self._let_go(task))
-            task.steps.moving = False
+            task.steps.moving, task.steps.registers = False, None
 
     def abandon(self) -> None:
         """Hold nothing any more: all that is held is about to be killed."""
@@ -208,7 +208,7 @@ class Stepping:
 
     def _came_back(self, task: Task) -> Outcome:
         name = self._context.names.get(task.steps.passed, "")
-        task.steps.passed = -1
+        task.steps.passed, task.steps.registers = -1, None
         self._calls.handle_call(task).finish()
         if task.steps.moving or task.deferred is not None or task.interrupted is not None:
             # Of the latter two what becomes is known at the signal's delivery, before the thread
@@ -248,6 +248,8 @@ class Stepping:
 
     def _let_in(self, task: Task, status: int) -> Outcome:
         calls = self._calls
+        # A thread that sleeps in its call does not tell them any more.
+        task.steps.registers = ptrace.get_registers(task.tid, self._context.arch)
         return calls.handle_mark(task) if status == AT_MARK else calls.handle_call(task)
 
     def _handle_trap(self, task: Task, status: int) -> Outcome:
@@ -427,6 +429,7 @@ class Stepping:
             return
         self._sampler.look_again()
         self._sampler.sample()
+        self._sampler.lines.read_at_rest()
         self._settled = True
         self._context.emit(Settled(step=self._step))
         self._context.emitter.flush()

@@ -1,0 +1,116 @@
+"""The source panel on the screen: it follows who moves, and shows who is selected."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from ipcviz.app.panels import SourcePanel
+from ipcviz.app.strip import StepStrip
+from ipcviz.events import (
+    Executed,
+    Forked,
+    Held,
+    Inspect,
+    Located,
+    Poised,
+    Settled,
+    Started,
+    Stepped,
+    Waiting,
+)
+from tests.app.test_live import stage
+
+TEXT = "".join(f"text of line {number}\n" for number in range(1, 201))
+
+
+@pytest.fixture
+def source(tmp_path):
+    file = tmp_path / "pair.py"
+    file.write_text(TEXT)
+    return str(file)
+
+
+def begin(source):
+    """Two processes that are held, on lines 100 and 150."""
+    return [
+        Started(argv=("pair",)),
+        Forked(pid=11, parent=1, how="launched", name="one"),
+        Executed(pid=11, path="/bin/one", name="one"),
+        Held(),
+        Forked(pid=12, parent=11, name="two"),
+        *rest(source, 11, 100),
+        *rest(source, 12, 150),
+        Settled(step=0),
+    ]
+
+
+def rest(source, pid, line):
+    poised = Poised(pid=pid, tid=pid, at="entry", call="read")
+    return poised, Located(pid=pid, tid=pid, file=source, line=line, function="f")
+
+
+def step(source, number, pid, line):
+    return Stepped(step=number, pid=pid, tid=pid), *rest(source, pid, line), Settled(step=number)
+
+
+def timed(events, n=1):
+    return [
+        msgspec.structs.replace(event, t=0.01 * number, n=number)
+        for number, event in enumerate(events, n)
+    ]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=str)
+async def test_it_follows_who_moves_until_another_one_is_selected(source, size):
+    events = timed(begin(source))
+    async with stage(events, size=size) as s:
+        panel = s.panel(SourcePanel)
+        await s.press("x")
+        assert s.app.focused is panel
+        assert str(panel.border_title).startswith("Source: pair.py:100 in f, one")
+        shown = s.screen_text()
+        assert all(f"text of line {number}" in shown for number in range(97, 104))
+        s.session.feed(*timed(step(source, 1, 12, 180), 20))
+        await s.frame(0.1)
+        assert "pair.py:180 in f, two" in panel.border_title
+        assert ">180 text of line 180" in s.screen_text()
+        assert "text of line 183" in s.screen_text()
+        await s.press("right_square_bracket", "left_square_bracket")
+        assert s.app.live.view.pid == 11
+        assert "pair.py:100 in f, one" in panel.border_title
+        assert ">100 text of line 100" in s.screen_text()
+        s.session.feed(*timed(step(source, 2, 12, 5), 40))
+        await s.frame(0.1)
+        assert ">  5 text of line 5" in s.screen_text()
+        assert "text of line 1 " in s.screen_text()
+
+
+async def test_rows_of_steps_name_the_line_where_there_is_room(source):
+    async with stage(timed(begin(source))) as s:
+        rows = s.text(s.panel(StepStrip)).splitlines()
+        assert [row.split()[-1] for row in rows[1:3]] == ["pair.py:100", "pair.py:150"]
+        assert all(len(row) <= 80 for row in rows)
+
+
+async def test_lines_are_asked_for_while_the_panel_can_be_seen():
+    events = [
+        Started(argv=("one",)),
+        Forked(pid=11, parent=1, how="launched", name="one"),
+        Executed(pid=11, path="/bin/one", name="one"),
+        Waiting(pid=11, tid=11, call="pause"),
+    ]
+    async with stage(timed(events)) as s:
+        asked = [c for c in s.session.commands if isinstance(c, Inspect)]
+        assert not any(c.lines for c in asked)
+        await s.press("x")
+        await s.frame(0.1)
+        assert s.session.commands[-1] == Inspect(pid=11, lines=True)
+        assert "No line of one" in s.text(s.panel(SourcePanel))
+        missing = Located(pid=11, tid=11, missing="debug information")
+        s.session.feed(*timed([missing], 10))
+        await s.frame(0.1)
+        assert "compile it with -g" in s.screen_text()
+        await s.press("l")
+        await s.frame(0.1)
+        assert s.session.commands[-1] == Inspect(pid=0)
